@@ -1,0 +1,18 @@
+//! Vocabulary and rules of Brains. Pure: no I/O, no clock, no randomness of its own; time and
+//! entropy are passed in through [`time::Ambient`].
+
+pub mod config;
+pub mod fault;
+pub mod id;
+pub mod plane;
+pub mod principal;
+pub mod redact;
+pub mod secret;
+pub mod time;
+pub mod traffic;
+
+pub use fault::{Fault, FaultKind, Origin};
+pub use id::Id;
+pub use principal::Principal;
+pub use secret::Secret;
+pub use time::{Ambient, Millis};

@@ -1,0 +1,308 @@
+//! Chat values (WIT interface `types`).
+
+/// UTF-8 JSON text, parsed only by who needs it.
+pub type Json = String;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    System,
+    Developer,
+    User,
+    Assistant,
+    Tool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaSource {
+    Url(String),
+    Base64(String),
+    Bytes(Vec<u8>),
+    FileId(String),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Media {
+    pub mime: String,
+    pub source: MediaSource,
+    pub detail: Option<String>,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    pub namespace: Option<String>,
+    /// As the model wrote them: mostly JSON, not always valid.
+    pub arguments: String,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResultPart {
+    Text(String),
+    Media(Media),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolResult {
+    pub call_id: String,
+    pub is_error: bool,
+    pub content: Vec<ResultPart>,
+    pub extra: Option<Json>,
+}
+
+/// `origin` names provider and model family that signed it: never replayed to another.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reasoning {
+    pub id: Option<String>,
+    pub text: String,
+    pub signature: Option<String>,
+    pub redacted: Option<String>,
+    pub origin: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    Text(String),
+    Image(Media),
+    Audio(Media),
+    File(Media),
+    ToolCall(ToolCall),
+    ToolResult(ToolResult),
+    Reasoning(Reasoning),
+    Refusal(String),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    pub content: Content,
+    /// A time to live such as "5m".
+    pub cache: Option<String>,
+    pub extra: Option<Json>,
+}
+
+impl Part {
+    /// A part with neither cache mark nor leftovers.
+    pub const fn plain(content: Content) -> Self {
+        Self { content, cache: None, extra: None }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    pub role: Role,
+    pub name: Option<String>,
+    pub parts: Vec<Part>,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionTool {
+    pub name: String,
+    pub namespace: Option<String>,
+    pub description: Option<String>,
+    pub parameters: Json,
+    pub strict: Option<bool>,
+    pub cache: Option<String>,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tool {
+    Function(FunctionTool),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum ToolChoice {
+    #[default]
+    Auto,
+    None,
+    Required,
+    Named(String),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaFormat {
+    pub name: String,
+    pub schema: Json,
+    pub strict: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum OutputFormat {
+    #[default]
+    Text,
+    JsonObject,
+    JsonSchema(SchemaFormat),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sampling {
+    pub temperature: Option<f32>,
+    pub top_p: Option<f32>,
+    pub top_k: Option<u32>,
+    pub max_output_tokens: Option<u32>,
+    pub stop: Vec<String>,
+    pub seed: Option<i64>,
+    pub frequency_penalty: Option<f32>,
+    pub presence_penalty: Option<f32>,
+    pub choices: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChatRequest {
+    pub model: String,
+    pub messages: Vec<Message>,
+    pub tools: Vec<Tool>,
+    pub tool_choice: ToolChoice,
+    pub parallel_tools: Option<bool>,
+    pub output: OutputFormat,
+    pub sampling: Sampling,
+    pub effort: Option<String>,
+    pub thinking_budget: Option<u32>,
+    pub stream: bool,
+    pub user: Option<String>,
+    /// Members of the request that this form has no place for, as one JSON object.
+    pub extra: Option<Json>,
+}
+
+/// `input` includes cached and cache-write tokens, `output` includes reasoning; vendors differ, components convert.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Usage {
+    pub input: u64,
+    pub output: u64,
+    pub cached_input: u64,
+    pub cache_write: u64,
+    pub reasoning: u64,
+    pub cost: Option<String>,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    EndTurn,
+    MaxTokens,
+    StopSequence,
+    ToolUse,
+    Refusal,
+    ContentFilter,
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Start {
+    pub id: Option<String>,
+    pub model: Option<String>,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolStart {
+    pub id: String,
+    pub name: String,
+    pub namespace: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlockKind {
+    Text,
+    Reasoning,
+    RedactedReasoning(String),
+    Refusal,
+    ToolCall(ToolStart),
+    Media(String),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockStart {
+    pub choice: u32,
+    pub index: u32,
+    pub kind: BlockKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    pub choice: u32,
+    pub index: u32,
+    pub text: String,
+}
+
+/// Citations, log probabilities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    pub choice: u32,
+    pub index: u32,
+    pub value: Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockEnd {
+    pub choice: u32,
+    pub index: u32,
+    pub signature: Option<String>,
+    pub extra: Option<Json>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finish {
+    pub choice: u32,
+    pub reason: StopReason,
+    pub stop_sequence: Option<String>,
+}
+
+/// A unary answer is the same list, delivered at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Start(Start),
+    BlockStart(BlockStart),
+    Delta(Delta),
+    Annotation(Annotation),
+    BlockEnd(BlockEnd),
+    Usage(Usage),
+    Finish(Finish),
+    Other(Json),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    InvalidRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Overloaded,
+    Timeout,
+    ContextTooLong,
+    ContentFiltered,
+    Upstream,
+    Protocol,
+    Unsupported,
+    Internal,
+    Other(String),
+}
+
+/// What a component says went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub message: String,
+    pub code: Option<String>,
+    pub retry_after_ms: Option<u64>,
+    pub failover: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallContext {
+    pub request_id: String,
+    pub attempt: u32,
+    pub account: Option<String>,
+    pub base_url: Option<String>,
+    pub extra: Option<Json>,
+}

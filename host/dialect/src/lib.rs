@@ -1,0 +1,4 @@
+//! The wires that models are spoken to on: how each is scanned, decoded and encoded. Shared by the host and
+//! by components, so it does no I/O, reads no clock and depends on little.
+
+pub mod canon;
