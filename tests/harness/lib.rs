@@ -1,1 +1,35 @@
-//! .
+//! What the suite stands on: the real program started on free ports in a folder of its own, a scripted
+//! upstream that can drip, cut, hang and lie, and a small client.
+
+pub mod client;
+pub mod counts;
+pub mod postgres;
+pub mod service;
+pub mod upstream;
+
+pub use client::{Answer, Client};
+pub use service::{Brains, Setup};
+pub use upstream::{Reply, Seen, Upstream};
+
+use std::time::Duration;
+
+/// How long any single event may take before the test calls it a hang (contract 1). No time decides a test.
+pub const HANG: Duration = Duration::from_secs(30);
+
+/// Waits for `event`, and fails the test with `what` when it does not come.
+pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(HANG, event).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not happen within {} s", HANG.as_secs()),
+    }
+}
+
+/// Asks `ready` again and again until it says yes.
+pub async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
+    within(what, async {
+        while !ready().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}

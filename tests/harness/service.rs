@@ -1,0 +1,223 @@
+//! The real program, started in a folder of its own on free ports, and ended by its process id.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+
+use tokio::process::{Child, Command};
+
+use crate::client::Client;
+use crate::{until, within};
+
+/// What a service is started with.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Text of `config.yaml` in the state directory.
+    pub config: Option<String>,
+    pub environment: Vec<(String, String)>,
+    pub arguments: Vec<String>,
+}
+
+impl Setup {
+    pub fn config(text: impl Into<String>) -> Self {
+        Self { config: Some(text.into()), ..Self::default() }
+    }
+
+    /// A configuration whose provider `openai_compatible` is the upstream at `base`.
+    pub fn upstream(base: &str) -> Self {
+        Self::config(format!(
+            "openai_compatible_base_url: \"{base}\"\nopenai_compatible_api_key: \"sk-upstream-0123456789abcdef\"\n"
+        ))
+    }
+
+    #[must_use]
+    pub fn and(mut self, lines: &str) -> Self {
+        let mut config = self.config.unwrap_or_default();
+        config.push_str(lines);
+        config.push('\n');
+        self.config = Some(config);
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+}
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "the runner names the program by environment")]
+    let named = std::env::var("BRAINS_BIN");
+    let path = named.map_or_else(
+        |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/brains"),
+        PathBuf::from,
+    );
+    assert!(path.exists(), "{} is missing: build it with `cargo xtask build`", path.display());
+    path
+}
+
+/// A state directory that outlives several starts of the program.
+#[derive(Debug)]
+pub struct Home {
+    pub directory: tempfile::TempDir,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self { directory: tempfile::tempdir().expect("a folder") }
+    }
+}
+
+impl Home {
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The program with nothing of this machine's environment but the path.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.path())
+            .env("BRAINS_HOME", self.path().join("state"))
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.path().join("state")
+    }
+
+    /// Runs one verb to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        within(&format!("brains {}", arguments.join(" ")), self.command(arguments).output())
+            .await
+            .expect("the program starts")
+    }
+
+    pub fn write_config(&self, text: &str) {
+        fs_err::create_dir_all(self.state()).expect("a state directory");
+        fs_err::write(self.state().join("config.yaml"), text).expect("a configuration");
+    }
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Brains {
+    pub home: Home,
+    pub address: SocketAddr,
+    pub client: Client,
+    child: Child,
+}
+
+impl Brains {
+    /// Starts with the embedded defaults.
+    pub async fn plain() -> Self {
+        Self::start(Setup::default()).await
+    }
+
+    pub async fn start(setup: Setup) -> Self {
+        Self::start_in(Home::default(), setup).await
+    }
+
+    /// Starts in a state directory that may hold something already, and waits until it serves.
+    pub async fn start_in(home: Home, setup: Setup) -> Self {
+        if let Some(config) = &setup.config {
+            home.write_config(config);
+        }
+        let mut arguments = vec!["serve-all", "--gateway-port", "0"];
+        arguments.extend(setup.arguments.iter().map(String::as_str));
+        let log = fs_err::File::create(home.path().join("stderr.txt")).expect("a file for stderr");
+        let child = home
+            .command(&arguments)
+            .envs(setup.environment.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::null())
+            .stderr(log.into_parts().0)
+            .spawn()
+            .expect("the program starts");
+        let mut service = Self {
+            home,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            client: Client::new(SocketAddr::from(([127, 0, 0, 1], 0)), ""),
+            child,
+        };
+        service.find(&setup).await;
+        service
+    }
+
+    async fn find(&mut self, setup: &Setup) {
+        let runtime = self.home.state().join("runtime.json");
+        let pid = self.pid();
+        let mut found = None;
+        until("the service to announce itself", async || {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the service ended ({status}): {}", self.stderr());
+            }
+            let Ok(text) = fs_err::read_to_string(&runtime) else { return false };
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
+            if value["pid"].as_u64() != Some(u64::from(pid)) {
+                return false;
+            }
+            found = value["ports"]["gateway"].as_u64().and_then(|port| u16::try_from(port).ok());
+            found.is_some()
+        })
+        .await;
+        self.address = SocketAddr::from(([127, 0, 0, 1], found.expect("a port")));
+        let given = setup.environment.iter().find(|(name, _)| name == "BRAINS_API_KEY").map(|(_, key)| key.clone());
+        let key = given.unwrap_or_else(|| {
+            fs_err::read_to_string(self.home.state().join("admin-key")).expect("an admin key").trim().to_owned()
+        });
+        self.client = Client::new(self.address, &key);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("running")
+    }
+
+    pub fn stderr(&self) -> String {
+        fs_err::read_to_string(self.home.path().join("stderr.txt")).unwrap_or_default()
+    }
+
+    /// Everything that the service logged.
+    pub fn log(&self) -> String {
+        let logs = self.home.state().join("logs");
+        let mut text = self.stderr();
+        if let Ok(entries) = fs_err::read_dir(logs) {
+            for entry in entries.flatten() {
+                text.push_str(&fs_err::read_to_string(entry.path()).unwrap_or_default());
+            }
+        }
+        text
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// Asks the service to end and waits for it; gives the folder back.
+    pub async fn stop(mut self) -> (Home, ExitStatus) {
+        self.signal("TERM");
+        let status = within("the service to end", self.child.wait()).await.expect("waited");
+        (self.home, status)
+    }
+
+    /// Ends the service as power loss would.
+    pub async fn kill(mut self) -> Home {
+        self.signal("KILL");
+        within("the service to end", self.child.wait()).await.expect("waited");
+        self.home
+    }
+}

@@ -1,0 +1,235 @@
+//! The house keeps its shape: dependencies point one way, and each room lacks what architecture.md says it lacks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs_err::read_to_string(path).expect("readable")
+}
+
+/// Every file below `folder` with one of `endings`, but nothing that was built.
+fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if name != "target" && name != "node_modules" && !name.starts_with('.') {
+                    folders.push(path);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources(crate_name: &str) -> Vec<PathBuf> {
+    files(&root().join("host").join(crate_name), &[".rs"])
+}
+
+fn crates() -> Vec<String> {
+    let mut names: Vec<String> = fs_err::read_dir(root().join("host"))
+        .expect("host/")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Names under `[dependencies]` of a crate's manifest.
+fn dependencies(crate_name: &str) -> Vec<String> {
+    let manifest = read(&root().join("host").join(crate_name).join("Cargo.toml"));
+    let mut inside = false;
+    let mut names = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.starts_with("[dependencies");
+        } else if inside && let Some((name, _)) = line.split_once(['.', '=', ' ']) {
+            if !name.trim().is_empty() && !name.starts_with('#') {
+                names.push(name.trim().to_owned());
+            }
+        }
+    }
+    names
+}
+
+/// Code without comments and without what stands in test modules: the rules are about what runs.
+fn code(path: &Path) -> String {
+    read(path).lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn assert_absent(crate_names: &[&str], words: &[&str], rule: &str) {
+    for crate_name in crate_names {
+        for path in sources(crate_name) {
+            if path.to_string_lossy().contains("/tests") {
+                continue;
+            }
+            let code = code(&path);
+            for word in words {
+                assert!(!code.contains(word), "{}: `{word}`: {rule}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("core", &[][..]),
+        ("dialect", &[]),
+        ("store", &["core", "dialect"]),
+        ("runtime", &["core", "dialect"]),
+        ("egress", &["core", "dialect"]),
+        ("gateway", &["core", "dialect", "store", "runtime", "egress"]),
+        ("control", &["core", "dialect", "store", "runtime", "egress"]),
+        ("http", &["core", "dialect", "store", "runtime", "egress", "gateway", "control"]),
+        ("brains", &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http"]),
+        ("xtask", &[]),
+    ]);
+    for name in crates() {
+        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("host/{name} is not on the map of architecture.md"));
+        for dependency in dependencies(&name) {
+            if let Some(ours) = dependency.strip_prefix("brains-") {
+                assert!(may.contains(&ours), "host/{name} must not know host/{ours}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_library_has_one_room() {
+    let rooms: &[(&str, &[&str])] = &[
+        ("sqlx", &["store"]),
+        ("wasmtime", &["runtime"]),
+        ("wasmtime-wasi", &["runtime"]),
+        ("reqwest", &["egress"]),
+        ("axum", &["http"]),
+        ("clap", &["brains", "xtask"]),
+    ];
+    for name in crates() {
+        for dependency in dependencies(&name) {
+            if let Some((library, homes)) = rooms.iter().find(|(library, _)| *library == dependency) {
+                assert!(homes.contains(&name.as_str()), "host/{name} must not use {library}: its room is {homes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_pure_rooms_do_no_io_and_read_no_clock() {
+    assert_absent(
+        &["core", "dialect"],
+        &["std::fs", "fs_err", "std::net", "tokio", "SystemTime", "Instant::now", "std::env", "Timestamp::now", "getrandom", "std::process"],
+        "core and dialect do no I/O and read no clock",
+    );
+}
+
+#[test]
+fn sql_stands_only_in_the_store() {
+    let others: Vec<String> = crates().into_iter().filter(|name| name != "store").collect();
+    for name in &others {
+        for path in sources(name) {
+            let code = code(&path);
+            for word in ["SELECT ", "INSERT INTO", "DELETE FROM", "UPDATE SET", "CREATE TABLE"] {
+                assert!(!code.contains(word), "{}: `{word}`: SQL stands only in the store", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_host_names_no_component() {
+    let components: Vec<String> = fs_err::read_dir(root().join("plugins"))
+        .expect("plugins/")
+        .flatten()
+        .filter(|entry| entry.path().join("manifest.yaml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(components.len() >= 5, "the bundled components: {components:?}");
+    for name in crates() {
+        for path in sources(&name) {
+            let code = code(&path);
+            for component in &components {
+                assert!(!code.contains(component.as_str()), "{}: names `{component}`", path.display());
+            }
+            for flat in ["openai_compatible", "ollama_", "anthropic_base", "litellm_"] {
+                assert!(!code.contains(flat), "{}: `{flat}`: flat keys come from manifests", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_unsafe_in_the_host_and_every_file_says_what_it_is_for() {
+    for name in crates() {
+        let manifest = read(&root().join("host").join(&name).join("Cargo.toml"));
+        assert!(manifest.contains("[lints]\nworkspace = true"), "host/{name} does not take the workspace's lints");
+        for path in sources(&name) {
+            let text = read(&path);
+            assert!(!code(&path).contains("unsafe "), "{}: unsafe", path.display());
+            assert!(text.starts_with("//!") || text.starts_with("#!"), "{}: no `//!` header", path.display());
+            let lines = text.lines().count();
+            assert!(lines <= 800, "{}: {lines} lines, split it", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_plane_has_one_name_in_every_room() {
+    let nouns = |folder: &str| -> Vec<String> {
+        let folder = root().join("host").join(folder).join("src/plane");
+        let mut nouns: Vec<String> = fs_err::read_dir(folder)
+            .expect("planes")
+            .flatten()
+            .filter(|entry| entry.path().is_file())
+            .map(|entry| entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned())
+            .filter(|noun| noun != "tests")
+            .collect();
+        nouns.sort();
+        nouns
+    };
+    let verbs = nouns("control");
+    for noun in nouns("core").iter().chain(&nouns("store")) {
+        assert!(verbs.contains(noun), "plane `{noun}` has rows or rules but no verbs in control/plane: {verbs:?}");
+    }
+    for noun in &verbs {
+        let page = root().join("docs/reference").join(format!("{noun}.md"));
+        assert!(page.exists(), "plane `{noun}` has no page {}", page.display());
+    }
+}
+
+#[test]
+fn migrations_come_in_pairs() {
+    let names = |backend: &str| -> Vec<String> {
+        files(&root().join("migrations").join(backend), &[".sql"])
+            .iter()
+            .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
+            .collect()
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+    assert!(!names("sqlite").is_empty());
+}
+
+#[test]
+fn the_project_speaks_of_itself_alone() {
+    let text = [".rs", ".md", ".toml", ".yaml", ".yml", ".sql", ".wit", ".py", ".sh"];
+    for path in files(&root(), &text) {
+        if path.ends_with("tests/it/tidy.rs") {
+            continue;
+        }
+        let content = read(&path);
+        for word in ["/work/", "TODO", "FIXME", "XXX"] {
+            assert!(!content.contains(word), "{}: `{word}`", path.display());
+        }
+    }
+}
