@@ -1,1 +1,26 @@
-//! .
+//! Configuration as values: one typed schema, layers that are merged, and where each value came from. The caller
+//! reads files and the environment; nothing here does.
+
+mod check;
+mod environment;
+mod layers;
+pub mod manifest;
+mod model;
+mod path;
+mod reference;
+mod resolve;
+mod schema;
+
+pub use environment::variable;
+pub use layers::{Layer, Layers, Place, Provenance, Source};
+pub use model::{
+    Allow, Backend, Bridge, BridgeSwitch, ComponentSource, Config, Control, Exporter, Hook, HookFailure,
+    Limits, Part, ProviderPolicy, ProviderSpec, Storage, Subsystems, Target, Tier, Traces,
+};
+pub use path::{set, unset};
+pub use reference::{RefError, RefSource};
+pub use resolve::{Problem, Resolved, resolve};
+pub use schema::Schema;
+
+#[cfg(test)]
+mod tests;

@@ -122,8 +122,9 @@ impl<N> Serialize for Id<N> {
 impl<'de, N: Noun> Deserialize<'de> for Id<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| de::Error::custom(format!("`{text}` is not an id that begins with `{}_`", N::PREFIX)))
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom(format!("`{text}` is not an id that begins with `{}_`", N::PREFIX))
+        })
     }
 }
 

@@ -20,7 +20,9 @@ pub enum Role {
 }
 
 /// What one key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyScope {
     /// `/v1/*`: models.
@@ -47,12 +49,24 @@ pub struct Principal {
 impl Principal {
     /// The operator behind the admin key.
     pub fn admin(fingerprint: impl Into<String>) -> Self {
-        Self { operator: ADMIN.into(), role: Role::Admin, key: None, fingerprint: fingerprint.into(), scopes: all_scopes() }
+        Self {
+            operator: ADMIN.into(),
+            role: Role::Admin,
+            key: None,
+            fingerprint: fingerprint.into(),
+            scopes: all_scopes(),
+        }
     }
 
     /// The operator of a command that works on the store directly.
     pub fn local() -> Self {
-        Self { operator: LOCAL.into(), role: Role::Admin, key: None, fingerprint: LOCAL.into(), scopes: all_scopes() }
+        Self {
+            operator: LOCAL.into(),
+            role: Role::Admin,
+            key: None,
+            fingerprint: LOCAL.into(),
+            scopes: all_scopes(),
+        }
     }
 
     pub fn may(&self, scope: KeyScope) -> bool {

@@ -1,1 +1,4 @@
-//! .
+//! Rules on traffic, as pure values: time is passed in.
+
+pub mod limit;
+pub mod throttle;

@@ -1,0 +1,195 @@
+//! What a component says about itself in the file beside it, and the flat keys that it answers to. Flat keys are
+//! lowered, layer by layer, to settings of one named instance: the host knows them only from here.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::plane::is_slug;
+
+/// One component's manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Id of the component.
+    pub component: String,
+    /// The part that it plays.
+    pub plays: Plays,
+    /// One line for people.
+    #[serde(default)]
+    pub summary: Option<String>,
+    /// What it asks to be granted.
+    #[serde(default)]
+    pub asks: Asks,
+    /// The flat keys that it answers to.
+    #[serde(default)]
+    pub flat: Option<Flat>,
+}
+
+/// The part that a component plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Plays {
+    /// Answers requests, by itself or through an upstream.
+    Provider,
+    /// Labels requests.
+    Classifier,
+    /// Orders candidates.
+    Policy,
+    /// Carries events to the outside.
+    Bridge,
+    /// Sees every request and answer.
+    Hook,
+}
+
+/// What a component asks to be granted; nothing by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asks {
+    /// Origins beside its base URL.
+    pub http: Vec<String>,
+    /// Names of secrets.
+    pub secrets: Vec<String>,
+    /// The time of day.
+    pub clock: bool,
+    /// Random bytes.
+    pub random: bool,
+    /// Size of its own key-value space, e.g. `256KiB`; `0` is none.
+    pub kv: String,
+}
+
+/// The flat keys of one component, lowered to one instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flat {
+    /// Name of the instance.
+    pub instance: String,
+    /// Other names that mean it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Whether the instance exists without any flat key being set.
+    #[serde(default)]
+    pub always: bool,
+    /// The keys by name.
+    #[schemars(with = "std::collections::BTreeMap<String, FlatKey>")]
+    pub keys: IndexMap<String, FlatKey>,
+}
+
+/// One flat key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlatKey {
+    /// Where it goes: `config.<name>`, `secret.<name>` or `timeout_seconds`.
+    pub to: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: FlatType,
+    /// Its value when nobody sets it.
+    #[serde(default)]
+    pub default: Option<Value>,
+    /// One line for people.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// What a flat key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FlatType {
+    String,
+    Url,
+    Secret,
+    /// A number of seconds above zero.
+    Seconds,
+    Boolean,
+    Integer,
+    Number,
+    /// A list of texts.
+    Strings,
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("manifest: {0}")]
+pub struct ManifestError(String);
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = serde_path_to_error::deserialize(serde_yaml::Deserializer::from_str(text))
+            .map_err(|error| ManifestError(error.to_string()))?;
+        manifest.check().map_err(ManifestError)?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let named = |what: &str, name: &str| {
+            if is_slug(name) { Ok(()) } else { Err(format!("{what} `{name}` is not a name")) }
+        };
+        named("component", &self.component)?;
+        let Some(flat) = &self.flat else { return Ok(()) };
+        if self.plays != Plays::Provider {
+            return Err("only a provider may answer to flat keys".into());
+        }
+        named("instance", &flat.instance)?;
+        for alias in &flat.aliases {
+            named("alias", alias)?;
+        }
+        for (name, key) in &flat.keys {
+            if !is_slug(name) || name.contains('-') {
+                return Err(format!("flat key `{name}` is not a name in lower case"));
+            }
+            let fits = match key.path().as_deref() {
+                None => return Err(format!("flat key `{name}` goes to `{}`, which is no place", key.to)),
+                Some(["secrets", _]) => key.kind == FlatType::Secret,
+                Some(["timeout_seconds"]) => key.kind == FlatType::Seconds,
+                Some(_) => key.kind != FlatType::Secret,
+            };
+            if !fits || key.kind == FlatType::Secret && key.default.is_some() {
+                return Err(format!("flat key `{name}`: `{}` does not hold a {:?}", key.to, key.kind));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FlatKey {
+    /// Where the value stands within `providers.<instance>`; none when `to` is no place.
+    pub(super) fn path(&self) -> Option<Vec<&str>> {
+        let segments: Vec<&str> = self.to.split('.').collect();
+        match segments.as_slice() {
+            ["timeout_seconds"] => Some(segments),
+            ["secret", name] if !name.is_empty() => Some(vec!["secrets", name]),
+            ["config", rest @ ..] if !rest.is_empty() && rest.iter().all(|segment| !segment.is_empty()) => {
+                Some(segments)
+            }
+            _ => None,
+        }
+    }
+
+    /// The JSON schema of its value.
+    pub(super) fn schema(&self) -> Value {
+        let mut schema = match self.kind {
+            FlatType::String => json!({ "type": "string" }),
+            FlatType::Url => json!({ "type": "string", "format": "uri" }),
+            FlatType::Secret => json!({ "type": "string", "format": "secret" }),
+            FlatType::Seconds => json!({ "type": "number", "exclusiveMinimum": 0 }),
+            FlatType::Boolean => json!({ "type": "boolean" }),
+            FlatType::Integer => json!({ "type": "integer" }),
+            FlatType::Number => json!({ "type": "number" }),
+            FlatType::Strings => json!({ "type": "array", "items": { "type": "string" } }),
+        };
+        if let Some(members) = schema.as_object_mut() {
+            members.extend(self.description.iter().map(|text| ("description".to_owned(), json!(text))));
+            members.extend(self.default.iter().map(|value| ("default".to_owned(), value.clone())));
+        }
+        schema
+    }
+}
+
+impl Default for Asks {
+    fn default() -> Self {
+        Self { http: Vec::new(), secrets: Vec::new(), clock: false, random: false, kv: "0".into() }
+    }
+}

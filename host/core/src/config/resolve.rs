@@ -1,0 +1,344 @@
+//! From layers to one configuration. Every stage goes on after an error, without what was wrong, so that one run
+//! names everything there is to mend.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::check;
+use super::environment::{self, Reading};
+use super::layers::{self, Layer, Layers, Place, Provenance, Source};
+use super::manifest::Manifest;
+use super::model::Config;
+use super::path;
+use super::reference::{RefSource, Reference};
+use super::schema::{self, Schema};
+
+use crate::redact::redact;
+
+/// Stands for a raw secret in everything that is shown.
+pub(super) const COVERED: &str = "***set***";
+
+/// A configuration that holds together.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    pub config: Arc<Config>,
+    pub provenance: Provenance,
+    /// What was passed over: unknown keys, names that nothing uses.
+    pub warnings: Vec<Problem>,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Problem {
+    /// Dotted path; empty for a whole layer.
+    pub path: String,
+    pub place: Place,
+    /// Lowercase, without a full stop; never holds a value.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            write!(f, "{}: {}", self.place, self.message)
+        } else {
+            write!(f, "`{}` {} [{}]", self.path, self.message, self.place)
+        }
+    }
+}
+
+/// Merges the layers, lowers flat keys, reads references and checks the whole.
+pub fn resolve(
+    layers: &Layers,
+    manifests: &[Manifest],
+    refs: &dyn RefSource,
+) -> Result<Resolved, Vec<Problem>> {
+    let schema = Schema::new(manifests);
+    let mut work = Work { schema: &schema, problems: Vec::new(), warnings: Vec::new() };
+    let mut stack = work.read(layers);
+    stack.insert(0, (Place { layer: Layer::Manifest, source: None }, work.instances(&stack)));
+
+    let defaults = schema.defaults();
+    let mut provenance = Provenance::default();
+    let mut merged = defaults.clone();
+    for (place, document) in stack {
+        layers::merge(&mut merged, document, &place, &mut provenance);
+    }
+    layers::complete(&mut merged, &defaults);
+
+    let named = Value::Object(merged.clone());
+    let mut document = Value::Object(merged);
+    let mut whole = schema.prune(&mut document, &Place::default(), false).0;
+    for problem in &mut whole {
+        problem.place = provenance.of(&problem.path).clone();
+    }
+    work.problems.append(&mut whole);
+
+    let shown = work.cover(document.clone());
+    work.fill(&mut document, &provenance, refs);
+    let mut config: Config = match serde_path_to_error::deserialize(document) {
+        Ok(config) => config,
+        Err(error) => {
+            let path = error.path().to_string();
+            let place = provenance.of(&path).clone();
+            work.problems.push(Problem { path, place, message: "does not fit".into(), hint: None });
+            return Err(work.problems);
+        }
+    };
+    config.document = Arc::new(shown);
+    let mut findings = check::check(&config, &named, &provenance);
+    work.problems.append(&mut findings.problems);
+    work.warnings.append(&mut findings.warnings);
+    if work.problems.is_empty() {
+        Ok(Resolved { config: Arc::new(config), provenance, warnings: work.warnings })
+    } else {
+        Err(work.problems)
+    }
+}
+
+type Document = (Place, Map<String, Value>);
+
+struct Work<'a> {
+    schema: &'a Schema,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Work<'_> {
+    /// The layers as documents, each checked by itself and with its flat keys lowered, the lowest first.
+    fn read(&mut self, layers: &Layers) -> Vec<Document> {
+        let mut raw: Vec<(Place, Value)> = Vec::new();
+        let files =
+            [(Layer::Bundle, &layers.bundle), (Layer::Yaml, &layers.yaml), (Layer::Overlay, &layers.overlay)];
+        for (layer, source) in files {
+            if let Some(source) = source {
+                let place = Place::new(layer, &source.name);
+                raw.extend(self.parse(source, &place).map(|document| (place, document)));
+            }
+        }
+        for (name, text) in &layers.environment {
+            let place = Place::new(Layer::Environment, name);
+            match environment::read(name, text, self.schema) {
+                Reading::Nothing => {}
+                Reading::Set { key, value } => raw.push((place, json!({ key: value }))),
+                Reading::Unknown => {
+                    self.warnings.push(Problem {
+                        path: String::new(),
+                        place,
+                        message: "is no variable of ours".into(),
+                        hint: None,
+                    });
+                }
+                Reading::Wrong { key, why } => {
+                    self.problems.push(Problem { path: key, place, message: why, hint: None })
+                }
+            }
+        }
+        for (path, value) in &layers.flags {
+            let place = Place { layer: Layer::Flag, source: None };
+            let mut document = Value::Null;
+            if path::set(&mut document, path, value.clone()).is_ok() {
+                raw.push((place, document));
+            }
+        }
+        raw.into_iter().map(|(place, document)| self.settle(place, document)).collect()
+    }
+
+    fn parse(&mut self, source: &Source, place: &Place) -> Option<Value> {
+        let why = match serde_yaml::from_str::<serde_yaml::Value>(&source.text) {
+            Ok(serde_yaml::Value::Null) => return None,
+            Ok(read @ serde_yaml::Value::Mapping(_)) => match serde_json::to_value(read) {
+                Ok(document) => return Some(document),
+                Err(_) => "holds a key or number that has no place in a configuration".to_owned(),
+            },
+            Ok(_) => "is not a map of keys".to_owned(),
+            Err(error) => match error.location() {
+                Some(at) => format!("is not readable YAML at line {} column {}", at.line(), at.column()),
+                None => "is not readable YAML".to_owned(),
+            },
+        };
+        self.problems.push(Problem { path: String::new(), place: place.clone(), message: why, hint: None });
+        None
+    }
+
+    fn settle(&mut self, place: Place, mut document: Value) -> Document {
+        plain_routes(&mut document);
+        let (mut problems, mut warnings) = self.schema.prune(&mut document, &place, true);
+        if place.layer == Layer::Overlay {
+            problems.extend(
+                schema::misplaced(&document)
+                    .into_iter()
+                    .map(|problem| Problem { place: place.clone(), ..problem }),
+            );
+        }
+        self.problems.append(&mut problems);
+        self.warnings.append(&mut warnings);
+        let mut members = match document {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        };
+        members.shift_remove("schema_version");
+        (place.clone(), self.lower(members, &place))
+    }
+
+    /// Moves flat keys to the settings of their instances.
+    fn lower(&mut self, members: Map<String, Value>, place: &Place) -> Map<String, Value> {
+        let (flat, other): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|(name, _)| self.schema.flat(name).is_some());
+        let mut document: Value = Value::Object(other.into_iter().collect());
+        for (name, value) in flat {
+            let Some(goal) = self.schema.flat(&name) else { continue };
+            let dotted = path::dotted(goal);
+            if path::get(&document, &dotted).is_some() {
+                self.warnings.push(Problem {
+                    path: name,
+                    place: place.clone(),
+                    message: format!("is passed over, `{dotted}` stands beside it"),
+                    hint: Some("keep one of the two".into()),
+                });
+            } else if path::place(&mut document, goal, value).is_err() {
+                self.problems.push(Problem {
+                    path: name,
+                    place: place.clone(),
+                    message: format!("has no place, `{dotted}` cannot be set"),
+                    hint: None,
+                });
+            }
+        }
+        match document {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    }
+
+    /// The instances that flat keys, tiers or the manifests themselves call into being, with their defaults.
+    fn instances(&mut self, stack: &[Document]) -> Map<String, Value> {
+        for clash in self.schema.clashes() {
+            let place = Place { layer: Layer::Manifest, source: None };
+            self.warnings.push(Problem { path: String::new(), place, message: clash.clone(), hint: None });
+        }
+        let mut configured = BTreeSet::new();
+        let mut wanted = BTreeSet::new();
+        for (_, document) in stack {
+            let set = document.get("providers").and_then(Value::as_object).into_iter().flatten();
+            configured.extend(set.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str()));
+            for tier in document.get("models").and_then(Value::as_object).into_iter().flat_map(Map::values) {
+                wanted.extend(provider_of(tier));
+                let fallbacks = tier.get("fallbacks").and_then(Value::as_array).into_iter().flatten();
+                wanted.extend(fallbacks.filter_map(provider_of));
+            }
+        }
+        let mut providers = Value::Null;
+        for (component, flat) in self.schema.flats() {
+            let aliases: Vec<&str> =
+                flat.aliases.iter().map(String::as_str).filter(|alias| !configured.contains(alias)).collect();
+            let called = configured.contains(flat.instance.as_str())
+                || wanted.contains(flat.instance.as_str())
+                || aliases.iter().any(|alias| wanted.contains(alias));
+            if !(flat.always || called) || providers.get(&flat.instance).is_some() {
+                continue;
+            }
+            let mut instance = json!({ "component": component, "aliases": aliases });
+            for key in flat.keys.values() {
+                if let (Some(inner), Some(default)) = (key.path(), &key.default) {
+                    let inner: Vec<String> = inner.into_iter().map(str::to_owned).collect();
+                    if path::place(&mut instance, &inner, default.clone()).is_err() {
+                        self.warnings.push(Problem {
+                            path: String::new(),
+                            place: Place::new(Layer::Manifest, component),
+                            message: format!("the default of `{}` has no place", key.to),
+                            hint: None,
+                        });
+                    }
+                }
+            }
+            if path::place(&mut providers, std::slice::from_ref(&flat.instance), instance).is_err() {
+                continue;
+            }
+        }
+        if providers.is_null() { Map::new() } else { Map::from_iter([("providers".to_owned(), providers)]) }
+    }
+
+    /// The document as it may be shown.
+    fn cover(&self, mut document: Value) -> Value {
+        self.schema.secrets(&mut document, &mut |path, value| {
+            let Value::String(text) = value else { return };
+            let reference =
+                matches!(Reference::parse(text), Some(Reference::Variable(_) | Reference::File(_)));
+            if !reference && !text.is_empty() && path != ["db_url"] {
+                *text = COVERED.to_owned();
+            }
+        });
+        cover_texts(&mut document);
+        document
+    }
+
+    /// Puts the texts behind references in their place.
+    fn fill(&mut self, document: &mut Value, provenance: &Provenance, refs: &dyn RefSource) {
+        let off: BTreeSet<String> = document
+            .get("bridges")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter(|(_, bridge)| bridge.get("enabled") == Some(&Value::Bool(false)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let problems = &mut self.problems;
+        self.schema.secrets(document, &mut |path, value| {
+            let Value::String(text) = value else { return };
+            let Some(reference) = Reference::parse(text) else { return };
+            let idle = matches!(path, [part, name, ..] if part == "bridges" && off.contains(name));
+            match reference.read(refs) {
+                Ok(read) => *text = read,
+                Err(_) if idle => text.clear(),
+                Err(why) => {
+                    let path = path::dotted(path);
+                    let place = provenance.of(&path).clone();
+                    let hint = Some("set it, or take the key out".to_owned());
+                    problems.push(Problem {
+                        path,
+                        place,
+                        message: format!("refers to nothing: {why}"),
+                        hint,
+                    });
+                    text.clear();
+                }
+            }
+        });
+    }
+}
+
+fn provider_of(target: &Value) -> Option<&str> {
+    target.get("provider")?.as_str()
+}
+
+/// `routes.<task>: {model_tier: x}` is an older way to write `routes.<task>: x`.
+fn plain_routes(document: &mut Value) {
+    let routes = document.get_mut("routes").and_then(Value::as_object_mut);
+    for route in routes.into_iter().flat_map(Map::values_mut) {
+        if let Some(tier) = route.get("model_tier").cloned() {
+            *route = tier;
+        }
+    }
+}
+
+fn cover_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let std::borrow::Cow::Owned(covered) = redact(text) {
+                *text = covered;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(cover_texts),
+        Value::Object(members) => members.values_mut().for_each(cover_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
