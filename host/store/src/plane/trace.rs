@@ -1,0 +1,183 @@
+//! Traces: one row per request. Texts that a client chose are redacted on the way in.
+
+use std::borrow::Cow;
+
+use brains_core::id::{Request, Trace};
+use brains_core::plane::trace::{Attempt, TraceRecord, TraceUsage};
+use brains_core::redact::redact;
+use brains_core::{Id, Millis};
+
+use crate::error::StoreError;
+use crate::rows::{Rows, execute, fetch_optional, from_row};
+use crate::text::{from_json, id, list, signed, storable, unsigned};
+use crate::write::Tx;
+
+/// Rows deleted by one statement, so that a prune never holds the writer for long.
+const PRUNE_CHUNK: i64 = 500;
+
+const INSERT: &str = "
+    INSERT INTO trace (
+        id, request_id, at, operator, key_id, client, api, requested_model, model, provider, tier, task,
+        complexity, confidence, strategy, reason, attempts, status, error_kind, error_code, first_byte_ms,
+        latency_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, usage_estimated, cost_usd,
+        stream, request_bytes, response_bytes, preamble_hash, loss, request_body, response_body
+    ) VALUES (
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
+    ) ON CONFLICT (id) DO NOTHING";
+const GET: &str = "SELECT * FROM trace WHERE id = $1";
+const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
+const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
+const PRUNE_ROWS: &str =
+    "DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE id <= $1 ORDER BY id LIMIT $2)";
+const PRUNE_AGE: &str =
+    "DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE at < $1 ORDER BY at LIMIT $2)";
+
+from_row! {
+    row => TraceRecord {
+        Ok(Self {
+            id: id("id", row.try_get("id")?)?,
+            request_id: row.try_get("request_id")?,
+            at: Millis(row.try_get("at")?),
+            operator: row.try_get("operator")?,
+            key: match row.try_get::<Option<&str>, _>("key_id")? {
+                Some(key) => Some(id("key_id", key)?),
+                None => None,
+            },
+            client: row.try_get("client")?,
+            api: row.try_get("api")?,
+            requested_model: row.try_get("requested_model")?,
+            model: row.try_get("model")?,
+            provider: row.try_get("provider")?,
+            tier: row.try_get("tier")?,
+            task: row.try_get("task")?,
+            complexity: row.try_get("complexity")?,
+            confidence: row.try_get("confidence")?,
+            strategy: row.try_get("strategy")?,
+            reason: row.try_get("reason")?,
+            attempts: from_json("attempts", row.try_get("attempts")?)?,
+            status: u16::try_from(row.try_get::<i64, _>("status")?).unwrap_or(0),
+            error_kind: row.try_get("error_kind")?,
+            error_code: row.try_get("error_code")?,
+            first_byte_ms: row.try_get::<Option<i64>, _>("first_byte_ms")?.map(unsigned),
+            latency_ms: unsigned(row.try_get("latency_ms")?),
+            usage: TraceUsage {
+                input_tokens: unsigned(row.try_get("input_tokens")?),
+                output_tokens: unsigned(row.try_get("output_tokens")?),
+                cached_tokens: unsigned(row.try_get("cached_tokens")?),
+                reasoning_tokens: unsigned(row.try_get("reasoning_tokens")?),
+                estimated: row.try_get("usage_estimated")?,
+            },
+            cost_usd: row.try_get("cost_usd")?,
+            stream: row.try_get("stream")?,
+            request_bytes: unsigned(row.try_get("request_bytes")?),
+            response_bytes: unsigned(row.try_get("response_bytes")?),
+            preamble_hash: row.try_get("preamble_hash")?,
+            loss: from_json("loss", row.try_get("loss")?)?,
+            request_body: row.try_get("request_body")?,
+            response_body: row.try_get("response_body")?,
+        })
+    }
+}
+
+/// How many traces are kept; none means no bound of that sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    pub rows: Option<u64>,
+    pub days: Option<u64>,
+}
+
+impl Rows {
+    pub async fn trace(&mut self, id: &Id<Trace>) -> Result<Option<TraceRecord>, StoreError> {
+        fetch_optional!(self, TraceRecord, GET, id.as_str())
+    }
+
+    /// The newest trace of a request id, which a client may have chosen and used twice.
+    pub async fn trace_of_request(&mut self, request_id: &str) -> Result<Option<TraceRecord>, StoreError> {
+        fetch_optional!(self, TraceRecord, BY_REQUEST, request_name(request_id).as_ref())
+    }
+}
+
+impl Tx {
+    /// Adds one trace. One that is there already stays as it is.
+    pub(crate) async fn insert_trace(&mut self, trace: &TraceRecord) -> Result<(), StoreError> {
+        let attempts: Vec<Attempt> = trace.attempts.iter().map(covered).collect();
+        let loss: Vec<Cow<'_, str>> = trace.loss.iter().map(|loss| safe(loss)).collect();
+        execute!(
+            &mut self.rows,
+            INSERT,
+            trace.id.as_str(),
+            request_name(&trace.request_id).as_ref(),
+            trace.at.0,
+            &trace.operator,
+            trace.key.as_ref().map(Id::as_str),
+            trace.client.as_deref().map(safe),
+            &trace.api,
+            safe(&trace.requested_model).as_ref(),
+            trace.model.as_deref().map(safe),
+            trace.provider.as_deref().map(storable),
+            trace.tier.as_deref().map(storable),
+            trace.task.as_deref().map(safe),
+            trace.complexity.as_deref().map(safe),
+            trace.confidence,
+            trace.strategy.as_deref().map(safe),
+            trace.reason.as_deref().map(safe),
+            list(&attempts),
+            i64::from(trace.status),
+            trace.error_kind.as_deref().map(storable),
+            trace.error_code.as_deref().map(safe),
+            trace.first_byte_ms.map(signed),
+            signed(trace.latency_ms),
+            signed(trace.usage.input_tokens),
+            signed(trace.usage.output_tokens),
+            signed(trace.usage.cached_tokens),
+            signed(trace.usage.reasoning_tokens),
+            trace.usage.estimated,
+            trace.cost_usd,
+            trace.stream,
+            signed(trace.request_bytes),
+            signed(trace.response_bytes),
+            &trace.preamble_hash,
+            list(&loss),
+            trace.request_body.as_deref().map(safe),
+            trace.response_body.as_deref().map(safe)
+        )
+        .map(drop)
+    }
+
+    /// Deletes some of what is beyond the retention; true when there may be more.
+    pub(crate) async fn prune_traces(&mut self, retention: Retention) -> Result<bool, StoreError> {
+        const DAY_MS: i64 = 86_400_000;
+        let mut deleted = 0;
+        if let Some(days) = retention.days {
+            let oldest = self.at.0.saturating_sub(signed(days).saturating_mul(DAY_MS));
+            deleted += execute!(&mut self.rows, PRUNE_AGE, oldest, PRUNE_CHUNK)?;
+        }
+        if let Some(rows) = retention.rows
+            && let Some(first_gone) = fetch_optional!(&mut self.rows, String, OLDEST_KEPT, signed(rows))?
+        {
+            deleted += execute!(&mut self.rows, PRUNE_ROWS, first_gone, PRUNE_CHUNK)?;
+        }
+        Ok(deleted >= unsigned(PRUNE_CHUNK))
+    }
+}
+
+fn covered(attempt: &Attempt) -> Attempt {
+    let mut attempt = attempt.clone();
+    attempt.model = safe(&attempt.model).into_owned();
+    attempt.cause = attempt.cause.as_deref().map(|cause| safe(cause).into_owned());
+    attempt
+}
+
+/// Redacted, and such that both databases take it.
+fn safe(text: &str) -> Cow<'_, str> {
+    match redact(text) {
+        Cow::Borrowed(text) => storable(text),
+        Cow::Owned(text) => Cow::Owned(storable(&text).into_owned()),
+    }
+}
+
+/// A request id: ours as it is, a client's only as far as it is no secret.
+fn request_name(text: &str) -> Cow<'_, str> {
+    if Id::<Request>::parse(text).is_some() { Cow::Borrowed(text) } else { safe(text) }
+}

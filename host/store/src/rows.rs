@@ -1,0 +1,170 @@
+//! One text, two databases: [`Rows`] is a connection inside a transaction, and the macros run a constant
+//! statement on whichever database it belongs to.
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+
+use crate::error::StoreError;
+
+/// What can be read, in a snapshot or inside a write. The reading verbs of the planes are methods of it.
+pub struct Rows {
+    session: Session,
+    /// A statement was refused. Postgres would then turn a commit into a rollback without a word, so the
+    /// write is given up on both databases.
+    refused: bool,
+}
+
+pub(crate) enum Session {
+    /// The writer's connection; the queue begins and commits.
+    Writer(SqliteConnection),
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A connection of either database.
+pub(crate) enum Conn<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Rows {
+    pub(crate) const fn new(session: Session) -> Self {
+        Self { session, refused: false }
+    }
+
+    pub(crate) fn conn(&mut self) -> Conn<'_> {
+        match &mut self.session {
+            Session::Writer(conn) => Conn::Sqlite(conn),
+            Session::Sqlite(tx) => Conn::Sqlite(tx),
+            Session::Postgres(tx) => Conn::Postgres(tx),
+        }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.session, Session::Postgres(_))
+    }
+
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    pub(crate) fn forget_refusal(&mut self) {
+        self.refused = false;
+    }
+
+    /// Classifies a failed statement and remembers that there was one.
+    pub(crate) fn fail(&mut self, error: sqlx::Error) -> StoreError {
+        self.refused = true;
+        error.into()
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("postgres", &self.is_postgres()).finish_non_exhaustive()
+    }
+}
+
+/// A consistent view of the database that sees no later write.
+#[derive(Debug)]
+pub struct Snapshot(pub(crate) Rows);
+
+impl std::ops::Deref for Snapshot {
+    type Target = Rows;
+
+    fn deref(&self) -> &Rows {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Snapshot {
+    fn deref_mut(&mut self) -> &mut Rows {
+        &mut self.0
+    }
+}
+
+/// A value that a row of either database holds.
+pub(crate) trait FromRow: Sized {
+    fn from_sqlite(row: &SqliteRow) -> Result<Self, sqlx::Error>;
+    fn from_postgres(row: &PgRow) -> Result<Self, sqlx::Error>;
+}
+
+/// Implements [`FromRow`] from one body.
+macro_rules! from_row {
+    ($($row:ident => $of:ty $body:block)+) => {$(
+        impl $crate::rows::FromRow for $of {
+            fn from_sqlite($row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+                use sqlx::Row as _;
+                $body
+            }
+            fn from_postgres($row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+                use sqlx::Row as _;
+                $body
+            }
+        }
+    )+};
+}
+pub(crate) use from_row;
+
+from_row! {
+    row => i64 { row.try_get(0) }
+    row => String { row.try_get(0) }
+    row => (String, i64) { Ok((row.try_get(0)?, row.try_get(1)?)) }
+    row => (i64, String) { Ok((row.try_get(0)?, row.try_get(1)?)) }
+}
+
+/// Runs a statement and tells how many rows it touched.
+macro_rules! execute {
+    ($rows:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let rows: &mut $crate::rows::Rows = $rows;
+        let done = match rows.conn() {
+            $crate::rows::Conn::Sqlite(conn) => {
+                sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
+            }
+            $crate::rows::Conn::Postgres(conn) => {
+                sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
+            }
+        };
+        done.map_err(|error| rows.fail(error))
+    }};
+}
+pub(crate) use execute;
+
+/// Reads at most one row.
+macro_rules! fetch_optional {
+    ($rows:expr, $of:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let rows: &mut $crate::rows::Rows = $rows;
+        let found = match rows.conn() {
+            $crate::rows::Conn::Sqlite(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
+                |row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_sqlite).transpose(),
+            ),
+            $crate::rows::Conn::Postgres(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
+                |row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose(),
+            ),
+        };
+        found.map_err(|error| rows.fail(error))
+    }};
+}
+pub(crate) use fetch_optional;
+
+/// Reads all rows.
+macro_rules! fetch_all {
+    ($rows:expr, $of:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let rows: &mut $crate::rows::Rows = $rows;
+        let found = match rows.conn() {
+            $crate::rows::Conn::Sqlite(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
+                |found| found.iter().map(<$of as $crate::rows::FromRow>::from_sqlite).collect::<Result<Vec<_>, _>>(),
+            ),
+            $crate::rows::Conn::Postgres(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
+                |found| found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>(),
+            ),
+        };
+        found.map_err(|error| rows.fail(error))
+    }};
+}
+pub(crate) use fetch_all;

@@ -1,0 +1,90 @@
+//! Text as the databases take it: canonical JSON, and nothing that one of the two refuses.
+
+use std::borrow::Cow;
+
+use brains_core::Id;
+use brains_core::id::Noun;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// JSON with sorted keys and no spaces, so that one value has one text.
+pub(crate) fn canonical(value: &Value) -> String {
+    fn write(value: &Value, out: &mut String) {
+        match value {
+            Value::Object(members) => {
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_by_key(|(name, _)| *name);
+                out.push('{');
+                for (index, (name, member)) in sorted.into_iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(&Value::String(name.clone()).to_string());
+                    out.push(':');
+                    write(member, out);
+                }
+                out.push('}');
+            }
+            Value::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(',');
+                    }
+                    write(item, out);
+                }
+                out.push(']');
+            }
+            scalar => out.push_str(&scalar.to_string()),
+        }
+    }
+    let mut out = String::new();
+    write(value, &mut out);
+    out
+}
+
+/// Text without NUL, which Postgres refuses in a TEXT column.
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// The stored word of an enum's value, e.g. `live`.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+/// The enum's value behind a stored word.
+pub(crate) fn from_word<T: DeserializeOwned>(column: &str, word: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_value(Value::String(word.to_owned())).map_err(|source| decode(column, source))
+}
+
+/// A list as JSON text.
+pub(crate) fn list(items: &impl Serialize) -> String {
+    serde_json::to_string(items).unwrap_or_else(|_| "[]".into())
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(text).map_err(|source| decode(column, source))
+}
+
+/// An id read back.
+pub(crate) fn id<N: Noun>(column: &str, text: &str) -> Result<Id<N>, sqlx::Error> {
+    Id::parse(text).ok_or_else(|| decode(column, "not an id"))
+}
+
+fn decode(column: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: source.into() }
+}
+
+/// Counts as the databases keep them.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

@@ -1,0 +1,241 @@
+//! Writes. A mutation is one closure over a [`Tx`]; the store begins, locks the audit head of its scopes,
+//! commits, and answers after the commit. Inside, only `tx` is awaited. How closures meet a database is in
+//! `write/sqlite.rs` (one queue, many closures a commit) and `write/postgres.rs` (one transaction each).
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brains_core::id::Key;
+use brains_core::{Ambient, Fault, Id, Millis, Principal};
+use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
+
+use crate::audit::Head;
+use crate::error::StoreError;
+use crate::rows::Rows;
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+/// How long one closure may take. It awaits nothing but its transaction, so this is a bug or a dead disk.
+const CLOSURE_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a write's closure returns: a future that borrows the transaction.
+pub type Work<'tx, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'tx>>;
+
+/// A part of the world whose writes are serial and share one audit chain.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(String);
+
+impl Scope {
+    /// Everything that belongs to no workspace.
+    pub fn global() -> Self {
+        Self("global".into())
+    }
+
+    pub fn workspace(id: &str) -> Self {
+        Self(format!("workspace:{id}"))
+    }
+
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The scopes of one write, locked in order; the first one named is where [`Tx::record`] writes.
+#[derive(Debug, Clone)]
+pub struct Scopes {
+    first: Scope,
+    others: Vec<Scope>,
+}
+
+impl Scopes {
+    /// A write in several scopes at once.
+    pub fn new(first: Scope, others: Vec<Scope>) -> Self {
+        Self { first, others }
+    }
+
+    fn in_order(&self) -> Vec<&Scope> {
+        let mut all: Vec<&Scope> = std::iter::once(&self.first).chain(&self.others).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+}
+
+impl From<Scope> for Scopes {
+    fn from(first: Scope) -> Self {
+        Self { first, others: Vec::new() }
+    }
+}
+
+/// Who is written down as having done it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// Slug of the operator.
+    pub operator: String,
+    pub key: Option<Id<Key>>,
+}
+
+impl Actor {
+    /// The program itself: what it does at start and in the background.
+    pub fn system() -> Self {
+        Self { operator: "system".into(), key: None }
+    }
+}
+
+impl From<&Principal> for Actor {
+    fn from(principal: &Principal) -> Self {
+        Self { operator: principal.operator.clone(), key: principal.key.clone() }
+    }
+}
+
+/// What is locked and who is recorded; a touch has neither.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    pub(crate) scopes: Scopes,
+    pub(crate) actor: Actor,
+}
+
+/// One write: everything done through it is kept together or not at all.
+pub struct Tx {
+    pub(crate) rows: Rows,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) at: Millis,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) heads: Vec<Head>,
+    /// A counter of [`crate::changes`] moved.
+    pub(crate) bumped: bool,
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx").field("at", &self.at).field("cause", &self.cause).finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for Tx {
+    type Target = Rows;
+
+    fn deref(&self) -> &Rows {
+        &self.rows
+    }
+}
+
+impl std::ops::DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+}
+
+impl Tx {
+    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>) -> Self {
+        Self { rows, ambient, at: Millis(0), cause: None, heads: Vec::new(), bumped: false }
+    }
+
+    /// When this write happens: one instant for all of it.
+    pub fn now(&self) -> Millis {
+        self.at
+    }
+
+    /// A source of ids for the rows of this write.
+    pub fn ambient(&self) -> &dyn Ambient {
+        &*self.ambient
+    }
+
+    /// Starts one closure: locks its scopes in order and reads their heads.
+    async fn enter(&mut self, cause: Option<Cause>) -> Result<(), StoreError> {
+        self.at = self.ambient.now();
+        self.heads.clear();
+        self.rows.forget_refusal();
+        if let Some(cause) = &cause {
+            for scope in cause.scopes.in_order() {
+                let head = Head::lock(&mut self.rows, scope).await?;
+                self.heads.push(head);
+            }
+        }
+        self.cause = cause;
+        Ok(())
+    }
+
+    pub(crate) fn first_scope(&self) -> Option<Scope> {
+        self.cause.as_ref().map(|cause| cause.scopes.first.clone())
+    }
+}
+
+/// A closure with its type erased, so that closures of all results stand in one queue.
+pub(crate) trait Job: Send {
+    /// Whether nobody waits for it any more. Asked before it starts, never after.
+    fn abandoned(&self) -> bool;
+    /// Runs the closure and keeps what it returned. On an error the caller rolls back.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+    /// Tells the caller, after the commit or the rollback.
+    fn answer(self: Box<Self>, end: Result<(), Fault>);
+}
+
+pub(crate) struct Call<T, F> {
+    cause: Option<Cause>,
+    work: Option<F>,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<T, Fault>>,
+}
+
+impl<T, F> Call<T, F>
+where
+    T: Send + 'static,
+    F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
+{
+    pub(crate) fn start(
+        cause: Option<Cause>,
+        work: F,
+    ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Self { cause, work: Some(work), value: None, reply }), answer)
+    }
+}
+
+impl<T, F> Job for Call<T, F>
+where
+    T: Send + 'static,
+    F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
+{
+    fn abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return Err(StoreError::Closed.into()) };
+            tx.enter(self.cause.take()).await?;
+            let guarded = AssertUnwindSafe(async { work(tx).await }).catch_unwind();
+            let value = match tokio::time::timeout(CLOSURE_LIMIT, guarded).await {
+                Err(_) => return Err(StoreError::Stalled.into()),
+                Ok(Err(_)) => return Err(StoreError::Panicked.into()),
+                Ok(Ok(result)) => result?,
+            };
+            if tx.rows.refused() {
+                return Err(StoreError::Poisoned.into());
+            }
+            tx.save_heads().await?;
+            self.value = Some(value);
+            Ok(())
+        })
+    }
+
+    fn answer(self: Box<Self>, end: Result<(), Fault>) {
+        let answer = match (end, self.value) {
+            (Ok(()), Some(value)) => Ok(value),
+            (Ok(()), None) => Err(StoreError::Closed.into()),
+            (Err(fault), _) => Err(fault),
+        };
+        // A caller that went away learns nothing; the write stands as decided.
+        drop(self.reply.send(answer));
+    }
+}
