@@ -1,0 +1,22 @@
+//! Write a Brains component in plain Rust. A component is a value made of its settings ([`Component::new`]);
+//! what it can do are traits over the canonical values of `brains_dialect`; an `export_*!` macro turns it into
+//! a WebAssembly component. The bindings stay out of sight and hardly convert anything: the canonical types are
+//! the types of the interface.
+//!
+//! A component never does I/O. It describes HTTP exchanges, and the host performs them.
+//!
+//! Everything here also runs natively, so a component's unit tests are ordinary ones.
+
+mod adapter;
+#[doc(hidden)]
+pub mod bindings;
+mod component;
+mod export;
+pub mod host;
+
+pub use adapter::Export;
+pub use brains_dialect as dialect;
+pub use brains_dialect::canon;
+pub use component::{
+    Catalogue, Chat, Classifier, Component, Decode, Errors, Info, Policy, Relay, Standalone, Undecoded,
+};
