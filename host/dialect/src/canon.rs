@@ -4,6 +4,7 @@
 pub mod catalogue;
 pub mod chat;
 pub mod exchange;
+mod lift;
 pub mod relay;
 pub mod task;
 

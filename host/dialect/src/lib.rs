@@ -2,3 +2,12 @@
 //! by components, so it does no I/O, reads no clock and depends on little.
 
 pub mod canon;
+pub mod chat;
+pub mod envelope;
+pub mod features;
+mod invalid;
+pub mod json;
+pub mod ndjson;
+pub mod sse;
+
+pub use invalid::Invalid;

@@ -1,0 +1,188 @@
+//! Events as a stream of `chat.completion.chunk` frames.
+
+use super::{DONE_FRAME, Identity};
+use crate::canon::{BlockKind, Event, Fault, Usage};
+use crate::chat::upstream::protocol;
+use crate::chat::{finish_word, usage};
+use crate::json::{Members, Node, quote};
+
+/// Writes one streamed answer, event by event, as whole SSE frames.
+#[derive(Debug)]
+pub struct Chunks {
+    /// `"id":…,"object":…,"created":…,"model":…`, the same on every chunk.
+    head: String,
+    include_usage: bool,
+    choices: Vec<Choice>,
+    usage: Option<Usage>,
+}
+
+#[derive(Debug)]
+struct Choice {
+    number: u32,
+    blocks: Vec<(u32, Flow)>,
+    calls: u32,
+    finished: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Flow {
+    Text,
+    Reasoning,
+    Refusal,
+    /// The call's number among the choice's calls.
+    Call(u32),
+    /// Nothing that this wire can show.
+    Hidden,
+}
+
+impl Chunks {
+    pub fn new(identity: &Identity, include_usage: bool) -> Self {
+        let head = format!(
+            "\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":{}",
+            quote(&identity.id),
+            identity.created,
+            quote(&identity.model)
+        );
+        Self { head, include_usage, choices: Vec::new(), usage: None }
+    }
+
+    /// Appends the frames of one event to `out`.
+    pub fn push(&mut self, event: &Event, out: &mut String) -> Result<(), Fault> {
+        match event {
+            Event::Start(_) => self.open(0, out),
+            Event::BlockStart(block) => {
+                self.open(block.choice, out);
+                let choice = self.choice(block.choice)?;
+                let mut opener = None;
+                let flow = match &block.kind {
+                    BlockKind::Text => Flow::Text,
+                    BlockKind::Reasoning => Flow::Reasoning,
+                    BlockKind::Refusal => Flow::Refusal,
+                    BlockKind::ToolCall(start) => {
+                        let number = choice.calls;
+                        choice.calls += 1;
+                        opener = Some(format!(
+                            "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":\"\"}}}}]}}",
+                            quote(&start.id),
+                            quote(&start.name)
+                        ));
+                        Flow::Call(number)
+                    }
+                    BlockKind::RedactedReasoning(_) | BlockKind::Media(_) | BlockKind::Other(_) => {
+                        Flow::Hidden
+                    }
+                };
+                choice.blocks.push((block.index, flow));
+                if let Some(delta) = opener {
+                    self.chunk(block.choice, &delta, None, out);
+                }
+            }
+            Event::Delta(delta) => {
+                let choice = self.choice(delta.choice)?;
+                let flow = choice
+                    .blocks
+                    .iter()
+                    .rev()
+                    .find(|(index, _)| *index == delta.index)
+                    .map(|(_, flow)| *flow);
+                let flow =
+                    flow.ok_or_else(|| protocol("the answer has a piece of a block that never began"))?;
+                let text = quote(&delta.text);
+                let json = match flow {
+                    Flow::Text => format!("{{\"content\":{text}}}"),
+                    Flow::Reasoning => format!("{{\"reasoning_content\":{text}}}"),
+                    Flow::Refusal => format!("{{\"refusal\":{text}}}"),
+                    Flow::Call(number) => {
+                        format!(
+                            "{{\"tool_calls\":[{{\"index\":{number},\"function\":{{\"arguments\":{text}}}}}]}}"
+                        )
+                    }
+                    Flow::Hidden => return Ok(()),
+                };
+                self.chunk(delta.choice, &json, None, out);
+            }
+            Event::Annotation(annotation) => {
+                let mut object = Node::root(&annotation.value).object().ok();
+                let logprobs = object.as_mut().and_then(|object| object.optional("logprobs").ok().flatten());
+                self.open(annotation.choice, out);
+                if let Some(node) = logprobs {
+                    self.write(annotation.choice, "{}", Some(node.text()), None, out);
+                } else {
+                    let list =
+                        object.as_mut().and_then(|object| object.optional("annotations").ok().flatten());
+                    let list =
+                        list.map_or_else(|| format!("[{}]", annotation.value), |node| node.text().to_owned());
+                    self.chunk(annotation.choice, &format!("{{\"annotations\":{list}}}"), None, out);
+                }
+            }
+            Event::Usage(said) => self.usage = Some(said.clone()),
+            Event::Finish(finish) => {
+                self.open(finish.choice, out);
+                self.choice(finish.choice)?.finished = true;
+                self.chunk(finish.choice, "{}", Some(finish_word(&finish.reason)), out);
+            }
+            Event::BlockEnd(_) | Event::Other(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Appends the usage chunk, when asked for, and the end. Fails when a choice never finished; the host
+    /// then writes [`super::error_frames`] instead.
+    pub fn finish(&mut self, out: &mut String) -> Result<(), Fault> {
+        if self.choices.is_empty() || self.choices.iter().any(|choice| !choice.finished) {
+            return Err(protocol("the answer ended without a finish reason"));
+        }
+        if self.include_usage {
+            let counted = self.usage.clone().unwrap_or_default();
+            let json = usage::json(&counted);
+            for piece in ["data: {", &self.head, ",\"choices\":[],\"usage\":", &json, "}\n\n"] {
+                out.push_str(piece);
+            }
+        }
+        out.push_str(DONE_FRAME);
+        Ok(())
+    }
+
+    /// The last usage that was said.
+    pub const fn usage(&self) -> Option<&Usage> {
+        self.usage.as_ref()
+    }
+
+    /// A choice's first chunk names its role.
+    fn open(&mut self, number: u32, out: &mut String) {
+        if self.choices.iter().any(|choice| choice.number == number) {
+            return;
+        }
+        self.choices.push(Choice { number, blocks: Vec::new(), calls: 0, finished: false });
+        self.chunk(number, "{\"role\":\"assistant\",\"content\":\"\"}", None, out);
+    }
+
+    fn choice(&mut self, number: u32) -> Result<&mut Choice, Fault> {
+        let choice = self.choices.iter_mut().find(|choice| choice.number == number);
+        choice.ok_or_else(|| protocol("the answer has a piece of a choice that never began"))
+    }
+
+    fn chunk(&self, number: u32, delta: &str, finish: Option<&str>, out: &mut String) {
+        self.write(number, delta, None, finish, out);
+    }
+
+    fn write(
+        &self,
+        number: u32,
+        delta: &str,
+        logprobs: Option<&str>,
+        finish: Option<&str>,
+        out: &mut String,
+    ) {
+        let mut choice = Members::new();
+        choice.plain("index", number).raw("delta", delta).raw("logprobs", logprobs.unwrap_or("null"));
+        match finish {
+            Some(word) => choice.string("finish_reason", word),
+            None => choice.raw("finish_reason", "null"),
+        };
+        let usage = if self.include_usage { ",\"usage\":null" } else { "" };
+        for piece in ["data: {", &self.head, ",\"choices\":[", &choice.finish(), "]", usage, "}\n\n"] {
+            out.push_str(piece);
+        }
+    }
+}

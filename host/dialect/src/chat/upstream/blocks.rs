@@ -1,0 +1,200 @@
+//! Which block a piece of an answer belongs to. This wire has no blocks: they open with their first piece;
+//! text, reasoning and refusal follow one another, tool calls stay open until the choice is finished.
+
+use super::protocol;
+use crate::canon::{BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, Finish, StopReason, ToolStart};
+
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    choices: Vec<Choice>,
+    calls: u32,
+}
+
+#[derive(Debug)]
+struct Choice {
+    number: u32,
+    next: u32,
+    open: Option<(u32, Flow)>,
+    calls: Vec<Call>,
+    finished: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Text,
+    Reasoning,
+    Refusal,
+}
+
+/// One call, waiting until its name is known.
+#[derive(Debug)]
+struct Call {
+    wire_index: Option<u32>,
+    id: Option<String>,
+    name: Option<String>,
+    waiting: String,
+    block: Option<u32>,
+}
+
+/// What a chunk says about a call.
+#[derive(Debug)]
+pub(super) struct CallPiece {
+    pub(super) index: Option<u32>,
+    /// Its place in the chunk's list.
+    pub(super) position: usize,
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) arguments: String,
+}
+
+impl Blocks {
+    /// A choice has been seen.
+    pub(super) fn touch(&mut self, number: u32) {
+        self.choice(number);
+    }
+
+    /// The block that annotations of a choice belong to.
+    pub(super) fn current(&self, number: u32) -> u32 {
+        let choice = self.choices.iter().find(|choice| choice.number == number);
+        choice.map_or(0, |choice| choice.next.saturating_sub(1))
+    }
+
+    /// Whether at least one choice was seen and none is unfinished.
+    pub(super) fn finished(&self) -> bool {
+        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finished)
+    }
+
+    pub(super) fn text(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+        self.flow(choice, Flow::Text, text, events);
+    }
+
+    pub(super) fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+        self.flow(choice, Flow::Reasoning, text, events);
+    }
+
+    pub(super) fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+        self.flow(choice, Flow::Refusal, text, events);
+    }
+
+    pub(super) fn tool_call(&mut self, number: u32, piece: CallPiece, seed: &str, events: &mut Vec<Event>) {
+        let count = &mut self.calls;
+        let choice = choice(&mut self.choices, number);
+        choice.close_flow(events);
+        let slot = choice.slot(&piece);
+        let Some(call) = choice.calls.get_mut(slot) else { return };
+        call.id = call.id.take().or(piece.id);
+        call.name = call.name.take().or(piece.name);
+        let Some(block) = call.block else {
+            call.waiting.push_str(&piece.arguments);
+            let Some(name) = call.name.clone() else { return };
+            *count += 1;
+            let id = call.id.get_or_insert_with(|| format!("call_{seed}_{count}")).clone();
+            let index = choice.next;
+            call.block = Some(index);
+            choice.next += 1;
+            let kind = BlockKind::ToolCall(ToolStart { id, name, namespace: None });
+            events.push(Event::BlockStart(BlockStart { choice: number, index, kind }));
+            let waiting = std::mem::take(&mut call.waiting);
+            if !waiting.is_empty() {
+                events.push(Event::Delta(Delta { choice: number, index, text: waiting }));
+            }
+            return;
+        };
+        if !piece.arguments.is_empty() {
+            events.push(Event::Delta(Delta { choice: number, index: block, text: piece.arguments }));
+        }
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        number: u32,
+        reason: StopReason,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Fault> {
+        let choice = self.choice(number);
+        if std::mem::replace(&mut choice.finished, true) {
+            return Ok(());
+        }
+        choice.close_flow(events);
+        for call in &choice.calls {
+            let Some(index) = call.block else {
+                return Err(protocol("a tool call of the upstream's answer has no name"));
+            };
+            events.push(Event::BlockEnd(BlockEnd { choice: number, index, signature: None, extra: None }));
+        }
+        // Some servers say `stop` although they called tools: an agent would end its turn without running them.
+        let reason = match reason {
+            StopReason::EndTurn if !choice.calls.is_empty() => StopReason::ToolUse,
+            other => other,
+        };
+        events.push(Event::Finish(Finish { choice: number, reason, stop_sequence: None }));
+        Ok(())
+    }
+
+    fn flow(&mut self, number: u32, flow: Flow, text: String, events: &mut Vec<Event>) {
+        let choice = self.choice(number);
+        let index = match choice.open {
+            Some((index, open)) if open == flow => index,
+            Some(_) | None => {
+                choice.close_flow(events);
+                let index = choice.next;
+                choice.next += 1;
+                choice.open = Some((index, flow));
+                let kind = match flow {
+                    Flow::Text => BlockKind::Text,
+                    Flow::Reasoning => BlockKind::Reasoning,
+                    Flow::Refusal => BlockKind::Refusal,
+                };
+                events.push(Event::BlockStart(BlockStart { choice: number, index, kind }));
+                index
+            }
+        };
+        events.push(Event::Delta(Delta { choice: number, index, text }));
+    }
+
+    fn choice(&mut self, number: u32) -> &mut Choice {
+        choice(&mut self.choices, number)
+    }
+}
+
+fn choice(choices: &mut Vec<Choice>, number: u32) -> &mut Choice {
+    let at = choices.iter().position(|choice| choice.number == number).unwrap_or(choices.len());
+    if at == choices.len() {
+        choices.push(Choice::new(number));
+    }
+    #[expect(clippy::indexing_slicing, reason = "`at` was found or just pushed")]
+    &mut choices[at]
+}
+
+impl Choice {
+    const fn new(number: u32) -> Self {
+        Self { number, next: 0, open: None, calls: Vec::new(), finished: false }
+    }
+
+    fn close_flow(&mut self, events: &mut Vec<Event>) {
+        if let Some((index, _)) = self.open.take() {
+            events.push(Event::BlockEnd(BlockEnd {
+                choice: self.number,
+                index,
+                signature: None,
+                extra: None,
+            }));
+        }
+    }
+
+    /// Finds the call that a piece continues, or makes room for a new one: by index, else by id, else a piece
+    /// with a name opens a call and one without continues the last.
+    fn slot(&mut self, piece: &CallPiece) -> usize {
+        let found = match (piece.index, &piece.id) {
+            (Some(index), _) => self.calls.iter().position(|call| call.wire_index == Some(index)),
+            (None, Some(id)) => self.calls.iter().position(|call| call.id.as_ref() == Some(id)),
+            (None, None) if piece.name.is_some() || piece.position >= self.calls.len() => None,
+            (None, None) => Some(self.calls.len().saturating_sub(1)),
+        };
+        found.unwrap_or_else(|| {
+            let (wire_index, id, name) = (piece.index, None, None);
+            self.calls.push(Call { wire_index, id, name, waiting: String::new(), block: None });
+            self.calls.len() - 1
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Token counts as this wire writes them, and back.
+
+use crate::canon::Usage;
+use crate::json::{Members, Node, Object};
+
+/// Reads a `usage` object. Anything that is no object says nothing.
+pub(super) fn parse(node: &Node<'_>) -> Option<Usage> {
+    let mut object = node.object().ok()?;
+    let mut usage = Usage {
+        input: count(&mut object, "prompt_tokens"),
+        output: count(&mut object, "completion_tokens"),
+        ..Usage::default()
+    };
+    // The sum says nothing new, and is written from the parts.
+    count(&mut object, "total_tokens");
+    let mut extra = Members::new();
+    let mut details = |name: &str, read: &mut dyn FnMut(&mut Object<'_>)| {
+        let inner = object.optional(name).ok().flatten().and_then(|node| node.object().ok());
+        let Some(mut inner) = inner else { return };
+        read(&mut inner);
+        if let Some(rest) = inner.rest() {
+            extra.raw(name, &rest);
+        }
+    };
+    details("prompt_tokens_details", &mut |inner| {
+        usage.cached_input = count(inner, "cached_tokens");
+        usage.cache_write = count(inner, "cache_write_tokens");
+    });
+    details("completion_tokens_details", &mut |inner| usage.reasoning = count(inner, "reasoning_tokens"));
+    if usage.cached_input == 0 {
+        usage.cached_input = count(&mut object, "prompt_cache_hit_tokens");
+    }
+    usage.cost = object.optional("cost").ok().flatten().map(|node| node.text().to_owned());
+    extra.extra(object.rest().as_deref(), &[]);
+    usage.extra = Some(extra.finish()).filter(|text| text != "{}");
+    Some(usage)
+}
+
+fn count(object: &mut Object<'_>, name: &str) -> u64 {
+    object.optional(name).ok().flatten().map_or(0, |node| node.count())
+}
+
+pub(super) fn json(usage: &Usage) -> String {
+    let extra = usage.extra.as_deref();
+    let mut prompt = Members::new();
+    prompt.plain("cached_tokens", usage.cached_input);
+    if usage.cache_write > 0 {
+        prompt.plain("cache_write_tokens", usage.cache_write);
+    }
+    prompt.extra(member(extra, "prompt_tokens_details").as_deref(), &[]);
+    let mut completion = Members::new();
+    completion.plain("reasoning_tokens", usage.reasoning);
+    completion.extra(member(extra, "completion_tokens_details").as_deref(), &[]);
+    let mut out = Members::new();
+    out.plain("prompt_tokens", usage.input)
+        .plain("completion_tokens", usage.output)
+        .plain("total_tokens", usage.input.saturating_add(usage.output))
+        .raw("prompt_tokens_details", &prompt.finish())
+        .raw("completion_tokens_details", &completion.finish());
+    if let Some(cost) = usage.cost.as_deref().filter(|cost| crate::json::check(cost).is_ok()) {
+        out.raw("cost", cost);
+    }
+    out.extra(extra, &["prompt_tokens_details", "completion_tokens_details"]);
+    out.finish()
+}
+
+fn member(object: Option<&str>, name: &str) -> Option<String> {
+    Some(Node::root(object?).object().ok()?.optional(name).ok()??.text().to_owned())
+}

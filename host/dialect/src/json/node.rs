@@ -1,0 +1,197 @@
+//! Values with their path, read on demand: a type error names the member, what nobody asked for stays text.
+
+use std::borrow::Cow;
+
+use super::{Kind, Members, Reader};
+use crate::invalid::Invalid;
+
+/// A value inside a document and the path to it.
+#[derive(Debug, Clone)]
+pub struct Node<'a> {
+    text: &'a str,
+    path: String,
+}
+
+impl<'a> Node<'a> {
+    /// A value that stands alone. The text is checked as it is read.
+    pub fn root(text: &'a str) -> Self {
+        Self { text: text.trim_matches([' ', '\n', '\r', '\t']), path: String::new() }
+    }
+
+    /// A value that stands at `path`.
+    pub fn at(text: &'a str, path: &str) -> Self {
+        Self { text, path: path.to_owned() }
+    }
+
+    /// The value as it was written.
+    pub const fn text(&self) -> &'a str {
+        self.text
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn kind(&self) -> Result<Kind, Invalid> {
+        Reader::new(self.text).kind().map_err(|wrong| Invalid::syntax(self.text, &wrong))
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.text == "null"
+    }
+
+    pub fn string(&self) -> Result<Cow<'a, str>, Invalid> {
+        self.must_be(Kind::String, "a string")?;
+        Reader::new(self.text).string().map_err(|wrong| Invalid::syntax(self.text, &wrong))
+    }
+
+    pub fn boolean(&self) -> Result<bool, Invalid> {
+        self.must_be(Kind::Bool, "a boolean")?;
+        Ok(self.text == "true")
+    }
+
+    pub fn float(&self) -> Result<f32, Invalid> {
+        self.must_be(Kind::Number, "a number")?;
+        let value = self.text.parse::<f32>().map_err(|_| self.expected("a number"))?;
+        if value.is_finite() { Ok(value) } else { Err(self.expected("a number in range")) }
+    }
+
+    /// A whole number that is not negative.
+    pub fn unsigned(&self) -> Result<u32, Invalid> {
+        self.must_be(Kind::Number, "a whole number")?;
+        self.text.parse().map_err(|_| self.expected("a whole number from 0 to 4294967295"))
+    }
+
+    /// A whole number.
+    pub fn integer(&self) -> Result<i64, Invalid> {
+        self.must_be(Kind::Number, "a whole number")?;
+        self.text.parse().map_err(|_| self.expected("a whole number of 64 bits"))
+    }
+
+    /// A count that an upstream may have written as `5` or `5.0`; anything else is 0.
+    pub fn count(&self) -> u64 {
+        if let Ok(whole) = self.text.parse::<u64>() {
+            return whole;
+        }
+        match self.text.parse::<f64>() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a count, checked to be positive; the cast saturates"
+            )]
+            Ok(value) if value > 0.0 => value as u64,
+            _ => 0,
+        }
+    }
+
+    pub fn array(&self) -> Result<Vec<Self>, Invalid> {
+        self.must_be(Kind::Array, "an array")?;
+        let mut items = Vec::new();
+        let mut reader = Reader::new(self.text);
+        reader
+            .array(|reader| {
+                let path = format!("{}[{}]", self.path, items.len());
+                items.push(Self { text: reader.skip()?, path });
+                Ok(())
+            })
+            .map_err(|wrong| Invalid::syntax(self.text, &wrong))?;
+        Ok(items)
+    }
+
+    pub fn object(&self) -> Result<Object<'a>, Invalid> {
+        self.must_be(Kind::Object, "an object")?;
+        let mut members: Vec<(Cow<'a, str>, Self)> = Vec::new();
+        let mut reader = Reader::new(self.text);
+        reader
+            .object(|reader, key| {
+                let name = key.name();
+                let path = self.join(&name);
+                members.push((name, Self { text: reader.skip()?, path }));
+                Ok(())
+            })
+            .map_err(|wrong| Invalid::syntax(self.text, &wrong))?;
+        Ok(Object { path: self.path.clone(), members })
+    }
+
+    /// The error that this value should have been `wanted`.
+    pub fn expected(&self, wanted: &str) -> Invalid {
+        let found = self.kind().map_or("something else", Kind::noun);
+        self.invalid(format!("expected {wanted}, found {found}"))
+    }
+
+    /// An error about this value.
+    pub fn invalid(&self, what: impl std::fmt::Display) -> Invalid {
+        if self.path.is_empty() {
+            Invalid::value(what.to_string(), None)
+        } else {
+            Invalid::value(format!("`{}`: {what}", self.path), Some(self.path.clone()))
+        }
+    }
+
+    fn must_be(&self, kind: Kind, wanted: &str) -> Result<(), Invalid> {
+        if self.kind()? == kind { Ok(()) } else { Err(self.expected(wanted)) }
+    }
+
+    fn join(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+/// An object's members, taken one by one; what is left over goes into `extra`.
+#[derive(Debug, Clone)]
+pub struct Object<'a> {
+    path: String,
+    members: Vec<(Cow<'a, str>, Node<'a>)>,
+}
+
+impl<'a> Object<'a> {
+    /// Takes a member out. A member that occurs twice is an error: readers differ on which one counts.
+    pub fn take(&mut self, name: &str) -> Result<Option<Node<'a>>, Invalid> {
+        let Some(at) = self.members.iter().position(|(key, _)| key == name) else { return Ok(None) };
+        let (_, node) = self.members.remove(at);
+        if self.members.iter().any(|(key, _)| key == name) {
+            return Err(node.invalid("given twice"));
+        }
+        Ok(Some(node))
+    }
+
+    /// Takes a member out; `null` counts as absent.
+    pub fn optional(&mut self, name: &str) -> Result<Option<Node<'a>>, Invalid> {
+        Ok(self.take(name)?.filter(|node| !node.is_null()))
+    }
+
+    /// Takes a member out that must be there and not be `null`.
+    pub fn required(&mut self, name: &str) -> Result<Node<'a>, Invalid> {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        self.optional(name)?.ok_or_else(|| Invalid::value(format!("`{path}` is missing"), Some(path)))
+    }
+
+    pub fn string(&mut self, name: &str) -> Result<Option<String>, Invalid> {
+        self.optional(name)?.map(|node| node.string().map(Cow::into_owned)).transpose()
+    }
+
+    /// Puts a member back among the leftovers.
+    pub fn put_back(&mut self, name: &'a str, node: Node<'a>) {
+        self.members.push((Cow::Borrowed(name), node));
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The members that nobody took, as an object; `None` when there are none.
+    pub fn rest(self) -> Option<String> {
+        if self.members.is_empty() {
+            return None;
+        }
+        let mut rest = Members::new();
+        for (name, node) in &self.members {
+            rest.raw(name, node.text());
+        }
+        Some(rest.finish())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node<'a>)> {
+        self.members.iter().map(|(name, node)| (name.as_ref(), node))
+    }
+}
