@@ -1,15 +1,134 @@
-//! Value-level redaction.
+//! Value-level redaction: covers what looks like a credential wherever it stands, in plain text, JSON (escaped any
+//! number of times), URLs, headers and settings. It errs on the side of covering; ids of ours, UUIDs, commit hashes,
+//! digests that say so, paths and ordinary words stay. Linear in the text.
+
+mod assign;
+mod entropy;
+mod lex;
+mod shapes;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use lex::Plain;
+
+/// Stands for what was covered.
+pub const COVER: &str = "[REDACTED]";
+/// Covering can bring two texts together that look like a credential; this many rounds settle that.
+const ROUNDS: usize = 4;
 
 /// `text` with everything covered that looks like a credential.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
+    let Some(mut covered) = once(text) else { return Cow::Borrowed(text) };
+    for _ in 1..ROUNDS {
+        match once(&covered) {
+            Some(again) => covered = again,
+            None => break,
+        }
+    }
+    Cow::Owned(covered)
 }
 
-/// Covers the credentials in every text of `value`, and every text under a sensitive name.
+/// Covers the credentials in every text of `value`, and everything under a sensitive name.
 pub fn redact_json(value: &mut Value) {
-    let _ = value;
+    redact_json_parts(value, &[]);
 }
+
+/// As [`redact_json`]; names that contain one of `parts`, in lower case, are sensitive too.
+pub fn redact_json_parts(value: &mut Value, parts: &[String]) {
+    match value {
+        Value::String(text) => cover_text(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact_json_parts(item, parts)),
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if is_sensitive(name, parts) {
+                    cover_all(member);
+                } else {
+                    redact_json_parts(member, parts);
+                }
+            }
+            if members.keys().any(|name| matches!(redact(name), Cow::Owned(_))) {
+                let named = std::mem::take(members);
+                *members = named
+                    .into_iter()
+                    .map(|(name, member)| (redact(&name).into_owned(), member))
+                    .collect::<Map<_, _>>();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn is_sensitive(name: &str, parts: &[String]) -> bool {
+    assign::is_sensitive(name) || {
+        let lower = name.to_lowercase();
+        !assign::tells_about(&lower)
+            && parts.iter().any(|part| !part.is_empty() && lower.contains(part.as_str()))
+    }
+}
+
+fn cover_text(text: &mut String) {
+    if let Cow::Owned(covered) = redact(text) {
+        *text = covered;
+    }
+}
+
+fn cover_all(value: &mut Value) {
+    match value {
+        Value::String(text) if text.is_empty() || is_reference(text) => {}
+        Value::String(_) | Value::Number(_) => *value = Value::from(COVER),
+        Value::Array(items) => items.iter_mut().for_each(cover_all),
+        Value::Object(members) => members.values_mut().for_each(cover_all),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// `${ENV:NAME}` tells where a secret is, not the secret.
+fn is_reference(text: &str) -> bool {
+    text.starts_with("${") && text.ends_with('}')
+}
+
+/// One round; none when nothing was found.
+fn once(text: &str) -> Option<String> {
+    // Nothing shorter can be an assignment of a value or a token.
+    if text.len() < 6 {
+        return None;
+    }
+    let plain = Plain::read(text);
+    let mut found: Vec<Range<usize>> = Vec::new();
+    shapes::find(plain.bytes(), &mut found);
+    assign::find(&plain, &mut found);
+    entropy::find(plain.bytes(), &mut found);
+    if found.is_empty() {
+        return None;
+    }
+    found.sort_unstable_by_key(|span| (span.start, span.end));
+    let mut covered = String::with_capacity(text.len());
+    let mut done = 0;
+    let mut open: Option<Range<usize>> = None;
+    for span in found {
+        let span = plain.raw(&span);
+        match &mut open {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => {
+                if let Some(last) = open.replace(span) {
+                    covered.push_str(text.get(done..last.start)?);
+                    covered.push_str(COVER);
+                    done = last.end;
+                }
+            }
+        }
+    }
+    if let Some(last) = open {
+        covered.push_str(text.get(done..last.start)?);
+        covered.push_str(COVER);
+        done = last.end;
+    }
+    covered.push_str(text.get(done..)?);
+    (covered != text).then_some(covered)
+}
+
+#[cfg(test)]
+mod tests;
