@@ -137,3 +137,6 @@ impl<N: Noun> schemars::JsonSchema for Id<N> {
         schemars::json_schema!({ "type": "string", "pattern": format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", N::PREFIX) })
     }
 }
+
+#[cfg(test)]
+mod tests;

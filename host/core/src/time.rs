@@ -69,3 +69,6 @@ pub trait Ambient: Send + Sync + fmt::Debug {
     /// Fills `bytes` from the operating system's generator.
     fn fill_random(&self, bytes: &mut [u8]);
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -119,13 +119,21 @@ impl Provenance {
                 None => break,
             }
         }
+        self.below(path).unwrap_or(&BUILT_IN)
+    }
+
+    /// As [`Self::of`], for a path at which something is missing: where its neighbours are from.
+    pub(super) fn near(&self, path: &str) -> &Place {
+        let place = self.of(path);
+        let parent =
+            path.rsplit_once('.').map(|(parent, _)| parent).filter(|_| place.layer == Layer::Default);
+        parent.and_then(|parent| self.below(parent)).unwrap_or(place)
+    }
+
+    fn below(&self, path: &str) -> Option<&Place> {
         let below = format!("{path}.");
-        self.0
-            .range(below.clone()..)
-            .take_while(|(name, _)| name.starts_with(&below))
-            .map(|(_, place)| place)
-            .max_by_key(|place| place.layer)
-            .unwrap_or(&BUILT_IN)
+        let within = self.0.range(below.clone()..).take_while(|(name, _)| name.starts_with(&below));
+        within.map(|(_, place)| place).max_by_key(|place| place.layer)
     }
 
     /// Every leaf with its place, by dotted path.

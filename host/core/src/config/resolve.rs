@@ -18,7 +18,7 @@ use super::path;
 use super::reference::{RefSource, Reference};
 use super::schema::{self, Schema};
 
-use crate::redact::redact;
+use crate::redact::{redact, redact_json};
 
 /// Stands for a raw secret in everything that is shown.
 pub(super) const COVERED: &str = "***set***";
@@ -78,7 +78,7 @@ pub fn resolve(
     let mut document = Value::Object(merged);
     let mut whole = schema.prune(&mut document, &Place::default(), false).0;
     for problem in &mut whole {
-        problem.place = provenance.of(&problem.path).clone();
+        problem.place = provenance.near(&problem.path).clone();
     }
     work.problems.append(&mut whole);
 
@@ -338,7 +338,16 @@ fn cover_texts(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(cover_texts),
-        Value::Object(members) => members.values_mut().for_each(cover_texts),
+        Value::Object(members) => {
+            for (name, member) in members {
+                // A component's settings are its own: a sensitive name there is all we know.
+                if name == "config" {
+                    redact_json(member);
+                } else {
+                    cover_texts(member);
+                }
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
