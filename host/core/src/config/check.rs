@@ -160,7 +160,7 @@ impl Check<'_> {
         if !config.embed_model.is_empty() {
             match config.embed_model.split_once('/') {
                 Some((provider, model)) if !model.is_empty() => {
-                    self.provider("embed_model".into(), provider, config)
+                    self.provider("embed_model".into(), provider, config);
                 }
                 _ => self.problem("embed_model".into(), "is not `<provider>/<model>`".into(), None),
             }
@@ -257,7 +257,7 @@ impl Check<'_> {
             match (kind, config.subsystems.storage.backend) {
                 (None, _) if url.is_empty() => {}
                 (None, _) => {
-                    self.problem("db_url".into(), "names no database that is known".into(), Some(hint))
+                    self.problem("db_url".into(), "names no database that is known".into(), Some(hint));
                 }
                 (Some(kind), Some(backend)) if kind != backend => {
                     self.problem(

@@ -138,7 +138,7 @@ impl Work<'_> {
                     });
                 }
                 Reading::Wrong { key, why } => {
-                    self.problems.push(Problem { path: key, place, message: why, hint: None })
+                    self.problems.push(Problem { path: key, place, message: why, hint: None });
                 }
             }
         }
@@ -149,7 +149,12 @@ impl Work<'_> {
                 raw.push((place, document));
             }
         }
-        raw.into_iter().map(|(place, document)| self.settle(place, document)).collect()
+        raw.into_iter()
+            .map(|(place, document)| {
+                let settled = self.settle(&place, document);
+                (place, settled)
+            })
+            .collect()
     }
 
     fn parse(&mut self, source: &Source, place: &Place) -> Option<Value> {
@@ -169,9 +174,9 @@ impl Work<'_> {
         None
     }
 
-    fn settle(&mut self, place: Place, mut document: Value) -> Document {
+    fn settle(&mut self, place: &Place, mut document: Value) -> Map<String, Value> {
         plain_routes(&mut document);
-        let (mut problems, mut warnings) = self.schema.prune(&mut document, &place, true);
+        let (mut problems, mut warnings) = self.schema.prune(&mut document, place, true);
         if place.layer == Layer::Overlay {
             problems.extend(
                 schema::misplaced(&document)
@@ -186,7 +191,7 @@ impl Work<'_> {
             _ => Map::new(),
         };
         members.shift_remove("schema_version");
-        (place.clone(), self.lower(members, &place))
+        self.lower(members, place)
     }
 
     /// Moves flat keys to the settings of their instances.
@@ -236,7 +241,7 @@ impl Work<'_> {
                 wanted.extend(fallbacks.filter_map(provider_of));
             }
         }
-        let mut providers = Value::Null;
+        let mut providers = json!({});
         for (component, flat) in self.schema.flats() {
             let aliases: Vec<&str> =
                 flat.aliases.iter().map(String::as_str).filter(|alias| !configured.contains(alias)).collect();
@@ -260,11 +265,15 @@ impl Work<'_> {
                     }
                 }
             }
-            if path::place(&mut providers, std::slice::from_ref(&flat.instance), instance).is_err() {
-                continue;
+            if let Some(providers) = providers.as_object_mut() {
+                providers.insert(flat.instance.clone(), instance);
             }
         }
-        if providers.is_null() { Map::new() } else { Map::from_iter([("providers".to_owned(), providers)]) }
+        if providers == json!({}) {
+            Map::new()
+        } else {
+            Map::from_iter([("providers".to_owned(), providers)])
+        }
     }
 
     /// The document as it may be shown.
@@ -274,7 +283,7 @@ impl Work<'_> {
             let reference =
                 matches!(Reference::parse(text), Some(Reference::Variable(_) | Reference::File(_)));
             if !reference && !text.is_empty() && path != ["db_url"] {
-                *text = COVERED.to_owned();
+                COVERED.clone_into(text);
             }
         });
         cover_texts(&mut document);

@@ -433,3 +433,21 @@ fn manifests_are_checked() {
         refuse("component: x\nplays: policy\nflat: { instance: i, keys: {} }").contains("only a provider")
     );
 }
+
+#[test]
+fn the_starter_file_sets_nothing_and_knows_its_keys() {
+    let starter = include_str!("../../../../templates/config.yaml");
+    let resolved = good(&Given { yaml: starter, ..Given::default() });
+    assert!(resolved.warnings.is_empty());
+    assert_eq!(resolved.config.document, good(&Given::default()).config.document);
+    let schema = Schema::new(&[]);
+    for line in starter.lines() {
+        let Some((key, _)) = line.strip_prefix("# ").and_then(|line| line.split_once(':')) else { continue };
+        let flat = ["_base_url", "_timeout_seconds"].iter().any(|end| key.ends_with(end))
+            && key != "total_timeout_seconds";
+        let of_provider = flat || key != "api_key" && key.ends_with("_api_key");
+        if key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') && !of_provider {
+            assert!(schema.json()["properties"].get(key).is_some(), "{key}");
+        }
+    }
+}

@@ -1,3 +1,5 @@
+#![expect(clippy::string_slice, reason = "cuts ASCII")]
+
 use super::*;
 use crate::time::tests::Still;
 

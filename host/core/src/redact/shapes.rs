@@ -184,7 +184,7 @@ fn token(rest: &[u8]) -> Option<(usize, usize)> {
 /// `sk-` and a body with a digit in it: many issuers use it.
 fn general(rest: &[u8]) -> Option<usize> {
     let tail = rest.strip_prefix(b"sk-")?;
-    let body = tail.get(..run(near(tail), is_word))?;
+    let body = tail.get(..run(tail.get(..64).unwrap_or(tail), is_word))?;
     (body.len() >= 16 && body.iter().any(u8::is_ascii_digit)).then(|| run(tail, is_word) + 3)
 }
 
@@ -205,7 +205,7 @@ fn near(rest: &[u8]) -> &[u8] {
 
 /// Three parts between dots, as chat bots have them.
 fn three_parts(rest: &[u8]) -> Option<usize> {
-    let first = run(near(rest), is_word);
+    let first = run(rest.get(..32).unwrap_or(rest), is_word);
     if !(23..=28).contains(&first) || rest.get(first) != Some(&b'.') {
         return None;
     }
@@ -235,17 +235,15 @@ fn userinfo(text: &[u8], from: usize) -> Option<Range<usize>> {
         ..run(window, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'<' | b'>' | b'`')),
     )?;
     let authority = address.get(..run(address, |byte| !matches!(byte, b'/' | b'?' | b'#')))?;
-    let at = match authority.iter().rposition(|byte| *byte == b'@') {
-        Some(at) => at,
+    let at = if let Some(at) = authority.iter().rposition(|byte| *byte == b'@') {
+        at
+    } else {
         // A password with a slash in it; a port is only digits.
-        None => {
-            let colon = authority.iter().position(|byte| *byte == b':')?;
-            if authority.get(colon + 1..)?.iter().all(u8::is_ascii_digit) || authority.first() == Some(&b'[')
-            {
-                return None;
-            }
-            address.iter().rposition(|byte| *byte == b'@')?
+        let colon = authority.iter().position(|byte| *byte == b':')?;
+        if authority.get(colon + 1..)?.iter().all(u8::is_ascii_digit) || authority.first() == Some(&b'[') {
+            return None;
         }
+        address.iter().rposition(|byte| *byte == b'@')?
     };
     let info = address.get(..at)?;
     let (start, length) = match info.iter().position(|byte| *byte == b':') {

@@ -1,3 +1,5 @@
+#![expect(clippy::string_slice, reason = "cuts ASCII")]
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -301,9 +303,9 @@ fn hostile_text_takes_linear_time() {
         "abc/",
         "Aa1/",
     ] {
-        let text = unit.repeat(200_000 / unit.len());
+        let text = unit.repeat(60_000 / unit.len());
         let covered = redact(&text);
-        assert!(covered.len() <= text.len() + 200_000);
+        assert!(covered.len() <= 2 * text.len());
     }
 }
 
