@@ -20,7 +20,7 @@ const GENESIS: &str = "000000000000000000000000000000000000000000000000000000000
 const PAGE: i64 = 1_000;
 
 const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1";
-const HEAD_LOCKED: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1 FOR UPDATE";
+const HEAD_POSTGRES: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1 FOR UPDATE";
 const OPEN_SCOPE: &str =
     "INSERT INTO audit_head (scope, seq, hash) VALUES ($1, 0, $2) ON CONFLICT (scope) DO NOTHING";
 const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $2, hash = $3 WHERE scope = $1";
@@ -51,7 +51,7 @@ pub(crate) struct Head {
 impl Head {
     /// Reads the head; on Postgres also locks it until the transaction ends.
     pub(crate) async fn lock(rows: &mut Rows, scope: &Scope) -> Result<Self, StoreError> {
-        let text = if rows.is_postgres() { HEAD_LOCKED } else { HEAD };
+        let text = if rows.is_postgres() { HEAD_POSTGRES } else { HEAD };
         let mut found = fetch_optional!(rows, (i64, String), text, scope.as_str())?;
         if found.is_none() {
             execute!(rows, OPEN_SCOPE, scope.as_str(), GENESIS)?;
@@ -278,14 +278,14 @@ impl Rows {
                 break 'chain Some(Break { seq: seq + 1, reason });
             }
         };
-        let broken = match broken {
-            Some(broken) => Some(broken),
-            None => {
-                let head = fetch_optional!(self, (i64, String), HEAD, scope.as_str())?;
-                let sound = head.is_some_and(|(at, name)| at == seq && name == hash);
-                (!sound).then_some(Break { seq, reason: Reason::Head })
-            }
-        };
-        Ok(Verification { scope: scope.as_str().to_owned(), entries: seq, broken })
+        let scope = scope.as_str().to_owned();
+        if broken.is_some() {
+            return Ok(Verification { scope, entries: seq, broken });
+        }
+        // A scope that nobody has written to has neither head nor entries.
+        let head =
+            fetch_optional!(self, (i64, String), HEAD, &scope)?.unwrap_or_else(|| (0, GENESIS.to_owned()));
+        let broken = (head != (seq, hash)).then_some(Break { seq, reason: Reason::Head });
+        Ok(Verification { scope, entries: seq, broken })
     }
 }

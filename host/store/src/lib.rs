@@ -24,3 +24,6 @@ pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
 pub use store::{Options, Store};
 pub use write::{Actor, Scope, Scopes, Tx, Work};
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ macro_rules! migrations {
 pub(crate) const MIGRATIONS: &[Migration] = migrations! { 1 "0001_foundation" };
 
 /// `brains` as a number: the advisory lock under which the schema changes.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(108170603751027)";
+const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(108170603751027)";
 const EXISTS_SQLITE: &str =
     "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migration'";
 const EXISTS_POSTGRES: &str = "
@@ -62,7 +62,7 @@ pub(crate) async fn bring_up(rows: &mut Rows, ambient: &dyn Ambient) -> Result<(
         return Ok(());
     }
     let postgres = rows.is_postgres();
-    execute!(rows, if postgres { LOCK } else { "BEGIN IMMEDIATE" })?;
+    execute!(rows, if postgres { LOCK_POSTGRES } else { "BEGIN IMMEDIATE" })?;
     // Another process may have done it while we waited for the lock.
     for migration in pending(rows).await? {
         let failed =

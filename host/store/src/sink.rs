@@ -16,7 +16,7 @@ use crate::store::Hub;
 /// Traces written by one transaction at most.
 const BATCH: usize = 256;
 /// How often the retention is applied.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_EVERY: Duration = Duration::from_mins(1);
 /// Waits between attempts while the database is away.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(5);

@@ -21,7 +21,7 @@ use crate::plane::trace::Retention;
 use crate::rows::{Rows, Session, Snapshot};
 use crate::sink::{self, TraceOptions, TraceSink};
 use crate::write::postgres::commit;
-use crate::write::sqlite::Writer;
+use crate::write::sqlite::{AGAIN, Writer};
 use crate::write::{Actor, Call, Cause, Job, Scopes, Tx, Work};
 
 /// Writes that may wait for the SQLite writer.
@@ -297,7 +297,9 @@ async fn open_file(
     let give_up = Instant::now() + options.patience;
     let rows = loop {
         match open_writer(&how, &*options.ambient).await {
-            Err(StoreError::Locked) if Instant::now() < give_up => {}
+            Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
+            // The file could be opened, so what cannot is the log beside it.
+            Err(StoreError::Unreachable { .. }) => return Err(StoreError::ReadOnly),
             opened => break opened?,
         }
     };
@@ -317,20 +319,20 @@ async fn open_writer(how: &SqliteConnectOptions, ambient: &dyn Ambient) -> Resul
     Ok(rows)
 }
 
-/// An empty file that only its owner may read; SQLite gives its log files the same permissions.
+/// An empty file that only its owner may read; SQLite gives its log files the same permissions. One that is
+/// there must be writable: SQLite itself would open it for reading without a word.
 fn create(path: &Path) -> Result<(), StoreError> {
     use fs_err::os::unix::fs::OpenOptionsExt as _;
-    match fs_err::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match fs_err::OpenOptions::new().append(true).create(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
-        Err(error) => match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Err(StoreError::ReadOnly),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Err(StoreError::Full),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreError::ReadOnly,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
             io::ErrorKind::NotFound => {
-                Err(StoreError::Unreachable { detail: "its directory does not exist".into() })
+                StoreError::Unreachable { detail: "its directory does not exist".into() }
             }
-            _ => Err(StoreError::Unreachable { detail: error.kind().to_string() }),
-        },
+            kind => StoreError::Unreachable { detail: kind.to_string() },
+        }),
     }
 }
 

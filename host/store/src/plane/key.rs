@@ -19,7 +19,10 @@ const INSERT: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 const LIST: &str = "
     SELECT id, name, operator, scopes, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
-    FROM api_key WHERE $1 IS NULL OR operator = $1 ORDER BY id";
+    FROM api_key ORDER BY id";
+const LIST_OF: &str = "
+    SELECT id, name, operator, scopes, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    FROM api_key WHERE operator = $1 ORDER BY id";
 const GET: &str = "
     SELECT id, name, operator, scopes, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
     FROM api_key WHERE id = $1";
@@ -31,7 +34,7 @@ const REVOKE: &str = "
     RETURNING id, name, operator, scopes, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at";
 const REVOKE_OF: &str = "UPDATE api_key SET revoked_at = $2 WHERE operator = $1 AND revoked_at IS NULL";
 const USED: &str = "
-    UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - $3)";
+    UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
 
 from_row! {
     row => KeyRecord {
@@ -61,7 +64,8 @@ pub struct Credential {
 impl Rows {
     /// All keys, or those of one operator, oldest first; revoked ones too.
     pub async fn keys(&mut self, operator: Option<&str>) -> Result<Vec<KeyRecord>, StoreError> {
-        fetch_all!(self, KeyRecord, LIST, operator)
+        let Some(operator) = operator else { return fetch_all!(self, KeyRecord, LIST) };
+        fetch_all!(self, KeyRecord, LIST_OF, operator)
     }
 
     pub async fn key(&mut self, id: &Id<Key>) -> Result<Option<KeyRecord>, StoreError> {
@@ -115,6 +119,6 @@ impl Tx {
     /// Notes that a key was presented. It is no change that a cache must notice.
     pub async fn use_key(&mut self, id: &Id<Key>) -> Result<(), StoreError> {
         let at = self.now().0;
-        execute!(&mut self.rows, USED, id.as_str(), at, USED_EVERY_MS).map(drop)
+        execute!(&mut self.rows, USED, id.as_str(), at, at - USED_EVERY_MS).map(drop)
     }
 }

@@ -11,8 +11,8 @@ use crate::error::StoreError;
 use crate::rows::{Rows, Session};
 use crate::write::{Job, Tx};
 
-/// Said in full: the server's default may be another one.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// The level is said: the server's default may be another one.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Runs one closure and answers it. Spawned, so that a caller that goes away cuts nothing in half.
 pub(crate) async fn commit(pool: PgPool, ambient: Arc<dyn Ambient>, nudge: Nudge, mut job: Box<dyn Job>) {

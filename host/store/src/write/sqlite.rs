@@ -19,6 +19,9 @@ use crate::write::{Job, Tx};
 /// Closures that share one commit at most.
 const GROUP: usize = 128;
 
+/// Wait between attempts at a lock that SQLite did not wait for by itself.
+pub(crate) const AGAIN: Duration = Duration::from_millis(10);
+
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
@@ -117,7 +120,10 @@ impl Writer {
             };
             match exec(&mut conn, BEGIN).await.map_err(StoreError::from) {
                 Ok(()) => return Ok(conn),
-                Err(StoreError::Locked) if Instant::now() < give_up => self.conn = Some(conn),
+                Err(StoreError::Locked) if Instant::now() < give_up => {
+                    self.conn = Some(conn);
+                    tokio::time::sleep(AGAIN).await;
+                }
                 Err(StoreError::Locked) => {
                     self.conn = Some(conn);
                     return Err(StoreError::Locked);
@@ -132,7 +138,7 @@ impl Writer {
         let give_up = Instant::now() + self.patience;
         loop {
             match exec(conn, COMMIT).await.map_err(StoreError::from) {
-                Err(StoreError::Locked) if Instant::now() < give_up => {}
+                Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     // A full disk may have ended the transaction already; then there is nothing to roll back.

@@ -1,0 +1,12 @@
+//! Every test of the store runs on both databases. Postgres comes from `BRAINS_TEST_POSTGRES` (the URL of an
+//! admin database) or from a throw-away cluster; when there is none the tests fail.
+
+mod audit;
+mod bed;
+mod errors;
+mod outages;
+mod planes;
+mod processes;
+mod schema;
+mod traces;
+mod writes;
