@@ -5,9 +5,7 @@ pub mod canon;
 pub mod chat;
 pub mod envelope;
 pub mod features;
-mod invalid;
+pub mod invalid;
 pub mod json;
 pub mod ndjson;
 pub mod sse;
-
-pub use invalid::Invalid;

@@ -1,0 +1,177 @@
+//! Sending one exchange. Follows no redirect but one that stays on its origin, inherits no proxy, and ends when
+//! whoever asked for it lets go of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brains_dialect::canon::exchange::Request;
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{HeaderMap, Method};
+use tokio::time::Instant;
+use url::{Host, Url};
+
+use crate::address::is_public;
+use crate::error::{EgressError, Phase};
+use crate::fill::{self, Secrets};
+use crate::install_tls;
+use crate::origin::{Grant, covering};
+use crate::resolve::{Checked, Lookup, System};
+use crate::upstream::Upstream;
+
+/// How many redirects within one origin are followed.
+const HOPS: usize = 3;
+const IDLE: Duration = Duration::from_secs(90);
+const IDLE_PER_HOST: usize = 64;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub user_agent: String,
+    /// `None` asks the system.
+    pub lookup: Option<Arc<dyn Lookup>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { user_agent: concat!("brains/", env!("CARGO_PKG_VERSION")).to_owned(), lookup: None }
+    }
+}
+
+/// One exchange to be sent.
+#[expect(missing_debug_implementations, reason = "holds the instance's secrets")]
+pub struct Call<'a> {
+    /// As a component described it; its own time limit shortens `silence`.
+    pub request: Request,
+    /// Stands in for an empty body of `request`.
+    pub body: Bytes,
+    pub grants: &'a [Grant],
+    pub secrets: &'a dyn Secrets,
+    /// The longest wait for the head, and between two reads of the body.
+    pub silence: Duration,
+    /// When everything must be over.
+    pub deadline: Instant,
+}
+
+/// Two clients with a pool each, so that a connection to a private address is never reused for an origin that
+/// grants only public ones.
+#[derive(Debug, Clone)]
+pub struct Egress {
+    public: reqwest::Client,
+    private: reqwest::Client,
+}
+
+impl Egress {
+    pub fn new(options: Options) -> Result<Self, EgressError> {
+        install_tls();
+        let lookup = options.lookup.unwrap_or_else(|| Arc::new(System));
+        let client = |public_only: bool| {
+            let resolver = Arc::new(Checked { lookup: lookup.clone(), public_only });
+            let builder = || {
+                reqwest::Client::builder()
+                    .user_agent(options.user_agent.clone())
+                    .dns_resolver(resolver.clone())
+                    .redirect(reqwest::redirect::Policy::none())
+                    .referer(false)
+                    .no_proxy()
+                    .tcp_nodelay(true)
+                    .tcp_keepalive(Duration::from_mins(1))
+                    .pool_idle_timeout(IDLE)
+                    .pool_max_idle_per_host(IDLE_PER_HOST)
+            };
+            builder().build().or_else(|_| {
+                // A machine without root certificates still reaches its own plain upstreams.
+                tracing::warn!("no root certificates found, https upstreams will be refused");
+                builder().tls_certs_only([]).build()
+            })
+        };
+        let setup = |error: reqwest::Error| EgressError::Setup { what: error.without_url().to_string() };
+        Ok(Self { public: client(true).map_err(setup)?, private: client(false).map_err(setup)? })
+    }
+
+    /// Sends the exchange and waits for the head. Dropping the future, or what it gives, ends the exchange at
+    /// once: the connection is closed or its stream reset.
+    pub async fn send(&self, call: Call<'_>) -> Result<Upstream, EgressError> {
+        let Call { request, body, grants, secrets, silence, deadline } = call;
+        let (mut url, mut grant) = fill::url(&request.url, grants, secrets)?;
+        let method = fill::method(request.method);
+        let mut headers = fill::headers(&request.headers, secrets)?;
+        let body = fill::body(request.body, body, &mut headers, secrets)?;
+        let silence = match request.timeout_ms {
+            Some(limit_ms) => silence.min(Duration::from_millis(limit_ms.into())),
+            None => silence,
+        };
+        for _ in 0..=HOPS {
+            let host: Arc<str> = url.host_str().unwrap_or_default().into();
+            let response = self
+                .hop(method.clone(), url.clone(), grant, headers.clone(), body.clone(), silence, deadline)
+                .await?;
+            if !is_redirect(response.status().as_u16()) {
+                return Ok(Upstream::new(response, host, silence, deadline));
+            }
+            let target = location(&url, response.headers());
+            let same =
+                target.filter(|target| target.origin() == url.origin() && keeps_method(&method, &response));
+            let Some(target) = same else { return Err(EgressError::Redirect { host: host.to_string() }) };
+            grant = covering(grants, &target).ok_or_else(|| {
+                EgressError::refused(format!("the origin of `{host}` has not been granted"))
+            })?;
+            url = target;
+        }
+        Err(EgressError::Protocol { host: url.host_str().unwrap_or_default().to_owned() })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `send`, which holds them all")]
+    async fn hop(
+        &self,
+        method: Method,
+        url: Url,
+        grant: &Grant,
+        headers: HeaderMap,
+        body: Bytes,
+        silence: Duration,
+        deadline: Instant,
+    ) -> Result<reqwest::Response, EgressError> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        if !grant.is_private() && literal(&url).is_some_and(|address| !is_public(address)) {
+            return Err(EgressError::refused(format!("`{host}` is a private address, which nobody granted")));
+        }
+        let client = if grant.is_private() { &self.private } else { &self.public };
+        let sending = client.request(method, url).headers(headers).body(body).send();
+        let (until, phase) = patience(silence, deadline, Phase::Head);
+        match tokio::time::timeout_at(until, sending).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(EgressError::of(&error, &host)),
+            Err(_) => Err(EgressError::Timeout { host, phase }),
+        }
+    }
+}
+
+/// Until when to wait, and what it is called when that passes.
+pub(crate) fn patience(silence: Duration, deadline: Instant, phase: Phase) -> (Instant, Phase) {
+    let quiet = Instant::now().checked_add(silence).unwrap_or(deadline);
+    if quiet < deadline { (quiet, phase) } else { (deadline, Phase::Total) }
+}
+
+/// The address in a URL that has no name. `url` has brought odd spellings into one form.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+const fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+fn location(url: &Url, headers: &HeaderMap) -> Option<Url> {
+    let target = url.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    (target.username().is_empty() && target.password().is_none()).then_some(target)
+}
+
+/// Whether following sends the same request again: anything else would turn it into another one.
+fn keeps_method(method: &Method, response: &reqwest::Response) -> bool {
+    matches!(response.status().as_u16(), 307 | 308) || matches!(*method, Method::GET | Method::HEAD)
+}

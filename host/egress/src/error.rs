@@ -1,0 +1,121 @@
+//! What can go wrong on the way out. Messages name the host at most: never a path, a query or a header.
+
+use std::error::Error;
+use std::io;
+
+use brains_core::{Fault, FaultKind, Origin};
+
+use crate::resolve::{NoAddress, PrivateAddress};
+
+/// What was being waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The status line.
+    Head,
+    /// The next piece of the body.
+    Gap,
+    /// The end of everything.
+    Total,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EgressError {
+    /// The exchange was not sent: it asked for something that it may not have.
+    #[error("{what}")]
+    Refused { what: String },
+    #[error("the name `{host}` could not be resolved")]
+    Dns { host: String },
+    #[error("`{host}` could not be reached")]
+    Connect { host: String },
+    #[error("no trusted TLS connection to `{host}`")]
+    Tls { host: String },
+    #[error("{}", waited(host, *phase))]
+    Timeout { host: String, phase: Phase },
+    #[error("`{host}` closed the connection before its answer was whole")]
+    Reset { host: String },
+    #[error("`{host}` redirected to another origin")]
+    Redirect { host: String },
+    #[error("`{host}` answered with more than {limit_bytes} bytes")]
+    TooLarge { host: String, limit_bytes: usize },
+    #[error("`{host}` did not answer in its protocol")]
+    Protocol { host: String },
+    /// This machine's own doing.
+    #[error("the client could not be set up: {what}")]
+    Setup { what: String },
+}
+
+fn waited(host: &str, phase: Phase) -> String {
+    match phase {
+        Phase::Head => format!("`{host}` did not answer in time"),
+        Phase::Gap => format!("`{host}` fell silent in the middle of its answer"),
+        Phase::Total => format!("the answer of `{host}` was not whole in time"),
+    }
+}
+
+impl EgressError {
+    pub(crate) fn refused(what: impl Into<String>) -> Self {
+        Self::Refused { what: what.into() }
+    }
+
+    /// As the request's fault.
+    pub fn to_fault(&self) -> Fault {
+        let upstream = |kind: FaultKind| Fault::new(kind, Origin::Upstream, self.to_string());
+        match self {
+            Self::Refused { .. } => Fault::new(FaultKind::Plugin, Origin::Component, self.to_string())
+                .code("egress_refused")
+                .failover(),
+            // With no time left nobody else can answer either.
+            Self::Timeout { phase: Phase::Total, .. } => upstream(FaultKind::Timeout),
+            Self::Timeout { phase: Phase::Head | Phase::Gap, .. } => upstream(FaultKind::Timeout).failover(),
+            Self::Dns { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Reset { .. }
+            | Self::Redirect { .. }
+            | Self::TooLarge { .. }
+            | Self::Protocol { .. } => upstream(FaultKind::Upstream).failover(),
+            Self::Setup { .. } => Fault::internal(self.to_string()),
+        }
+    }
+
+    /// Sorts a transport error by what lies beneath it.
+    pub(crate) fn of(error: &reqwest::Error, host: &str) -> Self {
+        let host = host.to_owned();
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        let mut reset = false;
+        while let Some(error) = cause {
+            if error.is::<PrivateAddress>() {
+                return Self::refused(format!("`{host}` leads to a private address, which nobody granted"));
+            }
+            if error.is::<NoAddress>() {
+                return Self::Dns { host };
+            }
+            if error.is::<rustls::Error>() {
+                return Self::Tls { host };
+            }
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                if error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
+                    return Self::Tls { host };
+                }
+                reset |= matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::BrokenPipe
+                        | io::ErrorKind::UnexpectedEof
+                );
+            }
+            if let Some(error) = error.downcast_ref::<hyper::Error>() {
+                reset |= error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+            }
+            cause = error.source();
+        }
+        if error.is_connect() {
+            Self::Connect { host }
+        } else if reset {
+            Self::Reset { host }
+        } else {
+            Self::Protocol { host }
+        }
+    }
+}

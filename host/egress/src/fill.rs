@@ -1,0 +1,195 @@
+//! From a described exchange to one that can be sent. Everything is checked on the description first; secrets
+//! go into their holes last, and only where they cannot change where the request goes.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use brains_core::Secret;
+use brains_dialect::canon::exchange::{Body, FormField, Header, Method, Piece};
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::error::EgressError;
+use crate::origin::{Grant, covering};
+
+/// Who holds an instance's secrets. A closure from name to secret is one.
+pub trait Secrets: Send + Sync {
+    fn secret(&self, name: &str) -> Option<Secret>;
+}
+
+impl<F: Fn(&str) -> Option<Secret> + Send + Sync> Secrets for F {
+    fn secret(&self, name: &str) -> Option<Secret> {
+        self(name)
+    }
+}
+
+/// Headers that belong to the connection, not to who describes a request.
+const OURS: [&str; 13] = [
+    "host",
+    "content-length",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+    "accept-encoding",
+];
+
+/// The URL with its secrets, after its origin has been found among the grants.
+pub(crate) fn url<'g>(
+    pieces: &[Piece],
+    grants: &'g [Grant],
+    secrets: &dyn Secrets,
+) -> Result<(Url, &'g Grant), EgressError> {
+    let mut text = String::new();
+    let mut bare = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(part) => {
+                text.push_str(part);
+                bare.push_str(part);
+            }
+            Piece::Secret(name) | Piece::Credential(name) => {
+                if !bare.contains('?') || bare.contains('#') {
+                    return Err(EgressError::refused(
+                        "a secret may stand in the query of a URL, nowhere else in it",
+                    ));
+                }
+                encode_query(secret(secrets, name)?.expose(), &mut text);
+            }
+            Piece::BasicCredentials(_) => {
+                return Err(EgressError::refused(
+                    "credentials for basic authentication do not go into a URL",
+                ));
+            }
+        }
+    }
+    // The description alone decides where it goes: secrets come after the `?`, percent-encoded.
+    let described = parse(&bare)?;
+    let host = described.host_str().unwrap_or_default();
+    let grant = covering(grants, &described)
+        .ok_or_else(|| EgressError::refused(format!("the origin of `{host}` has not been granted")))?;
+    let mut filled = parse(&text)?;
+    if filled.origin() != described.origin() {
+        return Err(EgressError::refused("a secret would change where the request goes"));
+    }
+    filled.set_fragment(None);
+    Ok((filled, grant))
+}
+
+fn parse(text: &str) -> Result<Url, EgressError> {
+    let url = Url::parse(text).map_err(|_| EgressError::refused("the exchange has no valid URL"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(EgressError::refused("only http and https URLs can be reached"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(EgressError::refused("a URL may not hold credentials"));
+    }
+    Ok(url)
+}
+
+pub(crate) fn headers(described: &[Header], secrets: &dyn Secrets) -> Result<HeaderMap, EgressError> {
+    let mut headers = HeaderMap::with_capacity(described.len() + 1);
+    for header in described {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| EgressError::refused("a header has no valid name"))?;
+        if OURS.contains(&name.as_str()) {
+            continue;
+        }
+        let (text, sensitive) = value(&header.value, secrets)?;
+        let bad = text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+        let value = (!bad).then(|| HeaderValue::from_bytes(text.as_bytes()).ok()).flatten();
+        let mut value =
+            value.ok_or_else(|| EgressError::refused(format!("the header `{name}` has no valid value")))?;
+        value.set_sensitive(sensitive);
+        headers.append(name, value);
+    }
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(headers)
+}
+
+/// The body; `given` stands in for an empty one.
+pub(crate) fn body(
+    described: Body,
+    given: Bytes,
+    headers: &mut HeaderMap,
+    secrets: &dyn Secrets,
+) -> Result<Bytes, EgressError> {
+    match described {
+        Body::Empty => Ok(given),
+        Body::Text(text) => Ok(text.into()),
+        Body::Bytes(bytes) => Ok(bytes.into()),
+        Body::Form(fields) => {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.entry(CONTENT_TYPE).or_insert(form);
+            form_body(&fields, secrets).map(Bytes::from)
+        }
+    }
+}
+
+pub(crate) const fn method(method: Method) -> http::Method {
+    match method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Patch => http::Method::PATCH,
+        Method::Delete => http::Method::DELETE,
+        Method::Head => http::Method::HEAD,
+    }
+}
+
+fn form_body(fields: &[FormField], secrets: &dyn Secrets) -> Result<String, EgressError> {
+    let mut out = url::form_urlencoded::Serializer::new(String::new());
+    for field in fields {
+        out.append_pair(&field.name, &value(&field.value, secrets)?.0);
+    }
+    Ok(out.finish())
+}
+
+/// The text of pieces, and whether it holds a secret.
+fn value(pieces: &[Piece], secrets: &dyn Secrets) -> Result<(String, bool), EgressError> {
+    let mut text = String::new();
+    let mut sensitive = false;
+    for piece in pieces {
+        match piece {
+            Piece::Text(part) => text.push_str(part),
+            Piece::Secret(name) | Piece::Credential(name) => {
+                text.push_str(secret(secrets, name)?.expose());
+                sensitive = true;
+            }
+            Piece::BasicCredentials(basic) => {
+                let pair = format!("{}:{}", basic.user, secret(secrets, &basic.secret)?.expose());
+                text.push_str(&STANDARD.encode(pair));
+                sensitive = true;
+            }
+        }
+    }
+    Ok((text, sensitive))
+}
+
+fn secret(secrets: &dyn Secrets, name: &str) -> Result<Secret, EgressError> {
+    secrets
+        .secret(name)
+        .filter(|secret| !secret.is_empty())
+        .ok_or_else(|| EgressError::refused(format!("the secret `{name}` is not set or not granted")))
+}
+
+/// Percent-encodes all but what is safe in every part of a URL.
+fn encode_query(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _: std::fmt::Result = write!(out, "%{byte:02X}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Names to addresses. What is checked here is what the connection goes to: nothing looks the name up again.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::address::is_public;
+
+/// A lookup under way. Boxed, as the resolver is chosen at run time.
+pub type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Who knows addresses.
+pub trait Lookup: Send + Sync + fmt::Debug {
+    fn lookup(&self, host: &str) -> Looking;
+}
+
+/// The system's resolver.
+#[derive(Debug)]
+pub(crate) struct System;
+
+impl Lookup for System {
+    fn lookup(&self, host: &str) -> Looking {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// Only private addresses were found for a name that does not grant them.
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to a private address")]
+pub(crate) struct PrivateAddress;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the name has no address")]
+pub(crate) struct NoAddress(#[source] pub(crate) Option<io::Error>);
+
+/// The resolver of one client.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) lookup: Arc<dyn Lookup>,
+    pub(crate) public_only: bool,
+}
+
+impl Resolve for Checked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let looking = self.lookup.lookup(name.as_str());
+        let public_only = self.public_only;
+        Box::pin(async move {
+            let found = looking.await.map_err(|cause| NoAddress(Some(cause)))?;
+            if found.is_empty() {
+                return Err(NoAddress(None).into());
+            }
+            let allowed: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|address| !public_only || is_public(*address))
+                .map(|address| SocketAddr::new(address, 0))
+                .collect();
+            if allowed.is_empty() {
+                return Err(PrivateAddress.into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}

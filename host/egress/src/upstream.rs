@@ -1,0 +1,81 @@
+//! An answer under way: its head, and its body piece by piece with a limit on silence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brains_dialect::canon::exchange::Field;
+use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
+
+use crate::client::patience;
+use crate::error::{EgressError, Phase};
+
+/// Dropping it ends the exchange.
+#[derive(Debug)]
+pub struct Upstream {
+    response: reqwest::Response,
+    host: Arc<str>,
+    silence: Duration,
+    deadline: Instant,
+}
+
+impl Upstream {
+    pub(crate) const fn new(
+        response: reqwest::Response,
+        host: Arc<str>,
+        silence: Duration,
+        deadline: Instant,
+    ) -> Self {
+        Self { response, host, silence, deadline }
+    }
+
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// Names in lower case; what is not text is replaced.
+    pub fn fields(&self) -> Vec<Field> {
+        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| Field {
+            name: name.as_str().to_owned(),
+            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        };
+        self.response.headers().iter().map(field).collect()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// The next piece of the body; `None` at its proper end. May be dropped midway without losing a byte.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
+        let (until, phase) = patience(self.silence, self.deadline, Phase::Gap);
+        match tokio::time::timeout_at(until, self.response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(EgressError::of(&error, &self.host)),
+            Err(_) => Err(EgressError::Timeout { host: self.host.to_string(), phase }),
+        }
+    }
+
+    /// The whole body, unless it is larger than `limit_bytes`.
+    pub async fn read_all(mut self, limit_bytes: usize) -> Result<Bytes, EgressError> {
+        let too_large = |host: &str| EgressError::TooLarge { host: host.to_owned(), limit_bytes };
+        let announced = self.response.content_length().unwrap_or(0);
+        if usize::try_from(announced).map_or(true, |announced| announced > limit_bytes) {
+            return Err(too_large(&self.host));
+        }
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk().await? else {
+            return if first.len() > limit_bytes { Err(too_large(&self.host)) } else { Ok(first) };
+        };
+        let mut all = BytesMut::with_capacity(first.len() + second.len());
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&second);
+        while all.len() <= limit_bytes {
+            match self.chunk().await? {
+                Some(chunk) => all.extend_from_slice(&chunk),
+                None => return Ok(all.freeze()),
+            }
+        }
+        Err(too_large(&self.host))
+    }
+}
