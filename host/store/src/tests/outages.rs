@@ -6,7 +6,7 @@ use std::time::Duration;
 use brains_core::{Fault, FaultKind};
 
 use super::bed::{Aside, Bed, increment, on_both};
-use crate::rows::execute;
+use crate::rows::{execute, fetch_optional};
 use crate::{Actor, Scope, Store, StoreError};
 
 on_both! { a_lock_held_by_another_is_told_and_waited_out a_full_disk_is_told_and_left_behind }
@@ -188,6 +188,26 @@ async fn a_file_is_for_its_owner_only() {
         let mode = fs_err::metadata(bed.dir.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_acknowledged_write_is_on_the_disk() {
+    let bed = Bed::sqlite();
+    let store = bed.open().await;
+    let settings = store
+        .touch(|tx| {
+            Box::pin(async move {
+                let rows = &mut tx.rows;
+                let journal = fetch_optional!(rows, String, "PRAGMA journal_mode")?;
+                let synchronous = fetch_optional!(rows, i64, "PRAGMA synchronous")?;
+                let foreign_keys = fetch_optional!(rows, i64, "PRAGMA foreign_keys")?;
+                Ok((journal, synchronous, foreign_keys))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(settings, (Some("wal".into()), Some(2), Some(1)), "2 is FULL");
     store.close().await;
 }
 
