@@ -1,0 +1,35 @@
+//! The benchmarks, in release builds, one after the other. Ratios within one run count, absolute figures do not.
+
+use anyhow::{Result, bail};
+
+use crate::guests;
+use crate::shell::{Repository, Watch};
+
+/// Name, package, and the bench target in it.
+const BENCHES: [(&str, &str, &str); 2] =
+    [("component_calls", "brains-runtime", "component_calls"), ("gateway", "brains-tests", "gateway")];
+
+/// `cargo xtask bench [NAME…]`
+pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _, _)| known == name)) {
+        let known: Vec<&str> = BENCHES.iter().map(|(name, _, _)| *name).collect();
+        bail!("no benchmark is called `{unknown}`; there are {}", known.join(", "));
+    }
+    guests::build(repository)?;
+    repository.cargo("build").args(["--release", "--package", "brains"]).run()?;
+    for (name, package, target) in BENCHES {
+        if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        eprintln!("\n== {name}");
+        let watch = Watch::start();
+        repository
+            .cargo("bench")
+            .args(["--package", package, "--bench", target])
+            .env("BRAINS_BIN", repository.program(true))
+            .env("BRAINS_GUESTS", guests::bundle_for_tests(repository))
+            .run()?;
+        eprintln!("{name}: {:.0} s", watch.seconds());
+    }
+    Ok(())
+}

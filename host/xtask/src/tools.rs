@@ -1,0 +1,110 @@
+//! What the build and the tests need from the machine. Missing things are installed where that is possible,
+//! else the error says what to install; nothing is ever skipped.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::guests::TARGET;
+use crate::shell::{Call, Repository, find_program};
+use crate::stamp;
+
+/// The compiler's target for components.
+pub(crate) fn guest_target(repository: &Repository) -> Result<()> {
+    let sysroot = Call::new("rustc").args(["--print", "sysroot"]).within(repository.root()).read()?;
+    if Path::new(&sysroot).join("lib/rustlib").join(TARGET).is_dir() {
+        return Ok(());
+    }
+    if find_program("rustup").is_none() {
+        bail!("the Rust target {TARGET} is missing: install it the way this Rust was installed");
+    }
+    Call::new("rustup").args(["target", "add", TARGET]).within(repository.root()).run()
+}
+
+/// `rustfmt` and `clippy`.
+pub(crate) fn rust_components(repository: &Repository) -> Result<()> {
+    for (program, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
+        let works = Call::new(program).arg("--version").within(repository.root()).read().is_ok();
+        if works {
+            continue;
+        }
+        if find_program("rustup").is_none() {
+            bail!("`{program}` is missing: install the Rust component {component}");
+        }
+        Call::new("rustup").args(["component", "add", component]).within(repository.root()).run()?;
+    }
+    Ok(())
+}
+
+/// The folder with the server programs of Postgres.
+pub(crate) fn postgres() -> Result<PathBuf> {
+    if let Some(found) = find_postgres() {
+        return Ok(found);
+    }
+    install(&["postgresql"])?;
+    find_postgres().context("`initdb` is still missing: install the Postgres server and put it on the path")
+}
+
+fn find_postgres() -> Option<PathBuf> {
+    if let Some(initdb) = find_program("initdb")
+        && let Ok(real) = fs_err::canonicalize(initdb)
+        && let Some(folder) = real.parent()
+        && folder.join("postgres").is_file()
+    {
+        return Some(folder.to_owned());
+    }
+    let versions = fs_err::read_dir("/usr/lib/postgresql").ok()?;
+    let mut folders: Vec<(u32, PathBuf)> = versions
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter(|(_, folder)| folder.join("initdb").is_file())
+        .collect();
+    folders.sort();
+    folders.pop().map(|(_, folder)| folder)
+}
+
+/// A Python with the pinned packages of `tests/clients/requirements.txt`, in `target/py`.
+pub(crate) fn python(repository: &Repository) -> Result<PathBuf> {
+    let requirements = repository.at("tests/clients/requirements.txt");
+    let home = repository.at("target/py");
+    let python = home.join("bin/python");
+    let digest = stamp::digest(repository.root(), &["tests/clients/requirements.txt"], &[])?;
+    let stamp = home.join("requirements.stamp");
+    if stamp::holds(&stamp, &digest) && python.exists() {
+        return Ok(python);
+    }
+    if home.exists() {
+        fs_err::remove_dir_all(&home)?;
+    }
+    let make = || Call::new("python3").args(["-m", "venv"]).arg(&home).read();
+    if make().is_err() {
+        install(&["python3", "python3-venv"])?;
+        make()?;
+    }
+    Call::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&requirements)
+        .run()?;
+    fs_err::write(&stamp, &digest)?;
+    Ok(python)
+}
+
+/// Whether this process may do what root may.
+pub(crate) fn is_root() -> Result<bool> {
+    Ok(Call::new("id").arg("-u").read()? == "0")
+}
+
+/// Installs packages of the distribution.
+fn install(packages: &[&str]) -> Result<()> {
+    let wanted = packages.join(" ");
+    if find_program("apt-get").is_none() || !is_root()? {
+        bail!("{wanted} is missing: install it (Debian and Ubuntu: `sudo apt-get install {wanted}`)");
+    }
+    eprintln!("{:>12} {wanted}", "Installing");
+    Call::new("apt-get").args(["update", "-q"]).run()?;
+    Call::new("apt-get")
+        .args(["install", "--yes", "-q", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()
+}
