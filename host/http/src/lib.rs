@@ -1,1 +1,26 @@
-//! .
+//! The HTTP surface: names, keys, limits and bodies are checked here, then a request goes to the gateway or to an
+//! operation, and what comes back is rendered for the caller. No rule of routing and no operation lives here.
+
+mod api;
+mod app;
+mod auth;
+mod body;
+mod dialect;
+mod health;
+mod keyring;
+mod limits;
+mod origin;
+mod port;
+mod refusal;
+mod request_id;
+mod router;
+mod serve;
+#[cfg(test)]
+mod testing;
+mod unread;
+
+pub use app::{App, Parts};
+pub use keyring::{Credential, KeyRing, KeySource, Loading};
+pub use port::{Models, Operations, Readiness, Site};
+pub use router::gateway;
+pub use serve::serve;

@@ -1,0 +1,50 @@
+//! Programs' access to the operations: one route for all of them, and the document that describes them.
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use brains_core::Fault;
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::app::{App, Caller};
+use crate::body;
+use crate::refusal::{Area, json_response};
+
+/// Runs an operation. No body means no input.
+pub(crate) async fn run(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let input = match body::read(&parts.headers, body, app.body_limit()).await.and_then(|bytes| input(&bytes)) {
+        Ok(input) => input,
+        Err(fault) => return Area::Operations.refuse(&fault),
+    };
+    let answer = app.operations().call(&name, input, &principal).await;
+    if app.operations().changes_state(&name) {
+        // It may have been a key: the next request is judged by what holds now.
+        app.keys().forget();
+    }
+    match answer {
+        Ok(answer) => json_response(StatusCode::OK, &answer),
+        Err(fault) => Area::Operations.refuse(&fault),
+    }
+}
+
+/// The document that describes every route. It tells what can be done here, so it takes a key.
+pub(crate) async fn document(State(app): State<App>, Caller(_): Caller) -> Response {
+    json_response(StatusCode::OK, &app.operations().document())
+}
+
+fn input(bytes: &[u8]) -> Result<Value, Fault> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        Fault::invalid(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))
+            .code("invalid_json")
+    })?;
+    if value.is_object() { Ok(value) } else { Err(Fault::invalid("the body must be a JSON object").code("invalid_json")) }
+}

@@ -1,0 +1,114 @@
+//! What every request of a listener shares.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use brains_core::{Ambient, Fault, Principal};
+use http::HeaderMap;
+use http::request::Parts as RequestParts;
+
+use crate::auth;
+use crate::keyring::KeyRing;
+use crate::limits::{Limits, WrongKeys};
+use crate::port::{Models, Operations, Site};
+use crate::refusal::Area;
+
+/// What a listener stands on.
+#[derive(Debug)]
+pub struct Parts {
+    pub models: Arc<dyn Models>,
+    pub operations: Arc<dyn Operations>,
+    pub site: Arc<dyn Site>,
+    pub keys: Arc<KeyRing>,
+    pub ambient: Arc<dyn Ambient>,
+    /// The program's version, told to everyone.
+    pub version: &'static str,
+}
+
+/// A listener's state; a clone is the same state.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    limits: Limits,
+    wrong_keys: WrongKeys,
+    started_seconds: i64,
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            limits: Limits::new(Arc::clone(&parts.ambient)),
+            wrong_keys: WrongKeys::new(Arc::clone(&parts.ambient)),
+            started_seconds: parts.ambient.now().0 / 1000,
+            parts,
+        }))
+    }
+
+    pub(crate) fn models(&self) -> &dyn Models {
+        &*self.0.parts.models
+    }
+
+    pub(crate) fn operations(&self) -> &dyn Operations {
+        &*self.0.parts.operations
+    }
+
+    pub(crate) fn site(&self) -> &dyn Site {
+        &*self.0.parts.site
+    }
+
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.0.parts.keys
+    }
+
+    pub(crate) fn ambient(&self) -> &dyn Ambient {
+        &*self.0.parts.ambient
+    }
+
+    pub(crate) fn version(&self) -> &'static str {
+        self.0.parts.version
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn started_seconds(&self) -> i64 {
+        self.0.started_seconds
+    }
+
+    pub(crate) fn body_limit(&self) -> usize {
+        usize::try_from(self.site().config().max_body_bytes).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn open_to_all(&self) -> bool {
+        self.site().config().allow_unauthenticated_api
+    }
+
+    /// Whom the request's key stands for.
+    pub(crate) async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Fault> {
+        auth::principal(headers, self.keys(), &self.0.wrong_keys, self.open_to_all()).await
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("version", &self.version()).finish_non_exhaustive()
+    }
+}
+
+/// The principal that the key layer found. A handler that takes it cannot be reached around that layer.
+pub(crate) struct Caller(pub(crate) Principal);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut RequestParts, _: &S) -> Result<Self, Response> {
+        parts.extensions.get::<Principal>().cloned().map(Self).ok_or_else(|| {
+            Area::of(parts.uri.path()).refuse(&Fault::unauthorized("no API key was sent"))
+        })
+    }
+}

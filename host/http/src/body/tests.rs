@@ -1,0 +1,138 @@
+use std::io::Write as _;
+
+use futures_util::stream;
+use http::HeaderValue;
+use proptest::prelude::*;
+
+use super::*;
+
+fn headers(coding: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if !coding.is_empty() {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_str(coding).unwrap());
+    }
+    headers
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(data: &[u8]) -> Vec<u8> {
+    ::zstd::encode_all(data, 1).unwrap()
+}
+
+fn chunked(data: &[u8], sizes: &[usize]) -> Body {
+    let mut chunks = Vec::new();
+    let mut rest = data;
+    let mut sizes = sizes.iter().cycle();
+    while !rest.is_empty() {
+        let size = sizes.next().copied().unwrap_or(rest.len()).clamp(1, rest.len());
+        let (head, tail) = rest.split_at(size);
+        chunks.push(Ok::<_, std::convert::Infallible>(Bytes::copy_from_slice(head)));
+        rest = tail;
+    }
+    Body::from_stream(stream::iter(chunks))
+}
+
+fn run(coding: &str, body: Body, limit: usize) -> Result<Bytes, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(read(&headers(coding), body, limit))
+}
+
+#[track_caller]
+fn refused(coding: &str, body: Vec<u8>, limit: usize) -> (u16, String) {
+    let fault = run(coding, Body::from(body), limit).unwrap_err();
+    (fault.kind.http_status(), fault.code.into_owned())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_chunking_of_any_coding_reads_the_same(
+        data in proptest::collection::vec(any::<u8>(), 0..20_000),
+        sizes in proptest::collection::vec(1usize..5_000, 1..8),
+        members in 1usize..4,
+        coding in 0usize..4,
+    ) {
+        let parts: Vec<&[u8]> = data.chunks((data.len() / members).max(1)).collect();
+        let (name, wire): (&str, Vec<u8>) = match coding {
+            0 => ("", data.clone()),
+            1 => ("identity", data.clone()),
+            2 if data.is_empty() => ("gzip", gzip(b"")),
+            2 => ("GZIP, identity", parts.iter().flat_map(|part| gzip(part)).collect()),
+            _ if data.is_empty() => ("zstd", zstd(b"")),
+            _ => ("zstd", parts.iter().flat_map(|part| zstd(part)).collect()),
+        };
+        let read = run(name, chunked(&wire, &sizes), data.len()).unwrap();
+        prop_assert_eq!(&read[..], &data[..]);
+        if !data.is_empty() {
+            let fault = run(name, chunked(&wire, &sizes), data.len() - 1).unwrap_err();
+            prop_assert_eq!(fault.kind, FaultKind::TooLarge);
+        }
+    }
+
+    #[test]
+    fn a_cut_body_is_refused_and_never_shortened(
+        data in proptest::collection::vec(any::<u8>(), 1..4_000),
+        cut in any::<prop::sample::Index>(),
+        with_zstd in any::<bool>(),
+    ) {
+        let (name, wire) = if with_zstd { ("zstd", zstd(&data)) } else { ("gzip", gzip(&data)) };
+        let cut = cut.index(wire.len());
+        let fault = run(name, Body::from(wire[..cut].to_vec()), 1 << 20).unwrap_err();
+        prop_assert_eq!(fault.kind, FaultKind::Invalid);
+    }
+
+    #[test]
+    fn noise_never_passes_for_compressed(data in proptest::collection::vec(any::<u8>(), 1..400), with_zstd in any::<bool>()) {
+        // A sound skippable frame of zstd begins with 0x5?2A4D18 and holds nothing.
+        prop_assume!(!data.starts_with(&[0x1f, 0x8b]) && data.get(1) != Some(&0x2a));
+        let fault = run(if with_zstd { "zstd" } else { "gzip" }, Body::from(data), 1 << 20).unwrap_err();
+        prop_assert_eq!(fault.kind, FaultKind::Invalid);
+    }
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_is_held() {
+    let zeros = vec![0; 64 << 20];
+    assert_eq!(refused("gzip", gzip(&zeros), 1 << 20), (413, "request_too_large".into()));
+    assert_eq!(refused("zstd", zstd(&zeros), 1 << 20), (413, "request_too_large".into()));
+}
+
+#[test]
+fn codings_that_are_not_ours_are_named() {
+    for coding in ["br", "deflate", "gzip, zstd", "gzip, gzip", "\u{ff}"] {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_bytes(coding.as_bytes()).unwrap());
+        let fault = Coding::of(&headers).unwrap_err();
+        assert_eq!((fault.kind.http_status(), &*fault.code), (400, "unsupported_encoding"), "{coding}");
+        assert!(fault.hint.unwrap().contains("`zstd`"));
+    }
+}
+
+#[test]
+fn what_follows_a_gzip_member_must_be_one() {
+    let mut wire = gzip(b"{}");
+    wire.extend_from_slice(b"{\"more\": 1}");
+    assert_eq!(refused("gzip", wire, 1 << 20).0, 400);
+}
+
+#[test]
+fn a_length_over_the_limit_is_refused_unread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("11"));
+    let never = Body::from_stream(stream::pending::<Result<Bytes, std::convert::Infallible>>());
+    let fault = runtime.block_on(read(&headers, never, 10)).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::TooLarge);
+}
+
+#[test]
+fn a_body_at_the_limit_passes() {
+    assert_eq!(run("", Body::from("0123456789"), 10).unwrap().len(), 10);
+    assert_eq!(refused("", b"0123456789a".to_vec(), 10).0, 413);
+}

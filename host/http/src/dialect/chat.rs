@@ -1,0 +1,143 @@
+//! `POST /v1/chat/completions`: the request to the gateway, its outcome to the client. The routing facts travel in
+//! headers only, so the body stays the wire's own.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use brains_core::{Fault, FaultKind};
+use brains_dialect::canon::exchange::Field;
+use brains_dialect::chat::error::type_word;
+use brains_gateway::{ChatCall, Facts, Outcome, Reply, forwardable};
+use futures_util::StreamExt as _;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::app::{App, Caller};
+use crate::body;
+use crate::refusal::Area;
+use crate::request_id::RequestId;
+
+/// A header of routing facts is cut here: some clients give up on long ones.
+const FACT_BYTES: usize = 1024;
+/// How much of a `user-agent` is kept.
+const CLIENT_CHARS: usize = 200;
+
+/// Answers a chat completion, whole or as a stream.
+pub(crate) async fn completions(State(app): State<App>, Caller(principal): Caller, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match body::read(&parts.headers, body, app.body_limit()).await {
+        Ok(body) => body,
+        Err(fault) => return Area::Models.refuse(&fault),
+    };
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let outcome = app
+        .models()
+        .chat(ChatCall {
+            principal,
+            request_id,
+            headers: fields(&parts.headers),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            body,
+            client: client(&parts.headers),
+        })
+        .await;
+    render(outcome)
+}
+
+fn render(Outcome { facts, result }: Outcome) -> Response {
+    let mut response = match result {
+        Ok(Reply::Whole { content_type, body }) => {
+            let mut response = Response::new(Body::from(body));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response
+        }
+        Ok(Reply::Stream(frames)) => {
+            let frames = frames.map(Ok::<_, std::convert::Infallible>);
+            let mut response = Response::new(Body::from_stream(frames));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+            // A proxy that collects the stream would hold every token back.
+            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            response
+        }
+        Err(fault) => {
+            let mut response = Area::Models.refuse(&fault);
+            // We have tried more than once by ourselves: the SDK need not.
+            let upstream = matches!(fault.kind, FaultKind::Upstream | FaultKind::Plugin | FaultKind::Timeout);
+            if upstream && facts.attempts > 1 {
+                response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+            }
+            response
+        }
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    write_facts(&facts, response.headers_mut());
+    response
+}
+
+/// The envelope that clients of this wire expect.
+pub(crate) fn envelope(fault: &Fault) -> Value {
+    json!({
+        "error": {
+            "message": message(fault),
+            "type": type_word(fault.kind.http_status()),
+            "param": fault.param,
+            "code": fault.code,
+        }
+    })
+}
+
+/// The wire has no member for a hint, and people read the message only.
+fn message(fault: &Fault) -> String {
+    match &fault.hint {
+        Some(hint) => format!("{} ({hint})", fault.message),
+        None => fault.message.clone(),
+    }
+}
+
+fn write_facts(facts: &Facts, headers: &mut HeaderMap) {
+    for (name, value) in facts.headers() {
+        let name = HeaderName::try_from(format!("x-brains-{name}"));
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(visible(&value))) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Visible ASCII and spaces as they are, every other byte percent-encoded.
+fn visible(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.trim().bytes() {
+        if out.len() + 3 > FACT_BYTES {
+            break;
+        }
+        if byte.is_ascii_graphic() || byte == b' ' {
+            out.push(char::from(byte));
+        } else {
+            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().map_or('0', char::from);
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    out
+}
+
+/// Only what says something to a provider; credentials never leave this room.
+fn fields(headers: &HeaderMap) -> Vec<Field> {
+    headers
+        .iter()
+        .filter(|(name, _)| forwardable(name.as_str()))
+        .filter_map(|(name, value)| {
+            Some(Field { name: name.as_str().to_owned(), value: value.to_str().ok()?.to_owned() })
+        })
+        .collect()
+}
+
+fn client(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get(USER_AGENT)?.to_str().ok()?.trim();
+    (!agent.is_empty()).then(|| agent.chars().take(CLIENT_CHARS).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! Whether the process answers, and whether it can serve. Strangers learn no more than that.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::app::App;
+use crate::auth;
+use crate::refusal::{Area, json_response};
+
+pub(crate) async fn alive(State(app): State<App>) -> Response {
+    json_response(StatusCode::OK, &json!({ "status": "ok", "version": app.version() }))
+}
+
+/// The status for everyone, the details for a caller with a key. A wrong key is told so: whoever sends one expects
+/// the details.
+pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response {
+    let known = if auth::carries_credential(request.headers()) {
+        match app.principal(request.headers()).await {
+            Ok(_) => true,
+            Err(fault) => return Area::Open.refuse(&fault),
+        }
+    } else {
+        app.open_to_all()
+    };
+    let readiness = app.site().readiness().await;
+    let (status, word) =
+        if readiness.ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    let mut body = json!({ "status": word });
+    if let (true, Some(members)) = (known, body.as_object_mut()) {
+        members.extend(readiness.details.into_iter().filter(|(name, _)| name != "status"));
+    }
+    json_response(status, &body)
+}

@@ -1,0 +1,127 @@
+//! Every key that counts now, in memory by hash. Sources tell when they changed; a change is read before the next
+//! request is judged, so a rotated, revoked or new key counts at once. Files and rows are the sources' business.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use brains_core::secret::sha256_hex;
+use brains_core::{Ambient, Fault, Millis, Principal};
+use tokio::sync::Mutex;
+
+/// A boxed future: sources of several kinds stand in one list, where an `async fn` cannot.
+pub type Loading<'a> = Pin<Box<dyn Future<Output = Result<Vec<Credential>, Fault>> + Send + 'a>>;
+
+/// One key, known by its hash alone, and whom it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// SHA-256 of the key in lower-case hex.
+    pub sha256_hex: String,
+    pub principal: Principal,
+    pub expires_at: Option<Millis>,
+}
+
+/// Where keys come from: a file, the configuration, the store.
+pub trait KeySource: fmt::Debug + Send + Sync {
+    /// Differs from the last answer whenever a key came, went or changed. Asked on every request: cheap.
+    fn generation(&self) -> u64;
+    /// The keys that count now; revoked ones are left out.
+    fn load(&self) -> Loading<'_>;
+}
+
+/// The keys of all sources. An earlier source wins when two know the same key.
+pub struct KeyRing {
+    shelves: Vec<Shelf>,
+    ambient: Arc<dyn Ambient>,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    source: Arc<dyn KeySource>,
+    held: ArcSwapOption<Held>,
+    /// One reader of a changed source at a time; the others wait for what it read.
+    filling: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Held {
+    generation: u64,
+    by_hash: HashMap<String, Credential>,
+}
+
+impl KeyRing {
+    pub fn new(sources: Vec<Arc<dyn KeySource>>, ambient: Arc<dyn Ambient>) -> Self {
+        let shelves = sources
+            .into_iter()
+            .map(|source| Shelf { source, held: ArcSwapOption::empty(), filling: Mutex::new(()) })
+            .collect();
+        Self { shelves, ambient }
+    }
+
+    /// Whom the key stands for; `None` when no source knows it. It is looked up by hash: how long that takes tells
+    /// nothing about a key, for nobody can aim at a prefix of a hash. A source that cannot be read hides its own
+    /// keys only, and a key that no other knows is then a fault rather than a wrong key.
+    pub async fn find(&self, presented: &[u8]) -> Result<Option<Principal>, Fault> {
+        let hash = sha256_hex(presented);
+        let mut trouble = None;
+        for shelf in &self.shelves {
+            match shelf.held().await {
+                Ok(held) => {
+                    let found = held.by_hash.get(&hash);
+                    let expired = |at: Millis| at <= self.ambient.now();
+                    if let Some(credential) = found.filter(|credential| !credential.expires_at.is_some_and(expired)) {
+                        return Ok(Some(credential.principal.clone()));
+                    }
+                }
+                Err(fault) => trouble = Some(fault),
+            }
+        }
+        trouble.map_or(Ok(None), Err)
+    }
+
+    /// Reads every source again before the next request is judged, whatever generation it claims.
+    pub fn forget(&self) {
+        for shelf in &self.shelves {
+            shelf.held.store(None);
+        }
+    }
+}
+
+impl Shelf {
+    async fn held(&self) -> Result<Arc<Held>, Fault> {
+        if let Some(held) = self.current() {
+            return Ok(held);
+        }
+        let _filling = self.filling.lock().await;
+        if let Some(held) = self.current() {
+            return Ok(held);
+        }
+        // Asked before the read: what changes during it is read again.
+        let generation = self.source.generation();
+        let credentials = self.source.load().await.map_err(|fault| {
+            tracing::warn!(%fault, "keys could not be read");
+            Fault::unavailable("keys cannot be checked just now").retry_after_ms(1_000)
+        })?;
+        let by_hash =
+            credentials.into_iter().map(|credential| (credential.sha256_hex.clone(), credential)).collect();
+        let held = Arc::new(Held { generation, by_hash });
+        self.held.store(Some(Arc::clone(&held)));
+        Ok(held)
+    }
+
+    fn current(&self) -> Option<Arc<Held>> {
+        self.held.load_full().filter(|held| held.generation == self.source.generation())
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing").field("shelves", &self.shelves.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

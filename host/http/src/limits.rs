@@ -1,0 +1,86 @@
+//! The limits in front of the gateway: requests per key, and wrong keys. The rules are `core`'s; here they get a
+//! clock, a lock and their headers. Operations are not limited: a limit must never keep an operator from lifting it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brains_core::traffic::limit::{Admission, Window};
+use brains_core::traffic::throttle::{Throttle, Verdict};
+use brains_core::{Ambient, Fault, FaultKind, Origin};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Wrong keys of the last moments, whoever sent them.
+#[derive(Debug)]
+pub(crate) struct WrongKeys {
+    throttle: Mutex<Throttle>,
+    ambient: Arc<dyn Ambient>,
+}
+
+impl WrongKeys {
+    pub(crate) fn new(ambient: Arc<dyn Ambient>) -> Self {
+        Self { throttle: Mutex::default(), ambient }
+    }
+
+    /// Counts one; how long to wait when there were too many.
+    pub(crate) fn count(&self) -> Option<u64> {
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        match throttle.wrong(now_ms(&*self.ambient)) {
+            Verdict::Wrong => None,
+            Verdict::Throttled { retry_after_ms } => Some(retry_after_ms),
+        }
+    }
+}
+
+/// Requests of the last minute by key.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    window: Mutex<Window>,
+    ambient: Arc<dyn Ambient>,
+}
+
+impl Limits {
+    pub(crate) fn new(ambient: Arc<dyn Ambient>) -> Self {
+        Self { window: Mutex::default(), ambient }
+    }
+
+    /// Counts a request against its key; 0 is no limit.
+    pub(crate) fn admit(&self, fingerprint: &str, per_minute: u32) -> Admission {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.admit(fingerprint, now_ms(&*self.ambient), per_minute)
+    }
+}
+
+fn now_ms(ambient: &dyn Ambient) -> u64 {
+    ambient.monotonic_us() / 1000
+}
+
+/// The request over the limit as a fault.
+pub(crate) fn refusal(admission: Admission) -> Fault {
+    let limit = admission.limit;
+    let message = format!("this key may make {limit} requests per minute");
+    Fault::new(FaultKind::RateLimited, Origin::Client, message).retry_after_ms(admission.retry_after_ms.max(1))
+}
+
+/// What is left, in the words of both families of SDKs. Without a limit there is nothing to say.
+pub(crate) fn write(admission: Admission, now: brains_core::Millis, headers: &mut HeaderMap) {
+    if admission.limit == 0 {
+        return;
+    }
+    let limit = HeaderValue::from(admission.limit);
+    let remaining = HeaderValue::from(admission.remaining);
+    let reset_ms = i64::try_from(admission.reset_ms).unwrap_or(i64::MAX);
+    let at = now.plus_ms(reset_ms).to_string();
+    for (name, value) in [
+        ("x-ratelimit-limit-requests", limit.clone()),
+        ("x-ratelimit-remaining-requests", remaining.clone()),
+        ("anthropic-ratelimit-requests-limit", limit),
+        ("anthropic-ratelimit-requests-remaining", remaining),
+    ] {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    // One family wants a duration (`1.5s`), the other a point in time.
+    let wait = format!("{}.{:03}s", admission.reset_ms / 1000, admission.reset_ms % 1000);
+    if let (Ok(wait), Ok(at)) = (HeaderValue::try_from(wait), HeaderValue::try_from(at)) {
+        headers.insert("x-ratelimit-reset-requests", wait);
+        headers.insert("anthropic-ratelimit-requests-reset", at);
+    }
+}

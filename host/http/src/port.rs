@@ -1,0 +1,72 @@
+//! What the surface calls. The gateway and the operations are reached through two small traits, so that the whole
+//! surface is tested over real sockets without a component or a database; the program passes the real ones.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use brains_control::{Control, Kind, openapi};
+use brains_core::config::Config;
+use brains_core::{Fault, Principal};
+use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+
+/// Models: chat and the list of names. Boxed futures, for one router serves every implementation.
+pub trait Models: Debug + Send + Sync {
+    /// Dropping the future, or the stream that comes of it, ends the upstream call.
+    fn chat(&self, call: ChatCall) -> BoxFuture<'_, Outcome>;
+    fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
+}
+
+impl Models for Gateway {
+    fn chat(&self, call: ChatCall) -> BoxFuture<'_, Outcome> {
+        Box::pin(Gateway::chat(self, call))
+    }
+
+    fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {
+        Box::pin(self.models())
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>> {
+        Box::pin(self.model(id))
+    }
+}
+
+/// The operations by name. Role and scope are checked behind this.
+pub trait Operations: Debug + Send + Sync {
+    fn call<'a>(&'a self, name: &'a str, input: Value, principal: &'a Principal) -> BoxFuture<'a, Result<Value, Fault>>;
+    /// Whether the operation may change who is allowed in.
+    fn changes_state(&self, name: &str) -> bool;
+    /// The OpenAPI document.
+    fn document(&self) -> Value;
+}
+
+impl Operations for Control {
+    fn call<'a>(&'a self, name: &'a str, input: Value, principal: &'a Principal) -> BoxFuture<'a, Result<Value, Fault>> {
+        Box::pin(Control::call(self, name, input, principal))
+    }
+
+    fn changes_state(&self, name: &str) -> bool {
+        self.registry().find(name).is_some_and(|entry| entry.kind != Kind::Read)
+    }
+
+    fn document(&self) -> Value {
+        openapi::document(self.registry())
+    }
+}
+
+/// The process around the surface.
+pub trait Site: Debug + Send + Sync {
+    /// The configuration in force. Asked anew by every request, so a change counts from the next one on.
+    fn config(&self) -> Arc<Config>;
+    fn readiness(&self) -> BoxFuture<'_, Readiness>;
+}
+
+/// Whether requests can be served, and why not.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness {
+    pub ready: bool,
+    /// Shown to callers with a key only; a member `status` is overwritten.
+    pub details: Map<String, Value>,
+}

@@ -1,0 +1,161 @@
+//! A fault on the wire: status, headers and the envelope of the surface that was called. Which surface that is
+//! depends on the path alone, so a request that reached no route gets the right one too.
+
+use std::any::Any;
+
+use axum::response::Response;
+use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::chat::error::type_word;
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::dialect::chat;
+
+/// The part of the surface that a path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// `/v1/*`: models, spoken to in a dialect.
+    Models,
+    /// `/api/*`: operations.
+    Operations,
+    /// Health and everything that is not there.
+    Open,
+}
+
+impl Area {
+    pub(crate) fn of(path: &str) -> Self {
+        let under = |prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if under("/v1") {
+            Self::Models
+        } else if under("/api") {
+            Self::Operations
+        } else {
+            Self::Open
+        }
+    }
+
+    /// The fault in the area's envelope.
+    pub(crate) fn refuse(self, fault: &Fault) -> Response {
+        let body = match self {
+            Self::Models | Self::Open => chat::envelope(fault),
+            Self::Operations => json!({
+                "error": {
+                    "message": fault.message,
+                    "type": type_word(fault.kind.http_status()),
+                    "kind": kind_word(fault.kind),
+                    "code": fault.code,
+                    "param": fault.param,
+                    "hint": fault.hint,
+                }
+            }),
+        };
+        let mut response = json_response(status(fault.kind), &body);
+        let headers = response.headers_mut();
+        if let Some(wait_ms) = fault.retry_after_ms {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000).max(1)));
+            headers.insert("retry-after-ms", HeaderValue::from(wait_ms));
+        }
+        if repeating_is_useless(fault.kind) {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        if fault.kind == FaultKind::Unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if fault.code == "unsupported_encoding" {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"));
+        }
+        response
+    }
+}
+
+/// JSON that nobody keeps.
+pub(crate) fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn status(kind: FaultKind) -> StatusCode {
+    StatusCode::from_u16(kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Statuses that clients repeat by themselves although the answer would be the same: SDKs obey this header.
+fn repeating_is_useless(kind: FaultKind) -> bool {
+    match kind {
+        FaultKind::Conflict | FaultKind::UpstreamAuth => true,
+        FaultKind::Invalid
+        | FaultKind::ContextTooLong
+        | FaultKind::Unauthorized
+        | FaultKind::Forbidden
+        | FaultKind::NotFound
+        | FaultKind::MethodNotAllowed
+        | FaultKind::TooLarge
+        | FaultKind::Misdirected
+        | FaultKind::RateLimited
+        | FaultKind::Unavailable
+        | FaultKind::Timeout
+        | FaultKind::Upstream
+        | FaultKind::Plugin
+        | FaultKind::Unsupported
+        | FaultKind::Cancelled
+        | FaultKind::Internal => false,
+    }
+}
+
+/// The kind as one stable word.
+fn kind_word(kind: FaultKind) -> &'static str {
+    match kind {
+        FaultKind::Invalid => "invalid",
+        FaultKind::ContextTooLong => "context_too_long",
+        FaultKind::Unauthorized => "unauthorized",
+        FaultKind::Forbidden => "forbidden",
+        FaultKind::NotFound => "not_found",
+        FaultKind::MethodNotAllowed => "method_not_allowed",
+        FaultKind::Conflict => "conflict",
+        FaultKind::TooLarge => "too_large",
+        FaultKind::Misdirected => "misdirected",
+        FaultKind::RateLimited => "rate_limited",
+        FaultKind::Unavailable => "unavailable",
+        FaultKind::Timeout => "timeout",
+        FaultKind::UpstreamAuth => "upstream_auth",
+        FaultKind::Upstream => "upstream",
+        FaultKind::Plugin => "plugin",
+        FaultKind::Unsupported => "unsupported",
+        FaultKind::Cancelled => "cancelled",
+        FaultKind::Internal => "internal",
+    }
+}
+
+/// A panic of a handler as a fault. The message of the panic goes to the log only: it may quote the request.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Fault {
+    let message = panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    tracing::error!(panic.message = message, "a request handler panicked");
+    Fault::internal("the request could not be finished, by a fault of this program")
+}
+
+/// No route of this path.
+pub(crate) fn no_route(path: &str) -> Fault {
+    let shown: String = path.chars().take(128).collect();
+    Fault::not_found("route", shown).code("unknown_route")
+}
+
+/// The route is there, the method is not; the `Allow` header says which ones are.
+pub(crate) fn wrong_method() -> Fault {
+    Fault::new(FaultKind::MethodNotAllowed, Origin::Client, "this route does not take that method")
+        .hint("the `Allow` header names the methods that it takes")
+}
+
+/// Tells an HTTP/1.1 client that the connection ends with this answer.
+pub(crate) fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -1,0 +1,301 @@
+//! A whole listener on a free port, over models and operations that do as their test says; and a client that
+//! writes and reads plain bytes.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use brains_core::config::Config;
+use brains_core::id::Id;
+use brains_core::secret::sha256_hex;
+use brains_core::{Ambient, Fault, Millis, Principal};
+use brains_gateway::{ChatCall, Facts, ModelEntry, Outcome, Reply};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::keyring::{Credential, KeyRing, KeySource, Loading};
+use crate::port::{Models, Operations, Readiness, Site};
+use crate::{App, Parts, gateway, serve};
+
+pub(crate) const KEY: &str = "the-admin-key";
+
+/// A clock that stands still.
+#[derive(Debug)]
+pub(crate) struct Still;
+
+impl Ambient for Still {
+    fn now(&self) -> Millis {
+        Millis(1_700_000_000_000)
+    }
+    fn monotonic_us(&self) -> u64 {
+        1_000_000
+    }
+    fn fill_random(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+/// Counts what is being answered; a guard lives as long as the answer does.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    pub(crate) alive: Arc<AtomicUsize>,
+    pub(crate) bodies: Mutex<Vec<Bytes>>,
+}
+
+#[derive(Debug)]
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        trace: Id::mint(&Still),
+        task: Some("code".into()),
+        complexity: None,
+        confidence: Some(0.5),
+        tier: Some("strong".into()),
+        provider: Some("up".into()),
+        model: Some("m-1".into()),
+        strategy: Some("tier"),
+        reason: Some("weil es „schön“ ist".into()),
+        attempts: 2,
+        losses: Vec::new(),
+        preamble: None,
+    }
+}
+
+impl Models for Fake {
+    fn chat(&self, call: ChatCall) -> BoxFuture<'_, Outcome> {
+        let alive = Alive::new(&self.alive);
+        let wanted = String::from_utf8_lossy(&call.body).into_owned();
+        self.bodies.lock().unwrap().push(call.body);
+        Box::pin(async move {
+            let result = match wanted.as_str() {
+                "hang" => std::future::pending().await,
+                "panic" => panic!("as told"),
+                "stream" => {
+                    let first = stream::iter([Bytes::from_static(b"data: 1\n\n")]);
+                    let rest = stream::unfold(alive, |alive| async move {
+                        tokio::time::sleep(Duration::from_secs(3600)).await;
+                        Some((Bytes::new(), alive))
+                    });
+                    Ok(Reply::Stream(Box::pin(futures_util::StreamExt::chain(first, rest))))
+                }
+                "busy" => Err(Fault::unavailable("no candidate is left").retry_after_ms(1_200)),
+                _ => Ok(Reply::Whole { content_type: "application/json", body: Bytes::from_static(b"{}") }),
+            };
+            Outcome { facts: facts(), result }
+        })
+    }
+
+    fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {
+        Box::pin(async { vec![entry("brains-auto", "automatic"), entry("up/m/1", "model")] })
+    }
+
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>> {
+        Box::pin(async move {
+            if id == "up/m/1" { Ok(entry(id, "model")) } else { Err(Fault::not_found("model", id).code("model_not_found")) }
+        })
+    }
+}
+
+fn entry(id: &str, kind: &'static str) -> ModelEntry {
+    let provider = (kind == "model").then(|| "up".to_owned());
+    ModelEntry { id: id.into(), kind, tier: None, provider, model: None, label: None, context: None }
+}
+
+impl Operations for Fake {
+    fn call<'a>(&'a self, name: &'a str, input: Value, _: &'a Principal) -> BoxFuture<'a, Result<Value, Fault>> {
+        Box::pin(async move {
+            if name == "say_back" { Ok(input) } else { Err(Fault::not_found("operation", name).hint("look it up")) }
+        })
+    }
+
+    fn changes_state(&self, _: &str) -> bool {
+        true
+    }
+
+    fn document(&self) -> Value {
+        json!({ "openapi": "3.1.0" })
+    }
+}
+
+#[derive(Debug)]
+struct Grounds(Arc<Config>);
+
+impl Site for Grounds {
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.0)
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Readiness> {
+        let details = json!({ "components": [], "status": "mine" });
+        Box::pin(async move { Readiness { ready: false, details: details.as_object().cloned().unwrap_or_default() } })
+    }
+}
+
+/// Keys that a test adds and takes away.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    pub(crate) generation: AtomicU64,
+    pub(crate) held: Mutex<Option<Vec<Credential>>>,
+    pub(crate) loads: AtomicUsize,
+}
+
+impl Keys {
+    pub(crate) fn set(&self, held: Option<Vec<Credential>>) {
+        *self.held.lock().unwrap() = held;
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn credential(key: &str, principal: Principal) -> Credential {
+    Credential { sha256_hex: sha256_hex(key.as_bytes()), principal, expires_at: None }
+}
+
+impl KeySource for Keys {
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    fn load(&self) -> Loading<'_> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let held = self.held.lock().unwrap().clone();
+        Box::pin(async move { held.ok_or_else(|| Fault::internal("the database is away")) })
+    }
+}
+
+/// A listener that serves until it is dropped or stopped.
+pub(crate) struct Listener {
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) fake: Arc<Fake>,
+    pub(crate) keys: Arc<Keys>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl Listener {
+    pub(crate) async fn start(config: Config) -> Self {
+        let fake = Arc::new(Fake::default());
+        let keys = Arc::new(Keys::default());
+        keys.set(Some(vec![credential(KEY, Principal::admin("admin"))]));
+        let ring = Arc::new(KeyRing::new(vec![Arc::clone(&keys) as Arc<dyn KeySource>], Arc::new(Still)));
+        let app = App::new(Parts {
+            models: Arc::clone(&fake) as Arc<dyn Models>,
+            operations: Arc::clone(&fake) as Arc<dyn Operations>,
+            site: Arc::new(Grounds(Arc::new(config))),
+            keys: ring,
+            ambient: Arc::new(Still),
+            version: "0.0.0",
+        });
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        let serving = serve(socket, gateway(app), shutdown.clone(), Duration::from_millis(200));
+        tasks.spawn(async move { serving.await.unwrap() });
+        Self { address, fake, keys, tasks, shutdown }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends one request on its own connection and reads the whole answer.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(&head(method, path, headers, body.len())).await.unwrap();
+        // The service may answer and stop reading before all of it went out.
+        drop(stream.write_all(body).await);
+        let mut answer = Vec::new();
+        let hang = Duration::from_secs(20);
+        tokio::time::timeout(hang, stream.read_to_end(&mut answer)).await.expect("an end").expect("an answer");
+        Answer::parse(&answer)
+    }
+
+    pub(crate) async fn with_key(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        self.ask(method, path, &[("authorization", "Bearer the-admin-key")], body).await
+    }
+
+    /// Waits until nothing is being answered.
+    pub(crate) async fn quiet(&self) {
+        let wait = async {
+            while self.fake.alive.load(Ordering::SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("everything was dropped");
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        tokio::time::timeout(Duration::from_secs(20), self.tasks.wait()).await.expect("an end");
+    }
+}
+
+pub(crate) fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        head.push_str("host: localhost:8787\r\n");
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if length > 0 || method == "POST" {
+        head.push_str(&format!("content-length: {length}\r\n"));
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        Self { status: status.unwrap(), headers, body: body.to_owned() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+
+    pub(crate) fn code(&self) -> (u16, String) {
+        (self.status, self.json()["error"]["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
