@@ -33,6 +33,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
+    #[expect(clippy::match_same_arms, reason = "one arm per kind of address")]
     match address.segments() {
         // Unspecified and loopback; then IPv4-compatible, IPv4-mapped and the translated form of RFC 2765.
         [0, 0, 0, 0, 0, 0, 0, _] => false,

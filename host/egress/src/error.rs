@@ -94,7 +94,7 @@ impl EgressError {
                 return Self::Tls { host };
             }
             if let Some(error) = error.downcast_ref::<io::Error>() {
-                if error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
+                if is_tls(error) {
                     return Self::Tls { host };
                 }
                 reset |= matches!(
@@ -118,4 +118,10 @@ impl EgressError {
             Self::Protocol { host }
         }
     }
+}
+
+/// I/O errors wrap one another, and hide what they wrap from `source`.
+fn is_tls(error: &io::Error) -> bool {
+    let Some(inner) = error.get_ref() else { return false };
+    inner.downcast_ref::<rustls::Error>().is_some() || inner.downcast_ref::<io::Error>().is_some_and(is_tls)
 }
