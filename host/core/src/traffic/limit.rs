@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 /// Length of the window.
 pub const WINDOW_MS: u64 = 60_000;
-/// Keys that are remembered at most. Whoever is over that shares the memory of the key that was idle longest, so a
-/// flood of keys costs no memory.
+/// Keys that are remembered at most. Over that, the keys that were idle longest start afresh: a flood of keys costs
+/// no memory.
 const KEYS_MAX: usize = 10_000;
 
 /// The answer to one request.
@@ -77,14 +77,16 @@ impl Window {
         }
         self.keys.retain(|_, admitted| admitted.back().is_some_and(|last| last + WINDOW_MS > now_ms));
         if self.keys.len() >= KEYS_MAX {
-            let idle = self
-                .keys
-                .iter()
-                .min_by_key(|(_, admitted)| admitted.back().copied())
-                .map(|(key, _)| key.clone());
-            if let Some(idle) = idle {
-                self.keys.remove(&idle);
-            }
+            // A tenth at once, so that the search is paid for by many requests.
+            let mut last: Vec<u64> =
+                self.keys.values().filter_map(|admitted| admitted.back().copied()).collect();
+            let (_, oldest, _) = last.select_nth_unstable(KEYS_MAX / 10);
+            let (oldest, mut spare) = (*oldest, KEYS_MAX / 10);
+            self.keys.retain(|_, admitted| {
+                let idle = spare > 0 && admitted.back().is_none_or(|last| *last <= oldest);
+                spare -= usize::from(idle);
+                !idle
+            });
         }
     }
 }
