@@ -13,6 +13,7 @@ pub mod bindings;
 mod component;
 mod export;
 pub mod host;
+pub mod openai_chat;
 
 pub use adapter::Export;
 pub use brains_dialect as dialect;

@@ -1,0 +1,210 @@
+//! Vendors that speak the wire `openai-chat`: what a provider of one needs beyond its address and its settings.
+
+use std::fmt::Write as _;
+
+use brains_dialect::canon::catalogue::{Model, Page};
+use brains_dialect::canon::exchange::{
+    Body, Field, Frame, Framing, Header, Method, Outbound, Payload, Piece, Request, Response,
+};
+use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
+use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault, FaultKind};
+use brains_dialect::chat::{DIALECT, error, request_encode, upstream};
+use brains_dialect::json::quote;
+use serde_json::Value;
+
+pub use brains_dialect::chat::request_encode::Options;
+
+use crate::component::Decode;
+
+/// The name of the chat surface.
+pub const SURFACE: &str = "chat";
+
+/// Client headers that mean something to vendors of this wire.
+const FORWARDED: [&str; 3] = ["openai-beta", "idempotency-key", "x-client-request-id"];
+
+/// One vendor's address and what goes to it with every exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    base: String,
+    query: String,
+    secret: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+impl Upstream {
+    /// `base_url` as vendors print it, with the version: `https://api.example.com/v1`. A query in it is kept.
+    pub fn new(base_url: &str) -> Self {
+        let (base, query) = base_url.split_once('?').unwrap_or((base_url, ""));
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            query: query.to_owned(),
+            secret: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Sends this secret as a bearer token. Give it only when [`has_secret`](crate::host::has_secret) says so.
+    #[must_use]
+    pub fn bearer(mut self, secret: impl Into<String>) -> Self {
+        self.secret = Some(secret.into());
+        self
+    }
+
+    /// Sends this header too.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// What there is to relay.
+    pub fn surfaces() -> Vec<Surface> {
+        vec![Surface { name: SURFACE.to_owned(), dialect: DIALECT.to_owned() }]
+    }
+
+    /// The exchange of a relayed call: the client's own body, under the upstream's name of the model.
+    pub fn prepare(&self, call: &Call) -> Lane {
+        if call.surface != SURFACE {
+            return Lane::Translate;
+        }
+        let request = self.chat(call.stream, &call.query, &call.headers, &call.ctx, Body::Empty);
+        let model = Member { name: "model".to_owned(), value: quote(&call.model) };
+        Lane::Relay(relay::Outbound { request, framing: framing(call.stream), edits: vec![Edit::Set(model)] })
+    }
+
+    /// The exchange of a translated call.
+    pub fn encode(
+        &self,
+        req: &ChatRequest,
+        headers: &[Field],
+        ctx: &CallContext,
+        options: &Options,
+    ) -> Outbound {
+        let encoded = request_encode::encode(req, options);
+        Outbound {
+            request: self.chat(req.stream, "", headers, ctx, Body::Text(encoded.body)),
+            framing: framing(req.stream),
+            losses: encoded.losses,
+        }
+    }
+
+    /// The exchange that lists the models.
+    pub fn models_request(&self, ctx: &CallContext) -> Request {
+        self.request(Method::Get, "/models", "", ctx, "application/json")
+    }
+
+    fn chat(&self, stream: bool, query: &str, headers: &[Field], ctx: &CallContext, body: Body) -> Request {
+        let accept = if stream { "text/event-stream" } else { "application/json" };
+        let mut request = self.request(Method::Post, "/chat/completions", query, ctx, accept);
+        request.headers.push(text_header("content-type", "application/json"));
+        let forwarded = headers.iter().filter(|field| FORWARDED.contains(&field.name.as_str()));
+        request.headers.extend(forwarded.map(|field| text_header(&field.name, &field.value)));
+        request.body = body;
+        request
+    }
+
+    fn request(&self, method: Method, path: &str, query: &str, ctx: &CallContext, accept: &str) -> Request {
+        let own = ctx.base_url.as_deref().map(|base_url| Self::new(base_url));
+        let (base, own_query) = match &own {
+            Some(own) => (&own.base, &own.query),
+            None => (&self.base, &self.query),
+        };
+        let mut url = format!("{base}{path}");
+        let queries = [own_query.as_str(), query];
+        for (mark, query) in ["?", "&"].into_iter().zip(queries.into_iter().filter(|it| !it.is_empty())) {
+            let _written = write!(url, "{mark}{query}");
+        }
+        let mut headers = vec![text_header("accept", accept)];
+        if let Some(secret) = &self.secret {
+            let value = vec![Piece::Text("Bearer ".to_owned()), Piece::Secret(secret.clone())];
+            headers.push(Header { name: "authorization".to_owned(), value });
+        }
+        headers.extend(self.headers.iter().map(|(name, value)| text_header(name, value)));
+        Request { method, url: vec![Piece::Text(url)], headers, body: Body::Empty, timeout_ms: None }
+    }
+}
+
+fn framing(stream: bool) -> Framing {
+    if stream { Framing::Sse } else { Framing::Raw }
+}
+
+fn text_header(name: &str, value: &str) -> Header {
+    Header { name: name.to_owned(), value: vec![Piece::Text(value.to_owned())] }
+}
+
+/// Reads a streamed answer.
+#[derive(Debug)]
+pub struct Decoder(upstream::Decoder);
+
+impl Decoder {
+    /// For the call of this context.
+    pub fn new(ctx: &CallContext) -> Self {
+        Self(upstream::Decoder::new(&ctx.request_id))
+    }
+}
+
+impl Decode for Decoder {
+    fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, Fault> {
+        self.0.push(&frames)
+    }
+
+    fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
+        self.0.finish(clean)
+    }
+}
+
+/// Reads a whole answer.
+pub fn decode_unary(response: Response) -> Result<Vec<Event>, Fault> {
+    let seed = response.head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("x-request-id"));
+    let seed = seed.map_or_else(String::new, |field| field.value.clone());
+    upstream::decode_unary(&text(response.body), &seed)
+}
+
+/// Reads a non-2xx answer.
+pub fn decode_error(response: Response) -> Fault {
+    error::parse(response.head.status, &response.head.headers, &text(response.body))
+}
+
+/// Reads a list of models.
+pub fn models(response: Response) -> Result<Page, Fault> {
+    if !(200..300).contains(&response.head.status) {
+        return Err(decode_error(response));
+    }
+    let listed: Value = serde_json::from_str(&text(response.body)).map_err(|_| protocol("is no JSON"))?;
+    let listed = listed.get("data").and_then(Value::as_array).ok_or_else(|| protocol("has no `data`"))?;
+    Ok(Page { models: listed.iter().filter_map(model).collect(), next: None })
+}
+
+/// A model that answers to this id and of which nothing else is known.
+pub fn known_model(id: &str) -> Model {
+    Model { id: id.to_owned(), ..Model::default() }
+}
+
+fn model(entry: &Value) -> Option<Model> {
+    let number =
+        |names: [&str; 2]| names.iter().find_map(|name| u32::try_from(entry.get(*name)?.as_u64()?).ok());
+    Some(Model {
+        label: entry.get("name").and_then(Value::as_str).map(str::to_owned),
+        context: number(["context_length", "max_model_len"]),
+        max_output: number(["max_output_tokens", "max_completion_tokens"]),
+        extra: entry.get("owned_by").map(|owner| serde_json::json!({ "owned_by": owner }).to_string()),
+        ..known_model(entry.get("id")?.as_str()?)
+    })
+}
+
+fn protocol(what: &str) -> Fault {
+    Fault {
+        kind: FaultKind::Protocol,
+        message: format!("the upstream's list of models {what}"),
+        code: None,
+        retry_after_ms: None,
+        failover: true,
+    }
+}
+
+fn text(body: Payload) -> String {
+    match body {
+        Payload::Text(text) => text,
+        Payload::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}
