@@ -1,1 +1,68 @@
-//! x
+//! Routes by tier. The tier comes from the request (`brains-<tier>`), from the route of its task, or from what
+//! the classifier recommends; the order within comes from the configuration, then from health and price.
+//!
+//! 1. A tier that the client named is taken.
+//! 2. Otherwise the task's route, otherwise the recommended tier; a task below the confidence threshold, or one
+//!    of a classifier that failed, gets the fallback tier.
+//! 3. A tier whose every candidate is too small for the request, or blind to its pictures, gives way to the
+//!    next stronger one.
+//! 4. Within the tier the configured order holds. Candidates with an open circuit or many errors come last;
+//!    among providers of one and the same model errors, price and latency decide.
+//! 5. A conversation stays with its candidate while that is healthy and in this tier or a stronger one.
+
+mod choose;
+
+use brains_sdk::canon::Fault;
+use brains_sdk::canon::task::{Decision, RouteInput};
+use brains_sdk::{Component, Info, Policy};
+use serde::Deserialize;
+
+/// As in `config.schema.json`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub confidence_threshold: f32,
+    pub fallback_tier: Option<String>,
+    pub error_rate_limit: f32,
+    pub output_reserve_tokens: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            confidence_threshold: 0.3,
+            fallback_tier: None,
+            error_rate_limit: 0.5,
+            output_reserve_tokens: 1024,
+        }
+    }
+}
+
+/// The component.
+#[derive(Debug)]
+pub struct Tiered(Settings);
+
+impl Component for Tiered {
+    type Config = Settings;
+
+    const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
+
+    fn info() -> Info {
+        brains_sdk::info!()
+    }
+
+    fn new(settings: Settings) -> Result<Self, Vec<String>> {
+        Ok(Self(settings))
+    }
+}
+
+impl Policy for Tiered {
+    fn decide(&self, input: &RouteInput) -> Result<Decision, Fault> {
+        choose::decide(&self.0, input)
+    }
+}
+
+brains_sdk::export_policy!(Tiered);
+
+#[cfg(test)]
+mod tests;
