@@ -18,7 +18,8 @@ pub(crate) async fn run(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let input = match body::read(&parts.headers, body, app.body_limit()).await.and_then(|bytes| input(&bytes)) {
+    let input = match body::read(&parts.headers, body, app.body_limit()).await.and_then(|bytes| input(&bytes))
+    {
         Ok(input) => input,
         Err(fault) => return Area::Operations.refuse(&fault),
     };
@@ -46,5 +47,9 @@ fn input(bytes: &[u8]) -> Result<Value, Fault> {
         Fault::invalid(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))
             .code("invalid_json")
     })?;
-    if value.is_object() { Ok(value) } else { Err(Fault::invalid("the body must be a JSON object").code("invalid_json")) }
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(Fault::invalid("the body must be a JSON object").code("invalid_json"))
+    }
 }

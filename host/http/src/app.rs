@@ -107,8 +107,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut RequestParts, _: &S) -> Result<Self, Response> {
-        parts.extensions.get::<Principal>().cloned().map(Self).ok_or_else(|| {
-            Area::of(parts.uri.path()).refuse(&Fault::unauthorized("no API key was sent"))
-        })
+        parts
+            .extensions
+            .get::<Principal>()
+            .cloned()
+            .map(Self)
+            .ok_or_else(|| Area::of(parts.uri.path()).refuse(&Fault::unauthorized("no API key was sent")))
     }
 }

@@ -61,8 +61,12 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 }
 
 fn too_large(limit_bytes: usize) -> Fault {
-    Fault::new(FaultKind::TooLarge, Origin::Client, format!("the request body is larger than {limit_bytes} bytes"))
-        .hint("send less, or raise `max_body_bytes`")
+    Fault::new(
+        FaultKind::TooLarge,
+        Origin::Client,
+        format!("the request body is larger than {limit_bytes} bytes"),
+    )
+    .hint("send less, or raise `max_body_bytes`")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +197,9 @@ impl Unfolder {
             Self::Gzip(_) => "gzip",
             Self::Zstd(_) => "zstd",
         };
-        Fault::invalid(format!("the request body is not sound `{name}`")).code("invalid_encoding").param("content-encoding")
+        Fault::invalid(format!("the request body is not sound `{name}`"))
+            .code("invalid_encoding")
+            .param("content-encoding")
     }
 }
 

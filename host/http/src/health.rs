@@ -25,8 +25,11 @@ pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response 
         app.open_to_all()
     };
     let readiness = app.site().readiness().await;
-    let (status, word) =
-        if readiness.ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
+    let (status, word) = if readiness.ready {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
+    };
     let mut body = json!({ "status": word });
     if let (true, Some(members)) = (known, body.as_object_mut()) {
         members.extend(readiness.details.into_iter().filter(|(name, _)| name != "status"));

@@ -72,7 +72,9 @@ impl KeyRing {
                 Ok(held) => {
                     let found = held.by_hash.get(&hash);
                     let expired = |at: Millis| at <= self.ambient.now();
-                    if let Some(credential) = found.filter(|credential| !credential.expires_at.is_some_and(expired)) {
+                    if let Some(credential) =
+                        found.filter(|credential| !credential.expires_at.is_some_and(expired))
+                    {
                         return Ok(Some(credential.principal.clone()));
                     }
                 }

@@ -57,7 +57,8 @@ fn now_ms(ambient: &dyn Ambient) -> u64 {
 pub(crate) fn refusal(admission: Admission) -> Fault {
     let limit = admission.limit;
     let message = format!("this key may make {limit} requests per minute");
-    Fault::new(FaultKind::RateLimited, Origin::Client, message).retry_after_ms(admission.retry_after_ms.max(1))
+    Fault::new(FaultKind::RateLimited, Origin::Client, message)
+        .retry_after_ms(admission.retry_after_ms.max(1))
 }
 
 /// What is left, in the words of both families of SDKs. Without a limit there is nothing to say.

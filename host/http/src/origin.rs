@@ -48,9 +48,9 @@ fn answers_to(authority: &Authority, local: Option<SocketAddr>, allowed: &[Strin
     if address.is_some() && address == reached {
         return true;
     }
-    allowed.iter().any(|name| {
-        name.eq_ignore_ascii_case(authority.as_str()) || bare(name).eq_ignore_ascii_case(host)
-    })
+    allowed
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(authority.as_str()) || bare(name).eq_ignore_ascii_case(host))
 }
 
 /// A host without the brackets of an IPv6 literal.

@@ -35,7 +35,12 @@ impl Models for Gateway {
 
 /// The operations by name. Role and scope are checked behind this.
 pub trait Operations: Debug + Send + Sync {
-    fn call<'a>(&'a self, name: &'a str, input: Value, principal: &'a Principal) -> BoxFuture<'a, Result<Value, Fault>>;
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        input: Value,
+        principal: &'a Principal,
+    ) -> BoxFuture<'a, Result<Value, Fault>>;
     /// Whether the operation may change who is allowed in.
     fn changes_state(&self, name: &str) -> bool;
     /// The OpenAPI document.
@@ -43,7 +48,12 @@ pub trait Operations: Debug + Send + Sync {
 }
 
 impl Operations for Control {
-    fn call<'a>(&'a self, name: &'a str, input: Value, principal: &'a Principal) -> BoxFuture<'a, Result<Value, Fault>> {
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        input: Value,
+        principal: &'a Principal,
+    ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(Control::call(self, name, input, principal))
     }
 

@@ -1,7 +1,7 @@
 //! The request's name, on the way in and on every answer. A caller's own is kept when it is sane.
 
-use brains_core::id::{Id, Request as RequestNoun};
 use brains_core::Ambient;
+use brains_core::id::{Id, Request as RequestNoun};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The header of OpenAI-style clients.
@@ -19,9 +19,7 @@ impl RequestId {
         let own = headers
             .get(X_REQUEST_ID)
             .map(HeaderValue::as_bytes)
-            .filter(|value| {
-                (1..=LONGEST).contains(&value.len()) && value.iter().all(|byte| byte.is_ascii_graphic())
-            })
+            .filter(|value| (1..=LONGEST).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic))
             .and_then(|value| std::str::from_utf8(value).ok());
         Self(own.map_or_else(|| Id::<RequestNoun>::mint(ambient).as_str().to_owned(), str::to_owned))
     }

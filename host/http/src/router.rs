@@ -105,7 +105,7 @@ async fn part_politely(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().cloned();
     let http1 = request.version() <= Version::HTTP_11;
     let (parts, body) = request.into_parts();
-    let (body, unread) = Watched::new(body);
+    let (body, unread) = Watched::wrap(body);
     let response = next.run(Request::from_parts(parts, body)).await;
     if http1 && unread.left_over() {
         if let Some(peer) = peer {
@@ -134,7 +134,8 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
     }
     let checked = app.principal(request.headers()).await.and_then(|principal| match area {
         Area::Models if !principal.may(KeyScope::Gateway) => {
-            Err(Fault::forbidden("this key may not use models").hint("it takes a key with the scope `gateway`"))
+            Err(Fault::forbidden("this key may not use models")
+                .hint("it takes a key with the scope `gateway`"))
         }
         Area::Models | Area::Operations | Area::Open => Ok(principal),
     });
@@ -149,7 +150,8 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
 
 async fn check_limits(State(app): State<App>, request: Request, next: Next) -> Response {
     let area = Area::of(request.uri().path());
-    let caller = request.extensions().get::<Principal>().filter(|principal| principal.fingerprint != ANONYMOUS);
+    let caller =
+        request.extensions().get::<Principal>().filter(|principal| principal.fingerprint != ANONYMOUS);
     let (Area::Models, Some(principal)) = (area, caller) else { return next.run(request).await };
     let admission = app.limits().admit(&principal.fingerprint, app.site().config().rate_limit_per_minute);
     let mut response =

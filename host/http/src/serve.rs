@@ -30,7 +30,7 @@ use linger::Lingering;
 const CONNECTIONS: usize = 4096;
 /// How long a head may take, and how long a connection may idle between requests. Longer than the pools of common
 /// clients keep an idle connection, so that it is the client that closes it.
-const HEAD: Duration = Duration::from_secs(120);
+const HEAD: Duration = Duration::from_mins(2);
 /// The pause after a failed accept: mostly no file descriptor is free, and one will be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -111,7 +111,12 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, place: OwnedSemaphorePermit, router: Router, shutdown: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     // Tokens are small: none waits for the next one to fill a packet.
     let Ok(local) = stream.set_nodelay(true).and_then(|()| stream.local_addr()) else { return };
     let peer = Peer { local, linger: Arc::default() };

@@ -1,6 +1,7 @@
 //! A whole listener on a free port, over models and operations that do as their test says; and a client that
 //! writes and reads plain bytes.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -93,7 +94,7 @@ impl Models for Fake {
                 "stream" => {
                     let first = stream::iter([Bytes::from_static(b"data: 1\n\n")]);
                     let rest = stream::unfold(alive, |alive| async move {
-                        tokio::time::sleep(Duration::from_secs(3600)).await;
+                        tokio::time::sleep(Duration::from_hours(1)).await;
                         Some((Bytes::new(), alive))
                     });
                     Ok(Reply::Stream(Box::pin(futures_util::StreamExt::chain(first, rest))))
@@ -111,7 +112,11 @@ impl Models for Fake {
 
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>> {
         Box::pin(async move {
-            if id == "up/m/1" { Ok(entry(id, "model")) } else { Err(Fault::not_found("model", id).code("model_not_found")) }
+            if id == "up/m/1" {
+                Ok(entry(id, "model"))
+            } else {
+                Err(Fault::not_found("model", id).code("model_not_found"))
+            }
         })
     }
 }
@@ -122,9 +127,18 @@ fn entry(id: &str, kind: &'static str) -> ModelEntry {
 }
 
 impl Operations for Fake {
-    fn call<'a>(&'a self, name: &'a str, input: Value, _: &'a Principal) -> BoxFuture<'a, Result<Value, Fault>> {
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        input: Value,
+        _: &'a Principal,
+    ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(async move {
-            if name == "say_back" { Ok(input) } else { Err(Fault::not_found("operation", name).hint("look it up")) }
+            if name == "say_back" {
+                Ok(input)
+            } else {
+                Err(Fault::not_found("operation", name).hint("look it up"))
+            }
         })
     }
 
@@ -147,7 +161,9 @@ impl Site for Grounds {
 
     fn readiness(&self) -> BoxFuture<'_, Readiness> {
         let details = json!({ "components": [], "status": "mine" });
-        Box::pin(async move { Readiness { ready: false, details: details.as_object().cloned().unwrap_or_default() } })
+        Box::pin(async move {
+            Readiness { ready: false, details: details.as_object().cloned().unwrap_or_default() }
+        })
     }
 }
 
@@ -218,14 +234,23 @@ impl Listener {
     }
 
     /// Sends one request on its own connection and reads the whole answer.
-    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut stream = self.connect().await;
         stream.write_all(&head(method, path, headers, body.len())).await.unwrap();
         // The service may answer and stop reading before all of it went out.
         drop(stream.write_all(body).await);
         let mut answer = Vec::new();
         let hang = Duration::from_secs(20);
-        tokio::time::timeout(hang, stream.read_to_end(&mut answer)).await.expect("an end").expect("an answer");
+        tokio::time::timeout(hang, stream.read_to_end(&mut answer))
+            .await
+            .expect("an end")
+            .expect("an answer");
         Answer::parse(&answer)
     }
 
@@ -256,10 +281,10 @@ pub(crate) fn head(method: &str, path: &str, headers: &[(&str, &str)], length: u
         head.push_str("host: localhost:8787\r\n");
     }
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     if length > 0 || method == "POST" {
-        head.push_str(&format!("content-length: {length}\r\n"));
+        write!(head, "content-length: {length}\r\n").unwrap();
     }
     head.push_str("\r\n");
     head.into_bytes()

@@ -20,7 +20,7 @@ pub(crate) struct Watched {
 pub(crate) struct Remainder(Arc<AtomicBool>);
 
 impl Watched {
-    pub(crate) fn new(inner: Body) -> (Body, Remainder) {
+    pub(crate) fn wrap(inner: Body) -> (Body, Remainder) {
         let ended = Arc::new(AtomicBool::new(inner.is_end_stream()));
         let remainder = Remainder(Arc::clone(&ended));
         let body = if inner.is_end_stream() { inner } else { Body::new(Self { inner, ended }) };

@@ -24,7 +24,11 @@ const FACT_BYTES: usize = 1024;
 const CLIENT_CHARS: usize = 200;
 
 /// Answers a chat completion, whole or as a stream.
-pub(crate) async fn completions(State(app): State<App>, Caller(principal): Caller, request: Request) -> Response {
+pub(crate) async fn completions(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let body = match body::read(&parts.headers, body, app.body_limit()).await {
         Ok(body) => body,

@@ -11,7 +11,8 @@ use crate::refusal::{Area, json_response};
 
 /// Every name that a request may carry as `model`.
 pub(crate) async fn list(State(app): State<App>, Caller(_): Caller) -> Response {
-    let data: Vec<Value> = app.models().list().await.iter().map(|entry| model(entry, app.started_seconds())).collect();
+    let data: Vec<Value> =
+        app.models().list().await.iter().map(|entry| model(entry, app.started_seconds())).collect();
     json_response(StatusCode::OK, &json!({ "object": "list", "data": data }))
 }
 

@@ -11,9 +11,15 @@ fn host(host: &str, local: &str, allowed: &[&str]) -> bool {
 
 #[test]
 fn loopback_names_pass_with_any_port() {
-    for name in
-        ["localhost", "LocalHost:1", "127.0.0.1", "127.9.8.7:65535", "[::1]", "[::1]:8787", "[::ffff:127.0.0.1]:80"]
-    {
+    for name in [
+        "localhost",
+        "LocalHost:1",
+        "127.0.0.1",
+        "127.9.8.7:65535",
+        "[::1]",
+        "[::1]:8787",
+        "[::ffff:127.0.0.1]:80",
+    ] {
         assert!(host(name, "127.0.0.1:8787", &[]), "{name}");
     }
 }
@@ -77,7 +83,14 @@ fn origin(origin: &str, allowed: &[&str]) -> bool {
 fn only_our_own_and_configured_origins_pass() {
     assert!(origin("http://localhost:8787", &[]));
     assert!(origin("HTTPS://LOCALHOST:8787", &[]));
-    for foreign in ["http://localhost:9999", "http://localhost", "http://evil.example", "null", "", "ftp://localhost:8787"] {
+    for foreign in [
+        "http://localhost:9999",
+        "http://localhost",
+        "http://evil.example",
+        "null",
+        "",
+        "ftp://localhost:8787",
+    ] {
         assert!(!origin(foreign, &[]), "{foreign}");
     }
     assert!(origin("https://app.example", &["https://app.example/"]));

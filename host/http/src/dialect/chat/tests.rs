@@ -20,7 +20,8 @@ fn the_envelope_is_the_wires_own() {
 #[test]
 fn credentials_stay_here() {
     let mut headers = HeaderMap::new();
-    for name in ["authorization", "x-api-key", "cookie", "host", "proxy-authorization", "openai-organization"] {
+    for name in ["authorization", "x-api-key", "cookie", "host", "proxy-authorization", "openai-organization"]
+    {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static("value"));
     }
     let names: Vec<String> = fields(&headers).into_iter().map(|field| field.name).collect();
