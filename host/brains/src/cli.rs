@@ -1,0 +1,198 @@
+//! The command line. Verbs of the program's own life are written here by hand; every other verb is made from
+//! the registry of operations (`operation.rs`), so that it exists exactly when its operation does.
+
+pub(crate) mod operation;
+
+use std::path::PathBuf;
+
+use brains_control::{Entry, Registry};
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// A gateway for language models whose providers, classifiers and policies are WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "brains", version, styles = STYLES, propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  brains up                         start, and say where everything is
+  brains explain \"fix the tests\"    which model would answer, and why
+  brains traces                     what was answered lately
+  brains doctor                     what is wrong, and what to do about it
+
+Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 unreachable")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Global {
+    /// Answer in JSON also on a terminal
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show the log on stderr; twice for more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Configuration file [default: config.yaml in the state directory, or `BRAINS_CONFIG`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Database [default: brains.db in the state directory, or `BRAINS_DB_URL`]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) db: Option<String>,
+}
+
+/// The verbs of the program's own life.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Prepare the state directory and serve: `init` and `serve-all` in one
+    #[command(after_help = "\
+Examples:
+  brains up
+  brains up --gateway-port 0        any free port; `brains status` tells which")]
+    Up(ServeAll),
+    /// Prepare the state directory: database, admin key
+    #[command(after_help = "Examples:\n  brains init\n  BRAINS_HOME=/srv/brains brains init")]
+    Init,
+    /// Serve everything in the foreground
+    #[command(after_help = "Examples:\n  brains serve-all\n  brains serve-all --gateway-host 0.0.0.0 --gateway-port 80")]
+    ServeAll(ServeAll),
+    /// Serve the gateway in the foreground
+    #[command(after_help = "Examples:\n  brains serve --port 9000")]
+    Serve(Serve),
+    /// Say what runs where; exit code 3 when nothing does
+    #[command(after_help = "Examples:\n  brains status\n  brains status --json | jq -r .urls.gateway")]
+    Status,
+    /// End the running service; what it is answering is finished first
+    #[command(after_help = "Examples:\n  brains stop")]
+    Stop,
+    /// Print the service's address, and open it when there is a desktop
+    #[command(after_help = "Examples:\n  brains open\n  brains open --print")]
+    Open(Open),
+    /// Print the service's log
+    #[command(after_help = "Examples:\n  brains logs -n 20\n  brains logs -f | jq .message")]
+    Logs(Logs),
+    /// Check everything that a service needs, and say what to do about the rest; exit code 1 on a failure
+    #[command(after_help = "Examples:\n  brains doctor\n  brains doctor --json")]
+    Doctor,
+    /// Print versions: program, store, components
+    #[command(after_help = "Examples:\n  brains version --json")]
+    Version,
+    /// The admin key
+    AdminKey(AdminKey),
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  brains completions bash > ~/.local/share/bash-completion/completions/brains")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all of them into a directory
+    #[command(after_help = "Examples:\n  brains man | man -l -\n  brains man ~/.local/share/man/man1")]
+    Man {
+        /// Directory for the pages of all verbs
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What to serve, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct ServeAll {
+    /// Address that the gateway listens on [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) gateway_host: Option<String>,
+    /// Port that the gateway listens on; 0 takes any free one [default: 8787]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) gateway_port: Option<u16>,
+    /// Do not serve the gateway
+    #[arg(long)]
+    pub(crate) no_gateway: bool,
+}
+
+/// Where to serve the gateway.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// Port to listen on; 0 takes any free one [default: 8787]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+impl From<Serve> for ServeAll {
+    fn from(serve: Serve) -> Self {
+        Self { gateway_host: serve.host, gateway_port: serve.port, no_gateway: false }
+    }
+}
+
+/// How to open the service.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Open {
+    /// Only print the address
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// How much of the log.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Logs {
+    /// Keep printing what is added
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Lines from the end
+    #[arg(short = 'n', long, default_value_t = 100)]
+    pub(crate) lines: usize,
+}
+
+/// A verb about the admin key.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdminKey {
+    #[command(subcommand)]
+    pub(crate) verb: AdminKeyVerb,
+}
+
+/// The verbs about the admin key that are about this machine's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum AdminKeyVerb {
+    /// Print where the admin key is kept
+    #[command(after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cat \"$(brains admin-key path)\")\" http://127.0.0.1:8787/v1/models")]
+    Path,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Asked<'a> {
+    Life(Box<Cli>),
+    Operation { entry: &'a Entry, matches: ArgMatches, global: Global },
+}
+
+/// The whole command line: verbs by hand, then those of the registry.
+pub(crate) fn command(registry: &Registry) -> clap::Command {
+    operation::add_all(Cli::command(), registry)
+}
+
+/// Understands a parsed command line.
+pub(crate) fn understand<'a>(matches: ArgMatches, registry: &'a Registry) -> Result<Asked<'a>, clap::Error> {
+    let global = Global::from_arg_matches(&matches)?;
+    let mut path = Vec::new();
+    let mut innermost = &matches;
+    while let Some((name, inner)) = innermost.subcommand() {
+        path.push(name);
+        innermost = inner;
+    }
+    match operation::find(registry, &path) {
+        Some(entry) => Ok(Asked::Operation { entry, matches: innermost.clone(), global }),
+        None => Ok(Asked::Life(Box::new(Cli::from_arg_matches(&matches)?))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Verbs made from the registry: an operation's fields become arguments, its comments the help, and what was
+//! typed becomes its JSON input.
+
+use std::io::Read as _;
+
+use brains_control::{Entry, Field, FieldKind, Registry};
+use brains_core::Fault;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde_json::{Map, Value};
+
+/// Id of the `--yes` of verbs that ask first.
+const YES: &str = "yes";
+
+/// What the groups of verbs are about.
+const GROUPS: [(&str, &str); 11] = [
+    ("admin-key", "The admin key"),
+    ("audit", "The audit log"),
+    ("component", "Components: what is loaded, what was refused and why"),
+    ("config", "The configuration: what is in force, where it comes from, changes"),
+    ("key", "Keys for clients"),
+    ("model", "The names that a request may carry as its model"),
+    ("operator", "Operators: who may use this installation"),
+    ("plugin", "Components: what is loaded, what was refused and why"),
+    ("route", "Where a request would go, and why"),
+    ("service", "The running service"),
+    ("trace", "What was answered, by whom, how fast"),
+];
+
+/// Adds every operation's verb and its other spellings.
+pub(crate) fn add_all(mut command: Command, registry: &Registry) -> Command {
+    for entry in registry.entries() {
+        command = add(command, entry.cli.path, entry, false);
+        for alias in entry.cli.aliases {
+            command = add(command, alias.path, entry, alias.hidden);
+        }
+    }
+    command
+}
+
+/// The operation behind the words of a command.
+pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<&'a Entry> {
+    registry
+        .entries()
+        .iter()
+        .find(|entry| entry.cli.path == path || entry.cli.aliases.iter().any(|alias| alias.path == path))
+}
+
+fn add(command: Command, path: &'static [&'static str], entry: &Entry, hidden: bool) -> Command {
+    match path {
+        [] => command,
+        [verb] => command.subcommand(leaf(verb, entry).hide(hidden)),
+        [group, rest @ ..] => {
+            let known = command.find_subcommand(group).is_some();
+            if known {
+                command.mut_subcommand(*group, |inner| add(inner, rest, entry, hidden))
+            } else {
+                let about = GROUPS.iter().find(|(name, _)| name == group).map_or(*group, |(_, about)| about);
+                let inner = Command::new(*group).about(about).subcommand_required(true).arg_required_else_help(true);
+                command.subcommand(add(inner, rest, entry, hidden))
+            }
+        }
+    }
+}
+
+fn leaf(verb: &'static str, entry: &Entry) -> Command {
+    let mut command = Command::new(verb).about(entry.summary.clone()).long_about(entry.description.clone());
+    for field in entry.fields() {
+        command = command.arg(argument(&field));
+    }
+    if entry.cli.confirm.is_some() {
+        let yes = Arg::new(YES).short('y').long(YES).action(ArgAction::SetTrue);
+        command = command.arg(yes.help("Do not ask"));
+    }
+    if !entry.examples.is_empty() {
+        let lines = entry.examples.iter().map(|example| format!("\n  brains {:<40}  {}", example.command, example.title));
+        command = command.after_help(format!("Examples:{}", lines.collect::<String>()));
+    }
+    command
+}
+
+fn argument(field: &Field) -> Arg {
+    let value_name = field.name.to_ascii_uppercase();
+    let mut arg = Arg::new(field.name.clone()).help(help(field)).required(field.required);
+    if !field.positional {
+        arg = arg.long(field.flag());
+    }
+    if let Some(short) = field.short {
+        arg = arg.short(short);
+    }
+    match &field.kind {
+        FieldKind::Text | FieldKind::Json => arg.value_name(value_name).allow_hyphen_values(field.positional),
+        FieldKind::Integer => arg.value_name("N").value_parser(value_parser!(i64)).allow_negative_numbers(true),
+        FieldKind::Number => arg.value_name("N").value_parser(value_parser!(f64)).allow_negative_numbers(true),
+        FieldKind::Boolean if field.positional => arg.value_name("true|false").value_parser(value_parser!(bool)),
+        FieldKind::Boolean => arg
+            .value_name("true|false")
+            .value_parser(value_parser!(bool))
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        FieldKind::Choice(words) => arg.value_name(value_name).value_parser(PossibleValuesParser::new(words.clone())),
+        FieldKind::List(of) => {
+            let arg = arg.value_name(value_name).action(ArgAction::Append).value_delimiter(',');
+            let arg = if field.positional { arg.num_args(1..) } else { arg };
+            match &**of {
+                FieldKind::Choice(words) => arg.value_parser(PossibleValuesParser::new(words.clone())),
+                FieldKind::Integer => arg.value_parser(value_parser!(i64)),
+                FieldKind::Text | FieldKind::Number | FieldKind::Boolean | FieldKind::List(_) | FieldKind::Json => arg,
+            }
+        }
+    }
+}
+
+fn help(field: &Field) -> String {
+    let mut help = field.description.trim_end_matches('.').to_owned();
+    if field.kind == FieldKind::Json {
+        help.push_str(" (JSON or YAML; `-` reads it from stdin)");
+    } else if field.kind == FieldKind::Text && field.positional {
+        help.push_str(" (`-` reads it from stdin)");
+    }
+    if let Some(default) = &field.default {
+        help.push_str(&format!(" [default: {}]", default.trim_matches('"')));
+    }
+    help
+}
+
+/// What was typed, as the operation's input. Fields that were not given are left out.
+pub(crate) fn input(entry: &Entry, matches: &ArgMatches) -> Result<Value, Fault> {
+    let mut input = Map::new();
+    for field in entry.fields() {
+        if let Some(value) = value(&field, matches)? {
+            input.insert(field.name, value);
+        }
+    }
+    Ok(Value::Object(input))
+}
+
+/// Whether the question before this verb was answered on the command line.
+pub(crate) fn confirmed(matches: &ArgMatches) -> bool {
+    matches.get_flag(YES)
+}
+
+fn value(field: &Field, matches: &ArgMatches) -> Result<Option<Value>, Fault> {
+    let name = field.name.as_str();
+    Ok(match &field.kind {
+        FieldKind::Text => one::<String>(matches, name).map(|text| text_or_stdin(text, field.positional)).transpose()?.map(Value::from),
+        FieldKind::Choice(_) => one::<String>(matches, name).map(Value::from),
+        FieldKind::Json => one::<String>(matches, name).map(|text| text_or_stdin(text, true)).transpose()?.map(|text| loose(&text)),
+        FieldKind::Integer => one::<i64>(matches, name).map(Value::from),
+        FieldKind::Number => one::<f64>(matches, name).map(Value::from),
+        FieldKind::Boolean => one::<bool>(matches, name).map(Value::from),
+        FieldKind::List(of) if **of == FieldKind::Integer => {
+            matches.get_many::<i64>(name).map(|items| items.copied().map(Value::from).collect())
+        }
+        FieldKind::List(of) => matches.get_many::<String>(name).map(|items| {
+            let texts = matches!(**of, FieldKind::Text | FieldKind::Choice(_));
+            items.map(|item| if texts { Value::from(item.as_str()) } else { loose(item) }).collect()
+        }),
+    })
+}
+
+fn one<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Option<T> {
+    matches.get_one::<T>(name).cloned()
+}
+
+fn text_or_stdin(text: String, allowed: bool) -> Result<String, Fault> {
+    if !allowed || text != "-" {
+        return Ok(text);
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Fault::invalid(format!("stdin could not be read as text: {error}")))?;
+    Ok(text)
+}
+
+/// A value as people type it: `5`, `true`, `{a: 1}`, else the text itself.
+pub(super) fn loose(text: &str) -> Value {
+    serde_yaml::from_str(text).unwrap_or_else(|_| Value::from(text))
+}

@@ -1,0 +1,124 @@
+use brains_control::Registry;
+use serde_json::json;
+
+use super::*;
+
+fn parse<'a>(registry: &'a Registry, line: &[&str]) -> Result<Asked<'a>, clap::Error> {
+    let words = std::iter::once("brains").chain(line.iter().copied());
+    understand(command(registry).try_get_matches_from(words)?, registry)
+}
+
+#[track_caller]
+fn serve(line: &[&str]) -> ServeAll {
+    match parse(&Registry::new(), line).unwrap() {
+        Asked::Life(cli) => match cli.verb {
+            Verb::Up(serve) | Verb::ServeAll(serve) => serve,
+            Verb::Serve(serve) => serve.into(),
+            other => panic!("{other:?}"),
+        },
+        other @ Asked::Operation { .. } => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_whole_command_line_is_sound() {
+    command(&Registry::new()).debug_assert();
+}
+
+#[test]
+fn every_verb_has_help_and_every_leaf_an_example() {
+    fn walk(command: &clap::Command, path: &str) {
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            let path = format!("{path} {}", inner.get_name());
+            assert!(inner.get_about().is_some(), "{path} has no help");
+            if inner.has_subcommands() {
+                walk(inner, &path);
+            } else {
+                let examples = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(examples.contains("brains "), "{path} has no example");
+            }
+        }
+    }
+    walk(&command(&Registry::new()), "brains");
+}
+
+#[test]
+fn the_example_of_every_operation_gives_its_json() {
+    let registry = Registry::new();
+    for entry in registry.entries() {
+        for example in entry.examples {
+            let words = words(example.command);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let asked = parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));
+            let Asked::Operation { entry: found, matches, .. } = asked else { panic!("{}", example.command) };
+            assert_eq!(found.name, entry.name, "{}", example.command);
+            let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();
+            assert_eq!(operation::input(entry, &matches).unwrap(), expected, "{}", example.command);
+        }
+    }
+}
+
+/// A command line split as a shell would, for the quotes that the examples use.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut started) = (Vec::new(), String::new(), None, false);
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '"' | '\'') => (quote, started) = (Some(c), true),
+            (Some(open), _) if c == open => quote = None,
+            (Some('"'), '\\') => word.extend(chars.next()),
+            (None, ' ') if started => {
+                words.push(std::mem::take(&mut word));
+                started = false;
+            }
+            (None, ' ') => {}
+            _ => {
+                word.push(c);
+                started = true;
+            }
+        }
+    }
+    if started {
+        words.push(word);
+    }
+    words
+}
+
+#[test]
+fn where_to_serve() {
+    assert_eq!(serve(&["up"]), ServeAll::default());
+    let both = ServeAll { gateway_host: Some("::1".into()), gateway_port: Some(0), no_gateway: false };
+    assert_eq!(serve(&["up", "--gateway-host", "::1", "--gateway-port", "0"]), both);
+    assert_eq!(serve(&["serve-all", "--gateway-host", "::1", "--gateway-port", "0"]), both);
+    assert_eq!(serve(&["serve", "--host", "::1", "--port", "0"]), both);
+    assert!(serve(&["serve-all", "--no-gateway"]).no_gateway);
+}
+
+#[test]
+fn what_is_not_there_is_a_usage_error() {
+    for line in [
+        &["up", "--gateway-port", "x"][..],
+        &["serve", "--gateway-port", "1"],
+        &["up", "--gateway-port", "65536"],
+        &["task", "create"],
+        &["admin-key"],
+        &["logs", "-n", "-1"],
+    ] {
+        let error = parse(&Registry::new(), line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line:?}");
+    }
+}
+
+#[test]
+fn values_are_read_as_people_type_them() {
+    let registry = Registry::new();
+    let Ok(Asked::Operation { entry, matches, global }) =
+        parse(&registry, &["--json", "explain", "-", "--request", "{model: brains-auto, n: 2}"])
+    else {
+        panic!("explain is an operation")
+    };
+    assert!(global.json);
+    assert_eq!(entry.name, "explain_route");
+    assert_eq!(matches.get_one::<String>("prompt").map(String::as_str), Some("-"));
+    assert_eq!(operation::loose("{model: brains-auto, n: 2}"), json!({"model": "brains-auto", "n": 2}));
+}

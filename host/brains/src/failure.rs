@@ -1,0 +1,54 @@
+//! How a command ends when it does not end well: `error:`, `cause:`, `hint:` on stderr and an exit code
+//! that scripts can rely on (contract 1).
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Error;
+use brains_core::Fault;
+use serde_json::json;
+
+/// Tells the error and says what to exit with. `as_json` puts it on stderr as one JSON object.
+pub(crate) fn report(error: &Error, as_json: bool) -> ExitCode {
+    let code = exit_code(error);
+    let mut stderr = anstream::stderr().lock();
+    // Nobody is left to tell when stderr is closed.
+    drop(if as_json { writeln!(stderr, "{}", as_object(error, code)) } else { write_lines(&mut stderr, error) });
+    ExitCode::from(code)
+}
+
+fn exit_code(error: &Error) -> u8 {
+    fault(error).map_or(1, |fault| fault.kind.exit_code())
+}
+
+fn fault(error: &Error) -> Option<&Fault> {
+    error.chain().find_map(|cause| cause.downcast_ref())
+}
+
+fn write_lines(out: &mut impl std::io::Write, error: &Error) -> std::io::Result<()> {
+    writeln!(out, "error: {error}")?;
+    for cause in error.chain().skip(1) {
+        writeln!(out, "cause: {cause}")?;
+    }
+    if let Some(hint) = fault(error).and_then(|fault| fault.hint.as_deref()) {
+        for line in hint.lines() {
+            writeln!(out, "hint: {line}")?;
+        }
+    }
+    Ok(())
+}
+
+fn as_object(error: &Error, code: u8) -> serde_json::Value {
+    let fault = fault(error);
+    json!({ "error": {
+        "message": error.to_string(),
+        "causes": error.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>(),
+        "code": fault.map_or("failure", |fault| &fault.code),
+        "param": fault.and_then(|fault| fault.param.as_deref()),
+        "hint": fault.and_then(|fault| fault.hint.as_deref()),
+        "exit_code": code,
+    }})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+use anyhow::Context as _;
+use brains_core::FaultKind;
+
+use super::*;
+
+fn lines(error: &Error) -> String {
+    let mut out = Vec::new();
+    write_lines(&mut out, error).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn an_error_tells_what_why_and_what_next() {
+    let error = Err::<(), _>(Fault::conflict("the lock is held").hint("brains stop"))
+        .context("could not start")
+        .unwrap_err();
+    assert_eq!(lines(&error), "error: could not start\ncause: the lock is held\nhint: brains stop\n");
+    assert_eq!(exit_code(&error), 4);
+}
+
+#[test]
+fn exit_codes_are_those_of_the_contract() {
+    for (kind, code) in [
+        (FaultKind::Internal, 1),
+        (FaultKind::Invalid, 2),
+        (FaultKind::NotFound, 3),
+        (FaultKind::Conflict, 4),
+        (FaultKind::Forbidden, 5),
+        (FaultKind::Unauthorized, 5),
+        (FaultKind::Unavailable, 6),
+    ] {
+        let error = Error::from(Fault::new(kind, brains_core::Origin::Brains, "x"));
+        assert_eq!(exit_code(&error), code, "{kind:?}");
+    }
+    assert_eq!(exit_code(&anyhow::anyhow!("anything else")), 1);
+}
+
+#[test]
+fn scripts_get_one_object() {
+    let object = as_object(&Error::from(Fault::not_found("key", "k")), 3);
+    assert_eq!((&object["error"]["code"], &object["error"]["exit_code"]), (&"not_found".into(), &3.into()));
+}

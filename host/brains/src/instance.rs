@@ -1,0 +1,132 @@
+//! One service per state directory: the lock that a service holds while it lives, and `runtime.json`, by
+//! which every other command finds it.
+
+use std::collections::BTreeMap;
+use std::fs::TryLockError;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use brains_core::{Fault, Millis, Origin};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::home::{self, Home};
+use crate::process;
+
+/// What a running service tells about itself. Holds no secret: the database's URL is shown without its
+/// password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// Layout of this file.
+    pub(crate) v: u32,
+    pub(crate) pid: u32,
+    /// The kernel's own count of when the process began: tells it from a later one with the same pid.
+    pub(crate) pid_started: Option<u64>,
+    pub(crate) started_at: Millis,
+    pub(crate) version: String,
+    /// Base URL by listener.
+    pub(crate) urls: BTreeMap<String, String>,
+    /// Port by listener.
+    pub(crate) ports: BTreeMap<String, u16>,
+    pub(crate) db: String,
+    pub(crate) log: String,
+}
+
+impl Running {
+    /// The gateway's base URL, when it serves one.
+    pub(crate) fn gateway(&self) -> Option<&str> {
+        self.urls.get("gateway").map(String::as_str)
+    }
+
+    pub(crate) fn alive(&self) -> bool {
+        process::alive(self.pid, self.pid_started)
+    }
+}
+
+/// The service that `runtime.json` names, if it still runs. A file left by a dead one counts as none.
+pub(crate) fn running(home: &Home) -> Result<Option<Running>, Fault> {
+    Ok(read(home)?.filter(Running::alive))
+}
+
+/// What `runtime.json` says, true or not.
+pub(crate) fn read(home: &Home) -> Result<Option<Running>, Fault> {
+    let text = match fs::read(home.runtime()) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Fault::new(home::error_kind(&error), Origin::Brains, error.to_string())
+                .hint("the state directory belongs to another user, or its permissions were changed"));
+        }
+    };
+    // A file that cannot be read as ours cannot name a live service of ours.
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+/// The right to serve from one state directory. Dropping it removes `runtime.json` and lets go of the lock.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    home: Home,
+    _lock: std::fs::File,
+    published: bool,
+}
+
+impl Instance {
+    /// Takes the lock, or says who holds it.
+    pub(crate) fn claim(home: &Home) -> Result<Self, Fault> {
+        home.ensure()?;
+        let path = home.lock();
+        let lock = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(home::FILE_MODE)
+            .open(&path)
+            .map_err(|error| {
+                Fault::new(
+                    home::error_kind(&error),
+                    Origin::Brains,
+                    format!("could not open the lock `{}`: {error}", path.display()),
+                )
+                .hint("Brains needs to write its state directory; `brains doctor` checks it")
+            })?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { home: home.clone(), _lock: lock, published: false }),
+            Err(TryLockError::WouldBlock) => Err(held(read(home)?)),
+            Err(TryLockError::Error(error)) => {
+                Err(Fault::internal(format!("could not lock `{}`: {error}", path.display())))
+            }
+        }
+    }
+
+    /// Writes `runtime.json`.
+    pub(crate) fn publish(&mut self, running: &Running) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(running)?;
+        text.push(b'\n');
+        home::write_atomically(&self.home.runtime(), &text)?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if self.published {
+            // The next start overwrites what could not be removed.
+            drop(fs::remove_file(self.home.runtime()));
+        }
+    }
+}
+
+fn held(by: Option<Running>) -> Fault {
+    let fault = match by {
+        Some(running) => Fault::conflict(match running.gateway() {
+            Some(url) => format!("Brains already runs here: pid {}, {url}", running.pid),
+            None => format!("Brains already runs here: pid {}", running.pid),
+        }),
+        None => Fault::conflict("another Brains is starting in this state directory"),
+    };
+    fault.code("already_running").hint("`brains stop` ends it; another BRAINS_HOME makes room for a second one")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! What goes to stdout: JSON when it is piped or asked for, else tables for people.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use brains_control::Table;
+use comfy_table::{ContentArrangement, presets};
+use serde_json::{Map, Value};
+
+/// Longest text of one cell: a table is for looking, JSON has everything.
+const CELL: usize = 120;
+
+/// In which form answers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Table,
+}
+
+impl Form {
+    pub(crate) fn choose(json: bool) -> Self {
+        if json || !io::stdout().is_terminal() { Self::Json } else { Self::Table }
+    }
+}
+
+/// Writes a line to stdout. A reader that went away (`| head`) is no failure.
+pub(crate) fn line(text: impl std::fmt::Display) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Tells an answer.
+pub(crate) fn answer(value: &Value, form: Form, table: Option<Table>) -> io::Result<()> {
+    match form {
+        Form::Json => line(format_args!("{value:#}")),
+        Form::Table => line(as_text(value, table).trim_end()),
+    }
+}
+
+/// The whole answer as text: its rows as a table, everything else as `name  value`.
+pub(crate) fn as_text(value: &Value, table: Option<Table>) -> String {
+    let Value::Object(members) = value else { return cell(value) };
+    let (rows_member, columns) = match table {
+        Some(table) => (table.rows, table.columns.iter().map(|column| (*column).to_owned()).collect()),
+        None => only_rows(members).unwrap_or_default(),
+    };
+    if rows_member.is_empty() && !columns.is_empty() {
+        return rows_as_table(std::slice::from_ref(value), &columns);
+    }
+    let mut out = String::new();
+    let rest: Map<String, Value> = members
+        .iter()
+        .filter(|(name, value)| *name != rows_member && !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    if !rest.is_empty() {
+        out.push_str(&pairs(&rest));
+        out.push('\n');
+    }
+    match members.get(rows_member) {
+        Some(Value::Array(rows)) if rows.is_empty() && rest.is_empty() => {
+            out.push_str("nothing\n");
+        }
+        Some(Value::Array(rows)) if !rows.is_empty() => {
+            if !rest.is_empty() {
+                out.push('\n');
+            }
+            out.push_str(&rows_as_table(rows, &columns));
+        }
+        _ => {}
+    }
+    out
+}
+
+/// The only member that is a list of objects, with the columns that its first row has.
+fn only_rows(members: &Map<String, Value>) -> Option<(&str, Vec<String>)> {
+    let mut lists = members.iter().filter_map(|(name, value)| {
+        let first = value.as_array()?.first()?.as_object()?;
+        let columns = first.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
+        Some((name.as_str(), columns.map(|(column, _)| column.clone()).collect()))
+    });
+    lists.next().filter(|_| lists.next().is_none())
+}
+
+fn rows_as_table(rows: &[Value], columns: &[String]) -> String {
+    let told = |column: &&String| rows.iter().any(|row| !cell(at(row, column)).is_empty());
+    let columns: Vec<&String> = columns.iter().filter(told).collect();
+    let mut table = plain_table();
+    table.set_header(columns.iter().map(|column| column.replace(['_', '.'], " ").to_uppercase()));
+    for row in rows {
+        table.add_row(columns.iter().map(|column| cell(at(row, column))));
+    }
+    trimmed(&table)
+}
+
+fn pairs(members: &Map<String, Value>) -> String {
+    let mut table = plain_table();
+    let mut flat = Vec::new();
+    flatten("", members, &mut flat);
+    for (name, value) in flat {
+        table.add_row([name, cell(&value)]);
+    }
+    trimmed(&table)
+}
+
+fn flatten(prefix: &str, members: &Map<String, Value>, out: &mut Vec<(String, Value)>) {
+    for (name, value) in members {
+        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Null => {}
+            Value::Object(inner) if !inner.is_empty() => flatten(&name, inner, out),
+            _ => out.push((name, value.clone())),
+        }
+    }
+}
+
+/// A member by dotted path.
+fn at<'a>(row: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(row, |value, part| value.get(part).unwrap_or(&Value::Null))
+}
+
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => return String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => match number.as_f64().filter(|_| !number.is_i64() && !number.is_u64()) {
+            Some(number) => format!("{:.3}", number).trim_end_matches('0').trim_end_matches('.').to_owned(),
+            None => number.to_string(),
+        },
+        Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
+            items.iter().map(cell).collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(_) | Value::Object(_) => value.to_string(),
+    };
+    // What a stranger wrote must not move the cursor.
+    let mut text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+    if let Some((at, _)) = text.char_indices().nth(CELL) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
+fn plain_table() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+fn trimmed(table: &comfy_table::Table) -> String {
+    table.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or_default().to_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests;
