@@ -161,7 +161,8 @@ impl Tee {
             Ok(())
         })?;
         self.seen.content |= something;
-        if !said && finish.is_none() {
+        // Of a whole answer only the message counts, of a stream the end may come without a delta.
+        if !said && (finish.is_none() || content == "message") {
             return Ok(());
         }
         let at = self.choices.iter().position(|(seen, _)| *seen == number).unwrap_or_else(|| {

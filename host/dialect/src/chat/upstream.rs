@@ -19,6 +19,8 @@ pub struct Decoder {
     call_seed: String,
     started: bool,
     done: bool,
+    /// What went wrong behind events that had to go out first.
+    failed: Option<Fault>,
     blocks: Blocks,
 }
 
@@ -26,24 +28,33 @@ impl Decoder {
     /// `call_seed` makes ids of tool calls that the upstream left out unique; the request's id does.
     pub fn new(call_seed: &str) -> Self {
         let call_seed = call_seed.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self { call_seed, started: false, done: false, blocks: Blocks::default() }
+        Self { call_seed, started: false, done: false, failed: None, blocks: Blocks::default() }
     }
 
-    /// Every event that the frames complete.
+    /// Every event that the frames complete. A fault is given when all events before it have been.
     pub fn push(&mut self, frames: &[Frame]) -> Result<Vec<Event>, Fault> {
         let mut events = Vec::with_capacity(frames.len());
         for frame in frames.iter().filter(|frame| !frame.data.trim().is_empty()) {
+            if self.failed.is_some() {
+                break;
+            }
             if frame.data.trim() == DONE {
                 self.done = true;
             } else if !self.done {
-                self.chunk(&frame.data, &mut events)?;
+                self.failed = self.chunk(&frame.data, &mut events).err();
             }
         }
-        Ok(events)
+        match &self.failed {
+            Some(fault) if events.is_empty() => Err(fault.clone()),
+            Some(_) | None => Ok(events),
+        }
     }
 
     /// The stream is over; `clean` says that the transport ended as it should. Fails when the answer did not.
     pub fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone());
+        }
         if self.blocks.finished() {
             return Ok(Vec::new());
         }

@@ -13,7 +13,7 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// A value that stands alone. The text is checked as it is read.
+    /// A value that stands alone. What is read of it is checked, not what may follow it.
     pub fn root(text: &'a str) -> Self {
         Self { text: text.trim_matches([' ', '\n', '\r', '\t']), path: String::new() }
     }

@@ -102,6 +102,9 @@ impl Chunks {
                 self.chunk(delta.choice, &json, None, out);
             }
             Event::Annotation(annotation) => {
+                if crate::json::check(&annotation.value).is_err() {
+                    return Err(protocol("an annotation of the answer is not JSON"));
+                }
                 let mut object = Node::root(&annotation.value).object().ok();
                 let logprobs = object.as_mut().and_then(|object| object.optional("logprobs").ok().flatten());
                 self.open(annotation.choice, out);
@@ -135,9 +138,7 @@ impl Chunks {
         if self.include_usage {
             let counted = self.usage.clone().unwrap_or_default();
             let json = usage::json(&counted);
-            for piece in ["data: {", &self.head, ",\"choices\":[],\"usage\":", &json, "}\n\n"] {
-                out.push_str(piece);
-            }
+            self.frame(&[",\"choices\":[],\"usage\":", &json], out);
         }
         out.push_str(DONE_FRAME);
         Ok(())
@@ -181,8 +182,20 @@ impl Chunks {
             None => choice.raw("finish_reason", "null"),
         };
         let usage = if self.include_usage { ",\"usage\":null" } else { "" };
-        for piece in ["data: {", &self.head, ",\"choices\":[", &choice.finish(), "]", usage, "}\n\n"] {
-            out.push_str(piece);
+        self.frame(&[",\"choices\":[", &choice.finish(), "]", usage], out);
+    }
+
+    /// One frame. JSON that came from elsewhere may be spread over lines, which would end the frame's data.
+    fn frame(&self, pieces: &[&str], out: &mut String) {
+        out.push_str("data: {");
+        out.push_str(&self.head);
+        for piece in pieces {
+            if piece.contains(['\n', '\r']) {
+                out.push_str(&piece.replace(['\n', '\r'], " "));
+            } else {
+                out.push_str(piece);
+            }
         }
+        out.push_str("}\n\n");
     }
 }

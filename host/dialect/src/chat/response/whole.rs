@@ -45,7 +45,12 @@ pub fn completion(events: &[Event], identity: &Identity) -> Result<Json, Fault> 
                     block.ok_or_else(|| protocol("the answer has a piece of a block that never began"))?;
                 block.text.push_str(&delta.text);
             }
-            Event::Annotation(annotation) => choice(&mut choices, annotation.choice).annotate(annotation),
+            Event::Annotation(annotation) => {
+                if crate::json::check(&annotation.value).is_err() {
+                    return Err(protocol("an annotation of the answer is not JSON"));
+                }
+                choice(&mut choices, annotation.choice).annotate(annotation);
+            }
             Event::Finish(finish) => choice(&mut choices, finish.choice).finish = Some(finish.reason.clone()),
             Event::Usage(said) => counted = Some(said),
             Event::BlockEnd(_) | Event::Other(_) => {}
