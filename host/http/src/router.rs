@@ -15,7 +15,8 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderName, Version};
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultOnFailure, TraceLayer};
+use tracing::Level;
 
 use crate::app::App;
 use crate::auth::ANONYMOUS;
@@ -38,8 +39,12 @@ pub fn gateway(app: App) -> Router {
             COOKIE,
             HeaderName::from_static("x-api-key"),
         ]))
-        // Everything below logs under the request's name.
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        // Everything below logs under the request's name. A 5xx is logged where it arises, so not again here.
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_failure(DefaultOnFailure::new().level(Level::DEBUG)),
+        )
         // A panic costs its own request only, and its caller gets an answer.
         .layer(from_fn(catch_panic))
         // An answer before the body was read ends the connection without cutting the answer off.
