@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod counts;
+pub mod model;
 pub mod postgres;
 pub mod service;
 pub mod upstream;

@@ -43,6 +43,19 @@ pub enum Plays {
     Hook,
 }
 
+impl Plays {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Classifier => "classifier",
+            Self::Policy => "policy",
+            Self::Bridge => "bridge",
+            Self::Hook => "hook",
+        }
+    }
+}
+
 /// What a component asks to be granted; nothing by default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -1,0 +1,45 @@
+//! Embeds the components of the folder that `BRAINS_BUNDLE` names; an absent folder embeds none.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-env-changed=BRAINS_BUNDLE");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("bundle.rs");
+    let mut bundled = String::new();
+    let mut defaults = String::from("None");
+    if let Some(folder) = env::var_os("BRAINS_BUNDLE").map(PathBuf::from) {
+        println!("cargo::rerun-if-changed={}", folder.display());
+        let mut components: Vec<PathBuf> = match fs::read_dir(&folder) {
+            Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+            Err(_) => Vec::new(),
+        };
+        components.retain(|path| path.extension().is_some_and(|ending| ending == "wasm"));
+        components.sort();
+        for path in components {
+            let manifest = path.with_extension("yaml");
+            let id = path.file_stem().unwrap_or_default().to_string_lossy();
+            println!("cargo::rerun-if-changed={}", path.display());
+            println!("cargo::rerun-if-changed={}", manifest.display());
+            let (wasm, manifest) = (literal(&path), literal(&manifest));
+            let _written = writeln!(
+                bundled,
+                "    Bundled {{ id: {id:?}, wasm: include_bytes!({wasm}), manifest: include_str!({manifest}) }},"
+            );
+        }
+        let fragment = folder.join("defaults.yaml");
+        if fragment.exists() {
+            println!("cargo::rerun-if-changed={}", fragment.display());
+            defaults = format!("Some(include_str!({}))", literal(&fragment));
+        }
+    }
+    fs::write(
+        out,
+        format!("const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\n"),
+    )
+}
+
+fn literal(path: &Path) -> String {
+    format!("{:?}", path.display().to_string())
+}

@@ -1,0 +1,22 @@
+//! The components that were built into the program, and the defaults that come with them.
+
+/// One bundled component.
+#[derive(Debug, Clone, Copy)]
+pub struct Bundled {
+    pub id: &'static str,
+    pub wasm: &'static [u8],
+    /// Text of its manifest.
+    pub manifest: &'static str,
+}
+
+include!(concat!(env!("OUT_DIR"), "/bundle.rs"));
+
+/// Every bundled component, in the order of their ids; none in a plain build.
+pub const fn components() -> &'static [Bundled] {
+    BUNDLED
+}
+
+/// The bundle's configuration fragment, the lowest layer above the built-in defaults.
+pub const fn defaults() -> Option<&'static str> {
+    DEFAULTS
+}

@@ -1,0 +1,126 @@
+//! One live instance of a component: its store, the interfaces it exports, and the guarded way to call them.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceAny;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+
+use crate::CallFault;
+use crate::bindings::exported as exports;
+use crate::engine::Ticker;
+use crate::guest::{Guest, Settings, on_epoch};
+use crate::limits::Limits;
+use crate::load::Component;
+
+/// The interfaces of one instance.
+pub(crate) struct Guests {
+    pub(crate) meta: Option<exports::meta::Guest>,
+    pub(crate) errors: Option<exports::errors::Guest>,
+    pub(crate) catalogue: Option<exports::catalogue::Guest>,
+    pub(crate) relay: Option<exports::relay::Guest>,
+    pub(crate) chat: Option<exports::chat::Guest>,
+    pub(crate) standalone: Option<exports::standalone::Guest>,
+    pub(crate) classifier: Option<exports::classifier::Guest>,
+    pub(crate) policy: Option<exports::policy::Guest>,
+}
+
+/// One live instance. After a trap it is dead, and says so.
+pub(crate) struct Cell {
+    pub(crate) store: Store<Guest>,
+    pub(crate) guests: Arc<Guests>,
+    pub(crate) decoder: Option<ResourceAny>,
+    pub(crate) calls: u32,
+    limits: Limits,
+    dead: bool,
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cell").field("calls", &self.calls).field("dead", &self.dead).finish_non_exhaustive()
+    }
+}
+
+impl Cell {
+    pub(crate) fn new(component: &Component, settings: &Arc<Settings>, ticker: &Ticker) -> Result<Self, CallFault> {
+        let limits = settings.limits;
+        let mut store = Store::new(component.pre.engine(), Guest::new(Arc::clone(settings)));
+        store.limiter(|guest| &mut guest.memory);
+        store.epoch_deadline_callback(on_epoch);
+        store.set_hostcall_fuel(limits.output_bytes);
+        store.set_max_component_handles(4_096);
+        arm(&mut store, limits.budget_ms(0));
+        let _running = ticker.run();
+        let made = component.pre.instantiate(&mut store).and_then(|instance| {
+            macro_rules! load {
+                ($name:ident) => {
+                    component.indices.$name.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
+                };
+            }
+            Ok(Guests {
+                meta: load!(meta),
+                errors: load!(errors),
+                catalogue: load!(catalogue),
+                relay: load!(relay),
+                chat: load!(chat),
+                standalone: load!(standalone),
+                classifier: load!(classifier),
+                policy: load!(policy),
+            })
+        });
+        match made {
+            Ok(guests) => Ok(Self { store, guests: Arc::new(guests), decoder: None, calls: 0, limits, dead: false }),
+            Err(error) => Err(fault(&error, &store, limits.budget_ms(0))),
+        }
+    }
+
+    /// Runs one call under the limits. Any error but a refusal kills the instance.
+    pub(crate) fn call<R>(
+        &mut self,
+        ticker: &Ticker,
+        input_bytes: usize,
+        work: impl FnOnce(&mut Store<Guest>, &Guests, &mut Option<ResourceAny>) -> wasmtime::Result<R>,
+    ) -> Result<R, CallFault> {
+        if self.dead {
+            return Err(CallFault::Trap { message: "an earlier call killed the instance".into() });
+        }
+        self.calls = self.calls.saturating_add(1);
+        let budget_ms = self.limits.budget_ms(input_bytes);
+        arm(&mut self.store, budget_ms);
+        self.store.set_hostcall_fuel(self.limits.output_bytes);
+        let guests = Arc::clone(&self.guests);
+        let _running = ticker.run();
+        work(&mut self.store, &guests, &mut self.decoder).map_err(|error| {
+            self.dead = true;
+            fault(&error, &self.store, budget_ms)
+        })
+    }
+
+    pub(crate) const fn is_dead(&self) -> bool {
+        self.dead
+    }
+}
+
+fn arm(store: &mut Store<Guest>, budget_ms: u32) {
+    let ticks = store.data_mut().meter.arm(budget_ms);
+    store.set_epoch_deadline(ticks);
+}
+
+fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32) -> CallFault {
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return CallFault::Exhausted;
+    }
+    let guest = store.data();
+    let text = format!("{error:#}");
+    let fault = if guest.memory.refused {
+        CallFault::Memory
+    } else if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        CallFault::Deadline { limit_ms: budget_ms }
+    } else if error.downcast_ref::<Trap>().is_none() && !text.contains("wasm trap") {
+        // What the host refused to take over the border: too much of it, or text that is none.
+        CallFault::Output { what: text.rsplit(": ").next().unwrap_or("unreadable").to_owned() }
+    } else {
+        CallFault::Trap { message: text.rsplit(": ").next().unwrap_or("trap").to_owned() }
+    };
+    tracing::warn!(component.id = %guest.settings.component, instance = %guest.settings.name, cause = %fault, "component call failed");
+    fault
+}

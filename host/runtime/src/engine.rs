@@ -1,0 +1,210 @@
+//! The engine: how guest code is compiled, where instances live, and the thread that keeps time for them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::fault::StartError;
+
+/// How many instances the pool holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// 256 instances.
+    Laptop,
+    /// 1,000 instances.
+    #[default]
+    Server,
+    /// As many as are named.
+    Exactly(u32),
+}
+
+impl Profile {
+    const fn slots(self) -> u32 {
+        match self {
+            Self::Laptop => 256,
+            Self::Server => 1_000,
+            Self::Exactly(slots) => slots,
+        }
+    }
+
+}
+
+pub(crate) struct Engine {
+    pub(crate) pool: wasmtime::Engine,
+    pub(crate) ticker: Ticker,
+    cache: Option<Cache>,
+}
+
+impl Engine {
+    pub(crate) fn start(profile: Profile, cache_dir: Option<&Path>) -> Result<Self, StartError> {
+        let cache = cache_dir.map(open_cache).transpose()?;
+        let pool = first_that_fits(profile, cache.as_ref())?;
+        let ticker = Ticker::start(vec![pool.clone()])?;
+        Ok(Self { pool, ticker, cache })
+    }
+
+    /// Components compiled and components taken from the cache; `None` without a cache.
+    pub(crate) fn compilations(&self) -> Option<(u64, u64)> {
+        self.cache.as_ref().map(|cache| (cache.cache_misses() as u64, cache.cache_hits() as u64))
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("cached", &self.cache.is_some()).finish_non_exhaustive()
+    }
+}
+
+fn open_cache(path: &Path) -> Result<Cache, StartError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| StartError::Cache {
+        path: path.display().to_string(),
+        source,
+    };
+    fs_err::create_dir_all(path).map_err(|error| failed(error.into()))?;
+    let path = fs_err::canonicalize(path).map_err(|error| failed(error.into()))?;
+    let mut config = CacheConfig::new();
+    config.with_directory(path);
+    Cache::new(config).map_err(|error| failed(error.into()))
+}
+
+fn base(cache: Option<&Cache>) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .memory_init_cow(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .cache(cache.cloned());
+    config
+}
+
+fn pooling(slots: u32, pagemap: bool) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(8))
+        .total_memories(slots.saturating_mul(2))
+        .total_tables(slots.saturating_mul(8))
+        .table_elements(20_000)
+        .max_tables_per_module(4)
+        .max_memories_per_module(2)
+        .max_memory_size(256 * 1024 * 1024)
+        .max_unused_warm_slots(32);
+    if pagemap {
+        // Without the kernel's page map this would clear the whole amount each time.
+        pool.linear_memory_keep_resident(2 * 1024 * 1024).table_keep_resident(8 * 1024).pagemap_scan(Enabled::Yes);
+    }
+    pool
+}
+
+/// Pool with page map, pool without, pool in a small address space, no pool: the first that this machine grants.
+fn first_that_fits(profile: Profile, cache: Option<&Cache>) -> Result<wasmtime::Engine, StartError> {
+    let slots = profile.slots();
+    for (pagemap, reservation) in [(true, None), (false, None), (false, Some(64 * 1024 * 1024))] {
+        let mut config = base(cache);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(slots, pagemap)));
+        if let Some(bytes) = reservation {
+            config.memory_reservation(bytes);
+        }
+        match wasmtime::Engine::new(&config) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => tracing::debug!(pagemap, %error, "pool refused, trying the next layout"),
+        }
+    }
+    tracing::warn!("no pool of instances fits this machine, allocating each on demand");
+    build(&base(cache))
+}
+
+fn build(config: &Config) -> Result<wasmtime::Engine, StartError> {
+    wasmtime::Engine::new(config).map_err(|error| StartError::Engine(error.into()))
+}
+
+/// The length of one tick.
+pub(crate) const TICK: Duration = Duration::from_millis(2);
+
+/// Quiet ticks after which the thread sleeps until the next call.
+const QUIET_TICKS: u32 = 50;
+
+/// Moves the epoch on while calls run; sleeps without waking up while none does.
+pub(crate) struct Ticker {
+    beat: Arc<Beat>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Beat {
+    running: AtomicUsize,
+    asleep: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Ticker {
+    fn start(engines: Vec<wasmtime::Engine>) -> Result<Self, StartError> {
+        let beat = Arc::new(Beat::default());
+        let shared = Arc::clone(&beat);
+        let thread = thread::Builder::new()
+            .name("component-clock".into())
+            .spawn(move || shared.run(&engines))
+            .map_err(StartError::Ticker)?;
+        Ok(Self { beat, thread: Some(thread) })
+    }
+
+    /// Time passes for guests until what is returned is dropped.
+    pub(crate) fn run(&self) -> Running<'_> {
+        self.beat.running.fetch_add(1, Ordering::SeqCst);
+        if self.beat.asleep.load(Ordering::SeqCst)
+            && let Some(thread) = &self.thread
+        {
+            thread.thread().unpark();
+        }
+        Running(&self.beat)
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.beat.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It holds nothing that a panic could have left half done.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Beat {
+    fn run(&self, engines: &[wasmtime::Engine]) {
+        let mut quiet = 0;
+        while !self.stop.load(Ordering::SeqCst) {
+            if self.running.load(Ordering::SeqCst) > 0 {
+                quiet = 0;
+            } else {
+                quiet += 1;
+            }
+            if quiet < QUIET_TICKS {
+                thread::sleep(TICK);
+                engines.iter().for_each(wasmtime::Engine::increment_epoch);
+                continue;
+            }
+            self.asleep.store(true, Ordering::SeqCst);
+            // INVARIANT: a call that began before `asleep` was set is seen here; one that begins after wakes us.
+            if self.running.load(Ordering::SeqCst) == 0 && !self.stop.load(Ordering::SeqCst) {
+                thread::park();
+            }
+            self.asleep.store(false, Ordering::SeqCst);
+            quiet = 0;
+        }
+    }
+}
+
+/// While it lives, a call is running.
+pub(crate) struct Running<'a>(&'a Beat);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,201 @@
+//! One exchange of a provider: a live instance of its own, from the first question to the last frame.
+
+use std::sync::Arc;
+
+use brains_dialect::canon::catalogue::Page;
+use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Payload, Request, Response};
+use brains_dialect::canon::relay::{Call, Lane};
+use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Fault, MediaSource};
+
+use crate::bindings::exported as exports;
+use crate::cell::Cell;
+use crate::{CallFault, Instance};
+
+/// A live instance, used by one exchange and dropped with it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Gone while a call runs, and for good when that call was abandoned or failed.
+    cell: Option<Cell>,
+    instance: Arc<Instance>,
+}
+
+/// Calls one exported function; what it answers is converted by `$ok`.
+macro_rules! call {
+    ($self:ident, $export:ident, $size:expr, |$store:ident, $guest:ident, $decoder:ident| $work:expr) => {{
+        $self
+            .run(move |cell, ticker| {
+                cell.call(ticker, $size, |$store, guests, $decoder| {
+                    let _unused = &$decoder;
+                    match &guests.$export {
+                        Some($guest) => $work.map(Some),
+                        None => Ok(None),
+                    }
+                })
+            })
+            .await?
+            .ok_or(CallFault::Missing { export: stringify!($export) })?
+    }};
+}
+
+impl Exchange {
+    pub(crate) fn new(cell: Cell, instance: Arc<Instance>) -> Self {
+        instance.counters().opened();
+        Self { cell: Some(cell), instance }
+    }
+
+    /// How the exchange looks when both sides speak the same wire, or that they do not.
+    pub async fn prepare(&mut self, asked: Call) -> Result<Lane, CallFault> {
+        let asked: exports::relay::Call = asked.into();
+        let said = call!(self, relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
+        said.map(Into::into).map_err(refused)
+    }
+
+    /// The answer of a component that needs no upstream.
+    pub async fn answer(&mut self, request: ChatRequest, ctx: CallContext) -> Result<Vec<Event>, CallFault> {
+        let size = weight(&request);
+        let (request, ctx) = (request.into(), ctx.into());
+        let said = call!(self, standalone, size, |store, guest, decoder| guest.call_answer(store, &request, &ctx));
+        Self::events(said, self.instance.spec().limits.events_per_answer)
+    }
+
+    /// The request in the component's own wire.
+    pub async fn encode(
+        &mut self,
+        request: ChatRequest,
+        headers: Vec<Field>,
+        ctx: CallContext,
+    ) -> Result<Outbound, CallFault> {
+        let size = weight(&request);
+        let (request, ctx) = (request.into(), ctx.into());
+        let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
+        let said = call!(self, chat, size, |store, guest, decoder| guest.call_encode(store, &request, &headers, &ctx));
+        said.map(Into::into).map_err(refused)
+    }
+
+    /// A whole answer as events.
+    pub async fn decode_unary(&mut self, response: Response) -> Result<Vec<Event>, CallFault> {
+        let size = body_bytes(&response.body);
+        let response = response.into();
+        let said = call!(self, chat, size, |store, guest, decoder| guest.call_decode_unary(store, &response));
+        Self::events(said, self.instance.spec().limits.events_per_answer)
+    }
+
+    /// Begins a streamed answer. The decoder lives in this instance.
+    pub async fn open_decoder(&mut self, head: Head, ctx: CallContext) -> Result<(), CallFault> {
+        let (head, ctx) = (head.into(), ctx.into());
+        let said = call!(self, chat, 0, |store, guest, decoder| {
+            guest.decoder().call_open(store, &head, &ctx).map(|opened| opened.map(|resource| *decoder = Some(resource)))
+        });
+        said.map_err(refused)
+    }
+
+    /// Every frame that is ready.
+    pub async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, CallFault> {
+        let size = frames.iter().map(|frame| frame.data.len()).sum();
+        let frames: Vec<_> = frames.into_iter().map(Into::into).collect();
+        let said = call!(self, chat, size, |store, guest, decoder| match *decoder {
+            Some(resource) => guest.decoder().call_push(store, resource, &frames),
+            None => Ok(Ok(Vec::new())),
+        });
+        Self::events(said, self.instance.spec().limits.events_per_push)
+    }
+
+    /// A chunk of a body that the host does not cut.
+    pub async fn push_bytes(&mut self, chunk: Vec<u8>) -> Result<Vec<Event>, CallFault> {
+        let size = chunk.len();
+        let said = call!(self, chat, size, |store, guest, decoder| match *decoder {
+            Some(resource) => guest.decoder().call_push_bytes(store, resource, &chunk),
+            None => Ok(Ok(Vec::new())),
+        });
+        Self::events(said, self.instance.spec().limits.events_per_push)
+    }
+
+    /// The body ended; `clean` is false after a transport error.
+    pub async fn finish(&mut self, clean: bool) -> Result<Vec<Event>, CallFault> {
+        let said = call!(self, chat, 0, |store, guest, decoder| match *decoder {
+            Some(resource) => guest.decoder().call_finish(store, resource, clean),
+            None => Ok(Ok(Vec::new())),
+        });
+        Self::events(said, self.instance.spec().limits.events_per_push)
+    }
+
+    /// What a status that is no success means.
+    pub async fn decode_error(&mut self, response: Response) -> Result<Fault, CallFault> {
+        let size = body_bytes(&response.body);
+        let response = response.into();
+        Ok(call!(self, errors, size, |store, guest, decoder| guest.call_decode_error(store, &response)).into())
+    }
+
+    /// How to ask for the list of models; none when the list is built in.
+    pub async fn models_request(&mut self, ctx: CallContext, cursor: Option<String>) -> Result<Option<Request>, CallFault> {
+        let ctx = ctx.into();
+        let said = call!(self, catalogue, 0, |store, guest, decoder| guest.call_models_request(store, &ctx, cursor.as_deref()));
+        Ok(said.map(Into::into))
+    }
+
+    /// A page of the list of models.
+    pub async fn models(&mut self, response: Option<Response>) -> Result<Page, CallFault> {
+        let size = response.as_ref().map_or(0, |response| body_bytes(&response.body));
+        let response = response.map(Into::into);
+        let said = call!(self, catalogue, size, |store, guest, decoder| guest.call_models(store, response.as_ref()));
+        said.map(Into::into).map_err(refused)
+    }
+
+    fn events(
+        said: Result<Vec<exports::chat::Event>, exports::chat::Fault>,
+        limit: usize,
+    ) -> Result<Vec<Event>, CallFault> {
+        let events = said.map_err(refused)?;
+        if events.len() > limit {
+            return Err(CallFault::Output { what: format!("{} events at once, {limit} are allowed", events.len()) });
+        }
+        Ok(events.into_iter().map(Into::into).collect())
+    }
+
+    async fn run<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Cell, &crate::engine::Ticker) -> Result<R, CallFault> + Send + 'static,
+    ) -> Result<R, CallFault> {
+        let Some(cell) = self.cell.take() else {
+            return Err(CallFault::Trap { message: "an earlier call killed the instance".into() });
+        };
+        let (cell, result) = self.instance.on_lane(cell, work).await;
+        self.cell = cell;
+        result
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.instance.counters().closed();
+    }
+}
+
+/// Bytes of text in a request, which is what reading it costs.
+fn weight(request: &ChatRequest) -> usize {
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let text: usize = parts
+        .map(|part| match &part.content {
+            Content::Text(text) | Content::Refusal(text) | Content::Other(text) => text.len(),
+            Content::Image(media) | Content::Audio(media) | Content::File(media) => match &media.source {
+                MediaSource::Base64(text) | MediaSource::Url(text) => text.len(),
+                MediaSource::Bytes(bytes) => bytes.len(),
+                MediaSource::FileId(_) => 0,
+            },
+            Content::ToolCall(call) => call.arguments.len(),
+            Content::ToolResult(_) | Content::Reasoning(_) => 256,
+        })
+        .sum();
+    text + 512 * request.tools.len()
+}
+
+fn body_bytes(body: &Payload) -> usize {
+    match body {
+        Payload::Text(text) => text.len(),
+        Payload::Bytes(bytes) => bytes.len(),
+    }
+}
+
+fn refused(fault: exports::chat::Fault) -> CallFault {
+    CallFault::Refused(fault.into())
+}

@@ -1,0 +1,51 @@
+//! What an instance is granted: what its component asks for and the operator allows. Asking alone gives nothing
+//! that leads outside.
+
+use std::collections::BTreeSet;
+
+use brains_core::config::manifest::Asks;
+
+/// An origin that an instance may reach, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// A URL of the origin.
+    pub url: String,
+    /// The operator wrote it, so it may lead to a private address.
+    pub operator: bool,
+}
+
+/// Everything that an instance may use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Grants {
+    pub(crate) secrets: BTreeSet<String>,
+    pub(crate) kv_bytes: usize,
+    pub(crate) clock: bool,
+    pub(crate) random: bool,
+}
+
+/// The most that any instance may keep.
+const KV_CEILING: usize = 1 << 20;
+
+impl Grants {
+    /// What stays inside the process is granted when it is asked for.
+    pub(crate) fn of(asks: &Asks) -> Self {
+        Self {
+            secrets: asks.secrets.iter().cloned().collect(),
+            kv_bytes: bytes(&asks.kv).min(KV_CEILING),
+            clock: asks.clock,
+            random: asks.random,
+        }
+    }
+}
+
+/// `256KiB`, `1MiB`, or bytes.
+fn bytes(text: &str) -> usize {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit.trim() {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => 1,
+    };
+    number.parse::<usize>().unwrap_or(0).saturating_mul(factor)
+}

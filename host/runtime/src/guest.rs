@@ -1,0 +1,145 @@
+//! What stands behind one instance's imports: its settings, its meters, its small store. One per wasmtime store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brains_core::{Ambient, Secret};
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+
+use crate::engine::TICK;
+use crate::grant::Grants;
+use crate::imports::{Kv, LogGate};
+use crate::limits::Limits;
+
+/// What all calls of one named instance share.
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) component: String,
+    /// The settings as the guest reads them.
+    pub(crate) config: String,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+    pub(crate) kv: Kv,
+    pub(crate) log: LogGate,
+    pub(crate) ambient: Arc<dyn Ambient>,
+}
+
+impl Settings {
+    /// A secret that is granted and set.
+    pub(crate) fn secret(&self, name: &str) -> Option<&Secret> {
+        if !self.grants.secrets.contains(name) {
+            return None;
+        }
+        self.secrets.get(name).filter(|secret| !secret.is_empty())
+    }
+}
+
+/// The data of one wasmtime store.
+pub(crate) struct Guest {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) meter: Meter,
+    pub(crate) memory: Memory,
+    /// What it wrote to stdout and stderr since the last full line.
+    pub(crate) line: Vec<u8>,
+}
+
+impl Guest {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        let memory = Memory { limit_bytes: settings.limits.memory_bytes, held_bytes: 0, refused: false };
+        Self { settings, meter: Meter::default(), memory, line: Vec::new() }
+    }
+}
+
+/// Linear memory and tables, and whether more was asked than is given.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    limit_bytes: usize,
+    pub(crate) held_bytes: usize,
+    pub(crate) refused: bool,
+}
+
+const TABLE_ELEMENTS: usize = 20_000;
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let held = self.held_bytes.saturating_add(desired.saturating_sub(current));
+        if held > self.limit_bytes {
+            self.refused = true;
+            // An error traps at once; a plain refusal would leave the guest to abort without saying why.
+            return Err(wasmtime::Error::msg("memory limit"));
+        }
+        self.held_bytes = held;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Err(error)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.refused |= desired > TABLE_ELEMENTS;
+        if desired > TABLE_ELEMENTS { Err(wasmtime::Error::msg("table limit")) } else { Ok(true) }
+    }
+
+    fn instances(&self) -> usize {
+        40
+    }
+
+    fn tables(&self) -> usize {
+        40
+    }
+
+    fn memories(&self) -> usize {
+        8
+    }
+}
+
+/// Computing time of the call that runs. The first half of the budget is wall time, which costs nothing to keep;
+/// only a call that outlasts it has its thread's clock read, so that an honest guest on a busy machine is not
+/// stopped for time that others had.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    half_ms: u32,
+    /// The thread's clock when the first half had passed.
+    since_us: Option<u64>,
+}
+
+impl Meter {
+    /// Ticks until the meter wants to be asked.
+    pub(crate) fn arm(&mut self, budget_ms: u32) -> u64 {
+        self.half_ms = budget_ms.div_ceil(2);
+        self.since_us = None;
+        ticks(self.half_ms)
+    }
+
+    fn judge(&mut self, thread_us: u64) -> UpdateDeadline {
+        let since_us = *self.since_us.get_or_insert(thread_us);
+        let used_ms = thread_us.saturating_sub(since_us) / 1_000;
+        match u64::from(self.half_ms).checked_sub(used_ms) {
+            None | Some(0) => UpdateDeadline::Interrupt,
+            Some(left_ms) => UpdateDeadline::Continue(ticks(u32::try_from(left_ms).unwrap_or(self.half_ms))),
+        }
+    }
+}
+
+fn ticks(ms: u32) -> u64 {
+    u64::from(ms).div_ceil(TICK.as_millis() as u64) + 1
+}
+
+pub(crate) fn on_epoch(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    Ok(store.data_mut().meter.judge(thread_us()))
+}
+
+/// The processor time that this thread has had.
+fn thread_us() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000).saturating_add(nanoseconds / 1_000)
+}
+
+#[cfg(test)]
+mod tests;

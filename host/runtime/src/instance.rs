@@ -1,0 +1,275 @@
+//! A component with its settings, secrets and grants, under a name of its own. Providers get a fresh live
+//! instance per exchange; classifiers and policies, which keep nothing, are reused for a while.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brains_core::Secret;
+use brains_dialect::canon::relay::Surface;
+use brains_dialect::canon::task::{Decision, Features, RouteInput, Verdict};
+use serde_json::Value;
+
+use crate::bindings::{exported, task};
+use crate::cell::Cell;
+use crate::engine::Ticker;
+use crate::exchange::Exchange;
+use crate::grant::Origin;
+use crate::guest::Settings;
+use crate::limits::Limits;
+use crate::load::{Component, Exports};
+use crate::runtime::Counters;
+use crate::{CallFault, Shared};
+
+/// A reused instance is dropped after this many calls.
+const CALLS_BEFORE_RETIREMENT: u32 = 10_000;
+const WARM_AT_MOST: usize = 16;
+/// A call longer than this holds up the task that made it.
+const SLOW_US: u64 = 1_000;
+/// Slow calls, weighed against quick ones, after which an instance runs on the worker threads.
+const SLOW_SCORE: u32 = 40;
+
+/// What an instance is made of.
+#[derive(Debug, Clone)]
+pub struct InstanceSpec {
+    pub name: String,
+    pub aliases: Vec<String>,
+    pub config: Value,
+    pub secrets: BTreeMap<String, Secret>,
+    /// Origins that it may reach: what the operator wrote and what was allowed.
+    pub grants: Vec<Origin>,
+    pub timeout_ms: u64,
+    pub limits: Limits,
+}
+
+impl InstanceSpec {
+    /// Whether nothing about the instance differs.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.aliases == other.aliases
+            && self.config == other.config
+            && self.secrets == other.secrets
+            && self.grants == other.grants
+            && self.timeout_ms == other.timeout_ms
+            && self.limits == other.limits
+    }
+}
+
+/// One configured instance.
+pub struct Instance {
+    pub(crate) component: Arc<Component>,
+    spec: InstanceSpec,
+    settings: Arc<Settings>,
+    shared: Arc<Shared>,
+    surfaces: Vec<Surface>,
+    warm: Mutex<Vec<Cell>>,
+    slow: AtomicU32,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("name", &self.spec.name).field("component", &self.component.id).finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    pub(crate) fn new(
+        component: Arc<Component>,
+        spec: InstanceSpec,
+        settings: Arc<Settings>,
+        shared: Arc<Shared>,
+    ) -> Result<Self, CallFault> {
+        let mut instance = Self {
+            component,
+            spec,
+            settings,
+            shared,
+            surfaces: Vec::new(),
+            warm: Mutex::default(),
+            slow: AtomicU32::new(0),
+        };
+        if instance.component.exports.relay {
+            let mut cell = instance.cell()?;
+            let said = cell.call(&instance.shared.engine.ticker, 0, |store, guests, _| match &guests.relay {
+                Some(relay) => relay.call_surfaces(store),
+                None => Ok(Vec::new()),
+            })?;
+            instance.surfaces = said.into_iter().map(|s| Surface { name: s.name, dialect: s.dialect }).collect();
+        }
+        Ok(instance)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    pub fn component_id(&self) -> &str {
+        &self.component.id
+    }
+
+    pub fn component(&self) -> &Arc<Component> {
+        &self.component
+    }
+
+    pub fn exports(&self) -> Exports {
+        self.component.exports
+    }
+
+    /// What its relay lane serves; empty without one.
+    pub fn surfaces(&self) -> &[Surface] {
+        &self.surfaces
+    }
+
+    pub fn aliases(&self) -> &[String] {
+        &self.spec.aliases
+    }
+
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        self.spec.secrets.get(name)
+    }
+
+    pub fn grants(&self) -> &[Origin] {
+        &self.spec.grants
+    }
+
+    /// The longest silence of its upstream.
+    pub const fn timeout_ms(&self) -> u64 {
+        self.spec.timeout_ms
+    }
+
+    /// A fresh live instance for one exchange.
+    pub fn exchange(self: &Arc<Self>) -> Result<Exchange, CallFault> {
+        Ok(Exchange::new(self.cell()?, Arc::clone(self)))
+    }
+
+    /// Labels a request.
+    pub async fn classify(self: &Arc<Self>, features: &Features) -> Result<Verdict, CallFault> {
+        let size = features.last_user_text.len() + features.recent_text.iter().map(String::len).sum::<usize>();
+        let features: task::Features = features.clone().into();
+        let said = self
+            .warm_call(move |cell, ticker| {
+                cell.call(ticker, size, |store, guests, _| match &guests.classifier {
+                    Some(classifier) => classifier.call_classify(store, &features).map(Some),
+                    None => Ok(None),
+                })
+            })
+            .await?;
+        let verdict: Verdict =
+            said.ok_or(CallFault::Missing { export: "classifier" })?.map_err(|fault| CallFault::Refused(fault.into()))?.into();
+        sound(verdict)
+    }
+
+    /// Orders the candidates.
+    pub async fn decide(self: &Arc<Self>, input: &RouteInput) -> Result<Decision, CallFault> {
+        let input: exported::policy::RouteInput = input.clone().into();
+        let said = self
+            .warm_call(move |cell, ticker| {
+                cell.call(ticker, 0, |store, guests, _| match &guests.policy {
+                    Some(policy) => policy.call_decide(store, &input).map(Some),
+                    None => Ok(None),
+                })
+            })
+            .await?;
+        let decision: Decision =
+            said.ok_or(CallFault::Missing { export: "policy" })?.map_err(|fault| CallFault::Refused(fault.into()))?.into();
+        if decision.picks.len() > 1_000 || decision.reason.len() > 4_096 {
+            return Err(CallFault::Output { what: "a decision of an unlikely size".into() });
+        }
+        Ok(decision)
+    }
+
+    async fn warm_call<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
+    ) -> Result<R, CallFault> {
+        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let cell = match warm {
+            Some(cell) => cell,
+            None => self.cell()?,
+        };
+        let (cell, result) = self.on_lane(cell, work).await;
+        if let Some(cell) = cell
+            && result.is_ok()
+            && !cell.is_dead()
+            && cell.calls < CALLS_BEFORE_RETIREMENT
+        {
+            let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+            if warm.len() < WARM_AT_MOST {
+                warm.push(cell);
+            }
+        }
+        result
+    }
+
+    /// Runs a call where it holds up nobody: here, while the instance is quick, else on a bounded set of worker threads.
+    pub(crate) async fn on_lane<R: Send + 'static>(
+        self: &Arc<Self>,
+        mut cell: Cell,
+        work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
+    ) -> (Option<Cell>, Result<R, CallFault>) {
+        self.shared.counters.call();
+        if self.slow.load(Ordering::Relaxed) < SLOW_SCORE {
+            let result = self.timed(&mut cell, work);
+            return (Some(cell), result);
+        }
+        let Ok(permit) = Arc::clone(&self.shared.workers).acquire_owned().await else {
+            return (None, Err(CallFault::Exhausted));
+        };
+        let this = Arc::clone(self);
+        let ran = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let result = this.timed(&mut cell, work);
+            (cell, result)
+        });
+        match ran.await {
+            Ok((cell, result)) => (Some(cell), result),
+            Err(_) => (None, Err(CallFault::Trap { message: "the worker thread failed".into() })),
+        }
+    }
+
+    fn timed<R>(
+        &self,
+        cell: &mut Cell,
+        work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault>,
+    ) -> Result<R, CallFault> {
+        let ambient = &*self.shared.ambient;
+        let started_us = ambient.monotonic_us();
+        let result = work(cell, &self.shared.engine.ticker);
+        let slow = ambient.monotonic_us().saturating_sub(started_us) > SLOW_US;
+        // Twice over the budget, or one call in twenty slow, moves the instance off the callers' threads.
+        let add = match &result {
+            Err(CallFault::Deadline { .. }) => SLOW_SCORE / 2,
+            _ if slow => 20,
+            _ => 0,
+        };
+        let score = self.slow.load(Ordering::Relaxed);
+        let next = if add > 0 { score.saturating_add(add).min(SLOW_SCORE * 4) } else { score.saturating_sub(1) };
+        if next != score {
+            self.slow.store(next, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn cell(&self) -> Result<Cell, CallFault> {
+        Cell::new(&self.component, &self.settings, &self.shared.engine.ticker)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    pub(crate) const fn spec(&self) -> &InstanceSpec {
+        &self.spec
+    }
+}
+
+/// A verdict that the rest can rely on: finite numbers, a label of sane size.
+fn sound(mut verdict: Verdict) -> Result<Verdict, CallFault> {
+    if verdict.label.is_empty() || verdict.label.len() > 64 || !verdict.confidence.is_finite() {
+        return Err(CallFault::Output { what: "a verdict without a usable label or confidence".into() });
+    }
+    verdict.confidence = verdict.confidence.clamp(0.0, 1.0);
+    verdict.scores.truncate(64);
+    verdict.signals.truncate(64);
+    Ok(verdict)
+}

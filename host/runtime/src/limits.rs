@@ -1,0 +1,54 @@
+//! What one call may use. Defaults are the host's; a component's entry in the configuration may tighten or widen
+//! some of them.
+
+/// Limits of one component's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance.
+    pub memory_bytes: usize,
+    /// Computing time of one call, before what its input earns.
+    pub call_ms: u32,
+    /// Further computing time for each mebibyte that is handed over.
+    pub call_ms_per_mib: u32,
+    /// Largest answer of one call, as it crosses the border.
+    pub output_bytes: usize,
+    /// Events in the answer to one push.
+    pub events_per_push: usize,
+    /// Events of a whole answer that is delivered at once.
+    pub events_per_answer: usize,
+    /// Largest frame that is handed over.
+    pub frame_bytes: usize,
+    /// Largest whole body that is handed over.
+    pub body_bytes: usize,
+}
+
+const MIB: usize = 1024 * 1024;
+
+impl Limits {
+    /// Of a provider: it may have to write or read a whole body.
+    pub const PROVIDER: Self = Self {
+        memory_bytes: 64 * MIB,
+        call_ms: 20,
+        call_ms_per_mib: 100,
+        output_bytes: 64 * MIB,
+        events_per_push: 4_096,
+        events_per_answer: 65_536,
+        frame_bytes: MIB,
+        body_bytes: 32 * MIB,
+    };
+
+    /// Of a classifier or a policy: it stands before every request.
+    pub const JUDGE: Self = Self { call_ms: 10, output_bytes: 4 * MIB, ..Self::PROVIDER };
+
+    /// Computing time of a call that is handed `input_bytes`.
+    pub(crate) fn budget_ms(&self, input_bytes: usize) -> u32 {
+        let earned = u64::from(self.call_ms_per_mib) * (input_bytes as u64) / (MIB as u64);
+        self.call_ms.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX))
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::PROVIDER
+    }
+}

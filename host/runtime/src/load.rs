@@ -1,0 +1,246 @@
+//! From bytes to a component that may be used: hashed, its imports and interface versions checked, compiled (or
+//! found in the cache), linked, and asked who it is.
+
+use brains_core::config::manifest::{Manifest, Plays};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component as Compiled, InstancePre, Linker};
+
+use crate::bindings::exported as exports;
+use crate::guest::Guest;
+use crate::{imports, wasi};
+
+/// The version of `brains:plugin` that this host speaks. Until 1.0 a minor is a break.
+const VERSION: &str = "0.1.0";
+const PACKAGE: &str = "brains:plugin/";
+
+/// Why a component is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("could not read `{path}`")]
+    Read { path: std::path::PathBuf, #[source] source: std::io::Error },
+    #[error("its content is {found}, the pin says {wanted}")]
+    Digest { wanted: String, found: String },
+    #[error("it is not a component: {reason}")]
+    NotAComponent { reason: String },
+    #[error("it imports `{import}`, which components are not given")]
+    Import { import: String },
+    #[error("it speaks `{interface}`, this build speaks version {VERSION}")]
+    Version { interface: String },
+    #[error("it exports nothing that plays the part of a {plays}")]
+    NoPart { plays: &'static str },
+    #[error("its interfaces do not fit this build: {reason}")]
+    Interface { reason: String },
+    #[error("it failed when asked who it is: {0}")]
+    Probe(#[from] crate::CallFault),
+    #[error("its settings schema is not one: {reason}")]
+    Schema { reason: String },
+    #[error("settings{path}: {message}")]
+    Settings { path: String, message: String },
+    #[error("it asks for what was not allowed: {}", .0.join(", "))]
+    Pending(Vec<String>),
+    #[error("`{id}` is neither bundled nor named under `components`")]
+    Unknown { id: String },
+}
+
+/// What a component exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exports {
+    pub meta: bool,
+    pub errors: bool,
+    pub catalogue: bool,
+    pub relay: bool,
+    pub chat: bool,
+    pub standalone: bool,
+    pub classifier: bool,
+    pub policy: bool,
+}
+
+impl Exports {
+    fn set(&mut self, interface: &str) {
+        match interface {
+            "meta" => self.meta = true,
+            "errors" => self.errors = true,
+            "catalogue" => self.catalogue = true,
+            "relay" => self.relay = true,
+            "chat" => self.chat = true,
+            "standalone" => self.standalone = true,
+            "classifier" => self.classifier = true,
+            "policy" => self.policy = true,
+            // Interfaces that later hosts call; a component may have them already.
+            _ => {}
+        }
+    }
+
+    /// Their names.
+    pub fn names(self) -> Vec<String> {
+        let all = [
+            (self.meta, "meta"),
+            (self.errors, "errors"),
+            (self.catalogue, "catalogue"),
+            (self.relay, "relay"),
+            (self.chat, "chat"),
+            (self.standalone, "standalone"),
+            (self.classifier, "classifier"),
+            (self.policy, "policy"),
+        ];
+        all.into_iter().filter(|(there, _)| *there).map(|(_, name)| name.to_owned()).collect()
+    }
+
+    const fn plays(self, part: Plays) -> bool {
+        match part {
+            Plays::Provider => self.relay || self.chat || self.standalone,
+            Plays::Classifier => self.classifier,
+            Plays::Policy => self.policy,
+            Plays::Bridge | Plays::Hook => false,
+        }
+    }
+}
+
+/// Where each exported interface is found.
+pub(crate) struct Indices {
+    pub(crate) meta: Option<exports::meta::GuestIndices>,
+    pub(crate) errors: Option<exports::errors::GuestIndices>,
+    pub(crate) catalogue: Option<exports::catalogue::GuestIndices>,
+    pub(crate) relay: Option<exports::relay::GuestIndices>,
+    pub(crate) chat: Option<exports::chat::GuestIndices>,
+    pub(crate) standalone: Option<exports::standalone::GuestIndices>,
+    pub(crate) classifier: Option<exports::classifier::GuestIndices>,
+    pub(crate) policy: Option<exports::policy::GuestIndices>,
+}
+
+/// A component that was checked, compiled and linked. Instances of it share the code.
+pub struct Component {
+    pub(crate) id: String,
+    pub(crate) digest: String,
+    pub(crate) manifest: Manifest,
+    pub(crate) exports: Exports,
+    pub(crate) version: String,
+    pub(crate) schema: Value,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) indices: Indices,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Component").field("id", &self.id).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Component {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// `sha256:` and 64 hex digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    pub const fn exports(&self) -> Exports {
+        self.exports
+    }
+
+    /// As it says itself.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// JSON Schema of its settings.
+    pub const fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// `sha256:` and the hex digits of `bytes`.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
+        let _written = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Everything up to the question who it is, which needs a running instance.
+pub(crate) fn compile(
+    engine: &Engine,
+    id: &str,
+    bytes: &[u8],
+    manifest: Manifest,
+) -> Result<Component, LoadError> {
+    // WebAssembly text is a convenience of the engine, not a form that components come in.
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadError::NotAComponent { reason: "the file does not begin as WebAssembly does".into() });
+    }
+    let compiled =
+        Compiled::new(engine, bytes).map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
+    let kind = compiled.component_type();
+    let wanted: Vec<String> = kind.imports(engine).map(|(import, _)| import.to_owned()).collect();
+    for import in &wanted {
+        if import.starts_with(PACKAGE) {
+            version(import)?;
+        } else if !wasi::is_given(import) {
+            return Err(LoadError::Import { import: import.clone() });
+        }
+    }
+    let mut found = Exports::default();
+    for (export, item) in kind.exports(engine) {
+        if let Some(interface) = export.strip_prefix(PACKAGE)
+            && matches!(item.ty, ComponentItem::ComponentInstance(_))
+        {
+            version(export)?;
+            found.set(interface.split('@').next().unwrap_or(interface));
+        }
+    }
+    if !found.plays(manifest.plays) {
+        return Err(LoadError::NoPart { plays: manifest.plays.name() });
+    }
+    let unfit = |error: wasmtime::Error| LoadError::Interface { reason: format!("{error:#}") };
+    let mut linker = Linker::new(engine);
+    let pre = imports::link(&mut linker)
+        .and_then(|()| wasi::link(&mut linker, &compiled, &wanted))
+        .and_then(|()| linker.instantiate_pre(&compiled))
+        .map_err(unfit)?;
+    let indices = indices(found, &pre).map_err(unfit)?;
+    Ok(Component {
+        id: id.to_owned(),
+        digest: digest(bytes),
+        manifest,
+        exports: found,
+        version: String::new(),
+        schema: Value::Null,
+        pre,
+        indices,
+    })
+}
+
+fn version(interface: &str) -> Result<(), LoadError> {
+    match interface.rsplit_once('@') {
+        Some((_, VERSION)) => Ok(()),
+        _ => Err(LoadError::Version { interface: interface.to_owned() }),
+    }
+}
+
+fn indices(found: Exports, pre: &InstancePre<Guest>) -> wasmtime::Result<Indices> {
+    macro_rules! bind {
+        ($name:ident) => {
+            if found.$name { Some(exports::$name::GuestIndices::new(pre)?) } else { None }
+        };
+    }
+    Ok(Indices {
+        meta: bind!(meta),
+        errors: bind!(errors),
+        catalogue: bind!(catalogue),
+        relay: bind!(relay),
+        chat: bind!(chat),
+        standalone: bind!(standalone),
+        classifier: bind!(classifier),
+        policy: bind!(policy),
+    })
+}

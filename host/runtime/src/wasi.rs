@@ -1,0 +1,222 @@
+//! The empty world that components of the `wasm32-wasip2` target expect: no files, no network, no environment, no
+//! arguments; stdout and stderr go to the component's log; clocks and randomness only when granted. It is written
+//! by hand because the stock one waits: its streams and polls block the thread that serves other requests.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+
+use crate::guest::Guest;
+
+/// Interfaces that are answered or, for the functions that make no sense here, trap.
+const GIVEN: &[&str] = &[
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+];
+
+/// Whether an import such as `wasi:io/streams@0.2.9` is part of the empty world.
+pub(crate) fn is_given(import: &str) -> bool {
+    import
+        .split_once('@')
+        .is_some_and(|(name, version)| GIVEN.contains(&name) && version.starts_with("0.2."))
+}
+
+struct Pollable;
+struct StreamError;
+struct Input;
+struct Output;
+struct TerminalInput;
+struct TerminalOutput;
+struct Descriptor;
+
+#[derive(ComponentType, Lower, Lift)]
+#[component(variant)]
+enum Broken {
+    #[component(name = "last-operation-failed")]
+    Failed(Resource<StreamError>),
+    #[component(name = "closed")]
+    Closed,
+}
+
+#[derive(ComponentType, Lower, Lift)]
+#[component(record)]
+struct Datetime {
+    seconds: u64,
+    nanoseconds: u32,
+}
+
+/// Links what of WASI the component imports, under the versions that it names.
+pub(crate) fn link(linker: &mut Linker<Guest>, component: &Component, imports: &[String]) -> wasmtime::Result<()> {
+    for import in imports.iter().filter(|import| is_given(import)) {
+        let name = import.split_once('@').map_or(import.as_str(), |(name, _)| name);
+        let mut instance = linker.instance(import)?;
+        match name {
+            "wasi:cli/environment" => environment(&mut instance)?,
+            "wasi:cli/exit" => {
+                instance.func_wrap("exit", |_, (_,): (Result<(), ()>,)| -> wasmtime::Result<()> {
+                    Err(wasmtime::Error::msg("it left through `exit`"))
+                })?;
+            }
+            "wasi:cli/stdin" => {
+                instance.func_wrap("get-stdin", |_, (): ()| Ok((Resource::<Input>::new_own(0),)))?;
+            }
+            "wasi:cli/stdout" => {
+                instance.func_wrap("get-stdout", |_, (): ()| Ok((Resource::<Output>::new_own(1),)))?;
+            }
+            "wasi:cli/stderr" => {
+                instance.func_wrap("get-stderr", |_, (): ()| Ok((Resource::<Output>::new_own(2),)))?;
+            }
+            "wasi:cli/terminal-input" => nothing::<TerminalInput>(&mut instance, "terminal-input")?,
+            "wasi:cli/terminal-output" => nothing::<TerminalOutput>(&mut instance, "terminal-output")?,
+            "wasi:cli/terminal-stdin" => instance
+                .func_wrap("get-terminal-stdin", |_, (): ()| Ok((None::<Resource<TerminalInput>>,)))?,
+            "wasi:cli/terminal-stdout" => instance
+                .func_wrap("get-terminal-stdout", |_, (): ()| Ok((None::<Resource<TerminalOutput>>,)))?,
+            "wasi:cli/terminal-stderr" => instance
+                .func_wrap("get-terminal-stderr", |_, (): ()| Ok((None::<Resource<TerminalOutput>>,)))?,
+            "wasi:clocks/monotonic-clock" => monotonic(&mut instance)?,
+            "wasi:clocks/wall-clock" => wall(&mut instance)?,
+            "wasi:filesystem/preopens" => instance
+                .func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?,
+            "wasi:filesystem/types" => nothing::<Descriptor>(&mut instance, "descriptor")?,
+            "wasi:io/error" => nothing::<StreamError>(&mut instance, "error")?,
+            "wasi:io/poll" => nothing::<Pollable>(&mut instance, "pollable")?,
+            "wasi:io/streams" => streams(&mut instance)?,
+            "wasi:random/insecure-seed" => {
+                instance.func_wrap("insecure-seed", |store: StoreContextMut<'_, Guest>, (): ()| {
+                    Ok(((number(&store), number(&store)),))
+                })?;
+            }
+            "wasi:random/insecure" => {
+                numbers(&mut instance, "get-insecure-random-bytes", "get-insecure-random-u64")?;
+            }
+            "wasi:random/random" => numbers(&mut instance, "get-random-bytes", "get-random-u64")?,
+            _ => {}
+        }
+    }
+    linker.define_unknown_imports_as_traps(component)
+}
+
+/// A resource of which there is never one.
+fn nothing<T: 'static>(instance: &mut LinkerInstance<'_, Guest>, name: &str) -> wasmtime::Result<()> {
+    instance.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+}
+
+fn environment(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap("get-environment", |_, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+    instance.func_wrap("get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
+    instance.func_wrap("initial-cwd", |_, (): ()| Ok((None::<String>,)))
+}
+
+fn monotonic(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap("now", |store: StoreContextMut<'_, Guest>, (): ()| {
+        let settings = &store.data().settings;
+        Ok((if settings.grants.clock { settings.ambient.monotonic_us().saturating_mul(1_000) } else { 0 },))
+    })?;
+    instance.func_wrap("resolution", |_, (): ()| Ok((1_000_u64,)))
+}
+
+fn wall(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    instance.func_wrap("now", |store: StoreContextMut<'_, Guest>, (): ()| {
+        let settings = &store.data().settings;
+        let ms = if settings.grants.clock { u64::try_from(settings.ambient.now().0).unwrap_or(0) } else { 0 };
+        let nanoseconds = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
+        Ok((Datetime { seconds: ms / 1_000, nanoseconds },))
+    })?;
+    instance.func_wrap("resolution", |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1_000_000 },)))
+}
+
+fn numbers(instance: &mut LinkerInstance<'_, Guest>, bytes: &str, one: &str) -> wasmtime::Result<()> {
+    instance.func_wrap(bytes, |store: StoreContextMut<'_, Guest>, (count,): (u64,)| {
+        let settings = &store.data().settings;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let drawn = settings.random(count);
+        if drawn.is_empty() && count > 0 {
+            return Err(wasmtime::Error::msg("randomness is not granted"));
+        }
+        Ok((drawn,))
+    })?;
+    instance.func_wrap(one, |store: StoreContextMut<'_, Guest>, (): ()| Ok((number(&store),)))
+}
+
+/// The seed of hash maps, among others: a constant unless randomness is granted.
+fn number(store: &StoreContextMut<'_, Guest>) -> u64 {
+    store.data().settings.random(8).try_into().map_or(0x9e37_79b9_7f4a_7c15, u64::from_le_bytes)
+}
+
+const WRITE_BYTES: u64 = 64 * 1024;
+
+type Written = wasmtime::Result<(Result<(), Broken>,)>;
+
+fn streams(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+    nothing::<Input>(instance, "input-stream")?;
+    nothing::<Output>(instance, "output-stream")?;
+    for read in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
+        instance.func_wrap(read, |_, (_, _): (Resource<Input>, u64)| {
+            Ok((Err::<Vec<u8>, Broken>(Broken::Closed),))
+        })?;
+    }
+    instance.func_wrap("[method]output-stream.check-write", |_, (_,): (Resource<Output>,)| {
+        Ok((Ok::<u64, Broken>(WRITE_BYTES),))
+    })?;
+    for write in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
+        instance.func_wrap(
+            write,
+            |mut store: StoreContextMut<'_, Guest>, (_, bytes): (Resource<Output>, Vec<u8>)| -> Written {
+                store.data_mut().print(&bytes);
+                Ok((Ok(()),))
+            },
+        )?;
+    }
+    for flush in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
+        instance.func_wrap(
+            flush,
+            |mut store: StoreContextMut<'_, Guest>, (_,): (Resource<Output>,)| -> Written {
+                store.data_mut().end_line();
+                Ok((Ok(()),))
+            },
+        )?;
+    }
+    Ok(())
+}
+
+const LINE_BYTES: usize = 4 * 1024;
+
+impl Guest {
+    fn print(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == b'\n' {
+                self.end_line();
+            } else if self.line.len() < LINE_BYTES {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            self.settings.log(tracing::Level::INFO, &String::from_utf8_lossy(&line), &[]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

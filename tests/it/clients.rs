@@ -1,0 +1,56 @@
+//! Real clients, unchanged, against the running service.
+
+use std::path::Path;
+
+use brains_tests::{Brains, Setup, Upstream, model, within};
+use tokio::process::Command;
+
+/// Runs a client script of `tests/clients` in the environment that the runner prepared.
+async fn python(script: &str, environment: &[(&str, &str)]) {
+    #[expect(clippy::disallowed_methods, reason = "the runner names its Python by environment")]
+    let python = std::env::var("BRAINS_TEST_PYTHON")
+        .expect("BRAINS_TEST_PYTHON names a Python with tests/clients/requirements.txt: `cargo xtask test` makes one");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
+    let output = within(
+        "the client",
+        Command::new(python).arg(script).envs(environment.iter().copied()).kill_on_drop(true).output(),
+    )
+    .await
+    .expect("Python starts");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+async fn openai_sdk(service: &Brains, model: &str) {
+    let limited = Brains::start(Setup::config("rate_limit_per_minute: 2\n")).await;
+    let (base, limited_base) = (format!("{}/v1", service.client.base), format!("{}/v1", limited.client.base));
+    python(
+        "openai_sdk.py",
+        &[
+            ("BASE_URL", &base),
+            ("API_KEY", &service.client.key),
+            ("MODEL", model),
+            ("LIMITED_BASE_URL", &limited_base),
+            ("LIMITED_API_KEY", &limited.client.key),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_sdk_through_the_translate_lane() {
+    let service = Brains::plain().await;
+    openai_sdk(&service, "echo/echo-default").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_sdk_through_the_relay_lane() {
+    let upstream = Upstream::start(model::answer).await;
+    let service = Brains::start(Setup::upstream(&upstream.base())).await;
+    openai_sdk(&service, "openai_compatible/scripted-1").await;
+    assert!(upstream.seen().len() > 8);
+}
