@@ -1,1 +1,18 @@
-//! .
+//! The registry of operations and its planes. Every verb of the product is defined here once; HTTP, the
+//! command line and the generated documents are made from the registry. Nothing here knows a wire.
+
+mod context;
+mod field;
+mod input;
+pub mod openapi;
+mod operation;
+mod plane;
+pub mod ports;
+pub mod reference;
+mod registry;
+
+pub use context::{Control, Cx};
+pub use field::{Field, FieldKind};
+pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
+pub use ports::Ports;
+pub use registry::Registry;

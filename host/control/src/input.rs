@@ -1,0 +1,145 @@
+//! From a JSON value to an operation's input: unknown members are refused, every error names the member
+//! it is about. Also the notations that inputs share.
+
+use brains_core::{Fault, Millis};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+/// Reads `value` as `T`, whose schema is `schema`.
+pub(crate) fn read<T: DeserializeOwned>(schema: &Value, value: Value) -> Result<T, Fault> {
+    // No body at all means no arguments.
+    let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value };
+    let Some(given) = value.as_object() else {
+        return Err(Fault::invalid("the input is not a JSON object").code("invalid_type"));
+    };
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object)
+        && let Some(unknown) = given.keys().find(|name| !properties.contains_key(*name))
+    {
+        return Err(unknown_member(unknown, properties.keys().map(String::as_str)));
+    }
+    if schema.get("properties").is_none()
+        && let Some(unknown) = given.keys().next()
+    {
+        return Err(unknown_member(unknown, std::iter::empty()));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner().to_string();
+        let fault = match missing_member(&cause) {
+            Some(name) => {
+                let path = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+                return Fault::invalid(format!("`{path}` is missing"))
+                    .code("missing_required_parameter")
+                    .param(path);
+            }
+            None if path == "." => Fault::invalid(cause),
+            None => Fault::invalid(format!("`{path}`: {cause}")).param(path),
+        };
+        fault.code("invalid_value")
+    })
+}
+
+fn unknown_member<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Fault {
+    let known: Vec<&str> = known.collect();
+    let shown = unknown.chars().take(64).collect::<String>();
+    let fault = Fault::invalid(format!("unknown member `{shown}`")).code("unknown_parameter").param(shown);
+    if known.is_empty() {
+        fault.hint("this operation takes no input")
+    } else {
+        fault.hint(format!("it takes `{}`", known.join("`, `")))
+    }
+}
+
+/// serde's own wording for a member that is not there.
+fn missing_member(cause: &str) -> Option<&str> {
+    cause.strip_prefix("missing field `")?.split('`').next()
+}
+
+/// A length of time as people write it: `90s`, `15m`, `24h`, `7d`, `2w`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) ms: i64,
+}
+
+impl Span {
+    /// Reads a count and a unit; nothing when there is no unit, or no sense.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let unit_at = text.find(|symbol: char| !symbol.is_ascii_digit())?;
+        let (count, unit) = text.split_at_checked(unit_at)?;
+        let unit_ms = match unit {
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return None,
+        };
+        let ms = count.parse::<i64>().ok()?.checked_mul(unit_ms)?;
+        // A thousand years is past every sensible wish and far from where sums overflow.
+        (ms > 0 && ms <= 365_250 * 86_400_000).then_some(Self { ms })
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom(format!("`{text}` is not a length of time such as `90s`, `15m`, `24h` or `7d`"))
+        })
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[smhdw]$", "examples": ["24h"] })
+    }
+}
+
+/// A moment: RFC 3339, or how long ago (`15m`, `24h`, `7d`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    At(Millis),
+    Ago(Span),
+}
+
+impl Moment {
+    pub(crate) fn resolve(self, now: Millis) -> Millis {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(span) => now.plus_ms(span.ms.saturating_neg()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Some(span) = Span::parse(&text) {
+            return Ok(Self::Ago(span));
+        }
+        text.parse().map(Self::At).map_err(|_| {
+            de::Error::custom(format!(
+                "`{text}` is neither an RFC 3339 time nor a length of time such as `24h`"
+            ))
+        })
+    }
+}
+
+impl JsonSchema for Moment {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "examples": ["24h", "2026-11-24T08:00:00Z"] })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! The OpenAPI 3.1 document: the operations from the registry, the gateway's fixed routes from data.
+
+mod gateway;
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::operation::{Entry, Kind};
+use crate::registry::{Registry, scope_word};
+
+/// The whole document.
+pub fn document(registry: &Registry) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        settings.definitions_path = "/components/schemas".into();
+    });
+    let mut generator = settings.into_generator();
+    let mut paths = gateway::paths();
+    for entry in registry.entries() {
+        let input = (entry.describe_input)(&mut generator).to_value();
+        let output = (entry.describe_output)(&mut generator).to_value();
+        paths
+            .insert(format!("/api/ops/{}", entry.name), json!({ "post": operation(entry, &input, &output) }));
+    }
+    let mut schemas = gateway::schemas();
+    schemas.extend(generator.take_definitions(true));
+    sort(&mut schemas);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Brains",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "A model gateway whose providers, classifiers and policies are WebAssembly components.",
+            "license": { "name": "MIT", "identifier": "MIT" },
+        },
+        "servers": [{ "url": "http://127.0.0.1:8787", "description": "The gateway's default listener." }],
+        "security": [{ "bearer": [] }, { "apiKey": [] }],
+        "tags": tags(registry),
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key" },
+            },
+            "responses": { "Error": gateway::error_response() },
+            "schemas": schemas,
+        },
+    })
+}
+
+fn operation(entry: &Entry, input: &Value, output: &Value) -> Value {
+    let examples: Map<String, Value> = entry
+        .examples
+        .iter()
+        .enumerate()
+        .filter_map(|(index, example)| {
+            let value: Value = serde_json::from_str(example.input).ok()?;
+            Some((format!("example{}", index + 1), json!({ "summary": example.title, "value": value })))
+        })
+        .collect();
+    let takes_input = entry.input_schema.get("required").is_some();
+    json!({
+        "operationId": entry.name,
+        "tags": [entry.noun],
+        "summary": entry.summary,
+        "description": entry.description,
+        "x-brains-kind": entry.kind.word(),
+        "x-brains-role": role_word(entry),
+        "x-brains-scope": scope_word(entry),
+        "x-brains-command": format!("brains {}", entry.cli.path.join(" ")),
+        "requestBody": {
+            "required": takes_input,
+            "content": { "application/json": { "schema": input, "examples": examples } },
+        },
+        "responses": {
+            "200": {
+                "description": answer_words(entry.kind),
+                "content": { "application/json": { "schema": output } },
+            },
+            "default": { "$ref": "#/components/responses/Error" },
+        },
+    })
+}
+
+fn answer_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Read => "What there is.",
+        Kind::Write | Kind::Flow => "Done.",
+        Kind::Touch => "Noted.",
+    }
+}
+
+pub(crate) fn role_word(entry: &Entry) -> &'static str {
+    match entry.role {
+        brains_core::principal::Role::Admin => "admin",
+        brains_core::principal::Role::Member => "member",
+    }
+}
+
+fn tags(registry: &Registry) -> Vec<Value> {
+    let mut names = vec!["gateway"];
+    for entry in registry.entries() {
+        if !names.contains(&entry.noun) {
+            names.push(entry.noun);
+        }
+    }
+    names.into_iter().map(|name| json!({ "name": name })).collect()
+}
+
+/// The document is compared with a committed file, so its order must not depend on that of discovery.
+fn sort(schemas: &mut Map<String, Value>) {
+    let mut pairs: Vec<(String, Value)> = std::mem::take(schemas).into_iter().collect();
+    pairs.sort_by(|left, right| left.0.cmp(&right.0));
+    schemas.extend(pairs);
+}
+
+#[cfg(test)]
+mod tests;

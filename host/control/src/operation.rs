@@ -1,0 +1,262 @@
+//! What an operation is: one input type, one output type, one `run`; and its erased form, from which
+//! every surface (HTTP, command line, later MCP) and every generated document is made.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use brains_core::principal::{KeyScope, Role};
+use brains_core::{Fault, Principal};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::context::Cx;
+use crate::field::{self, Field};
+use crate::input;
+
+/// A boxed future: operations are called through a table, where an `async fn` cannot stand.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How an operation touches the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Reads a snapshot, changes nothing.
+    Read,
+    /// Changes state in one transaction, with an event and an audit entry.
+    Write,
+    /// Keeps something alive; not audited.
+    Touch,
+    /// Waits or does I/O, holds no transaction over it, and composes the others.
+    Flow,
+}
+
+impl Kind {
+    /// The scope that a key needs for operations of this kind.
+    pub const fn scope(self) -> KeyScope {
+        match self {
+            Self::Read => KeyScope::Read,
+            Self::Write | Self::Touch | Self::Flow => KeyScope::Write,
+        }
+    }
+
+    /// The word that documents use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Touch => "touch",
+            Self::Flow => "flow",
+        }
+    }
+}
+
+/// One way to use an operation, shown in its help, its reference page and the OpenAPI document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    /// What it does, in a few words.
+    pub title: &'static str,
+    /// The command, without the program's name.
+    pub command: &'static str,
+    /// The same as a JSON body.
+    pub input: &'static str,
+}
+
+/// Another spelling of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias {
+    pub path: &'static [&'static str],
+    /// Accepted, but absent from help and documents.
+    pub hidden: bool,
+}
+
+/// How an answer becomes a table on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// The member of the answer that holds the rows; empty when the answer itself is the only row.
+    pub rows: &'static str,
+    /// Members of a row, in order; a dot goes one level down.
+    pub columns: &'static [&'static str],
+}
+
+/// How an operation looks on the command line. Fields that are not positional are options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CliShape {
+    /// The words of the command, e.g. `key create`.
+    pub path: &'static [&'static str],
+    /// Input fields given by position, in order.
+    pub positional: &'static [&'static str],
+    /// One-letter options: field and letter.
+    pub shorts: &'static [(&'static str, char)],
+    pub aliases: &'static [Alias],
+    pub table: Option<Table>,
+    /// Asked before running, unless `--yes` is given.
+    pub confirm: Option<&'static str>,
+}
+
+impl CliShape {
+    /// A command with options only.
+    pub const fn new(path: &'static [&'static str]) -> Self {
+        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, confirm: None }
+    }
+
+    #[must_use]
+    pub const fn positional(mut self, fields: &'static [&'static str]) -> Self {
+        self.positional = fields;
+        self
+    }
+
+    #[must_use]
+    pub const fn shorts(mut self, shorts: &'static [(&'static str, char)]) -> Self {
+        self.shorts = shorts;
+        self
+    }
+
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [Alias]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    #[must_use]
+    pub const fn table(mut self, rows: &'static str, columns: &'static [&'static str]) -> Self {
+        self.table = Some(Table { rows, columns });
+        self
+    }
+
+    #[must_use]
+    pub const fn confirm(mut self, question: &'static str) -> Self {
+        self.confirm = Some(question);
+        self
+    }
+}
+
+/// A verb. The type is its input: its fields are the schema and their comments the descriptions.
+pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
+    /// `verb_noun`, the name on every surface.
+    const NAME: &'static str;
+    /// The plane it belongs to; names the reference page.
+    const NOUN: &'static str;
+    const KIND: Kind;
+    /// The least role that may call it.
+    const ROLE: Role;
+    const CLI: CliShape;
+    const EXAMPLES: &'static [Example];
+    /// Names of the same thing in the reference product, accepted on call.
+    const FORMER: &'static [&'static str] = &[];
+    type Output: Serialize + JsonSchema;
+
+    fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+}
+
+type Call = for<'a> fn(&'a Entry, Value, &'a Cx<'a>) -> Pending<'a, Result<Value, Fault>>;
+type Check = fn(&Entry, Value) -> Result<(), Fault>;
+type Describe = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
+
+/// An operation without its types.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub name: &'static str,
+    pub noun: &'static str,
+    pub kind: Kind,
+    pub role: Role,
+    pub scope: KeyScope,
+    /// The first sentence of the input type's comment.
+    pub summary: String,
+    /// The whole comment.
+    pub description: String,
+    /// Self-contained (nothing referenced), closed to unknown members.
+    pub input_schema: Value,
+    pub output_schema: Value,
+    pub examples: &'static [Example],
+    pub cli: CliShape,
+    pub former: &'static [&'static str],
+    pub(crate) describe_input: Describe,
+    pub(crate) describe_output: Describe,
+    call: Call,
+    check: Check,
+}
+
+impl Entry {
+    pub(crate) fn of<O: Operation>() -> Self {
+        let input_schema = inline_schema::<O>();
+        let description =
+            input_schema.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+        let summary = first_sentence(&description);
+        Self {
+            name: O::NAME,
+            noun: O::NOUN,
+            kind: O::KIND,
+            role: O::ROLE,
+            scope: O::KIND.scope(),
+            summary,
+            description,
+            input_schema,
+            output_schema: inline_schema::<O::Output>(),
+            examples: O::EXAMPLES,
+            cli: O::CLI,
+            former: O::FORMER,
+            describe_input: |generator| generator.subschema_for::<O>(),
+            describe_output: |generator| generator.subschema_for::<O::Output>(),
+            call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
+            check: |entry, value| input::read::<O>(&entry.input_schema, value).map(drop),
+        }
+    }
+
+    /// The verb on the command line.
+    pub fn verb(&self) -> &'static str {
+        self.cli.path.last().copied().unwrap_or(self.name)
+    }
+
+    /// The input's fields in the order of their declaration, positional ones marked.
+    pub fn fields(&self) -> Vec<Field> {
+        field::fields(&self.input_schema, &self.cli)
+    }
+
+    /// Whether `principal` may call this at all. What it then sees is up to the operation.
+    pub fn permits(&self, principal: &Principal) -> bool {
+        let role = match self.role {
+            Role::Admin => principal.role == Role::Admin,
+            Role::Member => true,
+        };
+        let scope = match self.scope {
+            KeyScope::Read => principal.may(KeyScope::Read) || principal.may(KeyScope::Write),
+            scope @ (KeyScope::Gateway | KeyScope::Write) => principal.may(scope),
+        };
+        role && scope
+    }
+
+    /// Checks an input without running anything.
+    pub fn check(&self, value: Value) -> Result<(), Fault> {
+        (self.check)(self, value)
+    }
+
+    pub(crate) async fn call(&self, value: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+        (self.call)(self, value, cx).await
+    }
+}
+
+async fn run<O: Operation>(entry: &Entry, value: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+    let operation: O = input::read(&entry.input_schema, value)?;
+    let output = operation.run(cx).await?;
+    serde_json::to_value(output).map_err(|error| {
+        tracing::error!(operation.name = entry.name, %error, "an answer could not be written as JSON");
+        Fault::internal(format!("the answer of `{}` could not be written as JSON", entry.name))
+    })
+}
+
+/// Draft 2020-12 with everything in place: what an MCP client and a form builder can read.
+fn inline_schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn first_sentence(text: &str) -> String {
+    let line = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    match line.split_once(". ") {
+        Some((sentence, _)) => sentence.to_owned(),
+        None => line.trim_end_matches('.').to_owned(),
+    }
+}

@@ -1,0 +1,348 @@
+//! Keys: made, listed, taken back. A key is shown once, in the answer that makes it; the store has its hash.
+
+use brains_core::id::{Id, Key};
+use brains_core::plane::key::{KeyRecord, KeyState, generate};
+use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
+use brains_core::{Fault, Millis, Principal, Secret};
+use brains_store::{Rows, Scope};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::context::Cx;
+use crate::input::Span;
+use crate::operation::{CliShape, Example, Kind, Operation};
+
+const NAME_MAX: usize = 100;
+
+/// Makes a key for a client. The key itself is in the answer, this once; only its hash is kept.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateKey {
+    /// Name for people; unique among the operator's active keys.
+    name: String,
+    /// What it may be used for; `gateway` and `read` when nothing is said.
+    #[serde(default)]
+    scopes: Vec<KeyScope>,
+    /// How long it works, e.g. `90d`; for ever when nothing is said.
+    expires_in: Option<Span>,
+    /// Slug of the operator that it acts as; the caller's own when nothing is said.
+    operator: Option<String>,
+}
+
+/// A fresh key.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct KeyCreated {
+    id: Id<Key>,
+    name: String,
+    operator: String,
+    scopes: Vec<KeyScope>,
+    /// First 16 hex digits of its SHA-256.
+    fingerprint: String,
+    created_at: Millis,
+    expires_at: Option<Millis>,
+    /// The key itself, shown this once.
+    key: String,
+}
+
+impl std::fmt::Debug for KeyCreated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyCreated").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Operation for CreateKey {
+    const NAME: &'static str = "create_key";
+    const NOUN: &'static str = "key";
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Admin;
+    const CLI: CliShape = CliShape::new(&["key", "create"])
+        .positional(&["name"])
+        .table("", &["id", "name", "operator", "scopes", "expires_at", "key"]);
+    const EXAMPLES: &'static [Example] = &[
+        Example {
+            title: "A key for one client",
+            command: "key create laptop",
+            input: r#"{"name": "laptop"}"#,
+        },
+        Example {
+            title: "One that can call models only, for a month",
+            command: "key create ci --scopes gateway --expires-in 30d",
+            input: r#"{"name": "ci", "scopes": ["gateway"], "expires_in": "30d"}"#,
+        },
+    ];
+    type Output = KeyCreated;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<KeyCreated, Fault> {
+        let name = checked_name(&self.name)?;
+        let scopes = granted(self.scopes, cx.principal)?;
+        let operator = self.operator.unwrap_or_else(|| cx.principal.operator.clone());
+        let key = generate(&*cx.control.ambient);
+        let created_at = cx.now();
+        let expires_at = self.expires_in.map(|span| created_at.plus_ms(span.ms));
+        let record = record(cx, &key, name, operator, scopes, created_at, expires_at);
+        let stored = record.clone();
+        cx.control
+            .store
+            .write(Scope::global(), cx.principal, move |tx| {
+                Box::pin(async move {
+                    check_operator(tx, &stored.operator).await?;
+                    tx.insert_key(&stored).await?;
+                    tx.record("key.create", described(&stored)).await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(KeyCreated {
+            id: record.id,
+            name: record.name,
+            operator: record.operator,
+            scopes: record.scopes,
+            fingerprint: record.fingerprint,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            key: key.expose().to_owned(),
+        })
+    }
+}
+
+/// What the store keeps of `key`.
+pub(super) fn record(
+    cx: &Cx<'_>,
+    key: &Secret,
+    name: String,
+    operator: String,
+    scopes: Vec<KeyScope>,
+    created_at: Millis,
+    expires_at: Option<Millis>,
+) -> KeyRecord {
+    KeyRecord {
+        id: Id::mint(&*cx.control.ambient),
+        name,
+        // Whoever can read the key file is the administrator.
+        operator: if operator == LOCAL { ADMIN.to_owned() } else { operator },
+        scopes,
+        fingerprint: key.fingerprint(),
+        hash: key.sha256_hex(),
+        created_at,
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+/// What the audit log says about a key.
+pub(super) fn described(key: &KeyRecord) -> serde_json::Value {
+    json!({
+        "id": key.id, "name": key.name, "operator": key.operator, "scopes": key.scopes, "expires_at": key.expires_at,
+    })
+}
+
+fn checked_name(name: &str) -> Result<String, Fault> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Err(
+            Fault::invalid(format!("`name` must have 1 to {NAME_MAX} printable characters")).param("name")
+        );
+    }
+    Ok(name.to_owned())
+}
+
+/// The wanted scopes, when the caller holds them itself: nobody hands out what they do not have.
+fn granted(wanted: Vec<KeyScope>, principal: &Principal) -> Result<Vec<KeyScope>, Fault> {
+    let mut scopes = if wanted.is_empty() { vec![KeyScope::Gateway, KeyScope::Read] } else { wanted };
+    scopes.sort();
+    scopes.dedup();
+    // A key with `write` may run reading operations too.
+    let holds =
+        |scope: KeyScope| principal.may(scope) || (scope == KeyScope::Read && principal.may(KeyScope::Write));
+    if scopes.iter().all(|scope| holds(*scope)) {
+        Ok(scopes)
+    } else {
+        Err(Fault::forbidden("a key cannot be given a scope that yours does not have").param("scopes"))
+    }
+}
+
+async fn check_operator(rows: &mut Rows, slug: &str) -> Result<(), Fault> {
+    if slug == ADMIN {
+        return Ok(());
+    }
+    match rows.operator(slug).await? {
+        Some(operator) if operator.is_active() => Ok(()),
+        Some(_) => Err(Fault::conflict(format!("the operator `{slug}` is revoked")).param("operator")),
+        None => Err(Fault::not_found("operator", slug)
+            .param("operator")
+            .hint("`brains operator list` shows them")),
+    }
+}
+
+/// Lists keys without the keys themselves. A member sees their own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListKeys {
+    /// Only those of this operator.
+    operator: Option<String>,
+    /// Revoked and expired ones too.
+    #[serde(default)]
+    all: bool,
+}
+
+/// One key, without the key.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct KeyLine {
+    id: Id<Key>,
+    name: String,
+    /// Slug of the operator that it acts as.
+    operator: String,
+    scopes: Vec<KeyScope>,
+    state: KeyState,
+    /// First 16 hex digits of its SHA-256.
+    fingerprint: String,
+    created_at: Millis,
+    expires_at: Option<Millis>,
+    revoked_at: Option<Millis>,
+    /// When it was last presented, to the minute.
+    last_used_at: Option<Millis>,
+}
+
+impl KeyLine {
+    pub(super) fn belongs_to(&self, slug: &str) -> bool {
+        self.operator == slug
+    }
+
+    pub(super) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    pub(super) fn of(key: KeyRecord, now: Millis) -> Self {
+        let state = key.state(now);
+        let KeyRecord {
+            id,
+            name,
+            operator,
+            scopes,
+            fingerprint,
+            hash: _,
+            created_at,
+            expires_at,
+            revoked_at,
+            last_used_at,
+        } = key;
+        Self {
+            id,
+            name,
+            operator,
+            scopes,
+            state,
+            fingerprint,
+            created_at,
+            expires_at,
+            revoked_at,
+            last_used_at,
+        }
+    }
+}
+
+/// Keys that work now, oldest first.
+pub(super) async fn working(
+    rows: &mut Rows,
+    operator: Option<&str>,
+    now: Millis,
+) -> Result<Vec<KeyLine>, Fault> {
+    let keys = rows.keys(operator).await?.into_iter();
+    Ok(keys.filter(|key| key.state(now) == KeyState::Active).map(|key| KeyLine::of(key, now)).collect())
+}
+
+/// Keys.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct KeyList {
+    keys: Vec<KeyLine>,
+}
+
+impl Operation for ListKeys {
+    const NAME: &'static str = "list_keys";
+    const NOUN: &'static str = "key";
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["key", "list"])
+        .table("keys", &["id", "name", "operator", "scopes", "state", "expires_at", "last_used_at"]);
+    const EXAMPLES: &'static [Example] = &[
+        Example { title: "Keys that work", command: "key list", input: "{}" },
+        Example { title: "All there ever were", command: "key list --all", input: r#"{"all": true}"# },
+    ];
+    type Output = KeyList;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<KeyList, Fault> {
+        let Some(operator) = visible(cx.principal, self.operator) else {
+            return Ok(KeyList { keys: Vec::new() });
+        };
+        let now = cx.now();
+        let mut view = cx.control.store.read().await?;
+        let keys = view.keys(operator.as_deref()).await?;
+        let keys = keys.into_iter().filter(|key| self.all || key.state(now) == KeyState::Active);
+        Ok(KeyList { keys: keys.map(|key| KeyLine::of(key, now)).collect() })
+    }
+}
+
+/// The operator whose things `principal` may see, out of those asked for: `Some(None)` is all of them, `None`
+/// is nobody.
+pub(super) fn visible(principal: &Principal, asked: Option<String>) -> Option<Option<String>> {
+    match principal.role {
+        Role::Admin => Some(asked),
+        Role::Member if asked.as_ref().is_none_or(|slug| *slug == principal.operator) => {
+            Some(Some(principal.operator.clone()))
+        }
+        Role::Member => None,
+    }
+}
+
+/// Takes a key back. It stops working at once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RevokeKey {
+    /// The key's id, as `list_keys` shows it.
+    id: Id<Key>,
+}
+
+/// A key that was taken back.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct KeyRevoked {
+    key: KeyLine,
+}
+
+impl Operation for RevokeKey {
+    const NAME: &'static str = "revoke_key";
+    const NOUN: &'static str = "key";
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Admin;
+    const CLI: CliShape = CliShape::new(&["key", "revoke"]).positional(&["id"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Take a key back",
+        command: "key revoke key_01kax3v7yqe5nbp8w0c4mzt6rd",
+        input: r#"{"id": "key_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
+    }];
+    type Output = KeyRevoked;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<KeyRevoked, Fault> {
+        let now = cx.now();
+        let key = cx
+            .control
+            .store
+            .write(Scope::global(), cx.principal, move |tx| {
+                Box::pin(async move {
+                    if let Some(key) = tx.revoke_key(&self.id).await? {
+                        tx.record("key.revoke", json!({ "id": key.id, "operator": key.operator })).await?;
+                        return Ok(key);
+                    }
+                    match tx.key(&self.id).await? {
+                        Some(key) => Err(Fault::conflict(format!("the key `{}` is revoked already", key.id))),
+                        None => {
+                            Err(Fault::not_found("key", &self.id).hint("`brains key list` shows the ids"))
+                        }
+                    }
+                })
+            })
+            .await?;
+        Ok(KeyRevoked { key: KeyLine::of(key, now) })
+    }
+}

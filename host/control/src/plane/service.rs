@@ -1,0 +1,82 @@
+//! The process that answers: what it is, where it listens, what it counts.
+
+use std::collections::BTreeMap;
+
+use brains_core::plane::component::ComponentStanding;
+use brains_core::principal::Role;
+use brains_core::{Fault, Millis};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Cx;
+use crate::operation::{CliShape, Example, Kind, Operation};
+
+/// Shows version, uptime, addresses and counters of the running service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServiceStatus {}
+
+/// The running service.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Status {
+    version: String,
+    /// When it started; none when a command works on the store directly.
+    started_at: Option<Millis>,
+    uptime_seconds: Option<i64>,
+    /// Base URL by listener.
+    urls: BTreeMap<String, String>,
+    traces: TraceCounters,
+    /// Number of components by state.
+    components: BTreeMap<String, u64>,
+    /// Whether the newest configuration is in force; otherwise the last good one is.
+    config_sound: bool,
+}
+
+/// What became of traces since the start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TraceCounters {
+    /// Kept.
+    written: u64,
+    /// Lost, because the store was slower than the requests.
+    dropped: u64,
+}
+
+fn word(standing: ComponentStanding) -> &'static str {
+    match standing {
+        ComponentStanding::Live => "live",
+        ComponentStanding::Rejected => "rejected",
+        ComponentStanding::Pending => "pending",
+        ComponentStanding::Off => "off",
+    }
+}
+
+impl Operation for ServiceStatus {
+    const NAME: &'static str = "service_status";
+    const NOUN: &'static str = "service";
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["service", "status"]);
+    const EXAMPLES: &'static [Example] =
+        &[Example { title: "Show the service", command: "service status", input: "{}" }];
+    type Output = Status;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<Status, Fault> {
+        let ports = &cx.control.ports;
+        let facts = ports.service.facts();
+        let mut components = BTreeMap::new();
+        for component in ports.settings.components() {
+            let count: &mut u64 = components.entry(word(component.component.state).to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
+        let counts = cx.control.store.traces().counts();
+        Ok(Status {
+            version: facts.version,
+            started_at: facts.started_at,
+            uptime_seconds: facts.started_at.map(|at| cx.now().since(at) / 1_000),
+            urls: facts.urls,
+            traces: TraceCounters { written: counts.written, dropped: counts.dropped },
+            components,
+            config_sound: ports.settings.shown().problems.is_empty(),
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Traces: what was answered, by whom, how fast.
+
+use brains_core::Fault;
+use brains_core::id::{Id, Trace};
+use brains_core::plane::trace::TraceRecord;
+use brains_core::principal::Role;
+use brains_store::TraceFilter;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Cx;
+use crate::input::Moment;
+use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::plane::{key, page};
+
+const NOUN: &str = "trace";
+
+/// Lists requests as they went, newest first. A member sees their own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListTraces {
+    /// How many at most.
+    #[serde(default = "page::default_limit")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: u32,
+    /// Only from this moment on: a time, or how long ago, e.g. `24h`.
+    since: Option<Moment>,
+    /// Only before this moment.
+    until: Option<Moment>,
+    /// Only those that this provider instance answered.
+    provider: Option<String>,
+    /// Only those that this model answered.
+    model: Option<String>,
+    /// Only those of this tier.
+    tier: Option<String>,
+    /// Only those with this HTTP status.
+    #[schemars(range(min = 100, max = 599))]
+    status: Option<u16>,
+    /// Only those that ended in an error.
+    #[serde(default)]
+    failed: bool,
+    /// Only those of this operator.
+    operator: Option<String>,
+    /// Continue behind this trace: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of traces.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TracePage {
+    traces: Vec<TraceRecord>,
+    /// Give it as `cursor` for the next page; none on the last.
+    next_cursor: Option<String>,
+}
+
+impl Operation for ListTraces {
+    const NAME: &'static str = "list_traces";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape =
+        CliShape::new(&["trace", "list"]).aliases(&[Alias { path: &["traces"], hidden: false }]).table(
+            "traces",
+            &[
+                "at",
+                "operator",
+                "requested_model",
+                "task",
+                "tier",
+                "provider",
+                "model",
+                "status",
+                "attempts",
+                "latency_ms",
+                "usage.input_tokens",
+                "usage.output_tokens",
+                "id",
+            ],
+        );
+    const EXAMPLES: &'static [Example] = &[
+        Example { title: "The last twenty", command: "traces", input: "{}" },
+        Example {
+            title: "What failed today",
+            command: "traces --failed --since 24h",
+            input: r#"{"failed": true, "since": "24h"}"#,
+        },
+    ];
+    type Output = TracePage;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<TracePage, Fault> {
+        let limit = page::limit(self.limit)?;
+        let before = match &self.cursor {
+            Some(cursor) => Some(Id::<Trace>::parse(cursor).ok_or_else(page::bad_cursor)?),
+            None => None,
+        };
+        let Some(operator) = key::visible(cx.principal, self.operator) else {
+            return Ok(TracePage { traces: Vec::new(), next_cursor: None });
+        };
+        let now = cx.now();
+        let filter = TraceFilter {
+            operator,
+            provider: self.provider,
+            model: self.model,
+            tier: self.tier,
+            status: self.status,
+            failed: self.failed,
+            since: self.since.map(|moment| moment.resolve(now)),
+            until: self.until.map(|moment| moment.resolve(now)),
+            before,
+            ..TraceFilter::default()
+        };
+        let mut view = cx.control.store.read().await?;
+        let mut traces = view.traces(&filter, limit + 1).await?;
+        let next_cursor = page::cut(&mut traces, limit, |trace| trace.id.to_string());
+        for trace in &mut traces {
+            // Bodies are for the single trace: a page of them would be megabytes.
+            trace.request_body = None;
+            trace.response_body = None;
+        }
+        Ok(TracePage { traces, next_cursor })
+    }
+}
+
+/// Shows one request as it went, attempt by attempt. A member sees their own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowTrace {
+    /// The trace's id (`x-brains-trace-id`), or the request's (`x-request-id`).
+    id: String,
+}
+
+/// A trace.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TraceShown {
+    trace: TraceRecord,
+}
+
+impl Operation for ShowTrace {
+    const NAME: &'static str = "show_trace";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["trace", "show"]).positional(&["id"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Show a request by its `x-brains-trace-id`",
+        command: "trace show trace_01kax3v7yqe5nbp8w0c4mzt6rd",
+        input: r#"{"id": "trace_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
+    }];
+    type Output = TraceShown;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<TraceShown, Fault> {
+        let mut view = cx.control.store.read().await?;
+        let found = match Id::<Trace>::parse(&self.id) {
+            Some(id) => view.trace(&id).await?,
+            None => view.trace_of_request(&self.id).await?,
+        };
+        found
+            .filter(|trace| key::visible(cx.principal, Some(trace.operator.clone())).is_some())
+            .map(|trace| TraceShown { trace })
+            .ok_or_else(|| {
+                Fault::not_found("trace", self.id.chars().take(128).collect::<String>())
+                    .param("id")
+                    .hint("`brains traces` shows the newest; old ones are deleted by the retention")
+            })
+    }
+}

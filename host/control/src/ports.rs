@@ -1,0 +1,255 @@
+//! What the operations need from rooms that this one does not know. The program implements these traits
+//! over the gateway, the runtime and the files of the state directory.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use brains_core::config::{Config, Problem, Provenance};
+use brains_core::plane::component::ComponentRecord;
+use brains_core::{Fault, Millis, Secret};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::operation::Pending;
+
+/// The ports that an operation may use.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    pub routing: Arc<dyn Routing>,
+    pub settings: Arc<dyn Settings>,
+    pub files: Arc<dyn Files>,
+    pub service: Arc<dyn Service>,
+}
+
+/// The gateway's own classification and routing, run without sending anything. `body` is a chat
+/// completions request as a client would send it.
+pub trait Routing: Debug + Send + Sync {
+    fn classify(&self, body: Vec<u8>) -> Pending<'_, Result<Classification, Fault>>;
+    fn plan(&self, body: Vec<u8>) -> Pending<'_, Result<RoutePlan, Fault>>;
+    fn explain(&self, body: Vec<u8>) -> Pending<'_, Result<Explanation, Fault>>;
+    /// The names that a request may carry as `model`.
+    fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>>;
+}
+
+/// The configuration in force and its overlay.
+pub trait Settings: Debug + Send + Sync {
+    fn shown(&self) -> Shown;
+    /// The JSON Schema of the whole configuration.
+    fn schema(&self) -> Value;
+    /// Validates one document as the configuration file, over the defaults and under nothing.
+    fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>>;
+    /// The overlay with `edits` made, all layers validated with it; nothing is changed. Raw secrets and
+    /// keys that the overlay may not hold are problems.
+    fn plan(&self, edits: Vec<Edit>) -> Pending<'_, Result<Candidate, Vec<Problem>>>;
+    /// Replaces the overlay in one step, mode 0600. Blocks for the length of one small file.
+    fn write_overlay(&self, text: &str) -> Result<(), Fault>;
+    /// Reads all layers again and puts them in force; the last good state stays when they are not sound.
+    fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>>;
+    /// Every component, those that were rejected included.
+    fn components(&self) -> Vec<ComponentRecord>;
+    /// The JSON Schema of a component's settings; none when it has none or could not be asked.
+    fn component_schema(&self, id: &str) -> Option<Value>;
+}
+
+/// Key files of the state directory.
+pub trait Files: Debug + Send + Sync {
+    /// Writes `operator-keys/<slug>.key`, mode 0600, in one step.
+    fn write_operator_key(&self, slug: &str, key: &Secret) -> Result<(), Fault>;
+    /// Removes it; a file that is not there is no error.
+    fn remove_operator_key(&self, slug: &str) -> Result<(), Fault>;
+    fn admin_key(&self) -> Result<AdminKey, Fault>;
+    /// Replaces `admin-key`, mode 0600, in one step; it counts at once.
+    fn write_admin_key(&self, key: &Secret) -> Result<(), Fault>;
+}
+
+/// The process that answers.
+pub trait Service: Debug + Send + Sync {
+    fn facts(&self) -> ServiceFacts;
+}
+
+/// The admin key in force.
+#[derive(Debug, Clone)]
+pub struct AdminKey {
+    pub source: AdminKeySource,
+    pub fingerprint: String,
+}
+
+/// Where the admin key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AdminKeySource {
+    /// The file `admin-key` of the state directory.
+    File,
+    /// Configuration: `BRAINS_API_KEY` or the key `api_key`.
+    Configuration,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    pub config: Arc<Config>,
+    pub provenance: Arc<Provenance>,
+    pub warnings: Vec<Problem>,
+    /// Why the newest files are not in force; empty when they are.
+    pub problems: Vec<Problem>,
+}
+
+/// One change of the overlay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    /// Dotted path, `models.cheap.model`.
+    pub key: String,
+    /// `None` removes it.
+    pub value: Option<Value>,
+}
+
+/// The overlay at one time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overlay {
+    /// The text of the file, as it stands there.
+    pub text: String,
+    /// What may be kept of it elsewhere: its tree, raw secrets covered.
+    pub shown: Value,
+}
+
+/// An overlay that may be written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Candidate {
+    pub next: Overlay,
+    /// What it replaces.
+    pub previous: Overlay,
+    pub warnings: Vec<Problem>,
+}
+
+/// A reload that went well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reloaded {
+    /// Whether anything differs from before.
+    pub changed: bool,
+    pub warnings: Vec<Problem>,
+}
+
+/// What there is to know about the running process.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceFacts {
+    pub version: String,
+    pub started_at: Option<Millis>,
+    /// Base URL by listener: `gateway`, later `dashboard` and `mcp`.
+    pub urls: BTreeMap<String, String>,
+}
+
+/// A name that a request may carry as `model`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Model {
+    /// What a request writes into `model`.
+    pub id: String,
+    /// What it stands for: `automatic`, `tier` or `model`.
+    pub kind: String,
+    /// The tier, when it names one.
+    pub tier: Option<String>,
+    /// The provider instance that answers first.
+    pub provider: Option<String>,
+    /// The model's name at that provider.
+    pub model: Option<String>,
+}
+
+/// A label's share.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LabelScore {
+    pub label: String,
+    pub score: f64,
+}
+
+/// One thing that the classifier noticed.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SignalSeen {
+    pub name: String,
+    pub weight: f64,
+    /// What in the request it saw.
+    pub evidence: String,
+}
+
+/// What the classifier says about a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Classification {
+    /// The task label, `unknown` when nothing spoke for any.
+    pub task_type: String,
+    /// Between 0 and 1.
+    pub confidence: f64,
+    /// `trivial`, `easy`, `medium` or `hard`, when the classifier tells it.
+    pub complexity: Option<String>,
+    /// The tier that the classifier recommends, when it does.
+    pub recommended_model_tier: Option<String>,
+    pub needs_codebase: bool,
+    pub needs_external_docs: bool,
+    pub freshness_required: bool,
+    /// Every label with its score, best first.
+    pub scores: Vec<LabelScore>,
+    /// What spoke for and against.
+    pub signals: Vec<SignalSeen>,
+    /// The component that said so; none when the configured default stood in for it.
+    pub component: Option<String>,
+}
+
+/// One candidate in the order of trying.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct PlannedAttempt {
+    pub provider: String,
+    pub model: String,
+    pub tier: Option<String>,
+    /// `relay` or `translate`, when the provider has told.
+    pub lane: Option<String>,
+    /// The policy's score.
+    pub score: Option<f64>,
+}
+
+/// Where a request would go, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct RoutePlan {
+    /// None when the request names its model itself.
+    pub classification: Option<Classification>,
+    /// The tier that was picked, when one was.
+    pub tier: Option<String>,
+    /// How the candidates were found, as in the header `x-brains-strategy`.
+    pub strategy: String,
+    /// Why, in one line, as in the header `x-brains-route-reason`.
+    pub reason: String,
+    /// Candidates in the order of trying.
+    pub attempts: Vec<PlannedAttempt>,
+}
+
+/// One step of the way from request to model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ExplainedStep {
+    /// `resolve`, `classify`, `route`, …
+    pub step: String,
+    /// What happened in it.
+    pub detail: String,
+}
+
+/// Why a request would go where it goes.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Explanation {
+    /// The model name that the request carries.
+    pub requested: String,
+    /// The provider instance tried first.
+    pub provider: String,
+    /// The model asked for there.
+    pub model: String,
+    /// None when the request names its model itself.
+    pub classification: Option<Classification>,
+    /// The tier that was picked, when one was.
+    pub tier: Option<String>,
+    /// How the candidates were found, as in the header `x-brains-strategy`.
+    pub strategy: String,
+    /// Why, in one line, as in the header `x-brains-route-reason`.
+    pub reason: String,
+    /// Candidates in the order of trying.
+    pub attempts: Vec<PlannedAttempt>,
+    /// Step by step.
+    pub steps: Vec<ExplainedStep>,
+    /// The routing headers that the next such request would carry.
+    pub headers: BTreeMap<String, String>,
+}
