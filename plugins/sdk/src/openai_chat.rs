@@ -104,7 +104,7 @@ impl Upstream {
     }
 
     fn request(&self, method: Method, path: &str, query: &str, ctx: &CallContext, accept: &str) -> Request {
-        let own = ctx.base_url.as_deref().map(|base_url| Self::new(base_url));
+        let own = ctx.base_url.as_deref().map(Self::new);
         let (base, own_query) = match &own {
             Some(own) => (&own.base, &own.query),
             None => (&self.base, &self.query),
