@@ -1,1 +1,264 @@
-//! .
+//! A chat request from its first byte to its record. [`Gateway::chat`] reads top to bottom: scan the envelope,
+//! **plan** (resolve, classify, route: the same function that `explain` runs), **dispatch** (relay or translate,
+//! or the next candidate), **reply**, **record**. Admission by key and limit happens before, in `http`.
+
+mod candidates;
+mod catalogue;
+mod dispatch;
+mod exchange;
+mod facts;
+mod health;
+mod models;
+mod plan;
+mod record;
+mod relay;
+mod reply;
+mod resolve;
+mod strategy;
+mod translate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use brains_core::id::Id;
+use brains_core::plane::trace::{TraceRecord, TraceUsage};
+use brains_core::{Ambient, Fault, Principal};
+use brains_dialect::canon::exchange::Field;
+use brains_dialect::canon::task::Verdict;
+use brains_dialect::chat::DIALECT;
+use brains_dialect::envelope::Envelope;
+use brains_dialect::features;
+use brains_egress::Egress;
+use brains_runtime::swap::Live;
+use brains_store::TraceSink;
+
+use catalogue::Catalogue;
+use dispatch::Dispatch;
+use health::Health;
+use plan::{Surroundings, plan, wanted};
+use record::Recorder;
+use relay::invalid_body;
+
+pub use facts::Facts;
+pub use models::ModelEntry;
+pub use plan::{Candidacy, DEFAULT_MODEL, Plan, Step};
+pub use reply::Reply;
+pub use strategy::Traits;
+
+/// What the gateway stands on.
+#[derive(Debug)]
+pub struct Parts {
+    pub live: Arc<Live>,
+    pub egress: Arc<Egress>,
+    pub traces: TraceSink,
+    pub ambient: Arc<dyn Ambient>,
+}
+
+/// The model gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    live: Arc<Live>,
+    egress: Arc<Egress>,
+    traces: TraceSink,
+    ambient: Arc<dyn Ambient>,
+    health: Arc<Health>,
+    catalogue: Catalogue,
+}
+
+/// A request that was admitted.
+#[derive(Debug)]
+pub struct ChatCall {
+    pub principal: Principal,
+    pub request_id: String,
+    /// The client's headers that a provider may see; never credentials. See [`forwardable`].
+    pub headers: Vec<Field>,
+    pub query: String,
+    /// Decompressed.
+    pub body: Bytes,
+    /// The client program, from its `user-agent`.
+    pub client: Option<String>,
+}
+
+/// What became of a request, with the facts for its headers.
+#[derive(Debug)]
+pub struct Outcome {
+    pub facts: Facts,
+    pub result: Result<Reply, Fault>,
+}
+
+/// Whether a client's header says something to a provider. Everything else stays here: credentials above all.
+pub fn forwardable(name: &str) -> bool {
+    ["anthropic-", "openai-", "x-stainless-", "x-claude-code-"].iter().any(|prefix| name.starts_with(prefix))
+        || ["session-id", "thread-id", "originator", "x-client-request-id"].contains(&name)
+}
+
+impl Gateway {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { live, egress, traces, ambient } = parts;
+        Self { live, egress, traces, ambient, health: Arc::default(), catalogue: Catalogue::default() }
+    }
+
+    /// Answers one chat completion. Dropping the future, or the stream that comes of it, cancels the upstream
+    /// call; the trace is kept all the same.
+    pub async fn chat(&self, call: ChatCall) -> Outcome {
+        let snapshot = self.live.current();
+        let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
+        let mut facts = Facts::new(Id::mint(&*self.ambient));
+        let bodies = snapshot.config.traces.bodies.then_some(snapshot.config.traces.body_max_bytes as usize);
+        let mut recorder = Recorder::new(
+            blank_record(&call, &facts, self.ambient.now()),
+            bodies,
+            self.traces.clone(),
+            Arc::clone(&self.ambient),
+            Arc::clone(&self.health),
+        );
+        recorder.body(&call.body);
+
+        let prepared = self.prepare(&call.body, &snapshot, &mut recorder).await;
+        let (envelope, asked, plan) = match prepared {
+            Ok(prepared) => prepared,
+            Err(fault) => {
+                recorder.failed(&fault);
+                return Outcome { facts, result: Err(fault) };
+            }
+        };
+        facts.planned(&plan);
+        recorder.planned(&plan);
+        if !snapshot.config.gateway_preamble.is_empty() {
+            facts.preamble(&snapshot.config.gateway_preamble);
+            recorder.preamble(&snapshot.config.gateway_preamble);
+        }
+
+        let dispatch = Dispatch {
+            gateway: self,
+            snapshot: &snapshot,
+            envelope: &envelope,
+            stream: asked.stream,
+            include_usage: asked.include_usage,
+            request_id: &call.request_id,
+            headers: &call.headers,
+            query: &call.query,
+            deadline,
+        };
+        let result = match tokio::time::timeout_at(deadline, dispatch.run(&plan, &mut facts, recorder)).await {
+            Ok(result) => result,
+            Err(_) => Err(Fault::new(brains_core::FaultKind::Timeout, brains_core::Origin::Upstream, "the request took longer than its total time")
+                .hint("`total_timeout_seconds` sets it")),
+        };
+        Outcome { facts, result }
+    }
+
+    /// What a request would do, without doing it. Takes the body of a chat completion.
+    pub async fn explain(&self, body: &[u8]) -> Result<Plan, Fault> {
+        let snapshot = self.live.current();
+        let envelope = Envelope::scan(body).map_err(invalid_body)?;
+        let asked = Asked::read(&envelope)?;
+        self.planned(&envelope, &asked, &snapshot).await
+    }
+
+    /// What the classifier says of a chat completion's body, whatever model it names. The second value is the
+    /// classifier's name; none when the default stood in.
+    pub async fn classify(&self, body: &[u8]) -> Result<(Verdict, Option<String>), Fault> {
+        let snapshot = self.live.current();
+        let envelope = Envelope::scan(body).map_err(invalid_body)?;
+        Asked::read(&envelope)?;
+        let features = features::from_envelope(&envelope).map_err(invalid_body)?;
+        let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
+        let by = snapshot.classifier.as_ref().filter(|_| failed.is_none()).map(|instance| instance.component_id().to_owned());
+        Ok((verdict, by))
+    }
+
+    async fn prepare<'b>(
+        &self,
+        body: &'b [u8],
+        snapshot: &brains_runtime::swap::Snapshot,
+        recorder: &mut Recorder,
+    ) -> Result<(Envelope<'b>, Asked, Plan), Fault> {
+        let envelope = Envelope::scan(body).map_err(invalid_body)?;
+        let asked = Asked::read(&envelope)?;
+        recorder.asked(&asked.model, asked.stream);
+        let plan = self.planned(&envelope, &asked, snapshot).await?;
+        Ok((envelope, asked, plan))
+    }
+
+    async fn planned(
+        &self,
+        envelope: &Envelope<'_>,
+        asked: &Asked,
+        snapshot: &brains_runtime::swap::Snapshot,
+    ) -> Result<Plan, Fault> {
+        let around = Surroundings { snapshot, health: &self.health, catalogue: &self.catalogue };
+        let meant = match wanted(&asked.model, around) {
+            Ok(meant) => meant,
+            // A bare id may stand in a list that was not asked for yet.
+            Err(_) => {
+                self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
+                wanted(&asked.model, around)?
+            }
+        };
+        let features = || features::from_envelope(envelope).map_err(invalid_body);
+        plan(&asked.model, meant, features, around).await
+    }
+}
+
+/// What the envelope says to the host.
+#[derive(Debug)]
+struct Asked {
+    model: String,
+    stream: bool,
+    include_usage: bool,
+}
+
+impl Asked {
+    fn read(envelope: &Envelope<'_>) -> Result<Self, Fault> {
+        let model = envelope.model().map_err(invalid_body)?;
+        let stream = envelope.stream().map_err(invalid_body)?;
+        let include_usage = envelope.include_usage().map_err(invalid_body)?;
+        let messages = envelope.messages().map_err(invalid_body)?;
+        let empty = messages.is_none_or(|text| text.trim_start_matches('[').trim_start().starts_with(']'));
+        if empty {
+            return Err(Fault::invalid("`messages` must hold at least one message").param("messages"));
+        }
+        let model = model.map_or_else(|| DEFAULT_MODEL.to_owned(), std::borrow::Cow::into_owned);
+        Ok(Self { model, stream, include_usage })
+    }
+}
+
+fn blank_record(call: &ChatCall, facts: &Facts, at: brains_core::Millis) -> TraceRecord {
+    TraceRecord {
+        id: facts.trace.clone(),
+        request_id: call.request_id.clone(),
+        at,
+        operator: call.principal.operator.clone(),
+        key: call.principal.key.clone(),
+        client: call.client.clone(),
+        api: DIALECT.to_owned(),
+        requested_model: String::new(),
+        model: None,
+        provider: None,
+        tier: None,
+        task: None,
+        complexity: None,
+        confidence: None,
+        strategy: None,
+        reason: None,
+        attempts: Vec::new(),
+        status: 0,
+        error_kind: None,
+        error_code: None,
+        first_byte_ms: None,
+        latency_ms: 0,
+        usage: TraceUsage::default(),
+        cost_usd: None,
+        stream: false,
+        request_bytes: call.body.len() as u64,
+        response_bytes: 0,
+        preamble_hash: None,
+        loss: Vec::new(),
+        request_body: None,
+        response_body: None,
+    }
+}

@@ -1,0 +1,73 @@
+//! Which providers and models may answer, in configured order, with what is known of each.
+
+use brains_core::config::Config;
+use brains_dialect::canon::task::Candidate;
+use brains_runtime::swap::Snapshot;
+
+use crate::catalogue::Catalogue;
+use crate::health::Health;
+use crate::resolve::Wanted;
+
+/// Lists the candidates for what is wanted: every target of every tier for an automatic model, those of one
+/// tier, or the one that was named. Targets whose provider has no live instance are left out.
+pub(crate) fn candidates(
+    wanted: &Wanted,
+    snapshot: &Snapshot,
+    health: &Health,
+    catalogue: &Catalogue,
+) -> Vec<Candidate> {
+    let one = |tier: &str, provider: &str, model: &str| {
+        let instance = snapshot.provider(provider)?;
+        let standing = health.standing(instance.name(), model);
+        let entry = catalogue.find(instance.name(), model);
+        Some(Candidate {
+            id: format!("{}/{model}", instance.name()),
+            provider: instance.name().to_owned(),
+            model: model.to_owned(),
+            tier: tier.to_owned(),
+            input_price: entry.as_ref().and_then(|known| known.input_price),
+            output_price: entry.as_ref().and_then(|known| known.output_price),
+            context: entry.as_ref().and_then(|known| known.context).unwrap_or(0),
+            p50_ms: standing.first_byte_ms,
+            error_rate: standing.error_rate,
+            in_flight: standing.in_flight,
+            labels: entry.map(|known| known.caps).unwrap_or_default(),
+            ..Candidate::default()
+        })
+    };
+    match wanted {
+        Wanted::Exact { provider, model } => one("", provider, model).into_iter().collect(),
+        Wanted::Tier(tier) => targets(&snapshot.config, tier).filter_map(|(p, m)| one(tier, p, m)).collect(),
+        Wanted::Auto => snapshot
+            .config
+            .models
+            .keys()
+            .flat_map(|tier| targets(&snapshot.config, tier).map(move |(p, m)| (tier, p, m)))
+            .filter_map(|(tier, p, m)| one(tier, p, m))
+            .collect(),
+    }
+}
+
+/// A tier's own target and its fallbacks, in order.
+fn targets<'a>(config: &'a Config, tier: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    config.models.get(tier).into_iter().flat_map(|tier| {
+        std::iter::once((tier.provider.as_str(), tier.model.as_str())).chain(
+            tier.fallbacks.iter().map(|target| (target.provider.as_str(), target.model.as_str())),
+        )
+    })
+}
+
+/// The configured order: the answer when no policy is loaded or the policy failed. The wanted tier first,
+/// for an automatic model the tier of the label's route, else the default tier.
+pub(crate) fn configured_order(wanted: &Wanted, label: &str, config: &Config, candidates: &[Candidate]) -> Vec<usize> {
+    let tier = match wanted {
+        Wanted::Exact { .. } => return (0..candidates.len()).collect(),
+        Wanted::Tier(tier) => tier,
+        Wanted::Auto => config.routes.get(label).unwrap_or(&config.default_tier),
+    };
+    let of_tier = |tier: &str| -> Vec<usize> {
+        candidates.iter().enumerate().filter(|(_, c)| c.tier == tier).map(|(index, _)| index).collect()
+    };
+    let order = of_tier(tier);
+    if order.is_empty() { of_tier(&config.default_tier) } else { order }
+}

@@ -1,0 +1,163 @@
+//! What models the providers list, kept between requests. Asking a provider is an exchange of its component;
+//! a list that cannot be had leaves the last one standing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use brains_core::{Ambient, Fault};
+use brains_dialect::canon::CallContext;
+use brains_dialect::canon::catalogue::Model;
+use brains_dialect::canon::exchange::{Head, Payload, Response};
+use brains_egress::Egress;
+use brains_runtime::Instance;
+use brains_runtime::swap::Snapshot;
+
+use crate::exchange;
+
+/// How long a list counts as fresh.
+const FRESH_MS: i64 = 300_000;
+/// How long a caller waits for lists; model discovery of a real client gives up after 3 s (spec/gateway.md 16.6).
+const WAIT: Duration = Duration::from_millis(2_500);
+/// Bodies of model lists are small; the largest known is under 1 MiB.
+const LIST_BYTES: usize = 8 << 20;
+const PAGES: usize = 20;
+
+/// One model as the router sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) id: String,
+    pub(crate) label: Option<String>,
+    pub(crate) context: Option<u32>,
+    pub(crate) caps: Vec<String>,
+    /// US dollars per million tokens.
+    pub(crate) input_price: Option<f64>,
+    pub(crate) output_price: Option<f64>,
+}
+
+#[derive(Debug)]
+struct List {
+    /// The version of the instance that listed them: another one asks again.
+    instance: Arc<Instance>,
+    at_ms: i64,
+    models: Vec<Known>,
+}
+
+/// The lists by provider.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    lists: Mutex<HashMap<String, List>>,
+}
+
+impl Catalogue {
+    pub(crate) fn find(&self, provider: &str, model: &str) -> Option<Known> {
+        self.lock().get(provider)?.models.iter().find(|known| known.id == model).cloned()
+    }
+
+    /// The first configured provider that lists the bare id `model`.
+    pub(crate) fn provider_of(&self, snapshot: &Snapshot, model: &str) -> Option<String> {
+        let lists = self.lock();
+        snapshot
+            .providers()
+            .map(|instance| instance.name())
+            .find(|name| lists.get(*name).is_some_and(|list| list.models.iter().any(|known| known.id == model)))
+            .map(str::to_owned)
+    }
+
+    pub(crate) fn models_of(&self, provider: &str) -> Vec<Known> {
+        self.lock().get(provider).map(|list| list.models.clone()).unwrap_or_default()
+    }
+
+    /// Asks every provider whose list is missing or old, all at once, and waits for a bounded time.
+    pub(crate) async fn refresh(&self, snapshot: &Snapshot, egress: &Egress, ambient: &dyn Ambient) {
+        let now_ms = ambient.now().0;
+        let stale: Vec<Arc<Instance>> = snapshot
+            .providers()
+            .filter(|instance| {
+                instance.exports().catalogue
+                    && self.lock().get(instance.name()).is_none_or(|list| {
+                        !Arc::ptr_eq(&list.instance, instance) || now_ms - list.at_ms > FRESH_MS
+                    })
+            })
+            .cloned()
+            .collect();
+        join_all(stale.into_iter().map(|instance| async move {
+            let listed = tokio::time::timeout(WAIT, ask(&instance, egress)).await;
+            let models = match listed {
+                Ok(Ok(models)) => models,
+                Ok(Err(fault)) => {
+                    tracing::debug!(provider = instance.name(), cause = %fault, "model list not available");
+                    self.models_of(instance.name())
+                }
+                Err(_) => {
+                    tracing::debug!(provider = instance.name(), "model list took too long");
+                    self.models_of(instance.name())
+                }
+            };
+            self.lock().insert(instance.name().to_owned(), List { instance, at_ms: now_ms, models });
+        }))
+        .await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, List>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn ask(instance: &Arc<Instance>, egress: &Egress) -> Result<Vec<Known>, Fault> {
+    let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+    let mut cursor = None;
+    let mut known = Vec::new();
+    for _ in 0..PAGES {
+        let request = component
+            .models_request(CallContext::default(), cursor.take())
+            .await
+            .map_err(|fault| fault.to_fault())?;
+        let response = match request {
+            None => None,
+            Some(request) => {
+                let answer = exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
+                if !(200..300).contains(&answer.status()) {
+                    return Err(exchange::refusal(&mut component, answer).await);
+                }
+                let head = Head { status: answer.status(), headers: answer.fields() };
+                let body = answer.read_all(LIST_BYTES).await.map_err(|error| error.to_fault())?;
+                Some(Response { head, body: payload(&body) })
+            }
+        };
+        let asked = response.is_some();
+        let page = component.models(response).await.map_err(|fault| fault.to_fault())?;
+        known.extend(page.models.into_iter().map(known_model));
+        cursor = page.next;
+        if cursor.is_none() || !asked {
+            break;
+        }
+    }
+    Ok(known)
+}
+
+/// Text when it is valid UTF-8: far cheaper for scripted guests.
+pub(crate) fn payload(body: &Bytes) -> Payload {
+    match std::str::from_utf8(body) {
+        Ok(text) => Payload::Text(text.to_owned()),
+        Err(_) => Payload::Bytes(body.to_vec()),
+    }
+}
+
+fn known_model(model: Model) -> Known {
+    let pricing: Value = model.pricing.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+    let price = |name: &str| pricing.get(name).and_then(Value::as_f64);
+    Known {
+        input_price: price("input"),
+        output_price: price("output"),
+        id: model.id,
+        label: model.label,
+        context: model.context,
+        caps: model.caps,
+    }
+}

@@ -1,0 +1,239 @@
+//! Everything that is decided before a provider is called: resolve, classify, route. A request and
+//! `brains explain` run this same function, so what one says is what the other does.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::json;
+
+use brains_core::Fault;
+use brains_core::config::Config;
+use brains_dialect::canon::task::{Features, RouteInput, Score, Signal, Verdict};
+use brains_runtime::Instance;
+use brains_runtime::swap::Snapshot;
+
+use crate::candidates::{candidates, configured_order};
+use crate::catalogue::Catalogue;
+use crate::health::Health;
+use crate::resolve::{Wanted, resolve};
+use crate::strategy::{Traits, strategy, traits};
+
+/// One candidate of the plan, in the order of attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Candidacy {
+    pub tier: String,
+    pub provider: String,
+    pub model: String,
+}
+
+/// What was decided and why.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub requested: String,
+    pub task: String,
+    pub confidence: f32,
+    pub traits: Traits,
+    pub strategy: &'static str,
+    /// In the order in which they are tried; never empty.
+    pub attempts: Vec<Candidacy>,
+    pub reason: String,
+    pub scores: Vec<Score>,
+    pub signals: Vec<Signal>,
+    pub steps: Vec<Step>,
+}
+
+/// One step of the way, for `explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    pub step: &'static str,
+    pub detail: String,
+}
+
+/// The name that a request without a `model` is taken to mean.
+pub const DEFAULT_MODEL: &str = "brains-auto";
+
+/// What the plan needs to know of the rest of the gateway.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) health: &'a Health,
+    pub(crate) catalogue: &'a Catalogue,
+}
+
+/// Reads what `model` means, now.
+pub(crate) fn wanted(model: &str, around: Surroundings<'_>) -> Result<Wanted, Fault> {
+    let snapshot = around.snapshot;
+    resolve(
+        model,
+        &snapshot.config,
+        |name| snapshot.provider(name).map(|instance| instance.name().to_owned()),
+        |id| around.catalogue.provider_of(snapshot, id),
+    )
+}
+
+/// Decides. `features` is only called for names that leave something to decide.
+pub(crate) async fn plan(
+    requested: &str,
+    wanted: Wanted,
+    features: impl FnOnce() -> Result<Features, Fault>,
+    around: Surroundings<'_>,
+) -> Result<Plan, Fault> {
+    let Surroundings { snapshot, health, catalogue } = around;
+    let config = &snapshot.config;
+    let mut steps = vec![Step { step: "resolve", detail: describe(requested, &wanted) }];
+    let candidates = candidates(&wanted, snapshot, health, catalogue);
+    if candidates.is_empty() {
+        return Err(no_candidate(&wanted, snapshot));
+    }
+    let features = if matches!(wanted, Wanted::Exact { .. }) { None } else { Some(features()?) };
+
+    let mut verdict = Verdict::default();
+    if let (Wanted::Auto, Some(features)) = (&wanted, &features) {
+        let classified = classify(snapshot.classifier.as_ref(), features).await;
+        verdict = classified.0;
+        steps.push(Step { step: "classify", detail: classified_detail(&verdict, classified.1.as_deref(), config) });
+    }
+    let traits = traits(&verdict);
+    let strategy = strategy(&verdict.label, &traits);
+
+    let (order, reason) = match features {
+        None => (vec![0], format!("{requested}: named by the client")),
+        Some(features) => {
+            let input = RouteInput {
+                requested: requested.to_owned(),
+                features,
+                verdict: verdict.clone(),
+                candidates: candidates.clone(),
+                tags: match &wanted {
+                    Wanted::Tier(tier) => vec![("tier".to_owned(), tier.clone())],
+                    Wanted::Auto | Wanted::Exact { .. } => Vec::new(),
+                },
+                extra: Some(tables(config)),
+                ..RouteInput::default()
+            };
+            route(snapshot.policy.as_ref(), &input, &wanted, config).await
+        }
+    };
+    let attempts: Vec<Candidacy> = order
+        .iter()
+        .filter_map(|index| candidates.get(*index))
+        .map(|c| Candidacy { tier: c.tier.clone(), provider: c.provider.clone(), model: c.model.clone() })
+        .collect();
+    if attempts.is_empty() {
+        return Err(no_candidate(&wanted, snapshot));
+    }
+    steps.push(Step { step: "route", detail: reason.clone() });
+    let names: Vec<String> = attempts.iter().map(|a| format!("{}/{}", a.provider, a.model)).collect();
+    steps.push(Step { step: "attempts", detail: names.join(", then ") });
+
+    Ok(Plan {
+        requested: requested.to_owned(),
+        task: verdict.label,
+        confidence: verdict.confidence,
+        traits,
+        strategy,
+        attempts,
+        reason,
+        scores: verdict.scores,
+        signals: verdict.signals,
+        steps,
+    })
+}
+
+/// Asks the classifier. A missing or failing one is no reason to fail a request: the label is `unknown`, the
+/// second value says why, and the default tier answers.
+pub(crate) async fn classify(classifier: Option<&Arc<Instance>>, features: &Features) -> (Verdict, Option<String>) {
+    let unknown = |why: String| (Verdict { label: "unknown".into(), ..Verdict::default() }, Some(why));
+    let Some(classifier) = classifier else { return unknown("no classifier is loaded".into()) };
+    match classifier.classify(features).await {
+        Ok(verdict) => (verdict, None),
+        Err(fault) => {
+            tracing::warn!(component = classifier.name(), cause = %fault.to_fault(), "classifier failed, default tier answers");
+            unknown(format!("the classifier failed: {}", fault.to_fault()))
+        }
+    }
+}
+
+fn classified_detail(verdict: &Verdict, failed: Option<&str>, config: &Config) -> String {
+    if let Some(why) = failed {
+        return format!("{why}; the default tier `{}` answers", config.default_tier);
+    }
+    let evidence: Vec<String> =
+        verdict.signals.iter().map(|s| format!("{} {:+.2} ({})", s.name, s.weight, s.evidence)).collect();
+    let head = format!("{} with confidence {:.2}", verdict.label, verdict.confidence);
+    if evidence.is_empty() { head } else { format!("{head}: {}", evidence.join(", ")) }
+}
+
+/// Asks the policy; the configured order answers for a missing or failing one.
+async fn route(
+    policy: Option<&Arc<Instance>>,
+    input: &RouteInput,
+    wanted: &Wanted,
+    config: &Config,
+) -> (Vec<usize>, String) {
+    let configured = |why: &str| {
+        let order = configured_order(wanted, &input.verdict.label, config, &input.candidates);
+        (order, format!("{why}; configured order"))
+    };
+    let Some(policy) = policy else { return configured("no routing policy is loaded") };
+    match policy.decide(input).await {
+        Ok(decision) => {
+            let order = sound_picks(decision.picks.iter().map(|pick| pick.index), input.candidates.len());
+            if order.is_empty() {
+                tracing::warn!(component = policy.name(), "routing policy picked nothing usable, configured order answers");
+                return configured("the routing policy picked nothing usable");
+            }
+            (order, decision.reason)
+        }
+        Err(fault) => {
+            tracing::warn!(component = policy.name(), cause = %fault.to_fault(), "routing policy failed, configured order answers");
+            configured(&format!("the routing policy failed: {}", fault.to_fault()))
+        }
+    }
+}
+
+/// The picks that name a candidate, each once, in order.
+fn sound_picks(picks: impl Iterator<Item = u32>, candidates: usize) -> Vec<usize> {
+    let mut order = Vec::with_capacity(candidates);
+    for pick in picks {
+        let Ok(index) = usize::try_from(pick) else { continue };
+        if index < candidates && !order.contains(&index) {
+            order.push(index);
+        }
+    }
+    order
+}
+
+/// What a policy needs of the configuration, as the `extra` of its input.
+fn tables(config: &Config) -> String {
+    json!({
+        "tiers": config.models.keys().collect::<Vec<_>>(),
+        "routes": config.routes,
+        "default_tier": config.default_tier,
+    })
+    .to_string()
+}
+
+fn describe(requested: &str, wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Auto => format!("{requested}: the classifier decides"),
+        Wanted::Tier(tier) => format!("{requested}: tier {tier}"),
+        Wanted::Exact { provider, model } => format!("{requested}: {model} of {provider}"),
+    }
+}
+
+fn no_candidate(wanted: &Wanted, snapshot: &Snapshot) -> Fault {
+    if snapshot.providers().next().is_none() {
+        return Fault::unavailable("no provider component is loaded")
+            .code("no_component")
+            .hint("build and bundle the components with `cargo xtask build`, then start again; `brains doctor` shows what is loaded");
+    }
+    let what = match wanted {
+        Wanted::Auto => "any tier".to_owned(),
+        Wanted::Tier(tier) => format!("tier `{tier}`"),
+        Wanted::Exact { provider, model } => format!("`{provider}/{model}`"),
+    };
+    Fault::unavailable(format!("no live provider for {what}"))
+        .code("no_candidate")
+        .hint("`brains plugin list` shows which components are live and why others are not")
+}

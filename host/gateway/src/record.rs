@@ -1,0 +1,243 @@
+//! The trace of one request while it runs. Whatever ends it (an answer, a fault, a client that left), it is
+//! offered to the store exactly once, redacted, and never waited for.
+
+use std::sync::Arc;
+
+use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord};
+use brains_core::redact::redact;
+use brains_core::secret::sha256_hex;
+use brains_core::{Ambient, Fault, FaultKind};
+use brains_dialect::canon::Usage;
+use brains_store::TraceSink;
+
+use crate::health::Health;
+use crate::plan::Plan;
+
+/// The status that stands for a client which left before the answer's end.
+const CLIENT_LEFT: u16 = 499;
+
+/// Keeps one request's facts until its end.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    record: TraceRecord,
+    traces: TraceSink,
+    ambient: Arc<dyn Ambient>,
+    health: Arc<Health>,
+    started_us: u64,
+    attempt_started_us: u64,
+    /// The attempt under way, not yet in the list.
+    attempting: bool,
+    first_byte: bool,
+    prices: (Option<f64>, Option<f64>),
+    body_limit: Option<usize>,
+    ended: bool,
+}
+
+impl Recorder {
+    pub(crate) fn new(
+        record: TraceRecord,
+        body_limit: Option<usize>,
+        traces: TraceSink,
+        ambient: Arc<dyn Ambient>,
+        health: Arc<Health>,
+    ) -> Self {
+        let started_us = ambient.monotonic_us();
+        Self {
+            record,
+            traces,
+            ambient,
+            health,
+            started_us,
+            attempt_started_us: started_us,
+            attempting: false,
+            first_byte: false,
+            prices: (None, None),
+            body_limit,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn asked(&mut self, model: &str, stream: bool) {
+        model.clone_into(&mut self.record.requested_model);
+        self.record.stream = stream;
+    }
+
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.record.task = said(&plan.task);
+        self.record.complexity = said(&plan.traits.complexity);
+        self.record.confidence = (!plan.task.is_empty()).then(|| f64::from(plan.confidence));
+        self.record.strategy = said(plan.strategy);
+        self.record.reason = said(&plan.reason);
+    }
+
+    pub(crate) fn body(&mut self, body: &[u8]) {
+        if let Some(limit) = self.body_limit {
+            self.record.request_body = Some(cut(&redact(&String::from_utf8_lossy(body)), limit));
+        }
+    }
+
+    pub(crate) fn preamble(&mut self, preamble: &str) {
+        self.record.preamble_hash = Some(sha256_hex(preamble.as_bytes()));
+    }
+
+    /// An attempt begins; `prices` are US dollars per million tokens in and out.
+    pub(crate) fn attempt(&mut self, tier: &str, provider: &str, model: &str, prices: (Option<f64>, Option<f64>)) {
+        self.record.tier = (!tier.is_empty()).then(|| tier.to_owned());
+        self.record.provider = Some(provider.to_owned());
+        self.record.model = Some(model.to_owned());
+        self.prices = prices;
+        self.attempt_started_us = self.ambient.monotonic_us();
+        self.attempting = true;
+        self.health.began(provider, model);
+    }
+
+    /// The attempt under way failed; another one may follow.
+    pub(crate) fn attempt_failed(&mut self, fault: &Fault) {
+        let bad = !matches!(fault.kind, FaultKind::Invalid | FaultKind::ContextTooLong | FaultKind::Unsupported);
+        self.close_attempt(AttemptOutcome::Failed, fault.upstream_status, Some(fault.message.clone()), bad.then_some(false));
+    }
+
+    pub(crate) fn losses(&mut self, losses: &[String]) {
+        self.record.loss.extend_from_slice(losses);
+    }
+
+    pub(crate) fn losses_so_far(&self) -> Vec<String> {
+        self.record.loss.clone()
+    }
+
+    /// Bytes of the answer's body go out.
+    pub(crate) fn sent(&mut self, bytes: &[u8]) {
+        if !self.first_byte && !bytes.is_empty() {
+            self.first_byte = true;
+            self.record.first_byte_ms = Some(self.since_ms(self.started_us));
+        }
+        self.record.response_bytes = self.record.response_bytes.saturating_add(bytes.len() as u64);
+        if let Some(limit) = self.body_limit {
+            let kept = self.record.response_body.get_or_insert_default();
+            if kept.len() < limit {
+                kept.push_str(&String::from_utf8_lossy(bytes));
+            }
+        }
+    }
+
+    /// What the upstream counted, or what we guess when it counted nothing.
+    pub(crate) fn usage(&mut self, counted: Option<&Usage>) {
+        let usage = &mut self.record.usage;
+        if let Some(counted) = counted {
+            usage.input_tokens = counted.input;
+            usage.output_tokens = counted.output;
+            usage.cached_tokens = counted.cached_input;
+            usage.reasoning_tokens = counted.reasoning;
+            usage.estimated = false;
+        } else {
+            // Four bytes to a token is the usual rule of thumb for English and code; a stream's frames weigh more.
+            let bytes_per_token = if self.record.stream { 160 } else { 4 };
+            usage.input_tokens = self.record.request_bytes / 4;
+            usage.output_tokens = self.record.response_bytes.div_ceil(bytes_per_token);
+            usage.estimated = true;
+        }
+    }
+
+    /// The answer went out whole.
+    pub(crate) fn answered(mut self) {
+        self.close_attempt(AttemptOutcome::Ok, Some(200), None, Some(true));
+        self.record.status = 200;
+        self.offer();
+    }
+
+    /// The request ends in a fault, before or after its first byte.
+    pub(crate) fn failed(mut self, fault: &Fault) {
+        if self.attempting {
+            self.attempt_failed(fault);
+        }
+        self.record.status = if self.first_byte { 200 } else { fault.kind.http_status() };
+        self.record.error_kind = Some(format!("{:?}", fault.kind).to_lowercase());
+        self.record.error_code = Some(fault.code.clone().into_owned());
+        self.offer();
+    }
+
+    fn close_attempt(
+        &mut self,
+        outcome: AttemptOutcome,
+        status: Option<u16>,
+        cause: Option<String>,
+        good: Option<bool>,
+    ) {
+        if !std::mem::take(&mut self.attempting) {
+            return;
+        }
+        let (provider, model) =
+            (self.record.provider.clone().unwrap_or_default(), self.record.model.clone().unwrap_or_default());
+        let first_byte_ms = self.record.first_byte_ms.and_then(|ms| u32::try_from(ms).ok());
+        self.health.ended(&provider, &model, good, first_byte_ms);
+        let latency_ms = self.since_ms(self.attempt_started_us);
+        self.record.attempts.push(Attempt { provider, model, outcome, status, latency_ms, cause });
+    }
+
+    fn since_ms(&self, since_us: u64) -> u64 {
+        self.ambient.monotonic_us().saturating_sub(since_us) / 1000
+    }
+
+    fn offer(&mut self) {
+        self.ended = true;
+        self.record.latency_ms = self.since_ms(self.started_us);
+        self.record.cost_usd = self.cost();
+        if self.traces.offer(redacted(self.record.clone(), self.body_limit)) {
+            return;
+        }
+        tracing::debug!(trace.id = %self.record.id, "trace queue is full, trace dropped");
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
+    fn cost(&self) -> Option<f64> {
+        let (input, output) = (self.prices.0?, self.prices.1?);
+        let usage = &self.record.usage;
+        Some((usage.input_tokens as f64 * input + usage.output_tokens as f64 * output) / 1_000_000.0)
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.close_attempt(AttemptOutcome::Cancelled, None, Some("the client left".into()), None);
+        self.record.status = CLIENT_LEFT;
+        self.record.error_kind = Some("cancelled".into());
+        self.record.error_code = Some(FaultKind::Cancelled.code().into());
+        self.offer();
+    }
+}
+
+/// Everything that somebody else wrote, by value: a key in a model's name is a key.
+fn redacted(mut record: TraceRecord, body_limit: Option<usize>) -> TraceRecord {
+    for text in [&mut record.request_id, &mut record.requested_model] {
+        clean(text);
+    }
+    let optional = [
+        &mut record.client, &mut record.model, &mut record.provider, &mut record.tier, &mut record.task,
+        &mut record.complexity, &mut record.strategy, &mut record.reason,
+    ];
+    optional.into_iter().flatten().for_each(clean);
+    for attempt in &mut record.attempts {
+        clean(&mut attempt.model);
+        attempt.cause.iter_mut().for_each(clean);
+    }
+    record.loss.iter_mut().for_each(clean);
+    if let (Some(limit), Some(body)) = (body_limit, &mut record.response_body) {
+        *body = cut(&redact(body), limit);
+    }
+    record
+}
+
+fn clean(text: &mut String) {
+    if let std::borrow::Cow::Owned(redacted) = redact(text) {
+        *text = redacted;
+    }
+}
+
+/// The first `limit` bytes, at a character's border.
+fn cut(text: &str, limit: usize) -> String {
+    text.get(..text.floor_char_boundary(limit)).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,168 @@
+//! The relay lane: client and upstream speak the same wire. The component decides the exchange, the host
+//! splices a few top-level members and moves the bytes; every other byte stays as it was.
+
+use bytes::Bytes;
+
+use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::relay::Edit;
+use brains_dialect::chat::tee::{Tee, Verdict};
+use brains_dialect::chat::{DONE, response};
+use brains_dialect::envelope::{Envelope, SpliceError};
+use brains_dialect::invalid::Invalid;
+use brains_dialect::sse::{Batch, RawFrames};
+use brains_egress::Upstream;
+
+use crate::exchange::refused;
+use crate::record::Recorder;
+use crate::reply::{Progress, Source};
+
+/// The largest whole answer that is read into memory.
+pub(crate) const WHOLE_BYTES: usize = 32 << 20;
+
+/// The client's body with the splices that the documentation names: model, preamble, usage flag, and what the
+/// component asked for.
+pub(crate) fn spliced(envelope: &Envelope<'_>, preamble: &str, stream: bool, edits: &[Edit]) -> Result<Bytes, Fault> {
+    let mut splice = envelope.splice();
+    let body = (|| {
+        if !preamble.is_empty() {
+            splice.preamble(preamble)?;
+        }
+        if stream {
+            splice.want_usage()?;
+        }
+        splice.apply(edits)?.finish()
+    })();
+    body.map(Bytes::from).map_err(|error| match error {
+        SpliceError::Body(invalid) => invalid_body(invalid),
+        SpliceError::NotJson { .. } | SpliceError::NoMessages => {
+            Fault::new(FaultKind::Plugin, Origin::Component, format!("the component's edits do not fit: {error}")).failover()
+        }
+    })
+}
+
+/// A fault of the client's body, told with its path.
+pub(crate) fn invalid_body(invalid: Invalid) -> Fault {
+    let fault = Fault::invalid(invalid.message).code(invalid.code);
+    match invalid.param {
+        Some(param) => fault.param(param),
+        None => fault,
+    }
+}
+
+/// Reads a whole answer and judges it before a byte of it goes out.
+pub(crate) async fn whole(upstream: Upstream, recorder: &mut Recorder) -> Result<Bytes, Fault> {
+    let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+    let mut tee = Tee::new();
+    tee.unary(&body).map_err(refused)?;
+    recorder.sent(&body);
+    recorder.usage(tee.seen().usage.as_ref());
+    Ok(body)
+}
+
+/// A streamed answer under way: whole frames go on as they arrive while the tee reads them.
+#[derive(Debug)]
+pub(crate) struct RelayStream {
+    upstream: Upstream,
+    frames: RawFrames,
+    tee: Tee,
+    hide_usage: bool,
+    /// Something that is not a comment went by.
+    spoke: bool,
+    done: bool,
+}
+
+impl RelayStream {
+    pub(crate) fn new(upstream: Upstream, hide_usage: bool) -> Self {
+        Self { upstream, frames: RawFrames::default(), tee: Tee::new(), hide_usage, spoke: false, done: false }
+    }
+
+    /// Sorts a batch into what goes out now; an error inside it ends the stream.
+    fn sort(&mut self, batch: Batch, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let mut untouched = true;
+        let begin = out.len();
+        for (bytes, message) in batch.iter() {
+            self.spoke |= message.data.is_some();
+            match self.tee.frame(message.data.as_deref()) {
+                Verdict::Forward => out.extend_from_slice(bytes),
+                Verdict::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
+                Verdict::UsageOnly => untouched = false,
+                Verdict::Done => {
+                    if !self.tee.ended() {
+                        return Err(truncated("the upstream ended its stream before the answer was whole"));
+                    }
+                    out.extend_from_slice(bytes);
+                    self.done = true;
+                    return Ok(());
+                }
+                Verdict::Error(fault) => return Err(refused(fault)),
+                Verdict::Malformed => return Err(truncated("the upstream sent a frame that is not JSON")),
+            }
+        }
+        debug_assert!(!untouched || out.len() - begin == batch.bytes.len(), "frames cover the batch");
+        Ok(())
+    }
+}
+
+impl Source for RelayStream {
+    fn spoke(&self) -> bool {
+        self.spoke
+    }
+
+    async fn next(&mut self, recorder: &mut Recorder) -> Progress {
+        if self.done {
+            return Progress::End;
+        }
+        let mut out = Vec::new();
+        loop {
+            let sorted = match self.upstream.chunk().await {
+                Ok(Some(chunk)) => match self.frames.push(&chunk) {
+                    Ok(batch) => self.sort(batch, &mut out),
+                    Err(error) => Err(truncated(&error.to_string())),
+                },
+                Ok(None) => self.closed(&mut out),
+                Err(error) => Err(error.to_fault()),
+            };
+            recorder.usage(self.tee.seen().usage.as_ref());
+            if let Err(fault) = sorted {
+                self.done = true;
+                return Progress::Failed { sent_before: out.into(), fault };
+            }
+            if !out.is_empty() {
+                return Progress::Bytes(out.into());
+            }
+            if self.done {
+                return Progress::End;
+            }
+        }
+    }
+}
+
+impl RelayStream {
+    /// The upstream closed its stream: whole, or cut short.
+    fn closed(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if let Some(rest) = std::mem::take(&mut self.frames).finish() {
+            let whole_done = rest.iter().any(|(_, message)| message.data.as_deref().map(str::trim) == Some(DONE));
+            if whole_done {
+                // The blank line never came; the client needs it.
+                return self.ended(out);
+            }
+            self.sort(rest, out)?;
+            out.extend_from_slice(b"\n\n");
+        }
+        self.ended(out)
+    }
+
+    /// Not every upstream says `[DONE]`; clients of this wire wait for it.
+    fn ended(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if !self.tee.ended() {
+            return Err(truncated("the upstream closed its stream before the answer was whole"));
+        }
+        out.extend_from_slice(response::DONE_FRAME.as_bytes());
+        self.done = true;
+        Ok(())
+    }
+}
+
+fn truncated(what: &str) -> Fault {
+    Fault::new(FaultKind::Upstream, Origin::Upstream, what).failover()
+}

@@ -1,0 +1,121 @@
+//! What a request comes to: a whole body, or a stream that has already said something. Until a stream has
+//! said something, its failure is still a status; afterwards it is an error event, and never a quiet end.
+
+use std::fmt;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use brains_core::Fault;
+use brains_dialect::chat::error::{self, ErrorBody, type_word};
+use brains_dialect::chat::response;
+
+use crate::record::Recorder;
+
+/// The answer to a request.
+pub enum Reply {
+    Whole { content_type: &'static str, body: Bytes },
+    /// Frames of server-sent events; dropping it cancels the upstream call.
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole { body, .. } => f.debug_struct("Whole").field("bytes", &body.len()).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// One step of a streamed answer.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    Bytes(Bytes),
+    /// What was sound before the failure, then the failure.
+    Failed { sent_before: Bytes, fault: Fault },
+    End,
+}
+
+/// A streamed answer of either lane.
+pub(crate) trait Source: Send + 'static {
+    /// Whether a part of the answer came by; a comment is none.
+    fn spoke(&self) -> bool;
+    fn next(&mut self, recorder: &mut Recorder) -> impl Future<Output = Progress> + Send;
+}
+
+/// Reads until the answer has begun. A failure before that is the attempt's, and another candidate may answer.
+pub(crate) async fn begin<S: Source>(source: &mut S, recorder: &mut Recorder) -> Result<Begun, Fault> {
+    let mut held = Vec::new();
+    loop {
+        match source.next(recorder).await {
+            Progress::Bytes(bytes) if source.spoke() && held.is_empty() => return Ok(Begun { first: bytes, fault: None }),
+            Progress::Bytes(bytes) => {
+                held.extend_from_slice(&bytes);
+                if source.spoke() {
+                    return Ok(Begun { first: held.into(), fault: None });
+                }
+            }
+            Progress::Failed { sent_before, fault } if source.spoke() && !sent_before.is_empty() => {
+                held.extend_from_slice(&sent_before);
+                return Ok(Begun { first: held.into(), fault: Some(fault) });
+            }
+            Progress::Failed { fault, .. } => return Err(fault),
+            Progress::End => return Ok(Begun { first: held.into(), fault: None }),
+        }
+    }
+}
+
+/// The first bytes of an answer, and the failure that came right behind them.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) first: Bytes,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// The whole stream, from its first bytes to its record.
+pub(crate) fn stream<S: Source>(source: S, begun: Begun, recorder: Recorder) -> Reply {
+    struct State<S> {
+        source: S,
+        recorder: Option<Recorder>,
+        first: Option<Begun>,
+    }
+    let state = State { source, recorder: Some(recorder), first: Some(begun) };
+    Reply::Stream(Box::pin(futures_util::stream::unfold(state, |mut state| async move {
+        let mut recorder = state.recorder.take()?;
+        let progress = match state.first.take() {
+            Some(Begun { first, fault: None }) => Progress::Bytes(first),
+            Some(Begun { first, fault: Some(fault) }) => Progress::Failed { sent_before: first, fault },
+            None => state.source.next(&mut recorder).await,
+        };
+        match progress {
+            Progress::Bytes(bytes) => {
+                recorder.sent(&bytes);
+                state.recorder = Some(recorder);
+                Some((bytes, state))
+            }
+            Progress::Failed { sent_before, fault } => {
+                let mut out = sent_before.to_vec();
+                out.extend_from_slice(error_event(&fault).as_bytes());
+                recorder.sent(&out);
+                recorder.failed(&fault);
+                Some((out.into(), state))
+            }
+            Progress::End => {
+                recorder.answered();
+                None
+            }
+        }
+    })))
+}
+
+/// The error event of this wire, and the terminator that its clients wait for.
+fn error_event(fault: &Fault) -> String {
+    response::error_frames(&error::render(&ErrorBody {
+        message: &fault.message,
+        kind: type_word(fault.kind.http_status()),
+        param: fault.param.as_deref(),
+        code: Some(&fault.code),
+    }))
+}

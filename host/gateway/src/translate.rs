@@ -1,0 +1,233 @@
+//! The translate lane: the request in canonical form goes to the component, canonical events come back and are
+//! written in the client's wire.
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
+use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage};
+use brains_dialect::chat::response::{Chunks, DONE_FRAME, Identity, completion};
+use brains_dialect::{ndjson, sse};
+use brains_egress::{Egress, Upstream};
+use brains_runtime::{Exchange, Instance};
+
+use crate::catalogue::payload;
+use crate::exchange::{refusal, refused, send};
+use crate::record::Recorder;
+use crate::relay::WHOLE_BYTES;
+use crate::reply::{Progress, Source};
+
+/// The preamble as the first instruction; nothing that the client sends can come before it.
+pub(crate) fn with_preamble(request: &mut ChatRequest, preamble: &str) {
+    if preamble.is_empty() {
+        return;
+    }
+    let parts = vec![Part::plain(Content::Text(preamble.to_owned()))];
+    request.messages.insert(0, Message { role: Role::System, name: None, parts, extra: None });
+}
+
+/// What the component's side of the lane has opened.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// The answer is there.
+    Events(Vec<Event>),
+    Stream(TranslateStream),
+}
+
+/// Lets the component answer: by itself, or over an exchange that it describes.
+pub(crate) async fn open(
+    egress: &Egress,
+    instance: &std::sync::Arc<Instance>,
+    mut component: Exchange,
+    request: ChatRequest,
+    ctx: CallContext,
+    deadline: Instant,
+    writer: Writer,
+    recorder: &mut Recorder,
+) -> Result<Opened, Fault> {
+    let exports = instance.exports();
+    if exports.standalone {
+        return component.answer(request, ctx).await.map(Opened::Events).map_err(|fault| fault.to_fault());
+    }
+    if !exports.chat {
+        return Err(Fault::new(FaultKind::Unsupported, Origin::Component, "this provider does not speak chat").failover());
+    }
+    let streamed = request.stream;
+    let outbound = component.encode(request, Vec::new(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
+    recorder.losses(&outbound.losses);
+    let upstream = send(egress, instance, outbound.request, Bytes::new(), deadline).await?;
+    if !(200..300).contains(&upstream.status()) {
+        return Err(refusal(&mut component, upstream).await);
+    }
+    let head = Head { status: upstream.status(), headers: upstream.fields() };
+    if !streamed {
+        let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+        let response = Response { head, body: payload(&body) };
+        return component.decode_unary(response).await.map(Opened::Events).map_err(|fault| fault.to_fault());
+    }
+    component.open_decoder(head, ctx).await.map_err(|fault| fault.to_fault())?;
+    let cutter = match outbound.framing {
+        Framing::Raw => Cutter::Raw,
+        Framing::Sse => Cutter::Sse(sse::Frames::default()),
+        Framing::Ndjson => Cutter::Ndjson(ndjson::Lines::default()),
+    };
+    Ok(Opened::Stream(TranslateStream { upstream, component, cutter, writer, done: false }))
+}
+
+/// Writes events in the client's wire.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    identity: Identity,
+    chunks: Chunks,
+}
+
+impl Writer {
+    pub(crate) fn new(identity: Identity, include_usage: bool) -> Self {
+        let chunks = Chunks::new(&identity, include_usage);
+        Self { identity, chunks }
+    }
+
+    /// The whole answer.
+    pub(crate) fn whole(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
+        let body = Bytes::from(completion(events, &self.identity).map_err(refused)?);
+        recorder.sent(&body);
+        recorder.usage(last_usage(events));
+        Ok(body)
+    }
+
+    /// The whole answer as a stream.
+    pub(crate) fn streamed(mut self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
+        let mut out = String::new();
+        for event in events {
+            self.chunks.push(event, &mut out).map_err(refused)?;
+        }
+        self.chunks.finish(&mut out).map_err(refused)?;
+        recorder.usage(self.chunks.usage());
+        Ok(out.into())
+    }
+}
+
+fn last_usage(events: &[Event]) -> Option<&Usage> {
+    events.iter().rev().find_map(|event| match event {
+        Event::Usage(usage) => Some(usage),
+        Event::Start(_)
+        | Event::BlockStart(_)
+        | Event::Delta(_)
+        | Event::Annotation(_)
+        | Event::BlockEnd(_)
+        | Event::Finish(_)
+        | Event::Other(_) => None,
+    })
+}
+
+/// An answer that is already whole, as a stream of one piece.
+#[derive(Debug)]
+pub(crate) struct Ready(pub(crate) Option<Bytes>);
+
+impl Source for Ready {
+    fn spoke(&self) -> bool {
+        true
+    }
+
+    async fn next(&mut self, _recorder: &mut Recorder) -> Progress {
+        self.0.take().map_or(Progress::End, Progress::Bytes)
+    }
+}
+
+#[derive(Debug)]
+enum Cutter {
+    Raw,
+    Sse(sse::Frames),
+    Ndjson(ndjson::Lines),
+}
+
+impl Cutter {
+    fn finish(&mut self) -> Vec<Frame> {
+        match std::mem::replace(self, Self::Raw) {
+            Self::Raw => Vec::new(),
+            Self::Sse(frames) => frames.finish(),
+            Self::Ndjson(lines) => lines.finish(),
+        }
+    }
+}
+
+/// A streamed answer under way through the component's decoder.
+#[derive(Debug)]
+pub(crate) struct TranslateStream {
+    upstream: Upstream,
+    component: Exchange,
+    cutter: Cutter,
+    writer: Writer,
+    done: bool,
+}
+
+impl TranslateStream {
+    async fn step(&mut self, out: &mut String) -> Result<(), Fault> {
+        let chunk = match self.upstream.chunk().await {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                // What the decoder still holds is worth having: usage, a reason that came with the last frame.
+                if let Ok(events) = self.component.finish(false).await {
+                    self.write(&events, out)?;
+                }
+                return Err(error.to_fault());
+            }
+        };
+        let events = match (chunk, &mut self.cutter) {
+            (Some(chunk), Cutter::Raw) => self.component.push_bytes(chunk.to_vec()).await,
+            (Some(chunk), Cutter::Sse(frames)) => {
+                let frames = frames.push(&chunk).map_err(|error| too_long(&error))?;
+                self.push(frames).await
+            }
+            (Some(chunk), Cutter::Ndjson(lines)) => {
+                let frames = lines.push(&chunk).map_err(|error| too_long(&error))?;
+                self.push(frames).await
+            }
+            (None, _) => {
+                let rest = self.cutter.finish();
+                let mut events = self.push(rest).await.map_err(|fault| fault.to_fault())?;
+                events.extend(self.component.finish(true).await.map_err(|fault| fault.to_fault())?);
+                self.write(&events, out)?;
+                self.done = true;
+                return self.writer.chunks.finish(out).map_err(refused);
+            }
+        };
+        self.write(&events.map_err(|fault| fault.to_fault())?, out)
+    }
+
+    async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, brains_runtime::CallFault> {
+        if frames.is_empty() { Ok(Vec::new()) } else { self.component.push(frames).await }
+    }
+
+    fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
+        events.iter().try_for_each(|event| self.writer.chunks.push(event, out)).map_err(refused)
+    }
+}
+
+impl Source for TranslateStream {
+    fn spoke(&self) -> bool {
+        true
+    }
+
+    async fn next(&mut self, recorder: &mut Recorder) -> Progress {
+        let mut out = String::new();
+        while !self.done {
+            let stepped = self.step(&mut out).await;
+            recorder.usage(self.writer.chunks.usage());
+            if let Err(fault) = stepped {
+                self.done = true;
+                return Progress::Failed { sent_before: out.into(), fault };
+            }
+            if !out.is_empty() {
+                return Progress::Bytes(out.into());
+            }
+        }
+        debug_assert!(out.is_empty() || out.ends_with(DONE_FRAME), "a finished stream ends in its terminator");
+        Progress::End
+    }
+}
+
+fn too_long(error: &sse::FrameTooLong) -> Fault {
+    Fault::new(FaultKind::Upstream, Origin::Upstream, error.to_string()).failover()
+}
