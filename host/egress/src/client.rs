@@ -1,6 +1,7 @@
 //! Sending one exchange. Follows no redirect but one that stays on its origin, inherits no proxy, and ends when
 //! whoever asked for it lets go of it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,6 @@ impl Default for Options {
 }
 
 /// One exchange to be sent.
-#[expect(missing_debug_implementations, reason = "holds the instance's secrets")]
 pub struct Call<'a> {
     /// As a component described it; its own time limit shortens `silence`.
     pub request: Request,
@@ -51,6 +51,16 @@ pub struct Call<'a> {
     pub silence: Duration,
     /// When everything must be over.
     pub deadline: Instant,
+}
+
+impl fmt::Debug for Call<'_> {
+    /// Without the secrets, and without headers and body, which may hold the client's own.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.request.method)
+            .field("grants", &self.grants)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Two clients with a pool each, so that a connection to a private address is never reused for an origin that

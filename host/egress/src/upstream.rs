@@ -1,5 +1,6 @@
 //! An answer under way: its head, and its body piece by piece with a limit on silence.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,21 @@ use crate::client::patience;
 use crate::error::{EgressError, Phase};
 
 /// Dropping it ends the exchange.
-#[derive(Debug)]
 pub struct Upstream {
     response: reqwest::Response,
     host: Arc<str>,
     silence: Duration,
     deadline: Instant,
+}
+
+impl fmt::Debug for Upstream {
+    /// Without the URL, whose query may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("host", &self.host)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Upstream {

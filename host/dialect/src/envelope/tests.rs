@@ -209,7 +209,7 @@ proptest! {
         let spliced = splice.finish().unwrap();
         let inner = turns.strip_prefix('[').unwrap();
         let comma = if inner.trim_start() == "]" { "" } else { "," };
-        let headed = format!("[{{\"role\":\"system\",\"content\":\"P\"}}{comma}{}", inner);
+        let headed = format!("[{{\"role\":\"system\",\"content\":\"P\"}}{comma}{inner}");
         let expected = write("\"new\"", &headed, ",\"stream_options\":{\"include_usage\":true}");
         prop_assert_eq!(&spliced, &expected);
         let parsed: Value = serde_json::from_str(&spliced).unwrap();

@@ -206,7 +206,11 @@ async fn no_error_shows_a_secret_or_a_path() {
         let mut request = with_key(get(&server.url("/hidden-path?key=")));
         request.url.push(brains_dialect::canon::exchange::Piece::Secret("api_key".to_owned()));
         let error = match send(request, &grant(&server)).await {
-            Ok(mut upstream) => drain(&mut upstream).await.1.unwrap(),
+            Ok(mut upstream) => {
+                let shown = format!("{upstream:?}");
+                assert!(!shown.contains(KEY) && !shown.contains("hidden-path"), "{shown}");
+                drain(&mut upstream).await.1.unwrap()
+            }
             Err(error) => error,
         };
         let shown = format!("{error} {error:?} {:?}", error.to_fault());
