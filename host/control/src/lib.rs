@@ -10,6 +10,8 @@ mod plane;
 pub mod ports;
 pub mod reference;
 mod registry;
+#[cfg(test)]
+mod testing;
 
 pub use context::{Control, Cx};
 pub use field::{Field, FieldKind};

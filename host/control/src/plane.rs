@@ -54,3 +54,6 @@ pub(crate) fn register(registry: &mut Registry) {
         service::ServiceStatus,
     }
 }
+
+#[cfg(test)]
+mod tests;

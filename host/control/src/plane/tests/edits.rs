@@ -1,0 +1,125 @@
+//! Edits of the configuration.
+
+use std::sync::atomic::Ordering;
+
+use brains_core::FaultKind;
+use serde_json::json;
+
+use crate::testing::{Bed, holds};
+
+#[tokio::test]
+async fn an_edit_is_in_force_and_kept_with_its_author() {
+    let bed = Bed::new().await;
+    let set = json!({ "key": "rate_limit_per_minute", "value": 60 });
+    let changed = bed.admin("set_config", set).await.unwrap();
+    assert_eq!((changed["revision"].as_u64(), changed["value"].as_u64()), (Some(1), Some(60)));
+    assert_eq!(changed["from"]["layer"], "overlay");
+    let shown = bed.admin("get_config", json!({ "key": "rate_limit_per_minute" })).await.unwrap();
+    assert_eq!((shown["value"].as_u64(), shown["from"]["layer"].as_str()), (Some(60), Some("overlay")));
+
+    let changed = bed.admin("unset_config", json!({ "key": "rate_limit_per_minute" })).await.unwrap();
+    assert_eq!((changed["revision"].as_u64(), changed["from"]["layer"].as_str()), (Some(2), Some("default")));
+    let history = bed.admin("list_config_revisions", json!({ "limit": 1 })).await.unwrap();
+    assert_eq!(history["revisions"][0]["number"], 2);
+    assert_eq!(history["revisions"][0]["cause"], "config.unset");
+    let older =
+        bed.admin("list_config_revisions", json!({ "cursor": history["next_cursor"] })).await.unwrap();
+    assert_eq!(older["revisions"][0]["author"], "admin");
+    assert_eq!(older["revisions"][0]["changed"], json!(["rate_limit_per_minute"]));
+    assert_eq!(older["next_cursor"], json!(null));
+}
+
+#[tokio::test]
+async fn an_unsound_edit_changes_nothing() {
+    let bed = Bed::new().await;
+    for (key, value) in [("rate_limit_per_minute", json!("many")), ("models.cheap", json!({ "provider": 5 }))]
+    {
+        let fault = bed.admin("set_config", json!({ "key": key, "value": value })).await.unwrap_err();
+        assert_eq!((fault.kind, fault.code.as_ref()), (FaultKind::Invalid, "invalid_config"), "{fault:?}");
+        assert!(fault.param.is_some_and(|param| param.starts_with(key)));
+    }
+    let fault =
+        bed.admin("set_config", json!({ "key": "gateway_preamble", "value": null })).await.unwrap_err();
+    assert_eq!(fault.param.as_deref(), Some("value"));
+    assert_eq!(*bed.fakes.overlay.lock().unwrap(), "{}");
+    assert_eq!(bed.admin("list_config_revisions", json!({})).await.unwrap()["revisions"], json!([]));
+}
+
+#[tokio::test]
+async fn an_edit_that_cannot_be_put_in_force_is_taken_back() {
+    let bed = Bed::new().await;
+    bed.fakes.reload_refused.store(true, Ordering::SeqCst);
+    let fault =
+        bed.admin("set_config", json!({ "key": "rate_limit_per_minute", "value": 60 })).await.unwrap_err();
+    assert_eq!(fault.param.as_deref(), Some("providers.acme.config"));
+    assert_eq!(*bed.fakes.overlay.lock().unwrap(), "{}");
+    let history = bed.admin("list_config_revisions", json!({})).await.unwrap();
+    let causes: Vec<_> = history["revisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|revision| revision["cause"].as_str().unwrap())
+        .collect();
+    assert_eq!(causes, ["config.revert", "config.set"]);
+}
+
+#[tokio::test]
+async fn an_edit_that_cannot_be_written_leaves_no_revision() {
+    let bed = Bed::new().await;
+    bed.fakes.disk_full.store(true, Ordering::SeqCst);
+    bed.admin("set_config", json!({ "key": "rate_limit_per_minute", "value": 60 })).await.unwrap_err();
+    assert_eq!(bed.admin("list_config_revisions", json!({})).await.unwrap()["revisions"], json!([]));
+    assert_eq!(bed.admin("list_audit", json!({})).await.unwrap()["entries"], json!([]));
+}
+
+#[tokio::test]
+async fn a_raw_secret_in_the_overlay_is_in_no_row() {
+    let secret = "sk-proj-Zk3vN8xQ2wL7mT5rB9cF1hJ4dS6gY0aP";
+    let bed = Bed::new().await;
+    *bed.fakes.overlay.lock().unwrap() =
+        json!({ "gateway_preamble": format!("api_key={secret}") }).to_string();
+    bed.admin("set_config", json!({ "key": "rate_limit_per_minute", "value": 60 })).await.unwrap();
+    assert!(bed.fakes.overlay.lock().unwrap().contains(secret), "the file keeps what its owner wrote");
+    assert!(!holds(&bed.close_and_read().await, secret));
+}
+
+#[tokio::test]
+async fn a_document_is_checked_without_being_used() {
+    let bed = Bed::new().await;
+    let good = bed.admin("check_config", json!({ "document": "rate_limit_per_minute: 5" })).await.unwrap();
+    assert_eq!(good["ok"], true);
+    let bad = bed.admin("check_config", json!({ "document": "rate_limit_per_minute: many" })).await.unwrap();
+    assert_eq!(bad["ok"], false);
+    assert_eq!(bad["problems"][0]["path"], "rate_limit_per_minute");
+    let shown = bed.admin("get_config", json!({ "key": "rate_limit_per_minute" })).await.unwrap();
+    assert_eq!(shown["value"], 0);
+}
+
+#[tokio::test]
+async fn what_is_shown_has_its_layer() {
+    let bed = Bed::new().await;
+    *bed.fakes.overlay.lock().unwrap() = json!({ "traces": { "bodies": true } }).to_string();
+    let shown = bed.admin("show_config", json!({ "key": "traces" })).await.unwrap();
+    let values = shown["values"].as_array().unwrap();
+    assert!(
+        values.len() > 1 && values.iter().all(|value| value["key"].as_str().unwrap().starts_with("traces."))
+    );
+    let bodies = values.iter().find(|value| value["key"] == "traces.bodies").unwrap();
+    assert_eq!((bodies["value"].as_bool(), bodies["from"]["layer"].as_str()), (Some(true), Some("overlay")));
+    for name in ["get_config", "show_config"] {
+        let fault = bed.admin(name, json!({ "key": "tracs" })).await.unwrap_err();
+        assert_eq!((fault.kind, fault.param.as_deref()), (FaultKind::NotFound, Some("key")));
+    }
+}
+
+#[tokio::test]
+async fn a_reload_is_audited() {
+    let bed = Bed::new().await;
+    assert_eq!(bed.admin("reload_config", json!({})).await.unwrap()["changed"], true);
+    bed.fakes.reload_refused.store(true, Ordering::SeqCst);
+    let fault = bed.admin("reload_config", json!({})).await.unwrap_err();
+    assert_eq!(fault.code, "invalid_config");
+    let audit = bed.admin("list_audit", json!({})).await.unwrap();
+    assert_eq!(audit["entries"][0]["action"], "config.reload");
+    assert_eq!(audit["entries"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,342 @@
+//! A control over a fresh SQLite file and ports that keep everything in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use brains_core::config::{
+    Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Source, resolve,
+};
+use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState};
+use brains_core::principal::{KeyScope, Role};
+use brains_core::{Ambient, Fault, Millis, Principal, Secret};
+use brains_store::{Options, Store};
+use serde_json::{Value, json};
+
+use crate::operation::Pending;
+use crate::ports::{
+    AdminKey, AdminKeySource, Candidate, Classification, Edit, Explanation, Files, Model, Overlay, Ports,
+    Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
+};
+use crate::{Control, Cx};
+
+pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
+
+/// A clock that moves when told, and bytes that never repeat.
+#[derive(Debug)]
+pub(crate) struct Manual {
+    now: AtomicI64,
+    drawn: AtomicU64,
+}
+
+impl Ambient for Manual {
+    fn now(&self) -> Millis {
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+    fn monotonic_us(&self) -> u64 {
+        0
+    }
+    fn fill_random(&self, bytes: &mut [u8]) {
+        let mut state = self.drawn.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for byte in bytes {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            *byte = state.to_le_bytes()[3];
+        }
+    }
+}
+
+#[derive(Debug)]
+struct NoReferences;
+
+impl RefSource for NoReferences {
+    fn variable(&self, name: &str) -> Option<String> {
+        Some(format!("value-of-{name}"))
+    }
+    fn file(&self, _: &str) -> Result<String, RefError> {
+        Err(RefError("not found".into()))
+    }
+}
+
+/// All ports in one.
+#[derive(Debug, Default)]
+pub(crate) struct Fakes {
+    pub(crate) overlay: Mutex<String>,
+    pub(crate) reload_refused: AtomicBool,
+    pub(crate) disk_full: AtomicBool,
+    pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
+    pub(crate) admin_key: Mutex<String>,
+    pub(crate) admin_key_configured: AtomicBool,
+    pub(crate) seen_bodies: Mutex<Vec<Value>>,
+}
+
+impl Fakes {
+    fn resolved(overlay: &str) -> Result<Resolved, Vec<Problem>> {
+        let overlay = Some(Source { name: "overlay".into(), text: overlay.into() });
+        resolve(&Layers { overlay, ..Layers::default() }, &[], &NoReferences)
+    }
+
+    fn write_allowed(&self) -> Result<(), Fault> {
+        if self.disk_full.load(Ordering::SeqCst) {
+            Err(Fault::unavailable("the disk is full"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn note(&self, body: &[u8]) {
+        self.seen_bodies.lock().unwrap().push(serde_json::from_slice(body).unwrap());
+    }
+}
+
+fn overlay(text: &str) -> Overlay {
+    Overlay { text: text.into(), shown: serde_json::from_str(text).unwrap_or(Value::Null) }
+}
+
+fn classification() -> Classification {
+    Classification {
+        task_type: "unknown".into(),
+        confidence: 0.4,
+        complexity: None,
+        recommended_model_tier: None,
+        needs_codebase: false,
+        needs_external_docs: false,
+        freshness_required: false,
+        scores: Vec::new(),
+        signals: Vec::new(),
+        component: None,
+    }
+}
+
+impl Routing for Fakes {
+    fn classify(&self, body: Vec<u8>) -> Pending<'_, Result<Classification, Fault>> {
+        self.note(&body);
+        Box::pin(async { Ok(classification()) })
+    }
+    fn plan(&self, body: Vec<u8>) -> Pending<'_, Result<RoutePlan, Fault>> {
+        self.note(&body);
+        let plan = RoutePlan {
+            classification: None,
+            tier: None,
+            strategy: "direct".into(),
+            reason: "asked for".into(),
+            attempts: Vec::new(),
+        };
+        Box::pin(async { Ok(plan) })
+    }
+    fn explain(&self, body: Vec<u8>) -> Pending<'_, Result<Explanation, Fault>> {
+        self.note(&body);
+        let explanation = Explanation {
+            requested: "brains-auto".into(),
+            provider: "acme".into(),
+            model: "small".into(),
+            classification: Some(classification()),
+            tier: Some("cheap".into()),
+            strategy: "direct".into(),
+            reason: "asked for".into(),
+            attempts: Vec::new(),
+            steps: Vec::new(),
+            headers: BTreeMap::new(),
+        };
+        Box::pin(async { Ok(explanation) })
+    }
+    fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>> {
+        let auto = Model {
+            id: "brains-auto".into(),
+            kind: "automatic".into(),
+            tier: None,
+            provider: None,
+            model: None,
+        };
+        Box::pin(async { Ok(vec![auto]) })
+    }
+}
+
+impl Settings for Fakes {
+    fn shown(&self) -> Shown {
+        match Self::resolved(&self.overlay.lock().unwrap()) {
+            Ok(resolved) => Shown {
+                config: resolved.config,
+                provenance: Arc::new(resolved.provenance),
+                warnings: resolved.warnings,
+                problems: Vec::new(),
+            },
+            Err(problems) => Shown {
+                config: Arc::new(Config::default()),
+                provenance: Arc::new(Provenance::default()),
+                warnings: Vec::new(),
+                problems,
+            },
+        }
+    }
+    fn schema(&self) -> Value {
+        json!({ "type": "object" })
+    }
+    fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>> {
+        let yaml = Some(Source { name: "document".into(), text: document });
+        let checked = resolve(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
+        Box::pin(async { checked.map(|resolved| resolved.warnings) })
+    }
+    fn plan(&self, edits: Vec<Edit>) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
+        let previous = self.overlay.lock().unwrap().clone();
+        let mut document: Value = serde_json::from_str(&previous).unwrap();
+        for edit in edits {
+            match edit.value {
+                Some(value) => brains_core::config::set(&mut document, &edit.key, value).unwrap(),
+                None => drop(brains_core::config::unset(&mut document, &edit.key).unwrap()),
+            }
+        }
+        let next = document.to_string();
+        let planned = Self::resolved(&next).map(|resolved| Candidate {
+            next: overlay(&next),
+            previous: overlay(&previous),
+            warnings: resolved.warnings,
+        });
+        Box::pin(async { planned })
+    }
+    fn write_overlay(&self, text: &str) -> Result<(), Fault> {
+        self.write_allowed()?;
+        *self.overlay.lock().unwrap() = text.into();
+        Ok(())
+    }
+    fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>> {
+        let reloaded = if self.reload_refused.swap(false, Ordering::SeqCst) {
+            let place = brains_core::config::Place::default();
+            Err(vec![Problem {
+                path: "providers.acme.config".into(),
+                place,
+                message: "the component refused it".into(),
+                hint: None,
+            }])
+        } else {
+            Self::resolved(&self.overlay.lock().unwrap())
+                .map(|_| Reloaded { changed: true, warnings: Vec::new() })
+        };
+        Box::pin(async { reloaded })
+    }
+    fn components(&self) -> Vec<ComponentRecord> {
+        vec![ComponentRecord {
+            component: ComponentState {
+                id: "acme".into(),
+                digest: "sha256:00".into(),
+                version: None,
+                plays: None,
+                state: ComponentStanding::Live,
+                reason: None,
+            },
+            source: "bundle".into(),
+            size_bytes: 1,
+            exports: Vec::new(),
+            instances: vec!["acme-eu".into()],
+            flat_keys: Vec::new(),
+        }]
+    }
+    fn component_schema(&self, _: &str) -> Option<Value> {
+        Some(json!({ "type": "object" }))
+    }
+}
+
+impl Files for Fakes {
+    fn write_operator_key(&self, slug: &str, key: &Secret) -> Result<(), Fault> {
+        self.write_allowed()?;
+        self.operator_keys.lock().unwrap().insert(slug.into(), key.expose().into());
+        Ok(())
+    }
+    fn remove_operator_key(&self, slug: &str) -> Result<(), Fault> {
+        self.operator_keys.lock().unwrap().remove(slug);
+        Ok(())
+    }
+    fn admin_key(&self) -> Result<AdminKey, Fault> {
+        let configured = self.admin_key_configured.load(Ordering::SeqCst);
+        Ok(AdminKey {
+            source: if configured { AdminKeySource::Configuration } else { AdminKeySource::File },
+            fingerprint: Secret::new(self.admin_key.lock().unwrap().clone()).fingerprint(),
+        })
+    }
+    fn write_admin_key(&self, key: &Secret) -> Result<(), Fault> {
+        self.write_allowed()?;
+        *self.admin_key.lock().unwrap() = key.expose().into();
+        Ok(())
+    }
+}
+
+impl Service for Fakes {
+    fn facts(&self) -> ServiceFacts {
+        ServiceFacts {
+            version: "1.2.3".into(),
+            started_at: Some(NOW.plus_ms(-60_000)),
+            urls: BTreeMap::from([("gateway".to_owned(), "http://127.0.0.1:8787".to_owned())]),
+        }
+    }
+}
+
+/// A control, what stands around it, and the directory that it lives in.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    pub(crate) control: Control,
+    pub(crate) fakes: Arc<Fakes>,
+    ambient: Arc<Manual>,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Bed {
+    pub(crate) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
+        let url = format!("sqlite://{}", directory.path().join("brains.db").display());
+        let store = Store::open(&url, Options::new(ambient.clone())).await.unwrap();
+        let fakes = Arc::new(Fakes { overlay: Mutex::new("{}".into()), ..Fakes::default() });
+        *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
+        let ports = Ports {
+            routing: fakes.clone(),
+            settings: fakes.clone(),
+            files: fakes.clone(),
+            service: fakes.clone(),
+        };
+        Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
+    }
+
+    /// The operator behind the admin key calls.
+    pub(crate) async fn admin(&self, name: &str, input: Value) -> Result<Value, Fault> {
+        self.control.call(name, input, &Principal::admin("fingerprint")).await
+    }
+
+    pub(crate) async fn call_as(
+        &self,
+        principal: &Principal,
+        name: &str,
+        input: Value,
+    ) -> Result<Value, Fault> {
+        self.control.registry().call(name, input, &Cx { control: &self.control, principal }).await
+    }
+
+    pub(crate) fn advance_ms(&self, ms: i64) {
+        self.ambient.now.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Every byte that the database has on disk.
+    pub(crate) async fn close_and_read(self) -> Vec<u8> {
+        self.control.store.close().await;
+        let mut bytes = Vec::new();
+        for entry in fs_err::read_dir(self.directory.path()).unwrap() {
+            bytes.extend(fs_err::read(entry.unwrap().path()).unwrap());
+        }
+        bytes
+    }
+}
+
+pub(crate) fn principal(operator: &str, role: Role, scopes: &[KeyScope]) -> Principal {
+    Principal {
+        operator: operator.into(),
+        role,
+        key: None,
+        fingerprint: "fp".into(),
+        scopes: scopes.to_vec(),
+    }
+}
+
+/// Whether `needle` occurs in `haystack`.
+pub(crate) fn holds(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
