@@ -50,16 +50,18 @@ struct Report {
 }
 
 impl Report {
-    /// Runs one step and keeps how it went.
-    fn step(&mut self, name: &str, work: impl FnOnce() -> Result<Tally>) {
+    /// Runs one step, keeps how it went, and says whether it went well.
+    fn step(&mut self, name: &str, work: impl FnOnce() -> Result<Tally>) -> bool {
         eprintln!("\n== {name}");
         let watch = Watch::start();
         let outcome = work();
         if let Err(error) = &outcome {
             eprintln!("error: {error:#}");
         }
-        self.lines.push((name.to_owned(), outcome.is_ok(), watch.seconds()));
+        let succeeded = outcome.is_ok();
+        self.lines.push((name.to_owned(), succeeded, watch.seconds()));
         self.tally.add(outcome.unwrap_or_default());
+        succeeded
     }
 
     /// As [`Self::step`] for test runs, whose failures count one by one.
@@ -139,7 +141,7 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
     }
     if wants("unit") || wants("it") {
         let bed = Bed::lay(repository)?;
-        report.step("build", || {
+        let built = report.step("build", || {
             repository.cargo("build").args(["--locked", "--package", "brains"]).run()?;
             Ok(Tally::default())
         });
@@ -149,7 +151,8 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
                 bed.equip(call.arg("--no-fail-fast"))
             });
         }
-        if wants("it") {
+        // An older program says nothing about this source.
+        if built && wants("it") {
             report.tests("it", || bed.integration().arg("--").args(&filters));
         }
     }

@@ -216,3 +216,6 @@ fn decision(decision: Decision) -> policy_wire::Decision {
         extra: decision.extra,
     }
 }
+
+#[cfg(test)]
+mod tests;
