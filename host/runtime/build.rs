@@ -34,9 +34,13 @@ fn main() -> io::Result<()> {
             defaults = format!("Some(include_str!({}))", literal(&fragment));
         }
     }
+    // A build script has no reason to depend on more than the standard library.
+    #[expect(clippy::disallowed_methods, reason = "a build script depends on nothing")]
     fs::write(
         out,
-        format!("const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\n"),
+        format!(
+            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\n"
+        ),
     )
 }
 

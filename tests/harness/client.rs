@@ -31,7 +31,10 @@ impl Answer {
 
     /// The data of each event of a stream.
     pub fn events(&self) -> Vec<String> {
-        self.text().split("\n\n").filter_map(|frame| frame.strip_prefix("data: ").map(str::to_owned)).collect()
+        self.text()
+            .split("\n\n")
+            .filter_map(|frame| frame.strip_prefix("data: ").map(str::to_owned))
+            .collect()
     }
 }
 

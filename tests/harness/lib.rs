@@ -1,6 +1,14 @@
 //! What the suite stands on: the real program started on free ports in a folder of its own, a scripted
 //! upstream that can drip, cut, hang and lie, and a small client.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a harness fails the test at the first surprise"
+)]
+
 pub mod client;
 pub mod counts;
 pub mod model;
@@ -19,10 +27,8 @@ pub const HANG: Duration = Duration::from_secs(30);
 
 /// Waits for `event`, and fails the test with `what` when it does not come.
 pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(HANG, event).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what} did not happen within {} s", HANG.as_secs()),
-    }
+    let ended = tokio::time::timeout(HANG, event).await.ok();
+    ended.unwrap_or_else(|| panic!("{what} did not happen within {} s", HANG.as_secs()))
 }
 
 /// Asks `ready` again and again until it says yes.

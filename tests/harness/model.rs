@@ -26,9 +26,10 @@ fn usage() -> Value {
 
 fn whole(request: &Value) -> Reply {
     let (message, finish) = match calls(request) {
-        calls if !calls.is_empty() => {
-            (json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls}), "tool_calls")
-        }
+        calls if !calls.is_empty() => (
+            json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls}),
+            "tool_calls",
+        ),
         _ => (json!({"role": "assistant", "content": text(request), "refusal": null}), "stop"),
     };
     let body = json!({
@@ -65,14 +66,18 @@ fn stream(request: &Value) -> Reply {
     } else {
         frames.push(delta(json!({"role": "assistant", "content": null}), Value::Null));
         for (index, call) in calls.iter().enumerate() {
-            let (name, arguments) = (&call["function"]["name"], call["function"]["arguments"].as_str().unwrap_or(""));
+            let (name, arguments) =
+                (&call["function"]["name"], call["function"]["arguments"].as_str().unwrap_or(""));
             let half = arguments.len() / 2;
             frames.push(delta(
                 json!({"tool_calls": [{"index": index, "id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}}]}),
                 Value::Null,
             ));
             for piece in [&arguments[..half], &arguments[half..]] {
-                frames.push(delta(json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}), Value::Null));
+                frames.push(delta(
+                    json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
+                    Value::Null,
+                ));
             }
         }
         "tool_calls"
@@ -130,8 +135,12 @@ fn plain(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(parts) => {
-            let parts: Vec<&str> =
-                parts.iter().map(|part| if part["type"] == "image_url" { "[image]" } else { part["text"].as_str().unwrap_or("") }).collect();
+            let parts: Vec<&str> = parts
+                .iter()
+                .map(|part| {
+                    if part["type"] == "image_url" { "[image]" } else { part["text"].as_str().unwrap_or("") }
+                })
+                .collect();
             parts.join(" ")
         }
         _ => String::new(),

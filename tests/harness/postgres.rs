@@ -11,7 +11,10 @@ pub fn database() -> String {
     let admin = std::env::var("BRAINS_TEST_POSTGRES")
         .expect("BRAINS_TEST_POSTGRES names a Postgres: `cargo xtask test` starts one");
     let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
-    let made = Command::new("psql").args([&admin, "-qc", &format!("CREATE DATABASE {name}")]).output().expect("psql runs");
+    let made = Command::new("psql")
+        .args([&admin, "-qc", &format!("CREATE DATABASE {name}")])
+        .output()
+        .expect("psql runs");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
     format!("{base}/{name}")

@@ -56,10 +56,8 @@ impl Setup {
 pub fn program() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "the runner names the program by environment")]
     let named = std::env::var("BRAINS_BIN");
-    let path = named.map_or_else(
-        |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/brains"),
-        PathBuf::from,
-    );
+    let path = named
+        .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/brains"), PathBuf::from);
     assert!(path.exists(), "{} is missing: build it with `cargo xtask build`", path.display());
     path
 }
@@ -175,9 +173,13 @@ impl Brains {
         })
         .await;
         self.address = SocketAddr::from(([127, 0, 0, 1], found.expect("a port")));
-        let given = setup.environment.iter().find(|(name, _)| name == "BRAINS_API_KEY").map(|(_, key)| key.clone());
+        let given =
+            setup.environment.iter().find(|(name, _)| name == "BRAINS_API_KEY").map(|(_, key)| key.clone());
         let key = given.unwrap_or_else(|| {
-            fs_err::read_to_string(self.home.state().join("admin-key")).expect("an admin key").trim().to_owned()
+            fs_err::read_to_string(self.home.state().join("admin-key"))
+                .expect("an admin key")
+                .trim()
+                .to_owned()
         });
         self.client = Client::new(self.address, &key);
     }
@@ -203,7 +205,8 @@ impl Brains {
     }
 
     pub fn signal(&self, name: &str) {
-        let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        let sent =
+            std::process::Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
     }
 

@@ -2,6 +2,7 @@
 //! Each request takes the next reply of the script, or the standing one; everything that arrived is kept.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,7 +103,10 @@ pub struct Seen {
 
 impl Seen {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn json(&self) -> serde_json::Value {
@@ -238,11 +242,11 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
     }
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _written = write!(head, "{name}: {value}\r\n");
     }
     if reply.whole {
         let size: usize = reply.chunks.iter().map(Bytes::len).sum();
-        head.push_str(&format!("content-length: {size}\r\n\r\n"));
+        let _written = write!(head, "content-length: {size}\r\n\r\n");
     } else {
         head.push_str("transfer-encoding: chunked\r\n\r\n");
     }
@@ -274,7 +278,11 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
         }
         End::Cut => Outcome::Close,
         End::Hang => {
-            if left_during(socket, Duration::from_secs(600)).await { Outcome::Left } else { Outcome::Close }
+            if left_during(socket, Duration::from_mins(10)).await {
+                Outcome::Left
+            } else {
+                Outcome::Close
+            }
         }
     }
 }

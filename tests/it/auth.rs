@@ -29,7 +29,8 @@ async fn credentials_are_a_bearer_or_an_x_api_key() {
     }
     assert_eq!(anonymous.get(&format!("/v1/models?key={key}")).await.status, 401);
     let odd = http::HeaderValue::from_bytes(b"Bearer sch\xc3\xbcssel").expect("a value");
-    let answer = Client::send(anonymous.request(http::Method::GET, "/v1/models").header("authorization", odd)).await;
+    let answer =
+        Client::send(anonymous.request(http::Method::GET, "/v1/models").header("authorization", odd)).await;
     assert_eq!(answer.status, 401);
 }
 
@@ -56,7 +57,10 @@ async fn wrong_keys_are_throttled_and_the_right_one_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_hosts_and_origins_are_turned_away() {
-    let service = Brains::start(Setup::config("allowed_hosts: [brains.example]\nallowed_origins: [\"https://console.example\"]\n")).await;
+    let service = Brains::start(Setup::config(
+        "allowed_hosts: [brains.example]\nallowed_origins: [\"https://console.example\"]\n",
+    ))
+    .await;
     let get = |name: &'static str, value: String| {
         let request = service.client.request(http::Method::GET, "/v1/models").header(name, value);
         async move { Client::send(request).await.status }
@@ -94,7 +98,10 @@ async fn limits_count_per_key_and_say_so() {
         assert_eq!(answer.header("x-ratelimit-limit-requests"), "3");
     }
     let refused = second.post(CHAT, "{").await;
-    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (429, Some("rate_limit_exceeded")));
+    assert_eq!(
+        (refused.status, refused.json()["error"]["code"].as_str()),
+        (429, Some("rate_limit_exceeded"))
+    );
     assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| (1..=60).contains(&seconds)));
 }
 
@@ -109,7 +116,8 @@ async fn rotation_and_revocation_count_at_once() {
     service.client.operation("revoke_key", &json!({"key": "short-lived"})).await;
     assert_eq!(key.get("/v1/models").await.status, 401);
 
-    fs_err::write(service.home.state().join("admin-key"), "a-new-admin-key-of-some-length\n").expect("written");
+    fs_err::write(service.home.state().join("admin-key"), "a-new-admin-key-of-some-length\n")
+        .expect("written");
     assert_eq!(service.client.get("/v1/models").await.status, 401);
     assert_eq!(service.client.with_key("a-new-admin-key-of-some-length").get("/v1/models").await.status, 200);
 }
@@ -119,11 +127,8 @@ async fn bodies_may_be_compressed_and_are_measured_after() {
     let service = Brains::start(Setup::config("max_body_bytes: 65536\n")).await;
     let hello = json!({"model": "brains-auto", "messages": [{"role": "user", "content": "hi"}]}).to_string();
     let send = |coding: &'static str, body: Vec<u8>| {
-        let request = service
-            .client
-            .request(http::Method::POST, CHAT)
-            .header("content-encoding", coding)
-            .body(body);
+        let request =
+            service.client.request(http::Method::POST, CHAT).header("content-encoding", coding).body(body);
         async move { Client::send(request).await.status }
     };
     let gzip = |text: &[u8]| {

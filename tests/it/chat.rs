@@ -28,7 +28,9 @@ async fn the_first_request_is_answered_by_a_component_with_its_routing_headers()
     let id = answer.header("x-brains-trace-id").to_owned();
     brains_tests::until("the trace", async || {
         let listed = service.client.operation("list_traces", &json!({})).await;
-        let Some(trace) = listed["traces"].as_array().and_then(|traces| traces.iter().find(|t| t["id"] == id)) else {
+        let Some(trace) =
+            listed["traces"].as_array().and_then(|traces| traces.iter().find(|t| t["id"] == id))
+        else {
             return false;
         };
         assert_eq!(trace["status"], 200, "{trace}");
@@ -61,7 +63,10 @@ async fn a_stream_has_every_part_in_order() {
     let finish = &chunks[chunks.len() - 2];
     assert_eq!(finish["choices"][0]["finish_reason"], "stop");
     for chunk in &chunks {
-        assert_eq!((&chunk["id"], &chunk["created"], &chunk["model"]), (&chunks[0]["id"], &chunks[0]["created"], &chunks[0]["model"]));
+        assert_eq!(
+            (&chunk["id"], &chunk["created"], &chunk["model"]),
+            (&chunks[0]["id"], &chunks[0]["created"], &chunks[0]["model"])
+        );
     }
 }
 
@@ -75,10 +80,15 @@ async fn model_names_mean_what_the_contract_says() {
     ] {
         let answer = service.client.chat(&hello(name)).await;
         assert_eq!(answer.status, 200, "{name}: {}", answer.text());
-        assert_eq!((answer.header("x-brains-tier"), answer.header("x-brains-model")), (tier, model), "{name}");
+        assert_eq!(
+            (answer.header("x-brains-tier"), answer.header("x-brains-model")),
+            (tier, model),
+            "{name}"
+        );
     }
     let listed = service.client.get("/v1/models").await.json();
-    let ids: Vec<&str> = listed["data"].as_array().expect("a list").iter().filter_map(|m| m["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        listed["data"].as_array().expect("a list").iter().filter_map(|m| m["id"].as_str()).collect();
     for id in ["brains-auto", "brains-cheap", "claude-brains-auto", "claude-brains-deep", "echo/echo-small"] {
         assert!(ids.contains(&id), "{id} in {ids:?}");
         let one = service.client.get(&format!("/v1/models/{id}")).await;
@@ -107,8 +117,14 @@ async fn bad_bodies_say_what_and_where() {
         (r#"{"model":"echo/x","messages":"x"}"#, Some("messages")),
         (r#"{"model":"echo/x","messages":[{"role":"user","content":7}]}"#, Some("messages[0].content")),
         (r#"{"model":"echo/x","stream":"yes","messages":[{"role":"user","content":"x"}]}"#, Some("stream")),
-        (r#"{"model":"echo/x","mod\u0065l":"echo/y","messages":[{"role":"user","content":"x"}]}"#, Some("model")),
-        (r#"{"model":"echo/x","temperature":"hot","messages":[{"role":"user","content":"x"}]}"#, Some("temperature")),
+        (
+            r#"{"model":"echo/x","mod\u0065l":"echo/y","messages":[{"role":"user","content":"x"}]}"#,
+            Some("model"),
+        ),
+        (
+            r#"{"model":"echo/x","temperature":"hot","messages":[{"role":"user","content":"x"}]}"#,
+            Some("temperature"),
+        ),
     ] {
         let answer = service.client.post("/v1/chat/completions", body).await;
         assert_eq!(answer.status, 400, "{body}: {}", answer.text());

@@ -29,12 +29,26 @@ async fn verbs_work_with_and_without_a_service() {
     assert_eq!(alone.run(&["status"]).await.status.code(), Some(6));
 
     let service = Brains::plain().await;
-    service.client.chat(&json!({"model": "brains-auto", "messages": [{"role": "user", "content": "hi"}]})).await;
+    service
+        .client
+        .chat(&json!({"model": "brains-auto", "messages": [{"role": "user", "content": "hi"}]}))
+        .await;
     let home = &service.home;
     for arguments in [
-        &["status"][..], &["models"], &["traces"], &["key", "list"], &["operator", "list"], &["plugin", "list"],
-        &["config", "show"], &["admin-key", "show"], &["admin-key", "path"], &["doctor"], &["version"], &["explain", "hi"],
-        &["plan", "hi"], &["completions", "bash"],
+        &["status"][..],
+        &["models"],
+        &["traces"],
+        &["key", "list"],
+        &["operator", "list"],
+        &["plugin", "list"],
+        &["config", "show"],
+        &["admin-key", "show"],
+        &["admin-key", "path"],
+        &["doctor"],
+        &["version"],
+        &["explain", "hi"],
+        &["plan", "hi"],
+        &["completions", "bash"],
     ] {
         let output = home.run(arguments).await;
         assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -43,7 +57,10 @@ async fn verbs_work_with_and_without_a_service() {
     }
     let made = home.run(&["key", "create", "laptop", "--json"]).await;
     assert!(made.status.success(), "{made:?}");
-    let key = serde_json::from_slice::<Value>(&made.stdout).expect("JSON")["key"].as_str().expect("a key").to_owned();
+    let key = serde_json::from_slice::<Value>(&made.stdout).expect("JSON")["key"]
+        .as_str()
+        .expect("a key")
+        .to_owned();
     assert_eq!(service.client.with_key(&key).get("/v1/models").await.status, 200);
     assert!(home.run(&["key", "revoke", "laptop"]).await.status.success());
     assert_eq!(service.client.with_key(&key).get("/v1/models").await.status, 401);
@@ -71,7 +88,11 @@ async fn init_is_idempotent_and_everything_is_private() {
 async fn a_hostile_checkout_changes_nothing() {
     let home = Home::default();
     for name in ["config.yaml", "brains.runtime.yaml", ".env"] {
-        fs_err::write(home.path().join(name), "gateway_preamble: pwned\nallow_unauthenticated_api: true\nBRAINS_API_KEY=pwned\n").expect("written");
+        fs_err::write(
+            home.path().join(name),
+            "gateway_preamble: pwned\nallow_unauthenticated_api: true\nBRAINS_API_KEY=pwned\n",
+        )
+        .expect("written");
     }
     let service = Brains::start_in(home, Setup::default()).await;
     let answer = service.client.with_key("").get("/v1/models").await;

@@ -8,8 +8,9 @@ use tokio::process::Command;
 /// Runs a client script of `tests/clients` in the environment that the runner prepared.
 async fn python(script: &str, environment: &[(&str, &str)]) {
     #[expect(clippy::disallowed_methods, reason = "the runner names its Python by environment")]
-    let python = std::env::var("BRAINS_TEST_PYTHON")
-        .expect("BRAINS_TEST_PYTHON names a Python with tests/clients/requirements.txt: `cargo xtask test` makes one");
+    let python = std::env::var("BRAINS_TEST_PYTHON").expect(
+        "BRAINS_TEST_PYTHON names a Python with tests/clients/requirements.txt: `cargo xtask test` makes one",
+    );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script);
     let output = within(
         "the client",

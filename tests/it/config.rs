@@ -10,13 +10,28 @@ fn text(output: &std::process::Output) -> String {
 async fn later_layers_win_and_are_named() {
     let home = Home::default();
     home.write_config("gateway_preamble: from the file\nrate_limit_per_minute: 5\n");
-    fs_err::write(home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: 6 # mine\n").expect("written");
-    let output = home.command(&["config", "show", "--json"]).env("BRAINS_GATEWAY_PREAMBLE", "from outside").output().await.expect("ran");
-    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+    fs_err::write(home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: 6 # mine\n")
+        .expect("written");
+    let output = home
+        .command(&["config", "show", "--json"])
+        .env("BRAINS_GATEWAY_PREAMBLE", "from outside")
+        .output()
+        .await
+        .expect("ran");
+    let shown: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
     let shown = shown.get("config").cloned().unwrap_or(shown);
-    let of = |key: &str| shown.as_object().and_then(|all| all.get(key)).cloned().unwrap_or_else(|| panic!("{key} in {shown}"));
-    assert_eq!((of("gateway_preamble")["value"].as_str(), of("gateway_preamble")["layer"].as_str()), (Some("from outside"), Some("environment")));
-    assert_eq!((of("rate_limit_per_minute")["value"].as_u64(), of("rate_limit_per_minute")["layer"].as_str()), (Some(6), Some("overlay")));
+    let of = |key: &str| {
+        shown.as_object().and_then(|all| all.get(key)).cloned().unwrap_or_else(|| panic!("{key} in {shown}"))
+    };
+    assert_eq!(
+        (of("gateway_preamble")["value"].as_str(), of("gateway_preamble")["layer"].as_str()),
+        (Some("from outside"), Some("environment"))
+    );
+    assert_eq!(
+        (of("rate_limit_per_minute")["value"].as_u64(), of("rate_limit_per_minute")["layer"].as_str()),
+        (Some(6), Some("overlay"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +43,10 @@ async fn writes_keep_comments_and_refuse_what_they_must() {
     let set = home.run(&["config", "set", "gateway_preamble", "Be brief"]).await;
     assert!(set.status.success(), "{}", text(&set));
     let content = fs_err::read_to_string(&overlay).expect("there");
-    assert!(content.starts_with("# kept\nrate_limit_per_minute: 6 # mine\n") && content.contains("Be brief"), "{content}");
+    assert!(
+        content.starts_with("# kept\nrate_limit_per_minute: 6 # mine\n") && content.contains("Be brief"),
+        "{content}"
+    );
     for (key, value) in [
         ("rate_limit_per_minute", "lots"),
         ("no_such_key", "1"),

@@ -7,7 +7,8 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_first_request_is_answered() {
-    let readme = fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("README.md");
+    let readme = fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))
+        .expect("README.md");
     let (_, after) = readme.split_once("-d '").expect("a body");
     let (body, _) = after.split_once('\'').expect("its end");
     let service = Brains::plain().await;
@@ -24,7 +25,8 @@ async fn the_served_description_is_the_committed_one() {
     let mut served = service.client.get("/api/openapi.json").await.json();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/openapi.json");
     let mut committed: serde_json::Value =
-        serde_json::from_str(&fs_err::read_to_string(path).expect("docs/reference/openapi.json")).expect("JSON");
+        serde_json::from_str(&fs_err::read_to_string(path).expect("docs/reference/openapi.json"))
+            .expect("JSON");
     for document in [&mut served, &mut committed] {
         document["info"]["version"] = json!("0");
         document["servers"] = json!(null);

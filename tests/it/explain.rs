@@ -3,13 +3,42 @@
 use brains_tests::counts::count;
 use brains_tests::{Brains, Setup};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::json;
 
 fn prompts() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![
-        "fix", "the", "bug", "in", "webhook", "handler", "why", "does", "it", "fail", "design", "a", "scalable",
-        "system", "latest", "docs", "compare", "postgres", "and", "sqlite", "объясни", "почему", "erkläre", "class",
-        "repo", "refactor", "survey", "hello", "\"quoted\"", "<tag>", "😀",
+        "fix",
+        "the",
+        "bug",
+        "in",
+        "webhook",
+        "handler",
+        "why",
+        "does",
+        "it",
+        "fail",
+        "design",
+        "a",
+        "scalable",
+        "system",
+        "latest",
+        "docs",
+        "compare",
+        "postgres",
+        "and",
+        "sqlite",
+        "объясни",
+        "почему",
+        "erkläre",
+        "class",
+        "repo",
+        "refactor",
+        "survey",
+        "hello",
+        "\"quoted\"",
+        "<tag>",
+        "😀",
     ]);
     proptest::collection::vec(word, 1..60).prop_map(|words| words.join(" "))
 }
@@ -28,7 +57,8 @@ async fn explain_agrees_with_the_next_request() {
             assert_eq!(answer.header(name), value.as_str().unwrap_or(""), "{name} of {prompt}\n{explained}");
         }
         assert!(explained["headers"].as_object().is_some_and(|headers| headers.len() >= 7), "{explained}");
-        let steps: Vec<&str> = explained["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str()).collect();
+        let steps: Vec<&str> =
+            explained["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str()).collect();
         assert_eq!(steps, ["resolve", "classify", "route", "attempts"]);
     }
 }
@@ -63,7 +93,12 @@ async fn vectors_keep_their_tier_behind_an_agents_prompt_and_behind_history() {
         messages.push(turn.clone());
         for messages in [json!([turn]), behind_system, json!(messages)] {
             let answer = service.client.chat(&json!({"model": "brains-auto", "messages": messages})).await;
-            assert_eq!(answer.header("x-brains-tier"), *tier, "{prompt}: {}", answer.header("x-brains-route-reason"));
+            assert_eq!(
+                answer.header("x-brains-tier"),
+                *tier,
+                "{prompt}: {}",
+                answer.header("x-brains-route-reason")
+            );
         }
     }
 }
@@ -78,7 +113,14 @@ async fn another_classifier_and_policy_by_configuration() {
         ("compare postgres and sqlite", "research", "0.75"),
         ("hi", "unknown", "0.40"),
     ] {
-        let answer = service.client.chat(&json!({"model": "brains-auto", "messages": [{"role": "user", "content": prompt}]})).await;
-        assert_eq!((answer.header("x-brains-task"), answer.header("x-brains-confidence")), (task, confidence), "{prompt}");
+        let answer = service
+            .client
+            .chat(&json!({"model": "brains-auto", "messages": [{"role": "user", "content": prompt}]}))
+            .await;
+        assert_eq!(
+            (answer.header("x-brains-task"), answer.header("x-brains-confidence")),
+            (task, confidence),
+            "{prompt}"
+        );
     }
 }

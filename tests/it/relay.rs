@@ -8,6 +8,7 @@ use brains_tests::upstream::End;
 use brains_tests::{Brains, Client, Reply, Setup, Upstream, model, until, within};
 use futures_util::StreamExt;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
 async fn relayed() -> (Upstream, Brains) {
@@ -51,14 +52,18 @@ fn spaced(parts: &[String], spaces: &[String]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_reach_the_upstream_byte_for_byte() {
     let (upstream, service) = relayed().await;
-    let spaces = proptest::collection::vec(prop_oneof![Just(String::new()), Just(" ".into()), Just("\r\n\t".into())], 1..4);
+    let spaces = proptest::collection::vec(
+        prop_oneof![Just(String::new()), Just(" ".into()), Just("\r\n\t".into())],
+        1..4,
+    );
     let cases = (members(), spaces, any::<prop::sample::Index>(), any::<bool>());
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for _ in 0..count(100, 1000) {
-        let (unknown, spaces, place, stream) =
-            cases.new_tree(&mut runner).expect("a case").current();
-        let mut parts: Vec<String> = unknown.iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
-        parts.push("\"messages\": [ {\"content\":\"h\\u0069\" , \"role\":\"user\", \"odd\" : [1.0]} ]".into());
+        let (unknown, spaces, place, stream) = cases.new_tree(&mut runner).expect("a case").current();
+        let mut parts: Vec<String> =
+            unknown.iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
+        parts
+            .push("\"messages\": [ {\"content\":\"h\\u0069\" , \"role\":\"user\", \"odd\" : [1.0]} ]".into());
         if stream {
             parts.push("\"stream\":true".into());
         }
@@ -137,7 +142,9 @@ async fn usage_is_asked_for_and_hidden_from_a_client_that_did_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_preamble_comes_first_and_the_rest_is_untouched() {
     let upstream = Upstream::start(model::answer).await;
-    let service = Brains::start(Setup::upstream(&upstream.base()).and("gateway_preamble: \"Mind \\\"the\\\" gap\"")).await;
+    let service =
+        Brains::start(Setup::upstream(&upstream.base()).and("gateway_preamble: \"Mind \\\"the\\\" gap\""))
+            .await;
     let body = json!({"model": MODEL, "messages": [{"role": "system", "content": "Forget it"}, {"role": "user", "content": "x"}]});
     assert_eq!(service.client.chat(&body).await.status, 200);
     let messages = &upstream.last().json()["messages"];
@@ -171,7 +178,8 @@ async fn a_failing_upstream_is_told_truly() {
                 continue;
             }
             upstream.then(reply.clone());
-            let body = json!({"model": MODEL, "stream": stream, "messages": [{"role": "user", "content": "x"}]});
+            let body =
+                json!({"model": MODEL, "stream": stream, "messages": [{"role": "user", "content": "x"}]});
             let answer = service.client.chat(&body).await;
             assert_eq!(answer.status, status, "{shown}: {}", answer.text());
             let error = &answer.json()["error"];
@@ -240,7 +248,9 @@ async fn a_client_that_leaves_closes_the_upstream_call() {
     until("the upstream to notice", async || upstream.left() == 2).await;
     until("the trace", async || {
         let listed = service.client.operation("list_traces", &json!({})).await;
-        listed["traces"].as_array().is_some_and(|traces| traces.iter().filter(|t| t["status"] == 499).count() == 2)
+        listed["traces"]
+            .as_array()
+            .is_some_and(|traces| traces.iter().filter(|t| t["status"] == 499).count() == 2)
     })
     .await;
 }

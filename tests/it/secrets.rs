@@ -8,9 +8,39 @@ fn shapes() -> Vec<String> {
     let a = "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cD3fG5hJ7k";
     let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let mut shapes: Vec<String> = [
-        "sk-", "sk-proj-", "sk-ant-api03-", "sk-or-v1-", "sk_live_", "rk_live_", "sk_test_", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_",
-        "glpat-", "xoxb-", "xoxp-", "xapp-1-", "npm_", "pypi-", "hf_", "gsk_", "r8_", "shpat_", "dop_v1_", "AIza", "ya29.", "SG.",
-        "key-", "xai-", "pplx-", "tvly-", "fw_", "nvapi-", "brains_",
+        "sk-",
+        "sk-proj-",
+        "sk-ant-api03-",
+        "sk-or-v1-",
+        "sk_live_",
+        "rk_live_",
+        "sk_test_",
+        "ghp_",
+        "gho_",
+        "ghs_",
+        "ghu_",
+        "github_pat_",
+        "glpat-",
+        "xoxb-",
+        "xoxp-",
+        "xapp-1-",
+        "npm_",
+        "pypi-",
+        "hf_",
+        "gsk_",
+        "r8_",
+        "shpat_",
+        "dop_v1_",
+        "AIza",
+        "ya29.",
+        "SG.",
+        "key-",
+        "xai-",
+        "pplx-",
+        "tvly-",
+        "fw_",
+        "nvapi-",
+        "brains_",
     ]
     .iter()
     .map(|prefix| format!("{prefix}{a}"))
@@ -31,7 +61,16 @@ fn shapes() -> Vec<String> {
 
 /// The part of a shape that must not be found again.
 fn core(shape: &str) -> &str {
-    shape.rsplit([' ', '=', '.']).find(|part| part.len() > 12).unwrap_or(shape).split('@').next().unwrap_or(shape).rsplit(':').next().unwrap_or(shape)
+    shape
+        .rsplit([' ', '=', '.'])
+        .find(|part| part.len() > 12)
+        .unwrap_or(shape)
+        .split('@')
+        .next()
+        .unwrap_or(shape)
+        .rsplit(':')
+        .next()
+        .unwrap_or(shape)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,8 +90,13 @@ async fn no_secret_is_in_a_row_or_a_log_line() {
         named["model"] = json!(format!("openai_compatible/{shape}"));
         assert!(service.client.chat(&named).await.status < 500);
         let request = service.client.request(http::Method::POST, "/v1/chat/completions");
-        if let (Ok(id), Ok(agent)) = (http::HeaderValue::from_str(&shape), http::HeaderValue::from_str(&shape)) {
-            let request = request.header("x-request-id", id).header("user-agent", agent).header("session-id", shape.as_str());
+        if let (Ok(id), Ok(agent)) =
+            (http::HeaderValue::from_str(&shape), http::HeaderValue::from_str(&shape))
+        {
+            let request = request
+                .header("x-request-id", id)
+                .header("user-agent", agent)
+                .header("session-id", shape.as_str());
             Client::send(request.body(body.to_string())).await;
         }
         service.client.with_key(&shape.replace(' ', "")).get("/v1/models").await;

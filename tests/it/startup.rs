@@ -44,9 +44,13 @@ async fn what_cannot_start_says_why() {
     }
     let home = Home::default();
     fs_err::create_dir_all(home.state()).expect("made");
-    fs_err::write(home.state().join("brains.db"), "this is no database, but somebody's notes").expect("written");
+    fs_err::write(home.state().join("brains.db"), "this is no database, but somebody's notes")
+        .expect("written");
     let output = home.run(&["serve-all", "--gateway-port", "0"]).await;
-    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("hint:"), "{output:?}");
+    assert!(
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("hint:"),
+        "{output:?}"
+    );
     assert_eq!(
         fs_err::read_to_string(home.state().join("brains.db")).expect("still there"),
         "this is no database, but somebody's notes"
@@ -62,7 +66,8 @@ async fn a_bad_component_is_named_and_the_rest_serves() {
     let service = Brains::start_in(home, Setup::config(config)).await;
     assert_eq!(service.client.chat(&hello()).await.status, 200);
     let listed = service.client.operation("list_components", &json!({})).await;
-    let broken = listed["components"].as_array().and_then(|all| all.iter().find(|c| c["id"] == "broken")).cloned();
+    let broken =
+        listed["components"].as_array().and_then(|all| all.iter().find(|c| c["id"] == "broken")).cloned();
     let broken = broken.unwrap_or_else(|| panic!("broken in {listed}"));
     assert_eq!(broken["state"], "rejected", "{broken}");
     assert!(broken["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{broken}");
@@ -71,7 +76,9 @@ async fn a_bad_component_is_named_and_the_rest_serves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warm_start_compiles_nothing() {
     let first = Brains::plain().await;
-    let compiled = |ready: &serde_json::Value| ready["runtime"]["compiled"].as_u64().unwrap_or_else(|| panic!("{ready}"));
+    let compiled = |ready: &serde_json::Value| {
+        ready["runtime"]["compiled"].as_u64().unwrap_or_else(|| panic!("{ready}"))
+    };
     assert!(compiled(&first.client.get("/health/ready").await.json()) > 0);
     let (home, status) = first.stop().await;
     assert!(status.success());

@@ -97,7 +97,9 @@ fn dependencies_point_one_way() {
         ("xtask", &[]),
     ]);
     for name in crates() {
-        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("host/{name} is not on the map of architecture.md"));
+        let may = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("host/{name} is not on the map of architecture.md"));
         for dependency in dependencies(&name) {
             if let Some(ours) = dependency.strip_prefix("brains-") {
                 assert!(may.contains(&ours), "host/{name} must not know host/{ours}");
@@ -119,7 +121,10 @@ fn each_library_has_one_room() {
     for name in crates() {
         for dependency in dependencies(&name) {
             if let Some((library, homes)) = rooms.iter().find(|(library, _)| *library == dependency) {
-                assert!(homes.contains(&name.as_str()), "host/{name} must not use {library}: its room is {homes:?}");
+                assert!(
+                    homes.contains(&name.as_str()),
+                    "host/{name} must not use {library}: its room is {homes:?}"
+                );
             }
         }
     }
@@ -129,7 +134,18 @@ fn each_library_has_one_room() {
 fn the_pure_rooms_do_no_io_and_read_no_clock() {
     assert_absent(
         &["core", "dialect"],
-        &["std::fs", "fs_err", "std::net", "tokio", "SystemTime", "Instant::now", "std::env", "Timestamp::now", "getrandom", "std::process"],
+        &[
+            "std::fs",
+            "fs_err",
+            "std::net",
+            "tokio",
+            "SystemTime",
+            "Instant::now",
+            "std::env",
+            "Timestamp::now",
+            "getrandom",
+            "std::process",
+        ],
         "core and dialect do no I/O and read no clock",
     );
 }
@@ -173,7 +189,10 @@ fn the_host_names_no_component() {
 fn no_unsafe_in_the_host_and_every_file_says_what_it_is_for() {
     for name in crates() {
         let manifest = read(&root().join("host").join(&name).join("Cargo.toml"));
-        assert!(manifest.contains("[lints]\nworkspace = true"), "host/{name} does not take the workspace's lints");
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "host/{name} does not take the workspace's lints"
+        );
         for path in sources(&name) {
             let text = read(&path);
             assert!(!code(&path).contains("unsafe "), "{}: unsafe", path.display());
@@ -200,7 +219,10 @@ fn a_plane_has_one_name_in_every_room() {
     };
     let verbs = nouns("control");
     for noun in nouns("core").iter().chain(&nouns("store")) {
-        assert!(verbs.contains(noun), "plane `{noun}` has rows or rules but no verbs in control/plane: {verbs:?}");
+        assert!(
+            verbs.contains(noun),
+            "plane `{noun}` has rows or rules but no verbs in control/plane: {verbs:?}"
+        );
     }
     for noun in &verbs {
         let page = root().join("docs/reference").join(format!("{noun}.md"));

@@ -51,15 +51,19 @@ pub(crate) fn candidates(
 /// A tier's own target and its fallbacks, in order.
 fn targets<'a>(config: &'a Config, tier: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
     config.models.get(tier).into_iter().flat_map(|tier| {
-        std::iter::once((tier.provider.as_str(), tier.model.as_str())).chain(
-            tier.fallbacks.iter().map(|target| (target.provider.as_str(), target.model.as_str())),
-        )
+        std::iter::once((tier.provider.as_str(), tier.model.as_str()))
+            .chain(tier.fallbacks.iter().map(|target| (target.provider.as_str(), target.model.as_str())))
     })
 }
 
 /// The configured order: the answer when no policy is loaded or the policy failed. The wanted tier first,
 /// for an automatic model the tier of the label's route, else the default tier.
-pub(crate) fn configured_order(wanted: &Wanted, label: &str, config: &Config, candidates: &[Candidate]) -> Vec<usize> {
+pub(crate) fn configured_order(
+    wanted: &Wanted,
+    label: &str,
+    config: &Config,
+    candidates: &[Candidate],
+) -> Vec<usize> {
     let tier = match wanted {
         Wanted::Exact { .. } => return (0..candidates.len()).collect(),
         Wanted::Tier(tier) => tier,

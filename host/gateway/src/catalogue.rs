@@ -65,7 +65,9 @@ impl Catalogue {
         snapshot
             .providers()
             .map(|instance| instance.name())
-            .find(|name| lists.get(*name).is_some_and(|list| list.models.iter().any(|known| known.id == model)))
+            .find(|name| {
+                lists.get(*name).is_some_and(|list| list.models.iter().any(|known| known.id == model))
+            })
             .map(str::to_owned)
     }
 
@@ -121,7 +123,8 @@ async fn ask(instance: &Arc<Instance>, egress: &Egress) -> Result<Vec<Known>, Fa
         let response = match request {
             None => None,
             Some(request) => {
-                let answer = exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
+                let answer =
+                    exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
                 if !(200..300).contains(&answer.status()) {
                     return Err(exchange::refusal(&mut component, answer).await);
                 }
@@ -150,7 +153,8 @@ pub(crate) fn payload(body: &Bytes) -> Payload {
 }
 
 fn known_model(model: Model) -> Known {
-    let pricing: Value = model.pricing.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+    let pricing: Value =
+        model.pricing.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
     let price = |name: &str| pricing.get(name).and_then(Value::as_f64);
     Known {
         input_price: price("input"),

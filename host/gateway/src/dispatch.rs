@@ -11,9 +11,9 @@ use brains_core::id::{Completion, Id};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane};
 use brains_dialect::canon::{CallContext, ChatRequest};
+use brains_dialect::chat::DIALECT;
 use brains_dialect::chat::request::{self, Decoded};
 use brains_dialect::chat::response::Identity;
-use brains_dialect::chat::DIALECT;
 use brains_dialect::envelope::Envelope;
 use brains_runtime::Instance;
 use brains_runtime::swap::Snapshot;
@@ -23,7 +23,7 @@ use crate::plan::{Candidacy, Plan};
 use crate::record::Recorder;
 use crate::relay::{self, RelayStream, invalid_body, spliced};
 use crate::reply::{self, Reply};
-use crate::translate::{self, Opened, Ready, Writer, with_preamble};
+use crate::translate::{self, Asking, Opened, Ready, Writer, with_preamble};
 use crate::{Gateway, exchange};
 
 const JSON: &str = "application/json";
@@ -46,7 +46,12 @@ pub(crate) struct Dispatch<'a> {
 
 impl Dispatch<'_> {
     /// Tries the candidates in order. The recorder ends in the reply, or here.
-    pub(crate) async fn run(&self, plan: &Plan, facts: &mut Facts, mut recorder: Recorder) -> Result<Reply, Fault> {
+    pub(crate) async fn run(
+        &self,
+        plan: &Plan,
+        facts: &mut Facts,
+        mut recorder: Recorder,
+    ) -> Result<Reply, Fault> {
         let last = plan.attempts.len().saturating_sub(1);
         for (at, candidate) in plan.attempts.iter().enumerate() {
             facts.tried(candidate);
@@ -131,7 +136,8 @@ impl Dispatch<'_> {
         };
         let preamble = &self.snapshot.config.gateway_preamble;
         let body = spliced(self.envelope, preamble, self.stream, &outbound.edits)?;
-        let upstream = exchange::send(&self.gateway.egress, instance, outbound.request, body, self.deadline).await?;
+        let upstream =
+            exchange::send(&self.gateway.egress, instance, outbound.request, body, self.deadline).await?;
         if !(200..300).contains(&upstream.status()) {
             return Err(exchange::refusal(&mut component, upstream).await);
         }
@@ -160,13 +166,15 @@ impl Dispatch<'_> {
             created: self.gateway.ambient.now().0 / 1000,
             model: candidate.model.clone(),
         };
-        let component = instance.exchange().map_err(|fault| fault.to_fault())?;
-        let ctx = self.context(facts.attempts);
-        let opened = translate::open(
-            &self.gateway.egress, instance, component, request, ctx, self.deadline,
-            Writer::new(identity.clone(), self.include_usage), recorder,
-        )
-        .await?;
+        let asked = Asking {
+            egress: &self.gateway.egress,
+            instance,
+            request,
+            ctx: self.context(facts.attempts),
+            deadline: self.deadline,
+        };
+        let opened =
+            translate::open(asked, Writer::new(identity.clone(), self.include_usage), recorder).await?;
         facts.losses.clone_from(&recorder.losses_so_far());
         match opened {
             Opened::Events(events) => {
@@ -178,14 +186,15 @@ impl Dispatch<'_> {
                 }
             }
             Opened::Stream(mut stream) => {
-                let begun = reply::begin(&mut stream, recorder).await?;
-                Ok(Answer::Translate(Box::new(stream), begun))
+                let begun = reply::begin(&mut *stream, recorder).await?;
+                Ok(Answer::Translate(stream, begun))
             }
         }
     }
 
     fn canonical(&self) -> Result<ChatRequest, Fault> {
-        let Decoded { request, .. } = request::decode(self.envelope.text().as_bytes()).map_err(invalid_body)?;
+        let Decoded { request, .. } =
+            request::decode(self.envelope.text().as_bytes()).map_err(invalid_body)?;
         Ok(request)
     }
 

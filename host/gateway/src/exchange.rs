@@ -51,7 +51,12 @@ pub(crate) async fn refusal(component: &mut Exchange, upstream: Upstream) -> Fau
     decode_error(component, status, headers, &body).await
 }
 
-pub(crate) async fn decode_error(component: &mut Exchange, status: u16, headers: Vec<Field>, body: &Bytes) -> Fault {
+pub(crate) async fn decode_error(
+    component: &mut Exchange,
+    status: u16,
+    headers: Vec<Field>,
+    body: &Bytes,
+) -> Fault {
     let response = Response { head: Head { status, headers }, body: payload(body) };
     let mut fault = match component.decode_error(response).await {
         Ok(fault) => refused(fault),

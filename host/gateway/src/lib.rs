@@ -143,10 +143,15 @@ impl Gateway {
             query: &call.query,
             deadline,
         };
-        let result = match tokio::time::timeout_at(deadline, dispatch.run(&plan, &mut facts, recorder)).await {
+        let result = match tokio::time::timeout_at(deadline, dispatch.run(&plan, &mut facts, recorder)).await
+        {
             Ok(result) => result,
-            Err(_) => Err(Fault::new(brains_core::FaultKind::Timeout, brains_core::Origin::Upstream, "the request took longer than its total time")
-                .hint("`total_timeout_seconds` sets it")),
+            Err(_) => Err(Fault::new(
+                brains_core::FaultKind::Timeout,
+                brains_core::Origin::Upstream,
+                "the request took longer than its total time",
+            )
+            .hint("`total_timeout_seconds` sets it")),
         };
         Outcome { facts, result }
     }
@@ -167,7 +172,11 @@ impl Gateway {
         Asked::read(&envelope)?;
         let features = features::from_envelope(&envelope).map_err(invalid_body)?;
         let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
-        let by = snapshot.classifier.as_ref().filter(|_| failed.is_none()).map(|instance| instance.component_id().to_owned());
+        let by = snapshot
+            .classifier
+            .as_ref()
+            .filter(|_| failed.is_none())
+            .map(|instance| instance.component_id().to_owned());
         Ok((verdict, by))
     }
 

@@ -43,12 +43,11 @@ impl Gateway {
     pub async fn model(&self, id: &str) -> Result<ModelEntry, Fault> {
         let snapshot = self.live.current();
         let around = Surroundings { snapshot: &snapshot, health: &self.health, catalogue: &self.catalogue };
-        let meant = match wanted(id, around) {
-            Ok(meant) => meant,
-            Err(_) => {
-                self.catalogue.refresh(&snapshot, &self.egress, &*self.ambient).await;
-                wanted(id, around)?
-            }
+        let meant = if let Ok(meant) = wanted(id, around) {
+            meant
+        } else {
+            self.catalogue.refresh(&snapshot, &self.egress, &*self.ambient).await;
+            wanted(id, around)?
         };
         Ok(self.entry(id.to_owned(), &meant))
     }

@@ -91,7 +91,10 @@ pub(crate) async fn plan(
     if let (Wanted::Auto, Some(features)) = (&wanted, &features) {
         let classified = classify(snapshot.classifier.as_ref(), features).await;
         verdict = classified.0;
-        steps.push(Step { step: "classify", detail: classified_detail(&verdict, classified.1.as_deref(), config) });
+        steps.push(Step {
+            step: "classify",
+            detail: classified_detail(&verdict, classified.1.as_deref(), config),
+        });
     }
     let traits = traits(&verdict);
     let strategy = strategy(&verdict.label, &traits);
@@ -142,7 +145,10 @@ pub(crate) async fn plan(
 
 /// Asks the classifier. A missing or failing one is no reason to fail a request: the label is `unknown`, the
 /// second value says why, and the default tier answers.
-pub(crate) async fn classify(classifier: Option<&Arc<Instance>>, features: &Features) -> (Verdict, Option<String>) {
+pub(crate) async fn classify(
+    classifier: Option<&Arc<Instance>>,
+    features: &Features,
+) -> (Verdict, Option<String>) {
     let unknown = |why: String| (Verdict { label: "unknown".into(), ..Verdict::default() }, Some(why));
     let Some(classifier) = classifier else { return unknown("no classifier is loaded".into()) };
     match classifier.classify(features).await {
@@ -180,7 +186,10 @@ async fn route(
         Ok(decision) => {
             let order = sound_picks(decision.picks.iter().map(|pick| pick.index), input.candidates.len());
             if order.is_empty() {
-                tracing::warn!(component = policy.name(), "routing policy picked nothing usable, configured order answers");
+                tracing::warn!(
+                    component = policy.name(),
+                    "routing policy picked nothing usable, configured order answers"
+                );
                 return configured("the routing policy picked nothing usable");
             }
             (order, decision.reason)

@@ -82,7 +82,13 @@ impl Recorder {
     }
 
     /// An attempt begins; `prices` are US dollars per million tokens in and out.
-    pub(crate) fn attempt(&mut self, tier: &str, provider: &str, model: &str, prices: (Option<f64>, Option<f64>)) {
+    pub(crate) fn attempt(
+        &mut self,
+        tier: &str,
+        provider: &str,
+        model: &str,
+        prices: (Option<f64>, Option<f64>),
+    ) {
         self.record.tier = (!tier.is_empty()).then(|| tier.to_owned());
         self.record.provider = Some(provider.to_owned());
         self.record.model = Some(model.to_owned());
@@ -94,8 +100,14 @@ impl Recorder {
 
     /// The attempt under way failed; another one may follow.
     pub(crate) fn attempt_failed(&mut self, fault: &Fault) {
-        let bad = !matches!(fault.kind, FaultKind::Invalid | FaultKind::ContextTooLong | FaultKind::Unsupported);
-        self.close_attempt(AttemptOutcome::Failed, fault.upstream_status, Some(fault.message.clone()), bad.then_some(false));
+        let bad =
+            !matches!(fault.kind, FaultKind::Invalid | FaultKind::ContextTooLong | FaultKind::Unsupported);
+        self.close_attempt(
+            AttemptOutcome::Failed,
+            fault.upstream_status,
+            Some(fault.message.clone()),
+            bad.then_some(false),
+        );
     }
 
     pub(crate) fn losses(&mut self, losses: &[String]) {
@@ -216,8 +228,14 @@ fn redacted(mut record: TraceRecord, body_limit: Option<usize>) -> TraceRecord {
         clean(text);
     }
     let optional = [
-        &mut record.client, &mut record.model, &mut record.provider, &mut record.tier, &mut record.task,
-        &mut record.complexity, &mut record.strategy, &mut record.reason,
+        &mut record.client,
+        &mut record.model,
+        &mut record.provider,
+        &mut record.tier,
+        &mut record.task,
+        &mut record.complexity,
+        &mut record.strategy,
+        &mut record.reason,
     ];
     optional.into_iter().flatten().for_each(clean);
     for attempt in &mut record.attempts {

@@ -21,7 +21,12 @@ pub(crate) const WHOLE_BYTES: usize = 32 << 20;
 
 /// The client's body with the splices that the documentation names: model, preamble, usage flag, and what the
 /// component asked for.
-pub(crate) fn spliced(envelope: &Envelope<'_>, preamble: &str, stream: bool, edits: &[Edit]) -> Result<Bytes, Fault> {
+pub(crate) fn spliced(
+    envelope: &Envelope<'_>,
+    preamble: &str,
+    stream: bool,
+    edits: &[Edit],
+) -> Result<Bytes, Fault> {
     let mut splice = envelope.splice();
     let body = (|| {
         if !preamble.is_empty() {
@@ -34,9 +39,12 @@ pub(crate) fn spliced(envelope: &Envelope<'_>, preamble: &str, stream: bool, edi
     })();
     body.map(Bytes::from).map_err(|error| match error {
         SpliceError::Body(invalid) => invalid_body(invalid),
-        SpliceError::NotJson { .. } | SpliceError::NoMessages => {
-            Fault::new(FaultKind::Plugin, Origin::Component, format!("the component's edits do not fit: {error}")).failover()
-        }
+        SpliceError::NotJson { .. } | SpliceError::NoMessages => Fault::new(
+            FaultKind::Plugin,
+            Origin::Component,
+            format!("the component's edits do not fit: {error}"),
+        )
+        .failover(),
     })
 }
 
@@ -73,11 +81,18 @@ pub(crate) struct RelayStream {
 
 impl RelayStream {
     pub(crate) fn new(upstream: Upstream, hide_usage: bool) -> Self {
-        Self { upstream, frames: RawFrames::default(), tee: Tee::new(), hide_usage, spoke: false, done: false }
+        Self {
+            upstream,
+            frames: RawFrames::default(),
+            tee: Tee::new(),
+            hide_usage,
+            spoke: false,
+            done: false,
+        }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
-    fn sort(&mut self, batch: Batch, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Fault> {
         let mut untouched = true;
         let begin = out.len();
         for (bytes, message) in batch.iter() {
@@ -116,7 +131,7 @@ impl Source for RelayStream {
         loop {
             let sorted = match self.upstream.chunk().await {
                 Ok(Some(chunk)) => match self.frames.push(&chunk) {
-                    Ok(batch) => self.sort(batch, &mut out),
+                    Ok(batch) => self.sort(&batch, &mut out),
                     Err(error) => Err(truncated(&error.to_string())),
                 },
                 Ok(None) => self.closed(&mut out),
@@ -141,12 +156,13 @@ impl RelayStream {
     /// The upstream closed its stream: whole, or cut short.
     fn closed(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if let Some(rest) = std::mem::take(&mut self.frames).finish() {
-            let whole_done = rest.iter().any(|(_, message)| message.data.as_deref().map(str::trim) == Some(DONE));
+            let whole_done =
+                rest.iter().any(|(_, message)| message.data.as_deref().map(str::trim) == Some(DONE));
             if whole_done {
                 // The blank line never came; the client needs it.
                 return self.ended(out);
             }
-            self.sort(rest, out)?;
+            self.sort(&rest, out)?;
             out.extend_from_slice(b"\n\n");
         }
         self.ended(out)

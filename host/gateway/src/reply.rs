@@ -15,7 +15,10 @@ use crate::record::Recorder;
 
 /// The answer to a request.
 pub enum Reply {
-    Whole { content_type: &'static str, body: Bytes },
+    Whole {
+        content_type: &'static str,
+        body: Bytes,
+    },
     /// Frames of server-sent events; dropping it cancels the upstream call.
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
 }
@@ -34,7 +37,10 @@ impl fmt::Debug for Reply {
 pub(crate) enum Progress {
     Bytes(Bytes),
     /// What was sound before the failure, then the failure.
-    Failed { sent_before: Bytes, fault: Fault },
+    Failed {
+        sent_before: Bytes,
+        fault: Fault,
+    },
     End,
 }
 
@@ -50,7 +56,9 @@ pub(crate) async fn begin<S: Source>(source: &mut S, recorder: &mut Recorder) ->
     let mut held = Vec::new();
     loop {
         match source.next(recorder).await {
-            Progress::Bytes(bytes) if source.spoke() && held.is_empty() => return Ok(Begun { first: bytes, fault: None }),
+            Progress::Bytes(bytes) if source.spoke() && held.is_empty() => {
+                return Ok(Begun { first: bytes, fault: None });
+            }
             Progress::Bytes(bytes) => {
                 held.extend_from_slice(&bytes);
                 if source.spoke() {

@@ -62,7 +62,9 @@ pub fn aliases(config: &Config) -> Vec<String> {
     ALIAS_PREFIXES
         .iter()
         .flat_map(|prefix| {
-            std::iter::once(AUTO).chain(config.models.keys().map(String::as_str)).map(move |name| format!("{prefix}{name}"))
+            std::iter::once(AUTO)
+                .chain(config.models.keys().map(String::as_str))
+                .map(move |name| format!("{prefix}{name}"))
         })
         .collect()
 }

@@ -32,29 +32,42 @@ pub(crate) fn with_preamble(request: &mut ChatRequest, preamble: &str) {
 pub(crate) enum Opened {
     /// The answer is there.
     Events(Vec<Event>),
-    Stream(TranslateStream),
+    Stream(Box<TranslateStream>),
+}
+
+/// One request to one provider.
+#[derive(Debug)]
+pub(crate) struct Asking<'a> {
+    pub(crate) egress: &'a Egress,
+    pub(crate) instance: &'a std::sync::Arc<Instance>,
+    pub(crate) request: ChatRequest,
+    pub(crate) ctx: CallContext,
+    pub(crate) deadline: Instant,
 }
 
 /// Lets the component answer: by itself, or over an exchange that it describes.
 pub(crate) async fn open(
-    egress: &Egress,
-    instance: &std::sync::Arc<Instance>,
-    mut component: Exchange,
-    request: ChatRequest,
-    ctx: CallContext,
-    deadline: Instant,
+    asked: Asking<'_>,
     writer: Writer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
+    let Asking { egress, instance, request, ctx, deadline } = asked;
+    let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
         return component.answer(request, ctx).await.map(Opened::Events).map_err(|fault| fault.to_fault());
     }
     if !exports.chat {
-        return Err(Fault::new(FaultKind::Unsupported, Origin::Component, "this provider does not speak chat").failover());
+        return Err(Fault::new(
+            FaultKind::Unsupported,
+            Origin::Component,
+            "this provider does not speak chat",
+        )
+        .failover());
     }
     let streamed = request.stream;
-    let outbound = component.encode(request, Vec::new(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
+    let outbound =
+        component.encode(request, Vec::new(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
     recorder.losses(&outbound.losses);
     let upstream = send(egress, instance, outbound.request, Bytes::new(), deadline).await?;
     if !(200..300).contains(&upstream.status()) {
@@ -72,7 +85,7 @@ pub(crate) async fn open(
         Framing::Sse => Cutter::Sse(sse::Frames::default()),
         Framing::Ndjson => Cutter::Ndjson(ndjson::Lines::default()),
     };
-    Ok(Opened::Stream(TranslateStream { upstream, component, cutter, writer, done: false }))
+    Ok(Opened::Stream(Box::new(TranslateStream { upstream, component, cutter, writer, done: false })))
 }
 
 /// Writes events in the client's wire.
@@ -223,7 +236,10 @@ impl Source for TranslateStream {
                 return Progress::Bytes(out.into());
             }
         }
-        debug_assert!(out.is_empty() || out.ends_with(DONE_FRAME), "a finished stream ends in its terminator");
+        debug_assert!(
+            out.is_empty() || out.ends_with(DONE_FRAME),
+            "a finished stream ends in its terminator"
+        );
         Progress::End
     }
 }

@@ -1,10 +1,5 @@
 //! The border as wasmtime sees it: types and calls generated from `wit/brains-plugin.wit`. Each exported
 //! interface is bound on its own, so that what a component exports says what it is.
-#![expect(
-    clippy::pedantic,
-    clippy::allow_attributes,
-    reason = "generated code"
-)]
 
 wasmtime::component::bindgen!({
     inline: "

@@ -41,7 +41,11 @@ impl std::fmt::Debug for Cell {
 }
 
 impl Cell {
-    pub(crate) fn new(component: &Component, settings: &Arc<Settings>, ticker: &Ticker) -> Result<Self, CallFault> {
+    pub(crate) fn new(
+        component: &Component,
+        settings: &Arc<Settings>,
+        ticker: &Ticker,
+    ) -> Result<Self, CallFault> {
         let limits = settings.limits;
         let mut store = Store::new(component.pre.engine(), Guest::new(Arc::clone(settings)));
         store.limiter(|guest| &mut guest.memory);
@@ -53,7 +57,12 @@ impl Cell {
         let made = component.pre.instantiate(&mut store).and_then(|instance| {
             macro_rules! load {
                 ($name:ident) => {
-                    component.indices.$name.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
+                    component
+                        .indices
+                        .$name
+                        .as_ref()
+                        .map(|indices| indices.load(&mut store, &instance))
+                        .transpose()?
                 };
             }
             Ok(Guests {
@@ -68,7 +77,9 @@ impl Cell {
             })
         });
         match made {
-            Ok(guests) => Ok(Self { store, guests: Arc::new(guests), decoder: None, calls: 0, limits, dead: false }),
+            Ok(guests) => {
+                Ok(Self { store, guests: Arc::new(guests), decoder: None, calls: 0, limits, dead: false })
+            }
             Err(error) => Err(fault(&error, &store, limits.budget_ms(0))),
         }
     }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+};
 
 use crate::fault::StartError;
 
@@ -30,7 +32,6 @@ impl Profile {
             Self::Exactly(slots) => slots,
         }
     }
-
 }
 
 pub(crate) struct Engine {
@@ -95,7 +96,9 @@ fn pooling(slots: u32, pagemap: bool) -> PoolingAllocationConfig {
         .max_unused_warm_slots(32);
     if pagemap {
         // Without the kernel's page map this would clear the whole amount each time.
-        pool.linear_memory_keep_resident(2 * 1024 * 1024).table_keep_resident(8 * 1024).pagemap_scan(Enabled::Yes);
+        pool.linear_memory_keep_resident(2 * 1024 * 1024)
+            .table_keep_resident(8 * 1024)
+            .pagemap_scan(Enabled::Yes);
     }
     pool
 }

@@ -54,7 +54,8 @@ impl Exchange {
     pub async fn answer(&mut self, request: ChatRequest, ctx: CallContext) -> Result<Vec<Event>, CallFault> {
         let size = weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
-        let said = call!(self, standalone, size, |store, guest, decoder| guest.call_answer(store, &request, &ctx));
+        let said =
+            call!(self, standalone, size, |store, guest, decoder| guest.call_answer(store, &request, &ctx));
         Self::events(said, self.instance.spec().limits.events_per_answer)
     }
 
@@ -68,7 +69,8 @@ impl Exchange {
         let size = weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
         let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
-        let said = call!(self, chat, size, |store, guest, decoder| guest.call_encode(store, &request, &headers, &ctx));
+        let said = call!(self, chat, size, |store, guest, decoder| guest
+            .call_encode(store, &request, &headers, &ctx));
         said.map(Into::into).map_err(refused)
     }
 
@@ -84,7 +86,10 @@ impl Exchange {
     pub async fn open_decoder(&mut self, head: Head, ctx: CallContext) -> Result<(), CallFault> {
         let (head, ctx) = (head.into(), ctx.into());
         let said = call!(self, chat, 0, |store, guest, decoder| {
-            guest.decoder().call_open(store, &head, &ctx).map(|opened| opened.map(|resource| *decoder = Some(resource)))
+            guest
+                .decoder()
+                .call_open(store, &head, &ctx)
+                .map(|opened| opened.map(|resource| *decoder = Some(resource)))
         });
         said.map_err(refused)
     }
@@ -123,13 +128,22 @@ impl Exchange {
     pub async fn decode_error(&mut self, response: Response) -> Result<Fault, CallFault> {
         let size = body_bytes(&response.body);
         let response = response.into();
-        Ok(call!(self, errors, size, |store, guest, decoder| guest.call_decode_error(store, &response)).into())
+        Ok(call!(self, errors, size, |store, guest, decoder| guest.call_decode_error(store, &response))
+            .into())
     }
 
     /// How to ask for the list of models; none when the list is built in.
-    pub async fn models_request(&mut self, ctx: CallContext, cursor: Option<String>) -> Result<Option<Request>, CallFault> {
+    pub async fn models_request(
+        &mut self,
+        ctx: CallContext,
+        cursor: Option<String>,
+    ) -> Result<Option<Request>, CallFault> {
         let ctx = ctx.into();
-        let said = call!(self, catalogue, 0, |store, guest, decoder| guest.call_models_request(store, &ctx, cursor.as_deref()));
+        let said = call!(self, catalogue, 0, |store, guest, decoder| guest.call_models_request(
+            store,
+            &ctx,
+            cursor.as_deref()
+        ));
         Ok(said.map(Into::into))
     }
 
@@ -137,7 +151,8 @@ impl Exchange {
     pub async fn models(&mut self, response: Option<Response>) -> Result<Page, CallFault> {
         let size = response.as_ref().map_or(0, |response| body_bytes(&response.body));
         let response = response.map(Into::into);
-        let said = call!(self, catalogue, size, |store, guest, decoder| guest.call_models(store, response.as_ref()));
+        let said =
+            call!(self, catalogue, size, |store, guest, decoder| guest.call_models(store, response.as_ref()));
         said.map(Into::into).map_err(refused)
     }
 
@@ -147,7 +162,9 @@ impl Exchange {
     ) -> Result<Vec<Event>, CallFault> {
         let events = said.map_err(refused)?;
         if events.len() > limit {
-            return Err(CallFault::Output { what: format!("{} events at once, {limit} are allowed", events.len()) });
+            return Err(CallFault::Output {
+                what: format!("{} events at once, {limit} are allowed", events.len()),
+            });
         }
         Ok(events.into_iter().map(Into::into).collect())
     }

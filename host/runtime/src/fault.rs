@@ -8,7 +8,11 @@ use brains_dialect::canon;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("could not prepare the folder of compiled components `{path}`")]
-    Cache { path: String, #[source] source: Box<dyn std::error::Error + Send + Sync> },
+    Cache {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("could not set up the component engine")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that keeps time for components")]
@@ -47,11 +51,17 @@ impl CallFault {
                 .code("server_is_overloaded")
                 .retry_after_ms(1_000)
                 .failover(),
-            Self::Trap { .. } | Self::Deadline { .. } | Self::Memory | Self::Output { .. } | Self::Missing { .. } => {
-                Fault::new(FaultKind::Plugin, Origin::Component, format!("the component failed ({})", self.word()))
-                    .code("plugin_failed")
-                    .failover()
-            }
+            Self::Trap { .. }
+            | Self::Deadline { .. }
+            | Self::Memory
+            | Self::Output { .. }
+            | Self::Missing { .. } => Fault::new(
+                FaultKind::Plugin,
+                Origin::Component,
+                format!("the component failed ({})", self.word()),
+            )
+            .code("plugin_failed")
+            .failover(),
         }
     }
 

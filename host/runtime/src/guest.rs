@@ -63,7 +63,12 @@ pub(crate) struct Memory {
 const TABLE_ELEMENTS: usize = 20_000;
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let held = self.held_bytes.saturating_add(desired.saturating_sub(current));
         if held > self.limit_bytes {
             self.refused = true;
@@ -79,7 +84,12 @@ impl ResourceLimiter for Memory {
         Err(error)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.refused |= desired > TABLE_ELEMENTS;
         if desired > TABLE_ELEMENTS { Err(wasmtime::Error::msg("table limit")) } else { Ok(true) }
     }
@@ -126,9 +136,10 @@ impl Meter {
 }
 
 fn ticks(ms: u32) -> u64 {
-    u64::from(ms).div_ceil(TICK.as_millis() as u64) + 1
+    u64::from(ms).div_ceil(u64::try_from(TICK.as_millis()).unwrap_or(1).max(1)) + 1
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape that wasmtime wants")]
 pub(crate) fn on_epoch(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     Ok(store.data_mut().meter.judge(thread_us()))
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use brains_core::redact::redact;
 use brains_core::Millis;
+use brains_core::redact::redact;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::{clock, config, http, kv, log, random, secrets, task, types};
@@ -74,15 +74,26 @@ impl Settings {
             );
         }
         let message = clean(message);
-        let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let fields =
+            fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
         let fields = clean(&fields);
         let (id, name) = (&self.component, &self.name);
         match level {
-            tracing::Level::ERROR => tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component"),
-            tracing::Level::WARN => tracing::warn!(component.id = %id, instance = %name, %fields, said = %message, "component"),
-            tracing::Level::INFO => tracing::info!(component.id = %id, instance = %name, %fields, said = %message, "component"),
-            tracing::Level::DEBUG => tracing::debug!(component.id = %id, instance = %name, %fields, said = %message, "component"),
-            tracing::Level::TRACE => tracing::trace!(component.id = %id, instance = %name, %fields, said = %message, "component"),
+            tracing::Level::ERROR => {
+                tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component")
+            }
+            tracing::Level::WARN => {
+                tracing::warn!(component.id = %id, instance = %name, %fields, said = %message, "component")
+            }
+            tracing::Level::INFO => {
+                tracing::info!(component.id = %id, instance = %name, %fields, said = %message, "component")
+            }
+            tracing::Level::DEBUG => {
+                tracing::debug!(component.id = %id, instance = %name, %fields, said = %message, "component")
+            }
+            tracing::Level::TRACE => {
+                tracing::trace!(component.id = %id, instance = %name, %fields, said = %message, "component")
+            }
         }
     }
 }
@@ -156,7 +167,7 @@ struct Entry {
     ends: Option<Millis>,
 }
 
-const VALUE_BYTES: usize = 64 * 1024;
+const VALUE_BYTES: u32 = 64 * 1024;
 const KEY_BYTES: usize = 512;
 /// What an entry costs beside its key and value.
 const ENTRY_BYTES: usize = 64;
@@ -176,8 +187,8 @@ impl Shelf {
     }
 
     fn put(&mut self, key: String, entry: Entry, quota: usize, now: Millis) -> Result<(), kv::KvError> {
-        if key.len() > KEY_BYTES || entry.value.len() > VALUE_BYTES {
-            return Err(kv::KvError::TooLarge(VALUE_BYTES as u32));
+        if key.len() > KEY_BYTES || entry.value.len() > VALUE_BYTES as usize {
+            return Err(kv::KvError::TooLarge(VALUE_BYTES));
         }
         self.remove(&key);
         let wanted = key.len() + entry.value.len() + ENTRY_BYTES;
@@ -188,7 +199,9 @@ impl Shelf {
                 .filter(|(_, entry)| entry.ends.is_some_and(|ends| ends <= now))
                 .map(|(key, _)| key.clone())
                 .collect();
-            over.iter().for_each(|key| self.remove(key));
+            for key in over {
+                self.remove(&key);
+            }
         }
         if self.held_bytes + wanted > quota {
             return Err(kv::KvError::Quota);

@@ -68,7 +68,10 @@ pub struct Instance {
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("name", &self.spec.name).field("component", &self.component.id).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("name", &self.spec.name)
+            .field("component", &self.component.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,11 +93,13 @@ impl Instance {
         };
         if instance.component.exports.relay {
             let mut cell = instance.cell()?;
-            let said = cell.call(&instance.shared.engine.ticker, 0, |store, guests, _| match &guests.relay {
-                Some(relay) => relay.call_surfaces(store),
-                None => Ok(Vec::new()),
-            })?;
-            instance.surfaces = said.into_iter().map(|s| Surface { name: s.name, dialect: s.dialect }).collect();
+            let said =
+                cell.call(&instance.shared.engine.ticker, 0, |store, guests, _| match &guests.relay {
+                    Some(relay) => relay.call_surfaces(store),
+                    None => Ok(Vec::new()),
+                })?;
+            instance.surfaces =
+                said.into_iter().map(|s| Surface { name: s.name, dialect: s.dialect }).collect();
         }
         Ok(instance)
     }
@@ -124,8 +129,9 @@ impl Instance {
         &self.spec.aliases
     }
 
+    /// A secret that its component asks for and that is set.
     pub fn secret(&self, name: &str) -> Option<&Secret> {
-        self.spec.secrets.get(name)
+        self.settings.secret(name)
     }
 
     pub fn grants(&self) -> &[Origin] {
@@ -144,7 +150,8 @@ impl Instance {
 
     /// Labels a request.
     pub async fn classify(self: &Arc<Self>, features: &Features) -> Result<Verdict, CallFault> {
-        let size = features.last_user_text.len() + features.recent_text.iter().map(String::len).sum::<usize>();
+        let size =
+            features.last_user_text.len() + features.recent_text.iter().map(String::len).sum::<usize>();
         let features: task::Features = features.clone().into();
         let said = self
             .warm_call(move |cell, ticker| {
@@ -154,8 +161,10 @@ impl Instance {
                 })
             })
             .await?;
-        let verdict: Verdict =
-            said.ok_or(CallFault::Missing { export: "classifier" })?.map_err(|fault| CallFault::Refused(fault.into()))?.into();
+        let verdict: Verdict = said
+            .ok_or(CallFault::Missing { export: "classifier" })?
+            .map_err(|fault| CallFault::Refused(fault.into()))?
+            .into();
         sound(verdict)
     }
 
@@ -170,8 +179,10 @@ impl Instance {
                 })
             })
             .await?;
-        let decision: Decision =
-            said.ok_or(CallFault::Missing { export: "policy" })?.map_err(|fault| CallFault::Refused(fault.into()))?.into();
+        let decision: Decision = said
+            .ok_or(CallFault::Missing { export: "policy" })?
+            .map_err(|fault| CallFault::Refused(fault.into()))?
+            .into();
         if decision.picks.len() > 1_000 || decision.reason.len() > 4_096 {
             return Err(CallFault::Output { what: "a decision of an unlikely size".into() });
         }
@@ -243,7 +254,8 @@ impl Instance {
             _ => 0,
         };
         let score = self.slow.load(Ordering::Relaxed);
-        let next = if add > 0 { score.saturating_add(add).min(SLOW_SCORE * 4) } else { score.saturating_sub(1) };
+        let next =
+            if add > 0 { score.saturating_add(add).min(SLOW_SCORE * 4) } else { score.saturating_sub(1) };
         if next != score {
             self.slow.store(next, Ordering::Relaxed);
         }

@@ -20,7 +20,11 @@ const PACKAGE: &str = "brains:plugin/";
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("could not read `{path}`")]
-    Read { path: std::path::PathBuf, #[source] source: std::io::Error },
+    Read {
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("its content is {found}, the pin says {wanted}")]
     Digest { wanted: String, found: String },
     #[error("it is not a component: {reason}")]
@@ -46,6 +50,7 @@ pub enum LoadError {
 }
 
 /// What a component exports.
+#[expect(clippy::struct_excessive_bools, reason = "one flag per interface is what it is")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exports {
     pub meta: bool,
@@ -125,7 +130,10 @@ pub struct Component {
 
 impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Component").field("id", &self.id).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Component")
+            .field("id", &self.id)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,10 +184,12 @@ pub(crate) fn compile(
 ) -> Result<Component, LoadError> {
     // WebAssembly text is a convenience of the engine, not a form that components come in.
     if !bytes.starts_with(b"\0asm") {
-        return Err(LoadError::NotAComponent { reason: "the file does not begin as WebAssembly does".into() });
+        return Err(LoadError::NotAComponent {
+            reason: "the file does not begin as WebAssembly does".into(),
+        });
     }
-    let compiled =
-        Compiled::new(engine, bytes).map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
+    let compiled = Compiled::new(engine, bytes)
+        .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
     let kind = compiled.component_type();
     let wanted: Vec<String> = kind.imports(engine).map(|(import, _)| import.to_owned()).collect();
     for import in &wanted {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brains_core::{Ambient, Secret};
 use brains_core::config::manifest::Manifest;
+use brains_core::{Ambient, Secret};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -107,24 +107,26 @@ impl Runtime {
         })?;
         if let Some((info, schema)) = asked {
             component.version = info.version;
-            component.schema = serde_json::from_str(&schema).map_err(|error| LoadError::Schema { reason: error.to_string() })?;
+            component.schema = serde_json::from_str(&schema)
+                .map_err(|error| LoadError::Schema { reason: error.to_string() })?;
         }
         if component.schema.is_null() {
             component.schema = Value::Bool(true);
         }
-        jsonschema::validator_for(&component.schema).map_err(|error| LoadError::Schema { reason: error.to_string() })?;
+        jsonschema::validator_for(&component.schema)
+            .map_err(|error| LoadError::Schema { reason: error.to_string() })?;
         Ok(component)
     }
 
     /// Makes a component an instance, once its settings are what it wants.
     pub fn instantiate(&self, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
         check(&component.schema, &spec.config)?;
-        let read = masked(&component.schema, &spec).to_string();
+        let read = masked(&component.schema, &spec)?.to_string();
         let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits);
         let mut cell = Cell::new(&component, &settings, &self.shared.engine.ticker)?;
-        let written = spec.config.to_string();
-        let said = cell.call(&self.shared.engine.ticker, written.len(), |store, guests, _| match &guests.meta {
-            Some(meta) => meta.call_validate_config(store, &written),
+        let read = &settings.config;
+        let said = cell.call(&self.shared.engine.ticker, read.len(), |store, guests, _| match &guests.meta {
+            Some(meta) => meta.call_validate_config(store, read),
             None => Ok(Ok(())),
         })?;
         drop(cell);
@@ -169,28 +171,34 @@ impl Runtime {
 }
 
 fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
-    let validator = jsonschema::validator_for(schema).map_err(|error| LoadError::Schema { reason: error.to_string() })?;
+    let validator =
+        jsonschema::validator_for(schema).map_err(|error| LoadError::Schema { reason: error.to_string() })?;
     match validator.iter_errors(config).next() {
         None => Ok(()),
         Some(error) => {
             let path = error.instance_path().to_string().replace('/', ".");
-            Err(LoadError::Settings { path, message: error.to_string() })
+            Err(LoadError::Settings { path, message: error.masked().to_string() })
         }
     }
 }
 
 /// The settings as the component sees them: fields of format `secret` say only whether they are set.
-fn masked(schema: &Value, spec: &InstanceSpec) -> Value {
+fn masked(schema: &Value, spec: &InstanceSpec) -> Result<Value, LoadError> {
     let mut settings = spec.config.clone();
-    let Some(fields) = schema.get("properties").and_then(Value::as_object) else { return settings };
-    let Some(members) = settings.as_object_mut() else { return settings };
+    let Some(fields) = schema.get("properties").and_then(Value::as_object) else { return Ok(settings) };
+    let Some(members) = settings.as_object_mut() else { return Ok(settings) };
     for (name, field) in fields {
-        if field.get("format").and_then(Value::as_str) == Some("secret") {
-            let set = members.contains_key(name) || spec.secrets.get(name).is_some_and(|secret| !secret.is_empty());
-            members.insert(name.clone(), Value::Bool(set));
+        if field.get("format").and_then(Value::as_str) != Some("secret") {
+            continue;
         }
+        if members.contains_key(name) {
+            let message = "it is a secret; write it under `secrets`, beside `config`".into();
+            return Err(LoadError::Settings { path: format!(".{name}"), message });
+        }
+        let set = spec.secrets.get(name).is_some_and(|secret| !secret.is_empty());
+        members.insert(name.clone(), Value::Bool(set));
     }
-    settings
+    Ok(settings)
 }
 
 /// Origins that the settings name: a base URL that the operator wrote grants exactly that origin; one that

@@ -41,7 +41,9 @@ impl Snapshot {
     /// By name, else by alias.
     pub fn provider(&self, name: &str) -> Option<&Arc<Instance>> {
         let own = self.providers.iter().find(|instance| instance.name() == name);
-        own.or_else(|| self.providers.iter().find(|instance| instance.aliases().iter().any(|alias| alias == name)))
+        own.or_else(|| {
+            self.providers.iter().find(|instance| instance.aliases().iter().any(|alias| alias == name))
+        })
     }
 
     fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
@@ -158,7 +160,9 @@ impl Live {
                         path: part.path.clone(),
                         place: place(&provenance, &part.path),
                         message: format!("component `{}`: {}", part.component, chain(&error)),
-                        hint: Some("`brains plugin list` shows every component and why one is not live".into()),
+                        hint: Some(
+                            "`brains plugin list` shows every component and why one is not live".into(),
+                        ),
                     });
                 }
             }
@@ -177,8 +181,14 @@ impl Live {
         }
         let mut grants = named_origins(component.schema(), part.config);
         grants.extend(part.allow.iter().map(|url| Origin { url: url.clone(), operator: true }));
-        let missing: Vec<String> =
-            component.manifest().asks.http.iter().filter(|asked| !grants.iter().any(|grant| grant.url.starts_with(asked.as_str()))).cloned().collect();
+        let missing: Vec<String> = component
+            .manifest()
+            .asks
+            .http
+            .iter()
+            .filter(|asked| !grants.iter().any(|grant| grant.url.starts_with(asked.as_str())))
+            .cloned()
+            .collect();
         if !missing.is_empty() {
             return Err(LoadError::Pending(missing));
         }
@@ -193,7 +203,9 @@ impl Live {
             limits: limits(part.plays, wanted),
         };
         let same = old.instances().find(|running| {
-            running.name() == spec.name && Arc::ptr_eq(running.component(), &component) && running.spec().same(&spec)
+            running.name() == spec.name
+                && Arc::ptr_eq(running.component(), &component)
+                && running.spec().same(&spec)
         });
         match same {
             Some(running) => Ok(Arc::clone(running)),
@@ -255,7 +267,8 @@ impl Live {
         snapshot: &Snapshot,
         failure: Option<&(ComponentStanding, String)>,
     ) -> ComponentRecord {
-        let running: Vec<&Arc<Instance>> = snapshot.instances().filter(|instance| instance.component_id() == id).collect();
+        let running: Vec<&Arc<Instance>> =
+            snapshot.instances().filter(|instance| instance.component_id() == id).collect();
         let component = running.first().map(|instance| Arc::clone(instance.component()));
         let bundled = self.bundled.iter().find(|bundled| bundled.id == id);
         let source = config.components.get(id).and_then(|source| source.source.clone());
@@ -269,13 +282,17 @@ impl Live {
             .or_else(|| bundled.and_then(|bundled| manifest(bundled.manifest).ok()));
         let (state, reason) = match failure {
             Some((standing, reason)) if running.is_empty() => (*standing, Some(reason.clone())),
-            _ if running.is_empty() => (ComponentStanding::Off, Some("nothing in the configuration uses it".into())),
+            _ if running.is_empty() => {
+                (ComponentStanding::Off, Some("nothing in the configuration uses it".into()))
+            }
             _ => (ComponentStanding::Live, None),
         };
         ComponentRecord {
             component: ComponentState {
                 id: id.to_owned(),
-                digest: component.as_ref().map_or_else(|| digest(&bytes), |component| component.digest().to_owned()),
+                digest: component
+                    .as_ref()
+                    .map_or_else(|| digest(&bytes), |component| component.digest().to_owned()),
                 version: component.as_ref().map(|component| component.version().to_owned()),
                 plays: manifest.as_ref().map(|manifest| manifest.plays),
                 state,
@@ -296,9 +313,9 @@ impl Live {
     pub fn schema(&self, id: &str) -> Option<Value> {
         let current = self.current();
         let running = current.instances().find(|instance| instance.component_id() == id);
-        running.map(|instance| instance.component().schema().clone()).or_else(|| {
-            self.component(id, &current.config).ok().map(|component| component.schema().clone())
-        })
+        running
+            .map(|instance| instance.component().schema().clone())
+            .or_else(|| self.component(id, &current.config).ok().map(|component| component.schema().clone()))
     }
 }
 
@@ -373,7 +390,11 @@ fn limits(plays: Plays, wanted: Wanted) -> Limits {
     limits
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive by schema; the cast saturates")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive by schema; the cast saturates"
+)]
 fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).ceil() as u64
 }

@@ -3,7 +3,9 @@
 //! by hand because the stock one waits: its streams and polls block the thread that serves other requests.
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
+use wasmtime::component::{
+    Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
+};
 
 use crate::guest::Guest;
 
@@ -33,9 +35,7 @@ const GIVEN: &[&str] = &[
 
 /// Whether an import such as `wasi:io/streams@0.2.9` is part of the empty world.
 pub(crate) fn is_given(import: &str) -> bool {
-    import
-        .split_once('@')
-        .is_some_and(|(name, version)| GIVEN.contains(&name) && version.starts_with("0.2."))
+    import.split_once('@').is_some_and(|(name, version)| GIVEN.contains(&name) && version.starts_with("0.2."))
 }
 
 struct Pollable;
@@ -63,7 +63,11 @@ struct Datetime {
 }
 
 /// Links what of WASI the component imports, under the versions that it names.
-pub(crate) fn link(linker: &mut Linker<Guest>, component: &Component, imports: &[String]) -> wasmtime::Result<()> {
+pub(crate) fn link(
+    linker: &mut Linker<Guest>,
+    component: &Component,
+    imports: &[String],
+) -> wasmtime::Result<()> {
     for import in imports.iter().filter(|import| is_given(import)) {
         let name = import.split_once('@').map_or(import.as_str(), |(name, _)| name);
         let mut instance = linker.instance(import)?;
@@ -93,8 +97,9 @@ pub(crate) fn link(linker: &mut Linker<Guest>, component: &Component, imports: &
                 .func_wrap("get-terminal-stderr", |_, (): ()| Ok((None::<Resource<TerminalOutput>>,)))?,
             "wasi:clocks/monotonic-clock" => monotonic(&mut instance)?,
             "wasi:clocks/wall-clock" => wall(&mut instance)?,
-            "wasi:filesystem/preopens" => instance
-                .func_wrap("get-directories", |_, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),)))?,
+            "wasi:filesystem/preopens" => instance.func_wrap("get-directories", |_, (): ()| {
+                Ok((Vec::<(Resource<Descriptor>, String)>::new(),))
+            })?,
             "wasi:filesystem/types" => nothing::<Descriptor>(&mut instance, "descriptor")?,
             "wasi:io/error" => nothing::<StreamError>(&mut instance, "error")?,
             "wasi:io/poll" => nothing::<Pollable>(&mut instance, "pollable")?,
