@@ -11,6 +11,7 @@ use crate::engine::Ticker;
 use crate::guest::{Guest, Settings, on_epoch};
 use crate::limits::Limits;
 use crate::load::Component;
+use crate::wasi::Stopped;
 
 /// The interfaces of one instance.
 pub(crate) struct Guests {
@@ -32,6 +33,8 @@ pub(crate) struct Cell {
     pub(crate) calls: u32,
     limits: Limits,
     dead: bool,
+    /// Memory after the first call.
+    settled_bytes: Option<usize>,
 }
 
 impl std::fmt::Debug for Cell {
@@ -77,9 +80,15 @@ impl Cell {
             })
         });
         match made {
-            Ok(guests) => {
-                Ok(Self { store, guests: Arc::new(guests), decoder: None, calls: 0, limits, dead: false })
-            }
+            Ok(guests) => Ok(Self {
+                store,
+                guests: Arc::new(guests),
+                decoder: None,
+                calls: 0,
+                limits,
+                dead: false,
+                settled_bytes: None,
+            }),
             Err(error) => Err(fault(&error, &store, limits.budget_ms(0))),
         }
     }
@@ -100,14 +109,18 @@ impl Cell {
         self.store.set_hostcall_fuel(self.limits.output_bytes);
         let guests = Arc::clone(&self.guests);
         let _running = ticker.run();
-        work(&mut self.store, &guests, &mut self.decoder).map_err(|error| {
+        let result = work(&mut self.store, &guests, &mut self.decoder).map_err(|error| {
             self.dead = true;
             fault(&error, &self.store, budget_ms)
-        })
+        });
+        self.settled_bytes.get_or_insert(self.store.data().memory.held_bytes);
+        result
     }
 
-    pub(crate) const fn is_dead(&self) -> bool {
-        self.dead
+    /// Whether it holds more than twice the memory that one call takes: it keeps what it should not.
+    pub(crate) fn has_outgrown(&self) -> bool {
+        let held_bytes = self.store.data().memory.held_bytes;
+        self.settled_bytes.is_some_and(|settled_bytes| held_bytes > settled_bytes.saturating_mul(2))
     }
 }
 
@@ -121,16 +134,19 @@ fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32) -> CallF
         return CallFault::Exhausted;
     }
     let guest = store.data();
-    let text = format!("{error:#}");
+    let said = error.root_cause().to_string();
     let fault = if guest.memory.refused {
         CallFault::Memory
     } else if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         CallFault::Deadline { limit_ms: budget_ms }
-    } else if error.downcast_ref::<Trap>().is_none() && !text.contains("wasm trap") {
-        // What the host refused to take over the border: too much of it, or text that is none.
-        CallFault::Output { what: text.rsplit(": ").next().unwrap_or("unreadable").to_owned() }
+    } else if error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<Stopped>().is_some() {
+        CallFault::Trap { message: said }
+    } else if said.starts_with("unknown import") {
+        // A function of WASI that the empty world has no answer to.
+        CallFault::Trap { message: said }
     } else {
-        CallFault::Trap { message: text.rsplit(": ").next().unwrap_or("trap").to_owned() }
+        // What the host refused to take over the border: too much of it, text that is none, a case unknown.
+        CallFault::Output { what: said }
     };
     tracing::warn!(component.id = %guest.settings.component, instance = %guest.settings.name, cause = %fault, "component call failed");
     fault

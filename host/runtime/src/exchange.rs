@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use brains_dialect::canon::catalogue::Page;
-use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Payload, Request, Response};
+use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{Call, Lane};
-use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Fault, MediaSource};
+use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 
 use crate::bindings::exported as exports;
 use crate::cell::Cell;
-use crate::{CallFault, Instance};
+use crate::{CallFault, Instance, bounds};
 
 /// A live instance, used by one exchange and dropped with it.
 #[derive(Debug)]
@@ -47,12 +47,14 @@ impl Exchange {
     pub async fn prepare(&mut self, asked: Call) -> Result<Lane, CallFault> {
         let asked: exports::relay::Call = asked.into();
         let said = call!(self, relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
-        said.map(Into::into).map_err(refused)
+        let lane: Lane = said.map_err(refused)?.into();
+        bounds::lane(&lane)?;
+        Ok(lane)
     }
 
     /// The answer of a component that needs no upstream.
     pub async fn answer(&mut self, request: ChatRequest, ctx: CallContext) -> Result<Vec<Event>, CallFault> {
-        let size = weight(&request);
+        let size = bounds::weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
         let said =
             call!(self, standalone, size, |store, guest, decoder| guest.call_answer(store, &request, &ctx));
@@ -66,7 +68,7 @@ impl Exchange {
         headers: Vec<Field>,
         ctx: CallContext,
     ) -> Result<Outbound, CallFault> {
-        let size = weight(&request);
+        let size = bounds::weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
         let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
         let said = call!(self, chat, size, |store, guest, decoder| guest
@@ -76,7 +78,7 @@ impl Exchange {
 
     /// A whole answer as events.
     pub async fn decode_unary(&mut self, response: Response) -> Result<Vec<Event>, CallFault> {
-        let size = body_bytes(&response.body);
+        let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
         let said = call!(self, chat, size, |store, guest, decoder| guest.call_decode_unary(store, &response));
         Self::events(said, self.instance.spec().limits.events_per_answer)
@@ -96,7 +98,7 @@ impl Exchange {
 
     /// Every frame that is ready.
     pub async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, CallFault> {
-        let size = frames.iter().map(|frame| frame.data.len()).sum();
+        let size = bounds::frames(&frames, &self.instance.spec().limits)?;
         let frames: Vec<_> = frames.into_iter().map(Into::into).collect();
         let said = call!(self, chat, size, |store, guest, decoder| match *decoder {
             Some(resource) => guest.decoder().call_push(store, resource, &frames),
@@ -126,7 +128,7 @@ impl Exchange {
 
     /// What a status that is no success means.
     pub async fn decode_error(&mut self, response: Response) -> Result<Fault, CallFault> {
-        let size = body_bytes(&response.body);
+        let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
         Ok(call!(self, errors, size, |store, guest, decoder| guest.call_decode_error(store, &response))
             .into())
@@ -149,7 +151,10 @@ impl Exchange {
 
     /// A page of the list of models.
     pub async fn models(&mut self, response: Option<Response>) -> Result<Page, CallFault> {
-        let size = response.as_ref().map_or(0, |response| body_bytes(&response.body));
+        let size = match &response {
+            Some(response) => bounds::body(&response.body, &self.instance.spec().limits)?,
+            None => 0,
+        };
         let response = response.map(Into::into);
         let said =
             call!(self, catalogue, size, |store, guest, decoder| guest.call_models(store, response.as_ref()));
@@ -166,7 +171,9 @@ impl Exchange {
                 what: format!("{} events at once, {limit} are allowed", events.len()),
             });
         }
-        Ok(events.into_iter().map(Into::into).collect())
+        let events: Vec<Event> = events.into_iter().map(Into::into).collect();
+        bounds::events(&events)?;
+        Ok(events)
     }
 
     async fn run<R: Send + 'static>(
@@ -185,31 +192,6 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.instance.counters().closed();
-    }
-}
-
-/// Bytes of text in a request, which is what reading it costs.
-fn weight(request: &ChatRequest) -> usize {
-    let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let text: usize = parts
-        .map(|part| match &part.content {
-            Content::Text(text) | Content::Refusal(text) | Content::Other(text) => text.len(),
-            Content::Image(media) | Content::Audio(media) | Content::File(media) => match &media.source {
-                MediaSource::Base64(text) | MediaSource::Url(text) => text.len(),
-                MediaSource::Bytes(bytes) => bytes.len(),
-                MediaSource::FileId(_) => 0,
-            },
-            Content::ToolCall(call) => call.arguments.len(),
-            Content::ToolResult(_) | Content::Reasoning(_) => 256,
-        })
-        .sum();
-    text + 512 * request.tools.len()
-}
-
-fn body_bytes(body: &Payload) -> usize {
-    match body {
-        Payload::Text(text) => text.len(),
-        Payload::Bytes(bytes) => bytes.len(),
     }
 }
 

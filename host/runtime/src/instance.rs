@@ -19,7 +19,7 @@ use crate::guest::Settings;
 use crate::limits::Limits;
 use crate::load::{Component, Exports};
 use crate::runtime::Counters;
-use crate::{CallFault, Shared};
+use crate::{CallFault, Shared, bounds};
 
 /// A reused instance is dropped after this many calls.
 const CALLS_BEFORE_RETIREMENT: u32 = 10_000;
@@ -28,6 +28,8 @@ const WARM_AT_MOST: usize = 16;
 const SLOW_US: u64 = 1_000;
 /// Slow calls, weighed against quick ones, after which an instance runs on the worker threads.
 const SLOW_SCORE: u32 = 40;
+/// Calls over the budget after which it stays there.
+const OVERRUNS: u32 = 2;
 
 /// What an instance is made of.
 #[derive(Debug, Clone)]
@@ -64,6 +66,7 @@ pub struct Instance {
     surfaces: Vec<Surface>,
     warm: Mutex<Vec<Cell>>,
     slow: AtomicU32,
+    overruns: AtomicU32,
 }
 
 impl std::fmt::Debug for Instance {
@@ -90,6 +93,7 @@ impl Instance {
             surfaces: Vec::new(),
             warm: Mutex::default(),
             slow: AtomicU32::new(0),
+            overruns: AtomicU32::new(0),
         };
         if instance.component.exports.relay {
             let mut cell = instance.cell()?;
@@ -165,15 +169,17 @@ impl Instance {
             .ok_or(CallFault::Missing { export: "classifier" })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        sound(verdict)
+        bounds::verdict(verdict)
     }
 
     /// Orders the candidates.
     pub async fn decide(self: &Arc<Self>, input: &RouteInput) -> Result<Decision, CallFault> {
+        let candidates = input.candidates.len();
+        let size = candidates * 256 + input.features.last_user_text.len();
         let input: exported::policy::RouteInput = input.clone().into();
         let said = self
             .warm_call(move |cell, ticker| {
-                cell.call(ticker, 0, |store, guests, _| match &guests.policy {
+                cell.call(ticker, size, |store, guests, _| match &guests.policy {
                     Some(policy) => policy.call_decide(store, &input).map(Some),
                     None => Ok(None),
                 })
@@ -183,10 +189,7 @@ impl Instance {
             .ok_or(CallFault::Missing { export: "policy" })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        if decision.picks.len() > 1_000 || decision.reason.len() > 4_096 {
-            return Err(CallFault::Output { what: "a decision of an unlikely size".into() });
-        }
-        Ok(decision)
+        bounds::decision(decision, candidates)
     }
 
     async fn warm_call<R: Send + 'static>(
@@ -201,8 +204,8 @@ impl Instance {
         let (cell, result) = self.on_lane(cell, work).await;
         if let Some(cell) = cell
             && result.is_ok()
-            && !cell.is_dead()
             && cell.calls < CALLS_BEFORE_RETIREMENT
+            && !cell.has_outgrown()
         {
             let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
             if warm.len() < WARM_AT_MOST {
@@ -219,10 +222,12 @@ impl Instance {
         work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> (Option<Cell>, Result<R, CallFault>) {
         self.shared.counters.call();
-        if self.slow.load(Ordering::Relaxed) < SLOW_SCORE {
+        if self.overruns.load(Ordering::Relaxed) < OVERRUNS && self.slow.load(Ordering::Relaxed) < SLOW_SCORE
+        {
             let result = self.timed(&mut cell, work);
             return (Some(cell), result);
         }
+        let Some(_place) = self.shared.queue() else { return (Some(cell), Err(CallFault::Exhausted)) };
         let Ok(permit) = Arc::clone(&self.shared.workers).acquire_owned().await else {
             return (None, Err(CallFault::Exhausted));
         };
@@ -247,12 +252,12 @@ impl Instance {
         let started_us = ambient.monotonic_us();
         let result = work(cell, &self.shared.engine.ticker);
         let slow = ambient.monotonic_us().saturating_sub(started_us) > SLOW_US;
-        // Twice over the budget, or one call in twenty slow, moves the instance off the callers' threads.
-        let add = match &result {
-            Err(CallFault::Deadline { .. }) => SLOW_SCORE / 2,
-            _ if slow => 20,
-            _ => 0,
-        };
+        // Twice over the budget moves the instance off the callers' threads for good; one call in twenty slow
+        // does so until it is quick again.
+        if matches!(result, Err(CallFault::Deadline { .. })) {
+            self.overruns.fetch_add(1, Ordering::Relaxed);
+        }
+        let add = if slow { SLOW_SCORE / 2 } else { 0 };
         let score = self.slow.load(Ordering::Relaxed);
         let next =
             if add > 0 { score.saturating_add(add).min(SLOW_SCORE * 4) } else { score.saturating_sub(1) };
@@ -273,15 +278,4 @@ impl Instance {
     pub(crate) const fn spec(&self) -> &InstanceSpec {
         &self.spec
     }
-}
-
-/// A verdict that the rest can rely on: finite numbers, a label of sane size.
-fn sound(mut verdict: Verdict) -> Result<Verdict, CallFault> {
-    if verdict.label.is_empty() || verdict.label.len() > 64 || !verdict.confidence.is_finite() {
-        return Err(CallFault::Output { what: "a verdict without a usable label or confidence".into() });
-    }
-    verdict.confidence = verdict.confidence.clamp(0.0, 1.0);
-    verdict.scores.truncate(64);
-    verdict.signals.truncate(64);
-    Ok(verdict)
 }

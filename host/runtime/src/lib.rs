@@ -2,6 +2,7 @@
 //! configuration and instances that serves. No type of wasmtime leaves it.
 
 mod bindings;
+mod bounds;
 pub mod bundle;
 mod cell;
 mod convert;

@@ -70,6 +70,27 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Calls that may run on worker threads at once.
     pub(crate) workers: Arc<Semaphore>,
+    /// Calls that wait for one of them or run on it.
+    queued: AtomicU64,
+}
+
+/// Calls that may wait for a worker thread; more are refused.
+const QUEUE: u64 = 256;
+
+/// A place among the calls for the worker threads.
+pub(crate) struct Place<'a>(&'a AtomicU64);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn queue(&self) -> Option<Place<'_>> {
+        let place = Place(&self.queued);
+        (self.queued.fetch_add(1, Ordering::Relaxed) < QUEUE).then_some(place)
+    }
 }
 
 /// Loads and runs components.
@@ -91,6 +112,7 @@ impl Runtime {
             ambient: options.ambient,
             counters: Counters::default(),
             workers: Arc::new(Semaphore::new(workers)),
+            queued: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -125,10 +147,11 @@ impl Runtime {
         let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits);
         let mut cell = Cell::new(&component, &settings, &self.shared.engine.ticker)?;
         let read = &settings.config;
-        let said = cell.call(&self.shared.engine.ticker, read.len(), |store, guests, _| match &guests.meta {
-            Some(meta) => meta.call_validate_config(store, read),
-            None => Ok(Ok(())),
-        })?;
+        let said =
+            cell.call(&self.shared.engine.ticker, read.len(), |store, guests, _| match &guests.meta {
+                Some(meta) => meta.call_validate_config(store, read),
+                None => Ok(Ok(())),
+            })?;
         drop(cell);
         if let Err(problems) = said {
             return Err(LoadError::Settings { path: String::new(), message: problems.join("; ") });

@@ -38,6 +38,11 @@ pub(crate) fn is_given(import: &str) -> bool {
     import.split_once('@').is_some_and(|(name, version)| GIVEN.contains(&name) && version.starts_with("0.2."))
 }
 
+/// The component did what ends it here.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Stopped(&'static str);
+
 struct Pollable;
 struct StreamError;
 struct Input;
@@ -75,7 +80,7 @@ pub(crate) fn link(
             "wasi:cli/environment" => environment(&mut instance)?,
             "wasi:cli/exit" => {
                 instance.func_wrap("exit", |_, (_,): (Result<(), ()>,)| -> wasmtime::Result<()> {
-                    Err(wasmtime::Error::msg("it left through `exit`"))
+                    Err(Stopped("it left through `exit`").into())
                 })?;
             }
             "wasi:cli/stdin" => {
@@ -154,7 +159,7 @@ fn numbers(instance: &mut LinkerInstance<'_, Guest>, bytes: &str, one: &str) -> 
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let drawn = settings.random(count);
         if drawn.is_empty() && count > 0 {
-            return Err(wasmtime::Error::msg("randomness is not granted"));
+            return Err(Stopped("randomness is not granted").into());
         }
         Ok((drawn,))
     })?;
