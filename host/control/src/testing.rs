@@ -193,7 +193,11 @@ impl Settings for Fakes {
             previous: overlay(&previous),
             warnings: resolved.warnings,
         });
-        Box::pin(async { planned })
+        Box::pin(async {
+            // Room for another process between reading the file and writing it.
+            tokio::task::yield_now().await;
+            planned
+        })
     }
     fn write_overlay(&self, text: &str) -> Result<(), Fault> {
         self.write_allowed()?;
@@ -295,6 +299,13 @@ impl Bed {
             service: fakes.clone(),
         };
         Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
+    }
+
+    /// A second control over the same database and files.
+    pub(crate) async fn sibling(&self) -> Control {
+        let url = format!("sqlite://{}", self.directory.path().join("brains.db").display());
+        let store = Store::open(&url, Options::new(self.ambient.clone())).await.unwrap();
+        Control::new(store, self.control.ports.clone(), self.ambient.clone())
     }
 
     /// The operator behind the admin key calls.

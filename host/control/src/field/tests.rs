@@ -1,9 +1,12 @@
+//! The field list of an input.
+
 use serde_json::json;
 
 use super::{FieldKind, fields, kind};
 use crate::operation::CliShape;
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "reads as a table")]
 fn check(schema: serde_json::Value, expected: FieldKind) {
     assert_eq!(kind(&schema), expected, "{schema}");
 }

@@ -1,3 +1,5 @@
+//! Reading of inputs.
+
 use brains_core::Millis;
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! The OpenAPI document.
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

@@ -6,7 +6,7 @@ use brains_core::principal::Role;
 use brains_store::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
@@ -86,17 +86,21 @@ impl Operation for RotateAdminKey {
         let key = mint::admin_key(&*cx.control.ambient);
         let fingerprint = key.fingerprint();
         let raw = key.expose().to_owned();
-        let detail = json!({ "before": before.fingerprint, "after": fingerprint });
-        cx.control
-            .store
-            .write(Scope::global(), cx.principal, move |tx| {
-                Box::pin(async move {
-                    tx.record("admin_key.rotate", detail).await?;
-                    // Last, so that a refused statement leaves the old key in force.
-                    files.write_admin_key(&key)
-                })
-            })
-            .await?;
+        // Audited first and written last: whoever could not be told the new key still has the old one.
+        note(cx, "admin_key.rotate", json!({ "before": before.fingerprint, "after": fingerprint })).await?;
+        if let Err(fault) = files.write_admin_key(&key) {
+            note(cx, "admin_key.rotate_failed", json!({ "after": fingerprint })).await?;
+            return Err(fault);
+        }
         Ok(AdminKeyRotated { key: raw, fingerprint })
     }
+}
+
+async fn note(cx: &Cx<'_>, action: &'static str, detail: Value) -> Result<(), Fault> {
+    cx.control
+        .store
+        .write(Scope::global(), cx.principal, move |tx| {
+            Box::pin(async move { Ok(tx.record(action, detail).await?) })
+        })
+        .await
 }

@@ -273,8 +273,10 @@ impl Operation for ListKeys {
     type Output = KeyList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<KeyList, Fault> {
-        let Some(operator) = visible(cx.principal, self.operator) else {
-            return Ok(KeyList { keys: Vec::new() });
+        let operator = match sight(cx.principal, self.operator) {
+            Sight::Everybody => None,
+            Sight::Only(slug) => Some(slug),
+            Sight::Nobody => return Ok(KeyList { keys: Vec::new() }),
         };
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
@@ -284,15 +286,21 @@ impl Operation for ListKeys {
     }
 }
 
-/// The operator whose things `principal` may see, out of those asked for: `Some(None)` is all of them, `None`
-/// is nobody.
-pub(super) fn visible(principal: &Principal, asked: Option<String>) -> Option<Option<String>> {
-    match principal.role {
-        Role::Admin => Some(asked),
-        Role::Member if asked.as_ref().is_none_or(|slug| *slug == principal.operator) => {
-            Some(Some(principal.operator.clone()))
-        }
-        Role::Member => None,
+/// Whose things a caller may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sight {
+    Everybody,
+    Only(String),
+    Nobody,
+}
+
+/// What `principal` may see, out of what it asks for.
+pub(super) fn sight(principal: &Principal, asked: Option<String>) -> Sight {
+    match (principal.role, asked) {
+        (Role::Admin, None) => Sight::Everybody,
+        (Role::Admin, Some(slug)) => Sight::Only(slug),
+        (Role::Member, Some(slug)) if slug != principal.operator => Sight::Nobody,
+        (Role::Member, _) => Sight::Only(principal.operator.clone()),
     }
 }
 

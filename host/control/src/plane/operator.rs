@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::key::{self, KeyLine};
+use crate::plane::key::{self, KeyLine, Sight};
 
 const NOUN: &str = "operator";
 const DISPLAY_NAME_MAX: usize = 200;
@@ -247,7 +247,7 @@ impl Operation for ShowOperator {
         let asked = self.slug.unwrap_or_else(|| cx.principal.operator.clone());
         let slug = if asked == LOCAL { ADMIN.to_owned() } else { asked };
         let unseen = || Fault::not_found("operator", &slug).param("slug");
-        if key::visible(cx.principal, Some(slug.clone())).is_none() {
+        if key::sight(cx.principal, Some(slug.clone())) == Sight::Nobody {
             return Err(unseen());
         }
         let mut view = cx.control.store.read().await?;

@@ -1,3 +1,5 @@
+//! The verbs, over a real store.
+
 mod access;
 mod edits;
 mod reads;

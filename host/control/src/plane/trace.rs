@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::context::Cx;
 use crate::input::Moment;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::{key, page};
+use crate::plane::key::{self, Sight};
+use crate::plane::page;
 
 const NOUN: &str = "trace";
 
@@ -93,8 +94,10 @@ impl Operation for ListTraces {
             Some(cursor) => Some(Id::<Trace>::parse(cursor).ok_or_else(page::bad_cursor)?),
             None => None,
         };
-        let Some(operator) = key::visible(cx.principal, self.operator) else {
-            return Ok(TracePage { traces: Vec::new(), next_cursor: None });
+        let operator = match key::sight(cx.principal, self.operator) {
+            Sight::Everybody => None,
+            Sight::Only(slug) => Some(slug),
+            Sight::Nobody => return Ok(TracePage { traces: Vec::new(), next_cursor: None }),
         };
         let now = cx.now();
         let filter = TraceFilter {
@@ -155,7 +158,7 @@ impl Operation for ShowTrace {
             None => view.trace_of_request(&self.id).await?,
         };
         found
-            .filter(|trace| key::visible(cx.principal, Some(trace.operator.clone())).is_some())
+            .filter(|trace| key::sight(cx.principal, Some(trace.operator.clone())) != Sight::Nobody)
             .map(|trace| TraceShown { trace })
             .ok_or_else(|| {
                 Fault::not_found("trace", self.id.chars().take(128).collect::<String>())

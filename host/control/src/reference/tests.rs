@@ -1,3 +1,5 @@
+//! The generated pages.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

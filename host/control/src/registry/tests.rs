@@ -1,3 +1,5 @@
+//! The table of operations: names, access, descriptions, examples.
+
 use std::collections::BTreeSet;
 
 use brains_core::FaultKind;

@@ -123,3 +123,23 @@ async fn a_reload_is_audited() {
     assert_eq!(audit["entries"][0]["action"], "config.reload");
     assert_eq!(audit["entries"].as_array().unwrap().len(), 1);
 }
+
+/// Two controls over one database and one overlay, as two processes are.
+#[tokio::test]
+async fn edits_of_two_processes_lose_nothing() {
+    let bed = Bed::new().await;
+    let other = bed.sibling().await;
+    let keys: Vec<_> = (0..20).map(|at| format!("provider_policies.p{at}.retry_max_attempts")).collect();
+    let run = async |control: &crate::Control, half: usize| {
+        for key in keys.iter().skip(half).step_by(2) {
+            let input = json!({ "key": key, "value": 2 });
+            control.call("set_config", input, &brains_core::Principal::local()).await.unwrap();
+        }
+    };
+    tokio::join!(run(&bed.control, 0), run(&other, 1));
+    let overlay: serde_json::Value = serde_json::from_str(&bed.fakes.overlay.lock().unwrap()).unwrap();
+    assert_eq!(overlay["provider_policies"].as_object().unwrap().len(), 20);
+    let history = bed.admin("list_config_revisions", json!({ "limit": 100 })).await.unwrap();
+    assert_eq!(history["revisions"].as_array().unwrap().len(), 20);
+    other.store.close().await;
+}
