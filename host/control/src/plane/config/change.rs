@@ -22,8 +22,9 @@ pub(super) struct Change {
     pub(super) warnings: Vec<Problem>,
 }
 
-/// How often an edit is planned anew because another process was faster.
-const TRIES: u32 = 8;
+/// How often an edit is planned anew because another process was faster. Each time that one got on, so a bound
+/// is only against programs that never stop editing.
+const TRIES: u32 = 64;
 /// The revision that an edit was planned on is not the newest any more.
 const OVERTAKEN: &str = "config_overtaken";
 
