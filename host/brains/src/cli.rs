@@ -174,23 +174,32 @@ pub(crate) enum Asked<'a> {
     Operation { entry: &'a Entry, matches: ArgMatches, global: Global },
 }
 
+impl Asked<'_> {
+    pub(crate) fn global(&self) -> &Global {
+        match self {
+            Self::Life(cli) => &cli.global,
+            Self::Operation { global, .. } => global,
+        }
+    }
+}
+
 /// The whole command line: verbs by hand, then those of the registry.
 pub(crate) fn command(registry: &Registry) -> clap::Command {
     operation::add_all(Cli::command(), registry)
 }
 
 /// Understands a parsed command line.
-pub(crate) fn understand<'a>(matches: ArgMatches, registry: &'a Registry) -> Result<Asked<'a>, clap::Error> {
-    let global = Global::from_arg_matches(&matches)?;
+pub(crate) fn understand<'a>(matches: &ArgMatches, registry: &'a Registry) -> Result<Asked<'a>, clap::Error> {
+    let global = Global::from_arg_matches(matches)?;
     let mut path = Vec::new();
-    let mut innermost = &matches;
+    let mut innermost = matches;
     while let Some((name, inner)) = innermost.subcommand() {
         path.push(name);
         innermost = inner;
     }
     match operation::find(registry, &path) {
         Some(entry) => Ok(Asked::Operation { entry, matches: innermost.clone(), global }),
-        None => Ok(Asked::Life(Box::new(Cli::from_arg_matches(&matches)?))),
+        None => Ok(Asked::Life(Box::new(Cli::from_arg_matches(matches)?))),
     }
 }
 

@@ -31,7 +31,7 @@ impl Home {
         Ok(Self { dir: std::path::absolute(&dir).unwrap_or(dir) })
     }
 
-    #[cfg(test)]
+    /// A state directory at a given place.
     pub(crate) fn at(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
     }
@@ -60,8 +60,17 @@ impl Home {
         self.dir.join("admin-key")
     }
 
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.dir.join("cache")
+    pub(crate) fn operator_keys(&self) -> PathBuf {
+        self.dir.join("operator-keys")
+    }
+
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.dir.join("plugins")
+    }
+
+    /// Compiled code.
+    pub(crate) fn compiled(&self) -> PathBuf {
+        self.dir.join("components").join("compiled")
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

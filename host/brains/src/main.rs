@@ -1,11 +1,104 @@
-//! The `brains` program.
+//! The `brains` program: command line, supervision, wiring. What it does lives in the other crates; here it is
+//! put together, and the only place that reads the clock, the environment and the files of the state directory.
+
 mod admin_key;
 mod ambient;
+mod cli;
 mod environment;
 mod failure;
 mod home;
+mod house;
 mod instance;
+mod keys;
 mod log;
+mod output;
 mod overlay;
+mod ports;
 mod process;
-fn main(){}
+mod serve;
+mod shell;
+mod site;
+mod sources;
+mod verb;
+
+use std::process::ExitCode;
+
+use brains_control::Registry;
+use brains_core::Fault;
+
+use crate::cli::{AdminKeyVerb, Asked, Cli, Global, Verb};
+use crate::environment::Environment;
+use crate::shell::Shell;
+
+/// Many small, short-lived allocations on many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Exit code of a command line that cannot be understood.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    let registry = Registry::new();
+    let asked = cli::command(&registry).try_get_matches().and_then(|matches| cli::understand(&matches, &registry));
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(error) => {
+            // Help and version go to stdout and are no failure. A closed stream leaves nobody to tell.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let global = asked.global().clone();
+    let as_json = global.json;
+    match run(&asked, &registry, environment, global) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error, as_json),
+    }
+}
+
+fn run(asked: &Asked<'_>, registry: &Registry, environment: Environment, global: Global) -> Result<(), anyhow::Error> {
+    let cli = match asked {
+        Asked::Life(cli) => cli,
+        Asked::Operation { entry, matches, .. } => {
+            let shell = Shell::new(environment, global)?;
+            return wait(verb::call::operation(&shell, entry, matches));
+        }
+    };
+    match &cli.verb {
+        // These need no state directory.
+        Verb::Completions { shell } => return Ok(verb::completions(registry, *shell)?),
+        Verb::Man { dir } => return verb::man(registry, dir.as_deref()),
+        _ => {}
+    }
+    life(cli, &Shell::new(environment, global)?)
+}
+
+fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
+    match &cli.verb {
+        Verb::Up(wanted) | Verb::ServeAll(wanted) => wait(serve::run(shell, wanted)),
+        Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into())),
+        Verb::Init => wait(verb::init(shell)),
+        Verb::Status => wait(verb::status(shell)),
+        Verb::Stop => wait(verb::stop(shell)),
+        Verb::Open(wanted) => verb::open(shell, wanted.print),
+        Verb::Logs(wanted) => wait(verb::logs::logs(shell, wanted)),
+        Verb::Doctor => wait(verb::doctor::doctor(shell)),
+        Verb::Version => verb::version(shell),
+        Verb::AdminKey(admin_key) => match admin_key.verb {
+            AdminKeyVerb::Path => Ok(output::line(shell.home.admin_key().display())?),
+        },
+        Verb::Completions { .. } | Verb::Man { .. } => Ok(()),
+    }
+}
+
+fn wait(work: impl Future<Output = Result<(), anyhow::Error>>) -> Result<(), anyhow::Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::internal(format!("the threads of the program could not start: {error}")))?;
+    runtime.block_on(work)
+}

@@ -147,7 +147,7 @@ fn cell(value: &Value) -> String {
 
 fn plain_table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 

@@ -32,7 +32,22 @@ pub(crate) fn edit(text: &str, path: &[&str], value: Option<&Value>) -> Result<S
         .ok_or_else(|| format!("`{}` cannot be written as YAML", path.join(".")))
 }
 
-fn read(text: &str) -> Result<Value, String> {
+/// The parts of a dotted path; a part in double quotes may hold dots.
+pub(crate) fn parts(path: &str) -> Vec<String> {
+    let (mut parts, mut part, mut quoted) = (Vec::new(), String::new(), false);
+    for c in path.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(std::mem::take(&mut part)),
+            _ => part.push(c),
+        }
+    }
+    parts.push(part);
+    parts
+}
+
+/// The document as a value; an empty one is an empty mapping.
+pub(crate) fn read(text: &str) -> Result<Value, String> {
     match serde_yaml::from_str(text) {
         Ok(Value::Null) => Ok(Value::Object(Map::new())),
         Ok(value @ Value::Object(_)) => Ok(value),

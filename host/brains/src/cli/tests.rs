@@ -5,7 +5,7 @@ use super::*;
 
 fn parse<'a>(registry: &'a Registry, line: &[&str]) -> Result<Asked<'a>, clap::Error> {
     let words = std::iter::once("brains").chain(line.iter().copied());
-    understand(command(registry).try_get_matches_from(words)?, registry)
+    understand(&command(registry).try_get_matches_from(words)?, registry)
 }
 
 #[track_caller]

@@ -65,6 +65,12 @@ fn lists_are_edited_by_place() {
 }
 
 #[test]
+fn a_quoted_part_may_hold_dots() {
+    assert_eq!(parts("models.\"v1.5\".model"), ["models", "v1.5", "model"]);
+    assert_eq!(parts(""), [""]);
+}
+
+#[test]
 fn what_is_not_a_mapping_is_refused() {
     assert!(edit("- a\n", &["b"], Some(&json!(1))).is_err());
     assert!(edit("a: [\n", &["b"], Some(&json!(1))).is_err());

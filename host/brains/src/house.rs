@@ -1,0 +1,139 @@
+//! The program put together: configuration, store, runtime, gateway and operations, for a service as for a
+//! command that works on the store directly.
+
+use std::sync::Arc;
+
+use brains_control::{Control, Ports};
+use brains_core::{Ambient, Fault, Millis};
+use brains_core::config::Config;
+use brains_egress::Egress;
+use brains_gateway::{Gateway, Parts};
+use brains_http::KeyRing;
+use brains_runtime::swap::Live;
+use brains_runtime::{Options as RuntimeOptions, Profile, Runtime, bundle};
+use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceOptions};
+
+use crate::admin_key::Watched;
+use crate::home::{self, Home};
+use crate::keys;
+use crate::ports::{Facts, InForce, KeyFiles, Routes, blocking};
+use crate::sources::{Sources, unsound};
+
+/// Everything, open.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) live: Arc<Live>,
+    pub(crate) store: Store,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) settings: InForce,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) admin_key: Arc<Watched>,
+    pub(crate) ambient: Arc<dyn Ambient>,
+}
+
+impl House {
+    /// Resolves the configuration, opens the database, loads the components. `since` is set by a service.
+    pub(crate) async fn open(
+        home: &Home,
+        sources: Sources,
+        ambient: Arc<dyn Ambient>,
+        since: Option<Millis>,
+    ) -> Result<Self, anyhow::Error> {
+        let resolved = sources.resolve().map_err(|problems| unsound(&problems))?;
+        let config = Arc::clone(&resolved.config);
+        let store = open_store(home, &config, Arc::clone(&ambient)).await?;
+
+        let runtime = start_runtime(home, Arc::clone(&ambient))?;
+        let live = Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins()));
+        let starting = Arc::clone(&live);
+        drop(blocking(move || starting.start(resolved)).await?);
+
+        let egress = Egress::new(brains_egress::Options::default())
+            .map_err(|error| Fault::internal(format!("the client for providers could not be set up: {error}")))?;
+        let gateway = Arc::new(Gateway::new(Parts {
+            live: Arc::clone(&live),
+            egress: Arc::new(egress),
+            traces: store.traces(),
+            ambient: Arc::clone(&ambient),
+        }));
+        let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources) };
+        let admin_key = Arc::new(Watched::new(home.admin_key()));
+        let facts = Arc::new(Facts::new(since));
+        let ports = Ports {
+            routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
+            settings: Arc::new(settings.clone()),
+            files: Arc::new(KeyFiles { home: home.clone(), live: Arc::clone(&live), admin: Arc::clone(&admin_key) }),
+            service: facts.clone(),
+        };
+        let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
+        Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })
+    }
+
+    /// The keys that a listener accepts.
+    pub(crate) fn key_ring(&self) -> KeyRing {
+        keys::ring(
+            Arc::clone(&self.live),
+            Arc::clone(&self.admin_key),
+            self.store.clone(),
+            Arc::clone(&self.ambient),
+        )
+    }
+
+    /// Writes what waits, then lets go of the database.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// The URL of the configuration, else the file in the state directory.
+pub(crate) fn database_url(home: &Home, config: &Config) -> String {
+    config.db_url.clone().unwrap_or_else(|| format!("sqlite://{}", home.database().display()))
+}
+
+/// Opens the database that the configuration names, or says what is in the way.
+pub(crate) async fn open_store(home: &Home, config: &Config, ambient: Arc<dyn Ambient>) -> Result<Store, anyhow::Error> {
+    if config.db_url.is_none() {
+        home.ensure()?;
+    }
+    let bound = |limit: u64| (limit > 0).then_some(limit);
+    let traces = TraceOptions {
+        queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
+        retention: Retention {
+            rows: bound(config.traces.retention_rows),
+            days: bound(config.traces.retention_days.into()),
+        },
+    };
+    let options = StoreOptions { traces, ..StoreOptions::new(ambient) };
+    Store::open(&database_url(home, config), options).await.map_err(unopened)
+}
+
+/// The place stands above the cause, the exit code comes from the cause.
+fn unopened(error: StoreError) -> anyhow::Error {
+    let told = error.to_string();
+    match error {
+        StoreError::Open { source, .. } => {
+            let cause = source.to_string();
+            let fault = Fault::from(*source);
+            anyhow::Error::new(Fault { message: cause, ..fault }).context(told)
+        }
+        other => Fault::from(other).into(),
+    }
+}
+
+fn start_runtime(home: &Home, ambient: Arc<dyn Ambient>) -> Result<Runtime, Fault> {
+    // Without a place for compiled code every start compiles: slower, but it serves.
+    let compiled = home.compiled();
+    let cache = match home::ensure_dir(&compiled) {
+        Ok(()) => Some(compiled),
+        Err(error) => {
+            tracing::warn!(%error, "compiled components cannot be kept");
+            None
+        }
+    };
+    Runtime::start(RuntimeOptions { cache, profile: Profile::default(), ambient }).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Fault::internal(format!("the component runtime could not start: {error}{cause}"))
+            .hint("`brains doctor` checks the state directory; removing its folder `components` is safe")
+    })
+}

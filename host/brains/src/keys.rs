@@ -1,0 +1,137 @@
+//! The three places that keys come from: configuration, the admin key's file, the store. Each tells cheaply
+//! whether it changed, so that a rotated or revoked key counts at once.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use brains_core::Principal;
+use brains_core::plane::key::KeyState;
+use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
+use brains_core::{Ambient, Secret};
+use brains_http::{Credential, KeyRing, KeySource, Loading};
+use brains_runtime::swap::Live;
+use brains_store::{Generation, Store};
+use tokio::sync::watch;
+
+use crate::admin_key::Watched;
+
+/// All keys that this service accepts.
+pub(crate) fn ring(live: Arc<Live>, file: Arc<Watched>, store: Store, ambient: Arc<dyn Ambient>) -> KeyRing {
+    let changes = store.changes();
+    let sources: Vec<Arc<dyn KeySource>> = vec![
+        Arc::new(Configured { live: live.clone() }),
+        Arc::new(AdminFile { live, file }),
+        Arc::new(Stored { store, changes, ambient: ambient.clone() }),
+    ];
+    KeyRing::new(sources, ambient)
+}
+
+fn admin(key: &Secret) -> Credential {
+    Credential { sha256_hex: key.sha256_hex(), principal: Principal::admin(key.fingerprint()), expires_at: None }
+}
+
+/// `api_key` and `api_keys`.
+#[derive(Debug)]
+struct Configured {
+    live: Arc<Live>,
+}
+
+impl KeySource for Configured {
+    fn generation(&self) -> u64 {
+        let config = &self.live.current().config;
+        hash(config.api_key.iter().chain(&config.api_keys))
+    }
+
+    fn load(&self) -> Loading<'_> {
+        let config = Arc::clone(&self.live.current().config);
+        Box::pin(async move {
+            let further = config.api_keys.iter().map(|key| Credential {
+                sha256_hex: key.sha256_hex(),
+                principal: Principal {
+                    operator: ADMIN.into(),
+                    role: Role::Member,
+                    key: None,
+                    fingerprint: key.fingerprint(),
+                    scopes: vec![KeyScope::Gateway],
+                },
+                expires_at: None,
+            });
+            Ok(config.api_key.iter().map(admin).chain(further).collect())
+        })
+    }
+}
+
+/// The file `admin-key`, which counts while configuration names no admin key.
+#[derive(Debug)]
+struct AdminFile {
+    live: Arc<Live>,
+    file: Arc<Watched>,
+}
+
+impl AdminFile {
+    fn key(&self) -> Option<Secret> {
+        if self.live.current().config.api_key.is_some() { None } else { self.file.current() }
+    }
+}
+
+impl KeySource for AdminFile {
+    fn generation(&self) -> u64 {
+        hash(self.key().iter())
+    }
+
+    fn load(&self) -> Loading<'_> {
+        let credentials = self.key().iter().map(admin).collect();
+        Box::pin(async move { Ok(credentials) })
+    }
+}
+
+/// Stays in this process's memory only: it tells whether the keys are the same, not which they are.
+fn hash<'a>(keys: impl Iterator<Item = &'a Secret>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for key in keys {
+        key.expose().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Named keys.
+#[derive(Debug)]
+struct Stored {
+    store: Store,
+    changes: watch::Receiver<Generation>,
+    ambient: Arc<dyn Ambient>,
+}
+
+impl KeySource for Stored {
+    fn generation(&self) -> u64 {
+        self.changes.borrow().credentials.cast_unsigned()
+    }
+
+    fn load(&self) -> Loading<'_> {
+        Box::pin(async {
+            let mut snapshot = self.store.read().await?;
+            let operators = snapshot.operators().await?;
+            let keys = snapshot.keys(None).await?;
+            let now = self.ambient.now();
+            let role = |slug: &str| match operators.iter().find(|operator| operator.slug == slug) {
+                Some(operator) => operator.revoked_at.is_none().then_some(operator.role),
+                None => [ADMIN, LOCAL].contains(&slug).then_some(Role::Admin),
+            };
+            let working = keys.into_iter().filter(|key| key.state(now) == KeyState::Active);
+            let credentials = working.filter_map(|key| {
+                Some(Credential {
+                    sha256_hex: key.hash,
+                    expires_at: key.expires_at,
+                    principal: Principal {
+                        role: role(&key.operator)?,
+                        operator: key.operator,
+                        key: Some(key.id),
+                        fingerprint: key.fingerprint,
+                        scopes: key.scopes,
+                    },
+                })
+            });
+            Ok(credentials.collect())
+        })
+    }
+}

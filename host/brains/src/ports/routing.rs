@@ -1,0 +1,185 @@
+//! The gateway's own classification and routing, in the words of the operations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brains_control::Pending;
+use brains_control::ports::{
+    Classification, ExplainedStep, Explanation, LabelScore, Model, PlannedAttempt, RoutePlan, Routing, SignalSeen,
+};
+use brains_core::id::{Id, Trace};
+use brains_core::{Ambient, Fault};
+use brains_dialect::canon::task::{Score, Signal, Verdict};
+use brains_gateway::{Candidacy, Facts, Gateway, Plan};
+use serde::Deserialize;
+
+/// Asks the gateway.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) ambient: Arc<dyn Ambient>,
+}
+
+impl Routing for Routes {
+    fn classify(&self, body: Vec<u8>) -> Pending<'_, Result<Classification, Fault>> {
+        Box::pin(async move {
+            let (verdict, component) = self.gateway.classify(&body).await?;
+            Ok(of_verdict(&verdict, component))
+        })
+    }
+
+    fn plan(&self, body: Vec<u8>) -> Pending<'_, Result<RoutePlan, Fault>> {
+        Box::pin(async move {
+            let plan = self.gateway.explain(&body).await?;
+            Ok(RoutePlan {
+                classification: of_plan(&plan),
+                tier: tier(&plan),
+                strategy: plan.strategy.to_owned(),
+                reason: plan.reason,
+                attempts: attempts(&plan.attempts),
+            })
+        })
+    }
+
+    fn explain(&self, body: Vec<u8>) -> Pending<'_, Result<Explanation, Fault>> {
+        Box::pin(async move {
+            let plan = self.gateway.explain(&body).await?;
+            let first = plan.attempts.first();
+            Ok(Explanation {
+                provider: first.map(|attempt| attempt.provider.clone()).unwrap_or_default(),
+                model: first.map(|attempt| attempt.model.clone()).unwrap_or_default(),
+                classification: of_plan(&plan),
+                tier: tier(&plan),
+                strategy: plan.strategy.to_owned(),
+                attempts: attempts(&plan.attempts),
+                headers: headers(&plan, Id::mint(&*self.ambient)),
+                steps: plan
+                    .steps
+                    .into_iter()
+                    .map(|step| ExplainedStep { step: step.step.to_owned(), detail: step.detail })
+                    .collect(),
+                requested: plan.requested,
+                reason: plan.reason,
+            })
+        })
+    }
+
+    fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>> {
+        Box::pin(async move {
+            let models = self.gateway.models().await.into_iter();
+            Ok(models
+                .map(|entry| Model {
+                    id: entry.id,
+                    kind: entry.kind.to_owned(),
+                    tier: entry.tier,
+                    provider: entry.provider,
+                    model: entry.model,
+                })
+                .collect())
+        })
+    }
+}
+
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn of_verdict(verdict: &Verdict, component: Option<String>) -> Classification {
+    let extra: Extra = verdict.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    Classification {
+        complexity: extra.complexity,
+        recommended_model_tier: extra.tier,
+        needs_codebase: extra.needs_codebase,
+        needs_external_docs: extra.needs_external_docs,
+        freshness_required: extra.freshness_required,
+        component,
+        ..labelled(&verdict.label, verdict.confidence, &verdict.scores, &verdict.signals)
+    }
+}
+
+/// None when the request names its model itself: then nothing was classified.
+fn of_plan(plan: &Plan) -> Option<Classification> {
+    plan.steps.iter().any(|step| step.step == "classify").then(|| Classification {
+        complexity: said(&plan.traits.complexity),
+        needs_codebase: plan.traits.needs_codebase,
+        needs_external_docs: plan.traits.needs_external_docs,
+        freshness_required: plan.traits.freshness_required,
+        ..labelled(&plan.task, plan.confidence, &plan.scores, &plan.signals)
+    })
+}
+
+/// What a classifier of tasks adds to its label.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Extra {
+    complexity: Option<String>,
+    tier: Option<String>,
+    needs_codebase: bool,
+    needs_external_docs: bool,
+    freshness_required: bool,
+}
+
+fn labelled(label: &str, confidence: f32, scores: &[Score], signals: &[Signal]) -> Classification {
+    let mut scores: Vec<LabelScore> =
+        scores.iter().map(|score| LabelScore { label: score.label.clone(), score: exact(score.value) }).collect();
+    scores.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let signals = signals.iter().map(|signal| SignalSeen {
+        name: signal.name.clone(),
+        weight: exact(signal.weight),
+        evidence: signal.evidence.clone(),
+    });
+    Classification {
+        task_type: if label.is_empty() { "unknown".to_owned() } else { label.to_owned() },
+        confidence: exact(confidence),
+        complexity: None,
+        recommended_model_tier: None,
+        needs_codebase: false,
+        needs_external_docs: false,
+        freshness_required: false,
+        scores,
+        signals: signals.collect(),
+        component: None,
+    }
+}
+
+/// The number that the shorter one stands for: 0.85, not 0.8500000238418579.
+fn exact(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
+}
+
+fn tier(plan: &Plan) -> Option<String> {
+    plan.attempts.first().and_then(|attempt| said(&attempt.tier))
+}
+
+fn attempts(candidates: &[Candidacy]) -> Vec<PlannedAttempt> {
+    let attempt = |candidate: &Candidacy| PlannedAttempt {
+        provider: candidate.provider.clone(),
+        model: candidate.model.clone(),
+        tier: said(&candidate.tier),
+        lane: None,
+        score: None,
+    };
+    candidates.iter().map(attempt).collect()
+}
+
+/// The headers of the same request sent next, should its first candidate answer.
+fn headers(plan: &Plan, trace: Id<Trace>) -> BTreeMap<String, String> {
+    let first = plan.attempts.first();
+    let facts = Facts {
+        trace,
+        task: said(&plan.task),
+        complexity: said(&plan.traits.complexity),
+        confidence: (!plan.task.is_empty()).then_some(plan.confidence),
+        tier: tier(plan),
+        provider: first.map(|attempt| attempt.provider.clone()),
+        model: first.map(|attempt| attempt.model.clone()),
+        strategy: Some(plan.strategy),
+        reason: said(&plan.reason),
+        attempts: 1,
+        losses: Vec::new(),
+        preamble: None,
+    };
+    // The name of a trace that there will not be says nothing.
+    let told = facts.headers().into_iter().filter(|(name, _)| *name != "trace-id");
+    told.map(|(name, value)| (format!("x-brains-{name}"), value)).collect()
+}

@@ -1,0 +1,143 @@
+//! The configuration in force, its overlay, and how a change comes into force.
+
+use std::sync::Arc;
+
+use brains_control::Pending;
+use brains_control::ports::{Candidate, Edit, Overlay, Reloaded, Settings, Shown};
+use brains_core::config::{Layer, Place, Problem, Resolved};
+use brains_core::plane::component::ComponentRecord;
+use brains_core::redact::redact_json;
+use brains_core::{Fault, Origin};
+use brains_runtime::swap::Live;
+use serde_json::Value;
+
+use crate::home;
+use crate::overlay;
+use crate::sources::Sources;
+
+/// What is in force, and where it comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    pub(crate) live: Arc<Live>,
+    pub(crate) sources: Arc<Sources>,
+}
+
+impl InForce {
+    /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile.
+    pub(crate) fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
+        let before = self.live.current();
+        let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
+        let after = self.live.apply(resolved)?;
+        Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })
+    }
+
+    fn plan_now(&self, edits: &[Edit]) -> Result<Candidate, Vec<Problem>> {
+        let previous = self.sources.overlay_text().map_err(|fault| vec![self.problem("", fault.message)])?;
+        let schema = self.sources.schema();
+        let mut problems = Vec::new();
+        let mut document = previous.clone();
+        for edit in edits {
+            let value = edit.value.clone().unwrap_or(Value::Null);
+            if let Err(mut found) = schema.check_write(&edit.key, &value) {
+                problems.append(&mut found);
+                continue;
+            }
+            let parts = overlay::parts(&edit.key);
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            match overlay::edit(&document, &parts, edit.value.as_ref()) {
+                Ok(edited) => document = edited,
+                Err(why) => problems.push(self.problem(&edit.key, why)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let written = overlay::read(&document).map_err(|why| vec![self.problem("", why)])?;
+        let problems = schema.check_overlay(&written);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let Resolved { warnings, .. } = self.sources.resolve_overlay(document.clone())?;
+        let previous_shown = match overlay::read(&previous) {
+            Ok(tree) if schema.check_overlay(&tree).is_empty() => tree,
+            // Edited by hand, raw secrets perhaps.
+            Ok(mut tree) => {
+                redact_json(&mut tree);
+                tree
+            }
+            Err(_) => Value::Null,
+        };
+        Ok(Candidate {
+            next: Overlay { text: document, shown: written },
+            previous: Overlay { text: previous, shown: previous_shown },
+            warnings,
+        })
+    }
+
+    fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
+        Problem {
+            path: path.to_owned(),
+            place: Place { layer: Layer::Overlay, source: Some(self.sources.overlay().display().to_string()) },
+            message: message.into(),
+            hint: None,
+        }
+    }
+}
+
+impl Settings for InForce {
+    fn shown(&self) -> Shown {
+        let current = self.live.current();
+        Shown {
+            config: Arc::clone(&current.config),
+            provenance: Arc::clone(&current.provenance),
+            warnings: current.warnings.clone(),
+            problems: self.live.problems(),
+        }
+    }
+
+    fn schema(&self) -> Value {
+        self.sources.schema().json().clone()
+    }
+
+    fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>> {
+        Box::pin(async move { self.sources.check(document).map(|resolved| resolved.warnings) })
+    }
+
+    fn plan(&self, edits: Vec<Edit>) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
+        Box::pin(async move { self.plan_now(&edits) })
+    }
+
+    fn write_overlay(&self, document: &str) -> Result<(), Fault> {
+        home::write_atomically(self.sources.overlay(), document.as_bytes()).map_err(|error| {
+            tracing::warn!(%error, "the overlay could not be written");
+            Fault::new(home::error_kind(&error), Origin::Brains, format!("the overlay could not be written: {}", error.kind()))
+                .hint("check that the state directory can be written: `brains doctor`")
+        })
+    }
+
+    fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>> {
+        Box::pin(async move {
+            let this = self.clone();
+            match blocking(move || this.reload_now()).await {
+                Ok(outcome) => outcome,
+                Err(fault) => Err(vec![self.problem("", fault.message)]),
+            }
+        })
+    }
+
+    fn components(&self) -> Vec<ComponentRecord> {
+        self.live.current().components.clone()
+    }
+
+    fn component_schema(&self, id: &str) -> Option<Value> {
+        self.live.schema(id)
+    }
+}
+
+/// Runs what compiles or reads files where blocking is fine.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a blocking task panicked");
+        Fault::internal("a step of the work ended unexpectedly").hint("the log has more: `brains logs`")
+    })
+}

@@ -1,0 +1,64 @@
+//! What the HTTP surface asks about the process around it: the configuration in force, and whether requests can
+//! be served.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use brains_core::config::Config;
+use brains_core::plane::component::ComponentStanding;
+use brains_http::{Readiness, Site};
+use brains_runtime::swap::Live;
+use brains_store::Store;
+use serde_json::{Map, json};
+
+use crate::house::House;
+
+/// This process.
+#[derive(Debug)]
+pub(crate) struct Here {
+    live: Arc<Live>,
+    store: Store,
+}
+
+impl Here {
+    pub(crate) fn new(house: &House) -> Self {
+        Self { live: Arc::clone(&house.live), store: house.store.clone() }
+    }
+
+    async fn look(&self) -> Readiness {
+        let snapshot = self.live.current();
+        let database = self.store.read().await.map(drop);
+        let providers = snapshot.providers().count();
+        let mut details = Map::new();
+        details.insert("version".into(), crate::VERSION.into());
+        let database_word = match &database {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        details.insert("database".into(), database_word.into());
+        details.insert("providers".into(), providers.into());
+        let component = |standing: ComponentStanding| {
+            let records = snapshot.components.iter().filter(move |record| record.component.state == standing);
+            records.map(|record| json!({ "id": record.component.id, "reason": record.component.reason })).collect::<Vec<_>>()
+        };
+        details.insert("components_live".into(), component(ComponentStanding::Live).len().into());
+        details.insert("components_rejected".into(), component(ComponentStanding::Rejected).into());
+        details.insert("components_pending".into(), component(ComponentStanding::Pending).into());
+        let problems: Vec<String> = self.live.problems().iter().map(ToString::to_string).collect();
+        details.insert("config_problems".into(), problems.into());
+        let counts = self.store.traces().counts();
+        details.insert("traces".into(), json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }));
+        Readiness { ready: database.is_ok() && providers > 0, details }
+    }
+}
+
+impl Site for Here {
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.live.current().config)
+    }
+
+    fn readiness(&self) -> Pin<Box<dyn Future<Output = Readiness> + Send + '_>> {
+        Box::pin(self.look())
+    }
+}

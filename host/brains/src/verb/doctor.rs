@@ -1,0 +1,218 @@
+//! Checks everything that a service needs, without changing anything, and says what to do about the rest.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use brains_core::config::{Config, Resolved};
+use brains_core::Fault;
+use brains_core::secret::sha256_hex;
+use brains_runtime::bundle;
+use brains_store::{Options as StoreOptions, Store};
+use fs_err as fs;
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use brains_control::Table;
+
+use crate::admin_key;
+use crate::home::{DIR_MODE, FILE_MODE};
+use crate::house::database_url;
+use crate::instance::{self, Running};
+use crate::output;
+use crate::process;
+use crate::shell::Shell;
+
+/// A start wants this much room; less is a failure.
+const LEAST_FREE: u64 = 64 << 20;
+/// Less than this is worth a word.
+const LITTLE_FREE: u64 = 1 << 30;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    result: Verdict,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+fn ok(check: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { check, result: Verdict::Ok, detail: detail.into(), next: None }
+}
+
+fn warn(check: &'static str, detail: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { check, result: Verdict::Warn, detail: detail.into(), next: Some(next.into()) }
+}
+
+fn fail(check: &'static str, detail: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { check, result: Verdict::Fail, detail: detail.into(), next: Some(next.into()) }
+}
+
+/// Looks at everything; a failure is also the exit code.
+pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
+    let mut findings = state(shell);
+    let sources = shell.sources(std::collections::BTreeMap::new())?;
+    let resolved = sources.resolve();
+    match &resolved {
+        Ok(Resolved { config, warnings, .. }) => {
+            let place = if sources.yaml().exists() { sources.yaml().display().to_string() } else { "defaults".into() };
+            findings.push(ok("configuration", format!("sound ({place})")));
+            findings.extend(
+                warnings.iter().map(|warning| warn("configuration", warning.to_string(), "take it out or mend its name")),
+            );
+            let running = instance::running(&shell.home)?;
+            findings.push(service(&shell.home.runtime(), running.as_ref()));
+            findings.push(database(shell, config).await);
+            findings.push(admin(shell, config));
+            findings.push(port(config, running.as_ref()).await);
+        }
+        Err(problems) => findings.extend(problems.iter().map(|problem| {
+            fail("configuration", problem.to_string(), problem.hint.clone().unwrap_or_else(|| "mend the value".into()))
+        })),
+    }
+    findings.extend(components());
+    findings.push(disk(shell));
+
+    let failed = findings.iter().filter(|finding| finding.result == Verdict::Fail).count();
+    let answer = json!({ "checks": findings });
+    output::answer(&answer, shell.form, Some(Table { rows: "checks", columns: &["result", "check", "detail", "next"] }))?;
+    if failed > 0 {
+        return Err(Fault::internal(format!("{failed} of {} checks failed", findings.len())).code("unhealthy").into());
+    }
+    Ok(())
+}
+
+/// The state directory and what must be closed to others in it.
+fn state(shell: &Shell) -> Vec<Finding> {
+    let home = &shell.home;
+    let told = home.dir().display();
+    if !home.exists() {
+        return vec![warn("state directory", format!("{told} is not there yet"), "`brains init` or `brains up` makes it")];
+    }
+    let mut findings = vec![closed("state directory", home.dir(), DIR_MODE)];
+    if rustix::fs::access(home.dir(), rustix::fs::Access::WRITE_OK).is_err() {
+        findings.push(fail("state directory", format!("{told} cannot be written"), format!("chown it, or chmod u+rwx {told}")));
+    }
+    let files = [home.admin_key(), home.database(), home.config(), home.overlay(), home.runtime(), home.log()];
+    let open = files.iter().filter(|path| path.exists()).map(|path| closed("file modes", path, FILE_MODE));
+    findings.extend(open.filter(|finding| finding.result != Verdict::Ok));
+    findings
+}
+
+fn closed(check: &'static str, path: &Path, wanted: u32) -> Finding {
+    let told = path.display();
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => warn(
+            check,
+            format!("{told} can be read by others: mode {:o}", metadata.permissions().mode() & 0o777),
+            format!("chmod {wanted:o} {told}"),
+        ),
+        Ok(_) => ok(check, told.to_string()),
+        Err(error) => fail(check, error.to_string(), "check its owner and its parents"),
+    }
+}
+
+fn service(file: &Path, running: Option<&Running>) -> Finding {
+    match running {
+        Some(running) => ok("service", format!("pid {}, {}", running.pid, running.gateway().unwrap_or("no gateway"))),
+        None if file.exists() => {
+            warn("service", "the last service did not end cleanly", "nothing to do: the next start replaces `runtime.json`")
+        }
+        None => ok("service", "none is running"),
+    }
+}
+
+async fn database(shell: &Shell, config: &Config) -> Finding {
+    let url = database_url(&shell.home, config);
+    if config.db_url.is_none() && !shell.home.database().exists() {
+        return ok("database", "none yet: the first start makes it");
+    }
+    let opened = Store::open(&url, StoreOptions::new(shell.ambient.clone())).await;
+    match opened {
+        Ok(store) => {
+            let read = store.read().await.map(drop);
+            let place = store.place().trim_matches('`').to_owned();
+            store.close().await;
+            match read {
+                Ok(()) => ok("database", place),
+                Err(error) => fail("database", format!("{place}: {error}"), error.hint().unwrap_or("see the log")),
+            }
+        }
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            fail("database", format!("{error}{cause}"), error.hint().unwrap_or("check `db_url`"))
+        }
+    }
+}
+
+fn admin(shell: &Shell, config: &Config) -> Finding {
+    if config.api_key.is_some() {
+        return ok("admin key", "set by configuration");
+    }
+    match admin_key::read(&shell.home.admin_key()) {
+        Ok(Some(key)) => ok("admin key", format!("{} ({})", shell.home.admin_key().display(), key.fingerprint())),
+        Ok(None) => warn("admin key", "none yet", "`brains init` or `brains up` makes it"),
+        Err(fault) => fail("admin key", fault.message, fault.hint.unwrap_or_default()),
+    }
+}
+
+async fn port(config: &Config, running: Option<&Running>) -> Finding {
+    let (host, port) = (config.gateway_host.as_str(), config.gateway_port);
+    if running.is_some_and(|running| running.ports.get("gateway") == Some(&port)) {
+        return ok("port", format!("{port} is ours"));
+    }
+    match TcpListener::bind((host, port)).await {
+        Ok(_) => ok("port", format!("{port} is free")),
+        Err(error) => {
+            let address = tokio::net::lookup_host((host, port)).await.ok().and_then(|mut found| found.next());
+            let by = address.and_then(|address: SocketAddr| process::port_owner(address));
+            let by = by.map_or_else(String::new, |owner| format!(" (`{}`, pid {})", owner.name, owner.pid));
+            fail("port", format!("{host}:{port}: {error}{by}"), "end that program, or set `gateway_port`")
+        }
+    }
+}
+
+fn components() -> Vec<Finding> {
+    if bundle::components().is_empty() {
+        let detail = "none is bundled: every request is answered 503";
+        return vec![fail("components", detail, "`cargo xtask build` builds and bundles them")];
+    }
+    let mut findings: Vec<Finding> = bundle::components()
+        .iter()
+        .map(|bundled| {
+            let digest = sha256_hex(bundled.wasm);
+            ok("component", format!("{} sha256:{}", bundled.id, digest.get(..16).unwrap_or_default()))
+        })
+        .collect();
+    if bundle::defaults().is_none() {
+        findings.push(fail("components", "the bundle has no defaults", "`cargo xtask build` bundles them"));
+    }
+    findings
+}
+
+fn disk(shell: &Shell) -> Finding {
+    let place = shell.home.dir().ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
+    let Ok(space) = rustix::fs::statvfs(place) else {
+        return warn("disk", "free space cannot be told", "look yourself: df -h");
+    };
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    let detail = format!("{} MiB free", free >> 20);
+    if free < LEAST_FREE {
+        fail("disk", detail, "free some space: the database cannot be written on a full disk")
+    } else if free < LITTLE_FREE {
+        warn("disk", detail, "free some space soon")
+    } else {
+        ok("disk", detail)
+    }
+}
