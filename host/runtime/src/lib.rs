@@ -29,3 +29,6 @@ pub use load::{Component, Exports, LoadError};
 pub use runtime::{Options, Runtime, Stats};
 
 pub(crate) use runtime::Shared;
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,7 @@ pub(crate) fn link(
     for import in imports.iter().filter(|import| is_given(import)) {
         let name = import.split_once('@').map_or(import.as_str(), |(name, _)| name);
         let mut instance = linker.instance(import)?;
+        borrowed(&mut instance, name)?;
         match name {
             "wasi:cli/environment" => environment(&mut instance)?,
             "wasi:cli/exit" => {
@@ -122,6 +123,28 @@ pub(crate) fn link(
         }
     }
     linker.define_unknown_imports_as_traps(component)
+}
+
+/// Resources that an interface takes over from another one: its instance names them again.
+fn borrowed(instance: &mut LinkerInstance<'_, Guest>, interface: &str) -> wasmtime::Result<()> {
+    match interface {
+        "wasi:cli/stdin" => nothing::<Input>(instance, "input-stream"),
+        "wasi:cli/stdout" | "wasi:cli/stderr" => nothing::<Output>(instance, "output-stream"),
+        "wasi:cli/terminal-stdin" => nothing::<TerminalInput>(instance, "terminal-input"),
+        "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" => nothing::<TerminalOutput>(instance, "terminal-output"),
+        "wasi:clocks/monotonic-clock" => nothing::<Pollable>(instance, "pollable"),
+        "wasi:filesystem/preopens" => nothing::<Descriptor>(instance, "descriptor"),
+        "wasi:filesystem/types" => {
+            nothing::<Input>(instance, "input-stream")?;
+            nothing::<Output>(instance, "output-stream")?;
+            nothing::<StreamError>(instance, "error")
+        }
+        "wasi:io/streams" => {
+            nothing::<StreamError>(instance, "error")?;
+            nothing::<Pollable>(instance, "pollable")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A resource of which there is never one.

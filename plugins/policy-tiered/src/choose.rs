@@ -234,10 +234,10 @@ fn reason(
         more => format!(", {} fallbacks", more - 1),
     };
     let stays = if sticky { ", same as before" } else { "" };
-    let moves = if moved { format!(" {} does not fit →", wanted.tier) } else { String::new() };
+    let moves = if moved { format!(" {} does not fit ->", wanted.tier) } else { String::new() };
     let tier = first.map_or(tier, |candidate| candidate.tier.as_str());
     let target = if tier.is_empty() { id.to_owned() } else { format!("{tier}: {id}") };
-    format!("{} →{moves} {target}{stays}{fallbacks}", wanted.why)
+    format!("{} ->{moves} {target}{stays}{fallbacks}", wanted.why)
 }
 
 fn parsed<T: Default + serde::de::DeserializeOwned>(text: Option<&str>) -> T {

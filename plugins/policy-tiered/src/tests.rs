@@ -58,41 +58,41 @@ fn check_with(settings: &Settings, input: &RouteInput, reason: &str) {
 
 #[test]
 fn tasks_take_their_route() {
-    check(&input("code_fix", 0.82), "code_fix (0.82) → default: a/mid, 2 fallbacks");
-    check(&input("architecture", 0.9), "architecture (0.90) → strong: a/large");
-    check(&input("unknown", 0.1), "unknown (0.10) → cheap: a/small");
+    check(&input("code_fix", 0.82), "code_fix (0.82) -> default: a/mid, 2 fallbacks");
+    check(&input("architecture", 0.9), "architecture (0.90) -> strong: a/large");
+    check(&input("unknown", 0.1), "unknown (0.10) -> cheap: a/small");
 }
 
 #[test]
 fn without_a_route_the_recommended_tier_answers() {
     let mut input = input("code_explanation", 0.5);
     input.verdict.extra = Some(r#"{"tier":"deep","complexity":"hard"}"#.into());
-    check(&input, "code_explanation (0.50) → deep: a/huge");
+    check(&input, "code_explanation (0.50) -> deep: a/huge");
     input.verdict.extra = Some(r#"{"tier":"nowhere"}"#.into());
-    check(&input, "code_explanation (0.50) → default: a/mid, 2 fallbacks");
+    check(&input, "code_explanation (0.50) -> default: a/mid, 2 fallbacks");
 }
 
 #[test]
 fn a_route_to_nowhere_is_no_route() {
-    check(&input("lost", 0.9), "lost (0.90) → default: a/mid, 2 fallbacks");
+    check(&input("lost", 0.9), "lost (0.90) -> default: a/mid, 2 fallbacks");
 }
 
 #[test]
 fn doubt_goes_to_the_fallback_tier() {
-    check(&input("architecture", 0.2), "architecture (0.20) below 0.30 → default: a/mid, 2 fallbacks");
-    check(&input("unknown", 0.0), "not classified → default: a/mid, 2 fallbacks");
+    check(&input("architecture", 0.2), "architecture (0.20) below 0.30 -> default: a/mid, 2 fallbacks");
+    check(&input("unknown", 0.0), "not classified -> default: a/mid, 2 fallbacks");
     let settings = Settings { fallback_tier: Some("cheap".into()), ..Settings::default() };
-    check_with(&settings, &input("architecture", 0.2), "architecture (0.20) below 0.30 → cheap: a/small");
+    check_with(&settings, &input("architecture", 0.2), "architecture (0.20) below 0.30 -> cheap: a/small");
 }
 
 #[test]
 fn a_named_tier_is_taken() {
     let mut by_tag = input("", 0.0);
     by_tag.tags = vec![("tier".into(), "strong".into())];
-    check(&by_tag, "strong requested → strong: a/large");
+    check(&by_tag, "strong requested -> strong: a/large");
     let mut by_name = input("", 0.0);
     by_name.requested = "claude-brains-deep".into();
-    check(&by_name, "deep requested → deep: a/huge");
+    check(&by_name, "deep requested -> deep: a/huge");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_named_model_comes_first() {
     let mut input = input("", 0.0);
     input.requested = "x/y".into();
     input.candidates = vec![candidate("", "x/y")];
-    check(&input, "model requested → x/y");
+    check(&input, "model requested -> x/y");
 }
 
 #[test]
@@ -110,16 +110,16 @@ fn a_request_too_large_for_its_tier_moves_up() {
     for candidate in &mut large.candidates {
         candidate.context = if candidate.tier == "strong" { 200_000 } else { 32_000 };
     }
-    check(&large, "code_fix (0.82) → default does not fit → strong: a/large");
+    check(&large, "code_fix (0.82) -> default does not fit -> strong: a/large");
     large.features.approx_input_tokens = 500_000;
-    check(&large, "code_fix (0.82) → default: a/mid, 2 fallbacks");
+    check(&large, "code_fix (0.82) -> default: a/mid, 2 fallbacks");
 }
 
 #[test]
 fn a_small_candidate_comes_last_in_its_tier() {
     let mut input = input("code_fix", 0.82);
     input.candidates[1].context = 500;
-    check(&input, "code_fix (0.82) → default: b/mid, 2 fallbacks");
+    check(&input, "code_fix (0.82) -> default: b/mid, 2 fallbacks");
     assert_eq!(decide(&Settings::default(), &input).unwrap().picks[2].index, 1);
 }
 
@@ -129,7 +129,7 @@ fn pictures_go_to_those_that_see() {
     input.features.has_images = true;
     input.candidates[1].labels = vec!["tools".into()];
     input.candidates[2].labels = vec!["tools".into(), "images".into()];
-    check(&input, "code_fix (0.82) → default: b/mid, 2 fallbacks");
+    check(&input, "code_fix (0.82) -> default: b/mid, 2 fallbacks");
 }
 
 #[test]
@@ -153,23 +153,23 @@ fn price_decides_among_providers_of_one_model() {
     // Another model is no equal, however cheap.
     input.candidates[3].input_price = Some(0.0);
     input.candidates[3].output_price = Some(0.0);
-    check(&input, "code_fix (0.82) → default: b/mid, 2 fallbacks");
+    check(&input, "code_fix (0.82) -> default: b/mid, 2 fallbacks");
     input.candidates[2].error_rate = 0.3;
-    check(&input, "code_fix (0.82) → default: a/mid, 2 fallbacks");
+    check(&input, "code_fix (0.82) -> default: a/mid, 2 fallbacks");
 }
 
 #[test]
 fn a_conversation_stays_where_it_is() {
     let mut here = input("code_fix", 0.82);
     here.sticky = Some(3);
-    check(&here, "code_fix (0.82) → default: c/other, same as before, 2 fallbacks");
+    check(&here, "code_fix (0.82) -> default: c/other, same as before, 2 fallbacks");
     here.sticky = Some(4);
-    check(&here, "code_fix (0.82) → strong: a/large, same as before, 3 fallbacks");
+    check(&here, "code_fix (0.82) -> strong: a/large, same as before, 3 fallbacks");
     here.sticky = Some(0);
-    check(&here, "code_fix (0.82) → default: a/mid, 2 fallbacks");
+    check(&here, "code_fix (0.82) -> default: a/mid, 2 fallbacks");
     here.sticky = Some(3);
     here.candidates[3].circuit = Circuit::Open;
-    check(&here, "code_fix (0.82) → default: a/mid, 2 fallbacks");
+    check(&here, "code_fix (0.82) -> default: a/mid, 2 fallbacks");
 }
 
 #[test]

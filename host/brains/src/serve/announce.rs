@@ -1,6 +1,7 @@
 //! The one block that a service prints when it serves.
 
 use brains_core::plane::component::ComponentStanding;
+use brains_runtime::bundle;
 
 use crate::house::House;
 use crate::instance::Running;
@@ -29,7 +30,7 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
         running.version, running.db, running.log, running.pid
     );
     let live = snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Live).count();
-    if live == 0 {
+    if live == 0 && bundle::components().is_empty() {
         block.push_str("\nNo component is loaded: requests are answered 503. `cargo xtask build` builds and bundles them.\n");
     }
     for record in snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Rejected) {

@@ -1,0 +1,232 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use brains_core::config::manifest::Plays;
+use brains_dialect::canon::exchange::{Frame, Head};
+use brains_dialect::canon::relay::Call;
+use brains_dialect::canon::task::{Candidate, Features, RouteInput};
+use brains_dialect::canon::{CallContext, FaultKind};
+
+use super::{answer, asking, doing, hostile, load, runtime, said, spec, started};
+use crate::{CallFault, Instance, Profile};
+
+const HOSTILE: [(&str, &str); 8] = [
+    ("exit", "trap"),
+    ("flood", "output"),
+    ("grow", "memory"),
+    ("huge", "output"),
+    ("lie", "output"),
+    ("recurse", "trap"),
+    ("spin", "deadline"),
+    ("trap", "trap"),
+];
+
+/// `huge` is 40 MiB: within what a provider may answer at all, beyond what this one may.
+fn tight(runtime: &crate::Runtime, deed: &str) -> Arc<Instance> {
+    let component = load(runtime, hostile(), Plays::Provider);
+    let mut spec = spec(deed, serde_json::json!({ "do": deed }));
+    spec.limits.output_bytes = 24 << 20;
+    spec.limits.memory_bytes = 128 << 20;
+    Arc::new(runtime.instantiate(component, spec).unwrap())
+}
+
+fn relay_call() -> Call {
+    Call {
+        surface: "chat".into(),
+        model: "any".into(),
+        stream: false,
+        query: String::new(),
+        headers: Vec::new(),
+        ctx: CallContext::default(),
+    }
+}
+
+#[tokio::test]
+async fn every_misdeed_is_a_fault_of_its_own_kind_on_every_call() {
+    let runtime = runtime();
+    for (deed, word) in HOSTILE {
+        let instance = tight(&runtime, deed);
+        let fault = answer(&instance, "hello").await.unwrap_err();
+        assert_eq!(fault.word(), word, "answer {deed}: {fault}");
+        assert!(fault.to_fault().failover, "{deed}");
+        if deed == "flood" {
+            continue;
+        }
+        let mut exchange = instance.exchange().unwrap();
+        let fault = exchange.prepare(relay_call()).await.unwrap_err();
+        assert_eq!(fault.word(), word, "prepare {deed}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_fault_and_the_instance_stays_dead() {
+    let runtime = runtime();
+    for (deed, word) in HOSTILE {
+        let mut exchange = tight(&runtime, deed).exchange().unwrap();
+        let head = Head { status: 200, headers: Vec::new() };
+        exchange.open_decoder(head, CallContext::default()).await.unwrap();
+        let frame = Frame { name: None, data: "a".into() };
+        let fault = exchange.push(vec![frame.clone()]).await.unwrap_err();
+        assert_eq!(fault.word(), word, "{deed}: {fault}");
+        if matches!(word, "trap" | "memory" | "deadline") {
+            let again = exchange.push(vec![frame]).await.unwrap_err();
+            assert_eq!(again.word(), "trap", "{deed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_says_no_is_believed_and_lives_on() {
+    let runtime = runtime();
+    let instance = doing(&runtime, Plays::Provider, "refuse");
+    let mut exchange = instance.exchange().unwrap();
+    for _ in 0..2 {
+        let CallFault::Refused(fault) =
+            exchange.answer(asking("hello"), CallContext::default()).await.unwrap_err()
+        else {
+            panic!("it was not refused");
+        };
+        assert_eq!((fault.kind, fault.retry_after_ms), (FaultKind::RateLimited, Some(1_500)));
+    }
+}
+
+#[tokio::test]
+async fn judges_are_held_to_their_answers_and_replaced_after_a_fault() {
+    let runtime = runtime();
+    let features = Features { last_user_text: "code please".into(), ..Features::default() };
+    let input = RouteInput { candidates: vec![Candidate::default(); 3], ..RouteInput::default() };
+    for (deed, word) in [("lie", "output"), ("spin", "deadline"), ("trap", "trap"), ("grow", "memory")] {
+        let classifier = doing(&runtime, Plays::Classifier, deed);
+        let policy = doing(&runtime, Plays::Policy, deed);
+        for _ in 0..3 {
+            assert_eq!(classifier.classify(&features).await.unwrap_err().word(), word, "{deed}");
+            assert_eq!(policy.decide(&input).await.unwrap_err().word(), word, "{deed}");
+        }
+    }
+    let classifier = doing(&runtime, Plays::Classifier, "ok");
+    let policy = doing(&runtime, Plays::Policy, "ok");
+    for _ in 0..10 {
+        assert_eq!(classifier.classify(&features).await.unwrap().label, "code");
+        assert_eq!(policy.decide(&input).await.unwrap().picks.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_large_is_the_upstreams_doing() {
+    let runtime = runtime();
+    let mut exchange = doing(&runtime, Plays::Provider, "ok").exchange().unwrap();
+    exchange.open_decoder(Head { status: 200, headers: Vec::new() }, CallContext::default()).await.unwrap();
+    let frame = |bytes| vec![Frame { name: None, data: "a".repeat(bytes) }];
+    let CallFault::Refused(fault) = exchange.push(frame((1 << 20) + 1)).await.unwrap_err() else {
+        panic!("it was let through");
+    };
+    assert_eq!(fault.kind, FaultKind::Protocol);
+    assert_eq!(said(&exchange.push(frame(1 << 20)).await.unwrap()).len(), 1 << 20);
+}
+
+/// Fifty streams, two frames a step, and what each of them said.
+async fn fifty(healthy: &Arc<Instance>) -> Vec<String> {
+    let streams = (0..50).map(|number| {
+        let healthy = Arc::clone(healthy);
+        async move {
+            let mut exchange = healthy.exchange().unwrap();
+            let head = Head { status: 200, headers: Vec::new() };
+            exchange.open_decoder(head, CallContext::default()).await.unwrap();
+            let mut text = String::new();
+            for step in 0..20 {
+                let frames = (0..2)
+                    .map(|half| Frame { name: None, data: format!("{number}.{step}.{half} ") })
+                    .collect();
+                text.push_str(&said(&exchange.push(frames).await.unwrap()));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let end = exchange.finish(true).await.unwrap();
+            assert_eq!(end.len(), 1);
+            text
+        }
+    });
+    let mut running = tokio::task::JoinSet::new();
+    for (number, stream) in streams.enumerate() {
+        running.spawn(async move { (number, stream.await) });
+    }
+    let mut texts = running.join_all().await;
+    texts.sort();
+    texts.into_iter().map(|(_, text)| text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_streams_beside_each_misdeed_say_what_they_say_without_it() {
+    let runtime = runtime();
+    let healthy = doing(&runtime, Plays::Provider, "ok");
+    let alone = fifty(&healthy).await;
+    assert!(alone.iter().all(|text| text.split_whitespace().count() == 40));
+    for (deed, word) in HOSTILE {
+        let hostile = tight(&runtime, deed);
+        let beside = async {
+            for _ in 0..6 {
+                assert_eq!(answer(&hostile, "hello").await.unwrap_err().word(), word, "{deed}");
+            }
+        };
+        let (streams, ()) = tokio::join!(fifty(&healthy), beside);
+        assert_eq!(streams, alone, "beside {deed}");
+    }
+}
+
+#[tokio::test]
+async fn a_spinner_leaves_the_callers_threads_after_its_second_overrun() {
+    let runtime = runtime();
+    let spinner = doing(&runtime, Plays::Provider, "spin");
+    for _ in 0..2 {
+        assert_eq!(answer(&spinner, "hello").await.unwrap_err().word(), "deadline");
+    }
+    // On this one thread nothing else could happen if the spinner were called here.
+    let mut exchange = spinner.exchange().unwrap();
+    let mut beats = 0;
+    let call = exchange.answer(asking("hello"), CallContext::default());
+    tokio::pin!(call);
+    let fault = loop {
+        tokio::select! {
+            biased;
+            result = &mut call => break result.unwrap_err(),
+            () = tokio::time::sleep(Duration::from_millis(1)) => beats += 1,
+        }
+    };
+    assert_eq!(fault.word(), "deadline");
+    assert!(beats >= 2, "{beats} beats while it span");
+}
+
+#[tokio::test]
+async fn when_every_slot_is_taken_the_next_is_told_so_and_a_free_one_serves_again() {
+    let runtime = started(Profile::Exactly(3));
+    let instance = doing(&runtime, Plays::Provider, "ok");
+    let held: Vec<_> = (0..3).map(|_| instance.exchange().unwrap()).collect();
+    assert_eq!(instance.exchange().unwrap_err(), CallFault::Exhausted);
+    assert_eq!(CallFault::Exhausted.to_fault().kind, brains_core::FaultKind::Unavailable);
+    assert_eq!(runtime.stats().exchanges, 3);
+    drop(held);
+    assert_eq!(runtime.stats().exchanges, 0);
+    assert_eq!(answer(&instance, "hello").await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn calls_for_what_is_not_exported_are_faults() {
+    let runtime = runtime();
+    let instance = bundled_with(&runtime, |exports| exports.standalone);
+    let mut exchange = instance.exchange().unwrap();
+    let fault = exchange.prepare(relay_call()).await.unwrap_err();
+    assert_eq!(fault, CallFault::Missing { export: "relay" });
+    // The instance is as good as before.
+    assert!(exchange.answer(asking("hello"), CallContext::default()).await.is_ok());
+}
+
+fn bundled_with(runtime: &crate::Runtime, fits: impl Fn(crate::Exports) -> bool) -> Arc<Instance> {
+    let component = super::bundled()
+        .into_iter()
+        .map(|laid| {
+            let plays = laid.manifest.plays;
+            load(runtime, laid, plays)
+        })
+        .find(|component| fits(component.exports()) && !component.exports().relay)
+        .unwrap();
+    Arc::new(runtime.instantiate(component, spec("bundled", serde_json::json!({}))).unwrap())
+}

@@ -1,0 +1,157 @@
+use std::sync::Arc;
+
+use brains_core::config::manifest::Plays;
+use brains_core::config::{Config, Part, Provenance, ProviderSpec, Resolved};
+use brains_core::plane::component::ComponentStanding;
+use indexmap::IndexMap;
+use serde_json::json;
+
+use super::{answer, hostile, runtime};
+use crate::bundle::Bundled;
+use crate::swap::Live;
+
+const MANIFEST: &str = "component: under-test\nplays: provider\nasks: { kv: 1KiB }\n";
+
+/// A bundle of one sound component and one that is none, in a folder of files that may be named.
+fn live(files: &std::path::Path) -> Live {
+    let wasm: &'static [u8] = Box::leak(hostile().wasm.into_boxed_slice());
+    let bundled = vec![
+        Bundled { id: "broken", wasm: b"\0asm\x0d\0\x01\0broken", manifest: MANIFEST },
+        Bundled { id: "under-test", wasm, manifest: MANIFEST },
+        Bundled { id: "unused", wasm, manifest: MANIFEST },
+    ];
+    Live::new(runtime(), Box::leak(bundled.into_boxed_slice()), files.to_owned())
+}
+
+fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
+    ProviderSpec {
+        component: component.into(),
+        config,
+        secrets: std::collections::BTreeMap::default(),
+        allow: brains_core::config::Allow::default(),
+        timeout_seconds: 1.5,
+        aliases: Vec::new(),
+    }
+}
+
+fn config(providers: Vec<(&str, ProviderSpec)>) -> Config {
+    let providers: IndexMap<_, _> =
+        providers.into_iter().map(|(name, spec)| (name.to_owned(), spec)).collect();
+    Config { providers, ..Config::default() }
+}
+
+fn resolved(config: Config) -> Resolved {
+    Resolved { config: Arc::new(config), provenance: Provenance::default(), warnings: Vec::new() }
+}
+
+fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
+    let current = live.current();
+    let record = current.components.iter().find(|record| record.component.id == id).unwrap();
+    (record.component.state, record.component.reason.clone())
+}
+
+#[test]
+fn without_components_there_is_an_empty_snapshot() {
+    let live = Live::new(runtime(), &[], std::path::PathBuf::new());
+    live.start(resolved(Config::default()));
+    let current = live.current();
+    assert_eq!(current.providers().count(), 0);
+    assert!(current.components.is_empty() && current.classifier.is_none() && current.policy.is_none());
+}
+
+#[tokio::test]
+async fn at_the_start_what_is_bad_is_reported_and_the_rest_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    let mut one = provider("under-test", json!({}));
+    one.aliases = vec!["first".into()];
+    let snapshot = live.start(resolved(config(vec![
+        ("one", one),
+        ("two", provider("broken", json!({}))),
+        ("three", provider("absent", json!({}))),
+    ])));
+    assert_eq!(snapshot.providers().map(|instance| instance.name()).collect::<Vec<_>>(), ["one"]);
+    assert_eq!(snapshot.provider("first").unwrap().name(), "one");
+    assert_eq!(snapshot.provider("one").unwrap().timeout_ms(), 1_500);
+    assert_eq!(standing(&live, "under-test").0, ComponentStanding::Live);
+    assert_eq!(standing(&live, "unused").0, ComponentStanding::Off);
+    let (state, reason) = standing(&live, "broken");
+    assert_eq!(state, ComponentStanding::Rejected);
+    assert!(reason.unwrap().contains("not a component"));
+    assert!(standing(&live, "absent").1.unwrap().contains("neither bundled nor named"));
+    assert_eq!(answer(snapshot.provider("one").unwrap(), "hello").await.unwrap(), "hello");
+}
+
+#[test]
+fn an_instance_about_which_nothing_changed_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    let with = |deed: &str| {
+        config(vec![
+            ("same", provider("under-test", json!({}))),
+            ("other", provider("under-test", json!({ "do": deed }))),
+        ])
+    };
+    let before = live.start(resolved(with("ok")));
+    let loaded = live.runtime().stats();
+    let after = live.apply(resolved(with("lie"))).unwrap();
+    assert!(Arc::ptr_eq(before.provider("same").unwrap(), after.provider("same").unwrap()));
+    assert!(!Arc::ptr_eq(before.provider("other").unwrap(), after.provider("other").unwrap()));
+    let stats = live.runtime().stats();
+    assert_eq!((stats.compiled, stats.cache_hits), (loaded.compiled, loaded.cache_hits));
+    // A request that began before keeps what it began with.
+    assert_eq!(before.provider("other").unwrap().name(), "other");
+}
+
+#[test]
+fn a_change_that_does_not_hold_together_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    let before = live.start(resolved(config(vec![("one", provider("under-test", json!({})))])));
+    let problems = live
+        .apply(resolved(config(vec![(
+            "one",
+            provider("under-test", json!({ "deep": { "count": "many" } })),
+        )])))
+        .unwrap_err();
+    assert!(problems[0].path.starts_with("providers.one"), "{}", problems[0].path);
+    assert!(problems[0].message.contains("deep.count"), "{}", problems[0].message);
+    assert!(Arc::ptr_eq(&before, &live.current()));
+    assert_eq!(live.problems(), problems);
+    live.apply(resolved(config(vec![("one", provider("under-test", json!({})))]))).unwrap();
+    assert!(live.problems().is_empty());
+}
+
+#[test]
+fn a_file_must_have_the_content_that_it_is_pinned_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let wasm = hostile().wasm;
+    fs_err::write(folder.path().join("mine.wasm"), &wasm).unwrap();
+    fs_err::write(folder.path().join("mine.yaml"), MANIFEST).unwrap();
+    let live = live(folder.path());
+    let pinned = |digest: String| {
+        let mut config = config(vec![("one", provider("mine", json!({})))]);
+        let source = brains_core::config::ComponentSource {
+            source: Some("mine.wasm".into()),
+            digest: Some(digest),
+            ..brains_core::config::ComponentSource::default()
+        };
+        config.components.insert("mine".into(), source);
+        resolved(config)
+    };
+    live.start(resolved(Config::default()));
+    let problems = live.apply(pinned(format!("sha256:{}", "0".repeat(64)))).unwrap_err();
+    assert!(problems[0].message.contains("the pin says sha256:000"), "{}", problems[0].message);
+    let snapshot = live.apply(pinned(crate::load::digest(&wasm))).unwrap();
+    assert_eq!(snapshot.provider("one").unwrap().component_id(), "mine");
+}
+
+#[test]
+fn a_component_plays_only_its_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    live.start(resolved(Config::default()));
+    let part = Part { component: "under-test".into(), config: json!({}) };
+    let problems = live.apply(resolved(Config { classifier: Some(part), ..Config::default() })).unwrap_err();
+    assert!(problems[0].message.contains(Plays::Classifier.name()), "{}", problems[0].message);
+}
