@@ -16,8 +16,10 @@ use crate::home::{self, Home};
 /// Reads the key file.
 pub(crate) fn read(path: &Path) -> Result<Option<Secret>, Fault> {
     match fs::read_to_string(path) {
-        Ok(text) if text.trim().is_empty() => Err(Fault::invalid(format!("the key file `{}` is empty", path.display()))
-            .hint("remove it: the next start makes a new key")),
+        Ok(text) if text.trim().is_empty() => {
+            Err(Fault::invalid(format!("the key file `{}` is empty", path.display()))
+                .hint("remove it: the next start makes a new key"))
+        }
         Ok(text) => Ok(Some(Secret::new(text.trim()))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Fault::new(home::error_kind(&error), Origin::Brains, error.to_string())
@@ -39,15 +41,23 @@ pub(crate) fn ensure(home: &Home, ambient: &dyn Ambient) -> Result<(Secret, bool
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(&path)?
             .map(|key| (key, false))
             .ok_or_else(|| Fault::internal("the key file came and went while it was read")),
-        Err(error) => Err(Fault::new(home::error_kind(&error), Origin::Brains, format!("could not write the admin key: {error}"))
-            .hint("check that the state directory can be written: `brains doctor`")),
+        Err(error) => Err(Fault::new(
+            home::error_kind(&error),
+            Origin::Brains,
+            format!("could not write the admin key: {error}"),
+        )
+        .hint("check that the state directory can be written: `brains doctor`")),
     }
 }
 
 /// Replaces the key file in one step.
 pub(crate) fn write(path: &Path, key: &Secret) -> Result<(), Fault> {
     home::write_atomically(path, format!("{}\n", key.expose()).as_bytes()).map_err(|error| {
-        Fault::new(home::error_kind(&error), Origin::Brains, format!("could not write the admin key: {error}"))
+        Fault::new(
+            home::error_kind(&error),
+            Origin::Brains,
+            format!("could not write the admin key: {error}"),
+        )
     })
 }
 

@@ -63,7 +63,9 @@ Examples:
     #[command(after_help = "Examples:\n  brains init\n  BRAINS_HOME=/srv/brains brains init")]
     Init,
     /// Serve everything in the foreground
-    #[command(after_help = "Examples:\n  brains serve-all\n  brains serve-all --gateway-host 0.0.0.0 --gateway-port 80")]
+    #[command(
+        after_help = "Examples:\n  brains serve-all\n  brains serve-all --gateway-host 0.0.0.0 --gateway-port 80"
+    )]
     ServeAll(ServeAll),
     /// Serve the gateway in the foreground
     #[command(after_help = "Examples:\n  brains serve --port 9000")]
@@ -89,7 +91,9 @@ Examples:
     /// The admin key
     AdminKey(AdminKey),
     /// Print a completion script for a shell
-    #[command(after_help = "Examples:\n  brains completions bash > ~/.local/share/bash-completion/completions/brains")]
+    #[command(
+        after_help = "Examples:\n  brains completions bash > ~/.local/share/bash-completion/completions/brains"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -163,7 +167,9 @@ pub(crate) struct AdminKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub(crate) enum AdminKeyVerb {
     /// Print where the admin key is kept
-    #[command(after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cat \"$(brains admin-key path)\")\" http://127.0.0.1:8787/v1/models")]
+    #[command(
+        after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cat \"$(brains admin-key path)\")\" http://127.0.0.1:8787/v1/models"
+    )]
     Path,
 }
 

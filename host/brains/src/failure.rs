@@ -13,7 +13,11 @@ pub(crate) fn report(error: &Error, as_json: bool) -> ExitCode {
     let code = exit_code(error);
     let mut stderr = anstream::stderr().lock();
     // Nobody is left to tell when stderr is closed.
-    drop(if as_json { writeln!(stderr, "{}", as_object(error, code)) } else { write_lines(&mut stderr, error) });
+    drop(if as_json {
+        writeln!(stderr, "{}", as_object(error, code))
+    } else {
+        write_lines(&mut stderr, error)
+    });
     ExitCode::from(code)
 }
 

@@ -24,10 +24,11 @@ impl Home {
     /// `BRAINS_HOME`, else `BRAINS_STATE_DIR`, else `~/.brains`.
     pub(crate) fn find(environment: &Environment) -> Result<Self, Fault> {
         let named = environment.path("BRAINS_HOME").or_else(|| environment.path("BRAINS_STATE_DIR"));
-        let dir = named.or_else(|| environment.path("HOME").map(|home| home.join(".brains"))).ok_or_else(|| {
-            Fault::invalid("no state directory: neither `BRAINS_HOME` nor `HOME` is set")
-                .hint("set BRAINS_HOME to a directory that only you can read")
-        })?;
+        let dir =
+            named.or_else(|| environment.path("HOME").map(|home| home.join(".brains"))).ok_or_else(|| {
+                Fault::invalid("no state directory: neither `BRAINS_HOME` nor `HOME` is set")
+                    .hint("set BRAINS_HOME to a directory that only you can read")
+            })?;
         Ok(Self { dir: std::path::absolute(&dir).unwrap_or(dir) })
     }
 
@@ -92,8 +93,12 @@ impl Home {
     /// Makes the directory when it is missing, 0700.
     pub(crate) fn ensure(&self) -> Result<(), Fault> {
         ensure_dir(&self.dir).map_err(|error| {
-            Fault::new(error_kind(&error), Origin::Brains, format!("could not make the state directory: {error}"))
-                .hint("set BRAINS_HOME to a directory that you can write")
+            Fault::new(
+                error_kind(&error),
+                Origin::Brains,
+                format!("could not make the state directory: {error}"),
+            )
+            .hint("set BRAINS_HOME to a directory that you can write")
         })
     }
 }
@@ -122,8 +127,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    file.persist(&target)
-        .map_err(|failed| io::Error::new(failed.error.kind(), format!("`{}`: {}", target.display(), failed.error)))?;
+    file.persist(&target).map_err(|failed| {
+        io::Error::new(failed.error.kind(), format!("`{}`: {}", target.display(), failed.error))
+    })?;
     fs::File::open(target.parent().unwrap_or(dir))?.sync_all()
 }
 

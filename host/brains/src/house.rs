@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use brains_control::{Control, Ports};
-use brains_core::{Ambient, Fault, Millis};
 use brains_core::config::Config;
+use brains_core::{Ambient, Fault, Millis};
 use brains_egress::Egress;
 use brains_gateway::{Gateway, Parts};
 use brains_http::KeyRing;
@@ -49,8 +49,9 @@ impl House {
         let starting = Arc::clone(&live);
         drop(blocking(move || starting.start(resolved)).await?);
 
-        let egress = Egress::new(brains_egress::Options::default())
-            .map_err(|error| Fault::internal(format!("the client for providers could not be set up: {error}")))?;
+        let egress = Egress::new(brains_egress::Options::default()).map_err(|error| {
+            Fault::internal(format!("the client for providers could not be set up: {error}"))
+        })?;
         let gateway = Arc::new(Gateway::new(Parts {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
@@ -63,7 +64,11 @@ impl House {
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
             settings: Arc::new(settings.clone()),
-            files: Arc::new(KeyFiles { home: home.clone(), live: Arc::clone(&live), admin: Arc::clone(&admin_key) }),
+            files: Arc::new(KeyFiles {
+                home: home.clone(),
+                live: Arc::clone(&live),
+                admin: Arc::clone(&admin_key),
+            }),
             service: facts.clone(),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
@@ -92,7 +97,11 @@ pub(crate) fn database_url(home: &Home, config: &Config) -> String {
 }
 
 /// Opens the database that the configuration names, or says what is in the way.
-pub(crate) async fn open_store(home: &Home, config: &Config, ambient: Arc<dyn Ambient>) -> Result<Store, anyhow::Error> {
+pub(crate) async fn open_store(
+    home: &Home,
+    config: &Config,
+    ambient: Arc<dyn Ambient>,
+) -> Result<Store, anyhow::Error> {
     if config.db_url.is_none() {
         home.ensure()?;
     }

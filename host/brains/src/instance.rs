@@ -125,7 +125,9 @@ fn held(by: Option<Running>) -> Fault {
         }),
         None => Fault::conflict("another Brains is starting in this state directory"),
     };
-    fault.code("already_running").hint("`brains stop` ends it; another BRAINS_HOME makes room for a second one")
+    fault
+        .code("already_running")
+        .hint("`brains stop` ends it; another BRAINS_HOME makes room for a second one")
 }
 
 #[cfg(test)]

@@ -27,7 +27,11 @@ pub(crate) fn ring(live: Arc<Live>, file: Arc<Watched>, store: Store, ambient: A
 }
 
 fn admin(key: &Secret) -> Credential {
-    Credential { sha256_hex: key.sha256_hex(), principal: Principal::admin(key.fingerprint()), expires_at: None }
+    Credential {
+        sha256_hex: key.sha256_hex(),
+        principal: Principal::admin(key.fingerprint()),
+        expires_at: None,
+    }
 }
 
 /// `api_key` and `api_keys`.

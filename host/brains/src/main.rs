@@ -43,7 +43,8 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let environment = Environment::of_process();
     let registry = Registry::new();
-    let asked = cli::command(&registry).try_get_matches().and_then(|matches| cli::understand(&matches, &registry));
+    let asked =
+        cli::command(&registry).try_get_matches().and_then(|matches| cli::understand(&matches, &registry));
     let asked = match asked {
         Ok(asked) => asked,
         Err(error) => {
@@ -60,7 +61,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(asked: &Asked<'_>, registry: &Registry, environment: Environment, global: Global) -> Result<(), anyhow::Error> {
+fn run(
+    asked: &Asked<'_>,
+    registry: &Registry,
+    environment: Environment,
+    global: Global,
+) -> Result<(), anyhow::Error> {
     let cli = match asked {
         Asked::Life(cli) => cli,
         Asked::Operation { entry, matches, .. } => {

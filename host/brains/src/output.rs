@@ -128,7 +128,7 @@ fn cell(value: &Value) -> String {
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64().filter(|_| !number.is_i64() && !number.is_u64()) {
-            Some(number) => format!("{:.3}", number).trim_end_matches('0').trim_end_matches('.').to_owned(),
+            Some(number) => format!("{number:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
             None => number.to_string(),
         },
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
@@ -137,7 +137,8 @@ fn cell(value: &Value) -> String {
         Value::Array(_) | Value::Object(_) => value.to_string(),
     };
     // What a stranger wrote must not move the cursor.
-    let mut text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+    let mut text: String =
+        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
     if let Some((at, _)) = text.char_indices().nth(CELL) {
         text.truncate(at);
         text.push('…');
@@ -152,7 +153,10 @@ fn plain_table() -> comfy_table::Table {
 }
 
 fn trimmed(table: &comfy_table::Table) -> String {
-    table.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or_default().to_owned() + "\n").collect()
+    table
+        .lines()
+        .map(|line| line.trim_end().strip_prefix(' ').unwrap_or_default().to_owned() + "\n")
+        .collect()
 }
 
 #[cfg(test)]

@@ -69,7 +69,11 @@ fn set(tree: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
         Value::Array(items) => {
             let length = items.len();
             let item = part.parse::<usize>().ok().and_then(|at| items.get_mut(at));
-            set(item.ok_or_else(|| format!("`{part}` is not the place of one of {length} items"))?, rest, value)
+            set(
+                item.ok_or_else(|| format!("`{part}` is not the place of one of {length} items"))?,
+                rest,
+                value,
+            )
         }
         _ => Err(format!("`{part}` cannot stand inside a single value")),
     }
@@ -195,7 +199,9 @@ fn inner_indent(lines: &[&str], entry: &Entry, indent: usize) -> Option<usize> {
 
 /// A comment behind a replaced single value stays.
 fn with_comment(rendered: String, entry: &Entry, value: &Value) -> String {
-    let single = !(value.is_object() || value.is_array()) && rendered.lines().count() == 1 && entry.end == entry.start + 1;
+    let single = !(value.is_object() || value.is_array())
+        && rendered.lines().count() == 1
+        && entry.end == entry.start + 1;
     let quoted = entry.rest.starts_with(['"', '\'']);
     match entry.rest.rsplit_once(" #") {
         Some((before, comment)) if single && (!quoted || before.trim_end().ends_with(['"', '\''])) => {

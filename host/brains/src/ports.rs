@@ -42,7 +42,9 @@ impl Files for KeyFiles {
 
     fn remove_operator_key(&self, slug: &str) -> Result<(), Fault> {
         match fs::remove_file(self.operator(slug)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten("the operator's key", &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(unwritten("the operator's key", &error))
+            }
             _ => Ok(()),
         }
     }
@@ -64,8 +66,12 @@ impl Files for KeyFiles {
 fn unwritten(what: &str, error: &io::Error) -> Fault {
     // The path stays in the log: an answer may go to another machine.
     tracing::warn!(%error, "a key file could not be written");
-    Fault::new(home::error_kind(error), Origin::Brains, format!("{what} could not be written: {}", error.kind()))
-        .hint("check the state directory: `brains doctor`")
+    Fault::new(
+        home::error_kind(error),
+        Origin::Brains,
+        format!("{what} could not be written: {}", error.kind()),
+    )
+    .hint("check the state directory: `brains doctor`")
 }
 
 /// What this process says about itself; the addresses are known once it listens.

@@ -12,10 +12,13 @@ pub(crate) fn started_ticks(pid: u32) -> Option<u64> {
     parse_started(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Field 22 of `/proc/<pid>/stat`; the second field may hold spaces and brackets.
+/// Field 22 of `/proc/<pid>/stat`; the second field may hold spaces and brackets. A process that has ended
+/// and only waits for its parent to notice counts as gone.
 fn parse_started(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = after_name.split_whitespace();
+    let ended = matches!(fields.next()?, "Z" | "X");
+    if ended { None } else { fields.nth(18)?.parse().ok() }
 }
 
 /// Whether the process that was `pid` at `ticks` still runs.
@@ -63,8 +66,9 @@ pub(crate) fn port_owner(address: SocketAddr) -> Option<PortOwner> {
     fs::read_dir("/proc").ok()?.filter_map(Result::ok).find_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let holds = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.filter_map(Result::ok).any(|descriptor| {
-            fs::read_link(descriptor.path())
-                .is_ok_and(|target| target.to_str().is_some_and(|target| wanted.iter().any(|socket| socket == target)))
+            fs::read_link(descriptor.path()).is_ok_and(|target| {
+                target.to_str().is_some_and(|target| wanted.iter().any(|socket| socket == target))
+            })
         });
         holds.then(|| PortOwner {
             pid,

@@ -173,19 +173,23 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener, Fault> {
 async fn unbound(host: &str, port: u16, error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let owner = match tokio::net::lookup_host((host, port)).await.ok().and_then(|mut found| found.next()) {
-                Some(address) => blocking(move || process::port_owner(address)).await.ok().flatten(),
-                None => None,
-            };
-            let by = owner.map_or_else(String::new, |owner| format!(" by `{}`, pid {}", owner.name, owner.pid));
+            let owner =
+                match tokio::net::lookup_host((host, port)).await.ok().and_then(|mut found| found.next()) {
+                    Some(address) => blocking(move || process::port_owner(address)).await.ok().flatten(),
+                    None => None,
+                };
+            let by =
+                owner.map_or_else(String::new, |owner| format!(" by `{}`, pid {}", owner.name, owner.pid));
             Fault::unavailable(format!("port {port} is in use{by}"))
                 .code("port_in_use")
                 .hint("end that program, or choose another port: --gateway-port 0 takes any free one")
         }
-        io::ErrorKind::PermissionDenied => {
-            Fault::new(FaultKind::Forbidden, Origin::Brains, format!("port {port} needs more rights: {error}"))
-                .hint("ports below 1024 belong to root: choose another with --gateway-port")
-        }
+        io::ErrorKind::PermissionDenied => Fault::new(
+            FaultKind::Forbidden,
+            Origin::Brains,
+            format!("port {port} needs more rights: {error}"),
+        )
+        .hint("ports below 1024 belong to root: choose another with --gateway-port"),
         _ => Fault::unavailable(format!("could not listen on {host}:{port}: {error}"))
             .hint("--gateway-host takes an address of this machine, e.g. 127.0.0.1"),
     }
@@ -210,7 +214,9 @@ fn running(shell: &Shell, config: &Config, address: SocketAddr, started_at: Mill
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port())),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port()))
+        }
         other => other,
     }
 }

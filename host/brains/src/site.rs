@@ -40,7 +40,9 @@ impl Here {
         details.insert("providers".into(), providers.into());
         let component = |standing: ComponentStanding| {
             let records = snapshot.components.iter().filter(move |record| record.component.state == standing);
-            records.map(|record| json!({ "id": record.component.id, "reason": record.component.reason })).collect::<Vec<_>>()
+            records
+                .map(|record| json!({ "id": record.component.id, "reason": record.component.reason }))
+                .collect::<Vec<_>>()
         };
         details.insert("components_live".into(), component(ComponentStanding::Live).len().into());
         details.insert("components_rejected".into(), component(ComponentStanding::Rejected).into());
@@ -48,7 +50,10 @@ impl Here {
         let problems: Vec<String> = self.live.problems().iter().map(ToString::to_string).collect();
         details.insert("config_problems".into(), problems.into());
         let counts = self.store.traces().counts();
-        details.insert("traces".into(), json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }));
+        details.insert(
+            "traces".into(),
+            json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }),
+        );
         Readiness { ready: database.is_ok() && providers > 0, details }
     }
 }

@@ -43,8 +43,11 @@ impl Sources {
             .iter()
             .map(|bundled| {
                 Manifest::parse(bundled.manifest).map_err(|error| {
-                    Fault::internal(format!("the manifest of the bundled component `{}`: {error}", bundled.id))
-                        .hint("build the components again: cargo xtask build")
+                    Fault::internal(format!(
+                        "the manifest of the bundled component `{}`: {error}",
+                        bundled.id
+                    ))
+                    .hint("build the components again: cargo xtask build")
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -117,7 +120,12 @@ fn read(path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec
                 io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
                 kind => format!("cannot be read: {kind}"),
             };
-            Err(vec![Problem { path: String::new(), place: Place { layer, source: Some(name) }, message, hint: None }])
+            Err(vec![Problem {
+                path: String::new(),
+                place: Place { layer, source: Some(name) },
+                message,
+                hint: None,
+            }])
         }
     }
 }
@@ -140,7 +148,9 @@ pub(crate) fn unsound(problems: &[Problem]) -> Fault {
     let fault = Fault::new(FaultKind::Invalid, Origin::Client, message).code("config_invalid");
     match hint {
         Some(hint) => fault.hint(hint),
-        None => fault.hint("mend the value where it stands; `brains config check FILE` checks a file without starting"),
+        None => fault.hint(
+            "mend the value where it stands; `brains config check FILE` checks a file without starting",
+        ),
     }
 }
 

@@ -28,7 +28,11 @@ pub(crate) use stop::stop;
 
 /// Prepares the state directory: database, admin key.
 pub(crate) async fn init(shell: &Shell) -> Result<(), anyhow::Error> {
-    let config = shell.sources(std::collections::BTreeMap::new())?.resolve().map_err(|problems| unsound(&problems))?.config;
+    let config = shell
+        .sources(std::collections::BTreeMap::new())?
+        .resolve()
+        .map_err(|problems| unsound(&problems))?
+        .config;
     shell.home.ensure()?;
     let store = open_store(&shell.home, &config, shell.ambient.clone()).await?;
     let place = store.place().to_owned();
@@ -56,7 +60,9 @@ pub(crate) async fn init(shell: &Shell) -> Result<(), anyhow::Error> {
 pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
     let ready = match running.gateway() {
-        Some(url) => call::client(shell, url).get_json("/health/ready").await.map(|(_, body)| body).unwrap_or_default(),
+        Some(url) => {
+            call::client(shell, url).get_json("/health/ready").await.map(|(_, body)| body).unwrap_or_default()
+        }
         None => serde_json::Value::Null,
     };
     let up_ms = shell.ambient.now().since(running.started_at);
@@ -74,7 +80,9 @@ pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
 /// The running service, or the error that there is none.
 pub(crate) fn must_run(shell: &Shell) -> Result<Running, Fault> {
     instance::running(&shell.home)?.ok_or_else(|| {
-        Fault::not_found("running service in", shell.home.dir().display()).code("not_running").hint("`brains up` starts one")
+        Fault::not_found("running service in", shell.home.dir().display())
+            .code("not_running")
+            .hint("`brains up` starts one")
     })
 }
 
@@ -86,7 +94,12 @@ pub(crate) fn open(shell: &Shell, only_print: bool) -> Result<(), anyhow::Error>
     output::line(&url)?;
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| shell.environment.get(name).is_some());
     if !only_print && desktop && std::io::stdout().is_terminal() {
-        let opened = Command::new("xdg-open").arg(&url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let opened = Command::new("xdg-open")
+            .arg(&url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         opened.context("could not start `xdg-open`")?;
     }
     Ok(())
@@ -123,5 +136,6 @@ pub(crate) fn man(registry: &Registry, dir: Option<&Path>) -> Result<(), anyhow:
         return Ok(());
     };
     fs::create_dir_all(dir)?;
-    clap_mangen::generate_to(command, dir).with_context(|| format!("could not write the pages into `{}`", dir.display()))
+    clap_mangen::generate_to(command, dir)
+        .with_context(|| format!("could not write the pages into `{}`", dir.display()))
 }

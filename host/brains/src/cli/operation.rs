@@ -56,7 +56,8 @@ fn add(command: Command, path: &'static [&'static str], entry: &Entry, hidden: b
                 command.mut_subcommand(*group, |inner| add(inner, rest, entry, hidden))
             } else {
                 let about = GROUPS.iter().find(|(name, _)| name == group).map_or(*group, |(_, about)| about);
-                let inner = Command::new(*group).about(about).subcommand_required(true).arg_required_else_help(true);
+                let inner =
+                    Command::new(*group).about(about).subcommand_required(true).arg_required_else_help(true);
                 command.subcommand(add(inner, rest, entry, hidden))
             }
         }
@@ -73,7 +74,10 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
         command = command.arg(yes.help("Do not ask"));
     }
     if !entry.examples.is_empty() {
-        let lines = entry.examples.iter().map(|example| format!("\n  brains {:<40}  {}", example.command, example.title));
+        let lines = entry
+            .examples
+            .iter()
+            .map(|example| format!("\n  brains {:<40}  {}", example.command, example.title));
         command = command.after_help(format!("Examples:{}", lines.collect::<String>()));
     }
     command
@@ -90,23 +94,35 @@ fn argument(field: &Field) -> Arg {
     }
     match &field.kind {
         FieldKind::Text | FieldKind::Json => arg.value_name(value_name).allow_hyphen_values(field.positional),
-        FieldKind::Integer => arg.value_name("N").value_parser(value_parser!(i64)).allow_negative_numbers(true),
-        FieldKind::Number => arg.value_name("N").value_parser(value_parser!(f64)).allow_negative_numbers(true),
-        FieldKind::Boolean if field.positional => arg.value_name("true|false").value_parser(value_parser!(bool)),
+        FieldKind::Integer => {
+            arg.value_name("N").value_parser(value_parser!(i64)).allow_negative_numbers(true)
+        }
+        FieldKind::Number => {
+            arg.value_name("N").value_parser(value_parser!(f64)).allow_negative_numbers(true)
+        }
+        FieldKind::Boolean if field.positional => {
+            arg.value_name("true|false").value_parser(value_parser!(bool))
+        }
         FieldKind::Boolean => arg
             .value_name("true|false")
             .value_parser(value_parser!(bool))
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
-        FieldKind::Choice(words) => arg.value_name(value_name).value_parser(PossibleValuesParser::new(words.clone())),
+        FieldKind::Choice(words) => {
+            arg.value_name(value_name).value_parser(PossibleValuesParser::new(words.clone()))
+        }
         FieldKind::List(of) => {
             let arg = arg.value_name(value_name).action(ArgAction::Append).value_delimiter(',');
             let arg = if field.positional { arg.num_args(1..) } else { arg };
             match &**of {
                 FieldKind::Choice(words) => arg.value_parser(PossibleValuesParser::new(words.clone())),
                 FieldKind::Integer => arg.value_parser(value_parser!(i64)),
-                FieldKind::Text | FieldKind::Number | FieldKind::Boolean | FieldKind::List(_) | FieldKind::Json => arg,
+                FieldKind::Text
+                | FieldKind::Number
+                | FieldKind::Boolean
+                | FieldKind::List(_)
+                | FieldKind::Json => arg,
             }
         }
     }
@@ -120,7 +136,7 @@ fn help(field: &Field) -> String {
         help.push_str(" (`-` reads it from stdin)");
     }
     if let Some(default) = &field.default {
-        help.push_str(&format!(" [default: {}]", default.trim_matches('"')));
+        help = format!("{help} [default: {}]", default.trim_matches('"'));
     }
     help
 }
@@ -144,9 +160,15 @@ pub(crate) fn confirmed(matches: &ArgMatches) -> bool {
 fn value(field: &Field, matches: &ArgMatches) -> Result<Option<Value>, Fault> {
     let name = field.name.as_str();
     Ok(match &field.kind {
-        FieldKind::Text => one::<String>(matches, name).map(|text| text_or_stdin(text, field.positional)).transpose()?.map(Value::from),
+        FieldKind::Text => one::<String>(matches, name)
+            .map(|text| text_or_stdin(text, field.positional))
+            .transpose()?
+            .map(Value::from),
         FieldKind::Choice(_) => one::<String>(matches, name).map(Value::from),
-        FieldKind::Json => one::<String>(matches, name).map(|text| text_or_stdin(text, true)).transpose()?.map(|text| loose(&text)),
+        FieldKind::Json => one::<String>(matches, name)
+            .map(|text| text_or_stdin(text, true))
+            .transpose()?
+            .map(|text| loose(&text)),
         FieldKind::Integer => one::<i64>(matches, name).map(Value::from),
         FieldKind::Number => one::<f64>(matches, name).map(Value::from),
         FieldKind::Boolean => one::<bool>(matches, name).map(Value::from),

@@ -49,7 +49,8 @@ fn the_example_of_every_operation_gives_its_json() {
         for example in entry.examples {
             let words = words(example.command);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let asked = parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));
+            let asked =
+                parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));
             let Asked::Operation { entry: found, matches, .. } = asked else { panic!("{}", example.command) };
             assert_eq!(found.name, entry.name, "{}", example.command);
             let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();

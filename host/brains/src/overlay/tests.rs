@@ -41,8 +41,18 @@ fn only_the_edited_key_changes() {
         "  cheap:   {provider: a,   model: x}\n",
         "  cheap:\n    provider: a\n    model: z\n",
     );
-    check("models.deep.model", Some(json!("d")), "    model: \"y\"\n", "    model: \"y\"\n  deep:\n    model: d\n");
-    check("gateway_preamble", Some(json!("two\nlines")), "routes: {bug: strong}\n", "routes: {bug: strong}\ngateway_preamble: |-\n  two\n  lines\n");
+    check(
+        "models.deep.model",
+        Some(json!("d")),
+        "    model: \"y\"\n",
+        "    model: \"y\"\n  deep:\n    model: d\n",
+    );
+    check(
+        "gateway_preamble",
+        Some(json!("two\nlines")),
+        "routes: {bug: strong}\n",
+        "routes: {bug: strong}\ngateway_preamble: |-\n  two\n  lines\n",
+    );
     check("models.absent.model", None, "", "");
     check("routes.bug", None, "routes: {bug: strong}\n", "");
 }

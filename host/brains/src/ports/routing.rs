@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use brains_control::Pending;
 use brains_control::ports::{
-    Classification, ExplainedStep, Explanation, LabelScore, Model, PlannedAttempt, RoutePlan, Routing, SignalSeen,
+    Classification, ExplainedStep, Explanation, LabelScore, Model, PlannedAttempt, RoutePlan, Routing,
+    SignalSeen,
 };
 use brains_core::id::{Id, Trace};
 use brains_core::{Ambient, Fault};
@@ -85,7 +86,8 @@ fn said(text: &str) -> Option<String> {
 }
 
 fn of_verdict(verdict: &Verdict, component: Option<String>) -> Classification {
-    let extra: Extra = verdict.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let extra: Extra =
+        verdict.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     Classification {
         complexity: extra.complexity,
         recommended_model_tier: extra.tier,
@@ -120,8 +122,10 @@ struct Extra {
 }
 
 fn labelled(label: &str, confidence: f32, scores: &[Score], signals: &[Signal]) -> Classification {
-    let mut scores: Vec<LabelScore> =
-        scores.iter().map(|score| LabelScore { label: score.label.clone(), score: exact(score.value) }).collect();
+    let mut scores: Vec<LabelScore> = scores
+        .iter()
+        .map(|score| LabelScore { label: score.label.clone(), score: exact(score.value) })
+        .collect();
     scores.sort_by(|a, b| b.score.total_cmp(&a.score));
     let signals = signals.iter().map(|signal| SignalSeen {
         name: signal.name.clone(),

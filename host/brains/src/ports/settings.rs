@@ -77,7 +77,10 @@ impl InForce {
     fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
         Problem {
             path: path.to_owned(),
-            place: Place { layer: Layer::Overlay, source: Some(self.sources.overlay().display().to_string()) },
+            place: Place {
+                layer: Layer::Overlay,
+                source: Some(self.sources.overlay().display().to_string()),
+            },
             message: message.into(),
             hint: None,
         }
@@ -110,8 +113,12 @@ impl Settings for InForce {
     fn write_overlay(&self, document: &str) -> Result<(), Fault> {
         home::write_atomically(self.sources.overlay(), document.as_bytes()).map_err(|error| {
             tracing::warn!(%error, "the overlay could not be written");
-            Fault::new(home::error_kind(&error), Origin::Brains, format!("the overlay could not be written: {}", error.kind()))
-                .hint("check that the state directory can be written: `brains doctor`")
+            Fault::new(
+                home::error_kind(&error),
+                Origin::Brains,
+                format!("the overlay could not be written: {}", error.kind()),
+            )
+            .hint("check that the state directory can be written: `brains doctor`")
         })
     }
 
@@ -135,7 +142,9 @@ impl Settings for InForce {
 }
 
 /// Runs what compiles or reads files where blocking is fine.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "a blocking task panicked");
         Fault::internal("a step of the work ended unexpectedly").hint("the log has more: `brains logs`")

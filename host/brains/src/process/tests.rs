@@ -4,6 +4,7 @@ use super::*;
 fn a_process_name_may_hold_anything() {
     let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1 18446744073709551615";
     assert_eq!(parse_started(stat), Some(987_654));
+    assert_eq!(parse_started(&stat.replace(") S", ") Z")), None, "it has ended");
     assert_eq!(parse_started("nonsense"), None);
 }
 

@@ -17,31 +17,38 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
     let snapshot = house.live.current();
     let (key, bearer) = match (&snapshot.config.api_key, snapshot.config.allow_unauthenticated_api) {
         (_, true) => ("none needed: `allow_unauthenticated_api` is set".to_owned(), None),
-        (Some(_), false) => ("set by configuration (`BRAINS_API_KEY` or `api_key`)".to_owned(), Some("$BRAINS_API_KEY".to_owned())),
+        (Some(_), false) => (
+            "set by configuration (`BRAINS_API_KEY` or `api_key`)".to_owned(),
+            Some("$BRAINS_API_KEY".to_owned()),
+        ),
         (None, false) => {
             let path = shell.home.admin_key().display().to_string();
             let bearer = format!("$(cat {})", quoted(&path));
             (path, Some(bearer))
         }
     };
-    let header = bearer.map(|bearer| format!("    -H \"Authorization: Bearer {bearer}\" \\\n")).unwrap_or_default();
+    let header =
+        bearer.map(|bearer| format!("    -H \"Authorization: Bearer {bearer}\" \\\n")).unwrap_or_default();
     let mut block = format!(
         "Brains {} is serving.\n\n  Gateway   {url}/v1\n  Health    {url}/health\n  Database  {}\n  Log       {}\n  Key       {key}\n  Process   {}\n",
         running.version, running.db, running.log, running.pid
     );
-    let live = snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Live).count();
+    let live =
+        snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Live).count();
     if live == 0 && bundle::components().is_empty() {
         block.push_str("\nNo component is loaded: requests are answered 503. `cargo xtask build` builds and bundles them.\n");
     }
-    for record in snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Rejected) {
+    for record in
+        snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Rejected)
+    {
         let reason = record.component.reason.as_deref().unwrap_or("no reason given");
-        block.push_str(&format!("\nComponent `{}` is not live: {reason}\n", record.component.id));
+        block += &format!("\nComponent `{}` is not live: {reason}\n", record.component.id);
     }
-    block.push_str(&format!(
+    block += &format!(
         "\nFirst request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \
          -d '{{\"model\": \"brains-auto\", \"messages\": [{{\"role\": \"user\", \"content\": \"{FIRST}\"}}]}}'\n\n\
          Stop: brains stop, or Ctrl-C"
-    ));
+    );
     output::line(block)
 }
 

@@ -21,5 +21,7 @@ async fn a_busy_port_names_its_owner() {
     let port = holder.local_addr().unwrap().port();
     let fault = bind("127.0.0.1", port).await.unwrap_err();
     assert_eq!(fault.kind.exit_code(), 6);
-    assert!(fault.message.contains(&port.to_string()) && fault.message.contains(&std::process::id().to_string()));
+    assert!(
+        fault.message.contains(&port.to_string()) && fault.message.contains(&std::process::id().to_string())
+    );
 }

@@ -38,7 +38,8 @@ fn a_secret_may_stand_elsewhere() {
     let home = Home::at(scratch.path());
     fs::write(scratch.path().join("key"), "from-a-file\n").unwrap();
     fs::write(home.config(), "api_key: ${FILE:~/key}\napi_keys: [\"${ENV:MORE}\"]\n").unwrap();
-    let resolved = sources(&home, &[("HOME", scratch.path().to_str().unwrap()), ("MORE", "m")]).resolve().unwrap();
+    let resolved =
+        sources(&home, &[("HOME", scratch.path().to_str().unwrap()), ("MORE", "m")]).resolve().unwrap();
     assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "from-a-file");
     assert_eq!(resolved.config.api_keys[0].expose(), "m");
     let problems = sources(&home, &[]).resolve().unwrap_err();

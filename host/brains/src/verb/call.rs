@@ -26,7 +26,11 @@ use crate::sources::unsound;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Runs one operation and tells its answer.
-pub(crate) async fn operation(shell: &Shell, entry: &Entry, matches: &ArgMatches) -> Result<(), anyhow::Error> {
+pub(crate) async fn operation(
+    shell: &Shell,
+    entry: &Entry,
+    matches: &ArgMatches,
+) -> Result<(), anyhow::Error> {
     let input = operation::input(entry, matches)?;
     entry.check(input.clone())?;
     if let Some(question) = entry.cli.confirm
@@ -46,7 +50,9 @@ pub(crate) async fn operation(shell: &Shell, entry: &Entry, matches: &ArgMatches
 
 fn ask(question: &str) -> Result<(), Fault> {
     if !std::io::stdin().is_terminal() {
-        return Err(Fault::invalid("this needs a yes").code("confirmation_required").hint("add `--yes` to go on without being asked"));
+        return Err(Fault::invalid("this needs a yes")
+            .code("confirmation_required")
+            .hint("add `--yes` to go on without being asked"));
     }
     let mut answer = String::new();
     let told = write!(anstream::stderr().lock(), "{question} [y/N] ")
@@ -100,7 +106,8 @@ fn key(shell: &Shell) -> Option<Secret> {
 }
 
 async fn of_service(shell: &Shell, running: &Running, name: &str, input: &Value) -> Result<Value, Fault> {
-    let url = running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
+    let url =
+        running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
     let service = client(shell, url);
     let (status, answer) = service.post_json(&format!("/api/ops/{name}"), input).await?;
     if (200..300).contains(&status) { Ok(answer) } else { Err(fault_of(status, &answer)) }
@@ -140,11 +147,15 @@ fn fault_of(status: u16, answer: &Value) -> Fault {
 async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyhow::Error> {
     log::start(None, shell.global.verbose)?;
     let mut flags = BTreeMap::new();
-    let scratch = if entry.kind == Kind::Read && !shell.home.exists() { Some(tempfile::tempdir()?) } else { None };
+    let scratch =
+        if entry.kind == Kind::Read && !shell.home.exists() { Some(tempfile::tempdir()?) } else { None };
     let home = match &scratch {
         Some(scratch) => {
             if shell.global.db.is_none() && configured(shell)?.db_url.is_none() {
-                flags.insert("db_url".to_owned(), Value::from(format!("sqlite://{}", scratch.path().join("brains.db").display())));
+                flags.insert(
+                    "db_url".to_owned(),
+                    Value::from(format!("sqlite://{}", scratch.path().join("brains.db").display())),
+                );
             }
             Home::at(scratch.path())
         }

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use brains_core::config::{Config, Resolved};
 use brains_core::Fault;
+use brains_core::config::{Config, Resolved};
 use brains_core::secret::sha256_hex;
 use brains_runtime::bundle;
 use brains_store::{Options as StoreOptions, Store};
 use fs_err as fs;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use brains_control::Table;
@@ -23,6 +23,7 @@ use crate::instance::{self, Running};
 use crate::output;
 use crate::process;
 use crate::shell::Shell;
+use crate::verb::call;
 
 /// A start wants this much room; less is a failure.
 const LEAST_FREE: u64 = 64 << 20;
@@ -66,19 +67,30 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
     let resolved = sources.resolve();
     match &resolved {
         Ok(Resolved { config, warnings, .. }) => {
-            let place = if sources.yaml().exists() { sources.yaml().display().to_string() } else { "defaults".into() };
+            let place = if sources.yaml().exists() {
+                sources.yaml().display().to_string()
+            } else {
+                "defaults".into()
+            };
             findings.push(ok("configuration", format!("sound ({place})")));
             findings.extend(
-                warnings.iter().map(|warning| warn("configuration", warning.to_string(), "take it out or mend its name")),
+                warnings.iter().map(|warning| {
+                    warn("configuration", warning.to_string(), "take it out or mend its name")
+                }),
             );
             let running = instance::running(&shell.home)?;
             findings.push(service(&shell.home.runtime(), running.as_ref()));
+            findings.extend(readiness(shell, running.as_ref()).await);
             findings.push(database(shell, config).await);
             findings.push(admin(shell, config));
             findings.push(port(config, running.as_ref()).await);
         }
         Err(problems) => findings.extend(problems.iter().map(|problem| {
-            fail("configuration", problem.to_string(), problem.hint.clone().unwrap_or_else(|| "mend the value".into()))
+            fail(
+                "configuration",
+                problem.to_string(),
+                problem.hint.clone().unwrap_or_else(|| "mend the value".into()),
+            )
         })),
     }
     findings.extend(components());
@@ -86,9 +98,15 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
 
     let failed = findings.iter().filter(|finding| finding.result == Verdict::Fail).count();
     let answer = json!({ "checks": findings });
-    output::answer(&answer, shell.form, Some(Table { rows: "checks", columns: &["result", "check", "detail", "next"] }))?;
+    output::answer(
+        &answer,
+        shell.form,
+        Some(Table { rows: "checks", columns: &["result", "check", "detail", "next"] }),
+    )?;
     if failed > 0 {
-        return Err(Fault::internal(format!("{failed} of {} checks failed", findings.len())).code("unhealthy").into());
+        return Err(Fault::internal(format!("{failed} of {} checks failed", findings.len()))
+            .code("unhealthy")
+            .into());
     }
     Ok(())
 }
@@ -98,13 +116,22 @@ fn state(shell: &Shell) -> Vec<Finding> {
     let home = &shell.home;
     let told = home.dir().display();
     if !home.exists() {
-        return vec![warn("state directory", format!("{told} is not there yet"), "`brains init` or `brains up` makes it")];
+        return vec![warn(
+            "state directory",
+            format!("{told} is not there yet"),
+            "`brains init` or `brains up` makes it",
+        )];
     }
     let mut findings = vec![closed("state directory", home.dir(), DIR_MODE)];
     if rustix::fs::access(home.dir(), rustix::fs::Access::WRITE_OK).is_err() {
-        findings.push(fail("state directory", format!("{told} cannot be written"), format!("chown it, or chmod u+rwx {told}")));
+        findings.push(fail(
+            "state directory",
+            format!("{told} cannot be written"),
+            format!("chown it, or chmod u+rwx {told}"),
+        ));
     }
-    let files = [home.admin_key(), home.database(), home.config(), home.overlay(), home.runtime(), home.log()];
+    let files =
+        [home.admin_key(), home.database(), home.config(), home.overlay(), home.runtime(), home.log()];
     let open = files.iter().filter(|path| path.exists()).map(|path| closed("file modes", path, FILE_MODE));
     findings.extend(open.filter(|finding| finding.result != Verdict::Ok));
     findings
@@ -125,12 +152,53 @@ fn closed(check: &'static str, path: &Path, wanted: u32) -> Finding {
 
 fn service(file: &Path, running: Option<&Running>) -> Finding {
     match running {
-        Some(running) => ok("service", format!("pid {}, {}", running.pid, running.gateway().unwrap_or("no gateway"))),
-        None if file.exists() => {
-            warn("service", "the last service did not end cleanly", "nothing to do: the next start replaces `runtime.json`")
+        Some(running) => {
+            ok("service", format!("pid {}, {}", running.pid, running.gateway().unwrap_or("no gateway")))
         }
+        None if file.exists() => warn(
+            "service",
+            "the last service did not end cleanly",
+            "nothing to do: the next start replaces `runtime.json`",
+        ),
         None => ok("service", "none is running"),
     }
+}
+
+/// What the running service says about itself.
+async fn readiness(shell: &Shell, running: Option<&Running>) -> Vec<Finding> {
+    let Some(url) = running.and_then(Running::gateway) else { return Vec::new() };
+    let ready = match call::client(shell, url).get_json("/health/ready").await {
+        Ok((200, ready)) => ready,
+        Ok((_, answer)) => answer,
+        Err(fault) => {
+            return vec![fail(
+                "readiness",
+                fault.message,
+                "`brains logs`, then `brains stop` and `brains up`",
+            )];
+        }
+    };
+    let listed = |name: &str| ready.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut findings: Vec<Finding> = listed("components_rejected")
+        .iter()
+        .map(|record| {
+            let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            fail(
+                "component",
+                format!("{} is not live: {}", text("id"), text("reason")),
+                "`brains plugin list` shows all",
+            )
+        })
+        .collect();
+    findings.extend(listed("config_problems").iter().map(|problem| {
+        let detail = format!("the last good one is in force: {}", problem.as_str().unwrap_or_default());
+        warn("configuration", detail, "mend it, then `brains config reload`")
+    }));
+    match ready.get("status").and_then(Value::as_str) {
+        Some("ready") => findings.push(ok("readiness", "requests are served")),
+        _ => findings.push(fail("readiness", "requests cannot be served", "`brains status` has the details")),
+    }
+    findings
 }
 
 async fn database(shell: &Shell, config: &Config) -> Finding {
@@ -146,11 +214,14 @@ async fn database(shell: &Shell, config: &Config) -> Finding {
             store.close().await;
             match read {
                 Ok(()) => ok("database", place),
-                Err(error) => fail("database", format!("{place}: {error}"), error.hint().unwrap_or("see the log")),
+                Err(error) => {
+                    fail("database", format!("{place}: {error}"), error.hint().unwrap_or("see the log"))
+                }
             }
         }
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             fail("database", format!("{error}{cause}"), error.hint().unwrap_or("check `db_url`"))
         }
     }
@@ -161,7 +232,9 @@ fn admin(shell: &Shell, config: &Config) -> Finding {
         return ok("admin key", "set by configuration");
     }
     match admin_key::read(&shell.home.admin_key()) {
-        Ok(Some(key)) => ok("admin key", format!("{} ({})", shell.home.admin_key().display(), key.fingerprint())),
+        Ok(Some(key)) => {
+            ok("admin key", format!("{} ({})", shell.home.admin_key().display(), key.fingerprint()))
+        }
         Ok(None) => warn("admin key", "none yet", "`brains init` or `brains up` makes it"),
         Err(fault) => fail("admin key", fault.message, fault.hint.unwrap_or_default()),
     }

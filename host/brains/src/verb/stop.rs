@@ -18,8 +18,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) async fn stop(shell: &Shell) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
     process::terminate(running.pid).map_err(|error| {
-        Fault::new(FaultKind::Forbidden, Origin::Brains, format!("could not end pid {}: {error}", running.pid))
-            .hint("the service belongs to another user")
+        Fault::new(
+            FaultKind::Forbidden,
+            Origin::Brains,
+            format!("could not end pid {}: {error}", running.pid),
+        )
+        .hint("the service belongs to another user")
     })?;
     let gone = async {
         while running.alive() {
@@ -27,9 +31,16 @@ pub(crate) async fn stop(shell: &Shell) -> Result<(), anyhow::Error> {
         }
     };
     if tokio::time::timeout(PATIENCE, gone).await.is_err() {
-        return Err(Fault::new(FaultKind::Timeout, Origin::Brains, format!("pid {} did not end within {} s", running.pid, PATIENCE.as_secs()))
-            .hint(format!("`brains logs` tells what it waits for; `kill -9 {}` ends it; nothing acknowledged is lost", running.pid))
-            .into());
+        return Err(Fault::new(
+            FaultKind::Timeout,
+            Origin::Brains,
+            format!("pid {} did not end within {} s", running.pid, PATIENCE.as_secs()),
+        )
+        .hint(format!(
+            "`brains logs` tells what it waits for; `kill -9 {}` ends it; nothing acknowledged is lost",
+            running.pid
+        ))
+        .into());
     }
     output::answer(&json!({ "stopped": true, "pid": running.pid }), shell.form, None)?;
     Ok(())
