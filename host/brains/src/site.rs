@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use brains_core::config::Config;
-use brains_core::plane::component::ComponentStanding;
 use brains_http::{Readiness, Site};
 use brains_runtime::swap::Live;
 use brains_store::Store;
@@ -38,15 +37,9 @@ impl Here {
         };
         details.insert("database".into(), database_word.into());
         details.insert("providers".into(), providers.into());
-        let component = |standing: ComponentStanding| {
-            let records = snapshot.components.iter().filter(move |record| record.component.state == standing);
-            records
-                .map(|record| json!({ "id": record.component.id, "reason": record.component.reason }))
-                .collect::<Vec<_>>()
-        };
-        details.insert("components_live".into(), component(ComponentStanding::Live).len().into());
-        details.insert("components_rejected".into(), component(ComponentStanding::Rejected).into());
-        details.insert("components_pending".into(), component(ComponentStanding::Pending).into());
+        let components: Vec<_> = snapshot.components.iter().map(|record| json!(record.component)).collect();
+        details.insert("components".into(), components.into());
+        details.insert("runtime".into(), json!(self.live.runtime().stats()));
         let problems: Vec<String> = self.live.problems().iter().map(ToString::to_string).collect();
         details.insert("config_problems".into(), problems.into());
         let counts = self.store.traces().counts();

@@ -80,7 +80,7 @@ pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
 /// The running service, or the error that there is none.
 pub(crate) fn must_run(shell: &Shell) -> Result<Running, Fault> {
     instance::running(&shell.home)?.ok_or_else(|| {
-        Fault::not_found("running service in", shell.home.dir().display())
+        Fault::unavailable(format!("no service is running in `{}`", shell.home.dir().display()))
             .code("not_running")
             .hint("`brains up` starts one")
     })

@@ -2,12 +2,15 @@
 //! typed becomes its JSON input.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use brains_control::{Entry, Field, FieldKind, Registry};
-use brains_core::Fault;
+use brains_core::{Fault, Origin};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
+
+use crate::home;
 
 /// Id of the `--yes` of verbs that ask first.
 const YES: &str = "yes";
@@ -67,7 +70,16 @@ fn add(command: Command, path: &'static [&'static str], entry: &Entry, hidden: b
 fn leaf(verb: &'static str, entry: &Entry) -> Command {
     let mut command = Command::new(verb).about(entry.summary.clone()).long_about(entry.description.clone());
     for field in entry.fields() {
-        command = command.arg(argument(&field));
+        let arg = argument(&field);
+        command = command.arg(if is_document(entry, &field) {
+            let help = format!(
+                "File with {} (`-` reads it from stdin) [default: the configuration file in use]",
+                lower_first(&field.description)
+            );
+            arg.required(false).value_name("FILE").help(help)
+        } else {
+            arg
+        });
     }
     if entry.cli.confirm.is_some() {
         let yes = Arg::new(YES).short('y').long(YES).action(ArgAction::SetTrue);
@@ -81,6 +93,17 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
         command = command.after_help(format!("Examples:{}", lines.collect::<String>()));
     }
     command
+}
+
+/// A field that holds the text of a configuration: people name its file.
+fn is_document(entry: &Entry, field: &Field) -> bool {
+    let media = entry.input_schema.pointer(&format!("/properties/{}/contentMediaType", field.name));
+    media.is_some_and(|media| media == "application/yaml")
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.trim_end_matches('.').chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn argument(field: &Field) -> Arg {
@@ -141,11 +164,18 @@ fn help(field: &Field) -> String {
     help
 }
 
-/// What was typed, as the operation's input. Fields that were not given are left out.
-pub(crate) fn input(entry: &Entry, matches: &ArgMatches) -> Result<Value, Fault> {
+/// What was typed, as the operation's input. Fields that were not given are left out; `document` is the file
+/// that a field of its kind stands for then.
+pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Result<Value, Fault> {
     let mut input = Map::new();
     for field in entry.fields() {
-        if let Some(value) = value(&field, matches)? {
+        let value = if is_document(entry, &field) {
+            let named = one::<String>(matches, &field.name);
+            Some(Value::from(file_or_stdin(named.as_deref().map_or(document, Path::new))?))
+        } else {
+            value(&field, matches)?
+        };
+        if let Some(value) = value {
             input.insert(field.name, value);
         }
     }
@@ -195,6 +225,14 @@ fn text_or_stdin(text: String, allowed: bool) -> Result<String, Fault> {
         .read_to_string(&mut text)
         .map_err(|error| Fault::invalid(format!("stdin could not be read as text: {error}")))?;
     Ok(text)
+}
+
+fn file_or_stdin(path: &Path) -> Result<String, Fault> {
+    if path == Path::new("-") {
+        return text_or_stdin("-".to_owned(), true);
+    }
+    fs_err::read_to_string(path)
+        .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()))
 }
 
 /// A value as people type it: `5`, `true`, `{a: 1}`, else the text itself.

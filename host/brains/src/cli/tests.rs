@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use brains_control::Registry;
 use serde_json::json;
 
@@ -54,7 +56,27 @@ fn the_example_of_every_operation_gives_its_json() {
             let Asked::Operation { entry: found, matches, .. } = asked else { panic!("{}", example.command) };
             assert_eq!(found.name, entry.name, "{}", example.command);
             let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();
-            assert_eq!(operation::input(entry, &matches).unwrap(), expected, "{}", example.command);
+            if let Some(document) = expected.get("document").and_then(|document| document.as_str()) {
+                let scratch = tempfile::tempdir().unwrap();
+                let path = scratch.path().join("brains.yaml");
+                fs_err::write(&path, document).unwrap();
+                let words = [words[0], words[1], path.to_str().unwrap()];
+                let Ok(Asked::Operation { entry, matches, .. }) = parse(&registry, &words) else {
+                    panic!("{words:?}")
+                };
+                assert_eq!(operation::input(entry, &matches, Path::new("absent")).unwrap(), expected);
+                let Ok(Asked::Operation { entry, matches, .. }) = parse(&registry, &words[..2]) else {
+                    panic!("{words:?}")
+                };
+                assert_eq!(operation::input(entry, &matches, &path).unwrap(), expected);
+                continue;
+            }
+            assert_eq!(
+                operation::input(entry, &matches, Path::new("absent")).unwrap(),
+                expected,
+                "{}",
+                example.command
+            );
         }
     }
 }

@@ -20,9 +20,9 @@ routes: {bug: strong}
 ";
 
 #[track_caller]
-fn check(path: &str, value: Option<Value>, from: &str, to: &str) {
+fn check(path: &str, value: impl Into<Option<Value>>, from: &str, to: &str) {
     let parts: Vec<&str> = path.split('.').collect();
-    let edited = edit(FILE, &parts, value.as_ref()).unwrap();
+    let edited = edit(FILE, &parts, value.into().as_ref()).unwrap();
     assert_eq!(edited, FILE.replacen(from, to, 1));
     assert!(from.is_empty() || edited != FILE);
 }
@@ -98,11 +98,11 @@ fn documents() -> impl Strategy<Value = (String, Vec<(Vec<String>, usize)>)> {
         let (mut text, mut leaves) = (String::new(), Vec::new());
         for (top, (members, filler, indent)) in groups.iter().enumerate() {
             text.push_str(filler);
-            text.push_str(&format!("top{top}:\n"));
+            text += &["top", &top.to_string(), ":\n"].concat();
             for (at, ((value, comment), filler)) in members.iter().enumerate() {
                 text.push_str(filler);
                 leaves.push((vec![format!("top{top}"), format!("leaf{at}")], text.lines().count()));
-                text.push_str(&format!("{}leaf{at}: {value}{comment}\n", " ".repeat(*indent)));
+                text += &[" ".repeat(*indent), format!("leaf{at}: {value}{comment}\n")].concat();
             }
         }
         (text, leaves)

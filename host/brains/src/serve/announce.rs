@@ -29,27 +29,33 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
     };
     let header =
         bearer.map(|bearer| format!("    -H \"Authorization: Bearer {bearer}\" \\\n")).unwrap_or_default();
-    let mut block = format!(
-        "Brains {} is serving.\n\n  Gateway   {url}/v1\n  Health    {url}/health\n  Database  {}\n  Log       {}\n  Key       {key}\n  Process   {}\n",
+    let mut parts = vec![format!(
+        "Brains {} is serving.\n\n  Gateway   {url}/v1\n  Health    {url}/health\n  Database  {}\n  Log       {}\n  \
+         Key       {key}\n  Process   {}",
         running.version, running.db, running.log, running.pid
-    );
-    let live =
-        snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Live).count();
-    if live == 0 && bundle::components().is_empty() {
-        block.push_str("\nNo component is loaded: requests are answered 503. `cargo xtask build` builds and bundles them.\n");
+    )];
+    if bundle::components().is_empty() && snapshot.components.is_empty() {
+        parts.push(
+            "No component is loaded: requests are answered 503. `cargo xtask build` builds and bundles them."
+                .to_owned(),
+        );
     }
-    for record in
-        snapshot.components.iter().filter(|record| record.component.state == ComponentStanding::Rejected)
-    {
-        let reason = record.component.reason.as_deref().unwrap_or("no reason given");
-        block += &format!("\nComponent `{}` is not live: {reason}\n", record.component.id);
-    }
-    block += &format!(
-        "\nFirst request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \
-         -d '{{\"model\": \"brains-auto\", \"messages\": [{{\"role\": \"user\", \"content\": \"{FIRST}\"}}]}}'\n\n\
-         Stop: brains stop, or Ctrl-C"
+    parts.extend(
+        snapshot
+            .components
+            .iter()
+            .filter(|record| record.component.state == ComponentStanding::Rejected)
+            .map(|record| {
+                let reason = record.component.reason.as_deref().unwrap_or("no reason given");
+                format!("Component `{}` is not live: {reason}", record.component.id)
+            }),
     );
-    output::line(block)
+    parts.push(format!(
+        "First request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \
+         -d '{{\"model\": \"brains-auto\", \"messages\": [{{\"role\": \"user\", \"content\": \"{FIRST}\"}}]}}'"
+    ));
+    parts.push("Stop: brains stop, or Ctrl-C".to_owned());
+    output::line(parts.join("\n\n"))
 }
 
 /// A path as a shell reads it.

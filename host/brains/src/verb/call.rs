@@ -31,7 +31,7 @@ pub(crate) async fn operation(
     entry: &Entry,
     matches: &ArgMatches,
 ) -> Result<(), anyhow::Error> {
-    let input = operation::input(entry, matches)?;
+    let input = operation::input(entry, matches, shell.sources(BTreeMap::new())?.yaml())?;
     entry.check(input.clone())?;
     if let Some(question) = entry.cli.confirm
         && !operation::confirmed(matches)
@@ -45,6 +45,12 @@ pub(crate) async fn operation(
         None => here(shell, entry, input).await?,
     };
     output::answer(&answer, shell.form, entry.cli.table)?;
+    // A check that found something ends like one, for the scripts that run it.
+    if answer.get("ok") == Some(&Value::Bool(false)) {
+        return Err(Fault::internal(format!("`{}` found something wrong", entry.cli.path.join(" ")))
+            .code("check_failed")
+            .into());
+    }
     Ok(())
 }
 

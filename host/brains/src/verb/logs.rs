@@ -31,7 +31,10 @@ pub(crate) async fn logs(shell: &Shell, wanted: &Logs) -> Result<(), anyhow::Err
     for text in tail {
         output::line(text)?;
     }
-    while wanted.follow {
+    if !wanted.follow {
+        return Ok(());
+    }
+    loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
@@ -40,7 +43,6 @@ pub(crate) async fn logs(shell: &Shell, wanted: &Logs) -> Result<(), anyhow::Err
             output::line(text)?;
         }
     }
-    Ok(())
 }
 
 /// How far a file was read, and which file it was: rotation puts another one in its place.
