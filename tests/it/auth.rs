@@ -113,7 +113,7 @@ async fn rotation_and_revocation_count_at_once() {
     assert_eq!(key.get("/v1/models").await.status, 200);
     let listed = service.client.operation("list_keys", &json!({})).await;
     assert!(!listed.to_string().contains(key.key.as_str()), "a key is shown once");
-    service.client.operation("revoke_key", &json!({"key": "short-lived"})).await;
+    service.client.operation("revoke_key", &json!({"id": made["id"]})).await;
     assert_eq!(key.get("/v1/models").await.status, 401);
 
     fs_err::write(service.home.state().join("admin-key"), "a-new-admin-key-of-some-length\n")

@@ -34,7 +34,10 @@ async fn the_first_request_is_answered_by_a_component_with_its_routing_headers()
             return false;
         };
         assert_eq!(trace["status"], 200, "{trace}");
-        assert!(trace["latency_ms"].is_number() && trace["output_tokens"].as_u64() > Some(0), "{trace}");
+        assert!(
+            trace["latency_ms"].is_number() && trace["usage"]["output_tokens"].as_u64() > Some(0),
+            "{trace}"
+        );
         assert_eq!(trace["attempts"].as_array().map(Vec::len), Some(1), "{trace}");
         true
     })

@@ -61,10 +61,10 @@ async fn verbs_work_with_and_without_a_service() {
         .as_str()
         .expect("a key")
         .to_owned();
-    assert_eq!(service.client.with_key(&key).get("/v1/models").await.status, 200);
-    assert!(home.run(&["key", "revoke", "laptop"]).await.status.success());
-    assert_eq!(service.client.with_key(&key).get("/v1/models").await.status, 401);
-    assert_eq!(home.run(&["key", "revoke", "nobody"]).await.status.code(), Some(3));
+    assert_eq!(service.client.with_key(key).get("/v1/models").await.status, 200);
+    assert!(home.run(&["key", "revoke", id]).await.status.success());
+    assert_eq!(service.client.with_key(key).get("/v1/models").await.status, 401);
+    assert_eq!(home.run(&["key", "revoke", "key_01m85mew46f48bsq2art08nkpa"]).await.status.code(), Some(3));
     let stopped = home.run(&["stop"]).await;
     assert!(stopped.status.success(), "{stopped:?}");
 }

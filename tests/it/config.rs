@@ -20,18 +20,17 @@ async fn later_layers_win_and_are_named() {
         .expect("ran");
     let shown: serde_json::Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
-    let shown = shown.get("config").cloned().unwrap_or(shown);
     let of = |key: &str| {
-        shown.as_object().and_then(|all| all.get(key)).cloned().unwrap_or_else(|| panic!("{key} in {shown}"))
+        let all = shown["values"].as_array().expect("values");
+        all.iter().find(|value| value["key"] == key).cloned().unwrap_or_else(|| panic!("{key} in {shown}"))
     };
+    let preamble = of("gateway_preamble");
     assert_eq!(
-        (of("gateway_preamble")["value"].as_str(), of("gateway_preamble")["layer"].as_str()),
+        (preamble["value"].as_str(), preamble["from"]["layer"].as_str()),
         (Some("from outside"), Some("environment"))
     );
-    assert_eq!(
-        (of("rate_limit_per_minute")["value"].as_u64(), of("rate_limit_per_minute")["layer"].as_str()),
-        (Some(6), Some("overlay"))
-    );
+    let limit = of("rate_limit_per_minute");
+    assert_eq!((limit["value"].as_u64(), limit["from"]["layer"].as_str()), (Some(6), Some("overlay")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

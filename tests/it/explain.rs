@@ -49,7 +49,7 @@ async fn explain_agrees_with_the_next_request() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for _ in 0..count(60, 600) {
         let prompt = prompts().new_tree(&mut runner).expect("a case").current();
-        let explained = service.client.operation("explain_route", &json!({"text": prompt})).await;
+        let explained = service.client.operation("explain_route", &json!({"prompt": prompt})).await;
         let body = json!({"model": "brains-auto", "messages": [{"role": "user", "content": prompt}]});
         let answer = service.client.chat(&body).await;
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -112,12 +112,12 @@ async fn answers_come_back_byte_for_byte_whatever_the_chunks() {
         assert_eq!(answer.text(), recorded);
         let id = answer.header("x-brains-trace-id").to_owned();
         until("the trace", async || {
-            let shown = service.client.post("/api/ops/show_trace", json!({"trace": id}).to_string()).await;
+            let shown = service.client.post("/api/ops/show_trace", json!({"id": id}).to_string()).await;
             if shown.status != 200 {
                 return false;
             }
             let shown = shown.json();
-            let usage = &shown["usage"];
+            let usage = &shown["trace"]["usage"];
             assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(5), &json!(9)), "{shown}");
             true
         })

@@ -131,7 +131,9 @@ fn borrowed(instance: &mut LinkerInstance<'_, Guest>, interface: &str) -> wasmti
         "wasi:cli/stdin" => nothing::<Input>(instance, "input-stream"),
         "wasi:cli/stdout" | "wasi:cli/stderr" => nothing::<Output>(instance, "output-stream"),
         "wasi:cli/terminal-stdin" => nothing::<TerminalInput>(instance, "terminal-input"),
-        "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" => nothing::<TerminalOutput>(instance, "terminal-output"),
+        "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" => {
+            nothing::<TerminalOutput>(instance, "terminal-output")
+        }
         "wasi:clocks/monotonic-clock" => nothing::<Pollable>(instance, "pollable"),
         "wasi:filesystem/preopens" => nothing::<Descriptor>(instance, "descriptor"),
         "wasi:filesystem/types" => {
