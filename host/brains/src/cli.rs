@@ -37,16 +37,16 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
     /// Answer in JSON also on a terminal
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
     /// Show the log on stderr; twice for more
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
     pub(crate) verbose: u8,
     /// Configuration file [default: config.yaml in the state directory, or `BRAINS_CONFIG`]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) config: Option<PathBuf>,
     /// Database [default: brains.db in the state directory, or `BRAINS_DB_URL`]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) db: Option<String>,
 }
 
@@ -70,7 +70,7 @@ Examples:
     /// Serve the gateway in the foreground
     #[command(after_help = "Examples:\n  brains serve --port 9000")]
     Serve(Serve),
-    /// Say what runs where; exit code 3 when nothing does
+    /// Say what runs where; exit code 6 when nothing does
     #[command(after_help = "Examples:\n  brains status\n  brains status --json | jq -r .urls.gateway")]
     Status,
     /// End the running service; what it is answering is finished first

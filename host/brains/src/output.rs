@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use brains_control::Table;
-use comfy_table::{ContentArrangement, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, presets};
 use serde_json::{Map, Value};
 
 /// Longest text of one cell: a table is for looking, JSON has everything.
@@ -55,21 +55,16 @@ pub(crate) fn as_text(value: &Value, table: Option<Table>) -> String {
         .filter(|(name, value)| *name != rows_member && !value.is_null())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if !rest.is_empty() {
-        out.push_str(&pairs(&rest));
-        out.push('\n');
+    out.push_str(&pairs(&rest));
+    let rows = members.get(rows_member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if !rows.is_empty() {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&rows_as_table(rows, &columns));
     }
-    match members.get(rows_member) {
-        Some(Value::Array(rows)) if rows.is_empty() && rest.is_empty() => {
-            out.push_str("nothing\n");
-        }
-        Some(Value::Array(rows)) if !rows.is_empty() => {
-            if !rest.is_empty() {
-                out.push('\n');
-            }
-            out.push_str(&rows_as_table(rows, &columns));
-        }
-        _ => {}
+    if out.is_empty() {
+        out.push_str("nothing\n");
     }
     out
 }
@@ -90,15 +85,28 @@ fn rows_as_table(rows: &[Value], columns: &[String]) -> String {
     let mut table = plain_table();
     table.set_header(columns.iter().map(|column| column.replace(['_', '.'], " ").to_uppercase()));
     for row in rows {
-        table.add_row(columns.iter().map(|column| cell(at(row, column))));
+        table.add_row(columns.iter().map(|column| match at(row, column) {
+            // A table of tables is for JSON: here it is told how many.
+            Value::Array(items) if items.iter().any(Value::is_object) => items.len().to_string(),
+            value => cell(value),
+        }));
+    }
+    for (place, column) in columns.iter().enumerate() {
+        // What is copied from the screen stays in one piece.
+        if let (true, Some(column)) = (["id", "at"].contains(&column.as_str()), table.column_mut(place)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     trimmed(&table)
 }
 
 fn pairs(members: &Map<String, Value>) -> String {
-    let mut table = plain_table();
     let mut flat = Vec::new();
     flatten("", members, &mut flat);
+    if flat.is_empty() {
+        return String::new();
+    }
+    let mut table = plain_table();
     for (name, value) in flat {
         table.add_row([name, cell(&value)]);
     }
@@ -110,6 +118,7 @@ fn flatten(prefix: &str, members: &Map<String, Value>, out: &mut Vec<(String, Va
         let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             Value::Null => {}
+            Value::Array(items) if items.is_empty() => {}
             Value::Object(inner) if !inner.is_empty() => flatten(&name, inner, out),
             _ => out.push((name, value.clone())),
         }
@@ -126,7 +135,7 @@ fn cell(value: &Value) -> String {
         Value::Null => return String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => without_millis(text),
         Value::Number(number) => match number.as_f64().filter(|_| !number.is_i64() && !number.is_u64()) {
             Some(number) => format!("{number:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
             None => number.to_string(),
@@ -134,7 +143,12 @@ fn cell(value: &Value) -> String {
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
             items.iter().map(cell).collect::<Vec<_>>().join(", ")
         }
-        Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Array(items) => return items.iter().map(cell).collect::<Vec<_>>().join("\n"),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| format!("{name}={}", cell(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     // What a stranger wrote must not move the cursor.
     let mut text: String =
@@ -144,6 +158,15 @@ fn cell(value: &Value) -> String {
         text.push('…');
     }
     text
+}
+
+/// A time to the second, as people read it; any other text as it is.
+fn without_millis(text: &str) -> String {
+    let time = text.strip_suffix('Z').and_then(|text| text.split_once('T'));
+    match time.and_then(|(day, time)| Some((day, time.split_once('.')?.0))) {
+        Some((day, time)) if day.len() == 10 && time.len() == 8 => format!("{day} {time}"),
+        _ => text.to_owned(),
+    }
 }
 
 fn plain_table() -> comfy_table::Table {

@@ -52,18 +52,19 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
     let listener = bind(&config.gateway_host, config.gateway_port).await?;
     let address = listener.local_addr().context("could not read the listener's address")?;
 
-    let fresh_key = if config.api_key.is_none() {
-        let (key, fresh) = admin_key::ensure(&shell.home, &*shell.ambient)?;
-        fresh.then_some(key)
-    } else {
-        None
-    };
     let opening = House::open(&shell.home, sources, Arc::clone(&shell.ambient), Some(started_at));
     let house = tokio::select! {
         opened = opening => opened?,
         () = signals.end() => return Ok(()),
     };
 
+    // Last: a key is shown once, so a start that fails must not have made one.
+    let fresh_key = if config.api_key.is_none() {
+        let (key, fresh) = admin_key::ensure(&shell.home, &*shell.ambient)?;
+        fresh.then_some(key)
+    } else {
+        None
+    };
     let running = running(shell, &config, address, started_at);
     house.facts.serves(running.urls.clone());
     let app = App::new(Parts {
@@ -82,7 +83,14 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
         admin_key::show_once(key, &shell.home.admin_key());
     }
     announce::serving(shell, &running, &house)?;
-    tracing::info!(service.url = running.gateway(), service.pid = running.pid, "serving");
+    let runtime = house.live.runtime().stats();
+    tracing::info!(
+        service.url = running.gateway(),
+        service.pid = running.pid,
+        runtime.compiled,
+        runtime.cache_hits,
+        "serving"
+    );
 
     while let Told::Reload = signals.next().await {
         reload(&house).await;

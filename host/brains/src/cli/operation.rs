@@ -158,7 +158,7 @@ fn help(field: &Field) -> String {
     } else if field.kind == FieldKind::Text && field.positional {
         help.push_str(" (`-` reads it from stdin)");
     }
-    if let Some(default) = &field.default {
+    if let Some(default) = field.default.as_deref().filter(|default| *default != "[]") {
         help = format!("{help} [default: {}]", default.trim_matches('"'));
     }
     help

@@ -20,3 +20,14 @@ fn anything_else_is_told_by_name() {
 fn foreign_text_cannot_move_the_cursor() {
     assert_eq!(cell(&json!("a\u{1b}[2Jb")), "a\u{fffd}[2Jb");
 }
+
+#[test]
+fn times_are_told_to_the_second_and_lists_by_their_length() {
+    let rows = json!({"traces": [{"at": "2026-11-24T01:55:24.903Z", "attempts": [{"a": 1}, {"a": 2}]}]});
+    let table = Table { rows: "traces", columns: &["at", "attempts"] };
+    assert_eq!(as_text(&rows, Some(table)), "AT                   ATTEMPTS\n2026-11-24 01:55:24  2\n");
+    assert_eq!(
+        as_text(&json!({"inner": {"scores": [{"label": "x", "score": 0.5}]}, "none": []}), None).trim_end(),
+        "inner.scores  label=x score=0.5"
+    );
+}

@@ -179,8 +179,9 @@ async fn readiness(shell: &Shell, running: Option<&Running>) -> Vec<Finding> {
         }
     };
     let listed = |name: &str| ready.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut findings: Vec<Finding> = listed("components_rejected")
+    let mut findings: Vec<Finding> = listed("components")
         .iter()
+        .filter(|record| record.get("state").and_then(Value::as_str) == Some("rejected"))
         .map(|record| {
             let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             fail(
