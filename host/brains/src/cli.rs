@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use brains_control::{Entry, Registry};
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -173,6 +173,9 @@ pub(crate) enum AdminKeyVerb {
     Path,
 }
 
+/// The option that shows the admin key.
+const REVEAL: &str = "reveal";
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub(crate) enum Asked<'a> {
@@ -191,7 +194,16 @@ impl Asked<'_> {
 
 /// The whole command line: verbs by hand, then those of the registry.
 pub(crate) fn command(registry: &Registry) -> clap::Command {
-    operation::add_all(Cli::command(), registry)
+    operation::add_all(Cli::command(), registry).mut_subcommand("admin-key", |group| {
+        let reveal =
+            Arg::new(REVEAL).long(REVEAL).action(ArgAction::SetTrue).help("Show the key itself and its file");
+        group.mut_subcommand("show", |show| show.arg(reveal))
+    })
+}
+
+/// Whether the admin key itself is asked for: a matter of this machine's file, not of the operation.
+pub(crate) fn reveals(matches: &ArgMatches) -> bool {
+    matches.try_get_one::<bool>(REVEAL).ok().flatten().copied().unwrap_or(false)
 }
 
 /// Understands a parsed command line.

@@ -170,8 +170,12 @@ pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Res
     let mut input = Map::new();
     for field in entry.fields() {
         let value = if is_document(entry, &field) {
-            let named = one::<String>(matches, &field.name);
-            Some(Value::from(file_or_stdin(named.as_deref().map_or(document, Path::new))?))
+            Some(Value::from(match one::<String>(matches, &field.name) {
+                Some(named) => file_or_stdin(Path::new(&named))?,
+                None if document.exists() => file_or_stdin(document)?,
+                // Nothing is written down: the defaults are in use.
+                None => String::new(),
+            }))
         } else {
             value(&field, matches)?
         };

@@ -145,3 +145,15 @@ fn values_are_read_as_people_type_them() {
     assert_eq!(matches.get_one::<String>("prompt").map(String::as_str), Some("-"));
     assert_eq!(operation::loose("{model: brains-auto, n: 2}"), json!({"model": "brains-auto", "n": 2}));
 }
+
+#[test]
+fn the_admin_key_is_shown_only_when_asked_for() {
+    let registry = Registry::new();
+    for (line, revealed) in [(&["admin-key", "show"][..], false), (&["admin-key", "show", "--reveal"], true)]
+    {
+        let Ok(Asked::Operation { entry, matches, .. }) = parse(&registry, line) else { panic!("{line:?}") };
+        assert_eq!((entry.name, reveals(&matches)), ("show_admin_key", revealed));
+    }
+    let Ok(Asked::Operation { matches, .. }) = parse(&registry, &["models"]) else { panic!("models") };
+    assert!(!reveals(&matches));
+}

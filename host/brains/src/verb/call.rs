@@ -13,7 +13,7 @@ use clap::ArgMatches;
 use serde_json::Value;
 
 use crate::admin_key;
-use crate::cli::operation;
+use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::house::House;
 use crate::instance::{self, Running};
@@ -40,10 +40,18 @@ pub(crate) async fn operation(
     }
     // Another database than the service's was asked for: the service is not who can answer.
     let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
-    let answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
+    let mut answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
         Some(running) => of_service(shell, &running, entry.name, &input).await?,
         None => here(shell, entry, input).await?,
     };
+    if cli::reveals(matches)
+        && let Some(members) = answer.as_object_mut()
+    {
+        let key =
+            key(shell).ok_or_else(|| Fault::not_found("file", "admin-key").hint("`brains init` makes it"))?;
+        members.insert("key".into(), key.expose().into());
+        members.insert("path".into(), shell.home.admin_key().display().to_string().into());
+    }
     output::answer(&answer, shell.form, entry.cli.table)?;
     // A check that found something ends like one, for the scripts that run it.
     if answer.get("ok") == Some(&Value::Bool(false)) {
