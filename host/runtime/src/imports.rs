@@ -80,19 +80,19 @@ impl Settings {
         let (id, name) = (&self.component, &self.name);
         match level {
             tracing::Level::ERROR => {
-                tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component")
+                tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component");
             }
             tracing::Level::WARN => {
-                tracing::warn!(component.id = %id, instance = %name, %fields, said = %message, "component")
+                tracing::warn!(component.id = %id, instance = %name, %fields, said = %message, "component");
             }
             tracing::Level::INFO => {
-                tracing::info!(component.id = %id, instance = %name, %fields, said = %message, "component")
+                tracing::info!(component.id = %id, instance = %name, %fields, said = %message, "component");
             }
             tracing::Level::DEBUG => {
-                tracing::debug!(component.id = %id, instance = %name, %fields, said = %message, "component")
+                tracing::debug!(component.id = %id, instance = %name, %fields, said = %message, "component");
             }
             tracing::Level::TRACE => {
-                tracing::trace!(component.id = %id, instance = %name, %fields, said = %message, "component")
+                tracing::trace!(component.id = %id, instance = %name, %fields, said = %message, "component");
             }
         }
     }
