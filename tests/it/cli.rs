@@ -57,10 +57,8 @@ async fn verbs_work_with_and_without_a_service() {
     }
     let made = home.run(&["key", "create", "laptop", "--json"]).await;
     assert!(made.status.success(), "{made:?}");
-    let key = serde_json::from_slice::<Value>(&made.stdout).expect("JSON")["key"]
-        .as_str()
-        .expect("a key")
-        .to_owned();
+    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let (key, id) = (made["key"].as_str().expect("a key"), made["id"].as_str().expect("an id"));
     assert_eq!(service.client.with_key(key).get("/v1/models").await.status, 200);
     assert!(home.run(&["key", "revoke", id]).await.status.success());
     assert_eq!(service.client.with_key(key).get("/v1/models").await.status, 401);

@@ -8,33 +8,33 @@ const NEWEST: f32 = 0.2;
 
 /// What is known of one provider and model.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Standing {
-    pub in_flight: u32,
+pub(crate) struct Standing {
+    pub(crate) in_flight: u32,
     /// Moving share of failed calls, 0 to 1.
-    pub error_rate: f32,
+    pub(crate) error_rate: f32,
     /// Moving time to the first byte; none before the first good call.
-    pub first_byte_ms: Option<u32>,
+    pub(crate) first_byte_ms: Option<u32>,
 }
 
 /// The standings of all providers and models that were called.
 #[derive(Debug, Default)]
-pub struct Health {
+pub(crate) struct Health {
     standings: Mutex<HashMap<String, Standing>>,
 }
 
 impl Health {
-    pub fn standing(&self, provider: &str, model: &str) -> Standing {
+    pub(crate) fn standing(&self, provider: &str, model: &str) -> Standing {
         self.lock().get(&key(provider, model)).copied().unwrap_or_default()
     }
 
-    pub fn began(&self, provider: &str, model: &str) {
+    pub(crate) fn began(&self, provider: &str, model: &str) {
         let mut standings = self.lock();
         let standing = standings.entry(key(provider, model)).or_default();
         standing.in_flight = standing.in_flight.saturating_add(1);
     }
 
     /// `good` is none when the call says nothing about the provider: the client left, or its request was bad.
-    pub fn ended(&self, provider: &str, model: &str, good: Option<bool>, first_byte_ms: Option<u32>) {
+    pub(crate) fn ended(&self, provider: &str, model: &str, good: Option<bool>, first_byte_ms: Option<u32>) {
         let mut standings = self.lock();
         let standing = standings.entry(key(provider, model)).or_default();
         standing.in_flight = standing.in_flight.saturating_sub(1);

@@ -200,13 +200,12 @@ impl Gateway {
         snapshot: &brains_runtime::swap::Snapshot,
     ) -> Result<Plan, Fault> {
         let around = Surroundings { snapshot, health: &self.health, catalogue: &self.catalogue };
-        let meant = match wanted(&asked.model, around) {
-            Ok(meant) => meant,
+        let meant = if let Ok(meant) = wanted(&asked.model, around) {
+            meant
+        } else {
             // A bare id may stand in a list that was not asked for yet.
-            Err(_) => {
-                self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
-                wanted(&asked.model, around)?
-            }
+            self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
+            wanted(&asked.model, around)?
         };
         let features = || features::from_envelope(envelope).map_err(invalid_body);
         plan(&asked.model, meant, features, around).await

@@ -5,7 +5,7 @@ use brains_core::{Fault, FaultKind, Origin};
 
 /// What the client's `model` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// The classifier decides.
     Auto,
     /// One configured tier.
@@ -22,7 +22,7 @@ const AUTO: &str = "auto";
 
 /// Reads `name`. `provider` maps a provider's name or alias to the instance's name, `catalogued` a bare model
 /// id to the provider that lists it.
-pub fn resolve(
+pub(crate) fn resolve(
     name: &str,
     config: &Config,
     provider: impl Fn(&str) -> Option<String>,
@@ -58,7 +58,7 @@ fn unknown(name: &str) -> Fault {
 }
 
 /// Every alias that this configuration answers to, in the order that a model list shows them.
-pub fn aliases(config: &Config) -> Vec<String> {
+pub(crate) fn aliases(config: &Config) -> Vec<String> {
     ALIAS_PREFIXES
         .iter()
         .flat_map(|prefix| {

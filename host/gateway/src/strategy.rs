@@ -16,7 +16,7 @@ pub struct Traits {
 }
 
 /// Reads the traits; whatever is missing or of another type counts as unsaid.
-pub fn traits(verdict: &Verdict) -> Traits {
+pub(crate) fn traits(verdict: &Verdict) -> Traits {
     let extra: Value =
         verdict.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
     let flag = |name: &str| extra.get(name).and_then(Value::as_bool).unwrap_or(false);
@@ -29,7 +29,7 @@ pub fn traits(verdict: &Verdict) -> Traits {
 }
 
 /// The strategy of spec/gateway.md 11, step 2.
-pub fn strategy(label: &str, traits: &Traits) -> &'static str {
+pub(crate) fn strategy(label: &str, traits: &Traits) -> &'static str {
     match label {
         "code_fix" if traits.needs_codebase => "repo_search",
         "docs_lookup" if traits.freshness_required => "docs_freshness",

@@ -190,11 +190,11 @@ impl TranslateStream {
         let events = match (chunk, &mut self.cutter) {
             (Some(chunk), Cutter::Raw) => self.component.push_bytes(chunk.to_vec()).await,
             (Some(chunk), Cutter::Sse(frames)) => {
-                let frames = frames.push(&chunk).map_err(|error| too_long(&error))?;
+                let frames = frames.push(&chunk).map_err(too_long)?;
                 self.push(frames).await
             }
             (Some(chunk), Cutter::Ndjson(lines)) => {
-                let frames = lines.push(&chunk).map_err(|error| too_long(&error))?;
+                let frames = lines.push(&chunk).map_err(too_long)?;
                 self.push(frames).await
             }
             (None, _) => {
@@ -244,6 +244,6 @@ impl Source for TranslateStream {
     }
 }
 
-fn too_long(error: &sse::FrameTooLong) -> Fault {
+fn too_long(error: sse::FrameTooLong) -> Fault {
     Fault::new(FaultKind::Upstream, Origin::Upstream, error.to_string()).failover()
 }

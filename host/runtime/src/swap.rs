@@ -31,6 +31,8 @@ pub struct Snapshot {
     providers: Vec<Arc<Instance>>,
     /// Every component that is bundled or named, with why it is not live.
     pub components: Vec<ComponentRecord>,
+    /// Parts that are not live although the configuration names them.
+    rejected: Vec<Problem>,
 }
 
 impl Snapshot {
@@ -117,13 +119,21 @@ impl Live {
         self.install(snapshot)
     }
 
-    /// A later configuration: all of it, or nothing.
+    /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
+    /// rejected and keeps no other change from counting.
     pub fn apply(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
         let mut refused = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let (snapshot, problems) = self.build(resolved);
-        if !problems.is_empty() {
-            refused.clone_from(&problems);
-            return Err(problems);
+        let known = &self.current().rejected;
+        let fresh: Vec<Problem> = problems
+            .into_iter()
+            .filter(|problem| {
+                !known.iter().any(|old| old.path == problem.path && old.message == problem.message)
+            })
+            .collect();
+        if !fresh.is_empty() {
+            refused.clone_from(&fresh);
+            return Err(fresh);
         }
         refused.clear();
         Ok(self.install(snapshot))
@@ -168,6 +178,7 @@ impl Live {
             }
         }
         snapshot.components = self.records(&config, &snapshot, &failures);
+        snapshot.rejected.clone_from(&problems);
         snapshot.config = config;
         snapshot.provenance = Arc::new(provenance);
         (snapshot, problems)

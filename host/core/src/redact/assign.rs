@@ -233,10 +233,12 @@ fn word(rest: &[u8], separator: u8) -> usize {
     let length =
         rest.iter().enumerate().find(|(at, byte)| ends(*at, **byte)).map_or(rest.len(), |(at, _)| at);
     let body = rest.get(..length).unwrap_or_default();
-    if body == COVER.as_bytes() {
-        return length;
+    let closing = |byte: &u8| matches!(byte, b')' | b']' | b'}' | b',');
+    // What was covered before ends in a bracket of its own.
+    if body.strip_prefix(COVER.as_bytes()).is_some_and(|behind| behind.iter().all(closing)) {
+        return COVER.len();
     }
-    length - body.iter().rev().take_while(|byte| matches!(byte, b')' | b']' | b'}' | b',')).count()
+    length - body.iter().rev().take_while(|byte| closing(byte)).count()
 }
 
 /// What follows `Bearer` or `Basic` and the space at `at`.
