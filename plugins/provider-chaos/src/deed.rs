@@ -69,7 +69,7 @@ impl Deed {
     }
 
     /// Does what needs no answer.
-    #[expect(clippy::panic, clippy::exit, reason = "it exists to do just that")]
+    #[expect(clippy::panic, clippy::disallowed_methods, reason = "it exists to do just that")]
     pub(crate) fn act(self) -> Result<Self, Fault> {
         match self {
             Self::Spin => loop {

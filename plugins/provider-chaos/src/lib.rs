@@ -203,13 +203,11 @@ impl policy::Guest for Chaos {
 
 fn last_text(request: &ChatRequest) -> String {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
-    parts
-        .filter_map(|part| match &part.content {
-            Content::Text(text) => Some(text.clone()),
-            _ => None,
-        })
-        .last()
-        .unwrap_or_default()
+    let mut texts = parts.rev().filter_map(|part| match &part.content {
+        Content::Text(text) => Some(text.clone()),
+        _ => None,
+    });
+    texts.next().unwrap_or_default()
 }
 
 fn answer(deed: Deed, text: String) -> Vec<Event> {
