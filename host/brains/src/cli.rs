@@ -57,11 +57,12 @@ pub(crate) enum Verb {
     #[command(after_help = "\
 Examples:
   brains up
+  brains up ~/src/shop              for agents that work there
   brains up --gateway-port 0        any free port; `brains status` tells which")]
-    Up(ServeAll),
+    Up(Up),
     /// Prepare the state directory: database, admin key
     #[command(after_help = "Examples:\n  brains init\n  BRAINS_HOME=/srv/brains brains init")]
-    Init,
+    Init(Place),
     /// Serve everything in the foreground
     #[command(
         after_help = "Examples:\n  brains serve-all\n  brains serve-all --gateway-host 0.0.0.0 --gateway-port 80"
@@ -104,6 +105,34 @@ Examples:
         /// Directory for the pages of all verbs
         dir: Option<PathBuf>,
     },
+}
+
+/// Where agents work. Nothing is read from there: a checkout cannot configure the service.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// Directory that agents work in
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: std::path::PathBuf,
+}
+
+impl Place {
+    /// A mistyped path is told before anything is made.
+    pub(crate) fn check(&self) -> Result<(), brains_core::Fault> {
+        if self.path.is_dir() {
+            return Ok(());
+        }
+        Err(brains_core::Fault::not_found("directory", self.path.display())
+            .hint("give one that exists, or none for the current one"))
+    }
+}
+
+/// `init` and `serve-all` in one.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) serve: ServeAll,
 }
 
 /// What to serve, and where.

@@ -85,9 +85,16 @@ fn run(
 
 fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
     match &cli.verb {
-        Verb::Up(wanted) | Verb::ServeAll(wanted) => wait(serve::run(shell, wanted)),
+        Verb::Up(up) => {
+            up.place.check()?;
+            wait(serve::run(shell, &up.serve))
+        }
+        Verb::ServeAll(wanted) => wait(serve::run(shell, wanted)),
         Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into())),
-        Verb::Init => wait(verb::init(shell)),
+        Verb::Init(place) => {
+            place.check()?;
+            wait(verb::init(shell))
+        }
         Verb::Status => wait(verb::status(shell)),
         Verb::Stop => wait(verb::stop(shell)),
         Verb::Open(wanted) => verb::open(shell, wanted.print),

@@ -14,7 +14,8 @@ fn parse<'a>(registry: &'a Registry, line: &[&str]) -> Result<Asked<'a>, clap::E
 fn serve(line: &[&str]) -> ServeAll {
     match parse(&Registry::new(), line).unwrap() {
         Asked::Life(cli) => match cli.verb {
-            Verb::Up(serve) | Verb::ServeAll(serve) => serve,
+            Verb::Up(up) => up.serve,
+            Verb::ServeAll(serve) => serve,
             Verb::Serve(serve) => serve.into(),
             other => panic!("{other:?}"),
         },
