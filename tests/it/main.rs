@@ -11,6 +11,7 @@ mod auth;
 mod chat;
 mod cli;
 mod clients;
+mod components;
 mod config;
 mod docs;
 mod explain;
