@@ -55,3 +55,6 @@ impl Health {
 fn key(provider: &str, model: &str) -> String {
     format!("{provider}/{model}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,3 +68,6 @@ pub(crate) fn aliases(config: &Config) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
