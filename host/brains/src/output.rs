@@ -169,9 +169,16 @@ fn without_millis(text: &str) -> String {
     }
 }
 
+/// Columns below which a table is no help.
+const NARROWEST: u16 = 60;
+
 fn plain_table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    // Some terminals tell no width, or none that a table fits into; their lines wrap instead of every letter.
+    if table.width().is_none_or(|columns| columns < NARROWEST) {
+        table.set_width(NARROWEST);
+    }
     table
 }
 
