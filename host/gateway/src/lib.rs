@@ -41,6 +41,7 @@ use health::Health;
 use plan::{Surroundings, plan, wanted};
 use record::Recorder;
 use relay::invalid_body;
+use resolve::Wanted;
 
 pub use facts::Facts;
 pub use models::ModelEntry;
@@ -200,15 +201,19 @@ impl Gateway {
         snapshot: &brains_runtime::swap::Snapshot,
     ) -> Result<Plan, Fault> {
         let around = Surroundings { snapshot, health: &self.health, catalogue: &self.catalogue };
-        let meant = if let Ok(meant) = wanted(&asked.model, around) {
-            meant
-        } else {
-            // A bare id may stand in a list that was not asked for yet.
-            self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
-            wanted(&asked.model, around)?
-        };
+        let meant = self.meaning(&asked.model, around).await?;
         let features = || features::from_envelope(envelope).map_err(invalid_body);
         plan(&asked.model, meant, features, around).await
+    }
+
+    /// What a name means. A bare id may stand in a list that was not asked for yet, so an unknown one asks for the
+    /// lists once.
+    async fn meaning(&self, name: &str, around: Surroundings<'_>) -> Result<Wanted, Fault> {
+        if let Ok(meant) = wanted(name, around) {
+            return Ok(meant);
+        }
+        self.catalogue.refresh(around.snapshot, &self.egress, &*self.ambient).await;
+        wanted(name, around)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The names that a request may carry as `model`: aliases first, then what the providers list.
 
 use brains_core::Fault;
+use brains_runtime::swap::Snapshot;
 
 use crate::plan::{Surroundings, wanted};
 use crate::resolve::{Wanted, aliases};
@@ -28,12 +29,12 @@ impl Gateway {
         let around = Surroundings { snapshot: &snapshot, health: &self.health, catalogue: &self.catalogue };
         entries.extend(aliases(&snapshot.config).into_iter().filter_map(|id| {
             let meant = wanted(&id, around).ok()?;
-            Some(self.entry(id, &meant))
+            Some(self.entry(id, &meant, &snapshot))
         }));
         for instance in snapshot.providers() {
             for known in self.catalogue.models_of(instance.name()) {
                 let meant = Wanted::Exact { provider: instance.name().to_owned(), model: known.id.clone() };
-                entries.push(self.entry(format!("{}/{}", instance.name(), known.id), &meant));
+                entries.push(self.entry(format!("{}/{}", instance.name(), known.id), &meant, &snapshot));
             }
         }
         entries
@@ -43,17 +44,11 @@ impl Gateway {
     pub async fn model(&self, id: &str) -> Result<ModelEntry, Fault> {
         let snapshot = self.live.current();
         let around = Surroundings { snapshot: &snapshot, health: &self.health, catalogue: &self.catalogue };
-        let meant = if let Ok(meant) = wanted(id, around) {
-            meant
-        } else {
-            self.catalogue.refresh(&snapshot, &self.egress, &*self.ambient).await;
-            wanted(id, around)?
-        };
-        Ok(self.entry(id.to_owned(), &meant))
+        let meant = self.meaning(id, around).await?;
+        Ok(self.entry(id.to_owned(), &meant, &snapshot))
     }
 
-    fn entry(&self, id: String, meant: &Wanted) -> ModelEntry {
-        let snapshot = self.live.current();
+    fn entry(&self, id: String, meant: &Wanted, snapshot: &Snapshot) -> ModelEntry {
         let (kind, tier, target) = match meant {
             Wanted::Auto => ("automatic", None, None),
             Wanted::Tier(tier) => {
