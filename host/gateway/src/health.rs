@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+/// Models that are remembered at most: clients choose their names.
+const STANDINGS_MAX: usize = 4_096;
 /// Weight of the newest call in the moving averages.
 const NEWEST: f32 = 0.2;
 
@@ -29,6 +31,9 @@ impl Health {
 
     pub(crate) fn began(&self, provider: &str, model: &str) {
         let mut standings = self.lock();
+        if standings.len() >= STANDINGS_MAX {
+            standings.retain(|_, standing| standing.in_flight > 0);
+        }
         let standing = standings.entry(key(provider, model)).or_default();
         standing.in_flight = standing.in_flight.saturating_add(1);
     }
