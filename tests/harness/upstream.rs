@@ -67,6 +67,11 @@ impl Reply {
         }
     }
 
+    /// A stream of lines of JSON, chunk by chunk as given.
+    pub fn ndjson<B: Into<Bytes>>(chunks: impl IntoIterator<Item = B>) -> Self {
+        Self { headers: vec![("content-type".into(), "application/x-ndjson".into())], ..Self::stream(chunks) }
+    }
+
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -160,9 +165,14 @@ impl Upstream {
         Self { address, script, stop, tasks }
     }
 
-    /// The base URL that a configuration names.
+    /// Where it answers, without a path.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The base URL that a configuration names for a vendor that wants the version in it.
     pub fn base(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.origin())
     }
 
     /// The next request gets this answer.
