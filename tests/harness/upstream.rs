@@ -21,6 +21,8 @@ pub enum End {
     Clean,
     /// The connection is closed without the last chunk.
     Cut,
+    /// The connection is reset without the last chunk.
+    Reset,
     /// Nothing more is sent and the connection stays open until the client leaves.
     Hang,
 }
@@ -70,6 +72,18 @@ impl Reply {
     /// A stream of lines of JSON, chunk by chunk as given.
     pub fn ndjson<B: Into<Bytes>>(chunks: impl IntoIterator<Item = B>) -> Self {
         Self { headers: vec![("content-type".into(), "application/x-ndjson".into())], ..Self::stream(chunks) }
+    }
+
+    /// No answer at all: the connection is reset once the request is there.
+    pub fn reset() -> Self {
+        Self { status: 0, ..Self::stream([""; 0]) }
+    }
+
+    /// Without a `content-length`, chunk by chunk.
+    #[must_use]
+    pub fn chunked(mut self) -> Self {
+        self.whole = false;
+        self
     }
 
     #[must_use]
@@ -250,6 +264,9 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
     if left_during(socket, reply.head_delay).await {
         return Outcome::Left;
     }
+    if reply.status == 0 {
+        return reset(socket);
+    }
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {
         let _written = write!(head, "{name}: {value}\r\n");
@@ -287,6 +304,7 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
             Outcome::Next
         }
         End::Cut => Outcome::Close,
+        End::Reset => reset(socket),
         End::Hang => {
             if left_during(socket, Duration::from_mins(10)).await {
                 Outcome::Left
@@ -295,6 +313,12 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
             }
         }
     }
+}
+
+/// Whoever closes without lingering resets.
+fn reset(socket: &TcpStream) -> Outcome {
+    socket.set_zero_linger().expect("a socket");
+    Outcome::Close
 }
 
 /// Waits, and says whether the client closed its end meanwhile.

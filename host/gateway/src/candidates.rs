@@ -21,7 +21,7 @@ pub(crate) fn candidates(
 ) -> Vec<Candidate> {
     let one = |tier: &str, provider: &str, model: &str| {
         let instance = snapshot.provider(provider)?;
-        let standing = health.standing(instance.name(), model);
+        let standing = health.standing(instance.name(), model, gates.now_ms());
         let entry = catalogue.find(instance.name(), model);
         Some(Candidate {
             id: format!("{}/{model}", instance.name()),

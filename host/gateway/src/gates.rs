@@ -185,7 +185,7 @@ impl Gates {
         Traffic { breakers, providers }
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         self.ambient.monotonic_us() / 1000
     }
 
@@ -239,9 +239,9 @@ impl Leave {
     }
 
     /// The answer has begun. A probe has shown what it was to show; what becomes of its answer counts as that of
-    /// any other call.
-    pub(crate) fn begun(&mut self) {
-        let Some(pass) = self.pass.filter(|pass| pass.probe) else { return };
+    /// any other call. True for a probe.
+    pub(crate) fn begun(&mut self) -> bool {
+        let Some(pass) = self.pass.filter(|pass| pass.probe) else { return false };
         let now_ms = self.gates.now_ms();
         let (settings, mut next) = (self.settings, None);
         self.gates.lock().settle(&self.key, &self.instance, |breaker| {
@@ -249,6 +249,7 @@ impl Leave {
             next = breaker.admit(now_ms, settings).ok();
         });
         self.pass = next;
+        true
     }
 
     /// What came of the call; none when it says nothing about the provider.

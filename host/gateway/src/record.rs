@@ -113,8 +113,9 @@ impl Recorder {
 
     /// The answer has begun.
     pub(crate) fn begun(&mut self) {
-        if let Some(leave) = &mut self.leave {
-            leave.begun();
+        let probed = self.leave.as_mut().is_some_and(Leave::begun);
+        if let (true, Some(provider), Some(model)) = (probed, &self.record.provider, &self.record.model) {
+            self.health.recovered(provider, model);
         }
     }
 
@@ -238,7 +239,8 @@ impl Recorder {
         let (provider, model) =
             (self.record.provider.clone().unwrap_or_default(), self.record.model.clone().unwrap_or_default());
         let first_byte_ms = self.record.first_byte_ms.and_then(|ms| u32::try_from(ms).ok());
-        self.health.ended(&provider, &model, good, first_byte_ms);
+        let now_ms = self.ambient.monotonic_us() / 1000;
+        self.health.ended(&provider, &model, good, first_byte_ms, now_ms);
         let latency_ms = self.since_ms(self.attempt_started_us);
         self.record.attempts.push(Attempt { provider, model, outcome, status, latency_ms, cause });
     }

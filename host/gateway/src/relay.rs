@@ -82,22 +82,12 @@ pub(crate) struct RelayStream {
     frames: RawFrames,
     tee: Tee,
     hide_usage: bool,
-    /// Something that is not a comment went by.
-    spoke: bool,
     done: bool,
 }
 
 impl RelayStream {
     pub(crate) fn new(upstream: Upstream, instance: Arc<Instance>, hide_usage: bool) -> Self {
-        Self {
-            upstream,
-            instance,
-            frames: RawFrames::default(),
-            tee: Tee::new(),
-            hide_usage,
-            spoke: false,
-            done: false,
-        }
+        Self { upstream, instance, frames: RawFrames::default(), tee: Tee::new(), hide_usage, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
@@ -105,7 +95,6 @@ impl RelayStream {
         let mut untouched = true;
         let begin = out.len();
         for (bytes, message) in batch.iter() {
-            self.spoke |= message.data.is_some();
             match self.tee.frame(message.data.as_deref()) {
                 Verdict::Forward => out.extend_from_slice(bytes),
                 Verdict::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
@@ -129,7 +118,7 @@ impl RelayStream {
 
 impl Source for RelayStream {
     fn spoke(&self) -> bool {
-        self.spoke
+        self.tee.begun()
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
 use crate::input::Moment;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, Sight};
 use crate::plane::page;
 
@@ -59,28 +59,27 @@ impl Operation for ListUsage {
     const NOUN: &'static str = "usage";
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape =
-        CliShape::new(&["usage", "list"]).aliases(&[Alias { path: &["usage"], hidden: false }]).table(
-            "usage",
-            &[
-                "group",
-                "requests",
-                "failed",
-                "cancelled",
-                "input_tokens",
-                "cached_tokens",
-                "output_tokens",
-                "reasoning_tokens",
-                "estimated",
-                "cost_usd",
-                "unpriced",
-            ],
-        );
+    const CLI: CliShape = CliShape::new(&["usage"]).table(
+        "usage",
+        &[
+            "group",
+            "requests",
+            "failed",
+            "cancelled",
+            "input_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "estimated",
+            "cost_usd",
+            "unpriced",
+        ],
+    );
     const EXAMPLES: &'static [Example] = &[
-        Example { title: "By model, of all time", command: "usage list", input: "{}" },
+        Example { title: "By model, of all time", command: "usage", input: "{}" },
         Example {
             title: "By day, of the last week",
-            command: "usage list --by day --since 7d",
+            command: "usage --by day --since 7d",
             input: r#"{"by": "day", "since": "7d"}"#,
         },
     ];
