@@ -20,3 +20,4 @@ mod relay;
 mod secrets;
 mod startup;
 mod tidy;
+mod translate;
