@@ -26,3 +26,4 @@ mod secrets;
 mod soak;
 mod startup;
 mod tidy;
+mod translate;
