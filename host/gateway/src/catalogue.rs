@@ -112,7 +112,7 @@ impl Catalogue {
 }
 
 async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<Vec<Known>, Fault> {
-    let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+    let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let mut cursor = None;
     let mut known = Vec::new();
     for _ in 0..PAGES {

@@ -247,7 +247,7 @@ impl Dispatch<'_> {
         if !instance.surfaces().iter().any(|surface| surface.name == SURFACE && surface.dialect == DIALECT) {
             return Ok(None);
         }
-        let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+        let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
         let call = Call {
             surface: SURFACE.to_owned(),
             model: candidate.model.clone(),

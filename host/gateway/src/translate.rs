@@ -55,7 +55,7 @@ pub(crate) async fn open(
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
     let Asking { egress, instance, request, ctx, deadline, now } = asked;
-    let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+    let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
         return component.answer(request, ctx).await.map(Opened::Events).map_err(|fault| fault.to_fault());
