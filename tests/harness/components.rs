@@ -12,7 +12,6 @@ fn bundle() -> PathBuf {
 
 /// Where those lie that only tests use.
 fn guests() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "the runner names the folder by environment")]
     let named = std::env::var_os("BRAINS_GUESTS");
     named.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bundle-test"), PathBuf::from)
 }

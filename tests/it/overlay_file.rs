@@ -31,7 +31,8 @@ async fn an_edit_by_hand_counts_however_the_file_is_written() {
     fs_err::remove_file(&overlay).expect("removed");
     becomes(&service, 0).await;
     // The file below it counts too, and appears later than the service.
-    fs_err::write(service.home.state().join("config.yaml"), "rate_limit_per_minute: 1004\n").expect("written");
+    fs_err::write(service.home.state().join("config.yaml"), "rate_limit_per_minute: 1004\n")
+        .expect("written");
     becomes(&service, 1004).await;
     // An edit by command on top of one by hand keeps it.
     fs_err::write(&overlay, "# kept\ngateway_preamble: by hand\n").expect("written");
@@ -76,7 +77,11 @@ async fn a_broken_file_leaves_the_last_good_state_and_says_so() {
     }
     assert!(service.log().contains("is not in force"), "{}", service.log());
     let audit = service.client.operation("list_audit", &json!({"limit": 100})).await;
-    let refused = audit["entries"].as_array().expect("entries").iter().find(|entry| entry["action"] == "config.refused");
+    let refused = audit["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .find(|entry| entry["action"] == "config.refused");
     assert_eq!(refused.expect("an entry")["operator"], "system", "{audit}");
     fs_err::write(&overlay, "rate_limit_per_minute: 700\n").expect("written");
     becomes(&service, 700).await;

@@ -101,7 +101,12 @@ async fn what_asks_for_something_waits_for_the_command_that_it_names() {
     let setup = Setup::default().env("ACME_KEY", "sk-acme-0123456789abcdefghij");
     let service = Brains::start(setup).await;
     let wasm = variant("provider-openai", "acme");
-    drop_in(&service.home, "acme", &wasm, Some(&manifest("acme", "provider", "{secrets: [api_key], kv: 1KiB}")));
+    drop_in(
+        &service.home,
+        "acme",
+        &wasm,
+        Some(&manifest("acme", "provider", "{secrets: [api_key], kv: 1KiB}")),
+    );
     let waiting = stands(&service, "acme", "pending", "brains plugin enable acme").await;
     let reason = waiting["reason"].as_str().expect("a reason");
     assert!(reason.contains("the secret `api_key`") && reason.contains("1KiB"), "{reason}");
@@ -112,7 +117,16 @@ async fn what_asks_for_something_waits_for_the_command_that_it_names() {
     let config = format!("{{base_url: \"{}\"}}", upstream.base());
     let enabled = service
         .home
-        .run(&["plugin", "enable", "acme", "--settings", &config, "--secrets", "{api_key: \"${ENV:ACME_KEY}\"}", "--json"])
+        .run(&[
+            "plugin",
+            "enable",
+            "acme",
+            "--settings",
+            &config,
+            "--secrets",
+            "{api_key: \"${ENV:ACME_KEY}\"}",
+            "--json",
+        ])
         .await;
     assert!(enabled.status.success(), "{enabled:?}");
     serves(&service, "acme", &wasm).await;
@@ -137,8 +151,14 @@ async fn what_is_no_good_is_refused_and_named_and_the_old_one_serves() {
     let refused = [
         (b"no component at all".to_vec(), "not a component"),
         (cut, "not a component"),
-        (patched(component("provider-echo"), "wasi:cli/environment", "wasi:cli/environmenX"), "wasi:cli/environmenX"),
-        (patched(component("provider-echo"), "brains:plugin/meta@0.1.0", "brains:plugin/meta@0.2.0"), "meta@0.2.0"),
+        (
+            patched(component("provider-echo"), "wasi:cli/environment", "wasi:cli/environmenX"),
+            "wasi:cli/environmenX",
+        ),
+        (
+            patched(component("provider-echo"), "brains:plugin/meta@0.1.0", "brains:plugin/meta@0.2.0"),
+            "meta@0.2.0",
+        ),
     ];
     for (wasm, word) in refused {
         drop_in(&service.home, "parrot", &wasm, None);
@@ -154,7 +174,12 @@ async fn what_is_no_good_is_refused_and_named_and_the_old_one_serves() {
     stands(&service, "parrot", "live", "part of a provider").await;
     // More than the version that serves was given.
     let greedy = variant("provider-echo", "greedy");
-    drop_in(&service.home, "parrot", &greedy, Some(&manifest("parrot", "provider", "{secrets: [token], clock: true}")));
+    drop_in(
+        &service.home,
+        "parrot",
+        &greedy,
+        Some(&manifest("parrot", "provider", "{secrets: [token], clock: true}")),
+    );
     let row = stands(&service, "parrot", "live", "the secret `token`, the time of day").await;
     assert_eq!(row["digest"], digest(&good).as_str());
     assert_eq!(ask(&service, "parrot/echo-small").await.status, 200);
@@ -270,7 +295,10 @@ async fn the_life_of_a_component_by_commands() {
     assert!(done && upgraded["digest"] == digest(&two).as_str(), "{upgraded}");
     let (done, shown) = run(&["show", "acme"]).await;
     let previous = shown["component"]["versions"].as_array().cloned().unwrap_or_default();
-    assert!(done && previous.iter().any(|v| v["state"] == "previous" && v["digest"] == digest(&one).as_str()), "{shown}");
+    assert!(
+        done && previous.iter().any(|v| v["state"] == "previous" && v["digest"] == digest(&one).as_str()),
+        "{shown}"
+    );
     let (done, back) = run(&["rollback", "acme"]).await;
     assert!(done && back["digest"] == digest(&one).as_str(), "{back}");
     let (done, pinned) = run(&["pin", "acme"]).await;
@@ -281,7 +309,10 @@ async fn the_life_of_a_component_by_commands() {
     fs_err::write(folder.join("next.yaml"), manifest("acme", "provider", "{random: true}")).expect("written");
     fs_err::write(folder.join("next.wasm"), variant("provider-echo", "three")).expect("written");
     let (done, waits) = run(&["upgrade", "acme", "made/next.wasm"]).await;
-    assert!(done && waits["state"] == "pending" && waits["reason"].to_string().contains("random bytes"), "{waits}");
+    assert!(
+        done && waits["state"] == "pending" && waits["reason"].to_string().contains("random bytes"),
+        "{waits}"
+    );
     assert_eq!(row_digest(&service, "acme").await, digest(&one));
     let (done, approved) = run(&["enable", "acme"]).await;
     assert!(done && approved["digest"] == digest(&variant("provider-echo", "three")).as_str(), "{approved}");
@@ -319,7 +350,12 @@ async fn commands_work_without_a_service_and_the_next_one_finds_what_they_did() 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_component_says_is_shown_without_secrets() {
     let service = Brains::plain().await;
-    drop_in(&service.home, "wordy", &component("provider-chaos"), Some(&manifest("wordy", "provider", NOTHING)));
+    drop_in(
+        &service.home,
+        "wordy",
+        &component("provider-chaos"),
+        Some(&manifest("wordy", "provider", NOTHING)),
+    );
     stands(&service, "wordy", "live", "").await;
     ask(&service, "wordy/chaos-print").await;
     let printed = service.home.run(&["plugin", "logs", "wordy", "--limit", "5", "--json"]).await;

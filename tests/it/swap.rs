@@ -1,8 +1,8 @@
 //! Versions change while requests run: nothing is lost, nothing is kept, and a bad one goes by itself.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -63,24 +63,21 @@ async fn health(service: &Brains) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
-    // As long as the swaps take: the streams go on until they are told to end.
     let upstream = Upstream::start(|seen| {
         if seen.json()["stream"] == json!(true) {
-            long_answer(if soak() { 600 } else { 60 }).gap(Duration::from_millis(250))
+            long_answer(20).gap(Duration::from_millis(250))
         } else {
             Reply::json(200, brains_tests::model::answer(seen).chunks.concat())
         }
     })
     .await;
     let service = Arc::new(
-        Brains::start(Setup::upstream(&upstream.base()).and(
-            "components: {acme: {source: acme.wasm}}\nproviders: {acme: {component: acme, config: {base_url: \"http://placeholder.invalid\"}}}\ntotal_timeout_seconds: 1800",
-        ).and("")).await,
+        Brains::start(Setup::upstream(&upstream.base()).and("components: {acme: {source: acme.wasm}}")).await,
     );
-    drop(row(&service, "acme").await);
     let asks = manifest("acme", "provider", "{secrets: [api_key]}");
     let overlay = service.home.state().join("brains.runtime.yaml");
-    let base = format!("providers: {{acme: {{component: acme, config: {{base_url: \"{}\"}}}}}}\n", upstream.base());
+    let base =
+        format!("providers: {{acme: {{component: acme, config: {{base_url: \"{}\"}}}}}}\n", upstream.base());
     fs_err::write(&overlay, &base).expect("written");
     let first = variant("provider-openai", "start");
     drop_in(&service.home, "acme", &first, Some(&asks));
@@ -90,14 +87,27 @@ async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
 
     let tasks = TaskTracker::new();
     let done = Arc::new(AtomicBool::new(false));
-    let (whole, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let whole = Arc::new(AtomicUsize::new(0));
+    let failed: Arc<Mutex<Vec<String>>> = Arc::default();
     for _ in 0..STREAMS {
         let (client, whole, failed) = (service.client.clone(), Arc::clone(&whole), Arc::clone(&failed));
+        let done = Arc::clone(&done);
+        // One after the other for as long as the swaps take.
         tasks.spawn(async move {
-            let answer = client.chat(&question("acme/scripted-1", true)).await;
-            let ended = answer.events().last().is_some_and(|last| last == "[DONE]");
-            let good = answer.status == 200 && ended && !answer.text().contains("\"error\"");
-            if good { &whole } else { &failed }.fetch_add(1, Ordering::SeqCst);
+            while !done.load(Ordering::SeqCst) {
+                let answer = client.chat(&question("acme/scripted-1", true)).await;
+                let ended = answer.events().last().is_some_and(|last| last == "[DONE]");
+                let good = answer.status == 200 && ended && !answer.text().contains("\"error\"");
+                if good {
+                    whole.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    failed.lock().expect("sound").push(format!(
+                        "stream: {} {}",
+                        answer.status,
+                        answer.text()
+                    ));
+                }
+            }
         });
     }
     until("all streams to run", async || upstream.open() >= STREAMS).await;
@@ -107,10 +117,15 @@ async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
         tasks.spawn(async move {
             while !done.load(Ordering::SeqCst) {
                 let answer = client.chat(&question(model, false)).await;
-                if answer.status != 200 {
-                    eprintln!("{model}: {} {}", answer.status, answer.text());
+                if answer.status == 200 {
+                    whole.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    failed.lock().expect("sound").push(format!(
+                        "{model}: {} {}",
+                        answer.status,
+                        answer.text()
+                    ));
                 }
-                if answer.status == 200 { &whole } else { &failed }.fetch_add(1, Ordering::SeqCst);
             }
         });
     }
@@ -127,12 +142,18 @@ async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
     let swaps = count(100, 1_000);
     let mut settled = (0, 0);
     for swap in 0..swaps {
-        let (id, original) = if swap % 2 == 0 { ("parrot", "provider-echo") } else { ("acme", "provider-openai") };
+        let (id, original) =
+            if swap % 2 == 0 { ("parrot", "provider-echo") } else { ("acme", "provider-openai") };
         let wasm = variant(original, &format!("swap {}", if soak() { swap } else { swap % 12 }));
         let asks = if id == "acme" { "{secrets: [api_key]}" } else { "{}" };
-        let input = json!({"id": id, "wasm": STANDARD.encode(&wasm), "manifest": manifest(id, "provider", asks)});
+        let input =
+            json!({"id": id, "wasm": STANDARD.encode(&wasm), "manifest": manifest(id, "provider", asks)});
         let answer = service.client.operation("upgrade_component", &input).await;
-        assert_eq!((&answer["state"], &answer["digest"]), (&json!("live"), &json!(digest(&wasm))), "{answer}");
+        assert_eq!(
+            (&answer["state"], &answer["digest"]),
+            (&json!("live"), &json!(digest(&wasm))),
+            "{answer}"
+        );
         if swap + 1 == swaps / 4 {
             settled = held(&service);
         }
@@ -148,23 +169,27 @@ async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
     }
     done.store(true, Ordering::SeqCst);
     tasks.close();
-    tokio::time::timeout(Duration::from_mins(20), tasks.wait()).await.expect("the streams end");
-    let (whole, failed) = (whole.load(Ordering::SeqCst), failed.load(Ordering::SeqCst));
-    assert_eq!(failed, 0, "of {whole}");
+    tokio::time::timeout(Duration::from_mins(2), tasks.wait()).await.expect("the streams end");
+    let whole = whole.load(Ordering::SeqCst);
+    assert_eq!(failed.lock().expect("sound").as_slice(), &[] as &[String], "of {whole}");
     assert!(whole > STREAMS);
 
     // What is over is gone: one version of each instance, and of each component the one that could come back.
     until("the old versions to be freed", async || {
         let health = health(&service).await;
-        let components = health["components"].as_array().map_or(0, Vec::len);
+        let components = health["components"].as_array().map_or(0, |all| all.len() as u64);
         health["versions_draining"] == 0
-            && health["runtime"]["instances"].as_u64().is_some_and(|live| live as usize <= components)
-            && health["components_loaded"].as_u64().is_some_and(|held| held as usize <= components + 2)
+            && health["runtime"]["instances"].as_u64().is_some_and(|live| live <= components)
+            && health["components_loaded"].as_u64().is_some_and(|held| held <= components + 2)
     })
     .await;
     let (kib, files) = held(&service);
-    assert!(files <= settled.1, "{files} open files, {} while the streams ran", settled.1);
-    assert!(kib < settled.0 + 96 * 1024, "{kib} KiB, {} before the last three quarters of the swaps", settled.0);
+    assert!(files <= settled.1 + 16, "{files} open files, {} while the streams ran", settled.1);
+    assert!(
+        kib < settled.0 + 96 * 1024,
+        "{kib} KiB, {} before the last three quarters of the swaps",
+        settled.0
+    );
     let stored = fs_err::read_dir(service.home.state().join("components/sha256")).expect("a store").count();
     assert!(stored <= 16, "{stored} contents are kept");
 }
@@ -191,20 +216,28 @@ async fn a_version_whose_faults_rise_goes_by_itself() {
     serves(&service, "wobbly", &one).await;
     let now = row(&service, "wobbly").await;
     assert!(now["reason"].as_str().expect("a reason").contains("5 of its calls failed within 60 s"), "{now}");
-    let bad = now["versions"].as_array().expect("versions").iter().find(|version| version["state"] == "quarantined");
+    let bad = now["versions"]
+        .as_array()
+        .expect("versions")
+        .iter()
+        .find(|version| version["state"] == "quarantined");
     assert_eq!(bad.expect("one")["digest"], two.as_str());
     until("the entry", async || {
         let audit = service.client.operation("list_audit", &json!({"limit": 100})).await;
         audit["entries"].as_array().expect("entries").iter().any(|entry| {
-            entry["action"] == "component.brought_back" && entry["operator"] == "system" && entry.to_string().contains(&two)
+            entry["action"] == "component.brought_back"
+                && entry["operator"] == "system"
+                && entry.to_string().contains(&two)
         })
     })
     .await;
     // The same content does not come back, by no touch of the file and by no start.
     drop_in(&service.home, "wobbly", &versions[1], None);
-    fs_err::write(service.home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: 9999\n").expect("written");
+    fs_err::write(service.home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: 9999\n")
+        .expect("written");
     until("the edit", async || {
-        service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"] == 9999
+        service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"]
+            == 9999
     })
     .await;
     assert_eq!(row(&service, "wobbly").await["digest"], one.as_str());
@@ -235,7 +268,8 @@ async fn a_pin_to_a_version_whose_faults_rise_is_corrected() {
     wear_out(&service, "wobbly").await;
     serves(&service, "wobbly", &digest(&one)).await;
     until("the overlay to name the good one", async || {
-        let overlay = fs_err::read_to_string(service.home.state().join("brains.runtime.yaml")).unwrap_or_default();
+        let overlay =
+            fs_err::read_to_string(service.home.state().join("brains.runtime.yaml")).unwrap_or_default();
         overlay.contains(&digest(&one)) && !overlay.contains(&digest(&two))
     })
     .await;

@@ -56,7 +56,9 @@ const POINTS: [Point; 14] = [
 
 fn names(folder: &Path) -> Vec<String> {
     std::fs::read_dir(folder)
-        .map(|entries| entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+        .map(|entries| {
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        })
         .unwrap_or_default()
 }
 
@@ -88,9 +90,13 @@ impl Point {
     fn reached(self, before: &Before) -> bool {
         let Before { state, stored, compiled: files, new } = before;
         let store = state.join("components/sha256");
-        let versions = || serde_json::from_str::<Value>(&text(&state.join("components/versions.json"))).unwrap_or_default();
+        let versions = || {
+            serde_json::from_str::<Value>(&text(&state.join("components/versions.json"))).unwrap_or_default()
+        };
         let logged = |word: &str| {
-            text(&state.join("logs/brains.log")).lines().any(|line| line.contains(new.as_str()) && line.contains(word))
+            text(&state.join("logs/brains.log"))
+                .lines()
+                .any(|line| line.contains(new.as_str()) && line.contains(word))
         };
         match self {
             Self::Asked => true,
@@ -98,7 +104,10 @@ impl Point {
             Self::Stored => names(&store).contains(&format!("{}.wasm", new.trim_start_matches("sha256:"))),
             Self::Compiled => compiled(state) > *files,
             Self::Remembered => versions()["components"]["acme"]["manifests"].get(new.as_str()).is_some(),
-            Self::Replacing => names(state).iter().any(|name| name.starts_with(".brains-")) || text(&state.join("brains.runtime.yaml")).contains(new.as_str()),
+            Self::Replacing => {
+                names(state).iter().any(|name| name.starts_with(".brains-"))
+                    || text(&state.join("brains.runtime.yaml")).contains(new.as_str())
+            }
             Self::Named => text(&state.join("brains.runtime.yaml")).contains(new.as_str()),
             Self::Checked => logged("checking"),
             Self::Serving => logged("\"live\""),
@@ -145,7 +154,12 @@ async fn is_whole(service: &Brains, allowed: &[&str], point: &str) -> String {
 
 fn before(home: &Home, wasm: &[u8]) -> Before {
     let state = home.state();
-    Before { stored: names(&state.join("components/sha256")).len(), compiled: compiled(&state), new: digest(wasm), state }
+    Before {
+        stored: names(&state.join("components/sha256")).len(),
+        compiled: compiled(&state),
+        new: digest(wasm),
+        state,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +177,11 @@ async fn a_kill_in_an_upgrade_by_command_leaves_one_whole_version() {
         fs_err::write(service.home.path().join("acme.wasm"), &next).expect("written");
         let before = before(&service.home, &next);
         let mut command = service.home.command(&["plugin", "upgrade", "acme", "acme.wasm"]);
-        let mut upgrading = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("started");
+        let mut upgrading = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
         let over = loop {
             if point.reached(&before) {
                 break false;
@@ -207,7 +225,13 @@ async fn a_kill_while_a_dropped_file_comes_in_leaves_one_whole_version() {
         // Half of it first, as a slow copy would.
         drop_in(&service.home, "acme", &next[..next.len() / 2], None);
         drop_in(&service.home, "acme", &next, None);
-        until(&format!("{point:?}"), async || point.reached(&before)).await;
+        for tries in 0.. {
+            assert!(tries < 3_000, "{point:?} of round {round}: {} {}", row(&service).await, service.log());
+            if point.reached(&before) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let killed = service.kill().await;
         let service = Brains::start_in(killed, Setup::default()).await;
         // The file is whole, so it is what serves from the start.

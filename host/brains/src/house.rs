@@ -45,12 +45,8 @@ impl House {
         let store = open_store(home, &config, Arc::clone(&ambient)).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live = Arc::new(Live::new(
-            Arc::new(runtime),
-            bundle::components(),
-            home.plugins(),
-            &home.components(),
-        ));
+        let live =
+            Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins(), &home.components()));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
         drop(blocking(move || starting.start(resolved)).await?);

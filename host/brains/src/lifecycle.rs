@@ -31,7 +31,11 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     pub(crate) fn new(house: &House) -> Self {
-        Self { live: Arc::clone(&house.live), control: Arc::clone(&house.control), store: house.store.clone() }
+        Self {
+            live: Arc::clone(&house.live),
+            control: Arc::clone(&house.control),
+            store: house.store.clone(),
+        }
     }
 
     /// Sees to versions until `stop`, and writes down what happened until then.
@@ -83,9 +87,7 @@ impl Lifecycle {
         self.note(&alarm, &back.to).await;
         if back.pinned {
             let input = json!({ "id": alarm.id, "digest": back.to });
-            if let Err(fault) =
-                self.control.call("rollback_component", input, &Principal::system()).await
-            {
+            if let Err(fault) = self.control.call("rollback_component", input, &Principal::system()).await {
                 tracing::warn!(%fault, "the configuration goes on naming a version that does not serve");
             }
         }

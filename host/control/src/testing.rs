@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{
     Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Source, resolve,
 };
-use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState};
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Ambient, Fault, Millis, Principal, Secret};
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Components, Edit, Explanation, Files, Model, Overlay, Ports,
-    Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown, StagedVersion,
+    AdminKey, AdminKeySource, Candidate, Classification, Components, Edit, Explanation, Files, Model,
+    Overlay, Ports, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown, StagedVersion,
 };
 use crate::{Control, Cx};
 

@@ -99,7 +99,9 @@ fn beside(id: &str, pin: &str, newest: Newest<'_>, entry: &Entry) -> Note {
     Note {
         digest: newest.digest.to_owned(),
         state: ComponentStanding::Pending,
-        reason: format!("its file holds another content than the pin {pin}: `brains plugin upgrade {id}` takes it"),
+        reason: format!(
+            "its file holds another content than the pin {pin}: `brains plugin upgrade {id}` takes it"
+        ),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
 
@@ -16,12 +17,14 @@ const UNFINISHED: &str = ".unfinished-";
 #[derive(Debug)]
 pub(crate) struct Depot {
     folder: PathBuf,
+    /// What is being written is not what an interrupted write left behind.
+    writing: Mutex<()>,
 }
 
 impl Depot {
     /// In the folder `components` of the state directory.
     pub(crate) fn new(components: &std::path::Path) -> Self {
-        Self { folder: components.join("sha256") }
+        Self { folder: components.join("sha256"), writing: Mutex::default() }
     }
 
     fn path(&self, digest: &str) -> Option<PathBuf> {
@@ -37,6 +40,7 @@ impl Depot {
     /// Keeps a content; one that is there already stays.
     pub(crate) fn put(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
         let Some(path) = self.path(digest) else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if path.is_file() {
             return Ok(());
         }
@@ -56,18 +60,22 @@ impl Depot {
         if digest(&bytes) == wanted {
             return Some(bytes);
         }
-        tracing::error!(component.digest = wanted, "a stored component is not what its name says, it is not used");
+        tracing::error!(
+            component.digest = wanted,
+            "a stored component is not what its name says, it is not used"
+        );
         None
     }
 
     /// Removes every file that is not in `keep`, and what an interrupted write left behind.
     pub(crate) fn keep_only(&self, keep: &BTreeSet<String>) {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let kept = name.strip_suffix(".wasm").is_some_and(|hex| keep.contains(&format!("sha256:{hex}")));
-            let unfinished = name.starts_with(UNFINISHED);
-            if (unfinished || !kept && name.ends_with(".wasm"))
+            let content = name.strip_suffix(".wasm");
+            let needless = content.is_some_and(|hex| !keep.contains(&format!("sha256:{hex}")));
+            if (needless || name.starts_with(UNFINISHED))
                 && let Err(error) = fs::remove_file(entry.path())
             {
                 tracing::warn!(%error, "a component that nothing needs could not be removed");

@@ -60,7 +60,8 @@ impl Drains {
             }
             if now_us.saturating_sub(drained.since_us) >= limit_us && !drained.recall.is_cancelled() {
                 tracing::warn!(
-                    component.id = drained.id, component.digest = drained.version.digest,
+                    component.id = drained.id,
+                    component.digest = drained.version.digest,
                     "exchanges outlasted the drain limit of their version and are cut"
                 );
                 drained.recall.cancel();

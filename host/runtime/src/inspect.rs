@@ -26,7 +26,8 @@ pub(crate) fn inspect(bytes: &[u8]) -> Result<Found, LoadError> {
         });
     }
     let mut found = Found { imports: Vec::new(), exports: Exports::default() };
-    let broken = |error: wasmparser::BinaryReaderError| LoadError::NotAComponent { reason: error.to_string() };
+    let broken =
+        |error: wasmparser::BinaryReaderError| LoadError::NotAComponent { reason: error.to_string() };
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(broken)? {
@@ -71,7 +72,8 @@ fn version(interface: &str) -> Result<(), LoadError> {
 
 /// The same major and minor, and a patch that is a number.
 fn is_spoken(version: &str) -> bool {
-    let (Some((ours, _)), Some((theirs, patch))) = (VERSION.rsplit_once('.'), version.rsplit_once('.')) else {
+    let (Some((ours, _)), Some((theirs, patch))) = (VERSION.rsplit_once('.'), version.rsplit_once('.'))
+    else {
         return false;
     };
     ours == theirs && patch.parse::<u32>().is_ok()

@@ -347,9 +347,7 @@ impl Live {
         };
         let before = old.instances().find(|running| running.name() == spec.name);
         match before {
-            Some(running)
-                if Arc::ptr_eq(running.component(), component) && running.spec().same(&spec) =>
-            {
+            Some(running) if Arc::ptr_eq(running.component(), component) && running.spec().same(&spec) => {
                 Ok(Arc::clone(running))
             }
             _ => self.runtime.succeed(Arc::clone(component), spec, before.map(|one| &**one)).map(Arc::new),
@@ -396,7 +394,10 @@ fn fate(part: &Part<'_>, error: &LoadError) -> (ComponentStanding, String) {
         LoadError::Pending(_) => (ComponentStanding::Pending, reason),
         LoadError::Checking => (ComponentStanding::Checking, reason),
         LoadError::Settings { .. } if part.implied => {
-            let hint = format!("{reason}; `brains plugin enable {} --settings '{{…}}'` gives it some", part.component);
+            let hint = format!(
+                "{reason}; `brains plugin enable {} --settings '{{…}}'` gives it some",
+                part.component
+            );
             (ComponentStanding::Pending, hint)
         }
         _ => (ComponentStanding::Rejected, reason),

@@ -25,8 +25,7 @@ impl Watchdog {
         if !fault.is_some_and(is_its_own) {
             return None;
         }
-        let risen =
-            self.faults.lock().unwrap_or_else(PoisonError::into_inner).fault(call, now_us / 1_000)?;
+        let risen = self.faults.lock().unwrap_or_else(PoisonError::into_inner).fault(call, now_us / 1_000)?;
         (!self.rang.swap(true, Ordering::Relaxed)).then_some(risen)
     }
 }
@@ -34,13 +33,13 @@ impl Watchdog {
 /// Whether the component is to blame, rather than what it was asked or the host's load.
 fn is_its_own(fault: &CallFault) -> bool {
     match fault {
-        CallFault::Trap { .. } | CallFault::Deadline { .. } | CallFault::Memory | CallFault::Output { .. } => {
-            true
+        CallFault::Trap { .. }
+        | CallFault::Deadline { .. }
+        | CallFault::Memory
+        | CallFault::Output { .. } => true,
+        CallFault::Exhausted | CallFault::Recalled | CallFault::Missing { .. } | CallFault::Refused(_) => {
+            false
         }
-        CallFault::Exhausted
-        | CallFault::Recalled
-        | CallFault::Missing { .. }
-        | CallFault::Refused(_) => false,
     }
 }
 

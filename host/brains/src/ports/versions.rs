@@ -27,7 +27,7 @@ impl Components for Versions {
     ) -> Pending<'_, Result<StagedVersion, Fault>> {
         let live = Arc::clone(&self.live);
         Box::pin(async move {
-            let staged = blocking(move || live.stage(&id, wasm, manifest)).await?;
+            let staged = blocking(move || live.stage(&id, &wasm, manifest)).await?;
             staged.map(told).map_err(|error| refused(&error))
         })
     }
@@ -81,8 +81,9 @@ fn told(staged: Staged) -> StagedVersion {
 fn refused(error: &LoadError) -> Fault {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
-        LoadError::Builder | LoadError::Keep { .. } => Fault::internal(format!("{error}{cause}"))
-            .hint("check the state directory: `brains doctor`"),
+        LoadError::Builder | LoadError::Keep { .. } => {
+            Fault::internal(format!("{error}{cause}")).hint("check the state directory: `brains doctor`")
+        }
         _ => Fault::new(FaultKind::Invalid, Origin::Client, format!("the component is refused: {error}"))
             .code("component_refused")
             .hint("build it for this version: docs/guides/components.md"),

@@ -42,13 +42,12 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
         );
     }
     parts.extend(
-        components
-            .iter()
-            .filter(|record| record.component.state == ComponentStanding::Rejected)
-            .map(|record| {
+        components.iter().filter(|record| record.component.state == ComponentStanding::Rejected).map(
+            |record| {
                 let reason = record.component.reason.as_deref().unwrap_or("no reason given");
                 format!("Component `{}` is not live: {reason}", record.component.id)
-            }),
+            },
+        ),
     );
     parts.push(format!(
         "First request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \

@@ -52,7 +52,9 @@ impl Live {
                     standings.notes.entry(id.clone()).or_default().push(Note {
                         digest: file.digest.clone(),
                         state: ComponentStanding::Pending,
-                        reason: format!("it would replace the bundled one: `brains plugin upgrade {id}` takes it"),
+                        reason: format!(
+                            "it would replace the bundled one: `brains plugin upgrade {id}` takes it"
+                        ),
                     });
                 }
                 continue;
@@ -66,7 +68,8 @@ impl Live {
         }
         for (id, entry) in &config.components {
             let used = super::parts(config).iter().any(|part| part.component == id);
-            let Some(pin) = entry.digest.as_deref().filter(|_| entry.enabled && entry.source.is_none() && !used)
+            let Some(pin) =
+                entry.digest.as_deref().filter(|_| entry.enabled && entry.source.is_none() && !used)
             else {
                 continue;
             };
@@ -77,7 +80,8 @@ impl Live {
             let asks = manifest.map(|manifest| manifest.asks).unwrap_or_default();
             let more = asks.beyond(&Asks::default());
             let what = if more.is_empty() { "nothing".to_owned() } else { more.join(", ") };
-            let reason = format!("it asks for {what} and nothing uses it yet: `{}` does", approval(id, &asks));
+            let reason =
+                format!("it asks for {what} and nothing uses it yet: `{}` does", approval(id, &asks));
             standings.failures.insert(id.clone(), (ComponentStanding::Pending, reason));
         }
         implied
@@ -89,7 +93,8 @@ impl Live {
         if !is_slug(id) {
             return no(
                 ComponentStanding::Rejected,
-                "its file's name is no id: lower-case letters, digits, `_` and `-`, a letter or digit first".into(),
+                "its file's name is no id: lower-case letters, digits, `_` and `-`, a letter or digit first"
+                    .into(),
             );
         }
         // What served before is tried again when the newest content is no good.
@@ -111,7 +116,10 @@ impl Live {
         if plays != Plays::Provider {
             return no(
                 ComponentStanding::Pending,
-                format!("it plays the {}, of which there is one: `brains plugin enable {id}` puts it in place", plays.name()),
+                format!(
+                    "it plays the {}, of which there is one: `brains plugin enable {id}` puts it in place",
+                    plays.name()
+                ),
             );
         }
         let pinned = config.components.get(id).is_some_and(|entry| entry.digest.is_some());
@@ -223,11 +231,7 @@ impl Live {
         }
         if let Some(flaw) = flawed {
             let digest = self.flawed_digest(id, config);
-            choice.notes.push(Note {
-                digest,
-                state: ComponentStanding::Rejected,
-                reason: chain(&flaw),
-            });
+            choice.notes.push(Note { digest, state: ComponentStanding::Rejected, reason: chain(&flaw) });
         }
         Ok((choice, offer))
     }
@@ -243,22 +247,26 @@ impl Live {
     /// of its name in the plugins directory.
     pub(super) fn offer(&self, id: &str, config: &Config) -> Result<Option<Offer>, LoadError> {
         let named = config.components.get(id).and_then(|entry| entry.source.as_deref());
+        if named.is_none()
+            && let Some(known) = self.bundled.iter().find(|known| known.bundled.id == id)
+        {
+            let manifest = known.manifest.clone().map_err(|reason| LoadError::Interface { reason })?;
+            return Ok(Some(Offer { digest: known.digest.clone(), manifest, file: None }));
+        }
+        self.offered_file(id, config)
+    }
+
+    /// As the component's file offers it, whatever else the component is made of.
+    pub(super) fn offered_file(&self, id: &str, config: &Config) -> Result<Option<Offer>, LoadError> {
+        let named = config.components.get(id).and_then(|entry| entry.source.as_deref());
         let file = match named {
             Some(source) => {
                 let path = self.directory.path(source);
-                self.directory.offered(&path).map_err(|source| LoadError::Read { path, source })?
+                Some(self.directory.offered(&path).map_err(|source| LoadError::Read { path, source })?)
             }
-            None => {
-                if let Some(bundled) = self.bundled.iter().find(|bundled| bundled.bundled.id == id) {
-                    let manifest = bundled.manifest.clone().map_err(|reason| LoadError::Interface { reason })?;
-                    return Ok(Some(Offer { digest: bundled.digest.clone(), manifest, file: None }));
-                }
-                match self.directory.dropped().remove(id) {
-                    Some(file) => file,
-                    None => return Ok(None),
-                }
-            }
+            None => self.directory.dropped().remove(id),
         };
+        let Some(file) = file else { return Ok(None) };
         if let Some(reason) = file.flaw() {
             return Err(LoadError::Refused { reason });
         }
@@ -339,7 +347,9 @@ impl Live {
 
     /// The bytes of a content: bundled, kept in the store, or in its file, from where they go to the store first.
     fn content(&self, id: &str, wanted: &str, offer: Option<&Offer>) -> Result<Vec<u8>, LoadError> {
-        if let Some(known) = self.bundled.iter().find(|known| known.bundled.id == id && known.digest == wanted) {
+        if let Some(known) =
+            self.bundled.iter().find(|known| known.bundled.id == id && known.digest == wanted)
+        {
             return Ok(known.bundled.wasm.to_vec());
         }
         if let Some(bytes) = self.depot.get(wanted) {

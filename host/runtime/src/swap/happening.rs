@@ -25,11 +25,18 @@ pub(super) struct Happenings {
 
 impl Happenings {
     pub(super) fn add(&self, id: &str, digest: &str, state: ComponentStanding, reason: Option<&str>) {
-        let happening =
-            Happening { id: id.to_owned(), digest: digest.to_owned(), state, reason: reason.map(str::to_owned) };
+        let happening = Happening {
+            id: id.to_owned(),
+            digest: digest.to_owned(),
+            state,
+            reason: reason.map(str::to_owned),
+        };
         tracing::info!(
-            component.id = id, component.digest = digest, component.state = state.name(),
-            reason = reason.unwrap_or_default(), "component version"
+            component.id = id,
+            component.digest = digest,
+            component.state = state.name(),
+            reason = reason.unwrap_or_default(),
+            "component version"
         );
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() == WAITING {

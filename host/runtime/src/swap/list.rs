@@ -22,13 +22,13 @@ impl Live {
         }
         for (id, digest) in self.checking() {
             let version = version(&digest, ComponentStanding::Checking, None);
-            match records.iter_mut().find(|record| record.component.id == id) {
-                Some(record) => record.versions.push(version),
-                None => {
-                    let mut record = blank(&id, ComponentStanding::Checking, "it is compiled and asked who it is");
-                    record.component.digest = digest;
-                    records.push(record);
-                }
+            if let Some(record) = records.iter_mut().find(|record| record.component.id == id) {
+                record.versions.push(version);
+            } else {
+                let mut record =
+                    blank(&id, ComponentStanding::Checking, "it is compiled and asked who it is");
+                record.component.digest = digest;
+                records.push(record);
             }
         }
         for record in &mut records {
@@ -39,7 +39,9 @@ impl Live {
             record.versions.extend(checked);
             record.versions.extend(self.kept_versions(&record.component.id, notes));
             let waiting = self.ledger().of(&record.component.id).and_then(|entry| entry.waiting.clone());
-            if let Some(digest) = waiting.filter(|digest| !record.versions.iter().any(|v| v.digest == *digest)) {
+            if let Some(digest) =
+                waiting.filter(|digest| !record.versions.iter().any(|v| v.digest == *digest))
+            {
                 let reason = format!("it waits: `brains plugin enable {}` takes it", record.component.id);
                 record.versions.push(version(&digest, ComponentStanding::Pending, Some(&reason)));
             }
@@ -95,9 +97,10 @@ impl Live {
         let failure = standings.failures.get(id);
         let notes = standings.notes.get(id).map(Vec::as_slice).unwrap_or_default();
         let (state, reason) = match failure {
-            _ if !running.is_empty() => {
-                (ComponentStanding::Live, notes.first().map(|note| format!("{}: {}", note.digest, note.reason)))
-            }
+            _ if !running.is_empty() => (
+                ComponentStanding::Live,
+                notes.first().map(|note| format!("{}: {}", note.digest, note.reason)),
+            ),
             Some((standing, reason)) => (*standing, Some(reason.clone())),
             None => (ComponentStanding::Off, Some("nothing in the configuration uses it".into())),
         };

@@ -106,4 +106,3 @@ pub(super) fn limits(plays: Plays, wanted: Wanted) -> Limits {
 fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).ceil() as u64
 }
-

@@ -74,49 +74,56 @@ impl Live {
     }
 
     /// Checks, compiles and keeps a content that somebody brings, without using it.
-    pub fn stage(&self, id: &str, bytes: Vec<u8>, manifest: Option<Manifest>) -> Result<Staged, LoadError> {
-        let found = inspect(&bytes)?;
+    pub fn stage(&self, id: &str, bytes: &[u8], manifest: Option<Manifest>) -> Result<Staged, LoadError> {
+        let found = inspect(bytes)?;
         let current = self.current();
         let by_exports = found.exports.part().unwrap_or(Plays::Provider);
         let manifest = manifest.unwrap_or_else(|| guessed(id, &current.config, by_exports));
-        let digest = digest(&bytes);
+        let digest = digest(bytes);
         self.happenings.add(id, &digest, ComponentStanding::Checking, None);
         lock(&self.checking).insert(id.to_owned(), digest.clone());
-        let loaded = self.runtime.load_aside(id, bytes.clone(), manifest.clone());
+        let kept = self.keep_staged(id, &digest, bytes, &manifest);
         lock(&self.checking).remove(id);
-        let component: Arc<Component> = match loaded {
-            Ok(component) => Arc::new(component),
-            Err(error) => {
-                self.happenings.add(
-                    id,
-                    &digest,
-                    ComponentStanding::Rejected,
-                    Some(&super::chain(&error)),
-                );
-                return Err(error);
-            }
-        };
-        self.depot
-            .put(&digest, &bytes)
-            .map_err(|source| LoadError::Keep { digest: digest.clone(), source })?;
+        let component = kept.inspect_err(|error| {
+            self.happenings.add(id, &digest, ComponentStanding::Rejected, Some(&super::chain(error)));
+        })?;
         let version = component.version().to_owned();
         lock(&self.loaded).insert((id.to_owned(), digest.clone()), component);
         lock(&self.refused).remove(&(id.to_owned(), digest.clone()));
-        {
-            let mut ledger = self.ledger();
-            ledger.came_with(id, &digest, &manifest);
-            ledger.waits(id, Some(&digest));
-            ledger.save();
-        }
         Ok(Staged { version: Some(version), ..self.staged(id, &digest, &manifest) })
+    }
+
+    /// Compiles a content, stores it and remembers that it waits. Until then it counts as being checked, so that it is
+    /// not tidied away.
+    fn keep_staged(
+        &self,
+        id: &str,
+        digest: &str,
+        bytes: &[u8],
+        manifest: &Manifest,
+    ) -> Result<Arc<Component>, LoadError> {
+        let component = self.runtime.load_aside(id, bytes.to_vec(), manifest.clone())?;
+        self.depot
+            .put(digest, bytes)
+            .map_err(|source| LoadError::Keep { digest: digest.to_owned(), source })?;
+        self.note_waiting(id, digest, manifest);
+        Ok(Arc::new(component))
+    }
+
+    fn note_waiting(&self, id: &str, digest: &str, manifest: &Manifest) {
+        let mut ledger = self.ledger();
+        ledger.came_with(id, digest, manifest);
+        ledger.waits(id, Some(digest));
+        ledger.save();
     }
 
     /// The content of a component that waits for somebody: a file that may not serve by itself, one that was taken
     /// out of service, one that was brought and not used yet.
     pub fn waiting(&self, id: &str) -> Option<Staged> {
         let current = self.current();
-        let live = current.instances().find(|one| one.component_id() == id).map(|one| one.component().digest());
-        if let Ok(Some(offer)) = self.offered_file(id)
+        let live =
+            current.instances().find(|one| one.component_id() == id).map(|one| one.component().digest());
+        if let Ok(Some(offer)) = self.offered_file(id, &current.config)
             && live != Some(offer.digest.as_str())
         {
             // Kept, so that it can be named by its digest alone.
@@ -124,37 +131,16 @@ impl Live {
                 && let Ok(bytes) = super::choosing::read(&file.path)
                 && digest(&bytes) == offer.digest
             {
+                self.note_waiting(id, &offer.digest, &offer.manifest);
                 self.stow(&offer.digest, &bytes);
-                let mut ledger = self.ledger();
-                ledger.came_with(id, &offer.digest, &offer.manifest);
-                ledger.waits(id, Some(&offer.digest));
-                ledger.save();
             }
             return Some(self.staged(id, &offer.digest, &offer.manifest));
         }
         let entry = self.ledger().of(id).cloned()?;
-        let waiting = entry.waiting.filter(|waiting| live != Some(waiting.as_str()) && self.holds(waiting))?;
+        let waiting =
+            entry.waiting.filter(|waiting| live != Some(waiting.as_str()) && self.holds(waiting))?;
         let manifest = entry.manifests.get(&waiting)?;
         Some(self.staged(id, &waiting, manifest))
-    }
-
-    /// As the file in the plugins directory offers it, whatever else the component is made of.
-    fn offered_file(&self, id: &str) -> Result<Option<super::choosing::Offer>, LoadError> {
-        let current = self.current();
-        let named = current.config.components.get(id).and_then(|entry| entry.source.as_deref());
-        let file = match named {
-            Some(source) => self.directory.offered(&self.directory.path(source)).ok(),
-            None => self.directory.dropped().remove(id),
-        };
-        let Some(file) = file else { return Ok(None) };
-        if let Some(reason) = file.flaw() {
-            return Err(LoadError::Refused { reason });
-        }
-        let manifest = match &file.manifest {
-            Some(Ok(manifest)) => manifest.clone(),
-            _ => guessed(id, &current.config, file.plays()),
-        };
-        Ok(Some(super::choosing::Offer { digest: file.digest.clone(), manifest, file: Some(file) }))
     }
 
     fn staged(&self, id: &str, digest: &str, manifest: &Manifest) -> Staged {
@@ -175,16 +161,15 @@ impl Live {
 
     /// The contents that a component can be brought back to, newest first.
     pub fn earlier(&self, id: &str) -> Vec<String> {
-        let live = self.current().instances().find(|one| one.component_id() == id).map(|one| {
-            one.component().digest().to_owned()
-        });
+        let live = self
+            .current()
+            .instances()
+            .find(|one| one.component_id() == id)
+            .map(|one| one.component().digest().to_owned());
         let ledger = self.ledger();
         let Some(entry) = ledger.of(id) else { return Vec::new() };
         let known = entry.live.iter().chain(&entry.past);
-        known
-            .filter(|digest| Some(*digest) != live.as_ref() && self.holds_for(id, digest))
-            .cloned()
-            .collect()
+        known.filter(|digest| Some(*digest) != live.as_ref() && self.holds_for(id, digest)).cloned().collect()
     }
 
     /// Whether the program itself brings this content.
@@ -226,9 +211,9 @@ impl Live {
     /// when there is nothing to go back to: a bad version is better than none.
     pub fn quarantine(&self, alarm: &Alarm) -> Option<Back> {
         let current = self.current();
-        let serves = current.instances().any(|one| {
-            one.component_id() == alarm.id && one.component().digest() == alarm.digest
-        });
+        let serves = current
+            .instances()
+            .any(|one| one.component_id() == alarm.id && one.component().digest() == alarm.digest);
         let back = {
             let mut ledger = self.ledger();
             let entry = ledger.of(&alarm.id).filter(|_| serves)?;
@@ -268,11 +253,12 @@ impl Live {
         let current = self.current();
         self.let_go(&current);
         for version in gone {
-            let serves = current.instances().any(|one| {
-                one.component_id() == version.id && one.component().digest() == version.digest
-            });
+            let serves = current
+                .instances()
+                .any(|one| one.component_id() == version.id && one.component().digest() == version.digest);
             if !serves {
-                let kept = self.ledger().of(&version.id).is_some_and(|entry| entry.past.contains(&version.digest));
+                let kept =
+                    self.ledger().of(&version.id).is_some_and(|entry| entry.past.contains(&version.digest));
                 let state = if kept { ComponentStanding::Previous } else { ComponentStanding::Off };
                 self.happenings.add(&version.id, &version.digest, state, Some("nothing runs on it any more"));
             }

@@ -128,9 +128,10 @@ impl Operation for AddComponent {
         let id = id(self.id, manifest.as_ref())?;
         let settings = &cx.control.ports.settings;
         let is_named = settings.shown().config.components.contains_key(&id);
-        let taken = settings.components().into_iter().any(|record| {
-            record.component.id == id && (is_named || record.source == "bundle")
-        });
+        let taken = settings
+            .components()
+            .into_iter()
+            .any(|record| record.component.id == id && (is_named || record.source == "bundle"));
         if taken {
             return Err(Fault::conflict(format!("there is a component `{id}` already")).param("id").hint(
                 format!("`brains plugin upgrade {id} FILE` replaces it; `--id` gives this one another"),

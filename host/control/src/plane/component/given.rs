@@ -41,9 +41,8 @@ pub(super) fn manifest(text: Option<&str>) -> Result<Option<Manifest>, Fault> {
 /// The id that a new component gets.
 pub(super) fn id(given: Option<String>, manifest: Option<&Manifest>) -> Result<String, Fault> {
     let id = given.or_else(|| manifest.map(|manifest| manifest.component.clone()));
-    let id = id.ok_or_else(|| {
-        Fault::invalid("`id` is missing").code("missing_required_parameter").param("id")
-    })?;
+    let id =
+        id.ok_or_else(|| Fault::invalid("`id` is missing").code("missing_required_parameter").param("id"))?;
     if is_slug(&id) {
         return Ok(id);
     }
@@ -153,7 +152,8 @@ impl Given {
         let at = format!("providers.{name}");
         let put = |key: String, value: Value| Edit { key, value: Some(value) };
         let settings = self.settings.into_iter().map(|(key, value)| put(format!("{at}.config.{key}"), value));
-        let secrets = self.secrets.into_iter().map(|(key, value)| put(format!("{at}.secrets.{key}"), value.into()));
+        let secrets =
+            self.secrets.into_iter().map(|(key, value)| put(format!("{at}.secrets.{key}"), value.into()));
         let mut edits: Vec<Edit> = settings.chain(secrets).collect();
         if all.len() > allowed.len() {
             edits.push(put(format!("{at}.allow.http"), json!(all)));

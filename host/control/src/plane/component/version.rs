@@ -44,8 +44,10 @@ impl Operation for PinComponent {
             Some(digest) => digest,
             None if record.component.state == ComponentStanding::Live => record.component.digest,
             None => {
-                return Err(Fault::conflict(format!("`{id}` does not serve, so there is nothing to keep to"))
-                    .hint("give the digest to pin it to"));
+                return Err(Fault::conflict(format!(
+                    "`{id}` does not serve, so there is nothing to keep to"
+                ))
+                .hint("give the digest to pin it to"));
             }
         };
         let revision = put(cx, vec![pin_to(&id, &digest)], "component.pin").await?;
@@ -121,7 +123,8 @@ impl Operation for UpgradeComponent {
                 more.join(", "),
                 staged.approval
             );
-            note(cx, "component.waits", json!({ "id": id, "digest": staged.digest, "reason": reason })).await?;
+            note(cx, "component.waits", json!({ "id": id, "digest": staged.digest, "reason": reason }))
+                .await?;
             return Ok(ComponentChanged {
                 id,
                 state: ComponentStanding::Pending,
@@ -171,7 +174,9 @@ impl Operation for RollbackComponent {
         let serves = record.component.state == ComponentStanding::Live;
         let digest = match self.digest {
             // What serves already only has to be named.
-            Some(digest) if earlier.contains(&digest) || serves && record.component.digest == digest => digest,
+            Some(digest) if earlier.contains(&digest) || serves && record.component.digest == digest => {
+                digest
+            }
             Some(digest) => {
                 let shown = digest.chars().take(128).collect::<String>();
                 return Err(Fault::not_found("earlier version", shown)
