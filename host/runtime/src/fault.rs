@@ -21,6 +21,8 @@ pub enum StartError {
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that keeps time for components")]
     Ticker(#[source] std::io::Error),
+    #[error("could not start the thread that prepares components")]
+    Builder(#[source] std::io::Error),
 }
 
 /// Who failed, and in which of its exports.
@@ -60,6 +62,9 @@ pub enum CallFault {
     /// Its work could not start: every slot is taken.
     #[error("every slot for components is taken")]
     Exhausted,
+    /// Another version serves, and this exchange outlasted the time that the old one is kept for.
+    #[error("its version was replaced and is not kept any longer")]
+    Recalled,
     #[error("{by}: it is not exported")]
     Missing { by: Culprit },
     /// The component itself says no.
@@ -77,6 +82,12 @@ impl CallFault {
                 .code("server_is_overloaded")
                 .retry_after_ms(1_000)
                 .failover(),
+            Self::Recalled => Fault::new(
+                FaultKind::Upstream,
+                Origin::Component,
+                "the answer was cut: its provider was replaced, and the old version is not kept any longer",
+            )
+            .hint("`component_drain_seconds` sets how long"),
             Self::Trap { by, .. }
             | Self::Stack { by }
             | Self::Deadline { by, .. }
@@ -103,6 +114,7 @@ impl CallFault {
             Self::Handles { .. } => "handles",
             Self::Output { .. } => "output",
             Self::Exhausted => "exhausted",
+            Self::Recalled => "recalled",
             Self::Missing { .. } => "missing",
             Self::Refused(_) => "refused",
         }
@@ -119,6 +131,7 @@ impl CallFault {
             | Self::Stack { .. }
             | Self::Output { .. }
             | Self::Exhausted
+            | Self::Recalled
             | Self::Missing { .. }
             | Self::Refused(_) => word.to_owned(),
         }
@@ -138,6 +151,7 @@ impl CallFault {
             | Self::Stack { .. }
             | Self::Handles { .. }
             | Self::Exhausted
+            | Self::Recalled
             | Self::Missing { .. }
             | Self::Refused(_) => {
                 format!("the log lines with `component.id={}` say more; tell its author", by.component)
