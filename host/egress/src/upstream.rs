@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use brains_dialect::canon::exchange::Field;
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::client::patience;
@@ -64,6 +65,12 @@ impl Upstream {
             Ok(Err(error)) => Err(EgressError::of(&error, &self.host)),
             Err(_) => Err(EgressError::Timeout { host: self.host.to_string(), phase }),
         }
+    }
+
+    /// As [`Self::chunk`], but only what is there already: `None` when that is nothing.
+    pub fn ready_chunk(&mut self) -> Option<Result<Option<Bytes>, EgressError>> {
+        let ready = self.response.chunk().now_or_never()?;
+        Some(ready.map_err(|error| EgressError::of(&error, &self.host)))
     }
 
     /// The whole body, unless it is larger than `limit_bytes`.

@@ -10,7 +10,7 @@ use brains_dialect::chat::{DONE, response};
 use brains_dialect::envelope::{Envelope, SpliceError};
 use brains_dialect::invalid::Invalid;
 use brains_dialect::sse::{Batch, RawFrames};
-use brains_egress::Upstream;
+use brains_egress::{EgressError, Upstream};
 
 use crate::exchange::refused;
 use crate::record::Recorder;
@@ -18,6 +18,8 @@ use crate::reply::{Progress, Source};
 
 /// The largest whole answer that is read into memory.
 pub(crate) const WHOLE_BYTES: usize = 32 << 20;
+/// Frames are gathered into one write up to this size.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// The client's body with the splices that the documentation names: model, preamble, usage flag, and what the
 /// component asked for.
@@ -76,6 +78,8 @@ pub(crate) struct RelayStream {
     hide_usage: bool,
     /// Something that is not a comment went by.
     spoke: bool,
+    /// A first piece of the answer went out.
+    begun: bool,
     done: bool,
 }
 
@@ -87,6 +91,7 @@ impl RelayStream {
             tee: Tee::new(),
             hide_usage,
             spoke: false,
+            begun: false,
             done: false,
         }
     }
@@ -129,7 +134,14 @@ impl Source for RelayStream {
         }
         let mut out = Vec::new();
         loop {
-            let sorted = match self.upstream.chunk().await {
+            let arrived = if out.is_empty() {
+                self.upstream.chunk().await
+            } else if let Some(arrived) = self.more(out.len()).await {
+                arrived
+            } else {
+                return Progress::Bytes(out.into());
+            };
+            let sorted = match arrived {
                 Ok(Some(chunk)) => match self.frames.push(&chunk) {
                     Ok(batch) => self.sort(&batch, &mut out),
                     Err(error) => Err(truncated(&error.to_string())),
@@ -142,13 +154,26 @@ impl Source for RelayStream {
                 self.done = true;
                 return Progress::Failed { sent_before: out.into(), fault };
             }
-            if !out.is_empty() {
-                return Progress::Bytes(out.into());
-            }
             if self.done {
-                return Progress::End;
+                return if out.is_empty() { Progress::End } else { Progress::Bytes(out.into()) };
             }
         }
+    }
+}
+
+impl RelayStream {
+    /// What else has arrived by now. Frames that are ready go out in one write: handing on each by itself costs more
+    /// than reading it does. The task that reads the connection gets one turn for it; the first bytes of an answer
+    /// are not held up even for that.
+    async fn more(&mut self, held_bytes: usize) -> Option<Result<Option<Bytes>, EgressError>> {
+        if !std::mem::replace(&mut self.begun, true) || held_bytes >= GATHERED_BYTES {
+            return None;
+        }
+        if let Some(arrived) = self.upstream.ready_chunk() {
+            return Some(arrived);
+        }
+        tokio::task::yield_now().await;
+        self.upstream.ready_chunk()
     }
 }
 
