@@ -7,7 +7,9 @@
     reason = "a test fails at the first surprise"
 )]
 
+mod admission;
 mod auth;
+mod cancellation;
 mod chat;
 mod cli;
 mod clients;
@@ -15,8 +17,13 @@ mod components;
 mod config;
 mod docs;
 mod explain;
+mod failover;
+mod failover_bench;
+mod failures;
 mod operations;
 mod relay;
 mod secrets;
+mod soak;
 mod startup;
 mod tidy;
+mod translate;

@@ -56,6 +56,7 @@ impl House {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
             traces: store.traces(),
+            ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
         let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources) };

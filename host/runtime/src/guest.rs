@@ -9,7 +9,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::engine::TICK;
 use crate::grant::Grants;
-use crate::imports::{Kv, LogGate};
+use crate::imports::Kept;
 use crate::limits::Limits;
 
 /// What all calls of one named instance share.
@@ -21,8 +21,7 @@ pub(crate) struct Settings {
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
-    pub(crate) kv: Kv,
-    pub(crate) log: LogGate,
+    pub(crate) kept: Arc<Kept>,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
@@ -55,7 +54,7 @@ impl Guest {
 /// Linear memory and tables, and whether more was asked than is given.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    limit_bytes: usize,
+    pub(crate) limit_bytes: usize,
     pub(crate) held_bytes: usize,
     pub(crate) refused: bool,
 }

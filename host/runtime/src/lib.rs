@@ -16,12 +16,13 @@ mod instance;
 mod limits;
 mod load;
 mod runtime;
+mod slots;
 pub mod swap;
 mod wasi;
 
 pub use engine::Profile;
 pub use exchange::Exchange;
-pub use fault::{CallFault, StartError};
+pub use fault::{CallFault, Culprit, StartError};
 pub use grant::Origin;
 pub use instance::{Instance, InstanceSpec};
 pub use limits::Limits;

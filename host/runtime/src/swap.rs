@@ -197,7 +197,7 @@ impl Live {
             .asks
             .http
             .iter()
-            .filter(|asked| !grants.iter().any(|grant| grant.url.starts_with(asked.as_str())))
+            .filter(|asked| !grants.iter().any(|grant| grant.includes(asked)))
             .cloned()
             .collect();
         if !missing.is_empty() {
