@@ -254,7 +254,11 @@ impl Recorder {
         self.record.latency_ms = self.since_ms(self.started_us);
         self.record.cost_usd = self.cost();
         self.settle(outcome);
-        if self.traces.offer(redacted(self.record.clone(), self.body_limit)) {
+        // Redacted before it is cut, so that no half of a key stays; every other text is redacted where it is kept.
+        if let (Some(limit), Some(body)) = (self.body_limit, &mut self.record.response_body) {
+            *body = cut(&redact(body), limit);
+        }
+        if self.traces.offer(self.record.clone()) {
             return;
         }
         tracing::debug!(trace.id = %self.record.id, "trace queue is full, trace dropped");
@@ -301,39 +305,6 @@ impl Drop for Recorder {
         self.record.error_kind = Some("cancelled".into());
         self.record.error_code = Some(FaultKind::Cancelled.code().into());
         self.offer(UsageOutcome::Cancelled);
-    }
-}
-
-/// Everything that somebody else wrote, by value: a key in a model's name is a key.
-fn redacted(mut record: TraceRecord, body_limit: Option<usize>) -> TraceRecord {
-    for text in [&mut record.request_id, &mut record.requested_model] {
-        clean(text);
-    }
-    let optional = [
-        &mut record.client,
-        &mut record.model,
-        &mut record.provider,
-        &mut record.tier,
-        &mut record.task,
-        &mut record.complexity,
-        &mut record.strategy,
-        &mut record.reason,
-    ];
-    optional.into_iter().flatten().for_each(clean);
-    for attempt in &mut record.attempts {
-        clean(&mut attempt.model);
-        attempt.cause.iter_mut().for_each(clean);
-    }
-    record.loss.iter_mut().for_each(clean);
-    if let (Some(limit), Some(body)) = (body_limit, &mut record.response_body) {
-        *body = cut(&redact(body), limit);
-    }
-    record
-}
-
-fn clean(text: &mut String) {
-    if let std::borrow::Cow::Owned(redacted) = redact(text) {
-        *text = redacted;
     }
 }
 

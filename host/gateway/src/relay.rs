@@ -12,7 +12,7 @@ use brains_dialect::chat::{DONE, response};
 use brains_dialect::envelope::{Envelope, SpliceError};
 use brains_dialect::invalid::Invalid;
 use brains_dialect::sse::{Batch, RawFrames};
-use brains_egress::Upstream;
+use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
 use crate::exchange::{presentable, refused};
@@ -21,6 +21,8 @@ use crate::reply::{Progress, Source};
 
 /// The largest whole answer that is read into memory.
 pub(crate) const WHOLE_BYTES: usize = 32 << 20;
+/// Frames are gathered into one write up to this size.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// The client's body with the splices that the documentation names: model, preamble, usage flag, and what the
 /// component asked for.
@@ -82,12 +84,15 @@ pub(crate) struct RelayStream {
     frames: RawFrames,
     tee: Tee,
     hide_usage: bool,
+    /// A first piece of the answer went out.
+    begun: bool,
     done: bool,
 }
 
 impl RelayStream {
     pub(crate) fn new(upstream: Upstream, instance: Arc<Instance>, hide_usage: bool) -> Self {
-        Self { upstream, instance, frames: RawFrames::default(), tee: Tee::new(), hide_usage, done: false }
+        let (frames, tee) = (RawFrames::default(), Tee::new());
+        Self { upstream, instance, frames, tee, hide_usage, begun: false, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
@@ -127,7 +132,14 @@ impl Source for RelayStream {
         }
         let mut out = Vec::new();
         loop {
-            let sorted = match self.upstream.chunk().await {
+            let arrived = if out.is_empty() {
+                self.upstream.chunk().await
+            } else if let Some(arrived) = self.more(out.len()).await {
+                arrived
+            } else {
+                return Progress::Bytes(out.into());
+            };
+            let sorted = match arrived {
                 Ok(Some(chunk)) => match self.frames.push(&chunk) {
                     Ok(batch) => self.sort(&batch, &mut out),
                     Err(error) => Err(truncated(&error.to_string())),
@@ -143,13 +155,26 @@ impl Source for RelayStream {
                     fault: presentable(fault, &self.instance),
                 };
             }
-            if !out.is_empty() {
-                return Progress::Bytes(out.into());
-            }
             if self.done {
-                return Progress::End;
+                return if out.is_empty() { Progress::End } else { Progress::Bytes(out.into()) };
             }
         }
+    }
+}
+
+impl RelayStream {
+    /// What else has arrived by now. Frames that are ready go out in one write: handing on each by itself costs more
+    /// than reading it does. The task that reads the connection gets one turn for it; the first bytes of an answer
+    /// are not held up even for that.
+    async fn more(&mut self, held_bytes: usize) -> Option<Result<Option<Bytes>, EgressError>> {
+        if !std::mem::replace(&mut self.begun, true) || held_bytes >= GATHERED_BYTES {
+            return None;
+        }
+        if let Some(arrived) = self.upstream.ready_chunk() {
+            return Some(arrived);
+        }
+        tokio::task::yield_now().await;
+        self.upstream.ready_chunk()
     }
 }
 
