@@ -2,7 +2,9 @@
 //! system tells of changes; where it cannot, the files are looked at often. A change counts by what the files hold,
 //! so that a touch, a save without an edit or our own write makes nothing happen twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +174,8 @@ async fn quiet(stirred: &mut Receiver<()>) {
 struct Told {
     /// None when the system cannot tell.
     system: Option<RecommendedWatcher>,
-    covered: BTreeSet<PathBuf>,
+    /// What is watched, by the number that the file system gives to a folder: one made anew has another.
+    covered: BTreeMap<PathBuf, u64>,
 }
 
 impl Told {
@@ -184,12 +187,12 @@ impl Told {
         if let Err(error) = &system {
             tracing::warn!(%error, "changes of files are not told, they are looked for instead");
         }
-        Self { system: system.ok(), covered: BTreeSet::new() }
+        Self { system: system.ok(), covered: BTreeMap::new() }
     }
 
     #[cfg(test)]
     fn by_nobody() -> Self {
-        Self { system: None, covered: BTreeSet::new() }
+        Self { system: None, covered: BTreeMap::new() }
     }
 
     /// Watches those of `folders` that are there; true when that is all of them. A folder that was removed and made
@@ -197,13 +200,15 @@ impl Told {
     fn cover(&mut self, folders: &BTreeSet<PathBuf>) -> bool {
         let Some(system) = &mut self.system else { return false };
         for folder in folders {
-            if !folder.is_dir() {
-                self.covered.remove(folder);
-            } else if !self.covered.contains(folder) {
-                match system.watch(folder, RecursiveMode::NonRecursive) {
-                    Ok(()) => drop(self.covered.insert(folder.clone())),
-                    Err(error) => tracing::debug!(%error, "a folder is looked at instead of watched"),
-                }
+            let number = std::fs::metadata(folder).ok().filter(Metadata::is_dir).map(|found| found.ino());
+            if number == self.covered.get(folder).copied() {
+                continue;
+            }
+            self.covered.remove(folder);
+            let Some(number) = number else { continue };
+            match system.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.covered.insert(folder.clone(), number)),
+                Err(error) => tracing::debug!(%error, "a folder is looked at instead of watched"),
             }
         }
         self.covered.len() == folders.len()

@@ -89,6 +89,8 @@ pub struct Live {
     refused: Mutex<HashMap<(String, String), String>>,
     /// Contents that are being looked into, by component.
     checking: Mutex<BTreeMap<String, String>>,
+    /// The content of each component that was prepared last.
+    prepared: Mutex<BTreeMap<String, String>>,
     drains: Drains,
     happenings: Happenings,
     /// Requests are served: what is compiled now is compiled behind them.
@@ -136,6 +138,7 @@ impl Live {
             loaded: Mutex::default(),
             refused: Mutex::default(),
             checking: Mutex::default(),
+            prepared: Mutex::default(),
             drains: Drains::default(),
             happenings: Happenings::default(),
             serving: AtomicBool::new(false),

@@ -36,3 +36,20 @@ fn folders_that_cannot_be_watched_are_looked_at() {
     fs_err::create_dir(folder.path().join("later")).unwrap();
     assert!(told.cover(&later));
 }
+
+#[tokio::test]
+async fn a_folder_that_is_made_anew_is_watched_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, mut stirred) = channel(1);
+    let mut told = Told::by_system(sender);
+    let plugins = folder.path().join("plugins");
+    let folders: BTreeSet<_> = [plugins.clone()].into();
+    fs_err::create_dir(&plugins).unwrap();
+    assert!(told.cover(&folders));
+    fs_err::rename(&plugins, folder.path().join("before")).unwrap();
+    fs_err::create_dir(&plugins).unwrap();
+    assert!(told.cover(&folders));
+    while stirred.try_recv().is_ok() {}
+    fs_err::write(plugins.join("acme.wasm"), "new").unwrap();
+    tokio::time::timeout(HANG, stirred.recv()).await.unwrap().unwrap();
+}

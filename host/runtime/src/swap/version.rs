@@ -51,9 +51,9 @@ impl Live {
                 let offer = self.offer(&id, &current.config).ok()??;
                 let key = (id, offer.digest.clone());
                 let known = lock(&self.loaded).contains_key(&key) || lock(&self.refused).contains_key(&key);
-                let noted = current.notes.get(&key.0);
-                let noted = noted.is_some_and(|notes| notes.iter().any(|note| note.digest == key.1));
-                (offer.file.is_some() && !known && !noted).then_some((key.0, offer))
+                let again = lock(&self.prepared).insert(key.0.clone(), key.1.clone());
+                let again = again.is_some_and(|before| before == key.1);
+                (offer.file.is_some() && !known && !again).then_some((key.0, offer))
             })
             .collect();
         for (id, offer) in &fresh {
