@@ -88,6 +88,7 @@ pub(crate) async fn plan(
     let features = if matches!(wanted, Wanted::Exact { .. }) { None } else { Some(features()?) };
 
     let mut verdict = Verdict::default();
+    let mut unclassified = None;
     if let (Wanted::Auto, Some(features)) = (&wanted, &features) {
         let classified = classify(snapshot.classifier.as_ref(), features).await;
         verdict = classified.0;
@@ -95,6 +96,7 @@ pub(crate) async fn plan(
             step: "classify",
             detail: classified_detail(&verdict, classified.1.as_deref(), config),
         });
+        unclassified = classified.1;
     }
     let traits = traits(&verdict);
     let strategy = strategy(&verdict.label, &traits);
@@ -114,7 +116,13 @@ pub(crate) async fn plan(
                 extra: Some(tables(config)),
                 ..RouteInput::default()
             };
-            route(snapshot.policy.as_ref(), &input, &wanted, config).await
+            let (order, reason) = route(snapshot.policy.as_ref(), &input, &wanted, config).await;
+            // Whoever reads the trace or the headers sees that this was no considered choice.
+            let flagged = match &unclassified {
+                Some(why) => format!("{why}, the default tier stands in; {reason}"),
+                None => reason,
+            };
+            (order, flagged)
         }
     };
     let attempts: Vec<Candidacy> = order
@@ -178,7 +186,9 @@ async fn route(
     config: &Config,
 ) -> (Vec<usize>, String) {
     let configured = |why: &str| {
-        let order = configured_order(wanted, &input.verdict.label, config, &input.candidates);
+        // Without a verdict there is no route to take: the default tier answers.
+        let label = if input.verdict.confidence > 0.0 { input.verdict.label.as_str() } else { "" };
+        let order = configured_order(wanted, label, config, &input.candidates);
         (order, format!("{why}; configured order"))
     };
     let Some(policy) = policy else { return configured("no routing policy is loaded") };
