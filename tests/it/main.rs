@@ -20,6 +20,7 @@ mod explain;
 mod failover;
 mod failover_bench;
 mod failures;
+mod hostile;
 mod operations;
 mod overlay_file;
 mod plugins;

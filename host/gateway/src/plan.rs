@@ -95,7 +95,7 @@ pub(crate) async fn plan(
     }
     let features = if matches!(wanted, Wanted::Exact { .. }) { None } else { Some(features()?) };
 
-    let (mut verdict, mut classifier) = (Verdict::default(), None);
+    let (mut verdict, mut classifier, mut unclassified) = (Verdict::default(), None, None);
     if let (Wanted::Auto, Some(features)) = (&wanted, &features) {
         let classified = classify(snapshot.classifier.as_ref(), features).await;
         verdict = classified.0;
@@ -104,6 +104,7 @@ pub(crate) async fn plan(
             step: "classify",
             detail: classified_detail(&verdict, classified.1.as_deref(), config),
         });
+        unclassified = classified.1;
     }
     let traits = traits(&verdict);
     let strategy = strategy(&verdict.label, &traits);
@@ -123,7 +124,13 @@ pub(crate) async fn plan(
                 extra: Some(tables(config)),
                 ..RouteInput::default()
             };
-            route(snapshot.policy.as_ref(), &input, &wanted, config).await
+            let (order, reason) = route(snapshot.policy.as_ref(), &input, &wanted, config).await;
+            // Whoever reads the trace or the headers sees that this was no considered choice.
+            let flagged = match &unclassified {
+                Some(why) => format!("{why}, the default tier stands in; {reason}"),
+                None => reason,
+            };
+            (order, flagged)
         }
     };
     let attempts: Vec<Candidacy> = order
@@ -203,7 +210,9 @@ async fn route(
     config: &Config,
 ) -> (Vec<Pick>, String) {
     let configured = |why: &str| {
-        let order = configured_order(wanted, &input.verdict.label, config, &input.candidates);
+        // Without a verdict there is no route to take: the default tier answers.
+        let label = if input.verdict.confidence > 0.0 { input.verdict.label.as_str() } else { "" };
+        let order = configured_order(wanted, label, config, &input.candidates);
         (order.into_iter().map(|index| (index, None)).collect(), format!("{why}; configured order"))
     };
     let Some(policy) = policy else { return configured("no routing policy is loaded") };

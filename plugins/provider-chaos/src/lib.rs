@@ -223,18 +223,24 @@ impl chat::Guest for Chaos {
 }
 
 /// One streamed answer; each frame's data is a piece of the text.
-#[derive(Debug)]
-pub struct Decoder;
+#[derive(Debug, Default)]
+pub struct Decoder {
+    began: std::cell::Cell<bool>,
+}
 
 impl chat::GuestDecoder for Decoder {
     fn open(_: Head, _: CallContext) -> Result<chat::Decoder, Fault> {
         Deed::only_at("open").act()?;
-        Ok(chat::Decoder::new(Self))
+        Ok(chat::Decoder::new(Self::default()))
     }
 
     fn push(&self, frames: Vec<Frame>) -> Result<Vec<Event>, Fault> {
         match Deed::of("push", "").act()? {
-            Deed::Ok => Ok(frames.into_iter().map(|frame| delta(frame.data)).collect()),
+            Deed::Ok => {
+                let mut events = if self.began.replace(true) { Vec::new() } else { beginning() };
+                events.extend(frames.into_iter().map(|frame| delta(frame.data)));
+                Ok(events)
+            }
             deed => Ok(answer(deed, String::new())),
         }
     }
@@ -314,7 +320,7 @@ impl policy::Guest for Chaos {
 /// Far more decoders than anybody needs, none of them dropped.
 fn leak() {
     for _ in 0..10_000 {
-        std::mem::forget(chat::Decoder::new(Decoder));
+        std::mem::forget(chat::Decoder::new(Decoder::default()));
     }
 }
 
@@ -348,23 +354,32 @@ fn answer(deed: Deed, text: String) -> Vec<Event> {
         Deed::Garble => vec![delta(deed::garbled())],
         Deed::Lie => vec![Event::Other("{ this is not JSON".into())],
         Deed::Huge => vec![delta(" ".repeat(HUGE_BYTES))],
-        _ => vec![
-            Event::Start(Start { id: None, model: None, extra: None }),
-            Event::BlockStart(BlockStart { choice: 0, index: 0, kind: BlockKind::Text }),
-            delta(text),
-            Event::BlockEnd(BlockEnd { choice: 0, index: 0, signature: None, extra: None }),
-            Event::Usage(Usage {
-                input: 1,
-                output: 1,
-                cached_input: 0,
-                cache_write: 0,
-                reasoning: 0,
-                cost: None,
-                extra: None,
-            }),
-            finish(),
-        ],
+        _ => [
+            beginning(),
+            vec![
+                delta(text),
+                Event::BlockEnd(BlockEnd { choice: 0, index: 0, signature: None, extra: None }),
+                Event::Usage(Usage {
+                    input: 1,
+                    output: 1,
+                    cached_input: 0,
+                    cache_write: 0,
+                    reasoning: 0,
+                    cost: None,
+                    extra: None,
+                }),
+                finish(),
+            ],
+        ]
+        .concat(),
     }
+}
+
+fn beginning() -> Vec<Event> {
+    vec![
+        Event::Start(Start { id: None, model: None, extra: None }),
+        Event::BlockStart(BlockStart { choice: 0, index: 0, kind: BlockKind::Text }),
+    ]
 }
 
 fn delta(text: String) -> Event {
