@@ -26,7 +26,6 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) control: Arc<Control>,
-    pub(crate) settings: InForce,
     pub(crate) facts: Arc<Facts>,
     pub(crate) admin_key: Arc<Watched>,
     pub(crate) ambient: Arc<dyn Ambient>,
@@ -58,12 +57,13 @@ impl House {
             traces: store.traces(),
             ambient: Arc::clone(&ambient),
         }));
-        let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources) };
+        let settings =
+            InForce { live: Arc::clone(&live), sources: Arc::new(sources), traces: store.traces() };
         let admin_key = Arc::new(Watched::new(home.admin_key()));
         let facts = Arc::new(Facts::new(since));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
-            settings: Arc::new(settings.clone()),
+            settings: Arc::new(settings),
             files: Arc::new(KeyFiles {
                 home: home.clone(),
                 live: Arc::clone(&live),
@@ -72,7 +72,7 @@ impl House {
             service: facts.clone(),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
-        Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })
+        Ok(Self { live, store, gateway, control, facts, admin_key, ambient })
     }
 
     /// The keys that a listener accepts.
@@ -105,16 +105,18 @@ pub(crate) async fn open_store(
     if config.db_url.is_none() {
         home.ensure()?;
     }
-    let bound = |limit: u64| (limit > 0).then_some(limit);
     let traces = TraceOptions {
         queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
-        retention: Retention {
-            rows: bound(config.traces.retention_rows),
-            days: bound(config.traces.retention_days.into()),
-        },
+        retention: retention(config),
     };
     let options = StoreOptions { traces, ..StoreOptions::new(ambient) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
+}
+
+/// How many traces are kept.
+pub(crate) fn retention(config: &Config) -> Retention {
+    let bound = |limit: u64| (limit > 0).then_some(limit);
+    Retention { rows: bound(config.traces.retention_rows), days: bound(config.traces.retention_days.into()) }
 }
 
 /// The place stands above the cause, the exit code comes from the cause.
