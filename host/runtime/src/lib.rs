@@ -12,6 +12,7 @@ mod fault;
 mod grant;
 mod guest;
 mod imports;
+mod inspect;
 mod instance;
 mod limits;
 mod load;

@@ -121,7 +121,7 @@ impl Runtime {
     pub fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
         self.shared.counters.loads.fetch_add(1, Ordering::Relaxed);
         let mut component = load::compile(&self.shared.engine.pool, id, bytes, manifest)?;
-        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROVIDER);
+        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE);
         let mut cell = Cell::new(&component, &settings, &self.shared.engine.ticker)?;
         let asked = cell.call(&self.shared.engine.ticker, 0, |store, guests, _| match &guests.meta {
             Some(meta) => Ok(Some((meta.call_describe(&mut *store)?, meta.call_config_schema(&mut *store)?))),

@@ -203,7 +203,8 @@ impl Live {
         if !missing.is_empty() {
             return Err(LoadError::Pending(missing));
         }
-        let wanted = config.components.get(part.component).map(|source| source.limits).unwrap_or_default();
+        let wanted: Wanted =
+            config.components.get(part.component).map(|source| source.limits).unwrap_or_default();
         let spec = InstanceSpec {
             name: part.name.to_owned(),
             aliases: part.aliases.to_vec(),
@@ -211,7 +212,7 @@ impl Live {
             secrets: part.secrets.clone(),
             grants,
             timeout_ms: part.timeout_ms,
-            limits: limits(part.plays, wanted),
+            limits: Limits::of(part.plays, component.manifest().limits, wanted),
         };
         let same = old.instances().find(|running| {
             running.name() == spec.name
@@ -348,7 +349,14 @@ fn guessed(id: &str, config: &Config) -> Manifest {
     } else {
         Plays::Provider
     };
-    Manifest { component: id.to_owned(), plays, summary: None, asks: Asks::default(), flat: None }
+    Manifest {
+        component: id.to_owned(),
+        plays,
+        summary: None,
+        asks: Asks::default(),
+        flat: None,
+        limits: Wanted::default(),
+    }
 }
 
 fn parts(config: &Config) -> Vec<Part<'_>> {
@@ -385,20 +393,6 @@ fn parts(config: &Config) -> Vec<Part<'_>> {
         }
     }
     parts
-}
-
-fn limits(plays: Plays, wanted: Wanted) -> Limits {
-    let mut limits = if plays == Plays::Provider { Limits::PROVIDER } else { Limits::JUDGE };
-    if let Some(mib) = wanted.memory_mib {
-        limits.memory_bytes = (mib as usize) << 20;
-    }
-    if let Some(ms) = wanted.call_ms {
-        limits.call_ms = ms;
-    }
-    if let Some(kib) = wanted.output_kib {
-        limits.output_bytes = (kib as usize) << 10;
-    }
-    limits
 }
 
 #[expect(
