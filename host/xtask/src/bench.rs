@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use crate::{guests, scripted};
 use crate::shell::{Repository, Watch};
+use crate::{guests, scripted};
 
 /// Name, package, and the bench target in it.
 const BENCHES: [(&str, &str, &str); 3] = [

@@ -69,7 +69,11 @@ fn javascript(repository: &Repository, wasm: &PathBuf) -> Result<()> {
 
 fn python(repository: &Repository, wasm: &PathBuf) -> Result<()> {
     let project = repository.at("examples/plugins/provider-python");
-    let python = tools::python_packages(repository, "examples/plugins/provider-python/requirements.txt", "target/py-guests")?;
+    let python = tools::python_packages(
+        repository,
+        "examples/plugins/provider-python/requirements.txt",
+        "target/py-guests",
+    )?;
     Call::new(python.with_file_name("componentize-py"))
         .arg("--wit-path")
         .arg(repository.at("wit"))

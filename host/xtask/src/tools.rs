@@ -109,7 +109,10 @@ pub(crate) fn node_packages(repository: &Repository, project: &Path) -> Result<P
     for file in ["package.json", "package-lock.json"] {
         fs_err::copy(project.join(file), home.join(file))?;
     }
-    Call::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).within(&home).run()?;
+    Call::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+        .within(&home)
+        .run()?;
     fs_err::write(&stamp, &digest)?;
     Ok(packages)
 }
