@@ -7,7 +7,9 @@
     reason = "a test fails at the first surprise"
 )]
 
+mod admission;
 mod auth;
+mod cancellation;
 mod chat;
 mod cli;
 mod clients;
@@ -16,10 +18,15 @@ mod config;
 mod docs;
 mod examples;
 mod explain;
+mod failover;
+mod failover_bench;
+mod failures;
 mod instances;
 mod operations;
 mod overlay;
 mod relay;
 mod secrets;
+mod soak;
 mod startup;
 mod tidy;
+mod translate;

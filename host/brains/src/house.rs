@@ -55,6 +55,7 @@ impl House {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
             traces: store.traces(),
+            ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
         let settings =

@@ -1,6 +1,8 @@
 //! The relay lane: client and upstream speak the same wire. The component decides the exchange, the host
 //! splices a few top-level members and moves the bytes; every other byte stays as it was.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
@@ -11,8 +13,9 @@ use brains_dialect::envelope::{Envelope, SpliceError};
 use brains_dialect::invalid::Invalid;
 use brains_dialect::sse::{Batch, RawFrames};
 use brains_egress::Upstream;
+use brains_runtime::Instance;
 
-use crate::exchange::refused;
+use crate::exchange::{presentable, refused};
 use crate::record::Recorder;
 use crate::reply::{Progress, Source};
 
@@ -58,10 +61,14 @@ pub(crate) fn invalid_body(invalid: Invalid) -> Fault {
 }
 
 /// Reads a whole answer and judges it before a byte of it goes out.
-pub(crate) async fn whole(upstream: Upstream, recorder: &mut Recorder) -> Result<Bytes, Fault> {
+pub(crate) async fn whole(
+    upstream: Upstream,
+    instance: &Instance,
+    recorder: &mut Recorder,
+) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let mut tee = Tee::new();
-    tee.unary(&body).map_err(refused)?;
+    tee.unary(&body).map_err(|fault| presentable(refused(fault), instance))?;
     recorder.sent(&body);
     recorder.usage(tee.seen().usage.as_ref());
     Ok(body)
@@ -71,24 +78,16 @@ pub(crate) async fn whole(upstream: Upstream, recorder: &mut Recorder) -> Result
 #[derive(Debug)]
 pub(crate) struct RelayStream {
     upstream: Upstream,
+    instance: Arc<Instance>,
     frames: RawFrames,
     tee: Tee,
     hide_usage: bool,
-    /// Something that is not a comment went by.
-    spoke: bool,
     done: bool,
 }
 
 impl RelayStream {
-    pub(crate) fn new(upstream: Upstream, hide_usage: bool) -> Self {
-        Self {
-            upstream,
-            frames: RawFrames::default(),
-            tee: Tee::new(),
-            hide_usage,
-            spoke: false,
-            done: false,
-        }
+    pub(crate) fn new(upstream: Upstream, instance: Arc<Instance>, hide_usage: bool) -> Self {
+        Self { upstream, instance, frames: RawFrames::default(), tee: Tee::new(), hide_usage, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
@@ -96,7 +95,6 @@ impl RelayStream {
         let mut untouched = true;
         let begin = out.len();
         for (bytes, message) in batch.iter() {
-            self.spoke |= message.data.is_some();
             match self.tee.frame(message.data.as_deref()) {
                 Verdict::Forward => out.extend_from_slice(bytes),
                 Verdict::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
@@ -120,7 +118,7 @@ impl RelayStream {
 
 impl Source for RelayStream {
     fn spoke(&self) -> bool {
-        self.spoke
+        self.tee.begun()
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {
@@ -140,7 +138,10 @@ impl Source for RelayStream {
             recorder.usage(self.tee.seen().usage.as_ref());
             if let Err(fault) = sorted {
                 self.done = true;
-                return Progress::Failed { sent_before: out.into(), fault };
+                return Progress::Failed {
+                    sent_before: out.into(),
+                    fault: presentable(fault, &self.instance),
+                };
             }
             if !out.is_empty() {
                 return Progress::Bytes(out.into());

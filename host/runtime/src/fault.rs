@@ -3,6 +3,7 @@
 
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon;
+use brains_dialect::fault::UNSUPPORTED_PARAMETER;
 
 /// Why a runtime could not start.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +106,15 @@ fn refused(fault: &canon::Fault) -> Fault {
         (_, Some(code), FaultKind::Invalid | FaultKind::Unsupported) => said.code(code.clone()),
         _ => said,
     };
+    if said.code == UNSUPPORTED_PARAMETER {
+        said.param = named_first(&said.message).map(str::to_owned);
+    }
     said.retry_after_ms = fault.retry_after_ms;
     said.failover = fault.failover;
     said
+}
+
+/// The member that a message of this code begins with, in backticks.
+fn named_first(message: &str) -> Option<&str> {
+    message.strip_prefix('`')?.split_once('`').map(|(name, _)| name)
 }

@@ -138,6 +138,11 @@ impl Instance {
         self.settings.secret(name)
     }
 
+    /// Every secret that it was given, so that none of them is told to anybody else.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.spec.secrets.values()
+    }
+
     pub fn grants(&self) -> &[Origin] {
         &self.spec.grants
     }
