@@ -10,6 +10,7 @@
 )]
 
 pub mod client;
+pub mod components;
 pub mod counts;
 pub mod model;
 pub mod postgres;

@@ -43,8 +43,11 @@ impl Here {
         };
         details.insert("database".into(), database_word.into());
         details.insert("providers".into(), providers.into());
-        let components: Vec<_> = snapshot.components.iter().map(|record| json!(record.component)).collect();
+        let components: Vec<_> =
+            self.live.components().iter().map(|record| json!(record.component)).collect();
         details.insert("components".into(), components.into());
+        details.insert("components_loaded".into(), self.live.components_loaded().into());
+        details.insert("versions_draining".into(), self.live.draining().into());
         details.insert("runtime".into(), json!(self.live.runtime().stats()));
         let problems: Vec<String> = self.live.problems().iter().map(ToString::to_string).collect();
         details.insert("config_problems".into(), problems.into());

@@ -2,7 +2,7 @@
 //! a list that cannot be had leaves the last one standing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,8 +42,8 @@ pub(crate) struct Known {
 
 #[derive(Debug)]
 struct List {
-    /// The version of the instance that listed them: another one asks again.
-    instance: Arc<Instance>,
+    /// The version of the instance that listed them: another one asks again. It is not kept for that.
+    instance: Weak<Instance>,
     at_ms: i64,
     models: Vec<Known>,
 }
@@ -83,7 +83,7 @@ impl Catalogue {
             .filter(|instance| {
                 instance.exports().catalogue
                     && self.lock().get(instance.name()).is_none_or(|list| {
-                        !Arc::ptr_eq(&list.instance, instance) || now_ms - list.at_ms > FRESH_MS
+                        list.instance.as_ptr() != Arc::as_ptr(instance) || now_ms - list.at_ms > FRESH_MS
                     })
             })
             .cloned()
@@ -101,7 +101,8 @@ impl Catalogue {
                     self.models_of(instance.name())
                 }
             };
-            self.lock().insert(instance.name().to_owned(), List { instance, at_ms: now_ms, models });
+            let list = List { instance: Arc::downgrade(&instance), at_ms: now_ms, models };
+            self.lock().insert(instance.name().to_owned(), list);
         }))
         .await;
     }

@@ -189,7 +189,11 @@ pub(crate) struct TranslateStream {
 
 impl TranslateStream {
     async fn step(&mut self, out: &mut String) -> Result<(), Fault> {
-        let chunk = match self.upstream.chunk().await {
+        let chunk = tokio::select! {
+            chunk = self.upstream.chunk() => chunk,
+            recalled = self.component.recalled() => return Err(recalled.to_fault()),
+        };
+        let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => {
                 // What the decoder still holds is worth having: usage, a reason that came with the last frame.

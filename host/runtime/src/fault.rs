@@ -18,6 +18,8 @@ pub enum StartError {
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that keeps time for components")]
     Ticker(#[source] std::io::Error),
+    #[error("could not start the thread that prepares components")]
+    Builder(#[source] std::io::Error),
 }
 
 /// Why a call gave no answer.
@@ -36,6 +38,9 @@ pub enum CallFault {
     /// Its work could not start: every slot is taken.
     #[error("every slot for components is taken")]
     Exhausted,
+    /// Another version serves, and this exchange outlasted the time that the old one is kept for.
+    #[error("its version was replaced and is not kept any longer")]
+    Recalled,
     #[error("it exports no `{export}`")]
     Missing { export: &'static str },
     /// The component itself says no.
@@ -52,6 +57,12 @@ impl CallFault {
                 .code("server_is_overloaded")
                 .retry_after_ms(1_000)
                 .failover(),
+            Self::Recalled => Fault::new(
+                FaultKind::Upstream,
+                Origin::Component,
+                "the answer was cut: its provider was replaced, and the old version is not kept any longer",
+            )
+            .hint("`component_drain_seconds` sets how long"),
             Self::Trap { .. }
             | Self::Deadline { .. }
             | Self::Memory
@@ -74,6 +85,7 @@ impl CallFault {
             Self::Memory => "memory",
             Self::Output { .. } => "output",
             Self::Exhausted => "exhausted",
+            Self::Recalled => "recalled",
             Self::Missing { .. } => "missing",
             Self::Refused(_) => "refused",
         }

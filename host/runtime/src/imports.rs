@@ -78,6 +78,7 @@ impl Settings {
             fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
         let fields = clean(&fields);
         let (id, name) = (&self.component, &self.name);
+        self.journal.keep(self, level, &message, &fields);
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component");

@@ -10,7 +10,9 @@ use brains_core::{Ambient, Secret};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
+use crate::builder::Builder;
 use crate::cell::Cell;
 use crate::engine::{Engine, Profile};
 use crate::fault::StartError;
@@ -18,8 +20,10 @@ use crate::grant::{Grants, Origin};
 use crate::guest::Settings;
 use crate::imports::{Kv, LogGate};
 use crate::instance::{Instance, InstanceSpec};
+use crate::journal::Journals;
 use crate::limits::Limits;
 use crate::load::{self, Component, LoadError};
+use crate::watchdog::Alarms;
 
 /// How the runtime is set up.
 #[derive(Debug, Clone)]
@@ -39,6 +43,8 @@ pub struct Stats {
     pub calls: u64,
     /// Exchanges under way.
     pub exchanges: u64,
+    /// Versions of instances in memory: those that serve, and those that exchanges still run on.
+    pub instances: u64,
 }
 
 #[derive(Debug, Default)]
@@ -46,9 +52,18 @@ pub(crate) struct Counters {
     loads: AtomicU64,
     calls: AtomicU64,
     exchanges: AtomicU64,
+    instances: AtomicU64,
 }
 
 impl Counters {
+    pub(crate) fn made(&self) {
+        self.instances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unmade(&self) {
+        self.instances.fetch_sub(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn call(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
@@ -72,6 +87,10 @@ pub(crate) struct Shared {
     pub(crate) workers: Arc<Semaphore>,
     /// Calls that wait for one of them or run on it.
     queued: AtomicU64,
+    /// Those that run there; waited for at the end.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) alarms: Alarms,
+    pub(crate) journals: Journals,
 }
 
 /// Calls that may wait for a worker thread; more are refused.
@@ -96,6 +115,7 @@ impl Shared {
 /// Loads and runs components.
 pub struct Runtime {
     shared: Arc<Shared>,
+    builder: Builder,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -113,17 +133,76 @@ impl Runtime {
             counters: Counters::default(),
             workers: Arc::new(Semaphore::new(workers)),
             queued: AtomicU64::new(0),
+            tasks: TaskTracker::new(),
+            alarms: Alarms::default(),
+            journals: Journals::default(),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), builder: Builder::start()? })
     }
 
     /// Checks, compiles and asks a component who it is. Blocks for as long as that takes.
     pub fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
-        self.shared.counters.loads.fetch_add(1, Ordering::Relaxed);
-        let mut component = load::compile(&self.shared.engine.pool, id, bytes, manifest)?;
-        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE);
-        let mut cell = Cell::new(&component, &settings, &self.shared.engine.ticker)?;
-        let asked = cell.call(&self.shared.engine.ticker, 0, |store, guests, _| match &guests.meta {
+        self.shared.load(id, bytes, manifest)
+    }
+
+    /// As [`Runtime::load`], on the thread that stays behind everything that answers requests.
+    pub(crate) fn load_aside(
+        &self,
+        id: &str,
+        bytes: Vec<u8>,
+        manifest: Manifest,
+    ) -> Result<Component, LoadError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.builder.run(move || shared.load(&id, &bytes, manifest))
+    }
+
+    /// Makes a component an instance, once its settings are what it wants.
+    pub fn instantiate(&self, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
+        self.shared.instantiate(component, spec, None)
+    }
+
+    /// As [`Runtime::instantiate`]; what `before` kept under the same name for the same component stays.
+    pub(crate) fn succeed(
+        &self,
+        component: Arc<Component>,
+        spec: InstanceSpec,
+        before: Option<&Instance>,
+    ) -> Result<Instance, LoadError> {
+        let before = before.filter(|before| before.component_id() == component.id);
+        self.shared.instantiate(component, spec, before.map(|before| Arc::clone(&before.settings().kv)))
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Waits for calls that run on worker threads.
+    pub async fn close(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    pub fn stats(&self) -> Stats {
+        let counters = &self.shared.counters;
+        let loads = counters.loads.load(Ordering::Relaxed);
+        let (compiled, cache_hits) = self.shared.engine.compilations().unwrap_or((loads, 0));
+        Stats {
+            compiled,
+            cache_hits,
+            calls: counters.calls.load(Ordering::Relaxed),
+            exchanges: counters.exchanges.load(Ordering::Relaxed),
+            instances: counters.instances.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Shared {
+    fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
+        self.counters.loads.fetch_add(1, Ordering::Relaxed);
+        let mut component = load::compile(&self.engine.pool, id, bytes, manifest)?;
+        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE, None);
+        let mut cell = Cell::new(&component, &settings, &self.engine.ticker)?;
+        let asked = cell.call(&self.engine.ticker, 0, |store, guests, _| match &guests.meta {
             Some(meta) => Ok(Some((meta.call_describe(&mut *store)?, meta.call_config_schema(&mut *store)?))),
             None => Ok(None),
         })?;
@@ -140,23 +219,26 @@ impl Runtime {
         Ok(component)
     }
 
-    /// Makes a component an instance, once its settings are what it wants.
-    pub fn instantiate(&self, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
+    fn instantiate(
+        self: &Arc<Self>,
+        component: Arc<Component>,
+        spec: InstanceSpec,
+        kv: Option<Arc<Kv>>,
+    ) -> Result<Instance, LoadError> {
         check(&component.schema, &spec.config)?;
         let read = masked(&component.schema, &spec)?.to_string();
-        let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits);
-        let mut cell = Cell::new(&component, &settings, &self.shared.engine.ticker)?;
+        let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, kv);
+        let mut cell = Cell::new(&component, &settings, &self.engine.ticker)?;
         let read = &settings.config;
-        let said =
-            cell.call(&self.shared.engine.ticker, read.len(), |store, guests, _| match &guests.meta {
-                Some(meta) => meta.call_validate_config(store, read),
-                None => Ok(Ok(())),
-            })?;
+        let said = cell.call(&self.engine.ticker, read.len(), |store, guests, _| match &guests.meta {
+            Some(meta) => meta.call_validate_config(store, read),
+            None => Ok(Ok(())),
+        })?;
         drop(cell);
         if let Err(problems) = said {
             return Err(LoadError::Settings { path: String::new(), message: problems.join("; ") });
         }
-        Ok(Instance::new(component, spec, settings, Arc::clone(&self.shared))?)
+        Ok(Instance::new(component, spec, settings, Arc::clone(self))?)
     }
 
     fn settings(
@@ -166,6 +248,7 @@ impl Runtime {
         config: String,
         secrets: BTreeMap<String, Secret>,
         limits: Limits,
+        kv: Option<Arc<Kv>>,
     ) -> Arc<Settings> {
         Arc::new(Settings {
             name: name.to_owned(),
@@ -174,22 +257,11 @@ impl Runtime {
             secrets,
             grants: Grants::of(&component.manifest.asks),
             limits,
-            kv: Kv::default(),
+            kv: kv.unwrap_or_default(),
             log: LogGate::default(),
-            ambient: Arc::clone(&self.shared.ambient),
+            journal: self.journals.of(name),
+            ambient: Arc::clone(&self.ambient),
         })
-    }
-
-    pub fn stats(&self) -> Stats {
-        let counters = &self.shared.counters;
-        let loads = counters.loads.load(Ordering::Relaxed);
-        let (compiled, cache_hits) = self.shared.engine.compilations().unwrap_or((loads, 0));
-        Stats {
-            compiled,
-            cache_hits,
-            calls: counters.calls.load(Ordering::Relaxed),
-            exchanges: counters.exchanges.load(Ordering::Relaxed),
-        }
     }
 }
 

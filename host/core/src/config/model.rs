@@ -84,6 +84,9 @@ pub struct Config {
     pub hooks: Vec<Hook>,
     /// Where components come from, by id.
     pub components: BTreeMap<String, ComponentSource>,
+    /// How long exchanges may go on with a version of a component that a later one took the place of, in seconds.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub component_drain_seconds: f64,
     /// Retries, circuit breaker and cap, by provider.
     pub provider_policies: BTreeMap<String, ProviderPolicy>,
 
@@ -235,12 +238,16 @@ pub enum HookFailure {
 }
 
 /// Where a component comes from, and its pin.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ComponentSource {
-    /// A file, relative to the plugins directory or absolute. Unset: the bundled one.
+    /// Whether it may be used at all.
+    pub enabled: bool,
+    /// A file, relative to the plugins directory or absolute. Unset: the one that was added, else the bundled one,
+    /// else the file of this name in the plugins directory.
     pub source: Option<String>,
-    /// `sha256:` and 64 hex digits; another content is refused.
+    /// `sha256:` and 64 hex digits: no other content is used, and this one is approved with all that it asks for
+    /// within the process.
     pub digest: Option<String>,
     /// Tighter or wider limits than the host's.
     pub limits: Limits,
@@ -465,6 +472,7 @@ impl Default for Config {
             bridges: IndexMap::new(),
             hooks: Vec::new(),
             components: BTreeMap::new(),
+            component_drain_seconds: 600.0,
             provider_policies: BTreeMap::new(),
             traces: Traces::default(),
             source_allowlist: Vec::new(),
@@ -487,6 +495,12 @@ impl Default for Config {
             .to_vec(),
             document: Arc::default(),
         }
+    }
+}
+
+impl Default for ComponentSource {
+    fn default() -> Self {
+        Self { enabled: true, source: None, digest: None, limits: Limits::default() }
     }
 }
 

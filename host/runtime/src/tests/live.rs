@@ -20,7 +20,7 @@ fn live(files: &std::path::Path) -> Live {
         Bundled { id: "under-test", wasm, manifest: MANIFEST },
         Bundled { id: "unused", wasm, manifest: MANIFEST },
     ];
-    Live::new(runtime(), Box::leak(bundled.into_boxed_slice()), files.to_owned())
+    Live::new(runtime(), Box::leak(bundled.into_boxed_slice()), files.to_owned(), &files.join("components"))
 }
 
 fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
@@ -45,18 +45,19 @@ fn resolved(config: Config) -> Resolved {
 }
 
 fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
-    let current = live.current();
-    let record = current.components.iter().find(|record| record.component.id == id).unwrap();
+    let all = live.components();
+    let record = all.iter().find(|record| record.component.id == id).unwrap();
     (record.component.state, record.component.reason.clone())
 }
 
 #[test]
 fn without_components_there_is_an_empty_snapshot() {
-    let live = Live::new(runtime(), &[], std::path::PathBuf::new());
+    let folder = tempfile::tempdir().unwrap();
+    let live = Live::new(runtime(), &[], folder.path().join("plugins"), folder.path());
     live.start(resolved(Config::default()));
     let current = live.current();
     assert_eq!(current.providers().count(), 0);
-    assert!(current.components.is_empty() && current.classifier.is_none() && current.policy.is_none());
+    assert!(live.components().is_empty() && current.classifier.is_none() && current.policy.is_none());
 }
 
 #[tokio::test]
