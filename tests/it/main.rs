@@ -21,6 +21,7 @@ mod explain;
 mod failover;
 mod failover_bench;
 mod failures;
+mod guide;
 mod instances;
 mod operations;
 mod overlay;

@@ -76,3 +76,6 @@ impl Default for Limits {
         Self::PROVIDER
     }
 }
+
+#[cfg(test)]
+mod tests;
