@@ -91,6 +91,8 @@ Examples:
     Version,
     /// The admin key
     AdminKey(AdminKey),
+    /// Components: what is loaded, what was refused and why; writing one
+    Plugin(Plugin),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  brains completions bash > ~/.local/share/bash-completion/completions/brains"
@@ -200,6 +202,94 @@ pub(crate) enum AdminKeyVerb {
         after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cat \"$(brains admin-key path)\")\" http://127.0.0.1:8787/v1/models"
     )]
     Path,
+}
+
+/// A verb about components.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Plugin {
+    #[command(subcommand)]
+    pub(crate) verb: PluginVerb,
+}
+
+/// The verbs of a component's author, which work on files.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum PluginVerb {
+    /// Begin a component: a folder that builds by itself
+    #[command(after_help = "\
+Examples:
+  brains plugin new --kind provider acme
+  brains plugin new --kind policy --summary \"The cheapest first\" thrifty")]
+    New(NewPlugin),
+    /// Build a component of Rust: dist/<id>.wasm with its manifest
+    #[command(after_help = "Examples:\n  brains plugin build\n  brains plugin build ~/src/acme")]
+    Build(PluginPath),
+    /// Say in words what a component is and asks for; exit code 2 when a service would refuse it
+    #[command(after_help = "Examples:\n  brains plugin check\n  brains plugin check acme.wasm")]
+    Check(PluginPath),
+    /// Run a component in the host's own runtime: its settings, and the cases of its folder golden
+    #[command(
+        after_help = "Examples:\n  brains plugin test\n  brains plugin test --update\n  brains plugin test acme.wasm --golden cases"
+    )]
+    Test(TestPlugin),
+}
+
+/// What to begin.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewPlugin {
+    /// The part that it plays
+    #[arg(long)]
+    pub(crate) kind: PluginKind,
+    /// The language that it is written in
+    #[arg(long, value_name = "LANG", default_value = "rust")]
+    pub(crate) lang: String,
+    /// Its id, and the name of its folder
+    pub(crate) name: String,
+    /// Where the folder is made
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) into: PathBuf,
+    /// One line for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) summary: Option<String>,
+}
+
+/// The parts that there are scaffolds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PluginKind {
+    Provider,
+    Classifier,
+    Policy,
+}
+
+impl PluginKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Classifier => "classifier",
+            Self::Policy => "policy",
+        }
+    }
+}
+
+/// A component on disk.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PluginPath {
+    /// Folder of the project, or file of the component
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
+/// What to try, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TestPlugin {
+    /// Folder of the project, or file of the component
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Folder with the cases [default: golden in the project's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) golden: Option<PathBuf>,
+    /// Write what comes out now into the cases
+    #[arg(long)]
+    pub(crate) update: bool,
 }
 
 /// The option that shows the admin key.

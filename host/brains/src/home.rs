@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use brains_core::{Fault, FaultKind, Origin};
 use fs_err as fs;
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 
 use crate::environment::Environment;
 
@@ -123,13 +125,7 @@ pub(crate) fn ensure_dir(dir: &Path) -> io::Result<()> {
 /// Writes a whole file so that a reader sees the old or the new text, never half of one; 0600.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".brains-")
-        .permissions(std::fs::Permissions::from_mode(FILE_MODE))
-        .tempfile_in(dir)
-        .map_err(|source| io::Error::new(source.kind(), format!("`{}`: {source}", dir.display())))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    let file = staged(dir, bytes)?;
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     file.persist(&target).map_err(|failed| {
@@ -138,9 +134,61 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::File::open(target.parent().unwrap_or(dir))?.sync_all()
 }
 
-/// Writes a file that must not be there yet, 0600. `AlreadyExists` tells that someone was faster.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+/// As [`write_atomically`], when the file's content is still `expected`; a file that is missing counts as empty.
+/// Says whether it was. What somebody else writes at the very moment of the replacement is found and put back, so
+/// that nothing of theirs is lost.
+pub(crate) fn replace(path: &Path, expected: &[u8], bytes: &[u8]) -> io::Result<bool> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let Some(present) = content(&target)? else {
+        return match expected {
+            [] => match write_new(&target, bytes) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                Err(error) => Err(error),
+            },
+            _ => Ok(false),
+        };
+    };
+    if present != expected {
+        return Ok(false);
+    }
+    let dir = target.parent().unwrap_or(Path::new("."));
+    let aside = staged(dir, bytes)?.into_temp_path();
+    match exchange(&aside, &target) {
+        Ok(()) => {}
+        // A file system that cannot exchange: the check above is what there is.
+        Err(error) if [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP].contains(&error) => {
+            return write_atomically(path, bytes).map(|()| true);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    // An edit that was found in the place goes back there, until what comes out is older than what goes in.
+    let mut found = fs::read(&aside)?;
+    let ours = found == expected;
+    let mut older = vec![expected.to_vec(), bytes.to_vec()];
+    while !older.contains(&found) {
+        exchange(&aside, &target)?;
+        older.push(std::mem::replace(&mut found, fs::read(&aside)?));
+    }
+    fs::File::open(dir)?.sync_all()?;
+    Ok(ours)
+}
+
+fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
+    rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+}
+
+/// None when there is no such file.
+fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file beside its goal, 0600, on disk.
+fn staged(dir: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::Builder::new()
         .prefix(".brains-")
         .permissions(std::fs::Permissions::from_mode(FILE_MODE))
@@ -148,7 +196,13 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .map_err(|source| io::Error::new(source.kind(), format!("`{}`: {source}", dir.display())))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|failed| failed.error)?;
+    Ok(file)
+}
+
+/// Writes a file that must not be there yet, 0600. `AlreadyExists` tells that someone was faster.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    staged(dir, bytes)?.persist_noclobber(path).map_err(|failed| failed.error)?;
     Ok(())
 }
 

@@ -61,7 +61,8 @@ impl House {
             ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
-        let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources), read };
+        let settings =
+            InForce { live: Arc::clone(&live), sources: Arc::new(sources), traces: store.traces(), read };
         let admin_key = Arc::new(Watched::new(home.admin_key()));
         let facts = Arc::new(Facts::new(since));
         let ports = Ports {
@@ -110,16 +111,18 @@ pub(crate) async fn open_store(
     if config.db_url.is_none() {
         home.ensure()?;
     }
-    let bound = |limit: u64| (limit > 0).then_some(limit);
     let traces = TraceOptions {
         queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
-        retention: Retention {
-            rows: bound(config.traces.retention_rows),
-            days: bound(config.traces.retention_days.into()),
-        },
+        retention: retention(config),
     };
     let options = StoreOptions { traces, ..StoreOptions::new(ambient) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
+}
+
+/// How many traces are kept.
+pub(crate) fn retention(config: &Config) -> Retention {
+    let bound = |limit: u64| (limit > 0).then_some(limit);
+    Retention { rows: bound(config.traces.retention_rows), days: bound(config.traces.retention_days.into()) }
 }
 
 /// The place stands above the cause, the exit code comes from the cause.

@@ -106,6 +106,7 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
         Verb::AdminKey(admin_key) => match admin_key.verb {
             AdminKeyVerb::Path => Ok(output::line(shell.home.admin_key().display())?),
         },
+        Verb::Plugin(plugin) => wait(verb::plugin::run(shell, &plugin.verb)),
         Verb::Completions { .. } | Verb::Man { .. } => Ok(()),
     }
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use brains_core::config::Config;
-use brains_core::{Fault, FaultKind, Millis, Origin, redact};
+use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
 use brains_http::{App, Parts, gateway, serve};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,10 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
         opened = opening => opened?,
         () = signals.end() => return Ok(()),
     };
+
+    if let Err(fault) = house.control.notice_edits().await {
+        tracing::warn!(%fault, "edits of the overlay made while nothing ran are in no revision yet");
+    }
 
     // Last: a key is shown once, so a start that fails must not have made one.
     let fresh_key = if config.api_key.is_none() {
@@ -129,15 +133,14 @@ fn flags(wanted: &ServeAll) -> BTreeMap<String, Value> {
 }
 
 async fn reload(house: &House) {
-    let settings = house.settings.clone();
-    match blocking(move || settings.reload_now()).await {
-        Ok(Ok(reloaded)) => tracing::info!(config.changed = reloaded.changed, "configuration reloaded"),
-        Ok(Err(problems)) => {
-            for problem in &problems {
+    match house.control.call("reload_config", json!({}), &Principal::local()).await {
+        Ok(reloaded) => tracing::info!(config.reloaded = %reloaded, "configuration reloaded"),
+        Err(fault) => {
+            for problem in house.live.problems() {
                 tracing::error!(config.problem = %problem, "the new configuration is not in force, the last good one is");
             }
+            tracing::error!(%fault, "the configuration was not reloaded");
         }
-        Err(fault) => tracing::error!(%fault, "the configuration was not reloaded"),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod doctor;
 pub(crate) mod logs;
+pub(crate) mod plugin;
 mod stop;
 
 use std::io::IsTerminal as _;

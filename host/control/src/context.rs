@@ -34,6 +34,11 @@ impl Control {
     pub async fn call(&self, name: &str, input: Value, principal: &Principal) -> Result<Value, Fault> {
         self.registry.call(name, input, &Cx { control: self, principal }).await
     }
+
+    /// Keeps an overlay that was edited while no service ran as a revision; gives its number.
+    pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
+        crate::plane::config::notice_at_start(&Cx { control: self, principal: &Principal::local() }).await
+    }
 }
 
 /// One call: who asks, and what there is. Built by the surface, never by an operation.

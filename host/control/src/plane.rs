@@ -3,7 +3,7 @@
 mod admin_key;
 mod audit;
 mod component;
-mod config;
+pub(crate) mod config;
 mod key;
 mod mint;
 mod model;
@@ -48,6 +48,8 @@ pub(crate) fn register(registry: &mut Registry) {
         config::CheckConfig,
         config::ReloadConfig,
         config::ListConfigRevisions,
+        config::DiffConfig,
+        config::RollbackConfig,
         config::ConfigSchema,
         component::ListComponents,
         component::ShowComponent,

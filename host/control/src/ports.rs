@@ -42,11 +42,14 @@ pub trait Settings: Debug + Send + Sync {
     fn schema(&self) -> Value;
     /// Validates one document as the configuration file, over the defaults and under nothing.
     fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>>;
-    /// The overlay with `edits` made, all layers validated with it; nothing is changed. Raw secrets and
-    /// keys that the overlay may not hold are problems.
-    fn plan(&self, edits: Vec<Edit>) -> Pending<'_, Result<Candidate, Vec<Problem>>>;
-    /// Replaces the overlay in one step, mode 0600. Blocks for the length of one small file.
-    fn write_overlay(&self, text: &str) -> Result<(), Fault>;
+    /// The overlay as it stands in its file. Blocks for the length of one small file.
+    fn overlay(&self) -> Result<Overlay, Fault>;
+    /// The overlay as proposed, all layers validated with it; nothing is changed. Edits that bring a raw secret
+    /// or a key that the overlay may not hold are problems.
+    fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>>;
+    /// Replaces the overlay in one step, mode 0600, when its text is still `expected`; says whether it was.
+    /// Blocks for the length of one small file.
+    fn write_overlay(&self, text: &str, expected: &str) -> Result<bool, Fault>;
     /// Reads all layers again and puts them in force; the last good state stays when they are not sound.
     fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>>;
     /// Every component, those that were rejected included.
@@ -146,6 +149,15 @@ pub struct Edit {
     pub value: Option<Value>,
 }
 
+/// What the overlay shall be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proposal {
+    /// As it is, with these edits.
+    Edits(Vec<Edit>),
+    /// This text.
+    Text(String),
+}
+
 /// The overlay at one time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Overlay {
@@ -153,6 +165,8 @@ pub struct Overlay {
     pub text: String,
     /// What may be kept of it elsewhere: its tree, raw secrets covered.
     pub shown: Value,
+    /// Whether the text holds no raw secret, comments included, so that it may be kept as it is.
+    pub open: bool,
 }
 
 /// An overlay that may be written.

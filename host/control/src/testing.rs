@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{
-    Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Source, resolve,
+    Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Schema, Source, resolve,
 };
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState};
 use brains_core::principal::{KeyScope, Role};
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Components, Edit, Explanation, Files, Model,
-    Overlay, Ports, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown, StagedVersion,
+    AdminKey, AdminKeySource, Candidate, Classification, Components, Explanation, Files, Model, Overlay,
+    Ports, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown, StagedVersion,
 };
 use crate::{Control, Cx};
 
@@ -64,6 +64,8 @@ impl RefSource for NoReferences {
 #[derive(Debug, Default)]
 pub(crate) struct Fakes {
     pub(crate) overlay: Mutex<String>,
+    /// What somebody writes into the overlay while a change of it is planned.
+    pub(crate) edited_meanwhile: Mutex<Option<String>>,
     pub(crate) reload_refused: AtomicBool,
     pub(crate) disk_full: AtomicBool,
     pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
@@ -91,8 +93,14 @@ impl Fakes {
     }
 }
 
+fn tree(text: &str) -> Value {
+    if text.is_empty() { json!({}) } else { serde_json::from_str(text).unwrap() }
+}
+
 fn overlay(text: &str) -> Overlay {
-    Overlay { text: text.into(), shown: serde_json::from_str(text).unwrap_or(Value::Null) }
+    let tree = tree(text);
+    let schema = Schema::new(&[]);
+    Overlay { text: text.into(), open: schema.is_open(text, &tree), shown: schema.cover(tree) }
 }
 
 fn classification() -> Classification {
@@ -179,16 +187,25 @@ impl Settings for Fakes {
         let checked = resolve(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
         Box::pin(async { checked.map(|resolved| resolved.warnings) })
     }
-    fn plan(&self, edits: Vec<Edit>) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
+    fn overlay(&self) -> Result<Overlay, Fault> {
+        Ok(overlay(&self.overlay.lock().unwrap()))
+    }
+    fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
         let previous = self.overlay.lock().unwrap().clone();
-        let mut document: Value = serde_json::from_str(&previous).unwrap();
-        for edit in edits {
-            match edit.value {
-                Some(value) => brains_core::config::set(&mut document, &edit.key, value).unwrap(),
-                None => drop(brains_core::config::unset(&mut document, &edit.key).unwrap()),
+        let next = match proposal {
+            Proposal::Text(text) => text,
+            Proposal::Edits(edits) => {
+                let mut document = tree(&previous);
+                for edit in edits {
+                    match edit.value {
+                        Some(value) => brains_core::config::set(&mut document, &edit.key, value).unwrap(),
+                        None => drop(brains_core::config::unset(&mut document, &edit.key).unwrap()),
+                    }
+                }
+                document.to_string()
             }
-        }
-        let next = document.to_string();
+        };
+        let by_hand = self.edited_meanwhile.lock().unwrap().take();
         let planned = Self::resolved(&next).map(|resolved| Candidate {
             next: overlay(&next),
             previous: overlay(&previous),
@@ -197,13 +214,20 @@ impl Settings for Fakes {
         Box::pin(async {
             // Room for another process between reading the file and writing it.
             tokio::task::yield_now().await;
+            if let Some(text) = by_hand {
+                *self.overlay.lock().unwrap() = text;
+            }
             planned
         })
     }
-    fn write_overlay(&self, text: &str) -> Result<(), Fault> {
+    fn write_overlay(&self, text: &str, expected: &str) -> Result<bool, Fault> {
         self.write_allowed()?;
-        *self.overlay.lock().unwrap() = text.into();
-        Ok(())
+        let mut overlay = self.overlay.lock().unwrap();
+        let same = *overlay == expected;
+        if same {
+            *overlay = text.into();
+        }
+        Ok(same)
     }
     fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>> {
         let reloaded = if self.reload_refused.swap(false, Ordering::SeqCst) {
@@ -334,7 +358,7 @@ impl Bed {
         let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
         let url = format!("sqlite://{}", directory.path().join("brains.db").display());
         let store = Store::open(&url, Options::new(ambient.clone())).await.unwrap();
-        let fakes = Arc::new(Fakes { overlay: Mutex::new("{}".into()), ..Fakes::default() });
+        let fakes = Arc::new(Fakes { overlay: Mutex::default(), ..Fakes::default() });
         *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
         let ports = Ports {
             routing: fakes.clone(),

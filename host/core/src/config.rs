@@ -2,6 +2,8 @@
 //! reads files and the environment; nothing here does.
 
 mod check;
+mod cover;
+mod difference;
 mod environment;
 mod layers;
 pub mod manifest;
@@ -11,6 +13,8 @@ mod reference;
 mod resolve;
 mod schema;
 
+pub use cover::is_covered;
+pub use difference::{Difference, differences};
 pub use environment::variable;
 pub use layers::{Layer, Layers, Place, Provenance, Source};
 pub use model::{

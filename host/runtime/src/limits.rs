@@ -1,6 +1,9 @@
 //! What one call may use. Defaults are the host's; a component's entry in the configuration may tighten or widen
 //! some of them.
 
+use brains_core::config::Limits as Wanted;
+use brains_core::config::manifest::Plays;
+
 /// Limits of one component's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -23,6 +26,9 @@ pub struct Limits {
 }
 
 const MIB: usize = 1024 * 1024;
+/// What a component may ask for by itself: enough for an interpreter with a program in it.
+const MOST_MEMORY_BYTES: usize = 256 * MIB;
+const MOST_CALL_MS: u32 = 50;
 
 impl Limits {
     /// Of a provider: it may have to write or read a whole body.
@@ -40,6 +46,24 @@ impl Limits {
     /// Of a classifier or a policy: it stands before every request.
     pub const JUDGE: Self = Self { call_ms: 10, output_bytes: 4 * MIB, ..Self::PROVIDER };
 
+    /// While a component is loaded and asked who it is, which happens beside the requests.
+    pub(crate) const PROBE: Self = Self { memory_bytes: MOST_MEMORY_BYTES, call_ms: 500, ..Self::PROVIDER };
+
+    /// Of a component that plays this part. What it `asks` for beyond the usual it gets up to a ceiling, so that
+    /// interpreters fit; what the operator says counts as it is.
+    pub fn of(plays: Plays, asks: Wanted, operator: Wanted) -> Self {
+        let mut limits = if plays == Plays::Provider { Self::PROVIDER } else { Self::JUDGE };
+        let mib = |mib: u32| (mib as usize).saturating_mul(MIB);
+        let kib = |kib: u32| (kib as usize).saturating_mul(1024);
+        let memory = asks.memory_mib.map(|asked| mib(asked).min(MOST_MEMORY_BYTES));
+        let output = asks.output_kib.map(|asked| kib(asked).min(limits.output_bytes));
+        let call = asks.call_ms.map(|asked| asked.min(MOST_CALL_MS));
+        limits.memory_bytes = operator.memory_mib.map(mib).or(memory).unwrap_or(limits.memory_bytes);
+        limits.output_bytes = operator.output_kib.map(kib).or(output).unwrap_or(limits.output_bytes);
+        limits.call_ms = operator.call_ms.or(call).unwrap_or(limits.call_ms);
+        limits
+    }
+
     /// Computing time of a call that is handed `input_bytes`.
     pub(crate) fn budget_ms(&self, input_bytes: usize) -> u32 {
         let earned = u64::from(self.call_ms_per_mib) * (input_bytes as u64) / (MIB as u64);
@@ -52,3 +76,6 @@ impl Default for Limits {
         Self::PROVIDER
     }
 }
+
+#[cfg(test)]
+mod tests;

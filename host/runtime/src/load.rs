@@ -202,6 +202,13 @@ impl Component {
         &self.schema
     }
 
+    /// The names of what it imports, in its own order.
+    pub fn imports(&self) -> Vec<String> {
+        let compiled = self.code.pre.component();
+        let kind = compiled.component_type();
+        kind.imports(compiled.engine()).map(|(import, _)| import.to_owned()).collect()
+    }
+
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }

@@ -200,7 +200,7 @@ impl Shared {
         let mut component = load::compile(&self.engine.pool, id, bytes, manifest)?;
         let ticker = &self.engine.ticker;
         let kept = Arc::default();
-        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROVIDER, kept);
+        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE, kept);
         let mut cell = self.cell_for_loading(&component, &settings)?;
         let said = cell.call("meta.describe", ticker, 0, |store, guests, _| match &guests.meta {
             Some(meta) => meta.call_describe(store).map(Some),

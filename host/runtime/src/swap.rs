@@ -30,7 +30,7 @@ use crate::load::{Component, LoadError, digest};
 use crate::runtime::{Runtime, named_origins};
 
 use happening::Happenings;
-use parts::{Part, limits, parts};
+use parts::{Part, parts};
 
 pub use happening::Happening;
 pub use version::{Back, Staged};
@@ -346,7 +346,7 @@ impl Live {
             secrets: part.secrets.clone(),
             grants,
             timeout_ms: part.timeout_ms,
-            limits: limits(part.plays, wanted),
+            limits: crate::Limits::of(part.plays, component.manifest().limits, wanted),
         };
         let before = old.instances().find(|running| running.name() == spec.name);
         match before {

@@ -2,12 +2,15 @@
 
 use anyhow::{Result, bail};
 
-use crate::guests;
 use crate::shell::{Repository, Watch};
+use crate::{guests, scripted};
 
 /// Name, package, and the bench target in it.
-const BENCHES: [(&str, &str, &str); 2] =
-    [("component_calls", "brains-runtime", "component_calls"), ("gateway", "brains-tests", "gateway")];
+const BENCHES: [(&str, &str, &str); 3] = [
+    ("component_calls", "brains-runtime", "component_calls"),
+    ("gateway", "brains-tests", "gateway"),
+    ("plugins", "brains-tests", "plugins"),
+];
 
 /// `cargo xtask bench [NAME…]`
 pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
@@ -16,6 +19,7 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
         bail!("no benchmark is called `{unknown}`; there are {}", known.join(", "));
     }
     guests::build(repository)?;
+    scripted::all(repository)?;
     repository.cargo("build").args(["--release", "--package", "brains"]).run()?;
     for (name, package, target) in BENCHES {
         if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {

@@ -1,6 +1,6 @@
 //! Builds the components and lays out the bundle that the program embeds: `<id>.wasm` and `<id>.yaml` for each,
-//! and `defaults.yaml`. Components that only tests want (`[package.metadata.brains] test = true`) go to a
-//! folder of their own. Nothing is built when no source of theirs has changed.
+//! and `defaults.yaml`. Components that only tests want and examples (`test = true` or `example = true` under
+//! `[package.metadata.brains]`) go to folders of their own. Nothing is built when no source of theirs has changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,24 +14,31 @@ use crate::{stamp, tools};
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// What components are made of: their own sources and what these inherit or share.
-const SOURCES: [&str; 4] = ["plugins", "wit", "host/dialect", "Cargo.toml"];
+const SOURCES: [&str; 5] = ["plugins", "examples/plugins", "wit", "host/dialect", "Cargo.toml"];
+
+const BUNDLE: &str = "target/bundle";
+const FOR_TESTS: &str = "target/bundle-test";
+const EXAMPLES: &str = "target/bundle-examples";
+/// Marks in a crate's manifest, and where its component goes.
+const BUNDLES: [(&str, &str); 2] = [("test", FOR_TESTS), ("example", EXAMPLES)];
 
 /// One component's crate.
 #[derive(Debug)]
 struct Guest {
     id: String,
     folder: PathBuf,
-    for_tests: bool,
+    /// Below `target`.
+    bundle: &'static str,
 }
 
 /// Where the program's own components are laid out.
 pub(crate) fn bundle(repository: &Repository) -> PathBuf {
-    repository.at("target/bundle")
+    repository.at(BUNDLE)
 }
 
 /// Where those for tests are.
 pub(crate) fn bundle_for_tests(repository: &Repository) -> PathBuf {
-    repository.at("target/bundle-test")
+    repository.at(FOR_TESTS)
 }
 
 /// Builds and lays out all components, if anything changed.
@@ -75,7 +82,12 @@ fn guests(repository: &Repository) -> Result<Vec<Guest>> {
         guests.push(Guest {
             id: text("name"),
             folder: manifest.parent().unwrap_or(Path::new("")).to_owned(),
-            for_tests: package.pointer("/metadata/brains/test") == Some(&Value::Bool(true)),
+            bundle: BUNDLES
+                .into_iter()
+                .find(|(mark, _)| {
+                    package.pointer(&format!("/metadata/brains/{mark}")) == Some(&Value::Bool(true))
+                })
+                .map_or(BUNDLE, |(_, bundle)| bundle),
         });
     }
     if guests.is_empty() {
@@ -94,7 +106,7 @@ fn laid_out(repository: &Repository, guests: &[Guest]) -> bool {
 
 impl Guest {
     fn bundle(&self, repository: &Repository) -> PathBuf {
-        if self.for_tests { bundle_for_tests(repository) } else { bundle(repository) }
+        repository.at(self.bundle)
     }
 }
 
@@ -105,6 +117,7 @@ fn lay_out(repository: &Repository, guests: &[Guest], built: &Path) -> Result<()
         vec![("defaults.yaml".to_owned(), repository.at("plugins/defaults.yaml"))],
     );
     folders.insert(bundle_for_tests(repository), Vec::new());
+    folders.insert(repository.at(EXAMPLES), Vec::new());
     for guest in guests {
         let wasm = built.join(format!("{}.wasm", guest.id.replace('-', "_")));
         let files = folders.entry(guest.bundle(repository)).or_default();

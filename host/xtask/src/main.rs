@@ -5,6 +5,7 @@
 mod bench;
 mod guests;
 mod postgres;
+mod scripted;
 mod shell;
 mod stamp;
 mod suite;

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
+/// Folders that hold what was made, not what it was made of.
+const BUILT: [&str; 4] = ["target", "node_modules", "__pycache__", "dist"];
+
 /// The digest of these files and folders (each file's path and content) and these words.
 pub(crate) fn digest(root: &Path, sources: &[&str], words: &[&str]) -> Result<String> {
     let mut files = Vec::new();
@@ -42,7 +45,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     }
     for entry in fs_err::read_dir(path)? {
         let entry = entry?;
-        if entry.file_name() != "target" {
+        if !BUILT.iter().any(|built| entry.file_name() == *built) {
             collect(&entry.path(), files)?;
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::postgres::Cluster;
 use crate::shell::{Call, Repository, Watch};
 use crate::tally::{self, Tally};
-use crate::{guests, tools};
+use crate::{guests, scripted, tools};
 
 const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
 const STEPS: [&str; 5] = ["fmt", "clippy", "unit", "plugins", "it"];
@@ -139,6 +139,9 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
             Ok(Tally::default())
         });
     }
+    if wants("it") {
+        report.step("scripted components", || scripted::quick(repository).map(|()| Tally::default()));
+    }
     if wants("unit") || wants("it") {
         let bed = Bed::lay(repository)?;
         let built = report.step("build", || {
@@ -162,6 +165,7 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
 /// `cargo xtask soak [NAME…]`
 pub(crate) fn soak(repository: &Repository, names: &[String]) -> Result<ExitCode> {
     guests::build(repository)?;
+    scripted::all(repository)?;
     repository.cargo("build").args(["--package", "brains"]).run()?;
     let bed = Bed::lay(repository)?;
     let program = integration_program(&bed)?;

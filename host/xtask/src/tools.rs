@@ -65,10 +65,14 @@ fn find_postgres() -> Option<PathBuf> {
 
 /// A Python with the pinned packages of `tests/clients/requirements.txt`, in `target/py`.
 pub(crate) fn python(repository: &Repository) -> Result<PathBuf> {
-    let requirements = repository.at("tests/clients/requirements.txt");
-    let home = repository.at("target/py");
+    python_packages(repository, "tests/clients/requirements.txt", "target/py")
+}
+
+/// A Python with the pinned packages of a file, in a folder of its own.
+pub(crate) fn python_packages(repository: &Repository, requirements: &str, home: &str) -> Result<PathBuf> {
+    let home = repository.at(home);
     let python = home.join("bin/python");
-    let digest = stamp::digest(repository.root(), &["tests/clients/requirements.txt"], &[])?;
+    let digest = stamp::digest(repository.root(), &[requirements], &[])?;
     let stamp = home.join("requirements.stamp");
     if stamp::holds(&stamp, &digest) && python.exists() {
         return Ok(python);
@@ -83,10 +87,34 @@ pub(crate) fn python(repository: &Repository) -> Result<PathBuf> {
     }
     Call::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .arg(&requirements)
+        .arg(repository.at(requirements))
         .run()?;
     fs_err::write(&stamp, &digest)?;
     Ok(python)
+}
+
+/// The packages that a project's lock file pins, in `target/node`; gives the folder that holds them.
+pub(crate) fn node_packages(repository: &Repository, project: &Path) -> Result<PathBuf> {
+    if find_program("npm").is_none() {
+        install(&["nodejs", "npm"])?;
+    }
+    let home = repository.at("target/node");
+    let packages = home.join("node_modules");
+    let stamp = home.join("lock.stamp");
+    let digest = stamp::digest(project, &["package.json", "package-lock.json"], &[])?;
+    if stamp::holds(&stamp, &digest) && packages.is_dir() {
+        return Ok(packages);
+    }
+    fs_err::create_dir_all(&home)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs_err::copy(project.join(file), home.join(file))?;
+    }
+    Call::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+        .within(&home)
+        .run()?;
+    fs_err::write(&stamp, &digest)?;
+    Ok(packages)
 }
 
 /// Whether this process may do what root may.

@@ -1,5 +1,7 @@
 //! Vendors that speak the wire `openai-chat`: what a provider of one needs beyond its address and its settings.
 
+mod vendor;
+
 use brains_dialect::canon::catalogue::{Model, Page};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Method, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
@@ -9,6 +11,7 @@ use brains_dialect::json::quote;
 use serde_json::Value;
 
 pub use brains_dialect::chat::request_encode::Options;
+pub use vendor::{Provider, Vendor};
 
 use crate::address::{Address, secret_header, text_header};
 use crate::component::Decode;
@@ -39,6 +42,12 @@ impl Upstream {
     pub fn bearer(mut self, secret: impl Into<String>) -> Self {
         self.secret = Some(secret.into());
         self
+    }
+
+    /// Sends this secret as a bearer token when it is set and granted, else no credential.
+    #[must_use]
+    pub fn bearer_if_set(self, secret: &str) -> Self {
+        if crate::host::has_secret(secret) { self.bearer(secret) } else { self }
     }
 
     /// Sends this header too.

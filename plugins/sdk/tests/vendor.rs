@@ -1,10 +1,7 @@
 //! A provider for a vendor that speaks a standard wire, whole: what it takes to write one.
 
-use brains_sdk::canon::exchange::{Request, Response};
-use brains_sdk::canon::relay::{Call, Lane, Surface};
-use brains_sdk::canon::{CallContext, Fault, catalogue::Page};
-use brains_sdk::openai_chat::{self, Upstream};
-use brains_sdk::{Catalogue, Component, Errors, Info, Relay, host};
+use brains_sdk::openai_chat::{Provider, Upstream, Vendor};
+use brains_sdk::{Component, Info, Relay};
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -13,57 +10,32 @@ struct Settings {
     region: String,
 }
 
-#[derive(Debug)]
-struct Vendor(Upstream);
+struct Acme;
 
-impl Component for Vendor {
-    type Config = Settings;
+impl Vendor for Acme {
+    type Settings = Settings;
     const CONFIG_SCHEMA: &'static str = r#"{"type":"object","properties":{"region":{"type":"string"}}}"#;
     fn info() -> Info {
         brains_sdk::info!()
     }
-    fn new(settings: Settings) -> Result<Self, Vec<String>> {
-        let upstream = Upstream::new(&format!("https://{}.vendor.example/v1", settings.region));
-        Ok(Self(if host::has_secret("api_key") { upstream.bearer("api_key") } else { upstream }))
+    fn upstream(settings: &Settings) -> Result<Upstream, Vec<String>> {
+        let base_url = format!("https://{}.vendor.example/v1", settings.region);
+        Ok(Upstream::new(&base_url).bearer_if_set("api_key"))
     }
 }
 
-impl Errors for Vendor {
-    fn decode_error(&self, response: Response) -> Fault {
-        openai_chat::decode_error(response)
-    }
-}
-
-impl Catalogue for Vendor {
-    fn models_request(&self, ctx: &CallContext, _: Option<&str>) -> Option<Request> {
-        Some(self.0.models_request(ctx))
-    }
-    fn models(&self, response: Option<Response>) -> Result<Page, Fault> {
-        response.map_or_else(|| Ok(Page::default()), openai_chat::models)
-    }
-}
-
-impl Relay for Vendor {
-    fn surfaces(&self) -> Vec<Surface> {
-        Upstream::surfaces()
-    }
-    fn prepare(&self, call: Call) -> Result<Lane, Fault> {
-        Ok(self.0.prepare(&call))
-    }
-}
-
-brains_sdk::export_relay!(Vendor);
+brains_sdk::export_provider!(Provider<Acme>);
 
 #[test]
 fn it_relays() {
-    let vendor = Vendor::new(Settings { region: "eu".into() }).unwrap();
-    let call = Call {
+    let vendor = Provider::<Acme>::new(Settings { region: "eu".into() }).unwrap();
+    let call = brains_sdk::canon::relay::Call {
         surface: vendor.surfaces()[0].name.clone(),
         model: "m".into(),
         stream: false,
         query: String::new(),
         headers: Vec::new(),
-        ctx: CallContext::default(),
+        ctx: brains_sdk::canon::CallContext::default(),
     };
-    assert!(matches!(vendor.prepare(call).unwrap(), Lane::Relay(_)));
+    assert!(matches!(vendor.prepare(call).unwrap(), brains_sdk::canon::relay::Lane::Relay(_)));
 }

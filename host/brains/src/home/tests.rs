@@ -38,3 +38,50 @@ fn a_link_stays_a_link() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&target).unwrap(), "new");
 }
+
+#[test]
+fn a_file_is_replaced_only_as_long_as_it_is_what_was_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("overlay.yaml");
+    assert!(!replace(&path, b"something", b"new").unwrap());
+    assert!(replace(&path, b"", b"one").unwrap());
+    assert!(!replace(&path, b"", b"two").unwrap());
+    assert!(!replace(&path, b"other", b"two").unwrap());
+    assert_eq!(fs::read(&path).unwrap(), b"one");
+    assert!(replace(&path, b"one", b"two").unwrap());
+    assert_eq!(fs::read(&path).unwrap(), b"two");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, FILE_MODE);
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+/// Somebody saves an open editor again and again while a program edits the same file: whatever was saved last is in
+/// the file, with or without what the program made of it.
+#[test]
+fn what_an_editor_saves_survives_a_program() {
+    const SAVES: usize = 300;
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("overlay.yaml");
+    fs::write(&path, "").unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut buffer = String::new();
+            for save in 0..SAVES {
+                buffer += &format!("{save}\n");
+                let saved = scratch.path().join("saved");
+                fs::write(&saved, &buffer).unwrap();
+                fs::rename(&saved, &path).unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            let before = fs::read(&path).unwrap();
+            let mut after = before.clone();
+            after.extend_from_slice(b"# the program was here\n");
+            replace(&path, &before, &after).unwrap();
+        }
+    });
+    let text = fs::read_to_string(&path).unwrap();
+    let saved = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(saved, SAVES, "{text}");
+}

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::Pending;
-use brains_control::ports::{Candidate, Edit, Overlay, Reloaded, Settings, Shown};
+use brains_control::ports::{Candidate, Edit, Overlay, Proposal, Reloaded, Settings, Shown};
 use brains_core::config::{Layer, Place, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
-use brains_core::redact::redact_json;
 use brains_core::{Fault, Origin};
 use brains_runtime::swap::Live;
+use brains_store::TraceSink;
 use serde_json::Value;
 
 use crate::home;
+use crate::house::retention;
 use crate::overlay;
 use crate::sources::Sources;
 
@@ -20,6 +21,7 @@ use crate::sources::Sources;
 pub(crate) struct InForce {
     pub(crate) live: Arc<Live>,
     pub(crate) sources: Arc<Sources>,
+    pub(crate) traces: TraceSink,
     /// What the files held when they were read last, sound or not.
     pub(crate) read: Arc<Mutex<Option<String>>>,
 }
@@ -33,20 +35,30 @@ impl InForce {
     }
 
     /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile.
-    pub(crate) fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
+    fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
         // Before they are read, so that an edit in between is noticed.
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.sources.fingerprint());
         let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
         let after = self.live.apply(resolved)?;
+        self.traces.retain(retention(&after.config));
         Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })
     }
 
-    fn plan_now(&self, edits: &[Edit]) -> Result<Candidate, Vec<Problem>> {
+    fn plan_now(&self, proposal: Proposal) -> Result<Candidate, Vec<Problem>> {
         let previous = self.sources.overlay_text().map_err(|fault| vec![self.problem("", fault.message)])?;
+        let document = match proposal {
+            Proposal::Edits(edits) => self.edited(&previous, &edits)?,
+            Proposal::Text(text) => text,
+        };
+        let Resolved { warnings, .. } = self.sources.resolve_overlay(document.clone())?;
+        Ok(Candidate { next: self.read(document), previous: self.read(previous), warnings })
+    }
+
+    fn edited(&self, text: &str, edits: &[Edit]) -> Result<String, Vec<Problem>> {
         let schema = self.sources.schema();
         let mut problems = Vec::new();
-        let mut document = previous.clone();
+        let mut document = text.to_owned();
         for edit in edits {
             let value = edit.value.clone().unwrap_or(Value::Null);
             if let Err(mut found) = schema.check_write(&edit.key, &value) {
@@ -60,29 +72,16 @@ impl InForce {
                 Err(why) => problems.push(self.problem(&edit.key, why)),
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
+        if problems.is_empty() { Ok(document) } else { Err(problems) }
+    }
+
+    /// A text with what may be told of it. What cannot be read is not told at all.
+    fn read(&self, text: String) -> Overlay {
+        let schema = self.sources.schema();
+        match overlay::read(&text) {
+            Ok(tree) => Overlay { open: schema.is_open(&text, &tree), shown: schema.cover(tree), text },
+            Err(_) => Overlay { text, shown: Value::Null, open: false },
         }
-        let written = overlay::read(&document).map_err(|why| vec![self.problem("", why)])?;
-        let problems = schema.check_overlay(&written);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let Resolved { warnings, .. } = self.sources.resolve_overlay(document.clone())?;
-        let previous_shown = match overlay::read(&previous) {
-            Ok(tree) if schema.check_overlay(&tree).is_empty() => tree,
-            // Edited by hand, raw secrets perhaps.
-            Ok(mut tree) => {
-                redact_json(&mut tree);
-                tree
-            }
-            Err(_) => Value::Null,
-        };
-        Ok(Candidate {
-            next: Overlay { text: document, shown: written },
-            previous: Overlay { text: previous, shown: previous_shown },
-            warnings,
-        })
     }
 
     fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
@@ -117,12 +116,16 @@ impl Settings for InForce {
         Box::pin(async move { self.sources.check(document).map(|resolved| resolved.warnings) })
     }
 
-    fn plan(&self, edits: Vec<Edit>) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
-        Box::pin(async move { self.plan_now(&edits) })
+    fn overlay(&self) -> Result<Overlay, Fault> {
+        self.sources.overlay_text().map(|text| self.read(text))
     }
 
-    fn write_overlay(&self, document: &str) -> Result<(), Fault> {
-        home::write_atomically(self.sources.overlay(), document.as_bytes()).map_err(|error| {
+    fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
+        Box::pin(async move { self.plan_now(proposal) })
+    }
+
+    fn write_overlay(&self, text: &str, expected: &str) -> Result<bool, Fault> {
+        home::replace(self.sources.overlay(), expected.as_bytes(), text.as_bytes()).map_err(|error| {
             tracing::warn!(%error, "the overlay could not be written");
             Fault::new(
                 home::error_kind(&error),

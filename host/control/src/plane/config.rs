@@ -3,19 +3,21 @@
 //! in force, the state before it is written back and kept as a revision too.
 
 mod change;
+mod history;
 
 use brains_core::Fault;
 use brains_core::config::{Place, Problem};
-use brains_core::plane::config::ConfigRevision;
 use brains_core::principal::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::ports::Edit;
+
+pub(crate) use change::notice_at_start;
+pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
 
 const NOUN: &str = "config";
 
@@ -275,7 +277,7 @@ impl Operation for CheckConfig {
 }
 
 /// Reads all configuration files again and puts them in force. What is not sound changes nothing: the last
-/// good state keeps serving.
+/// good state keeps serving. An edit of the overlay by hand becomes a numbered revision.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReloadConfig {}
@@ -285,6 +287,8 @@ pub(crate) struct ReloadConfig {}
 pub(crate) struct ConfigReloaded {
     /// Whether anything differs from before.
     changed: bool,
+    /// Number of the revision that an edit by hand became; none when there was none.
+    revision: Option<u64>,
     warnings: Vec<Problem>,
 }
 
@@ -299,56 +303,8 @@ impl Operation for ReloadConfig {
     type Output = ConfigReloaded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigReloaded, Fault> {
-        let reloaded = change::reload(cx).await?;
-        Ok(ConfigReloaded { changed: reloaded.changed, warnings: reloaded.warnings })
-    }
-}
-
-/// Lists the revisions of the overlay, newest first.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListConfigRevisions {
-    /// How many at most.
-    #[serde(default = "page::default_limit")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-    /// Continue behind this number: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// A page of revisions.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct RevisionPage {
-    revisions: Vec<ConfigRevision>,
-    /// Give it as `cursor` for the next page; none on the last.
-    next_cursor: Option<String>,
-}
-
-impl Operation for ListConfigRevisions {
-    const NAME: &'static str = "list_config_revisions";
-    const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
-    const ROLE: Role = Role::Admin;
-    const CLI: CliShape = CliShape::new(&["config", "history"])
-        .aliases(&[Alias { path: &["config", "revisions"], hidden: true }])
-        .table("revisions", &["number", "created_at", "author", "cause", "changed"]);
-    const EXAMPLES: &'static [Example] = &[Example {
-        title: "The last five edits",
-        command: "config history --limit 5",
-        input: r#"{"limit": 5}"#,
-    }];
-    type Output = RevisionPage;
-
-    async fn run(self, cx: &Cx<'_>) -> Result<RevisionPage, Fault> {
-        let limit = page::limit(self.limit)?;
-        let before = match &self.cursor {
-            Some(cursor) => Some(cursor.parse::<u64>().map_err(|_| page::bad_cursor())?),
-            None => None,
-        };
-        let mut view = cx.control.store.read().await?;
-        let mut revisions = view.config_revisions(before, limit + 1).await?;
-        let next_cursor = page::cut(&mut revisions, limit, |revision| revision.number.to_string());
-        Ok(RevisionPage { revisions, next_cursor })
+        let (reloaded, revision) = change::reload(cx).await?;
+        Ok(ConfigReloaded { changed: reloaded.changed, revision, warnings: reloaded.warnings })
     }
 }
 

@@ -34,6 +34,8 @@ const TABLE: &[(&str, Kind, Role)] = &[
     ("check_config", Kind::Read, Role::Admin),
     ("reload_config", Kind::Flow, Role::Admin),
     ("list_config_revisions", Kind::Read, Role::Admin),
+    ("diff_config", Kind::Read, Role::Admin),
+    ("rollback_config", Kind::Flow, Role::Admin),
     ("config_schema", Kind::Read, Role::Admin),
     ("list_components", Kind::Read, Role::Admin),
     ("show_component", Kind::Read, Role::Admin),

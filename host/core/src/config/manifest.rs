@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::model::Limits;
 use crate::plane::is_slug;
 
 /// One component's manifest.
@@ -25,6 +26,9 @@ pub struct Manifest {
     /// The flat keys that it answers to.
     #[serde(default)]
     pub flat: Option<Flat>,
+    /// What its calls need beyond the usual, within what the host gives without being asked.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// The part that a component plays.

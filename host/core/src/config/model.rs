@@ -305,7 +305,7 @@ pub struct Traces {
     pub bodies: bool,
     /// Bytes kept of each body.
     pub body_max_bytes: u32,
-    /// Traces that may wait for the store; more are dropped and counted.
+    /// Traces that may wait for the store; more are dropped and counted. Counts from the next start on.
     #[schemars(range(min = 1))]
     pub queue: u32,
 }

@@ -18,11 +18,6 @@ use super::path;
 use super::reference::{RefSource, Reference};
 use super::schema::{self, Schema};
 
-use crate::redact::{redact, redact_json};
-
-/// Stands for a raw secret in everything that is shown.
-pub(super) const COVERED: &str = "***set***";
-
 /// A configuration that holds together.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -82,7 +77,7 @@ pub fn resolve(
     }
     work.problems.append(&mut whole);
 
-    let shown = work.cover(document.clone());
+    let shown = schema.cover(document.clone());
     work.fill(&mut document, &provenance, refs);
     let mut config: Config = match serde_path_to_error::deserialize(document) {
         Ok(config) => config,
@@ -276,20 +271,6 @@ impl Work<'_> {
         }
     }
 
-    /// The document as it may be shown.
-    fn cover(&self, mut document: Value) -> Value {
-        self.schema.secrets(&mut document, &mut |path, value| {
-            let Value::String(text) = value else { return };
-            let reference =
-                matches!(Reference::parse(text), Some(Reference::Variable(_) | Reference::File(_)));
-            if !reference && !text.is_empty() && path != ["db_url"] {
-                COVERED.clone_into(text);
-            }
-        });
-        cover_texts(&mut document);
-        document
-    }
-
     /// Puts the texts behind references in their place.
     fn fill(&mut self, document: &mut Value, provenance: &Provenance, refs: &dyn RefSource) {
         let off: BTreeSet<String> = document
@@ -336,27 +317,5 @@ fn plain_routes(document: &mut Value) {
         if let Some(tier) = route.get("model_tier").cloned() {
             *route = tier;
         }
-    }
-}
-
-fn cover_texts(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let std::borrow::Cow::Owned(covered) = redact(text) {
-                *text = covered;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(cover_texts),
-        Value::Object(members) => {
-            for (name, member) in members {
-                // A component's settings are its own: a sensitive name there is all we know.
-                if name == "config" {
-                    redact_json(member);
-                } else {
-                    cover_texts(member);
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -451,3 +451,37 @@ fn the_starter_file_sets_nothing_and_knows_its_keys() {
         }
     }
 }
+
+#[test]
+fn differences_stand_at_the_top_of_what_only_one_side_has() {
+    let old = json!({ "a": 1, "models": { "cheap": { "provider": "x", "model": "m" } }, "list": [1, 2], "gone": { "b": 1 } });
+    let new = json!({ "a": 2, "models": { "cheap": { "provider": "x", "model": "n" }, "v1.5": { "provider": "y" } }, "list": [2] });
+    let told: Vec<_> = differences(&old, &new).into_iter().map(|it| (it.key, it.old, it.new)).collect();
+    assert_eq!(
+        told,
+        [
+            ("a".to_owned(), Some(json!(1)), Some(json!(2))),
+            ("models.cheap.model".to_owned(), Some(json!("m")), Some(json!("n"))),
+            ("models.\"v1.5\"".to_owned(), None, Some(json!({ "provider": "y" }))),
+            ("list".to_owned(), Some(json!([1, 2])), Some(json!([2]))),
+            ("gone".to_owned(), Some(json!({ "b": 1 })), None),
+        ]
+    );
+    assert!(differences(&new, &new).is_empty());
+}
+
+#[test]
+fn a_text_is_open_only_without_a_raw_secret_anywhere() {
+    let schema = Schema::new(&manifests());
+    let open = |text: &str| {
+        let document: Value = serde_yaml::from_str(text).unwrap();
+        schema.is_open(text, &document)
+    };
+    assert!(open("rate_limit_per_minute: 5 # was 6\nupstream_a_api_key: ${ENV:ACME}\n"));
+    assert!(!open("upstream_a_api_key: short\n"));
+    assert!(!open("providers: { x: { component: c, secrets: { api_key: short } } }\n"));
+    assert!(!open("providers: { x: { component: c, config: { api_key: short } } }\n"));
+    assert!(!open("rate_limit_per_minute: 5 # key: sk-proj-Zk3vN8xQ2wL7mT5rB9cF1hJ4dS6gY0aP\n"));
+    let covered = schema.cover(json!({ "upstream_a_api_key": "short" }));
+    assert!(is_covered(&covered) && !covered.to_string().contains("short"));
+}

@@ -13,7 +13,7 @@ pub struct ConfigRevision {
     pub id: Id<Revision>,
     pub number: u64,
     pub created_at: Millis,
-    /// Slug of the operator, or `local`.
+    /// Slug of the operator, `local`, or `file` for an edit by hand.
     pub author: String,
     /// What made it: an operation's name, or that a file was found changed.
     pub cause: String,
@@ -24,4 +24,8 @@ pub struct ConfigRevision {
     /// The overlay itself, secrets covered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Value>,
+    /// Its text, comments and all; none when it held a raw secret. Never told, only written back.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub text: Option<String>,
 }

@@ -15,6 +15,7 @@ fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
         summary: None,
         asks: asks(secrets),
         flat: None,
+        limits: brains_core::config::Limits::default(),
     };
     Entry {
         live: Some(live.into()),

@@ -428,5 +428,12 @@ pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest 
     } else {
         by_exports
     };
-    Manifest { component: id.to_owned(), plays, summary: None, asks: Asks::default(), flat: None }
+    Manifest {
+        component: id.to_owned(),
+        plays,
+        summary: None,
+        asks: Asks::default(),
+        flat: None,
+        limits: brains_core::config::Limits::default(),
+    }
 }

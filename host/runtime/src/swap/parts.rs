@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use brains_core::Secret;
+use brains_core::config::Config;
 use brains_core::config::manifest::Plays;
-use brains_core::config::{Config, Limits as Wanted};
 use serde_json::Value;
-
-use crate::limits::Limits;
 
 /// One part as it is written in the configuration.
 pub(super) struct Part<'a> {
@@ -82,20 +80,6 @@ pub(super) fn parts(config: &Config) -> Vec<Part<'_>> {
         }
     }
     parts
-}
-
-pub(super) fn limits(plays: Plays, wanted: Wanted) -> Limits {
-    let mut limits = if plays == Plays::Provider { Limits::PROVIDER } else { Limits::JUDGE };
-    if let Some(mib) = wanted.memory_mib {
-        limits.memory_bytes = (mib as usize) << 20;
-    }
-    if let Some(ms) = wanted.call_ms {
-        limits.call_ms = ms;
-    }
-    if let Some(kib) = wanted.output_kib {
-        limits.output_bytes = (kib as usize) << 10;
-    }
-    limits
 }
 
 #[expect(

@@ -11,17 +11,17 @@ use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
 const APPEND: &str = "
-    INSERT INTO config_revision (id, number, created_at, author, cause, changed, digest, document)
-    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM config_revision
+    INSERT INTO config_revision (id, number, created_at, author, cause, changed, digest, document, text)
+    SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM config_revision
     RETURNING number";
 const LIST: &str = "
-    SELECT id, number, created_at, author, cause, changed, digest, NULL AS document FROM config_revision
+    SELECT id, number, created_at, author, cause, changed, digest, NULL AS document, NULL AS text FROM config_revision
     WHERE number < $1 ORDER BY number DESC LIMIT $2";
 const GET: &str = "
-    SELECT id, number, created_at, author, cause, changed, digest, document FROM config_revision
+    SELECT id, number, created_at, author, cause, changed, digest, document, text FROM config_revision
     WHERE number = $1";
 const LATEST: &str = "
-    SELECT id, number, created_at, author, cause, changed, digest, document FROM config_revision
+    SELECT id, number, created_at, author, cause, changed, digest, document, text FROM config_revision
     ORDER BY number DESC LIMIT 1";
 
 from_row! {
@@ -38,12 +38,13 @@ from_row! {
                 Some(text) => Some(from_json("document", text)?),
                 None => None,
             },
+            text: row.try_get("text")?,
         })
     }
 }
 
 impl Rows {
-    /// Revisions older than number `before`, newest first, without their documents.
+    /// Revisions older than number `before`, newest first, without their content.
     pub async fn config_revisions(
         &mut self,
         before: Option<u64>,
@@ -75,7 +76,8 @@ impl Tx {
             storable(&revision.cause).as_ref(),
             list(&revision.changed),
             &revision.digest,
-            revision.document.as_ref().map(Value::to_string)
+            revision.document.as_ref().map(Value::to_string),
+            revision.text.as_deref().map(storable).as_deref()
         )?;
         self.bump(Topic::Config).await?;
         Ok(unsigned(number.unwrap_or(0)))

@@ -149,6 +149,7 @@ async fn revisions(bed: &Bed) {
             changed: vec!["models.cheap".into()],
             digest: "00".into(),
             document: Some(json!({ "models": { "cheap": expected } })),
+            text: Some(format!("models: {{cheap: {expected}}} # kept\n")),
         };
         let number =
             write(&store, move |tx| Box::pin(async move { Ok(tx.append_config_revision(&revision).await?) }));
@@ -160,6 +161,7 @@ async fn revisions(bed: &Bed) {
     assert_eq!(page[0].document, None, "a list holds no documents");
     let latest = view.latest_config_revision().await.unwrap().unwrap();
     assert_eq!(latest.document, Some(json!({ "models": { "cheap": 3 } })));
+    assert_eq!(latest.text.as_deref(), Some("models: {cheap: 3} # kept\n"));
     assert_eq!(view.config_revision(3).await.unwrap(), Some(latest));
     assert_eq!(view.config_revision(4).await.unwrap(), None);
     assert_eq!(view.generation().await.unwrap().config, 3);

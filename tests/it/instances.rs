@@ -1,0 +1,87 @@
+//! Many instances of one component: each has its own address and key, whatever is asked in which order.
+
+use brains_tests::counts::count;
+use brains_tests::{Brains, Reply, Seen, Setup, Upstream, model};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use serde_json::json;
+
+const NAMES: [&str; 3] = ["one", "two", "three"];
+
+fn key(name: &str) -> String {
+    format!("sk-of-instance-{name}-0123456789")
+}
+
+/// An upstream that answers only to its own key, and to nobody else's requests.
+async fn upstream(name: &'static str) -> Upstream {
+    Upstream::start(move |seen: &Seen| {
+        if seen.header("authorization") == Some(format!("Bearer {}", key(name)).as_str()) {
+            model::answer(seen)
+        } else {
+            Reply::json(401, json!({"error": {"message": "not my key"}}).to_string())
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interleaved_calls_of_instances_never_mix_keys_or_addresses() {
+    let upstreams = [upstream(NAMES[0]).await, upstream(NAMES[1]).await, upstream(NAMES[2]).await];
+    let mut config = "providers:\n".to_owned();
+    let mut setup = Setup::default();
+    for (name, upstream) in NAMES.iter().zip(&upstreams) {
+        let variable = format!("KEY_{}", name.to_uppercase());
+        config += &format!(
+            "  {name}:\n    component: provider-openai\n    config: {{base_url: \"{}\", headers: {{x-instance: {name}}}}}\n    secrets: {{api_key: \"${{ENV:{variable}}}\"}}\n",
+            upstream.base()
+        );
+        setup = setup.env(&variable, &key(name));
+    }
+    setup.config = Some(config);
+    let service = Brains::start(setup).await;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    // Which instance, whether streamed, whether the overlay is written meanwhile.
+    let call = (0..NAMES.len(), any::<bool>(), prop::bool::weighted(0.05));
+    let calls = proptest::collection::vec(call, 1..40);
+    let mut asked = [0; NAMES.len()];
+    for round in 0..count(8, 200) {
+        let calls = calls.new_tree(&mut runner).expect("a case").current();
+        let all = calls.iter().enumerate().map(|(at, (which, stream, edit))| {
+            let (client, name) = (service.client.clone(), NAMES[*which]);
+            let text = format!("round {round} call {at} of {name}");
+            async move {
+                if *edit {
+                    let value = json!({"key": "gateway_preamble", "value": text});
+                    client.operation("set_config", &value).await;
+                }
+                let body = json!({"model": format!("{name}/m-{name}"), "stream": stream,
+                    "messages": [{"role": "user", "content": text}]});
+                let answer = client.chat(&body).await;
+                assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+                assert!(answer.text().contains(&format!("of {name}")) || *stream, "{}", answer.text());
+            }
+        });
+        futures_util::future::join_all(all).await;
+        for (which, _, _) in calls {
+            asked[which] += 1;
+        }
+    }
+    for ((name, upstream), asked) in NAMES.iter().zip(&upstreams).zip(asked) {
+        let seen = upstream.seen();
+        assert_eq!(seen.len(), asked, "{name} got its calls and no other's");
+        for request in seen {
+            assert_eq!(request.header("x-instance"), Some(*name));
+            assert_eq!(request.json()["model"], format!("m-{name}"));
+            let body = String::from_utf8_lossy(&request.body).into_owned();
+            for other in NAMES.iter().filter(|other| *other != name) {
+                assert!(
+                    !format!("{:?}{body}", request.headers).contains(&key(other)),
+                    "{name} saw {other}'s key"
+                );
+            }
+        }
+    }
+    for name in NAMES {
+        assert!(!service.log().contains(&key(name)), "the key of {name} is in the log");
+    }
+}
