@@ -95,6 +95,7 @@ fn early() -> Vec<(&'static str, Reply, &'static str)> {
         ("reset", Reply::reset(), "upstream_error"),
         ("hang", Reply::json(200, "{}").head_delay(Duration::from_mins(10)), "upstream_timeout"),
         ("stall before the first byte", Reply::stream([": wait\n\n"]).end(End::Hang), "upstream_timeout"),
+        ("stall after a role", Reply::stream(half().into_iter().take(1)).end(End::Hang), "upstream_timeout"),
         ("cut before the first byte", Reply::stream([": wait\n\n"]).end(End::Cut), "upstream_error"),
         ("junk", Reply::json(200, "[1]"), "upstream_error"),
         ("in-band error", Reply::stream([(WIRE.error_frame)("no")]), "server_is_overloaded"),

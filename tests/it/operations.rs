@@ -23,6 +23,7 @@ async fn every_operation_is_described_and_reachable() {
         "list_components",
         "show_component",
         "explain_route",
+        "list_usage",
     ] {
         assert!(operations.contains(&name), "{name} in {operations:?}");
     }

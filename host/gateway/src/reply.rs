@@ -7,11 +7,14 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use brains_core::Fault;
+use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::chat::error::{self, ErrorBody, type_word};
 use brains_dialect::chat::response;
 
 use crate::record::Recorder;
+
+/// Comments and promises are held until the answer begins; no honest upstream makes more of them.
+const HELD_BYTES: usize = 1 << 20;
 
 /// The answer to a request.
 pub enum Reply {
@@ -46,7 +49,7 @@ pub(crate) enum Progress {
 
 /// A streamed answer of either lane.
 pub(crate) trait Source: Send + 'static {
-    /// Whether a part of the answer came by; a comment is none, nor is a frame without a choice.
+    /// Whether a part of the answer came by; neither a comment nor the promise of an answer is one.
     fn spoke(&self) -> bool;
     fn next(&mut self, recorder: &mut Recorder) -> impl Future<Output = Progress> + Send;
 }
@@ -63,6 +66,10 @@ pub(crate) async fn begin<S: Source>(source: &mut S, recorder: &mut Recorder) ->
                 held.extend_from_slice(&bytes);
                 if source.spoke() {
                     return Ok(Begun { first: held.into(), fault: None });
+                }
+                if held.len() > HELD_BYTES {
+                    let message = "the upstream talks without beginning to answer";
+                    return Err(Fault::new(FaultKind::Upstream, Origin::Upstream, message).failover());
                 }
             }
             Progress::Failed { sent_before, fault } if source.spoke() && !sent_before.is_empty() => {

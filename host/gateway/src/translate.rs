@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
-use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage};
+use brains_dialect::canon::{
+    BlockKind, CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage,
+};
 use brains_dialect::chat::response::{Chunks, DONE_FRAME, Identity, completion};
 use brains_dialect::{ndjson, sse};
 use brains_egress::{Egress, Upstream};
@@ -95,6 +97,7 @@ pub(crate) async fn open(
         component,
         cutter,
         writer,
+        begun: false,
         done: false,
     })))
 }
@@ -184,6 +187,8 @@ pub(crate) struct TranslateStream {
     component: Exchange,
     cutter: Cutter,
     writer: Writer,
+    /// Something was said.
+    begun: bool,
     done: bool,
 }
 
@@ -230,13 +235,30 @@ impl TranslateStream {
     }
 
     fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
+        self.begun |= events.iter().any(says_something);
         events.iter().try_for_each(|event| self.writer.chunks.push(event, out)).map_err(refused)
+    }
+}
+
+/// Whether an event is more than the promise of an answer.
+fn says_something(event: &Event) -> bool {
+    match event {
+        Event::Delta(delta) => !delta.text.is_empty(),
+        Event::BlockStart(start) => match start.kind {
+            BlockKind::Text | BlockKind::Reasoning | BlockKind::Refusal => false,
+            BlockKind::RedactedReasoning(_)
+            | BlockKind::ToolCall(_)
+            | BlockKind::Media(_)
+            | BlockKind::Other(_) => true,
+        },
+        Event::Annotation(_) | Event::Finish(_) => true,
+        Event::Start(_) | Event::BlockEnd(_) | Event::Usage(_) | Event::Other(_) => false,
     }
 }
 
 impl Source for TranslateStream {
     fn spoke(&self) -> bool {
-        true
+        self.begun
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -4,6 +4,7 @@
 mod audit;
 mod bed;
 mod errors;
+mod ledger;
 mod outages;
 mod planes;
 mod processes;

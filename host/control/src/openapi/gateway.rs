@@ -158,6 +158,7 @@ fn chat_completions() -> Value {
         ("model", "The model asked for there."),
         ("strategy", "How the candidates were found."),
         ("attempts", "How many attempts were made."),
+        ("attempt-causes", "Each candidate that did not answer, with a word for why, when there was one."),
         ("route-reason", "Why this route, in one line."),
         ("loss", "What the translation could not carry, when there was any."),
     ]

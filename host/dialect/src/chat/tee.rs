@@ -86,9 +86,9 @@ impl Tee {
         }
     }
 
-    /// Whether a choice has come by: the answer has begun.
-    pub const fn begun(&self) -> bool {
-        !self.choices.is_empty()
+    /// Whether the answer has begun: a choice said something, or that it has nothing to say. A role alone is a promise.
+    pub fn begun(&self) -> bool {
+        self.seen.content || self.choices.iter().any(|(_, finished)| *finished)
     }
 
     /// Whether the stream is a whole answer: every choice that began has said why it stopped, and nothing

@@ -11,6 +11,8 @@ use crate::rows::{Rows, execute, fetch_optional, from_row};
 use crate::text::{from_word, id, signed, storable, unsigned, word};
 use crate::write::Tx;
 
+/// No request has more tokens of a sort than this: whatever an upstream claims, sums stay within bounds.
+const TOKENS_MAX: u64 = 1_000_000_000_000;
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 const INSERT: &str = "
@@ -84,12 +86,12 @@ impl Tx {
             storable(&model).as_ref(),
             row.tier.as_deref().map(storable),
             word(&row.outcome),
-            signed(row.usage.input_tokens),
-            signed(row.usage.output_tokens),
-            signed(row.usage.cached_tokens),
-            signed(row.usage.reasoning_tokens),
+            signed(row.usage.input_tokens.min(TOKENS_MAX)),
+            signed(row.usage.output_tokens.min(TOKENS_MAX)),
+            signed(row.usage.cached_tokens.min(TOKENS_MAX)),
+            signed(row.usage.reasoning_tokens.min(TOKENS_MAX)),
             row.usage.estimated,
-            row.cost_usd
+            row.cost_usd.filter(|cost| cost.is_finite())
         )
         .map(drop)
     }

@@ -23,7 +23,7 @@ pub(crate) fn operator(bed: &Bed, slug: &str) -> OperatorRecord {
     }
 }
 
-fn key(bed: &Bed, operator: &str, name: &str, hash: &str) -> KeyRecord {
+pub(crate) fn key(bed: &Bed, operator: &str, name: &str, hash: &str) -> KeyRecord {
     KeyRecord {
         id: Id::mint(&*bed.ambient),
         name: name.into(),
