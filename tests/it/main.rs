@@ -15,6 +15,7 @@ mod components;
 mod config;
 mod docs;
 mod explain;
+mod fuzz;
 mod operations;
 mod relay;
 mod secrets;

@@ -26,6 +26,8 @@ struct Choice {
     ended: Vec<Reasoning>,
     written: usize,
     calls: u32,
+    /// Something was said of it; its role alone is told as soon as the answer begins.
+    touched: bool,
     finished: bool,
 }
 
@@ -49,6 +51,7 @@ impl Choice {
             ended: Vec::new(),
             written: 0,
             calls: 0,
+            touched: false,
             finished: false,
         }
     }
@@ -158,6 +161,7 @@ impl Chunks {
                 let mut object = Node::root(&annotation.value).object().ok();
                 let logprobs = object.as_mut().and_then(|object| object.optional("logprobs").ok().flatten());
                 self.open(annotation.choice, out);
+                self.choice(annotation.choice)?;
                 if let Some(node) = logprobs {
                     self.write(annotation.choice, "{}", Some(node.text()), None, out);
                 } else {
@@ -188,7 +192,8 @@ impl Chunks {
     /// Appends the usage chunk, when asked for, and the end. Fails when a choice never finished; the host
     /// then writes [`super::error_frames`] instead.
     pub fn finish(&mut self, out: &mut String) -> Result<(), Fault> {
-        if self.choices.is_empty() || self.choices.iter().any(|choice| !choice.finished) {
+        let unfinished = self.choices.iter().any(|choice| choice.touched && !choice.finished);
+        if unfinished || !self.choices.iter().any(|choice| choice.finished) {
             return Err(protocol("the answer ended without a finish reason"));
         }
         if self.include_usage {
@@ -216,7 +221,9 @@ impl Chunks {
 
     fn choice(&mut self, number: u32) -> Result<&mut Choice, Fault> {
         let choice = self.choices.iter_mut().find(|choice| choice.number == number);
-        choice.ok_or_else(|| protocol("the answer has a piece of a choice that never began"))
+        let choice = choice.ok_or_else(|| protocol("the answer has a piece of a choice that never began"))?;
+        choice.touched = true;
+        Ok(choice)
     }
 
     fn chunk(&self, number: u32, delta: &str, finish: Option<&str>, out: &mut String) {
