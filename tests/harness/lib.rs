@@ -12,6 +12,7 @@
 pub mod client;
 pub mod components;
 pub mod counts;
+pub mod fuzz;
 pub mod model;
 pub mod postgres;
 pub mod service;

@@ -24,6 +24,7 @@ mod failures;
 mod hostile;
 mod guide;
 mod instances;
+mod fuzz;
 mod operations;
 mod overlay;
 mod overlay_file;

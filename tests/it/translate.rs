@@ -2,7 +2,7 @@
 //! what is refused, and that nothing cut short looks complete.
 
 use brains_tests::upstream::End;
-use brains_tests::wire::{ANTHROPIC, OLLAMA, UPSTREAM_KEY};
+use brains_tests::wire::{ANTHROPIC, OLLAMA, OPENAI, UPSTREAM_KEY};
 use brains_tests::{Answer, Brains, Reply, Upstream, Wire, until};
 use serde_json::{Value, json};
 
@@ -266,4 +266,16 @@ async fn a_preamble_stands_first_and_a_length_is_a_length() {
         let answer = service.client.chat(&body).await;
         assert_eq!(answer.json()["choices"][0]["finish_reason"], "length", "{}", answer.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fallback_that_can_do_it_answers_what_the_first_must_refuse() {
+    let (first, second) = (ANTHROPIC.upstream().await, OPENAI.upstream().await);
+    let tier = "models: {default: {provider: anthropic, model: scripted-1, fallbacks: [{provider: openai_compatible, model: scripted-1}]}}";
+    let service = Brains::start(ANTHROPIC.setup(&first).and(&OPENAI.config(&second)).and(tier)).await;
+    let body = json!({"model": "brains-default", "n": 2, "messages": [{"role": "user", "content": "hi"}]});
+    let answer = service.client.chat(&body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("x-brains-provider"), "openai_compatible");
+    assert_eq!((first.seen().len(), &second.last().json()["n"]), (0, &json!(2)));
 }

@@ -1,8 +1,11 @@
 //! Which block a piece of an answer belongs to, on wires that have no blocks: they open with their first piece;
 //! text, reasoning and refusal follow one another, tool calls stay open until the choice is finished.
 
-use crate::canon::{BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, Finish, StopReason, ToolStart};
+use crate::canon::{
+    BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, Finish, Reasoning, StopReason, ToolStart,
+};
 use crate::fault::protocol;
+use crate::json::Members;
 
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
@@ -15,6 +18,8 @@ struct Choice {
     number: u32,
     next: u32,
     open: Option<(u32, Flow)>,
+    /// The signature of the thought that is open, and who signed it.
+    signature: Option<(String, Option<String>)>,
     calls: Vec<Call>,
     finished: bool,
 }
@@ -70,6 +75,27 @@ impl Blocks {
 
     pub(crate) fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Reasoning, text, events);
+    }
+
+    /// What a vendor says of a thought beyond its text: the signature of the one that is open, or one that nobody
+    /// may read.
+    pub(crate) fn signed(&mut self, number: u32, thought: Reasoning, events: &mut Vec<Event>) {
+        let Reasoning { text, signature, redacted, origin, .. } = thought;
+        let choice = self.choice(number);
+        if let Some(data) = redacted {
+            choice.close_flow(events);
+            let index = choice.next;
+            choice.next += 1;
+            let kind = BlockKind::RedactedReasoning(data);
+            events.push(Event::BlockStart(BlockStart { choice: number, index, kind }));
+            let extra = signer(origin);
+            events.push(Event::BlockEnd(BlockEnd { choice: number, index, signature: None, extra }));
+        } else if let Some(signature) = signature {
+            if !matches!(choice.open, Some((_, Flow::Reasoning))) {
+                self.reasoning(number, text, events);
+            }
+            self.choice(number).signature = Some((signature, origin));
+        }
     }
 
     pub(crate) fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
@@ -134,7 +160,8 @@ impl Blocks {
     fn flow(&mut self, number: u32, flow: Flow, text: String, events: &mut Vec<Event>) {
         let choice = self.choice(number);
         let index = match choice.open {
-            Some((index, open)) if open == flow => index,
+            // A thought that is signed has ended.
+            Some((index, open)) if open == flow && choice.signature.is_none() => index,
             Some(_) | None => {
                 choice.close_flow(events);
                 let index = choice.next;
@@ -149,7 +176,9 @@ impl Blocks {
                 index
             }
         };
-        events.push(Event::Delta(Delta { choice: number, index, text }));
+        if !text.is_empty() {
+            events.push(Event::Delta(Delta { choice: number, index, text }));
+        }
     }
 
     fn choice(&mut self, number: u32) -> &mut Choice {
@@ -166,19 +195,26 @@ fn choice(choices: &mut Vec<Choice>, number: u32) -> &mut Choice {
     &mut choices[at]
 }
 
+/// Who signed a thought, as the end of its block says it.
+fn signer(origin: Option<String>) -> Option<String> {
+    origin.map(|origin| {
+        let mut extra = Members::new();
+        extra.string("origin", &origin);
+        extra.finish()
+    })
+}
+
 impl Choice {
     const fn new(number: u32) -> Self {
-        Self { number, next: 0, open: None, calls: Vec::new(), finished: false }
+        Self { number, next: 0, open: None, signature: None, calls: Vec::new(), finished: false }
     }
 
     fn close_flow(&mut self, events: &mut Vec<Event>) {
+        let signed = self.signature.take();
         if let Some((index, _)) = self.open.take() {
-            events.push(Event::BlockEnd(BlockEnd {
-                choice: self.number,
-                index,
-                signature: None,
-                extra: None,
-            }));
+            let (signature, origin) = signed.map_or((None, None), |(text, origin)| (Some(text), origin));
+            let extra = signer(origin);
+            events.push(Event::BlockEnd(BlockEnd { choice: self.number, index, signature, extra }));
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod error;
 pub(crate) mod media;
+mod reasoning;
 pub mod request;
 pub mod request_encode;
 pub mod response;

@@ -4,6 +4,8 @@
 
 mod page;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use page::page;
 pub use table::TABLE;

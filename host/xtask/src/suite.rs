@@ -13,6 +13,8 @@ use crate::tally::{self, Tally};
 use crate::{guests, scripted, tools};
 
 const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
+/// Tests of the wires against what is recorded, and there and back.
+const WIRES: [&str; 3] = ["golden", "meaning", "wires"];
 const STEPS: [&str; 5] = ["fmt", "clippy", "unit", "plugins", "it"];
 
 /// What the steps need from the environment. The cluster stops when this goes.
@@ -153,10 +155,19 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
                 let call = repository.cargo("test").args(["--locked", "--workspace", "--lib", "--bins"]);
                 bed.equip(call.arg("--no-fail-fast"))
             });
+            report.tests("wires", || {
+                let call = repository.cargo("test").args(["--locked", "--workspace", "--no-fail-fast"]);
+                WIRES.iter().fold(call, |call, test| call.args(["--test", test]))
+            });
         }
         // An older program says nothing about this source.
         if built && wants("it") {
-            report.tests("it", || bed.integration().arg("--").args(&filters));
+            // Broken input takes a processor for its whole time; next to tests of streams it would slow them down.
+            let apart: &[&str] = if filters.is_empty() { &["--skip", "fuzz::"] } else { &[] };
+            report.tests("it", || bed.integration().arg("--").args(apart).args(&filters));
+            if filters.is_empty() {
+                report.tests("fuzz", || bed.integration().args(["--", "fuzz::"]));
+            }
         }
     }
     Ok(report.close())

@@ -306,3 +306,13 @@ pub struct CallContext {
     pub base_url: Option<String>,
     pub extra: Option<Json>,
 }
+
+impl Reasoning {
+    /// Takes the signature and the signer from the end of the block that the thought was.
+    pub(crate) fn sign(&mut self, end: &BlockEnd) {
+        self.signature.clone_from(&end.signature);
+        let signer = crate::json::member(end.extra.as_deref(), "origin");
+        self.origin =
+            signer.and_then(|text| Some(crate::json::Node::root(&text).string().ok()?.into_owned()));
+    }
+}

@@ -5,10 +5,10 @@
 mod tests;
 
 use crate::canon::{
-    ChatRequest, Content, FunctionTool, Json, Media, Message, OutputFormat, Part, ResultPart, Role, Tool,
-    ToolCall, ToolChoice, ToolResult,
+    ChatRequest, Content, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning, ResultPart,
+    Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use crate::chat::media;
+use crate::chat::{media, reasoning};
 use crate::json::{Members, member, quote};
 
 pub use crate::translation::Encoded;
@@ -135,18 +135,14 @@ impl Encoder<'_> {
         let mut content = Vec::new();
         let mut calls = Vec::new();
         let mut refusal: Option<String> = None;
-        let mut reasoning: Option<String> = None;
+        let mut thoughts = Vec::new();
         for part in parts {
             match &part.content {
                 Content::ToolCall(call) => calls.push(self.tool_call(call)),
                 Content::Refusal(text) if message.role == Role::Assistant && part.extra.is_none() => {
                     refusal.get_or_insert_default().push_str(text);
                 }
-                Content::Reasoning(thought) => {
-                    if self.extension(true, "reasoning") {
-                        reasoning.get_or_insert_default().push_str(&thought.text);
-                    }
-                }
+                Content::Reasoning(thought) => thoughts.push(thought),
                 _ => content.extend(self.part(part).map(|json| (json, *part))),
             }
         }
@@ -159,13 +155,27 @@ impl Encoder<'_> {
                 out.raw("content", &list(&parts.iter().map(|(json, _)| json.clone()).collect::<Vec<_>>()))
             }
         };
-        out.maybe_string("reasoning_content", reasoning.as_deref());
+        self.thoughts(&thoughts, &mut out);
         out.maybe_string("refusal", refusal.as_deref());
         if !calls.is_empty() {
             out.raw("tool_calls", &list(&calls));
         }
         out.extra(extra, &[]);
         out.finish()
+    }
+
+    /// The text of all thoughts, and when one of them is marked, each with its marks.
+    fn thoughts(&mut self, thoughts: &[&Reasoning], out: &mut Members) {
+        let readable = thoughts.iter().any(|thought| thought.redacted.is_none());
+        if self.extension(readable, "messages.reasoning_content") {
+            let text: String = thoughts.iter().map(|thought| thought.text.as_str()).collect();
+            out.string("reasoning_content", &text);
+        }
+        let marked = thoughts.iter().any(|thought| reasoning::is_marked(thought));
+        if self.extension(marked, "messages.reasoning_details") {
+            let details = thoughts.iter().enumerate().map(|(at, thought)| reasoning::write(at, thought));
+            out.raw(reasoning::MEMBER, &list(&details.collect::<Vec<_>>()));
+        }
     }
 
     fn part(&mut self, part: &Part) -> Option<String> {

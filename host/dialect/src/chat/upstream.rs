@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{DONE, error, stop_reason, usage};
+use super::{DONE, error, reasoning, stop_reason, usage};
 use crate::blocks::{Blocks, CallPiece};
 use crate::canon::exchange::Frame;
 use crate::canon::{Annotation, Event, Fault, Start, Usage};
@@ -105,12 +105,7 @@ impl Decoder {
     /// Serves streams and, as a message is one large delta, whole answers.
     fn delta(&mut self, choice: u32, mut delta: Object<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
         self.blocks.touch(choice);
-        for name in ["reasoning_content", "reasoning"] {
-            if let Some(text) = delta.string(name).ok().flatten().filter(|text| !text.is_empty()) {
-                self.blocks.reasoning(choice, text, events);
-                break;
-            }
-        }
+        self.thoughts(choice, &mut delta, events);
         if let Some(node) = delta.optional("content").ok().flatten() {
             let text = content_text(&node);
             if !text.is_empty() {
@@ -140,6 +135,26 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// Text, and what vendors say of it beyond: at the end of each thought of a stream, or for all of a whole
+    /// answer at once.
+    fn thoughts(&mut self, choice: u32, delta: &mut Object<'_>, events: &mut Vec<Event>) {
+        let mut text = |name: &str| delta.string(name).ok().flatten().filter(|text| !text.is_empty());
+        let plain = text("reasoning_content").or_else(|| text("reasoning"));
+        let node = delta.optional(reasoning::MEMBER).ok().flatten();
+        let details = node.and_then(|node| reasoning::read(&node)).unwrap_or_default();
+        let repeated: String = details.iter().map(|thought| thought.text.as_str()).collect();
+        let whole = plain.as_ref() == Some(&repeated);
+        if let Some(text) = plain.filter(|_| !whole) {
+            self.blocks.reasoning(choice, text, events);
+        }
+        for thought in details {
+            if whole && !thought.text.is_empty() {
+                self.blocks.reasoning(choice, thought.text.clone(), events);
+            }
+            self.blocks.signed(choice, thought, events);
+        }
     }
 
     fn tool_call(

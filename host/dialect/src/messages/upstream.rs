@@ -2,8 +2,6 @@
 //! began, or an answer without `message_stop`, is a fault and never a shorter answer.
 
 mod blocks;
-#[cfg(test)]
-mod tests;
 
 use super::{error, stop_reason, usage::Counted};
 use crate::canon::exchange::Frame;

@@ -83,13 +83,12 @@ impl Encoder<'_> {
     fn tools(&mut self) -> Result<Vec<String>, Fault> {
         let request = self.request;
         let only = match &request.tool_choice {
-            ToolChoice::Auto => None,
+            ToolChoice::Auto | ToolChoice::Required => None,
             ToolChoice::None => return Ok(Vec::new()),
             ToolChoice::Other(_) => {
                 self.losses.cannot("tool_choice.other")?;
                 None
             }
-            ToolChoice::Required => None,
             ToolChoice::Named(name) => Some(name),
         };
         if matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_))

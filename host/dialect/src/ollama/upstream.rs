@@ -1,9 +1,6 @@
 //! What an upstream of this wire answers, as canonical events. The wire has no blocks and no ids of calls; only a
 //! line with `done` makes an answer whole.
 
-#[cfg(test)]
-mod tests;
-
 use super::error;
 use crate::blocks::{Blocks, CallPiece};
 use crate::canon::exchange::Frame;

@@ -17,9 +17,15 @@ const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias
 fn encode(body: &Value, wire: Wire) -> Result<Encoded, Fault> {
     let decoded = chat::request::decode(body.to_string().as_bytes()).expect("a valid request");
     match wire {
-        Wire::Chat => Ok(chat::request_encode::encode(&decoded.request, &chat::request_encode::Options::default())),
-        Wire::Messages => messages::request_encode::encode(&decoded.request, &messages::request_encode::Options::default()),
-        Wire::Ollama => ollama::request_encode::encode(&decoded.request, &ollama::request_encode::Options::default()),
+        Wire::Chat => {
+            Ok(chat::request_encode::encode(&decoded.request, &chat::request_encode::Options::default()))
+        }
+        Wire::Messages => {
+            messages::request_encode::encode(&decoded.request, &messages::request_encode::Options::default())
+        }
+        Wire::Ollama => {
+            ollama::request_encode::encode(&decoded.request, &ollama::request_encode::Options::default())
+        }
     }
 }
 
@@ -45,7 +51,8 @@ fn sample(member: &'static str) -> Sample {
         (with, without)
     };
     let turns = |messages: Value| top(hello(), "messages", messages);
-    let part = |part: Value| turns(json!([{"role": "user", "content": [{"type": "text", "text": "hi"}, part]}]));
+    let part =
+        |part: Value| turns(json!([{"role": "user", "content": [{"type": "text", "text": "hi"}, part]}]));
     let assistant = |mut said: Value| {
         said["role"] = json!("assistant");
         turns(json!([{"role": "user", "content": "hi"}, said, {"role": "user", "content": "and?"}]))
@@ -56,34 +63,60 @@ fn sample(member: &'static str) -> Sample {
     let (with, without) = match member {
         "model" => top(hello(), "model", json!("other")),
         "messages" => turns(json!([{"role": "user", "content": "other"}])),
-        "messages.role.system" => turns(json!([{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}])),
-        "messages.role.developer" => turns(json!([{"role": "developer", "content": "s"}, {"role": "user", "content": "hi"}])),
+        "messages.role.system" => {
+            turns(json!([{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}]))
+        }
+        "messages.role.developer" => {
+            turns(json!([{"role": "developer", "content": "s"}, {"role": "user", "content": "hi"}]))
+        }
         "messages.role.tool" => turns(json!([
             {"role": "user", "content": "hi"},
             {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "a", "content": "r"}])),
-        "messages.role.function" => turns(json!([{"role": "user", "content": "hi"}, {"role": "function", "name": "f", "content": "r"}])),
-        "messages.system_position" => turns(json!([{"role": "user", "content": "hi"}, {"role": "system", "content": "s"}])),
+        "messages.role.function" => turns(
+            json!([{"role": "user", "content": "hi"}, {"role": "function", "name": "f", "content": "r"}]),
+        ),
+        "messages.system_position" => {
+            turns(json!([{"role": "user", "content": "hi"}, {"role": "system", "content": "s"}]))
+        }
         "messages.name" => turns(json!([{"role": "user", "content": "hi", "name": "ada"}])),
         "messages.content.text" => part(json!({"type": "text", "text": "more"})),
         "messages.content.image_url" => part(json!({"type": "image_url", "image_url": {"url": pixel}})),
-        "messages.content.image_url.remote" => part(json!({"type": "image_url", "image_url": {"url": "https://a.example/i.png"}})),
-        "messages.content.image_url.detail" => part(json!({"type": "image_url", "image_url": {"url": pixel, "detail": "low"}})),
-        "messages.content.input_audio" => part(json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}})),
-        "messages.content.file" => part(json!({"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}})),
+        "messages.content.image_url.remote" => {
+            part(json!({"type": "image_url", "image_url": {"url": "https://a.example/i.png"}}))
+        }
+        "messages.content.image_url.detail" => {
+            part(json!({"type": "image_url", "image_url": {"url": pixel, "detail": "low"}}))
+        }
+        "messages.content.input_audio" => {
+            part(json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}))
+        }
+        "messages.content.file" => part(
+            json!({"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}}),
+        ),
         "messages.content.refusal" => assistant(json!({"content": [{"type": "refusal", "refusal": "no"}]})),
-        "messages.content.other" => part(json!({"type": "video_url", "video_url": {"url": "https://a.example"}})),
+        "messages.content.other" => {
+            part(json!({"type": "video_url", "video_url": {"url": "https://a.example"}}))
+        }
         "messages.refusal" => assistant(json!({"content": null, "refusal": "no"})),
         "messages.reasoning_content" => assistant(json!({"content": "so", "reasoning_content": "hmm"})),
         "messages.reasoning_details" => assistant(json!({"content": "so", "reasoning_details": [
             {"type": "reasoning.text", "index": 0, "text": "hmm", "signature": "sig", "format": "anthropic-messages/m"}]})),
         "messages.tool_calls" => sample_pair("messages.role.tool"),
-        "messages.tool_calls.custom" => assistant(json!({"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "f", "input": "x"}}]})),
+        "messages.tool_calls.custom" => assistant(
+            json!({"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "f", "input": "x"}}]}),
+        ),
         "messages.audio" => assistant(json!({"content": "so", "audio": {"id": "a"}})),
-        "messages.function_call" => assistant(json!({"content": "so", "function_call": {"name": "f", "arguments": "{}"}})),
-        "cache_control" => part(json!({"type": "text", "text": "more", "cache_control": {"type": "ephemeral"}})),
+        "messages.function_call" => {
+            assistant(json!({"content": "so", "function_call": {"name": "f", "arguments": "{}"}}))
+        }
+        "cache_control" => {
+            part(json!({"type": "text", "text": "more", "cache_control": {"type": "ephemeral"}}))
+        }
         "response_format.json_object" => top(hello(), "response_format", json!({"type": "json_object"})),
-        "response_format.json_schema" => top(hello(), "response_format", json!({"type": "json_schema", "json_schema": schema})),
+        "response_format.json_schema" => {
+            top(hello(), "response_format", json!({"type": "json_schema", "json_schema": schema}))
+        }
         "response_format.json_schema.description" => {
             let mut described = schema;
             described["description"] = json!("d");
@@ -91,17 +124,25 @@ fn sample(member: &'static str) -> Sample {
         }
         "response_format.other" => top(hello(), "response_format", json!({"type": "grammar"})),
         "stream_options.include_usage" => top(streamed(), "stream_options", json!({"include_usage": true})),
-        "stream_options.include_obfuscation" => top(streamed(), "stream_options", json!({"include_obfuscation": true})),
+        "stream_options.include_obfuscation" => {
+            top(streamed(), "stream_options", json!({"include_obfuscation": true}))
+        }
         "parallel_tool_calls" => top(tooled(), member, json!(false)),
         "tool_choice" => top(tooled(), member, json!("required")),
-        "tool_choice.other" => top(tooled(), "tool_choice", json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}})),
+        "tool_choice.other" => top(
+            tooled(),
+            "tool_choice",
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}),
+        ),
         "tools" => top(hello(), member, json!([function])),
         "tools.strict" => {
-            let mut strict = function;
+            let mut strict = function.clone();
             strict["function"]["strict"] = json!(true);
             top(tooled(), "tools", json!([strict]))
         }
-        "tools.custom" => top(tooled(), "tools", json!([function, {"type": "custom", "custom": {"name": "c"}}])),
+        "tools.custom" => {
+            top(tooled(), "tools", json!([function, {"type": "custom", "custom": {"name": "c"}}]))
+        }
         "tools.hosted" => top(tooled(), "tools", json!([function, {"type": "web_search"}])),
         "audio" => top(hello(), member, json!({"voice": "alloy", "format": "wav"})),
         "functions" => top(hello(), member, json!([{"name": "f"}])),
@@ -116,8 +157,12 @@ fn sample(member: &'static str) -> Sample {
         "service_tier" => top(hello(), member, json!("default")),
         "stop" => top(hello(), member, json!(["END"])),
         "web_search_options" => top(hello(), member, json!({"search_context_size": "low"})),
-        "temperature" | "top_p" | "frequency_penalty" | "presence_penalty" => top(hello(), member, json!(0.5)),
-        "max_tokens" | "max_completion_tokens" | "n" | "seed" | "top_logprobs" | "top_k" => top(hello(), member, json!(3)),
+        "temperature" | "top_p" | "frequency_penalty" | "presence_penalty" => {
+            top(hello(), member, json!(0.5))
+        }
+        "max_tokens" | "max_completion_tokens" | "n" | "seed" | "top_logprobs" | "top_k" => {
+            top(hello(), member, json!(3))
+        }
         _ => panic!("`{member}` has no sample: what becomes of it is not tested"),
     };
     Sample { member, with, without, inert: member == "stream_options.include_usage" }
@@ -161,7 +206,11 @@ fn each_fate_is_what_becomes_of_a_sample() {
                 }
                 Fate::Kept | Fate::Mapped(_) => {
                     let encoded = encoded.expect(&shown);
-                    assert!(!encoded.losses.iter().any(|loss| loss == member), "{shown}: {:?}", encoded.losses);
+                    assert!(
+                        !encoded.losses.iter().any(|loss| loss == member),
+                        "{shown}: {:?}",
+                        encoded.losses
+                    );
                     let bare = encode(&without, wire).expect("a plain request").body;
                     assert!(inert || encoded.body != bare, "{shown}: it changes nothing");
                 }
@@ -178,8 +227,10 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
     body["messages"][0]["x_turn"] = json!(1);
     body["messages"][0]["content"] = json!([{"type": "text", "text": "hi", "x_part": 1},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA", "x_image": 1}}]);
-    body["tools"] = json!([{"type": "function", "x_tool": 1, "function": {"name": "f", "x_function": {"b": 1}}}]);
-    body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "x_format": 1}});
+    body["tools"] =
+        json!([{"type": "function", "x_tool": 1, "function": {"name": "f", "x_function": {"b": 1}}}]);
+    body["response_format"] =
+        json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "x_format": 1}});
     body["stream_options"] = json!({"x_stream": true});
     let kept = encode(&body, Wire::Chat).expect("encoded");
     assert_eq!(kept.losses, Vec::<String>::new());
@@ -191,8 +242,11 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
         let encoded = encode(&body, wire).expect("encoded");
         for name in names.iter().chain(&["x_stream"]) {
             let named = encoded.losses.iter().any(|loss| loss.ends_with(name));
-            assert!(named || *name == "x_function" && encoded.losses.contains(&"tools.function".to_owned()),
-                "{name} on {wire:?}: {:?}", encoded.losses);
+            assert!(
+                named || *name == "x_function" && encoded.losses.contains(&"tools.function".to_owned()),
+                "{name} on {wire:?}: {:?}",
+                encoded.losses
+            );
         }
     }
     assert_eq!(fate("x_new", Wire::Chat), Fate::Kept);

@@ -1,7 +1,7 @@
 //! Messages and their parts.
 
 use crate::canon::{Content, Message, Part, Reasoning, ResultPart, Role, ToolCall, ToolResult};
-use crate::chat::media;
+use crate::chat::{media, reasoning};
 use crate::invalid::Invalid;
 use crate::json::{Kind, Members, Node, Object};
 
@@ -45,10 +45,7 @@ fn message(node: &Node<'_>) -> Result<Message, Invalid> {
 
 /// An assistant turn may lack content altogether when it calls tools.
 fn assistant(object: &mut Object<'_>) -> Result<Vec<Part>, Invalid> {
-    let mut parts = Vec::new();
-    if let Some(text) = object.string("reasoning_content")? {
-        parts.push(Part::plain(Content::Reasoning(Reasoning { text, ..Reasoning::default() })));
-    }
+    let mut parts = thoughts(object)?;
     if let Some(node) = object.optional("content")? {
         parts.extend(content_parts(&node)?);
     }
@@ -61,6 +58,23 @@ fn assistant(object: &mut Object<'_>) -> Result<Vec<Part>, Invalid> {
         }
     }
     Ok(parts)
+}
+
+/// The thoughts of a turn. Entries with signatures repeat the plain text; where the two disagree, or an entry is of
+/// a kind that is not known, the text counts and the entries stay among the leftovers.
+fn thoughts(object: &mut Object<'_>) -> Result<Vec<Part>, Invalid> {
+    let plain = object.string("reasoning_content")?;
+    if let Some(node) = object.optional(reasoning::MEMBER)? {
+        let texts = |thoughts: &[Reasoning]| thoughts.iter().map(|it| it.text.as_str()).collect::<String>();
+        match reasoning::read(&node) {
+            Some(read) if plain.as_ref().is_none_or(|plain| *plain == texts(&read)) => {
+                return Ok(read.into_iter().map(|it| Part::plain(Content::Reasoning(it))).collect());
+            }
+            Some(_) | None => object.put_back(reasoning::MEMBER, node),
+        }
+    }
+    let thought = plain.map(|text| Reasoning { text, ..Reasoning::default() });
+    Ok(thought.into_iter().map(|it| Part::plain(Content::Reasoning(it))).collect())
 }
 
 fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {

@@ -97,17 +97,43 @@ fn result() -> impl Strategy<Value = Message> {
     )
 }
 
+/// None, a plain one, or any number of which one at least bears marks.
+fn thoughts() -> impl Strategy<Value = Vec<Reasoning>> {
+    let mark = || prop::option::of(word());
+    let plain = || text().prop_map(|text| Reasoning { text, ..Reasoning::default() });
+    let signed = (text(), word(), mark(), mark()).prop_map(|(text, signature, id, origin)| Reasoning {
+        id,
+        text,
+        signature: Some(signature),
+        redacted: None,
+        origin,
+    });
+    let redacted = (word(), mark(), mark()).prop_map(|(data, id, origin)| Reasoning {
+        id,
+        redacted: Some(data),
+        origin,
+        ..Reasoning::default()
+    });
+    let marked = prop_oneof![signed, redacted].boxed();
+    let any = prop_oneof![plain().boxed(), marked.clone()];
+    prop_oneof![
+        prop::collection::vec(plain(), 0..2),
+        (marked, prop::collection::vec(any, 0..3))
+            .prop_map(|(first, rest)| { std::iter::once(first).chain(rest).collect() }),
+    ]
+}
+
 fn assistant() -> impl Strategy<Value = Message> {
     let parts = (
-        prop::option::of(text()),
+        thoughts(),
         prop::collection::vec(text().prop_map(Content::Text), 0..3),
         prop::option::of(text()),
         prop::collection::vec(call(), 0..3),
     );
-    (parts, extra()).prop_map(|((reasoning, texts, refusal, calls), extra)| {
-        let reasoning = reasoning.map(|text| Content::Reasoning(Reasoning { text, ..Reasoning::default() }));
-        let contents = reasoning
+    (parts, extra()).prop_map(|((thoughts, texts, refusal, calls), extra)| {
+        let contents = thoughts
             .into_iter()
+            .map(Content::Reasoning)
             .chain(texts)
             .chain(refusal.map(Content::Refusal))
             .chain(calls.into_iter().map(Content::ToolCall));
@@ -272,7 +298,7 @@ fn what_this_wire_cannot_say_is_named() {
         [
             "audio_by_reference",
             "cache_control",
-            "reasoning",
+            "messages.reasoning_content",
             "thinking_budget",
             "tool_namespace",
             "tool_result_error_mark",

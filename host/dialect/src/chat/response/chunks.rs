@@ -1,9 +1,9 @@
 //! Events as a stream of `chat.completion.chunk` frames.
 
 use super::{DONE_FRAME, Identity};
-use crate::canon::{BlockKind, Event, Fault, Usage};
+use crate::canon::{BlockEnd, BlockKind, Event, Fault, Reasoning, Usage};
 use crate::chat::upstream::protocol;
-use crate::chat::{finish_word, usage};
+use crate::chat::{finish_word, reasoning, usage};
 use crate::json::{Members, Node, quote};
 
 /// Writes one streamed answer, event by event, as whole SSE frames.
@@ -20,7 +20,14 @@ pub struct Chunks {
 struct Choice {
     number: u32,
     blocks: Vec<(u32, Flow)>,
+    /// The thoughts that are open, by their block; a signature comes last and is told with its text.
+    thoughts: Vec<(u32, Reasoning)>,
+    /// Thoughts that have ended, and how many of them were written: all as soon as one is marked.
+    ended: Vec<Reasoning>,
+    written: usize,
     calls: u32,
+    /// Something was said of it; its role alone is told as soon as the answer begins.
+    touched: bool,
     finished: bool,
 }
 
@@ -33,6 +40,42 @@ enum Flow {
     Call(u32),
     /// Nothing that this wire can show.
     Hidden,
+}
+
+impl Choice {
+    const fn new(number: u32) -> Self {
+        Self {
+            number,
+            blocks: Vec::new(),
+            thoughts: Vec::new(),
+            ended: Vec::new(),
+            written: 0,
+            calls: 0,
+            touched: false,
+            finished: false,
+        }
+    }
+
+    fn think(&mut self, index: u32, text: &str) {
+        if let Some((_, thought)) = self.thoughts.iter_mut().find(|(block, _)| *block == index) {
+            thought.text.push_str(text);
+        }
+    }
+
+    /// The entries that are due when a thought has ended.
+    fn thought(&mut self, end: &BlockEnd) -> Option<String> {
+        let at = self.thoughts.iter().position(|(block, _)| *block == end.index)?;
+        let (_, mut thought) = self.thoughts.remove(at);
+        thought.sign(end);
+        self.ended.push(thought);
+        if !self.ended.iter().any(reasoning::is_marked) {
+            return None;
+        }
+        let due = self.ended.iter().enumerate().skip(self.written);
+        let due: Vec<String> = due.map(|(index, thought)| reasoning::write(index, thought)).collect();
+        self.written = self.ended.len();
+        Some(due.join(","))
+    }
 }
 
 impl Chunks {
@@ -54,6 +97,13 @@ impl Chunks {
                 self.open(block.choice, out);
                 let choice = self.choice(block.choice)?;
                 let mut opener = None;
+                let redacted = match &block.kind {
+                    BlockKind::RedactedReasoning(data) => Some(data.clone()),
+                    _ => None,
+                };
+                if redacted.is_some() || block.kind == BlockKind::Reasoning {
+                    choice.thoughts.push((block.index, Reasoning { redacted, ..Reasoning::default() }));
+                }
                 let flow = match &block.kind {
                     BlockKind::Text => Flow::Text,
                     BlockKind::Reasoning => Flow::Reasoning,
@@ -87,6 +137,9 @@ impl Chunks {
                     .map(|(_, flow)| *flow);
                 let flow =
                     flow.ok_or_else(|| protocol("the answer has a piece of a block that never began"))?;
+                if matches!(flow, Flow::Reasoning) {
+                    choice.think(delta.index, &delta.text);
+                }
                 let text = quote(&delta.text);
                 let json = match flow {
                     Flow::Text => format!("{{\"content\":{text}}}"),
@@ -108,6 +161,7 @@ impl Chunks {
                 let mut object = Node::root(&annotation.value).object().ok();
                 let logprobs = object.as_mut().and_then(|object| object.optional("logprobs").ok().flatten());
                 self.open(annotation.choice, out);
+                self.choice(annotation.choice)?;
                 if let Some(node) = logprobs {
                     self.write(annotation.choice, "{}", Some(node.text()), None, out);
                 } else {
@@ -124,7 +178,13 @@ impl Chunks {
                 self.choice(finish.choice)?.finished = true;
                 self.chunk(finish.choice, "{}", Some(finish_word(&finish.reason)), out);
             }
-            Event::BlockEnd(_) | Event::Other(_) => {}
+            Event::BlockEnd(end) => {
+                let details = self.choice(end.choice).ok().and_then(|choice| choice.thought(end));
+                if let Some(details) = details {
+                    self.chunk(end.choice, &format!("{{\"{}\":[{details}]}}", reasoning::MEMBER), None, out);
+                }
+            }
+            Event::Other(_) => {}
         }
         Ok(())
     }
@@ -132,7 +192,8 @@ impl Chunks {
     /// Appends the usage chunk, when asked for, and the end. Fails when a choice never finished; the host
     /// then writes [`super::error_frames`] instead.
     pub fn finish(&mut self, out: &mut String) -> Result<(), Fault> {
-        if self.choices.is_empty() || self.choices.iter().any(|choice| !choice.finished) {
+        let unfinished = self.choices.iter().any(|choice| choice.touched && !choice.finished);
+        if unfinished || !self.choices.iter().any(|choice| choice.finished) {
             return Err(protocol("the answer ended without a finish reason"));
         }
         if self.include_usage {
@@ -154,13 +215,15 @@ impl Chunks {
         if self.choices.iter().any(|choice| choice.number == number) {
             return;
         }
-        self.choices.push(Choice { number, blocks: Vec::new(), calls: 0, finished: false });
+        self.choices.push(Choice::new(number));
         self.chunk(number, "{\"role\":\"assistant\",\"content\":\"\"}", None, out);
     }
 
     fn choice(&mut self, number: u32) -> Result<&mut Choice, Fault> {
         let choice = self.choices.iter_mut().find(|choice| choice.number == number);
-        choice.ok_or_else(|| protocol("the answer has a piece of a choice that never began"))
+        let choice = choice.ok_or_else(|| protocol("the answer has a piece of a choice that never began"))?;
+        choice.touched = true;
+        Ok(choice)
     }
 
     fn chunk(&self, number: u32, delta: &str, finish: Option<&str>, out: &mut String) {

@@ -1,9 +1,9 @@
 //! A list of events as one `chat.completion`.
 
 use super::Identity;
-use crate::canon::{Annotation, BlockKind, Event, Fault, Json, StopReason, Usage};
+use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::chat::upstream::protocol;
-use crate::chat::{finish_word, usage};
+use crate::chat::{finish_word, reasoning, usage};
 use crate::json::{Members, Node, quote};
 
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ struct Block {
     index: u32,
     kind: BlockKind,
     text: String,
+    end: Option<BlockEnd>,
 }
 
 /// Writes the completion. Fails when a choice never finished: that is no answer but a piece of one.
@@ -36,6 +37,7 @@ pub fn completion(events: &[Event], identity: &Identity) -> Result<Json, Fault> 
                     index: block.index,
                     kind: block.kind.clone(),
                     text,
+                    end: None,
                 });
             }
             Event::Delta(delta) => {
@@ -53,7 +55,13 @@ pub fn completion(events: &[Event], identity: &Identity) -> Result<Json, Fault> 
             }
             Event::Finish(finish) => choice(&mut choices, finish.choice).finish = Some(finish.reason.clone()),
             Event::Usage(said) => counted = Some(said),
-            Event::BlockEnd(_) | Event::Other(_) => {}
+            Event::BlockEnd(end) => {
+                let blocks = &mut choice(&mut choices, end.choice).blocks;
+                if let Some(block) = blocks.iter_mut().rev().find(|block| block.index == end.index) {
+                    block.end = Some(end.clone());
+                }
+            }
+            Event::Other(_) => {}
         }
     }
     if choices.is_empty() {
@@ -125,6 +133,12 @@ impl Choice {
             "reasoning_content",
             joined(|kind| matches!(kind, BlockKind::Reasoning)).as_deref(),
         );
+        let thoughts: Vec<Reasoning> = self.blocks.iter().filter_map(Block::thought).collect();
+        if thoughts.iter().any(reasoning::is_marked) {
+            let details = thoughts.iter().enumerate().map(|(index, it)| reasoning::write(index, it));
+            let details: Vec<String> = details.collect();
+            message.raw(reasoning::MEMBER, &format!("[{}]", details.join(",")));
+        }
         let logprobs = if self.logprobs.is_empty() {
             "null".to_owned()
         } else {
@@ -140,6 +154,24 @@ impl Choice {
 }
 
 impl Block {
+    fn thought(&self) -> Option<Reasoning> {
+        let mut thought = match &self.kind {
+            BlockKind::Reasoning => Reasoning { text: self.text.clone(), ..Reasoning::default() },
+            BlockKind::RedactedReasoning(data) => {
+                Reasoning { redacted: Some(data.clone()), ..Reasoning::default() }
+            }
+            BlockKind::Text
+            | BlockKind::Refusal
+            | BlockKind::ToolCall(_)
+            | BlockKind::Media(_)
+            | BlockKind::Other(_) => return None,
+        };
+        if let Some(end) = &self.end {
+            thought.sign(end);
+        }
+        Some(thought)
+    }
+
     fn tool_call(&self) -> Option<String> {
         let BlockKind::ToolCall(start) = &self.kind else { return None };
         let arguments = if self.text.is_empty() { "{}" } else { &self.text };

@@ -1,6 +1,8 @@
 //! The conversation as this wire wants it: instructions in front, then turns of user and assistant in alternation,
 //! tool results at the head of the user's turn, nothing blank.
 
+use std::fmt::Write as _;
+
 use crate::canon::{
     ChatRequest, Content, Fault, Media, MediaSource, Message, Part, Reasoning, ResultPart, Role, ToolCall,
     ToolResult,
@@ -332,7 +334,7 @@ fn call_id(id: &str) -> String {
         if character.is_ascii_alphanumeric() || matches!(character, '_' | '-') {
             out.push(character);
         } else {
-            out.push_str(&format!("_{:x}_", u32::from(character)));
+            let _written = write!(out, "_{:x}_", u32::from(character));
         }
     }
     if out.is_empty() { "_".to_owned() } else { out }
