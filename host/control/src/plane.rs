@@ -4,7 +4,9 @@ mod admin_key;
 mod audit;
 mod component;
 mod config;
+mod focus;
 mod key;
+mod lock;
 mod mint;
 mod model;
 mod operator;
@@ -57,6 +59,27 @@ pub(crate) fn register(registry: &mut Registry) {
         session::KillSession,
         session::ListSessions,
         session::ShowSession,
+        session::ResumeSession,
+        session::LinkSession,
+        session::ListSessionLinks,
+        session::FindSessions,
+        session::WriteCheckpoint,
+        session::ListCheckpoints,
+        session::ShowCheckpoint,
+        session::ListPresence,
+        session::AdoptionReport,
+        focus::SetFocus,
+        focus::ClearFocus,
+        focus::ListFocus,
+        lock::AcquireLock,
+        lock::RenewLock,
+        lock::ReleaseLock,
+        lock::StealLock,
+        lock::ListLocks,
+        lock::WhoBlocks,
+        lock::ClaimWorkspace,
+        lock::ReleaseWorkspace,
+        lock::ListWorkspaceClaims,
         config::ShowConfig,
         config::GetConfig,
         config::SetConfig,

@@ -22,7 +22,7 @@ pub use idempotency::{Begun, KEPT_MS};
 pub use list::TraceFilter;
 pub use plane::component::ComponentChange;
 pub use plane::key::Credential;
-pub use plane::session::{Holdings, Presence, SessionFilter};
+pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::trace::Retention;
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
