@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod model;
 pub mod postgres;
 pub mod service;
+pub mod team;
 pub mod upstream;
 pub mod wire;
 

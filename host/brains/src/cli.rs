@@ -60,9 +60,11 @@ Examples:
   brains up ~/src/shop              for agents that work there
   brains up --gateway-port 0        any free port; `brains status` tells which")]
     Up(Up),
-    /// Prepare the state directory: database, admin key
-    #[command(after_help = "Examples:\n  brains init\n  BRAINS_HOME=/srv/brains brains init")]
-    Init(Place),
+    /// Prepare the state directory: database, admin key; register the project that is there
+    #[command(
+        after_help = "Examples:\n  brains init\n  brains init ~/src/shop --slug shop\n  BRAINS_HOME=/srv/brains brains init"
+    )]
+    Init(Init),
     /// Serve everything in the foreground
     #[command(
         after_help = "Examples:\n  brains serve-all\n  brains serve-all --gateway-host 0.0.0.0 --gateway-port 80"
@@ -126,6 +128,19 @@ impl Place {
         Err(brains_core::Fault::not_found("directory", self.path.display())
             .hint("give one that exists, or none for the current one"))
     }
+}
+
+/// The project to register.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Unique name of the workspace [default: made from the path]
+    #[arg(long)]
+    pub(crate) slug: Option<String>,
+    /// Name of the workspace for people [default: the slug]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
 }
 
 /// `init` and `serve-all` in one.
@@ -299,7 +314,13 @@ const REVEAL: &str = "reveal";
 #[derive(Debug)]
 pub(crate) enum Asked<'a> {
     Life(Box<Cli>),
-    Operation { entry: &'a Entry, matches: ArgMatches, global: Global },
+    Operation {
+        entry: &'a Entry,
+        matches: ArgMatches,
+        global: Global,
+        /// The member of the answer that is printed alone.
+        bare: Option<&'static str>,
+    },
 }
 
 impl Asked<'_> {
@@ -335,7 +356,10 @@ pub(crate) fn understand<'a>(matches: &ArgMatches, registry: &'a Registry) -> Re
         innermost = inner;
     }
     match operation::find(registry, &path) {
-        Some(entry) => Ok(Asked::Operation { entry, matches: innermost.clone(), global }),
+        Some(entry) => {
+            let bare = operation::bare(&path);
+            Ok(Asked::Operation { entry, matches: innermost.clone(), global, bare })
+        }
         None => Ok(Asked::Life(Box::new(Cli::from_arg_matches(matches)?))),
     }
 }

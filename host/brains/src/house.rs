@@ -16,7 +16,7 @@ use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceO
 use crate::admin_key::Watched;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Facts, InForce, KeyFiles, Routes, Versions, blocking};
+use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
@@ -73,6 +73,8 @@ impl House {
                 live: Arc::clone(&live),
                 admin: Arc::clone(&admin_key),
             }),
+            places: Arc::new(Trees),
+            processes: Arc::new(Processes::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
         };
@@ -92,6 +94,7 @@ impl House {
 
     /// Writes what waits, then lets go of the database.
     pub(crate) async fn close(self) {
+        self.control.close().await;
         self.live.close().await;
         self.store.close().await;
     }

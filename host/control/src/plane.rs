@@ -4,15 +4,19 @@ mod admin_key;
 mod audit;
 mod component;
 pub(crate) mod config;
+mod focus;
 mod key;
+mod lock;
 mod mint;
 mod model;
 mod operator;
 mod page;
 mod route;
 mod service;
+mod session;
 mod trace;
 mod usage;
+mod workspace;
 
 use crate::registry::Registry;
 
@@ -41,6 +45,43 @@ pub(crate) fn register(registry: &mut Registry) {
         operator::RevokeOperator,
         admin_key::ShowAdminKey,
         admin_key::RotateAdminKey,
+        workspace::RegisterWorkspace,
+        workspace::ListWorkspaces,
+        workspace::ShowWorkspace,
+        workspace::RenameWorkspace,
+        workspace::ArchiveWorkspace,
+        workspace::UnarchiveWorkspace,
+        workspace::SetWorkspaceVisibility,
+        workspace::ListWorkspaceMembers,
+        workspace::InviteToWorkspace,
+        workspace::UninviteFromWorkspace,
+        session::StartSession,
+        session::HeartbeatSession,
+        session::EndSession,
+        session::KillSession,
+        session::ListSessions,
+        session::ShowSession,
+        session::ResumeSession,
+        session::LinkSession,
+        session::ListSessionLinks,
+        session::FindSessions,
+        session::WriteCheckpoint,
+        session::ListCheckpoints,
+        session::ShowCheckpoint,
+        session::ListPresence,
+        session::AdoptionReport,
+        focus::SetFocus,
+        focus::ClearFocus,
+        focus::ListFocus,
+        lock::AcquireLock,
+        lock::RenewLock,
+        lock::ReleaseLock,
+        lock::StealLock,
+        lock::ListLocks,
+        lock::WhoBlocks,
+        lock::ClaimWorkspace,
+        lock::ReleaseWorkspace,
+        lock::ListWorkspaceClaims,
         config::ShowConfig,
         config::GetConfig,
         config::SetConfig,

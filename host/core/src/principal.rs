@@ -47,6 +47,8 @@ pub struct Principal {
     /// Names the credential in limits and traces without telling it: first 16 hex digits of its SHA-256.
     pub fingerprint: String,
     pub scopes: Vec<KeyScope>,
+    /// The key belongs to an agent: whatever its role, it may not do what a person must.
+    pub agent: bool,
 }
 
 impl Principal {
@@ -58,6 +60,7 @@ impl Principal {
             key: None,
             fingerprint: fingerprint.into(),
             scopes: all_scopes(),
+            agent: false,
         }
     }
 
@@ -69,12 +72,18 @@ impl Principal {
             key: None,
             fingerprint: LOCAL.into(),
             scopes: all_scopes(),
+            agent: false,
         }
     }
 
     /// The program itself.
     pub fn system() -> Self {
         Self { operator: SYSTEM.into(), fingerprint: SYSTEM.into(), ..Self::local() }
+    }
+
+    /// Whose things it owns: a command that opens the store itself is the same person as the admin key.
+    pub fn owner(&self) -> &str {
+        if self.operator == LOCAL { ADMIN } else { &self.operator }
     }
 
     pub fn may(&self, scope: KeyScope) -> bool {

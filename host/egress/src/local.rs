@@ -62,17 +62,28 @@ impl LocalClient {
 
     /// The status and the answer; an empty answer is `null`.
     pub async fn post_json(&self, path: &str, value: &Value) -> Result<(u16, Value), LocalError> {
-        self.call(Method::POST, path, Some(value)).await
+        self.call(Method::POST, path, &[], Some(value)).await
+    }
+
+    /// The same with headers of the call's own.
+    pub async fn post_json_with(
+        &self,
+        path: &str,
+        headers: &[(&'static str, Secret)],
+        value: &Value,
+    ) -> Result<(u16, Value), LocalError> {
+        self.call(Method::POST, path, headers, Some(value)).await
     }
 
     pub async fn get_json(&self, path: &str) -> Result<(u16, Value), LocalError> {
-        self.call(Method::GET, path, None).await
+        self.call(Method::GET, path, &[], None).await
     }
 
     async fn call(
         &self,
         method: Method,
         path: &str,
+        headers: &[(&'static str, Secret)],
         value: Option<&Value>,
     ) -> Result<(u16, Value), LocalError> {
         let url = self.base.join(path).map_err(|_| LocalError::NotLocal(path.to_owned()))?;
@@ -85,6 +96,11 @@ impl LocalClient {
                 HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| LocalError::Setup)?;
             header.set_sensitive(true);
             request = request.header(AUTHORIZATION, header);
+        }
+        for (name, text) in headers {
+            let mut header = HeaderValue::try_from(text.expose()).map_err(|_| LocalError::Setup)?;
+            header.set_sensitive(true);
+            request = request.header(*name, header);
         }
         if let Some(value) = value {
             request = request.header(http::header::CONTENT_TYPE, "application/json").body(value.to_string());

@@ -3,7 +3,9 @@
 
 mod audit;
 mod changes;
+mod duty;
 mod error;
+mod idempotency;
 mod ledger;
 mod list;
 mod migrate;
@@ -18,10 +20,12 @@ mod write;
 pub use audit::{Break, Entry, Event, Reason, Verification};
 pub use changes::Generation;
 pub use error::StoreError;
+pub use idempotency::{Begun, KEPT_MS};
 pub use ledger::{Ledger, LedgerCounts, Place};
 pub use list::{TraceFilter, UsageFilter};
 pub use plane::component::ComponentChange;
 pub use plane::key::Credential;
+pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::trace::Retention;
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
