@@ -26,7 +26,7 @@ macro_rules! nouns {
     )+};
 }
 
-nouns! { Key = "key", Operator = "op", Trace = "trace", Request = "req", Revision = "rev", AuditEntry = "aud", Completion = "cmpl" }
+nouns! { Key = "key", Operator = "op", Trace = "trace", Request = "req", Revision = "rev", AuditEntry = "aud", Completion = "cmpl", Session = "ses", Workspace = "ws", Task = "task", Comment = "cmt", Handoff = "hand", Message = "msg" }
 
 /// An id of one noun; ids of two nouns do not mix.
 pub struct Id<N> {

@@ -2,8 +2,11 @@
 
 pub mod component;
 pub mod config;
+pub mod handoff;
 pub mod key;
+pub mod mail;
 pub mod operator;
+pub mod task;
 pub mod trace;
 
 /// Longest name.
