@@ -14,6 +14,7 @@ pub mod counts;
 pub mod model;
 pub mod postgres;
 pub mod service;
+pub mod team;
 pub mod upstream;
 
 pub use client::{Answer, Client};

@@ -10,11 +10,13 @@ mod plane;
 pub mod ports;
 pub mod reference;
 mod registry;
+mod waiting;
 #[cfg(test)]
 mod testing;
 
 pub use context::{Control, Cx};
 pub use field::{Field, FieldKind};
 pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
+pub use plane::Addressee;
 pub use ports::Ports;
 pub use registry::Registry;

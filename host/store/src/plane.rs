@@ -2,6 +2,9 @@
 
 pub(crate) mod component;
 pub(crate) mod config;
+pub(crate) mod handoff;
 pub(crate) mod key;
+pub(crate) mod mail;
 pub(crate) mod operator;
+pub(crate) mod task;
 pub(crate) mod trace;

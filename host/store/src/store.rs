@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
 use crate::migrate;
+use crate::notices::{Listener, Notices};
 use crate::plane::trace::Retention;
 use crate::rows::{Rows, Session, Snapshot};
 use crate::sink::{self, TraceOptions, TraceSink};
@@ -65,6 +66,7 @@ pub(crate) struct Hub {
     pub(crate) ambient: Arc<dyn Ambient>,
     patience: Duration,
     nudge: Nudge,
+    notices: Notices,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
@@ -115,7 +117,7 @@ impl Store {
     /// Opens the database that `url` names (`sqlite:///path`, a bare path, `postgres://…`), makes the file if
     /// it is not there, and brings the schema up.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
-        let nudge = Nudge::default();
+        let (nudge, notices) = (Nudge::default(), Notices::default());
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
         let (engine, place) = match Place::parse(url)? {
@@ -128,6 +130,7 @@ impl Store {
                     ambient: options.ambient.clone(),
                     closing: closing.clone(),
                     nudge: nudge.clone(),
+                    notices: notices.clone(),
                     patience: options.patience,
                     conn: Some(conn),
                 };
@@ -144,7 +147,7 @@ impl Store {
             }
         };
         let Options { ambient, patience, traces } = options;
-        let hub = Hub { engine, ambient, patience, nudge, tasks, closing };
+        let hub = Hub { engine, ambient, patience, nudge, notices, tasks, closing };
         let inner = Inner { hub, place, traces, changes: OnceLock::new(), sink: OnceLock::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -202,6 +205,12 @@ impl Store {
         self.inner.changes.get_or_init(follow).clone()
     }
 
+    /// Hears of commits of this process that touch one of `topics`: a scope's text, a mailbox. Listen first, then
+    /// look, then wait: nothing that is committed in between is missed.
+    pub fn listen(&self, topics: Vec<String>) -> Listener {
+        self.inner.hub.notices.listen(topics)
+    }
+
     /// Where finished requests put their traces.
     pub fn traces(&self) -> TraceSink {
         self.inner.sink.get_or_init(|| TraceSink::start(self.inner.hub.clone(), self.inner.traces)).clone()
@@ -252,9 +261,10 @@ impl Hub {
             Engine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
-                let (pool, ambient, nudge) = (writers.clone(), self.ambient.clone(), self.nudge.clone());
+                let (pool, ambient) = (writers.clone(), self.ambient.clone());
+                let (nudge, notices) = (self.nudge.clone(), self.notices.clone());
                 self.tasks.spawn(async move {
-                    commit(pool, ambient, nudge, job).await;
+                    commit(pool, ambient, nudge, notices, job).await;
                     drop(place);
                 });
             }

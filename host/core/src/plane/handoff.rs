@@ -10,7 +10,7 @@ use crate::id::{Handoff, Id, Session};
 use crate::{Fault, Millis};
 
 /// How long a handoff waits to be picked up before it is stale, unless the configuration says otherwise.
-pub const STALE_AFTER_HOURS: u64 = 24;
+pub const STALE_AFTER_HOURS: u32 = 24;
 
 /// Where a handoff stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
