@@ -33,7 +33,10 @@ async fn one_waits_and_one_picks_it_up(database: Database) {
     ann.refused("pick_handoff", json!({ "handoff": first["handoff"]["id"] }), "handoff_cleared").await;
     ann.does("set_handoff", json!({ "title": "third" })).await;
     let cleared = bob.does("clear_handoff", json!({ "reason": "done" })).await;
-    assert_eq!((cleared["handoff"]["status"].as_str(), cleared["handoff"]["clear_reason"].as_str()), (Some("cleared"), Some("done")));
+    assert_eq!(
+        (cleared["handoff"]["status"].as_str(), cleared["handoff"]["clear_reason"].as_str()),
+        (Some("cleared"), Some("done"))
+    );
     bob.refused("clear_handoff", json!({}), "no_active_handoff").await;
     let all = list(&team, json!({ "all": true })).await;
     let all: Vec<(&str, &str)> = all.iter().map(|(title, status)| (&**title, &**status)).collect();
@@ -47,10 +50,13 @@ async fn what_is_wrong_is_told(database: Database) {
     ann.refused("set_handoff", json!({ "title": " " }), "invalid_value").await;
     ann.refused("set_handoff", json!({ "title": "t", "body": "x".repeat(70_000) }), "text_too_long").await;
     ann.refused("set_handoff", json!({ "title": "t", "workspace": "nowhere" }), "workspace_not_found").await;
-    ann.refused("pick_handoff", json!({ "handoff": "hand_01kax3v7yqe5nbp8w0c4mzt6rd" }), "handoff_not_found").await;
+    ann.refused("pick_handoff", json!({ "handoff": "hand_01kax3v7yqe5nbp8w0c4mzt6rd" }), "handoff_not_found")
+        .await;
     ann.refused("pick_handoff", json!({ "handoff": "5" }), "invalid_value").await;
     ann.does("set_handoff", json!({ "title": "secret plan" })).await;
-    team.admin().operation("set_workspace_visibility", &json!({ "workspace": "app", "visibility": "private" })).await;
+    team.admin()
+        .operation("set_workspace_visibility", &json!({ "workspace": "app", "visibility": "private" }))
+        .await;
     let added = team.admin().operation("add_operator", &json!({ "slug": "eve" })).await;
     let eve = team.admin().with_key(added["key"].as_str().expect("a key"));
     for name in ["pick_handoff", "clear_handoff", "list_handoffs"] {

@@ -53,13 +53,17 @@ async fn who_starts_later_gets_what_still_stands(database: Database) {
 async fn threads_and_receipts(database: Database) {
     let team = Team::start(database).await;
     let (ann, bob, cid) = (team.agent(0).await, team.agent(0).await, team.agent(0).await);
-    let sent =
-        ann.does("send_message", json!({ "subject": "Build?", "to": [bob.id], "wants_acknowledgement": true })).await;
+    let sent = ann
+        .does("send_message", json!({ "subject": "Build?", "to": [bob.id], "wants_acknowledgement": true }))
+        .await;
     let id = sent["message"]["id"].clone();
     let receipt = async || ann.does("show_message", json!({ "message": id })).await["receipts"][0].clone();
     assert_eq!(receipt().await["read_at"], Value::Null);
     let looked = bob.does("read_messages", json!({ "mark_read": false })).await;
-    assert_eq!((looked["messages"][0]["wants_acknowledgement"].as_bool(), looked["unread"].as_u64()), (Some(true), Some(1)));
+    assert_eq!(
+        (looked["messages"][0]["wants_acknowledgement"].as_bool(), looked["unread"].as_u64()),
+        (Some(true), Some(1))
+    );
     assert_eq!(receipt().await["read_at"], Value::Null, "looking is not reading");
     subjects(&bob).await;
     assert!(receipt().await["read_at"].is_string());
@@ -97,8 +101,11 @@ async fn waiting_ends_with_a_message_and_holds_up_nobody(database: Database) {
         }
         ann.does("send_message", json!({ "subject": "now" })).await;
     };
-    let (read, ()) =
-        within("every waiter gets the message", futures_util::future::join(futures_util::future::join_all(waits), send)).await;
+    let (read, ()) = within(
+        "every waiter gets the message",
+        futures_util::future::join(futures_util::future::join_all(waits), send),
+    )
+    .await;
     assert!(read.iter().all(|read| read["messages"][0]["subject"] == "now"), "{read:?}");
     team.stop().await;
 }
@@ -192,8 +199,12 @@ async fn events_are_followed(database: Database) {
     let mut next = follow.clone();
     next["after"] = heard["after"].clone();
     let heard = ann.client.operation("wait_events", &next).await;
-    assert_eq!((heard["events"][0]["kind"].as_str(), heard["events"][0]["detail"]["message"].as_str()), (Some("deployed"), Some("1.4")));
-    ann.refused("append_event", json!({ "kind": "task.complete", "message": "forged" }), "invalid_value").await;
+    assert_eq!(
+        (heard["events"][0]["kind"].as_str(), heard["events"][0]["detail"]["message"].as_str()),
+        (Some("deployed"), Some("1.4"))
+    );
+    ann.refused("append_event", json!({ "kind": "task.complete", "message": "forged" }), "invalid_value")
+        .await;
     ann.refused("append_event", json!({ "kind": "x", "message": "" }), "invalid_value").await;
     // Pages meet end to end.
     let mut seen = Vec::new();
@@ -204,7 +215,9 @@ async fn events_are_followed(database: Database) {
             input["cursor"] = cursor.clone();
         }
         let page = team.admin().operation("list_events", &input).await;
-        seen.extend(page["events"].as_array().expect("events").iter().filter_map(|event| event["seq"].as_i64()));
+        seen.extend(
+            page["events"].as_array().expect("events").iter().filter_map(|event| event["seq"].as_i64()),
+        );
         cursor = page["next_cursor"].clone();
         cursor.is_null()
     })

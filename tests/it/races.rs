@@ -37,7 +37,8 @@ async fn one_winner(team: &Team, racers: usize) {
         let made = agents[0].does("create_task", json!({ "title": format!("round {round}") })).await;
         let code = &made["task"]["code"];
         agents[0].does("set_handoff", json!({ "title": format!("round {round}") })).await;
-        let claims = join_all(agents.iter().map(|agent| agent.call("claim_task", json!({ "task": code })))).await;
+        let claims =
+            join_all(agents.iter().map(|agent| agent.call("claim_task", json!({ "task": code })))).await;
         let winners: Vec<usize> =
             claims.iter().enumerate().filter(|(_, claim)| claim.status == 200).map(|(at, _)| at).collect();
         let [winner] = winners[..] else { panic!("round {round}: {} winners", winners.len()) };
@@ -52,8 +53,10 @@ async fn one_winner(team: &Team, racers: usize) {
             assert_eq!(pick.json()["error"]["code"], "no_active_handoff", "{}", pick.text());
         }
         // Only the winner can end it, and only once.
-        let ends = join_all(agents.iter().map(|agent| agent.call("complete_task", json!({ "task": code })))).await;
-        let ended: Vec<usize> = ends.iter().enumerate().filter(|(_, end)| end.status == 200).map(|(at, _)| at).collect();
+        let ends =
+            join_all(agents.iter().map(|agent| agent.call("complete_task", json!({ "task": code })))).await;
+        let ended: Vec<usize> =
+            ends.iter().enumerate().filter(|(_, end)| end.status == 200).map(|(at, _)| at).collect();
         assert_eq!(ended, [winner], "round {round}");
     }
     assert_eq!(team.admin().operation("verify_audit", &json!({})).await["ok"], true);
@@ -125,7 +128,9 @@ async fn everything_once(team: &Team) {
             if messages.is_empty() {
                 return subjects;
             }
-            subjects.extend(messages.iter().map(|letter: &Value| letter["subject"].as_str().expect("a text").to_owned()));
+            subjects.extend(
+                messages.iter().map(|letter: &Value| letter["subject"].as_str().expect("a text").to_owned()),
+            );
         }
     }))
     .await;

@@ -20,14 +20,20 @@ async fn a_task_goes_from_one_agent_to_the_other(database: Database) {
     let team = Team::start(database).await;
     let (ann, bob) = (team.agent(0).await, team.agent(0).await);
     let made = ann
-        .does("create_task", json!({ "title": " Fix it ", "body": "b", "priority": "p1", "tags": ["UI", "ui"] }))
+        .does(
+            "create_task",
+            json!({ "title": " Fix it ", "body": "b", "priority": "p1", "tags": ["UI", "ui"] }),
+        )
         .await;
     let task = &made["task"];
     assert_eq!((task["code"].as_str(), task["title"].as_str()), (Some("APP-1"), Some("Fix it")));
     assert_eq!((task["status"].as_str(), task["tags"].clone()), (Some("available"), json!(["ui"])));
     assert_eq!(task["created_by_session"], ann.id.as_str());
     let claimed = ann.does("claim_task", json!({ "task": "app-1" })).await;
-    assert_eq!((claimed["task"]["holder"].as_str(), claimed["task"]["attempts"].as_u64()), (Some(&*ann.id), Some(1)));
+    assert_eq!(
+        (claimed["task"]["holder"].as_str(), claimed["task"]["attempts"].as_u64()),
+        (Some(&*ann.id), Some(1))
+    );
     let told = bob.refused("claim_task", json!({ "task": "APP-1" }), "task_held").await;
     assert!(told["message"].as_str().expect("a message").contains(&ann.id), "{told}");
     bob.refused("complete_task", json!({ "task": "APP-1" }), "task_held").await;
@@ -40,14 +46,23 @@ async fn a_task_goes_from_one_agent_to_the_other(database: Database) {
     ann.refused("release_task", json!({ "task": "APP-1" }), "task_closed").await;
     ann.refused("complete_task", json!({ "task": "APP-1" }), "task_closed").await;
     let whole = team.admin().operation("show_task", &json!({ "task": "APP-1" })).await;
-    let words: Vec<&str> =
-        whole["history"].as_array().expect("history").iter().filter_map(|change| change["change"].as_str()).collect();
+    let words: Vec<&str> = whole["history"]
+        .as_array()
+        .expect("history")
+        .iter()
+        .filter_map(|change| change["change"].as_str())
+        .collect();
     assert_eq!(words, ["completed", "claimed", "released", "claimed", "created"]);
     assert_eq!(whole["comments"][0]["body"], "half way");
     // The side effects show elsewhere too: as events that name the session, and in the audit log.
-    let events = team.admin().operation("list_events", &json!({ "workspace": "app", "kinds": ["task.claim"] })).await;
-    let by: Vec<&str> =
-        events["events"].as_array().expect("events").iter().filter_map(|event| event["session"].as_str()).collect();
+    let events =
+        team.admin().operation("list_events", &json!({ "workspace": "app", "kinds": ["task.claim"] })).await;
+    let by: Vec<&str> = events["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .filter_map(|event| event["session"].as_str())
+        .collect();
     assert_eq!(by, [bob.id.as_str(), ann.id.as_str()]);
     let audit = team.admin().operation("verify_audit", &json!({})).await;
     assert_eq!(audit["ok"], true);
@@ -61,10 +76,17 @@ async fn dependencies_are_kept_in_order(database: Database) {
     let second = create(&ann, json!({ "title": "second", "depends_on": [first] })).await;
     let told = ann.refused("claim_task", json!({ "task": second }), "dependencies_open").await;
     assert!(told["message"].as_str().expect("a message").contains(&first), "{told}");
-    ann.refused("create_task", json!({ "title": "x", "depends_on": ["APP-99"] }), "dependency_not_found").await;
-    ann.refused("create_task", json!({ "title": "x", "depends_on": ["nonsense"] }), "dependency_not_found").await;
-    let told = ann.refused("update_task", json!({ "task": first, "depends_on": [second] }), "dependency_circle").await;
-    assert!(told["message"].as_str().expect("a message").contains("APP-1 waits for APP-2 waits for APP-1"), "{told}");
+    ann.refused("create_task", json!({ "title": "x", "depends_on": ["APP-99"] }), "dependency_not_found")
+        .await;
+    ann.refused("create_task", json!({ "title": "x", "depends_on": ["nonsense"] }), "dependency_not_found")
+        .await;
+    let told = ann
+        .refused("update_task", json!({ "task": first, "depends_on": [second] }), "dependency_circle")
+        .await;
+    assert!(
+        told["message"].as_str().expect("a message").contains("APP-1 waits for APP-2 waits for APP-1"),
+        "{told}"
+    );
     ann.refused("update_task", json!({ "task": first, "depends_on": [first] }), "dependency_circle").await;
     ann.refused("archive_task", json!({ "task": first }), "task_needed").await;
     ann.does("claim_task", json!({ "task": first })).await;
@@ -111,13 +133,21 @@ async fn handing_on_is_one_step(database: Database) {
     let first = create(&ann, json!({ "title": "first" })).await;
     ann.does("claim_task", json!({ "task": first })).await;
     bob.refused("handoff_task", json!({ "task": first, "title": "next" }), "task_held").await;
-    ann.refused("handoff_task", json!({ "task": first, "title": "next", "depends_on": ["APP-77"] }), "dependency_not_found")
-        .await;
+    ann.refused(
+        "handoff_task",
+        json!({ "task": first, "title": "next", "depends_on": ["APP-77"] }),
+        "dependency_not_found",
+    )
+    .await;
     let shown = ann.does("show_task", json!({ "task": first })).await;
     assert_eq!(shown["task"]["status"], "in_progress", "a refused step leaves nothing half done");
-    let handed =
-        ann.does("handoff_task", json!({ "task": first, "title": "next", "summary": "s", "assignee": bob.id })).await;
-    assert_eq!((handed["completed"]["status"].as_str(), &handed["next"]["depends_on"]), (Some("done"), &json!([first])));
+    let handed = ann
+        .does("handoff_task", json!({ "task": first, "title": "next", "summary": "s", "assignee": bob.id }))
+        .await;
+    assert_eq!(
+        (handed["completed"]["status"].as_str(), &handed["next"]["depends_on"]),
+        (Some("done"), &json!([first]))
+    );
     assert_eq!(handed["next"]["open_dependencies"], 0);
     assert_eq!(bob.does("next_task", json!({})).await["task"]["code"], handed["next"]["code"]);
     team.stop().await;
@@ -129,7 +159,10 @@ async fn blocked_tasks_wait_and_go_on(database: Database) {
     let (a, b) = (create(&ann, json!({ "title": "a" })).await, create(&ann, json!({ "title": "b" })).await);
     ann.does("claim_task", json!({ "task": a })).await;
     let blocked = ann.does("block_task", json!({ "task": a, "reason": "needs b", "on": b })).await;
-    assert_eq!((blocked["task"]["status"].as_str(), &blocked["task"]["holder"]), (Some("blocked"), &Value::Null));
+    assert_eq!(
+        (blocked["task"]["status"].as_str(), &blocked["task"]["holder"]),
+        (Some("blocked"), &Value::Null)
+    );
     ann.refused("claim_task", json!({ "task": a }), "task_blocked").await;
     ann.refused("block_task", json!({ "task": b, "reason": "needs a", "on": a }), "dependency_circle").await;
     ann.refused("archive_task", json!({ "task": b }), "task_needed").await;
@@ -152,13 +185,17 @@ async fn leases_and_sessions_end_and_free_what_they_held(database: Database) {
     let assigned = create(&ann, json!({ "title": "assigned", "assignee": ann.id })).await;
     ann.does("claim_task", json!({ "task": held })).await;
     for minutes in [0, -1, 1_441] {
-        ann.refused("claim_task", json!({ "task": held, "lease_minutes": minutes }), "lease_out_of_range").await;
+        ann.refused("claim_task", json!({ "task": held, "lease_minutes": minutes }), "lease_out_of_range")
+            .await;
     }
     let renewed = ann.does("claim_task", json!({ "task": held, "lease_minutes": 10 })).await;
     assert_eq!(renewed["task"]["attempts"], 1);
     ann.does("end_session", json!({})).await;
     let shown = bob.does("show_task", json!({ "task": held })).await;
-    assert_eq!((shown["task"]["status"].as_str(), &shown["task"]["holder"]), (Some("available"), &Value::Null));
+    assert_eq!(
+        (shown["task"]["status"].as_str(), &shown["task"]["holder"]),
+        (Some("available"), &Value::Null)
+    );
     assert_eq!(bob.does("claim_task", json!({ "task": held })).await["task"]["attempts"], 2);
     assert_eq!(bob.does("show_task", json!({ "task": assigned })).await["task"]["assignee"], Value::Null);
     ann.refused("complete_task", json!({ "task": held }), "session_ended").await;
@@ -184,11 +221,17 @@ async fn what_is_wrong_is_told_and_changes_nothing(database: Database) {
     ] {
         ann.refused("create_task", input, code).await;
     }
-    let told = ann.refused("create_task", json!({ "title": "t", "priority": "urgent" }), "invalid_value").await;
+    let told =
+        ann.refused("create_task", json!({ "title": "t", "priority": "urgent" }), "invalid_value").await;
     assert!(told["message"].as_str().expect("a message").contains("p0"), "{told}");
     ann.refused("claim_task", json!({ "task": "APP-99" }), "task_not_found").await;
     ann.refused("claim_task", json!({ "task": "??" }), "invalid_value").await;
-    ann.refused("update_task", json!({ "task": code, "title": "u", "expected_revision": 9 }), "stale_revision").await;
+    ann.refused(
+        "update_task",
+        json!({ "task": code, "title": "u", "expected_revision": 9 }),
+        "stale_revision",
+    )
+    .await;
     ann.refused("complete_task", json!({ "task": code }), "task_not_held").await;
     // A session id that somebody read is no credential.
     let thief = Agent { token: bob.token.clone(), ..ann.clone() };
@@ -260,7 +303,12 @@ async fn lists_and_counts_agree(database: Database) {
     ] {
         assert_eq!(all(filter.clone()).await.len(), count, "{filter}");
     }
-    for input in [json!({ "limit": 0 }), json!({ "limit": 1_001 }), json!({ "cursor": "x" }), json!({ "status": ["odd"] })] {
+    for input in [
+        json!({ "limit": 0 }),
+        json!({ "limit": 1_001 }),
+        json!({ "cursor": "x" }),
+        json!({ "status": ["odd"] }),
+    ] {
         let mut asked = input.clone();
         asked["workspace"] = "app".into();
         let answer = team.admin().post("/api/ops/list_tasks", asked.to_string()).await;
@@ -273,7 +321,9 @@ async fn a_private_workspace_has_no_tasks_for_others(database: Database) {
     let team = Team::start(database).await;
     let ann = team.agent(0).await;
     let code = create(&ann, json!({ "title": "secret plan" })).await;
-    team.admin().operation("set_workspace_visibility", &json!({ "workspace": "app", "visibility": "private" })).await;
+    team.admin()
+        .operation("set_workspace_visibility", &json!({ "workspace": "app", "visibility": "private" }))
+        .await;
     let added = team.admin().operation("add_operator", &json!({ "slug": "eve" })).await;
     let eve = team.admin().with_key(added["key"].as_str().expect("a key"));
     let absent = eve.post("/api/ops/show_task", json!({ "task": "APP-99" }).to_string()).await;
@@ -305,7 +355,8 @@ async fn a_request_that_is_repeated_happens_once(database: Database) {
     let input = json!({ "title": "once", "idempotency_key": "k1" });
     let first = ann.does("create_task", input.clone()).await;
     assert_eq!(ann.does("create_task", input).await, first);
-    ann.refused("create_task", json!({ "title": "other", "idempotency_key": "k1" }), "idempotency_mismatch").await;
+    ann.refused("create_task", json!({ "title": "other", "idempotency_key": "k1" }), "idempotency_mismatch")
+        .await;
     let next = ann.does("next_task", json!({ "idempotency_key": "k2" })).await;
     create(&ann, json!({ "title": "another" })).await;
     assert_eq!(ann.does("next_task", json!({ "idempotency_key": "k2" })).await, next);

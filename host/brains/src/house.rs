@@ -16,7 +16,7 @@ use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceO
 use crate::admin_key::Watched;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Facts, InForce, KeyFiles, Routes, blocking};
+use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, blocking};
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
@@ -69,6 +69,8 @@ impl House {
                 live: Arc::clone(&live),
                 admin: Arc::clone(&admin_key),
             }),
+            places: Arc::new(Trees),
+            processes: Arc::new(Processes::new()),
             service: facts.clone(),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
@@ -87,6 +89,7 @@ impl House {
 
     /// Writes what waits, then lets go of the database.
     pub(crate) async fn close(self) {
+        self.control.close().await;
         self.store.close().await;
     }
 }

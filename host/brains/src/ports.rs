@@ -1,5 +1,7 @@
 //! The ports of `brains_control` over the gateway, the runtime and the files of the state directory.
 
+mod places;
+mod processes;
 mod routing;
 mod settings;
 
@@ -15,6 +17,8 @@ use fs_err as fs;
 use crate::admin_key::{self, Watched};
 use crate::home::{self, Home};
 
+pub(crate) use places::Trees;
+pub(crate) use processes::Processes;
 pub(crate) use routing::Routes;
 pub(crate) use settings::{InForce, blocking};
 

@@ -14,9 +14,11 @@ mod operator;
 mod page;
 mod route;
 mod service;
+mod session;
 mod task;
 mod trace;
 mod words;
+mod workspace;
 
 pub use mail::Addressee;
 
@@ -46,6 +48,22 @@ pub(crate) fn register(registry: &mut Registry) {
         operator::RevokeOperator,
         admin_key::ShowAdminKey,
         admin_key::RotateAdminKey,
+        workspace::RegisterWorkspace,
+        workspace::ListWorkspaces,
+        workspace::ShowWorkspace,
+        workspace::RenameWorkspace,
+        workspace::ArchiveWorkspace,
+        workspace::UnarchiveWorkspace,
+        workspace::SetWorkspaceVisibility,
+        workspace::ListWorkspaceMembers,
+        workspace::InviteToWorkspace,
+        workspace::UninviteFromWorkspace,
+        session::StartSession,
+        session::HeartbeatSession,
+        session::EndSession,
+        session::KillSession,
+        session::ListSessions,
+        session::ShowSession,
         config::ShowConfig,
         config::GetConfig,
         config::SetConfig,

@@ -1,10 +1,11 @@
 //! The one table of operations. Surfaces look names up here and call through here, so that role, scope and
 //! the reading of input are the same everywhere.
 
-use brains_core::Fault;
+use brains_core::{Caller, Fault};
 use serde_json::Value;
 
 use crate::context::Cx;
+use crate::envelope::Envelope;
 use crate::operation::{Entry, Operation};
 use crate::plane;
 
@@ -48,7 +49,16 @@ impl Registry {
             tracing::debug!(operation.name = entry.name, operator.slug = %cx.principal.operator, "call refused");
             return Err(refusal(entry, cx));
         }
-        entry.call(input, cx).await
+        let mut input = input;
+        let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
+        let caller = envelope.token.map(|token| Caller { token: Some(token), ..cx.caller.clone() });
+        let cx = Cx {
+            caller: caller.as_ref().unwrap_or(cx.caller),
+            once: envelope.once.as_ref(),
+            fence: envelope.fence,
+            ..*cx
+        };
+        entry.call(input, &cx).await
     }
 }
 

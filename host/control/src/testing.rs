@@ -1,6 +1,7 @@
 //! A control over a fresh SQLite file and ports that keep everything in memory.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,17 +9,19 @@ use brains_core::config::{
     Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Source, resolve,
 };
 use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState};
+use brains_core::plane::session::Process;
+use brains_core::plane::workspace::Location;
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Ambient, Fault, Millis, Principal, Secret};
 use brains_store::{Options, Store};
 use serde_json::{Value, json};
 
+use crate::Control;
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Edit, Explanation, Files, Model, Overlay, Ports,
-    Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
+    AdminKey, AdminKeySource, Candidate, Classification, Edit, Explanation, Files, Model, Overlay, Places,
+    Ports, Processes, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
 };
-use crate::{Control, Cx};
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
 
@@ -68,6 +71,8 @@ pub(crate) struct Fakes {
     pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
     pub(crate) admin_key: Mutex<String>,
     pub(crate) admin_key_configured: AtomicBool,
+    /// Ids of the processes that run.
+    pub(crate) processes: Mutex<Vec<u32>>,
     pub(crate) seen_bodies: Mutex<Vec<Value>>,
 }
 
@@ -265,6 +270,33 @@ impl Files for Fakes {
     }
 }
 
+impl Places for Fakes {
+    /// Everything under `/nowhere` is missing, everything under `/plain` is no project.
+    fn locate(&self, path: &Path) -> Result<Location, Fault> {
+        let asked = path.to_string_lossy().trim_end_matches('/').to_owned();
+        Ok(Location {
+            exists: !asked.starts_with("/nowhere"),
+            marked: !asked.starts_with("/plain"),
+            path: asked.clone(),
+            common_dir: format!("{asked}/.git"),
+            asked,
+        })
+    }
+}
+
+impl Processes for Fakes {
+    fn machine(&self) -> String {
+        "here".into()
+    }
+    fn find(&self, pid: u32) -> Option<Process> {
+        let alive = self.processes.lock().unwrap().contains(&pid);
+        alive.then(|| Process { machine: self.machine(), pid, started: Some(1) })
+    }
+    fn is_alive(&self, process: &Process) -> bool {
+        self.processes.lock().unwrap().contains(&process.pid)
+    }
+}
+
 impl Service for Fakes {
     fn facts(&self) -> ServiceFacts {
         ServiceFacts {
@@ -296,6 +328,8 @@ impl Bed {
             routing: fakes.clone(),
             settings: fakes.clone(),
             files: fakes.clone(),
+            places: fakes.clone(),
+            processes: fakes.clone(),
             service: fakes.clone(),
         };
         Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
@@ -319,7 +353,7 @@ impl Bed {
         name: &str,
         input: Value,
     ) -> Result<Value, Fault> {
-        self.control.registry().call(name, input, &Cx { control: &self.control, principal }).await
+        self.control.call(name, input, principal).await
     }
 
     pub(crate) fn advance_ms(&self, ms: i64) {
@@ -344,6 +378,7 @@ pub(crate) fn principal(operator: &str, role: Role, scopes: &[KeyScope]) -> Prin
         key: None,
         fingerprint: "fp".into(),
         scopes: scopes.to_vec(),
+        agent: false,
     }
 }
 

@@ -29,9 +29,11 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn start(cx: &Cx<'_>, topics: Vec<String>, timeout_ms: u64) -> Result<Self, Fault> {
         if timeout_ms > MOST_MS {
-            return Err(Fault::invalid(format!("`timeout_ms` is {timeout_ms}, at most {MOST_MS} are allowed"))
-                .param("timeout_ms")
-                .hint("ask again when the wait is over; nothing is lost in between"));
+            return Err(Fault::invalid(format!(
+                "`timeout_ms` is {timeout_ms}, at most {MOST_MS} are allowed"
+            ))
+            .param("timeout_ms")
+            .hint("ask again when the wait is over; nothing is lost in between"));
         }
         Ok(Self {
             listener: cx.control.store.listen(topics),

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use brains_control::Addressee;
 use brains_core::config::Config;
 use brains_core::id::Id;
 use brains_core::secret::sha256_hex;
-use brains_core::{Ambient, Fault, Millis, Principal};
+use brains_core::{Ambient, Caller, Fault, Millis, Principal};
 use brains_gateway::{ChatCall, Facts, ModelEntry, Outcome, Reply};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -132,6 +133,7 @@ impl Operations for Fake {
         name: &'a str,
         input: Value,
         _: &'a Principal,
+        _: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(async move {
             if name == "say_back" {
@@ -140,6 +142,10 @@ impl Operations for Fake {
                 Err(Fault::not_found("operation", name).hint("look it up"))
             }
         })
+    }
+
+    fn mail_notice<'a>(&'a self, _: &'a Addressee) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async { None })
     }
 
     fn changes_state(&self, _: &str) -> bool {

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{canonical, storable};
-use crate::write::{Scope, Tx};
+use crate::text::{canonical, storable, word};
+use crate::write::{Actor, Scope, Tx};
 
 /// What stands before the first entry.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -25,19 +25,19 @@ const OPEN_SCOPE: &str =
     "INSERT INTO audit_head (scope, seq, hash) VALUES ($1, 0, $2) ON CONFLICT (scope) DO NOTHING";
 const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $2, hash = $3 WHERE scope = $1";
 const APPEND: &str = "
-    INSERT INTO audit_entry (id, scope, seq, at, operator, key_id, action, detail, prev_hash, hash)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const EMIT: &str =
-    "INSERT INTO event (scope, seq, at, kind, operator, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT INTO audit_entry (id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const EMIT: &str = "
+    INSERT INTO event (scope, seq, at, kind, operator, session, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const PAGE_UP: &str = "
-    SELECT id, scope, seq, at, operator, key_id, action, detail, prev_hash, hash FROM audit_entry
+    SELECT id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash FROM audit_entry
     WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 const PAGE_DOWN: &str = "
-    SELECT id, scope, seq, at, operator, key_id, action, detail, prev_hash, hash FROM audit_entry
+    SELECT id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash FROM audit_entry
     WHERE scope = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
 const SCOPES: &str = "SELECT scope FROM audit_head UNION SELECT scope FROM audit_entry ORDER BY 1";
 const EVENTS: &str = "
-    SELECT seq, at, kind, operator, detail FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 /// The newest position of one scope's chain, held by the running write.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Reads the head; on Postgres also locks it until the transaction ends.
     pub(crate) async fn lock(rows: &mut Rows, scope: &Scope) -> Result<Self, StoreError> {
         let text = if rows.is_postgres() { HEAD_POSTGRES } else { HEAD };
@@ -73,6 +77,10 @@ pub struct Entry {
     /// Slug of the operator.
     pub operator: String,
     pub key: Option<String>,
+    /// The session that did it, when one did.
+    pub session: Option<String>,
+    /// Through which door it came: `cli`, `http` or `mcp`.
+    pub surface: Option<String>,
     pub action: String,
     /// Canonical JSON, as it was hashed.
     pub detail: String,
@@ -89,6 +97,8 @@ from_row! {
             at: Millis(row.try_get("at")?),
             operator: row.try_get("operator")?,
             key: row.try_get("key_id")?,
+            session: row.try_get("session")?,
+            surface: row.try_get("surface")?,
             action: row.try_get("action")?,
             detail: row.try_get("detail")?,
             prev_hash: row.try_get("prev_hash")?,
@@ -101,6 +111,7 @@ from_row! {
             at: Millis(row.try_get("at")?),
             kind: row.try_get("kind")?,
             operator: row.try_get("operator")?,
+            session: row.try_get("session")?,
             detail: row.try_get("detail")?,
         })
     }
@@ -109,10 +120,16 @@ from_row! {
 impl Entry {
     /// SHA-256 over the canonical JSON of every column but the hash itself.
     fn digest(&self) -> String {
-        let columns = serde_json::json!({
+        let mut columns = serde_json::json!({
             "action": self.action, "at": self.at.0, "detail": self.detail, "id": self.id, "key": self.key,
             "operator": self.operator, "prev_hash": self.prev_hash, "scope": self.scope, "seq": self.seq,
         });
+        // Entries from before these columns have neither, and keep the digest that they were given.
+        for (name, value) in [("session", &self.session), ("surface", &self.surface)] {
+            if let (Some(value), Some(columns)) = (value, columns.as_object_mut()) {
+                columns.insert(name.to_owned(), value.as_str().into());
+            }
+        }
         sha256_hex(canonical(&columns).as_bytes())
     }
 }
@@ -125,6 +142,8 @@ pub struct Event {
     pub at: Millis,
     pub kind: String,
     pub operator: String,
+    /// The session that did it, when one did.
+    pub session: Option<String>,
     /// Canonical JSON.
     pub detail: String,
 }
@@ -188,6 +207,8 @@ impl Tx {
             at: self.at,
             operator: storable(&actor.operator).into_owned(),
             key: actor.key.as_ref().map(|key: &Id<Key>| key.as_str().to_owned()),
+            session: actor.session.as_ref().map(|session| session.as_str().to_owned()),
+            surface: actor.surface.as_ref().map(word),
             action: storable(action).into_owned(),
             detail: canonical(&detail),
             prev_hash: head.hash.clone(),
@@ -207,6 +228,8 @@ impl Tx {
             entry.at.0,
             &entry.operator,
             &entry.key,
+            &entry.session,
+            &entry.surface,
             &entry.action,
             &entry.detail,
             &entry.prev_hash,
@@ -220,9 +243,21 @@ impl Tx {
             entry.at.0,
             &entry.action,
             &entry.operator,
+            &entry.session,
             &entry.detail
         )?;
         Ok(())
+    }
+
+    /// As [`Tx::record`], as something that the program did by itself.
+    pub async fn record_by_system(&mut self, action: &str, detail: Value) -> Result<(), StoreError> {
+        let Some(cause) = &mut self.cause else { return Err(StoreError::Scope) };
+        let actor = std::mem::replace(&mut cause.actor, Actor::system());
+        let recorded = self.record(action, detail).await;
+        if let Some(cause) = &mut self.cause {
+            cause.actor = actor;
+        }
+        recorded
     }
 
     pub(crate) async fn save_heads(&mut self) -> Result<(), StoreError> {

@@ -3,7 +3,9 @@
 
 mod audit;
 mod changes;
+mod duty;
 mod error;
+mod idempotency;
 mod list;
 mod migrate;
 mod notices;
@@ -17,6 +19,7 @@ mod write;
 pub use audit::{Break, Entry, Event, Reason, Verification};
 pub use changes::Generation;
 pub use error::StoreError;
+pub use idempotency::{Begun, KEPT_MS};
 pub use list::event::EventFilter;
 pub use list::task::{ReadyFilter, TaskFilter};
 pub use list::trace::TraceFilter;
@@ -24,6 +27,7 @@ pub use notices::{LOOK_EVERY, Listener};
 pub use plane::component::ComponentChange;
 pub use plane::key::Credential;
 pub use plane::mail::mailbox;
+pub use plane::session::{Holdings, Presence, SessionFilter};
 pub use plane::task::{NewTask, TaskCount, TaskPlace};
 pub use plane::trace::Retention;
 pub use rows::{Rows, Snapshot};

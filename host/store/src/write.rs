@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_core::id::Key;
+use brains_core::caller::Surface;
+use brains_core::id::{Key, Session};
 use brains_core::{Ambient, Fault, Id, Millis, Principal};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
@@ -82,18 +83,27 @@ pub struct Actor {
     /// Slug of the operator.
     pub operator: String,
     pub key: Option<Id<Key>>,
+    /// The session that it was done as; set by [`Tx::act_as`] once it is known.
+    pub session: Option<Id<Session>>,
+    /// Through which door the call came; none for what the program does by itself.
+    pub surface: Option<Surface>,
 }
 
 impl Actor {
     /// The program itself: what it does at start and in the background.
     pub fn system() -> Self {
-        Self { operator: "system".into(), key: None }
+        Self { operator: "system".into(), key: None, session: None, surface: None }
     }
 }
 
 impl From<&Principal> for Actor {
     fn from(principal: &Principal) -> Self {
-        Self { operator: principal.operator.clone(), key: principal.key.clone() }
+        Self {
+            operator: principal.operator.clone(),
+            key: principal.key.clone(),
+            session: None,
+            surface: None,
+        }
     }
 }
 
@@ -178,6 +188,18 @@ impl Tx {
     /// Wakes, after the commit, whoever listens for `topic`. One that is rolled back may wake them for nothing.
     pub(crate) fn announce(&mut self, topic: String) {
         self.announced.push(topic);
+    }
+
+    /// Whether this write holds the head of `scope`.
+    pub fn holds(&self, scope: &Scope) -> bool {
+        self.heads.iter().any(|head| head.scope() == scope)
+    }
+
+    /// From here on entries name `session` as the one that did it.
+    pub fn act_as(&mut self, session: &Id<Session>) {
+        if let Some(cause) = &mut self.cause {
+            cause.actor.session = Some(session.clone());
+        }
     }
 
     pub(crate) fn first_scope(&self) -> Option<Scope> {

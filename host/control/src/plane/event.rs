@@ -58,7 +58,9 @@ async fn scope(cx: &Cx<'_>, workspace: Option<&str>, global: bool) -> Result<Sco
         return Err(Fault::invalid("`global` and `workspace` exclude each other").param("global"));
     }
     if cx.principal.role != Role::Admin {
-        return Err(Fault::forbidden("events outside of the workspaces are for administrators").param("global"));
+        return Err(
+            Fault::forbidden("events outside of the workspaces are for administrators").param("global")
+        );
     }
     Ok(Scope::global())
 }
@@ -109,8 +111,8 @@ impl Operation for ListEvents {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape =
-        CliShape::new(&["event", "list"]).table("events", &["seq", "at", "kind", "operator", "session", "detail"]);
+    const CLI: CliShape = CliShape::new(&["event", "list"])
+        .table("events", &["seq", "at", "kind", "operator", "session", "detail"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Who claimed what",
         command: "event list --kinds task.claim,task.release",
@@ -123,7 +125,8 @@ impl Operation for ListEvents {
         check_kinds(&self.kinds)?;
         let before = position(self.cursor.as_deref())?;
         let scope = scope(cx, self.workspace.as_deref(), self.global).await?;
-        let filter = EventFilter { kinds: self.kinds, session: self.by, after: None, before, newest_first: true };
+        let filter =
+            EventFilter { kinds: self.kinds, session: self.by, after: None, before, newest_first: true };
         let mut view = cx.control.store.read().await?;
         let mut events = view.list_events(&scope, &filter, limit + 1).await?;
         let next_cursor = page::cut(&mut events, limit, |event: &Event| event.seq.to_string());
@@ -171,8 +174,8 @@ impl Operation for WaitEvents {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Flow;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape =
-        CliShape::new(&["event", "wait"]).table("events", &["seq", "at", "kind", "operator", "session", "detail"]);
+    const CLI: CliShape = CliShape::new(&["event", "wait"])
+        .table("events", &["seq", "at", "kind", "operator", "session", "detail"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Until a task is done",
         command: "event wait --kinds task.complete",
@@ -193,8 +196,13 @@ impl Operation for WaitEvents {
                 view.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq)
             }
         };
-        let filter =
-            EventFilter { kinds: self.kinds, session: self.by, after: Some(after), before: None, newest_first: false };
+        let filter = EventFilter {
+            kinds: self.kinds,
+            session: self.by,
+            after: Some(after),
+            before: None,
+            newest_first: false,
+        };
         loop {
             let events = cx.control.store.read().await?.list_events(&scope, &filter, limit).await?;
             if !events.is_empty() || !waiting.again().await {

@@ -1,11 +1,11 @@
 //! Handoffs: the one note of a workspace that says where work stopped, for whoever comes next.
 
-use brains_core::id::{Handoff, Id, Session};
+use brains_core::Fault;
+use brains_core::id::{Handoff, Id, Session, Workspace};
 use brains_core::plane::handoff::{HandoffRecord, HandoffStatus, none_active};
 use brains_core::plane::task::{check_text, check_title};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
-use brains_core::Fault;
 use brains_store::{Rows, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,17 @@ async fn load(
         }
     };
     Ok(found.aged(now, stale_after_ms))
+}
+
+/// The handoff that waits to be picked up in a workspace.
+pub(super) async fn waiting(
+    rows: &mut Rows,
+    cx: &Cx<'_>,
+    workspace: &Id<Workspace>,
+) -> Result<Option<HandoffRecord>, Fault> {
+    let found =
+        rows.active_handoff(workspace).await?.map(|handoff| handoff.aged(cx.now(), stale_after_ms(cx)));
+    Ok(found.filter(|handoff| handoff.status == HandoffStatus::Active))
 }
 
 /// Leaves the note of where you stopped. It replaces the one that nobody picked up.
@@ -153,7 +164,8 @@ impl Operation for PickHandoff {
     type Output = HandoffShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffShown, Fault> {
-        let place = place(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member).await?;
+        let place =
+            place(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member).await?;
         let (named, inside, stale_after_ms) = (self.handoff, place.clone(), stale_after_ms(cx));
         cx.write_in(&place, self.session, move |tx, _| {
             Box::pin(async move {
@@ -199,7 +211,8 @@ impl Operation for ClearHandoff {
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffShown, Fault> {
         let reason = self.reason.map(|reason| check_text("reason", reason)).transpose()?;
-        let place = place(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member).await?;
+        let place =
+            place(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member).await?;
         let (named, inside, stale_after_ms) = (self.handoff, place.clone(), stale_after_ms(cx));
         cx.write_in(&place, self.session, move |tx, _| {
             Box::pin(async move {
@@ -254,7 +267,11 @@ impl Operation for ListHandoffs {
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffPage, Fault> {
         let limit = page::limit(self.limit)?;
-        let before = self.cursor.as_deref().map(|cursor| Id::parse(cursor).ok_or_else(page::bad_cursor)).transpose()?;
+        let before = self
+            .cursor
+            .as_deref()
+            .map(|cursor| Id::parse(cursor).ok_or_else(page::bad_cursor))
+            .transpose()?;
         let (now, stale_after_ms) = (cx.now(), stale_after_ms(cx));
         let mut view = cx.control.store.read().await?;
         let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;

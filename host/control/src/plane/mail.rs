@@ -9,7 +9,9 @@ use brains_core::Fault;
 use brains_core::id::{Id, Message};
 
 pub use notice::Addressee;
-pub(crate) use read::{AcknowledgeMessage, ListMessages, ReadMessages, ShowMessage, ShowThread, WaitMessages};
+pub(crate) use read::{
+    AcknowledgeMessage, ListMessages, ReadMessages, ShowMessage, ShowThread, WaitMessages,
+};
 pub(crate) use send::SendMessage;
 
 const NOUN: &str = "mail";

@@ -20,7 +20,8 @@ use crate::context::Cx;
 
 pub(crate) use look::{CountTasks, ListTaskComments, ListTaskHistory, ListTasks, ShowTask};
 pub(crate) use work::{
-    ArchiveTask, BlockTask, ClaimTask, CompleteTask, HandoffTask, NextTask, ReleaseTask, ReopenTask, UnblockTask,
+    ArchiveTask, BlockTask, ClaimTask, CompleteTask, HandoffTask, NextTask, ReleaseTask, ReopenTask,
+    UnblockTask,
 };
 pub(crate) use write::{AssignTask, CommentTask, CreateTask, UpdateTask};
 
@@ -52,8 +53,10 @@ async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRol
         (Some(id), _) => rows.task_place(&id).await?,
         (None, Some(code)) => rows.task_of_code(&code).await?,
         (None, None) => {
-            return Err(Fault::invalid(format!("`{told}` is neither the code of a task, such as `APP-12`, nor an id"))
-                .param("task"));
+            return Err(Fault::invalid(format!(
+                "`{told}` is neither the code of a task, such as `APP-12`, nor an id"
+            ))
+            .param("task"));
         }
     };
     let found = found.ok_or_else(absent)?;
@@ -82,7 +85,9 @@ async fn needs(tx: &mut Tx, place: &Place, codes: &[String]) -> Result<Vec<TaskR
     }
     if needs.len() > brains_core::plane::task::NEEDS_MAX {
         let most = brains_core::plane::task::NEEDS_MAX;
-        return Err(Fault::invalid(format!("`depends_on`: a task waits for at most {most}")).param("depends_on"));
+        return Err(
+            Fault::invalid(format!("`depends_on`: a task waits for at most {most}")).param("depends_on")
+        );
     }
     Ok(needs)
 }
@@ -105,10 +110,13 @@ async fn need(tx: &mut Tx, place: &Place, text: &str, param: &'static str) -> Re
     let found = found.filter(|found| found.workspace == place.workspace.id).ok_or_else(absent)?;
     let task = tx.task(&found.id).await?.ok_or_else(absent)?;
     if task.status == brains_core::plane::task::TaskStatus::Archived && task.completed_at.is_none() {
-        return Err(Fault::conflict(format!("`{}` is archived and was never done: waiting for it has no end", task.code))
-            .code("dependency_archived")
-            .param(param)
-            .hint("`reopen_task` takes it up again"));
+        return Err(Fault::conflict(format!(
+            "`{}` is archived and was never done: waiting for it has no end",
+            task.code
+        ))
+        .code("dependency_archived")
+        .param(param)
+        .hint("`reopen_task` takes it up again"));
     }
     Ok(task)
 }
@@ -151,7 +159,8 @@ where
             before.expect_revision(asked.expected_revision)?;
             let session = session.map(|session| session.id);
             let changed = decide(before.clone(), who.mover(session.as_ref()), tx.now())?;
-            let task = tx.save_task(&workspace, &before, changed.task, asked.word, asked.note.as_deref()).await?;
+            let task =
+                tx.save_task(&workspace, &before, changed.task, asked.word, asked.note.as_deref()).await?;
             tx.record(asked.action, told(&task, changed.detail, asked.note.as_deref())).await?;
             Ok(TaskShown { task })
         })

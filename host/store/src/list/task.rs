@@ -27,6 +27,23 @@ pub struct TaskFilter {
     pub after: Option<(Priority, Id<Task>)>,
 }
 
+impl TaskFilter {
+    /// Everything in one workspace but what is archived.
+    pub fn of(workspace: Id<Workspace>) -> Self {
+        let statuses = TaskStatus::ALL.into_iter().filter(|status| *status != TaskStatus::Archived).collect();
+        Self {
+            workspace,
+            statuses,
+            priority: None,
+            tags: Vec::new(),
+            holder: None,
+            assignee: None,
+            ready: false,
+            after: None,
+        }
+    }
+}
+
 /// Who looks for the next task, and among which.
 #[derive(Debug, Clone)]
 pub struct ReadyFilter {
@@ -54,7 +71,9 @@ impl Rows {
         for status in &filter.statuses {
             let found = match self.conn() {
                 Conn::Sqlite(conn) => read(piece(filter, *status, limit).build().fetch_all(conn).await),
-                Conn::Postgres(conn) => read_postgres(piece(filter, *status, limit).build().fetch_all(conn).await),
+                Conn::Postgres(conn) => {
+                    read_postgres(piece(filter, *status, limit).build().fetch_all(conn).await)
+                }
             };
             places.extend(found.map_err(|error| self.fail(error))?);
         }

@@ -403,7 +403,11 @@ impl Tx {
     }
 
     /// Frees the tasks whose claims ended by time, `most` of them; tells how many.
-    pub async fn free_overdue_tasks(&mut self, workspace: &Id<Workspace>, most: u32) -> Result<usize, StoreError> {
+    pub async fn free_overdue_tasks(
+        &mut self,
+        workspace: &Id<Workspace>,
+        most: u32,
+    ) -> Result<usize, StoreError> {
         let overdue =
             fetch_all!(&mut self.rows, String, OVERDUE, workspace.as_str(), self.at.0, i64::from(most))?;
         self.free_tasks(workspace, &overdue, "lease over").await?;
@@ -411,7 +415,11 @@ impl Tx {
     }
 
     /// Lets go of everything that a session holds or alone may claim; tells how many tasks it held.
-    pub(crate) async fn release_tasks(&mut self, session: &Id<Session>, why: &str) -> Result<u64, StoreError> {
+    pub(crate) async fn release_tasks(
+        &mut self,
+        session: &Id<Session>,
+        why: &str,
+    ) -> Result<u64, StoreError> {
         let held = fetch_all!(&mut self.rows, String, HELD, session.as_str())?;
         let assigned = fetch_all!(&mut self.rows, String, ASSIGNED, session.as_str())?;
         if held.is_empty() && assigned.is_empty() {

@@ -57,10 +57,8 @@ impl Operation for ReadMessages {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Write;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["message", "read"]).table(
-        "messages",
-        &["sent_at", "priority", "from", "from_session", "subject", "body", "id"],
-    );
+    const CLI: CliShape = CliShape::new(&["message", "read"])
+        .table("messages", &["sent_at", "priority", "from", "from_session", "subject", "body", "id"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Everything that waits",
         command: "message read --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
@@ -135,10 +133,8 @@ impl Operation for WaitMessages {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Flow;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["message", "wait"]).table(
-        "messages",
-        &["sent_at", "priority", "from", "from_session", "subject", "body", "id"],
-    );
+    const CLI: CliShape = CliShape::new(&["message", "wait"])
+        .table("messages", &["sent_at", "priority", "from", "from_session", "subject", "body", "id"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Up to a minute",
         command: "message wait --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --timeout-ms 60000",
@@ -169,7 +165,10 @@ impl Operation for WaitMessages {
                     true
                 } else {
                     let messages = view.unread_letters(&me.id, now, limit).await?;
-                    return Ok(MailRead { messages, unread: view.unread(&me.id, now, COUNTED_MAX + 1).await? });
+                    return Ok(MailRead {
+                        messages,
+                        unread: view.unread(&me.id, now, COUNTED_MAX + 1).await?,
+                    });
                 }
             };
             if unread || (first && me.is_due(now)) {
@@ -344,7 +343,9 @@ impl Operation for ShowThread {
         let (me, _) = cx.own_session(&mut view, self.session, WorkspaceRole::Reader).await?;
         let message = match view.letter(&me.id, &self.message).await? {
             Some(letter) => Some(letter.message),
-            None => view.message(&self.message).await?.filter(|sent| sent.from_session.as_ref() == Some(&me.id)),
+            None => {
+                view.message(&self.message).await?.filter(|sent| sent.from_session.as_ref() == Some(&me.id))
+            }
         };
         let thread = message.ok_or_else(|| absent(&self.message))?.thread;
         let mut messages = view.thread(&thread, &me.id, self.cursor.as_ref(), limit + 1).await?;

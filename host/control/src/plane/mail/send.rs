@@ -107,10 +107,13 @@ impl Operation for SendMessage {
         };
         if let (Some(parent), true) = (&parent, self.to.is_empty()) {
             let Some(from) = &parent.from_session else {
-                return Err(Fault::conflict(format!("`{}` was sent by a person, who has no mailbox", parent.id))
-                    .code("no_mailbox")
-                    .param("reply_to")
-                    .hint("name sessions in `to`, or comment on the task that it is about"));
+                return Err(Fault::conflict(format!(
+                    "`{}` was sent by a person, who has no mailbox",
+                    parent.id
+                ))
+                .code("no_mailbox")
+                .param("reply_to")
+                .hint("name sessions in `to`, or comment on the task that it is about"));
             };
             self.to.push(from.clone());
         }
@@ -120,7 +123,9 @@ impl Operation for SendMessage {
                 .await
                 .map_err(|fault| fault.param("to"))?;
             recipient.check_alive(now).map_err(|fault| {
-                fault.param("to").hint("`list_sessions` shows who is there; leave `to` out to reach everybody")
+                fault
+                    .param("to")
+                    .hint("`list_sessions` shows who is there; leave `to` out to reach everybody")
             })?;
         }
         let from = sender.map(|(_, place)| place);

@@ -210,8 +210,11 @@ impl Operation for ShowTask {
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "show"]).positional(&["task"]);
-    const EXAMPLES: &'static [Example] =
-        &[Example { title: "Everything about one", command: "task show APP-12", input: r#"{"task": "APP-12"}"# }];
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Everything about one",
+        command: "task show APP-12",
+        input: r#"{"task": "APP-12"}"#,
+    }];
     type Output = TaskWhole;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskWhole, Fault> {
@@ -254,10 +257,14 @@ impl Operation for ListTaskComments {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape =
-        CliShape::new(&["task", "comments"]).positional(&["task"]).table("comments", &["at", "operator", "session", "body"]);
-    const EXAMPLES: &'static [Example] =
-        &[Example { title: "What was said", command: "task comments APP-12", input: r#"{"task": "APP-12"}"# }];
+    const CLI: CliShape = CliShape::new(&["task", "comments"])
+        .positional(&["task"])
+        .table("comments", &["at", "operator", "session", "body"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "What was said",
+        command: "task comments APP-12",
+        input: r#"{"task": "APP-12"}"#,
+    }];
     type Output = CommentPage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<CommentPage, Fault> {

@@ -84,8 +84,10 @@ async fn claim(
         Claimed::Fresh => "claimed",
     };
     let task = tx.save_task(&place.workspace.id, &before, after, word, None).await?;
-    let detail = json!({ "holder": session, "attempt": task.attempts, "lease_expires_at": task.lease_expires_at });
-    tx.record(if how == Claimed::Fresh { "task.claim" } else { "task.renew" }, told(&task, detail, None)).await?;
+    let detail =
+        json!({ "holder": session, "attempt": task.attempts, "lease_expires_at": task.lease_expires_at });
+    tx.record(if how == Claimed::Fresh { "task.claim" } else { "task.renew" }, told(&task, detail, None))
+        .await?;
     Ok(task)
 }
 
@@ -136,7 +138,9 @@ impl Operation for NextTask {
                 (None, Some(session)) => {
                     cx.own_session(&mut view, Some(session.clone()), WorkspaceRole::Member).await?.1
                 }
-                (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Member).await?,
+                (reference, _) => {
+                    cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Member).await?
+                }
             }
         };
         let (who, inside) = (Who::of(cx, &place), place.clone());
@@ -292,9 +296,14 @@ impl Operation for BlockTask {
                     None => None,
                 };
                 let session = session.map(|session| session.id);
-                let after =
-                    before.clone().block(who.mover(session.as_ref()), tx.now(), reason.clone(), on.clone())?;
-                let task = tx.save_task(&inside.workspace.id, &before, after, "blocked", Some(&reason)).await?;
+                let after = before.clone().block(
+                    who.mover(session.as_ref()),
+                    tx.now(),
+                    reason.clone(),
+                    on.clone(),
+                )?;
+                let task =
+                    tx.save_task(&inside.workspace.id, &before, after, "blocked", Some(&reason)).await?;
                 tx.record("task.block", told(&task, json!({ "on": on }), Some(&reason))).await?;
                 Ok(TaskShown { task })
             })
@@ -530,9 +539,11 @@ impl Operation for HandoffTask {
                 let before = load(tx, &id).await?;
                 before.expect_revision(expected)?;
                 let session = session.map(|session| session.id);
-                let after = before.clone().complete(who.mover(session.as_ref()), tx.now(), summary.clone())?;
-                let completed =
-                    tx.save_task(&inside.workspace.id, &before, after, "completed", summary.as_deref()).await?;
+                let after =
+                    before.clone().complete(who.mover(session.as_ref()), tx.now(), summary.clone())?;
+                let completed = tx
+                    .save_task(&inside.workspace.id, &before, after, "completed", summary.as_deref())
+                    .await?;
                 let mut first = vec![completed.code.clone()];
                 first.extend(depends_on);
                 let needs = needs(tx, &inside, &first).await?;

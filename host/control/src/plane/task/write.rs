@@ -4,7 +4,9 @@ use brains_core::Fault;
 use brains_core::id::{Id, Session};
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::graph::{Edge, circle};
-use brains_core::plane::task::{Priority, TaskComment, TaskRecord, check_said, check_tags, check_text, check_title};
+use brains_core::plane::task::{
+    Priority, TaskComment, TaskRecord, check_said, check_tags, check_text, check_title,
+};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
 use brains_store::{NewTask, Rows, Tx};
@@ -12,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Change, Changed, NOUN, Named, TaskShown, change, load, locate, needs, told};
+use super::{NOUN, Named, TaskShown, load, locate, needs, told};
 use crate::access::{Place, role_in};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
@@ -115,7 +117,12 @@ impl Draft {
         })
     }
 
-    pub(super) async fn insert(self, tx: &mut Tx, place: &Place, needs: Vec<TaskRecord>) -> Result<TaskRecord, Fault> {
+    pub(super) async fn insert(
+        self,
+        tx: &mut Tx,
+        place: &Place,
+        needs: Vec<TaskRecord>,
+    ) -> Result<TaskRecord, Fault> {
         let Self { title, body, priority, tags, assignee } = self;
         if let Some(assignee) = &assignee {
             check_assignee(tx, place, assignee).await?;
@@ -221,8 +228,7 @@ impl Operation for UpdateTask {
                     return Ok(TaskShown { task: before });
                 }
                 let note = fields.join(", ");
-                let task =
-                    tx.save_task(&inside.workspace.id, &before, after, "updated", Some(&note)).await?;
+                let task = tx.save_task(&inside.workspace.id, &before, after, "updated", Some(&note)).await?;
                 tx.record("task.update", told(&task, json!({ "changed": fields }), None)).await?;
                 Ok(TaskShown { task })
             })
@@ -243,7 +249,11 @@ fn differences(before: &TaskRecord, after: &TaskRecord) -> Vec<&'static str> {
 }
 
 /// Refuses what would make a task wait for itself, and tells the way round.
-pub(super) async fn refuse_circle(rows: &mut Rows, task: &TaskRecord, needs: &[TaskRecord]) -> Result<(), Fault> {
+pub(super) async fn refuse_circle(
+    rows: &mut Rows,
+    task: &TaskRecord,
+    needs: &[TaskRecord],
+) -> Result<(), Fault> {
     let mut known: Vec<(String, String)> = Vec::new();
     for need in needs {
         known.extend(rows.task_edges(&need.id).await?);

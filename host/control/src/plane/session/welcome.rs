@@ -1,0 +1,150 @@
+//! What a session hears when it begins or comes back: who else is there, what they hold and are at, what waits for
+//! it. Each plane adds its part here; a list is cut to a few, its count is whole.
+
+use brains_core::id::{Id, Session, Workspace};
+use brains_core::plane::focus::FocusRecord;
+use brains_core::plane::handoff::HandoffRecord;
+use brains_core::plane::lock::LockRecord;
+use brains_core::plane::mail::{COUNTED_MAX, notice};
+use brains_core::plane::session::SessionRecord;
+use brains_core::plane::task::{TaskRecord, TaskStatus};
+use brains_core::{Fault, Millis};
+use brains_store::{Rows, TaskFilter};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::context::Cx;
+use crate::plane::handoff;
+
+/// How many of each thing are shown.
+const SHOWN: usize = 5;
+const SHOWN_ROWS: u32 = 5;
+/// How many held tasks are counted.
+const HELD: u32 = 100;
+/// How many live sessions are looked at.
+const PEERS: u32 = 200;
+
+/// Another session of the workspace.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Peer {
+    session: Id<Session>,
+    operator: String,
+    tool: String,
+    last_seen_at: Millis,
+    /// What it is at, in its own words.
+    intent: Option<String>,
+    /// The task that it is at.
+    task: Option<String>,
+    /// The paths that it is at.
+    paths: Vec<String>,
+}
+
+/// What there is to know at the beginning.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Welcome {
+    /// How many other sessions live in the workspace.
+    peers_count: usize,
+    /// The freshest of them.
+    peers: Vec<Peer>,
+    /// How many locks others hold.
+    locks_count: usize,
+    /// Those that hold longest.
+    locks: Vec<LockRecord>,
+    /// How many messages wait unread, counted up to 100.
+    unread_count: u32,
+    /// Subjects of those that are read first.
+    unread_subjects: Vec<String>,
+    /// The note of where work stopped here, if one waits to be picked up.
+    handoff: Option<HandoffRecord>,
+    /// How many tasks it holds.
+    tasks_count: usize,
+    /// The tasks that it holds, the most urgent first.
+    tasks: Vec<TaskRecord>,
+    /// What to do about it, a sentence each.
+    hints: Vec<String>,
+    brain_version: String,
+}
+
+impl Welcome {
+    pub(crate) async fn of(rows: &mut Rows, session: &SessionRecord, now: Millis) -> Result<Self, Fault> {
+        let mut peers = rows.live_sessions(&session.workspace, now, PEERS).await?;
+        peers.retain(|peer| peer.id != session.id);
+        let foci = rows.foci(&session.workspace, now).await?;
+        let mut locks = rows.held_locks(&session.workspace, now).await?;
+        locks.retain(|lock| lock.session != session.id);
+        locks.reverse();
+        let (peers_count, locks_count) = (peers.len(), locks.len());
+        locks.truncate(SHOWN);
+        peers.truncate(SHOWN);
+        let mut hints = Vec::new();
+        if peers_count > 0 {
+            hints.push(format!(
+                "{peers_count} other sessions work here: say what you are at with `set_focus`, and lock what you change with `acquire_lock`"
+            ));
+        }
+        if locks_count > 0 {
+            hints.push(format!("{locks_count} locks are held by others: `list_locks` shows them"));
+        }
+        let unread_count = rows.unread(&session.id, now, COUNTED_MAX + 1).await?;
+        if let Some(line) = notice(unread_count) {
+            hints.push(line);
+        }
+        let unread = rows.unread_letters(&session.id, now, SHOWN_ROWS).await?;
+        let filter = TaskFilter {
+            statuses: vec![TaskStatus::InProgress],
+            holder: Some(session.id.clone()),
+            ..TaskFilter::of(session.workspace.clone())
+        };
+        let mut tasks = rows.tasks(&filter, HELD).await?;
+        let tasks_count = tasks.len();
+        tasks.truncate(SHOWN);
+        Ok(Self {
+            unread_count,
+            unread_subjects: unread.into_iter().map(|letter| letter.message.subject).collect(),
+            handoff: None,
+            tasks_count,
+            tasks,
+            peers_count,
+            peers: peers.into_iter().map(|peer| Peer::of(peer, &foci)).collect(),
+            locks_count,
+            locks,
+            hints,
+            brain_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// What was offered, in numbers: adoption is measured by it.
+    pub(crate) fn counts(&self) -> Value {
+        json!({ "peers": self.peers_count, "locks": self.locks_count, "unread_messages": self.unread_count })
+    }
+
+    /// Adds the handoff that waits, as the configured age lets it.
+    pub(crate) async fn with_handoff(
+        mut self,
+        rows: &mut Rows,
+        cx: &Cx<'_>,
+        workspace: &Id<Workspace>,
+    ) -> Result<Self, Fault> {
+        self.handoff = handoff::waiting(rows, cx, workspace).await?;
+        if self.handoff.is_some() {
+            self.hints.push("somebody left word of where work stopped: `pick_handoff` takes it up".into());
+        }
+        Ok(self)
+    }
+}
+
+impl Peer {
+    fn of(session: SessionRecord, foci: &[FocusRecord]) -> Self {
+        let focus = foci.iter().find(|focus| focus.session == session.id);
+        Self {
+            intent: focus.and_then(|focus| focus.intent.clone()),
+            task: focus.and_then(|focus| focus.task.clone()),
+            paths: focus.map(|focus| focus.paths.clone()).unwrap_or_default(),
+            session: session.id,
+            operator: session.operator,
+            tool: session.tool,
+            last_seen_at: session.last_seen_at,
+        }
+    }
+}
