@@ -143,6 +143,11 @@ impl Agent {
         answer.json()
     }
 
+    /// Looks, which takes no session.
+    pub async fn looks(&self, name: &str, input: Value) -> Value {
+        self.client.operation(name, &input).await
+    }
+
     /// Calls, and fails the test when it is not refused with this code.
     pub async fn refused(&self, name: &str, input: Value, code: &str) -> Value {
         let told = input.to_string();

@@ -139,7 +139,7 @@ async fn handing_on_is_one_step(database: Database) {
         "dependency_not_found",
     )
     .await;
-    let shown = ann.does("show_task", json!({ "task": first })).await;
+    let shown = ann.looks("show_task", json!({ "task": first })).await;
     assert_eq!(shown["task"]["status"], "in_progress", "a refused step leaves nothing half done");
     let handed = ann
         .does("handoff_task", json!({ "task": first, "title": "next", "summary": "s", "assignee": bob.id }))
@@ -169,7 +169,7 @@ async fn blocked_tasks_wait_and_go_on(database: Database) {
     ann.refused("unblock_task", json!({ "task": b }), "task_not_blocked").await;
     ann.does("claim_task", json!({ "task": b })).await;
     ann.does("complete_task", json!({ "task": b })).await;
-    let shown = ann.does("show_task", json!({ "task": a })).await;
+    let shown = ann.looks("show_task", json!({ "task": a })).await;
     assert_eq!(shown["task"]["status"], "available", "the end of `b` unblocked it");
     assert_eq!(shown["history"][0]["change"], "unblocked");
     ann.does("archive_task", json!({ "task": b })).await;
@@ -191,13 +191,13 @@ async fn leases_and_sessions_end_and_free_what_they_held(database: Database) {
     let renewed = ann.does("claim_task", json!({ "task": held, "lease_minutes": 10 })).await;
     assert_eq!(renewed["task"]["attempts"], 1);
     ann.does("end_session", json!({})).await;
-    let shown = bob.does("show_task", json!({ "task": held })).await;
+    let shown = bob.looks("show_task", json!({ "task": held })).await;
     assert_eq!(
         (shown["task"]["status"].as_str(), &shown["task"]["holder"]),
         (Some("available"), &Value::Null)
     );
     assert_eq!(bob.does("claim_task", json!({ "task": held })).await["task"]["attempts"], 2);
-    assert_eq!(bob.does("show_task", json!({ "task": assigned })).await["task"]["assignee"], Value::Null);
+    assert_eq!(bob.looks("show_task", json!({ "task": assigned })).await["task"]["assignee"], Value::Null);
     ann.refused("complete_task", json!({ "task": held }), "session_ended").await;
     bob.refused("create_task", json!({ "title": "x", "assignee": ann.id }), "session_ended").await;
     team.stop().await;
@@ -240,7 +240,7 @@ async fn what_is_wrong_is_told_and_changes_nothing(database: Database) {
     nobody.refused("claim_task", json!({ "task": code }), "session_not_found").await;
     let unclaimed = team.admin().post("/api/ops/claim_task", json!({ "task": code }).to_string()).await;
     assert_eq!(unclaimed.json()["error"]["code"], "session_required");
-    let shown = ann.does("show_task", json!({ "task": code })).await;
+    let shown = ann.looks("show_task", json!({ "task": code })).await;
     assert_eq!((shown["task"]["revision"].as_u64(), shown["task"]["title"].as_str()), (Some(1), Some("t")));
     let counts = ann.client.operation("count_tasks", &json!({ "workspace": "app" })).await;
     assert_eq!(counts["tasks"], 1);
