@@ -16,17 +16,21 @@ use crate::home;
 const YES: &str = "yes";
 
 /// What the groups of verbs are about.
-const GROUPS: [(&str, &str); 11] = [
+const GROUPS: [(&str, &str); 15] = [
     ("admin-key", "The admin key"),
     ("audit", "The audit log"),
     ("component", "Components: what is loaded, what was refused and why"),
     ("config", "The configuration: what is in force, where it comes from, changes"),
+    ("event", "What happened in a workspace, in order"),
+    ("handoff", "Where work stopped, for whoever comes next"),
     ("key", "Keys for clients"),
+    ("message", "Mail between sessions"),
     ("model", "The names that a request may carry as its model"),
     ("operator", "Operators: who may use this installation"),
     ("plugin", "Components: what is loaded, what was refused and why"),
     ("route", "Where a request would go, and why"),
     ("service", "The running service"),
+    ("task", "What is to be done, who does it, what waits for what"),
     ("trace", "What was answered, by whom, how fast"),
 ];
 
