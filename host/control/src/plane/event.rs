@@ -188,13 +188,13 @@ impl Operation for WaitEvents {
         check_kinds(&self.kinds)?;
         let scope = scope(cx, self.workspace.as_deref(), self.global).await?;
         let waiting = Waiting::start(cx, vec![scope.as_str().to_owned()], self.timeout_ms)?;
-        let after = match position(self.after.as_deref()).map_err(|fault| fault.param("after"))? {
-            Some(after) => after,
-            None => {
-                let newest = EventFilter { newest_first: true, ..EventFilter::default() };
-                let mut view = cx.control.store.read().await?;
-                view.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq)
-            }
+        let asked = position(self.after.as_deref()).map_err(|fault| fault.param("after"))?;
+        let after = if let Some(after) = asked {
+            after
+        } else {
+            let newest = EventFilter { newest_first: true, ..EventFilter::default() };
+            let mut view = cx.control.store.read().await?;
+            view.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq)
         };
         let filter = EventFilter {
             kinds: self.kinds,
