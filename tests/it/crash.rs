@@ -3,12 +3,11 @@
 
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use brains_tests::counts::count;
 use brains_tests::service::Brains;
 use brains_tests::team::{Agent, Database, Team};
-use brains_tests::{on_both_databases, within};
+use brains_tests::{on_both_databases, until, within};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -24,6 +23,12 @@ struct Acknowledged {
     sent: Vec<String>,
 }
 
+impl Acknowledged {
+    fn count(&self) -> usize {
+        self.created.len() + self.completed.len() + self.sent.len()
+    }
+}
+
 async fn nothing_acknowledged_is_lost(database: Database) {
     let mut team = Team::start(database).await;
     let acknowledged = Mutex::new(Acknowledged::default());
@@ -33,10 +38,11 @@ async fn nothing_acknowledged_is_lost(database: Database) {
         let client = service.client.clone();
         let agents: Vec<Agent> = agents.iter().map(|agent| agent.through(&client)).collect();
         let work = join_all(agents.iter().map(|agent| work(agent, &agents[0], &acknowledged)));
-        // At another moment each time, a few requests in.
-        let moment = Duration::from_millis(60 + 37 * (u64::try_from(round).expect("small") % 11));
+        // At another moment each time, some acknowledgements in.
+        let done = || acknowledged.lock().expect("no panic").count();
+        let enough = done() + 8 + 5 * (round % 11);
         let kill = async {
-            tokio::time::sleep(moment).await;
+            until("the load to go on", async || done() >= enough).await;
             service.kill().await
         };
         let (_, home) = within("a round", futures_util::future::join(work, kill)).await;
