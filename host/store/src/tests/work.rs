@@ -3,6 +3,7 @@ use std::time::Duration;
 use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::mail::{MessageRecord, Urgency};
 use brains_core::plane::session::SessionRecord;
+use brains_core::plane::task::moves::Mover;
 use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 use brains_core::plane::workspace::{Visibility, WorkspaceRecord};
 use brains_core::{Ambient as _, Fault, Id};
@@ -15,7 +16,8 @@ use crate::list::{event, task};
 use crate::{Actor, EventFilter, NewTask, ReadyFilter, Scope, Store, TaskFilter, Tx, Work, mailbox};
 
 on_both! {
-    a_task_that_does_not_fit_is_refused_and_the_next_one_kept mail_is_taken_once_and_expires lists_cost_the_same_at_any_size
+    a_task_that_does_not_fit_is_refused_and_the_next_one_kept mail_is_taken_once_and_expires
+    claims_end_with_their_lease_and_with_their_session lists_cost_the_same_at_any_size
 }
 
 fn workspace(bed: &Bed) -> WorkspaceRecord {
@@ -179,6 +181,55 @@ async fn read_only(bed: &Bed, store: &Store, refuse: bool) {
         })
     });
     set.await.unwrap();
+}
+
+async fn claims_end_with_their_lease_and_with_their_session(bed: &Bed) {
+    let store = bed.open().await;
+    let (workspace, [ann, bob]) = office(bed, &store).await;
+    let leased = add(&store, &workspace, new("leased")).await.unwrap();
+    let held = add(&store, &workspace, new("held")).await.unwrap();
+    for (task, lease_ms) in [(&leased, Some(60_000)), (&held, None)] {
+        let (inside, task, holder) = (workspace.clone(), task.clone(), ann.id.clone());
+        let claimed = write(&store, &workspace, move |tx| {
+            Box::pin(async move {
+                let mover = Mover { operator: "ann", session: Some(&holder), authority: false };
+                let (after, _) = task.clone().claim(mover, tx.now(), lease_ms)?;
+                Ok(tx.save_task(&inside, &task, after, "claimed", None).await?)
+            })
+        });
+        assert_eq!(claimed.await.unwrap().attempts, 1);
+    }
+    let standing = async |task: &TaskRecord| {
+        let now = store.read().await.unwrap().task(&task.id).await.unwrap().unwrap();
+        (now.status, now.holder)
+    };
+    let reap = async || {
+        let inside = workspace.clone();
+        let reaped =
+            write(&store, &workspace, move |tx| Box::pin(async move { Ok(tx.reap(&inside).await?) }));
+        reaped.await.unwrap()
+    };
+    bed.ambient.advance(59_999);
+    assert_eq!(store.read().await.unwrap().run_out(bed.ambient.now()).await.unwrap(), []);
+    reap().await;
+    assert_eq!(standing(&leased).await, (TaskStatus::InProgress, Some(ann.id.clone())));
+    bed.ambient.advance(1);
+    let due = store.read().await.unwrap().run_out(bed.ambient.now()).await.unwrap();
+    assert_eq!(due, std::slice::from_ref(&workspace), "whoever reaps hears of it");
+    assert_eq!(reap().await, 0, "no session is over");
+    assert_eq!(standing(&leased).await, (TaskStatus::Available, None));
+    assert_eq!(standing(&held).await, (TaskStatus::InProgress, Some(ann.id.clone())));
+    bed.ambient.advance(3_600_000);
+    let (kept, inside) = (bob.id.clone(), ann.id.clone());
+    write(&store, &workspace, move |tx| Box::pin(async move { Ok(tx.renew_session(&kept, None).await?) }))
+        .await
+        .unwrap();
+    assert!(reap().await > 0);
+    assert_eq!(standing(&held).await, (TaskStatus::Available, None));
+    let history = store.read().await.unwrap().task_changes(&held.id, None, 9).await.unwrap();
+    assert_eq!((history[0].change.as_str(), history[0].operator.as_str()), ("released", "system"));
+    assert!(store.read().await.unwrap().session(&inside).await.unwrap().unwrap().ended_at.is_some());
+    store.close().await;
 }
 
 fn message(bed: &Bed, from: &SessionRecord, expires_ms: Option<i64>) -> MessageRecord {
