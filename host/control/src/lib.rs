@@ -16,9 +16,11 @@ pub mod reference;
 mod registry;
 #[cfg(test)]
 mod testing;
+mod waiting;
 
 pub use context::{Control, Cx};
 pub use field::{Field, FieldKind};
 pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
+pub use plane::Addressee;
 pub use ports::Ports;
 pub use registry::Registry;

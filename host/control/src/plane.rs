@@ -4,9 +4,12 @@ mod admin_key;
 mod audit;
 mod component;
 pub(crate) mod config;
+mod event;
 mod focus;
+mod handoff;
 mod key;
 mod lock;
+mod mail;
 mod mint;
 mod model;
 mod operator;
@@ -14,9 +17,13 @@ mod page;
 mod route;
 mod service;
 mod session;
+mod task;
 mod trace;
 mod usage;
+mod words;
 mod workspace;
+
+pub use mail::Addressee;
 
 use crate::registry::Registry;
 
@@ -102,6 +109,38 @@ pub(crate) fn register(registry: &mut Registry) {
         component::UpgradeComponent,
         component::RollbackComponent,
         component::RemoveComponent,
+        task::CreateTask,
+        task::ListTasks,
+        task::CountTasks,
+        task::ShowTask,
+        task::NextTask,
+        task::ClaimTask,
+        task::ReleaseTask,
+        task::CompleteTask,
+        task::HandoffTask,
+        task::BlockTask,
+        task::UnblockTask,
+        task::ReopenTask,
+        task::ArchiveTask,
+        task::AssignTask,
+        task::UpdateTask,
+        task::CommentTask,
+        task::ListTaskComments,
+        task::ListTaskHistory,
+        handoff::SetHandoff,
+        handoff::PickHandoff,
+        handoff::ClearHandoff,
+        handoff::ListHandoffs,
+        mail::SendMessage,
+        mail::ReadMessages,
+        mail::WaitMessages,
+        mail::ListMessages,
+        mail::ShowMessage,
+        mail::ShowThread,
+        mail::AcknowledgeMessage,
+        event::ListEvents,
+        event::WaitEvents,
+        event::AppendEvent,
         audit::ListAudit,
         audit::VerifyAudit,
         service::ServiceStatus,

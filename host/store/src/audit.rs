@@ -263,6 +263,7 @@ impl Tx {
     pub(crate) async fn save_heads(&mut self) -> Result<(), StoreError> {
         for head in self.heads.iter().filter(|head| head.moved) {
             execute!(&mut self.rows, MOVE_HEAD, head.scope.as_str(), head.seq, &head.hash)?;
+            self.announced.push(head.scope.as_str().to_owned());
         }
         Ok(())
     }

@@ -28,7 +28,8 @@ macro_rules! migrations {
 }
 
 pub(crate) const MIGRATIONS: &[Migration] = migrations! {
-    1 "0001_foundation" 2 "0002_component_versions" 3 "0003_coordination" 6 "0006_overlay_text" 7 "0007_ledger"
+    1 "0001_foundation" 2 "0002_component_versions" 3 "0003_coordination" 4 "0004_work" 6 "0006_overlay_text"
+    7 "0007_ledger"
 };
 
 /// `brains` as a number: the advisory lock under which the schema changes.

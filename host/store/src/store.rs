@@ -18,6 +18,7 @@ use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
 use crate::ledger::Ledger;
 use crate::migrate;
+use crate::notices::{Listener, Notices};
 use crate::plane::trace::Retention;
 use crate::rows::{Rows, Session, Snapshot};
 use crate::sink::{self, TraceOptions, TraceSink};
@@ -69,6 +70,7 @@ pub(crate) struct Hub {
     pub(crate) ambient: Arc<dyn Ambient>,
     patience: Duration,
     nudge: Nudge,
+    notices: Notices,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
@@ -119,7 +121,7 @@ impl Store {
     /// Opens the database that `url` names (`sqlite:///path`, a bare path, `postgres://…`), makes the file if
     /// it is not there, and brings the schema up.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
-        let nudge = Nudge::default();
+        let (nudge, notices) = (Nudge::default(), Notices::default());
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
         let (engine, place) = match Place::parse(url)? {
@@ -132,6 +134,7 @@ impl Store {
                     ambient: options.ambient.clone(),
                     closing: closing.clone(),
                     nudge: nudge.clone(),
+                    notices: notices.clone(),
                     patience: options.patience,
                     conn: Some(conn),
                 };
@@ -148,7 +151,7 @@ impl Store {
             }
         };
         let Options { ambient, patience, traces } = options;
-        let hub = Hub { engine, ambient, patience, nudge, tasks, closing };
+        let hub = Hub { engine, ambient, patience, nudge, notices, tasks, closing };
         let inner = Inner {
             hub,
             place,
@@ -212,6 +215,12 @@ impl Store {
             receive
         };
         self.inner.changes.get_or_init(follow).clone()
+    }
+
+    /// Hears of commits of this process that touch one of `topics`: a scope's text, a mailbox. Listen first, then
+    /// look, then wait: nothing that is committed in between is missed.
+    pub fn listen(&self, topics: Vec<String>) -> Listener {
+        self.inner.hub.notices.listen(topics)
     }
 
     /// Where finished requests put their traces.
@@ -280,9 +289,10 @@ impl Hub {
             Engine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
-                let (pool, ambient, nudge) = (writers.clone(), self.ambient.clone(), self.nudge.clone());
+                let (pool, ambient) = (writers.clone(), self.ambient.clone());
+                let (nudge, notices) = (self.nudge.clone(), self.notices.clone());
                 self.tasks.spawn(async move {
-                    commit(pool, ambient, nudge, job).await;
+                    commit(pool, ambient, nudge, notices, job).await;
                     drop(place);
                 });
             }

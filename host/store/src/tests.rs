@@ -10,4 +10,5 @@ mod planes;
 mod processes;
 mod schema;
 mod traces;
+mod work;
 mod writes;

@@ -123,6 +123,8 @@ pub struct Tx {
     pub(crate) heads: Vec<Head>,
     /// A counter of [`crate::changes`] moved.
     pub(crate) bumped: bool,
+    /// What [`crate::notices`] tells after the commit.
+    pub(crate) announced: Vec<String>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -147,7 +149,15 @@ impl std::ops::DerefMut for Tx {
 
 impl Tx {
     pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>) -> Self {
-        Self { rows, ambient, at: Millis(0), cause: None, heads: Vec::new(), bumped: false }
+        Self {
+            rows,
+            ambient,
+            at: Millis(0),
+            cause: None,
+            heads: Vec::new(),
+            bumped: false,
+            announced: Vec::new(),
+        }
     }
 
     /// When this write happens: one instant for all of it.
@@ -173,6 +183,11 @@ impl Tx {
         }
         self.cause = cause;
         Ok(())
+    }
+
+    /// Wakes, after the commit, whoever listens for `topic`. One that is rolled back may wake them for nothing.
+    pub(crate) fn announce(&mut self, topic: String) {
+        self.announced.push(topic);
     }
 
     /// Whether this write holds the head of `scope`.

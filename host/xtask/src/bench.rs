@@ -2,12 +2,14 @@
 
 use anyhow::{Result, bail};
 
+use crate::postgres::{Cluster, Durability};
 use crate::shell::{Repository, Watch};
-use crate::{guests, scripted};
+use crate::{guests, scripted, tools};
 
 /// Name, package, and the bench target in it.
-const BENCHES: [(&str, &str, &str); 3] = [
+const BENCHES: [(&str, &str, &str); 4] = [
     ("component_calls", "brains-runtime", "component_calls"),
+    ("coordination", "brains-tests", "coordination"),
     ("gateway", "brains-tests", "gateway"),
     ("plugins", "brains-tests", "plugins"),
 ];
@@ -27,12 +29,20 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
         }
         eprintln!("\n== {name}");
         let watch = Watch::start();
-        repository
+        let call = repository
             .cargo("bench")
             .args(["--package", package, "--bench", target])
             .env("BRAINS_BIN", repository.program(true))
-            .env("BRAINS_GUESTS", guests::bundle_for_tests(repository))
-            .run()?;
+            .env("BRAINS_GUESTS", guests::bundle_for_tests(repository));
+        if name == "coordination" {
+            let cluster = Cluster::start(Durability::Full)?;
+            let reference = tools::reference(repository)?;
+            call.env("BRAINS_TEST_POSTGRES", cluster.url())
+                .env("BRAINS_REFERENCE_PYTHON", &reference)
+                .run()?;
+        } else {
+            call.run()?;
+        }
         eprintln!("{name}: {:.0} s", watch.seconds());
     }
     Ok(())

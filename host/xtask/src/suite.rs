@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::postgres::Cluster;
+use crate::postgres::{Cluster, Durability};
 use crate::shell::{Call, Repository, Watch};
 use crate::tally::{self, Tally};
 use crate::{guests, scripted, tools};
@@ -27,7 +27,7 @@ struct Bed<'a> {
 
 impl Bed<'_> {
     fn lay(repository: &Repository) -> Result<Bed<'_>> {
-        Ok(Bed { repository, python: tools::python(repository)?, cluster: Cluster::start()? })
+        Ok(Bed { repository, python: tools::python(repository)?, cluster: Cluster::start(Durability::None)? })
     }
 
     /// Gives a test run what it needs to know.

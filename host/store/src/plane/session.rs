@@ -54,7 +54,10 @@ const RUN_OUT_IN: &str = "
         ended_at, ending, summary, machine, pid, pid_started
     FROM session WHERE workspace = $1 AND ended_at IS NULL AND lease_until <= $2 ORDER BY id LIMIT $3";
 const RUN_OUT: &str = "
-    SELECT DISTINCT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1 ORDER BY workspace";
+    SELECT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1
+    UNION SELECT workspace FROM task
+        WHERE status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $1
+    ORDER BY 1";
 const PROCESSES: &str = "
     SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
         ended_at, ending, summary, machine, pid, pid_started
@@ -211,6 +214,8 @@ pub struct SessionStart {
 pub struct Holdings {
     /// How many locks.
     pub locks: u64,
+    /// How many tasks.
+    pub tasks: u64,
 }
 
 impl Rows {
@@ -287,7 +292,7 @@ impl Rows {
         fetch_all!(self, SessionRecord, OF_OPERATOR, operator)
     }
 
-    /// Workspaces in which a lease ran out.
+    /// Workspaces in which the lease of a session or of a claim ran out.
     pub async fn run_out(&mut self, now: Millis) -> Result<Vec<Id<Workspace>>, StoreError> {
         let found = fetch_all!(self, String, RUN_OUT, now.0)?;
         Ok(found.iter().filter_map(|text| Id::parse(text)).collect())
@@ -428,10 +433,12 @@ impl Tx {
         let locks = self.free_locks_of(session).await?;
         self.leave_queues(session).await?;
         self.clear_focus(session).await?;
-        Ok(Holdings { locks })
+        let tasks = self.release_tasks(session, "the session of its holder is over").await?;
+        Ok(Holdings { locks, tasks })
     }
 
-    /// Ends the sessions of a workspace whose lease ran out, so that nothing in this write meets what they held.
+    /// Ends the sessions of a workspace whose lease ran out, and the claims of tasks whose own did, so that nothing in
+    /// this write meets what they held.
     pub async fn reap(&mut self, workspace: &Id<Workspace>) -> Result<u64, StoreError> {
         let now = self.now();
         let over = fetch_all!(&mut self.rows, SessionRecord, RUN_OUT_IN, workspace.as_str(), now.0, REAP)?;
@@ -439,6 +446,7 @@ impl Tx {
         for session in over {
             reaped += u64::from(self.reap_one(&session, Ending::Expired).await?);
         }
+        self.free_overdue_tasks(workspace).await?;
         Ok(reaped)
     }
 

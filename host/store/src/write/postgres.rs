@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 use crate::changes::Nudge;
 use crate::error::StoreError;
+use crate::notices::Notices;
 use crate::rows::{Rows, Session};
 use crate::write::{Job, Tx};
 
@@ -15,11 +16,17 @@ use crate::write::{Job, Tx};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Runs one closure and answers it. Spawned, so that a caller that goes away cuts nothing in half.
-pub(crate) async fn commit(pool: PgPool, ambient: Arc<dyn Ambient>, nudge: Nudge, mut job: Box<dyn Job>) {
+pub(crate) async fn commit(
+    pool: PgPool,
+    ambient: Arc<dyn Ambient>,
+    nudge: Nudge,
+    notices: Notices,
+    mut job: Box<dyn Job>,
+) {
     if job.abandoned() {
         return;
     }
-    let end = attempt(&pool, ambient, &nudge, &mut *job).await;
+    let end = attempt(&pool, ambient, &nudge, &notices, &mut *job).await;
     job.answer(end);
 }
 
@@ -27,12 +34,13 @@ async fn attempt(
     pool: &PgPool,
     ambient: Arc<dyn Ambient>,
     nudge: &Nudge,
+    notices: &Notices,
     job: &mut dyn Job,
 ) -> Result<(), Fault> {
     let tx = pool.begin_with(BEGIN).await.map_err(StoreError::from)?;
     let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient);
     let ran = job.run(&mut tx).await;
-    let bumped = tx.bumped;
+    let (bumped, announced) = (tx.bumped, tx.announced);
     let Session::Postgres(inner) = tx.rows.into_session() else { return Err(StoreError::Closed.into()) };
     match ran {
         Ok(()) => {
@@ -43,6 +51,7 @@ async fn attempt(
             if bumped {
                 nudge.committed();
             }
+            notices.publish(&announced);
             Ok(())
         }
         Err(fault) => {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::changes::Nudge;
 use crate::error::StoreError;
+use crate::notices::Notices;
 use crate::rows::{Rows, Session};
 use crate::write::{Job, Tx};
 
@@ -34,6 +35,7 @@ pub(crate) struct Writer {
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) closing: CancellationToken,
     pub(crate) nudge: Nudge,
+    pub(crate) notices: Notices,
     /// How long to wait for another process's lock.
     pub(crate) patience: Duration,
     pub(crate) conn: Option<SqliteConnection>,
@@ -90,7 +92,7 @@ impl Writer {
                 }
             }
         }
-        let bumped = tx.bumped;
+        let (bumped, announced) = (tx.bumped, tx.announced);
         let Session::Writer(mut conn) = tx.rows.into_session() else { return };
         let end = match lost {
             Some(fault) => Err(fault),
@@ -105,6 +107,7 @@ impl Writer {
         if bumped {
             self.nudge.committed();
         }
+        self.notices.publish(&announced);
         for job in kept {
             job.answer(Ok(()));
         }
