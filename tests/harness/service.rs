@@ -135,7 +135,7 @@ impl Brains {
         if let Some(config) = &setup.config {
             home.write_config(config);
         }
-        let mut arguments = vec!["serve-all", "--gateway-port", "0"];
+        let mut arguments = vec!["serve-all", "--gateway-port", "0", "--mcp-port", "0"];
         arguments.extend(setup.arguments.iter().map(String::as_str));
         let log = fs_err::File::create(home.path().join("stderr.txt")).expect("a file for stderr");
         let child = home

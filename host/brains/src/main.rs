@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use brains_control::Registry;
 use brains_core::Fault;
 
-use crate::cli::{AdminKeyVerb, Asked, Cli, Global, Verb};
+use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
 use crate::environment::Environment;
 use crate::shell::Shell;
 
@@ -80,7 +80,11 @@ fn run(
         Verb::Man { dir } => return verb::man(registry, dir.as_deref()),
         _ => {}
     }
-    life(cli, &Shell::new(environment, global)?)
+    let shell = Shell::new(environment, global)?;
+    match &cli.verb {
+        Verb::Mcp(mcp) if mcp.mode == McpMode::Stdio => wait(verb::mcp::stdio(shell, mcp)),
+        _ => life(cli, &shell),
+    }
 }
 
 fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
@@ -91,6 +95,7 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
         }
         Verb::ServeAll(wanted) => wait(serve::run(shell, wanted)),
         Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into())),
+        Verb::Mcp(mcp) => wait(serve::run(shell, &mcp.into())),
         Verb::Init(place) => {
             place.check()?;
             wait(verb::init(shell))

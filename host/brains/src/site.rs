@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use brains_control::ports::Service as _;
 use brains_core::config::Config;
 use brains_http::{Readiness, Site};
 use brains_runtime::swap::Live;
@@ -12,17 +13,19 @@ use brains_store::Store;
 use serde_json::{Map, json};
 
 use crate::house::House;
+use crate::ports::Facts;
 
 /// This process.
 #[derive(Debug)]
 pub(crate) struct Here {
     live: Arc<Live>,
     store: Store,
+    facts: Arc<Facts>,
 }
 
 impl Here {
     pub(crate) fn new(house: &House) -> Self {
-        Self { live: Arc::clone(&house.live), store: house.store.clone() }
+        Self { live: Arc::clone(&house.live), store: house.store.clone(), facts: Arc::clone(&house.facts) }
     }
 
     async fn look(&self) -> Readiness {
@@ -36,6 +39,7 @@ impl Here {
             Err(error) => error.to_string(),
         };
         details.insert("database".into(), database_word.into());
+        details.insert("listeners".into(), json!(self.facts.facts().urls));
         details.insert("providers".into(), providers.into());
         let components: Vec<_> = snapshot.components.iter().map(|record| json!(record.component)).collect();
         details.insert("components".into(), components.into());

@@ -34,6 +34,17 @@ impl Control {
     pub async fn call(&self, name: &str, input: Value, principal: &Principal) -> Result<Value, Fault> {
         self.registry.call(name, input, &Cx { control: self, principal }).await
     }
+
+    /// As [`Control::call`], with the circumstances of the call.
+    pub async fn call_as(
+        &self,
+        name: &str,
+        input: Value,
+        principal: &Principal,
+        _caller: &brains_core::Caller,
+    ) -> Result<Value, Fault> {
+        self.call(name, input, principal).await
+    }
 }
 
 /// One call: who asks, and what there is. Built by the surface, never by an operation.

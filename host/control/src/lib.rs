@@ -12,9 +12,11 @@ pub mod reference;
 mod registry;
 #[cfg(test)]
 mod testing;
+mod tool;
 
 pub use context::{Control, Cx};
 pub use field::{Field, FieldKind};
 pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
 pub use ports::Ports;
 pub use registry::Registry;
+pub use tool::{Audience, ToolShape};

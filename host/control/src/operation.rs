@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::context::Cx;
 use crate::field::{self, Field};
 use crate::input;
+use crate::tool::ToolShape;
 
 /// A boxed future: operations are called through a table, where an `async fn` cannot stand.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -146,6 +147,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const EXAMPLES: &'static [Example];
     /// Names of the same thing in the reference product, accepted on call.
     const FORMER: &'static [&'static str] = &[];
+    /// How agents see it.
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND);
     type Output: Serialize + JsonSchema;
 
     fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
@@ -173,6 +176,7 @@ pub struct Entry {
     pub examples: &'static [Example],
     pub cli: CliShape,
     pub former: &'static [&'static str],
+    pub tool: ToolShape,
     pub(crate) describe_input: Describe,
     pub(crate) describe_output: Describe,
     call: Call,
@@ -198,6 +202,7 @@ impl Entry {
             examples: O::EXAMPLES,
             cli: O::CLI,
             former: O::FORMER,
+            tool: O::TOOL,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),

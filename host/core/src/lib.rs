@@ -1,6 +1,8 @@
 //! Vocabulary and rules of Brains. Pure: no I/O, no clock, no randomness of its own; time and
 //! entropy are passed in through [`time::Ambient`].
 
+pub mod caller;
+pub mod canonical;
 pub mod config;
 pub mod fault;
 pub mod id;
@@ -11,6 +13,7 @@ pub mod secret;
 pub mod time;
 pub mod traffic;
 
+pub use caller::Caller;
 pub use fault::{Fault, FaultKind, Origin};
 pub use id::Id;
 pub use principal::Principal;

@@ -61,12 +61,17 @@ impl LocalClient {
     }
 
     /// The status and the answer; an empty answer is `null`.
-    pub async fn post_json(&self, path: &str, value: &Value) -> Result<(u16, Value), LocalError> {
-        self.call(Method::POST, path, Some(value)).await
+    pub async fn post_json(
+        &self,
+        path: &str,
+        value: &Value,
+        headers: &[(&'static str, String)],
+    ) -> Result<(u16, Value), LocalError> {
+        self.call(Method::POST, path, Some(value), headers).await
     }
 
     pub async fn get_json(&self, path: &str) -> Result<(u16, Value), LocalError> {
-        self.call(Method::GET, path, None).await
+        self.call(Method::GET, path, None, &[]).await
     }
 
     async fn call(
@@ -74,6 +79,7 @@ impl LocalClient {
         method: Method,
         path: &str,
         value: Option<&Value>,
+        headers: &[(&'static str, String)],
     ) -> Result<(u16, Value), LocalError> {
         let url = self.base.join(path).map_err(|_| LocalError::NotLocal(path.to_owned()))?;
         if url.origin() != self.base.origin() {
@@ -85,6 +91,11 @@ impl LocalClient {
                 HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| LocalError::Setup)?;
             header.set_sensitive(true);
             request = request.header(AUTHORIZATION, header);
+        }
+        for (name, value) in headers {
+            let mut header = HeaderValue::try_from(value).map_err(|_| LocalError::Setup)?;
+            header.set_sensitive(true);
+            request = request.header(*name, header);
         }
         if let Some(value) = value {
             request = request.header(http::header::CONTENT_TYPE, "application/json").body(value.to_string());

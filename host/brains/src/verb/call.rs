@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use brains_control::{Entry, Kind};
 use brains_core::config::Config;
-use brains_core::{Fault, FaultKind, Origin, Principal, Secret};
+use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
 use brains_egress::local::{LocalClient, LocalError};
 use clap::ArgMatches;
 use serde_json::Value;
@@ -41,8 +41,11 @@ pub(crate) async fn operation(
     // Another database than the service's was asked for: the service is not who can answer.
     let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
     let mut answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
-        Some(running) => of_service(shell, &running, entry.name, &input).await?,
-        None => here(shell, entry, input).await?,
+        Some(running) if running.gateway().is_some() => {
+            of_service(shell, &running, entry.name, &input).await?
+        }
+        // No service, or one that serves agents only: several processes may share a database.
+        Some(_) | None => here(shell, entry, input).await?,
     };
     if cli::reveals(matches)
         && let Some(members) = answer.as_object_mut()
@@ -95,8 +98,13 @@ impl Service {
         self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
     }
 
-    async fn post_json(&self, path: &str, value: &Value) -> Result<(u16, Value), Fault> {
-        self.client()?.post_json(path, value).await.map_err(|error| self.unanswered(&error))
+    /// Runs an operation there. Dropping the future ends its wait there too.
+    pub(crate) async fn operation(&self, name: &str, input: &Value, caller: &Caller) -> Result<Value, Fault> {
+        let path = format!("/api/ops/{name}");
+        let headers = headers_of(caller);
+        let answered = self.client()?.post_json(&path, input, &headers).await;
+        let (status, answer) = answered.map_err(|error| self.unanswered(&error))?;
+        if (200..300).contains(&status) { Ok(answer) } else { Err(fault_of(status, &answer)) }
     }
 
     fn client(&self) -> Result<&LocalClient, Fault> {
@@ -122,9 +130,12 @@ fn key(shell: &Shell) -> Option<Secret> {
 async fn of_service(shell: &Shell, running: &Running, name: &str, input: &Value) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    let service = client(shell, url);
-    let (status, answer) = service.post_json(&format!("/api/ops/{name}"), input).await?;
-    if (200..300).contains(&status) { Ok(answer) } else { Err(fault_of(status, &answer)) }
+    client(shell, url).operation(name, input, &Caller::cli()).await
+}
+
+/// What the service is told of the caller behind this process.
+fn headers_of(_caller: &Caller) -> Vec<(&'static str, String)> {
+    Vec::new()
 }
 
 /// The error that the service told, with the kind that its status stands for.

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, KeyLine, Sight};
+use crate::tool::ToolShape;
 
 const NOUN: &str = "operator";
 const DISPLAY_NAME_MAX: usize = 200;
@@ -241,6 +242,7 @@ impl Operation for ShowOperator {
         Example { title: "Who am I", command: "operator show", input: "{}" },
         Example { title: "Somebody else", command: "operator show ada", input: r#"{"slug": "ada"}"# },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = OperatorShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<OperatorShown, Fault> {

@@ -1,0 +1,60 @@
+//! What a call carries besides its key: the surface that it came through, the connection and the native ids that
+//! tell one agent from another, and where the caller works. Surfaces fill it in; operations only read it.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// Through which door a call came; the audit log tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Surface {
+    /// The command line.
+    Cli,
+    /// `/api/ops` and the console.
+    #[default]
+    Http,
+    /// A Model Context Protocol server.
+    Mcp,
+}
+
+/// An id that a client has for its own session, and what kind of id it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct NativeId {
+    /// The header or member that carried it, or the tool's name.
+    pub kind: String,
+    pub value: String,
+}
+
+/// One call's circumstances. The default is a plain HTTP call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    pub surface: Surface,
+    /// Whether an agent speaks, whatever its key may do: every MCP connection, every agent credential.
+    pub agent: bool,
+    /// The connection or process behind the call, stable for its life; none for plain HTTP.
+    pub connection: Option<String>,
+    /// Native session ids that the client sent.
+    pub native: Vec<NativeId>,
+    /// A session token that the caller presented.
+    pub token: Option<Secret>,
+    /// Where the caller works, for "the current workspace".
+    pub directory: Option<PathBuf>,
+    /// Names a request, so that the same one again changes nothing.
+    pub idempotency_key: Option<String>,
+}
+
+impl Caller {
+    /// A plain HTTP call.
+    pub fn http() -> Self {
+        Self::default()
+    }
+
+    /// A command of this program.
+    pub fn cli() -> Self {
+        Self { surface: Surface::Cli, ..Self::default() }
+    }
+}

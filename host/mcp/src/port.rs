@@ -1,0 +1,35 @@
+//! What the tools run on: the operations of this process, or those of the running service behind a stdio proxy.
+
+use std::fmt::Debug;
+
+use brains_control::{Control, Registry};
+use brains_core::{Caller, Fault, Principal};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+/// One call of a tool.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The operation's name.
+    pub name: &'a str,
+    pub input: Value,
+    pub principal: &'a Principal,
+    pub caller: &'a Caller,
+}
+
+/// The operations. Role, scope and audience are checked behind this.
+pub trait Tools: Debug + Send + Sync {
+    fn registry(&self) -> &Registry;
+    /// Dropping the future ends a wait; a change is made whole or not at all.
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Value, Fault>>;
+}
+
+impl Tools for Control {
+    fn registry(&self) -> &Registry {
+        Control::registry(self)
+    }
+
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Value, Fault>> {
+        Box::pin(self.call_as(call.name, call.input, call.principal, call.caller))
+    }
+}

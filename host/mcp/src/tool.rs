@@ -1,0 +1,101 @@
+//! The registry's operations as tools: the list that a client is shown, in a fixed order, and which profile it asked
+//! for. What agents may not call is not in it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use brains_control::{Audience, Entry, Registry};
+use brains_core::{Fault, Principal};
+use rmcp::model::{Tool, ToolAnnotations};
+
+use crate::schema;
+
+/// Which tools a client is shown. Every tool may be called under both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// All of them.
+    #[default]
+    Full,
+    /// The few that coordinating takes.
+    Core,
+}
+
+impl Profile {
+    /// Reads the word of an option or a query.
+    pub fn parse(word: &str) -> Result<Self, Fault> {
+        match word {
+            "full" => Ok(Self::Full),
+            "core" => Ok(Self::Core),
+            _ => Err(Fault::invalid(format!("no profile `{}`", word.chars().take(32).collect::<String>()))
+                .param("profile")
+                .hint("the profiles are `full` and `core`")),
+        }
+    }
+
+    /// The profile that the query of a URL names, if it names one.
+    pub(crate) fn of_query(query: Option<&str>) -> Option<Result<Self, Fault>> {
+        let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+        let mut named = pairs.filter(|(name, _)| *name == "profile").map(|(_, word)| Self::parse(word));
+        named.next()
+    }
+}
+
+/// One operation as clients see it.
+#[derive(Debug)]
+struct Shown {
+    entry: Entry,
+    tool: Tool,
+}
+
+/// Every tool there is, in the registry's order.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    shown: Vec<Shown>,
+}
+
+impl Catalogue {
+    pub(crate) fn of(registry: &Registry) -> Self {
+        let open = registry.entries().iter().filter(|entry| entry.tool.audience == Audience::Everyone);
+        Self { shown: open.map(|entry| Shown { tool: tool(entry), entry: entry.clone() }).collect() }
+    }
+
+    /// What this caller may call.
+    pub(crate) fn list(&self, profile: Profile, principal: &Principal) -> Vec<Tool> {
+        self.shown
+            .iter()
+            .filter(|shown| profile == Profile::Full || shown.entry.tool.core)
+            .filter(|shown| shown.entry.permits(principal))
+            .map(|shown| shown.tool.clone())
+            .collect()
+    }
+}
+
+fn tool(entry: &Entry) -> Tool {
+    let shape = entry.tool;
+    let mut annotations = ToolAnnotations::new().read_only(shape.read_only).open_world(shape.open_world);
+    // For a tool that changes nothing the other two mean nothing.
+    if !shape.read_only {
+        annotations = annotations.destructive(shape.destructive).idempotent(shape.idempotent);
+    }
+    let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
+    Tool::new_with_raw(
+        entry.name,
+        Some(Cow::Owned(description)),
+        Arc::new(schema::input(&entry.input_schema)),
+    )
+    .with_title(title(entry.name))
+    .with_raw_output_schema(Arc::new(schema::output(&entry.output_schema)))
+    .with_annotations(annotations)
+}
+
+/// `create_task` for people: `Create task`.
+fn title(name: &str) -> String {
+    let mut words = name.replace('_', " ");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;
