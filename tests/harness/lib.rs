@@ -11,6 +11,7 @@
 
 pub mod client;
 pub mod counts;
+pub mod mcp;
 pub mod model;
 pub mod postgres;
 pub mod service;

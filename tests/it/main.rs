@@ -15,6 +15,8 @@ mod components;
 mod config;
 mod docs;
 mod explain;
+mod mcp;
+mod mcp_clients;
 mod operations;
 mod relay;
 mod secrets;

@@ -3,6 +3,7 @@
 
 mod admin_key;
 mod ambient;
+mod audit_key;
 mod cli;
 mod environment;
 mod failure;

@@ -89,6 +89,32 @@ pub(crate) fn python(repository: &Repository) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The packages of `tests/clients/package.json`, with the Node that belongs to them, in `target/npm`.
+pub(crate) fn node_modules(repository: &Repository) -> Result<PathBuf> {
+    let home = repository.at("target/npm");
+    let modules = home.join("node_modules");
+    let files = ["package.json", "package-lock.json"];
+    let sources = files.map(|name| format!("tests/clients/{name}"));
+    let digest = stamp::digest(repository.root(), &[&sources[0], &sources[1]], &[])?;
+    let stamp = home.join("packages.stamp");
+    if stamp::holds(&stamp, &digest) && modules.join("node/bin/node").exists() {
+        return Ok(modules);
+    }
+    if find_program("npm").is_none() {
+        install(&["nodejs", "npm"])?;
+    }
+    if home.exists() {
+        fs_err::remove_dir_all(&home)?;
+    }
+    fs_err::create_dir_all(&home)?;
+    for (name, source) in files.iter().zip(&sources) {
+        fs_err::copy(repository.at(source), home.join(name))?;
+    }
+    Call::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]).within(&home).run()?;
+    fs_err::write(&stamp, &digest)?;
+    Ok(modules)
+}
+
 /// Whether this process may do what root may.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(Call::new("id").arg("-u").read()? == "0")

@@ -5,8 +5,7 @@
 mod seal;
 mod walk;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::canonical::canonical;
 use crate::secret::sha256_hex;
@@ -23,14 +22,13 @@ pub const HAND_OVER: &str = "audit.hand_over";
 pub const CHECKPOINT: i64 = 1_000;
 
 /// One entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub id: String,
     pub scope: String,
     /// Position in the chain of its scope, from 1.
     pub seq: i64,
-    /// Milliseconds since 1970.
-    pub at: i64,
+    pub at: Millis,
     /// Slug of the operator.
     pub operator: String,
     pub key: Option<String>,
@@ -48,22 +46,32 @@ pub struct Entry {
 impl Entry {
     /// SHA-256 over the canonical JSON of every column but the hash itself.
     pub fn digest(&self) -> String {
-        let mut columns = json!({
-            "action": self.action, "at": self.at, "detail": self.detail, "id": self.id, "key": self.key,
-            "operator": self.operator, "prev_hash": self.prev_hash, "scope": self.scope, "seq": self.seq,
-        });
-        // Entries from before these columns have neither, and keep the digest that they were given.
-        for (name, value) in [("session", &self.session), ("surface", &self.surface)] {
-            if let (Some(value), Some(columns)) = (value, columns.as_object_mut()) {
-                columns.insert(name.to_owned(), Value::from(value.as_str()));
-            }
-        }
-        sha256_hex(canonical(&columns).as_bytes())
+        let mut columns = self.columns();
+        columns.remove("hash");
+        sha256_hex(canonical(&Value::Object(columns)).as_bytes())
     }
 
-    /// When it happened.
-    pub fn time(&self) -> Millis {
-        Millis(self.at)
+    /// The columns as they are hashed and exported; times are milliseconds since 1970.
+    pub fn columns(&self) -> Map<String, Value> {
+        let mut columns = Map::from_iter([
+            ("scope".to_owned(), Value::from(self.scope.as_str())),
+            ("seq".to_owned(), self.seq.into()),
+            ("id".to_owned(), self.id.as_str().into()),
+            ("at".to_owned(), self.at.0.into()),
+            ("operator".to_owned(), self.operator.as_str().into()),
+            ("key".to_owned(), self.key.as_deref().into()),
+            ("action".to_owned(), self.action.as_str().into()),
+            ("detail".to_owned(), self.detail.as_str().into()),
+            ("prev_hash".to_owned(), self.prev_hash.as_str().into()),
+            ("hash".to_owned(), self.hash.as_str().into()),
+        ]);
+        // Entries from before these columns have neither, and keep the digest that they were given.
+        for (name, value) in [("session", &self.session), ("surface", &self.surface)] {
+            if let Some(value) = value {
+                columns.insert(name.to_owned(), value.as_str().into());
+            }
+        }
+        columns
     }
 }
 

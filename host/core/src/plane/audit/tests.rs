@@ -1,4 +1,5 @@
 use super::{Break, Entry, GENESIS, HandOver, Reason, Seal, SealingKey, Trusted, Walk};
+use crate::time::Millis;
 
 fn key(seed: u8) -> SealingKey {
     SealingKey::from_seed(&[seed; 32])
@@ -12,7 +13,7 @@ fn chain(length: i64) -> Vec<Entry> {
             id: format!("aud_{seq}"),
             scope: "global".into(),
             seq,
-            at: 1_790_000_000_000 + seq,
+            at: Millis(1_790_000_000_000 + seq),
             operator: "ann".into(),
             key: Some("key_1".into()),
             session: (seq % 2 == 0).then(|| "ses_1".into()),
@@ -29,7 +30,7 @@ fn chain(length: i64) -> Vec<Entry> {
 }
 
 fn seal(by: &SealingKey, entry: &Entry) -> Seal {
-    by.seal(&entry.scope, entry.seq, &entry.hash, entry.at)
+    by.seal(&entry.scope, entry.seq, &entry.hash, entry.at.0)
 }
 
 /// Walks entries, with seals judged where they stand, to a head.
@@ -70,7 +71,7 @@ fn whatever_is_done_to_an_entry_is_found() {
     let head = seal(&ours, &entries[4]);
     let edits: [fn(&mut Entry); 11] = [
         |entry| entry.id.push('x'),
-        |entry| entry.at += 1,
+        |entry| entry.at = entry.at.plus_ms(1),
         |entry| entry.operator.push('x'),
         |entry| entry.key = None,
         |entry| entry.session = Some("ses_2".into()),
