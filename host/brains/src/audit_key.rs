@@ -17,7 +17,7 @@ pub(crate) fn ensure(home: &Home, ambient: &dyn Ambient) -> Result<SealingKey, F
         return Ok(key);
     }
     home.ensure()?;
-    let key = mint(ambient);
+    let key = SealingKey::mint(ambient);
     match home::write_new(&path, text(&key).as_bytes()) {
         Ok(()) => Ok(key),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -30,13 +30,6 @@ pub(crate) fn ensure(home: &Home, ambient: &dyn Ambient) -> Result<SealingKey, F
 /// Replaces the key in one step.
 pub(crate) fn write(path: &Path, key: &SealingKey) -> Result<(), Fault> {
     home::write_atomically(path, text(key).as_bytes()).map_err(|error| unwritten("the audit key", &error))
-}
-
-/// A new key that nobody has.
-fn mint(ambient: &dyn Ambient) -> SealingKey {
-    let mut seed = [0; 32];
-    ambient.fill_random(&mut seed);
-    SealingKey::from_seed(&seed)
 }
 
 fn text(key: &SealingKey) -> String {

@@ -14,9 +14,10 @@ use brains_runtime::{Options as RuntimeOptions, Profile, Runtime, bundle};
 use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceOptions};
 
 use crate::admin_key::Watched;
+use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Facts, InForce, KeyFiles, Routes, blocking};
+use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, blocking};
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
@@ -69,6 +70,8 @@ impl House {
                 live: Arc::clone(&live),
                 admin: Arc::clone(&admin_key),
             }),
+            places: Arc::new(Trees),
+            processes: Arc::new(Processes::new()),
             service: facts.clone(),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
@@ -87,6 +90,7 @@ impl House {
 
     /// Writes what waits, then lets go of the database.
     pub(crate) async fn close(self) {
+        self.control.close().await;
         self.store.close().await;
     }
 }
@@ -113,7 +117,8 @@ pub(crate) async fn open_store(
             days: bound(config.traces.retention_days.into()),
         },
     };
-    let options = StoreOptions { traces, ..StoreOptions::new(ambient) };
+    let sealing = audit_key::ensure(home, &*ambient)?;
+    let options = StoreOptions { traces, ..StoreOptions::new(ambient, sealing) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
 }
 

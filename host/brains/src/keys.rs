@@ -57,6 +57,7 @@ impl KeySource for Configured {
                     key: None,
                     fingerprint: key.fingerprint(),
                     scopes: vec![KeyScope::Gateway],
+                    agent: false,
                 },
                 expires_at: None,
             });
@@ -132,6 +133,7 @@ impl KeySource for Stored {
                         key: Some(key.id),
                         fingerprint: key.fingerprint,
                         scopes: key.scopes,
+                        agent: key.agent,
                     },
                 })
             });

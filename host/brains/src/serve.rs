@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, redact};
 use brains_http::{App, Parts, gateway, serve, tools};
@@ -34,6 +35,9 @@ use crate::sources::unsound;
 
 /// How long requests in flight may take once the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How often it is written down where the audit log stands.
+const ANCHOR: Duration = Duration::from_mins(1);
 
 /// Serves until a signal ends it.
 pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::Error> {
@@ -102,6 +106,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
             }
         });
     }
+    tasks.spawn(anchor(house.control.clone(), stop.clone()));
     instance.publish(&running).context("could not write `runtime.json`")?;
     if let Some(key) = &fresh_key {
         admin_key::show_once(key, &shell.home.admin_key());
@@ -132,6 +137,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
             served.await.context("a listener ended unexpectedly")?.context("a listener failed")?;
         }
     }
+    anchor_now(&house.control).await;
     house.close().await;
     tracing::info!("stopped");
     drop(instance);
@@ -144,6 +150,23 @@ fn flags(wanted: &ServeAll) -> BTreeMap<String, Value> {
     let port = wanted.gateway_port.map(|port| ("gateway_port".to_owned(), Value::from(port)));
     let mcp_port = wanted.mcp_port.map(|port| ("mcp_port".to_owned(), Value::from(port)));
     host.into_iter().chain(port).chain(mcp_port).collect()
+}
+
+/// Writes down every now and then where the audit log stands.
+async fn anchor(control: Arc<Control>, stop: CancellationToken) {
+    loop {
+        anchor_now(&control).await;
+        tokio::select! {
+            () = tokio::time::sleep(ANCHOR) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn anchor_now(control: &Control) {
+    if let Err(fault) = control.anchor_audit().await {
+        tracing::error!(%fault, "it was not written down where the audit log stands");
+    }
 }
 
 async fn reload(house: &House) {

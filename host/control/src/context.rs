@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use brains_core::{Ambient, Fault, Millis, Principal};
-use brains_store::Store;
+use brains_core::id::Session;
+use brains_core::plane::session::SessionRecord;
+use brains_core::{Ambient, Caller, Fault, Id, Millis, Principal};
+use brains_store::{Actor, Scope, Scopes, Store, Tx, Work};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::access::Place;
+use crate::acting::Acting;
+use crate::envelope::{Once, written};
 use crate::ports::Ports;
 use crate::registry::Registry;
 
@@ -19,43 +28,190 @@ pub struct Control {
     registry: Registry,
     /// One edit of the configuration at a time: it reads a file, validates, writes and applies.
     pub(crate) editing: Mutex<()>,
+    /// Rung whenever something may have become free that somebody waits for.
+    pub(crate) freed: Arc<Notify>,
+    /// Whatever goes on behind an answer; waited for in [`Control::close`].
+    pub(crate) tasks: TaskTracker,
+    pub(crate) closing: CancellationToken,
 }
 
 impl Control {
     pub fn new(store: Store, ports: Ports, ambient: Arc<dyn Ambient>) -> Self {
-        Self { store, ports, ambient, registry: Registry::new(), editing: Mutex::new(()) }
+        Self {
+            store,
+            ports,
+            ambient,
+            registry: Registry::new(),
+            editing: Mutex::new(()),
+            freed: Arc::new(Notify::new()),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        }
     }
 
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Runs an operation as `principal`. Dropping the future midway leaves either nothing or the whole change.
+    /// Runs an operation as `principal`, as a plain HTTP call would. Dropping the future midway leaves either
+    /// nothing or the whole change.
     pub async fn call(&self, name: &str, input: Value, principal: &Principal) -> Result<Value, Fault> {
-        self.registry.call(name, input, &Cx { control: self, principal }).await
+        self.call_as(name, input, principal, &Caller::http()).await
     }
 
-    /// As [`Control::call`], with the circumstances of the call.
+    /// Runs an operation as `principal`, under the circumstances of `caller`.
     pub async fn call_as(
         &self,
         name: &str,
         input: Value,
         principal: &Principal,
-        _caller: &brains_core::Caller,
+        caller: &Caller,
     ) -> Result<Value, Fault> {
-        self.call(name, input, principal).await
+        self.registry
+            .call(name, input, &Cx { control: self, principal, caller, once: None, fence: None })
+            .await
+    }
+
+    /// Ends what goes on in the background and waits for it. The store is closed after this.
+    pub async fn close(&self) {
+        self.closing.cancel();
+        self.freed.notify_waiters();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 
-/// One call: who asks, and what there is. Built by the surface, never by an operation.
+/// One call: who asks, how, and what there is. Built by the registry, never by an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Cx<'a> {
     pub control: &'a Control,
     pub principal: &'a Principal,
+    pub caller: &'a Caller,
+    /// The key that names this request, when it carries one.
+    pub(crate) once: Option<&'a Once>,
+    /// The fence that this request carries.
+    pub(crate) fence: Option<u64>,
 }
 
 impl Cx<'_> {
     pub(crate) fn now(&self) -> Millis {
         self.control.ambient.now()
+    }
+
+    /// Whether an agent speaks, whatever its key may do (contract 5.3).
+    pub(crate) fn is_agent(&self) -> bool {
+        self.caller.agent || self.principal.agent
+    }
+
+    /// Refuses an agent what only a person may do.
+    pub(crate) fn check_person(&self, what: &str) -> Result<(), Fault> {
+        if !self.is_agent() {
+            return Ok(());
+        }
+        Err(Fault::forbidden(format!("{what} by a person, not by an agent"))
+            .code("person_required")
+            .hint("ask the person you work for; they can do it with the command line or the console"))
+    }
+
+    /// Who is written down in the audit log.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { surface: Some(self.caller.surface), ..Actor::from(self.principal) }
+    }
+
+    /// Runs `work` as one audited write of this call. A request whose key was used before gets the answer that was
+    /// kept then; `work` does not run.
+    pub(crate) async fn write<T, F>(&self, scopes: impl Into<Scopes>, work: F) -> Result<T, Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
+    {
+        self.write_once(scopes, work).await.map(|(value, _)| value)
+    }
+
+    /// As [`Cx::write`]; also tells whether the answer was kept from before.
+    pub(crate) async fn write_once<T, F>(
+        &self,
+        scopes: impl Into<Scopes>,
+        work: F,
+    ) -> Result<(T, bool), Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
+    {
+        let Some(once) = self.once.cloned() else {
+            return self.control.store.write(scopes, self.actor(), work).await.map(|value| (value, false));
+        };
+        self.control
+            .store
+            .write(scopes, self.actor(), move |tx| {
+                Box::pin(async move {
+                    if let Some(kept) = once.begin(tx).await? {
+                        return Ok((kept, true));
+                    }
+                    let value = work(tx).await?;
+                    let answer = written(&value)?;
+                    once.keep(tx, &answer).await?;
+                    Ok((value, false))
+                })
+            })
+            .await
+    }
+
+    /// One audited write in a workspace. The caller's rights are looked at again inside of it, leases that ran out
+    /// are reaped, a fence that the call carries must hold, and `work` gets the session that the call acts as, if it
+    /// acts as one of this workspace.
+    pub(crate) async fn write_in<T, F>(
+        &self,
+        place: &Place,
+        session: Option<Id<Session>>,
+        work: F,
+    ) -> Result<T, Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx, Option<SessionRecord>) -> Work<'tx, T> + Send + 'static,
+    {
+        let (place, acting, fence) = (place.clone(), self.acting(session), self.fence);
+        let scope = place.scope();
+        self.write(scope, move |tx| {
+            Box::pin(async move {
+                let session = place.enter(tx, &acting, fence).await?;
+                work(tx, session).await
+            })
+        })
+        .await
+    }
+
+    /// As [`Cx::write_in`], for what only a session can do.
+    pub(crate) async fn write_as<T, F>(
+        &self,
+        place: &Place,
+        session: Option<Id<Session>>,
+        work: F,
+    ) -> Result<T, Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx, SessionRecord) -> Work<'tx, T> + Send + 'static,
+    {
+        self.write_in(place, session, move |tx, session| {
+            Box::pin(async move {
+                let session = session.ok_or_else(brains_core::plane::session::missing)?;
+                work(tx, session).await
+            })
+        })
+        .await
+    }
+
+    /// Who this call may act as; `session` is the one that it names.
+    pub(crate) fn acting(&self, session: Option<Id<Session>>) -> Acting {
+        Acting::of(self.principal, self.caller, session)
+    }
+
+    /// One audited write outside of every workspace.
+    pub(crate) async fn write_global<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
+    {
+        self.write(Scope::global(), work).await
     }
 }

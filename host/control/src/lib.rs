@@ -1,7 +1,10 @@
 //! The registry of operations and its planes. Every verb of the product is defined here once; HTTP, the
 //! command line and the generated documents are made from the registry. Nothing here knows a wire.
 
+mod access;
+mod acting;
 mod context;
+mod envelope;
 mod field;
 mod input;
 pub mod openapi;

@@ -5,7 +5,7 @@ mod gateway;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::operation::{Entry, Kind};
+use crate::operation::{Entry, Kind, add_properties};
 use crate::registry::{Registry, scope_word};
 
 /// The whole document.
@@ -16,14 +16,24 @@ pub fn document(registry: &Registry) -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths = gateway::paths();
+    let mut enveloped = Vec::new();
     for entry in registry.entries() {
         let input = (entry.describe_input)(&mut generator).to_value();
+        if let Some(name) = input.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
+        {
+            enveloped.push((name.to_owned(), entry.once, entry.by_session));
+        }
         let output = (entry.describe_output)(&mut generator).to_value();
         paths
             .insert(format!("/api/ops/{}", entry.name), json!({ "post": operation(entry, &input, &output) }));
     }
     let mut schemas = gateway::schemas();
     schemas.extend(generator.take_definitions(true));
+    for (name, once, by_session) in enveloped {
+        if let Some(schema) = schemas.get_mut(&name) {
+            add_properties(schema, once, by_session);
+        }
+    }
     sort(&mut schemas);
     json!({
         "openapi": "3.1.0",

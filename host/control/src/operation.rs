@@ -5,14 +5,15 @@ use std::future::Future;
 use std::pin::Pin;
 
 use brains_core::principal::{KeyScope, Role};
-use brains_core::{Fault, Principal};
+use brains_core::{Caller, Fault, Principal};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::context::Cx;
+use crate::envelope::{self, Envelope};
 use crate::field::{self, Field};
 use crate::input;
 use crate::tool::ToolShape;
@@ -93,6 +94,8 @@ pub struct CliShape {
     pub shorts: &'static [(&'static str, char)],
     pub aliases: &'static [Alias],
     pub table: Option<Table>,
+    /// The member of the answer whose items are printed as they are, one a line; all pages are fetched.
+    pub lines: Option<&'static str>,
     /// Asked before running, unless `--yes` is given.
     pub confirm: Option<&'static str>,
 }
@@ -100,7 +103,7 @@ pub struct CliShape {
 impl CliShape {
     /// A command with options only.
     pub const fn new(path: &'static [&'static str]) -> Self {
-        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, confirm: None }
+        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, lines: None, confirm: None }
     }
 
     #[must_use]
@@ -128,6 +131,12 @@ impl CliShape {
     }
 
     #[must_use]
+    pub const fn lines(mut self, member: &'static str) -> Self {
+        self.lines = Some(member);
+        self
+    }
+
+    #[must_use]
     pub const fn confirm(mut self, question: &'static str) -> Self {
         self.confirm = Some(question);
         self
@@ -149,6 +158,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const FORMER: &'static [&'static str] = &[];
     /// How agents see it.
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND);
+    /// Whether a request may carry an idempotency key: its one write goes through [`Cx::write`].
+    const ONCE: bool = matches!(Self::KIND, Kind::Write);
     type Output: Serialize + JsonSchema;
 
     fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
@@ -177,6 +188,10 @@ pub struct Entry {
     pub cli: CliShape,
     pub former: &'static [&'static str],
     pub tool: ToolShape,
+    /// Whether a request may carry an idempotency key.
+    pub once: bool,
+    /// Whether it may be done as a session: its input has a member `session`.
+    pub by_session: bool,
     pub(crate) describe_input: Describe,
     pub(crate) describe_output: Describe,
     call: Call,
@@ -185,7 +200,9 @@ pub struct Entry {
 
 impl Entry {
     pub(crate) fn of<O: Operation>() -> Self {
-        let input_schema = inline_schema::<O>();
+        let mut input_schema = inline_schema::<O>();
+        let by_session = input_schema.pointer("/properties/session").is_some();
+        add_properties(&mut input_schema, O::ONCE, by_session);
         let description =
             input_schema.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         let summary = first_sentence(&description);
@@ -203,10 +220,15 @@ impl Entry {
             cli: O::CLI,
             former: O::FORMER,
             tool: O::TOOL,
+            once: O::ONCE,
+            by_session,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
-            check: |entry, value| input::read::<O>(&entry.input_schema, value).map(drop),
+            check: |entry, mut value| {
+                Envelope::open(entry, &mut value, &Principal::local(), &Caller::http())?;
+                input::read::<O>(&entry.input_schema, value).map(drop)
+            },
         }
     }
 
@@ -256,6 +278,20 @@ async fn run<O: Operation>(entry: &Entry, value: Value, cx: &Cx<'_>) -> Result<V
 fn inline_schema<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// Adds the members of the envelope to a schema.
+pub(crate) fn add_properties(schema: &mut Value, once: bool, by_session: bool) {
+    let added = envelope::properties(once, by_session);
+    if added.is_empty() {
+        return;
+    }
+    if let Some(schema) = schema.as_object_mut()
+        && let Some(properties) =
+            schema.entry("properties").or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+    {
+        properties.extend(added);
+    }
 }
 
 fn first_sentence(text: &str) -> String {

@@ -11,7 +11,9 @@ mod operator;
 mod page;
 mod route;
 mod service;
+mod session;
 mod trace;
+mod workspace;
 
 use crate::registry::Registry;
 
@@ -39,6 +41,22 @@ pub(crate) fn register(registry: &mut Registry) {
         operator::RevokeOperator,
         admin_key::ShowAdminKey,
         admin_key::RotateAdminKey,
+        workspace::RegisterWorkspace,
+        workspace::ListWorkspaces,
+        workspace::ShowWorkspace,
+        workspace::RenameWorkspace,
+        workspace::ArchiveWorkspace,
+        workspace::UnarchiveWorkspace,
+        workspace::SetWorkspaceVisibility,
+        workspace::ListWorkspaceMembers,
+        workspace::InviteToWorkspace,
+        workspace::UninviteFromWorkspace,
+        session::StartSession,
+        session::HeartbeatSession,
+        session::EndSession,
+        session::KillSession,
+        session::ListSessions,
+        session::ShowSession,
         config::ShowConfig,
         config::GetConfig,
         config::SetConfig,
@@ -51,6 +69,8 @@ pub(crate) fn register(registry: &mut Registry) {
         component::ShowComponent,
         audit::ListAudit,
         audit::VerifyAudit,
+        audit::ExportAudit,
+        audit::RotateAuditKey,
         service::ServiceStatus,
     }
 }

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 
 use brains_core::config::{Config, Problem, Provenance};
+use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::ComponentRecord;
+use brains_core::plane::session::Process;
+use brains_core::plane::workspace::Location;
 use brains_core::{Fault, Millis, Secret};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -20,6 +24,8 @@ pub struct Ports {
     pub routing: Arc<dyn Routing>,
     pub settings: Arc<dyn Settings>,
     pub files: Arc<dyn Files>,
+    pub places: Arc<dyn Places>,
+    pub processes: Arc<dyn Processes>,
     pub service: Arc<dyn Service>,
 }
 
@@ -62,6 +68,28 @@ pub trait Files: Debug + Send + Sync {
     fn admin_key(&self) -> Result<AdminKey, Fault>;
     /// Replaces `admin-key`, mode 0600, in one step; it counts at once.
     fn write_admin_key(&self, key: &Secret) -> Result<(), Fault>;
+    /// Replaces `audit-key`, mode 0600, in one step.
+    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault>;
+    /// Where each chain of the audit log stood, as it was kept outside of the database.
+    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault>;
+    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault>;
+}
+
+/// Directories of this machine.
+pub trait Places: Debug + Send + Sync {
+    /// Which working tree `path`, which is absolute, belongs to. One that does not exist is told by its name alone.
+    /// Nothing in the directory is run, and no more of it is read than what names the tree.
+    fn locate(&self, path: &Path) -> Result<Location, Fault>;
+}
+
+/// Processes of this machine.
+pub trait Processes: Debug + Send + Sync {
+    /// Names this machine since its last start.
+    fn machine(&self) -> String;
+    /// The process that has `pid` now; none when there is none.
+    fn find(&self, pid: u32) -> Option<Process>;
+    /// Whether the very process still runs.
+    fn is_alive(&self, process: &Process) -> bool;
 }
 
 /// The process that answers.

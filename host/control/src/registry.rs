@@ -1,12 +1,14 @@
 //! The one table of operations. Surfaces look names up here and call through here, so that role, scope and
 //! the reading of input are the same everywhere.
 
-use brains_core::Fault;
+use brains_core::{Caller, Fault};
 use serde_json::Value;
 
 use crate::context::Cx;
+use crate::envelope::Envelope;
 use crate::operation::{Entry, Operation};
 use crate::plane;
+use crate::tool::Audience;
 
 /// Every operation of this build, in the order of the planes.
 #[derive(Debug, Clone)]
@@ -48,7 +50,20 @@ impl Registry {
             tracing::debug!(operation.name = entry.name, operator.slug = %cx.principal.operator, "call refused");
             return Err(refusal(entry, cx));
         }
-        entry.call(input, cx).await
+        // People's own business stays theirs, whatever key an agent holds (contract 5.3).
+        if entry.tool.audience == Audience::People && cx.is_agent() {
+            return Err(for_people(entry));
+        }
+        let mut input = input;
+        let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
+        let caller = envelope.token.map(|token| Caller { token: Some(token), ..cx.caller.clone() });
+        let cx = Cx {
+            caller: caller.as_ref().unwrap_or(cx.caller),
+            once: envelope.once.as_ref(),
+            fence: envelope.fence,
+            ..*cx
+        };
+        entry.call(input, &cx).await
     }
 }
 
@@ -56,6 +71,12 @@ impl Default for Registry {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn for_people(entry: &Entry) -> Fault {
+    Fault::forbidden(format!("`{}` is for people, not for agents", entry.name))
+        .code("people_only")
+        .hint("ask the operator to do it on the command line or in the console")
 }
 
 fn refusal(entry: &Entry, cx: &Cx<'_>) -> Fault {

@@ -1,24 +1,28 @@
 //! A control over a fresh SQLite file and ports that keep everything in memory.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use brains_core::config::{
     Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Source, resolve,
 };
+use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState};
+use brains_core::plane::session::Process;
+use brains_core::plane::workspace::Location;
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Ambient, Fault, Millis, Principal, Secret};
 use brains_store::{Options, Store};
 use serde_json::{Value, json};
 
+use crate::Control;
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Edit, Explanation, Files, Model, Overlay, Ports,
-    Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
+    AdminKey, AdminKeySource, Candidate, Classification, Edit, Explanation, Files, Model, Overlay, Places,
+    Ports, Processes, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
 };
-use crate::{Control, Cx};
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
 
@@ -67,7 +71,11 @@ pub(crate) struct Fakes {
     pub(crate) disk_full: AtomicBool,
     pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
     pub(crate) admin_key: Mutex<String>,
+    pub(crate) audit_key: Mutex<String>,
+    pub(crate) audit_anchors: Mutex<Vec<Seal>>,
     pub(crate) admin_key_configured: AtomicBool,
+    /// Ids of the processes that run.
+    pub(crate) processes: Mutex<Vec<u32>>,
     pub(crate) seen_bodies: Mutex<Vec<Value>>,
 }
 
@@ -263,6 +271,46 @@ impl Files for Fakes {
         *self.admin_key.lock().unwrap() = key.expose().into();
         Ok(())
     }
+    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault> {
+        self.write_allowed()?;
+        *self.audit_key.lock().unwrap() = key.public().into();
+        Ok(())
+    }
+    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault> {
+        Ok(self.audit_anchors.lock().unwrap().clone())
+    }
+    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault> {
+        self.write_allowed()?;
+        *self.audit_anchors.lock().unwrap() = anchors.to_vec();
+        Ok(())
+    }
+}
+
+impl Places for Fakes {
+    /// Everything under `/nowhere` is missing, everything under `/plain` is no project.
+    fn locate(&self, path: &Path) -> Result<Location, Fault> {
+        let asked = path.to_string_lossy().trim_end_matches('/').to_owned();
+        Ok(Location {
+            exists: !asked.starts_with("/nowhere"),
+            marked: !asked.starts_with("/plain"),
+            path: asked.clone(),
+            common_dir: format!("{asked}/.git"),
+            asked,
+        })
+    }
+}
+
+impl Processes for Fakes {
+    fn machine(&self) -> String {
+        "here".into()
+    }
+    fn find(&self, pid: u32) -> Option<Process> {
+        let alive = self.processes.lock().unwrap().contains(&pid);
+        alive.then(|| Process { machine: self.machine(), pid, started: Some(1) })
+    }
+    fn is_alive(&self, process: &Process) -> bool {
+        self.processes.lock().unwrap().contains(&process.pid)
+    }
 }
 
 impl Service for Fakes {
@@ -289,13 +337,16 @@ impl Bed {
         let directory = tempfile::tempdir().unwrap();
         let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
         let url = format!("sqlite://{}", directory.path().join("brains.db").display());
-        let store = Store::open(&url, Options::new(ambient.clone())).await.unwrap();
+        let store =
+            Store::open(&url, Options::new(ambient.clone(), SealingKey::from_seed(&[7; 32]))).await.unwrap();
         let fakes = Arc::new(Fakes { overlay: Mutex::new("{}".into()), ..Fakes::default() });
         *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
         let ports = Ports {
             routing: fakes.clone(),
             settings: fakes.clone(),
             files: fakes.clone(),
+            places: fakes.clone(),
+            processes: fakes.clone(),
             service: fakes.clone(),
         };
         Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
@@ -304,7 +355,9 @@ impl Bed {
     /// A second control over the same database and files.
     pub(crate) async fn sibling(&self) -> Control {
         let url = format!("sqlite://{}", self.directory.path().join("brains.db").display());
-        let store = Store::open(&url, Options::new(self.ambient.clone())).await.unwrap();
+        let store = Store::open(&url, Options::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32])))
+            .await
+            .unwrap();
         Control::new(store, self.control.ports.clone(), self.ambient.clone())
     }
 
@@ -319,7 +372,7 @@ impl Bed {
         name: &str,
         input: Value,
     ) -> Result<Value, Fault> {
-        self.control.registry().call(name, input, &Cx { control: &self.control, principal }).await
+        self.control.call(name, input, principal).await
     }
 
     pub(crate) fn advance_ms(&self, ms: i64) {
@@ -344,6 +397,7 @@ pub(crate) fn principal(operator: &str, role: Role, scopes: &[KeyScope]) -> Prin
         key: None,
         fingerprint: "fp".into(),
         scopes: scopes.to_vec(),
+        agent: false,
     }
 }
 

@@ -26,7 +26,11 @@ macro_rules! nouns {
     )+};
 }
 
-nouns! { Key = "key", Operator = "op", Trace = "trace", Request = "req", Revision = "rev", AuditEntry = "aud", Completion = "cmpl" }
+nouns! {
+    Key = "key", Operator = "op", Trace = "trace", Request = "req", Revision = "rev", AuditEntry = "aud", Completion = "cmpl",
+    Workspace = "ws", Session = "ses", Checkpoint = "cp", Lock = "lock", LockWait = "wait", Connection = "con",
+    Task = "task", Handoff = "hand", Message = "msg", Comment = "com",
+}
 
 /// An id of one noun; ids of two nouns do not mix.
 pub struct Id<N> {

@@ -3,9 +3,13 @@
 pub mod audit;
 pub mod component;
 pub mod config;
+pub mod focus;
 pub mod key;
+pub mod lock;
 pub mod operator;
+pub mod session;
 pub mod trace;
+pub mod workspace;
 
 /// Longest name.
 const SLUG_MAX: usize = 63;

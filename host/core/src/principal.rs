@@ -44,6 +44,8 @@ pub struct Principal {
     /// Names the credential in limits and traces without telling it: first 16 hex digits of its SHA-256.
     pub fingerprint: String,
     pub scopes: Vec<KeyScope>,
+    /// The key belongs to an agent: whatever its role, it may not do what a person must.
+    pub agent: bool,
 }
 
 impl Principal {
@@ -55,6 +57,7 @@ impl Principal {
             key: None,
             fingerprint: fingerprint.into(),
             scopes: all_scopes(),
+            agent: false,
         }
     }
 
@@ -66,7 +69,13 @@ impl Principal {
             key: None,
             fingerprint: LOCAL.into(),
             scopes: all_scopes(),
+            agent: false,
         }
+    }
+
+    /// Whose things it owns: a command that opens the store itself is the same person as the admin key.
+    pub fn owner(&self) -> &str {
+        if self.operator == LOCAL { ADMIN } else { &self.operator }
     }
 
     pub fn may(&self, scope: KeyScope) -> bool {

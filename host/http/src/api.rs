@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::app::{App, Caller};
 use crate::body;
+use crate::circumstances;
 use crate::refusal::{Area, json_response};
 
 /// Runs an operation. No body means no input.
@@ -23,7 +24,8 @@ pub(crate) async fn run(
         Ok(input) => input,
         Err(fault) => return Area::Operations.refuse(&fault),
     };
-    let answer = app.operations().call(&name, input, &principal).await;
+    let caller = circumstances::caller(&parts.headers, &principal);
+    let answer = app.operations().call(&name, input, &principal, &caller).await;
     if app.operations().changes_state(&name) {
         // It may have been a key: the next request is judged by what holds now.
         app.keys().forget();

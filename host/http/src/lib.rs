@@ -5,6 +5,7 @@ mod api;
 mod app;
 mod auth;
 mod body;
+mod circumstances;
 mod dialect;
 mod health;
 mod keyring;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use brains_control::{Control, Kind, openapi};
 use brains_core::config::Config;
-use brains_core::{Fault, Principal};
+use brains_core::{Caller, Fault, Principal};
 use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -40,6 +40,7 @@ pub trait Operations: Debug + Send + Sync {
         name: &'a str,
         input: Value,
         principal: &'a Principal,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>>;
     /// Whether the operation may change who is allowed in.
     fn changes_state(&self, name: &str) -> bool;
@@ -53,8 +54,9 @@ impl Operations for Control {
         name: &'a str,
         input: Value,
         principal: &'a Principal,
+        caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
-        Box::pin(Control::call(self, name, input, principal))
+        Box::pin(Control::call_as(self, name, input, principal, caller))
     }
 
     fn changes_state(&self, name: &str) -> bool {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use brains_core::config::Config;
 use brains_core::id::Id;
 use brains_core::secret::sha256_hex;
-use brains_core::{Ambient, Fault, Millis, Principal};
+use brains_core::{Ambient, Caller, Fault, Millis, Principal};
 use brains_gateway::{ChatCall, Facts, ModelEntry, Outcome, Reply};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -132,6 +132,7 @@ impl Operations for Fake {
         name: &'a str,
         input: Value,
         _: &'a Principal,
+        _: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(async move {
             if name == "say_back" {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use brains_core::caller::{NativeId, Surface};
+use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface};
 use brains_core::{Caller, Fault, Principal, Secret};
 use http::HeaderMap;
 use http::request::Parts;
@@ -15,12 +15,10 @@ use serde_json::Value;
 
 /// A session token, for a client that keeps it outside of its tools' inputs.
 const TOKEN_HEADER: &str = "x-brains-session-token";
-/// Members of `_meta` by which clients name their own session, the narrower first.
-const NATIVE_MEMBERS: [&str; 2] = ["threadId", "sessionId"];
+/// Members of `_meta` by which clients name their own session, and the headers that hold the same elsewhere.
+const NATIVE_MEMBERS: [(&str, &str); 2] = [("threadId", "thread-id"), ("sessionId", "session-id")];
 /// The member of `_meta` that names a request for repeating it.
 const IDEMPOTENCY_MEMBER: &str = "idempotencyKey";
-/// The longest native id that is kept.
-const LONGEST: usize = 256;
 
 /// The stream that a message came by, for transports whose requests do not name it themselves.
 #[derive(Debug, Clone)]
@@ -49,11 +47,10 @@ impl Door {
 
     /// What else is known of the sender. Whatever its key may do, it is an agent.
     pub(crate) fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
-        let client = context.client_info().map_or_else(|| "mcp".to_owned(), |client| client.name);
         let mut caller = Caller {
             surface: Surface::Mcp,
             agent: true,
-            native: native(&client, &context.meta),
+            native: native(&context.meta),
             idempotency_key: member(&context.meta, IDEMPOTENCY_MEMBER),
             ..Caller::default()
         };
@@ -66,6 +63,11 @@ impl Door {
                 if let Some(parts) = parts(context) {
                     caller.connection = connection(parts);
                     caller.token = header(&parts.headers, TOKEN_HEADER).map(Secret::new);
+                    let sent = NATIVE_HEADERS.iter().filter_map(|name| {
+                        let value = header(&parts.headers, name).filter(|value| value.len() <= NATIVE_MAX)?;
+                        Some(NativeId { kind: (*name).to_owned(), value })
+                    });
+                    caller.native.extend(sent);
                 }
             }
         }
@@ -88,12 +90,14 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn native(client: &str, meta: &RequestMetaObject) -> Vec<NativeId> {
-    let value = NATIVE_MEMBERS.iter().find_map(|name| member(meta, name));
-    value.map(|value| NativeId { kind: client.to_owned(), value }).into_iter().collect()
+fn native(meta: &RequestMetaObject) -> Vec<NativeId> {
+    let named = NATIVE_MEMBERS
+        .iter()
+        .filter_map(|(name, kind)| Some(NativeId { kind: (*kind).to_owned(), value: member(meta, name)? }));
+    named.collect()
 }
 
 fn member(meta: &RequestMetaObject, name: &str) -> Option<String> {
     let text = meta.get(name).and_then(Value::as_str)?;
-    (!text.is_empty() && text.len() <= LONGEST).then(|| text.to_owned())
+    (!text.is_empty() && text.len() <= NATIVE_MAX).then(|| text.to_owned())
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_control::{Audience, Kind};
+use brains_control::Kind;
 use brains_core::{Fault, FaultKind, Origin};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ErrorData, Implementation, ListToolsResult,
@@ -53,9 +53,6 @@ impl Handler {
             return Err(ErrorData::invalid_params(format!("unknown tool `{shown}`"), None));
         };
         let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
-        if entry.tool.audience == Audience::People {
-            return Ok(answer::refusal(&for_people(entry.name)).into());
-        }
         let caller = self.door.caller(context);
         let input = Value::Object(request.arguments.unwrap_or_default());
         let work = tools.call(Call { name: entry.name, input, principal: &principal, caller: &caller });
@@ -103,13 +100,6 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         self.run(request, &context).await
     }
-}
-
-/// A person does this. Said in the call's result, for the model to pass on.
-fn for_people(name: &str) -> Fault {
-    Fault::forbidden(format!("`{name}` is for people, not for agents"))
-        .code("people_only")
-        .hint("ask the operator to do it on the command line or in the console")
 }
 
 fn gone() -> Fault {

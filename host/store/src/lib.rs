@@ -3,7 +3,9 @@
 
 mod audit;
 mod changes;
+mod duty;
 mod error;
+mod idempotency;
 mod list;
 mod migrate;
 mod plane;
@@ -13,12 +15,14 @@ mod store;
 mod text;
 mod write;
 
-pub use audit::{Break, Entry, Event, Reason, Verification};
+pub use audit::{Checked, Event, SealedHead, Verification};
 pub use changes::Generation;
 pub use error::StoreError;
+pub use idempotency::{Begun, KEPT_MS};
 pub use list::TraceFilter;
 pub use plane::component::ComponentChange;
 pub use plane::key::Credential;
+pub use plane::session::{Holdings, Presence, SessionFilter};
 pub use plane::trace::Retention;
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};

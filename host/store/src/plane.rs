@@ -2,6 +2,10 @@
 
 pub(crate) mod component;
 pub(crate) mod config;
+pub(crate) mod focus;
 pub(crate) mod key;
+pub(crate) mod lock;
 pub(crate) mod operator;
+pub(crate) mod session;
 pub(crate) mod trace;
+pub(crate) mod workspace;

@@ -8,12 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_core::id::Key;
+use brains_core::caller::Surface;
+use brains_core::id::{Key, Session};
 use brains_core::{Ambient, Fault, Id, Millis, Principal};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
-use crate::audit::Head;
+use crate::audit::{Head, Sealing};
 use crate::error::StoreError;
 use crate::rows::Rows;
 
@@ -42,6 +43,11 @@ impl Scope {
 
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
+    }
+
+    /// The scope of this name, whether anything was written there or not.
+    pub fn named(name: &str) -> Self {
+        Self(name.to_owned())
     }
 
     pub fn as_str(&self) -> &str {
@@ -82,18 +88,27 @@ pub struct Actor {
     /// Slug of the operator.
     pub operator: String,
     pub key: Option<Id<Key>>,
+    /// The session that it was done as; set by [`Tx::act_as`] once it is known.
+    pub session: Option<Id<Session>>,
+    /// Through which door the call came; none for what the program does by itself.
+    pub surface: Option<Surface>,
 }
 
 impl Actor {
     /// The program itself: what it does at start and in the background.
     pub fn system() -> Self {
-        Self { operator: "system".into(), key: None }
+        Self { operator: "system".into(), key: None, session: None, surface: None }
     }
 }
 
 impl From<&Principal> for Actor {
     fn from(principal: &Principal) -> Self {
-        Self { operator: principal.operator.clone(), key: principal.key.clone() }
+        Self {
+            operator: principal.operator.clone(),
+            key: principal.key.clone(),
+            session: None,
+            surface: None,
+        }
     }
 }
 
@@ -111,6 +126,7 @@ pub struct Tx {
     pub(crate) at: Millis,
     pub(crate) cause: Option<Cause>,
     pub(crate) heads: Vec<Head>,
+    pub(crate) sealing: Sealing,
     /// A counter of [`crate::changes`] moved.
     pub(crate) bumped: bool,
 }
@@ -136,8 +152,8 @@ impl std::ops::DerefMut for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>) -> Self {
-        Self { rows, ambient, at: Millis(0), cause: None, heads: Vec::new(), bumped: false }
+    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>, sealing: Sealing) -> Self {
+        Self { rows, ambient, at: Millis(0), cause: None, heads: Vec::new(), sealing, bumped: false }
     }
 
     /// When this write happens: one instant for all of it.
@@ -163,6 +179,18 @@ impl Tx {
         }
         self.cause = cause;
         Ok(())
+    }
+
+    /// Whether this write holds the head of `scope`.
+    pub fn holds(&self, scope: &Scope) -> bool {
+        self.heads.iter().any(|head| head.scope() == scope)
+    }
+
+    /// From here on entries name `session` as the one that did it.
+    pub fn act_as(&mut self, session: &Id<Session>) {
+        if let Some(cause) = &mut self.cause {
+            cause.actor.session = Some(session.clone());
+        }
     }
 
     pub(crate) fn first_scope(&self) -> Option<Scope> {

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use brains_control::{Entry, Kind};
+use brains_core::caller::Surface;
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
 use brains_egress::local::{LocalClient, LocalError};
@@ -40,12 +42,22 @@ pub(crate) async fn operation(
     }
     // Another database than the service's was asked for: the service is not who can answer.
     let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
-    let mut answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
-        Some(running) if running.gateway().is_some() => {
-            of_service(shell, &running, entry.name, &input).await?
-        }
-        // No service, or one that serves agents only: several processes may share a database.
-        Some(_) | None => here(shell, entry, input).await?,
+    let service = || -> Result<Option<Running>, Fault> {
+        Ok(instance::running(&shell.home)?.filter(|running| !elsewhere && running.gateway().is_some()))
+    };
+    let mut input = input;
+    let mut answer = loop {
+        let answer = match service()? {
+            Some(running) => of_service(shell, &running, entry.name, &input).await?,
+            // No service, or one that serves agents only: several processes may share a database.
+            None => here(shell, entry, input.clone()).await?,
+        };
+        let Some(member) = entry.cli.lines else { break answer };
+        output::lines(answer.get(member))?;
+        match (answer.get("next_cursor").filter(|cursor| cursor.is_string()), input.as_object_mut()) {
+            (Some(cursor), Some(members)) => members.insert("cursor".into(), cursor.clone()),
+            _ => return Ok(()),
+        };
     };
     if cli::reveals(matches)
         && let Some(members) = answer.as_object_mut()
@@ -127,15 +139,48 @@ fn key(shell: &Shell) -> Option<Secret> {
     configured.or_else(|| admin_key::read(&shell.home.admin_key()).ok().flatten())
 }
 
+/// The caller of a command: a person at a directory.
+fn here_and_now() -> Caller {
+    Caller { directory: std::env::current_dir().ok(), ..Caller::cli() }
+}
+
 async fn of_service(shell: &Shell, running: &Running, name: &str, input: &Value) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    client(shell, url).operation(name, input, &Caller::cli()).await
+    client(shell, url).operation(name, input, &here_and_now()).await
 }
 
 /// What the service is told of the caller behind this process.
-fn headers_of(_caller: &Caller) -> Vec<(&'static str, String)> {
-    Vec::new()
+fn headers_of(caller: &Caller) -> Vec<(&'static str, String)> {
+    let surface = match caller.surface {
+        Surface::Cli => "cli",
+        Surface::Http => "http",
+        Surface::Mcp => "mcp",
+    };
+    let mut headers = vec![("x-brains-surface", surface.to_owned())];
+    headers.extend(caller.connection.clone().map(|connection| ("x-brains-connection", connection)));
+    headers.extend(caller.token.as_ref().map(|token| ("x-brains-session-token", token.expose().to_owned())));
+    headers.extend(caller.idempotency_key.clone().map(|key| ("idempotency-key", key)));
+    let directory = caller.directory.as_deref().and_then(Path::to_str);
+    headers.extend(directory.map(|directory| ("x-brains-directory", encoded(directory))));
+    let native = caller.native.iter().map(|id| format!("{}={}", encoded(&id.kind), encoded(&id.value)));
+    headers.extend(native.map(|id| ("x-brains-native", id)));
+    headers
+}
+
+/// Any text in the ASCII of a header.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.extend(['%'].into_iter().chain(
+                [byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
+            ));
+        }
+    }
+    out
 }
 
 /// The error that the service told, with the kind that its status stands for.
@@ -188,7 +233,7 @@ async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyho
     };
     let sources = shell.sources(flags)?;
     let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
-    let answer = house.control.call(entry.name, input, &Principal::local()).await;
+    let answer = house.control.call_as(entry.name, input, &Principal::local(), &here_and_now()).await;
     house.close().await;
     Ok(answer?)
 }

@@ -74,6 +74,7 @@ impl Operation for RotateAdminKey {
     type Output = AdminKeyRotated;
 
     async fn run(self, cx: &Cx<'_>) -> Result<AdminKeyRotated, Fault> {
+        cx.check_person("the admin key is replaced")?;
         let files = cx.control.ports.files.clone();
         let before = files.admin_key()?;
         match before.source {

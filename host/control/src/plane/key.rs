@@ -29,6 +29,10 @@ pub(crate) struct CreateKey {
     expires_in: Option<Span>,
     /// Slug of the operator that it acts as; the caller's own when nothing is said.
     operator: Option<String>,
+    /// For an agent: whoever presents it may not do what a person must, whatever the operator's role. What an agent
+    /// makes is for an agent.
+    #[serde(default)]
+    agent: bool,
 }
 
 /// A fresh key.
@@ -38,12 +42,14 @@ pub(crate) struct KeyCreated {
     name: String,
     operator: String,
     scopes: Vec<KeyScope>,
+    /// Whether it is an agent's.
+    agent: bool,
     /// First 16 hex digits of its SHA-256.
     fingerprint: String,
     created_at: Millis,
     expires_at: Option<Millis>,
-    /// The key itself, shown this once.
-    key: String,
+    /// The key itself, shown this once: none when the request was made before.
+    key: Option<String>,
 }
 
 impl std::fmt::Debug for KeyCreated {
@@ -81,16 +87,15 @@ impl Operation for CreateKey {
         let key = generate(&*cx.control.ambient);
         let created_at = cx.now();
         let expires_at = self.expires_in.map(|span| created_at.plus_ms(span.ms));
-        let record = record(cx, &key, name, operator, scopes, created_at, expires_at);
-        let stored = record.clone();
-        cx.control
-            .store
-            .write(Scope::global(), cx.principal, move |tx| {
+        let mut record = record(cx, &key, name, operator, scopes, created_at, expires_at);
+        record.agent = self.agent || cx.is_agent();
+        let (record, before) = cx
+            .write_once(Scope::global(), move |tx| {
                 Box::pin(async move {
-                    check_operator(tx, &stored.operator).await?;
-                    tx.insert_key(&stored).await?;
-                    tx.record("key.create", described(&stored)).await?;
-                    Ok(())
+                    check_operator(tx, &record.operator).await?;
+                    tx.insert_key(&record).await?;
+                    tx.record("key.create", described(&record)).await?;
+                    Ok(record)
                 })
             })
             .await?;
@@ -99,10 +104,11 @@ impl Operation for CreateKey {
             name: record.name,
             operator: record.operator,
             scopes: record.scopes,
+            agent: record.agent,
             fingerprint: record.fingerprint,
             created_at: record.created_at,
             expires_at: record.expires_at,
-            key: key.expose().to_owned(),
+            key: (!before).then(|| key.expose().to_owned()),
         })
     }
 }
@@ -123,6 +129,7 @@ pub(super) fn record(
         // Whoever can read the key file is the administrator.
         operator: if operator == LOCAL { ADMIN.to_owned() } else { operator },
         scopes,
+        agent: false,
         fingerprint: key.fingerprint(),
         hash: key.sha256_hex(),
         created_at,
@@ -135,7 +142,8 @@ pub(super) fn record(
 /// What the audit log says about a key.
 pub(super) fn described(key: &KeyRecord) -> serde_json::Value {
     json!({
-        "id": key.id, "name": key.name, "operator": key.operator, "scopes": key.scopes, "expires_at": key.expires_at,
+        "id": key.id, "name": key.name, "operator": key.operator, "scopes": key.scopes,
+        "agent": key.agent, "expires_at": key.expires_at,
     })
 }
 
@@ -196,6 +204,8 @@ pub(crate) struct KeyLine {
     /// Slug of the operator that it acts as.
     operator: String,
     scopes: Vec<KeyScope>,
+    /// Whether whoever presents it acts as an agent.
+    agent: bool,
     state: KeyState,
     /// First 16 hex digits of its SHA-256.
     fingerprint: String,
@@ -222,6 +232,7 @@ impl KeyLine {
             name,
             operator,
             scopes,
+            agent,
             fingerprint,
             hash: _,
             created_at,
@@ -234,6 +245,7 @@ impl KeyLine {
             name,
             operator,
             scopes,
+            agent,
             state,
             fingerprint,
             created_at,
@@ -336,9 +348,7 @@ impl Operation for RevokeKey {
     async fn run(self, cx: &Cx<'_>) -> Result<KeyRevoked, Fault> {
         let now = cx.now();
         let key = cx
-            .control
-            .store
-            .write(Scope::global(), cx.principal, move |tx| {
+            .write_global(move |tx| {
                 Box::pin(async move {
                     if let Some(key) = tx.revoke_key(&self.id).await? {
                         tx.record("key.revoke", json!({ "id": key.id, "operator": key.operator })).await?;

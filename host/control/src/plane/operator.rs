@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, KeyLine, Sight};
+use crate::plane::session;
 use crate::tool::ToolShape;
 
 const NOUN: &str = "operator";
@@ -37,8 +38,8 @@ pub(crate) struct OperatorAdded {
     operator: OperatorRecord,
     /// First 16 hex digits of the key's SHA-256.
     key_fingerprint: String,
-    /// The key itself, shown this once.
-    key: String,
+    /// The key itself, shown this once: none when the request was made before.
+    key: Option<String>,
 }
 
 impl std::fmt::Debug for OperatorAdded {
@@ -64,6 +65,7 @@ impl Operation for AddOperator {
     type Output = OperatorAdded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<OperatorAdded, Fault> {
+        cx.check_person("an operator is added")?;
         check_slug(&self.slug)?;
         let display_name =
             self.display_name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
@@ -93,9 +95,7 @@ impl Operation for AddOperator {
         let raw = secret.expose().to_owned();
         let (files, stored) = (cx.control.ports.files.clone(), operator.clone());
         let added = cx
-            .control
-            .store
-            .write(Scope::global(), cx.principal, move |tx| {
+            .write_once(Scope::global(), move |tx| {
                 Box::pin(async move {
                     tx.insert_operator(&stored).await?;
                     tx.insert_key(&record).await?;
@@ -105,15 +105,20 @@ impl Operation for AddOperator {
                     )
                     .await?;
                     // Last, so that a refused statement leaves no file.
-                    files.write_operator_key(&stored.slug, &secret)
+                    files.write_operator_key(&stored.slug, &secret)?;
+                    Ok((stored, key_fingerprint))
                 })
             })
             .await;
-        if let Err(fault) = added {
-            forget_unless_there(cx, &operator.slug).await;
-            return Err(fault);
+        match added {
+            Ok(((operator, key_fingerprint), before)) => {
+                Ok(OperatorAdded { operator, key_fingerprint, key: (!before).then_some(raw) })
+            }
+            Err(fault) => {
+                forget_unless_there(cx, &operator.slug).await;
+                Err(fault)
+            }
         }
-        Ok(OperatorAdded { operator, key_fingerprint, key: raw })
     }
 }
 
@@ -277,6 +282,8 @@ pub(crate) struct OperatorRevoked {
     operator: OperatorRecord,
     /// How many keys stopped working.
     keys_revoked: u64,
+    /// How many sessions ended; what they held is free.
+    sessions_ended: u64,
 }
 
 impl Operation for RevokeOperator {
@@ -302,14 +309,15 @@ impl Operation for RevokeOperator {
                 .hint("`brains admin-key rotate` makes the old admin key worthless"));
         }
         let name = slug.clone();
-        let (operator, keys_revoked) = cx
-            .control
-            .store
-            .write(Scope::global(), cx.principal, move |tx| {
+        let scopes = session::scopes_of(cx, &slug).await?;
+        let (operator, keys_revoked, sessions_ended) = cx
+            .write(scopes, move |tx| {
                 Box::pin(async move {
                     if let Some((operator, keys)) = tx.revoke_operator(&slug).await? {
-                        tx.record("operator.revoke", json!({ "slug": slug, "keys": keys })).await?;
-                        return Ok((operator, keys));
+                        let sessions = session::end_all_of(tx, &slug).await?;
+                        let detail = json!({ "slug": slug, "keys": keys, "sessions": sessions });
+                        tx.record("operator.revoke", detail).await?;
+                        return Ok((operator, keys, sessions));
                     }
                     match tx.operator(&slug).await? {
                         Some(_) => Err(Fault::conflict(format!("the operator `{slug}` is revoked already"))),
@@ -324,6 +332,7 @@ impl Operation for RevokeOperator {
         if let Err(fault) = cx.control.ports.files.remove_operator_key(&name) {
             tracing::warn!(operator.slug = %name, error = %fault, "the key file of a revoked operator is left behind");
         }
-        Ok(OperatorRevoked { operator, keys_revoked })
+        cx.control.freed.notify_waiters();
+        Ok(OperatorRevoked { operator, keys_revoked, sessions_ended })
     }
 }

@@ -3,3 +3,4 @@
 mod access;
 mod edits;
 mod reads;
+mod sessions;

@@ -21,6 +21,9 @@ pub struct KeyRecord {
     /// Slug of the operator that it acts as.
     pub operator: String,
     pub scopes: Vec<KeyScope>,
+    /// Whoever presents it acts as an agent: it may not do what a person must.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agent: bool,
     /// First 16 hex digits of its SHA-256: tells keys apart without telling them.
     pub fingerprint: String,
     /// Its SHA-256; never leaves the store.

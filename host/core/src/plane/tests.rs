@@ -31,6 +31,7 @@ fn record() -> KeyRecord {
         name: "ci".into(),
         operator: "alice".into(),
         scopes: vec![KeyScope::Gateway],
+        agent: false,
         fingerprint: secret.fingerprint(),
         hash: secret.sha256_hex(),
         created_at: Millis(1_000),

@@ -29,6 +29,7 @@ fn key(bed: &Bed, operator: &str, name: &str, hash: &str) -> KeyRecord {
         name: name.into(),
         operator: operator.into(),
         scopes: vec![KeyScope::Gateway, KeyScope::Read],
+        agent: false,
         fingerprint: "0123456789abcdef".into(),
         hash: hash.into(),
         created_at: bed.ambient.now(),

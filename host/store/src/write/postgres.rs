@@ -6,6 +6,7 @@ use std::sync::Arc;
 use brains_core::{Ambient, Fault};
 use sqlx::PgPool;
 
+use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
 use crate::rows::{Rows, Session};
@@ -15,22 +16,29 @@ use crate::write::{Job, Tx};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Runs one closure and answers it. Spawned, so that a caller that goes away cuts nothing in half.
-pub(crate) async fn commit(pool: PgPool, ambient: Arc<dyn Ambient>, nudge: Nudge, mut job: Box<dyn Job>) {
+pub(crate) async fn commit(
+    pool: PgPool,
+    ambient: Arc<dyn Ambient>,
+    sealing: Sealing,
+    nudge: Nudge,
+    mut job: Box<dyn Job>,
+) {
     if job.abandoned() {
         return;
     }
-    let end = attempt(&pool, ambient, &nudge, &mut *job).await;
+    let end = attempt(&pool, ambient, sealing, &nudge, &mut *job).await;
     job.answer(end);
 }
 
 async fn attempt(
     pool: &PgPool,
     ambient: Arc<dyn Ambient>,
+    sealing: Sealing,
     nudge: &Nudge,
     job: &mut dyn Job,
 ) -> Result<(), Fault> {
     let tx = pool.begin_with(BEGIN).await.map_err(StoreError::from)?;
-    let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient);
+    let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient, sealing);
     let ran = job.run(&mut tx).await;
     let bumped = tx.bumped;
     let Session::Postgres(inner) = tx.rows.into_session() else { return Err(StoreError::Closed.into()) };

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::canonical::canonical;
 use crate::secret::Secret;
+use crate::time::Ambient;
 
 /// Bytes of a key's seed.
 const SEED_BYTES: usize = 32;
@@ -126,6 +127,13 @@ impl SealingKey {
         let signing = SigningKey::from_bytes(seed);
         let public = URL_SAFE_NO_PAD.encode(signing.verifying_key().as_bytes());
         Self { signing, public }
+    }
+
+    /// A new key that nobody has.
+    pub fn mint(ambient: &dyn Ambient) -> Self {
+        let mut seed = zeroize::Zeroizing::new([0; SEED_BYTES]);
+        ambient.fill_random(&mut *seed);
+        Self::from_seed(&seed)
     }
 
     /// Reads the text of a key file: 64 hex digits, with whatever space around them an editor left.

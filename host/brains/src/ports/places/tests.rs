@@ -1,0 +1,57 @@
+use super::*;
+
+fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_tree_is_told_from_its_git_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(folder.path()).unwrap();
+    fs::create_dir_all(root.join("shop/.git/worktrees/fix")).unwrap();
+    fs::create_dir_all(root.join("shop/src/cart")).unwrap();
+    write(&root.join("fix/.git"), &format!("gitdir: {}/shop/.git/worktrees/fix\n", root.display()));
+    write(&root.join("shop/.git/worktrees/fix/commondir"), "../..\n");
+    fs::create_dir_all(root.join("fix/src")).unwrap();
+
+    let told = |path: &str| Trees.locate(&root.join(path)).unwrap();
+    let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    let main = told("shop/src/../src/cart");
+    assert_eq!(
+        (main.path, main.common_dir, main.marked, main.exists),
+        (name("shop"), name("shop/.git"), true, true)
+    );
+    assert_eq!(main.asked, name("shop/src/cart"));
+    let linked = told("fix/src");
+    assert_eq!((linked.path, linked.common_dir), (name("fix"), name("shop/.git")));
+}
+
+#[test]
+fn without_git_a_marker_or_the_directory_itself_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(folder.path()).unwrap();
+    write(&root.join("lib/Cargo.toml"), "");
+    write(&root.join("net/App.csproj"), "");
+    fs::create_dir_all(root.join("lib/src")).unwrap();
+    fs::create_dir_all(root.join("plain/sub")).unwrap();
+    let told = |path: &str| Trees.locate(&root.join(path)).unwrap();
+    let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    assert_eq!((told("lib/src").path, told("lib/src").marked), (name("lib"), true));
+    assert!(told("net").marked);
+    let plain = told("plain/sub");
+    assert_eq!((plain.path, plain.marked, plain.exists), (name("plain/sub"), false, true));
+    let gone = told("plain/../gone/./x");
+    assert_eq!((gone.path, gone.exists), (name("gone/x"), false));
+}
+
+#[test]
+fn a_broken_git_file_is_no_tree_and_no_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(folder.path()).unwrap();
+    for (place, text) in ["nonsense", "gitdir: /nowhere/at/all", ""].iter().enumerate() {
+        write(&root.join(format!("{place}/.git")), text);
+        let told = Trees.locate(&root.join(place.to_string())).unwrap();
+        assert_eq!(told.path, root.join(place.to_string()).to_str().unwrap());
+    }
+}

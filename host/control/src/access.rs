@@ -1,0 +1,248 @@
+//! Which workspace a call is about and whether the caller may do that there. What somebody may not see is not found,
+//! in the same words as what does not exist. Nothing is registered here.
+
+use std::path::{Path, PathBuf};
+
+use brains_core::id::{Session, Workspace};
+use brains_core::plane::lock;
+use brains_core::plane::session::SessionRecord;
+use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
+use brains_core::{Fault, Id, Principal};
+use brains_store::{Rows, Scope, Tx};
+
+use crate::acting::{Acting, unknown};
+use crate::context::Cx;
+
+/// A workspace that the caller may use, and as what.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) workspace: WorkspaceRecord,
+    pub(crate) role: WorkspaceRole,
+    least: WorkspaceRole,
+    principal: Principal,
+    /// Whether it may be one that was archived.
+    archived: bool,
+}
+
+impl Place {
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::workspace(self.workspace.id.as_str())
+    }
+
+    /// For what is done to archived workspaces too.
+    #[must_use]
+    pub(crate) fn even_archived(mut self) -> Self {
+        self.archived = true;
+        self
+    }
+
+    /// Looks again from inside a write, and finds out who acts.
+    pub(crate) async fn enter(
+        &self,
+        tx: &mut Tx,
+        acting: &Acting,
+        fence: Option<u64>,
+    ) -> Result<Option<SessionRecord>, Fault> {
+        self.confirm(tx).await?;
+        tx.reap(&self.workspace.id).await?;
+        let session = match acting.enter(tx).await? {
+            Some(session) if session.workspace == self.workspace.id => Some(session),
+            Some(session) if acting.is_named() => return Err(elsewhere(&session, &self.workspace)),
+            _ => None,
+        };
+        if let Some(fence) = fence {
+            check_fence(tx, &self.workspace.id, session.as_ref(), fence).await?;
+        }
+        Ok(session)
+    }
+
+    /// Refuses when the caller's rights or the workspace changed since it was looked up.
+    pub(crate) async fn confirm(&self, rows: &mut Rows) -> Result<WorkspaceRecord, Fault> {
+        let absent = || not_found(&self.workspace.slug);
+        let workspace = rows.workspace(&self.workspace.id).await?.ok_or_else(absent)?;
+        let role = role_in(rows, &self.principal, &workspace).await?.ok_or_else(absent)?;
+        check_role(role, self.least, &workspace)?;
+        if workspace.archived_at.is_some() && !self.archived {
+            return Err(Fault::conflict(format!("the workspace `{}` is archived", workspace.slug))
+                .code("workspace_archived")
+                .param("workspace")
+                .hint("a maintainer brings it back with `unarchive_workspace`"));
+        }
+        Ok(workspace)
+    }
+}
+
+async fn check_fence(
+    tx: &mut Tx,
+    workspace: &Id<Workspace>,
+    session: Option<&SessionRecord>,
+    fence: u64,
+) -> Result<(), Fault> {
+    let now = tx.now();
+    let held = tx.lock_by_fence(workspace, fence, now).await?;
+    let holds = held.is_some_and(|lock| session.is_none_or(|session| lock.session == session.id));
+    if holds { Ok(()) } else { Err(lock::stale(fence, tx.newest_fence(workspace).await?)) }
+}
+
+impl Cx<'_> {
+    /// The workspace that `reference` names (id, slug or path), or where the caller works when it names none.
+    pub(crate) async fn workspace(
+        &self,
+        rows: &mut Rows,
+        reference: Option<&str>,
+        least: WorkspaceRole,
+    ) -> Result<Place, Fault> {
+        let found = match reference {
+            Some(reference) => (self.referred(rows, reference).await?, reference.to_owned()),
+            None => self.current(rows).await?,
+        };
+        let (workspace, told) = found;
+        let workspace = workspace.ok_or_else(|| not_found(&told))?;
+        self.place(rows, workspace, least, || not_found(&told)).await
+    }
+
+    /// The workspace of something that was looked up; `absent` is what the caller hears if it cannot see it.
+    pub(crate) async fn workspace_of(
+        &self,
+        rows: &mut Rows,
+        id: &Id<Workspace>,
+        least: WorkspaceRole,
+        absent: impl Fn() -> Fault + Send,
+    ) -> Result<Place, Fault> {
+        let workspace = rows.workspace(id).await?.ok_or_else(&absent)?;
+        self.place(rows, workspace, least, absent).await
+    }
+
+    /// A session that the caller can see, alive or not, and its workspace.
+    pub(crate) async fn session_in_sight(
+        &self,
+        rows: &mut Rows,
+        id: &Id<Session>,
+        least: WorkspaceRole,
+    ) -> Result<(SessionRecord, Place), Fault> {
+        let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
+        let place = self.workspace_of(rows, &session.workspace, least, || unknown(id)).await?;
+        Ok((session, place))
+    }
+
+    /// The session that the caller acts as, and its workspace.
+    pub(crate) async fn own_session(
+        &self,
+        rows: &mut Rows,
+        named: Option<Id<Session>>,
+        least: WorkspaceRole,
+    ) -> Result<(SessionRecord, Place), Fault> {
+        if let Some(id) = &named {
+            // Not found before not yours: an id in a workspace that one cannot see does not exist.
+            self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
+        }
+        let session = self.acting(named).require(rows, self.now()).await?;
+        let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
+        Ok((session, place))
+    }
+
+    async fn place(
+        &self,
+        rows: &mut Rows,
+        workspace: WorkspaceRecord,
+        least: WorkspaceRole,
+        absent: impl Fn() -> Fault + Send,
+    ) -> Result<Place, Fault> {
+        let role = role_in(rows, self.principal, &workspace).await?.ok_or_else(absent)?;
+        check_role(role, least, &workspace)?;
+        Ok(Place { workspace, role, least, principal: self.principal.clone(), archived: false })
+    }
+
+    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceRecord>, Fault> {
+        if let Some(id) = Id::<Workspace>::parse(reference) {
+            return Ok(rows.workspace(&id).await?);
+        }
+        match self.directory(reference)? {
+            Some(path) => self.at(rows, path).await,
+            None => Ok(rows.workspace_by_slug(reference).await?),
+        }
+    }
+
+    /// The workspace that the caller works in, and what to call it if there is none.
+    async fn current(&self, rows: &mut Rows) -> Result<(Option<WorkspaceRecord>, String), Fault> {
+        if let Some(session) = self.acting(None).find(rows, self.now()).await? {
+            return Ok((rows.workspace(&session.workspace).await?, session.workspace.to_string()));
+        }
+        let Some(directory) = self.caller.directory.clone() else {
+            return Err(Fault::invalid("no workspace was named")
+                .code("workspace_required")
+                .param("workspace")
+                .hint("send `workspace`: a slug, an id, or the absolute path of a directory in it"));
+        };
+        let told = directory.display().to_string();
+        Ok((self.at(rows, directory).await?, told))
+    }
+
+    /// The path that `reference` means, when it is one.
+    pub(crate) fn directory(&self, reference: &str) -> Result<Option<PathBuf>, Fault> {
+        let path = Path::new(reference);
+        if path.is_absolute() {
+            return Ok(Some(path.to_owned()));
+        }
+        if !reference.starts_with('.') && !reference.contains('/') {
+            return Ok(None);
+        }
+        match &self.caller.directory {
+            Some(directory) => Ok(Some(directory.join(path))),
+            None => Err(Fault::invalid(format!("`{reference}` is relative, and where you are is not known"))
+                .code("relative_path")
+                .param("workspace")
+                .hint("send the absolute path, the slug or the id")),
+        }
+    }
+
+    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<WorkspaceRecord>, Fault> {
+        let location = self.control.ports.places.locate(&path)?;
+        if let Some(exact) = rows.workspace_at(&location.common_dir, &location.path).await? {
+            return Ok(Some(exact));
+        }
+        Ok(rows.workspace_above(&location.asked).await?)
+    }
+}
+
+/// What the caller is in a workspace; none when it does not exist for them.
+pub(crate) async fn role_in(
+    rows: &mut Rows,
+    principal: &Principal,
+    workspace: &WorkspaceRecord,
+) -> Result<Option<WorkspaceRole>, Fault> {
+    let membership = rows.membership(&workspace.id, principal.owner()).await?;
+    Ok(standing(principal, workspace.visibility, membership))
+}
+
+fn check_role(role: WorkspaceRole, least: WorkspaceRole, workspace: &WorkspaceRecord) -> Result<(), Fault> {
+    if role >= least {
+        return Ok(());
+    }
+    Err(Fault::forbidden(format!(
+        "this takes the role `{}` in the workspace `{}`, you have `{}`",
+        least.word(),
+        workspace.slug,
+        role.word()
+    ))
+    .code("role_too_low")
+    .hint("an owner of the workspace can change that with `invite_to_workspace`"))
+}
+
+fn not_found(told: &str) -> Fault {
+    let told: String = told.chars().take(200).collect();
+    Fault::not_found("workspace", told)
+        .code("workspace_not_found")
+        .param("workspace")
+        .hint("`list_workspaces` shows those that you can see; `register_workspace` adds a directory")
+}
+
+fn elsewhere(session: &SessionRecord, workspace: &WorkspaceRecord) -> Fault {
+    Fault::conflict(format!(
+        "the session `{}` works in another workspace than `{}`",
+        session.id, workspace.slug
+    ))
+    .code("session_elsewhere")
+    .param("session")
+    .hint("start a session in that workspace")
+}

@@ -1,0 +1,120 @@
+//! Acting as a session (contract 5.4): by the connection that started or resumed it, by a native id that it was bound
+//! to, or by its token. A session id alone opens nothing.
+
+use brains_core::caller::NativeId;
+use brains_core::id::Session;
+use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
+use brains_core::{Caller, Fault, Id, Millis, Principal};
+use brains_store::{Rows, Tx};
+
+/// What a caller can show, owned, so that a write can look at it.
+#[derive(Debug, Clone)]
+pub(crate) struct Acting {
+    owner: String,
+    named: Option<Id<Session>>,
+    connection: Option<String>,
+    native: Vec<NativeId>,
+    token_hash: Option<String>,
+}
+
+impl Acting {
+    pub(crate) fn of(principal: &Principal, caller: &Caller, named: Option<Id<Session>>) -> Self {
+        Self {
+            owner: principal.owner().to_owned(),
+            named,
+            connection: caller.connection.clone(),
+            native: caller.native.clone(),
+            token_hash: caller.token.as_ref().map(brains_core::Secret::sha256_hex),
+        }
+    }
+
+    /// Whether the session was named rather than recognised.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.is_some() || self.token_hash.is_some()
+    }
+
+    /// The session that the caller is, which lives; none when it names none and is recognised as none.
+    pub(crate) async fn find(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
+        let session = match &self.named {
+            Some(id) => Some(self.named(rows, id).await?),
+            None => self.recognised(rows, now).await?,
+        };
+        if let Some(session) = &session {
+            session.check_alive(now)?;
+        }
+        Ok(session)
+    }
+
+    /// As [`Acting::find`], for what only a session can do.
+    pub(crate) async fn require(&self, rows: &mut Rows, now: Millis) -> Result<SessionRecord, Fault> {
+        self.find(rows, now).await?.ok_or_else(missing)
+    }
+
+    /// The same, inside a write: renews the lease, and the audit log names the session from here on.
+    pub(crate) async fn enter(&self, tx: &mut Tx) -> Result<Option<SessionRecord>, Fault> {
+        let now = tx.now();
+        let Some(mut session) = self.find(tx, now).await? else { return Ok(None) };
+        if session.is_due(now) {
+            tx.renew_session(&session.id, None).await?;
+            session.last_seen_at = now;
+            session.lease_until = now.plus_ms(session.lease_ms);
+        }
+        tx.act_as(&session.id);
+        Ok(Some(session))
+    }
+
+    /// Whether the caller shows that it is `session`, alive or not.
+    pub(crate) async fn is(&self, rows: &mut Rows, session: &SessionRecord) -> Result<bool, Fault> {
+        if session.operator != self.owner {
+            return Ok(false);
+        }
+        if self.token_hash.as_ref() == Some(&session.token_hash) {
+            return Ok(true);
+        }
+        if let Some(connection) = &self.connection
+            && rows.is_linked(&session.id, CONNECTION, connection).await?
+        {
+            return Ok(true);
+        }
+        for native in &self.native {
+            if rows.is_linked(&session.id, &native.kind, &native.value).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn named(&self, rows: &mut Rows, id: &Id<Session>) -> Result<SessionRecord, Fault> {
+        let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
+        if self.is(rows, &session).await? { Ok(session) } else { Err(foreign(id)) }
+    }
+
+    async fn recognised(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
+        if let Some(hash) = &self.token_hash {
+            let session = rows.session_by_token(hash).await?.filter(|session| session.operator == self.owner);
+            return session.map(Some).ok_or_else(|| {
+                Fault::forbidden("the session token is not valid")
+                    .code("session_token_unknown")
+                    .param("session_token")
+                    .hint("a resumed session has a fresh token; `start_session` gives you another session")
+            });
+        }
+        let connection = self.connection.iter().map(|value| (CONNECTION, value));
+        let native = self.native.iter().map(|native| (native.kind.as_str(), &native.value));
+        for (kind, value) in connection.chain(native) {
+            let found = rows.session_by_link(kind, value, &self.owner).await?;
+            if let Some(session) = found.filter(|session| session.lives(now)) {
+                return Ok(Some(session));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A session that is not there, or that the caller must not know of.
+pub(crate) fn unknown(id: &Id<Session>) -> Fault {
+    Fault::not_found("session", id)
+        .code("session_not_found")
+        .param("session")
+        .hint("`list_sessions` shows those that you can see")
+}

@@ -1,0 +1,193 @@
+//! Members that many inputs share and no operation reads: the key that makes a request happen once, the token of the
+//! session that it acts as, and the fence of a lock that it relies on. The registry takes them out before the input
+//! is read; the schema of every operation that takes them says so.
+
+use brains_core::secret::sha256_hex;
+use brains_core::{Caller, Fault, Principal, Secret};
+use brains_store::{Begun, Tx};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::operation::Entry;
+
+const KEY: &str = "idempotency_key";
+const TOKEN: &str = "session_token";
+const FENCE: &str = "fence";
+const KEY_MAX: usize = 255;
+
+/// What came with a request beside its input.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    pub(crate) once: Option<Once>,
+    pub(crate) token: Option<Secret>,
+    pub(crate) fence: Option<u64>,
+}
+
+impl Envelope {
+    /// Takes the members out of `input`. Those that `entry` does not have stay, and are refused as unknown.
+    pub(crate) fn open(
+        entry: &Entry,
+        input: &mut Value,
+        principal: &Principal,
+        caller: &Caller,
+    ) -> Result<Self, Fault> {
+        let mut envelope = Self::default();
+        let mut key = caller.idempotency_key.clone().filter(|_| entry.once);
+        if let Some(members) = input.as_object_mut() {
+            if entry.once
+                && let Some(named) = take_text(members, KEY)?
+            {
+                if key.as_ref().is_some_and(|key| *key != named) {
+                    return Err(
+                        Fault::invalid("the request carries two different idempotency keys").param(KEY)
+                    );
+                }
+                key = Some(named);
+            }
+            if entry.by_session {
+                envelope.token = take_text(members, TOKEN)?.map(Secret::new);
+            }
+            if entry.once && entry.by_session {
+                envelope.fence = take_fence(members)?;
+            }
+        }
+        if let Some(key) = key {
+            check_key(&key)?;
+            let mut asked = input.clone();
+            if let (Some(fence), Some(members)) = (envelope.fence, asked.as_object_mut()) {
+                members.insert(FENCE.into(), fence.into());
+            }
+            envelope.once = Some(Once {
+                operator: principal.owner().to_owned(),
+                key,
+                operation: entry.name.to_owned(),
+                digest: digest(&asked),
+            });
+        }
+        Ok(envelope)
+    }
+}
+
+/// The schema of the members, for the operations that take them.
+pub(crate) fn properties(once: bool, by_session: bool) -> Map<String, Value> {
+    let mut properties = Map::new();
+    if by_session {
+        properties.insert(
+            TOKEN.into(),
+            json!({
+                "type": "string",
+                "description": "Token of the session that acts, as `start_session` gave it. A connection that started the session needs none.",
+            }),
+        );
+    }
+    if once && by_session {
+        properties.insert(
+            FENCE.into(),
+            json!({
+                "type": "integer",
+                "minimum": 1,
+                "description": "Fence of a lock that this relies on: refused when that lock holds no more.",
+            }),
+        );
+    }
+    if once {
+        properties.insert(
+            KEY.into(),
+            json!({
+                "type": "string",
+                "maxLength": KEY_MAX,
+                "description": "Any text that names this request: sent again within a day it changes nothing and gets the first answer.",
+            }),
+        );
+    }
+    properties
+}
+
+fn take_text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, Fault> {
+    match members.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Fault::invalid(format!("`{name}` is not a text")).param(name)),
+    }
+}
+
+fn take_fence(members: &mut Map<String, Value>) -> Result<Option<u64>, Fault> {
+    match members.remove(FENCE) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_u64().filter(|fence| *fence > 0) {
+            Some(fence) => Ok(Some(fence)),
+            None => Err(Fault::invalid("`fence` is not a number above zero").param(FENCE)),
+        },
+    }
+}
+
+fn check_key(key: &str) -> Result<(), Fault> {
+    let sound = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if sound {
+        return Ok(());
+    }
+    Err(Fault::invalid(format!("an idempotency key has 1 to {KEY_MAX} printable ASCII characters"))
+        .param(KEY))
+}
+
+/// SHA-256 over the input as one text, whatever the order of its members.
+fn digest(input: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_by_key(|(name, _)| *name);
+                // An array of pairs keeps its order, whatever a map does.
+                Value::Array(members.into_iter().map(|(name, value)| json!([name, sorted(value)])).collect())
+            }
+            Value::Array(items) => json!({ "": items.iter().map(sorted).collect::<Vec<_>>() }),
+            scalar => scalar.clone(),
+        }
+    }
+    sha256_hex(sorted(input).to_string().as_bytes())
+}
+
+/// A request that is to happen once.
+#[derive(Debug, Clone)]
+pub(crate) struct Once {
+    operator: String,
+    key: String,
+    operation: String,
+    digest: String,
+}
+
+impl Once {
+    /// Begins the request inside its write; the answer when it was done before.
+    pub(crate) async fn begin<T: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<T>, Fault> {
+        let begun = tx.begin_once(&self.operator, &self.key, &self.operation, &self.digest).await?;
+        let Begun::Before { operation, digest, answer } = begun else { return Ok(None) };
+        if operation != self.operation || digest != self.digest {
+            return Err(Fault::conflict(format!(
+                "the idempotency key was used before, for `{operation}` with another input"
+            ))
+            .code("idempotency_mismatch")
+            .param(KEY)
+            .hint("take a fresh key for every request; the same key only repeats the very same one"));
+        }
+        answer.and_then(|answer| serde_json::from_str(&answer).ok()).map(Some).ok_or_else(|| {
+            Fault::conflict("the request was done before, and its answer cannot be told again")
+                .code("idempotency_forgotten")
+                .param(KEY)
+        })
+    }
+
+    /// Keeps the answer, in the same write.
+    pub(crate) async fn keep(&self, tx: &mut Tx, answer: &str) -> Result<(), Fault> {
+        Ok(tx.keep_answer(&self.operator, &self.key, answer).await?)
+    }
+}
+
+/// An answer as it is kept.
+pub(crate) fn written<T: Serialize>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value)
+        .map_err(|error| Fault::internal(format!("an answer could not be kept: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Sessions: started, kept alive, ended, taken up again; who is there, and what they were offered.
+
+mod life;
+mod list;
+mod start;
+mod welcome;
+
+use brains_core::id::{Id, Session};
+use brains_core::plane::session::{Ending, Process, SessionRecord, SessionState};
+use brains_core::{Fault, Millis};
+use brains_store::{Scope, Scopes, Tx};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::context::Cx;
+
+pub(crate) use life::{EndSession, HeartbeatSession, KillSession};
+pub(crate) use list::{ListSessions, ShowSession};
+pub(crate) use start::StartSession;
+
+const NOUN: &str = "session";
+
+/// One session, as others see it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct SessionLine {
+    id: Id<Session>,
+    /// Slug of its workspace.
+    workspace: String,
+    /// Slug of the operator that it works for.
+    operator: String,
+    tool: String,
+    state: SessionState,
+    /// Whether an agent started it.
+    agent: bool,
+    /// Rises with every resumption.
+    epoch: u64,
+    started_at: Millis,
+    last_seen_at: Millis,
+    /// When it expires unless something is heard of it; every call renews it.
+    lease_expires_at: Millis,
+    ended_at: Option<Millis>,
+    /// What ended it.
+    ending: Option<Ending>,
+    summary: Option<String>,
+    /// The process on the service's machine that it ends with.
+    pid: Option<u32>,
+}
+
+impl SessionLine {
+    fn of(session: SessionRecord, workspace: &str, now: Millis) -> Self {
+        let state = session.state(now);
+        Self {
+            id: session.id,
+            workspace: workspace.to_owned(),
+            operator: session.operator,
+            tool: session.tool,
+            state,
+            agent: session.agent,
+            epoch: session.epoch,
+            started_at: session.started_at,
+            last_seen_at: session.last_seen_at,
+            lease_expires_at: session.lease_until,
+            ended_at: session.ended_at,
+            ending: session.ending,
+            summary: session.summary,
+            pid: session.process.map(|process| process.pid),
+        }
+    }
+}
+
+/// The local process that a session is to end with.
+fn process(cx: &Cx<'_>, pid: Option<u32>) -> Result<Option<Process>, Fault> {
+    let Some(pid) = pid else { return Ok(None) };
+    let found = cx.control.ports.processes.find(pid);
+    found.map(Some).ok_or_else(|| {
+        Fault::invalid(format!("no process of this machine has the id {pid}"))
+            .code("process_not_found")
+            .param("pid")
+            .hint("send the id of a process that runs on the service's machine, or none: the lease ends the session then")
+    })
+}
+
+/// The scopes that a write takes which ends everything of an operator.
+pub(super) async fn scopes_of(cx: &Cx<'_>, operator: &str) -> Result<Scopes, Fault> {
+    let sessions = cx.control.store.read().await?.sessions_of(operator).await?;
+    let others = sessions.iter().map(|session| Scope::workspace(session.workspace.as_str())).collect();
+    Ok(Scopes::new(Scope::global(), others))
+}
+
+/// Ends every session of an operator in a write that holds their scopes. One that was started since the scopes were
+/// read works with no key any more; its lease ends it.
+pub(super) async fn end_all_of(tx: &mut Tx, operator: &str) -> Result<u64, Fault> {
+    let mut ended = 0;
+    for session in tx.sessions_of(operator).await? {
+        let scope = Scope::workspace(session.workspace.as_str());
+        if !tx.holds(&scope) {
+            continue;
+        }
+        if let Some(freed) = tx.end_session(&session.id, Ending::Revoked, None).await? {
+            let detail = json!({ "session": session.id, "operator": operator, "cause": Ending::Revoked, "freed": freed });
+            tx.record_in(&scope, "session.reap", detail).await?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}

@@ -1,0 +1,240 @@
+//! The start of a session. In a directory with a project marker it registers the workspace (contract 5.6).
+
+use brains_core::caller::NativeId;
+use brains_core::id::{Id, Session};
+use brains_core::plane::session::{
+    CONNECTION, LinkRecord, LinkedBy, SessionRecord, check_lease, check_tool, token,
+};
+use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::principal::Role;
+use brains_core::{Fault, FaultKind, Millis, Secret};
+use brains_store::{Scope, Tx};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::welcome::Welcome;
+use super::{NOUN, SessionLine, process};
+use crate::access::Place;
+use crate::context::Cx;
+use crate::input::Span;
+use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::plane::workspace::{Wish, fresh, insert};
+
+/// Longest native id.
+const NATIVE_MAX: usize = 256;
+
+/// Starts a session in a workspace: the thread under which you claim, lock, write and are seen by others. The answer
+/// holds a token, this once; a connection that started a session needs none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartSession {
+    /// Slug, id, or a path in it; where you are when nothing is said. A directory with a project in it is registered.
+    workspace: Option<String>,
+    /// The program that you are, e.g. the name of an agent.
+    #[serde(default = "default_tool")]
+    tool: String,
+    /// The id that the program itself has for this session, if any: it is recognised by it later.
+    tool_session_id: Option<String>,
+    /// How long it lives without a call, e.g. `30m`; every call renews it.
+    lease: Option<Span>,
+    /// Id of a process on the service's machine: when that is gone, the session ends within seconds.
+    pid: Option<u32>,
+}
+
+fn default_tool() -> String {
+    "agent".into()
+}
+
+/// A fresh session.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SessionStarted {
+    session_id: Id<Session>,
+    /// Shown this once: proves that you are this session, as `session_token` or in the header
+    /// `x-brains-session-token`.
+    session_token: String,
+    /// Slug of the workspace.
+    workspace: String,
+    /// Slug of the operator that it works for.
+    operator: String,
+    session: SessionLine,
+    welcome: Welcome,
+}
+
+impl std::fmt::Debug for SessionStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionStarted").field("session_id", &self.session_id).finish_non_exhaustive()
+    }
+}
+
+impl SessionStarted {
+    pub(super) fn of(
+        session: SessionRecord,
+        token: &Secret,
+        place: &Place,
+        welcome: Welcome,
+        now: Millis,
+    ) -> Self {
+        Self {
+            session_id: session.id.clone(),
+            session_token: token.expose().to_owned(),
+            workspace: place.workspace.slug.clone(),
+            operator: session.operator.clone(),
+            session: SessionLine::of(session, &place.workspace.slug, now),
+            welcome,
+        }
+    }
+}
+
+impl Operation for StartSession {
+    const NAME: &'static str = "start_session";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["session", "start"])
+        .aliases(&[Alias { path: &["session-start"], hidden: true }])
+        .table("", &["session_id", "workspace", "operator", "session.tool", "session_token"]);
+    const EXAMPLES: &'static [Example] = &[
+        Example {
+            title: "In the directory you are in",
+            command: "session start --tool my-agent",
+            input: r#"{"workspace": "/home/ada/shop", "tool": "my-agent"}"#,
+        },
+        Example {
+            title: "Ends with the shell that started it",
+            command: "session start --pid $$",
+            input: r#"{"workspace": "shop", "lease": "2h"}"#,
+        },
+    ];
+    type Output = SessionStarted;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {
+        let tool = check_tool(&self.tool)?;
+        let lease_ms = check_lease(self.lease.map(|span| span.ms))?;
+        let process = process(cx, self.pid)?;
+        let links = links(cx, &tool, self.tool_session_id)?;
+        let place = find_or_register(cx, self.workspace.as_deref()).await?;
+        let ambient = &*cx.control.ambient;
+        let secret = token(ambient);
+        let now = cx.now();
+        let session = SessionRecord {
+            id: Id::mint(ambient),
+            workspace: place.workspace.id.clone(),
+            operator: cx.principal.owner().to_owned(),
+            tool,
+            agent: cx.is_agent(),
+            epoch: 1,
+            token_hash: secret.sha256_hex(),
+            lease_ms,
+            lease_until: now.plus_ms(lease_ms),
+            started_at: now,
+            last_seen_at: now,
+            ended_at: None,
+            ending: None,
+            summary: None,
+            process,
+        };
+        let entered = place.clone();
+        let (session, before) = cx
+            .write_once(place.scope(), move |tx| {
+                Box::pin(async move {
+                    entered.confirm(tx).await?;
+                    tx.reap(&entered.workspace.id).await?;
+                    tx.insert_session(&session).await?;
+                    link_all(tx, &session.id, links).await?;
+                    tx.act_as(&session.id);
+                    let now = tx.now();
+                    let welcome = Welcome::of(tx, &session, now).await?;
+                    let detail = json!({
+                        "session": session.id, "tool": session.tool, "agent": session.agent,
+                        "welcome": welcome.counts(),
+                    });
+                    tx.record("session.start", detail).await?;
+                    Ok(session)
+                })
+            })
+            .await?;
+        if before {
+            // The token of the first answer was told once; this caller is the same one and gets another.
+            let (id, hash) = (session.id.clone(), secret.sha256_hex());
+            cx.control
+                .store
+                .touch(move |tx| Box::pin(async move { Ok(tx.replace_token(&id, &hash).await?) }))
+                .await?;
+        }
+        let welcome = Welcome::of(&mut *cx.control.store.read().await?, &session, cx.now()).await?;
+        Ok(SessionStarted::of(session, &secret, &place, welcome, cx.now()))
+    }
+}
+
+/// The workspace that is meant; a directory with a project in it is registered when it is not yet.
+async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place, Fault> {
+    let found = {
+        let mut view = cx.control.store.read().await?;
+        cx.workspace(&mut view, reference, WorkspaceRole::Member).await
+    };
+    let absent = match found {
+        Err(fault) if fault.kind == FaultKind::NotFound => fault,
+        found => return found,
+    };
+    let path = match reference {
+        Some(reference) => cx.directory(reference)?,
+        None => cx.caller.directory.clone(),
+    };
+    let Some(path) = path else { return Err(absent) };
+    let location = cx.control.ports.places.locate(&path)?;
+    if !location.exists || !location.marked {
+        return Err(absent.hint(
+            "nothing there says that it is a project: `register_workspace` adds a directory of any kind",
+        ));
+    }
+    let record = fresh(cx, location, &Wish::default())?;
+    let owner = cx.principal.owner().to_owned();
+    let (workspace, _) = cx
+        .control
+        .store
+        .write(Scope::global(), cx.actor(), move |tx| {
+            Box::pin(async move { insert(tx, record, false, false, &owner).await })
+        })
+        .await?;
+    let mut view = cx.control.store.read().await?;
+    // Somebody else's private one stays invisible, as if it were not there.
+    cx.workspace_of(&mut view, &workspace.id, WorkspaceRole::Member, || absent.clone()).await
+}
+
+/// What the session is to be known by: the connection, the native ids that the client sent, the one in the input.
+pub(super) fn links(
+    cx: &Cx<'_>,
+    tool: &str,
+    tool_session_id: Option<String>,
+) -> Result<Vec<NativeId>, Fault> {
+    let mut links = cx.caller.native.clone();
+    links.extend(tool_session_id.map(|value| NativeId { kind: tool.to_owned(), value }));
+    for link in &links {
+        check_native(link)?;
+    }
+    if let Some(connection) = &cx.caller.connection {
+        links.push(NativeId { kind: CONNECTION.into(), value: connection.clone() });
+    }
+    Ok(links)
+}
+
+pub(super) fn check_native(link: &NativeId) -> Result<(), Fault> {
+    let sound = |text: &str| {
+        !text.trim().is_empty() && text.chars().count() <= NATIVE_MAX && !text.chars().any(char::is_control)
+    };
+    if sound(&link.kind) && sound(&link.value) && link.kind != CONNECTION {
+        return Ok(());
+    }
+    Err(Fault::invalid(format!("a native session id must have 1 to {NATIVE_MAX} printable characters"))
+        .param("tool_session_id"))
+}
+
+pub(super) async fn link_all(tx: &mut Tx, session: &Id<Session>, links: Vec<NativeId>) -> Result<(), Fault> {
+    let linked_at = tx.now();
+    for NativeId { kind, value } in links {
+        let link = LinkRecord { session: session.clone(), kind, value, linked_at, linked_by: LinkedBy::Auto };
+        tx.link_session(&link).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,441 @@
+//! Workspaces: registered, found, renamed, put away, shared. Only writing verbs register one.
+
+mod member;
+
+use brains_core::id::Id;
+use brains_core::plane::workspace::{
+    Location, Visibility, WorkspaceRecord, WorkspaceRole, check_name, check_slug, slug_of,
+};
+use brains_core::principal::Role;
+use brains_core::{Fault, Millis};
+use brains_store::{Scope, Scopes, Tx};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::access::role_in;
+use crate::context::Cx;
+use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::plane::page::{cut, default_limit, limit};
+
+pub(crate) use member::{InviteToWorkspace, ListWorkspaceMembers, UninviteFromWorkspace};
+
+const NOUN: &str = "workspace";
+
+/// One workspace, as the caller sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WorkspaceLine {
+    #[serde(flatten)]
+    workspace: WorkspaceRecord,
+    /// What the caller may do in it.
+    role: WorkspaceRole,
+}
+
+/// A workspace.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WorkspaceAnswer {
+    workspace: WorkspaceLine,
+}
+
+/// Registers a directory as a workspace, or tells the one that is there. The tree is told from its git directory, so
+/// two working trees of one repository are two workspaces; without git it is the directory itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegisterWorkspace {
+    /// Absolute path of a directory on the machine of the service; where the caller works when nothing is said.
+    path: Option<String>,
+    /// Unique name; made from the path when nothing is said.
+    slug: Option<String>,
+    /// Name for people; the slug when nothing is said.
+    name: Option<String>,
+    /// Who sees it: `shared` when nothing is said.
+    visibility: Option<Visibility>,
+}
+
+/// A workspace, and whether it is new.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WorkspaceRegistered {
+    workspace: WorkspaceLine,
+    /// False when it was registered before; it is told as it is then.
+    registered: bool,
+    /// Whether anything in the directory says that a project lives there.
+    marked: bool,
+}
+
+impl Operation for RegisterWorkspace {
+    const NAME: &'static str = "register_workspace";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "register"])
+        .positional(&["path"])
+        .aliases(&[Alias { path: &["add-repo"], hidden: true }])
+        .table("", &["workspace.slug", "workspace.path", "workspace.visibility", "registered"]);
+    const EXAMPLES: &'static [Example] = &[
+        Example {
+            title: "Register the directory you are in",
+            command: "workspace register",
+            input: r#"{"path": "/home/ada/shop"}"#,
+        },
+        Example {
+            title: "For invited people only",
+            command: "workspace register ~/diary --visibility private",
+            input: r#"{"path": "/home/ada/diary", "visibility": "private"}"#,
+        },
+    ];
+    const FORMER: &'static [&'static str] = &["add_repo"];
+    type Output = WorkspaceRegistered;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceRegistered, Fault> {
+        let path = match &self.path {
+            Some(path) => {
+                cx.directory(path)?.or_else(|| cx.caller.directory.as_ref().map(|at| at.join(path)))
+            }
+            None => cx.caller.directory.clone(),
+        };
+        let path = path.ok_or_else(|| {
+            Fault::invalid("`path` must be absolute: where you are is not known")
+                .code("relative_path")
+                .param("path")
+        })?;
+        let location = cx.control.ports.places.locate(&path)?;
+        if !location.exists {
+            return Err(Fault::not_found("directory", path.display()).param("path"));
+        }
+        let wish = Wish { slug: self.slug, name: self.name, visibility: self.visibility };
+        let marked = location.marked;
+        let (workspace, registered) = register(cx, location, wish).await?;
+        let mut view = cx.control.store.read().await?;
+        // Somebody else's private one: its path is no secret to whoever can name it, what it is called is.
+        let role = role_in(&mut view, cx.principal, &workspace).await?.ok_or_else(|| {
+            Fault::forbidden("the directory belongs to a workspace that you cannot see")
+                .code("workspace_private")
+                .param("path")
+                .hint("ask one of its owners to invite you")
+        })?;
+        Ok(WorkspaceRegistered { workspace: WorkspaceLine { workspace, role }, registered, marked })
+    }
+}
+
+/// What somebody who registers a workspace asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wish {
+    pub(crate) slug: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) visibility: Option<Visibility>,
+}
+
+/// Registers `location`; whoever does it owns it.
+async fn register(cx: &Cx<'_>, location: Location, wish: Wish) -> Result<(WorkspaceRecord, bool), Fault> {
+    let record = fresh(cx, location, &wish)?;
+    let (exact, named) = (wish.slug.is_some(), wish.name.is_some());
+    let owner = cx.principal.owner().to_owned();
+    cx.write(Scope::global(), move |tx| {
+        Box::pin(async move { insert(tx, record, exact, named, &owner).await })
+    })
+    .await
+}
+
+/// The row of a workspace that is not there yet.
+pub(crate) fn fresh(cx: &Cx<'_>, location: Location, wish: &Wish) -> Result<WorkspaceRecord, Fault> {
+    if let Some(slug) = &wish.slug {
+        check_slug(slug)?;
+    }
+    let slug = wish.slug.clone().unwrap_or_else(|| slug_of(&location.path));
+    let name = wish.name.as_deref().map(check_name).transpose()?;
+    Ok(WorkspaceRecord {
+        id: Id::mint(&*cx.control.ambient),
+        name: name.unwrap_or_else(|| slug.clone()),
+        slug,
+        path: location.path,
+        common_dir: location.common_dir,
+        visibility: wish.visibility.unwrap_or(Visibility::Shared),
+        created_at: cx.now(),
+        created_by: cx.principal.owner().to_owned(),
+        archived_at: None,
+        last_touched_at: None,
+        last_summary: None,
+    })
+}
+
+/// Adds it in a write of the global scope.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    record: WorkspaceRecord,
+    exact: bool,
+    named: bool,
+    owner: &str,
+) -> Result<(WorkspaceRecord, bool), Fault> {
+    let (mut workspace, registered) = tx.register_workspace(record, exact).await?;
+    if registered {
+        if !named && workspace.name != workspace.slug {
+            workspace.name.clone_from(&workspace.slug);
+            tx.save_workspace(&workspace).await?;
+        }
+        tx.set_member(&workspace.id, owner, WorkspaceRole::Owner).await?;
+        let detail = json!({
+            "workspace": workspace.id, "slug": workspace.slug, "path": workspace.path,
+            "visibility": workspace.visibility,
+        });
+        tx.record_in(&Scope::global(), "workspace.register", detail).await?;
+    }
+    Ok((workspace, registered))
+}
+
+/// Lists the workspaces that you can see, by slug.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListWorkspaces {
+    /// Archived ones too.
+    #[serde(default)]
+    all: bool,
+    /// At most so many, up to 1000.
+    #[serde(default = "default_limit")]
+    limit: u32,
+    /// Where the page before ended: its `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// A page of workspaces.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WorkspacePage {
+    workspaces: Vec<WorkspaceLine>,
+    /// Where the next page begins; none when this is the last.
+    next_cursor: Option<String>,
+}
+
+impl Operation for ListWorkspaces {
+    const NAME: &'static str = "list_workspaces";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "list"])
+        .aliases(&[Alias { path: &["workspaces"], hidden: true }])
+        .table(
+            "workspaces",
+            &["slug", "name", "path", "visibility", "role", "last_touched_at", "archived_at"],
+        );
+    const EXAMPLES: &'static [Example] =
+        &[Example { title: "Where agents work", command: "workspace list", input: "{}" }];
+    type Output = WorkspacePage;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspacePage, Fault> {
+        let limit = limit(self.limit)?;
+        let after = self.cursor.unwrap_or_default();
+        let owner = match cx.principal.role {
+            Role::Admin => None,
+            Role::Member => Some(cx.principal.owner()),
+        };
+        let mut view = cx.control.store.read().await?;
+        let mut found = view.workspaces(owner, self.all, &after, limit + 1).await?;
+        let next_cursor = cut(&mut found, limit, |workspace| workspace.slug.clone());
+        let mut workspaces = Vec::new();
+        for workspace in found {
+            if let Some(role) = role_in(&mut view, cx.principal, &workspace).await? {
+                workspaces.push(WorkspaceLine { workspace, role });
+            }
+        }
+        Ok(WorkspacePage { workspaces, next_cursor })
+    }
+}
+
+/// Shows one workspace.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowWorkspace {
+    /// Slug, id, or a path in it; where you are when nothing is said.
+    workspace: Option<String>,
+}
+
+impl Operation for ShowWorkspace {
+    const NAME: &'static str = "show_workspace";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "show"]).positional(&["workspace"]);
+    const EXAMPLES: &'static [Example] =
+        &[Example { title: "By name", command: "workspace show shop", input: r#"{"workspace": "shop"}"# }];
+    type Output = WorkspaceAnswer;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
+        let mut view = cx.control.store.read().await?;
+        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace: place.workspace, role: place.role } })
+    }
+}
+
+/// Renames a workspace: its slug, its name for people, or both.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RenameWorkspace {
+    /// Slug, id, or a path in it.
+    workspace: String,
+    /// The new slug.
+    slug: Option<String>,
+    /// The new name for people.
+    name: Option<String>,
+}
+
+impl Operation for RenameWorkspace {
+    const NAME: &'static str = "rename_workspace";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "rename"]).positional(&["workspace", "slug"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Another slug",
+        command: "workspace rename shop store",
+        input: r#"{"workspace": "shop", "slug": "store"}"#,
+    }];
+    type Output = WorkspaceAnswer;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
+        if self.slug.is_none() && self.name.is_none() {
+            return Err(Fault::invalid("neither `slug` nor `name` is given").param("slug"));
+        }
+        if let Some(slug) = &self.slug {
+            check_slug(slug)?;
+        }
+        let name = self.name.as_deref().map(check_name).transpose()?;
+        let slug = self.slug;
+        change(cx, &self.workspace, WorkspaceRole::Maintainer, "workspace.rename", move |workspace, _| {
+            workspace.slug = slug.unwrap_or_else(|| workspace.slug.clone());
+            workspace.name = name.unwrap_or_else(|| workspace.name.clone());
+            Ok(json!({ "slug": workspace.slug, "name": workspace.name }))
+        })
+        .await
+    }
+}
+
+/// Puts a workspace away: nobody works in it until it is brought back. Nothing of it is lost.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArchiveWorkspace {
+    /// Slug, id, or a path in it.
+    workspace: String,
+}
+
+impl Operation for ArchiveWorkspace {
+    const NAME: &'static str = "archive_workspace";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "archive"]).positional(&["workspace"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Put one away",
+        command: "workspace archive shop",
+        input: r#"{"workspace": "shop"}"#,
+    }];
+    type Output = WorkspaceAnswer;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
+        change(cx, &self.workspace, WorkspaceRole::Maintainer, "workspace.archive", |workspace, now| {
+            if workspace.archived_at.is_some() {
+                return Err(Fault::conflict(format!(
+                    "the workspace `{}` is archived already",
+                    workspace.slug
+                )));
+            }
+            workspace.archived_at = Some(now);
+            Ok(json!({ "slug": workspace.slug }))
+        })
+        .await
+    }
+}
+
+/// Brings an archived workspace back.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnarchiveWorkspace {
+    /// Slug, id, or a path in it.
+    workspace: String,
+}
+
+impl Operation for UnarchiveWorkspace {
+    const NAME: &'static str = "unarchive_workspace";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "unarchive"]).positional(&["workspace"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Work in it again",
+        command: "workspace unarchive shop",
+        input: r#"{"workspace": "shop"}"#,
+    }];
+    type Output = WorkspaceAnswer;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
+        change(cx, &self.workspace, WorkspaceRole::Maintainer, "workspace.unarchive", |workspace, _| {
+            if workspace.archived_at.take().is_none() {
+                return Err(Fault::conflict(format!("the workspace `{}` is not archived", workspace.slug)));
+            }
+            Ok(json!({ "slug": workspace.slug }))
+        })
+        .await
+    }
+}
+
+/// Says who sees a workspace: everybody, or its members only.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetWorkspaceVisibility {
+    /// Slug, id, or a path in it.
+    workspace: String,
+    /// Who sees it.
+    visibility: Visibility,
+}
+
+impl Operation for SetWorkspaceVisibility {
+    const NAME: &'static str = "set_workspace_visibility";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape =
+        CliShape::new(&["workspace", "visibility"]).positional(&["workspace", "visibility"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "For its members only",
+        command: "workspace visibility shop private",
+        input: r#"{"workspace": "shop", "visibility": "private"}"#,
+    }];
+    type Output = WorkspaceAnswer;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
+        let visibility = self.visibility;
+        change(cx, &self.workspace, WorkspaceRole::Owner, "workspace.visibility", move |workspace, _| {
+            workspace.visibility = visibility;
+            Ok(json!({ "slug": workspace.slug, "visibility": visibility }))
+        })
+        .await
+    }
+}
+
+/// Changes the row of a workspace. Both scopes are held: a slug is unique over all of them.
+async fn change<F>(
+    cx: &Cx<'_>,
+    reference: &str,
+    least: WorkspaceRole,
+    action: &'static str,
+    alter: F,
+) -> Result<WorkspaceAnswer, Fault>
+where
+    F: FnOnce(&mut WorkspaceRecord, Millis) -> Result<serde_json::Value, Fault> + Send + 'static,
+{
+    let place = {
+        let mut view = cx.control.store.read().await?;
+        cx.workspace(&mut view, Some(reference), least).await?.even_archived()
+    };
+    let role = place.role;
+    let scopes = Scopes::new(place.scope(), vec![Scope::global()]);
+    let workspace = cx
+        .write(scopes, move |tx| {
+            Box::pin(async move {
+                let mut workspace = place.confirm(tx).await?;
+                let detail = alter(&mut workspace, tx.now())?;
+                tx.save_workspace(&workspace).await?;
+                tx.record(action, detail).await?;
+                Ok(workspace)
+            })
+        })
+        .await?;
+    Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace, role } })
+}

@@ -1,0 +1,47 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::*;
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let pair = |(name, value): &(&'static str, &str)| {
+        (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    };
+    pairs.iter().map(pair).collect()
+}
+
+#[test]
+fn headers_become_circumstances() {
+    let principal = Principal { agent: true, ..Principal::admin("fp") };
+    let found = caller(
+        &headers(&[
+            ("x-brains-session-token", "brs_x"),
+            ("x-brains-directory", "/home/ada/a%20b%C3%A4"),
+            ("x-brains-surface", "cli"),
+            ("idempotency-key", "k1"),
+            ("session-id", "s-1"),
+            ("x-session-id", ""),
+        ]),
+        &principal,
+    );
+    assert!(found.agent);
+    assert_eq!(found.surface, Surface::Cli);
+    assert_eq!(found.token.unwrap().expose(), "brs_x");
+    assert_eq!(found.directory, Some(PathBuf::from("/home/ada/a bä")));
+    assert_eq!(found.idempotency_key.as_deref(), Some("k1"));
+    assert_eq!(found.native, [NativeId { kind: "session-id".into(), value: "s-1".into() }]);
+}
+
+#[test]
+fn nonsense_in_headers_is_nothing() {
+    let principal = Principal::admin("fp");
+    assert_eq!(caller(&HeaderMap::new(), &principal), Caller::http());
+    for path in ["relative", "/a%", "/a%zz", "/a%ff"] {
+        assert_eq!(caller(&headers(&[("x-brains-directory", path)]), &principal).directory, None, "{path}");
+    }
+    let long = "x".repeat(257);
+    let found = caller(
+        &headers(&[("session-id", &long), ("x-brains-surface", "mcp"), ("thread-id", "t\u{e9}")]),
+        &principal,
+    );
+    assert_eq!(found, Caller::http());
+}

@@ -1,0 +1,238 @@
+//! Workspaces and who is a member of them. Writes are made in the workspace's own scope; registering one, which has
+//! no scope yet, in the global one.
+
+use brains_core::id::Workspace;
+use brains_core::plane::workspace::{MemberRecord, WorkspaceRecord, WorkspaceRole, slugs};
+use brains_core::{Id, Millis};
+
+use crate::error::StoreError;
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::text::{from_word, id, storable, unsigned, word};
+use crate::write::Tx;
+
+/// How many names are tried before giving up.
+const SLUGS: usize = 1_000;
+
+const INSERT: &str = "
+    INSERT INTO workspace (id, slug, name, path, common_dir, visibility, created_at, created_by)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+const BY_ID: &str = "
+    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
+    FROM workspace WHERE id = $1";
+const BY_SLUG: &str = "
+    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
+    FROM workspace WHERE slug = $1";
+const BY_PLACE: &str = "
+    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
+    FROM workspace WHERE common_dir = $1 AND path = $2";
+/// The one with the longest path that holds `$1`.
+const ABOVE: &str = "
+    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
+    FROM workspace
+    WHERE $1 = path OR path = '/' OR SUBSTR($1, 1, LENGTH(path) + 1) = path || '/'
+    ORDER BY LENGTH(path) DESC, id LIMIT 1";
+const SEEN_BY_ALL: &str = "
+    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
+    FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL) ORDER BY slug LIMIT $3";
+const SEEN_BY: &str = "
+    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
+    FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL)
+        AND (visibility = 'shared' OR EXISTS (
+            SELECT 1 FROM workspace_member m WHERE m.workspace = workspace.id AND m.operator = $4))
+    ORDER BY slug LIMIT $3";
+const CHANGE: &str = "
+    UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
+    WHERE id = $1";
+const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
+const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
+const MEMBERS: &str =
+    "SELECT operator, role, created_at FROM workspace_member WHERE workspace = $1 ORDER BY operator";
+const INVITE: &str = "
+    INSERT INTO workspace_member (workspace, operator, role, created_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (workspace, operator) DO UPDATE SET role = excluded.role";
+const UNINVITE: &str = "DELETE FROM workspace_member WHERE workspace = $1 AND operator = $2";
+const OWNERS: &str = "SELECT COUNT(*) FROM workspace_member WHERE workspace = $1 AND role = 'owner'";
+const NEXT_FENCE: &str = "UPDATE workspace SET fence = fence + 1 WHERE id = $1 RETURNING fence";
+const NEXT_TURN: &str = "UPDATE workspace SET turn = turn + 1 WHERE id = $1 RETURNING turn";
+const FENCE: &str = "SELECT fence FROM workspace WHERE id = $1";
+
+from_row! {
+    row => WorkspaceRecord {
+        Ok(Self {
+            id: id("id", row.try_get("id")?)?,
+            slug: row.try_get("slug")?,
+            name: row.try_get("name")?,
+            path: row.try_get("path")?,
+            common_dir: row.try_get("common_dir")?,
+            visibility: from_word("visibility", row.try_get("visibility")?)?,
+            created_at: Millis(row.try_get("created_at")?),
+            created_by: row.try_get("created_by")?,
+            archived_at: row.try_get::<Option<i64>, _>("archived_at")?.map(Millis),
+            last_touched_at: row.try_get::<Option<i64>, _>("last_touched_at")?.map(Millis),
+            last_summary: row.try_get("last_summary")?,
+        })
+    }
+    row => MemberRecord {
+        Ok(Self {
+            operator: row.try_get("operator")?,
+            role: from_word("role", row.try_get("role")?)?,
+            created_at: Millis(row.try_get("created_at")?),
+        })
+    }
+    row => WorkspaceRole { from_word("role", row.try_get(0)?) }
+}
+
+impl Rows {
+    pub async fn workspace(&mut self, id: &Id<Workspace>) -> Result<Option<WorkspaceRecord>, StoreError> {
+        fetch_optional!(self, WorkspaceRecord, BY_ID, id.as_str())
+    }
+
+    pub async fn workspace_by_slug(&mut self, slug: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
+        fetch_optional!(self, WorkspaceRecord, BY_SLUG, storable(slug).as_ref())
+    }
+
+    /// The workspace of exactly this working tree.
+    pub async fn workspace_at(
+        &mut self,
+        common_dir: &str,
+        path: &str,
+    ) -> Result<Option<WorkspaceRecord>, StoreError> {
+        fetch_optional!(
+            self,
+            WorkspaceRecord,
+            BY_PLACE,
+            storable(common_dir).as_ref(),
+            storable(path).as_ref()
+        )
+    }
+
+    /// The workspace whose directory is `path` or the nearest one above it.
+    pub async fn workspace_above(&mut self, path: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
+        fetch_optional!(self, WorkspaceRecord, ABOVE, storable(path).as_ref())
+    }
+
+    /// Workspaces by slug, after `after`: all of them, or those that `operator` sees.
+    pub async fn workspaces(
+        &mut self,
+        operator: Option<&str>,
+        archived: bool,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<WorkspaceRecord>, StoreError> {
+        let (archived, limit, after) = (i64::from(archived), i64::from(limit), storable(after));
+        match operator {
+            None => fetch_all!(self, WorkspaceRecord, SEEN_BY_ALL, after.as_ref(), archived, limit),
+            Some(operator) => {
+                fetch_all!(self, WorkspaceRecord, SEEN_BY, after.as_ref(), archived, limit, operator)
+            }
+        }
+    }
+
+    /// What `operator` is by membership.
+    pub async fn membership(
+        &mut self,
+        workspace: &Id<Workspace>,
+        operator: &str,
+    ) -> Result<Option<WorkspaceRole>, StoreError> {
+        fetch_optional!(self, WorkspaceRole, ROLE, workspace.as_str(), operator)
+    }
+
+    pub async fn members(&mut self, workspace: &Id<Workspace>) -> Result<Vec<MemberRecord>, StoreError> {
+        fetch_all!(self, MemberRecord, MEMBERS, workspace.as_str())
+    }
+
+    /// How many members are owners.
+    pub async fn owners(&mut self, workspace: &Id<Workspace>) -> Result<i64, StoreError> {
+        Ok(fetch_optional!(self, i64, OWNERS, workspace.as_str())?.unwrap_or(0))
+    }
+
+    /// The fence of the newest grant.
+    pub async fn newest_fence(&mut self, workspace: &Id<Workspace>) -> Result<u64, StoreError> {
+        Ok(unsigned(fetch_optional!(self, i64, FENCE, workspace.as_str())?.unwrap_or(0)))
+    }
+}
+
+impl Tx {
+    /// Registers a workspace under the first free slug that follows from `wanted`; `exact` takes no other. The one
+    /// that is there already is given back as it is, with `false`.
+    pub async fn register_workspace(
+        &mut self,
+        mut record: WorkspaceRecord,
+        exact: bool,
+    ) -> Result<(WorkspaceRecord, bool), StoreError> {
+        if let Some(there) = self.workspace_at(&record.common_dir, &record.path).await? {
+            return Ok((there, false));
+        }
+        let wanted = record.slug.clone();
+        for slug in slugs(&wanted).take(if exact { 1 } else { SLUGS }) {
+            let added = execute!(
+                &mut self.rows,
+                INSERT,
+                record.id.as_str(),
+                &slug,
+                storable(&record.name).as_ref(),
+                storable(&record.path).as_ref(),
+                storable(&record.common_dir).as_ref(),
+                word(&record.visibility),
+                record.created_at.0,
+                &record.created_by
+            )?;
+            if added == 1 {
+                record.slug = slug;
+                return Ok((record, true));
+            }
+        }
+        Err(StoreError::Taken { noun: "workspace", name: wanted })
+    }
+
+    /// Writes down what may change of a workspace.
+    pub async fn save_workspace(&mut self, workspace: &WorkspaceRecord) -> Result<(), StoreError> {
+        let taken =
+            fetch_optional!(&mut self.rows, i64, TAKEN, &workspace.slug, workspace.id.as_str())?.unwrap_or(0);
+        if taken > 0 {
+            return Err(StoreError::Taken { noun: "workspace", name: workspace.slug.clone() });
+        }
+        execute!(
+            &mut self.rows,
+            CHANGE,
+            workspace.id.as_str(),
+            &workspace.slug,
+            storable(&workspace.name).as_ref(),
+            word(&workspace.visibility),
+            workspace.archived_at.map(|at| at.0),
+            workspace.last_touched_at.map(|at| at.0),
+            workspace.last_summary.as_deref().map(storable)
+        )
+        .map(drop)
+    }
+
+    /// Makes `operator` a member, or changes its role.
+    pub async fn set_member(
+        &mut self,
+        workspace: &Id<Workspace>,
+        operator: &str,
+        role: WorkspaceRole,
+    ) -> Result<(), StoreError> {
+        let now = self.now().0;
+        execute!(&mut self.rows, INVITE, workspace.as_str(), operator, word(&role), now).map(drop)
+    }
+
+    /// Tells whether `operator` was a member.
+    pub async fn remove_member(
+        &mut self,
+        workspace: &Id<Workspace>,
+        operator: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(execute!(&mut self.rows, UNINVITE, workspace.as_str(), operator)? == 1)
+    }
+
+    /// The next fence: higher than every one before, whatever became of their locks.
+    pub async fn next_fence(&mut self, workspace: &Id<Workspace>) -> Result<u64, StoreError> {
+        Ok(unsigned(fetch_optional!(&mut self.rows, i64, NEXT_FENCE, workspace.as_str())?.unwrap_or(0)))
+    }
+
+    /// The next place in the queue for locks.
+    pub(crate) async fn next_turn(&mut self, workspace: &Id<Workspace>) -> Result<u64, StoreError> {
+        Ok(unsigned(fetch_optional!(&mut self.rows, i64, NEXT_TURN, workspace.as_str())?.unwrap_or(0)))
+    }
+}
