@@ -15,6 +15,7 @@ pub mod mcp;
 pub mod model;
 pub mod postgres;
 pub mod service;
+pub mod team;
 pub mod upstream;
 
 pub use client::{Answer, Client};

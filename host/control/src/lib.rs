@@ -16,10 +16,12 @@ mod registry;
 #[cfg(test)]
 mod testing;
 mod tool;
+mod waiting;
 
 pub use context::{Control, Cx};
 pub use field::{Field, FieldKind};
 pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
+pub use plane::Addressee;
 pub use ports::Ports;
 pub use registry::Registry;
 pub use tool::{Audience, ToolShape};

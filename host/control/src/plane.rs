@@ -4,7 +4,10 @@ mod admin_key;
 mod audit;
 mod component;
 mod config;
+mod event;
+mod handoff;
 mod key;
+mod mail;
 mod mint;
 mod model;
 mod operator;
@@ -12,8 +15,12 @@ mod page;
 mod route;
 mod service;
 mod session;
+mod task;
 mod trace;
+mod words;
 mod workspace;
+
+pub use mail::Addressee;
 
 use crate::registry::Registry;
 
@@ -67,6 +74,38 @@ pub(crate) fn register(registry: &mut Registry) {
         config::ConfigSchema,
         component::ListComponents,
         component::ShowComponent,
+        task::CreateTask,
+        task::ListTasks,
+        task::CountTasks,
+        task::ShowTask,
+        task::NextTask,
+        task::ClaimTask,
+        task::ReleaseTask,
+        task::CompleteTask,
+        task::HandoffTask,
+        task::BlockTask,
+        task::UnblockTask,
+        task::ReopenTask,
+        task::ArchiveTask,
+        task::AssignTask,
+        task::UpdateTask,
+        task::CommentTask,
+        task::ListTaskComments,
+        task::ListTaskHistory,
+        handoff::SetHandoff,
+        handoff::PickHandoff,
+        handoff::ClearHandoff,
+        handoff::ListHandoffs,
+        mail::SendMessage,
+        mail::ReadMessages,
+        mail::WaitMessages,
+        mail::ListMessages,
+        mail::ShowMessage,
+        mail::ShowThread,
+        mail::AcknowledgeMessage,
+        event::ListEvents,
+        event::WaitEvents,
+        event::AppendEvent,
         audit::ListAudit,
         audit::VerifyAudit,
         audit::ExportAudit,

@@ -4,10 +4,13 @@ pub mod audit;
 pub mod component;
 pub mod config;
 pub mod focus;
+pub mod handoff;
 pub mod key;
 pub mod lock;
+pub mod mail;
 pub mod operator;
 pub mod session;
+pub mod task;
 pub mod trace;
 pub mod workspace;
 

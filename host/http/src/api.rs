@@ -2,14 +2,18 @@
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use brains_control::Addressee;
 use brains_core::Fault;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::app::{App, Caller};
 use crate::body;
 use crate::circumstances;
 use crate::refusal::{Area, json_response};
+
+/// Tells a session beside any answer that mail waits for it.
+const MAIL: HeaderName = HeaderName::from_static("x-brains-mail");
 
 /// Runs an operation. No body means no input.
 pub(crate) async fn run(
@@ -25,15 +29,23 @@ pub(crate) async fn run(
         Err(fault) => return Area::Operations.refuse(&fault),
     };
     let caller = circumstances::caller(&parts.headers, &principal);
+    let addressee = Addressee::of(&input, &principal, &caller);
     let answer = app.operations().call(&name, input, &principal, &caller).await;
     if app.operations().changes_state(&name) {
         // It may have been a key: the next request is judged by what holds now.
         app.keys().forget();
     }
-    match answer {
+    let mut response = match answer {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(fault) => Area::Operations.refuse(&fault),
+    };
+    if let Some(addressee) = addressee
+        && let Some(line) = app.operations().mail_notice(&addressee).await
+        && let Ok(line) = HeaderValue::from_str(&line)
+    {
+        response.headers_mut().insert(MAIL, line);
     }
+    response
 }
 
 /// The document that describes every route. It tells what can be done here, so it takes a key.

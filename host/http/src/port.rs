@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use brains_control::{Control, Kind, openapi};
+use brains_control::{Addressee, Control, Kind, openapi};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
@@ -42,6 +42,8 @@ pub trait Operations: Debug + Send + Sync {
         principal: &'a Principal,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>>;
+    /// The line about mail that waits for whoever called.
+    fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>>;
     /// Whether the operation may change who is allowed in.
     fn changes_state(&self, name: &str) -> bool;
     /// The OpenAPI document.
@@ -57,6 +59,10 @@ impl Operations for Control {
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(Control::call_as(self, name, input, principal, caller))
+    }
+
+    fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>> {
+        Box::pin(Control::mail_notice(self, addressee))
     }
 
     fn changes_state(&self, name: &str) -> bool {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use brains_control::Addressee;
 use brains_core::config::Config;
 use brains_core::id::Id;
 use brains_core::secret::sha256_hex;
@@ -141,6 +142,10 @@ impl Operations for Fake {
                 Err(Fault::not_found("operation", name).hint("look it up"))
             }
         })
+    }
+
+    fn mail_notice<'a>(&'a self, _: &'a Addressee) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async { None })
     }
 
     fn changes_state(&self, _: &str) -> bool {

@@ -256,6 +256,7 @@ impl Tx {
                 key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
             let rows = &mut self.rows;
             execute!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
+            self.announced.push(scope.clone());
             if head.began / CHECKPOINT < seq / CHECKPOINT {
                 execute!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
             }

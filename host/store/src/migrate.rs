@@ -30,7 +30,7 @@ macro_rules! migrations {
 }
 
 pub(crate) const MIGRATIONS: &[Migration] =
-    migrations! { 1 "0001_foundation" 3 "0003_coordination" 5 "0005_audit_seal" };
+    migrations! { 1 "0001_foundation" 3 "0003_coordination" 4 "0004_work" 5 "0005_audit_seal" };
 
 /// The migration from which on heads of the audit log are signed.
 const SEALS: i64 = 5;

@@ -3,9 +3,12 @@
 pub(crate) mod component;
 pub(crate) mod config;
 pub(crate) mod focus;
+pub(crate) mod handoff;
 pub(crate) mod key;
 pub(crate) mod lock;
+pub(crate) mod mail;
 pub(crate) mod operator;
 pub(crate) mod session;
+pub(crate) mod task;
 pub(crate) mod trace;
 pub(crate) mod workspace;

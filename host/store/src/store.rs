@@ -19,6 +19,7 @@ use crate::audit::Sealing;
 use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
 use crate::migrate;
+use crate::notices::{Listener, Notices};
 use crate::plane::trace::Retention;
 use crate::rows::{Rows, Session, Snapshot};
 use crate::sink::{self, TraceOptions, TraceSink};
@@ -70,6 +71,7 @@ pub(crate) struct Hub {
     sealing: Sealing,
     patience: Duration,
     nudge: Nudge,
+    notices: Notices,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
@@ -120,7 +122,7 @@ impl Store {
     /// Opens the database that `url` names (`sqlite:///path`, a bare path, `postgres://…`), makes the file if
     /// it is not there, and brings the schema up.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
-        let nudge = Nudge::default();
+        let (nudge, notices) = (Nudge::default(), Notices::default());
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
         let sealing = Sealing::new(options.sealing.clone());
@@ -135,6 +137,7 @@ impl Store {
                     sealing: sealing.clone(),
                     closing: closing.clone(),
                     nudge: nudge.clone(),
+                    notices: notices.clone(),
                     patience: options.patience,
                     conn: Some(conn),
                 };
@@ -151,7 +154,7 @@ impl Store {
             }
         };
         let Options { ambient, patience, traces, .. } = options;
-        let hub = Hub { engine, ambient, sealing, patience, nudge, tasks, closing };
+        let hub = Hub { engine, ambient, sealing, patience, nudge, notices, tasks, closing };
         let inner = Inner { hub, place, traces, changes: OnceLock::new(), sink: OnceLock::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -219,6 +222,12 @@ impl Store {
         self.inner.changes.get_or_init(follow).clone()
     }
 
+    /// Hears of commits of this process that touch one of `topics`: a scope's text, a mailbox. Listen first, then
+    /// look, then wait: nothing that is committed in between is missed.
+    pub fn listen(&self, topics: Vec<String>) -> Listener {
+        self.inner.hub.notices.listen(topics)
+    }
+
     /// Where finished requests put their traces.
     pub fn traces(&self) -> TraceSink {
         self.inner.sink.get_or_init(|| TraceSink::start(self.inner.hub.clone(), self.inner.traces)).clone()
@@ -269,10 +278,10 @@ impl Hub {
             Engine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
-                let (pool, ambient, nudge) = (writers.clone(), self.ambient.clone(), self.nudge.clone());
-                let sealing = self.sealing.clone();
+                let (pool, ambient, sealing) = (writers.clone(), self.ambient.clone(), self.sealing.clone());
+                let (nudge, notices) = (self.nudge.clone(), self.notices.clone());
                 self.tasks.spawn(async move {
-                    commit(pool, ambient, sealing, nudge, job).await;
+                    commit(pool, ambient, sealing, nudge, notices, job).await;
                     drop(place);
                 });
             }

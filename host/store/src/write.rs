@@ -129,6 +129,8 @@ pub struct Tx {
     pub(crate) sealing: Sealing,
     /// A counter of [`crate::changes`] moved.
     pub(crate) bumped: bool,
+    /// What [`crate::notices`] tells after the commit.
+    pub(crate) announced: Vec<String>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -153,7 +155,16 @@ impl std::ops::DerefMut for Tx {
 
 impl Tx {
     pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>, sealing: Sealing) -> Self {
-        Self { rows, ambient, at: Millis(0), cause: None, heads: Vec::new(), sealing, bumped: false }
+        Self {
+            rows,
+            ambient,
+            at: Millis(0),
+            cause: None,
+            heads: Vec::new(),
+            sealing,
+            bumped: false,
+            announced: Vec::new(),
+        }
     }
 
     /// When this write happens: one instant for all of it.
@@ -179,6 +190,11 @@ impl Tx {
         }
         self.cause = cause;
         Ok(())
+    }
+
+    /// Wakes, after the commit, whoever listens for `topic`. One that is rolled back may wake them for nothing.
+    pub(crate) fn announce(&mut self, topic: String) {
+        self.announced.push(topic);
     }
 
     /// Whether this write holds the head of `scope`.

@@ -95,6 +95,9 @@ pub struct Config {
 
     /// Workspace of requests that name none.
     pub workspace: Option<String>,
+    /// Hours after which a handoff that nobody picked up counts as stale.
+    #[schemars(range(min = 1))]
+    pub handoff_stale_hours: u32,
     /// Age in days from which an indexed document counts as stale.
     pub docs_stale_days: u32,
     /// Largest file that the repository index reads, in bytes.
@@ -431,6 +434,7 @@ impl Default for Config {
             control: Control::default(),
             subsystems: Subsystems::default(),
             workspace: None,
+            handoff_stale_hours: crate::plane::handoff::STALE_AFTER_HOURS,
             docs_stale_days: 45,
             repo_index_max_file_size: 512_000,
             freshness_timeout_seconds: 5.0,

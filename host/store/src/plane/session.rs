@@ -183,6 +183,8 @@ pub struct Presence {
 pub struct Holdings {
     /// How many locks.
     pub locks: u64,
+    /// How many tasks.
+    pub tasks: u64,
 }
 
 impl Rows {
@@ -371,7 +373,8 @@ impl Tx {
         let locks = self.free_locks_of(session).await?;
         self.leave_queues(session).await?;
         self.clear_focus(session).await?;
-        Ok(Holdings { locks })
+        let tasks = self.release_tasks(session, "the session of its holder is over").await?;
+        Ok(Holdings { locks, tasks })
     }
 
     /// Ends the sessions of a workspace whose lease ran out, so that nothing in this write meets what they held.

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
+use crate::notices::Notices;
 use crate::rows::{Rows, Session};
 use crate::write::{Job, Tx};
 
@@ -21,12 +22,13 @@ pub(crate) async fn commit(
     ambient: Arc<dyn Ambient>,
     sealing: Sealing,
     nudge: Nudge,
+    notices: Notices,
     mut job: Box<dyn Job>,
 ) {
     if job.abandoned() {
         return;
     }
-    let end = attempt(&pool, ambient, sealing, &nudge, &mut *job).await;
+    let end = attempt(&pool, ambient, sealing, &nudge, &notices, &mut *job).await;
     job.answer(end);
 }
 
@@ -35,12 +37,13 @@ async fn attempt(
     ambient: Arc<dyn Ambient>,
     sealing: Sealing,
     nudge: &Nudge,
+    notices: &Notices,
     job: &mut dyn Job,
 ) -> Result<(), Fault> {
     let tx = pool.begin_with(BEGIN).await.map_err(StoreError::from)?;
     let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient, sealing);
     let ran = job.run(&mut tx).await;
-    let bumped = tx.bumped;
+    let (bumped, announced) = (tx.bumped, tx.announced);
     let Session::Postgres(inner) = tx.rows.into_session() else { return Err(StoreError::Closed.into()) };
     match ran {
         Ok(()) => {
@@ -51,6 +54,7 @@ async fn attempt(
             if bumped {
                 nudge.committed();
             }
+            notices.publish(&announced);
             Ok(())
         }
         Err(fault) => {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
+use crate::notices::Notices;
 use crate::rows::{Rows, Session};
 use crate::write::{Job, Tx};
 
@@ -36,6 +37,7 @@ pub(crate) struct Writer {
     pub(crate) sealing: Sealing,
     pub(crate) closing: CancellationToken,
     pub(crate) nudge: Nudge,
+    pub(crate) notices: Notices,
     /// How long to wait for another process's lock.
     pub(crate) patience: Duration,
     pub(crate) conn: Option<SqliteConnection>,
@@ -92,7 +94,7 @@ impl Writer {
                 }
             }
         }
-        let bumped = tx.bumped;
+        let (bumped, announced) = (tx.bumped, tx.announced);
         let Session::Writer(mut conn) = tx.rows.into_session() else { return };
         let end = match lost {
             Some(fault) => Err(fault),
@@ -107,6 +109,7 @@ impl Writer {
         if bumped {
             self.nudge.committed();
         }
+        self.notices.publish(&announced);
         for job in kept {
             job.answer(Ok(()));
         }

@@ -141,6 +141,7 @@ impl Operation for StartSession {
                     entered.confirm(tx).await?;
                     tx.reap(&entered.workspace.id).await?;
                     tx.insert_session(&session).await?;
+                    tx.deliver_standing(&session.workspace, &session.id).await?;
                     link_all(tx, &session.id, links).await?;
                     tx.act_as(&session.id);
                     let now = tx.now();
@@ -162,7 +163,11 @@ impl Operation for StartSession {
                 .touch(move |tx| Box::pin(async move { Ok(tx.replace_token(&id, &hash).await?) }))
                 .await?;
         }
-        let welcome = Welcome::of(&mut *cx.control.store.read().await?, &session, cx.now()).await?;
+        let welcome = {
+            let mut view = cx.control.store.read().await?;
+            let welcome = Welcome::of(&mut view, &session, cx.now()).await?;
+            welcome.with_handoff(&mut view, cx, &session.workspace).await?
+        };
         Ok(SessionStarted::of(session, &secret, &place, welcome, cx.now()))
     }
 }

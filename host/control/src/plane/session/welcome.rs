@@ -1,18 +1,27 @@
 //! What a session hears when it begins or comes back: who else is there, what they hold and are at, what waits for
 //! it. Each plane adds its part here; a list is cut to a few, its count is whole.
 
-use brains_core::id::{Id, Session};
+use brains_core::id::{Id, Session, Workspace};
 use brains_core::plane::focus::FocusRecord;
+use brains_core::plane::handoff::HandoffRecord;
 use brains_core::plane::lock::LockRecord;
+use brains_core::plane::mail::{COUNTED_MAX, notice};
 use brains_core::plane::session::SessionRecord;
+use brains_core::plane::task::{TaskRecord, TaskStatus};
 use brains_core::{Fault, Millis};
-use brains_store::Rows;
+use brains_store::{Rows, TaskFilter};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::context::Cx;
+use crate::plane::handoff;
+
 /// How many of each thing are shown.
 const SHOWN: usize = 5;
+const SHOWN_ROWS: u32 = 5;
+/// How many held tasks are counted.
+const HELD: u32 = 100;
 /// How many live sessions are looked at.
 const PEERS: u32 = 200;
 
@@ -42,6 +51,16 @@ pub(crate) struct Welcome {
     locks_count: usize,
     /// Those that hold longest.
     locks: Vec<LockRecord>,
+    /// How many messages wait unread, counted up to 100.
+    unread_count: u32,
+    /// Subjects of those that are read first.
+    unread_subjects: Vec<String>,
+    /// The note of where work stopped here, if one waits to be picked up.
+    handoff: Option<HandoffRecord>,
+    /// How many tasks it holds.
+    tasks_count: usize,
+    /// The tasks that it holds, the most urgent first.
+    tasks: Vec<TaskRecord>,
     /// What to do about it, a sentence each.
     hints: Vec<String>,
     brain_version: String,
@@ -67,7 +86,25 @@ impl Welcome {
         if locks_count > 0 {
             hints.push(format!("{locks_count} locks are held by others: `list_locks` shows them"));
         }
+        let unread_count = rows.unread(&session.id, now, COUNTED_MAX + 1).await?;
+        if let Some(line) = notice(unread_count) {
+            hints.push(line);
+        }
+        let unread = rows.unread_letters(&session.id, now, SHOWN_ROWS).await?;
+        let filter = TaskFilter {
+            statuses: vec![TaskStatus::InProgress],
+            holder: Some(session.id.clone()),
+            ..TaskFilter::of(session.workspace.clone())
+        };
+        let mut tasks = rows.tasks(&filter, HELD).await?;
+        let tasks_count = tasks.len();
+        tasks.truncate(SHOWN);
         Ok(Self {
+            unread_count,
+            unread_subjects: unread.into_iter().map(|letter| letter.message.subject).collect(),
+            handoff: None,
+            tasks_count,
+            tasks,
             peers_count,
             peers: peers.into_iter().map(|peer| Peer::of(peer, &foci)).collect(),
             locks_count,
@@ -79,7 +116,21 @@ impl Welcome {
 
     /// What was offered, in numbers: adoption is measured by it.
     pub(crate) fn counts(&self) -> Value {
-        json!({ "peers": self.peers_count, "locks": self.locks_count })
+        json!({ "peers": self.peers_count, "locks": self.locks_count, "unread_messages": self.unread_count })
+    }
+
+    /// Adds the handoff that waits, as the configured age lets it.
+    pub(crate) async fn with_handoff(
+        mut self,
+        rows: &mut Rows,
+        cx: &Cx<'_>,
+        workspace: &Id<Workspace>,
+    ) -> Result<Self, Fault> {
+        self.handoff = handoff::waiting(rows, cx, workspace).await?;
+        if self.handoff.is_some() {
+            self.hints.push("somebody left word of where work stopped: `pick_handoff` takes it up".into());
+        }
+        Ok(self)
     }
 }
 

@@ -1,0 +1,25 @@
+//! Mail: messages between the sessions of the workspaces, each delivered to each recipient once. Sending is in
+//! `mail/send.rs`, reading and waiting in `mail/read.rs`, the line beside other results in `mail/notice.rs`.
+
+mod notice;
+mod read;
+mod send;
+
+use brains_core::Fault;
+use brains_core::id::{Id, Message};
+
+pub use notice::Addressee;
+pub(crate) use read::{
+    AcknowledgeMessage, ListMessages, ReadMessages, ShowMessage, ShowThread, WaitMessages,
+};
+pub(crate) use send::SendMessage;
+
+const NOUN: &str = "mail";
+
+/// What is told of a message that is not there, or that is not the caller's to see.
+fn absent(message: &Id<Message>) -> Fault {
+    Fault::not_found("message", message)
+        .code("message_not_found")
+        .param("message")
+        .hint("`list_messages` shows what your session got and sent")
+}

@@ -1,0 +1,202 @@
+//! Tasks: what is to be done in a workspace. Here: how a task is named and changed; making and rewriting one is in
+//! `task/write.rs`, working on one in `task/work.rs`, looking in `task/look.rs`.
+
+mod look;
+mod work;
+mod write;
+
+use brains_core::id::{Id, Session, Task};
+use brains_core::plane::task::moves::Mover;
+use brains_core::plane::task::{TaskRecord, read_code};
+use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::{Fault, Millis};
+use brains_store::{Rows, Tx};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::Place;
+use crate::context::Cx;
+
+pub(crate) use look::{CountTasks, ListTaskComments, ListTaskHistory, ListTasks, ShowTask};
+pub(crate) use work::{
+    ArchiveTask, BlockTask, ClaimTask, CompleteTask, HandoffTask, NextTask, ReleaseTask, ReopenTask,
+    UnblockTask,
+};
+pub(crate) use write::{AssignTask, CommentTask, CreateTask, UpdateTask};
+
+const NOUN: &str = "task";
+
+/// One task.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct TaskShown {
+    task: TaskRecord,
+}
+
+/// A task that a call names, in a workspace that the caller may use.
+#[derive(Debug, Clone)]
+struct Named {
+    id: Id<Task>,
+    place: Place,
+}
+
+/// Finds the task that `reference` names: its code or its id.
+async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRole) -> Result<Named, Fault> {
+    let told: String = reference.chars().take(100).collect();
+    let absent = || {
+        Fault::not_found("task", &told)
+            .code("task_not_found")
+            .param("task")
+            .hint("`list_tasks` shows those of a workspace")
+    };
+    let found = match (Id::<Task>::parse(reference), read_code(reference)) {
+        (Some(id), _) => rows.task_place(&id).await?,
+        (None, Some(code)) => rows.task_of_code(&code).await?,
+        (None, None) => {
+            return Err(Fault::invalid(format!(
+                "`{told}` is neither the code of a task, such as `APP-12`, nor an id"
+            ))
+            .param("task"));
+        }
+    };
+    let found = found.ok_or_else(absent)?;
+    let place = cx.workspace_of(rows, &found.workspace, least, absent).await?;
+    Ok(Named { id: found.id, place })
+}
+
+async fn locate(cx: &Cx<'_>, reference: &str, least: WorkspaceRole) -> Result<Named, Fault> {
+    let mut view = cx.control.store.read().await?;
+    find(&mut view, cx, reference, least).await
+}
+
+/// The same inside of a write: as it is now.
+async fn load(tx: &mut Tx, id: &Id<Task>) -> Result<TaskRecord, Fault> {
+    tx.task(id).await?.ok_or_else(|| Fault::not_found("task", id).code("task_not_found").param("task"))
+}
+
+/// Tasks of the same workspace that one is to wait for.
+async fn needs(tx: &mut Tx, place: &Place, codes: &[String]) -> Result<Vec<TaskRecord>, Fault> {
+    let mut needs: Vec<TaskRecord> = Vec::with_capacity(codes.len());
+    for text in codes {
+        let need = need(tx, place, text, "depends_on").await?;
+        if !needs.iter().any(|known| known.id == need.id) {
+            needs.push(need);
+        }
+    }
+    if needs.len() > brains_core::plane::task::NEEDS_MAX {
+        let most = brains_core::plane::task::NEEDS_MAX;
+        return Err(
+            Fault::invalid(format!("`depends_on`: a task waits for at most {most}")).param("depends_on")
+        );
+    }
+    Ok(needs)
+}
+
+async fn need(tx: &mut Tx, place: &Place, text: &str, param: &'static str) -> Result<TaskRecord, Fault> {
+    let told: String = text.chars().take(100).collect();
+    let slug = &place.workspace.slug;
+    // What is in another workspace is not found, whether the caller could see it or not.
+    let absent = || {
+        Fault::not_found("task", &told)
+            .code("dependency_not_found")
+            .param(param)
+            .hint(format!("only tasks of `{slug}` can be waited for here; `list_tasks` shows them"))
+    };
+    let found = match (Id::<Task>::parse(text), read_code(text)) {
+        (Some(id), _) => tx.task_place(&id).await?,
+        (None, Some(code)) => tx.task_of_code(&code).await?,
+        (None, None) => None,
+    };
+    let found = found.filter(|found| found.workspace == place.workspace.id).ok_or_else(absent)?;
+    let task = tx.task(&found.id).await?.ok_or_else(absent)?;
+    if task.status == brains_core::plane::task::TaskStatus::Archived && task.completed_at.is_none() {
+        return Err(Fault::conflict(format!(
+            "`{}` is archived and was never done: waiting for it has no end",
+            task.code
+        ))
+        .code("dependency_archived")
+        .param(param)
+        .hint("`reopen_task` takes it up again"));
+    }
+    Ok(task)
+}
+
+/// What a call says about the task that it changes.
+struct Change {
+    task: String,
+    session: Option<Id<Session>>,
+    expected_revision: Option<u64>,
+    /// The word in the task's history.
+    word: &'static str,
+    /// The event, and what it tells beside the code.
+    action: &'static str,
+    note: Option<String>,
+}
+
+/// What became of a task in a [`change`].
+struct Changed {
+    task: TaskRecord,
+    detail: Value,
+}
+
+impl Changed {
+    fn new(task: TaskRecord) -> Self {
+        Self { task, detail: Value::Null }
+    }
+}
+
+/// Changes one task by a rule over what it is.
+async fn change<F>(cx: &Cx<'_>, asked: Change, decide: F) -> Result<TaskShown, Fault>
+where
+    F: FnOnce(TaskRecord, Mover<'_>, Millis) -> Result<Changed, Fault> + Send + 'static,
+{
+    let Named { id, place } = locate(cx, &asked.task, WorkspaceRole::Member).await?;
+    let who = Who::of(cx, &place);
+    let workspace = place.workspace.id.clone();
+    cx.write_in(&place, asked.session, move |tx, session| {
+        Box::pin(async move {
+            let before = load(tx, &id).await?;
+            before.expect_revision(asked.expected_revision)?;
+            let session = session.map(|session| session.id);
+            let changed = decide(before.clone(), who.mover(session.as_ref()), tx.now())?;
+            let task =
+                tx.save_task(&workspace, &before, changed.task, asked.word, asked.note.as_deref()).await?;
+            tx.record(asked.action, told(&task, changed.detail, asked.note.as_deref())).await?;
+            Ok(TaskShown { task })
+        })
+    })
+    .await
+}
+
+/// What an event tells of a task: never its text.
+fn told(task: &TaskRecord, detail: Value, note: Option<&str>) -> Value {
+    let mut told = json!({ "task": task.code, "revision": task.revision });
+    if let (Some(told), Value::Object(detail)) = (told.as_object_mut(), detail) {
+        told.extend(detail);
+    }
+    if let (Some(note), Some(told)) = (note, told.as_object_mut()) {
+        told.insert("note".into(), note.chars().take(200).collect::<String>().into());
+    }
+    told
+}
+
+/// Who changes a task, owned, so that a write can carry it.
+#[derive(Debug, Clone)]
+struct Who {
+    operator: String,
+    may_decide: bool,
+}
+
+impl Who {
+    fn of(cx: &Cx<'_>, place: &Place) -> Self {
+        Self {
+            operator: cx.principal.owner().to_owned(),
+            may_decide: place.role >= WorkspaceRole::Maintainer && !cx.is_agent(),
+        }
+    }
+
+    /// Whoever acts as a session has that session's rights and no others.
+    fn mover<'a>(&'a self, session: Option<&'a Id<Session>>) -> Mover<'a> {
+        Mover { operator: &self.operator, session, authority: self.may_decide && session.is_none() }
+    }
+}

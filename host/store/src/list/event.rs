@@ -1,0 +1,77 @@
+//! Lists of events of one scope, by kind or by session; each piece meets an index that has its order.
+
+use brains_core::Id;
+use brains_core::id::Session;
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
+use crate::audit::Event;
+use crate::error::StoreError;
+use crate::list::{read, read_postgres};
+use crate::rows::{Conn, Rows};
+use crate::write::Scope;
+
+/// Which events of a scope to list.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Any of these; all kinds when empty.
+    pub kinds: Vec<String>,
+    pub session: Option<Id<Session>>,
+    /// Only later ones.
+    pub after: Option<i64>,
+    /// Only earlier ones.
+    pub before: Option<i64>,
+    /// Whether the newest comes first.
+    pub newest_first: bool,
+}
+
+impl Rows {
+    pub async fn list_events(
+        &mut self,
+        scope: &Scope,
+        filter: &EventFilter,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut events: Vec<Event> = Vec::new();
+        let kinds: Vec<Option<&String>> =
+            if filter.kinds.is_empty() { vec![None] } else { filter.kinds.iter().map(Some).collect() };
+        for kind in kinds {
+            let found = match self.conn() {
+                Conn::Sqlite(conn) => read(piece(scope, filter, kind, limit).build().fetch_all(conn).await),
+                Conn::Postgres(conn) => {
+                    read_postgres(piece(scope, filter, kind, limit).build().fetch_all(conn).await)
+                }
+            };
+            events.extend(found.map_err(|error| self.fail(error))?);
+        }
+        events.sort_unstable_by_key(|event| if filter.newest_first { -event.seq } else { event.seq });
+        events.dedup_by_key(|event| event.seq);
+        events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(events)
+    }
+}
+
+fn piece<DB>(scope: &Scope, filter: &EventFilter, kind: Option<&String>, limit: u32) -> QueryBuilder<DB>
+where
+    DB: Database,
+    String: Type<DB> + for<'q> Encode<'q, DB>,
+    i64: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    let mut query =
+        QueryBuilder::new("SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = ");
+    query.push_bind(scope.as_str().to_owned());
+    if let Some(kind) = kind {
+        query.push(" AND kind = ").push_bind(kind.clone());
+    }
+    if let Some(session) = &filter.session {
+        query.push(" AND session = ").push_bind(session.as_str().to_owned());
+    }
+    if let Some(after) = filter.after {
+        query.push(" AND seq > ").push_bind(after);
+    }
+    if let Some(before) = filter.before {
+        query.push(" AND seq < ").push_bind(before);
+    }
+    query.push(if filter.newest_first { " ORDER BY seq DESC LIMIT " } else { " ORDER BY seq LIMIT " });
+    query.push_bind(i64::from(limit));
+    query
+}

@@ -1,0 +1,210 @@
+//! Lists of tasks: in the order in which they should be done, whatever the filter. Each status is asked for by
+//! itself, so that one index gives both the condition and the order; the pieces are merged here.
+
+use brains_core::Id;
+use brains_core::id::{Session, Task, Workspace};
+use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
+use crate::error::StoreError;
+use crate::list::{read, read_postgres};
+use crate::rows::{Conn, Rows, from_row};
+use crate::text::{from_word, id};
+
+/// Which tasks to list.
+#[derive(Debug, Clone)]
+pub struct TaskFilter {
+    pub workspace: Id<Workspace>,
+    pub statuses: Vec<TaskStatus>,
+    pub priority: Option<Priority>,
+    /// Each of them.
+    pub tags: Vec<String>,
+    pub holder: Option<Id<Session>>,
+    pub assignee: Option<String>,
+    /// Only those that wait for nothing.
+    pub ready: bool,
+    /// Cursor: the last of the page before.
+    pub after: Option<(Priority, Id<Task>)>,
+}
+
+impl TaskFilter {
+    /// Everything in one workspace but what is archived.
+    pub fn of(workspace: Id<Workspace>) -> Self {
+        let statuses = TaskStatus::ALL.into_iter().filter(|status| *status != TaskStatus::Archived).collect();
+        Self {
+            workspace,
+            statuses,
+            priority: None,
+            tags: Vec::new(),
+            holder: None,
+            assignee: None,
+            ready: false,
+            after: None,
+        }
+    }
+}
+
+/// Who looks for the next task, and among which.
+#[derive(Debug, Clone)]
+pub struct ReadyFilter {
+    pub workspace: Id<Workspace>,
+    /// Names under which tasks may be assigned to the asker.
+    pub names: Vec<String>,
+    /// At least this urgent.
+    pub priority: Option<Priority>,
+    pub tags: Vec<String>,
+}
+
+struct Place {
+    priority: Priority,
+    id: Id<Task>,
+}
+
+from_row! {
+    row => Place { Ok(Self { priority: from_word("priority", row.try_get(0)?)?, id: id("id", row.try_get(1)?)? }) }
+}
+
+impl Rows {
+    /// Tasks by priority, then by age.
+    pub async fn tasks(&mut self, filter: &TaskFilter, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
+        let mut places: Vec<Place> = Vec::new();
+        for status in &filter.statuses {
+            let found = match self.conn() {
+                Conn::Sqlite(conn) => read(piece(filter, *status, limit).build().fetch_all(conn).await),
+                Conn::Postgres(conn) => {
+                    read_postgres(piece(filter, *status, limit).build().fetch_all(conn).await)
+                }
+            };
+            places.extend(found.map_err(|error| self.fail(error))?);
+        }
+        places.sort_unstable_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
+        places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tasks = match self.conn() {
+            Conn::Sqlite(conn) => read(these(&places).build().fetch_all(conn).await),
+            Conn::Postgres(conn) => read_postgres(these(&places).build().fetch_all(conn).await),
+        };
+        tasks.map_err(|error| self.fail(error))
+    }
+
+    /// The task that should be done next: first what is assigned to the asker, then what nobody is named for.
+    pub async fn ready_task(&mut self, filter: &ReadyFilter) -> Result<Option<Id<Task>>, StoreError> {
+        let mut best: Option<Place> = None;
+        for name in filter.names.iter().map(Some).chain([None]) {
+            // What is assigned goes before what is not; both names of the asker count the same.
+            if name.is_none() && best.is_some() {
+                break;
+            }
+            let found = match self.conn() {
+                Conn::Sqlite(conn) => read::<Place>(ready(filter, name).build().fetch_all(conn).await),
+                Conn::Postgres(conn) => {
+                    read_postgres::<Place>(ready(filter, name).build().fetch_all(conn).await)
+                }
+            };
+            let found = found.map_err(|error| self.fail(error))?.into_iter().next();
+            best = match (best, found) {
+                (Some(best), Some(found)) if (found.priority, &found.id) < (best.priority, &best.id) => {
+                    Some(found)
+                }
+                (None, found) => found,
+                (best, _) => best,
+            };
+        }
+        Ok(best.map(|place| place.id))
+    }
+}
+
+/// The beginning of the tasks of one workspace in one status.
+fn piece<DB>(filter: &TaskFilter, status: TaskStatus, limit: u32) -> QueryBuilder<DB>
+where
+    DB: Database,
+    String: Type<DB> + for<'q> Encode<'q, DB>,
+    i64: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    let mut query = match filter.tags.first() {
+        Some(tag) => {
+            let mut query = QueryBuilder::new(
+                "SELECT g.priority, g.task FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ",
+            );
+            query.push_bind(tag.clone());
+            other_tags(&mut query, &filter.tags);
+            query
+        }
+        None => QueryBuilder::new("SELECT g.priority, g.id FROM task g WHERE TRUE"),
+    };
+    // What only the task's own row has, and how the entry of the list is told apart.
+    let (own, key) = if filter.tags.is_empty() { ("g", "g.id") } else { ("t", "g.task") };
+    query.push(" AND g.workspace = ").push_bind(filter.workspace.as_str().to_owned());
+    // A literal, so that the indexes that cover one status are met.
+    query.push(" AND g.status = '").push(status.word()).push("'");
+    if let Some(priority) = filter.priority {
+        query.push(" AND g.priority = ").push_bind(priority.word().to_owned());
+    }
+    if filter.ready {
+        query.push(" AND ").push(own).push(".open_dependencies = 0");
+    }
+    if let Some(holder) = &filter.holder {
+        query.push(" AND ").push(own).push(".holder = ").push_bind(holder.as_str().to_owned());
+    }
+    if let Some(assignee) = &filter.assignee {
+        query.push(" AND ").push(own).push(".assignee = ").push_bind(assignee.clone());
+    }
+    if let Some((priority, id)) = &filter.after {
+        query.push(" AND (g.priority, ").push(key).push(") > (").push_bind(priority.word().to_owned());
+        query.push(", ").push_bind(id.as_str().to_owned()).push(")");
+    }
+    query.push(" ORDER BY g.priority, ").push(key).push(" LIMIT ").push_bind(i64::from(limit));
+    query
+}
+
+fn other_tags<DB>(query: &mut QueryBuilder<DB>, tags: &[String])
+where
+    DB: Database,
+    String: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    for tag in tags.iter().skip(1) {
+        query.push(" AND EXISTS (SELECT 1 FROM task_tag o WHERE o.task = g.task AND o.tag = ");
+        query.push_bind(tag.clone()).push(")");
+    }
+}
+
+fn ready<DB>(filter: &ReadyFilter, name: Option<&String>) -> QueryBuilder<DB>
+where
+    DB: Database,
+    String: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    let mut query = QueryBuilder::new("SELECT t.priority, t.id FROM task t WHERE t.workspace = ");
+    query.push_bind(filter.workspace.as_str().to_owned());
+    query.push(" AND t.status = 'available' AND t.open_dependencies = 0 AND t.assignee ");
+    match name {
+        Some(name) => query.push("= ").push_bind(name.clone()),
+        None => query.push("IS NULL"),
+    };
+    if let Some(priority) = filter.priority {
+        query.push(" AND t.priority <= ").push_bind(priority.word().to_owned());
+    }
+    for tag in &filter.tags {
+        query.push(" AND EXISTS (SELECT 1 FROM task_tag o WHERE o.task = t.id AND o.tag = ");
+        query.push_bind(tag.clone()).push(")");
+    }
+    query.push(" ORDER BY t.priority, t.id LIMIT 1");
+    query
+}
+
+fn these<DB>(places: &[Place]) -> QueryBuilder<DB>
+where
+    DB: Database,
+    String: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    let mut query = QueryBuilder::new(
+        "SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id IN (",
+    );
+    let mut ids = query.separated(", ");
+    for place in places {
+        ids.push_bind(place.id.as_str().to_owned());
+    }
+    query.push(") ORDER BY t.priority, t.id");
+    query
+}

@@ -1,0 +1,72 @@
+//! Waking those who wait: a write announces what it touched, and after its commit whoever listens for that in this
+//! process is woken at once. Other processes' commits are not heard here; who waits looks again every so often.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// How often a waiter looks by itself, for what another process did.
+pub const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Who listens for what.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notices(Arc<Mutex<HashMap<String, Vec<Arc<Notify>>>>>);
+
+impl Notices {
+    pub(crate) fn publish(&self, announced: &[String]) {
+        if announced.is_empty() {
+            return;
+        }
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for listener in announced.iter().filter_map(|topic| waiting.get(topic)).flatten() {
+            listener.notify_one();
+        }
+    }
+
+    pub(crate) fn listen(&self, topics: Vec<String>) -> Listener {
+        let bell = Arc::new(Notify::new());
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for topic in &topics {
+            waiting.entry(topic.clone()).or_default().push(bell.clone());
+        }
+        drop(waiting);
+        Listener { notices: self.clone(), topics, bell }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn topics(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Hears of commits from the moment it is made; dropping it ends that.
+#[derive(Debug)]
+pub struct Listener {
+    notices: Notices,
+    topics: Vec<String>,
+    bell: Arc<Notify>,
+}
+
+impl Listener {
+    /// Returns when something was announced since the last time, or when it is time to look again. Dropping the
+    /// future loses nothing.
+    pub async fn heard(&self) {
+        drop(tokio::time::timeout(LOOK_EVERY, self.bell.notified()).await);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut waiting = self.notices.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for topic in &self.topics {
+            if let Some(bells) = waiting.get_mut(topic) {
+                bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell));
+                if bells.is_empty() {
+                    waiting.remove(topic);
+                }
+            }
+        }
+    }
+}
