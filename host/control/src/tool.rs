@@ -18,6 +18,8 @@ pub enum Audience {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolShape {
     pub audience: Audience,
+    /// Stands in the list of tools. What agents seldom need does not, and may be called all the same.
+    pub listed: bool,
     /// Belongs to the small set that a client with little room asks for.
     pub core: bool,
     pub read_only: bool,
@@ -35,6 +37,7 @@ impl ToolShape {
         let read_only = matches!(kind, Kind::Read);
         Self {
             audience: if matches!(role, Role::Admin) { Audience::People } else { Audience::Everyone },
+            listed: true,
             core: false,
             read_only,
             destructive: false,
@@ -46,6 +49,12 @@ impl ToolShape {
     #[must_use]
     pub const fn people(mut self) -> Self {
         self.audience = Audience::People;
+        self
+    }
+
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.listed = false;
         self
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brains_core::Secret;
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -26,6 +26,14 @@ pub enum LocalError {
     NotLocal(String),
     #[error("the client could not be set up")]
     Setup,
+}
+
+/// What the service answered.
+#[derive(Debug)]
+pub struct LocalAnswer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
 }
 
 /// Talks to one service on loopback with one key.
@@ -60,17 +68,17 @@ impl LocalClient {
         Ok(Self { client, base, key })
     }
 
-    /// The status and the answer; an empty answer is `null`.
+    /// An empty answer is `null`.
     pub async fn post_json(
         &self,
         path: &str,
         value: &Value,
         headers: &[(&'static str, String)],
-    ) -> Result<(u16, Value), LocalError> {
+    ) -> Result<LocalAnswer, LocalError> {
         self.call(Method::POST, path, Some(value), headers).await
     }
 
-    pub async fn get_json(&self, path: &str) -> Result<(u16, Value), LocalError> {
+    pub async fn get_json(&self, path: &str) -> Result<LocalAnswer, LocalError> {
         self.call(Method::GET, path, None, &[]).await
     }
 
@@ -80,7 +88,7 @@ impl LocalClient {
         path: &str,
         value: Option<&Value>,
         headers: &[(&'static str, String)],
-    ) -> Result<(u16, Value), LocalError> {
+    ) -> Result<LocalAnswer, LocalError> {
         let url = self.base.join(path).map_err(|_| LocalError::NotLocal(path.to_owned()))?;
         if url.origin() != self.base.origin() {
             return Err(LocalError::NotLocal(url.host_str().unwrap_or_default().to_owned()));
@@ -101,7 +109,7 @@ impl LocalClient {
             request = request.header(http::header::CONTENT_TYPE, "application/json").body(value.to_string());
         }
         let mut response = request.send().await.map_err(|error| self.failed(&error))?;
-        let status = response.status().as_u16();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LIMIT_BYTES {
@@ -110,10 +118,10 @@ impl LocalClient {
             body.extend_from_slice(&chunk);
         }
         if body.is_empty() {
-            return Ok((status, Value::Null));
+            return Ok(LocalAnswer { status, headers, body: Value::Null });
         }
-        let value = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
-        Ok((status, value))
+        let body = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
+        Ok(LocalAnswer { status, headers, body })
     }
 
     fn failed(&self, error: &reqwest::Error) -> LocalError {

@@ -6,12 +6,16 @@ use brains_core::Fault;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
+use crate::port::Answer;
 use crate::schema;
 
 /// The answer in both forms: clients that know schemas read the one, all others the other.
-pub(crate) fn success(entry: &Entry, mut value: Value) -> CallToolResult {
+pub(crate) fn success(entry: &Entry, answer: Answer) -> CallToolResult {
+    let Answer { mut value, notice } = answer;
     schema::prune(&entry.output_schema, &mut value);
-    CallToolResult::structured(value)
+    let mut result = CallToolResult::structured(value);
+    result.content.extend(notice.map(ContentBlock::text));
+    result
 }
 
 /// The refusal, in the envelope that the operation has over HTTP. It is not structured: the tool's schema says what

@@ -64,7 +64,7 @@ impl Handler {
             () = progress(context, entry.kind) => Err(gone()),
         };
         Ok(match outcome {
-            Ok(value) => answer::success(entry, value),
+            Ok(answer) => answer::success(entry, answer),
             Err(fault) => answer::refusal(&fault),
         }
         .into())

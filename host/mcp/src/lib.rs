@@ -14,7 +14,7 @@ mod sse;
 mod stdio;
 mod tool;
 
-pub use port::{Call, Tools};
+pub use port::{Answer, Call, Tools};
 pub use server::{Options, Server};
 pub use stdio::serve as serve_stdio;
 pub use tool::Profile;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use brains_control::{Control, Registry};
+use brains_control::{Addressee, Control, Registry};
 use brains_core::{Caller, Fault, Principal};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -17,11 +17,19 @@ pub struct Call<'a> {
     pub caller: &'a Caller,
 }
 
+/// What a call came to.
+#[derive(Debug)]
+pub struct Answer {
+    pub value: Value,
+    /// A line for whoever called, beside what was asked for: that mail waits.
+    pub notice: Option<String>,
+}
+
 /// The operations. Role, scope and audience are checked behind this.
 pub trait Tools: Debug + Send + Sync {
     fn registry(&self) -> &Registry;
     /// Dropping the future ends a wait; a change is made whole or not at all.
-    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Value, Fault>>;
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>>;
 }
 
 impl Tools for Control {
@@ -29,7 +37,16 @@ impl Tools for Control {
         Control::registry(self)
     }
 
-    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Value, Fault>> {
-        Box::pin(self.call_as(call.name, call.input, call.principal, call.caller))
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>> {
+        Box::pin(async move {
+            let Call { name, input, principal, caller } = call;
+            let addressee = Addressee::of(&input, principal, caller);
+            let value = self.call_as(name, input, principal, caller).await?;
+            let notice = match &addressee {
+                Some(addressee) => self.mail_notice(addressee).await,
+                None => None,
+            };
+            Ok(Answer { value, notice })
+        })
     }
 }

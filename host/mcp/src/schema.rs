@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// Below this depth of an answer only its kind is told: clients read the answer itself.
-const DEPTH: usize = 3;
+/// Members of an answer that are told; the first ones say what it is.
+const MEMBERS: usize = 12;
 
 /// An operation's input for a client: every member described, nothing else allowed.
 pub(crate) fn input(schema: &Value) -> Map<String, Value> {
@@ -21,11 +21,30 @@ pub(crate) fn input(schema: &Value) -> Map<String, Value> {
     out
 }
 
-/// An operation's output for a client: its members and their kinds.
+/// An operation's output for a client: its members, and which of them hold more. It allows others, and is all that a
+/// list of every tool has room for; the answer itself tells the rest.
 pub(crate) fn output(schema: &Value) -> Map<String, Value> {
-    match shape(schema, DEPTH) {
-        Value::Object(shape) if shape.get("type") == Some(&Value::from("object")) => shape,
-        _ => Map::from_iter([("type".to_owned(), Value::from("object"))]),
+    let kind = |schema: &Value| {
+        let real = without_null(schema).0;
+        match real.get("type").and_then(Value::as_str) {
+            Some(kind @ ("array" | "object")) => json!({ "type": kind }),
+            _ => json!({}),
+        }
+    };
+    let mut out = Map::from_iter([("type".to_owned(), Value::from("object"))]);
+    let properties: Map<String, Value> =
+        members(schema).take(MEMBERS).map(|(name, schema)| (name.clone(), kind(schema))).collect();
+    if !properties.is_empty() {
+        out.insert("properties".into(), Value::Object(properties));
+    }
+    out
+}
+
+/// Says of a member of an input what it is for.
+pub(crate) fn describe(input: &mut Map<String, Value>, name: &str, text: &str) {
+    let member = input.get_mut("properties").and_then(|properties| properties.get_mut(name));
+    if let Some(member) = member.and_then(Value::as_object_mut) {
+        member.insert("description".into(), text.into());
     }
 }
 
@@ -33,9 +52,8 @@ fn members(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema.get("properties").and_then(Value::as_object).into_iter().flatten()
 }
 
-/// What is kept of an input member's schema, by name.
-const KEPT: [&str; 9] =
-    ["type", "description", "enum", "pattern", "minimum", "maximum", "maxLength", "minItems", "maxItems"];
+/// What is kept of an input member's schema. Bounds are told by the refusal of what is out of them.
+const KEPT: [&str; 3] = ["type", "description", "enum"];
 
 fn member(schema: &Value) -> Value {
     let (real, _) = without_null(schema);
@@ -46,9 +64,7 @@ fn member(schema: &Value) -> Value {
         out.insert("enum".into(), words);
     }
     for name in KEPT {
-        if let Some(value) = real.get(name)
-            && !(name == "minimum" && value == 0)
-        {
+        if let Some(value) = real.get(name) {
             out.entry(name).or_insert_with(|| value.clone());
         }
     }
@@ -57,7 +73,7 @@ fn member(schema: &Value) -> Value {
     {
         out.insert("description".into(), one_line(text).into());
     }
-    if let Some(default) = schema.get("default").filter(|default| !default.is_null()) {
+    if let Some(default) = schema.get("default").filter(|default| tells(default)) {
         out.insert("default".into(), default.clone());
     }
     if let Some(items) = real.get("items") {
@@ -74,27 +90,9 @@ fn member(schema: &Value) -> Value {
     Value::Object(out)
 }
 
-fn shape(schema: &Value, depth: usize) -> Value {
-    let (real, _) = without_null(schema);
-    let Value::Object(real) = real else { return json!({}) };
-    if words(&real).is_some() {
-        return json!({ "type": "string" });
-    }
-    let mut out = Map::new();
-    let Some(kind) = real.get("type").filter(|kind| kind.is_string()) else { return json!({}) };
-    out.insert("type".into(), kind.clone());
-    if depth > 1 {
-        if let Some(items) = real.get("items") {
-            out.insert("items".into(), shape(items, depth - 1));
-        }
-        let nested: Map<String, Value> = members(&Value::Object(real.clone()))
-            .map(|(name, schema)| (name.clone(), shape(schema, depth - 1)))
-            .collect();
-        if !nested.is_empty() {
-            out.insert("properties".into(), Value::Object(nested));
-        }
-    }
-    Value::Object(out)
+/// Whether a default says more than that there is none.
+fn tells(default: &Value) -> bool {
+    ![Value::Null, json!(""), json!(false), json!([]), json!({})].contains(default)
 }
 
 /// The schema without the alternative `null`, and whether there was one.

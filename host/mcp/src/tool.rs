@@ -1,5 +1,5 @@
 //! The registry's operations as tools: the list that a client is shown, in a fixed order, and which profile it asked
-//! for. What agents may not call is not in it.
+//! for. What agents may not call is not in it, nor what they seldom need.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -55,7 +55,10 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     pub(crate) fn of(registry: &Registry) -> Self {
-        let open = registry.entries().iter().filter(|entry| entry.tool.audience == Audience::Everyone);
+        let open = registry
+            .entries()
+            .iter()
+            .filter(|entry| entry.tool.audience == Audience::Everyone && entry.tool.listed);
         Self { shown: open.map(|entry| Shown { tool: tool(entry), entry: entry.clone() }).collect() }
     }
 
@@ -75,17 +78,19 @@ fn tool(entry: &Entry) -> Tool {
     let mut annotations = ToolAnnotations::new().read_only(shape.read_only).open_world(shape.open_world);
     // For a tool that changes nothing the other two mean nothing.
     if !shape.read_only {
-        annotations = annotations.destructive(shape.destructive).idempotent(shape.idempotent);
+        annotations = annotations.destructive(shape.destructive);
+        annotations.idempotent_hint = shape.idempotent.then_some(true);
+    }
+    let mut input = schema::input(&entry.input_schema);
+    if entry.by_session {
+        // Said in every list so often that it is said shortly.
+        schema::describe(&mut input, "session", "Your session, when you have several.");
     }
     let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
-    Tool::new_with_raw(
-        entry.name,
-        Some(Cow::Owned(description)),
-        Arc::new(schema::input(&entry.input_schema)),
-    )
-    .with_title(title(entry.name))
-    .with_raw_output_schema(Arc::new(schema::output(&entry.output_schema)))
-    .with_annotations(annotations)
+    Tool::new_with_raw(entry.name, Some(Cow::Owned(description)), Arc::new(input))
+        .with_title(title(entry.name))
+        .with_raw_output_schema(Arc::new(schema::output(&entry.output_schema)))
+        .with_annotations(annotations)
 }
 
 /// `create_task` for people: `Create task`.

@@ -98,6 +98,17 @@ pub(crate) fn client(shell: &Shell, url: &str) -> Service {
     Service { client: LocalClient::new(url, key(shell), PATIENCE), url: url.to_owned() }
 }
 
+/// The header that tells an agent that mail waits.
+const NOTICE: &str = "x-brains-mail";
+
+/// What an operation of the running service came to.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) value: Value,
+    /// A line for whoever called, beside what was asked for.
+    pub(crate) notice: Option<String>,
+}
+
 /// The running service as a client sees it.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -107,16 +118,24 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn get_json(&self, path: &str) -> Result<(u16, Value), Fault> {
-        self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
+        self.client()?
+            .get_json(path)
+            .await
+            .map(|answered| (answered.status, answered.body))
+            .map_err(|error| self.unanswered(&error))
     }
 
     /// Runs an operation there. Dropping the future ends its wait there too.
-    pub(crate) async fn operation(&self, name: &str, input: &Value, caller: &Caller) -> Result<Value, Fault> {
+    pub(crate) async fn operation(&self, name: &str, input: &Value, caller: &Caller) -> Result<Told, Fault> {
         let path = format!("/api/ops/{name}");
         let headers = headers_of(caller);
         let answered = self.client()?.post_json(&path, input, &headers).await;
-        let (status, answer) = answered.map_err(|error| self.unanswered(&error))?;
-        if (200..300).contains(&status) { Ok(answer) } else { Err(fault_of(status, &answer)) }
+        let answered = answered.map_err(|error| self.unanswered(&error))?;
+        if !(200..300).contains(&answered.status) {
+            return Err(fault_of(answered.status, &answered.body));
+        }
+        let notice = answered.headers.get(NOTICE).and_then(|notice| notice.to_str().ok()).map(str::to_owned);
+        Ok(Told { value: answered.body, notice })
     }
 
     fn client(&self) -> Result<&LocalClient, Fault> {
@@ -147,7 +166,7 @@ fn here_and_now() -> Caller {
 async fn of_service(shell: &Shell, running: &Running, name: &str, input: &Value) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    client(shell, url).operation(name, input, &here_and_now()).await
+    client(shell, url).operation(name, input, &here_and_now()).await.map(|told| told.value)
 }
 
 /// What the service is told of the caller behind this process.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use brains_control::Registry;
 use brains_core::{Fault, Id, Principal, id};
-use brains_mcp::{Call, Options, Profile, Tools, serve_stdio};
-use serde_json::Value;
+use brains_mcp::{Answer, Call, Options, Profile, Tools, serve_stdio};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -46,15 +45,16 @@ struct Nearest {
 }
 
 impl Nearest {
-    async fn run(&self, asked: Call<'_>) -> Result<Value, Fault> {
+    async fn run(&self, asked: Call<'_>) -> Result<Answer, Fault> {
         let shell = &self.shell;
         let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
         let running = instance::running(&shell.home)?.filter(|_| !elsewhere);
         if let Some(url) = running.as_ref().and_then(|running| running.gateway()) {
-            return call::client(shell, url).operation(asked.name, &asked.input, asked.caller).await;
+            let told = call::client(shell, url).operation(asked.name, &asked.input, asked.caller).await?;
+            return Ok(Answer { value: told.value, notice: told.notice });
         }
         let house = self.house.get_or_try_init(|| self.open()).await?;
-        house.control.call_as(asked.name, asked.input, asked.principal, asked.caller).await
+        Tools::call(&*house.control, asked).await
     }
 
     async fn open(&self) -> Result<House, Fault> {
@@ -75,7 +75,7 @@ impl Tools for Nearest {
     fn call<'a>(
         &'a self,
         call: Call<'a>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send + 'a>> {
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>> {
         Box::pin(self.run(call))
     }
 }

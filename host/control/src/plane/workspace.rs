@@ -17,6 +17,7 @@ use crate::access::role_in;
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::page::{cut, default_limit, limit};
+use crate::tool::ToolShape;
 
 pub(crate) use member::{InviteToWorkspace, ListWorkspaceMembers, UninviteFromWorkspace};
 
@@ -287,6 +288,7 @@ impl Operation for RenameWorkspace {
         command: "workspace rename shop store",
         input: r#"{"workspace": "shop", "slug": "store"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -326,6 +328,7 @@ impl Operation for ArchiveWorkspace {
         command: "workspace archive shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -362,6 +365,7 @@ impl Operation for UnarchiveWorkspace {
         command: "workspace unarchive shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -397,6 +401,7 @@ impl Operation for SetWorkspaceVisibility {
         command: "workspace visibility shop private",
         input: r#"{"workspace": "shop", "visibility": "private"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {

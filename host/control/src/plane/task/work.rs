@@ -17,6 +17,7 @@ use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::words::Words;
+use crate::tool::ToolShape;
 
 /// Claims whose time is over that one search for work frees.
 const OVERDUE: u32 = 100;
@@ -51,6 +52,7 @@ impl Operation for ClaimTask {
         command: "task claim APP-12 --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"task": "APP-12", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core().idempotent();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -127,6 +129,7 @@ impl Operation for NextTask {
         command: "task next --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
     type Output = NextGiven;
 
     async fn run(self, cx: &Cx<'_>) -> Result<NextGiven, Fault> {
@@ -188,6 +191,7 @@ impl Operation for ReleaseTask {
         command: "task release APP-12 --reason \"needs a Windows machine\"",
         input: r#"{"task": "APP-12", "reason": "needs a Windows machine"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -237,6 +241,7 @@ impl Operation for CompleteTask {
         command: "task complete APP-12 --summary \"fixed in 3f2a1c\"",
         input: r#"{"task": "APP-12", "summary": "fixed in 3f2a1c"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -365,6 +370,7 @@ impl Operation for UnblockTask {
         command: "task unblock APP-12",
         input: r#"{"task": "APP-12"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -445,6 +451,7 @@ impl Operation for ArchiveTask {
         command: "task archive APP-12",
         input: r#"{"task": "APP-12"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -526,6 +533,7 @@ impl Operation for HandoffTask {
         command: "task handoff APP-12 \"Review the login fix\" --summary \"fixed in 3f2a1c\"",
         input: r#"{"task": "APP-12", "title": "Review the login fix", "summary": "fixed in 3f2a1c"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
     type Output = HandedOn;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandedOn, Fault> {

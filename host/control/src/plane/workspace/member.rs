@@ -12,6 +12,7 @@ use super::NOUN;
 use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// Members of a workspace. The administrator may do everything everywhere and is never listed.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -40,6 +41,7 @@ impl Operation for ListWorkspaceMembers {
         command: "workspace members shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
@@ -79,6 +81,7 @@ impl Operation for InviteToWorkspace {
         command: "workspace invite shop ada --role reader",
         input: r#"{"workspace": "shop", "operator": "ada", "role": "reader"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
@@ -125,6 +128,7 @@ impl Operation for UninviteFromWorkspace {
         command: "workspace uninvite shop ada",
         input: r#"{"workspace": "shop", "operator": "ada"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
