@@ -1,7 +1,8 @@
 """The official MCP SDK against a running service.
 
-Run by `tests/it/mcp_clients.rs`, which names in the environment: TRANSPORT (`http`, `connected`, `sse` or `stdio`), BASE_URL
-and API_KEY of the MCP listener, or PROGRAM and its state directory BRAINS_HOME for `stdio`.
+Run by `tests/it/mcp_clients.rs`, which names in the environment: TRANSPORT (`http`, `connected`, `sse` or `stdio`), WORKSPACE
+(a directory with a project), BASE_URL and API_KEY of the MCP listener, or PROGRAM and its state directory BRAINS_HOME for
+`stdio`.
 Each check prints `ok NAME`; the first that fails ends the run with a traceback.
 """
 
@@ -80,9 +81,29 @@ async def refusals(session):
         raise AssertionError("an unknown tool was called")
 
 
+async def work(session):
+    """A session, a task from its making to its end, and mail to oneself's other half."""
+    started = (await session.call_tool("start_session", {"workspace": os.environ["WORKSPACE"], "tool": "sdk"})).structured_content
+    # Without a connection nothing but the token tells who calls.
+    me = {"session_token": started["session_token"]} if TRANSPORT == "http" else {}
+    where = {"workspace": started["workspace"]}
+    made = await session.call_tool("create_task", {"title": f"Over {TRANSPORT}", **where, **me})
+    assert not made.is_error, made
+    taken = await session.call_tool("next_task", {**where, **me})
+    assert not taken.is_error and f"Over {TRANSPORT}" in taken.content[0].text, taken
+    code = (taken.structured_content.get("task") or taken.structured_content)["code"]
+    done = await session.call_tool("complete_task", {"task": code, "summary": "done", **me})
+    assert not done.is_error, done
+    again = await session.call_tool("complete_task", {"task": code, **me})
+    assert again.is_error or "done" in again.content[0].text, again
+    waited = await session.call_tool("wait_messages", {"timeout_ms": 50, **me})
+    assert not waited.is_error and waited.structured_content["messages"] == [], waited
+    assert not (await session.call_tool("end_session", {"summary": "done", **me})).is_error
+
+
 async def main():
     async with transport() as streams, ClientSession(streams[0], streams[1]) as session:
-        for check in (start, tools, read, every_reading_tool, refusals):
+        for check in (start, tools, read, every_reading_tool, refusals, work):
             await check(session)
             print("ok", check.__name__)
 

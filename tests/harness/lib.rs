@@ -12,6 +12,7 @@
 pub mod client;
 pub mod counts;
 pub mod mcp;
+pub mod messages;
 pub mod model;
 pub mod postgres;
 pub mod service;

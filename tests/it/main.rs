@@ -7,8 +7,10 @@
     reason = "a test fails at the first surprise"
 )]
 
+mod audit;
 mod auth;
 mod chat;
+mod claude_code;
 mod cli;
 mod clients;
 mod components;

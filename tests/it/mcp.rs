@@ -3,6 +3,7 @@
 use brains_tests::mcp::{
     CONNECTED, Connection, Stream, call, messages, refused, reply, stateless, structured,
 };
+use brains_tests::team::{Database, Team};
 use brains_tests::{Brains, Client, Setup, within};
 use http::Method;
 use serde_json::{Value, json};
@@ -224,4 +225,159 @@ async fn an_answer_is_one_document_where_the_protocol_allows_it() {
     let answer = Client::send(stateless(&service.mcp, "/mcp", "tools/list", json!({}))).await;
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(messages(&answer).len(), 1);
+}
+
+/// A session over one connection, in the workspace of the team.
+async fn connected(team: &Team) -> (Connection, Value) {
+    let connection = Connection::open(&team.services[0].mcp).await;
+    let started =
+        structured(&connection.call("start_session", json!({"workspace": "app", "tool": "twin"})).await);
+    (connection, started)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clients_of_one_tool_are_two_sessions() {
+    let team = Team::start(Database::Sqlite).await;
+    let mcp = team.services[0].mcp.clone();
+    let ((one, first), (two, second)) = (connected(&team).await, connected(&team).await);
+    let start = json!({"workspace": "app", "tool": "twin"});
+    let third = structured(&call(&mcp, "start_session", start.clone()).await);
+    let fourth = structured(&call(&mcp, "start_session", start).await);
+    let ids: std::collections::BTreeSet<&str> = [&first, &second, &third, &fourth]
+        .iter()
+        .map(|session| session["session_id"].as_str().expect("an id"))
+        .collect();
+    assert_eq!(ids.len(), 4);
+    // Each connection is its own session without a word; a stateless client says its token.
+    let task = structured(&one.call("create_task", json!({"title": "One", "workspace": "app"})).await);
+    let code = task["code"].as_str().or(task["task"]["code"].as_str()).expect("a code").to_owned();
+    structured(&one.call("claim_task", json!({"task": code})).await);
+    let taken = refused(&two.call("claim_task", json!({"task": code})).await);
+    assert!(taken["message"].as_str().is_some_and(|text| !text.is_empty()), "{taken}");
+    let mut claim = json!({"task": code, "session_token": third["session_token"]});
+    refused(&call(&mcp, "claim_task", claim.clone()).await);
+    structured(&one.call("release_task", json!({"task": code})).await);
+    structured(&call(&mcp, "claim_task", claim.clone()).await);
+    // A session id that somebody read is no credential.
+    claim = json!({"task": code, "session": first["session_id"]});
+    refused(&two.call("claim_task", claim.clone()).await);
+    refused(&call(&mcp, "claim_task", claim).await);
+    team.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_known_by_the_id_that_it_has_itself() {
+    let team = Team::start(Database::Sqlite).await;
+    let mcp = team.services[0].mcp.clone();
+    let asked = async |thread: &str, tool: &str, arguments: Value| {
+        let params = json!({"name": tool, "arguments": arguments, "_meta": {"threadId": thread}});
+        reply(&Client::send(stateless(&mcp, "/mcp", "tools/call", params)).await)
+    };
+    structured(&asked("thread-one", "start_session", json!({"workspace": "app"})).await);
+    let task =
+        structured(&asked("thread-one", "create_task", json!({"title": "Mine", "workspace": "app"})).await);
+    let code = task["code"].as_str().or(task["task"]["code"].as_str()).expect("a code").to_owned();
+    structured(&asked("thread-one", "claim_task", json!({"task": code})).await);
+    refused(&asked("thread-two", "complete_task", json!({"task": code})).await);
+    structured(&asked("thread-one", "complete_task", json!({"task": code})).await);
+    team.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_is_told_beside_other_results_and_never_shown_there() {
+    let team = Team::start(Database::Sqlite).await;
+    let ((one, first), (two, _)) = (connected(&team).await, connected(&team).await);
+    let letter = json!({"subject": "Look here", "body": "secret plans", "to": [first["session_id"]]});
+    structured(&two.call("send_message", letter).await);
+    let told = one.call("list_tasks", json!({"workspace": "app"})).await;
+    let line = told["result"]["content"][1]["text"].as_str().expect("a second text");
+    assert!(
+        line.contains("1 unread") && line.contains("read_messages") && !line.contains("secret"),
+        "{line}"
+    );
+    assert!(!told["result"]["structuredContent"].to_string().contains("unread"), "{told}");
+    let read = structured(&one.call("read_messages", json!({})).await);
+    assert_eq!(read["messages"][0]["body"], json!("secret plans"));
+    let quiet = one.call("list_tasks", json!({"workspace": "app"})).await;
+    assert_eq!(quiet["result"]["content"].as_array().map(Vec::len), Some(1), "{quiet}");
+    team.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_request_makes_it_happen_once() {
+    let team = Team::start(Database::Sqlite).await;
+    let (one, _) = connected(&team).await;
+    let create = json!({"title": "Once", "workspace": "app", "idempotency_key": "once-1"});
+    let first = structured(&one.call("create_task", create.clone()).await);
+    assert_eq!(structured(&one.call("create_task", create).await), first);
+    let other = json!({"title": "Twice", "workspace": "app", "idempotency_key": "once-1"});
+    assert_eq!(refused(&one.call("create_task", other).await)["code"], json!("idempotency_mismatch"));
+    let params = json!({"name": "create_task", "arguments": {"title": "Once", "workspace": "app"}, "_meta": {"idempotencyKey": "once-1"}});
+    assert_eq!(
+        structured(&one.request("tools/call", params).await),
+        first,
+        "the key may stand beside the input"
+    );
+    team.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_holds_up_nobody_and_ends_with_its_client() {
+    let team = Team::start(Database::Sqlite).await;
+    let ((one, first), (two, _)) = (connected(&team).await, connected(&team).await);
+    let wait = json!({"jsonrpc": "2.0", "id": 11, "method": "tools/call",
+        "params": {"name": "wait_messages", "arguments": {"timeout_ms": 25_000}}});
+    let waiting = one.message(&wait).send();
+    let mut waiting = Box::pin(waiting);
+    // Until the wait has begun, and beyond: the same connection and a third one are answered meanwhile.
+    for _ in 0..20 {
+        tokio::select! {
+            biased;
+            answered = &mut waiting => {
+                // The head of a stream comes at once; its answer does not.
+                drop(answered.expect("a head"));
+                break;
+            }
+            ping = two.request("ping", json!({})) => assert_eq!(ping["result"], json!({})),
+        }
+        assert_eq!(one.request("ping", json!({})).await["result"], json!({}));
+    }
+    drop(waiting);
+    // The client is gone, and its wait with it: what comes now is for whoever asks next.
+    let letter = json!({"subject": "Late", "to": [first["session_id"]]});
+    brains_tests::until("the wait to end", async || {
+        structured(&two.call("send_message", letter.clone()).await);
+        let read = structured(&one.call("read_messages", json!({})).await);
+        read["messages"].as_array().is_some_and(|messages| !messages.is_empty())
+    })
+    .await;
+    // A wait that its client cancels by a message answers nothing and takes nothing.
+    let mut stream = Stream::open(&team.services[0].mcp).await;
+    let started = stream
+        .request(1, "tools/call", json!({"name": "start_session", "arguments": {"workspace": "app"}}))
+        .await;
+    let mine = structured(&started)["session_id"].clone();
+    let wait = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "wait_messages", "arguments": {}}});
+    assert_eq!(stream.post(&team.services[0].mcp, &wait).await.status, 202);
+    assert_eq!(stream.request(3, "ping", json!({})).await["result"], json!({}));
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}});
+    assert_eq!(stream.post(&team.services[0].mcp, &cancel).await.status, 202);
+    assert_eq!(stream.request(4, "ping", json!({})).await["result"], json!({}));
+    structured(&two.call("send_message", json!({"subject": "After", "to": [mine]})).await);
+    let read = stream.request(5, "tools/call", json!({"name": "read_messages", "arguments": {}})).await;
+    assert_eq!(structured(&read)["messages"][0]["subject"], json!("After"));
+    team.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_does_is_written_down_with_its_session() {
+    let team = Team::start(Database::Sqlite).await;
+    let (one, first) = connected(&team).await;
+    structured(&one.call("create_task", json!({"title": "Seen", "workspace": "app"})).await);
+    let workspaces = team.admin().operation("list_workspaces", &json!({})).await;
+    let scope = format!("workspace:{}", workspaces["workspaces"][0]["id"].as_str().expect("an id"));
+    let listed = team.admin().operation("list_audit", &json!({"scope": scope})).await;
+    let entry = &listed["entries"][0];
+    assert_eq!((&entry["surface"], &entry["session"]), (&json!("mcp"), &first["session_id"]), "{entry}");
+    team.stop().await;
 }

@@ -35,9 +35,19 @@ fn node(script: &str) -> Command {
     command
 }
 
+/// A directory that is a project.
+fn project(service: &Brains) -> String {
+    let path = service.home.path().join("project");
+    fs_err::create_dir_all(&path).expect("a directory");
+    fs_err::write(path.join("Cargo.toml"), "").expect("a marker");
+    path.display().to_string()
+}
+
 async fn over_http(transport: &str) {
     let service = Brains::plain().await;
-    sdk(&[("TRANSPORT", transport), ("BASE_URL", &service.mcp.base), ("API_KEY", &service.mcp.key)]).await;
+    let project = project(&service);
+    let (base, key) = (&service.mcp.base, &service.mcp.key);
+    sdk(&[("TRANSPORT", transport), ("BASE_URL", base), ("API_KEY", key), ("WORKSPACE", &project)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,13 +69,14 @@ async fn official_sdk_over_event_streams() {
 async fn official_sdk_over_stdio_with_and_without_a_service() {
     let service = Brains::plain().await;
     let (program, state) = (program().display().to_string(), service.home.state().display().to_string());
-    let home = service.home.path().display().to_string();
+    let (home, project) = (service.home.path().display().to_string(), project(&service));
     let environment = [
         ("TRANSPORT", "stdio"),
         ("PROGRAM", &*program),
         ("BRAINS_HOME", &state),
         ("HOME", &home),
         ("PATH", "/usr/bin:/bin"),
+        ("WORKSPACE", &project),
     ];
     sdk(&environment).await;
     let (_home, status) = service.stop().await;

@@ -20,8 +20,8 @@ pub struct ToolShape {
     pub audience: Audience,
     /// Stands in the list of tools. What agents seldom need does not, and may be called all the same.
     pub listed: bool,
-    /// Belongs to the small set that a client with little room asks for.
-    pub core: bool,
+    /// Belongs to the small set that a client with little room asks for; of its optional members these are shown there.
+    pub core: Option<&'static [&'static str]>,
     pub read_only: bool,
     /// Takes something away that calling it again does not bring back.
     pub destructive: bool,
@@ -38,7 +38,7 @@ impl ToolShape {
         Self {
             audience: if matches!(role, Role::Admin) { Audience::People } else { Audience::Everyone },
             listed: true,
-            core: false,
+            core: None,
             read_only,
             destructive: false,
             idempotent: read_only || matches!(kind, Kind::Touch),
@@ -59,8 +59,8 @@ impl ToolShape {
     }
 
     #[must_use]
-    pub const fn core(mut self) -> Self {
-        self.core = true;
+    pub const fn core(mut self, shown: &'static [&'static str]) -> Self {
+        self.core = Some(shown);
         self
     }
 

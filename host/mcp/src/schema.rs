@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// Members of an answer that are told; the first ones say what it is.
-const MEMBERS: usize = 12;
+const MEMBERS: usize = 4;
 
 /// An operation's input for a client: every member described, nothing else allowed.
 pub(crate) fn input(schema: &Value) -> Map<String, Value> {
@@ -21,23 +21,35 @@ pub(crate) fn input(schema: &Value) -> Map<String, Value> {
     out
 }
 
-/// An operation's output for a client: its members, and which of them hold more. It allows others, and is all that a
-/// list of every tool has room for; the answer itself tells the rest.
+/// An operation's output for a client: its first members and their kinds. It allows others, and is all that a list of
+/// every tool has room for; the answer itself tells the rest.
 pub(crate) fn output(schema: &Value) -> Map<String, Value> {
     let kind = |schema: &Value| {
         let real = without_null(schema).0;
-        match real.get("type").and_then(Value::as_str) {
-            Some(kind @ ("array" | "object")) => json!({ "type": kind }),
-            _ => json!({}),
-        }
+        let worded = real.as_object().is_some_and(|real| words(real).is_some());
+        let kind = real.get("type").and_then(Value::as_str).or(worded.then_some("string"))?;
+        Some(json!({ "type": kind }))
     };
     let mut out = Map::from_iter([("type".to_owned(), Value::from("object"))]);
-    let properties: Map<String, Value> =
-        members(schema).take(MEMBERS).map(|(name, schema)| (name.clone(), kind(schema))).collect();
+    let properties: Map<String, Value> = members(schema)
+        .filter_map(|(name, schema)| Some((name.clone(), kind(schema)?)))
+        .take(MEMBERS)
+        .collect();
     if !properties.is_empty() {
         out.insert("properties".into(), Value::Object(properties));
     }
     out
+}
+
+/// Leaves the required members of an input and those of `optional`; others are allowed.
+pub(crate) fn narrow(input: &mut Map<String, Value>, optional: &[&str]) {
+    let required: Vec<Value> = input.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    input.remove("additionalProperties");
+    if let Some(properties) = input.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|name, _| {
+            optional.contains(&name.as_str()) || required.iter().any(|needed| needed == name)
+        });
+    }
 }
 
 /// Says of a member of an input what it is for.
@@ -124,7 +136,15 @@ fn words(schema: &Map<String, Value>) -> Option<Value> {
         return (!words.is_empty()).then(|| words.into());
     }
     let branches = schema.get("oneOf")?.as_array()?;
-    branches.iter().map(|branch| branch.get("const").filter(|word| word.is_string()).cloned()).collect()
+    let mut words = Vec::new();
+    for branch in branches {
+        match (branch.get("const"), branch.get("enum").and_then(Value::as_array)) {
+            (Some(word), _) => words.push(word.clone()),
+            (None, Some(several)) => words.extend(several.iter().cloned()),
+            (None, None) => return None,
+        }
+    }
+    (!words.is_empty() && words.iter().all(Value::is_string)).then(|| words.into())
 }
 
 fn one_line(text: &str) -> String {

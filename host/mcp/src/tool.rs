@@ -7,8 +7,12 @@ use std::sync::Arc;
 use brains_control::{Audience, Entry, Registry};
 use brains_core::{Fault, Principal};
 use rmcp::model::{Tool, ToolAnnotations};
+use serde_json::{Map, Value};
 
 use crate::schema;
+
+/// The member by which a client says which session it is.
+const TOKEN: &str = "session_token";
 
 /// Which tools a client is shown. Every tool may be called under both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +49,8 @@ impl Profile {
 struct Shown {
     entry: Entry,
     tool: Tool,
+    /// As the small profile shows it.
+    core: Option<Tool>,
 }
 
 /// Every tool there is, in the registry's order.
@@ -59,21 +65,41 @@ impl Catalogue {
             .entries()
             .iter()
             .filter(|entry| entry.tool.audience == Audience::Everyone && entry.tool.listed);
-        Self { shown: open.map(|entry| Shown { tool: tool(entry), entry: entry.clone() }).collect() }
+        let shown = open.map(|entry| Shown { tool: tool(entry), core: core(entry), entry: entry.clone() });
+        Self { shown: shown.collect() }
     }
 
     /// What this caller may call.
     pub(crate) fn list(&self, profile: Profile, principal: &Principal) -> Vec<Tool> {
-        self.shown
-            .iter()
-            .filter(|shown| profile == Profile::Full || shown.entry.tool.core)
-            .filter(|shown| shown.entry.permits(principal))
-            .map(|shown| shown.tool.clone())
-            .collect()
+        let permitted = self.shown.iter().filter(|shown| shown.entry.permits(principal));
+        match profile {
+            Profile::Full => permitted.map(|shown| shown.tool.clone()).collect(),
+            Profile::Core => permitted.filter_map(|shown| shown.core.clone()).collect(),
+        }
     }
 }
 
 fn tool(entry: &Entry) -> Tool {
+    let mut input = schema::input(&entry.input_schema);
+    if entry.by_session {
+        // Said in every list so often that it is said shortly.
+        schema::describe(&mut input, "session", "Your session, when you have several.");
+    }
+    let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
+    shown(entry, description, input, schema::output(&entry.output_schema))
+}
+
+/// The tool in as few words as it takes to use it. What is left out may be given all the same.
+fn core(entry: &Entry) -> Option<Tool> {
+    let mut input = schema::input(&entry.input_schema);
+    let optional = entry.tool.core?;
+    let by_session = entry.by_session.then_some(TOKEN);
+    schema::narrow(&mut input, &[optional, by_session.as_slice()].concat());
+    let output = Map::from_iter([("type".to_owned(), Value::from("object"))]);
+    Some(shown(entry, format!("{}.", entry.summary), input, output))
+}
+
+fn shown(entry: &Entry, description: String, input: Map<String, Value>, output: Map<String, Value>) -> Tool {
     let shape = entry.tool;
     let mut annotations = ToolAnnotations::new().read_only(shape.read_only).open_world(shape.open_world);
     // For a tool that changes nothing the other two mean nothing.
@@ -81,15 +107,9 @@ fn tool(entry: &Entry) -> Tool {
         annotations = annotations.destructive(shape.destructive);
         annotations.idempotent_hint = shape.idempotent.then_some(true);
     }
-    let mut input = schema::input(&entry.input_schema);
-    if entry.by_session {
-        // Said in every list so often that it is said shortly.
-        schema::describe(&mut input, "session", "Your session, when you have several.");
-    }
-    let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
     Tool::new_with_raw(entry.name, Some(Cow::Owned(description)), Arc::new(input))
         .with_title(title(entry.name))
-        .with_raw_output_schema(Arc::new(schema::output(&entry.output_schema)))
+        .with_raw_output_schema(Arc::new(output))
         .with_annotations(annotations)
 }
 

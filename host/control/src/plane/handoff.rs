@@ -110,7 +110,7 @@ impl Operation for SetHandoff {
         command: "handoff set \"Parser done, printer half way\" --body \"Next: floats\"",
         input: r#"{"title": "Parser done, printer half way", "body": "Next: floats"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["body"]);
     type Output = HandoffSet;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffSet, Fault> {

@@ -65,7 +65,7 @@ impl Operation for ReadMessages {
         command: "message read --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["limit"]);
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
@@ -142,7 +142,7 @@ impl Operation for WaitMessages {
         command: "message wait --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --timeout-ms 60000",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "timeout_ms": 60000}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["timeout_ms"]);
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {

@@ -84,7 +84,8 @@ impl Operation for SendMessage {
             input: r#"{"subject": "Are you done with src/db?", "to": ["ses_01kax3v7yqe5nbp8w0c4mzt6rd"]}"#,
         },
     ];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape =
+        ToolShape::of(Self::ROLE, Self::KIND).core(&["subject", "body", "to", "reply_to"]);
     type Output = MessageSent;
 
     async fn run(mut self, cx: &Cx<'_>) -> Result<MessageSent, Fault> {

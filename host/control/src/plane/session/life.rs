@@ -121,7 +121,7 @@ impl Operation for EndSession {
         command: "session end ses_01kax3v7yqe5nbp8w0c4mzt6rd --summary \"cart rounds up now\"",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "summary": "cart rounds up now"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core().idempotent();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["summary"]).idempotent();
     type Output = SessionEnded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionEnded, Fault> {

@@ -107,7 +107,7 @@ impl Operation for StartSession {
             input: r#"{"workspace": "shop", "lease": "2h"}"#,
         },
     ];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace", "tool"]);
     type Output = SessionStarted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {

@@ -80,7 +80,8 @@ impl Operation for ListTasks {
             input: r#"{"ready": true}"#,
         },
     ];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape =
+        ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace", "status", "ready", "cursor"]);
     type Output = TaskPage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskPage, Fault> {

@@ -52,7 +52,7 @@ impl Operation for ClaimTask {
         command: "task claim APP-12 --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"task": "APP-12", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core().idempotent();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&[]).idempotent();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -129,7 +129,7 @@ impl Operation for NextTask {
         command: "task next --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace"]);
     type Output = NextGiven;
 
     async fn run(self, cx: &Cx<'_>) -> Result<NextGiven, Fault> {
@@ -191,7 +191,7 @@ impl Operation for ReleaseTask {
         command: "task release APP-12 --reason \"needs a Windows machine\"",
         input: r#"{"task": "APP-12", "reason": "needs a Windows machine"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["reason"]);
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -241,7 +241,7 @@ impl Operation for CompleteTask {
         command: "task complete APP-12 --summary \"fixed in 3f2a1c\"",
         input: r#"{"task": "APP-12", "summary": "fixed in 3f2a1c"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["summary"]);
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -533,7 +533,7 @@ impl Operation for HandoffTask {
         command: "task handoff APP-12 \"Review the login fix\" --summary \"fixed in 3f2a1c\"",
         input: r#"{"task": "APP-12", "title": "Review the login fix", "summary": "fixed in 3f2a1c"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["body", "summary"]);
     type Output = HandedOn;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandedOn, Fault> {

@@ -65,7 +65,7 @@ impl Operation for CreateTask {
             input: r#"{"title": "Release", "depends_on": ["APP-1", "APP-2"]}"#,
         },
     ];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["body", "priority", "depends_on"]);
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
