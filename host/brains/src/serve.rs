@@ -6,6 +6,7 @@ mod announce;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::instance::{Instance, Running};
 use crate::log;
 use crate::ports::blocking;
 use crate::process;
+use crate::project;
 use crate::shell::Shell;
 use crate::site::Here;
 use crate::sources::unsound;
@@ -34,8 +36,8 @@ use crate::sources::unsound;
 /// How long requests in flight may take once the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves until a signal ends it.
-pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::Error> {
+/// Serves until a signal ends it. A project at `place` is registered as a workspace.
+pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) -> Result<(), anyhow::Error> {
     if wanted.no_gateway {
         return Err(Fault::invalid("nothing is left to serve").hint("leave out `--no-gateway`").into());
     }
@@ -67,6 +69,10 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
     };
     let running = running(shell, &config, address, started_at);
     house.facts.serves(running.urls.clone());
+    if let Some(place) = place {
+        project::register(&house.control, place).await?;
+    }
+    house.control.start_background();
     let app = App::new(Parts {
         models: house.gateway.clone(),
         operations: house.control.clone(),

@@ -3,24 +3,27 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
-use brains_control::{Entry, Kind};
+use brains_control::{Addressee, Entry, Kind, Registry};
 use brains_core::config::Config;
-use brains_core::{Fault, FaultKind, Origin, Principal, Secret};
-use brains_egress::local::{LocalClient, LocalError};
+use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
+use brains_egress::local::{LocalAnswer, LocalClient, LocalError};
 use clap::ArgMatches;
 use serde_json::Value;
 
 use crate::admin_key;
+use crate::cli::flat::Flat;
 use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::house::House;
 use crate::instance::{self, Running};
 use crate::log;
-use crate::output;
+use crate::output::{self, Form};
 use crate::shell::Shell;
 use crate::sources::unsound;
+use crate::verb::token;
 
 /// The longest that an operation of a running service may take: a model list may ask slow providers.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -30,6 +33,7 @@ pub(crate) async fn operation(
     shell: &Shell,
     entry: &Entry,
     matches: &ArgMatches,
+    bare: Option<&'static str>,
 ) -> Result<(), anyhow::Error> {
     let input = operation::input(entry, matches, shell.sources(BTreeMap::new())?.yaml())?;
     entry.check(input.clone())?;
@@ -38,12 +42,7 @@ pub(crate) async fn operation(
     {
         ask(question)?;
     }
-    // Another database than the service's was asked for: the service is not who can answer.
-    let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
-    let mut answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
-        Some(running) => of_service(shell, &running, entry.name, &input).await?,
-        None => here(shell, entry, input).await?,
-    };
+    let mut answer = answered(shell, entry, input).await?;
     if cli::reveals(matches)
         && let Some(members) = answer.as_object_mut()
     {
@@ -52,7 +51,10 @@ pub(crate) async fn operation(
         members.insert("key".into(), key.expose().into());
         members.insert("path".into(), shell.home.admin_key().display().to_string().into());
     }
-    output::answer(&answer, shell.form, entry.cli.table)?;
+    match bare.and_then(|member| answer.get(member)) {
+        Some(member) if shell.form == Form::Json => output::answer(member, shell.form, None)?,
+        _ => output::answer(&answer, shell.form, entry.cli.table)?,
+    }
     // A check that found something ends like one, for the scripts that run it.
     if answer.get("ok") == Some(&Value::Bool(false)) {
         return Err(Fault::internal(format!("`{}` found something wrong", entry.cli.path.join(" ")))
@@ -60,6 +62,43 @@ pub(crate) async fn operation(
             .into());
     }
     Ok(())
+}
+
+/// Runs the operation behind a flat verb and tells its answer in that verb's shape, always as JSON.
+pub(crate) async fn flat(
+    shell: &Shell,
+    flat: &Flat,
+    entry: &Entry,
+    matches: &ArgMatches,
+) -> Result<(), anyhow::Error> {
+    let input = flat.input(matches);
+    entry.check(input.clone())?;
+    let answer = answered(shell, entry, input.clone()).await?;
+    output::answer(&flat.answer(&answer, &input), Form::Json, None)?;
+    Ok(())
+}
+
+/// Runs an operation for another verb.
+pub(crate) async fn by_name(shell: &Shell, name: &str, input: Value) -> Result<Value, anyhow::Error> {
+    let registry = Registry::new();
+    let entry = registry.find(name).ok_or_else(|| Fault::not_found("operation", name))?;
+    answered(shell, entry, input).await
+}
+
+async fn answered(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyhow::Error> {
+    let caller = Caller {
+        directory: std::env::current_dir().ok(),
+        token: token::of(&shell.home, &input),
+        ..Caller::cli()
+    };
+    // Another database than the service's was asked for: the service is not who can answer.
+    let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
+    let answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
+        Some(running) => of_service(shell, &running, entry.name, &input, &caller).await?,
+        None => here(shell, entry, input, &caller).await?,
+    };
+    token::note(&shell.home, entry.name, &answer)?;
+    Ok(answer)
 }
 
 fn ask(question: &str) -> Result<(), Fault> {
@@ -95,8 +134,13 @@ impl Service {
         self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
     }
 
-    async fn post_json(&self, path: &str, value: &Value) -> Result<(u16, Value), Fault> {
-        self.client()?.post_json(path, value).await.map_err(|error| self.unanswered(&error))
+    async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<LocalAnswer, Fault> {
+        let mut headers = vec![("x-brains-surface", Secret::new("cli"))];
+        if let Some(directory) = caller.directory.as_deref().and_then(Path::to_str) {
+            headers.push(("x-brains-directory", Secret::new(percent_encoded(directory))));
+        }
+        headers.extend(caller.token.clone().map(|token| ("x-brains-session-token", token)));
+        self.client()?.post_json_with(path, &headers, value).await.map_err(|error| self.unanswered(&error))
     }
 
     fn client(&self) -> Result<&LocalClient, Fault> {
@@ -119,12 +163,42 @@ fn key(shell: &Shell) -> Option<Secret> {
     configured.or_else(|| admin_key::read(&shell.home.admin_key()).ok().flatten())
 }
 
-async fn of_service(shell: &Shell, running: &Running, name: &str, input: &Value) -> Result<Value, Fault> {
+/// Headers are ASCII: every other byte of a path as `%` and two digits.
+fn percent_encoded(path: &str) -> String {
+    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
+        if byte.is_ascii_graphic() && byte != b'%' {
+            text.push(char::from(byte));
+        } else {
+            text.push('%');
+            text.extend(
+                [byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
+            );
+        }
+        text
+    })
+}
+
+async fn of_service(
+    shell: &Shell,
+    running: &Running,
+    name: &str,
+    input: &Value,
+    caller: &Caller,
+) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
     let service = client(shell, url);
-    let (status, answer) = service.post_json(&format!("/api/ops/{name}"), input).await?;
-    if (200..300).contains(&status) { Ok(answer) } else { Err(fault_of(status, &answer)) }
+    let LocalAnswer { status, value, mail } =
+        service.post_json(&format!("/api/ops/{name}"), input, caller).await?;
+    tell(mail);
+    if (200..300).contains(&status) { Ok(value) } else { Err(fault_of(status, &value)) }
+}
+
+/// Tells a session on stderr that mail waits for it; stdout holds the answer alone.
+fn tell(mail: Option<String>) {
+    if let Some(line) = mail {
+        drop(writeln!(anstream::stderr().lock(), "{line}"));
+    }
 }
 
 /// The error that the service told, with the kind that its status stands for.
@@ -158,7 +232,7 @@ fn fault_of(status: u16, answer: &Value) -> Fault {
 
 /// Without a service: the store is opened here. A reading verb leaves no trace of itself: where there is no
 /// state yet it reads an empty one.
-async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyhow::Error> {
+async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Result<Value, anyhow::Error> {
     log::start(None, shell.global.verbose)?;
     let mut flags = BTreeMap::new();
     let scratch =
@@ -177,7 +251,12 @@ async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyho
     };
     let sources = shell.sources(flags)?;
     let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
-    let answer = house.control.call(entry.name, input, &Principal::local()).await;
+    let principal = Principal::local();
+    let addressee = Addressee::of(&input, &principal, caller);
+    let answer = house.control.call_as(entry.name, input, &principal, caller).await;
+    if let Some(addressee) = &addressee {
+        tell(house.control.mail_notice(addressee).await);
+    }
     house.close().await;
     Ok(answer?)
 }
