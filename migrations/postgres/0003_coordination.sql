@@ -5,6 +5,7 @@ ALTER TABLE audit_entry ADD COLUMN surface TEXT COLLATE "C";
 ALTER TABLE event ADD COLUMN session TEXT COLLATE "C";
 
 CREATE INDEX event_kind ON event (kind, at);
+CREATE INDEX event_session ON event (session, kind, at) WHERE session IS NOT NULL;
 
 -- Whoever presents the key acts as an agent.
 ALTER TABLE api_key ADD COLUMN agent BIGINT NOT NULL DEFAULT 0 CHECK (agent IN (0, 1));

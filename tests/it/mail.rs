@@ -21,7 +21,7 @@ async fn subjects(agent: &Agent) -> Vec<String> {
 async fn a_broadcast_reaches_everybody_else_once(database: Database) {
     let team = Team::start(database).await;
     let agents = team.agents(3).await;
-    let [ann, bob, cid] = &agents[..] else { panic!("three agents") };
+    let (ann, bob, cid) = (&agents[0], &agents[1], &agents[2]);
     let sent = ann.does("send_message", json!({ "subject": "for all", "body": "b" })).await;
     assert_eq!(sent["delivered"], 2);
     ann.does("send_message", json!({ "subject": "urgent", "priority": "urgent", "to": [bob.id] })).await;

@@ -41,7 +41,8 @@ async fn one_winner(team: &Team, racers: usize) {
             join_all(agents.iter().map(|agent| agent.call("claim_task", json!({ "task": code })))).await;
         let winners: Vec<usize> =
             claims.iter().enumerate().filter(|(_, claim)| claim.status == 200).map(|(at, _)| at).collect();
-        let [winner] = winners[..] else { panic!("round {round}: {} winners", winners.len()) };
+        assert_eq!(winners.len(), 1, "round {round}");
+        let winner = winners[0];
         for (at, claim) in claims.iter().enumerate().filter(|(at, _)| *at != winner) {
             let error = &claim.json()["error"];
             assert_eq!(error["code"], "task_held", "round {round}, {at}: {}", claim.text());

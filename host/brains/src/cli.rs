@@ -1,6 +1,7 @@
 //! The command line. Verbs of the program's own life are written here by hand; every other verb is made from
 //! the registry of operations (`operation.rs`), so that it exists exactly when its operation does.
 
+pub(crate) mod flat;
 pub(crate) mod operation;
 
 use std::path::PathBuf;
@@ -64,9 +65,11 @@ Examples:
   brains up ~/src/shop              for agents that work there
   brains up --gateway-port 0        any free port; `brains status` tells which")]
     Up(Up),
-    /// Prepare the state directory: database, admin key
-    #[command(after_help = "Examples:\n  brains init\n  BRAINS_HOME=/srv/brains brains init")]
-    Init(Place),
+    /// Prepare the state directory: database, admin key; register the project that is there
+    #[command(
+        after_help = "Examples:\n  brains init\n  brains init ~/src/shop --slug shop\n  BRAINS_HOME=/srv/brains brains init"
+    )]
+    Init(Init),
     /// Serve everything in the foreground
     #[command(
         after_help = "Examples:\n  brains serve-all\n  brains serve-all --gateway-host 0.0.0.0 --gateway-port 80"
@@ -133,6 +136,19 @@ impl Place {
         Err(brains_core::Fault::not_found("directory", self.path.display())
             .hint("give one that exists, or none for the current one"))
     }
+}
+
+/// The project to register.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Unique name of the workspace [default: made from the path]
+    #[arg(long)]
+    pub(crate) slug: Option<String>,
+    /// Name of the workspace for people [default: the slug]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
 }
 
 /// `init` and `serve-all` in one.
@@ -267,21 +283,34 @@ const REVEAL: &str = "reveal";
 #[derive(Debug)]
 pub(crate) enum Asked<'a> {
     Life(Box<Cli>),
-    Operation { entry: &'a Entry, matches: ArgMatches, global: Global },
+    Flat {
+        flat: &'static flat::Flat,
+        entry: &'a Entry,
+        matches: ArgMatches,
+        global: Global,
+    },
+    Operation {
+        entry: &'a Entry,
+        matches: ArgMatches,
+        global: Global,
+        /// The member of the answer that is printed alone.
+        bare: Option<&'static str>,
+    },
 }
 
 impl Asked<'_> {
     pub(crate) fn global(&self) -> &Global {
         match self {
             Self::Life(cli) => &cli.global,
-            Self::Operation { global, .. } => global,
+            Self::Flat { global, .. } | Self::Operation { global, .. } => global,
         }
     }
 }
 
 /// The whole command line: verbs by hand, then those of the registry.
 pub(crate) fn command(registry: &Registry) -> clap::Command {
-    operation::add_all(Cli::command(), registry).mut_subcommand("admin-key", |group| {
+    let command = flat::add_all(operation::add_all(Cli::command(), registry), registry);
+    command.mut_subcommand("admin-key", |group| {
         let reveal =
             Arg::new(REVEAL).long(REVEAL).action(ArgAction::SetTrue).help("Show the key itself and its file");
         group.mut_subcommand("show", |show| show.arg(reveal))
@@ -302,8 +331,14 @@ pub(crate) fn understand<'a>(matches: &ArgMatches, registry: &'a Registry) -> Re
         path.push(name);
         innermost = inner;
     }
+    if let Some((flat, entry)) = flat::find(registry, &path) {
+        return Ok(Asked::Flat { flat, entry, matches: innermost.clone(), global });
+    }
     match operation::find(registry, &path) {
-        Some(entry) => Ok(Asked::Operation { entry, matches: innermost.clone(), global }),
+        Some(entry) => {
+            let bare = operation::bare(&path);
+            Ok(Asked::Operation { entry, matches: innermost.clone(), global, bare })
+        }
         None => Ok(Asked::Life(Box::new(Cli::from_arg_matches(matches)?))),
     }
 }

@@ -74,6 +74,11 @@ impl Home {
         self.dir.join("operator-keys")
     }
 
+    /// Tokens of the sessions that were started from the command line.
+    pub(crate) fn sessions(&self) -> PathBuf {
+        self.dir.join("sessions")
+    }
+
     pub(crate) fn plugins(&self) -> PathBuf {
         self.dir.join("plugins")
     }

@@ -16,6 +16,7 @@ mod output;
 mod overlay;
 mod ports;
 mod process;
+mod project;
 mod serve;
 mod shell;
 mod site;
@@ -70,9 +71,13 @@ fn run(
 ) -> Result<(), anyhow::Error> {
     let cli = match asked {
         Asked::Life(cli) => cli,
-        Asked::Operation { entry, matches, .. } => {
+        Asked::Flat { flat, entry, matches, .. } => {
             let shell = Shell::new(environment, global)?;
-            return wait(verb::call::operation(&shell, entry, matches));
+            return wait(verb::call::flat(&shell, flat, entry, matches));
+        }
+        Asked::Operation { entry, matches, bare, .. } => {
+            let shell = Shell::new(environment, global)?;
+            return wait(verb::call::operation(&shell, entry, matches, *bare));
         }
     };
     match &cli.verb {
@@ -92,14 +97,14 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
     match &cli.verb {
         Verb::Up(up) => {
             up.place.check()?;
-            wait(serve::run(shell, &up.serve))
+            wait(serve::run(shell, &up.serve, Some(&up.place.path)))
         }
-        Verb::ServeAll(wanted) => wait(serve::run(shell, wanted)),
-        Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into())),
-        Verb::Mcp(mcp) => wait(serve::run(shell, &mcp.into())),
-        Verb::Init(place) => {
-            place.check()?;
-            wait(verb::init(shell))
+        Verb::ServeAll(wanted) => wait(serve::run(shell, wanted, None)),
+        Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into(), None)),
+        Verb::Mcp(mcp) => wait(serve::run(shell, &mcp.into(), None)),
+        Verb::Init(init) => {
+            init.place.check()?;
+            wait(verb::init(shell, init))
         }
         Verb::Status => wait(verb::status(shell)),
         Verb::Stop => wait(verb::stop(shell)),

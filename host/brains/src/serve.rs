@@ -6,6 +6,7 @@ mod announce;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::instance::{Instance, Running};
 use crate::log;
 use crate::ports::blocking;
 use crate::process;
+use crate::project;
 use crate::shell::Shell;
 use crate::site::Here;
 use crate::sources::unsound;
@@ -39,8 +41,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How often it is written down where the audit log stands.
 const ANCHOR: Duration = Duration::from_mins(1);
 
-/// Serves until a signal ends it.
-pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::Error> {
+/// Serves until a signal ends it. A project at `place` is registered as a workspace.
+pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) -> Result<(), anyhow::Error> {
     if wanted.no_gateway && wanted.no_mcp {
         return Err(Fault::invalid("nothing is left to serve")
             .hint("leave out `--no-gateway` or `--no-mcp`")
@@ -77,6 +79,10 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
     };
     let running = running(shell, &config, &doors, started_at);
     house.facts.serves(running.urls.clone());
+    if let Some(place) = place {
+        project::register(&house.control, place).await?;
+    }
+    house.control.start_background();
     let parts = Parts {
         models: house.gateway.clone(),
         operations: house.control.clone(),

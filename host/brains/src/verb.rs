@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 pub(crate) mod logs;
 pub(crate) mod mcp;
 mod stop;
+mod token;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -22,13 +23,14 @@ use crate::cli;
 use crate::house::open_store;
 use crate::instance::{self, Running};
 use crate::output;
+use crate::project;
 use crate::shell::Shell;
 use crate::sources::unsound;
 
 pub(crate) use stop::stop;
 
-/// Prepares the state directory: database, admin key.
-pub(crate) async fn init(shell: &Shell) -> Result<(), anyhow::Error> {
+/// Prepares the state directory: database, admin key; registers the project that is there.
+pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow::Error> {
     let config = shell
         .sources(std::collections::BTreeMap::new())?
         .resolve()
@@ -47,8 +49,16 @@ pub(crate) async fn init(shell: &Shell) -> Result<(), anyhow::Error> {
         }
         (if fresh { "generated" } else { "existing" }, Some(shell.home.admin_key()))
     };
+    let place_path = &wanted.place.path;
+    let workspace = if wanted.slug.is_some() || wanted.name.is_some() || project::is_project(place_path)? {
+        let input = project::input(place_path, wanted.slug.as_deref(), wanted.name.as_deref());
+        call::by_name(shell, "register_workspace", input).await?
+    } else {
+        serde_json::Value::Null
+    };
     let answer = json!({
         "ok": true,
+        "workspace": workspace.get("workspace"),
         "home": shell.home.dir(),
         "database": place.trim_matches('`'),
         "admin_key": { "source": source, "path": path },

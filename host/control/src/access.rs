@@ -141,6 +141,23 @@ impl Cx<'_> {
         Ok((session, place))
     }
 
+    /// The session that the caller acts as; when a workspace is named too, it must be the session's own.
+    pub(crate) async fn session_there(
+        &self,
+        named: Option<Id<Session>>,
+        workspace: Option<&str>,
+    ) -> Result<(SessionRecord, Place), Fault> {
+        let mut view = self.control.store.read().await?;
+        let (session, place) = self.own_session(&mut view, named, WorkspaceRole::Member).await?;
+        if workspace.is_some() {
+            let meant = self.workspace(&mut view, workspace, WorkspaceRole::Member).await?;
+            if meant.workspace.id != session.workspace {
+                return Err(elsewhere(&session, &meant.workspace));
+            }
+        }
+        Ok((session, place))
+    }
+
     async fn place(
         &self,
         rows: &mut Rows,
@@ -229,7 +246,8 @@ fn check_role(role: WorkspaceRole, least: WorkspaceRole, workspace: &WorkspaceRe
     .hint("an owner of the workspace can change that with `invite_to_workspace`"))
 }
 
-fn not_found(told: &str) -> Fault {
+/// A workspace that is not there, or that the caller must not know of.
+pub(crate) fn not_found(told: &str) -> Fault {
     let told: String = told.chars().take(200).collect();
     Fault::not_found("workspace", told)
         .code("workspace_not_found")

@@ -1,11 +1,14 @@
 //! Acting as a session (contract 5.4): by the connection that started or resumed it, by a native id that it was bound
 //! to, or by its token. A session id alone opens nothing.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use brains_core::caller::NativeId;
 use brains_core::id::Session;
 use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
-use brains_store::{Rows, Tx};
+use brains_store::{Rows, Store, Tx};
 
 /// What a caller can show, owned, so that a write can look at it.
 #[derive(Debug, Clone)]
@@ -63,6 +66,17 @@ impl Acting {
         Ok(Some(session))
     }
 
+    /// Renews the lease of the session that the caller is recognised as, when it is time.
+    pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<(), Fault> {
+        let session = self.find(&mut *store.read().await?, now).await?;
+        let Some(session) = session.filter(|session| session.is_due(now)) else { return Ok(()) };
+        store
+            .touch(move |tx| {
+                Box::pin(async move { Ok(tx.renew_session(&session.id, None).await.map(drop)?) })
+            })
+            .await
+    }
+
     /// Whether the caller shows that it is `session`, alive or not.
     pub(crate) async fn is(&self, rows: &mut Rows, session: &SessionRecord) -> Result<bool, Fault> {
         if session.operator != self.owner {
@@ -108,6 +122,30 @@ impl Acting {
             }
         }
         Ok(None)
+    }
+}
+
+/// When the leases behind callers were last looked at, so that a caller in a hurry costs no look at the database.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals(Mutex<HashMap<String, Millis>>);
+
+impl Renewals {
+    /// Callers that are remembered; past it all are forgotten, and looked at once more.
+    const MOST: usize = 10_000;
+    /// Often enough for the shortest lease.
+    const EVERY_MS: i64 = 50;
+
+    /// Whether it is time to look again.
+    pub(crate) fn is_due(&self, name: &str, now: Millis) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.get(name).is_some_and(|at| now.since(*at) < Self::EVERY_MS) {
+            return false;
+        }
+        if last.len() >= Self::MOST {
+            last.clear();
+        }
+        last.insert(name.to_owned(), now);
+        true
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Place;
-use crate::acting::Acting;
+use crate::acting::{Acting, Renewals};
 use crate::envelope::{Once, written};
 use crate::ports::Ports;
 use crate::registry::Registry;
@@ -32,6 +32,7 @@ pub struct Control {
     pub(crate) freed: Arc<Notify>,
     /// Whatever goes on behind an answer; waited for in [`Control::close`].
     pub(crate) tasks: TaskTracker,
+    renewals: Renewals,
     pub(crate) closing: CancellationToken,
 }
 
@@ -45,6 +46,7 @@ impl Control {
             editing: Mutex::new(()),
             freed: Arc::new(Notify::new()),
             tasks: TaskTracker::new(),
+            renewals: Renewals::default(),
             closing: CancellationToken::new(),
         }
     }
@@ -67,9 +69,10 @@ impl Control {
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Value, Fault> {
-        self.registry
-            .call(name, input, &Cx { control: self, principal, caller, once: None, fence: None })
-            .await
+        let cx = Cx { control: self, principal, caller, once: None, fence: None };
+        let answer = self.registry.call(name, input, &cx).await;
+        cx.keep_alive().await;
+        answer
     }
 
     /// Ends what goes on in the background and waits for it. The store is closed after this.
@@ -101,6 +104,19 @@ impl Cx<'_> {
     /// Whether an agent speaks, whatever its key may do (contract 5.3).
     pub(crate) fn is_agent(&self) -> bool {
         self.caller.agent || self.principal.agent
+    }
+
+    /// Renews the lease of the session that the caller is recognised as: every call does, whatever it is about.
+    /// Failing to is no reason to fail the call.
+    async fn keep_alive(&self) {
+        let now = self.now();
+        let Some(name) = self.caller.identity() else { return };
+        if !self.control.renewals.is_due(&name, now) {
+            return;
+        }
+        if let Err(fault) = self.acting(None).renew(&self.control.store, now).await {
+            tracing::debug!(%fault, "a lease was not renewed by a call");
+        }
     }
 
     /// Refuses an agent what only a person may do.

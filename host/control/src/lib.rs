@@ -3,6 +3,7 @@
 
 mod access;
 mod acting;
+mod background;
 mod context;
 mod envelope;
 mod field;

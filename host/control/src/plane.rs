@@ -5,8 +5,10 @@ mod audit;
 mod component;
 mod config;
 mod event;
+mod focus;
 mod handoff;
 mod key;
+mod lock;
 mod mail;
 mod mint;
 mod model;
@@ -64,6 +66,27 @@ pub(crate) fn register(registry: &mut Registry) {
         session::KillSession,
         session::ListSessions,
         session::ShowSession,
+        session::ResumeSession,
+        session::LinkSession,
+        session::ListSessionLinks,
+        session::FindSessions,
+        session::WriteCheckpoint,
+        session::ListCheckpoints,
+        session::ShowCheckpoint,
+        session::ListPresence,
+        session::AdoptionReport,
+        focus::SetFocus,
+        focus::ClearFocus,
+        focus::ListFocus,
+        lock::AcquireLock,
+        lock::RenewLock,
+        lock::ReleaseLock,
+        lock::StealLock,
+        lock::ListLocks,
+        lock::WhoBlocks,
+        lock::ClaimWorkspace,
+        lock::ReleaseWorkspace,
+        lock::ListWorkspaceClaims,
         config::ShowConfig,
         config::GetConfig,
         config::SetConfig,

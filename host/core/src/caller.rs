@@ -58,6 +58,15 @@ impl Caller {
         Self::default()
     }
 
+    /// Names whom the call comes from, as far as a session may be recognised by it; none for a plain HTTP call.
+    pub fn identity(&self) -> Option<String> {
+        let token = self.token.as_ref().map(Secret::fingerprint);
+        token.or_else(|| self.connection.clone()).or_else(|| {
+            let first = self.native.first()?;
+            Some(format!("{} {}", first.kind, first.value))
+        })
+    }
+
     /// A command of this program.
     pub fn cli() -> Self {
         Self { surface: Surface::Cli, ..Self::default() }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brains_core::Secret;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -28,12 +28,14 @@ pub enum LocalError {
     Setup,
 }
 
-/// What the service answered.
-#[derive(Debug)]
+/// What our own service said.
+#[derive(Debug, Clone, PartialEq)]
 pub struct LocalAnswer {
     pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
+    /// An empty answer is `null`.
+    pub value: Value,
+    /// The line about mail that waits for whoever called.
+    pub mail: Option<String>,
 }
 
 /// Talks to one service on loopback with one key.
@@ -68,26 +70,31 @@ impl LocalClient {
         Ok(Self { client, base, key })
     }
 
-    /// An empty answer is `null`.
-    pub async fn post_json(
-        &self,
-        path: &str,
-        value: &Value,
-        headers: &[(&'static str, String)],
-    ) -> Result<LocalAnswer, LocalError> {
-        self.call(Method::POST, path, Some(value), headers).await
+    /// The status and the answer; an empty answer is `null`.
+    pub async fn post_json(&self, path: &str, value: &Value) -> Result<(u16, Value), LocalError> {
+        self.call(Method::POST, path, &[], Some(value)).await.map(|answer| (answer.status, answer.value))
     }
 
-    pub async fn get_json(&self, path: &str) -> Result<LocalAnswer, LocalError> {
-        self.call(Method::GET, path, None, &[]).await
+    /// The whole answer to a call with headers of its own.
+    pub async fn post_json_with(
+        &self,
+        path: &str,
+        headers: &[(&'static str, Secret)],
+        value: &Value,
+    ) -> Result<LocalAnswer, LocalError> {
+        self.call(Method::POST, path, headers, Some(value)).await
+    }
+
+    pub async fn get_json(&self, path: &str) -> Result<(u16, Value), LocalError> {
+        self.call(Method::GET, path, &[], None).await.map(|answer| (answer.status, answer.value))
     }
 
     async fn call(
         &self,
         method: Method,
         path: &str,
+        headers: &[(&'static str, Secret)],
         value: Option<&Value>,
-        headers: &[(&'static str, String)],
     ) -> Result<LocalAnswer, LocalError> {
         let url = self.base.join(path).map_err(|_| LocalError::NotLocal(path.to_owned()))?;
         if url.origin() != self.base.origin() {
@@ -100,8 +107,8 @@ impl LocalClient {
             header.set_sensitive(true);
             request = request.header(AUTHORIZATION, header);
         }
-        for (name, value) in headers {
-            let mut header = HeaderValue::try_from(value).map_err(|_| LocalError::Setup)?;
+        for (name, text) in headers {
+            let mut header = HeaderValue::try_from(text.expose()).map_err(|_| LocalError::Setup)?;
             header.set_sensitive(true);
             request = request.header(*name, header);
         }
@@ -109,7 +116,9 @@ impl LocalClient {
             request = request.header(http::header::CONTENT_TYPE, "application/json").body(value.to_string());
         }
         let mut response = request.send().await.map_err(|error| self.failed(&error))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let status = response.status().as_u16();
+        let mail =
+            response.headers().get("x-brains-mail").and_then(|line| line.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LIMIT_BYTES {
@@ -118,10 +127,10 @@ impl LocalClient {
             body.extend_from_slice(&chunk);
         }
         if body.is_empty() {
-            return Ok(LocalAnswer { status, headers, body: Value::Null });
+            return Ok(LocalAnswer { status, value: Value::Null, mail });
         }
-        let body = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
-        Ok(LocalAnswer { status, headers, body })
+        let value = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
+        Ok(LocalAnswer { status, value, mail })
     }
 
     fn failed(&self, error: &reqwest::Error) -> LocalError {

@@ -27,7 +27,7 @@ pub use notices::{LOOK_EVERY, Listener};
 pub use plane::component::ComponentChange;
 pub use plane::key::Credential;
 pub use plane::mail::mailbox;
-pub use plane::session::{Holdings, Presence, SessionFilter};
+pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::task::{NewTask, TaskCount, TaskPlace};
 pub use plane::trace::Retention;
 pub use rows::{Rows, Snapshot};

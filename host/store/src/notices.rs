@@ -34,11 +34,6 @@ impl Notices {
         drop(waiting);
         Listener { notices: self.clone(), topics, bell }
     }
-
-    #[cfg(test)]
-    pub(crate) fn topics(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 /// Hears of commits from the moment it is made; dropping it ends that.

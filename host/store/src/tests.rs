@@ -9,4 +9,5 @@ mod planes;
 mod processes;
 mod schema;
 mod traces;
+mod work;
 mod writes;

@@ -2,12 +2,16 @@
 
 use anyhow::{Result, bail};
 
-use crate::guests;
+use crate::postgres::{Cluster, Durability};
 use crate::shell::{Repository, Watch};
+use crate::{guests, tools};
 
 /// Name, package, and the bench target in it.
-const BENCHES: [(&str, &str, &str); 2] =
-    [("component_calls", "brains-runtime", "component_calls"), ("gateway", "brains-tests", "gateway")];
+const BENCHES: [(&str, &str, &str); 3] = [
+    ("component_calls", "brains-runtime", "component_calls"),
+    ("coordination", "brains-tests", "coordination"),
+    ("gateway", "brains-tests", "gateway"),
+];
 
 /// `cargo xtask bench [NAME…]`
 pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
@@ -23,12 +27,20 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
         }
         eprintln!("\n== {name}");
         let watch = Watch::start();
-        repository
+        let call = repository
             .cargo("bench")
             .args(["--package", package, "--bench", target])
             .env("BRAINS_BIN", repository.program(true))
-            .env("BRAINS_GUESTS", guests::bundle_for_tests(repository))
-            .run()?;
+            .env("BRAINS_GUESTS", guests::bundle_for_tests(repository));
+        if name == "coordination" {
+            let cluster = Cluster::start(Durability::Full)?;
+            let reference = tools::reference(repository)?;
+            call.env("BRAINS_TEST_POSTGRES", cluster.url())
+                .env("BRAINS_REFERENCE_PYTHON", &reference)
+                .run()?;
+        } else {
+            call.run()?;
+        }
         eprintln!("{name}: {:.0} s", watch.seconds());
     }
     Ok(())

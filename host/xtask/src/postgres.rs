@@ -1,4 +1,4 @@
-//! A throw-away Postgres for the tests: one cluster per run, loopback only, without fsync, stopped at the end.
+//! A throw-away Postgres for tests and benchmarks: one cluster per run, loopback only, stopped at the end.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +13,15 @@ use crate::tools;
 
 const HANG_LIMIT_SECONDS: f64 = 30.0;
 
+/// Whether an acknowledged write is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// For tests: as fast as it can be.
+    None,
+    /// For benchmarks: as it runs for people.
+    Full,
+}
+
 /// A running cluster; dropping it stops the server and removes its files.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -24,7 +33,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Makes and starts one.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(durability: Durability) -> Result<Self> {
         let programs = tools::postgres()?;
         // Not below `target`: the server's own user must be able to walk there.
         let folder = std::env::temp_dir().join(format!("brains-postgres-{}", std::process::id()));
@@ -47,13 +56,19 @@ impl Cluster {
             .read()
             .context("could not make a Postgres cluster")?;
         let port = free_port()?;
-        let server = Self::serve(as_root, &programs, &folder, &data, port)?;
+        let server = Self::serve(as_root, &programs, &folder, port, durability)?;
         let mut cluster = Self { server, folder, programs, port };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
 
-    fn serve(as_root: bool, programs: &Path, folder: &Path, data: &Path, port: u16) -> Result<Child> {
+    fn serve(
+        as_root: bool,
+        programs: &Path,
+        folder: &Path,
+        port: u16,
+        durability: Durability,
+    ) -> Result<Child> {
         let mut words = Vec::new();
         if crate::shell::find_program("setpriv").is_some() {
             // Fast shutdown when this tool is killed before it can stop the server.
@@ -70,9 +85,14 @@ impl Cluster {
         let log = fs_err::File::create(folder.join("log"))?.into_parts().0;
         let mut command: Command = Call::from_parts(&words)
             .arg("-D")
-            .arg(data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-            .args(["-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=400"])
+            .arg(folder.join("data"))
+            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=400"])
+            .args(match durability {
+                Durability::None => {
+                    &["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"][..]
+                }
+                Durability::Full => &[],
+            })
             .arg("-c")
             .arg(format!("unix_socket_directories={}", folder.display()))
             .within(folder)

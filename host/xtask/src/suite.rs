@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::postgres::Cluster;
+use crate::postgres::{Cluster, Durability};
 use crate::shell::{Call, Repository, Watch};
 use crate::tally::{self, Tally};
 use crate::{guests, tools};
@@ -30,7 +30,7 @@ impl Bed<'_> {
             repository,
             python: tools::python(repository)?,
             node_modules: tools::node_modules(repository)?,
-            cluster: Cluster::start()?,
+            cluster: Cluster::start(Durability::None)?,
         })
     }
 

@@ -115,6 +115,28 @@ pub(crate) fn node_modules(repository: &Repository) -> Result<PathBuf> {
     Ok(modules)
 }
 
+/// A Python with the reference product, at the version that its behaviour was taken from; in `target/reference`.
+pub(crate) fn reference(repository: &Repository) -> Result<PathBuf> {
+    let home = repository.at("target/reference");
+    let python = home.join("bin/python");
+    if home.join("bin/brains").exists() {
+        return Ok(python);
+    }
+    Call::new("python3").args(["-m", "venv"]).arg(&home).read()?;
+    Call::new(&python)
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "brains-ai==0.1.0a3",
+            "mcp<2",
+        ])
+        .run()?;
+    Ok(python)
+}
+
 /// Whether this process may do what root may.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(Call::new("id").arg("-u").read()? == "0")

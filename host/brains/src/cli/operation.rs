@@ -16,19 +16,36 @@ use crate::home;
 const YES: &str = "yes";
 
 /// What the groups of verbs are about.
-const GROUPS: [(&str, &str); 11] = [
+const GROUPS: [(&str, &str); 19] = [
     ("admin-key", "The admin key"),
     ("audit", "The audit log"),
     ("component", "Components: what is loaded, what was refused and why"),
     ("config", "The configuration: what is in force, where it comes from, changes"),
+    ("event", "What happened in a workspace, in order"),
+    ("focus", "What sessions are at"),
+    ("handoff", "Where work stopped, for whoever comes next"),
     ("key", "Keys for clients"),
+    ("lock", "Locks: who holds what, who waits"),
+    ("message", "Mail between sessions"),
     ("model", "The names that a request may carry as its model"),
     ("operator", "Operators: who may use this installation"),
     ("plugin", "Components: what is loaded, what was refused and why"),
     ("route", "Where a request would go, and why"),
     ("service", "The running service"),
+    ("session", "Sessions: who works where, and what they left"),
+    ("task", "What is to be done, who does it, what waits for what"),
     ("trace", "What was answered, by whom, how fast"),
+    ("workspace", "Workspaces: where agents work, who sees them, who claims them"),
 ];
+
+/// Spellings that print one member of the answer alone, as other products do.
+const BARE: [(&str, &str); 2] = [("sessions", "sessions"), ("workspace-claims", "claims")];
+
+/// The member that a spelling prints alone.
+pub(crate) fn bare(path: &[&str]) -> Option<&'static str> {
+    let [verb] = path else { return None };
+    BARE.iter().find(|(flat, _)| flat == verb).map(|(_, member)| *member)
+}
 
 /// Adds every operation's verb and its other spellings.
 pub(crate) fn add_all(mut command: Command, registry: &Registry) -> Command {
@@ -78,7 +95,8 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
             );
             arg.required(false).value_name("FILE").help(help)
         } else if field.file {
-            arg.value_name("FILE").help(format!("{} (a file; `-` reads stdin)", field.description.trim_end_matches('.')))
+            arg.value_name("FILE")
+                .help(format!("{} (a file; `-` reads stdin)", field.description.trim_end_matches('.')))
         } else {
             arg
         });

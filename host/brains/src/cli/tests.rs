@@ -136,7 +136,7 @@ fn what_is_not_there_is_a_usage_error() {
 #[test]
 fn values_are_read_as_people_type_them() {
     let registry = Registry::new();
-    let Ok(Asked::Operation { entry, matches, global }) =
+    let Ok(Asked::Operation { entry, matches, global, .. }) =
         parse(&registry, &["--json", "explain", "-", "--request", "{model: brains-auto, n: 2}"])
     else {
         panic!("explain is an operation")

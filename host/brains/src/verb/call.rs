@@ -6,23 +6,25 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use brains_control::{Entry, Kind};
+use brains_control::{Addressee, Entry, Kind, Registry};
 use brains_core::caller::Surface;
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
-use brains_egress::local::{LocalClient, LocalError};
+use brains_egress::local::{LocalAnswer, LocalClient, LocalError};
 use clap::ArgMatches;
 use serde_json::Value;
 
 use crate::admin_key;
+use crate::cli::flat::Flat;
 use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::house::House;
 use crate::instance::{self, Running};
 use crate::log;
-use crate::output;
+use crate::output::{self, Form};
 use crate::shell::Shell;
 use crate::sources::unsound;
+use crate::verb::token;
 
 /// The longest that an operation of a running service may take: a model list may ask slow providers.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -32,6 +34,7 @@ pub(crate) async fn operation(
     shell: &Shell,
     entry: &Entry,
     matches: &ArgMatches,
+    bare: Option<&'static str>,
 ) -> Result<(), anyhow::Error> {
     let input = operation::input(entry, matches, shell.sources(BTreeMap::new())?.yaml())?;
     entry.check(input.clone())?;
@@ -40,25 +43,10 @@ pub(crate) async fn operation(
     {
         ask(question)?;
     }
-    // Another database than the service's was asked for: the service is not who can answer.
-    let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
-    let service = || -> Result<Option<Running>, Fault> {
-        Ok(instance::running(&shell.home)?.filter(|running| !elsewhere && running.gateway().is_some()))
-    };
-    let mut input = input;
-    let mut answer = loop {
-        let answer = match service()? {
-            Some(running) => of_service(shell, &running, entry.name, &input).await?,
-            // No service, or one that serves agents only: several processes may share a database.
-            None => here(shell, entry, input.clone()).await?,
-        };
-        let Some(member) = entry.cli.lines else { break answer };
-        output::lines(answer.get(member))?;
-        match (answer.get("next_cursor").filter(|cursor| cursor.is_string()), input.as_object_mut()) {
-            (Some(cursor), Some(members)) => members.insert("cursor".into(), cursor.clone()),
-            _ => return Ok(()),
-        };
-    };
+    if let Some(member) = entry.cli.lines {
+        return lines(shell, entry, input, member).await;
+    }
+    let mut answer = answered(shell, entry, input).await?;
     if cli::reveals(matches)
         && let Some(members) = answer.as_object_mut()
     {
@@ -67,7 +55,10 @@ pub(crate) async fn operation(
         members.insert("key".into(), key.expose().into());
         members.insert("path".into(), shell.home.admin_key().display().to_string().into());
     }
-    output::answer(&answer, shell.form, entry.cli.table)?;
+    match bare.and_then(|member| answer.get(member)) {
+        Some(member) if shell.form == Form::Json => output::answer(member, shell.form, None)?,
+        _ => output::answer(&answer, shell.form, entry.cli.table)?,
+    }
     // A check that found something ends like one, for the scripts that run it.
     if answer.get("ok") == Some(&Value::Bool(false)) {
         return Err(Fault::internal(format!("`{}` found something wrong", entry.cli.path.join(" ")))
@@ -75,6 +66,58 @@ pub(crate) async fn operation(
             .into());
     }
     Ok(())
+}
+
+/// Prints the items of every page as they come, one a line.
+async fn lines(shell: &Shell, entry: &Entry, mut input: Value, member: &str) -> Result<(), anyhow::Error> {
+    loop {
+        let answer = answered(shell, entry, input.clone()).await?;
+        output::lines(answer.get(member))?;
+        match (answer.get("next_cursor").filter(|cursor| cursor.is_string()), input.as_object_mut()) {
+            (Some(cursor), Some(members)) => members.insert("cursor".into(), cursor.clone()),
+            _ => return Ok(()),
+        };
+    }
+}
+
+/// Runs the operation behind a flat verb and tells its answer in that verb's shape, always as JSON.
+pub(crate) async fn flat(
+    shell: &Shell,
+    flat: &Flat,
+    entry: &Entry,
+    matches: &ArgMatches,
+) -> Result<(), anyhow::Error> {
+    let input = flat.input(matches);
+    entry.check(input.clone())?;
+    let answer = answered(shell, entry, input.clone()).await?;
+    output::answer(&flat.answer(&answer, &input), Form::Json, None)?;
+    Ok(())
+}
+
+/// Runs an operation for another verb.
+pub(crate) async fn by_name(shell: &Shell, name: &str, input: Value) -> Result<Value, anyhow::Error> {
+    let registry = Registry::new();
+    let entry = registry.find(name).ok_or_else(|| Fault::not_found("operation", name))?;
+    answered(shell, entry, input).await
+}
+
+async fn answered(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyhow::Error> {
+    let caller = Caller {
+        directory: std::env::current_dir().ok(),
+        token: token::of(&shell.home, &input),
+        ..Caller::cli()
+    };
+    // Another database than the service's was asked for: the service is not who can answer.
+    let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
+    let answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
+        Some(running) if running.gateway().is_some() => {
+            of_service(shell, &running, entry.name, &input, &caller).await?
+        }
+        // No service, or one that serves agents only: several processes may share a database.
+        Some(_) | None => here(shell, entry, input, &caller).await?,
+    };
+    token::note(&shell.home, entry.name, &answer)?;
+    Ok(answer)
 }
 
 fn ask(question: &str) -> Result<(), Fault> {
@@ -98,17 +141,6 @@ pub(crate) fn client(shell: &Shell, url: &str) -> Service {
     Service { client: LocalClient::new(url, key(shell), PATIENCE), url: url.to_owned() }
 }
 
-/// The header that tells an agent that mail waits.
-const NOTICE: &str = "x-brains-mail";
-
-/// What an operation of the running service came to.
-#[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) value: Value,
-    /// A line for whoever called, beside what was asked for.
-    pub(crate) notice: Option<String>,
-}
-
 /// The running service as a client sees it.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -118,24 +150,41 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn get_json(&self, path: &str) -> Result<(u16, Value), Fault> {
-        self.client()?
-            .get_json(path)
-            .await
-            .map(|answered| (answered.status, answered.body))
-            .map_err(|error| self.unanswered(&error))
+        self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
     }
 
-    /// Runs an operation there. Dropping the future ends its wait there too.
-    pub(crate) async fn operation(&self, name: &str, input: &Value, caller: &Caller) -> Result<Told, Fault> {
-        let path = format!("/api/ops/{name}");
-        let headers = headers_of(caller);
-        let answered = self.client()?.post_json(&path, input, &headers).await;
-        let answered = answered.map_err(|error| self.unanswered(&error))?;
-        if !(200..300).contains(&answered.status) {
-            return Err(fault_of(answered.status, &answered.body));
+    /// Runs an operation there, and tells beside its answer the line about mail. Dropping the future ends its wait
+    /// there too.
+    pub(crate) async fn operation(
+        &self,
+        name: &str,
+        input: &Value,
+        caller: &Caller,
+    ) -> Result<(Value, Option<String>), Fault> {
+        let LocalAnswer { status, value, mail } =
+            self.post_json(&format!("/api/ops/{name}"), input, caller).await?;
+        if (200..300).contains(&status) { Ok((value, mail)) } else { Err(fault_of(status, &value)) }
+    }
+
+    async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<LocalAnswer, Fault> {
+        let surface = match caller.surface {
+            Surface::Cli => "cli",
+            Surface::Http => "http",
+            Surface::Mcp => "mcp",
+        };
+        let mut headers = vec![("x-brains-surface", Secret::new(surface))];
+        if let Some(directory) = caller.directory.as_deref().and_then(Path::to_str) {
+            headers.push(("x-brains-directory", Secret::new(percent_encoded(directory))));
         }
-        let notice = answered.headers.get(NOTICE).and_then(|notice| notice.to_str().ok()).map(str::to_owned);
-        Ok(Told { value: answered.body, notice })
+        headers.extend(caller.token.clone().map(|token| ("x-brains-session-token", token)));
+        let connection = caller.connection.as_deref().map(Secret::new);
+        headers.extend(connection.map(|connection| ("x-brains-connection", connection)));
+        let key = caller.idempotency_key.as_deref().map(Secret::new);
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        let native = caller.native.iter();
+        let native = native.map(|id| format!("{}={}", percent_encoded(&id.kind), percent_encoded(&id.value)));
+        headers.extend(native.map(|id| ("x-brains-native", Secret::new(id))));
+        self.client()?.post_json_with(path, &headers, value).await.map_err(|error| self.unanswered(&error))
     }
 
     fn client(&self) -> Result<&LocalClient, Fault> {
@@ -158,48 +207,40 @@ fn key(shell: &Shell) -> Option<Secret> {
     configured.or_else(|| admin_key::read(&shell.home.admin_key()).ok().flatten())
 }
 
-/// The caller of a command: a person at a directory.
-fn here_and_now() -> Caller {
-    Caller { directory: std::env::current_dir().ok(), ..Caller::cli() }
+/// Headers are ASCII: every other byte of a path as `%` and two digits.
+fn percent_encoded(path: &str) -> String {
+    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
+        if byte.is_ascii_graphic() && !b"%=".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push('%');
+            text.extend(
+                [byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
+            );
+        }
+        text
+    })
 }
 
-async fn of_service(shell: &Shell, running: &Running, name: &str, input: &Value) -> Result<Value, Fault> {
+async fn of_service(
+    shell: &Shell,
+    running: &Running,
+    name: &str,
+    input: &Value,
+    caller: &Caller,
+) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    client(shell, url).operation(name, input, &here_and_now()).await.map(|told| told.value)
+    let (value, mail) = client(shell, url).operation(name, input, caller).await?;
+    tell(mail);
+    Ok(value)
 }
 
-/// What the service is told of the caller behind this process.
-fn headers_of(caller: &Caller) -> Vec<(&'static str, String)> {
-    let surface = match caller.surface {
-        Surface::Cli => "cli",
-        Surface::Http => "http",
-        Surface::Mcp => "mcp",
-    };
-    let mut headers = vec![("x-brains-surface", surface.to_owned())];
-    headers.extend(caller.connection.clone().map(|connection| ("x-brains-connection", connection)));
-    headers.extend(caller.token.as_ref().map(|token| ("x-brains-session-token", token.expose().to_owned())));
-    headers.extend(caller.idempotency_key.clone().map(|key| ("idempotency-key", key)));
-    let directory = caller.directory.as_deref().and_then(Path::to_str);
-    headers.extend(directory.map(|directory| ("x-brains-directory", encoded(directory))));
-    let native = caller.native.iter().map(|id| format!("{}={}", encoded(&id.kind), encoded(&id.value)));
-    headers.extend(native.map(|id| ("x-brains-native", id)));
-    headers
-}
-
-/// Any text in the ASCII of a header.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
-            out.push(byte.into());
-        } else {
-            out.extend(['%'].into_iter().chain(
-                [byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
-            ));
-        }
+/// Tells a session on stderr that mail waits for it; stdout holds the answer alone.
+fn tell(mail: Option<String>) {
+    if let Some(line) = mail {
+        drop(writeln!(anstream::stderr().lock(), "{line}"));
     }
-    out
 }
 
 /// The error that the service told, with the kind that its status stands for.
@@ -233,7 +274,7 @@ fn fault_of(status: u16, answer: &Value) -> Fault {
 
 /// Without a service: the store is opened here. A reading verb leaves no trace of itself: where there is no
 /// state yet it reads an empty one.
-async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyhow::Error> {
+async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Result<Value, anyhow::Error> {
     log::start(None, shell.global.verbose)?;
     let mut flags = BTreeMap::new();
     let scratch =
@@ -252,7 +293,12 @@ async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyho
     };
     let sources = shell.sources(flags)?;
     let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
-    let answer = house.control.call_as(entry.name, input, &Principal::local(), &here_and_now()).await;
+    let principal = Principal::local();
+    let addressee = Addressee::of(&input, &principal, caller);
+    let answer = house.control.call_as(entry.name, input, &principal, caller).await;
+    if let Some(addressee) = &addressee {
+        tell(house.control.mail_notice(addressee).await);
+    }
     house.close().await;
     Ok(answer?)
 }

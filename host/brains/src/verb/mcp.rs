@@ -50,8 +50,9 @@ impl Nearest {
         let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
         let running = instance::running(&shell.home)?.filter(|_| !elsewhere);
         if let Some(url) = running.as_ref().and_then(|running| running.gateway()) {
-            let told = call::client(shell, url).operation(asked.name, &asked.input, asked.caller).await?;
-            return Ok(Answer { value: told.value, notice: told.notice });
+            let service = call::client(shell, url);
+            let (value, notice) = service.operation(asked.name, &asked.input, asked.caller).await?;
+            return Ok(Answer { value, notice });
         }
         let house = self.house.get_or_try_init(|| self.open()).await?;
         Tools::call(&*house.control, asked).await

@@ -190,13 +190,13 @@ impl Operation for WaitEvents {
         check_kinds(&self.kinds)?;
         let scope = scope(cx, self.workspace.as_deref(), self.global).await?;
         let waiting = Waiting::start(cx, vec![scope.as_str().to_owned()], self.timeout_ms)?;
-        let after = match position(self.after.as_deref()).map_err(|fault| fault.param("after"))? {
-            Some(after) => after,
-            None => {
-                let newest = EventFilter { newest_first: true, ..EventFilter::default() };
-                let mut view = cx.control.store.read().await?;
-                view.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq)
-            }
+        let asked = position(self.after.as_deref()).map_err(|fault| fault.param("after"))?;
+        let after = if let Some(after) = asked {
+            after
+        } else {
+            let newest = EventFilter { newest_first: true, ..EventFilter::default() };
+            let mut view = cx.control.store.read().await?;
+            view.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq)
         };
         let filter = EventFilter {
             kinds: self.kinds,
@@ -232,6 +232,8 @@ pub(crate) struct AppendEvent {
 /// The event, as it was written.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Appended {
+    /// Position in the workspace.
+    seq: i64,
     kind: String,
     at: Millis,
 }
@@ -265,11 +267,13 @@ impl Operation for AppendEvent {
             let mut view = cx.control.store.read().await?;
             cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Member).await?
         };
-        let kind = self.kind;
+        let (kind, scope) = (self.kind, place.scope());
         cx.write_in(&place, self.session, move |tx, _| {
             Box::pin(async move {
                 tx.record(&kind, json!({ "message": message })).await?;
-                Ok(Appended { kind, at: tx.now() })
+                let newest = EventFilter { newest_first: true, ..EventFilter::default() };
+                let seq = tx.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq);
+                Ok(Appended { seq, kind, at: tx.now() })
             })
         })
         .await

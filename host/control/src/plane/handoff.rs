@@ -55,12 +55,11 @@ async fn load(
 ) -> Result<HandoffRecord, Fault> {
     let now = tx.now();
     let rows: &mut Rows = tx;
-    let found = match named {
-        Some(id) => rows.handoff(id).await?.ok_or_else(|| absent(id))?,
-        None => {
-            let slug = &place.workspace.slug;
-            rows.active_handoff(&place.workspace.id).await?.ok_or_else(|| none_active(slug))?
-        }
+    let found = if let Some(id) = named {
+        rows.handoff(id).await?.ok_or_else(|| absent(id))?
+    } else {
+        let slug = &place.workspace.slug;
+        rows.active_handoff(&place.workspace.id).await?.ok_or_else(|| none_active(slug))?
     };
     Ok(found.aged(now, stale_after_ms))
 }

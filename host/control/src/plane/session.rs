@@ -1,12 +1,19 @@
 //! Sessions: started, kept alive, ended, taken up again; who is there, and what they were offered.
 
+mod adoption;
+mod checkpoint;
 mod life;
+mod link;
 mod list;
+mod presence;
+mod resume;
 mod start;
 mod welcome;
 
 use brains_core::id::{Id, Session};
 use brains_core::plane::session::{Ending, Process, SessionRecord, SessionState};
+use brains_core::plane::workspace::{Visibility, WorkspaceRecord};
+use brains_core::principal::{ADMIN, Role};
 use brains_core::{Fault, Millis};
 use brains_store::{Scope, Scopes, Tx};
 use schemars::JsonSchema;
@@ -15,11 +22,18 @@ use serde_json::json;
 
 use crate::context::Cx;
 
+pub(crate) use adoption::AdoptionReport;
+pub(crate) use checkpoint::{ListCheckpoints, ShowCheckpoint, WriteCheckpoint};
 pub(crate) use life::{EndSession, HeartbeatSession, KillSession};
+pub(crate) use link::{FindSessions, LinkSession, ListSessionLinks};
 pub(crate) use list::{ListSessions, ShowSession};
+pub(crate) use presence::ListPresence;
+pub(crate) use resume::ResumeSession;
 pub(crate) use start::StartSession;
 
 const NOUN: &str = "session";
+/// Sessions of one workspace that are looked at in one write.
+const LIVE_MAX: u32 = 100_000;
 
 /// One session, as others see it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -79,6 +93,22 @@ fn process(cx: &Cx<'_>, pid: Option<u32>) -> Result<Option<Process>, Fault> {
             .param("pid")
             .hint("send the id of a process that runs on the service's machine, or none: the lease ends the session then")
     })
+}
+
+/// Ends the sessions of a private workspace whose operators do not see it any more, in a write of the workspace.
+pub(super) async fn end_unseen(tx: &mut Tx, workspace: &WorkspaceRecord) -> Result<(), Fault> {
+    if workspace.visibility != Visibility::Private {
+        return Ok(());
+    }
+    let now = tx.now();
+    for session in tx.live_sessions(&workspace.id, now, LIVE_MAX).await? {
+        let administrator = session.operator == ADMIN
+            || tx.operator(&session.operator).await?.is_some_and(|operator| operator.role == Role::Admin);
+        if !administrator && tx.membership(&workspace.id, &session.operator).await?.is_none() {
+            tx.reap_one(&session, Ending::Revoked).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The scopes that a write takes which ends everything of an operator.

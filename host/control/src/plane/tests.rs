@@ -2,5 +2,6 @@
 
 mod access;
 mod edits;
+mod locks;
 mod reads;
 mod sessions;

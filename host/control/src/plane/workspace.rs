@@ -13,10 +13,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::access::role_in;
+use crate::access::{not_found, role_in};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::page::{cut, default_limit, limit};
+use crate::plane::session;
 use crate::tool::ToolShape;
 
 pub(crate) use member::{InviteToWorkspace, ListWorkspaceMembers, UninviteFromWorkspace};
@@ -74,13 +75,13 @@ impl Operation for RegisterWorkspace {
         .table("", &["workspace.slug", "workspace.path", "workspace.visibility", "registered"]);
     const EXAMPLES: &'static [Example] = &[
         Example {
-            title: "Register the directory you are in",
-            command: "workspace register",
+            title: "Register a directory",
+            command: "workspace register /home/ada/shop",
             input: r#"{"path": "/home/ada/shop"}"#,
         },
         Example {
             title: "For invited people only",
-            command: "workspace register ~/diary --visibility private",
+            command: "workspace register /home/ada/diary --visibility private",
             input: r#"{"path": "/home/ada/diary", "visibility": "private"}"#,
         },
     ];
@@ -107,13 +108,9 @@ impl Operation for RegisterWorkspace {
         let marked = location.marked;
         let (workspace, registered) = register(cx, location, wish).await?;
         let mut view = cx.control.store.read().await?;
-        // Somebody else's private one: its path is no secret to whoever can name it, what it is called is.
-        let role = role_in(&mut view, cx.principal, &workspace).await?.ok_or_else(|| {
-            Fault::forbidden("the directory belongs to a workspace that you cannot see")
-                .code("workspace_private")
-                .param("path")
-                .hint("ask one of its owners to invite you")
-        })?;
+        // Somebody else's private one is not there for whoever cannot see it.
+        let role = role_in(&mut view, cx.principal, &workspace).await?;
+        let role = role.ok_or_else(|| not_found(&path.display().to_string()).param("path"))?;
         Ok(WorkspaceRegistered { workspace: WorkspaceLine { workspace, role }, registered, marked })
     }
 }
@@ -437,10 +434,12 @@ where
                 let mut workspace = place.confirm(tx).await?;
                 let detail = alter(&mut workspace, tx.now())?;
                 tx.save_workspace(&workspace).await?;
+                session::end_unseen(tx, &workspace).await?;
                 tx.record(action, detail).await?;
                 Ok(workspace)
             })
         })
         .await?;
+    cx.control.freed.notify_waiters();
     Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace, role } })
 }

@@ -158,6 +158,27 @@ fn ahead<'a>(
     })
 }
 
+/// Whether waiting for this would never end: somebody in the way waits, directly or through others, for something
+/// that the session itself holds.
+pub fn deadlock(wanted: &Wanted<'_>, held: &[LockRecord], waiting: &[WaitRecord], now: Millis) -> bool {
+    let mut reached: Vec<&Id<Session>> = Vec::new();
+    let mut open: Vec<&Id<Session>> = holders(wanted, held, now).map(|lock| &lock.session).collect();
+    while let Some(session) = open.pop() {
+        if session == wanted.session {
+            return true;
+        }
+        if reached.contains(&session) {
+            continue;
+        }
+        reached.push(session);
+        for wait in waiting.iter().filter(|wait| wait.alive_until > now && wait.session == *session) {
+            let theirs = Wanted { resource: &wait.resource, mode: wait.mode, session, turn: Some(wait.turn) };
+            open.extend(holders(&theirs, held, now).map(|lock| &lock.session));
+        }
+    }
+    false
+}
+
 /// What is said to one whose fence names no lock that is held.
 pub fn stale(fence: u64, newest: u64) -> Fault {
     Fault::conflict(format!("the fence {fence} is stale: its lock was released, ran out or was taken away"))

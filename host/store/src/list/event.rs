@@ -50,7 +50,12 @@ impl Rows {
     }
 }
 
-fn piece<DB>(scope: &Scope, filter: &EventFilter, kind: Option<&String>, limit: u32) -> QueryBuilder<DB>
+pub(crate) fn piece<DB>(
+    scope: &Scope,
+    filter: &EventFilter,
+    kind: Option<&String>,
+    limit: u32,
+) -> QueryBuilder<DB>
 where
     DB: Database,
     String: Type<DB> + for<'q> Encode<'q, DB>,

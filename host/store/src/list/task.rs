@@ -117,7 +117,7 @@ impl Rows {
 }
 
 /// The beginning of the tasks of one workspace in one status.
-fn piece<DB>(filter: &TaskFilter, status: TaskStatus, limit: u32) -> QueryBuilder<DB>
+pub(crate) fn piece<DB>(filter: &TaskFilter, status: TaskStatus, limit: u32) -> QueryBuilder<DB>
 where
     DB: Database,
     String: Type<DB> + for<'q> Encode<'q, DB>,
@@ -170,7 +170,7 @@ where
     }
 }
 
-fn ready<DB>(filter: &ReadyFilter, name: Option<&String>) -> QueryBuilder<DB>
+pub(crate) fn ready<DB>(filter: &ReadyFilter, name: Option<&String>) -> QueryBuilder<DB>
 where
     DB: Database,
     String: Type<DB> + for<'q> Encode<'q, DB>,

@@ -54,16 +54,29 @@ const RUN_OUT_IN: &str = "
         ended_at, ending, summary, machine, pid, pid_started
     FROM session WHERE workspace = $1 AND ended_at IS NULL AND lease_until <= $2 ORDER BY id LIMIT $3";
 const RUN_OUT: &str = "
-    SELECT DISTINCT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1 ORDER BY workspace";
+    SELECT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1
+    UNION SELECT workspace FROM task
+        WHERE status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $1
+    ORDER BY 1";
 const PROCESSES: &str = "
     SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
         ended_at, ending, summary, machine, pid, pid_started
     FROM session WHERE machine = $1 AND ended_at IS NULL AND pid IS NOT NULL ORDER BY id";
-/// Live sessions by operator: never which workspaces, only how many.
+/// Live sessions by operator, of the workspaces that `$2` sees: never which ones, only how many.
 const PRESENCE: &str = "
-    SELECT operator, COUNT(DISTINCT workspace) AS workspaces, COUNT(*) AS sessions, MAX(last_seen_at) AS last_seen_at
-    FROM session WHERE ended_at IS NULL AND lease_until > $1 AND operator <> $2
-    GROUP BY operator ORDER BY 4 DESC, 1";
+    SELECT s.operator, COUNT(DISTINCT s.workspace) AS workspaces, COUNT(*) AS sessions,
+        MAX(s.last_seen_at) AS last_seen_at
+    FROM session s JOIN workspace w ON w.id = s.workspace
+    WHERE s.ended_at IS NULL AND s.lease_until > $1 AND s.operator <> $2
+        AND ($3 = 1 OR w.visibility = 'shared' OR EXISTS (
+            SELECT 1 FROM workspace_member m WHERE m.workspace = w.id AND m.operator = $2))
+    GROUP BY s.operator ORDER BY 4 DESC, 1";
+const STARTS: &str = "
+    SELECT scope, at, session, detail FROM event
+    WHERE kind = 'session.start' AND (at > $1 OR (at = $1 AND session > $2)) AND session IS NOT NULL
+    ORDER BY at, session LIMIT $3";
+const DID: &str =
+    "SELECT COUNT(*) FROM event WHERE scope = $1 AND session = $2 AND kind = $3 AND at >= $4 AND at <= $5";
 const SEEN: &str = "
     UPDATE session SET last_seen_at = $2, lease_until = $2 + lease_ms
     WHERE id = $1 AND ended_at IS NULL AND lease_until > $2";
@@ -75,7 +88,7 @@ const END: &str = "
     WHERE id = $1 AND ended_at IS NULL";
 const RESUME: &str = "
     UPDATE session SET ended_at = NULL, ending = NULL, epoch = epoch + 1, token_hash = $2, lease_ms = $3,
-        lease_until = $4 + $3, last_seen_at = $4, machine = $5, pid = $6, pid_started = $7
+        lease_until = $5, last_seen_at = $4, machine = $6, pid = $7, pid_started = $8
     WHERE id = $1";
 const RETOKEN: &str = "UPDATE session SET token_hash = $2 WHERE id = $1";
 const LINK: &str = "
@@ -149,6 +162,14 @@ from_row! {
             created_at: Millis(row.try_get("created_at")?),
         })
     }
+    row => SessionStart {
+        Ok(Self {
+            scope: row.try_get("scope")?,
+            at: Millis(row.try_get("at")?),
+            session: row.try_get("session")?,
+            detail: row.try_get("detail")?,
+        })
+    }
     row => Presence {
         Ok(Self {
             operator: row.try_get("operator")?,
@@ -176,6 +197,16 @@ pub struct Presence {
     pub workspaces: u64,
     pub sessions: u64,
     pub last_seen_at: Millis,
+}
+
+/// The event of a session's start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionStart {
+    pub scope: String,
+    pub at: Millis,
+    pub session: String,
+    /// Canonical JSON.
+    pub detail: String,
 }
 
 /// What the end of a session freed, by plane.
@@ -261,7 +292,7 @@ impl Rows {
         fetch_all!(self, SessionRecord, OF_OPERATOR, operator)
     }
 
-    /// Workspaces in which a lease ran out.
+    /// Workspaces in which the lease of a session or of a claim ran out.
     pub async fn run_out(&mut self, now: Millis) -> Result<Vec<Id<Workspace>>, StoreError> {
         let found = fetch_all!(self, String, RUN_OUT, now.0)?;
         Ok(found.iter().filter_map(|text| Id::parse(text)).collect())
@@ -272,9 +303,38 @@ impl Rows {
         fetch_all!(self, SessionRecord, PROCESSES, machine)
     }
 
-    /// Operators other than `operator` who have sessions that live, freshest first.
-    pub async fn presence(&mut self, operator: &str, now: Millis) -> Result<Vec<Presence>, StoreError> {
-        fetch_all!(self, Presence, PRESENCE, now.0, operator)
+    /// Operators other than `operator` who have sessions that live, freshest first, counted where `operator` sees them
+    /// or `everywhere`.
+    pub async fn presence(
+        &mut self,
+        operator: &str,
+        everywhere: bool,
+        now: Millis,
+    ) -> Result<Vec<Presence>, StoreError> {
+        fetch_all!(self, Presence, PRESENCE, now.0, operator, i64::from(everywhere))
+    }
+
+    /// Starts of sessions after the one at `since` of the session `after`, oldest first.
+    pub async fn session_starts(
+        &mut self,
+        since: Millis,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SessionStart>, StoreError> {
+        fetch_all!(self, SessionStart, STARTS, since.0, after, i64::from(limit))
+    }
+
+    /// Whether a session did something within a time.
+    pub async fn session_did(
+        &mut self,
+        scope: &str,
+        session: &str,
+        kind: &str,
+        from: Millis,
+        until: Millis,
+    ) -> Result<bool, StoreError> {
+        let found = fetch_optional!(self, i64, DID, scope, session, kind, from.0, until.0)?;
+        Ok(found.is_some_and(|count| count > 0))
     }
 
     /// What a session is known by, oldest first.
@@ -377,7 +437,8 @@ impl Tx {
         Ok(Holdings { locks, tasks })
     }
 
-    /// Ends the sessions of a workspace whose lease ran out, so that nothing in this write meets what they held.
+    /// Ends the sessions of a workspace whose lease ran out, and the claims of tasks whose own did, so that nothing in
+    /// this write meets what they held.
     pub async fn reap(&mut self, workspace: &Id<Workspace>) -> Result<u64, StoreError> {
         let now = self.now();
         let over = fetch_all!(&mut self.rows, SessionRecord, RUN_OUT_IN, workspace.as_str(), now.0, REAP)?;
@@ -385,6 +446,7 @@ impl Tx {
         for session in over {
             reaped += u64::from(self.reap_one(&session, Ending::Expired).await?);
         }
+        self.free_overdue_tasks(workspace).await?;
         Ok(reaped)
     }
 
@@ -407,7 +469,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let now = self.now().0;
         let (machine, pid, started) = parts(process);
-        execute!(&mut self.rows, RESUME, id.as_str(), token_hash, lease_ms, now, machine, pid, started)
+        let until = now.saturating_add(lease_ms);
+        execute!(&mut self.rows, RESUME, id.as_str(), token_hash, lease_ms, now, until, machine, pid, started)
             .map(drop)
     }
 

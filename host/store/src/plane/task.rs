@@ -53,12 +53,12 @@ const OVERDUE: &str = "
     SELECT id FROM task
     WHERE workspace = $1 AND status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $2
     ORDER BY lease_expires_at LIMIT $3";
-const OVERDUE_WORKSPACES: &str = "
-    SELECT DISTINCT workspace FROM task
-    WHERE status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $1";
 const HELD: &str = "SELECT id FROM task WHERE holder = $1 AND status = 'in_progress' ORDER BY id";
 const ASSIGNED: &str = "
     SELECT id FROM task WHERE assignee = $1 AND status IN ('available', 'in_progress', 'blocked') ORDER BY id";
+
+/// Claims whose time is over that one write frees.
+const FREED: i64 = 100;
 
 /// Higher than every id that can be: where a list that has no cursor begins.
 const LAST: &str = "~";
@@ -184,12 +184,6 @@ impl Rows {
         limit: u32,
     ) -> Result<Vec<TaskComment>, StoreError> {
         fetch_all!(self, TaskComment, COMMENTS, task.as_str(), before.unwrap_or(LAST), i64::from(limit))
-    }
-
-    /// Workspaces in which a claim ended by time.
-    pub async fn overdue_workspaces(&mut self, now: Millis) -> Result<Vec<Id<Workspace>>, StoreError> {
-        let found = fetch_all!(self, String, OVERDUE_WORKSPACES, now.0)?;
-        Ok(found.iter().filter_map(|text| Id::parse(text)).collect())
     }
 }
 
@@ -402,16 +396,10 @@ impl Tx {
         Ok(comment)
     }
 
-    /// Frees the tasks whose claims ended by time, `most` of them; tells how many.
-    pub async fn free_overdue_tasks(
-        &mut self,
-        workspace: &Id<Workspace>,
-        most: u32,
-    ) -> Result<usize, StoreError> {
-        let overdue =
-            fetch_all!(&mut self.rows, String, OVERDUE, workspace.as_str(), self.at.0, i64::from(most))?;
-        self.free_tasks(workspace, &overdue, "lease over").await?;
-        Ok(overdue.len())
+    /// Frees the tasks whose claims ended by time, some at a time.
+    pub(crate) async fn free_overdue_tasks(&mut self, workspace: &Id<Workspace>) -> Result<(), StoreError> {
+        let overdue = fetch_all!(&mut self.rows, String, OVERDUE, workspace.as_str(), self.at.0, FREED)?;
+        self.free_tasks(workspace, &overdue, "its lease is over").await
     }
 
     /// Lets go of everything that a session holds or alone may claim; tells how many tasks it held.

@@ -104,10 +104,10 @@ async fn a_full_disk_is_told_and_left_behind(bed: &Bed) {
 }
 
 /// A small file system of our own, where the tests may mount one.
-struct Disk<'p>(&'p Path);
+pub(super) struct Disk<'p>(&'p Path);
 
 impl<'p> Disk<'p> {
-    fn mount(at: &'p Path) -> Option<Self> {
+    pub(super) fn mount(at: &'p Path) -> Option<Self> {
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).output();
         mount.is_ok_and(|done| done.status.success()).then_some(Self(at))
     }
@@ -129,7 +129,7 @@ impl Drop for Disk<'_> {
     }
 }
 
-fn fill(path: &Path) {
+pub(super) fn fill(path: &Path) {
     use std::io::Write as _;
     let mut file = fs_err::File::create(path).unwrap();
     while file.write_all(&[0; 4_096]).is_ok() {}

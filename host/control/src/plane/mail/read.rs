@@ -7,7 +7,7 @@ use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::check_text;
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
-use brains_store::mailbox;
+use brains_store::{Rows, mailbox};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -39,6 +39,9 @@ pub(crate) struct ReadMessages {
     /// Take them out of the mailbox; `false` only looks.
     #[serde(default = "yes")]
     mark_read: bool,
+    /// Behind them, the newest of those that were read before, as far as there is room.
+    #[serde(default)]
+    include_read: bool,
     /// How many at most.
     #[serde(default = "page::default_limit")]
     #[schemars(range(min = 1, max = 100))]
@@ -73,17 +76,29 @@ impl Operation for ReadMessages {
         let mut view = cx.control.store.read().await?;
         let (me, place) = cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?;
         let now = cx.now();
-        if !self.mark_read {
-            let messages = view.unread_letters(&me.id, now, limit).await?;
-            return Ok(MailRead { messages, unread: view.unread(&me.id, now, COUNTED_MAX + 1).await? });
-        }
+        let before =
+            if self.include_read { read_before(&mut view, &me.id, limit).await? } else { Vec::new() };
         // An empty mailbox is no reason to write, unless a kept answer or the lease is.
-        if view.unread(&me.id, now, 1).await? == 0 && cx.once.is_none() && !me.is_due(now) {
-            return Ok(MailRead::default());
-        }
-        drop(view);
-        take(cx, &me, &place, limit).await
+        let mut read = if !self.mark_read {
+            let messages = view.unread_letters(&me.id, now, limit).await?;
+            MailRead { messages, unread: view.unread(&me.id, now, COUNTED_MAX + 1).await? }
+        } else if view.unread(&me.id, now, 1).await? == 0 && cx.once.is_none() && !me.is_due(now) {
+            MailRead::default()
+        } else {
+            drop(view);
+            take(cx, &me, &place, limit).await?
+        };
+        read.messages.extend(before);
+        read.messages.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(read)
     }
+}
+
+/// The newest messages that were read before, newest first.
+async fn read_before(rows: &mut Rows, me: &Id<Session>, limit: u32) -> Result<Vec<Letter>, Fault> {
+    let mut letters = rows.letters(me, None, limit).await?;
+    letters.retain(|letter| letter.read_at.is_some());
+    Ok(letters)
 }
 
 fn taken(limit: u32) -> Result<u32, Fault> {

@@ -38,10 +38,10 @@ impl Operation for HeartbeatSession {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Touch;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["session", "heartbeat"]).positional(&["session"]);
+    const CLI: CliShape = CliShape::new(&["session", "heartbeat"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Still there, for two hours",
-        command: "session heartbeat ses_01kax3v7yqe5nbp8w0c4mzt6rd --lease 2h",
+        command: "session heartbeat --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --lease 2h",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "lease": "2h"}"#,
     }];
     type Output = SessionRenewed;
@@ -113,12 +113,11 @@ impl Operation for EndSession {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Write;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["session", "end"])
-        .positional(&["session"])
-        .aliases(&[Alias { path: &["session-end"], hidden: true }]);
+    const CLI: CliShape =
+        CliShape::new(&["session", "end"]).aliases(&[Alias { path: &["session-end"], hidden: true }]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Done, with a note",
-        command: "session end ses_01kax3v7yqe5nbp8w0c4mzt6rd --summary \"cart rounds up now\"",
+        command: "session end --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --summary \"cart rounds up now\"",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "summary": "cart rounds up now"}"#,
     }];
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["summary"]).idempotent();

@@ -53,10 +53,14 @@ impl Operation for ListSessions {
             &["id", "tool", "operator", "state", "last_seen_at", "lease_expires_at", "summary"],
         );
     const EXAMPLES: &'static [Example] = &[
-        Example { title: "Who works here", command: "session list", input: r#"{"workspace": "shop"}"# },
+        Example {
+            title: "Who works there",
+            command: "session list --workspace shop",
+            input: r#"{"workspace": "shop"}"#,
+        },
         Example {
             title: "What was done lately",
-            command: "session list --all --limit 5",
+            command: "session list --workspace shop --all --limit 5",
             input: r#"{"workspace": "shop", "all": true, "limit": 5}"#,
         },
     ];

@@ -97,13 +97,13 @@ impl Operation for StartSession {
         .table("", &["session_id", "workspace", "operator", "session.tool", "session_token"]);
     const EXAMPLES: &'static [Example] = &[
         Example {
-            title: "In the directory you are in",
-            command: "session start --tool my-agent",
+            title: "In a directory",
+            command: "session start --workspace /home/ada/shop --tool my-agent",
             input: r#"{"workspace": "/home/ada/shop", "tool": "my-agent"}"#,
         },
         Example {
-            title: "Ends with the shell that started it",
-            command: "session start --pid $$",
+            title: "With a longer lease",
+            command: "session start --workspace shop --lease 2h",
             input: r#"{"workspace": "shop", "lease": "2h"}"#,
         },
     ];

@@ -19,8 +19,6 @@ use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::words::Words;
 use crate::tool::ToolShape;
 
-/// Claims whose time is over that one search for work frees.
-const OVERDUE: u32 = 100;
 /// Tasks that are named as waiting.
 const WAITING: u32 = 20;
 /// How far a chain of blocked tasks is followed.
@@ -149,7 +147,6 @@ impl Operation for NextTask {
         let (who, inside) = (Who::of(cx, &place), place.clone());
         cx.write_as(&place, self.session, move |tx, session| {
             Box::pin(async move {
-                tx.free_overdue_tasks(&inside.workspace.id, OVERDUE).await?;
                 let filter = ReadyFilter {
                     workspace: inside.workspace.id.clone(),
                     names: vec![session.id.to_string(), who.operator.clone()],

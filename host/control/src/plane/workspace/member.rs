@@ -12,6 +12,7 @@ use super::NOUN;
 use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::plane::session;
 use crate::tool::ToolShape;
 
 /// Members of a workspace. The administrator may do everything everywhere and is never listed.
@@ -105,7 +106,7 @@ impl Operation for InviteToWorkspace {
     }
 }
 
-/// Takes a membership away. What the operator's sessions hold there they keep until they end.
+/// Takes a membership away. In a private workspace the operator's sessions end with it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UninviteFromWorkspace {
@@ -143,6 +144,7 @@ impl Operation for UninviteFromWorkspace {
                             .param("operator")
                             .hint("`brains workspace members` shows them"));
                     }
+                    session::end_unseen(tx, &place.workspace).await?;
                     tx.record("workspace.uninvite", json!({ "operator": operator })).await?;
                     Ok(tx.members(&place.workspace.id).await?)
                 })

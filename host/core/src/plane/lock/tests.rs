@@ -217,6 +217,26 @@ fn whoever_waits_longer_comes_first() {
 }
 
 #[test]
+fn a_circle_of_waiters_is_seen() {
+    use LockMode::{Exclusive, Shared};
+    let mut bench = Bench::new();
+    let dead = |bench: &Bench, session: usize, path: &str, mode: LockMode| {
+        let resource = Resource::path(path).unwrap();
+        let wanted = Wanted { resource: &resource, mode, session: &bench.sessions[session], turn: None };
+        deadlock(&wanted, &bench.held, &bench.waiting, Millis(10))
+    };
+    bench.hold(0, "a", Exclusive, 100);
+    bench.hold(1, "b", Exclusive, 100);
+    bench.hold(2, "c", Shared, 100);
+    assert!(!dead(&bench, 0, "b", Exclusive));
+    bench.wait(1, "c", Exclusive, 100);
+    assert!(!dead(&bench, 0, "b", Exclusive));
+    bench.wait(2, "a", Exclusive, 100);
+    assert!(dead(&bench, 0, "b", Exclusive), "0 waits for 1, 1 for 2, 2 for 0");
+    assert!(!dead(&bench, 3, "b", Exclusive), "whoever holds nothing closes no circle");
+}
+
+#[test]
 fn a_workspace_is_its_paths_and_nothing_else() {
     let all = Resource::workspace();
     assert!(all.overlaps(&Resource::path("src").unwrap()) && Resource::path("src").unwrap().overlaps(&all));

@@ -1,0 +1,145 @@
+//! Who holds what, and who is in the way.
+
+use brains_core::Fault;
+use brains_core::id::{Id, Session};
+use brains_core::plane::lock::{Decision, LockMode, Wanted, decide};
+use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::principal::Role;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{LockLine, NOUN, WaitLine, resource};
+use crate::context::Cx;
+use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::plane::page::{cut, default_limit, limit};
+
+/// Lists the locks that hold in a workspace, those that run out first first, and who waits for one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListLocks {
+    /// Slug, id, or a path in it; where you are when nothing is said.
+    workspace: Option<String>,
+    /// Only those that this session holds.
+    holder: Option<Id<Session>>,
+    /// At most so many, up to 1000.
+    #[serde(default = "default_limit")]
+    limit: u32,
+    /// Where the page before ended: its `next_cursor`.
+    cursor: Option<String>,
+}
+
+/// A page of locks.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct LockPage {
+    locks: Vec<LockLine>,
+    /// Who waits, in turn.
+    waiting: Vec<WaitLine>,
+    /// Where the next page begins; none when this is the last.
+    next_cursor: Option<String>,
+}
+
+impl Operation for ListLocks {
+    const NAME: &'static str = "list_locks";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["lock", "list"]).table(
+        "locks",
+        &["id", "kind", "resource", "mode", "session", "tool", "operator", "fence", "expires_at", "reason"],
+    );
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "Who holds what",
+        command: "lock list --workspace shop",
+        input: r#"{"workspace": "shop"}"#,
+    }];
+    type Output = LockPage;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<LockPage, Fault> {
+        let limit = limit(self.limit)?;
+        let now = cx.now();
+        let mut view = cx.control.store.read().await?;
+        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let workspace = &place.workspace.id;
+        let mut locks = view.held_locks(workspace, now).await?;
+        locks.retain(|lock| self.holder.as_ref().is_none_or(|holder| lock.session == *holder));
+        let after = |cursor: &String| {
+            let (at, id) = cursor.split_once(' ')?;
+            Some((at.parse::<i64>().ok()?, id.to_owned()))
+        };
+        if let Some(cursor) = &self.cursor {
+            let (at, id) = after(cursor).ok_or_else(crate::plane::page::bad_cursor)?;
+            locks.retain(|lock| (lock.expires_at.0, lock.id.as_str()) > (at, id.as_str()));
+        }
+        let next_cursor = cut(&mut locks, limit, |lock| format!("{} {}", lock.expires_at.0, lock.id));
+        let waiting = view.lock_waits(workspace, now).await?.into_iter().map(WaitLine::from).collect();
+        Ok(LockPage { locks: LockLine::all(&mut view, locks).await?, waiting, next_cursor })
+    }
+}
+
+/// Tells who is in the way of a lock, without asking for it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WhoBlocks {
+    /// Slug, id, or a path in it; where you are when nothing is said.
+    workspace: Option<String>,
+    /// A file, a folder or a glob, relative to the workspace.
+    path: Option<String>,
+    /// A task.
+    task: Option<String>,
+    /// Anything else that has a name. Without path, task and name it is the whole workspace.
+    name: Option<String>,
+    /// Alone, or with others that hold it shared; alone when nothing is said.
+    #[serde(default)]
+    mode: LockMode,
+    /// Seen from this session, which is never in its own way.
+    seen_from: Option<Id<Session>>,
+}
+
+/// Who is in the way.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Blockers {
+    /// Whether the lock would be granted now.
+    free: bool,
+    /// Who holds something that overlaps.
+    holders: Vec<LockLine>,
+    /// Who waits for something that overlaps.
+    waiting: Vec<WaitLine>,
+}
+
+impl Operation for WhoBlocks {
+    const NAME: &'static str = "who_blocks";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["lock", "blockers"]).positional(&["path"]).table(
+        "holders",
+        &["id", "kind", "resource", "mode", "session", "tool", "operator", "expires_at", "reason"],
+    );
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "May I change the cart?",
+        command: "lock blockers src/cart --workspace shop",
+        input: r#"{"workspace": "shop", "path": "src/cart"}"#,
+    }];
+    type Output = Blockers;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<Blockers, Fault> {
+        let resource = resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?;
+        let now = cx.now();
+        let mut view = cx.control.store.read().await?;
+        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let held = view.held_locks(&place.workspace.id, now).await?;
+        let queue = view.lock_waits(&place.workspace.id, now).await?;
+        let nobody = Id::mint(&*cx.control.ambient);
+        let session = self.seen_from.as_ref().unwrap_or(&nobody);
+        let wanted = Wanted { resource: &resource, mode: self.mode, session, turn: None };
+        let (holders, ahead) = match decide(&wanted, &held, &queue, now) {
+            Decision::Blocked { holders, ahead } => (holders, ahead),
+            Decision::Again(_) | Decision::Upgrade(_) | Decision::Grant => (Vec::new(), Vec::new()),
+        };
+        Ok(Blockers {
+            free: holders.is_empty() && ahead.is_empty(),
+            holders: LockLine::all(&mut view, holders.into_iter().cloned().collect()).await?,
+            waiting: ahead.into_iter().cloned().map(WaitLine::from).collect(),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Taking a session up again: the same id, a new epoch, and everything it left.
+
+use brains_core::Fault;
+use brains_core::id::{Id, Session};
+use brains_core::plane::lock::LockRecord;
+use brains_core::plane::session::{
+    CONNECTION, CheckpointRecord, Ending, LinkRecord, SessionRecord, check_lease, foreign, token,
+};
+use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::principal::Role;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::link::told;
+use super::start::{SessionStarted, link_all, links};
+use super::welcome::Welcome;
+use super::{NOUN, process};
+use crate::context::Cx;
+use crate::input::Span;
+use crate::operation::{CliShape, Example, Kind, Operation};
+
+/// Takes a session up again under its id, after a pause, an end or a crash. One that lives is taken up by whoever can
+/// show that it is theirs; one that is over by anybody who works for the same operator. Its old token is void.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResumeSession {
+    /// The session to take up.
+    session: Id<Session>,
+    /// What kind of native id follows: the program's name.
+    tool: Option<String>,
+    /// The id that the program itself has for this session, if any.
+    tool_session_id: Option<String>,
+    /// How long it lives without a call; as before when nothing is said.
+    lease: Option<Span>,
+    /// Id of a process on the service's machine: when that is gone, the session ends within seconds.
+    pid: Option<u32>,
+}
+
+/// A session that lives again.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SessionResumed {
+    #[serde(flatten)]
+    started: SessionStarted,
+    last_checkpoint: Option<CheckpointRecord>,
+    checkpoints_total: u64,
+    /// What it holds.
+    locks: Vec<LockRecord>,
+    /// What it is known by.
+    tool_session_links: Vec<LinkRecord>,
+}
+
+impl std::fmt::Debug for SessionResumed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.started.fmt(f)
+    }
+}
+
+impl Operation for ResumeSession {
+    const NAME: &'static str = "resume_session";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["session", "resume"])
+        .positional(&["session"])
+        .table("", &["session_id", "workspace", "operator", "session.epoch", "session_token"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "After a crash",
+        command: "session resume ses_01kax3v7yqe5nbp8w0c4mzt6rd",
+        input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
+    }];
+    const FORMER: &'static [&'static str] = &["resume_brain_session"];
+    type Output = SessionResumed;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<SessionResumed, Fault> {
+        let lease = self.lease.map(|span| check_lease(Some(span.ms))).transpose()?;
+        let process = process(cx, self.pid)?;
+        let (session, place) = {
+            let mut view = cx.control.store.read().await?;
+            cx.session_in_sight(&mut view, &self.session, WorkspaceRole::Member).await?
+        };
+        let links = links(cx, self.tool.as_deref().unwrap_or(&session.tool), self.tool_session_id)?;
+        let secret = token(&*cx.control.ambient);
+        let hash = secret.sha256_hex();
+        // Only who may act is looked at here: the session may well be over.
+        let (acting, owner) = (cx.acting(Some(session.id.clone())), cx.principal.owner().to_owned());
+        let (id, entered, now_hash) = (session.id.clone(), place.clone(), hash.clone());
+        let (session, before) = cx
+            .write_once(place.scope(), move |tx| {
+                Box::pin(async move {
+                    entered.confirm(tx).await?;
+                    tx.reap(&entered.workspace.id).await?;
+                    let now = tx.now();
+                    let session = tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                    let over = !session.lives(now) && session.operator == owner;
+                    if !over && !acting.is(tx, &session).await? {
+                        return Err(foreign(&id));
+                    }
+                    if session.ending == Some(Ending::Killed) && !acting.is(tx, &session).await? {
+                        return Err(foreign(&id));
+                    }
+                    tx.unlink_session(&id, CONNECTION).await?;
+                    tx.resume_session(&id, &now_hash, lease.unwrap_or(session.lease_ms), process.as_ref())
+                        .await?;
+                    link_all(tx, &id, links).await?;
+                    // What was said to everybody while it was away.
+                    tx.deliver_standing(&session.workspace, &id).await?;
+                    tx.act_as(&id);
+                    let session: SessionRecord =
+                        tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                    tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
+                    Ok(session)
+                })
+            })
+            .await?;
+        if before {
+            let id = session.id.clone();
+            cx.control
+                .store
+                .touch(move |tx| Box::pin(async move { Ok(tx.replace_token(&id, &hash).await?) }))
+                .await?;
+        }
+        let now = cx.now();
+        let mut view = cx.control.store.read().await?;
+        let id = session.id.clone();
+        let welcome = Welcome::of(&mut view, &session, now).await?;
+        let welcome = welcome.with_handoff(&mut view, cx, &session.workspace).await?;
+        Ok(SessionResumed {
+            last_checkpoint: view.checkpoints(&id, None, 1).await?.pop(),
+            checkpoints_total: view.checkpoint_count(&id).await?,
+            locks: view.locks_of(&id, now).await?,
+            tool_session_links: told(view.session_links(&id).await?),
+            started: SessionStarted::of(session, &secret, &place, welcome, now),
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! Coordination under load: agents that create, claim, complete and write to each other as fast as they can, with
+//! readers beside them; on SQLite (`synchronous=FULL`) and on Postgres, then the reference product in the same run.
+//!
+//! `cargo xtask bench coordination`. What is judged are ratios to the reference; the cost of the disk's own sync is told
+//! beside them, because every acknowledged write has waited for one.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a benchmark: it prints, reads clocks and fails at the first surprise"
+)]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use brains_tests::team::{Agent, Database, Team};
+use futures_util::future::{join, join_all};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+const SECONDS: u64 = 10;
+const READERS: usize = 2;
+const REFERENCE_CLIENTS: usize = 8;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(measure());
+}
+
+/// What one load gave.
+#[derive(Debug, Default)]
+struct Figures {
+    writes_per_second: f64,
+    write_ms: (f64, f64),
+    read_ms: (f64, f64),
+    errors: usize,
+}
+
+async fn measure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    println!("one sync of the disk: {:.2} ms", sync_ms(folder.path()));
+    println!(
+        "{:<24} {:>9} {:>11} {:>11} {:>10} {:>10} {:>7}",
+        "", "writes/s", "write p50", "write p99", "read p50", "read p99", "errors"
+    );
+    let mut ours = None;
+    for (name, database) in [("SQLite", Database::Sqlite), ("Postgres", Database::Postgres)] {
+        for clients in [8, 64] {
+            let figures = load(database, clients).await;
+            print(&format!("{name}, {clients} clients"), &figures);
+            assert_eq!(figures.errors, 0, "no error under load");
+            if clients == REFERENCE_CLIENTS && database == Database::Sqlite {
+                ours = Some(figures);
+            }
+        }
+    }
+    let Ok(python) = std::env::var("BRAINS_REFERENCE_PYTHON") else {
+        println!("the reference was not measured: `cargo xtask bench` prepares it");
+        return;
+    };
+    let reference = reference(Path::new(&python), folder.path()).await;
+    print(&format!("reference, {REFERENCE_CLIENTS} clients"), &reference);
+    let ours = ours.expect("measured above");
+    println!(
+        "writes/s: {:.0} times the reference's; read p50: a {:.0}th",
+        ours.writes_per_second / reference.writes_per_second,
+        reference.read_ms.0 / ours.read_ms.0
+    );
+}
+
+fn print(name: &str, figures: &Figures) {
+    let Figures { writes_per_second, write_ms, read_ms, errors } = figures;
+    println!(
+        "{name:<24} {writes_per_second:>9.0} {:>8.1} ms {:>8.1} ms {:>7.1} ms {:>7.1} ms {errors:>7}",
+        write_ms.0, write_ms.1, read_ms.0, read_ms.1
+    );
+}
+
+/// The median time of a small write that the disk confirms.
+fn sync_ms(folder: &Path) -> f64 {
+    let mut file = fs_err::File::create(folder.join("sync")).expect("a file");
+    let mut times: Vec<f64> = (0..100)
+        .map(|_| {
+            let start = Instant::now();
+            file.write_all(&[0; 4_096]).expect("written");
+            file.file().sync_data().expect("synced");
+            start.elapsed().as_secs_f64() * 1_000.0
+        })
+        .collect();
+    percentile(&mut times, 0.5)
+}
+
+fn percentile(times: &mut [f64], share: f64) -> f64 {
+    times.sort_by(f64::total_cmp);
+    let at = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+    times.get(at).copied().unwrap_or(0.0)
+}
+
+async fn load(database: Database, clients: usize) -> Figures {
+    let team = Team::start(database).await;
+    let agents = team.agents(clients).await;
+    // A workspace that has been worked in.
+    join_all(agents.iter().map(async |agent: &Agent| {
+        for _ in 0..(800 / clients) {
+            agent.does("create_task", json!({ "title": "old" })).await;
+        }
+    }))
+    .await;
+    let end = Instant::now() + Duration::from_secs(SECONDS);
+    let writers =
+        join_all(agents.iter().enumerate().map(|(at, agent)| write(agent, &agents[(at + 1) % clients], end)));
+    let readers = join_all((0..READERS).map(|_| read(&agents[0], end)));
+    let (written, read) = join(writers, readers).await;
+    team.stop().await;
+    let errors = written.iter().map(|(_, errors)| errors).sum();
+    let mut writes: Vec<f64> = written.into_iter().flat_map(|(times, _)| times).collect();
+    let mut reads: Vec<f64> = read.into_iter().flatten().collect();
+    Figures {
+        writes_per_second: writes.len() as f64 / SECONDS as f64,
+        write_ms: (percentile(&mut writes, 0.5), percentile(&mut writes, 0.99)),
+        read_ms: (percentile(&mut reads, 0.5), percentile(&mut reads, 0.99)),
+        errors,
+    }
+}
+
+/// One agent's writes: times in milliseconds, and how many were refused.
+async fn write(agent: &Agent, other: &Agent, end: Instant) -> (Vec<f64>, usize) {
+    let (mut times, mut errors) = (Vec::new(), 0);
+    let mut ask = async |name: &str, input: Value| -> Value {
+        let start = Instant::now();
+        let answer = agent.call(name, input).await;
+        if answer.status == 200 {
+            times.push(start.elapsed().as_secs_f64() * 1_000.0);
+            answer.json()
+        } else {
+            errors += 1;
+            Value::Null
+        }
+    };
+    let mut turn = 0_u32;
+    while Instant::now() < end {
+        let made = ask("create_task", json!({ "title": "t", "tags": ["bench"] })).await;
+        let code = &made["task"]["code"];
+        ask("claim_task", json!({ "task": code })).await;
+        ask("comment_task", json!({ "task": code, "body": "half way" })).await;
+        ask("complete_task", json!({ "task": code })).await;
+        // Mail has limits of its own: now and then, and read by whoever gets it.
+        if turn % 8 == 0 {
+            ask("send_message", json!({ "subject": "s", "to": [other.id] })).await;
+            ask("read_messages", json!({ "limit": 100 })).await;
+        }
+        turn += 1;
+    }
+    (times, errors)
+}
+
+async fn read(agent: &Agent, end: Instant) -> Vec<f64> {
+    let mut times = Vec::new();
+    while Instant::now() < end {
+        for (name, input) in [
+            ("list_tasks", json!({ "workspace": "app", "limit": 20 })),
+            ("count_tasks", json!({ "workspace": "app" })),
+            ("show_task", json!({ "task": "APP-1" })),
+        ] {
+            let start = Instant::now();
+            agent.looks(name, input).await;
+            times.push(start.elapsed().as_secs_f64() * 1_000.0);
+        }
+    }
+    times
+}
+
+async fn reference(python: &Path, home: &Path) -> Figures {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/coordination_reference.py");
+    let output = Command::new(python)
+        .arg(script)
+        .args([REFERENCE_CLIENTS.to_string(), SECONDS.to_string(), home.display().to_string()])
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("Python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let number = |name: &str| told[name].as_f64().expect("a number");
+    Figures {
+        writes_per_second: number("writes_per_second"),
+        write_ms: (number("write_p50_ms"), number("write_p99_ms")),
+        read_ms: (number("read_p50_ms"), number("read_p99_ms")),
+        errors: number("errors") as usize,
+    }
+}
