@@ -13,6 +13,8 @@ pub mod client;
 pub mod components;
 pub mod counts;
 pub mod fuzz;
+pub mod mcp;
+pub mod messages;
 pub mod model;
 pub mod postgres;
 pub mod service;

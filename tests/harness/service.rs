@@ -117,6 +117,8 @@ pub struct Brains {
     pub home: Home,
     pub address: SocketAddr,
     pub client: Client,
+    /// The same key at the MCP listener.
+    pub mcp: Client,
     child: Child,
 }
 
@@ -135,7 +137,7 @@ impl Brains {
         if let Some(config) = &setup.config {
             home.write_config(config);
         }
-        let mut arguments = vec!["serve-all", "--gateway-port", "0"];
+        let mut arguments = vec!["serve-all", "--gateway-port", "0", "--mcp-port", "0"];
         arguments.extend(setup.arguments.iter().map(String::as_str));
         let log = fs_err::File::create(home.path().join("stderr.txt")).expect("a file for stderr");
         let child = home
@@ -149,6 +151,7 @@ impl Brains {
             home,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             client: Client::new(SocketAddr::from(([127, 0, 0, 1], 0)), ""),
+            mcp: Client::new(SocketAddr::from(([127, 0, 0, 1], 0)), ""),
             child,
         };
         service.find(&setup).await;
@@ -158,7 +161,7 @@ impl Brains {
     async fn find(&mut self, setup: &Setup) {
         let runtime = self.home.state().join("runtime.json");
         let pid = self.pid();
-        let mut found = None;
+        let (mut found, mut mcp) = (None, None);
         until("the service to announce itself", async || {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the service ended ({status}): {}", self.stderr());
@@ -168,7 +171,8 @@ impl Brains {
             if value["pid"].as_u64() != Some(u64::from(pid)) {
                 return false;
             }
-            found = value["ports"]["gateway"].as_u64().and_then(|port| u16::try_from(port).ok());
+            let port = |name: &str| value["ports"][name].as_u64().and_then(|port| u16::try_from(port).ok());
+            (found, mcp) = (port("gateway"), port("mcp"));
             found.is_some()
         })
         .await;
@@ -182,6 +186,9 @@ impl Brains {
                 .to_owned()
         });
         self.client = Client::new(self.address, &key);
+        if let Some(port) = mcp {
+            self.mcp = Client::new(SocketAddr::from(([127, 0, 0, 1], port)), &key);
+        }
     }
 
     pub fn pid(&self) -> u32 {

@@ -8,9 +8,11 @@
 )]
 
 mod admission;
+mod audit;
 mod auth;
 mod cancellation;
 mod chat;
+mod claude_code;
 mod cli;
 mod clients;
 mod components;
@@ -29,6 +31,8 @@ mod hostile;
 mod instances;
 mod locks;
 mod mail;
+mod mcp;
+mod mcp_clients;
 mod model;
 mod operations;
 mod overlay;

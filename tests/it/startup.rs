@@ -11,7 +11,7 @@ fn hello() -> serde_json::Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_instance_and_a_busy_port_are_named() {
     let service = Brains::plain().await;
-    let second = service.home.run(&["serve-all", "--gateway-port", "0"]).await;
+    let second = service.home.run(&["serve-all", "--gateway-port", "0", "--mcp-port", "0"]).await;
     assert_eq!(second.status.code(), Some(4), "{second:?}");
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains(&service.pid().to_string()) && said.contains("hint:"), "{said}");
@@ -36,7 +36,7 @@ async fn what_cannot_start_says_why() {
     ] {
         let home = Home::default();
         home.write_config(config);
-        let output = home.run(&["serve-all", "--gateway-port", "0"]).await;
+        let output = home.run(&["serve-all", "--gateway-port", "0", "--mcp-port", "0"]).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{config}");
         assert!(said.contains("error:") && said.contains("hint:") && said.contains(word), "{config}: {said}");
@@ -46,7 +46,7 @@ async fn what_cannot_start_says_why() {
     fs_err::create_dir_all(home.state()).expect("made");
     fs_err::write(home.state().join("brains.db"), "this is no database, but somebody's notes")
         .expect("written");
-    let output = home.run(&["serve-all", "--gateway-port", "0"]).await;
+    let output = home.run(&["serve-all", "--gateway-port", "0", "--mcp-port", "0"]).await;
     assert!(
         !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("hint:"),
         "{output:?}"

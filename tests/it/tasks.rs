@@ -1,7 +1,7 @@
 //! Tasks through HTTP and the command line, on both databases with the same results.
 
-use brains_tests::on_both_databases;
 use brains_tests::team::{Agent, Database, Team};
+use brains_tests::{on_both_databases, within};
 use serde_json::{Value, json};
 
 on_both_databases! {
@@ -360,5 +360,77 @@ async fn a_request_that_is_repeated_happens_once(database: Database) {
     let next = ann.does("next_task", json!({ "idempotency_key": "k2" })).await;
     create(&ann, json!({ "title": "another" })).await;
     assert_eq!(ann.does("next_task", json!({ "idempotency_key": "k2" })).await, next);
+    team.stop().await;
+}
+
+/// The command line through the running service: noun-verb verbs, and the flat ones with their own options and shapes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_has_both_spellings() {
+    let team = Team::start(Database::Sqlite).await;
+    let home = &team.services[0].home;
+    let app = team.path("app");
+    let run = async |arguments: &[&str]| -> Value {
+        let output = within(
+            "a verb",
+            home.command(arguments).env("BRAINS_API_KEY", team.admin().key.clone()).output(),
+        )
+        .await
+        .expect("the program starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let started = run(&["session", "start", "--workspace", &app]).await;
+    let session = started["session_id"].as_str().expect("an id");
+    let made =
+        run(&["task-create", "--title", "a", "--workspace", &app, "--tags", "x,y", "--priority", "p1"]).await;
+    assert_eq!(made["code"], "APP-1");
+    assert_eq!(
+        (&made["tags"], &made["body"], &made["depends_on"]),
+        (&json!("x,y"), &Value::Null, &Value::Null)
+    );
+    run(&["task-create", "--title", "b", "--workspace", &app, "--depends-on", "APP-1"]).await;
+    let listed = run(&["task-list", "--workspace", &app]).await;
+    assert_eq!(listed[1]["depends_on"], "APP-1");
+    let claimed = run(&["task-claim", "--code", "APP-1", "--session", session]).await;
+    assert_eq!(
+        (claimed["status"].as_str(), claimed["claimed_by_session_id"].as_str()),
+        (Some("in_progress"), Some(session))
+    );
+    let released = run(&["task-release", "--code", "APP-1", "--session", session]).await;
+    assert_eq!(released, json!({ "code": "APP-1", "status": "available" }));
+    run(&["task", "claim", "APP-1", "--session", session]).await;
+    let handed = run(&["task-handoff", "--from-code", "APP-1", "--title", "n", "--session", session]).await;
+    assert_eq!(
+        (handed["completed"]["status"].as_str(), handed["next"]["depends_on"].as_str()),
+        (Some("done"), Some("APP-1"))
+    );
+    let set = run(&["handoff-set", "--title", "h", "--workspace", &app]).await;
+    assert_eq!((set["status"].as_str(), set["workspace"].as_str()), (Some("active"), Some("app")));
+    assert_eq!(run(&["handoff-list", "--workspace", &app]).await[0]["handoff_id"], set["handoff_id"]);
+    let picked = run(&["handoff-pick", "--workspace", &app]).await;
+    assert_eq!((picked["title"].as_str(), picked["status"].as_str()), (Some("h"), Some("picked_up")));
+    run(&["handoff-set", "--title", "h2", "--workspace", &app]).await;
+    assert_eq!(run(&["handoff-clear", "--workspace", &app, "--reason", "r"]).await["status"], "cleared");
+    let sent = run(&["message-send", "--subject", "hi", "--to-session", session, "--workspace", &app]).await;
+    assert_eq!((sent["to_session_id"].as_str(), sent["kind"].as_str()), (Some(session), Some("info")));
+    let told = home
+        .command(&["task", "comment", "APP-2", "x", "--session", session])
+        .env("BRAINS_API_KEY", team.admin().key.clone())
+        .output()
+        .await;
+    let told = String::from_utf8_lossy(&told.expect("the program starts").stderr).into_owned();
+    assert!(told.contains("1 unread message: read_messages shows it"), "{told}");
+    let looked = run(&["message-read", "--session", session, "--no-mark-read"]).await;
+    assert_eq!((looked[0]["subject"].as_str(), &looked[0]["read_at"]), (Some("hi"), &Value::Null));
+    run(&["message-read", "--session", session]).await;
+    assert_eq!(run(&["message-read", "--session", session]).await, json!([]));
+    assert_eq!(run(&["message-read", "--session", session, "--include-read"]).await[0]["subject"], "hi");
+    assert_eq!(
+        run(&["event-append", "--kind", "k", "--message", "m", "--session", session]).await["kind"],
+        "k"
+    );
+    run(&["task", "complete", "APP-2"]).await;
+    assert_eq!(run(&["task", "count", "--workspace", &app]).await["by_status"]["done"], 2);
     team.stop().await;
 }

@@ -95,7 +95,8 @@ fn dependencies_point_one_way() {
         ("gateway", &["core", "dialect", "store", "runtime", "egress"]),
         ("control", &["core", "dialect", "store", "runtime", "egress"]),
         ("http", &["core", "dialect", "store", "runtime", "egress", "gateway", "control"]),
-        ("brains", &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http"]),
+        ("mcp", &["core", "dialect", "store", "runtime", "egress", "control"]),
+        ("brains", &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http", "mcp"]),
         ("xtask", &[]),
     ]);
     for name in crates() {
@@ -117,7 +118,8 @@ fn each_library_has_one_room() {
         ("wasmtime", &["runtime"]),
         ("wasmtime-wasi", &["runtime"]),
         ("reqwest", &["egress"]),
-        ("axum", &["http"]),
+        ("axum", &["http", "mcp"]),
+        ("rmcp", &["mcp"]),
         ("clap", &["brains", "xtask"]),
     ];
     for name in crates() {

@@ -1,6 +1,7 @@
 //! The command line. Verbs of the program's own life are written here by hand; every other verb is made from
 //! the registry of operations (`operation.rs`), so that it exists exactly when its operation does.
 
+pub(crate) mod flat;
 pub(crate) mod operation;
 
 use std::path::PathBuf;
@@ -8,6 +9,10 @@ use std::path::PathBuf;
 use brains_control::{Entry, Registry};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use brains_mcp::Profile;
+
+use crate::serve::Door;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -73,6 +78,11 @@ Examples:
     /// Serve the gateway in the foreground
     #[command(after_help = "Examples:\n  brains serve --port 9000")]
     Serve(Serve),
+    /// Serve agents' tools over MCP, without the gateway
+    #[command(
+        after_help = "Examples:\n  brains mcp --mode stdio           for a client that starts its servers\n  brains mcp --port 9877"
+    )]
+    Mcp(Mcp),
     /// Say what runs where; exit code 6 when nothing does
     #[command(after_help = "Examples:\n  brains status\n  brains status --json | jq -r .urls.gateway")]
     Status,
@@ -164,6 +174,27 @@ pub(crate) struct ServeAll {
     /// Do not serve the gateway
     #[arg(long)]
     pub(crate) no_gateway: bool,
+    /// Port of the MCP server; 0 takes any free one [default: 9877]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) mcp_port: Option<u16>,
+    /// Do not serve MCP
+    #[arg(long)]
+    pub(crate) no_mcp: bool,
+    #[arg(skip)]
+    pub(crate) profile: Option<String>,
+}
+
+impl ServeAll {
+    /// The listeners that are wanted.
+    pub(crate) fn doors(&self) -> Vec<Door> {
+        let wanted = [(Door::Gateway, self.no_gateway), (Door::Mcp, self.no_mcp)];
+        wanted.into_iter().filter(|(_, without)| !without).map(|(door, _)| door).collect()
+    }
+
+    /// The tools that clients are shown that do not say.
+    pub(crate) fn profile(&self) -> Result<Profile, brains_core::Fault> {
+        self.profile.as_deref().map_or(Ok(Profile::default()), Profile::parse)
+    }
 }
 
 /// Where to serve the gateway.
@@ -179,7 +210,35 @@ pub(crate) struct Serve {
 
 impl From<Serve> for ServeAll {
     fn from(serve: Serve) -> Self {
-        Self { gateway_host: serve.host, gateway_port: serve.port, no_gateway: false }
+        Self { gateway_host: serve.host, gateway_port: serve.port, no_mcp: true, ..Self::default() }
+    }
+}
+
+/// How agents reach the tools.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Mcp {
+    /// Transport: `stdio` serves the program that started this one, the others listen
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = McpMode::Http)]
+    pub(crate) mode: McpMode,
+    /// Port to listen on; 0 takes any free one [default: 9877]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Tools that are shown: `full`, or the small set `core` [default: full]
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<String>,
+}
+
+/// A transport of the tools. `sse` is the same listener as `http`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum McpMode {
+    Http,
+    Sse,
+    Stdio,
+}
+
+impl From<&Mcp> for ServeAll {
+    fn from(mcp: &Mcp) -> Self {
+        Self { no_gateway: true, mcp_port: mcp.port, profile: mcp.profile.clone(), ..Self::default() }
     }
 }
 
@@ -314,6 +373,12 @@ const REVEAL: &str = "reveal";
 #[derive(Debug)]
 pub(crate) enum Asked<'a> {
     Life(Box<Cli>),
+    Flat {
+        flat: &'static flat::Flat,
+        entry: &'a Entry,
+        matches: ArgMatches,
+        global: Global,
+    },
     Operation {
         entry: &'a Entry,
         matches: ArgMatches,
@@ -327,14 +392,15 @@ impl Asked<'_> {
     pub(crate) fn global(&self) -> &Global {
         match self {
             Self::Life(cli) => &cli.global,
-            Self::Operation { global, .. } => global,
+            Self::Flat { global, .. } | Self::Operation { global, .. } => global,
         }
     }
 }
 
 /// The whole command line: verbs by hand, then those of the registry.
 pub(crate) fn command(registry: &Registry) -> clap::Command {
-    operation::add_all(Cli::command(), registry).mut_subcommand("admin-key", |group| {
+    let command = flat::add_all(operation::add_all(Cli::command(), registry), registry);
+    command.mut_subcommand("admin-key", |group| {
         let reveal =
             Arg::new(REVEAL).long(REVEAL).action(ArgAction::SetTrue).help("Show the key itself and its file");
         group.mut_subcommand("show", |show| show.arg(reveal))
@@ -354,6 +420,9 @@ pub(crate) fn understand<'a>(matches: &ArgMatches, registry: &'a Registry) -> Re
     while let Some((name, inner)) = innermost.subcommand() {
         path.push(name);
         innermost = inner;
+    }
+    if let Some((flat, entry)) = flat::find(registry, &path) {
+        return Ok(Asked::Flat { flat, entry, matches: innermost.clone(), global });
     }
     match operation::find(registry, &path) {
         Some(entry) => {

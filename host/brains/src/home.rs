@@ -63,6 +63,15 @@ impl Home {
         self.dir.join("admin-key")
     }
 
+    pub(crate) fn audit_key(&self) -> PathBuf {
+        self.dir.join("audit-key")
+    }
+
+    /// Where each chain of the audit log stood.
+    pub(crate) fn audit_anchors(&self) -> PathBuf {
+        self.dir.join("audit-anchors")
+    }
+
     pub(crate) fn operator_keys(&self) -> PathBuf {
         self.dir.join("operator-keys")
     }

@@ -14,6 +14,7 @@ use brains_runtime::{Options as RuntimeOptions, Profile, Runtime, bundle};
 use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceOptions};
 
 use crate::admin_key::Watched;
+use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
 use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
@@ -118,7 +119,8 @@ pub(crate) async fn open_store(
         queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
         retention: retention(config),
     };
-    let options = StoreOptions { traces, ..StoreOptions::new(ambient) };
+    let sealing = audit_key::ensure(home, &*ambient)?;
+    let options = StoreOptions { traces, ..StoreOptions::new(ambient, sealing) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
 }
 

@@ -38,6 +38,11 @@ impl Running {
         self.urls.get("gateway").map(String::as_str)
     }
 
+    /// The MCP listener's base URL, when it serves one.
+    pub(crate) fn mcp(&self) -> Option<&str> {
+        self.urls.get("mcp").map(String::as_str)
+    }
+
     pub(crate) fn alive(&self) -> bool {
         process::alive(self.pid, self.pid_started)
     }

@@ -3,6 +3,7 @@
 
 mod admin_key;
 mod ambient;
+mod audit_key;
 mod cli;
 mod environment;
 mod failure;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use brains_control::Registry;
 use brains_core::Fault;
 
-use crate::cli::{AdminKeyVerb, Asked, Cli, Global, Verb};
+use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
 use crate::environment::Environment;
 use crate::shell::Shell;
 
@@ -72,6 +73,10 @@ fn run(
 ) -> Result<(), anyhow::Error> {
     let cli = match asked {
         Asked::Life(cli) => cli,
+        Asked::Flat { flat, entry, matches, .. } => {
+            let shell = Shell::new(environment, global)?;
+            return wait(verb::call::flat(&shell, flat, entry, matches));
+        }
         Asked::Operation { entry, matches, bare, .. } => {
             let shell = Shell::new(environment, global)?;
             return wait(verb::call::operation(&shell, entry, matches, *bare));
@@ -83,7 +88,11 @@ fn run(
         Verb::Man { dir } => return verb::man(registry, dir.as_deref()),
         _ => {}
     }
-    life(cli, &Shell::new(environment, global)?)
+    let shell = Shell::new(environment, global)?;
+    match &cli.verb {
+        Verb::Mcp(mcp) if mcp.mode == McpMode::Stdio => wait(verb::mcp::stdio(shell, mcp)),
+        _ => life(cli, &shell),
+    }
 }
 
 fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
@@ -94,6 +103,7 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
         }
         Verb::ServeAll(wanted) => wait(serve::run(shell, wanted, None)),
         Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into(), None)),
+        Verb::Mcp(mcp) => wait(serve::run(shell, &mcp.into(), None)),
         Verb::Init(init) => {
             init.place.check()?;
             wait(verb::init(shell, init))

@@ -39,6 +39,11 @@ pub(crate) fn answer(value: &Value, form: Form, table: Option<Table>) -> io::Res
     }
 }
 
+/// Tells the items of a list as JSON, one a line.
+pub(crate) fn lines(items: Option<&Value>) -> io::Result<()> {
+    items.and_then(Value::as_array).into_iter().flatten().try_for_each(line)
+}
+
 /// The whole answer as text: its rows as a table, everything else as `name  value`.
 pub(crate) fn as_text(value: &Value, table: Option<Table>) -> String {
     let Value::Object(members) = value else { return cell(value) };

@@ -11,11 +11,13 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::ports::{AdminKey, AdminKeySource, Files, Service, ServiceFacts};
+use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Fault, Millis, Origin, Secret};
 use brains_runtime::swap::Live;
 use fs_err as fs;
 
 use crate::admin_key::{self, Watched};
+use crate::audit_key;
 use crate::home::{self, Home};
 
 pub(crate) use places::Trees;
@@ -66,6 +68,18 @@ impl Files for KeyFiles {
 
     fn write_admin_key(&self, key: &Secret) -> Result<(), Fault> {
         admin_key::write(self.admin.path(), key)
+    }
+
+    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault> {
+        audit_key::write(&self.home.audit_key(), key)
+    }
+
+    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault> {
+        audit_key::read_anchors(&self.home.audit_anchors())
+    }
+
+    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault> {
+        audit_key::write_anchors(&self.home.audit_anchors(), anchors)
     }
 }
 

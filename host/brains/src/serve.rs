@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
-use brains_http::{App, Parts, gateway, serve};
+use brains_http::{App, Parts, gateway, serve, tools};
+use brains_mcp::Server;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,11 +40,17 @@ use crate::watch::Watch;
 /// How long requests in flight may take once the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How often it is written down where the audit log stands.
+const ANCHOR: Duration = Duration::from_mins(1);
+
 /// Serves until a signal ends it. A project at `place` is registered as a workspace.
 pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) -> Result<(), anyhow::Error> {
-    if wanted.no_gateway {
-        return Err(Fault::invalid("nothing is left to serve").hint("leave out `--no-gateway`").into());
+    if wanted.no_gateway && wanted.no_mcp {
+        return Err(Fault::invalid("nothing is left to serve")
+            .hint("leave out `--no-gateway` or `--no-mcp`")
+            .into());
     }
+    let profile = wanted.profile()?;
     let started_at = shell.ambient.now();
     let mut instance = Instance::claim(&shell.home)?;
     log::start(Some(&shell.home.log()), shell.global.verbose)
@@ -53,8 +61,10 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
 
     let sources = shell.sources(flags(wanted))?;
     let config = sources.resolve().map_err(|problems| unsound(&problems))?.config;
-    let listener = bind(&config.gateway_host, config.gateway_port).await?;
-    let address = listener.local_addr().context("could not read the listener's address")?;
+    let mut doors = Vec::new();
+    for door in wanted.doors() {
+        doors.push(Bound::at(door, &config).await?);
+    }
 
     let opening = House::open(&shell.home, sources, Arc::clone(&shell.ambient), Some(started_at));
     let house = tokio::select! {
@@ -73,23 +83,41 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     } else {
         None
     };
-    let running = running(shell, &config, address, started_at);
+    let running = running(shell, &config, &doors, started_at);
     house.facts.serves(running.urls.clone());
     if let Some(place) = place {
         project::register(&house.control, place).await?;
     }
     house.control.start_background();
-    let app = App::new(Parts {
+    let parts = Parts {
         models: house.gateway.clone(),
         operations: house.control.clone(),
         site: Arc::new(Here::new(&house)),
         keys: Arc::new(house.key_ring()),
         ambient: Arc::clone(&shell.ambient),
         version: crate::VERSION,
-    });
+    };
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let served = tasks.spawn(serve(listener, gateway(app), stop.clone(), DRAIN));
+    let mut served = Vec::new();
+    for Bound { door, listener, .. } in doors {
+        // Each door counts its own requests.
+        let app = App::new(parts.clone());
+        served.push(match door {
+            Door::Gateway => tasks.spawn(serve(listener, gateway(app), stop.clone(), DRAIN)),
+            Door::Mcp => {
+                let options =
+                    brains_mcp::Options { tools: house.control.clone(), profile, version: crate::VERSION };
+                let server = Server::new(options, stop.child_token());
+                let serving = serve(listener, tools(app, server.router()), stop.clone(), DRAIN);
+                tasks.spawn(async move {
+                    let ended = serving.await;
+                    server.finished().await;
+                    ended
+                })
+            }
+        });
+    }
     // A place to drop components into; where it cannot be made, it is watched for.
     if let Err(error) = home::ensure_dir(&shell.home.plugins()) {
         tracing::warn!(%error, "there is no plugins directory");
@@ -97,6 +125,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     let watch = Watch::new(&house, shell.home.plugins(), tasks.clone());
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(Lifecycle::new(&house).run(stop.clone()));
+    tasks.spawn(anchor(house.control.clone(), stop.clone()));
     instance.publish(&running).context("could not write `runtime.json`")?;
     if let Some(key) = &fresh_key {
         admin_key::show_once(key, &shell.home.admin_key());
@@ -104,7 +133,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     announce::serving(shell, &running, &house)?;
     let runtime = house.live.runtime().stats();
     tracing::info!(
-        service.url = running.gateway(),
+        service.urls = ?running.urls,
         service.pid = running.pid,
         runtime.compiled,
         runtime.cache_hits,
@@ -123,8 +152,11 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         () = signals.end() => tracing::warn!("stopping at once"),
     }
     if tasks.is_empty() {
-        served.await.context("the listener ended unexpectedly")?.context("the listener failed")?;
+        for served in served {
+            served.await.context("a listener ended unexpectedly")?.context("a listener failed")?;
+        }
     }
+    anchor_now(&house.control).await;
     house.close().await;
     tracing::info!("stopped");
     drop(instance);
@@ -135,7 +167,25 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
 fn flags(wanted: &ServeAll) -> BTreeMap<String, Value> {
     let host = wanted.gateway_host.as_deref().map(|host| ("gateway_host".to_owned(), Value::from(host)));
     let port = wanted.gateway_port.map(|port| ("gateway_port".to_owned(), Value::from(port)));
-    host.into_iter().chain(port).collect()
+    let mcp_port = wanted.mcp_port.map(|port| ("mcp_port".to_owned(), Value::from(port)));
+    host.into_iter().chain(port).chain(mcp_port).collect()
+}
+
+/// Writes down every now and then where the audit log stands.
+async fn anchor(control: Arc<Control>, stop: CancellationToken) {
+    loop {
+        anchor_now(&control).await;
+        tokio::select! {
+            () = tokio::time::sleep(ANCHOR) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn anchor_now(control: &Control) {
+    if let Err(fault) = control.anchor_audit().await {
+        tracing::error!(%fault, "it was not written down where the audit log stands");
+    }
 }
 
 async fn reload(house: &House) {
@@ -188,15 +238,53 @@ enum Told {
     Reload,
 }
 
-async fn bind(host: &str, port: u16) -> Result<TcpListener, Fault> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    match TcpListener::bind((host, port)).await {
-        Ok(listener) => Ok(listener),
-        Err(error) => Err(unbound(host, port, &error).await),
+/// A listener of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    Gateway,
+    Mcp,
+}
+
+impl Door {
+    /// Its name in `runtime.json` and in options.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Mcp => "mcp",
+        }
     }
 }
 
-async fn unbound(host: &str, port: u16, error: &io::Error) -> Fault {
+/// A door with its port taken.
+#[derive(Debug)]
+struct Bound {
+    door: Door,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    async fn at(door: Door, config: &Config) -> Result<Self, anyhow::Error> {
+        let (host, port) = match door {
+            Door::Gateway => (&config.gateway_host, config.gateway_port),
+            Door::Mcp => (&config.mcp_host, config.mcp_port),
+        };
+        let listener = bind(door, host, port).await?;
+        let address = listener.local_addr().context("could not read the listener's address")?;
+        Ok(Self { door, listener, address })
+    }
+}
+
+async fn bind(door: Door, host: &str, port: u16) -> Result<TcpListener, Fault> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match TcpListener::bind((host, port)).await {
+        Ok(listener) => Ok(listener),
+        Err(error) => Err(unbound(door, host, port, &error).await),
+    }
+}
+
+async fn unbound(door: Door, host: &str, port: u16, error: &io::Error) -> Fault {
+    let name = door.name();
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let owner =
@@ -208,29 +296,30 @@ async fn unbound(host: &str, port: u16, error: &io::Error) -> Fault {
                 owner.map_or_else(String::new, |owner| format!(" by `{}`, pid {}", owner.name, owner.pid));
             Fault::unavailable(format!("port {port} is in use{by}"))
                 .code("port_in_use")
-                .hint("end that program, or choose another port: --gateway-port 0 takes any free one")
+                .hint(format!("end that program, or choose another port: --{name}-port 0 takes any free one"))
         }
         io::ErrorKind::PermissionDenied => Fault::new(
             FaultKind::Forbidden,
             Origin::Brains,
             format!("port {port} needs more rights: {error}"),
         )
-        .hint("ports below 1024 belong to root: choose another with --gateway-port"),
+        .hint(format!("ports below 1024 belong to root: choose another with --{name}-port")),
         _ => Fault::unavailable(format!("could not listen on {host}:{port}: {error}"))
-            .hint("--gateway-host takes an address of this machine, e.g. 127.0.0.1"),
+            .hint(format!("`{name}_host` takes an address of this machine, e.g. 127.0.0.1")),
     }
 }
 
-fn running(shell: &Shell, config: &Config, address: SocketAddr, started_at: Millis) -> Running {
+fn running(shell: &Shell, config: &Config, doors: &[Bound], started_at: Millis) -> Running {
     let pid = std::process::id();
+    let url = |bound: &Bound| (bound.door.name().to_owned(), format!("http://{}", reachable(bound.address)));
     Running {
         v: 1,
         pid,
         pid_started: process::started_ticks(pid),
         started_at,
         version: crate::VERSION.to_owned(),
-        urls: [("gateway".to_owned(), format!("http://{}", reachable(address)))].into(),
-        ports: [("gateway".to_owned(), address.port())].into(),
+        urls: doors.iter().map(url).collect(),
+        ports: doors.iter().map(|bound| (bound.door.name().to_owned(), bound.address.port())).collect(),
         db: redact::redact(&database_url(&shell.home, config)).into_owned(),
         log: shell.home.log().display().to_string(),
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use brains_control::ports::Service as _;
 use brains_core::config::Config;
 use brains_gateway::Gateway;
 use brains_http::{Readiness, Site};
@@ -13,6 +14,7 @@ use brains_store::Store;
 use serde_json::{Map, json};
 
 use crate::house::House;
+use crate::ports::Facts;
 
 /// This process.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(crate) struct Here {
     live: Arc<Live>,
     store: Store,
     gateway: Arc<Gateway>,
+    facts: Arc<Facts>,
 }
 
 impl Here {
@@ -28,6 +31,7 @@ impl Here {
             live: Arc::clone(&house.live),
             store: house.store.clone(),
             gateway: Arc::clone(&house.gateway),
+            facts: Arc::clone(&house.facts),
         }
     }
 
@@ -42,6 +46,7 @@ impl Here {
             Err(error) => error.to_string(),
         };
         details.insert("database".into(), database_word.into());
+        details.insert("listeners".into(), json!(self.facts.facts().urls));
         details.insert("providers".into(), providers.into());
         let components: Vec<_> =
             self.live.components().iter().map(|record| json!(record.component)).collect();

@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod doctor;
 pub(crate) mod logs;
+pub(crate) mod mcp;
 pub(crate) mod plugin;
 mod stop;
 mod token;
@@ -70,7 +71,7 @@ pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow
 /// What runs where.
 pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
-    let ready = match running.gateway() {
+    let ready = match running.gateway().or(running.mcp()) {
         Some(url) => {
             call::client(shell, url).get_json("/health/ready").await.map(|(_, body)| body).unwrap_or_default()
         }
@@ -100,7 +101,7 @@ pub(crate) fn must_run(shell: &Shell) -> Result<Running, Fault> {
 /// Prints the address, and opens it when there is a desktop.
 pub(crate) fn open(shell: &Shell, only_print: bool) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
-    let url = running.gateway().ok_or_else(|| Fault::not_found("listener", "gateway"))?;
+    let url = running.gateway().or(running.mcp()).ok_or_else(|| Fault::not_found("listener", "gateway"))?;
     let url = format!("{url}/health");
     output::line(&url)?;
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| shell.environment.get(name).is_some());

@@ -77,7 +77,7 @@ pub(crate) fn properties(once: bool, by_session: bool) -> Map<String, Value> {
             TOKEN.into(),
             json!({
                 "type": "string",
-                "description": "Token of the session that acts, as `start_session` gave it. A connection that started the session needs none.",
+                "description": "Token of your session.",
             }),
         );
     }
@@ -87,7 +87,7 @@ pub(crate) fn properties(once: bool, by_session: bool) -> Map<String, Value> {
             json!({
                 "type": "integer",
                 "minimum": 1,
-                "description": "Fence of a lock that this relies on: refused when that lock holds no more.",
+                "description": "Fence of a lock that this relies on.",
             }),
         );
     }
@@ -97,7 +97,7 @@ pub(crate) fn properties(once: bool, by_session: bool) -> Map<String, Value> {
             json!({
                 "type": "string",
                 "maxLength": KEY_MAX,
-                "description": "Any text that names this request: sent again within a day it changes nothing and gets the first answer.",
+                "description": "Makes repeating this safe: done once per key.",
             }),
         );
     }

@@ -16,6 +16,7 @@ pub mod reference;
 mod registry;
 #[cfg(test)]
 mod testing;
+mod tool;
 mod waiting;
 
 pub use context::{Control, Cx};
@@ -24,3 +25,4 @@ pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, T
 pub use plane::Addressee;
 pub use ports::Ports;
 pub use registry::Registry;
+pub use tool::{Audience, ToolShape};

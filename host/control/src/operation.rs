@@ -16,6 +16,7 @@ use crate::context::Cx;
 use crate::envelope::{self, Envelope};
 use crate::field::{self, Field};
 use crate::input;
+use crate::tool::ToolShape;
 
 /// A boxed future: operations are called through a table, where an `async fn` cannot stand.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -93,6 +94,8 @@ pub struct CliShape {
     pub shorts: &'static [(&'static str, char)],
     pub aliases: &'static [Alias],
     pub table: Option<Table>,
+    /// The member of the answer whose items are printed as they are, one a line; all pages are fetched.
+    pub lines: Option<&'static str>,
     /// Asked before running, unless `--yes` is given.
     pub confirm: Option<&'static str>,
 }
@@ -100,7 +103,7 @@ pub struct CliShape {
 impl CliShape {
     /// A command with options only.
     pub const fn new(path: &'static [&'static str]) -> Self {
-        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, confirm: None }
+        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, lines: None, confirm: None }
     }
 
     #[must_use]
@@ -128,6 +131,12 @@ impl CliShape {
     }
 
     #[must_use]
+    pub const fn lines(mut self, member: &'static str) -> Self {
+        self.lines = Some(member);
+        self
+    }
+
+    #[must_use]
     pub const fn confirm(mut self, question: &'static str) -> Self {
         self.confirm = Some(question);
         self
@@ -147,6 +156,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const EXAMPLES: &'static [Example];
     /// Names of the same thing in the reference product, accepted on call.
     const FORMER: &'static [&'static str] = &[];
+    /// How agents see it.
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND);
     /// Whether a request may carry an idempotency key: its one write goes through [`Cx::write`].
     const ONCE: bool = matches!(Self::KIND, Kind::Write);
     type Output: Serialize + JsonSchema;
@@ -176,6 +187,7 @@ pub struct Entry {
     pub examples: &'static [Example],
     pub cli: CliShape,
     pub former: &'static [&'static str],
+    pub tool: ToolShape,
     /// Whether a request may carry an idempotency key.
     pub once: bool,
     /// Whether it may be done as a session: its input has a member `session`.
@@ -207,6 +219,7 @@ impl Entry {
             examples: O::EXAMPLES,
             cli: O::CLI,
             former: O::FORMER,
+            tool: O::TOOL,
             once: O::ONCE,
             by_session,
             describe_input: |generator| generator.subschema_for::<O>(),

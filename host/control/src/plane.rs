@@ -143,6 +143,8 @@ pub(crate) fn register(registry: &mut Registry) {
         event::AppendEvent,
         audit::ListAudit,
         audit::VerifyAudit,
+        audit::ExportAudit,
+        audit::RotateAuditKey,
         service::ServiceStatus,
     }
 }

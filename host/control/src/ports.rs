@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{Config, Problem, Provenance};
+use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord};
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
@@ -111,6 +112,11 @@ pub trait Files: Debug + Send + Sync {
     fn admin_key(&self) -> Result<AdminKey, Fault>;
     /// Replaces `admin-key`, mode 0600, in one step; it counts at once.
     fn write_admin_key(&self, key: &Secret) -> Result<(), Fault>;
+    /// Replaces `audit-key`, mode 0600, in one step.
+    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault>;
+    /// Where each chain of the audit log stood, as it was kept outside of the database.
+    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault>;
+    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault>;
 }
 
 /// Directories of this machine.

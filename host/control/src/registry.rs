@@ -8,6 +8,7 @@ use crate::context::Cx;
 use crate::envelope::Envelope;
 use crate::operation::{Entry, Operation};
 use crate::plane;
+use crate::tool::Audience;
 
 /// Every operation of this build, in the order of the planes.
 #[derive(Debug, Clone)]
@@ -49,6 +50,10 @@ impl Registry {
             tracing::debug!(operation.name = entry.name, operator.slug = %cx.principal.operator, "call refused");
             return Err(refusal(entry, cx));
         }
+        // People's own business stays theirs, whatever key an agent holds (contract 5.3).
+        if entry.tool.audience == Audience::People && cx.is_agent() {
+            return Err(for_people(entry));
+        }
         let mut input = input;
         let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
         let caller = envelope.token.map(|token| Caller { token: Some(token), ..cx.caller.clone() });
@@ -66,6 +71,12 @@ impl Default for Registry {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn for_people(entry: &Entry) -> Fault {
+    Fault::forbidden(format!("`{}` is for people, not for agents", entry.name))
+        .code("people_only")
+        .hint("ask the operator to do it on the command line or in the console")
 }
 
 fn refusal(entry: &Entry, cx: &Cx<'_>) -> Fault {

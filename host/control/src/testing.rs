@@ -9,6 +9,7 @@ use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{
     Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Schema, Source, resolve,
 };
+use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState};
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
@@ -74,6 +75,8 @@ pub(crate) struct Fakes {
     pub(crate) disk_full: AtomicBool,
     pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
     pub(crate) admin_key: Mutex<String>,
+    pub(crate) audit_key: Mutex<String>,
+    pub(crate) audit_anchors: Mutex<Vec<Seal>>,
     pub(crate) admin_key_configured: AtomicBool,
     /// Ids of the processes that run.
     pub(crate) processes: Mutex<Vec<u32>>,
@@ -337,6 +340,19 @@ impl Files for Fakes {
         *self.admin_key.lock().unwrap() = key.expose().into();
         Ok(())
     }
+    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault> {
+        self.write_allowed()?;
+        *self.audit_key.lock().unwrap() = key.public().into();
+        Ok(())
+    }
+    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault> {
+        Ok(self.audit_anchors.lock().unwrap().clone())
+    }
+    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault> {
+        self.write_allowed()?;
+        *self.audit_anchors.lock().unwrap() = anchors.to_vec();
+        Ok(())
+    }
 }
 
 impl Places for Fakes {
@@ -390,7 +406,8 @@ impl Bed {
         let directory = tempfile::tempdir().unwrap();
         let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
         let url = format!("sqlite://{}", directory.path().join("brains.db").display());
-        let store = Store::open(&url, Options::new(ambient.clone())).await.unwrap();
+        let store =
+            Store::open(&url, Options::new(ambient.clone(), SealingKey::from_seed(&[7; 32]))).await.unwrap();
         let fakes = Arc::new(Fakes { overlay: Mutex::default(), ..Fakes::default() });
         *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
         let ports = Ports {
@@ -408,7 +425,9 @@ impl Bed {
     /// A second control over the same database and files.
     pub(crate) async fn sibling(&self) -> Control {
         let url = format!("sqlite://{}", self.directory.path().join("brains.db").display());
-        let store = Store::open(&url, Options::new(self.ambient.clone())).await.unwrap();
+        let store = Store::open(&url, Options::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32])))
+            .await
+            .unwrap();
         Control::new(store, self.control.ports.clone(), self.ambient.clone())
     }
 

@@ -21,6 +21,11 @@ pub enum Surface {
     Mcp,
 }
 
+/// Names under which programs that work for people send the id of their own session, as headers.
+pub const NATIVE_HEADERS: [&str; 4] = ["x-claude-code-session-id", "session-id", "thread-id", "x-session-id"];
+/// The longest native id that is looked at.
+pub const NATIVE_MAX: usize = 256;
+
 /// An id that a client has for its own session, and what kind of id it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct NativeId {

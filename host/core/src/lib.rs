@@ -2,6 +2,7 @@
 //! entropy are passed in through [`time::Ambient`].
 
 pub mod caller;
+pub mod canonical;
 pub mod config;
 pub mod fault;
 pub mod id;

@@ -28,6 +28,16 @@ pub enum LocalError {
     Setup,
 }
 
+/// What our own service said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalAnswer {
+    pub status: u16,
+    /// An empty answer is `null`.
+    pub value: Value,
+    /// The line about mail that waits for whoever called.
+    pub mail: Option<String>,
+}
+
 /// Talks to one service on loopback with one key.
 #[derive(Debug, Clone)]
 pub struct LocalClient {
@@ -62,21 +72,21 @@ impl LocalClient {
 
     /// The status and the answer; an empty answer is `null`.
     pub async fn post_json(&self, path: &str, value: &Value) -> Result<(u16, Value), LocalError> {
-        self.call(Method::POST, path, &[], Some(value)).await
+        self.call(Method::POST, path, &[], Some(value)).await.map(|answer| (answer.status, answer.value))
     }
 
-    /// The same with headers of the call's own.
+    /// The whole answer to a call with headers of its own.
     pub async fn post_json_with(
         &self,
         path: &str,
         headers: &[(&'static str, Secret)],
         value: &Value,
-    ) -> Result<(u16, Value), LocalError> {
+    ) -> Result<LocalAnswer, LocalError> {
         self.call(Method::POST, path, headers, Some(value)).await
     }
 
     pub async fn get_json(&self, path: &str) -> Result<(u16, Value), LocalError> {
-        self.call(Method::GET, path, &[], None).await
+        self.call(Method::GET, path, &[], None).await.map(|answer| (answer.status, answer.value))
     }
 
     async fn call(
@@ -85,7 +95,7 @@ impl LocalClient {
         path: &str,
         headers: &[(&'static str, Secret)],
         value: Option<&Value>,
-    ) -> Result<(u16, Value), LocalError> {
+    ) -> Result<LocalAnswer, LocalError> {
         let url = self.base.join(path).map_err(|_| LocalError::NotLocal(path.to_owned()))?;
         if url.origin() != self.base.origin() {
             return Err(LocalError::NotLocal(url.host_str().unwrap_or_default().to_owned()));
@@ -107,6 +117,8 @@ impl LocalClient {
         }
         let mut response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status().as_u16();
+        let mail =
+            response.headers().get("x-brains-mail").and_then(|line| line.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LIMIT_BYTES {
@@ -115,10 +127,10 @@ impl LocalClient {
             body.extend_from_slice(&chunk);
         }
         if body.is_empty() {
-            return Ok((status, Value::Null));
+            return Ok(LocalAnswer { status, value: Value::Null, mail });
         }
         let value = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
-        Ok((status, value))
+        Ok(LocalAnswer { status, value, mail })
     }
 
     fn failed(&self, error: &reqwest::Error) -> LocalError {

@@ -16,7 +16,7 @@ use crate::port::{Models, Operations, Site};
 use crate::refusal::Area;
 
 /// What a listener stands on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     pub models: Arc<dyn Models>,
     pub operations: Arc<dyn Operations>,

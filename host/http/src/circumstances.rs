@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use brains_core::caller::{NativeId, Surface};
+use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface};
 use brains_core::{Caller, Principal, Secret};
 use http::HeaderMap;
 
@@ -14,32 +14,43 @@ const DIRECTORY: &str = "x-brains-directory";
 /// Through which door a program of ours passes the call on.
 const SURFACE: &str = "x-brains-surface";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Headers in which programs that work for people send the id of their own session.
-const NATIVE: [&str; 4] = ["x-claude-code-session-id", "session-id", "thread-id", "x-session-id"];
-/// Longest native id that is looked at.
-const NATIVE_MAX: usize = 256;
+/// The connection of an agent's own process, as the program that passes the call on knows it.
+const CONNECTION: &str = "x-brains-connection";
+/// A native id that came another way than as a header: its kind and its value, each percent-encoded.
+const NATIVE: &str = "x-brains-native";
 
 /// The caller as its headers describe it.
 pub(crate) fn caller(headers: &HeaderMap, principal: &Principal) -> Caller {
     let text =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
-    let native = NATIVE.iter().filter_map(|name| {
+    let own = NATIVE_HEADERS.iter().filter_map(|name| {
         let value = text(name).filter(|value| value.len() <= NATIVE_MAX)?;
         Some(NativeId { kind: (*name).to_owned(), value: value.to_owned() })
     });
+    let passed_on = headers.get_all(NATIVE).iter().filter_map(|value| {
+        let (kind, value) = value.to_str().ok()?.split_once('=')?;
+        let (kind, value) = (decoded(kind)?, decoded(value).filter(|value| value.len() <= NATIVE_MAX)?);
+        Some(NativeId { kind, value })
+    });
+    let surface = match text(SURFACE) {
+        Some("cli") => Surface::Cli,
+        Some("mcp") => Surface::Mcp,
+        _ => Surface::Http,
+    };
     Caller {
-        surface: if text(SURFACE) == Some("cli") { Surface::Cli } else { Surface::Http },
-        agent: principal.agent,
-        connection: None,
-        native: native.collect(),
+        surface,
+        // Whoever speaks for an agent gives up what only a person may do.
+        agent: principal.agent || surface == Surface::Mcp,
+        connection: text(CONNECTION).filter(|id| id.len() <= NATIVE_MAX).map(str::to_owned),
+        native: own.chain(passed_on).collect(),
         token: text(TOKEN).map(Secret::new),
-        directory: text(DIRECTORY).and_then(decoded).filter(|path| path.is_absolute()),
+        directory: text(DIRECTORY).and_then(decoded).map(PathBuf::from).filter(|path| path.is_absolute()),
         idempotency_key: text(IDEMPOTENCY_KEY).map(str::to_owned),
     }
 }
 
-/// A path in a header is percent-encoded: headers are ASCII.
-fn decoded(text: &str) -> Option<PathBuf> {
+/// What may be any text is percent-encoded: headers are ASCII.
+fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -52,7 +63,7 @@ fn decoded(text: &str) -> Option<PathBuf> {
             rest = after;
         }
     }
-    String::from_utf8(bytes).ok().map(PathBuf::from)
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -23,5 +23,5 @@ mod unread;
 pub use app::{App, Parts};
 pub use keyring::{Credential, KeyRing, KeySource, Loading};
 pub use port::{Models, Operations, Readiness, Site};
-pub use router::gateway;
+pub use router::{gateway, tools};
 pub use serve::serve;

@@ -12,6 +12,9 @@ use serde_json::json;
 
 use crate::dialect::chat;
 
+/// JSON-RPC's code for a server's own reasons.
+const REFUSED: i32 = -32_000;
+
 /// The part of the surface that a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Area {
@@ -19,6 +22,8 @@ pub(crate) enum Area {
     Models,
     /// `/api/*`: operations.
     Operations,
+    /// `/mcp`, `/sse`, `/messages/`: agents' tools.
+    Tools,
     /// Health and everything that is not there.
     Open,
 }
@@ -32,6 +37,8 @@ impl Area {
             Self::Models
         } else if under("/api") {
             Self::Operations
+        } else if ["/mcp", "/sse", "/messages"].into_iter().any(under) {
+            Self::Tools
         } else {
             Self::Open
         }
@@ -49,6 +56,16 @@ impl Area {
                     "code": fault.code,
                     "param": fault.param,
                     "hint": fault.hint,
+                }
+            }),
+            // An answer to no message in particular: none was read.
+            Self::Tools => json!({
+                "jsonrpc": "2.0",
+                "id": null,
+                "error": {
+                    "code": REFUSED,
+                    "message": fault.message,
+                    "data": { "code": fault.code, "param": fault.param, "hint": fault.hint },
                 }
             }),
         };

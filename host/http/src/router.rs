@@ -1,9 +1,10 @@
 //! Every route of the gateway's listener, and what a request passes on its way to one, outermost first. The order is
-//! the contract's: names, then key, then limits, then body.
+//! the contract's: names, then key, then limits, then body. A surface that is not of this crate is let in the same way.
 
 use std::panic::AssertUnwindSafe;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -11,7 +12,7 @@ use axum::routing::{get, post};
 use brains_core::principal::KeyScope;
 use brains_core::{Fault, Principal};
 use futures_util::FutureExt as _;
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderName, Version};
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
@@ -25,10 +26,31 @@ use crate::refusal::{Area, closing, no_route, panicked, wrong_method};
 use crate::request_id::RequestId;
 use crate::serve::Peer;
 use crate::unread::Watched;
-use crate::{api, health, limits, origin};
+use crate::{api, body, health, limits, origin};
 
 /// The gateway's listener.
 pub fn gateway(app: App) -> Router {
+    let routes = Router::new()
+        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/chat/completions/", post(chat::completions))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/", get(models::list))
+        .route("/v1/models/{*id}", get(models::retrieve))
+        .route("/api/openapi.json", get(api::document))
+        .route("/api/ops/{name}", post(api::run))
+        .with_state(app.clone());
+    admitted(app, routes)
+}
+
+/// A listener of agents' tools. `tools` gets requests whose key was checked, with the principal as an extension and
+/// the body whole and unpacked.
+pub fn tools(app: App, tools: Router) -> Router {
+    let tools = tools.layer(from_fn_with_state(app.clone(), read_whole));
+    admitted(app, tools)
+}
+
+/// Puts before `routes` what every request passes.
+fn admitted(app: App, routes: Router) -> Router {
     let layers = ServiceBuilder::new()
         // Outermost, so that every answer carries the request's name, refusals and panics included.
         .layer(from_fn_with_state(app.clone(), name_request))
@@ -38,6 +60,7 @@ pub fn gateway(app: App) -> Router {
             PROXY_AUTHORIZATION,
             COOKIE,
             HeaderName::from_static("x-api-key"),
+            HeaderName::from_static("x-brains-session-token"),
         ]))
         // Everything below logs under the request's name. A 5xx is logged where it arises, so not again here.
         .layer(
@@ -59,17 +82,11 @@ pub fn gateway(app: App) -> Router {
     Router::new()
         .route("/health", get(health::alive))
         .route("/health/ready", get(health::ready))
-        .route("/v1/chat/completions", post(chat::completions))
-        .route("/v1/chat/completions/", post(chat::completions))
-        .route("/v1/models", get(models::list))
-        .route("/v1/models/", get(models::list))
-        .route("/v1/models/{*id}", get(models::retrieve))
-        .route("/api/openapi.json", get(api::document))
-        .route("/api/ops/{name}", post(api::run))
+        .with_state(app)
+        .merge(routes)
         .fallback(missing)
         .method_not_allowed_fallback(not_allowed)
         .layer(layers)
-        .with_state(app)
 }
 
 async fn missing(request: Request) -> Response {
@@ -142,7 +159,7 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
             Err(Fault::forbidden("this key may not use models")
                 .hint("it takes a key with the scope `gateway`"))
         }
-        Area::Models | Area::Operations | Area::Open => Ok(principal),
+        Area::Models | Area::Operations | Area::Tools | Area::Open => Ok(principal),
     });
     match checked {
         Ok(principal) => {
@@ -155,23 +172,42 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
 
 async fn check_limits(State(app): State<App>, request: Request, next: Next) -> Response {
     let area = Area::of(request.uri().path());
-    if area != Area::Models {
+    if !matches!(area, Area::Models | Area::Tools) {
         return next.run(request).await;
     }
     let config = app.site().config();
-    // First, so that a request that is turned away for others' sake does not count against its own key.
-    let inside = match app.house().enter(config.max_concurrent_requests) {
-        Ok(inside) => inside,
-        Err(fault) => return area.refuse(&fault),
+    // First, so that a request that is turned away for others' sake does not count against its own key. Tools wait
+    // for people and for each other: they take no place from requests to models.
+    let inside = match (area == Area::Models).then(|| app.house().enter(config.max_concurrent_requests)) {
+        Some(Err(fault)) => return area.refuse(&fault),
+        Some(Ok(inside)) => Some(inside),
+        None => None,
+    };
+    let leave_with = |response: Response| match inside {
+        Some(inside) => response.map(|body| inside.with(body)),
+        None => response,
     };
     let caller =
         request.extensions().get::<Principal>().filter(|principal| principal.fingerprint != ANONYMOUS);
-    let Some(caller) = caller else { return next.run(request).await.map(|body| inside.with(body)) };
+    let Some(caller) = caller else { return leave_with(next.run(request).await) };
     let admission = app.limits().admit(&caller.fingerprint, config.rate_limit_per_minute);
     let mut response =
         if admission.allowed { next.run(request).await } else { area.refuse(&limits::refusal(admission)) };
     limits::write(admission, app.ambient().now(), response.headers_mut());
-    response.map(|body| inside.with(body))
+    leave_with(response)
+}
+
+async fn read_whole(State(app): State<App>, request: Request, next: Next) -> Response {
+    let area = Area::of(request.uri().path());
+    let (mut parts, body) = request.into_parts();
+    match body::read(&parts.headers, body, app.body_limit()).await {
+        Ok(bytes) => {
+            parts.headers.remove(CONTENT_ENCODING);
+            parts.headers.insert(CONTENT_LENGTH, bytes.len().into());
+            next.run(Request::from_parts(parts, Body::from(bytes))).await
+        }
+        Err(fault) => area.refuse(&fault),
+    }
 }
 
 #[cfg(test)]

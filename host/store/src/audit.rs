@@ -1,29 +1,43 @@
-//! The audit log: one hash chain per scope. A write locks the head row of its scope, appends entries and
-//! moves the head, all in its own transaction. Every column of an entry is hashed together with the hash
-//! before it, so an edit, a deletion, a swap or a cut-off end breaks the chain where it happened.
+//! The audit log: one hash chain per scope. A write locks the head row of its scope, appends entries, moves the head
+//! and signs it, all in its own transaction. What a sound chain is, is `brains_core`'s; here are its rows.
 
+mod sealing;
+mod verify;
+
+use brains_core::canonical::canonical;
 use brains_core::id::{AuditEntry, Key};
+use brains_core::plane::audit::{CHECKPOINT, Entry, GENESIS, HAND_OVER, HandOver, Seal, SealingKey};
 use brains_core::redact::redact_json;
-use brains_core::secret::sha256_hex;
 use brains_core::{Id, Millis};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{canonical, storable, word};
+use crate::text::{storable, word};
 use crate::write::{Actor, Scope, Tx};
 
-/// What stands before the first entry.
-const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Entries read at a time while a chain is verified.
-const PAGE: i64 = 1_000;
+pub(crate) use sealing::Sealing;
+pub use verify::{Checked, Verification};
 
 const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1";
 const HEAD_POSTGRES: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1 FOR UPDATE";
 const OPEN_SCOPE: &str =
     "INSERT INTO audit_head (scope, seq, hash) VALUES ($1, 0, $2) ON CONFLICT (scope) DO NOTHING";
-const MOVE_HEAD: &str = "UPDATE audit_head SET seq = $2, hash = $3 WHERE scope = $1";
+const MOVE_HEAD: &str = "
+    UPDATE audit_head SET seq = $2, hash = $3, sealed_at = $4, seal_key = $5, signature = $6 WHERE scope = $1";
+const KEEP_SEAL: &str = "
+    INSERT INTO audit_seal (scope, seq, hash, sealed_at, seal_key, signature) VALUES ($1, $2, $3, $4, $5, $6)";
+const SEALED_HEAD: &str = "
+    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_head WHERE scope = $1";
+const SEALED_HEADS: &str = "
+    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_head ORDER BY scope";
+const SEALS_UP: &str = "
+    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_seal
+    WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+const LAST_SEAL: &str = "
+    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_seal
+    WHERE scope = $1 ORDER BY seq DESC LIMIT 1";
 const APPEND: &str = "
     INSERT INTO audit_entry (id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
@@ -35,7 +49,8 @@ const PAGE_UP: &str = "
 const PAGE_DOWN: &str = "
     SELECT id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash FROM audit_entry
     WHERE scope = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
-const SCOPES: &str = "SELECT scope FROM audit_head UNION SELECT scope FROM audit_entry ORDER BY 1";
+const SCOPES: &str = "
+    SELECT scope FROM audit_head UNION SELECT scope FROM audit_entry UNION SELECT scope FROM audit_seal ORDER BY 1";
 const EVENTS: &str = "
     SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
@@ -44,8 +59,9 @@ const EVENTS: &str = "
 pub(crate) struct Head {
     scope: Scope,
     seq: i64,
+    /// Where it stood when the write began.
+    began: i64,
     hash: String,
-    moved: bool,
 }
 
 impl Head {
@@ -62,30 +78,8 @@ impl Head {
             found = fetch_optional!(rows, (i64, String), text, scope.as_str())?;
         }
         let (seq, hash) = found.ok_or(StoreError::Scope)?;
-        Ok(Self { scope: scope.clone(), seq, hash, moved: false })
+        Ok(Self { scope: scope.clone(), seq, began: seq, hash })
     }
-}
-
-/// One entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    pub id: String,
-    pub scope: String,
-    /// Position in the chain of its scope, from 1.
-    pub seq: i64,
-    pub at: Millis,
-    /// Slug of the operator.
-    pub operator: String,
-    pub key: Option<String>,
-    /// The session that did it, when one did.
-    pub session: Option<String>,
-    /// Through which door it came: `cli`, `http` or `mcp`.
-    pub surface: Option<String>,
-    pub action: String,
-    /// Canonical JSON, as it was hashed.
-    pub detail: String,
-    pub prev_hash: String,
-    pub hash: String,
 }
 
 from_row! {
@@ -105,6 +99,30 @@ from_row! {
             hash: row.try_get("hash")?,
         })
     }
+    row => Seal {
+        Ok(Self {
+            scope: row.try_get("scope")?,
+            seq: row.try_get("seq")?,
+            hash: row.try_get("hash")?,
+            at: row.try_get("sealed_at")?,
+            key: row.try_get("seal_key")?,
+            signature: row.try_get("signature")?,
+        })
+    }
+    row => SealedHead {
+        let (scope, seq, hash): (String, i64, String) =
+            (row.try_get("scope")?, row.try_get("seq")?, row.try_get("hash")?);
+        let at: Option<i64> = row.try_get("sealed_at")?;
+        let key: Option<String> = row.try_get("seal_key")?;
+        let signature: Option<String> = row.try_get("signature")?;
+        let seal = match (at, key, signature) {
+            (Some(at), Some(key), Some(signature)) => {
+                Some(Seal { scope: scope.clone(), seq, hash: hash.clone(), at, key, signature })
+            }
+            _ => None,
+        };
+        Ok(Self { scope, seq, hash, seal })
+    }
     row => Event {
         Ok(Self {
             seq: row.try_get("seq")?,
@@ -117,21 +135,13 @@ from_row! {
     }
 }
 
-impl Entry {
-    /// SHA-256 over the canonical JSON of every column but the hash itself.
-    fn digest(&self) -> String {
-        let mut columns = serde_json::json!({
-            "action": self.action, "at": self.at.0, "detail": self.detail, "id": self.id, "key": self.key,
-            "operator": self.operator, "prev_hash": self.prev_hash, "scope": self.scope, "seq": self.seq,
-        });
-        // Entries from before these columns have neither, and keep the digest that they were given.
-        for (name, value) in [("session", &self.session), ("surface", &self.surface)] {
-            if let (Some(value), Some(columns)) = (value, columns.as_object_mut()) {
-                columns.insert(name.to_owned(), value.as_str().into());
-            }
-        }
-        sha256_hex(canonical(&columns).as_bytes())
-    }
+/// A head as it stands: its seal is missing as long as nothing was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedHead {
+    pub scope: String,
+    pub seq: i64,
+    pub hash: String,
+    pub seal: Option<Seal>,
 }
 
 /// Something that happened, for whoever follows the scope.
@@ -146,37 +156,6 @@ pub struct Event {
     pub session: Option<String>,
     /// Canonical JSON.
     pub detail: String,
-}
-
-/// What verifying one chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verification {
-    pub scope: String,
-    /// Entries that are sound, counted from the first.
-    pub entries: i64,
-    /// The first thing that is wrong.
-    pub broken: Option<Break>,
-}
-
-/// Where a chain is broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Break {
-    /// The position at which it was noticed.
-    pub seq: i64,
-    pub reason: Reason,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// An entry is not where the order wants it: something before it was deleted or moved.
-    Missing,
-    /// An entry does not follow from the one before it.
-    Unlinked,
-    /// A column of the entry was changed.
-    Edited,
-    /// The head does not name the last entry: the end was cut off, or the head was changed.
-    Head,
 }
 
 impl Tx {
@@ -195,6 +174,10 @@ impl Tx {
         mut detail: Value,
     ) -> Result<(), StoreError> {
         redact_json(&mut detail);
+        self.append(scope, action, &detail).await
+    }
+
+    async fn append(&mut self, scope: &Scope, action: &str, detail: &Value) -> Result<(), StoreError> {
         let Some(cause) = &self.cause else { return Err(StoreError::Scope) };
         let actor = cause.actor.clone();
         let Some(head) = self.heads.iter_mut().find(|head| head.scope == *scope) else {
@@ -210,14 +193,13 @@ impl Tx {
             session: actor.session.as_ref().map(|session| session.as_str().to_owned()),
             surface: actor.surface.as_ref().map(word),
             action: storable(action).into_owned(),
-            detail: canonical(&detail),
+            detail: canonical(detail),
             prev_hash: head.hash.clone(),
             hash: String::new(),
         };
         entry.hash = entry.digest();
         head.seq = entry.seq;
         head.hash.clone_from(&entry.hash);
-        head.moved = true;
         let rows = &mut self.rows;
         execute!(
             rows,
@@ -260,13 +242,48 @@ impl Tx {
         recorded
     }
 
+    /// As [`Tx::record`] in the scope of all, for a hand-over of sealing: signatures look like secrets, and are none.
+    pub async fn record_hand_over(&mut self, hand_over: &HandOver) -> Result<(), StoreError> {
+        let detail = serde_json::to_value(hand_over).unwrap_or_default();
+        self.append(&Scope::global(), HAND_OVER, &detail).await
+    }
+
+    /// Writes where the chains stand now, signed; every so often a seal is kept for good.
     pub(crate) async fn save_heads(&mut self) -> Result<(), StoreError> {
-        for head in self.heads.iter().filter(|head| head.moved) {
-            execute!(&mut self.rows, MOVE_HEAD, head.scope.as_str(), head.seq, &head.hash)?;
-            self.announced.push(head.scope.as_str().to_owned());
+        let key = self.sealing.current();
+        for head in self.heads.iter().filter(|head| head.seq > head.began) {
+            let Seal { scope, seq, hash, at, key, signature } =
+                key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
+            let rows = &mut self.rows;
+            execute!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
+            self.announced.push(scope.clone());
+            if head.began / CHECKPOINT < seq / CHECKPOINT {
+                execute!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
+            }
         }
         Ok(())
     }
+}
+
+/// Signs the heads of chains that were begun before heads were signed. Done once, by the process that changes the
+/// schema: later a head without a signature is a sign of tampering.
+pub(crate) async fn seal_all(rows: &mut Rows, key: &SealingKey, now: Millis) -> Result<(), StoreError> {
+    for head in fetch_all!(rows, SealedHead, SEALED_HEADS)? {
+        if head.seq > 0 {
+            let seal = key.seal(&head.scope, head.seq, &head.hash, now.0);
+            execute!(
+                rows,
+                MOVE_HEAD,
+                &seal.scope,
+                seal.seq,
+                &seal.hash,
+                seal.at,
+                &seal.key,
+                &seal.signature
+            )?;
+        }
+    }
+    Ok(())
 }
 
 impl Rows {
@@ -290,38 +307,38 @@ impl Rows {
         fetch_all!(self, Event, EVENTS, scope.as_str(), after, i64::from(limit))
     }
 
-    /// Walks one chain from its first entry to its head, in pages; memory does not grow with its length.
-    pub async fn verify_audit(&mut self, scope: &Scope) -> Result<Verification, StoreError> {
-        let mut seq = 0;
-        let mut hash = GENESIS.to_owned();
-        let broken = 'chain: loop {
-            let page = fetch_all!(self, Entry, PAGE_UP, scope.as_str(), seq, PAGE)?;
-            if page.is_empty() {
-                break None;
-            }
-            for entry in page {
-                let reason = if entry.seq != seq + 1 {
-                    Reason::Missing
-                } else if entry.digest() != entry.hash {
-                    Reason::Edited
-                } else if entry.prev_hash != hash {
-                    Reason::Unlinked
-                } else {
-                    seq = entry.seq;
-                    hash = entry.hash;
-                    continue;
-                };
-                break 'chain Some(Break { seq: seq + 1, reason });
-            }
-        };
-        let scope = scope.as_str().to_owned();
-        if broken.is_some() {
-            return Ok(Verification { scope, entries: seq, broken });
-        }
-        // A scope that nobody has written to has neither head nor entries.
-        let head =
-            fetch_optional!(self, (i64, String), HEAD, &scope)?.unwrap_or_else(|| (0, GENESIS.to_owned()));
-        let broken = (head != (seq, hash)).then_some(Break { seq, reason: Reason::Head });
-        Ok(Verification { scope, entries: seq, broken })
+    /// Where every chain stands.
+    pub async fn audit_heads(&mut self) -> Result<Vec<SealedHead>, StoreError> {
+        fetch_all!(self, SealedHead, SEALED_HEADS)
+    }
+
+    /// Where one chain stands.
+    pub async fn audit_head(&mut self, scope: &Scope) -> Result<Option<SealedHead>, StoreError> {
+        fetch_optional!(self, SealedHead, SEALED_HEAD, scope.as_str())
+    }
+
+    /// Entries of one scope, oldest first, newer than `after`.
+    pub async fn audit_entries_after(
+        &mut self,
+        scope: &Scope,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        fetch_all!(self, Entry, PAGE_UP, scope.as_str(), after, i64::from(limit))
+    }
+
+    /// Seals that were kept of one scope, oldest first, of positions behind `after`.
+    pub async fn audit_seals(
+        &mut self,
+        scope: &Scope,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Seal>, StoreError> {
+        fetch_all!(self, Seal, SEALS_UP, scope.as_str(), after, i64::from(limit))
+    }
+
+    /// The newest seal that was kept of one scope.
+    pub async fn last_audit_seal(&mut self, scope: &Scope) -> Result<Option<Seal>, StoreError> {
+        fetch_optional!(self, Seal, LAST_SEAL, scope.as_str())
     }
 }

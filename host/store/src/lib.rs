@@ -18,7 +18,7 @@ mod text;
 mod uses;
 mod write;
 
-pub use audit::{Break, Entry, Event, Reason, Verification};
+pub use audit::{Checked, Event, SealedHead, Verification};
 pub use changes::Generation;
 pub use error::StoreError;
 pub use idempotency::{Begun, KEPT_MS};

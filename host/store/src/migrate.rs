@@ -1,9 +1,11 @@
 //! The schema: numbered migrations, embedded, checksummed, applied once under a lock. Forward only; a schema
 //! that is newer than this program, or whose migrations differ from ours, is refused.
 
+use brains_core::plane::audit::SealingKey;
 use brains_core::secret::sha256_hex;
 use brains_core::{Ambient, Millis};
 
+use crate::audit;
 use crate::error::StoreError;
 use crate::rows::{Conn, Rows, execute, fetch_all, fetch_optional, from_row};
 
@@ -28,9 +30,12 @@ macro_rules! migrations {
 }
 
 pub(crate) const MIGRATIONS: &[Migration] = migrations! {
-    1 "0001_foundation" 2 "0002_component_versions" 3 "0003_coordination" 4 "0004_work" 6 "0006_overlay_text"
-    7 "0007_ledger"
+    1 "0001_foundation" 2 "0002_component_versions" 3 "0003_coordination" 4 "0004_work" 5 "0005_audit_seal"
+    6 "0006_overlay_text" 7 "0007_ledger"
 };
+
+/// The migration from which on heads of the audit log are signed.
+const SEALS: i64 = 5;
 
 /// `brains` as a number: the advisory lock under which the schema changes.
 const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(108170603751027)";
@@ -60,7 +65,11 @@ impl Migration {
 
 /// Brings the database to the newest schema. A Postgres session is in a transaction already; a SQLite one is
 /// not, and comes back as it was. On an error the session is to be dropped, which rolls back.
-pub(crate) async fn bring_up(rows: &mut Rows, ambient: &dyn Ambient) -> Result<(), StoreError> {
+pub(crate) async fn bring_up(
+    rows: &mut Rows,
+    ambient: &dyn Ambient,
+    sealing: &SealingKey,
+) -> Result<(), StoreError> {
     if pending(rows).await?.is_empty() {
         return Ok(());
     }
@@ -74,6 +83,9 @@ pub(crate) async fn bring_up(rows: &mut Rows, ambient: &dyn Ambient) -> Result<(
         let checksum = sha256_hex(migration.text(postgres).as_bytes());
         let Millis(at) = ambient.now();
         execute!(rows, NOTE, migration.number, migration.name, checksum, at).map_err(failed)?;
+        if migration.number == SEALS {
+            audit::seal_all(rows, sealing, ambient.now()).await.map_err(failed)?;
+        }
     }
     if !postgres {
         execute!(rows, "COMMIT")?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 
+use brains_core::plane::audit::SealingKey;
 use brains_core::{Ambient, Fault};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -14,6 +15,7 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit::Sealing;
 use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
 use crate::ledger::Ledger;
@@ -36,14 +38,16 @@ const POOL: u32 = 8;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub ambient: Arc<dyn Ambient>,
+    /// Signs where the audit log stands.
+    pub sealing: SealingKey,
     /// How long to wait for a lock, a connection or a place in the queue before giving up.
     pub patience: Duration,
     pub traces: TraceOptions,
 }
 
 impl Options {
-    pub fn new(ambient: Arc<dyn Ambient>) -> Self {
-        Self { ambient, patience: Duration::from_secs(10), traces: TraceOptions::default() }
+    pub fn new(ambient: Arc<dyn Ambient>, sealing: SealingKey) -> Self {
+        Self { ambient, sealing, patience: Duration::from_secs(10), traces: TraceOptions::default() }
     }
 }
 
@@ -68,6 +72,7 @@ struct Inner {
 pub(crate) struct Hub {
     pub(crate) engine: Engine,
     pub(crate) ambient: Arc<dyn Ambient>,
+    sealing: Sealing,
     patience: Duration,
     nudge: Nudge,
     notices: Notices,
@@ -124,6 +129,7 @@ impl Store {
         let (nudge, notices) = (Nudge::default(), Notices::default());
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
+        let sealing = Sealing::new(options.sealing.clone());
         let (engine, place) = match Place::parse(url)? {
             Place::File(path) => {
                 let place = format!("`{}`", path.display());
@@ -132,6 +138,7 @@ impl Store {
                 let writer = Writer {
                     options: how,
                     ambient: options.ambient.clone(),
+                    sealing: sealing.clone(),
                     closing: closing.clone(),
                     nudge: nudge.clone(),
                     notices: notices.clone(),
@@ -150,8 +157,8 @@ impl Store {
                 (Engine::Postgres { readers, writers, places: Arc::new(Semaphore::new(QUEUE)) }, place)
             }
         };
-        let Options { ambient, patience, traces } = options;
-        let hub = Hub { engine, ambient, patience, nudge, notices, tasks, closing };
+        let Options { ambient, patience, traces, .. } = options;
+        let hub = Hub { engine, ambient, sealing, patience, nudge, notices, tasks, closing };
         let inner = Inner {
             hub,
             place,
@@ -193,6 +200,16 @@ impl Store {
         F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
     {
         self.inner.hub.submit(None, work).await
+    }
+
+    /// The key that signs the audit log now.
+    pub fn sealing_key(&self) -> Arc<SealingKey> {
+        self.inner.hub.sealing.current()
+    }
+
+    /// Signs with another key from the next write on.
+    pub fn seal_with(&self, key: SealingKey) {
+        self.inner.hub.sealing.replace(key);
     }
 
     /// A consistent view; drop it soon, it holds a connection.
@@ -289,10 +306,10 @@ impl Hub {
             Engine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
-                let (pool, ambient) = (writers.clone(), self.ambient.clone());
+                let (pool, ambient, sealing) = (writers.clone(), self.ambient.clone(), self.sealing.clone());
                 let (nudge, notices) = (self.nudge.clone(), self.notices.clone());
                 self.tasks.spawn(async move {
-                    commit(pool, ambient, nudge, notices, job).await;
+                    commit(pool, ambient, sealing, nudge, notices, job).await;
                     drop(place);
                 });
             }
@@ -334,7 +351,7 @@ async fn open_file(
         .pragma("journal_size_limit", "67108864");
     let give_up = Instant::now() + options.patience;
     let rows = loop {
-        match open_writer(&how, &*options.ambient).await {
+        match open_writer(&how, options).await {
             Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
             // The file could be opened, so what cannot is the log beside it.
             Err(StoreError::Unreachable { .. }) => return Err(StoreError::ReadOnly),
@@ -351,9 +368,9 @@ async fn open_file(
     Ok((readers, conn, how))
 }
 
-async fn open_writer(how: &SqliteConnectOptions, ambient: &dyn Ambient) -> Result<Rows, StoreError> {
+async fn open_writer(how: &SqliteConnectOptions, options: &Options) -> Result<Rows, StoreError> {
     let mut rows = Rows::new(Session::Writer(how.connect().await?));
-    migrate::bring_up(&mut rows, ambient).await?;
+    migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     Ok(rows)
 }
 
@@ -403,7 +420,7 @@ async fn open_server(server: PgConnectOptions, options: &Options) -> Result<(PgP
     let pool = || PgPoolOptions::new().max_connections(POOL).acquire_timeout(options.patience);
     let writers = pool().connect_lazy_with(server.clone());
     let mut rows = Rows::new(Session::Postgres(writers.begin().await?));
-    migrate::bring_up(&mut rows, &*options.ambient).await?;
+    migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     if let Session::Postgres(tx) = rows.into_session() {
         tx.commit().await?;
     }

@@ -1,4 +1,4 @@
-//! Text as the databases take it: canonical JSON, and nothing that one of the two refuses.
+//! Text as the databases take it: nothing that one of the two refuses.
 
 use std::borrow::Cow;
 
@@ -7,42 +7,6 @@ use brains_core::id::Noun;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-/// JSON with sorted keys and no spaces, so that one value has one text.
-pub(crate) fn canonical(value: &Value) -> String {
-    fn write(value: &Value, out: &mut String) {
-        match value {
-            Value::Object(members) => {
-                let mut sorted: Vec<_> = members.iter().collect();
-                sorted.sort_by_key(|(name, _)| *name);
-                out.push('{');
-                for (index, (name, member)) in sorted.into_iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    out.push_str(&Value::String(name.clone()).to_string());
-                    out.push(':');
-                    write(member, out);
-                }
-                out.push('}');
-            }
-            Value::Array(items) => {
-                out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(',');
-                    }
-                    write(item, out);
-                }
-                out.push(']');
-            }
-            scalar => out.push_str(&scalar.to_string()),
-        }
-    }
-    let mut out = String::new();
-    write(value, &mut out);
-    out
-}
 
 /// Text without NUL, which Postgres refuses in a TEXT column.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {

@@ -14,7 +14,7 @@ use brains_core::{Ambient, Fault, Id, Millis, Principal};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
-use crate::audit::Head;
+use crate::audit::{Head, Sealing};
 use crate::error::StoreError;
 use crate::rows::Rows;
 
@@ -43,6 +43,11 @@ impl Scope {
 
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
+    }
+
+    /// The scope of this name, whether anything was written there or not.
+    pub fn named(name: &str) -> Self {
+        Self(name.to_owned())
     }
 
     pub fn as_str(&self) -> &str {
@@ -121,6 +126,7 @@ pub struct Tx {
     pub(crate) at: Millis,
     pub(crate) cause: Option<Cause>,
     pub(crate) heads: Vec<Head>,
+    pub(crate) sealing: Sealing,
     /// A counter of [`crate::changes`] moved.
     pub(crate) bumped: bool,
     /// What [`crate::notices`] tells after the commit.
@@ -148,13 +154,14 @@ impl std::ops::DerefMut for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>) -> Self {
+    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>, sealing: Sealing) -> Self {
         Self {
             rows,
             ambient,
             at: Millis(0),
             cause: None,
             heads: Vec::new(),
+            sealing,
             bumped: false,
             announced: Vec::new(),
         }

@@ -23,11 +23,17 @@ struct Bed<'a> {
     repository: &'a Repository,
     cluster: Cluster,
     python: PathBuf,
+    node_modules: PathBuf,
 }
 
 impl Bed<'_> {
     fn lay(repository: &Repository) -> Result<Bed<'_>> {
-        Ok(Bed { repository, python: tools::python(repository)?, cluster: Cluster::start(Durability::None)? })
+        Ok(Bed {
+            repository,
+            python: tools::python(repository)?,
+            node_modules: tools::node_modules(repository)?,
+            cluster: Cluster::start(Durability::None)?,
+        })
     }
 
     /// Gives a test run what it needs to know.
@@ -36,6 +42,7 @@ impl Bed<'_> {
             .env("BRAINS_GUESTS", guests::bundle_for_tests(self.repository))
             .env("BRAINS_TEST_POSTGRES", self.cluster.url())
             .env("BRAINS_TEST_PYTHON", &self.python)
+            .env("BRAINS_TEST_NODE_MODULES", &self.node_modules)
     }
 
     /// The integration tests; always of the whole workspace, so that nothing is built twice with other features.

@@ -93,28 +93,47 @@ pub(crate) fn python_packages(repository: &Repository, requirements: &str, home:
     Ok(python)
 }
 
-/// The packages that a project's lock file pins, in `target/node`; gives the folder that holds them.
-pub(crate) fn node_packages(repository: &Repository, project: &Path) -> Result<PathBuf> {
+/// What the packages of a project may do while they are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scripts {
+    Run,
+    Ignore,
+}
+
+/// The packages that a project's lock file pins, in `target/<folder>`; gives the folder that holds them.
+pub(crate) fn node_packages(
+    repository: &Repository,
+    project: &Path,
+    folder: &str,
+    scripts: Scripts,
+) -> Result<PathBuf> {
     if find_program("npm").is_none() {
         install(&["nodejs", "npm"])?;
     }
-    let home = repository.at("target/node");
+    let home = repository.at("target").join(folder);
     let packages = home.join("node_modules");
+    let files = ["package.json", "package-lock.json"];
     let stamp = home.join("lock.stamp");
-    let digest = stamp::digest(project, &["package.json", "package-lock.json"], &[])?;
+    let digest = stamp::digest(project, &files, &[])?;
     if stamp::holds(&stamp, &digest) && packages.is_dir() {
         return Ok(packages);
     }
     fs_err::create_dir_all(&home)?;
-    for file in ["package.json", "package-lock.json"] {
+    for file in files {
         fs_err::copy(project.join(file), home.join(file))?;
     }
     Call::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+        .args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"])
+        .args((scripts == Scripts::Ignore).then_some("--ignore-scripts"))
         .within(&home)
         .run()?;
     fs_err::write(&stamp, &digest)?;
     Ok(packages)
+}
+
+/// The packages of `tests/clients/package.json`, with the Node that belongs to them.
+pub(crate) fn node_modules(repository: &Repository) -> Result<PathBuf> {
+    node_packages(repository, &repository.at("tests/clients"), "npm", Scripts::Run)
 }
 
 /// A Python with the reference product, at the version that its behaviour was taken from; in `target/reference`.

@@ -98,6 +98,9 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
                 lower_first(&field.description)
             );
             arg.required(false).value_name("FILE").help(help)
+        } else if field.file {
+            arg.value_name("FILE")
+                .help(format!("{} (a file; `-` reads stdin)", field.description.trim_end_matches('.')))
         } else {
             arg
         });
@@ -211,6 +214,9 @@ pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Res
                 // Nothing is written down: the defaults are in use.
                 None => String::new(),
             }))
+        } else if field.file {
+            let named = one::<String>(matches, &field.name);
+            named.map(|named| file_or_stdin(Path::new(&named))).transpose()?.map(Value::from)
         } else {
             value(&field, matches)?
         };

@@ -13,7 +13,7 @@ const FIRST: &str = "Fix the retry bug in the webhook handler";
 
 /// Tells where everything is, how to send a request and how to stop.
 pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::io::Result<()> {
-    let url = running.gateway().unwrap_or_default();
+    let gateway = running.gateway();
     let snapshot = house.live.current();
     let components = house.live.components();
     let (key, bearer) = match (&snapshot.config.api_key, snapshot.config.allow_unauthenticated_api) {
@@ -30,10 +30,17 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
     };
     let header =
         bearer.map(|bearer| format!("    -H \"Authorization: Bearer {bearer}\" \\\n")).unwrap_or_default();
+    let addresses = [
+        gateway.map(|url| format!("  Gateway   {url}/v1\n  Health    {url}/health\n")),
+        running.mcp().map(|url| format!("  MCP       {url}/mcp\n")),
+    ];
     let mut parts = vec![format!(
-        "Brains {} is serving.\n\n  Gateway   {url}/v1\n  Health    {url}/health\n  Database  {}\n  Log       {}\n  \
-         Key       {key}\n  Process   {}",
-        running.version, running.db, running.log, running.pid
+        "Brains {} is serving.\n\n{}  Database  {}\n  Log       {}\n  Key       {key}\n  Process   {}",
+        running.version,
+        addresses.into_iter().flatten().collect::<String>(),
+        running.db,
+        running.log,
+        running.pid
     )];
     if bundle::components().is_empty() && components.is_empty() {
         parts.push(
@@ -49,10 +56,10 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
             },
         ),
     );
-    parts.push(format!(
+    parts.extend(gateway.map(|url| format!(
         "First request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \
          -d '{{\"model\": \"brains-auto\", \"messages\": [{{\"role\": \"user\", \"content\": \"{FIRST}\"}}]}}'"
-    ));
+    )));
     parts.push("Stop: brains stop, or Ctrl-C".to_owned());
     output::line(parts.join("\n\n"))
 }

@@ -6,14 +6,16 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use brains_control::{Entry, Kind, Registry};
+use brains_control::{Addressee, Entry, Kind, Registry};
+use brains_core::caller::Surface;
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
-use brains_egress::local::{LocalClient, LocalError};
+use brains_egress::local::{LocalAnswer, LocalClient, LocalError};
 use clap::ArgMatches;
 use serde_json::Value;
 
 use crate::admin_key;
+use crate::cli::flat::Flat;
 use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::house::House;
@@ -42,6 +44,9 @@ pub(crate) async fn operation(
     {
         ask(question)?;
     }
+    if let Some(member) = entry.cli.lines {
+        return lines(shell, entry, input, member).await;
+    }
     let mut answer = answered(shell, entry, input).await?;
     if cli::reveals(matches)
         && let Some(members) = answer.as_object_mut()
@@ -64,6 +69,32 @@ pub(crate) async fn operation(
     Ok(())
 }
 
+/// Prints the items of every page as they come, one a line.
+async fn lines(shell: &Shell, entry: &Entry, mut input: Value, member: &str) -> Result<(), anyhow::Error> {
+    loop {
+        let answer = answered(shell, entry, input.clone()).await?;
+        output::lines(answer.get(member))?;
+        match (answer.get("next_cursor").filter(|cursor| cursor.is_string()), input.as_object_mut()) {
+            (Some(cursor), Some(members)) => members.insert("cursor".into(), cursor.clone()),
+            _ => return Ok(()),
+        };
+    }
+}
+
+/// Runs the operation behind a flat verb and tells its answer in that verb's shape, always as JSON.
+pub(crate) async fn flat(
+    shell: &Shell,
+    flat: &Flat,
+    entry: &Entry,
+    matches: &ArgMatches,
+) -> Result<(), anyhow::Error> {
+    let input = flat.input(matches);
+    entry.check(input.clone())?;
+    let answer = answered(shell, entry, input.clone()).await?;
+    output::answer(&flat.answer(&answer, &input), Form::Json, None)?;
+    Ok(())
+}
+
 /// Runs an operation for another verb.
 pub(crate) async fn by_name(shell: &Shell, name: &str, input: Value) -> Result<Value, anyhow::Error> {
     let registry = Registry::new();
@@ -80,8 +111,11 @@ async fn answered(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, a
     // Another database than the service's was asked for: the service is not who can answer.
     let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
     let answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
-        Some(running) => of_service(shell, &running, entry.name, &input, &caller).await?,
-        None => here(shell, entry, input, &caller).await?,
+        Some(running) if running.gateway().is_some() => {
+            of_service(shell, &running, entry.name, &input, &caller).await?
+        }
+        // No service, or one that serves agents only: several processes may share a database.
+        Some(_) | None => here(shell, entry, input, &caller).await?,
     };
     token::note(&shell.home, entry.name, &answer)?;
     Ok(answer)
@@ -120,12 +154,37 @@ impl Service {
         self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
     }
 
-    async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<(u16, Value), Fault> {
-        let mut headers = vec![("x-brains-surface", Secret::new("cli"))];
+    /// Runs an operation there, and tells beside its answer the line about mail. Dropping the future ends its wait
+    /// there too.
+    pub(crate) async fn operation(
+        &self,
+        name: &str,
+        input: &Value,
+        caller: &Caller,
+    ) -> Result<(Value, Option<String>), Fault> {
+        let LocalAnswer { status, value, mail } =
+            self.post_json(&format!("/api/ops/{name}"), input, caller).await?;
+        if (200..300).contains(&status) { Ok((value, mail)) } else { Err(fault_of(status, &value)) }
+    }
+
+    async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<LocalAnswer, Fault> {
+        let surface = match caller.surface {
+            Surface::Cli => "cli",
+            Surface::Http => "http",
+            Surface::Mcp => "mcp",
+        };
+        let mut headers = vec![("x-brains-surface", Secret::new(surface))];
         if let Some(directory) = caller.directory.as_deref().and_then(Path::to_str) {
             headers.push(("x-brains-directory", Secret::new(percent_encoded(directory))));
         }
         headers.extend(caller.token.clone().map(|token| ("x-brains-session-token", token)));
+        let connection = caller.connection.as_deref().map(Secret::new);
+        headers.extend(connection.map(|connection| ("x-brains-connection", connection)));
+        let key = caller.idempotency_key.as_deref().map(Secret::new);
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        let native = caller.native.iter();
+        let native = native.map(|id| format!("{}={}", percent_encoded(&id.kind), percent_encoded(&id.value)));
+        headers.extend(native.map(|id| ("x-brains-native", Secret::new(id))));
         self.client()?.post_json_with(path, &headers, value).await.map_err(|error| self.unanswered(&error))
     }
 
@@ -152,7 +211,7 @@ fn key(shell: &Shell) -> Option<Secret> {
 /// Headers are ASCII: every other byte of a path as `%` and two digits.
 fn percent_encoded(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
-        if byte.is_ascii_graphic() && byte != b'%' {
+        if byte.is_ascii_graphic() && !b"%=".contains(&byte) {
             text.push(char::from(byte));
         } else {
             text.push('%');
@@ -173,9 +232,16 @@ async fn of_service(
 ) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    let service = client(shell, url);
-    let (status, answer) = service.post_json(&format!("/api/ops/{name}"), input, caller).await?;
-    if (200..300).contains(&status) { Ok(answer) } else { Err(fault_of(status, &answer)) }
+    let (value, mail) = client(shell, url).operation(name, input, caller).await?;
+    tell(mail);
+    Ok(value)
+}
+
+/// Tells a session on stderr that mail waits for it; stdout holds the answer alone.
+fn tell(mail: Option<String>) {
+    if let Some(line) = mail {
+        drop(writeln!(anstream::stderr().lock(), "{line}"));
+    }
 }
 
 /// The error that the service told, with the kind that its status stands for.
@@ -228,9 +294,14 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
     };
     let sources = shell.sources(flags)?;
     let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
-    let answer = house.control.call_as(entry.name, input, &Principal::local(), caller).await;
+    let principal = Principal::local();
+    let addressee = Addressee::of(&input, &principal, caller);
+    let answer = house.control.call_as(entry.name, input, &principal, caller).await;
     if entry.kind != Kind::Read {
         lifecycle::write(&house.live, &house.store).await;
+    }
+    if let Some(addressee) = &addressee {
+        tell(house.control.mail_notice(addressee).await);
     }
     house.close().await;
     Ok(answer?)

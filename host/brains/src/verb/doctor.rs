@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use brains_control::Table;
 
 use crate::admin_key;
+use crate::audit_key;
 use crate::home::{DIR_MODE, FILE_MODE};
 use crate::house::database_url;
 use crate::instance::{self, Running};
@@ -207,7 +208,11 @@ async fn database(shell: &Shell, config: &Config) -> Finding {
     if config.db_url.is_none() && !shell.home.database().exists() {
         return ok("database", "none yet: the first start makes it");
     }
-    let opened = Store::open(&url, StoreOptions::new(shell.ambient.clone())).await;
+    let sealing = match audit_key::ensure(&shell.home, &*shell.ambient) {
+        Ok(key) => key,
+        Err(fault) => return fail("database", fault.message, fault.hint.as_deref().unwrap_or("see the log")),
+    };
+    let opened = Store::open(&url, StoreOptions::new(shell.ambient.clone(), sealing)).await;
     match opened {
         Ok(store) => {
             let read = store.read().await.map(drop);

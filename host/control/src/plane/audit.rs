@@ -1,9 +1,13 @@
-//! The audit log: who changed what, and whether anybody touched the log itself.
+//! The audit log: who changed what, whether anybody touched the log itself, and a copy that others can check.
+
+mod export;
+mod verify;
 
 use brains_core::Fault;
 use brains_core::Millis;
+use brains_core::plane::audit::Entry;
 use brains_core::principal::Role;
-use brains_store::{Reason, Scope};
+use brains_store::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,16 +16,26 @@ use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::page;
 
-/// Lists audit entries, newest first.
+pub(crate) use export::ExportAudit;
+pub(crate) use verify::{RotateAuditKey, VerifyAudit};
+
+/// Lists audit entries of one scope, newest first.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListAudit {
+    /// The scope: `global`, or `workspace:` and a workspace's id.
+    #[serde(default = "global")]
+    scope: String,
     /// How many at most.
     #[serde(default = "page::default_limit")]
     #[schemars(range(min = 1, max = 1000))]
     limit: u32,
     /// Continue behind this position: `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+fn global() -> String {
+    "global".into()
 }
 
 /// One entry of the audit log.
@@ -35,10 +49,32 @@ pub(crate) struct AuditLine {
     operator: String,
     /// The key that was presented.
     key: Option<String>,
+    /// The session that did it, when one did.
+    session: Option<String>,
+    /// Through which door it came: `cli`, `http` or `mcp`.
+    surface: Option<String>,
     /// What was done.
     action: String,
     detail: Value,
     hash: String,
+}
+
+impl From<Entry> for AuditLine {
+    fn from(entry: Entry) -> Self {
+        Self {
+            id: entry.id,
+            seq: entry.seq,
+            at: entry.at,
+            operator: entry.operator,
+            key: entry.key,
+            session: entry.session,
+            surface: entry.surface,
+            action: entry.action,
+            // What cannot be read as JSON was changed from outside: shown as it stands.
+            detail: serde_json::from_str(&entry.detail).unwrap_or(Value::String(entry.detail)),
+            hash: entry.hash,
+        }
+    }
 }
 
 /// A page of the audit log.
@@ -56,7 +92,7 @@ impl Operation for ListAudit {
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "list"])
         .aliases(&[Alias { path: &["audit-list"], hidden: true }])
-        .table("entries", &["seq", "at", "operator", "action", "detail"]);
+        .table("entries", &["seq", "at", "operator", "session", "action", "detail"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "The last ten", command: "audit list --limit 10", input: r#"{"limit": 10}"# }];
     const FORMER: &'static [&'static str] = &["audit_list"];
@@ -69,85 +105,20 @@ impl Operation for ListAudit {
             None => None,
         };
         let mut view = cx.control.store.read().await?;
-        let mut entries = view.audit_entries(&Scope::global(), before, limit + 1).await?;
+        let scope = known_scope(&view.audit_scopes().await?, &self.scope)?;
+        let mut entries = view.audit_entries(&scope, before, limit + 1).await?;
         let next_cursor = page::cut(&mut entries, limit, |entry| entry.seq.to_string());
-        let entries = entries
-            .into_iter()
-            .map(|entry| AuditLine {
-                id: entry.id,
-                seq: entry.seq,
-                at: entry.at,
-                operator: entry.operator,
-                key: entry.key,
-                action: entry.action,
-                // What cannot be read as JSON was changed from outside: shown as it stands.
-                detail: serde_json::from_str(&entry.detail).unwrap_or(Value::String(entry.detail)),
-                hash: entry.hash,
-            })
-            .collect();
-        Ok(AuditPage { entries, next_cursor })
+        Ok(AuditPage { entries: entries.into_iter().map(AuditLine::from).collect(), next_cursor })
     }
 }
 
-/// Checks every chain of the audit log from its first entry to its head.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VerifyAudit {}
-
-/// What the check of one chain found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ChainVerified {
-    scope: String,
-    /// Entries that are sound, counted from the first.
-    entries: i64,
-    /// Position of the first entry that is not.
-    broken_at: Option<i64>,
-    /// What is wrong there.
-    reason: Option<String>,
-}
-
-/// What the check of the audit log found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct AuditVerified {
-    /// Whether every chain is sound.
-    ok: bool,
-    chains: Vec<ChainVerified>,
-}
-
-fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Missing => "an entry before this one was deleted or moved",
-        Reason::Unlinked => "the entry does not follow from the one before it",
-        Reason::Edited => "the entry was changed",
-        Reason::Head => "the end was cut off, or the head was changed",
-    }
-}
-
-impl Operation for VerifyAudit {
-    const NAME: &'static str = "verify_audit";
-    const NOUN: &'static str = "audit";
-    const KIND: Kind = Kind::Read;
-    const ROLE: Role = Role::Admin;
-    const CLI: CliShape = CliShape::new(&["audit", "verify"])
-        .aliases(&[Alias { path: &["audit-verify"], hidden: true }])
-        .table("chains", &["scope", "entries", "broken_at", "reason"]);
-    const EXAMPLES: &'static [Example] =
-        &[Example { title: "Verify the log", command: "audit verify", input: "{}" }];
-    const FORMER: &'static [&'static str] = &["audit_verify"];
-    type Output = AuditVerified;
-
-    async fn run(self, cx: &Cx<'_>) -> Result<AuditVerified, Fault> {
-        let mut view = cx.control.store.read().await?;
-        let mut chains = Vec::new();
-        for scope in view.audit_scopes().await? {
-            let found = view.verify_audit(&scope).await?;
-            chains.push(ChainVerified {
-                scope: found.scope,
-                entries: found.entries,
-                broken_at: found.broken.as_ref().map(|broken| broken.seq),
-                reason: found.broken.map(|broken| reason(broken.reason).to_owned()),
-            });
-        }
-        Ok(AuditVerified { ok: chains.iter().all(|chain| chain.broken_at.is_none()), chains })
-    }
+/// The scope of this name. The scope of all is known even while nothing was written.
+fn known_scope(scopes: &[Scope], name: &str) -> Result<Scope, Fault> {
+    let found = scopes.iter().find(|scope| scope.as_str() == name).cloned();
+    let found = found.or_else(|| (name == Scope::global().as_str()).then(Scope::global));
+    found.ok_or_else(|| {
+        Fault::not_found("audit scope", name.chars().take(128).collect::<String>())
+            .param("scope")
+            .hint("`brains audit verify` lists the scopes")
+    })
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page;
+use crate::tool::ToolShape;
 use crate::waiting::{Waiting, default_ms};
 
 const NOUN: &str = "event";
@@ -181,6 +182,7 @@ impl Operation for WaitEvents {
         command: "event wait --kinds task.complete",
         input: r#"{"kinds": ["task.complete"]}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).read_only();
     type Output = EventsHeard;
 
     async fn run(self, cx: &Cx<'_>) -> Result<EventsHeard, Fault> {
@@ -247,6 +249,7 @@ impl Operation for AppendEvent {
         command: "event append deployed \"version 1.4 is live\"",
         input: r#"{"kind": "deployed", "message": "version 1.4 is live"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = Appended;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Appended, Fault> {

@@ -15,6 +15,7 @@ use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page;
+use crate::tool::ToolShape;
 
 const NOUN: &str = "handoff";
 
@@ -108,6 +109,7 @@ impl Operation for SetHandoff {
         command: "handoff set \"Parser done, printer half way\" --body \"Next: floats\"",
         input: r#"{"title": "Parser done, printer half way", "body": "Next: floats"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["body"]);
     type Output = HandoffSet;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffSet, Fault> {
@@ -206,6 +208,7 @@ impl Operation for ClearHandoff {
         command: "handoff clear --reason \"done meanwhile\"",
         input: r#"{"reason": "done meanwhile"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).destructive();
     type Output = HandoffShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffShown, Fault> {

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 const NAME_MAX: usize = 100;
 
@@ -282,6 +283,7 @@ impl Operation for ListKeys {
         Example { title: "Keys that work", command: "key list", input: "{}" },
         Example { title: "All there ever were", command: "key list --all", input: r#"{"all": true}"# },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = KeyList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<KeyList, Fault> {

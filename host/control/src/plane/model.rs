@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::ports::Model;
+use crate::tool::ToolShape;
 
 /// Lists the model names that a request may carry.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,6 +32,7 @@ impl Operation for ListModels {
         .table("models", &["id", "kind", "provider", "model"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "List model names", command: "models", input: "{}" }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).open_world();
     type Output = ModelList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ModelList, Fault> {

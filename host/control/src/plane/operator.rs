@@ -14,6 +14,7 @@ use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, KeyLine, Sight};
 use crate::plane::session;
+use crate::tool::ToolShape;
 
 const NOUN: &str = "operator";
 const DISPLAY_NAME_MAX: usize = 200;
@@ -246,6 +247,7 @@ impl Operation for ShowOperator {
         Example { title: "Who am I", command: "operator show", input: "{}" },
         Example { title: "Somebody else", command: "operator show ada", input: r#"{"slug": "ada"}"# },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = OperatorShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<OperatorShown, Fault> {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::ports::{Classification, Explanation, RoutePlan};
+use crate::tool::ToolShape;
 
 const AUTOMATIC: &str = "brains-auto";
 
@@ -66,6 +67,7 @@ impl Operation for ClassifyPrompt {
         command: "classify \"Fix retry bug in webhook handler\"",
         input: r#"{"prompt": "Fix retry bug in webhook handler"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = Classification;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Classification, Fault> {
@@ -107,6 +109,7 @@ impl Operation for PlanPrompt {
         },
     ];
     const FORMER: &'static [&'static str] = &["plan_request"];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = RoutePlan;
 
     async fn run(self, cx: &Cx<'_>) -> Result<RoutePlan, Fault> {

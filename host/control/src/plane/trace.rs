@@ -13,6 +13,7 @@ use crate::input::Moment;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, Sight};
 use crate::plane::page;
+use crate::tool::ToolShape;
 
 const NOUN: &str = "trace";
 
@@ -86,6 +87,7 @@ impl Operation for ListTraces {
             input: r#"{"failed": true, "since": "24h"}"#,
         },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = TracePage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TracePage, Fault> {
@@ -149,6 +151,7 @@ impl Operation for ShowTrace {
         command: "trace show trace_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"id": "trace_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = TraceShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TraceShown, Fault> {

@@ -18,6 +18,7 @@ use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::page::{cut, default_limit, limit};
 use crate::plane::session;
+use crate::tool::ToolShape;
 
 pub(crate) use member::{InviteToWorkspace, ListWorkspaceMembers, UninviteFromWorkspace};
 
@@ -284,6 +285,7 @@ impl Operation for RenameWorkspace {
         command: "workspace rename shop store",
         input: r#"{"workspace": "shop", "slug": "store"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -323,6 +325,7 @@ impl Operation for ArchiveWorkspace {
         command: "workspace archive shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -359,6 +362,7 @@ impl Operation for UnarchiveWorkspace {
         command: "workspace unarchive shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -394,6 +398,7 @@ impl Operation for SetWorkspaceVisibility {
         command: "workspace visibility shop private",
         input: r#"{"workspace": "shop", "visibility": "private"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {

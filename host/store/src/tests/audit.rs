@@ -1,10 +1,12 @@
+use brains_core::plane::audit::{Break, CHECKPOINT, HandOver, Reason, Seal, SealingKey, Trusted};
 use serde_json::json;
 
-use super::bed::{Aside, Bed, on_both};
-use crate::{Actor, Break, Reason, Scope, Store};
+use super::bed::{Aside, Bed, on_both, sealing_key};
+use crate::{Actor, Checked, Scope, Store};
 
-on_both! { chain_verifies every_change_is_found head_is_part_of_the_chain entries_are_paged_newest_first
-detail_is_canonical_and_covered }
+on_both! { chain_verifies every_change_is_found head_is_signed nothing_is_made_anew_without_the_key
+checkpoints_are_kept_and_checked an_older_state_is_known_by_what_was_kept_elsewhere keys_are_handed_over
+old_chains_are_signed_once_by_the_migration entries_are_paged_newest_first detail_is_canonical_and_covered }
 
 async fn write_entries(store: &Store, entries: usize) {
     for index in 0..entries {
@@ -17,9 +19,20 @@ async fn write_entries(store: &Store, entries: usize) {
     }
 }
 
-async fn verify(store: &Store) -> (i64, Option<Break>) {
-    let found = store.read().await.unwrap().verify_audit(&Scope::global()).await.unwrap();
+async fn trusted(store: &Store) -> Trusted {
+    let hand_overs = store.read().await.unwrap().hand_overs().await.unwrap();
+    Trusted::new([store.sealing_key().public().to_owned()], &hand_overs)
+}
+
+async fn verify_with(store: &Store, anchors: &[Seal], from: Checked) -> (i64, Option<Break>) {
+    let trusted = trusted(store).await;
+    let mut view = store.read().await.unwrap();
+    let found = view.verify_audit(&Scope::global(), &trusted, anchors, from).await.unwrap();
     (found.entries, found.broken)
+}
+
+async fn verify(store: &Store) -> (i64, Option<Break>) {
+    verify_with(store, &[], Checked::Start).await
 }
 
 async fn chain_verifies(bed: &Bed) {
@@ -49,7 +62,8 @@ async fn every_change_is_found(bed: &Bed) {
     write_entries(&store, 5).await;
     bed.statement("CREATE TABLE spare AS SELECT * FROM audit_entry").await;
     let restore = "DELETE FROM audit_entry; INSERT INTO audit_entry SELECT * FROM spare";
-    for column in ["operator", "action", "detail", "key_id", "id", "hash", "prev_hash"] {
+    let columns = ["operator", "action", "detail", "key_id", "session", "surface", "id", "hash", "prev_hash"];
+    for column in columns {
         let change = format!("UPDATE audit_entry SET {column} = 'other' WHERE seq = 3");
         tampered(bed, &store, &change, restore, 3, Reason::Edited).await;
     }
@@ -68,16 +82,159 @@ async fn every_change_is_found(bed: &Bed) {
     store.close().await;
 }
 
-async fn head_is_part_of_the_chain(bed: &Bed) {
+async fn head_is_signed(bed: &Bed) {
     let store = bed.open().await;
     write_entries(&store, 3).await;
     bed.statement("CREATE TABLE spare AS SELECT * FROM audit_head").await;
     let restore = "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM spare";
-    for change in
-        ["UPDATE audit_head SET seq = 2", "UPDATE audit_head SET hash = 'other'", "DELETE FROM audit_head"]
-    {
-        tampered(bed, &store, change, restore, 3, Reason::Head).await;
+    for (change, reason) in [
+        ("UPDATE audit_head SET seq = 2", Reason::Head),
+        ("UPDATE audit_head SET hash = 'other'", Reason::Head),
+        ("DELETE FROM audit_head", Reason::Head),
+        ("UPDATE audit_head SET signature = NULL", Reason::Unsealed),
+        ("UPDATE audit_head SET sealed_at = sealed_at + 1", Reason::Forged),
+        ("UPDATE audit_head SET signature = 'other'", Reason::Forged),
+    ] {
+        tampered(bed, &store, change, restore, 3, reason).await;
     }
+    store.close().await;
+}
+
+/// Everything that somebody can do who may write to the database and has no key: the last entries go, the head moves
+/// back, hashes are right, and the signature is one's own or an old one.
+async fn nothing_is_made_anew_without_the_key(bed: &Bed) {
+    let store = bed.open().await;
+    write_entries(&store, 2).await;
+    let older = store.read().await.unwrap().audit_head(&Scope::global()).await.unwrap().unwrap();
+    write_entries(&store, 1).await;
+    store.close().await;
+    let eve = SealingKey::from_seed(&[66; 32]);
+    let forged = eve.seal("global", 2, &older.hash, 1);
+    let cut = format!(
+        "DELETE FROM audit_entry WHERE seq > 2; UPDATE audit_head SET seq = 2, hash = '{}', sealed_at = {}, seal_key = '{}', signature = '{}'",
+        forged.hash, forged.at, forged.key, forged.signature
+    );
+    bed.statement(&cut).await;
+    let store = bed.open().await;
+    assert_eq!(verify(&store).await.1.map(|broken| broken.reason), Some(Reason::Stranger));
+    bed.statement(&format!("UPDATE audit_head SET seal_key = '{}'", sealing_key().public())).await;
+    assert_eq!(verify(&store).await.1.map(|broken| broken.reason), Some(Reason::Forged));
+    store.close().await;
+}
+
+async fn checkpoints_are_kept_and_checked(bed: &Bed) {
+    let store = bed.open().await;
+    let many = usize::try_from(CHECKPOINT).unwrap() + 5;
+    store
+        .write(Scope::global(), Actor::system(), move |tx| {
+            Box::pin(async move {
+                for index in 0..many {
+                    tx.record("thing.make", json!({ "index": index })).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    write_entries(&store, 2).await;
+    let kept = store.read().await.unwrap().last_audit_seal(&Scope::global()).await.unwrap().unwrap();
+    assert_eq!(kept.seq, CHECKPOINT + 5, "at the end of the write that passed it");
+    assert_eq!(verify(&store).await, (CHECKPOINT + 7, None));
+    assert_eq!(verify_with(&store, &[], Checked::Checkpoint).await, (2, None));
+    // What came before a checkpoint is taken on its word there, and found from the start.
+    bed.statement("UPDATE audit_entry SET action = 'other' WHERE seq = 7").await;
+    assert_eq!(verify_with(&store, &[], Checked::Checkpoint).await, (2, None));
+    assert_eq!(verify(&store).await.1, Some(Break { seq: 7, reason: Reason::Edited }));
+    bed.statement("UPDATE audit_entry SET action = 'thing.make' WHERE seq = 7").await;
+    for (change, reason) in [
+        ("UPDATE audit_seal SET hash = 'other'", Reason::Forged),
+        ("UPDATE audit_seal SET seal_key = 'other'", Reason::Forged),
+    ] {
+        bed.statement("CREATE TABLE spare_seal AS SELECT * FROM audit_seal").await;
+        bed.statement(change).await;
+        for from in [Checked::Start, Checked::Checkpoint] {
+            let broken = verify_with(&store, &[], from).await.1;
+            assert_eq!(broken.map(|broken| broken.reason), Some(reason), "{change} {from:?}");
+        }
+        bed.statement("DELETE FROM audit_seal; INSERT INTO audit_seal SELECT * FROM spare_seal").await;
+        bed.statement("DROP TABLE spare_seal").await;
+    }
+    store.close().await;
+}
+
+async fn an_older_state_is_known_by_what_was_kept_elsewhere(bed: &Bed) {
+    let store = bed.open().await;
+    write_entries(&store, 2).await;
+    bed.statement(
+        "CREATE TABLE older_entry AS SELECT * FROM audit_entry; CREATE TABLE older_head AS SELECT * FROM audit_head",
+    )
+    .await;
+    write_entries(&store, 2).await;
+    let anchor =
+        store.read().await.unwrap().audit_head(&Scope::global()).await.unwrap().unwrap().seal.unwrap();
+    bed.statement(
+        "DELETE FROM audit_entry; INSERT INTO audit_entry SELECT * FROM older_entry;
+         DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM older_head; DELETE FROM event WHERE seq > 2",
+    )
+    .await;
+    // All of it is genuine, and nothing inside of the database can tell.
+    assert_eq!(verify(&store).await, (2, None));
+    let broken = verify_with(&store, std::slice::from_ref(&anchor), Checked::Start).await.1;
+    assert_eq!(broken, Some(Break { seq: 3, reason: Reason::RolledBack }));
+    // Going on from there makes another history of the same length.
+    write_entries(&store, 3).await;
+    let broken = verify_with(&store, &[anchor], Checked::Start).await.1;
+    // The clock stands still, so only the ids of the entries differ.
+    assert_eq!(broken, Some(Break { seq: 4, reason: Reason::Rewritten }));
+    bed.statement("DELETE FROM audit_entry; DELETE FROM audit_head").await;
+    let gone = sealing_key().seal("global", 1, "aa", 0);
+    let broken = verify_with(&store, &[gone], Checked::Start).await.1;
+    assert_eq!(broken, Some(Break { seq: 1, reason: Reason::RolledBack }));
+    store.close().await;
+}
+
+async fn keys_are_handed_over(bed: &Bed) {
+    let store = bed.open().await;
+    write_entries(&store, 1).await;
+    let (old, next) = (sealing_key(), SealingKey::from_seed(&[8; 32]));
+    let hand_over = HandOver::new(&old, &next, 5);
+    let written = hand_over.clone();
+    store
+        .write(Scope::global(), Actor::system(), move |tx| {
+            Box::pin(async move { Ok(tx.record_hand_over(&written).await?) })
+        })
+        .await
+        .unwrap();
+    store.seal_with(next.clone());
+    write_entries(&store, 1).await;
+    assert_eq!(store.read().await.unwrap().hand_overs().await.unwrap(), [hand_over]);
+    let head = store.read().await.unwrap().audit_head(&Scope::global()).await.unwrap().unwrap();
+    assert_eq!(head.seal.unwrap().key, next.public());
+    assert_eq!(verify(&store).await, (3, None));
+    // Without the entry the new key is a stranger to the old one, and the chain has a gap besides.
+    bed.statement("DELETE FROM audit_entry WHERE action = 'audit.hand_over'").await;
+    assert!(!trusted(&store).await.holds(old.public()));
+    store.close().await;
+}
+
+async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
+    let store = bed.open().await;
+    write_entries(&store, 2).await;
+    store.close().await;
+    // As a database was before heads were signed.
+    bed.statement("UPDATE audit_head SET sealed_at = NULL, seal_key = NULL, signature = NULL").await;
+    let store = bed.open().await;
+    let broken = verify(&store).await.1;
+    assert_eq!(broken, Some(Break { seq: 2, reason: Reason::Unsealed }), "a restart signs nothing");
+    store.close().await;
+    bed.statement(
+        "DELETE FROM schema_migration WHERE number >= 5; DROP TABLE audit_seal; DROP INDEX audit_hand_over;
+         ALTER TABLE audit_head DROP COLUMN sealed_at; ALTER TABLE audit_head DROP COLUMN seal_key;
+         ALTER TABLE audit_head DROP COLUMN signature",
+    )
+    .await;
+    let store = bed.open().await;
+    assert_eq!(verify(&store).await, (2, None));
     store.close().await;
 }
 

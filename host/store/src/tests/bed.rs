@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use brains_core::plane::audit::{SealingKey, Trusted};
 use brains_core::{Ambient, Fault, Millis};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
 
 use crate::rows::{execute, fetch_optional};
-use crate::{Options, Store, Tx};
+use crate::{Checked, Options, Rows, Scope, Store, Tx, Verification};
 
 /// Runs each function on a database of each kind.
 macro_rules! on_both {
@@ -77,6 +78,17 @@ impl Ambient for TestAmbient {
     }
 }
 
+/// The key that signs the audit log in tests.
+pub(crate) fn sealing_key() -> SealingKey {
+    SealingKey::from_seed(&[7; 32])
+}
+
+/// A chain, checked from its first entry.
+pub(crate) async fn verified(rows: &mut Rows, scope: &Scope) -> Verification {
+    let trusted = Trusted::new([sealing_key().public().to_owned()], &[]);
+    rows.verify_audit(scope, &trusted, &[], Checked::Start).await.unwrap()
+}
+
 /// A database of one test.
 #[derive(Debug)]
 pub(crate) struct Bed {
@@ -122,7 +134,7 @@ impl Bed {
     }
 
     pub(crate) fn options(&self) -> Options {
-        Options { patience: Duration::from_mins(1), ..Options::new(self.ambient.clone()) }
+        Options { patience: Duration::from_mins(1), ..Options::new(self.ambient.clone(), sealing_key()) }
     }
 
     pub(crate) async fn open(&self) -> Store {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use brains_core::{Fault, FaultKind};
 
-use super::bed::{Aside, Bed, increment, on_both};
+use super::bed::{Aside, Bed, increment, on_both, verified};
 use crate::rows::{execute, fetch_optional};
 use crate::{Actor, Scope, Store, StoreError};
 
@@ -98,7 +98,7 @@ async fn a_full_disk_is_told_and_left_behind(bed: &Bed) {
     drop(fs_err::remove_file(&ballast));
     let value = add(&store).await.unwrap();
     assert_eq!(value, kept + 1, "what was acknowledged is there, what was refused is not");
-    assert_eq!(store.read().await.unwrap().verify_audit(&Scope::global()).await.unwrap().broken, None);
+    assert_eq!(verified(&mut store.read().await.unwrap(), &Scope::global()).await.broken, None);
     store.close().await;
     drop(disk);
 }

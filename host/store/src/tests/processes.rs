@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use super::bed::{Bed, TestAmbient, count, counter, increment, on_both, spawn};
+use super::bed::{Bed, TestAmbient, count, counter, increment, on_both, spawn, verified};
 use crate::{Actor, Options, Scope, Store};
 
 const JOB: &str = "BRAINS_TEST_STORE_JOB";
@@ -18,7 +18,7 @@ async fn child() {
     let job = std::env::var_os(JOB).unwrap().into_string().unwrap();
     let [url, writers, writes] = job.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let (writers, writes): (usize, usize) = (writers.parse().unwrap(), writes.parse().unwrap());
-    let mut options = Options::new(Arc::new(TestAmbient::new()));
+    let mut options = Options::new(Arc::new(TestAmbient::new()), super::bed::sealing_key());
     options.patience = std::time::Duration::from_mins(2);
     let store = Store::open(url, options).await.unwrap();
     let tasks: Vec<_> = (0..writers)
@@ -69,7 +69,7 @@ fn acknowledged(child: &mut Child, enough: usize) -> (Vec<i64>, impl FnOnce() ->
 
 async fn state(store: &Store) -> (i64, i64) {
     let mut view = store.read().await.unwrap();
-    let found = view.verify_audit(&Scope::global()).await.unwrap();
+    let found = verified(&mut view, &Scope::global()).await;
     assert_eq!(found.broken, None);
     (counter(&mut view).await.unwrap(), found.entries)
 }

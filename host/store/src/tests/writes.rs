@@ -3,7 +3,7 @@ use std::time::Duration;
 use brains_core::{Fault, FaultKind};
 use serde_json::json;
 
-use super::bed::{Bed, counter, increment, on_both, spawn};
+use super::bed::{Bed, counter, increment, on_both, spawn, verified};
 use crate::rows::execute;
 use crate::{Actor, Scope, Scopes, Store};
 
@@ -16,7 +16,7 @@ async fn count(store: &Store) -> i64 {
 }
 
 async fn recorded(store: &Store) -> i64 {
-    let found = store.read().await.unwrap().verify_audit(&Scope::global()).await.unwrap();
+    let found = verified(&mut store.read().await.unwrap(), &Scope::global()).await;
     assert_eq!(found.broken, None);
     found.entries
 }
@@ -146,7 +146,7 @@ async fn many_scopes_in_any_order(bed: &Bed) {
     }
     let mut view = store.read().await.unwrap();
     for scope in [&a, &b] {
-        let found = view.verify_audit(scope).await.unwrap();
+        let found = verified(&mut view, scope).await;
         assert_eq!((found.entries, found.broken), (40, None));
     }
     assert_eq!(counter(&mut view).await.unwrap(), 40);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use brains_core::{Ambient, Fault};
 use sqlx::PgPool;
 
+use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
 use crate::notices::Notices;
@@ -19,6 +20,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 pub(crate) async fn commit(
     pool: PgPool,
     ambient: Arc<dyn Ambient>,
+    sealing: Sealing,
     nudge: Nudge,
     notices: Notices,
     mut job: Box<dyn Job>,
@@ -26,19 +28,20 @@ pub(crate) async fn commit(
     if job.abandoned() {
         return;
     }
-    let end = attempt(&pool, ambient, &nudge, &notices, &mut *job).await;
+    let end = attempt(&pool, ambient, sealing, &nudge, &notices, &mut *job).await;
     job.answer(end);
 }
 
 async fn attempt(
     pool: &PgPool,
     ambient: Arc<dyn Ambient>,
+    sealing: Sealing,
     nudge: &Nudge,
     notices: &Notices,
     job: &mut dyn Job,
 ) -> Result<(), Fault> {
     let tx = pool.begin_with(BEGIN).await.map_err(StoreError::from)?;
-    let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient);
+    let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient, sealing);
     let ran = job.run(&mut tx).await;
     let (bumped, announced) = (tx.bumped, tx.announced);
     let Session::Postgres(inner) = tx.rows.into_session() else { return Err(StoreError::Closed.into()) };

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
 use crate::notices::Notices;
@@ -33,6 +34,7 @@ const ROLLBACK_TO: &str = "ROLLBACK TO closure";
 pub(crate) struct Writer {
     pub(crate) options: SqliteConnectOptions,
     pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) sealing: Sealing,
     pub(crate) closing: CancellationToken,
     pub(crate) nudge: Nudge,
     pub(crate) notices: Notices,
@@ -75,7 +77,7 @@ impl Writer {
             Ok(conn) => conn,
             Err(error) => return refuse(group.drain(..), &error.into()),
         };
-        let mut tx = Tx::new(Rows::new(Session::Writer(conn)), self.ambient.clone());
+        let mut tx = Tx::new(Rows::new(Session::Writer(conn)), self.ambient.clone(), self.sealing.clone());
         let mut kept = Vec::with_capacity(group.len());
         let mut lost = None;
         for mut job in group.drain(..) {

@@ -17,6 +17,7 @@ use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page;
+use crate::tool::ToolShape;
 use crate::waiting::{Waiting, default_ms};
 
 /// Most messages that one call takes out of a mailbox.
@@ -67,6 +68,7 @@ impl Operation for ReadMessages {
         command: "message read --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["limit"]);
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
@@ -155,6 +157,7 @@ impl Operation for WaitMessages {
         command: "message wait --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --timeout-ms 60000",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "timeout_ms": 60000}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["timeout_ms"]);
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
@@ -300,6 +303,7 @@ impl Operation for ShowMessage {
         command: "message show msg_01kax3v7yqe5nbp8w0c4mzt6rd --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"message": "msg_01kax3v7yqe5nbp8w0c4mzt6rd", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = MessageShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MessageShown, Fault> {
@@ -398,6 +402,7 @@ impl Operation for AcknowledgeMessage {
         command: "message acknowledge msg_01kax3v7yqe5nbp8w0c4mzt6rd --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"message": "msg_01kax3v7yqe5nbp8w0c4mzt6rd", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).idempotent();
     type Output = Acknowledged;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Acknowledged, Fault> {

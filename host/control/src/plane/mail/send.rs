@@ -18,6 +18,7 @@ use super::{NOUN, absent};
 use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// Sends a message to sessions, to everybody who works in a workspace, or in answer to another message. Each recipient
 /// gets it once; you never get your own.
@@ -27,6 +28,7 @@ pub(crate) struct SendMessage {
     /// One line; an answer takes that of the message that it answers when left out.
     #[serde(default)]
     subject: String,
+    /// The text.
     #[serde(default)]
     body: String,
     /// Sessions that get it; left out, everybody in the workspace, also who starts there within a day.
@@ -82,6 +84,8 @@ impl Operation for SendMessage {
             input: r#"{"subject": "Are you done with src/db?", "to": ["ses_01kax3v7yqe5nbp8w0c4mzt6rd"]}"#,
         },
     ];
+    const TOOL: ToolShape =
+        ToolShape::of(Self::ROLE, Self::KIND).core(&["subject", "body", "to", "reply_to"]);
     type Output = MessageSent;
 
     async fn run(mut self, cx: &Cx<'_>) -> Result<MessageSent, Fault> {

@@ -14,6 +14,7 @@ use super::NOUN;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// Renews a session's lease and does nothing else. Every other call as the session does so too.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -119,6 +120,7 @@ impl Operation for EndSession {
         command: "session end --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --summary \"cart rounds up now\"",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "summary": "cart rounds up now"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["summary"]).idempotent();
     type Output = SessionEnded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionEnded, Fault> {
@@ -177,6 +179,7 @@ impl Operation for KillSession {
         command: "session kill ses_01kax3v7yqe5nbp8w0c4mzt6rd --reason \"hangs since noon\"",
         input: r#"{"id": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "reason": "hangs since noon"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = SessionEnded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionEnded, Fault> {

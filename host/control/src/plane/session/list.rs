@@ -14,6 +14,7 @@ use super::{NOUN, SessionLine};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::page::{bad_cursor, cut, default_limit, limit};
+use crate::tool::ToolShape;
 
 /// Lists the sessions of a workspace, newest first.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -111,6 +112,7 @@ impl Operation for ShowSession {
         command: "session show ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"id": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = SessionShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionShown, Fault> {

@@ -103,6 +103,8 @@ impl Operation for ResumeSession {
                     tx.resume_session(&id, &now_hash, lease.unwrap_or(session.lease_ms), process.as_ref())
                         .await?;
                     link_all(tx, &id, links).await?;
+                    // What was said to everybody while it was away.
+                    tx.deliver_standing(&session.workspace, &id).await?;
                     tx.act_as(&id);
                     let session: SessionRecord =
                         tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
@@ -122,6 +124,7 @@ impl Operation for ResumeSession {
         let mut view = cx.control.store.read().await?;
         let id = session.id.clone();
         let welcome = Welcome::of(&mut view, &session, now).await?;
+        let welcome = welcome.with_handoff(&mut view, cx, &session.workspace).await?;
         Ok(SessionResumed {
             last_checkpoint: view.checkpoints(&id, None, 1).await?.pop(),
             checkpoints_total: view.checkpoint_count(&id).await?,

@@ -20,6 +20,7 @@ use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::plane::workspace::{Wish, fresh, insert};
+use crate::tool::ToolShape;
 
 /// Longest native id.
 const NATIVE_MAX: usize = 256;
@@ -106,6 +107,7 @@ impl Operation for StartSession {
             input: r#"{"workspace": "shop", "lease": "2h"}"#,
         },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace", "tool"]);
     type Output = SessionStarted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {

@@ -16,6 +16,7 @@ use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page;
 use crate::plane::words::Words;
+use crate::tool::ToolShape;
 
 /// Characters of a body that a list shows.
 const GLANCE: usize = 280;
@@ -79,6 +80,8 @@ impl Operation for ListTasks {
             input: r#"{"ready": true}"#,
         },
     ];
+    const TOOL: ToolShape =
+        ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace", "status", "ready", "cursor"]);
     type Output = TaskPage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskPage, Fault> {

@@ -17,6 +17,7 @@ use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::words::Words;
+use crate::tool::ToolShape;
 
 /// Tasks that are named as waiting.
 const WAITING: u32 = 20;
@@ -49,6 +50,7 @@ impl Operation for ClaimTask {
         command: "task claim APP-12 --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"task": "APP-12", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&[]).idempotent();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -125,6 +127,7 @@ impl Operation for NextTask {
         command: "task next --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace"]);
     type Output = NextGiven;
 
     async fn run(self, cx: &Cx<'_>) -> Result<NextGiven, Fault> {
@@ -185,6 +188,7 @@ impl Operation for ReleaseTask {
         command: "task release APP-12 --reason \"needs a Windows machine\"",
         input: r#"{"task": "APP-12", "reason": "needs a Windows machine"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["reason"]);
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -234,6 +238,7 @@ impl Operation for CompleteTask {
         command: "task complete APP-12 --summary \"fixed in 3f2a1c\"",
         input: r#"{"task": "APP-12", "summary": "fixed in 3f2a1c"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["summary"]);
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -362,6 +367,7 @@ impl Operation for UnblockTask {
         command: "task unblock APP-12",
         input: r#"{"task": "APP-12"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -442,6 +448,7 @@ impl Operation for ArchiveTask {
         command: "task archive APP-12",
         input: r#"{"task": "APP-12"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
@@ -523,6 +530,7 @@ impl Operation for HandoffTask {
         command: "task handoff APP-12 \"Review the login fix\" --summary \"fixed in 3f2a1c\"",
         input: r#"{"task": "APP-12", "title": "Review the login fix", "summary": "fixed in 3f2a1c"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["body", "summary"]);
     type Output = HandedOn;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandedOn, Fault> {

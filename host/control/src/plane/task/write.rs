@@ -19,6 +19,7 @@ use crate::access::{Place, role_in};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::words::Words;
+use crate::tool::ToolShape;
 
 /// Creates a task in a workspace. It can be claimed once everything that it depends on is done.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -64,6 +65,7 @@ impl Operation for CreateTask {
             input: r#"{"title": "Release", "depends_on": ["APP-1", "APP-2"]}"#,
         },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["body", "priority", "depends_on"]);
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {

@@ -13,6 +13,7 @@ use crate::access::Place;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::session;
+use crate::tool::ToolShape;
 
 /// Members of a workspace. The administrator may do everything everywhere and is never listed.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,6 +42,7 @@ impl Operation for ListWorkspaceMembers {
         command: "workspace members shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
@@ -80,6 +82,7 @@ impl Operation for InviteToWorkspace {
         command: "workspace invite shop ada --role reader",
         input: r#"{"workspace": "shop", "operator": "ada", "role": "reader"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
@@ -126,6 +129,7 @@ impl Operation for UninviteFromWorkspace {
         command: "workspace uninvite shop ada",
         input: r#"{"workspace": "shop", "operator": "ada"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {

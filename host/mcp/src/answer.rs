@@ -1,0 +1,34 @@
+//! An operation's answer or refusal as a tool's result. What went wrong with a call is told to the model, with a word
+//! that stays the same and the next step; protocol errors are for faults of the protocol alone.
+
+use brains_control::Entry;
+use brains_core::Fault;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::{Value, json};
+
+use crate::port::Answer;
+use crate::schema;
+
+/// The answer in both forms: clients that know schemas read the one, all others the other.
+pub(crate) fn success(entry: &Entry, answer: Answer) -> CallToolResult {
+    let Answer { mut value, notice } = answer;
+    schema::prune(&entry.output_schema, &mut value);
+    let mut result = CallToolResult::structured(value);
+    result.content.extend(notice.map(ContentBlock::text));
+    result
+}
+
+/// The refusal, in the envelope that the operation has over HTTP. It is not structured: the tool's schema says what
+/// an answer looks like, and some clients check every structure against it.
+pub(crate) fn refusal(fault: &Fault) -> CallToolResult {
+    let mut error = json!({ "code": fault.code, "message": fault.message });
+    if let Some(members) = error.as_object_mut() {
+        let more = [
+            ("param", fault.param.as_deref().map(Value::from)),
+            ("hint", fault.hint.as_deref().map(Value::from)),
+            ("retry_after_ms", fault.retry_after_ms.map(Value::from)),
+        ];
+        members.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    CallToolResult::error(vec![ContentBlock::text(json!({ "error": error }).to_string())])
+}

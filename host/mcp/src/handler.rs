@@ -1,0 +1,139 @@
+//! What is answered to a client's messages. One handler serves a connection, or one request where the protocol knows
+//! no connections; it remembers nothing between messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brains_control::Kind;
+use brains_core::{Fault, FaultKind, Origin};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, ErrorData, Implementation, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer;
+use crate::caller::{Door, parts};
+use crate::instructions::INSTRUCTIONS;
+use crate::port::Call;
+use crate::server::House;
+use crate::tool::Profile;
+
+/// How often a caller that waits and asked for it is told that the wait goes on.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+/// Cancelled when the client no longer reads the answer to this message.
+#[derive(Debug, Clone)]
+pub(crate) struct Hangup(pub(crate) CancellationToken);
+
+/// Answers the messages of one door.
+#[derive(Debug, Clone)]
+pub(crate) struct Handler {
+    pub(crate) house: Arc<House>,
+    pub(crate) door: Door,
+}
+
+impl Handler {
+    fn profile(&self, context: &RequestContext<RoleServer>) -> Result<Profile, Fault> {
+        let query = parts(context).and_then(|parts| parts.uri.query());
+        Profile::of_query(query).unwrap_or(Ok(self.house.profile))
+    }
+
+    async fn run(
+        &self,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let tools = &*self.house.tools;
+        let Some(entry) = tools.registry().find(&request.name) else {
+            let shown: String = request.name.chars().take(64).collect();
+            return Err(ErrorData::invalid_params(format!("unknown tool `{shown}`"), None));
+        };
+        let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
+        let caller = self.door.caller(context);
+        let input = Value::Object(request.arguments.unwrap_or_default());
+        let work = tools.call(Call { name: entry.name, input, principal: &principal, caller: &caller });
+        let outcome = tokio::select! {
+            biased;
+            outcome = work => outcome,
+            () = context.ct.cancelled() => Err(gone()),
+            () = hung_up(context) => Err(gone()),
+            () = progress(context, entry.kind) => Err(gone()),
+        };
+        Ok(match outcome {
+            Ok(answer) => answer::success(entry, answer),
+            Err(fault) => answer::refusal(&fault),
+        }
+        .into())
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let server = Implementation::new("brains", self.house.version).with_title("Brains");
+        let mut config = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        config.server_info = server;
+        config.with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        // The whole list is one page, so no cursor was ever handed out.
+        if request.is_some_and(|request| request.cursor.is_some()) {
+            return Err(ErrorData::invalid_params("`cursor` is not one that this list handed out", None));
+        }
+        let principal = self.door.principal(&context).map_err(|fault| protocol_error(&fault))?;
+        let profile = self.profile(&context).map_err(|fault| protocol_error(&fault))?;
+        Ok(ListToolsResult::with_all_items(self.house.catalogue.list(profile, &principal)))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.run(request, &context).await
+    }
+}
+
+fn gone() -> Fault {
+    Fault::new(FaultKind::Cancelled, Origin::Client, "the caller went away before the answer")
+}
+
+async fn hung_up(context: &RequestContext<RoleServer>) {
+    match context.extensions.get::<Hangup>() {
+        Some(Hangup(token)) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells a caller that waits that it still does, for as long as it listens. Never ends by itself.
+async fn progress(context: &RequestContext<RoleServer>, kind: Kind) {
+    if let (Kind::Flow, Some(token)) = (kind, context.meta.get_progress_token()) {
+        let mut seconds = 0.0;
+        loop {
+            tokio::time::sleep(PROGRESS).await;
+            seconds += PROGRESS.as_secs_f64();
+            let note = ProgressNotificationParam::new(token.clone(), seconds).with_message("waiting");
+            if context.peer.notify_progress(note).await.is_err() {
+                break;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+/// A fault of the message itself.
+fn protocol_error(fault: &Fault) -> ErrorData {
+    let message = match &fault.hint {
+        Some(hint) => format!("{}; {hint}", fault.message),
+        None => fault.message.clone(),
+    };
+    ErrorData::invalid_params(message, None)
+}

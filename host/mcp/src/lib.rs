@@ -1,0 +1,20 @@
+//! The MCP surface: the registry's operations as tools, over Streamable HTTP in both eras of the protocol, over the
+//! older pair of `/sse` and `/messages/`, and over stdio. Who is asking is settled per request by whoever admits it;
+//! no operation and no rule lives here.
+
+mod answer;
+mod caller;
+mod handler;
+mod instructions;
+mod port;
+mod schema;
+mod server;
+mod session;
+mod sse;
+mod stdio;
+mod tool;
+
+pub use port::{Answer, Call, Tools};
+pub use server::{Options, Server};
+pub use stdio::serve as serve_stdio;
+pub use tool::Profile;

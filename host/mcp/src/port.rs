@@ -1,0 +1,52 @@
+//! What the tools run on: the operations of this process, or those of the running service behind a stdio proxy.
+
+use std::fmt::Debug;
+
+use brains_control::{Addressee, Control, Registry};
+use brains_core::{Caller, Fault, Principal};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+/// One call of a tool.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The operation's name.
+    pub name: &'a str,
+    pub input: Value,
+    pub principal: &'a Principal,
+    pub caller: &'a Caller,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Answer {
+    pub value: Value,
+    /// A line for whoever called, beside what was asked for: that mail waits.
+    pub notice: Option<String>,
+}
+
+/// The operations. Role, scope and audience are checked behind this.
+pub trait Tools: Debug + Send + Sync {
+    fn registry(&self) -> &Registry;
+    /// Dropping the future ends a wait; a change is made whole or not at all.
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>>;
+}
+
+impl Tools for Control {
+    fn registry(&self) -> &Registry {
+        Control::registry(self)
+    }
+
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>> {
+        Box::pin(async move {
+            let Call { name, input, principal, caller } = call;
+            let addressee = Addressee::of(&input, principal, caller);
+            let value = self.call_as(name, input, principal, caller).await?;
+            let notice = match &addressee {
+                Some(addressee) => self.mail_notice(addressee).await,
+                None => None,
+            };
+            Ok(Answer { value, notice })
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Connections of the era of `initialize`: the SDK's own, and beside them whose each one is. A connection belongs to
+//! the operator who opened it; another operator's message finds nothing there.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use brains_core::Principal;
+use futures_util::Stream;
+use http::request::Parts;
+use rmcp::model::{ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::streamable_http_server::session::local::{
+    LocalSessionManager, LocalSessionManagerError, SessionConfig,
+};
+use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::handler::Hangup;
+
+/// How long a connection may idle: as long as a person may leave an agent alone.
+const IDLE: Duration = Duration::from_hours(8);
+
+/// The connections.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    inner: LocalSessionManager,
+    owners: Owners,
+}
+
+/// Whose connection each is, by its id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Owners(Arc<Mutex<HashMap<String, String>>>);
+
+impl Owners {
+    pub(crate) fn add(&self, id: &str, operator: &str) {
+        self.held().insert(id.to_owned(), operator.to_owned());
+    }
+
+    pub(crate) fn remove(&self, id: &str) {
+        self.held().remove(id);
+    }
+
+    /// Whether a message of `operator` may find the connection. One that nobody knows is nobody's secret.
+    pub(crate) fn admits(&self, id: &str, operator: &str) -> bool {
+        self.held().get(id).is_none_or(|owner| owner == operator)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.held().len()
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    pub(crate) fn new(owners: Owners) -> Self {
+        let mut inner = LocalSessionManager::default();
+        let mut config = SessionConfig::default();
+        config.keep_alive = Some(IDLE);
+        inner.session_config = config;
+        Self { inner, owners }
+    }
+}
+
+/// An answer's stream that tells when the client stops reading it.
+#[derive(Debug)]
+struct Watched<S> {
+    inner: Pin<Box<S>>,
+    _hangup: DropGuard,
+}
+
+impl<S: Stream> Stream for Watched<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.inner.as_mut().poll_next(cx)
+    }
+}
+
+impl SessionManager for Sessions {
+    type Error = LocalSessionManagerError;
+    type Transport = <LocalSessionManager as SessionManager>::Transport;
+
+    async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
+        self.inner.create_session().await
+    }
+
+    async fn initialize_session(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<ServerJsonRpcMessage, Self::Error> {
+        if let JsonRpcMessage::Request(request) = &message
+            && let Some(parts) = request.request.extensions().get::<Parts>()
+            && let Some(principal) = parts.extensions.get::<Principal>()
+        {
+            self.owners.add(id, &principal.operator);
+        }
+        self.inner.initialize_session(id, message).await
+    }
+
+    async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
+        self.inner.has_session(id).await
+    }
+
+    async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
+        self.owners.remove(id);
+        self.inner.close_session(id).await
+    }
+
+    async fn create_stream(
+        &self,
+        id: &SessionId,
+        mut message: ClientJsonRpcMessage,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        let hangup = CancellationToken::new();
+        message.insert_extension(Hangup(hangup.clone()));
+        let inner = self.inner.create_stream(id, message).await?;
+        Ok(Watched { inner: Box::pin(inner), _hangup: hangup.drop_guard() })
+    }
+
+    async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {
+        self.inner.accept_message(id, message).await
+    }
+
+    async fn create_standalone_stream(
+        &self,
+        id: &SessionId,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.inner.create_standalone_stream(id).await
+    }
+
+    async fn resume(
+        &self,
+        id: &SessionId,
+        last_event_id: String,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.inner.resume(id, last_event_id).await
+    }
+}

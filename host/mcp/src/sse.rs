@@ -1,0 +1,185 @@
+//! The transport before Streamable HTTP, for clients that know no other: one stream of events for all answers, and
+//! messages posted beside it. The SDK no longer has it; what goes through is the same.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use brains_core::Principal;
+use futures_util::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::service::{RoleServer, serve_server_with_ct};
+use rmcp::transport::common::server_side_http::session_id;
+use rmcp::transport::{Transport, TransportAdapterIdentity};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::caller::Connection;
+use crate::server::{Server, not_found};
+
+/// Messages that may wait on either side of a stream.
+const QUEUE: usize = 64;
+/// The pause after which a silent stream shows that it is alive.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// The open streams, by id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Streams(Arc<Mutex<HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>>>);
+
+impl Streams {
+    fn held(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a stream. Its first event says where to post messages; it ends with the connection.
+pub(crate) async fn open(State(server): State<Server>, request: Request) -> Response {
+    let Some(principal) = request.extensions().get::<Principal>() else { return not_found() };
+    if !server.has_room() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many connections: end some, or wait").into_response();
+    }
+    let id = session_id().to_string();
+    let query = request.uri().query().map(|query| format!("&{query}")).unwrap_or_default();
+    let (incoming, messages) = mpsc::channel(QUEUE);
+    let (answers, outgoing) = mpsc::channel(QUEUE);
+    server.owners().add(&id, &principal.operator);
+    server.streams().held().insert(id.clone(), incoming);
+    let stop = server.stop().child_token();
+    let serving = serve(server.clone(), id.clone(), Wire { messages, answers }, stop.clone());
+    server.tasks().spawn(serving);
+    let first = format!("event: endpoint\ndata: /messages/?session_id={id}{query}\n\n");
+    let events = Events { first: Some(first), answers: outgoing, _stop: stop.drop_guard() };
+    let mut response = Response::new(Body::from_stream(stream::unfold(events, next_event)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Takes one message for a stream of the same operator. The message is run as the key of this very request may.
+pub(crate) async fn accept(
+    State(server): State<Server>,
+    Query(query): Query<HashMap<String, String>>,
+    request: Request,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let id = query.get("session_id").map(String::as_str).unwrap_or_default();
+    let operator = parts.extensions.get::<Principal>().map(|principal| principal.operator.as_str());
+    let stream = server.streams().held().get(id).cloned();
+    let (Some(stream), Some(operator)) = (stream, operator) else { return not_found() };
+    if !server.owners().admits(id, operator) {
+        return not_found();
+    }
+    let Ok(bytes) = whole(body).await else {
+        return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
+    };
+    let mut message: ClientJsonRpcMessage = match serde_json::from_slice(&bytes) {
+        Ok(message) => message,
+        Err(error) => {
+            return (StatusCode::BAD_REQUEST, format!("not a message of the protocol: {error}"))
+                .into_response();
+        }
+    };
+    parts.extensions.insert(Connection(id.to_owned()));
+    message.insert_extension(parts);
+    if stream.send(message).await.is_err() {
+        return not_found();
+    }
+    (StatusCode::ACCEPTED, "Accepted").into_response()
+}
+
+/// The body, which was read and capped before it came here.
+async fn whole(body: Body) -> Result<Bytes, axum::Error> {
+    use futures_util::TryStreamExt as _;
+    let chunks: Vec<Bytes> = body.into_data_stream().try_collect().await?;
+    Ok(chunks.concat().into())
+}
+
+/// Answers the messages of one stream until it ends, and forgets it.
+async fn serve(server: Server, id: String, wire: Wire, stop: CancellationToken) {
+    let served =
+        serve_server_with_ct::<_, _, _, TransportAdapterIdentity>(server.handler(), wire, stop.clone()).await;
+    match served {
+        Ok(service) => {
+            if let Err(error) = service.waiting().await {
+                tracing::error!(%error, "an event stream's server failed");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "an event stream ended before its first message"),
+    }
+    stop.cancel();
+    server.streams().held().remove(&id);
+    server.owners().remove(&id);
+}
+
+/// The two queues of a stream as a transport.
+#[derive(Debug)]
+struct Wire {
+    messages: mpsc::Receiver<ClientJsonRpcMessage>,
+    answers: mpsc::Sender<ServerJsonRpcMessage>,
+}
+
+/// Nobody reads the stream any more.
+#[derive(Debug)]
+struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the event stream is closed")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl Transport<RoleServer> for Wire {
+    type Error = Closed;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Closed>> + Send + 'static {
+        let answers = self.answers.clone();
+        async move { answers.send(message).await.map_err(|_| Closed) }
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        self.messages.recv().await
+    }
+
+    async fn close(&mut self) -> Result<(), Closed> {
+        self.messages.close();
+        Ok(())
+    }
+}
+
+/// What is written to the client. Dropped with the connection, it ends the stream's server.
+struct Events {
+    first: Option<String>,
+    answers: mpsc::Receiver<ServerJsonRpcMessage>,
+    _stop: DropGuard,
+}
+
+async fn next_event(mut events: Events) -> Option<(Result<String, Infallible>, Events)> {
+    if let Some(first) = events.first.take() {
+        return Some((Ok(first), events));
+    }
+    let text = match tokio::time::timeout(ALIVE, events.answers.recv()).await {
+        Err(_) => ": alive\n\n".to_owned(),
+        Ok(None) => return None,
+        Ok(Some(message)) => match serde_json::to_string(&message) {
+            Ok(json) => format!("event: message\ndata: {json}\n\n"),
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written as JSON");
+                return None;
+            }
+        },
+    };
+    Some((Ok(text), events))
+}
