@@ -291,8 +291,9 @@ fn fault(answer: &Answer) -> Value {
     }
     let events = answer.events();
     let told = events.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok());
-    let fault = told.filter(|event| !event["error"].is_null()).last();
-    fault.unwrap_or_else(|| panic!("a success came back: {}", answer.text()))["error"].clone()
+    let fault = told.rev().find(|event| !event["error"].is_null());
+    assert!(fault.is_some(), "a success came back: {}", answer.text());
+    fault.expect("just seen")["error"].clone()
 }
 
 /// Does `deed` in every one of `exports` (all, when empty): the first time it is told as what it is, with the export and

@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::{Scene, vague};
 
-const TIERS: &str = r#"
+const TIERS: &str = r"
 models:
   cheap: {provider: openai_compatible, model: scripted-1}
   default: {provider: openai_compatible, model: scripted-2}
 default_tier: default
 routes: {unknown: cheap, architecture: cheap}
-"#;
+";
 
 /// What a request without a named model comes to when this part misbehaves: the default tier without a verdict, the tier
 /// that the configuration routes the verdict to without a policy.
