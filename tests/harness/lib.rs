@@ -10,15 +10,18 @@
 )]
 
 pub mod client;
+pub mod components;
 pub mod counts;
 pub mod model;
 pub mod postgres;
 pub mod service;
 pub mod upstream;
+pub mod wire;
 
 pub use client::{Answer, Client};
 pub use service::{Brains, Setup};
 pub use upstream::{Reply, Seen, Upstream};
+pub use wire::Wire;
 
 use std::time::Duration;
 

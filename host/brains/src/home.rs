@@ -69,9 +69,14 @@ impl Home {
         self.dir.join("plugins")
     }
 
+    /// Contents of components, and which of them serve.
+    pub(crate) fn components(&self) -> PathBuf {
+        self.dir.join("components")
+    }
+
     /// Compiled code.
     pub(crate) fn compiled(&self) -> PathBuf {
-        self.dir.join("components").join("compiled")
+        self.components().join("compiled")
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! The program put together: configuration, store, runtime, gateway and operations, for a service as for a
 //! command that works on the store directly.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use brains_control::{Control, Ports};
 use brains_core::config::Config;
@@ -16,7 +16,7 @@ use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceO
 use crate::admin_key::Watched;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Facts, InForce, KeyFiles, Routes, blocking};
+use crate::ports::{Facts, InForce, KeyFiles, Routes, Versions, blocking};
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
@@ -45,7 +45,9 @@ impl House {
         let store = open_store(home, &config, Arc::clone(&ambient)).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live = Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins()));
+        let live =
+            Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins(), &home.components()));
+        let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
         drop(blocking(move || starting.start(resolved)).await?);
 
@@ -56,9 +58,10 @@ impl House {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
             traces: store.traces(),
+            ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
-        let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources) };
+        let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources), read };
         let admin_key = Arc::new(Watched::new(home.admin_key()));
         let facts = Arc::new(Facts::new(since));
         let ports = Ports {
@@ -70,6 +73,7 @@ impl House {
                 admin: Arc::clone(&admin_key),
             }),
             service: facts.clone(),
+            components: Arc::new(Versions { live: Arc::clone(&live) }),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
         Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })
@@ -87,6 +91,7 @@ impl House {
 
     /// Writes what waits, then lets go of the database.
     pub(crate) async fn close(self) {
+        self.live.close().await;
         self.store.close().await;
     }
 }

@@ -10,6 +10,7 @@ mod home;
 mod house;
 mod instance;
 mod keys;
+mod lifecycle;
 mod log;
 mod output;
 mod overlay;
@@ -20,6 +21,7 @@ mod shell;
 mod site;
 mod sources;
 mod verb;
+mod watch;
 
 use std::process::ExitCode;
 

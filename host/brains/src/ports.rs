@@ -2,6 +2,7 @@
 
 mod routing;
 mod settings;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,6 +18,7 @@ use crate::home::{self, Home};
 
 pub(crate) use routing::Routes;
 pub(crate) use settings::{InForce, blocking};
+pub(crate) use versions::Versions;
 
 /// Key files of the state directory.
 #[derive(Debug)]

@@ -24,12 +24,14 @@ use crate::cli::ServeAll;
 use crate::home;
 use crate::house::{House, database_url};
 use crate::instance::{Instance, Running};
+use crate::lifecycle::Lifecycle;
 use crate::log;
 use crate::ports::blocking;
 use crate::process;
 use crate::shell::Shell;
 use crate::site::Here;
 use crate::sources::unsound;
+use crate::watch::Watch;
 
 /// How long requests in flight may take once the service was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -78,6 +80,13 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll) -> Result<(), anyhow::
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let served = tasks.spawn(serve(listener, gateway(app), stop.clone(), DRAIN));
+    // A place to drop components into; where it cannot be made, it is watched for.
+    if let Err(error) = home::ensure_dir(&shell.home.plugins()) {
+        tracing::warn!(%error, "there is no plugins directory");
+    }
+    let watch = Watch::new(&house, shell.home.plugins(), tasks.clone());
+    tasks.spawn(watch.run(stop.clone()));
+    tasks.spawn(Lifecycle::new(&house).run(stop.clone()));
     instance.publish(&running).context("could not write `runtime.json`")?;
     if let Some(key) = &fresh_key {
         admin_key::show_once(key, &shell.home.admin_key());

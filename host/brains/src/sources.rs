@@ -9,6 +9,7 @@ use brains_core::config::manifest::Manifest;
 use brains_core::config::{
     Layer, Layers, Place, Problem, RefError, RefSource, Resolved, Schema, Source, resolve,
 };
+use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_runtime::bundle;
 use fs_err as fs;
@@ -69,6 +70,15 @@ impl Sources {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(Fault::new(FaultKind::Invalid, Origin::Brains, error.to_string())),
         }
+    }
+
+    /// Tells one state of the files from another.
+    pub(crate) fn fingerprint(&self) -> String {
+        let content = |path: &Path| match fs::read(path) {
+            Ok(bytes) => sha256_hex(&bytes),
+            Err(error) => error.kind().to_string(),
+        };
+        format!("{} {}", content(&self.yaml.0), content(&self.overlay))
     }
 
     pub(crate) fn schema(&self) -> Schema {

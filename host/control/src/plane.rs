@@ -12,6 +12,7 @@ mod page;
 mod route;
 mod service;
 mod trace;
+mod usage;
 
 use crate::registry::Registry;
 
@@ -30,6 +31,7 @@ pub(crate) fn register(registry: &mut Registry) {
         model::ListModels,
         trace::ListTraces,
         trace::ShowTrace,
+        usage::ListUsage,
         key::CreateKey,
         key::ListKeys,
         key::RevokeKey,
@@ -49,6 +51,14 @@ pub(crate) fn register(registry: &mut Registry) {
         config::ConfigSchema,
         component::ListComponents,
         component::ShowComponent,
+        component::ComponentLogs,
+        component::AddComponent,
+        component::EnableComponent,
+        component::DisableComponent,
+        component::PinComponent,
+        component::UpgradeComponent,
+        component::RollbackComponent,
+        component::RemoveComponent,
         audit::ListAudit,
         audit::VerifyAudit,
         service::ServiceStatus,

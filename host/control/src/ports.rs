@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{Config, Problem, Provenance};
-use brains_core::plane::component::ComponentRecord;
+use brains_core::plane::component::{ComponentLogLine, ComponentRecord};
 use brains_core::{Fault, Millis, Secret};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub struct Ports {
     pub settings: Arc<dyn Settings>,
     pub files: Arc<dyn Files>,
     pub service: Arc<dyn Service>,
+    pub components: Arc<dyn Components>,
 }
 
 /// The gateway's own classification and routing, run without sending anything. `body` is a chat
@@ -51,6 +53,45 @@ pub trait Settings: Debug + Send + Sync {
     fn components(&self) -> Vec<ComponentRecord>;
     /// The JSON Schema of a component's settings; none when it has none or could not be asked.
     fn component_schema(&self, id: &str) -> Option<Value>;
+}
+
+/// Contents of components and what is known of them beside the configuration.
+pub trait Components: Debug + Send + Sync {
+    /// Checks, compiles and keeps a content, without using it. It takes its time.
+    fn stage(
+        &self,
+        id: String,
+        wasm: Vec<u8>,
+        manifest: Option<Manifest>,
+    ) -> Pending<'_, Result<StagedVersion, Fault>>;
+    /// The content that waits for somebody to take it.
+    fn waiting(&self, id: String) -> Pending<'_, Result<Option<StagedVersion>, Fault>>;
+    /// Contents that can be brought back, newest first.
+    fn earlier(&self, id: &str) -> Vec<String>;
+    /// Whether the program itself brings this content.
+    fn is_bundled(&self, id: &str, digest: &str) -> bool;
+    /// A content that was taken out of service may be used again.
+    fn pardon(&self, id: &str, digest: &str);
+    /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
+    fn forget(&self, id: String) -> Pending<'_, Result<(), Fault>>;
+    /// The newest lines that a component or one of its instances wrote, oldest first.
+    fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine>;
+}
+
+/// A content that could serve, and what it would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StagedVersion {
+    pub digest: String,
+    pub plays: Plays,
+    /// As it says itself; none when it was not asked.
+    pub version: Option<String>,
+    pub asks: Asks,
+    /// What it asks for and the version that serves was not given.
+    pub more: Vec<String>,
+    /// The command that approves it.
+    pub approval: String,
+    /// Why it was taken out of service before.
+    pub quarantined: Option<String>,
 }
 
 /// Key files of the state directory.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{
     Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Source, resolve,
 };
-use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState};
+use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState};
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Ambient, Fault, Millis, Principal, Secret};
 use brains_store::{Options, Store};
@@ -15,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Edit, Explanation, Files, Model, Overlay, Ports,
-    Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
+    AdminKey, AdminKeySource, Candidate, Classification, Components, Edit, Explanation, Files, Model,
+    Overlay, Ports, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown, StagedVersion,
 };
 use crate::{Control, Cx};
 
@@ -234,10 +235,53 @@ impl Settings for Fakes {
             exports: Vec::new(),
             instances: vec!["acme-eu".into()],
             flat_keys: Vec::new(),
+            versions: Vec::new(),
         }]
     }
     fn component_schema(&self, _: &str) -> Option<Value> {
         Some(json!({ "type": "object" }))
+    }
+}
+
+fn staged(digest: &str) -> StagedVersion {
+    StagedVersion {
+        digest: digest.into(),
+        plays: Plays::Provider,
+        version: None,
+        asks: Asks::default(),
+        more: Vec::new(),
+        approval: "brains plugin enable acme".into(),
+        quarantined: None,
+    }
+}
+
+impl Components for Fakes {
+    fn stage(
+        &self,
+        _: String,
+        wasm: Vec<u8>,
+        manifest: Option<Manifest>,
+    ) -> Pending<'_, Result<StagedVersion, Fault>> {
+        let asks = manifest.map(|manifest| manifest.asks).unwrap_or_default();
+        let digest = format!("sha256:{}", brains_core::secret::sha256_hex(&wasm));
+        let more = asks.beyond(&Asks::default());
+        Box::pin(async move { Ok(StagedVersion { asks, more, ..staged(&digest) }) })
+    }
+    fn waiting(&self, _: String) -> Pending<'_, Result<Option<StagedVersion>, Fault>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn earlier(&self, _: &str) -> Vec<String> {
+        vec![format!("sha256:{}", "e".repeat(64))]
+    }
+    fn is_bundled(&self, _: &str, _: &str) -> bool {
+        false
+    }
+    fn pardon(&self, _: &str, _: &str) {}
+    fn forget(&self, _: String) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn lines(&self, _: &str, _: usize) -> Vec<ComponentLogLine> {
+        Vec::new()
     }
 }
 
@@ -297,6 +341,7 @@ impl Bed {
             settings: fakes.clone(),
             files: fakes.clone(),
             service: fakes.clone(),
+            components: fakes.clone(),
         };
         Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
     }

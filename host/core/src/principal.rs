@@ -9,6 +9,9 @@ pub const ADMIN: &str = "admin";
 /// The operator of a command that opened the store itself: whoever can read the 0600 key file.
 pub const LOCAL: &str = "local";
 
+/// The program itself: what it does in the background.
+pub const SYSTEM: &str = "system";
+
 /// What an operator is allowed to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -67,6 +70,11 @@ impl Principal {
             fingerprint: LOCAL.into(),
             scopes: all_scopes(),
         }
+    }
+
+    /// The program itself.
+    pub fn system() -> Self {
+        Self { operator: SYSTEM.into(), fingerprint: SYSTEM.into(), ..Self::local() }
     }
 
     pub fn may(&self, scope: KeyScope) -> bool {

@@ -93,6 +93,11 @@ pub(crate) fn url<'g>(
     let host = described.host_str().unwrap_or_default();
     let grant = covering(grants, &described)
         .ok_or_else(|| EgressError::refused(format!("the origin of `{host}` has not been granted")))?;
+    if text == bare {
+        let mut url = described;
+        url.set_fragment(None);
+        return Ok((url, grant));
+    }
     let mut filled = parse(&text)?;
     if filled.origin() != described.origin() || filled.path() != described.path() {
         return Err(EgressError::refused("a secret would change where the request goes"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use brains_dialect::canon::exchange::Field;
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::client::patience;
@@ -79,6 +80,12 @@ impl Upstream {
             }
         }
         Ok(None)
+    }
+
+    /// As [`Self::chunk`], but only what is there already: `None` when that is nothing.
+    pub fn ready_chunk(&mut self) -> Option<Result<Option<Bytes>, EgressError>> {
+        let ready = self.response.chunk().now_or_never()?;
+        Some(ready.map_err(|error| EgressError::of(&error, &self.host)))
     }
 
     /// The whole body, unless it is larger than `limit_bytes`.

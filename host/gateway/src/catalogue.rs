@@ -2,7 +2,7 @@
 //! a list that cannot be had leaves the last one standing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use brains_core::{Ambient, Fault};
+use brains_core::{Ambient, Fault, Millis};
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Head, Payload, Response};
@@ -42,8 +42,8 @@ pub(crate) struct Known {
 
 #[derive(Debug)]
 struct List {
-    /// The version of the instance that listed them: another one asks again.
-    instance: Arc<Instance>,
+    /// The version of the instance that listed them: another one asks again. It is not kept for that.
+    instance: Weak<Instance>,
     at_ms: i64,
     models: Vec<Known>,
 }
@@ -83,13 +83,13 @@ impl Catalogue {
             .filter(|instance| {
                 instance.exports().catalogue
                     && self.lock().get(instance.name()).is_none_or(|list| {
-                        !Arc::ptr_eq(&list.instance, instance) || now_ms - list.at_ms > FRESH_MS
+                        list.instance.as_ptr() != Arc::as_ptr(instance) || now_ms - list.at_ms > FRESH_MS
                     })
             })
             .cloned()
             .collect();
         join_all(stale.into_iter().map(|instance| async move {
-            let listed = tokio::time::timeout(WAIT, ask(&instance, egress)).await;
+            let listed = tokio::time::timeout(WAIT, ask(&instance, egress, ambient.now())).await;
             let models = match listed {
                 Ok(Ok(models)) => models,
                 Ok(Err(fault)) => {
@@ -101,7 +101,8 @@ impl Catalogue {
                     self.models_of(instance.name())
                 }
             };
-            self.lock().insert(instance.name().to_owned(), List { instance, at_ms: now_ms, models });
+            let list = List { instance: Arc::downgrade(&instance), at_ms: now_ms, models };
+            self.lock().insert(instance.name().to_owned(), list);
         }))
         .await;
     }
@@ -111,7 +112,7 @@ impl Catalogue {
     }
 }
 
-async fn ask(instance: &Arc<Instance>, egress: &Egress) -> Result<Vec<Known>, Fault> {
+async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<Vec<Known>, Fault> {
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let mut cursor = None;
     let mut known = Vec::new();
@@ -126,7 +127,7 @@ async fn ask(instance: &Arc<Instance>, egress: &Egress) -> Result<Vec<Known>, Fa
                 let answer =
                     exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
                 if !(200..300).contains(&answer.status()) {
-                    return Err(exchange::refusal(&mut component, answer).await);
+                    return Err(exchange::refusal(&mut component, instance, answer, now).await);
                 }
                 let head = Head { status: answer.status(), headers: answer.fields() };
                 let body = answer.read_all(LIST_BYTES).await.map_err(|error| error.to_fault())?;

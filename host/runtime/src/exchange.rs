@@ -40,6 +40,7 @@ macro_rules! call {
 impl Exchange {
     pub(crate) fn new(cell: Cell, instance: Arc<Instance>) -> Self {
         instance.counters().opened();
+        instance.opened();
         Self { cell: Some(cell), instance }
     }
 
@@ -180,11 +181,21 @@ impl Exchange {
         answer.map_err(|what| self.instance.settings().unusable(export, what))
     }
 
+    /// Waits until the version that this exchange runs on is not kept any longer. An exchange that waits for its
+    /// upstream waits for this too.
+    pub async fn recalled(&self) -> CallFault {
+        self.instance.recall().cancelled().await;
+        CallFault::Recalled
+    }
+
     async fn run<R: Send + 'static>(
         &mut self,
         export: &'static str,
         work: impl FnOnce(&mut Cell, &crate::engine::Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> Result<R, CallFault> {
+        if self.instance.recall().is_cancelled() {
+            return Err(CallFault::Recalled);
+        }
         let Some(cell) = self.cell.take() else {
             return Err(self.instance.settings().killed(export));
         };
@@ -196,6 +207,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.instance.closed();
         self.instance.counters().closed();
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use brains_core::redact::redact;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon;
+use brains_dialect::fault::UNSUPPORTED_PARAMETER;
 
 /// Why a runtime could not start.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,8 @@ pub enum StartError {
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that keeps time for components")]
     Ticker(#[source] std::io::Error),
+    #[error("could not start the thread that prepares components")]
+    Builder(#[source] std::io::Error),
 }
 
 /// Who failed, and in which of its exports.
@@ -59,6 +62,9 @@ pub enum CallFault {
     /// Its work could not start: every slot is taken.
     #[error("every slot for components is taken")]
     Exhausted,
+    /// Another version serves, and this exchange outlasted the time that the old one is kept for.
+    #[error("its version was replaced and is not kept any longer")]
+    Recalled,
     #[error("{by}: it is not exported")]
     Missing { by: Culprit },
     /// The component itself says no.
@@ -76,6 +82,12 @@ impl CallFault {
                 .code("server_is_overloaded")
                 .retry_after_ms(1_000)
                 .failover(),
+            Self::Recalled => Fault::new(
+                FaultKind::Upstream,
+                Origin::Component,
+                "the answer was cut: its provider was replaced, and the old version is not kept any longer",
+            )
+            .hint("`component_drain_seconds` sets how long"),
             Self::Trap { by, .. }
             | Self::Stack { by }
             | Self::Deadline { by, .. }
@@ -102,6 +114,7 @@ impl CallFault {
             Self::Handles { .. } => "handles",
             Self::Output { .. } => "output",
             Self::Exhausted => "exhausted",
+            Self::Recalled => "recalled",
             Self::Missing { .. } => "missing",
             Self::Refused(_) => "refused",
         }
@@ -118,6 +131,7 @@ impl CallFault {
             | Self::Stack { .. }
             | Self::Output { .. }
             | Self::Exhausted
+            | Self::Recalled
             | Self::Missing { .. }
             | Self::Refused(_) => word.to_owned(),
         }
@@ -137,6 +151,7 @@ impl CallFault {
             | Self::Stack { .. }
             | Self::Handles { .. }
             | Self::Exhausted
+            | Self::Recalled
             | Self::Missing { .. }
             | Self::Refused(_) => {
                 format!("the log lines with `component.id={}` say more; tell its author", by.component)
@@ -179,9 +194,17 @@ fn refused(fault: &canon::Fault) -> Fault {
         }
         _ => said,
     };
+    if said.code == UNSUPPORTED_PARAMETER {
+        said.param = named_first(&said.message).map(str::to_owned);
+    }
     said.retry_after_ms = fault.retry_after_ms.map(|wait_ms| wait_ms.min(WAIT_MS));
     said.failover = fault.failover;
     said
+}
+
+/// The member that a message of this code begins with, in backticks.
+fn named_first(message: &str) -> Option<&str> {
+    message.strip_prefix('`')?.split_once('`').map(|(name, _)| name)
 }
 
 /// A component's words as a client may read them: one line of bounded length without credentials.

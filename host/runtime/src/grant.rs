@@ -42,21 +42,9 @@ impl Grants {
     pub(crate) fn of(asks: &Asks) -> Self {
         Self {
             secrets: asks.secrets.iter().cloned().collect(),
-            kv_bytes: bytes(&asks.kv).min(KV_CEILING),
+            kv_bytes: asks.kv_bytes().min(KV_CEILING),
             clock: asks.clock,
             random: asks.random,
         }
     }
-}
-
-/// `256KiB`, `1MiB`, or bytes.
-fn bytes(text: &str) -> usize {
-    let text = text.trim();
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let factor = match unit.trim() {
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        _ => 1,
-    };
-    number.parse::<usize>().unwrap_or(0).saturating_mul(factor)
 }

@@ -10,6 +10,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use crate::engine::TICK;
 use crate::grant::Grants;
 use crate::imports::Kept;
+use crate::journal::Journal;
 use crate::limits::Limits;
 
 /// What all calls of one named instance share.
@@ -21,7 +22,10 @@ pub(crate) struct Settings {
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
+    /// Kept from version to version of the same component under the same name.
     pub(crate) kept: Arc<Kept>,
+    /// Its newest lines.
+    pub(crate) journal: Arc<Journal>,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 

@@ -9,6 +9,7 @@ use brains_core::Secret;
 use brains_dialect::canon::relay::Surface;
 use brains_dialect::canon::task::{Decision, Features, RouteInput, Verdict};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::bindings::{exported, task};
 use crate::cell::Cell;
@@ -19,7 +20,8 @@ use crate::guest::Settings;
 use crate::limits::Limits;
 use crate::load::{Component, Exports};
 use crate::runtime::Counters;
-use crate::{CallFault, Shared, bounds};
+use crate::watchdog::Alarm;
+use crate::{CallFault, Shared, bounds, load};
 
 /// A reused instance is dropped after this many calls.
 const CALLS_BEFORE_RETIREMENT: u32 = 10_000;
@@ -71,6 +73,10 @@ pub struct Instance {
     warm: Mutex<Vec<Cell>>,
     slow: AtomicU32,
     overruns: AtomicU32,
+    /// Exchanges under way on this version.
+    open: AtomicU32,
+    /// Ends what is still under way when the version is not kept any longer.
+    recall: CancellationToken,
 }
 
 impl std::fmt::Debug for Instance {
@@ -98,7 +104,10 @@ impl Instance {
             warm: Mutex::default(),
             slow: AtomicU32::new(0),
             overruns: AtomicU32::new(0),
+            open: AtomicU32::new(0),
+            recall: CancellationToken::new(),
         };
+        instance.shared.counters.made();
         if instance.component.exports.relay {
             let mut cell = instance.shared.cell_for_loading(&instance.component, &instance.settings)?;
             let ticker = &instance.shared.engine.ticker;
@@ -142,6 +151,11 @@ impl Instance {
     /// A secret that its component asks for and that is set.
     pub fn secret(&self, name: &str) -> Option<&Secret> {
         self.settings.secret(name)
+    }
+
+    /// Every secret that it was given, so that none of them is told to anybody else.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.spec.secrets.values()
     }
 
     pub fn grants(&self) -> &[Origin] {
@@ -240,7 +254,7 @@ impl Instance {
             return (None, Err(CallFault::Exhausted));
         };
         let this = Arc::clone(self);
-        let ran = tokio::task::spawn_blocking(move || {
+        let ran = self.shared.tasks.spawn_blocking(move || {
             let _permit = permit;
             let result = this.timed(&mut cell, work);
             (cell, result)
@@ -260,7 +274,12 @@ impl Instance {
         let ambient = &*self.shared.ambient;
         let started_us = ambient.monotonic_us();
         let result = work(cell, &self.shared.engine.ticker);
-        let slow = ambient.monotonic_us().saturating_sub(started_us) > SLOW_US;
+        let ended_us = ambient.monotonic_us();
+        let slow = ended_us.saturating_sub(started_us) > SLOW_US;
+        if let Some(risen) = self.component.watchdog.ended(result.as_ref().err(), ended_us) {
+            let (id, digest) = (self.component.id.clone(), self.component.digest.clone());
+            self.shared.alarms.ring(Alarm { id, digest, risen });
+        }
         // Twice over the budget moves the instance off the callers' threads for good; one call in twenty slow
         // does so until it is quick again.
         if matches!(result, Err(CallFault::Deadline { .. })) {
@@ -280,6 +299,34 @@ impl Instance {
         self.shared.cell(&self.component, &self.settings).await
     }
 
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Exchanges under way on this version.
+    pub(crate) fn exchanges(&self) -> u64 {
+        self.open.load(Ordering::Relaxed).into()
+    }
+
+    pub(crate) const fn recall(&self) -> &CancellationToken {
+        &self.recall
+    }
+
+    /// What names the version beside its content: its settings and what it is granted.
+    pub(crate) fn version_digests(&self) -> (String, String) {
+        let spec = &self.spec;
+        let secrets: Vec<(&str, String)> =
+            spec.secrets.iter().map(|(name, secret)| (name.as_str(), secret.fingerprint())).collect();
+        let config = serde_json::json!([spec.config, spec.aliases, spec.timeout_ms, secrets]);
+        let origins: Vec<_> = spec.grants.iter().map(|grant| (&grant.url, grant.operator)).collect();
+        let grants = serde_json::json!([origins, self.component.manifest.asks]);
+        (short(&config), short(&grants))
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
     }
@@ -291,4 +338,16 @@ impl Instance {
     pub(crate) const fn spec(&self) -> &InstanceSpec {
         &self.spec
     }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.shared.counters.unmade();
+        // Whoever waits for a version to be gone looks again.
+        self.shared.alarms.bell.notify_one();
+    }
+}
+
+fn short(value: &Value) -> String {
+    load::digest(value.to_string().as_bytes()).chars().skip("sha256:".len()).take(12).collect()
 }

@@ -3,23 +3,33 @@
 
 mod bindings;
 mod bounds;
+mod builder;
 pub mod bundle;
 mod cell;
+mod choice;
 mod convert;
+mod depot;
+mod directory;
+mod drain;
 mod engine;
 mod exchange;
 mod fault;
 mod grant;
 mod guest;
 mod imports;
+mod inspect;
 mod instance;
+mod journal;
+mod ledger;
 mod limits;
 mod load;
 mod runtime;
 mod slots;
 pub mod swap;
 mod wasi;
+mod watchdog;
 
+pub use directory::{Look, Looked};
 pub use engine::Profile;
 pub use exchange::Exchange;
 pub use fault::{CallFault, Culprit, StartError};
@@ -28,6 +38,7 @@ pub use instance::{Instance, InstanceSpec};
 pub use limits::Limits;
 pub use load::{Component, Exports, LoadError};
 pub use runtime::{Options, Runtime, Stats};
+pub use watchdog::Alarm;
 
 pub(crate) use runtime::Shared;
 

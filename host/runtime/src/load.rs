@@ -8,16 +8,13 @@ use brains_core::config::manifest::{Manifest, Plays};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component as Compiled, InstancePre, Linker};
 
 use crate::bindings::exported as exports;
 use crate::guest::Guest;
+use crate::inspect::{Found, VERSION, inspect};
+use crate::watchdog::Watchdog;
 use crate::{imports, wasi};
-
-/// The version of `brains:plugin` that this host speaks. Until 1.0 a minor is a break.
-const VERSION: &str = "0.1.0";
-const PACKAGE: &str = "brains:plugin/";
 
 /// Why a component is not used.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +47,20 @@ pub enum LoadError {
     Pending(Vec<String>),
     #[error("`{id}` is neither bundled nor named under `components`")]
     Unknown { id: String },
+    #[error("its content {digest} is not in the store")]
+    Absent { digest: String },
+    #[error("its content {digest} could not be kept")]
+    Keep {
+        digest: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{reason}")]
+    Refused { reason: String },
+    #[error("it is compiled and asked who it is")]
+    Checking,
+    #[error("the thread that prepares components ended")]
+    Builder,
 }
 
 /// What a component exports.
@@ -67,7 +78,7 @@ pub struct Exports {
 }
 
 impl Exports {
-    fn set(&mut self, interface: &str) {
+    pub(crate) fn set(&mut self, interface: &str) {
         match interface {
             "meta" => self.meta = true,
             "errors" => self.errors = true,
@@ -97,7 +108,20 @@ impl Exports {
         all.into_iter().filter(|(there, _)| *there).map(|(_, name)| name.to_owned()).collect()
     }
 
-    const fn plays(self, part: Plays) -> bool {
+    /// The part that they make, if any.
+    pub(crate) const fn part(self) -> Option<Plays> {
+        if self.plays(Plays::Provider) {
+            Some(Plays::Provider)
+        } else if self.classifier {
+            Some(Plays::Classifier)
+        } else if self.policy {
+            Some(Plays::Policy)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) const fn plays(self, part: Plays) -> bool {
         match part {
             Plays::Provider => self.relay || self.chat || self.standalone,
             Plays::Classifier => self.classifier,
@@ -127,6 +151,8 @@ pub struct Component {
     pub(crate) exports: Exports,
     pub(crate) version: String,
     pub(crate) schema: Value,
+    pub(crate) size_bytes: u64,
+    pub(crate) watchdog: Watchdog,
     pub(crate) code: Code,
     /// Its bytes, for the engine beyond the pool, and what came of them there.
     bytes: Box<[u8]>,
@@ -156,6 +182,10 @@ impl Component {
     /// `sha256:` and 64 hex digits.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    pub const fn size_bytes(&self) -> u64 {
+        self.size_bytes
     }
 
     pub const fn exports(&self) -> Exports {
@@ -204,51 +234,31 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     })
 }
 
-/// Everything up to the question who it is, which needs a running instance.
+/// Everything up to the question who it is, which needs a running instance. What can be refused without compiling
+/// is refused before.
 pub(crate) fn compile(
     engine: &Engine,
     id: &str,
     bytes: &[u8],
     manifest: Manifest,
 ) -> Result<Component, LoadError> {
-    // WebAssembly text is a convenience of the engine, not a form that components come in.
-    if !bytes.starts_with(b"\0asm") {
-        return Err(LoadError::NotAComponent {
-            reason: "the file does not begin as WebAssembly does".into(),
-        });
-    }
-    let compiled = Compiled::new(engine, bytes)
-        .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
-    let kind = compiled.component_type();
-    let wanted = imported(engine, &compiled);
-    for import in &wanted {
-        if import.starts_with(PACKAGE) {
-            version(import)?;
-        } else if !wasi::is_given(import) {
-            return Err(LoadError::Import { import: import.clone() });
-        }
-    }
-    let mut found = Exports::default();
-    for (export, item) in kind.exports(engine) {
-        if let Some(interface) = export.strip_prefix(PACKAGE)
-            && matches!(item.ty, ComponentItem::ComponentInstance(_))
-        {
-            version(export)?;
-            found.set(interface.split('@').next().unwrap_or(interface));
-        }
-    }
+    let Found { imports: wanted, exports: found } = inspect(bytes)?;
     if !found.plays(manifest.plays) {
         return Err(LoadError::NoPart { plays: manifest.plays.name() });
     }
+    let compiled = Compiled::new(engine, bytes)
+        .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
     let code = bind(engine, &compiled, &wanted, found)
         .map_err(|error| LoadError::Interface { reason: format!("{error:#}") })?;
     Ok(Component {
         id: id.to_owned(),
         digest: digest(bytes),
+        size_bytes: bytes.len() as u64,
         manifest,
         exports: found,
         version: String::new(),
         schema: Value::Null,
+        watchdog: Watchdog::default(),
         code,
         bytes: bytes.into(),
         beyond: OnceLock::new(),
@@ -267,13 +277,6 @@ fn bind(engine: &Engine, compiled: &Compiled, wanted: &[String], found: Exports)
     let pre = linker.instantiate_pre(compiled)?;
     let indices = indices(found, &pre)?;
     Ok(Code { pre, indices })
-}
-
-fn version(interface: &str) -> Result<(), LoadError> {
-    match interface.rsplit_once('@') {
-        Some((_, VERSION)) => Ok(()),
-        _ => Err(LoadError::Version { interface: interface.to_owned() }),
-    }
 }
 
 fn indices(found: Exports, pre: &InstancePre<Guest>) -> wasmtime::Result<Indices> {

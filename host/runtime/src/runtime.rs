@@ -10,16 +10,20 @@ use brains_core::{Ambient, OriginPattern, Secret};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::bounds;
+use crate::builder::Builder;
 use crate::engine::{Engine, Profile};
 use crate::fault::StartError;
 use crate::grant::{Grants, Origin};
 use crate::guest::Settings;
 use crate::imports::Kept;
 use crate::instance::{Instance, InstanceSpec};
+use crate::journal::Journals;
 use crate::limits::Limits;
 use crate::load::{self, Component, LoadError};
+use crate::watchdog::Alarms;
 
 /// How the runtime is set up.
 #[derive(Debug, Clone)]
@@ -39,6 +43,8 @@ pub struct Stats {
     pub calls: u64,
     /// Exchanges under way.
     pub exchanges: u64,
+    /// Versions of instances in memory: those that serve, and those that exchanges still run on.
+    pub instances: u64,
 }
 
 #[derive(Debug, Default)]
@@ -46,9 +52,18 @@ pub(crate) struct Counters {
     loads: AtomicU64,
     calls: AtomicU64,
     exchanges: AtomicU64,
+    instances: AtomicU64,
 }
 
 impl Counters {
+    pub(crate) fn made(&self) {
+        self.instances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unmade(&self) {
+        self.instances.fetch_sub(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn call(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
@@ -74,7 +89,15 @@ pub(crate) struct Shared {
     pub(crate) workers: Arc<Semaphore>,
     /// Calls that wait for one of them or run on it.
     queued: AtomicU64,
+    /// Those that run there; waited for at the end.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) alarms: Alarms,
+    pub(crate) journals: Journals,
+    kept: Mutex<HashMap<Keeper, Weak<Kept>>>,
 }
+
+/// Who keeps something: an instance of one component in one part, whatever its version and settings.
+type Keeper = (Plays, String, String);
 
 /// Calls that may wait for a worker thread; more are refused.
 const QUEUE: u64 = 256;
@@ -95,13 +118,10 @@ impl Shared {
     }
 }
 
-/// Who keeps something: an instance of one component in one part, whatever its version and settings.
-type Keeper = (Plays, String, String);
-
 /// Loads and runs components.
 pub struct Runtime {
     shared: Arc<Shared>,
-    kept: Mutex<HashMap<Keeper, Weak<Kept>>>,
+    builder: Builder,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -120,18 +140,68 @@ impl Runtime {
             leases: Arc::new(Semaphore::new(options.profile.leases())),
             workers: Arc::new(Semaphore::new(workers)),
             queued: AtomicU64::new(0),
+            tasks: TaskTracker::new(),
+            alarms: Alarms::default(),
+            journals: Journals::default(),
+            kept: Mutex::default(),
         };
-        Ok(Self { shared: Arc::new(shared), kept: Mutex::default() })
+        Ok(Self { shared: Arc::new(shared), builder: Builder::start()? })
     }
 
     /// Checks, compiles and asks a component who it is. Blocks for as long as that takes.
     pub fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
-        self.shared.counters.loads.fetch_add(1, Ordering::Relaxed);
-        let mut component = load::compile(&self.shared.engine.pool, id, bytes, manifest)?;
-        let ticker = &self.shared.engine.ticker;
+        self.shared.load(id, bytes, manifest)
+    }
+
+    /// As [`Runtime::load`], on the thread that stays behind everything that answers requests.
+    pub(crate) fn load_aside(
+        &self,
+        id: &str,
+        bytes: Vec<u8>,
+        manifest: Manifest,
+    ) -> Result<Component, LoadError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.builder.run(move || shared.load(&id, &bytes, manifest))
+    }
+
+    /// Makes a component an instance, once its settings are what it wants. What another version of the instance keeps
+    /// stays with it.
+    pub fn instantiate(&self, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
+        self.shared.instantiate(component, spec)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Waits for calls that run on worker threads.
+    pub async fn close(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    pub fn stats(&self) -> Stats {
+        let counters = &self.shared.counters;
+        let loads = counters.loads.load(Ordering::Relaxed);
+        let (compiled, cache_hits) = self.shared.engine.compilations().unwrap_or((loads, 0));
+        Stats {
+            compiled,
+            cache_hits,
+            calls: counters.calls.load(Ordering::Relaxed),
+            exchanges: counters.exchanges.load(Ordering::Relaxed),
+            instances: counters.instances.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Shared {
+    fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
+        self.counters.loads.fetch_add(1, Ordering::Relaxed);
+        let mut component = load::compile(&self.engine.pool, id, bytes, manifest)?;
+        let ticker = &self.engine.ticker;
         let kept = Arc::default();
         let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROVIDER, kept);
-        let mut cell = self.shared.cell_for_loading(&component, &settings)?;
+        let mut cell = self.cell_for_loading(&component, &settings)?;
         let said = cell.call("meta.describe", ticker, 0, |store, guests, _| match &guests.meta {
             Some(meta) => meta.call_describe(store).map(Some),
             None => Ok(None),
@@ -153,15 +223,14 @@ impl Runtime {
         Ok(component)
     }
 
-    /// Makes a component an instance, once its settings are what it wants.
-    pub fn instantiate(&self, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
+    fn instantiate(self: &Arc<Self>, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
         check(&component.schema, &spec.config)?;
         check_grants(&spec)?;
         let read = masked(&component.schema, &spec)?.to_string();
         let kept = self.kept(&component, &spec.name);
         let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, kept);
-        let mut cell = self.shared.cell_for_loading(&component, &settings)?;
-        let (ticker, read) = (&self.shared.engine.ticker, &settings.config);
+        let mut cell = self.cell_for_loading(&component, &settings)?;
+        let (ticker, read) = (&self.engine.ticker, &settings.config);
         let said =
             cell.call("meta.validate-config", ticker, read.len(), |store, guests, _| match &guests.meta {
                 Some(meta) => meta.call_validate_config(store, read),
@@ -171,7 +240,7 @@ impl Runtime {
         if let Err(problems) = said {
             return Err(LoadError::Settings { path: String::new(), message: bounds::problems(problems) });
         }
-        Ok(Instance::new(component, spec, settings, Arc::clone(&self.shared))?)
+        Ok(Instance::new(component, spec, settings, Arc::clone(self))?)
     }
 
     fn settings(
@@ -191,7 +260,8 @@ impl Runtime {
             grants: Grants::of(&component.manifest.asks),
             limits,
             kept,
-            ambient: Arc::clone(&self.shared.ambient),
+            journal: self.journals.of(name),
+            ambient: Arc::clone(&self.ambient),
         })
     }
 
@@ -206,18 +276,6 @@ impl Runtime {
         let kept = Arc::default();
         known.insert(keeper, Arc::downgrade(&kept));
         kept
-    }
-
-    pub fn stats(&self) -> Stats {
-        let counters = &self.shared.counters;
-        let loads = counters.loads.load(Ordering::Relaxed);
-        let (compiled, cache_hits) = self.shared.engine.compilations().unwrap_or((loads, 0));
-        Stats {
-            compiled,
-            cache_hits,
-            calls: counters.calls.load(Ordering::Relaxed),
-            exchanges: counters.exchanges.load(Ordering::Relaxed),
-        }
     }
 }
 

@@ -1,23 +1,39 @@
 //! What serves right now: one snapshot of configuration and instances, replaced in one step. A request keeps
 //! the snapshot that it began with; a change that does not hold together changes nothing.
 
+mod choosing;
+mod happening;
+mod list;
+mod parts;
+mod version;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use brains_core::Secret;
-use brains_core::config::manifest::{Asks, Manifest, Plays};
-use brains_core::config::{Config, Layer, Limits as Wanted, Place, Problem, Provenance, Resolved};
-use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState};
+use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::config::{Config, Layer, Place, Problem, Provenance, Resolved};
+use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding};
 use serde_json::Value;
 
 use crate::bundle::Bundled;
+use crate::choice::Note;
+use crate::depot::Depot;
+use crate::directory::{Directory, Look, Looked};
+use crate::drain::Drains;
 use crate::grant::Origin;
 use crate::instance::{Instance, InstanceSpec};
-use crate::limits::Limits;
+use crate::ledger::Ledger;
 use crate::load::{Component, LoadError, digest};
 use crate::runtime::{Runtime, named_origins};
+
+use happening::Happenings;
+use parts::{Part, limits, parts};
+
+pub use happening::Happening;
+pub use version::{Back, Staged};
 
 /// Configuration and instances that belong together.
 #[derive(Debug, Default)]
@@ -29,8 +45,11 @@ pub struct Snapshot {
     pub policy: Option<Arc<Instance>>,
     /// In configured order.
     providers: Vec<Arc<Instance>>,
-    /// Every component that is bundled or named, with why it is not live.
-    pub components: Vec<ComponentRecord>,
+    /// Every component that is bundled, named or lies in the plugins directory, as it stood when this was made; what
+    /// changes without another snapshot is in [`Live::components`].
+    components: Vec<ComponentRecord>,
+    /// Contents that do not serve, by component.
+    notes: BTreeMap<String, Vec<Note>>,
     /// Parts that are not live although the configuration names them.
     rejected: Vec<Problem>,
 }
@@ -57,37 +76,72 @@ impl Snapshot {
 #[derive(Debug)]
 pub struct Live {
     runtime: Arc<Runtime>,
-    bundled: &'static [Bundled],
-    /// Where component files named in the configuration lie.
-    plugins: PathBuf,
+    bundled: Vec<Known>,
+    directory: Directory,
+    depot: Depot,
+    ledger: Mutex<Ledger>,
     current: ArcSwap<Snapshot>,
     /// One change at a time; holds why the newest one is not in force.
     applying: Mutex<Vec<Problem>>,
-    loaded: Mutex<HashMap<String, Arc<Component>>>,
+    /// What serves and what could at once, by id and digest. Anything else is let go of.
+    loaded: Mutex<HashMap<(String, String), Arc<Component>>>,
+    /// Contents that failed a check that no configuration changes.
+    refused: Mutex<HashMap<(String, String), String>>,
+    /// Contents that are being looked into, by component.
+    checking: Mutex<BTreeMap<String, String>>,
+    /// The content of each component that was prepared last.
+    prepared: Mutex<BTreeMap<String, String>>,
+    drains: Drains,
+    happenings: Happenings,
+    /// Requests are served: what is compiled now is compiled behind them.
+    serving: AtomicBool,
 }
 
-/// How a part is written in the configuration.
-struct Part<'a> {
-    path: String,
-    name: &'a str,
-    component: &'a str,
-    plays: Plays,
-    config: &'a Value,
-    secrets: BTreeMap<String, Secret>,
-    allow: &'a [String],
-    timeout_ms: u64,
-    aliases: &'a [String],
+/// A bundled component, hashed once.
+#[derive(Debug)]
+struct Known {
+    bundled: Bundled,
+    digest: String,
+    manifest: Result<Manifest, String>,
+}
+
+/// What came of the components while a snapshot was made.
+#[derive(Debug, Default)]
+struct Standings {
+    /// Why a component has no instance.
+    failures: HashMap<String, (ComponentStanding, String)>,
+    /// Contents that do not serve, beside those that do.
+    notes: BTreeMap<String, Vec<Note>>,
 }
 
 impl Live {
-    pub fn new(runtime: Arc<Runtime>, bundled: &'static [Bundled], plugins: PathBuf) -> Self {
+    /// `plugins` is where component files lie, `components` where contents and the memory of them are kept.
+    pub fn new(
+        runtime: Arc<Runtime>,
+        bundled: &'static [Bundled],
+        plugins: PathBuf,
+        components: &Path,
+    ) -> Self {
+        let bundled = bundled.iter().map(|bundled| Known {
+            bundled: *bundled,
+            digest: digest(bundled.wasm),
+            manifest: Manifest::parse(bundled.manifest).map_err(|error| error.to_string()),
+        });
         Self {
             runtime,
-            bundled,
-            plugins,
+            bundled: bundled.collect(),
+            directory: Directory::new(plugins),
+            depot: Depot::new(components),
+            ledger: Mutex::new(Ledger::open(components)),
             current: ArcSwap::default(),
             applying: Mutex::default(),
             loaded: Mutex::default(),
+            refused: Mutex::default(),
+            checking: Mutex::default(),
+            prepared: Mutex::default(),
+            drains: Drains::default(),
+            happenings: Happenings::default(),
+            serving: AtomicBool::new(false),
         }
     }
 
@@ -101,28 +155,54 @@ impl Live {
 
     /// Why the newest configuration is not in force; empty when it is.
     pub fn problems(&self) -> Vec<Problem> {
-        self.applying.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.applying).clone()
     }
 
     /// Notes a configuration that could not even be read.
     pub fn refused(&self, problems: Vec<Problem>) {
-        *self.applying.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+        *lock(&self.applying) = problems;
     }
 
     /// The first configuration: a component that cannot be used is reported, the rest serves. Compiles what
     /// the cache does not have, so call it where blocking is fine.
     pub fn start(&self, resolved: Resolved) -> Arc<Snapshot> {
+        self.directory.look(Look::Once);
+        let _one_at_a_time = lock(&self.applying);
         let (snapshot, problems) = self.build(resolved);
         for problem in &problems {
             tracing::warn!(path = problem.path, "{}", problem.message);
         }
-        self.install(snapshot)
+        let snapshot = self.install(snapshot);
+        self.serving.store(true, Ordering::Relaxed);
+        snapshot
     }
 
     /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
     /// rejected and keeps no other change from counting.
     pub fn apply(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
-        let mut refused = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = lock(&self.applying);
+        let outcome = self.replace(resolved);
+        *refused = outcome.as_ref().err().cloned().unwrap_or_default();
+        outcome
+    }
+
+    /// The configuration in force, with what the plugins directory offers now. Why a newer configuration is not in
+    /// force stays as it is.
+    pub fn refresh(&self) -> Result<Arc<Snapshot>, Vec<Problem>> {
+        let _one_at_a_time = lock(&self.applying);
+        self.replace(self.in_force())
+    }
+
+    fn in_force(&self) -> Resolved {
+        let current = self.current();
+        Resolved {
+            config: Arc::clone(&current.config),
+            provenance: Provenance::clone(&current.provenance),
+            warnings: current.warnings.clone(),
+        }
+    }
+
+    fn replace(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
         let (snapshot, problems) = self.build(resolved);
         let known = &self.current().rejected;
         let fresh: Vec<Problem> = problems
@@ -132,52 +212,102 @@ impl Live {
             })
             .collect();
         if !fresh.is_empty() {
-            refused.clone_from(&fresh);
             return Err(fresh);
         }
-        refused.clear();
-        Ok(self.install(snapshot))
+        let snapshot = self.install(snapshot);
+        lock(&self.ledger).save();
+        Ok(snapshot)
+    }
+
+    /// Makes the configuration in force anew, with the versions that should serve now.
+    fn reapply(&self) {
+        let _one_at_a_time = lock(&self.applying);
+        let (snapshot, problems) = self.build(self.in_force());
+        for problem in &problems {
+            tracing::warn!(path = problem.path, "{}", problem.message);
+        }
+        self.install(snapshot);
+        lock(&self.ledger).save();
+    }
+
+    /// Looks at the plugins directory. What it finds counts from the next configuration that is applied.
+    pub fn look(&self, how: Look) -> Looked {
+        let looked = self.directory.look(how);
+        if looked.changed {
+            lock(&self.refused).clear();
+        }
+        looked
     }
 
     fn install(&self, snapshot: Snapshot) -> Arc<Snapshot> {
         let snapshot = Arc::new(snapshot);
-        self.current.store(Arc::clone(&snapshot));
+        let old = self.current.swap(Arc::clone(&snapshot));
+        let now_us = self.runtime.shared().ambient.monotonic_us();
+        for instance in old.instances() {
+            if !snapshot.instances().any(|running| Arc::ptr_eq(running, instance)) {
+                self.drains.begin(instance, now_us);
+            }
+        }
+        self.remember(&old, &snapshot);
+        self.let_go(&snapshot);
+        self.runtime.shared().alarms.bell.notify_one();
         snapshot
     }
 
     fn build(&self, resolved: Resolved) -> (Snapshot, Vec<Problem>) {
         let Resolved { config, provenance, warnings } = resolved;
         let mut problems = Vec::new();
-        let mut failures: HashMap<String, (ComponentStanding, String)> = HashMap::new();
+        let mut standings = Standings::default();
         let old = self.current();
+        let dropped = self.directory.dropped();
+        let nothing = Value::Object(serde_json::Map::new());
+        let mut all = parts(&config);
+        let implied = self.implied(&config, &dropped, &mut standings);
+        all.extend(implied.iter().map(|id| Part::implied(id, &nothing)));
+
+        let mut made: Vec<Option<Result<Arc<Instance>, LoadError>>> = all.iter().map(|_| None).collect();
+        for (at, part) in all.iter().enumerate() {
+            if all.iter().take(at).any(|earlier| earlier.component == part.component) {
+                continue;
+            }
+            let own: Vec<(usize, &Part<'_>)> =
+                all.iter().enumerate().filter(|(_, other)| other.component == part.component).collect();
+            for (at, result) in self.make(part.component, &own, &config, &old, &mut standings) {
+                if let Some(place) = made.get_mut(at) {
+                    *place = Some(result);
+                }
+            }
+        }
+
         let mut snapshot = Snapshot { warnings, ..Snapshot::default() };
-        for part in parts(&config) {
-            match self.instance(&part, &config, &old) {
-                Ok(instance) => match part.plays {
+        for (part, made) in all.iter().zip(made) {
+            match made {
+                // It is switched off.
+                None => {}
+                Some(Ok(instance)) => match part.plays {
                     Plays::Provider => snapshot.providers.push(instance),
                     Plays::Classifier => snapshot.classifier = Some(instance),
                     Plays::Policy => snapshot.policy = Some(instance),
                     Plays::Bridge | Plays::Hook => {}
                 },
-                Err(error) => {
-                    let standing = if matches!(error, LoadError::Pending(_)) {
-                        ComponentStanding::Pending
-                    } else {
-                        ComponentStanding::Rejected
-                    };
-                    failures.insert(part.component.to_owned(), (standing, chain(&error)));
-                    problems.push(Problem {
-                        path: part.path.clone(),
-                        place: place(&provenance, &part.path),
-                        message: format!("component `{}`: {}", part.component, chain(&error)),
-                        hint: Some(
-                            "`brains plugin list` shows every component and why one is not live".into(),
-                        ),
-                    });
+                Some(Err(error)) => {
+                    let (standing, reason) = fate(part, &error);
+                    if !part.implied {
+                        problems.push(Problem {
+                            path: part.path.clone(),
+                            place: place(&provenance, &part.path),
+                            message: format!("component `{}`: {reason}", part.component),
+                            hint: Some(
+                                "`brains plugin list` shows every component and why one is not live".into(),
+                            ),
+                        });
+                    }
+                    standings.failures.insert(part.component.to_owned(), (standing, reason));
                 }
             }
         }
-        snapshot.components = self.records(&config, &snapshot, &failures);
+        snapshot.components = self.records(&config, &snapshot, &dropped, &standings);
+        snapshot.notes = standings.notes;
         snapshot.rejected.clone_from(&problems);
         snapshot.config = config;
         snapshot.provenance = Arc::new(provenance);
@@ -185,8 +315,13 @@ impl Live {
     }
 
     /// The running instance when nothing about it changed, else another one.
-    fn instance(&self, part: &Part<'_>, config: &Config, old: &Snapshot) -> Result<Arc<Instance>, LoadError> {
-        let component = self.component(part.component, config)?;
+    fn instance(
+        &self,
+        part: &Part<'_>,
+        component: &Arc<Component>,
+        config: &Config,
+        old: &Snapshot,
+    ) -> Result<Arc<Instance>, LoadError> {
         if component.manifest().plays != part.plays {
             return Err(LoadError::NoPart { plays: part.plays.name() });
         }
@@ -213,110 +348,12 @@ impl Live {
             timeout_ms: part.timeout_ms,
             limits: limits(part.plays, wanted),
         };
-        let same = old.instances().find(|running| {
-            running.name() == spec.name
-                && Arc::ptr_eq(running.component(), &component)
-                && running.spec().same(&spec)
-        });
-        match same {
-            Some(running) => Ok(Arc::clone(running)),
-            None => self.runtime.instantiate(component, spec).map(Arc::new),
-        }
-    }
-
-    /// A component by id: the file that the configuration names, else the bundled one. Content that was loaded
-    /// before is not loaded again.
-    fn component(&self, id: &str, config: &Config) -> Result<Arc<Component>, LoadError> {
-        let named = config.components.get(id);
-        let bundled = self.bundled.iter().find(|bundled| bundled.id == id);
-        let file;
-        let (bytes, manifest) = match (named.and_then(|source| source.source.as_deref()), bundled) {
-            (Some(source), _) => {
-                let path = self.plugins.join(source);
-                let text = fs_err::read_to_string(path.with_extension("yaml")).ok();
-                file = read(&path)?;
-                let manifest = text.map_or_else(|| Ok(guessed(id, config)), |text| manifest(&text))?;
-                (file.as_slice(), manifest)
+        let before = old.instances().find(|running| running.name() == spec.name);
+        match before {
+            Some(running) if Arc::ptr_eq(running.component(), component) && running.spec().same(&spec) => {
+                Ok(Arc::clone(running))
             }
-            (None, Some(bundled)) => (bundled.wasm, manifest(bundled.manifest)?),
-            (None, None) => return Err(LoadError::Unknown { id: id.to_owned() }),
-        };
-        let found = digest(bytes);
-        if let Some(wanted) = named.and_then(|source| source.digest.as_deref())
-            && wanted != found
-        {
-            return Err(LoadError::Digest { wanted: wanted.to_owned(), found });
-        }
-        let key = format!("{id} {found}");
-        let known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(component) = known.filter(|component| *component.manifest() == manifest) {
-            return Ok(component);
-        }
-        let component = Arc::new(self.runtime.load(id, bytes, manifest)?);
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&component));
-        Ok(component)
-    }
-
-    fn records(
-        &self,
-        config: &Config,
-        snapshot: &Snapshot,
-        failures: &HashMap<String, (ComponentStanding, String)>,
-    ) -> Vec<ComponentRecord> {
-        let mut ids: Vec<&str> = self.bundled.iter().map(|bundled| bundled.id).collect();
-        ids.extend(config.components.keys().map(String::as_str));
-        ids.extend(failures.keys().map(String::as_str));
-        ids.sort_unstable();
-        ids.dedup();
-        ids.into_iter().map(|id| self.record(id, config, snapshot, failures.get(id))).collect()
-    }
-
-    fn record(
-        &self,
-        id: &str,
-        config: &Config,
-        snapshot: &Snapshot,
-        failure: Option<&(ComponentStanding, String)>,
-    ) -> ComponentRecord {
-        let running: Vec<&Arc<Instance>> =
-            snapshot.instances().filter(|instance| instance.component_id() == id).collect();
-        let component = running.first().map(|instance| Arc::clone(instance.component()));
-        let bundled = self.bundled.iter().find(|bundled| bundled.id == id);
-        let source = config.components.get(id).and_then(|source| source.source.clone());
-        let bytes = match &source {
-            Some(source) => fs_err::read(self.plugins.join(source)).unwrap_or_default(),
-            None => bundled.map(|bundled| bundled.wasm.to_vec()).unwrap_or_default(),
-        };
-        let manifest = component
-            .as_ref()
-            .map(|component| component.manifest().clone())
-            .or_else(|| bundled.and_then(|bundled| manifest(bundled.manifest).ok()));
-        let (state, reason) = match failure {
-            Some((standing, reason)) if running.is_empty() => (*standing, Some(reason.clone())),
-            _ if running.is_empty() => {
-                (ComponentStanding::Off, Some("nothing in the configuration uses it".into()))
-            }
-            _ => (ComponentStanding::Live, None),
-        };
-        ComponentRecord {
-            component: ComponentState {
-                id: id.to_owned(),
-                digest: component
-                    .as_ref()
-                    .map_or_else(|| digest(&bytes), |component| component.digest().to_owned()),
-                version: component.as_ref().map(|component| component.version().to_owned()),
-                plays: manifest.as_ref().map(|manifest| manifest.plays),
-                state,
-                reason,
-            },
-            source: source.unwrap_or_else(|| "bundle".into()),
-            size_bytes: bytes.len() as u64,
-            exports: component.map(|component| component.exports().names()).unwrap_or_default(),
-            instances: running.iter().map(|instance| instance.name().to_owned()).collect(),
-            flat_keys: manifest
-                .and_then(|manifest| manifest.flat)
-                .map(|flat| flat.keys.keys().cloned().collect())
-                .unwrap_or_default(),
+            _ => self.runtime.instantiate(Arc::clone(component), spec).map(Arc::new),
         }
     }
 
@@ -324,90 +361,50 @@ impl Live {
     pub fn schema(&self, id: &str) -> Option<Value> {
         let current = self.current();
         let running = current.instances().find(|instance| instance.component_id() == id);
-        running
-            .map(|instance| instance.component().schema().clone())
-            .or_else(|| self.component(id, &current.config).ok().map(|component| component.schema().clone()))
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    fs_err::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
-}
-
-fn manifest(text: &str) -> Result<Manifest, LoadError> {
-    Manifest::parse(text).map_err(|error| LoadError::Interface { reason: format!("its manifest: {error}") })
-}
-
-/// A file without a manifest asks for nothing and plays the part that the configuration gives it.
-fn guessed(id: &str, config: &Config) -> Manifest {
-    let of = |part: Option<&brains_core::config::Part>| part.is_some_and(|part| part.component == id);
-    let plays = if of(config.classifier.as_ref()) {
-        Plays::Classifier
-    } else if of(config.policy.as_ref()) {
-        Plays::Policy
-    } else {
-        Plays::Provider
-    };
-    Manifest { component: id.to_owned(), plays, summary: None, asks: Asks::default(), flat: None }
-}
-
-fn parts(config: &Config) -> Vec<Part<'_>> {
-    let mut parts: Vec<Part<'_>> = config
-        .providers
-        .iter()
-        .map(|(name, spec)| Part {
-            path: format!("providers.{name}"),
-            name,
-            component: &spec.component,
-            plays: Plays::Provider,
-            config: &spec.config,
-            secrets: spec.secrets.clone(),
-            allow: &spec.allow.http,
-            timeout_ms: milliseconds(spec.timeout_seconds),
-            aliases: &spec.aliases,
+        running.map(|instance| instance.component().schema().clone()).or_else(|| {
+            let component = self.first_choice(id, &current.config).ok()?;
+            Some(component.schema().clone())
         })
-        .collect();
-    for (path, plays, part) in
-        [("classifier", Plays::Classifier, &config.classifier), ("policy", Plays::Policy, &config.policy)]
-    {
-        if let Some(part) = part {
-            parts.push(Part {
-                path: path.to_owned(),
-                name: path,
-                component: &part.component,
-                plays,
-                config: &part.config,
-                secrets: BTreeMap::new(),
-                allow: &[],
-                timeout_ms: 0,
-                aliases: &[],
-            });
+    }
+
+    /// The newest lines that a component or an instance wrote, oldest first.
+    pub fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine> {
+        self.runtime.shared().journals.lines(name, limit)
+    }
+
+    /// Waits for what runs beside the requests.
+    pub async fn close(&self) {
+        self.runtime.close().await;
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    fn checking(&self) -> BTreeMap<String, String> {
+        lock(&self.checking).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a part's component stands that could not be made an instance, and what there is to do.
+fn fate(part: &Part<'_>, error: &LoadError) -> (ComponentStanding, String) {
+    let reason = chain(error);
+    match error {
+        LoadError::Pending(_) => (ComponentStanding::Pending, reason),
+        LoadError::Checking => (ComponentStanding::Checking, reason),
+        LoadError::Settings { .. } if part.implied => {
+            let hint = format!(
+                "{reason}; `brains plugin enable {} --settings '{{…}}'` gives it some",
+                part.component
+            );
+            (ComponentStanding::Pending, hint)
         }
+        _ => (ComponentStanding::Rejected, reason),
     }
-    parts
-}
-
-fn limits(plays: Plays, wanted: Wanted) -> Limits {
-    let mut limits = if plays == Plays::Provider { Limits::PROVIDER } else { Limits::JUDGE };
-    if let Some(mib) = wanted.memory_mib {
-        limits.memory_bytes = (mib as usize) << 20;
-    }
-    if let Some(ms) = wanted.call_ms {
-        limits.call_ms = ms;
-    }
-    if let Some(kib) = wanted.output_kib {
-        limits.output_bytes = (kib as usize) << 10;
-    }
-    limits
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positive by schema; the cast saturates"
-)]
-fn milliseconds(seconds: f64) -> u64 {
-    (seconds * 1000.0).ceil() as u64
 }
 
 fn place(provenance: &Provenance, path: &str) -> Place {

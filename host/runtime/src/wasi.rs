@@ -3,6 +3,7 @@
 //! by hand because the stock one waits: its streams and polls block the thread that serves other requests.
 
 use wasmtime::StoreContextMut;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{
     Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
@@ -73,6 +74,8 @@ pub(crate) fn link(
     component: &Component,
     imports: &[String],
 ) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    refuse_all(linker, component)?;
     for import in imports.iter().filter(|import| is_given(import)) {
         let name = import.split_once('@').map_or(import.as_str(), |(name, _)| name);
         let mut instance = linker.instance(import)?;
@@ -122,7 +125,34 @@ pub(crate) fn link(
             _ => {}
         }
     }
-    linker.define_unknown_imports_as_traps(component)
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Every function of WASI traps until it is given an answer. Only WASI's: an interface of `brains:plugin` is found by
+/// its minor version, and a trap under the exact name of another patch would stand in its way.
+fn refuse_all(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<()> {
+    let engine = component.engine().clone();
+    for (import, item) in component.component_type().imports(&engine) {
+        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        if !is_given(import) {
+            continue;
+        }
+        let mut instance = linker.instance(import)?;
+        for (name, item) in interface.exports(&engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    let full = format!("{import}#{name}");
+                    instance.func_new(name, move |_, _, _, _| {
+                        Err(wasmtime::Error::msg(format!("unknown import: `{full}` has no answer")))
+                    })?;
+                }
+                ComponentItem::Resource(_) => nothing::<()>(&mut instance, name)?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Resources that an interface takes over from another one: its instance names them again.

@@ -4,6 +4,8 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use brains_control::{Entry, Field, FieldKind, Registry};
 use brains_core::{Fault, Origin};
 use clap::builder::PossibleValuesParser;
@@ -71,7 +73,9 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
     let mut command = Command::new(verb).about(entry.summary.clone()).long_about(entry.description.clone());
     for field in entry.fields() {
         let arg = argument(&field);
-        command = command.arg(if is_document(entry, &field) {
+        command = command.arg(if is_component(entry, &field) {
+            arg.value_name("FILE").help("The component's file; the manifest beside it comes along")
+        } else if is_document(entry, &field) {
             let help = format!(
                 "File with {} (`-` reads it from stdin) [default: the configuration file in use]",
                 lower_first(&field.description)
@@ -97,8 +101,17 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
 
 /// A field that holds the text of a configuration: people name its file.
 fn is_document(entry: &Entry, field: &Field) -> bool {
+    holds(entry, field, "application/yaml")
+}
+
+/// A field that holds a component: people name its file.
+fn is_component(entry: &Entry, field: &Field) -> bool {
+    holds(entry, field, "application/wasm")
+}
+
+fn holds(entry: &Entry, field: &Field, what: &str) -> bool {
     let media = entry.input_schema.pointer(&format!("/properties/{}/contentMediaType", field.name));
-    media.is_some_and(|media| media == "application/yaml")
+    media.is_some_and(|media| media == what)
 }
 
 fn lower_first(text: &str) -> String {
@@ -169,7 +182,12 @@ fn help(field: &Field) -> String {
 pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Result<Value, Fault> {
     let mut input = Map::new();
     for field in entry.fields() {
-        let value = if is_document(entry, &field) {
+        let value = if is_component(entry, &field) {
+            let Some(named) = one::<String>(matches, &field.name) else { continue };
+            let file = Path::new(&named);
+            beside(entry, matches, file, &mut input)?;
+            Some(Value::from(STANDARD.encode(bytes(file)?)))
+        } else if is_document(entry, &field) {
             Some(Value::from(match one::<String>(matches, &field.name) {
                 Some(named) => file_or_stdin(Path::new(&named))?,
                 None if document.exists() => file_or_stdin(document)?,
@@ -184,6 +202,42 @@ pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Res
         }
     }
     Ok(Value::Object(input))
+}
+
+/// What a component's file says without being read: its manifest beside it, and its name as the id. What was typed
+/// counts above it.
+fn beside(
+    entry: &Entry,
+    matches: &ArgMatches,
+    file: &Path,
+    input: &mut Map<String, Value>,
+) -> Result<(), Fault> {
+    let fields = entry.fields();
+    let open = |name: &str| {
+        fields.iter().any(|field| field.name == name && !field.positional)
+            && one::<String>(matches, name).is_none()
+    };
+    let manifest = file.with_extension("yaml");
+    if open("manifest") && manifest.is_file() {
+        input.insert("manifest".into(), file_or_stdin(&manifest)?.into());
+    }
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).filter(|stem| *stem != "-");
+    if let Some(stem) = stem.filter(|_| open("id")) {
+        input.insert("id".into(), stem.into());
+    }
+    Ok(())
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>, Fault> {
+    if file != Path::new("-") {
+        return fs_err::read(file)
+            .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Fault::invalid(format!("stdin could not be read: {error}")))?;
+    Ok(bytes)
 }
 
 /// Whether the question before this verb was answered on the command line.

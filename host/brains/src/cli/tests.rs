@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use brains_control::Registry;
 use serde_json::json;
 
@@ -50,15 +52,21 @@ fn the_example_of_every_operation_gives_its_json() {
     let registry = Registry::new();
     for entry in registry.entries() {
         for example in entry.examples {
-            let words = words(example.command);
+            let mut words = words(example.command);
+            let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();
+            let scratch = tempfile::tempdir().unwrap();
+            if let Some(wasm) = expected.get("wasm").and_then(|wasm| wasm.as_str()) {
+                let named = words.iter_mut().find(|word| word.ends_with(".wasm")).unwrap();
+                let path = scratch.path().join(&*named);
+                fs_err::write(&path, STANDARD.decode(wasm).unwrap()).unwrap();
+                *named = path.to_str().unwrap().to_owned();
+            }
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let asked =
                 parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));
             let Asked::Operation { entry: found, matches, .. } = asked else { panic!("{}", example.command) };
             assert_eq!(found.name, entry.name, "{}", example.command);
-            let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();
             if let Some(document) = expected.get("document").and_then(|document| document.as_str()) {
-                let scratch = tempfile::tempdir().unwrap();
                 let path = scratch.path().join("brains.yaml");
                 fs_err::write(&path, document).unwrap();
                 let words = [words[0], words[1], path.to_str().unwrap()];

@@ -1,6 +1,6 @@
 //! The configuration in force, its overlay, and how a change comes into force.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::Pending;
 use brains_control::ports::{Candidate, Edit, Overlay, Reloaded, Settings, Shown};
@@ -20,12 +20,23 @@ use crate::sources::Sources;
 pub(crate) struct InForce {
     pub(crate) live: Arc<Live>,
     pub(crate) sources: Arc<Sources>,
+    /// What the files held when they were read last, sound or not.
+    pub(crate) read: Arc<Mutex<Option<String>>>,
 }
 
 impl InForce {
+    /// Whether the files hold something else than when they were read last. Blocks for two small files.
+    pub(crate) fn stale(&self) -> bool {
+        let now = self.sources.fingerprint();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.get_or_insert_with(|| now.clone()) != &now
+    }
+
     /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile.
     pub(crate) fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
+        // Before they are read, so that an edit in between is noticed.
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.sources.fingerprint());
         let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
         let after = self.live.apply(resolved)?;
         Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })
@@ -133,7 +144,7 @@ impl Settings for InForce {
     }
 
     fn components(&self) -> Vec<ComponentRecord> {
-        self.live.current().components.clone()
+        self.live.components()
     }
 
     fn component_schema(&self, id: &str) -> Option<Value> {

@@ -15,6 +15,7 @@ const FIRST: &str = "Fix the retry bug in the webhook handler";
 pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::io::Result<()> {
     let url = running.gateway().unwrap_or_default();
     let snapshot = house.live.current();
+    let components = house.live.components();
     let (key, bearer) = match (&snapshot.config.api_key, snapshot.config.allow_unauthenticated_api) {
         (_, true) => ("none needed: `allow_unauthenticated_api` is set".to_owned(), None),
         (Some(_), false) => (
@@ -34,21 +35,19 @@ pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::i
          Key       {key}\n  Process   {}",
         running.version, running.db, running.log, running.pid
     )];
-    if bundle::components().is_empty() && snapshot.components.is_empty() {
+    if bundle::components().is_empty() && components.is_empty() {
         parts.push(
             "No component is loaded: requests are answered 503. `cargo xtask build` builds and bundles them."
                 .to_owned(),
         );
     }
     parts.extend(
-        snapshot
-            .components
-            .iter()
-            .filter(|record| record.component.state == ComponentStanding::Rejected)
-            .map(|record| {
+        components.iter().filter(|record| record.component.state == ComponentStanding::Rejected).map(
+            |record| {
                 let reason = record.component.reason.as_deref().unwrap_or("no reason given");
                 format!("Component `{}` is not live: {reason}", record.component.id)
-            }),
+            },
+        ),
     );
     parts.push(format!(
         "First request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \

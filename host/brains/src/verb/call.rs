@@ -17,6 +17,7 @@ use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::house::House;
 use crate::instance::{self, Running};
+use crate::lifecycle;
 use crate::log;
 use crate::output;
 use crate::shell::Shell;
@@ -178,6 +179,9 @@ async fn here(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyho
     let sources = shell.sources(flags)?;
     let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
     let answer = house.control.call(entry.name, input, &Principal::local()).await;
+    if entry.kind != Kind::Read {
+        lifecycle::write(&house.live, &house.store).await;
+    }
     house.close().await;
     Ok(answer?)
 }

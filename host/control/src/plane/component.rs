@@ -1,15 +1,24 @@
-//! Components: what is loaded, what was refused and why.
+//! Components: what is loaded, what was refused and why, what they say. What changes them is in `change` and
+//! `version`, how a content comes in and what it is given in `given`.
 
-use brains_core::Fault;
+mod change;
+mod given;
+mod version;
+
+pub(crate) use change::{AddComponent, DisableComponent, EnableComponent, RemoveComponent};
+pub(crate) use version::{PinComponent, RollbackComponent, UpgradeComponent};
+
 use brains_core::config::manifest::Plays;
-use brains_core::plane::component::{ComponentRecord, ComponentStanding};
+use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding};
 use brains_core::principal::Role;
+use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::plane::page;
 
 /// Lists the components with their state, those that were refused included.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -69,6 +78,34 @@ pub(crate) struct ComponentShown {
     component: ComponentRecord,
     /// JSON Schema of its settings.
     schema: Option<Value>,
+    /// What it was before, newest first.
+    history: Vec<ComponentPast>,
+}
+
+/// What a component was from one moment on.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ComponentPast {
+    at: Millis,
+    digest: String,
+    state: ComponentStanding,
+    reason: Option<String>,
+}
+
+/// Changes that are shown.
+const HISTORY: u32 = 50;
+
+fn find(cx: &Cx<'_>, id: &str) -> Result<ComponentRecord, Fault> {
+    let components = cx.control.ports.settings.components();
+    let found = components
+        .iter()
+        .find(|record| record.component.id == id)
+        .or_else(|| components.iter().find(|record| record.instances.iter().any(|name| name == id)));
+    found.cloned().ok_or_else(|| {
+        let shown = id.chars().take(128).collect::<String>();
+        Fault::not_found("component", shown)
+            .param("id")
+            .hint("`brains plugin list` shows what there is; `brains plugin add FILE` brings one in")
+    })
 }
 
 impl Operation for ShowComponent {
@@ -82,16 +119,67 @@ impl Operation for ShowComponent {
     type Output = ComponentShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ComponentShown, Fault> {
-        let settings = &cx.control.ports.settings;
-        let components = settings.components();
-        let component = components
-            .iter()
-            .find(|record| record.component.id == self.id)
-            .or_else(|| components.iter().find(|record| record.instances.contains(&self.id)))
-            .ok_or_else(|| {
-                Fault::not_found("component", &self.id).hint("`brains plugin list` shows what there is")
-            })?;
-        let schema = settings.component_schema(&component.component.id);
-        Ok(ComponentShown { component: component.clone(), schema })
+        let component = find(cx, &self.id)?;
+        let schema = cx.control.ports.settings.component_schema(&component.component.id);
+        let mut view = cx.control.store.read().await?;
+        let history = view.component_history(&component.component.id, HISTORY).await?;
+        let history = history
+            .into_iter()
+            .map(|past| ComponentPast {
+                at: past.at,
+                digest: past.digest,
+                state: past.state,
+                reason: past.reason,
+            })
+            .collect();
+        Ok(ComponentShown { component, schema, history })
+    }
+}
+
+/// Prints the newest lines that a component wrote, secrets covered, oldest first.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ComponentLogs {
+    /// The component's id, or the name of one of its instances.
+    id: String,
+    /// How many lines at most.
+    #[serde(default = "lines")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: u32,
+}
+
+fn lines() -> u32 {
+    100
+}
+
+/// What a component wrote.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ComponentLines {
+    /// Kept in memory, a few hundred of each instance, and gone with the process.
+    lines: Vec<ComponentLogLine>,
+}
+
+impl Operation for ComponentLogs {
+    const NAME: &'static str = "component_logs";
+    const NOUN: &'static str = "component";
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Admin;
+    const CLI: CliShape = CliShape::new(&["plugin", "logs"])
+        .positional(&["id"])
+        .table("lines", &["at", "level", "instance", "message", "fields"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "The last lines of a component",
+        command: "plugin logs acme --limit 20",
+        input: r#"{"id": "acme", "limit": 20}"#,
+    }];
+    type Output = ComponentLines;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<ComponentLines, Fault> {
+        let limit = page::limit(self.limit)?;
+        let lines = cx.control.ports.components.lines(&self.id, limit as usize);
+        if lines.is_empty() {
+            find(cx, &self.id)?;
+        }
+        Ok(ComponentLines { lines })
     }
 }

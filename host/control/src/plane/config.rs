@@ -142,6 +142,11 @@ pub(crate) struct ConfigChanged {
     warnings: Vec<Problem>,
 }
 
+/// Makes edits for another plane, as one change; gives the number of its revision.
+pub(super) async fn put(cx: &Cx<'_>, edits: Vec<Edit>, action: &'static str) -> Result<u64, Fault> {
+    change::apply(cx, edits, action).await.map(|change| change.revision)
+}
+
 async fn edit(cx: &Cx<'_>, edit: Edit, action: &'static str) -> Result<ConfigChanged, Fault> {
     let key = edit.key.clone();
     let change = change::apply(cx, vec![edit], action).await?;

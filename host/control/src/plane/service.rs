@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use brains_core::plane::component::ComponentStanding;
 use brains_core::principal::Role;
 use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
@@ -41,15 +40,6 @@ pub(crate) struct TraceCounters {
     dropped: u64,
 }
 
-fn word(standing: ComponentStanding) -> &'static str {
-    match standing {
-        ComponentStanding::Live => "live",
-        ComponentStanding::Rejected => "rejected",
-        ComponentStanding::Pending => "pending",
-        ComponentStanding::Off => "off",
-    }
-}
-
 impl Operation for ServiceStatus {
     const NAME: &'static str = "service_status";
     const NOUN: &'static str = "service";
@@ -65,7 +55,7 @@ impl Operation for ServiceStatus {
         let facts = ports.service.facts();
         let mut components = BTreeMap::new();
         for component in ports.settings.components() {
-            let count: &mut u64 = components.entry(word(component.component.state).to_owned()).or_default();
+            let count: &mut u64 = components.entry(component.component.state.name().to_owned()).or_default();
             *count = count.saturating_add(1);
         }
         let counts = cx.control.store.traces().counts();

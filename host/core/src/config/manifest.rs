@@ -206,3 +206,35 @@ impl Default for Asks {
         Self { http: Vec::new(), secrets: Vec::new(), clock: false, random: false, kv: "0".into() }
     }
 }
+
+impl Asks {
+    /// What is asked for here and not in `granted`, in words; empty when nothing is.
+    pub fn beyond(&self, granted: &Self) -> Vec<String> {
+        let mut more: Vec<String> =
+            self.http.iter().filter(|origin| !granted.http.contains(origin)).cloned().collect();
+        let secrets = self.secrets.iter().filter(|name| !granted.secrets.contains(name));
+        more.extend(secrets.map(|name| format!("the secret `{name}`")));
+        if self.clock && !granted.clock {
+            more.push("the time of day".into());
+        }
+        if self.random && !granted.random {
+            more.push("random bytes".into());
+        }
+        if self.kv_bytes() > granted.kv_bytes() {
+            more.push(format!("{} of storage", self.kv));
+        }
+        more
+    }
+
+    /// The size of its key-value space: `256KiB`, `1MiB`, or bytes.
+    pub fn kv_bytes(&self) -> usize {
+        let text = self.kv.trim();
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let factor = match unit.trim() {
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            _ => 1,
+        };
+        number.parse::<usize>().unwrap_or(0).saturating_mul(factor)
+    }
+}

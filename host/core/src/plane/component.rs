@@ -3,20 +3,48 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Millis;
 use crate::config::manifest::Plays;
 
-/// Where a component stands.
+/// Where a component, or one version of it, stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentStanding {
+    /// Its file is there; whether it is whole is not known yet.
+    Seen,
+    /// It is read, compiled and asked who it is.
+    Checking,
+    /// It asks for what nobody gave; `reason` says how to.
+    Pending,
     /// It serves.
     Live,
+    /// A later version serves; exchanges that began on this one are finished on it.
+    Draining,
+    /// An earlier version that can be brought back.
+    Previous,
     /// It failed a check; `reason` says which.
     Rejected,
-    /// It asks for grants that nobody gave.
-    Pending,
+    /// It served and failed too often; an earlier version serves.
+    Quarantined,
     /// Nothing uses it, or it was switched off.
     Off,
+}
+
+impl ComponentStanding {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Checking => "checking",
+            Self::Pending => "pending",
+            Self::Live => "live",
+            Self::Draining => "draining",
+            Self::Previous => "previous",
+            Self::Rejected => "rejected",
+            Self::Quarantined => "quarantined",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One component.
@@ -31,7 +59,7 @@ pub struct ComponentState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plays: Option<Plays>,
     pub state: ComponentStanding,
-    /// Why it is not live.
+    /// Why it is not live, or what waits beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -50,4 +78,42 @@ pub struct ComponentRecord {
     pub instances: Vec<String>,
     /// Flat keys that it answers to.
     pub flat_keys: Vec<String>,
+    /// What serves, what waits, what is drained and what can be brought back. Only a running process knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<ComponentVersion>,
+}
+
+/// One version: content, settings and grants that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentVersion {
+    pub state: ComponentStanding,
+    /// `sha256:` and the hex digits of its content.
+    pub digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The instance that runs it; none when nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// First hex digits of the digest of its settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_digest: Option<String>,
+    /// First hex digits of the digest of what it is granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants_digest: Option<String>,
+    /// Exchanges under way on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanges: Option<u64>,
+}
+
+/// One line that an instance wrote, secrets covered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentLogLine {
+    pub at: Millis,
+    pub level: String,
+    pub component: String,
+    pub instance: String,
+    pub message: String,
+    /// `name=value`, with spaces between.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fields: String,
 }

@@ -133,6 +133,7 @@ fn traces_and_components_survive_json() {
         exports: Vec::new(),
         instances: Vec::new(),
         flat_keys: Vec::new(),
+        versions: Vec::new(),
     };
     let json = serde_json::to_value(&component).unwrap();
     assert_eq!((json["id"].as_str(), json["state"].as_str()), (Some("x"), Some("rejected")));

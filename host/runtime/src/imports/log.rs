@@ -73,6 +73,7 @@ impl Settings {
         }
         let message = clean(message);
         let fields = clean(&joined(fields));
+        self.journal.keep(self, level, &message, &fields);
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component");

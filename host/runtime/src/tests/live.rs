@@ -3,12 +3,15 @@ use std::sync::Arc;
 use brains_core::config::manifest::Plays;
 use brains_core::config::{Config, Part, Provenance, ProviderSpec, Resolved};
 use brains_core::plane::component::ComponentStanding;
+use brains_dialect::canon::{CallContext, ChatRequest};
 use indexmap::IndexMap;
 use serde_json::json;
 
-use super::{answer, hostile, runtime};
+use super::{answer, asking, hostile, runtime, said};
 use crate::bundle::Bundled;
+use crate::load::digest;
 use crate::swap::Live;
+use crate::{CallFault, Look};
 
 const MANIFEST: &str = "component: under-test\nplays: provider\nasks: { kv: 1KiB }\n";
 
@@ -20,7 +23,7 @@ fn live(files: &std::path::Path) -> Live {
         Bundled { id: "under-test", wasm, manifest: MANIFEST },
         Bundled { id: "unused", wasm, manifest: MANIFEST },
     ];
-    Live::new(runtime(), Box::leak(bundled.into_boxed_slice()), files.to_owned())
+    Live::new(runtime(), Box::leak(bundled.into_boxed_slice()), files.to_owned(), &files.join("components"))
 }
 
 fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
@@ -45,18 +48,19 @@ fn resolved(config: Config) -> Resolved {
 }
 
 fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
-    let current = live.current();
-    let record = current.components.iter().find(|record| record.component.id == id).unwrap();
+    let all = live.components();
+    let record = all.iter().find(|record| record.component.id == id).unwrap();
     (record.component.state, record.component.reason.clone())
 }
 
 #[test]
 fn without_components_there_is_an_empty_snapshot() {
-    let live = Live::new(runtime(), &[], std::path::PathBuf::new());
+    let folder = tempfile::tempdir().unwrap();
+    let live = Live::new(runtime(), &[], folder.path().join("plugins"), folder.path());
     live.start(resolved(Config::default()));
     let current = live.current();
     assert_eq!(current.providers().count(), 0);
-    assert!(current.components.is_empty() && current.classifier.is_none() && current.policy.is_none());
+    assert!(live.components().is_empty() && current.classifier.is_none() && current.policy.is_none());
 }
 
 #[tokio::test]
@@ -154,4 +158,130 @@ fn a_component_plays_only_its_part() {
     let part = Part { component: "under-test".into(), config: json!({}) };
     let problems = live.apply(resolved(Config { classifier: Some(part), ..Config::default() })).unwrap_err();
     assert!(problems[0].message.contains(Plays::Classifier.name()), "{}", problems[0].message);
+}
+
+#[tokio::test]
+async fn an_exchange_goes_on_with_the_version_it_began_on_until_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    let with = |limit: f64, drain: f64| {
+        let mut config = config(vec![(
+            "one",
+            ProviderSpec { timeout_seconds: limit, ..provider("under-test", json!({})) },
+        )]);
+        config.component_drain_seconds = drain;
+        resolved(config)
+    };
+    live.start(with(1.0, 600.0));
+    let mut old = live.current().provider("one").unwrap().exchange().unwrap();
+    live.apply(with(2.0, 600.0)).unwrap();
+    live.sweep();
+    assert_eq!((live.draining(), live.runtime().stats().instances), (1, 2));
+    let versions =
+        live.components().into_iter().find(|record| record.component.id == "under-test").unwrap().versions;
+    let states: Vec<_> = versions.iter().map(|version| (version.state, version.exchanges)).collect();
+    assert_eq!(states, [(ComponentStanding::Live, Some(0)), (ComponentStanding::Draining, Some(1))]);
+    assert_ne!(versions[0].config_digest, versions[1].config_digest);
+    assert_eq!(versions[0].grants_digest, versions[1].grants_digest);
+    let said_on_the_old = old.answer(asking("still here"), CallContext::default()).await.unwrap();
+    assert_eq!(said(&said_on_the_old), "still here");
+
+    // The limit is read when it counts, so an operator can lower it.
+    live.apply(with(2.0, 0.000_001)).unwrap();
+    live.sweep();
+    assert_eq!(old.recalled().await, CallFault::Recalled);
+    assert_eq!(old.answer(asking("gone"), CallContext::default()).await, Err(CallFault::Recalled));
+    assert_eq!(answer(live.current().provider("one").unwrap(), "new").await.unwrap(), "new");
+    drop(old);
+    live.sweep();
+    assert_eq!((live.draining(), live.runtime().stats().instances), (0, 1));
+}
+
+/// The hostile component with another digest.
+fn variant(tag: &str) -> Vec<u8> {
+    let mut wasm = hostile().wasm;
+    wasm.extend_from_slice(&[0, u8::try_from(tag.len() + 2).unwrap(), 1, b'v']);
+    wasm.extend_from_slice(tag.as_bytes());
+    wasm
+}
+
+#[tokio::test]
+async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let components = folder.path().join("components");
+    let open = || {
+        let live = Live::new(runtime(), &[], folder.path().to_owned(), &components);
+        live.start(resolved(Config::default()));
+        live
+    };
+    let drop_in = |live: &Live, wasm: &[u8]| {
+        fs_err::write(folder.path().join("mine.wasm"), wasm).unwrap();
+        live.look(Look::Once);
+        live.prepare();
+        live.refresh().unwrap();
+    };
+    let serves = |live: &Live| live.current().provider("mine").unwrap().component().digest().to_owned();
+    let [one, two, three] = ["one", "two", "three"].map(variant);
+    let live = open();
+    drop_in(&live, &one);
+    drop_in(&live, &two);
+    assert_eq!(serves(&live), digest(&two));
+    let bad = Arc::clone(live.current().provider("mine").unwrap());
+    for _ in 0..5 {
+        assert!(live.alarms().is_empty());
+        let mut exchange = bad.exchange().unwrap();
+        let asked = ChatRequest { model: "m-trap".into(), ..asking("x") };
+        exchange.answer(asked, CallContext::default()).await.unwrap_err();
+    }
+    drop(bad);
+    let alarms = live.alarms();
+    assert_eq!((alarms.len(), alarms[0].digest.as_str()), (1, digest(&two).as_str()));
+    let back = live.quarantine(&alarms[0]).unwrap();
+    assert_eq!((back.to.as_str(), back.pinned), (digest(&one).as_str(), false));
+    assert_eq!(serves(&live), digest(&one));
+    assert_eq!(live.quarantine(&alarms[0]), None, "it does not serve any more");
+    live.sweep();
+    assert!(live.components_loaded() <= 2);
+    let told: Vec<_> =
+        live.happenings().into_iter().filter(|one| one.digest == digest(&two)).map(|one| one.state).collect();
+    assert!(
+        told.ends_with(&[ComponentStanding::Live, ComponentStanding::Quarantined, ComponentStanding::Off]),
+        "{told:?}"
+    );
+
+    // Neither a start nor another configuration brings it back, another content is judged for itself.
+    drop(live);
+    let live = open();
+    assert_eq!(serves(&live), digest(&one));
+    live.apply(resolved(Config::default())).unwrap();
+    assert_eq!(serves(&live), digest(&one));
+    drop_in(&live, &three);
+    assert_eq!(serves(&live), digest(&three));
+    // What nothing needs is not kept.
+    live.tidy();
+    let stored = fs_err::read_dir(components.join("sha256")).unwrap().count();
+    assert_eq!(stored, 2);
+}
+
+#[test]
+fn a_name_stays_with_the_provider_that_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    fs_err::write(folder.path().join("one.wasm"), hostile().wasm).unwrap();
+    fs_err::write(folder.path().join("unused.wasm"), variant("x")).unwrap();
+    live.start(resolved(config(vec![("one", provider("under-test", json!({})))])));
+    assert_eq!(live.current().provider("one").unwrap().component_id(), "under-test");
+    let (state, reason) = standing(&live, "one");
+    assert_eq!(state, ComponentStanding::Pending);
+    assert!(reason.unwrap().contains("--instance NAME"));
+    // A file of a bundled component's name does not take its place either.
+    assert_eq!(standing(&live, "unused").0, ComponentStanding::Off);
+    let all = live.components();
+    let unused = all.iter().find(|record| record.component.id == "unused").unwrap();
+    assert!(
+        unused
+            .versions
+            .iter()
+            .any(|version| version.reason.as_ref().is_some_and(|r| r.contains("plugin upgrade unused")))
+    );
 }

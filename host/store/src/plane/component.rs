@@ -28,6 +28,12 @@ const SEE: &str = "
 const REMEMBER: &str = "
     INSERT INTO component_history (component, seq, at, digest, state, reason)
     SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5 FROM component_history WHERE component = $1";
+/// Changes among which the last of one version is looked for.
+const LOOKED_BACK: u32 = 64;
+const REMEMBER_KNOWN: &str = "
+    INSERT INTO component_history (component, seq, at, digest, state, reason)
+    SELECT $1, COALESCE((SELECT MAX(seq) FROM component_history WHERE component = $1), 0) + 1, $2, $3, $4, $5
+    FROM component WHERE id = $1";
 const HISTORY: &str = "
     SELECT at, digest, state, reason FROM component_history WHERE component = $1 ORDER BY seq DESC LIMIT $2";
 
@@ -59,6 +65,7 @@ from_row! {
             exports: from_json("exports", row.try_get("exports")?)?,
             instances: from_json("instances", row.try_get("instances")?)?,
             flat_keys: from_json("flat_keys", row.try_get("flat_keys")?)?,
+            versions: Vec::new(),
         })
     }
     row => ComponentChange {
@@ -126,6 +133,26 @@ impl Tx {
         }
         execute!(&mut self.rows, REMEMBER, &now.id, at, &now.digest, &state, reason.as_deref())?;
         self.bump(Topic::Components).await?;
+        Ok(true)
+    }
+
+    /// Notes what became of one version of a component beside the one that serves; true when that is news. A component
+    /// that was never seen has no history.
+    pub async fn remember_component_version(
+        &mut self,
+        id: &str,
+        digest: &str,
+        state: ComponentStanding,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let reason = reason.map(storable);
+        let known = self.rows.component_history(id, LOOKED_BACK).await?;
+        let last = known.iter().find(|change| change.digest == digest);
+        if last.is_some_and(|last| last.state == state && last.reason.as_deref() == reason.as_deref()) {
+            return Ok(false);
+        }
+        let at = self.at.0;
+        execute!(&mut self.rows, REMEMBER_KNOWN, id, at, digest, word(&state), reason.as_deref())?;
         Ok(true)
     }
 }

@@ -183,6 +183,7 @@ async fn components(bed: &Bed) {
         exports: vec!["policy".into()],
         instances: vec!["one".into()],
         flat_keys: Vec::new(),
+        versions: Vec::new(),
     };
     let mut history = Vec::new();
     let changes: [(&str, ComponentStanding, Option<&str>, bool); 4] = [

@@ -1,0 +1,91 @@
+//! Versions of components, as the operations see them.
+
+use std::sync::Arc;
+
+use brains_control::Pending;
+use brains_control::ports::{Components, StagedVersion};
+use brains_core::config::manifest::Manifest;
+use brains_core::plane::component::ComponentLogLine;
+use brains_core::{Fault, FaultKind, Origin};
+use brains_runtime::LoadError;
+use brains_runtime::swap::{Live, Staged};
+
+use super::blocking;
+
+/// The versions of this process.
+#[derive(Debug)]
+pub(crate) struct Versions {
+    pub(crate) live: Arc<Live>,
+}
+
+impl Components for Versions {
+    fn stage(
+        &self,
+        id: String,
+        wasm: Vec<u8>,
+        manifest: Option<Manifest>,
+    ) -> Pending<'_, Result<StagedVersion, Fault>> {
+        let live = Arc::clone(&self.live);
+        Box::pin(async move {
+            let staged = blocking(move || live.stage(&id, &wasm, manifest)).await?;
+            staged.map(told).map_err(|error| refused(&error))
+        })
+    }
+
+    fn waiting(&self, id: String) -> Pending<'_, Result<Option<StagedVersion>, Fault>> {
+        let live = Arc::clone(&self.live);
+        Box::pin(async move { Ok(blocking(move || live.waiting(&id)).await?.map(told)) })
+    }
+
+    fn earlier(&self, id: &str) -> Vec<String> {
+        self.live.earlier(id)
+    }
+
+    fn is_bundled(&self, id: &str, digest: &str) -> bool {
+        self.live.is_bundled_content(id, digest)
+    }
+
+    fn pardon(&self, id: &str, digest: &str) {
+        self.live.pardon(id, digest);
+    }
+
+    fn forget(&self, id: String) -> Pending<'_, Result<(), Fault>> {
+        let live = Arc::clone(&self.live);
+        Box::pin(async move {
+            blocking(move || live.forget(&id)).await?.map_err(|error| {
+                tracing::warn!(%error, "a component's file could not be removed");
+                Fault::internal(format!("its file could not be removed: {}", error.kind()))
+                    .hint("remove it from the folder `plugins` of the state directory")
+            })
+        })
+    }
+
+    fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine> {
+        self.live.lines(name, limit)
+    }
+}
+
+fn told(staged: Staged) -> StagedVersion {
+    StagedVersion {
+        digest: staged.digest,
+        plays: staged.plays,
+        version: staged.version,
+        asks: staged.asks,
+        more: staged.more,
+        approval: staged.approval,
+        quarantined: staged.quarantined,
+    }
+}
+
+/// Why a component was not taken, with what its error says of causes.
+fn refused(error: &LoadError) -> Fault {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    match error {
+        LoadError::Builder | LoadError::Keep { .. } => {
+            Fault::internal(format!("{error}{cause}")).hint("check the state directory: `brains doctor`")
+        }
+        _ => Fault::new(FaultKind::Invalid, Origin::Client, format!("the component is refused: {error}"))
+            .code("component_refused")
+            .hint("build it for this version: docs/guides/components.md"),
+    }
+}

@@ -1,0 +1,64 @@
+//! The newest lines that instances wrote, for whoever asks what a component says. In memory, bounded, by instance;
+//! lines come in redacted and cut.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brains_core::plane::component::ComponentLogLine;
+
+use crate::guest::Settings;
+
+/// Lines kept of one instance.
+const LINES: usize = 256;
+/// Instances whose lines are kept.
+const INSTANCES: usize = 256;
+
+/// The lines of one instance.
+#[derive(Debug, Default)]
+pub(crate) struct Journal(Mutex<VecDeque<ComponentLogLine>>);
+
+impl Journal {
+    pub(crate) fn keep(&self, by: &Settings, level: tracing::Level, message: &str, fields: &str) {
+        let line = ComponentLogLine {
+            at: by.ambient.now(),
+            level: level.as_str().to_ascii_lowercase(),
+            component: by.component.clone(),
+            instance: by.name.clone(),
+            message: message.to_owned(),
+            fields: fields.to_owned(),
+        };
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+}
+
+/// The journals of all instances, by their names.
+#[derive(Debug, Default)]
+pub(crate) struct Journals(Mutex<BTreeMap<String, Arc<Journal>>>);
+
+impl Journals {
+    /// The journal of the instance of this name; it outlives the instance.
+    pub(crate) fn of(&self, instance: &str) -> Arc<Journal> {
+        let mut journals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if journals.len() >= INSTANCES && !journals.contains_key(instance) {
+            // One that only this table still holds belongs to no instance.
+            journals.retain(|_, journal| Arc::strong_count(journal) > 1);
+        }
+        Arc::clone(journals.entry(instance.to_owned()).or_default())
+    }
+
+    /// Lines of a component or of one instance, oldest first, the newest `limit` of them.
+    pub(crate) fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine> {
+        let journals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<ComponentLogLine> = journals
+            .values()
+            .flat_map(|journal| journal.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .filter(|line| line.component == name || line.instance == name)
+            .collect();
+        found.sort_by_key(|line| line.at);
+        found.split_off(found.len().saturating_sub(limit))
+    }
+}

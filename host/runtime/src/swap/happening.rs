@@ -1,0 +1,51 @@
+//! What became of versions of components, in order, until somebody has written it down.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use brains_core::plane::component::ComponentStanding;
+
+/// Happenings that may wait to be written down; older ones make room.
+const WAITING: usize = 4_096;
+
+/// One version came to stand where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    pub id: String,
+    pub digest: String,
+    pub state: ComponentStanding,
+    pub reason: Option<String>,
+}
+
+/// Those that wait.
+#[derive(Debug, Default)]
+pub(super) struct Happenings {
+    waiting: Mutex<VecDeque<Happening>>,
+}
+
+impl Happenings {
+    pub(super) fn add(&self, id: &str, digest: &str, state: ComponentStanding, reason: Option<&str>) {
+        let happening = Happening {
+            id: id.to_owned(),
+            digest: digest.to_owned(),
+            state,
+            reason: reason.map(str::to_owned),
+        };
+        tracing::info!(
+            component.id = id,
+            component.digest = digest,
+            component.state = state.name(),
+            reason = reason.unwrap_or_default(),
+            "component version"
+        );
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() == WAITING {
+            waiting.pop_front();
+        }
+        waiting.push_back(happening);
+    }
+
+    pub(super) fn take(&self) -> Vec<Happening> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+}

@@ -1,0 +1,340 @@
+//! What happens to versions once they are there: remembered, drained, let go of, brought back, and brought in by
+//! hand.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::plane::component::ComponentStanding;
+
+use super::choosing::guessed;
+use super::{Happening, Live, Snapshot, lock};
+use crate::choice::approval;
+use crate::inspect::inspect;
+use crate::load::{Component, LoadError, digest};
+use crate::watchdog::Alarm;
+
+/// A content that could serve, and what it would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Staged {
+    pub digest: String,
+    pub plays: Plays,
+    /// As it says itself; none when it was not asked.
+    pub version: Option<String>,
+    pub asks: Asks,
+    /// What it asks for and the version that serves was not given; of a new component, all it asks for.
+    pub more: Vec<String>,
+    /// The command that approves it.
+    pub approval: String,
+    /// Why it was taken out of service before.
+    pub quarantined: Option<String>,
+}
+
+/// A version that was taken out of service, and the one that serves again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Back {
+    pub to: String,
+    /// The configuration names the bad one.
+    pub pinned: bool,
+}
+
+impl Live {
+    /// Reads, compiles and asks what the plugins directory newly offers, one after the other and behind everything
+    /// that answers requests, so that the next configuration finds it ready. Blocks for as long as that takes.
+    pub fn prepare(&self) {
+        let current = self.current();
+        let named = current.config.components.keys();
+        let ids: BTreeSet<String> = self.directory.dropped().into_keys().chain(named.cloned()).collect();
+        let fresh: Vec<_> = ids
+            .into_iter()
+            .filter_map(|id| {
+                let offer = self.offer(&id, &current.config).ok()??;
+                let key = (id, offer.digest.clone());
+                let known = lock(&self.loaded).contains_key(&key) || lock(&self.refused).contains_key(&key);
+                let again = lock(&self.prepared).insert(key.0.clone(), key.1.clone());
+                let again = again.is_some_and(|before| before == key.1);
+                (offer.file.is_some() && !known && !again).then_some((key.0, offer))
+            })
+            .collect();
+        for (id, offer) in &fresh {
+            self.happenings.add(id, &offer.digest, ComponentStanding::Seen, None);
+            lock(&self.checking).insert(id.clone(), offer.digest.clone());
+        }
+        for (id, offer) in &fresh {
+            self.happenings.add(id, &offer.digest, ComponentStanding::Checking, None);
+            self.runtime.shared().alarms.bell.notify_one();
+            if let Err(error) = self.load(id, &offer.digest, Some(offer), &current.config) {
+                tracing::warn!(component.id = id, component.digest = offer.digest, %error, "component refused");
+            }
+        }
+        let mut checking = lock(&self.checking);
+        for (id, _) in &fresh {
+            checking.remove(id);
+        }
+    }
+
+    /// Checks, compiles and keeps a content that somebody brings, without using it.
+    pub fn stage(&self, id: &str, bytes: &[u8], manifest: Option<Manifest>) -> Result<Staged, LoadError> {
+        let found = inspect(bytes)?;
+        let current = self.current();
+        let by_exports = found.exports.part().unwrap_or(Plays::Provider);
+        let manifest = manifest.unwrap_or_else(|| guessed(id, &current.config, by_exports));
+        let digest = digest(bytes);
+        self.happenings.add(id, &digest, ComponentStanding::Checking, None);
+        lock(&self.checking).insert(id.to_owned(), digest.clone());
+        let kept = self.keep_staged(id, &digest, bytes, &manifest);
+        lock(&self.checking).remove(id);
+        let component = kept.inspect_err(|error| {
+            self.happenings.add(id, &digest, ComponentStanding::Rejected, Some(&super::chain(error)));
+        })?;
+        let version = component.version().to_owned();
+        lock(&self.loaded).insert((id.to_owned(), digest.clone()), component);
+        lock(&self.refused).remove(&(id.to_owned(), digest.clone()));
+        Ok(Staged { version: Some(version), ..self.staged(id, &digest, &manifest) })
+    }
+
+    /// Compiles a content, stores it and remembers that it waits. Until then it counts as being checked, so that it is
+    /// not tidied away.
+    fn keep_staged(
+        &self,
+        id: &str,
+        digest: &str,
+        bytes: &[u8],
+        manifest: &Manifest,
+    ) -> Result<Arc<Component>, LoadError> {
+        let component = self.runtime.load_aside(id, bytes.to_vec(), manifest.clone())?;
+        self.depot
+            .put(digest, bytes)
+            .map_err(|source| LoadError::Keep { digest: digest.to_owned(), source })?;
+        self.note_waiting(id, digest, manifest);
+        Ok(Arc::new(component))
+    }
+
+    fn note_waiting(&self, id: &str, digest: &str, manifest: &Manifest) {
+        let mut ledger = self.ledger();
+        ledger.came_with(id, digest, manifest);
+        ledger.waits(id, Some(digest));
+        ledger.save();
+    }
+
+    /// The content of a component that waits for somebody: a file that may not serve by itself, one that was taken
+    /// out of service, one that was brought and not used yet.
+    pub fn waiting(&self, id: &str) -> Option<Staged> {
+        let current = self.current();
+        let live =
+            current.instances().find(|one| one.component_id() == id).map(|one| one.component().digest());
+        if let Ok(Some(offer)) = self.offered_file(id, &current.config)
+            && live != Some(offer.digest.as_str())
+        {
+            // Kept, so that it can be named by its digest alone.
+            if let Some(file) = &offer.file
+                && let Ok(bytes) = super::choosing::read(&file.path)
+                && digest(&bytes) == offer.digest
+            {
+                self.note_waiting(id, &offer.digest, &offer.manifest);
+                self.stow(&offer.digest, &bytes);
+            }
+            return Some(self.staged(id, &offer.digest, &offer.manifest));
+        }
+        let entry = self.ledger().of(id).cloned()?;
+        let waiting =
+            entry.waiting.filter(|waiting| live != Some(waiting.as_str()) && self.holds(waiting))?;
+        let manifest = entry.manifests.get(&waiting)?;
+        Some(self.staged(id, &waiting, manifest))
+    }
+
+    fn staged(&self, id: &str, digest: &str, manifest: &Manifest) -> Staged {
+        let ledger = self.ledger();
+        let entry = ledger.of(id);
+        let live = entry.and_then(|entry| entry.manifests.get(entry.live.as_ref()?));
+        let granted = live.map(|manifest| manifest.asks.clone()).unwrap_or_default();
+        Staged {
+            digest: digest.to_owned(),
+            plays: manifest.plays,
+            version: None,
+            asks: manifest.asks.clone(),
+            more: manifest.asks.beyond(&granted),
+            approval: approval(id, &manifest.asks),
+            quarantined: entry.and_then(|entry| entry.quarantined.get(digest).cloned()),
+        }
+    }
+
+    /// The contents that a component can be brought back to, newest first.
+    pub fn earlier(&self, id: &str) -> Vec<String> {
+        let live = self
+            .current()
+            .instances()
+            .find(|one| one.component_id() == id)
+            .map(|one| one.component().digest().to_owned());
+        let ledger = self.ledger();
+        let Some(entry) = ledger.of(id) else { return Vec::new() };
+        let known = entry.live.iter().chain(&entry.past);
+        known.filter(|digest| Some(*digest) != live.as_ref() && self.holds_for(id, digest)).cloned().collect()
+    }
+
+    /// Whether the program itself brings this content.
+    pub fn is_bundled_content(&self, id: &str, digest: &str) -> bool {
+        self.bundled.iter().any(|known| known.bundled.id == id && known.digest == digest)
+    }
+
+    /// A content may be used again although it was taken out of service.
+    pub fn pardon(&self, id: &str, digest: &str) {
+        let mut ledger = self.ledger();
+        ledger.pardon(id, digest);
+        ledger.save();
+    }
+
+    /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
+    pub fn forget(&self, id: &str) -> std::io::Result<()> {
+        if let Some(file) = self.directory.dropped().remove(id) {
+            fs_err::remove_file(&file.path)?;
+            drop(fs_err::remove_file(file.path.with_extension("yaml")));
+            self.directory.look(crate::Look::Settled);
+        }
+        let mut ledger = self.ledger();
+        ledger.forget(id);
+        ledger.save();
+        Ok(())
+    }
+
+    /// Components whose faults have risen since somebody asked last.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.runtime.shared().alarms.take()
+    }
+
+    /// Waits until there is something to see to: an alarm, a happening, a version that is gone.
+    pub async fn rung(&self) {
+        self.runtime.shared().alarms.bell.notified().await;
+    }
+
+    /// Takes a version out of service in favour of the best earlier one. None when it does not serve any more, or
+    /// when there is nothing to go back to: a bad version is better than none.
+    pub fn quarantine(&self, alarm: &Alarm) -> Option<Back> {
+        let current = self.current();
+        let serves = current
+            .instances()
+            .any(|one| one.component_id() == alarm.id && one.component().digest() == alarm.digest);
+        let back = {
+            let mut ledger = self.ledger();
+            let entry = ledger.of(&alarm.id).filter(|_| serves)?;
+            let to = entry.good(&alarm.digest).find(|known| self.holds_for(&alarm.id, known)).cloned()?;
+            ledger.quarantine(&alarm.id, &alarm.digest, &alarm.risen.to_string());
+            to
+        };
+        self.reapply();
+        let pin = current.config.components.get(&alarm.id).and_then(|entry| entry.digest.as_deref());
+        Some(Back { to: back, pinned: pin == Some(alarm.digest.as_str()) })
+    }
+
+    /// Happenings since somebody asked last.
+    pub fn happenings(&self) -> Vec<Happening> {
+        self.happenings.take()
+    }
+
+    /// Versions that exchanges still run on although a later one serves.
+    pub fn draining(&self) -> usize {
+        self.drains.count()
+    }
+
+    /// Components whose code is in memory, whatever runs on it.
+    pub fn components_loaded(&self) -> usize {
+        lock(&self.loaded).len()
+    }
+
+    /// Lets go of versions that are over and cuts what outlasted the limit.
+    pub fn sweep(&self) {
+        let now_us = self.runtime.shared().ambient.monotonic_us();
+        let limit_us = std::time::Duration::try_from_secs_f64(self.current().config.component_drain_seconds)
+            .map_or(u64::MAX, |limit| u64::try_from(limit.as_micros()).unwrap_or(u64::MAX));
+        let gone = self.drains.sweep(now_us, limit_us);
+        if gone.is_empty() {
+            return;
+        }
+        let current = self.current();
+        self.let_go(&current);
+        for version in gone {
+            let serves = current
+                .instances()
+                .any(|one| one.component_id() == version.id && one.component().digest() == version.digest);
+            if !serves {
+                let kept =
+                    self.ledger().of(&version.id).is_some_and(|entry| entry.past.contains(&version.digest));
+                let state = if kept { ComponentStanding::Previous } else { ComponentStanding::Off };
+                self.happenings.add(&version.id, &version.digest, state, Some("nothing runs on it any more"));
+            }
+        }
+    }
+
+    /// Writes the memory down and removes contents that nothing needs.
+    pub fn tidy(&self) {
+        let _one_at_a_time = lock(&self.applying);
+        let mut needed = {
+            let mut ledger = self.ledger();
+            ledger.save();
+            ledger.needed()
+        };
+        let current = self.current();
+        needed.extend(current.config.components.values().filter_map(|entry| entry.digest.clone()));
+        needed.extend(lock(&self.checking).values().cloned());
+        self.depot.keep_only(&needed);
+    }
+
+    /// Notes what serves now and what became of the rest.
+    pub(super) fn remember(&self, old: &Snapshot, new: &Snapshot) {
+        let mut ledger = self.ledger();
+        for instance in new.instances() {
+            let component = instance.component();
+            ledger.serves(component.id(), component.digest(), component.manifest());
+        }
+        drop(ledger);
+        for record in &new.components {
+            let now = &record.component;
+            let before = old.components.iter().find(|record| record.component.id == now.id);
+            let before = before.map(|record| &record.component);
+            let fresh = |notes: &[crate::choice::Note]| notes.iter().any(|note| note.digest == now.digest);
+            // What waits beside the live one is told below, under its own digest.
+            let reason = now.reason.as_deref().filter(|_| now.state != ComponentStanding::Live);
+            let same = before.is_some_and(|before| {
+                before.digest == now.digest
+                    && before.state == now.state
+                    && (before.reason == now.reason || now.state == ComponentStanding::Live)
+            });
+            let unused = before.is_none() && now.state == ComponentStanding::Off;
+            if !same && !unused && !new.notes.get(&now.id).is_some_and(|notes| fresh(notes)) {
+                self.happenings.add(&now.id, &now.digest, now.state, reason);
+            }
+        }
+        for (id, notes) in &new.notes {
+            for note in notes {
+                if !old.notes.get(id).is_some_and(|known| known.contains(note)) {
+                    self.happenings.add(id, &note.digest, note.state, Some(&note.reason));
+                }
+            }
+        }
+        for record in &old.components {
+            let was = &record.component;
+            if !new.components.iter().any(|record| record.component.id == was.id) {
+                self.happenings.add(&was.id, &was.digest, ComponentStanding::Off, Some("it is gone"));
+            }
+        }
+        for instance in old.instances() {
+            let (id, digest) = (instance.component_id(), instance.component().digest());
+            let goes_on =
+                new.instances().any(|one| one.component_id() == id && one.component().digest() == digest);
+            if !goes_on && instance.exchanges() > 0 {
+                self.happenings.add(id, digest, ComponentStanding::Draining, None);
+            }
+        }
+    }
+
+    /// Keeps the code of what serves and of the version that could be brought back at once, and no other.
+    pub(super) fn let_go(&self, snapshot: &Snapshot) {
+        let ledger = self.ledger();
+        let checking = self.checking();
+        lock(&self.loaded).retain(|(id, digest), _| {
+            snapshot.instances().any(|one| one.component_id() == id && one.component().digest() == digest)
+                || ledger.of(id).is_some_and(|entry| entry.past.first() == Some(digest))
+                || checking.get(id) == Some(digest)
+        });
+    }
+}
