@@ -18,6 +18,7 @@ use brains_tests::service::Home;
 use brains_tests::{Answer, Brains, Reply, Seen, Setup, Upstream, model, within};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 /// Honest streams under way beside a misdeed.
 fn streams() -> usize {
@@ -28,6 +29,9 @@ fn streams() -> usize {
 fn rounds() -> usize {
     count(8, 100)
 }
+
+/// Starts one after another: each compiles what the cache does not have, and they would wait for one another anyway.
+static STARTING: Mutex<()> = Mutex::const_new(());
 
 const CREDENTIAL: &str = "sk-hostile-7f3a9c1e5b2d8046";
 
@@ -50,6 +54,15 @@ fn lay(home: &Home) {
         let manifest = format!("component: {name}\nplays: {plays}\n{asks}");
         fs_err::write(plugins.join(format!("{name}.yaml")), manifest).expect("written");
     }
+}
+
+/// Compiled code that all these tests share: most of them load the same file.
+fn share_compiled(home: &Home) {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-compiled");
+    fs_err::create_dir_all(&shared).expect("a folder");
+    let own = home.state().join("components");
+    fs_err::create_dir_all(&own).expect("a folder");
+    fs_err::os::unix::fs::symlink(shared, own.join("compiled")).expect("a link");
 }
 
 fn plugins(home: &Home) -> PathBuf {
@@ -118,6 +131,7 @@ impl Scene {
         let upstream = Upstream::start(answer).await;
         let home = Home::default();
         lay(&home);
+        share_compiled(&home);
         let base = upstream.address;
         let mut components = serde_json::Map::new();
         let mut providers = serde_json::Map::new();
@@ -151,7 +165,10 @@ impl Scene {
             .and(&format!("components: {}", Value::Object(components)))
             .and(&format!("providers: {}", Value::Object(providers)))
             .and(more);
-        let service = Brains::start_in(home, setup).await;
+        let service = {
+            let _turn = STARTING.lock().await;
+            Brains::start_in(home, setup).await
+        };
         let mut scene = Self { service, honest_upstream: honest, upstream, alone: Vec::new() };
         scene.alone = join_all((0..streams()).map(|number| scene.honest(number))).await;
         scene
@@ -177,7 +194,7 @@ impl Scene {
                 loop {
                     // What began before the misdeeds' end is held to them too.
                     let last = done.load(Ordering::SeqCst);
-                    let came = self.honest(number).await;
+                    let came = within("an honest answer", self.honest(number)).await;
                     assert_eq!(came, self.alone[number], "stream {number} beside a misdeed");
                     if last {
                         return;
@@ -191,7 +208,7 @@ impl Scene {
             }
             done.store(true, Ordering::SeqCst);
         };
-        within("honest answers", async { tokio::join!(honest, hostile) }).await;
+        tokio::join!(honest, hostile);
         assert!(self.alone.iter().all(|answer| answer.starts_with("200 ")), "{:?}", self.alone.first());
         // Afterwards nothing is left over.
         brains_tests::until("every exchange to end", async || self.exchanges().await == 0).await;
@@ -274,8 +291,9 @@ fn fault(answer: &Answer) -> Value {
     }
     let events = answer.events();
     let told = events.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok());
-    let fault = told.filter(|event| !event["error"].is_null()).last();
-    fault.unwrap_or_else(|| panic!("a success came back: {}", answer.text()))["error"].clone()
+    let fault = told.rev().find(|event| !event["error"].is_null());
+    assert!(fault.is_some(), "a success came back: {}", answer.text());
+    fault.expect("just seen")["error"].clone()
 }
 
 /// Does `deed` in every one of `exports` (all, when empty): the first time it is told as what it is, with the export and

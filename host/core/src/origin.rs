@@ -59,12 +59,11 @@ impl OriginPattern {
     /// Whether `url` lies within.
     pub fn covers(&self, url: &Url) -> bool {
         let host = match (&self.host, url.host()) {
-            (_, None) => false,
             (Reach::Exactly(own), Some(host)) => *own == host.to_owned(),
             (Reach::Below(end), Some(Host::Domain(name))) => {
                 name.strip_suffix(end.as_str()).is_some_and(|label| !label.is_empty())
             }
-            (Reach::Below(_), Some(Host::Ipv4(_) | Host::Ipv6(_))) => false,
+            (Reach::Below(_), Some(Host::Ipv4(_) | Host::Ipv6(_))) | (_, None) => false,
         };
         host && url.scheme() == self.scheme && url.port_or_known_default() == Some(self.port)
     }
@@ -73,12 +72,11 @@ impl OriginPattern {
     pub fn includes(&self, other: &Self) -> bool {
         let host = match (&self.host, &other.host) {
             (Reach::Exactly(own), Reach::Exactly(host)) => own == host,
-            (Reach::Exactly(_), Reach::Below(_)) => false,
             (Reach::Below(end), Reach::Exactly(Host::Domain(name))) => {
                 name.strip_suffix(end.as_str()).is_some_and(|label| !label.is_empty())
             }
-            (Reach::Below(_), Reach::Exactly(_)) => false,
             (Reach::Below(end), Reach::Below(other)) => other.ends_with(end.as_str()),
+            (Reach::Exactly(_), Reach::Below(_)) | (Reach::Below(_), Reach::Exactly(_)) => false,
         };
         host && self.scheme == other.scheme && self.port == other.port
     }

@@ -156,7 +156,9 @@ pub(crate) fn lane(lane: &Lane) -> Bounded<()> {
 /// Losses go into a header and into the trace.
 pub(crate) fn losses(losses: &mut Vec<String>) {
     losses.truncate(DETAILS);
-    losses.iter_mut().for_each(|loss| cut(loss, NAME_BYTES));
+    for loss in losses {
+        cut(loss, NAME_BYTES);
+    }
 }
 
 /// So many events at once, and JSON where they say that they hold some.
@@ -194,9 +196,13 @@ pub(crate) fn page(mut page: Page) -> Bounded<Page> {
             short("pricing", pricing, PRICING_BYTES)?;
             json("pricing", pricing)?;
         }
-        model.label.iter_mut().for_each(|label| cut(label, NAME_BYTES));
+        if let Some(label) = &mut model.label {
+            cut(label, NAME_BYTES);
+        }
         model.caps.truncate(CAPABILITIES);
-        model.caps.iter_mut().for_each(|capability| cut(capability, LABEL_BYTES));
+        for capability in &mut model.caps {
+            cut(capability, LABEL_BYTES);
+        }
         model.extra = None;
     }
     Ok(page)
@@ -216,7 +222,9 @@ pub(crate) fn verdict(mut verdict: Verdict) -> Bounded<Verdict> {
     verdict.confidence = verdict.confidence.clamp(0.0, 1.0);
     verdict.scores.retain(|score| score.value.is_finite());
     verdict.scores.truncate(DETAILS);
-    verdict.scores.iter_mut().for_each(|score| cut(&mut score.label, LABEL_BYTES));
+    for score in &mut verdict.scores {
+        cut(&mut score.label, LABEL_BYTES);
+    }
     verdict.signals.retain(|signal| signal.weight.is_finite());
     verdict.signals.truncate(DETAILS);
     for signal in &mut verdict.signals {

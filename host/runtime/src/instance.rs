@@ -259,13 +259,11 @@ impl Instance {
             let result = this.timed(&mut cell, work);
             (cell, result)
         });
-        match ran.await {
-            Ok((cell, result)) => (Some(cell), result),
-            Err(_) => {
-                let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
-                (None, Err(CallFault::Trap { by, message }))
-            }
+        if let Ok((cell, result)) = ran.await {
+            return (Some(cell), result);
         }
+        let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
+        (None, Err(CallFault::Trap { by, message }))
     }
 
     fn timed<R>(

@@ -223,7 +223,11 @@ impl Shared {
         Ok(component)
     }
 
-    fn instantiate(self: &Arc<Self>, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
+    fn instantiate(
+        self: &Arc<Self>,
+        component: Arc<Component>,
+        spec: InstanceSpec,
+    ) -> Result<Instance, LoadError> {
         check(&component.schema, &spec.config)?;
         check_grants(&spec)?;
         let read = masked(&component.schema, &spec)?.to_string();

@@ -217,11 +217,7 @@ impl Writer {
     }
 
     async fn insert(&self, batch: Arc<[TraceRecord]>) -> Result<(), Fault> {
-        self.hub
-            .submit(None, move |tx| {
-                Box::pin(async move { Ok(tx.insert_traces(&batch).await?) })
-            })
-            .await
+        self.hub.submit(None, move |tx| Box::pin(async move { Ok(tx.insert_traces(&batch).await?) })).await
     }
 
     async fn prune_when_due(&mut self) {

@@ -78,11 +78,9 @@ async fn lying_about_its_dialect() {
             ] {
                 let answer = scene.ask("liar", text, stream).await;
                 let fault = fault(&answer);
-                assert!(
-                    answer.status != 200 || !answer.text().contains("[DONE]") || !fault.is_null(),
-                    "{text}"
-                );
-                if round == 0 {
+                assert!(!fault["message"].is_null(), "{text}: {}", answer.text());
+                // A stream may have begun by the time that it turns out to be another one.
+                if round == 0 && !stream {
                     assert_eq!(answer.status, 502, "{text}: {}", answer.text());
                 }
             }

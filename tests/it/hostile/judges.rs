@@ -4,16 +4,18 @@ use serde_json::json;
 
 use super::{Scene, vague};
 
-const TIERS: &str = r#"
+const TIERS: &str = r"
 models:
   cheap: {provider: openai_compatible, model: scripted-1}
   default: {provider: openai_compatible, model: scripted-2}
 default_tier: default
 routes: {unknown: cheap, architecture: cheap}
-"#;
+";
 
-/// What a request without a named model comes to when this part misbehaves.
+/// What a request without a named model comes to when this part misbehaves: the default tier without a verdict, the tier
+/// that the configuration routes the verdict to without a policy.
 async fn judged(part: &str, component: &str, deeds: &[&str], reason: &str) {
+    let (tier, model) = if part == "policy" { ("cheap", "scripted-1") } else { ("default", "scripted-2") };
     for deed in deeds {
         let more = format!("{TIERS}{part}: {{component: {component}, config: {{do: {deed}}}}}\n");
         let scene = Scene::with(Vec::new(), &more, vague).await;
@@ -24,8 +26,8 @@ async fn judged(part: &str, component: &str, deeds: &[&str], reason: &str) {
                 });
                 let answer = scene.service.client.chat(&body).await;
                 assert_eq!(answer.status, 200, "{deed}: {}", answer.text());
-                assert_eq!(answer.header("x-brains-tier"), "default", "{deed}: {:?}", answer.headers);
-                assert_eq!(answer.header("x-brains-model"), "scripted-2", "{deed}");
+                assert_eq!(answer.header("x-brains-tier"), tier, "{deed}: {:?}", answer.headers);
+                assert_eq!(answer.header("x-brains-model"), model, "{deed}");
                 if round == 0 {
                     let told = answer.header("x-brains-route-reason");
                     assert!(told.contains(reason), "{deed}: {told}");

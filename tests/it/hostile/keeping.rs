@@ -39,7 +39,10 @@ async fn exchanges_that_leave_everything_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_log_lines() {
-    let bad = vec![Bad::new("chatty", "alone", json!({"do": "print"})).limits(json!({"call_ms": 5_000}))];
+    let bad = vec![
+        Bad::new("chatty", "alone", json!({"do": "print", "lane": "translate"}))
+            .limits(json!({"call_ms": 5_000})),
+    ];
     let scene = Scene::new(bad).await;
     scene
         .beside(async |_| {
@@ -63,9 +66,8 @@ async fn ten_thousand_log_lines() {
 async fn keeping_more_than_it_may() {
     let limits = json!({"call_ms": 5_000});
     let bad = vec![
-        Bad::new("hoarder", "alone", json!({"do": "hoard"})).limits(limits),
-        Bad::new("sound", "alone", json!({"do": "keep", "claims": "mine"})),
-        Bad::new("asking", "alone", json!({"do": "ok"})),
+        Bad::new("hoarder", "alone", json!({"do": "hoard", "lane": "translate"})).limits(limits),
+        Bad::new("sound", "alone", json!({"do": "keep", "claims": "mine", "lane": "translate"})),
     ];
     let scene = Scene::new(bad).await;
     scene
@@ -88,8 +90,8 @@ async fn keeping_more_than_it_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_what_another_instance_keeps() {
     let bad = vec![
-        Bad::new("keeper", "alone", json!({"claims": "the keeper's own"})),
-        Bad::new("thief", "alone", json!({})),
+        Bad::new("keeper", "alone", json!({"claims": "the keeper's own", "lane": "translate"})),
+        Bad::new("thief", "alone", json!({"lane": "translate"})),
     ];
     let scene = Scene::new(bad).await;
     let told = async |instance: &str, deed: &str| {

@@ -74,7 +74,7 @@ async fn what_nobody_granted() {
             ("http://localhost.:9", "localhost."),
             ("http://169.254.169.254:81", "169.254.169.254"),
             ("https://api.example.com", "api.example.com"),
-            ("https://\u{430}pi.example.com", "xn--pi-7kc.example.com"),
+            ("https://\u{430}pi.example.com", "xn--pi-6kc.example.com"),
         ],
         "the origin of `HOST` has not been granted",
     )

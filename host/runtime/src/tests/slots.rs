@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use brains_core::FaultKind;
 use brains_core::config::manifest::Plays;
+use brains_dialect::canon::CallContext;
 
 use super::{answer, doing, started};
 use crate::{CallFault, Profile};
@@ -23,7 +24,7 @@ async fn beyond_the_pool_there_is_memory_on_demand_and_beyond_that_a_refusal() {
     assert_eq!((fault.kind, fault.retry_after_ms), (FaultKind::Unavailable, Some(1_000)));
     // All of them answer, in the pool and beyond it.
     for exchange in &mut held {
-        let events = exchange.answer(super::asking("hello"), Default::default()).await.unwrap();
+        let events = exchange.answer(super::asking("hello"), CallContext::default()).await.unwrap();
         assert_eq!(super::said(&events), "hello");
     }
     drop(held);
@@ -42,13 +43,13 @@ async fn whoever_waits_is_served_when_another_ends() {
     let waiting = instance.exchange();
     tokio::pin!(waiting);
     // It does not come before one has ended.
-    assert!(futures_poll(waiting.as_mut()).await.is_none());
+    assert!(look(waiting.as_mut()).await.is_none());
     held.pop();
     waiting.await.unwrap();
 }
 
 /// One look at a future.
-async fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+async fn look<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     tokio::select! {
         biased;
         output = future => Some(output),

@@ -29,7 +29,7 @@ const RSA: &str = concat!(
 );
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Put together here, so that scanners of sources stay quiet.
