@@ -57,6 +57,16 @@ fn held(service: &Brains) -> (usize, usize) {
     (kib, fs_err::read_dir(process.join("fd")).expect("running").count())
 }
 
+/// How nice the thread is that prepares components.
+fn niceness_of_the_builder(service: &Brains) -> i32 {
+    let threads = Path::new("/proc").join(service.pid().to_string()).join("task");
+    let stats = fs_err::read_dir(threads).expect("running").flatten();
+    let stats = stats.filter_map(|thread| fs_err::read_to_string(thread.path().join("stat")).ok());
+    let builder = stats.into_iter().find(|stat| stat.contains("(component-build")).expect("a thread");
+    let (_, after) = builder.rsplit_once(") ").expect("a name");
+    after.split(' ').nth(16).and_then(|nice| nice.parse().ok()).expect("a number")
+}
+
 async fn health(service: &Brains) -> Value {
     service.client.get("/health/ready").await.json()
 }
@@ -85,6 +95,7 @@ async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
     serves(&service, "acme", &digest(&first)).await;
     serves(&service, "parrot", &digest(&variant("provider-echo", "start"))).await;
 
+    assert!(niceness_of_the_builder(&service) >= 10, "what is compiled now is compiled behind the requests");
     let tasks = TaskTracker::new();
     let done = Arc::new(AtomicBool::new(false));
     let whole = Arc::new(AtomicUsize::new(0));

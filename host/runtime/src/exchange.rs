@@ -49,7 +49,7 @@ impl Exchange {
         let asked: exports::relay::Call = asked.into();
         let said = call!(self, relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
         let lane: Lane = said.map_err(refused)?.into();
-        bounds::lane(&lane)?;
+        bounds::lane(&lane).inspect_err(|fault| self.instance.blame(fault))?;
         Ok(lane)
     }
 
@@ -59,7 +59,7 @@ impl Exchange {
         let (request, ctx) = (request.into(), ctx.into());
         let said =
             call!(self, standalone, size, |store, guest, decoder| guest.call_answer(store, &request, &ctx));
-        Self::events(said, self.instance.spec().limits.events_per_answer)
+        self.events(said, self.instance.spec().limits.events_per_answer)
     }
 
     /// The request in the component's own wire.
@@ -82,7 +82,7 @@ impl Exchange {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
         let said = call!(self, chat, size, |store, guest, decoder| guest.call_decode_unary(store, &response));
-        Self::events(said, self.instance.spec().limits.events_per_answer)
+        self.events(said, self.instance.spec().limits.events_per_answer)
     }
 
     /// Begins a streamed answer. The decoder lives in this instance.
@@ -105,7 +105,7 @@ impl Exchange {
             Some(resource) => guest.decoder().call_push(store, resource, &frames),
             None => Ok(Ok(Vec::new())),
         });
-        Self::events(said, self.instance.spec().limits.events_per_push)
+        self.events(said, self.instance.spec().limits.events_per_push)
     }
 
     /// A chunk of a body that the host does not cut.
@@ -115,7 +115,7 @@ impl Exchange {
             Some(resource) => guest.decoder().call_push_bytes(store, resource, &chunk),
             None => Ok(Ok(Vec::new())),
         });
-        Self::events(said, self.instance.spec().limits.events_per_push)
+        self.events(said, self.instance.spec().limits.events_per_push)
     }
 
     /// The body ended; `clean` is false after a transport error.
@@ -124,7 +124,7 @@ impl Exchange {
             Some(resource) => guest.decoder().call_finish(store, resource, clean),
             None => Ok(Ok(Vec::new())),
         });
-        Self::events(said, self.instance.spec().limits.events_per_push)
+        self.events(said, self.instance.spec().limits.events_per_push)
     }
 
     /// What a status that is no success means.
@@ -163,17 +163,19 @@ impl Exchange {
     }
 
     fn events(
+        &self,
         said: Result<Vec<exports::chat::Event>, exports::chat::Fault>,
         limit: usize,
     ) -> Result<Vec<Event>, CallFault> {
         let events = said.map_err(refused)?;
         if events.len() > limit {
-            return Err(CallFault::Output {
-                what: format!("{} events at once, {limit} are allowed", events.len()),
-            });
+            let what = format!("{} events at once, {limit} are allowed", events.len());
+            let fault = CallFault::Output { what };
+            self.instance.blame(&fault);
+            return Err(fault);
         }
         let events: Vec<Event> = events.into_iter().map(Into::into).collect();
-        bounds::events(&events)?;
+        bounds::events(&events).inspect_err(|fault| self.instance.blame(fault))?;
         Ok(events)
     }
 

@@ -178,7 +178,7 @@ impl Instance {
             .ok_or(CallFault::Missing { export: "classifier" })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        bounds::verdict(verdict)
+        bounds::verdict(verdict).inspect_err(|fault| self.blame(fault))
     }
 
     /// Orders the candidates.
@@ -198,7 +198,7 @@ impl Instance {
             .ok_or(CallFault::Missing { export: "policy" })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        bounds::decision(decision, candidates)
+        bounds::decision(decision, candidates).inspect_err(|fault| self.blame(fault))
     }
 
     async fn warm_call<R: Send + 'static>(
@@ -262,10 +262,7 @@ impl Instance {
         let result = work(cell, &self.shared.engine.ticker);
         let ended_us = ambient.monotonic_us();
         let slow = ended_us.saturating_sub(started_us) > SLOW_US;
-        if let Some(risen) = self.component.watchdog.ended(result.as_ref().err(), ended_us) {
-            let (id, digest) = (self.component.id.clone(), self.component.digest.clone());
-            self.shared.alarms.ring(Alarm { id, digest, risen });
-        }
+        self.judge(result.as_ref().err(), ended_us);
         // Twice over the budget moves the instance off the callers' threads for good; one call in twenty slow
         // does so until it is quick again.
         if matches!(result, Err(CallFault::Deadline { .. })) {
@@ -283,6 +280,19 @@ impl Instance {
 
     fn cell(&self) -> Result<Cell, CallFault> {
         Cell::new(&self.component, &self.settings, &self.shared.engine.ticker)
+            .inspect_err(|fault| self.blame(fault))
+    }
+
+    /// What a call answered is of no use, although the call itself went well.
+    pub(crate) fn blame(&self, fault: &CallFault) {
+        self.judge(Some(fault), self.shared.ambient.monotonic_us());
+    }
+
+    fn judge(&self, fault: Option<&CallFault>, now_us: u64) {
+        if let Some(risen) = self.component.watchdog.ended(fault, now_us) {
+            let (id, digest) = (self.component.id.clone(), self.component.digest.clone());
+            self.shared.alarms.ring(Alarm { id, digest, risen });
+        }
     }
 
     pub(crate) fn opened(&self) {

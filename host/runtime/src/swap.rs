@@ -81,8 +81,10 @@ pub struct Live {
     depot: Depot,
     ledger: Mutex<Ledger>,
     current: ArcSwap<Snapshot>,
-    /// One change at a time; holds why the newest one is not in force.
-    applying: Mutex<Vec<Problem>>,
+    /// One change at a time.
+    applying: Mutex<()>,
+    /// Why the newest configuration is not in force.
+    problems: Mutex<Vec<Problem>>,
     /// What serves and what could at once, by id and digest. Anything else is let go of.
     loaded: Mutex<HashMap<(String, String), Arc<Component>>>,
     /// Contents that failed a check that no configuration changes.
@@ -135,6 +137,7 @@ impl Live {
             ledger: Mutex::new(Ledger::open(components)),
             current: ArcSwap::default(),
             applying: Mutex::default(),
+            problems: Mutex::default(),
             loaded: Mutex::default(),
             refused: Mutex::default(),
             checking: Mutex::default(),
@@ -155,12 +158,12 @@ impl Live {
 
     /// Why the newest configuration is not in force; empty when it is.
     pub fn problems(&self) -> Vec<Problem> {
-        lock(&self.applying).clone()
+        lock(&self.problems).clone()
     }
 
     /// Notes a configuration that could not even be read.
     pub fn refused(&self, problems: Vec<Problem>) {
-        *lock(&self.applying) = problems;
+        *lock(&self.problems) = problems;
     }
 
     /// The first configuration: a component that cannot be used is reported, the rest serves. Compiles what
@@ -180,9 +183,9 @@ impl Live {
     /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
     /// rejected and keeps no other change from counting.
     pub fn apply(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
-        let mut refused = lock(&self.applying);
+        let _one_at_a_time = lock(&self.applying);
         let outcome = self.replace(resolved);
-        *refused = outcome.as_ref().err().cloned().unwrap_or_default();
+        *lock(&self.problems) = outcome.as_ref().err().cloned().unwrap_or_default();
         outcome
     }
 
