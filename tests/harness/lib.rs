@@ -16,10 +16,12 @@ pub mod model;
 pub mod postgres;
 pub mod service;
 pub mod upstream;
+pub mod wire;
 
 pub use client::{Answer, Client};
 pub use service::{Brains, Setup};
 pub use upstream::{Reply, Seen, Upstream};
+pub use wire::Wire;
 
 use std::time::Duration;
 

@@ -1,10 +1,14 @@
-//! What a scripted upstream answers when it plays a model that speaks chat completions: it echoes the last
-//! turn, calls tools on request, and keeps to a JSON schema. Written from the published API, not from our codec,
-//! so that the two can disagree.
+//! What a scripted upstream answers when it plays a model that speaks chat completions; its siblings play the
+//! same model on other wires. Written from the published APIs, not from our codecs, so that the two can disagree.
+
+pub mod messages;
+pub mod ollama;
+mod script;
 
 use serde_json::{Value, json};
 
 use crate::upstream::{Reply, Seen};
+use script::{Call, Heard, Said, halves};
 
 /// Answers one request as `POST /v1/chat/completions` or `GET /v1/models` would.
 pub fn answer(seen: &Seen) -> Reply {
@@ -16,7 +20,45 @@ pub fn answer(seen: &Seen) -> Reply {
         return Reply::json(200, list.to_string());
     }
     let request = seen.json();
-    if request["stream"] == json!(true) { stream(&request) } else { whole(&request) }
+    let said = heard(&request).answer();
+    if request["stream"] == json!(true) {
+        Reply::stream(frames(
+            &said,
+            &request["model"],
+            request["stream_options"]["include_usage"] == json!(true),
+        ))
+    } else {
+        Reply::json(200, body(&said, &request["model"]))
+    }
+}
+
+/// The frames of a streamed answer that says `text`; the last one is its end.
+pub fn text_frames(text: &str) -> Vec<String> {
+    let mut frames = frames(&Said::Text(text.to_owned()), &json!("scripted-1"), true);
+    frames.remove(0);
+    frames
+}
+
+/// A whole answer that says `text`.
+pub fn text_body(text: &str) -> String {
+    body(&Said::Text(text.to_owned()), &json!("scripted-1"))
+}
+
+/// The body of an answer that is no success.
+pub fn error_body(status: u16, message: &str) -> String {
+    let kind = match status {
+        401 => "authentication_error",
+        404 => "not_found_error",
+        429 => "rate_limit_error",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    };
+    json!({"error": {"message": message, "type": kind, "param": null, "code": null}}).to_string()
+}
+
+/// A failure told inside a stream.
+pub fn error_frame(message: &str) -> String {
+    format!("data: {}\n\n", json!({"error": {"message": message, "type": "overloaded_error"}}))
 }
 
 fn usage() -> Value {
@@ -24,27 +66,35 @@ fn usage() -> Value {
            "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2}})
 }
 
-fn whole(request: &Value) -> Reply {
-    let (message, finish) = match calls(request) {
-        calls if !calls.is_empty() => (
-            json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls}),
+fn body(said: &Said, model: &Value) -> String {
+    let (message, finish) = match said {
+        Said::Calls(calls) => (
+            json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": written(calls)}),
             "tool_calls",
         ),
-        _ => (json!({"role": "assistant", "content": text(request), "refusal": null}), "stop"),
+        Said::Text(text) => (json!({"role": "assistant", "content": text, "refusal": null}), "stop"),
     };
-    let body = json!({
-        "id": "chatcmpl-scripted", "object": "chat.completion", "created": 1_700_000_000, "model": request["model"],
+    json!({
+        "id": "chatcmpl-scripted", "object": "chat.completion", "created": 1_700_000_000, "model": model,
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish}],
         "usage": usage(), "service_tier": "default", "x_unknown": {"kept": [1, 2.50, "ü"]},
-    });
-    Reply::json(200, body.to_string())
+    })
+    .to_string()
 }
 
-fn stream(request: &Value) -> Reply {
+fn written(calls: &[Call]) -> Vec<Value> {
+    let call = |(index, call): (usize, &Call)| {
+        json!({"id": format!("call_{index}"), "type": "function",
+               "function": {"name": call.name, "arguments": call.arguments}})
+    };
+    calls.iter().enumerate().map(call).collect()
+}
+
+fn frames(said: &Said, model: &Value, with_usage: bool) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
         let mut chunk = json!({
             "id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1_700_000_000,
-            "model": request["model"], "x_unknown": true, "choices": choices,
+            "model": model, "x_unknown": true, "choices": choices,
         });
         if !usage.is_null() {
             chunk["usage"] = usage;
@@ -55,79 +105,45 @@ fn stream(request: &Value) -> Reply {
         chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null)
     };
     let mut frames = vec![": warming up\n\n".to_owned()];
-    let calls = calls(request);
-    let finish = if calls.is_empty() {
-        let text = text(request);
-        let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
-        frames.push(delta(json!({"role": "assistant", "content": ""}), Value::Null));
-        frames.push(delta(json!({"content": &text[..middle]}), Value::Null));
-        frames.push(delta(json!({"content": &text[middle..]}), Value::Null));
-        "stop"
-    } else {
-        frames.push(delta(json!({"role": "assistant", "content": null}), Value::Null));
-        for (index, call) in calls.iter().enumerate() {
-            let (name, arguments) =
-                (&call["function"]["name"], call["function"]["arguments"].as_str().unwrap_or(""));
-            let half = arguments.len() / 2;
-            frames.push(delta(
-                json!({"tool_calls": [{"index": index, "id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}}]}),
-                Value::Null,
-            ));
-            for piece in [&arguments[..half], &arguments[half..]] {
+    let finish = match said {
+        Said::Text(text) => {
+            frames.push(delta(json!({"role": "assistant", "content": ""}), Value::Null));
+            frames.extend(halves(text).map(|half| delta(json!({"content": half}), Value::Null)));
+            "stop"
+        }
+        Said::Calls(calls) => {
+            frames.push(delta(json!({"role": "assistant", "content": null}), Value::Null));
+            for (index, call) in calls.iter().enumerate() {
                 frames.push(delta(
-                    json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
+                    json!({"tool_calls": [{"index": index, "id": format!("call_{index}"), "type": "function",
+                                           "function": {"name": call.name, "arguments": ""}}]}),
                     Value::Null,
                 ));
+                frames.extend(halves(&call.arguments).map(|piece| {
+                    let piece = json!([{"index": index, "function": {"arguments": piece}}]);
+                    delta(json!({"tool_calls": piece}), Value::Null)
+                }));
             }
+            "tool_calls"
         }
-        "tool_calls"
     };
     frames.push(delta(json!({}), json!(finish)));
-    if request["stream_options"]["include_usage"] == json!(true) {
+    if with_usage {
         frames.push(chunk(json!([]), usage()));
     }
     frames.push("data: [DONE]\n\n".to_owned());
-    Reply::stream(frames)
+    frames
 }
 
-/// The calls that the last user turn asks for (`call NAME({…})`), unless their results are already there.
-fn calls(request: &Value) -> Vec<Value> {
+fn heard(request: &Value) -> Heard {
     let messages = request["messages"].as_array().cloned().unwrap_or_default();
-    let Some(last) = messages.last() else { return Vec::new() };
-    if last["role"] != "user" || request["tools"].is_null() {
-        return Vec::new();
-    }
-    let text = plain(&last["content"]);
-    text.split("call ")
-        .skip(1)
-        .enumerate()
-        .filter_map(|(index, call)| {
-            let (name, rest) = call.split_once('(')?;
-            let (arguments, _) = rest.split_once(')')?;
-            Some(json!({"id": format!("call_{index}"), "type": "function", "function": {"name": name, "arguments": arguments}}))
-        })
-        .collect()
-}
-
-fn text(request: &Value) -> String {
-    let schema = &request["response_format"]["json_schema"]["schema"];
-    if let Some(properties) = schema["properties"].as_object() {
-        let object: serde_json::Map<String, Value> = properties
-            .iter()
-            .map(|(name, kind)| {
-                let value = if kind["type"] == "integer" { json!(3) } else { json!("word") };
-                (name.clone(), value)
-            })
-            .collect();
-        return Value::Object(object).to_string();
-    }
-    let messages = request["messages"].as_array().cloned().unwrap_or_default();
-    let results: Vec<String> =
-        messages.iter().filter(|m| m["role"] == "tool").map(|m| plain(&m["content"])).collect();
-    if results.is_empty() {
-        format!("scripted: {}", messages.last().map(|m| plain(&m["content"])).unwrap_or_default())
-    } else {
-        format!("scripted: {}", results.join(", "))
+    let last = messages.last();
+    Heard {
+        last: last.map(|message| plain(&message["content"])).unwrap_or_default(),
+        from_user: last.is_some_and(|message| message["role"] == "user"),
+        results: messages.iter().filter(|m| m["role"] == "tool").map(|m| plain(&m["content"])).collect(),
+        has_tools: !request["tools"].is_null(),
+        schema: request["response_format"]["json_schema"]["schema"].clone(),
     }
 }
 

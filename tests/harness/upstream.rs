@@ -21,6 +21,8 @@ pub enum End {
     Clean,
     /// The connection is closed without the last chunk.
     Cut,
+    /// The connection is reset without the last chunk.
+    Reset,
     /// Nothing more is sent and the connection stays open until the client leaves.
     Hang,
 }
@@ -65,6 +67,23 @@ impl Reply {
             end: End::Clean,
             whole: false,
         }
+    }
+
+    /// A stream of lines of JSON, chunk by chunk as given.
+    pub fn ndjson<B: Into<Bytes>>(chunks: impl IntoIterator<Item = B>) -> Self {
+        Self { headers: vec![("content-type".into(), "application/x-ndjson".into())], ..Self::stream(chunks) }
+    }
+
+    /// No answer at all: the connection is reset once the request is there.
+    pub fn reset() -> Self {
+        Self { status: 0, ..Self::stream([""; 0]) }
+    }
+
+    /// Without a `content-length`, chunk by chunk.
+    #[must_use]
+    pub fn chunked(mut self) -> Self {
+        self.whole = false;
+        self
     }
 
     #[must_use]
@@ -160,9 +179,14 @@ impl Upstream {
         Self { address, script, stop, tasks }
     }
 
-    /// The base URL that a configuration names.
+    /// Where it answers, without a path.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The base URL that a configuration names for a vendor that wants the version in it.
     pub fn base(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.origin())
     }
 
     /// The next request gets this answer.
@@ -240,6 +264,9 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
     if left_during(socket, reply.head_delay).await {
         return Outcome::Left;
     }
+    if reply.status == 0 {
+        return reset(socket);
+    }
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {
         let _written = write!(head, "{name}: {value}\r\n");
@@ -277,6 +304,7 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
             Outcome::Next
         }
         End::Cut => Outcome::Close,
+        End::Reset => reset(socket),
         End::Hang => {
             if left_during(socket, Duration::from_mins(10)).await {
                 Outcome::Left
@@ -285,6 +313,12 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
             }
         }
     }
+}
+
+/// Whoever closes without lingering resets.
+fn reset(socket: &TcpStream) -> Outcome {
+    socket.set_zero_linger().expect("a socket");
+    Outcome::Close
 }
 
 /// Waits, and says whether the client closed its end meanwhile.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use brains_tests::{Brains, Setup, Upstream, model, within};
+use brains_tests::{Brains, Setup, Wire, wire, within};
 use tokio::process::Command;
 
 /// Runs a client script of `tests/clients` in the environment that the runner prepared.
@@ -48,10 +48,25 @@ async fn openai_sdk_through_the_translate_lane() {
     openai_sdk(&service, "echo/echo-default").await;
 }
 
+/// The whole suite over one wire of the upstream.
+async fn openai_sdk_over(wire: Wire) {
+    let upstream = wire.upstream().await;
+    let service = Brains::start(wire.setup(&upstream)).await;
+    openai_sdk(&service, &wire.model()).await;
+    assert!(upstream.seen().len() > 8);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn openai_sdk_through_the_relay_lane() {
-    let upstream = Upstream::start(model::answer).await;
-    let service = Brains::start(Setup::upstream(&upstream.base())).await;
-    openai_sdk(&service, "openai_compatible/scripted-1").await;
-    assert!(upstream.seen().len() > 8);
+    openai_sdk_over(wire::OPENAI).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_sdk_with_an_anthropic_upstream() {
+    openai_sdk_over(wire::ANTHROPIC).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_sdk_with_an_ollama_upstream() {
+    openai_sdk_over(wire::OLLAMA).await;
 }

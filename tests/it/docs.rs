@@ -33,3 +33,15 @@ async fn the_served_description_is_the_committed_one() {
     }
     assert_eq!(served, committed, "rewrite it with `UPDATE=1 cargo xtask test docs`");
 }
+
+#[test]
+fn the_translation_page_is_written_from_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/translation.md");
+    let page = brains_dialect::translation::page();
+    #[expect(clippy::disallowed_methods, reason = "a person asks for the rewrite by environment")]
+    if std::env::var("UPDATE").is_ok_and(|value| value == "1") {
+        fs_err::write(&path, &page).expect("docs/reference/translation.md");
+    }
+    let committed = fs_err::read_to_string(path).unwrap_or_default();
+    assert_eq!(page, committed, "rewrite it with `UPDATE=1 cargo xtask test docs`");
+}

@@ -58,6 +58,7 @@ impl House {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
             traces: store.traces(),
+            ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
         let settings = InForce { live: Arc::clone(&live), sources: Arc::new(sources), read };

@@ -10,7 +10,7 @@ use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Ambient, Secret};
 use brains_http::{Credential, KeyRing, KeySource, Loading};
 use brains_runtime::swap::Live;
-use brains_store::{Generation, Store};
+use brains_store::{Generation, KeyUses, Store};
 use tokio::sync::watch;
 
 use crate::admin_key::Watched;
@@ -21,7 +21,7 @@ pub(crate) fn ring(live: Arc<Live>, file: Arc<Watched>, store: Store, ambient: A
     let sources: Vec<Arc<dyn KeySource>> = vec![
         Arc::new(Configured { live: live.clone() }),
         Arc::new(AdminFile { live, file }),
-        Arc::new(Stored { store, changes, ambient: ambient.clone() }),
+        Arc::new(Stored { uses: store.key_uses(), store, changes, ambient: ambient.clone() }),
     ];
     KeyRing::new(sources, ambient)
 }
@@ -103,10 +103,17 @@ fn hash<'a>(keys: impl Iterator<Item = &'a Secret>) -> u64 {
 struct Stored {
     store: Store,
     changes: watch::Receiver<Generation>,
+    uses: KeyUses,
     ambient: Arc<dyn Ambient>,
 }
 
 impl KeySource for Stored {
+    fn used(&self, principal: &Principal) {
+        if let Some(key) = &principal.key {
+            self.uses.note(key);
+        }
+    }
+
     fn generation(&self) -> u64 {
         self.changes.borrow().credentials.cast_unsigned()
     }

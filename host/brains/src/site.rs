@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use brains_core::config::Config;
+use brains_gateway::Gateway;
 use brains_http::{Readiness, Site};
 use brains_runtime::swap::Live;
 use brains_store::Store;
@@ -18,11 +19,16 @@ use crate::house::House;
 pub(crate) struct Here {
     live: Arc<Live>,
     store: Store,
+    gateway: Arc<Gateway>,
 }
 
 impl Here {
     pub(crate) fn new(house: &House) -> Self {
-        Self { live: Arc::clone(&house.live), store: house.store.clone() }
+        Self {
+            live: Arc::clone(&house.live),
+            store: house.store.clone(),
+            gateway: Arc::clone(&house.gateway),
+        }
     }
 
     async fn look(&self) -> Readiness {
@@ -50,6 +56,10 @@ impl Here {
             "traces".into(),
             json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }),
         );
+        details.insert("ledger".into(), json!(self.store.ledger().counts()));
+        let traffic = self.gateway.traffic();
+        details.insert("breakers".into(), json!(traffic.breakers));
+        details.insert("provider_load".into(), json!(traffic.providers));
         Readiness { ready: database.is_ok() && providers > 0, details }
     }
 }

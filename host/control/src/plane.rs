@@ -12,6 +12,7 @@ mod page;
 mod route;
 mod service;
 mod trace;
+mod usage;
 
 use crate::registry::Registry;
 
@@ -30,6 +31,7 @@ pub(crate) fn register(registry: &mut Registry) {
         model::ListModels,
         trace::ListTraces,
         trace::ShowTrace,
+        usage::ListUsage,
         key::CreateKey,
         key::ListKeys,
         key::RevokeKey,

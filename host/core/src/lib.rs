@@ -4,6 +4,7 @@
 pub mod config;
 pub mod fault;
 pub mod id;
+pub mod origin;
 pub mod plane;
 pub mod principal;
 pub mod redact;
@@ -13,6 +14,7 @@ pub mod traffic;
 
 pub use fault::{Fault, FaultKind, Origin};
 pub use id::Id;
+pub use origin::{BadOrigin, OriginPattern};
 pub use principal::Principal;
 pub use secret::Secret;
 pub use time::{Ambient, Millis};

@@ -5,6 +5,7 @@ pub mod config;
 pub mod key;
 pub mod operator;
 pub mod trace;
+pub mod usage;
 
 /// Longest name.
 const SLUG_MAX: usize = 63;

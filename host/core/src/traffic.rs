@@ -1,5 +1,9 @@
 //! Rules on traffic, as pure values: time is passed in.
 
+pub mod attempt;
+pub mod backoff;
+pub mod breaker;
 pub mod fault_rate;
 pub mod limit;
+pub mod occupancy;
 pub mod throttle;

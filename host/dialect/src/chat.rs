@@ -1,7 +1,7 @@
 //! The wire `openai-chat`: chat completions, one to one with what its clients and upstreams send.
 
 pub mod error;
-mod media;
+pub(crate) mod media;
 pub mod request;
 pub mod request_encode;
 pub mod response;

@@ -8,6 +8,7 @@ mod write;
 
 use std::borrow::Cow;
 
+pub(crate) use node::member;
 pub use node::{Node, Object};
 pub(crate) use write::quote_into;
 pub use write::{Members, quote};

@@ -17,6 +17,7 @@ use crate::address::is_public;
 use crate::error::{EgressError, Phase};
 use crate::fill::{self, Secrets};
 use crate::install_tls;
+use crate::mask::Mask;
 use crate::origin::{Grant, covering};
 use crate::resolve::{Checked, Lookup, System};
 use crate::upstream::Upstream;
@@ -103,10 +104,11 @@ impl Egress {
     /// once: the connection is closed or its stream reset.
     pub async fn send(&self, call: Call<'_>) -> Result<Upstream, EgressError> {
         let Call { request, body, grants, secrets, silence, deadline } = call;
-        let (mut url, mut grant) = fill::url(&request.url, grants, secrets)?;
+        let mut mask = Mask::default();
+        let (mut url, mut grant) = fill::url(&request.url, grants, secrets, &mut mask)?;
         let method = fill::method(request.method);
-        let mut headers = fill::headers(&request.headers, secrets)?;
-        let body = fill::body(request.body, body, &mut headers, secrets)?;
+        let mut headers = fill::headers(&request.headers, secrets, &mut mask)?;
+        let body = fill::body(request.body, body, &mut headers, secrets, &mut mask)?;
         let silence = match request.timeout_ms {
             Some(limit_ms) => silence.min(Duration::from_millis(limit_ms.into())),
             None => silence,
@@ -117,7 +119,7 @@ impl Egress {
                 .hop(method.clone(), url.clone(), grant, headers.clone(), body.clone(), silence, deadline)
                 .await?;
             if !is_redirect(response.status().as_u16()) {
-                return Ok(Upstream::new(response, host, silence, deadline));
+                return Ok(Upstream::new(response, host, mask, silence, deadline));
             }
             let target = location(&url, response.headers());
             let same =

@@ -1,5 +1,6 @@
 //! From a described exchange to one that can be sent. Everything is checked on the description first; secrets
-//! go into their holes last, and only where they cannot change where the request goes.
+//! go into their holes last, and only where they cannot change where the request goes. What was filled in is noted,
+//! so that the answer does not show it.
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::error::EgressError;
+use crate::mask::Mask;
 use crate::origin::{Grant, covering};
 
 /// Who holds an instance's secrets. A closure from name to secret is one.
@@ -27,7 +29,7 @@ impl<F: Fn(&str) -> Option<Secret> + Send + Sync> Secrets for F {
 }
 
 /// Headers that belong to the connection, not to who describes a request.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "host",
     "content-length",
     "connection",
@@ -40,14 +42,21 @@ const OURS: [&str; 13] = [
     "transfer-encoding",
     "upgrade",
     "expect",
+    "http2-settings",
     "accept-encoding",
 ];
+
+/// More than any API wants of a request's head.
+const HEADERS: usize = 128;
+const HEAD_BYTES: usize = 64 << 10;
+const URL_BYTES: usize = 16 << 10;
 
 /// The URL with its secrets, after its origin has been found among the grants.
 pub(crate) fn url<'g>(
     pieces: &[Piece],
     grants: &'g [Grant],
     secrets: &dyn Secrets,
+    mask: &mut Mask,
 ) -> Result<(Url, &'g Grant), EgressError> {
     let mut text = String::new();
     let mut bare = String::new();
@@ -63,7 +72,11 @@ pub(crate) fn url<'g>(
                         "a secret may stand in the query of a URL, nowhere else in it",
                     ));
                 }
-                encode_query(secret(secrets, name)?.expose(), &mut text);
+                let secret = secret(secrets, name)?;
+                let begin = text.len();
+                encode_query(secret.expose(), &mut text);
+                mask.add(Secret::new(text.get(begin..).unwrap_or_default()));
+                mask.add(secret);
             }
             Piece::BasicCredentials(_) => {
                 return Err(EgressError::refused(
@@ -72,13 +85,21 @@ pub(crate) fn url<'g>(
             }
         }
     }
+    if text.len() > URL_BYTES {
+        return Err(EgressError::refused(format!("a URL may have {URL_BYTES} bytes")));
+    }
     // The description alone decides where it goes: secrets come after the `?`, percent-encoded.
     let described = parse(&bare)?;
     let host = described.host_str().unwrap_or_default();
     let grant = covering(grants, &described)
         .ok_or_else(|| EgressError::refused(format!("the origin of `{host}` has not been granted")))?;
+    if text == bare {
+        let mut url = described;
+        url.set_fragment(None);
+        return Ok((url, grant));
+    }
     let mut filled = parse(&text)?;
-    if filled.origin() != described.origin() {
+    if filled.origin() != described.origin() || filled.path() != described.path() {
         return Err(EgressError::refused("a secret would change where the request goes"));
     }
     filled.set_fragment(None);
@@ -96,15 +117,27 @@ fn parse(text: &str) -> Result<Url, EgressError> {
     Ok(url)
 }
 
-pub(crate) fn headers(described: &[Header], secrets: &dyn Secrets) -> Result<HeaderMap, EgressError> {
+pub(crate) fn headers(
+    described: &[Header],
+    secrets: &dyn Secrets,
+    mask: &mut Mask,
+) -> Result<HeaderMap, EgressError> {
+    if described.len() > HEADERS {
+        return Err(EgressError::refused(format!("a request may have {HEADERS} headers")));
+    }
     let mut headers = HeaderMap::with_capacity(described.len() + 1);
+    let mut size_bytes = 0;
     for header in described {
         let name = HeaderName::from_bytes(header.name.as_bytes())
             .map_err(|_| EgressError::refused("a header has no valid name"))?;
         if OURS.contains(&name.as_str()) {
-            continue;
+            return Err(EgressError::refused(format!("the header `{name}` belongs to the connection")));
         }
-        let (text, sensitive) = value(&header.value, secrets)?;
+        let (text, sensitive) = value(&header.value, secrets, mask)?;
+        size_bytes += name.as_str().len() + text.len();
+        if size_bytes > HEAD_BYTES {
+            return Err(EgressError::refused(format!("headers may have {HEAD_BYTES} bytes together")));
+        }
         let bad = text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
         let value = (!bad).then(|| HeaderValue::from_bytes(text.as_bytes()).ok()).flatten();
         let mut value =
@@ -122,6 +155,7 @@ pub(crate) fn body(
     given: Bytes,
     headers: &mut HeaderMap,
     secrets: &dyn Secrets,
+    mask: &mut Mask,
 ) -> Result<Bytes, EgressError> {
     match described {
         Body::Empty => Ok(given),
@@ -130,7 +164,7 @@ pub(crate) fn body(
         Body::Form(fields) => {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.entry(CONTENT_TYPE).or_insert(form);
-            form_body(&fields, secrets).map(Bytes::from)
+            form_body(&fields, secrets, mask).map(Bytes::from)
         }
     }
 }
@@ -146,28 +180,33 @@ pub(crate) const fn method(method: Method) -> http::Method {
     }
 }
 
-fn form_body(fields: &[FormField], secrets: &dyn Secrets) -> Result<String, EgressError> {
+fn form_body(fields: &[FormField], secrets: &dyn Secrets, mask: &mut Mask) -> Result<String, EgressError> {
     let mut out = url::form_urlencoded::Serializer::new(String::new());
     for field in fields {
-        out.append_pair(&field.name, &value(&field.value, secrets)?.0);
+        out.append_pair(&field.name, &value(&field.value, secrets, mask)?.0);
     }
     Ok(out.finish())
 }
 
 /// The text of pieces, and whether it holds a secret.
-fn value(pieces: &[Piece], secrets: &dyn Secrets) -> Result<(String, bool), EgressError> {
+fn value(pieces: &[Piece], secrets: &dyn Secrets, mask: &mut Mask) -> Result<(String, bool), EgressError> {
     let mut text = String::new();
     let mut sensitive = false;
     for piece in pieces {
         match piece {
             Piece::Text(part) => text.push_str(part),
             Piece::Secret(name) | Piece::Credential(name) => {
-                text.push_str(secret(secrets, name)?.expose());
+                let secret = secret(secrets, name)?;
+                text.push_str(secret.expose());
+                mask.add(secret);
                 sensitive = true;
             }
             Piece::BasicCredentials(basic) => {
-                let pair = format!("{}:{}", basic.user, secret(secrets, &basic.secret)?.expose());
-                text.push_str(&STANDARD.encode(pair));
+                let secret = secret(secrets, &basic.secret)?;
+                let pair = STANDARD.encode(format!("{}:{}", basic.user, secret.expose()));
+                text.push_str(&pair);
+                mask.add(Secret::new(pair));
+                mask.add(secret);
                 sensitive = true;
             }
         }

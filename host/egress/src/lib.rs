@@ -6,6 +6,7 @@ mod client;
 mod error;
 mod fill;
 pub mod local;
+mod mask;
 mod origin;
 mod resolve;
 mod upstream;

@@ -1,44 +1,28 @@
-//! Origins, and who granted them.
+//! Origins that an instance may reach, and who granted them.
 
-use url::{Host, Url};
+use brains_core::OriginPattern;
+use url::Url;
 
-/// An origin that an instance may reach.
+pub use brains_core::BadOrigin;
+
+/// What an instance may reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    scheme: String,
-    host: Host<String>,
-    port: u16,
+    origin: OriginPattern,
     private: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an origin such as `https://api.example.com`")]
-pub struct BadOrigin {
-    pub text: String,
-}
-
 impl Grant {
-    /// What the operator wrote as a base URL: exactly that origin, wherever it leads.
+    /// What the operator wrote: exactly that origin, wherever it leads. A name with `*.` leads to the public internet
+    /// only, because whoever holds the domain could point a name below it anywhere.
     pub fn operator(url: &str) -> Result<Self, BadOrigin> {
-        Self::parse(url, true)
+        let origin = OriginPattern::parse(url)?;
+        Ok(Self { private: !origin.is_wildcard(), origin })
     }
 
-    /// An origin on the public internet: a default of a component, or an entry of an allow list.
+    /// An origin on the public internet: a default of a component.
     pub fn public(url: &str) -> Result<Self, BadOrigin> {
-        Self::parse(url, false)
-    }
-
-    fn parse(text: &str, private: bool) -> Result<Self, BadOrigin> {
-        // The text may hold a password by mistake: it is not repeated then.
-        let shown = if text.contains('@') { "…" } else { text };
-        let bad = || BadOrigin { text: shown.to_owned() };
-        let url = Url::parse(text).map_err(|_| bad())?;
-        let (Some(host), Some(port), "http" | "https") =
-            (url.host(), url.port_or_known_default(), url.scheme())
-        else {
-            return Err(bad());
-        };
-        Ok(Self { scheme: url.scheme().to_owned(), host: host.to_owned(), port, private })
+        Ok(Self { origin: OriginPattern::parse(url)?, private: false })
     }
 
     /// Whether it leads to private addresses too.
@@ -47,9 +31,7 @@ impl Grant {
     }
 
     pub(crate) fn covers(&self, url: &Url) -> bool {
-        url.scheme() == self.scheme
-            && url.host().is_some_and(|host| host.to_owned() == self.host)
-            && url.port_or_known_default() == Some(self.port)
+        self.origin.covers(url)
     }
 }
 

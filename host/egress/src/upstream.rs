@@ -1,4 +1,5 @@
-//! An answer under way: its head, and its body piece by piece with a limit on silence.
+//! An answer under way: its head, and its body piece by piece with a limit on silence. Neither shows a secret that
+//! went out with the request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,15 +7,19 @@ use std::time::Duration;
 
 use brains_dialect::canon::exchange::Field;
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::client::patience;
 use crate::error::{EgressError, Phase};
+use crate::mask::Mask;
 
 /// Dropping it ends the exchange.
 pub struct Upstream {
     response: reqwest::Response,
     host: Arc<str>,
+    mask: Mask,
+    ended: bool,
     silence: Duration,
     deadline: Instant,
 }
@@ -33,10 +38,11 @@ impl Upstream {
     pub(crate) const fn new(
         response: reqwest::Response,
         host: Arc<str>,
+        mask: Mask,
         silence: Duration,
         deadline: Instant,
     ) -> Self {
-        Self { response, host, silence, deadline }
+        Self { response, host, mask, ended: false, silence, deadline }
     }
 
     pub fn status(&self) -> u16 {
@@ -47,7 +53,7 @@ impl Upstream {
     pub fn fields(&self) -> Vec<Field> {
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| Field {
             name: name.as_str().to_owned(),
-            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            value: self.mask.text(&String::from_utf8_lossy(value.as_bytes())).into_owned(),
         };
         self.response.headers().iter().map(field).collect()
     }
@@ -58,12 +64,28 @@ impl Upstream {
 
     /// The next piece of the body; `None` at its proper end. May be dropped midway without losing a byte.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
-        let (until, phase) = patience(self.silence, self.deadline, Phase::Gap);
-        match tokio::time::timeout_at(until, self.response.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(EgressError::of(&error, &self.host)),
-            Err(_) => Err(EgressError::Timeout { host: self.host.to_string(), phase }),
+        while !self.ended {
+            let (until, phase) = patience(self.silence, self.deadline, Phase::Gap);
+            let passed = match tokio::time::timeout_at(until, self.response.chunk()).await {
+                Ok(Ok(Some(chunk))) => self.mask.pass(chunk),
+                Ok(Ok(None)) => {
+                    self.ended = true;
+                    self.mask.finish()
+                }
+                Ok(Err(error)) => return Err(EgressError::of(&error, &self.host)),
+                Err(_) => return Err(EgressError::Timeout { host: self.host.to_string(), phase }),
+            };
+            if !passed.is_empty() {
+                return Ok(Some(passed));
+            }
         }
+        Ok(None)
+    }
+
+    /// As [`Self::chunk`], but only what is there already: `None` when that is nothing.
+    pub fn ready_chunk(&mut self) -> Option<Result<Option<Bytes>, EgressError>> {
+        let ready = self.response.chunk().now_or_never()?;
+        Some(ready.map_err(|error| EgressError::of(&error, &self.host)))
     }
 
     /// The whole body, unless it is larger than `limit_bytes`.

@@ -1,10 +1,12 @@
 //! Which providers and models may answer, in configured order, with what is known of each.
 
 use brains_core::config::Config;
-use brains_dialect::canon::task::Candidate;
+use brains_core::traffic::breaker::State;
+use brains_dialect::canon::task::{Candidate, Circuit};
 use brains_runtime::swap::Snapshot;
 
 use crate::catalogue::Catalogue;
+use crate::gates::Gates;
 use crate::health::Health;
 use crate::resolve::Wanted;
 
@@ -14,11 +16,12 @@ pub(crate) fn candidates(
     wanted: &Wanted,
     snapshot: &Snapshot,
     health: &Health,
+    gates: &Gates,
     catalogue: &Catalogue,
 ) -> Vec<Candidate> {
     let one = |tier: &str, provider: &str, model: &str| {
         let instance = snapshot.provider(provider)?;
-        let standing = health.standing(instance.name(), model);
+        let standing = health.standing(instance.name(), model, gates.now_ms());
         let entry = catalogue.find(instance.name(), model);
         Some(Candidate {
             id: format!("{}/{model}", instance.name()),
@@ -30,6 +33,11 @@ pub(crate) fn candidates(
             context: entry.as_ref().and_then(|known| known.context).unwrap_or(0),
             p50_ms: standing.first_byte_ms,
             error_rate: standing.error_rate,
+            circuit: match gates.state(instance, model, &snapshot.config) {
+                State::Closed => Circuit::Closed,
+                State::HalfOpen => Circuit::HalfOpen,
+                State::Open => Circuit::Open,
+            },
             in_flight: standing.in_flight,
             labels: entry.map(|known| known.caps).unwrap_or_default(),
             ..Candidate::default()

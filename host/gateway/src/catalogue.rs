@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use brains_core::{Ambient, Fault};
+use brains_core::{Ambient, Fault, Millis};
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Head, Payload, Response};
@@ -89,7 +89,7 @@ impl Catalogue {
             .cloned()
             .collect();
         join_all(stale.into_iter().map(|instance| async move {
-            let listed = tokio::time::timeout(WAIT, ask(&instance, egress)).await;
+            let listed = tokio::time::timeout(WAIT, ask(&instance, egress, ambient.now())).await;
             let models = match listed {
                 Ok(Ok(models)) => models,
                 Ok(Err(fault)) => {
@@ -112,8 +112,8 @@ impl Catalogue {
     }
 }
 
-async fn ask(instance: &Arc<Instance>, egress: &Egress) -> Result<Vec<Known>, Fault> {
-    let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<Vec<Known>, Fault> {
+    let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let mut cursor = None;
     let mut known = Vec::new();
     for _ in 0..PAGES {
@@ -127,7 +127,7 @@ async fn ask(instance: &Arc<Instance>, egress: &Egress) -> Result<Vec<Known>, Fa
                 let answer =
                     exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
                 if !(200..300).contains(&answer.status()) {
-                    return Err(exchange::refusal(&mut component, answer).await);
+                    return Err(exchange::refusal(&mut component, instance, answer, now).await);
                 }
                 let head = Head { status: answer.status(), headers: answer.fields() };
                 let body = answer.read_all(LIST_BYTES).await.map_err(|error| error.to_fault())?;

@@ -1,24 +1,28 @@
-//! Walks the plan: asks each candidate's component for the lane, until one answers or none is left. A fault of
-//! the request itself never wanders through the candidates.
+//! Walks the plan: asks each candidate's gate and component, again and elsewhere as `core::traffic::attempt` has it,
+//! until one answers or none is left. A fault of the request itself never wanders through the candidates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use brains_core::Fault;
 use brains_core::id::{Completion, Id};
+use brains_core::traffic::attempt::{self, Moment, Next};
+use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::exchange::Field;
-use brains_dialect::canon::relay::{Call, Lane};
+use brains_dialect::canon::relay::{Call, Lane, Outbound};
 use brains_dialect::canon::{CallContext, ChatRequest};
 use brains_dialect::chat::DIALECT;
 use brains_dialect::chat::request::{self, Decoded};
 use brains_dialect::chat::response::Identity;
 use brains_dialect::envelope::Envelope;
-use brains_runtime::Instance;
 use brains_runtime::swap::Snapshot;
+use brains_runtime::{Exchange, Instance};
 
+use crate::exchange::presentable;
 use crate::facts::Facts;
+use crate::gates::Shut;
 use crate::plan::{Candidacy, Plan};
 use crate::record::Recorder;
 use crate::relay::{self, RelayStream, invalid_body, spliced};
@@ -44,6 +48,14 @@ pub(crate) struct Dispatch<'a> {
     pub(crate) deadline: Instant,
 }
 
+/// What follows when a candidate gave no answer.
+struct Missed {
+    fault: Fault,
+    next: Next,
+    /// It was not asked at all.
+    skipped: bool,
+}
+
 impl Dispatch<'_> {
     /// Tries the candidates in order. The recorder ends in the reply, or here.
     pub(crate) async fn run(
@@ -52,61 +64,146 @@ impl Dispatch<'_> {
         facts: &mut Facts,
         mut recorder: Recorder,
     ) -> Result<Reply, Fault> {
-        let last = plan.attempts.len().saturating_sub(1);
-        for (at, candidate) in plan.attempts.iter().enumerate() {
-            facts.tried(candidate);
-            let known = self.gateway.catalogue.find(&candidate.provider, &candidate.model);
-            let prices = known.map_or((None, None), |known| (known.input_price, known.output_price));
-            recorder.attempt(&candidate.tier, &candidate.provider, &candidate.model, prices);
-            recorder = match self.attempt(candidate, facts, recorder).await {
-                Ok(reply) => return Ok(reply),
-                Err((fault, mut recorder)) => {
-                    recorder.attempt_failed(&fault);
-                    if at == last || !fault.failover {
-                        recorder.failed(&fault);
-                        return Err(fault);
-                    }
-                    tracing::info!(
-                        provider = candidate.provider, model = candidate.model, cause = %fault.code,
-                        "attempt failed, the next candidate is tried"
-                    );
-                    recorder
-                }
-            };
+        match self.walk(plan, facts, &mut recorder).await {
+            Ok(answer) => Ok(answer.into_reply(recorder)),
+            Err(fault) => {
+                recorder.failed(&fault);
+                Err(fault)
+            }
         }
-        let fault = Fault::unavailable("no candidate is left");
-        recorder.failed(&fault);
-        Err(fault)
     }
 
-    /// One attempt. The recorder comes back with a fault, so that another attempt can follow.
-    async fn attempt(
+    /// The first answer, or the fault that tells the client most: one of a candidate that was asked says more than
+    /// a closed gate, and among closed gates the one that opens first.
+    async fn walk(&self, plan: &Plan, facts: &mut Facts, recorder: &mut Recorder) -> Result<Answer, Fault> {
+        let mut told: Option<Missed> = None;
+        let mut larger_than: Option<u32> = None;
+        for (at, candidate) in plan.attempts.iter().enumerate() {
+            if let Some(window) = larger_than
+                && self.window(candidate).is_none_or(|other| other <= window)
+            {
+                recorder.skipped(candidate, "its window is not known to be larger");
+                facts.failed(candidate, "window_not_larger");
+                continue;
+            }
+            let others = plan.attempts.len() - at - 1;
+            let missed = match self.candidate(candidate, others, facts, recorder).await {
+                Ok(answer) => return Ok(answer),
+                Err(missed) => missed,
+            };
+            let next = missed.next;
+            told = Some(match told {
+                Some(before) if missed.skipped && !before.skipped => before,
+                Some(before)
+                    if missed.skipped && before.fault.retry_after_ms <= missed.fault.retry_after_ms =>
+                {
+                    before
+                }
+                _ => missed,
+            });
+            match next {
+                Next::Other => {}
+                Next::Larger => {
+                    if self.window(candidate).is_none() {
+                        let gateway = self.gateway;
+                        gateway.catalogue.refresh(self.snapshot, &gateway.egress, &*gateway.ambient).await;
+                    }
+                    larger_than = Some(self.window(candidate).unwrap_or(0));
+                }
+                Next::End | Next::Again { .. } => break,
+            }
+        }
+        Err(told.map_or_else(|| Fault::unavailable("no candidate is left"), |missed| missed.fault))
+    }
+
+    /// The candidate's window, when it is known.
+    fn window(&self, candidate: &Candidacy) -> Option<u32> {
+        self.gateway.catalogue.find(&candidate.provider, &candidate.model)?.context
+    }
+
+    /// All attempts at one candidate, as its policy has it.
+    async fn candidate(
         &self,
         candidate: &Candidacy,
+        others: usize,
         facts: &mut Facts,
-        mut recorder: Recorder,
-    ) -> Result<Reply, (Fault, Recorder)> {
+        recorder: &mut Recorder,
+    ) -> Result<Answer, Missed> {
+        let after_skip = if others > 0 { Next::Other } else { Next::End };
         let Some(instance) = self.snapshot.provider(&candidate.provider) else {
-            return Err((Fault::unavailable(format!("provider `{}` is gone", candidate.provider)), recorder));
+            let fault = Fault::unavailable(format!("provider `{}` is gone", candidate.provider));
+            return Err(Missed { fault, next: after_skip, skipped: true });
         };
-        let lane = self.relayed(instance, candidate, facts.attempts, &mut recorder).await;
-        let outcome = match lane {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => self.translated(instance, candidate, facts, &mut recorder).await,
-            Err(fault) => Err(fault),
-        };
-        match outcome {
-            Ok(Answer::Whole(body)) => {
-                recorder.answered();
-                Ok(Reply::Whole { content_type: JSON, body })
+        let policy = self.snapshot.config.provider_policy(instance.name(), instance.aliases());
+        match self.gateway.gates.enter(instance, &candidate.model, &policy) {
+            Ok(leave) => recorder.entered(leave),
+            Err(Shut { word, fault }) => {
+                recorder.skipped(candidate, &fault.message);
+                facts.failed(candidate, word);
+                return Err(Missed { fault, next: after_skip, skipped: true });
             }
-            Ok(Answer::Relay(stream, begun)) => Ok(reply::stream(*stream, begun, recorder)),
-            Ok(Answer::Translate(stream, begun)) => Ok(reply::stream(*stream, begun, recorder)),
-            Ok(Answer::Ready(bytes)) => {
-                let begun = reply::Begun { first: bytes, fault: None };
-                Ok(reply::stream(Ready(None), begun, recorder))
-            }
-            Err(fault) => Err((fault, recorder)),
+        }
+        let known = self.gateway.catalogue.find(&candidate.provider, &candidate.model);
+        let prices = known.map_or((None, None), |known| (known.input_price, known.output_price));
+        let mut attempt = 1;
+        loop {
+            facts.tried(candidate);
+            recorder.attempt(candidate, prices);
+            let ended =
+                tokio::time::timeout_at(self.deadline, self.attempt(instance, candidate, facts, recorder));
+            let fault = match ended.await {
+                Ok(Ok(answer)) => {
+                    recorder.begun();
+                    return Ok(answer);
+                }
+                Ok(Err(fault)) => presentable(fault, instance),
+                Err(_) => out_of_time(),
+            };
+            recorder.attempt_failed(&fault);
+            facts.failed(candidate, &fault.code);
+            let moment = Moment {
+                attempt,
+                others,
+                probe: recorder.is_probe(),
+                left_ms: self.left_ms(),
+                entropy: self.entropy(),
+            };
+            let next = attempt::next(&fault, policy.retries(), moment);
+            tracing::info!(
+                provider = candidate.provider, model = candidate.model, attempt, cause = %fault.code, ?next,
+                "attempt failed"
+            );
+            let Next::Again { wait_ms } = next else {
+                recorder.gave_up(&fault);
+                return Err(Missed { fault, next, skipped: false });
+            };
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            attempt += 1;
+        }
+    }
+
+    fn left_ms(&self) -> u64 {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn entropy(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.gateway.ambient.fill_random(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// One attempt.
+    async fn attempt(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &Candidacy,
+        facts: &mut Facts,
+        recorder: &mut Recorder,
+    ) -> Result<Answer, Fault> {
+        match self.relayed(instance, candidate, facts.attempts, recorder).await? {
+            Some(answer) => Ok(answer),
+            None => self.translated(instance, candidate, facts, recorder).await,
         }
     }
 
@@ -118,10 +215,39 @@ impl Dispatch<'_> {
         attempt: u32,
         recorder: &mut Recorder,
     ) -> Result<Option<Answer>, Fault> {
+        let Some((mut component, outbound)) = self.prepared(instance, candidate, attempt).await? else {
+            return Ok(None);
+        };
+        let preamble = &self.snapshot.config.gateway_preamble;
+        let body = spliced(self.envelope, preamble, self.stream, &outbound.edits)?;
+        let upstream =
+            exchange::send(&self.gateway.egress, instance, outbound.request, body, self.deadline).await?;
+        if !(200..300).contains(&upstream.status()) {
+            return Err(
+                exchange::refusal(&mut component, instance, upstream, self.gateway.ambient.now()).await
+            );
+        }
+        // The component has said all it has to say; its memory is not held while bytes move.
+        drop(component);
+        if !self.stream {
+            return relay::whole(upstream, instance, recorder).await.map(Answer::Whole).map(Some);
+        }
+        let mut stream = RelayStream::new(upstream, Arc::clone(instance), !self.include_usage);
+        let begun = reply::begin(&mut stream, recorder).await?;
+        Ok(Some(Answer::Relay(Box::new(stream), begun)))
+    }
+
+    /// The exchange as the component describes it; none when the relay lane is not for this request.
+    async fn prepared(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &Candidacy,
+        attempt: u32,
+    ) -> Result<Option<(Exchange, Outbound)>, Fault> {
         if !instance.surfaces().iter().any(|surface| surface.name == SURFACE && surface.dialect == DIALECT) {
             return Ok(None);
         }
-        let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+        let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
         let call = Call {
             surface: SURFACE.to_owned(),
             model: candidate.model.clone(),
@@ -130,25 +256,20 @@ impl Dispatch<'_> {
             headers: self.headers.to_vec(),
             ctx: self.context(attempt),
         };
-        let outbound = match component.prepare(call).await.map_err(|fault| fault.to_fault())? {
-            Lane::Translate => return Ok(None),
-            Lane::Relay(outbound) => outbound,
-        };
-        let preamble = &self.snapshot.config.gateway_preamble;
-        let body = spliced(self.envelope, preamble, self.stream, &outbound.edits)?;
-        let upstream =
-            exchange::send(&self.gateway.egress, instance, outbound.request, body, self.deadline).await?;
-        if !(200..300).contains(&upstream.status()) {
-            return Err(exchange::refusal(&mut component, upstream).await);
+        match component.prepare(call).await.map_err(|fault| fault.to_fault())? {
+            Lane::Translate => Ok(None),
+            Lane::Relay(outbound) => Ok(Some((component, outbound))),
         }
-        // The component has said all it has to say; its memory is not held while bytes move.
-        drop(component);
-        if !self.stream {
-            return relay::whole(upstream, recorder).await.map(Answer::Whole).map(Some);
+    }
+
+    /// The lane that a candidate's attempt would take, without making it.
+    pub(crate) async fn lane(&self, candidate: &Candidacy) -> Option<&'static str> {
+        let instance = self.snapshot.provider(&candidate.provider)?;
+        match self.prepared(instance, candidate, 1).await {
+            Ok(Some(_)) => Some("relay"),
+            Ok(None) => Some("translate"),
+            Err(_) => None,
         }
-        let mut stream = RelayStream::new(upstream, !self.include_usage);
-        let begun = reply::begin(&mut stream, recorder).await?;
-        Ok(Some(Answer::Relay(Box::new(stream), begun)))
     }
 
     async fn translated(
@@ -172,6 +293,7 @@ impl Dispatch<'_> {
             request,
             ctx: self.context(facts.attempts),
             deadline: self.deadline,
+            now: self.gateway.ambient.now(),
         };
         let opened =
             translate::open(asked, Writer::new(identity.clone(), self.include_usage), recorder).await?;
@@ -203,9 +325,33 @@ impl Dispatch<'_> {
     }
 }
 
+/// With no time left nobody else can answer either.
+fn out_of_time() -> Fault {
+    Fault::new(FaultKind::Timeout, Origin::Upstream, "the request took longer than its total time")
+        .hint("`total_timeout_seconds` sets it")
+}
+
+/// An answer that has begun.
 enum Answer {
     Whole(Bytes),
     Ready(Bytes),
     Relay(Box<RelayStream>, reply::Begun),
     Translate(Box<translate::TranslateStream>, reply::Begun),
+}
+
+impl Answer {
+    fn into_reply(self, recorder: Recorder) -> Reply {
+        match self {
+            Self::Whole(body) => {
+                recorder.answered();
+                Reply::Whole { content_type: JSON, body }
+            }
+            Self::Relay(stream, begun) => reply::stream(*stream, begun, recorder),
+            Self::Translate(stream, begun) => reply::stream(*stream, begun, recorder),
+            Self::Ready(bytes) => {
+                let begun = reply::Begun { first: bytes, fault: None };
+                reply::stream(Ready(None), begun, recorder)
+            }
+        }
+    }
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use brains_core::Fault;
+use brains_core::redact::redact;
+use brains_core::traffic::backoff::{RETRY_AFTER_MAX_MS, retry_after_ms};
+use brains_core::{Fault, FaultKind, Millis, Origin as Doer};
 use brains_dialect::canon;
-use brains_dialect::canon::exchange::{Field, Head, Request, Response};
+use brains_dialect::canon::exchange::{Head, Request, Response};
+use brains_dialect::chat::error::sanitise;
 use brains_egress::{Call, Egress, Grant, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance, Origin};
 
@@ -45,28 +48,74 @@ fn grant(origin: &Origin) -> Option<Grant> {
 }
 
 /// What the component makes of a status that is no success.
-pub(crate) async fn refusal(component: &mut Exchange, upstream: Upstream) -> Fault {
-    let (status, headers) = (upstream.status(), upstream.fields());
-    let body = upstream.read_all(ERROR_BYTES).await.unwrap_or_default();
-    decode_error(component, status, headers, &body).await
-}
-
-pub(crate) async fn decode_error(
+pub(crate) async fn refusal(
     component: &mut Exchange,
-    status: u16,
-    headers: Vec<Field>,
-    body: &Bytes,
+    instance: &Instance,
+    upstream: Upstream,
+    now: Millis,
 ) -> Fault {
-    let response = Response { head: Head { status, headers }, body: payload(body) };
+    let (status, headers) = (upstream.status(), upstream.fields());
+    let asked_ms = headers
+        .iter()
+        .find(|field| field.name == "retry-after")
+        .and_then(|field| retry_after_ms(&field.value, now));
+    let body = upstream.read_all(ERROR_BYTES).await.unwrap_or_default();
+    let structured = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    let response = Response { head: Head { status, headers }, body: payload(&body) };
     let mut fault = match component.decode_error(response).await {
         Ok(fault) => refused(fault),
         Err(fault) => fault.to_fault(),
     };
+    if !structured && fault.origin == Doer::Upstream && fault.kind != FaultKind::UpstreamAuth {
+        // A page or a line of text is a body, not a message.
+        fault.message = format!("the upstream answered {status}");
+    }
     fault.upstream_status = Some(status);
-    fault
+    // A component has no clock for a date, and may not look at the header at all.
+    fault.retry_after_ms = fault.retry_after_ms.or(asked_ms).map(|ms| ms.min(RETRY_AFTER_MAX_MS));
+    presentable(fault, instance)
 }
 
 /// A component's or a wire's fault in the host's terms.
 pub(crate) fn refused(fault: canon::Fault) -> Fault {
     CallFault::Refused(fault).to_fault()
 }
+
+/// The fault with nothing in its message that is not the client's to know: the instance's secrets, in whatever form
+/// the upstream repeats them, the upstream's addresses beyond their host, and paths.
+pub(crate) fn presentable(mut fault: Fault, instance: &Instance) -> Fault {
+    if matches!(fault.origin, Doer::Upstream | Doer::Component) {
+        let secrets =
+            instance.secrets().map(|secret| secret.expose()).filter(|text| text.len() >= SECRET_LEAST);
+        fault.message = told(&fault.message, secrets);
+    }
+    fault
+}
+
+/// A secret shorter than this would turn every other word into stars.
+const SECRET_LEAST: usize = 6;
+
+fn told<'s>(message: &str, secrets: impl Iterator<Item = &'s str>) -> String {
+    let mut message = message.to_owned();
+    for secret in secrets {
+        if message.contains(secret) {
+            message = message.replace(secret, "***");
+        }
+    }
+    let words: Vec<_> = message.split_whitespace().map(without_path).collect();
+    sanitise(&redact(&words.join(" ")))
+}
+
+/// `https://host/path` without its path, and `/a/path` without anything.
+fn without_path(word: &str) -> &str {
+    if let Some((scheme, rest)) = word.split_once("://") {
+        let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        return word.get(..scheme.len() + "://".len() + host).unwrap_or(word);
+    }
+    let bare = word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '/');
+    let path = bare.strip_prefix('/').is_some_and(|rest| rest.contains('/'));
+    if path { "…" } else { word }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,10 @@ pub struct Facts {
     pub model: Option<String>,
     pub strategy: Option<&'static str>,
     pub reason: Option<String>,
+    /// Attempts that were made.
     pub attempts: u32,
+    /// Each candidate that did not answer, attempt by attempt, with the word for why.
+    pub causes: Vec<String>,
     pub losses: Vec<String>,
     /// The first 16 hex digits of the preamble's SHA-256.
     pub preamble: Option<String>,
@@ -36,6 +39,7 @@ impl Facts {
             strategy: None,
             reason: None,
             attempts: 0,
+            causes: Vec::new(),
             losses: Vec::new(),
             preamble: None,
         }
@@ -55,6 +59,12 @@ impl Facts {
         self.provider = Some(candidate.provider.clone());
         self.model = Some(candidate.model.clone());
         self.attempts += 1;
+        self.losses.clear();
+    }
+
+    /// The candidate did not answer, or was not asked.
+    pub(crate) fn failed(&mut self, candidate: &Candidacy, cause: &str) {
+        self.causes.push(format!("{}/{} {cause}", candidate.provider, candidate.model));
     }
 
     pub(crate) fn preamble(&mut self, preamble: &str) {
@@ -73,6 +83,7 @@ impl Facts {
         add("model", self.model.clone());
         add("strategy", self.strategy.map(str::to_owned));
         add("attempts", (self.attempts > 0).then(|| self.attempts.to_string()));
+        add("attempt-causes", (!self.causes.is_empty()).then(|| self.causes.join(", ")));
         add("route-reason", self.reason.clone());
         add("loss", (!self.losses.is_empty()).then(|| self.losses.join(", ")));
         add("preamble", self.preamble.clone());

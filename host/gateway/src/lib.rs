@@ -7,6 +7,7 @@ mod catalogue;
 mod dispatch;
 mod exchange;
 mod facts;
+mod gates;
 mod health;
 mod models;
 mod plan;
@@ -33,10 +34,11 @@ use brains_dialect::envelope::Envelope;
 use brains_dialect::features;
 use brains_egress::Egress;
 use brains_runtime::swap::Live;
-use brains_store::TraceSink;
+use brains_store::{Ledger, TraceSink};
 
 use catalogue::Catalogue;
 use dispatch::Dispatch;
+use gates::Gates;
 use health::Health;
 use plan::{Surroundings, plan, wanted};
 use record::Recorder;
@@ -44,6 +46,7 @@ use relay::invalid_body;
 use resolve::Wanted;
 
 pub use facts::Facts;
+pub use gates::{BreakerStanding, ProviderStanding, Traffic};
 pub use models::ModelEntry;
 pub use plan::{Candidacy, DEFAULT_MODEL, Plan, Step};
 pub use reply::Reply;
@@ -55,6 +58,7 @@ pub struct Parts {
     pub live: Arc<Live>,
     pub egress: Arc<Egress>,
     pub traces: TraceSink,
+    pub ledger: Ledger,
     pub ambient: Arc<dyn Ambient>,
 }
 
@@ -64,8 +68,10 @@ pub struct Gateway {
     live: Arc<Live>,
     egress: Arc<Egress>,
     traces: TraceSink,
+    ledger: Ledger,
     ambient: Arc<dyn Ambient>,
     health: Arc<Health>,
+    gates: Arc<Gates>,
     catalogue: Catalogue,
 }
 
@@ -98,8 +104,15 @@ pub fn forwardable(name: &str) -> bool {
 
 impl Gateway {
     pub fn new(parts: Parts) -> Self {
-        let Parts { live, egress, traces, ambient } = parts;
-        Self { live, egress, traces, ambient, health: Arc::default(), catalogue: Catalogue::default() }
+        let Parts { live, egress, traces, ledger, ambient } = parts;
+        let gates = Arc::new(Gates::new(Arc::clone(&ambient)));
+        let (health, catalogue) = (Arc::default(), Catalogue::default());
+        Self { live, egress, traces, ledger, ambient, health, gates, catalogue }
+    }
+
+    /// The breakers that remember a failure, and how busy the providers are.
+    pub fn traffic(&self) -> Traffic {
+        self.gates.standing()
     }
 
     /// Answers one chat completion. Dropping the future, or the stream that comes of it, cancels the upstream
@@ -133,26 +146,26 @@ impl Gateway {
             recorder.preamble(&snapshot.config.gateway_preamble);
         }
 
-        let dispatch = Dispatch {
-            gateway: self,
-            snapshot: &snapshot,
-            envelope: &envelope,
-            stream: asked.stream,
-            include_usage: asked.include_usage,
-            request_id: &call.request_id,
-            headers: &call.headers,
-            query: &call.query,
-            deadline,
-        };
-        let result = match tokio::time::timeout_at(deadline, dispatch.run(&plan, &mut facts, recorder)).await
-        {
-            Ok(result) => result,
-            Err(_) => Err(Fault::new(
-                brains_core::FaultKind::Timeout,
-                brains_core::Origin::Upstream,
-                "the request took longer than its total time",
-            )
-            .hint("`total_timeout_seconds` sets it")),
+        let result = match self.ledger.place().await {
+            Ok(place) => {
+                recorder.place(place);
+                let dispatch = Dispatch {
+                    gateway: self,
+                    snapshot: &snapshot,
+                    envelope: &envelope,
+                    stream: asked.stream,
+                    include_usage: asked.include_usage,
+                    request_id: &call.request_id,
+                    headers: &call.headers,
+                    query: &call.query,
+                    deadline,
+                };
+                dispatch.run(&plan, &mut facts, recorder).await
+            }
+            Err(fault) => {
+                recorder.failed(&fault);
+                Err(fault)
+            }
         };
         Outcome { facts, result }
     }
@@ -162,7 +175,22 @@ impl Gateway {
         let snapshot = self.live.current();
         let envelope = Envelope::scan(body).map_err(invalid_body)?;
         let asked = Asked::read(&envelope)?;
-        self.planned(&envelope, &asked, &snapshot).await
+        let mut plan = self.planned(&envelope, &asked, &snapshot).await?;
+        let dispatch = Dispatch {
+            gateway: self,
+            snapshot: &snapshot,
+            envelope: &envelope,
+            stream: asked.stream,
+            include_usage: asked.include_usage,
+            request_id: "",
+            headers: &[],
+            query: "",
+            deadline: Instant::now(),
+        };
+        for candidate in &mut plan.attempts {
+            candidate.lane = dispatch.lane(candidate).await;
+        }
+        Ok(plan)
     }
 
     /// What the classifier says of a chat completion's body, whatever model it names. The second value is the
@@ -173,11 +201,7 @@ impl Gateway {
         Asked::read(&envelope)?;
         let features = features::from_envelope(&envelope).map_err(invalid_body)?;
         let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
-        let by = snapshot
-            .classifier
-            .as_ref()
-            .filter(|_| failed.is_none())
-            .map(|instance| instance.component_id().to_owned());
+        let by = plan::labelled_by(&snapshot, failed.as_deref());
         Ok((verdict, by))
     }
 
@@ -200,10 +224,14 @@ impl Gateway {
         asked: &Asked,
         snapshot: &brains_runtime::swap::Snapshot,
     ) -> Result<Plan, Fault> {
-        let around = Surroundings { snapshot, health: &self.health, catalogue: &self.catalogue };
+        let around = self.around(snapshot);
         let meant = self.meaning(&asked.model, around).await?;
         let features = || features::from_envelope(envelope).map_err(invalid_body);
         plan(&asked.model, meant, features, around).await
+    }
+
+    fn around<'a>(&'a self, snapshot: &'a brains_runtime::swap::Snapshot) -> Surroundings<'a> {
+        Surroundings { snapshot, health: &self.health, gates: &self.gates, catalogue: &self.catalogue }
     }
 
     /// What a name means. A bare id may stand in a list that was not asked for yet, so an unknown one asks for the

@@ -3,7 +3,7 @@
 use brains_core::Fault;
 use brains_runtime::swap::Snapshot;
 
-use crate::plan::{Surroundings, wanted};
+use crate::plan::wanted;
 use crate::resolve::{Wanted, aliases};
 use crate::{DEFAULT_MODEL, Gateway};
 
@@ -26,7 +26,7 @@ impl Gateway {
         let snapshot = self.live.current();
         self.catalogue.refresh(&snapshot, &self.egress, &*self.ambient).await;
         let mut entries: Vec<ModelEntry> = Vec::new();
-        let around = Surroundings { snapshot: &snapshot, health: &self.health, catalogue: &self.catalogue };
+        let around = self.around(&snapshot);
         entries.extend(aliases(&snapshot.config).into_iter().filter_map(|id| {
             let meant = wanted(&id, around).ok()?;
             Some(self.entry(id, &meant, &snapshot))
@@ -43,7 +43,7 @@ impl Gateway {
     /// One name, if it can be asked for.
     pub async fn model(&self, id: &str) -> Result<ModelEntry, Fault> {
         let snapshot = self.live.current();
-        let around = Surroundings { snapshot: &snapshot, health: &self.health, catalogue: &self.catalogue };
+        let around = self.around(&snapshot);
         let meant = self.meaning(id, around).await?;
         Ok(self.entry(id.to_owned(), &meant, &snapshot))
     }

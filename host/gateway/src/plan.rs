@@ -8,28 +8,35 @@ use serde_json::json;
 
 use brains_core::Fault;
 use brains_core::config::Config;
-use brains_dialect::canon::task::{Features, RouteInput, Score, Signal, Verdict};
+use brains_dialect::canon::task::{self, Features, RouteInput, Score, Signal, Verdict};
 use brains_runtime::Instance;
 use brains_runtime::swap::Snapshot;
 
 use crate::candidates::{candidates, configured_order};
 use crate::catalogue::Catalogue;
+use crate::gates::Gates;
 use crate::health::Health;
 use crate::resolve::{Wanted, resolve};
 use crate::strategy::{Traits, strategy, traits};
 
 /// One candidate of the plan, in the order of attempts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Candidacy {
     pub tier: String,
     pub provider: String,
     pub model: String,
+    /// The policy's; none when nobody scored it.
+    pub score: Option<f32>,
+    /// `relay` or `translate`, as the provider's component says; only `explain` asks it before the call.
+    pub lane: Option<&'static str>,
 }
 
 /// What was decided and why.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub requested: String,
+    /// The component that labelled the request; none when the default stood in, or nothing was to be labelled.
+    pub classifier: Option<String>,
     pub task: String,
     pub confidence: f32,
     pub traits: Traits,
@@ -57,6 +64,7 @@ pub const DEFAULT_MODEL: &str = "brains-auto";
 pub(crate) struct Surroundings<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) health: &'a Health,
+    pub(crate) gates: &'a Gates,
     pub(crate) catalogue: &'a Catalogue,
 }
 
@@ -78,29 +86,31 @@ pub(crate) async fn plan(
     features: impl FnOnce() -> Result<Features, Fault>,
     around: Surroundings<'_>,
 ) -> Result<Plan, Fault> {
-    let Surroundings { snapshot, health, catalogue } = around;
+    let Surroundings { snapshot, health, gates, catalogue } = around;
     let config = &snapshot.config;
     let mut steps = vec![Step { step: "resolve", detail: describe(requested, &wanted) }];
-    let candidates = candidates(&wanted, snapshot, health, catalogue);
+    let candidates = candidates(&wanted, snapshot, health, gates, catalogue);
     if candidates.is_empty() {
         return Err(no_candidate(&wanted, snapshot));
     }
     let features = if matches!(wanted, Wanted::Exact { .. }) { None } else { Some(features()?) };
 
-    let mut verdict = Verdict::default();
+    let (mut verdict, mut classifier, mut unclassified) = (Verdict::default(), None, None);
     if let (Wanted::Auto, Some(features)) = (&wanted, &features) {
         let classified = classify(snapshot.classifier.as_ref(), features).await;
         verdict = classified.0;
+        classifier = labelled_by(snapshot, classified.1.as_deref());
         steps.push(Step {
             step: "classify",
             detail: classified_detail(&verdict, classified.1.as_deref(), config),
         });
+        unclassified = classified.1;
     }
     let traits = traits(&verdict);
     let strategy = strategy(&verdict.label, &traits);
 
     let (order, reason) = match features {
-        None => (vec![0], format!("{requested}: named by the client")),
+        None => (vec![(0, None)], format!("{requested}: named by the client")),
         Some(features) => {
             let input = RouteInput {
                 requested: requested.to_owned(),
@@ -114,13 +124,25 @@ pub(crate) async fn plan(
                 extra: Some(tables(config)),
                 ..RouteInput::default()
             };
-            route(snapshot.policy.as_ref(), &input, &wanted, config).await
+            let (order, reason) = route(snapshot.policy.as_ref(), &input, &wanted, config).await;
+            // Whoever reads the trace or the headers sees that this was no considered choice.
+            let flagged = match &unclassified {
+                Some(why) => format!("{why}, the default tier stands in; {reason}"),
+                None => reason,
+            };
+            (order, flagged)
         }
     };
     let attempts: Vec<Candidacy> = order
         .iter()
-        .filter_map(|index| candidates.get(*index))
-        .map(|c| Candidacy { tier: c.tier.clone(), provider: c.provider.clone(), model: c.model.clone() })
+        .filter_map(|(index, score)| Some((candidates.get(*index)?, *score)))
+        .map(|(c, score)| Candidacy {
+            tier: c.tier.clone(),
+            provider: c.provider.clone(),
+            model: c.model.clone(),
+            score,
+            lane: None,
+        })
         .collect();
     if attempts.is_empty() {
         return Err(no_candidate(&wanted, snapshot));
@@ -131,6 +153,7 @@ pub(crate) async fn plan(
 
     Ok(Plan {
         requested: requested.to_owned(),
+        classifier,
         task: verdict.label,
         confidence: verdict.confidence,
         traits,
@@ -141,6 +164,12 @@ pub(crate) async fn plan(
         signals: verdict.signals,
         steps,
     })
+}
+
+/// Whose label it is: none when the classifier failed, and the default stood in.
+pub(crate) fn labelled_by(snapshot: &Snapshot, failed: Option<&str>) -> Option<String> {
+    let instance = snapshot.classifier.as_ref().filter(|_| failed.is_none())?;
+    Some(instance.component_id().to_owned())
 }
 
 /// Asks the classifier. A missing or failing one is no reason to fail a request: the label is `unknown`, the
@@ -170,21 +199,26 @@ fn classified_detail(verdict: &Verdict, failed: Option<&str>, config: &Config) -
     if evidence.is_empty() { head } else { format!("{head}: {}", evidence.join(", ")) }
 }
 
+/// A candidate's place in the list, and the policy's score for it.
+type Pick = (usize, Option<f32>);
+
 /// Asks the policy; the configured order answers for a missing or failing one.
 async fn route(
     policy: Option<&Arc<Instance>>,
     input: &RouteInput,
     wanted: &Wanted,
     config: &Config,
-) -> (Vec<usize>, String) {
+) -> (Vec<Pick>, String) {
     let configured = |why: &str| {
-        let order = configured_order(wanted, &input.verdict.label, config, &input.candidates);
-        (order, format!("{why}; configured order"))
+        // Without a verdict there is no route to take: the default tier answers.
+        let label = if input.verdict.confidence > 0.0 { input.verdict.label.as_str() } else { "" };
+        let order = configured_order(wanted, label, config, &input.candidates);
+        (order.into_iter().map(|index| (index, None)).collect(), format!("{why}; configured order"))
     };
     let Some(policy) = policy else { return configured("no routing policy is loaded") };
     match policy.decide(input).await {
         Ok(decision) => {
-            let order = sound_picks(decision.picks.iter().map(|pick| pick.index), input.candidates.len());
+            let order = sound_picks(&decision.picks, input.candidates.len());
             if order.is_empty() {
                 tracing::warn!(
                     component = policy.name(),
@@ -202,12 +236,12 @@ async fn route(
 }
 
 /// The picks that name a candidate, each once, in order.
-fn sound_picks(picks: impl Iterator<Item = u32>, candidates: usize) -> Vec<usize> {
-    let mut order = Vec::with_capacity(candidates);
+fn sound_picks(picks: &[task::Pick], candidates: usize) -> Vec<Pick> {
+    let mut order: Vec<Pick> = Vec::with_capacity(candidates);
     for pick in picks {
-        let Ok(index) = usize::try_from(pick) else { continue };
-        if index < candidates && !order.contains(&index) {
-            order.push(index);
+        let Ok(index) = usize::try_from(pick.index) else { continue };
+        if index < candidates && !order.iter().any(|(taken, _)| *taken == index) {
+            order.push((index, Some(pick.score)));
         }
     }
     order

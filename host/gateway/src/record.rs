@@ -1,17 +1,21 @@
 //! The trace of one request while it runs. Whatever ends it (an answer, a fault, a client that left), it is
-//! offered to the store exactly once, redacted, and never waited for.
+//! offered to the store exactly once, redacted, and never waited for; a request that called somebody leaves its row
+//! in the ledger, for which its place was kept; and the gate that let it through learns what came of it.
 
 use std::sync::Arc;
 
 use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord};
+use brains_core::plane::usage::{UsageOutcome, UsageRecord};
 use brains_core::redact::redact;
 use brains_core::secret::sha256_hex;
+use brains_core::traffic::attempt::blames_provider;
 use brains_core::{Ambient, Fault, FaultKind};
 use brains_dialect::canon::Usage;
-use brains_store::TraceSink;
+use brains_store::{Place, TraceSink};
 
+use crate::gates::Leave;
 use crate::health::Health;
-use crate::plan::Plan;
+use crate::plan::{Candidacy, Plan};
 
 /// The status that stands for a client which left before the answer's end.
 const CLIENT_LEFT: u16 = 499;
@@ -28,8 +32,14 @@ pub(crate) struct Recorder {
     /// The attempt under way, not yet in the list.
     attempting: bool,
     first_byte: bool,
+    /// The upstream gave figures.
+    counted: bool,
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
+    /// Room in the ledger.
+    place: Option<Place>,
+    /// The gate of the candidate that is asked.
+    leave: Option<Leave>,
     ended: bool,
 }
 
@@ -51,10 +61,18 @@ impl Recorder {
             attempt_started_us: started_us,
             attempting: false,
             first_byte: false,
+            counted: false,
             prices: (None, None),
             body_limit,
+            place: None,
+            leave: None,
             ended: false,
         }
+    }
+
+    /// Where the request's row of the ledger goes.
+    pub(crate) fn place(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     pub(crate) fn asked(&mut self, model: &str, stream: bool) {
@@ -81,32 +99,66 @@ impl Recorder {
         self.record.preamble_hash = Some(sha256_hex(preamble.as_bytes()));
     }
 
+    /// A gate let the request through to a candidate.
+    pub(crate) fn entered(&mut self, leave: Leave) {
+        self.leave = Some(leave);
+    }
+
+    /// The attempts at a candidate are over without an answer; `fault` is the last one's.
+    pub(crate) fn gave_up(&mut self, fault: &Fault) {
+        if let Some(leave) = self.leave.take() {
+            leave.ended(blames_provider(fault.kind).then_some(false));
+        }
+    }
+
+    /// The answer has begun.
+    pub(crate) fn begun(&mut self) {
+        let probed = self.leave.as_mut().is_some_and(Leave::begun);
+        if let (true, Some(provider), Some(model)) = (probed, &self.record.provider, &self.record.model) {
+            self.health.recovered(provider, model);
+        }
+    }
+
+    pub(crate) fn is_probe(&self) -> bool {
+        self.leave.as_ref().is_some_and(Leave::is_probe)
+    }
+
+    /// A candidate was not asked.
+    pub(crate) fn skipped(&mut self, candidate: &Candidacy, cause: &str) {
+        self.candidate(candidate);
+        self.record.attempts.push(Attempt {
+            provider: candidate.provider.clone(),
+            model: candidate.model.clone(),
+            outcome: AttemptOutcome::Skipped,
+            status: None,
+            latency_ms: 0,
+            cause: Some(cause.to_owned()),
+        });
+    }
+
+    fn candidate(&mut self, candidate: &Candidacy) {
+        self.record.tier = (!candidate.tier.is_empty()).then(|| candidate.tier.clone());
+        self.record.provider = Some(candidate.provider.clone());
+        self.record.model = Some(candidate.model.clone());
+    }
+
     /// An attempt begins; `prices` are US dollars per million tokens in and out.
-    pub(crate) fn attempt(
-        &mut self,
-        tier: &str,
-        provider: &str,
-        model: &str,
-        prices: (Option<f64>, Option<f64>),
-    ) {
-        self.record.tier = (!tier.is_empty()).then(|| tier.to_owned());
-        self.record.provider = Some(provider.to_owned());
-        self.record.model = Some(model.to_owned());
+    pub(crate) fn attempt(&mut self, candidate: &Candidacy, prices: (Option<f64>, Option<f64>)) {
+        self.candidate(candidate);
         self.prices = prices;
+        self.record.loss.clear();
         self.attempt_started_us = self.ambient.monotonic_us();
         self.attempting = true;
-        self.health.began(provider, model);
+        self.health.began(&candidate.provider, &candidate.model);
     }
 
     /// The attempt under way failed; another one may follow.
     pub(crate) fn attempt_failed(&mut self, fault: &Fault) {
-        let bad =
-            !matches!(fault.kind, FaultKind::Invalid | FaultKind::ContextTooLong | FaultKind::Unsupported);
         self.close_attempt(
             AttemptOutcome::Failed,
             fault.upstream_status,
             Some(fault.message.clone()),
-            bad.then_some(false),
+            blames_provider(fault.kind).then_some(false),
         );
     }
 
@@ -135,6 +187,7 @@ impl Recorder {
 
     /// What the upstream counted, or what we guess when it counted nothing.
     pub(crate) fn usage(&mut self, counted: Option<&Usage>) {
+        self.counted |= counted.is_some();
         let usage = &mut self.record.usage;
         if let Some(counted) = counted {
             usage.input_tokens = counted.input;
@@ -154,8 +207,11 @@ impl Recorder {
     /// The answer went out whole.
     pub(crate) fn answered(mut self) {
         self.close_attempt(AttemptOutcome::Ok, Some(200), None, Some(true));
+        if let Some(leave) = self.leave.take() {
+            leave.ended(Some(true));
+        }
         self.record.status = 200;
-        self.offer();
+        self.offer(UsageOutcome::Ok);
     }
 
     /// The request ends in a fault, before or after its first byte.
@@ -163,10 +219,11 @@ impl Recorder {
         if self.attempting {
             self.attempt_failed(fault);
         }
+        self.gave_up(fault);
         self.record.status = if self.first_byte { 200 } else { fault.kind.http_status() };
         self.record.error_kind = Some(format!("{:?}", fault.kind).to_lowercase());
         self.record.error_code = Some(fault.code.clone().into_owned());
-        self.offer();
+        self.offer(UsageOutcome::Failed);
     }
 
     fn close_attempt(
@@ -182,7 +239,8 @@ impl Recorder {
         let (provider, model) =
             (self.record.provider.clone().unwrap_or_default(), self.record.model.clone().unwrap_or_default());
         let first_byte_ms = self.record.first_byte_ms.and_then(|ms| u32::try_from(ms).ok());
-        self.health.ended(&provider, &model, good, first_byte_ms);
+        let now_ms = self.ambient.monotonic_us() / 1000;
+        self.health.ended(&provider, &model, good, first_byte_ms, now_ms);
         let latency_ms = self.since_ms(self.attempt_started_us);
         self.record.attempts.push(Attempt { provider, model, outcome, status, latency_ms, cause });
     }
@@ -191,14 +249,38 @@ impl Recorder {
         self.ambient.monotonic_us().saturating_sub(since_us) / 1000
     }
 
-    fn offer(&mut self) {
+    fn offer(&mut self, outcome: UsageOutcome) {
         self.ended = true;
         self.record.latency_ms = self.since_ms(self.started_us);
         self.record.cost_usd = self.cost();
-        if self.traces.offer(redacted(self.record.clone(), self.body_limit)) {
+        self.settle(outcome);
+        // Redacted before it is cut, so that no half of a key stays; every other text is redacted where it is kept.
+        if let (Some(limit), Some(body)) = (self.body_limit, &mut self.record.response_body) {
+            *body = cut(&redact(body), limit);
+        }
+        if self.traces.offer(self.record.clone()) {
             return;
         }
         tracing::debug!(trace.id = %self.record.id, "trace queue is full, trace dropped");
+    }
+
+    /// Leaves the row of the ledger. A request that no candidate was asked for used nothing.
+    fn settle(&mut self, outcome: UsageOutcome) {
+        let (Some(place), record) = (self.place.take(), &self.record) else { return };
+        let asked = record.attempts.iter().any(|attempt| attempt.outcome != AttemptOutcome::Skipped);
+        let (true, Some(provider), Some(model)) = (asked, &record.provider, &record.model) else { return };
+        place.put(UsageRecord {
+            trace: record.id.clone(),
+            at: record.at,
+            operator: record.operator.clone(),
+            key: record.key.clone(),
+            provider: provider.clone(),
+            model: model.clone(),
+            tier: record.tier.clone(),
+            outcome,
+            usage: record.usage,
+            cost_usd: record.cost_usd,
+        });
     }
 
     #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
@@ -214,44 +296,15 @@ impl Drop for Recorder {
         if self.ended {
             return;
         }
+        if self.attempting && !self.counted {
+            // Nothing came back yet, but the prompt was sent and will be billed.
+            self.usage(None);
+        }
         self.close_attempt(AttemptOutcome::Cancelled, None, Some("the client left".into()), None);
         self.record.status = CLIENT_LEFT;
         self.record.error_kind = Some("cancelled".into());
         self.record.error_code = Some(FaultKind::Cancelled.code().into());
-        self.offer();
-    }
-}
-
-/// Everything that somebody else wrote, by value: a key in a model's name is a key.
-fn redacted(mut record: TraceRecord, body_limit: Option<usize>) -> TraceRecord {
-    for text in [&mut record.request_id, &mut record.requested_model] {
-        clean(text);
-    }
-    let optional = [
-        &mut record.client,
-        &mut record.model,
-        &mut record.provider,
-        &mut record.tier,
-        &mut record.task,
-        &mut record.complexity,
-        &mut record.strategy,
-        &mut record.reason,
-    ];
-    optional.into_iter().flatten().for_each(clean);
-    for attempt in &mut record.attempts {
-        clean(&mut attempt.model);
-        attempt.cause.iter_mut().for_each(clean);
-    }
-    record.loss.iter_mut().for_each(clean);
-    if let (Some(limit), Some(body)) = (body_limit, &mut record.response_body) {
-        *body = cut(&redact(body), limit);
-    }
-    record
-}
-
-fn clean(text: &mut String) {
-    if let std::borrow::Cow::Owned(redacted) = redact(text) {
-        *text = redacted;
+        self.offer(UsageOutcome::Cancelled);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The relay lane: client and upstream speak the same wire. The component decides the exchange, the host
 //! splices a few top-level members and moves the bytes; every other byte stays as it was.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
@@ -10,14 +12,17 @@ use brains_dialect::chat::{DONE, response};
 use brains_dialect::envelope::{Envelope, SpliceError};
 use brains_dialect::invalid::Invalid;
 use brains_dialect::sse::{Batch, RawFrames};
-use brains_egress::Upstream;
+use brains_egress::{EgressError, Upstream};
+use brains_runtime::Instance;
 
-use crate::exchange::refused;
+use crate::exchange::{presentable, refused};
 use crate::record::Recorder;
 use crate::reply::{Progress, Source};
 
 /// The largest whole answer that is read into memory.
 pub(crate) const WHOLE_BYTES: usize = 32 << 20;
+/// Frames are gathered into one write up to this size.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// The client's body with the splices that the documentation names: model, preamble, usage flag, and what the
 /// component asked for.
@@ -58,10 +63,14 @@ pub(crate) fn invalid_body(invalid: Invalid) -> Fault {
 }
 
 /// Reads a whole answer and judges it before a byte of it goes out.
-pub(crate) async fn whole(upstream: Upstream, recorder: &mut Recorder) -> Result<Bytes, Fault> {
+pub(crate) async fn whole(
+    upstream: Upstream,
+    instance: &Instance,
+    recorder: &mut Recorder,
+) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let mut tee = Tee::new();
-    tee.unary(&body).map_err(refused)?;
+    tee.unary(&body).map_err(|fault| presentable(refused(fault), instance))?;
     recorder.sent(&body);
     recorder.usage(tee.seen().usage.as_ref());
     Ok(body)
@@ -71,24 +80,19 @@ pub(crate) async fn whole(upstream: Upstream, recorder: &mut Recorder) -> Result
 #[derive(Debug)]
 pub(crate) struct RelayStream {
     upstream: Upstream,
+    instance: Arc<Instance>,
     frames: RawFrames,
     tee: Tee,
     hide_usage: bool,
-    /// Something that is not a comment went by.
-    spoke: bool,
+    /// A first piece of the answer went out.
+    begun: bool,
     done: bool,
 }
 
 impl RelayStream {
-    pub(crate) fn new(upstream: Upstream, hide_usage: bool) -> Self {
-        Self {
-            upstream,
-            frames: RawFrames::default(),
-            tee: Tee::new(),
-            hide_usage,
-            spoke: false,
-            done: false,
-        }
+    pub(crate) fn new(upstream: Upstream, instance: Arc<Instance>, hide_usage: bool) -> Self {
+        let (frames, tee) = (RawFrames::default(), Tee::new());
+        Self { upstream, instance, frames, tee, hide_usage, begun: false, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
@@ -96,7 +100,6 @@ impl RelayStream {
         let mut untouched = true;
         let begin = out.len();
         for (bytes, message) in batch.iter() {
-            self.spoke |= message.data.is_some();
             match self.tee.frame(message.data.as_deref()) {
                 Verdict::Forward => out.extend_from_slice(bytes),
                 Verdict::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
@@ -120,7 +123,7 @@ impl RelayStream {
 
 impl Source for RelayStream {
     fn spoke(&self) -> bool {
-        self.spoke
+        self.tee.begun()
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {
@@ -129,7 +132,14 @@ impl Source for RelayStream {
         }
         let mut out = Vec::new();
         loop {
-            let sorted = match self.upstream.chunk().await {
+            let arrived = if out.is_empty() {
+                self.upstream.chunk().await
+            } else if let Some(arrived) = self.more(out.len()).await {
+                arrived
+            } else {
+                return Progress::Bytes(out.into());
+            };
+            let sorted = match arrived {
                 Ok(Some(chunk)) => match self.frames.push(&chunk) {
                     Ok(batch) => self.sort(&batch, &mut out),
                     Err(error) => Err(truncated(&error.to_string())),
@@ -140,15 +150,31 @@ impl Source for RelayStream {
             recorder.usage(self.tee.seen().usage.as_ref());
             if let Err(fault) = sorted {
                 self.done = true;
-                return Progress::Failed { sent_before: out.into(), fault };
-            }
-            if !out.is_empty() {
-                return Progress::Bytes(out.into());
+                return Progress::Failed {
+                    sent_before: out.into(),
+                    fault: presentable(fault, &self.instance),
+                };
             }
             if self.done {
-                return Progress::End;
+                return if out.is_empty() { Progress::End } else { Progress::Bytes(out.into()) };
             }
         }
+    }
+}
+
+impl RelayStream {
+    /// What else has arrived by now. Frames that are ready go out in one write: handing on each by itself costs more
+    /// than reading it does. The task that reads the connection gets one turn for it; the first bytes of an answer
+    /// are not held up even for that.
+    async fn more(&mut self, held_bytes: usize) -> Option<Result<Option<Bytes>, EgressError>> {
+        if !std::mem::replace(&mut self.begun, true) || held_bytes >= GATHERED_BYTES {
+            return None;
+        }
+        if let Some(arrived) = self.upstream.ready_chunk() {
+            return Some(arrived);
+        }
+        tokio::task::yield_now().await;
+        self.upstream.ready_chunk()
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum Progress {
 
 /// A streamed answer of either lane.
 pub(crate) trait Source: Send + 'static {
-    /// Whether a part of the answer came by; a comment is none.
+    /// Whether a part of the answer came by; a comment is none, nor is a frame without a choice.
     fn spoke(&self) -> bool;
     fn next(&mut self, recorder: &mut Recorder) -> impl Future<Output = Progress> + Send;
 }

@@ -10,6 +10,8 @@ use brains_dialect::canon::task::Verdict;
 pub struct Traits {
     /// trivial, easy, medium or hard; empty when the classifier does not say.
     pub complexity: String,
+    /// The tier that the classifier recommends; empty when it does not say.
+    pub tier: String,
     pub needs_codebase: bool,
     pub needs_external_docs: bool,
     pub freshness_required: bool,
@@ -19,9 +21,11 @@ pub struct Traits {
 pub(crate) fn traits(verdict: &Verdict) -> Traits {
     let extra: Value =
         verdict.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+    let word = |name: &str| extra.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let flag = |name: &str| extra.get(name).and_then(Value::as_bool).unwrap_or(false);
     Traits {
-        complexity: extra.get("complexity").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        complexity: word("complexity"),
+        tier: word("tier"),
         needs_codebase: flag("needs_codebase"),
         needs_external_docs: flag("needs_external_docs"),
         freshness_required: flag("freshness_required"),

@@ -1,10 +1,12 @@
 //! The translate lane: the request in canonical form goes to the component, canonical events come back and are
 //! written in the client's wire.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use brains_core::{Fault, FaultKind, Origin};
+use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
 use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage};
 use brains_dialect::chat::response::{Chunks, DONE_FRAME, Identity, completion};
@@ -13,7 +15,7 @@ use brains_egress::{Egress, Upstream};
 use brains_runtime::{Exchange, Instance};
 
 use crate::catalogue::payload;
-use crate::exchange::{refusal, refused, send};
+use crate::exchange::{presentable, refusal, refused, send};
 use crate::record::Recorder;
 use crate::relay::WHOLE_BYTES;
 use crate::reply::{Progress, Source};
@@ -39,10 +41,11 @@ pub(crate) enum Opened {
 #[derive(Debug)]
 pub(crate) struct Asking<'a> {
     pub(crate) egress: &'a Egress,
-    pub(crate) instance: &'a std::sync::Arc<Instance>,
+    pub(crate) instance: &'a Arc<Instance>,
     pub(crate) request: ChatRequest,
     pub(crate) ctx: CallContext,
     pub(crate) deadline: Instant,
+    pub(crate) now: Millis,
 }
 
 /// Lets the component answer: by itself, or over an exchange that it describes.
@@ -51,8 +54,8 @@ pub(crate) async fn open(
     writer: Writer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let Asking { egress, instance, request, ctx, deadline } = asked;
-    let mut component = instance.exchange().map_err(|fault| fault.to_fault())?;
+    let Asking { egress, instance, request, ctx, deadline, now } = asked;
+    let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
         return component.answer(request, ctx).await.map(Opened::Events).map_err(|fault| fault.to_fault());
@@ -71,7 +74,7 @@ pub(crate) async fn open(
     recorder.losses(&outbound.losses);
     let upstream = send(egress, instance, outbound.request, Bytes::new(), deadline).await?;
     if !(200..300).contains(&upstream.status()) {
-        return Err(refusal(&mut component, upstream).await);
+        return Err(refusal(&mut component, instance, upstream, now).await);
     }
     let head = Head { status: upstream.status(), headers: upstream.fields() };
     if !streamed {
@@ -85,7 +88,15 @@ pub(crate) async fn open(
         Framing::Sse => Cutter::Sse(sse::Frames::default()),
         Framing::Ndjson => Cutter::Ndjson(ndjson::Lines::default()),
     };
-    Ok(Opened::Stream(Box::new(TranslateStream { upstream, component, cutter, writer, done: false })))
+    let instance = Arc::clone(instance);
+    Ok(Opened::Stream(Box::new(TranslateStream {
+        upstream,
+        instance,
+        component,
+        cutter,
+        writer,
+        done: false,
+    })))
 }
 
 /// Writes events in the client's wire.
@@ -169,6 +180,7 @@ impl Cutter {
 #[derive(Debug)]
 pub(crate) struct TranslateStream {
     upstream: Upstream,
+    instance: Arc<Instance>,
     component: Exchange,
     cutter: Cutter,
     writer: Writer,
@@ -234,7 +246,10 @@ impl Source for TranslateStream {
             recorder.usage(self.writer.chunks.usage());
             if let Err(fault) = stepped {
                 self.done = true;
-                return Progress::Failed { sent_before: out.into(), fault };
+                return Progress::Failed {
+                    sent_before: out.into(),
+                    fault: presentable(fault, &self.instance),
+                };
             }
             if !out.is_empty() {
                 return Progress::Bytes(out.into());

@@ -11,7 +11,7 @@ use http::request::Parts as RequestParts;
 
 use crate::auth;
 use crate::keyring::KeyRing;
-use crate::limits::{Limits, WrongKeys};
+use crate::limits::{House, Limits, WrongKeys};
 use crate::port::{Models, Operations, Site};
 use crate::refusal::Area;
 
@@ -35,6 +35,7 @@ struct Inner {
     parts: Parts,
     limits: Limits,
     wrong_keys: WrongKeys,
+    house: House,
     started_seconds: i64,
 }
 
@@ -43,6 +44,7 @@ impl App {
         Self(Arc::new(Inner {
             limits: Limits::new(Arc::clone(&parts.ambient)),
             wrong_keys: WrongKeys::new(Arc::clone(&parts.ambient)),
+            house: House::default(),
             started_seconds: parts.ambient.now().0 / 1000,
             parts,
         }))
@@ -74,6 +76,10 @@ impl App {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn house(&self) -> &House {
+        &self.0.house
     }
 
     pub(crate) fn started_seconds(&self) -> i64 {

@@ -33,6 +33,8 @@ pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response 
     let mut body = json!({ "status": word });
     if let (true, Some(members)) = (known, body.as_object_mut()) {
         members.extend(readiness.details.into_iter().filter(|(name, _)| name != "status"));
+        let limit = app.site().config().max_concurrent_requests;
+        members.insert("requests".into(), json!({ "in_flight": app.house().in_flight(), "limit": limit }));
     }
     json_response(status, &body)
 }

@@ -30,6 +30,8 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     fn generation(&self) -> u64;
     /// The keys that count now; revoked ones are left out.
     fn load(&self) -> Loading<'_>;
+    /// One of its keys was presented. Called on every request: cheap, and nothing waits for it.
+    fn used(&self, _principal: &Principal) {}
 }
 
 /// The keys of all sources. An earlier source wins when two know the same key.
@@ -75,6 +77,7 @@ impl KeyRing {
                     if let Some(credential) =
                         found.filter(|credential| !credential.expires_at.is_some_and(expired))
                     {
+                        shelf.source.used(&credential.principal);
                         return Ok(Some(credential.principal.clone()));
                     }
                 }

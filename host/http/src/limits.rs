@@ -1,12 +1,21 @@
-//! The limits in front of the gateway: requests per key, and wrong keys. The rules are `core`'s; here they get a
-//! clock, a lock and their headers. Operations are not limited: a limit must never keep an operator from lifting it.
+//! The limits in front of the gateway: requests per key, wrong keys, and how many requests may be under way at all.
+//! The rules are `core`'s; here they get a clock, a lock and their headers. Operations are not limited: a limit must
+//! never keep an operator from lifting it.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes, HttpBody};
 use brains_core::traffic::limit::{Admission, Window};
+use brains_core::traffic::occupancy::Occupancy;
 use brains_core::traffic::throttle::{Throttle, Verdict};
 use brains_core::{Ambient, Fault, FaultKind, Origin};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use hyper::body::{Frame, SizeHint};
+
+/// When to come back to a gateway that is full: a place is free as soon as any answer ends.
+const FULL_RETRY_MS: u64 = 1_000;
 
 /// Wrong keys of the last moments, whoever sent them.
 #[derive(Debug)]
@@ -46,6 +55,69 @@ impl Limits {
     pub(crate) fn admit(&self, fingerprint: &str, per_minute: u32) -> Admission {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         window.admit(fingerprint, now_ms(&*self.ambient), per_minute)
+    }
+}
+
+/// The requests under way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct House(Arc<Mutex<Occupancy>>);
+
+/// One of them. It is over when its answer's body is.
+#[derive(Debug)]
+pub(crate) struct Inside(House);
+
+impl House {
+    /// Lets a request in while fewer than `limit` are under way; 0 is no limit.
+    pub(crate) fn enter(&self, limit: u32) -> Result<Inside, Fault> {
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).enter(limit) {
+            return Ok(Inside(self.clone()));
+        }
+        Err(Fault::unavailable(format!("as many requests are under way as may be, {limit}"))
+            .retry_after_ms(FULL_RETRY_MS)
+            .hint("`max_concurrent_requests` sets it"))
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).inside()
+    }
+}
+
+impl Inside {
+    /// Stays until the body has been sent or dropped.
+    pub(crate) fn with(self, body: Body) -> Body {
+        Body::new(Accompanied { body, _inside: self })
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).leave();
+    }
+}
+
+/// A body, and the request that it answers.
+struct Accompanied {
+    body: Body,
+    _inside: Inside,
+}
+
+impl HttpBody for Accompanied {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -155,14 +155,23 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
 
 async fn check_limits(State(app): State<App>, request: Request, next: Next) -> Response {
     let area = Area::of(request.uri().path());
+    if area != Area::Models {
+        return next.run(request).await;
+    }
+    let config = app.site().config();
+    // First, so that a request that is turned away for others' sake does not count against its own key.
+    let inside = match app.house().enter(config.max_concurrent_requests) {
+        Ok(inside) => inside,
+        Err(fault) => return area.refuse(&fault),
+    };
     let caller =
         request.extensions().get::<Principal>().filter(|principal| principal.fingerprint != ANONYMOUS);
-    let (Area::Models, Some(principal)) = (area, caller) else { return next.run(request).await };
-    let admission = app.limits().admit(&principal.fingerprint, app.site().config().rate_limit_per_minute);
+    let Some(caller) = caller else { return next.run(request).await.map(|body| inside.with(body)) };
+    let admission = app.limits().admit(&caller.fingerprint, config.rate_limit_per_minute);
     let mut response =
         if admission.allowed { next.run(request).await } else { area.refuse(&limits::refusal(admission)) };
     limits::write(admission, app.ambient().now(), response.headers_mut());
-    response
+    response.map(|body| inside.with(body))
 }
 
 #[cfg(test)]

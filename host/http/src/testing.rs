@@ -77,6 +77,7 @@ fn facts() -> Facts {
         strategy: Some("tier"),
         reason: Some("weil es „schön“ ist".into()),
         attempts: 2,
+        causes: Vec::new(),
         losses: Vec::new(),
         preamble: None,
     }

@@ -237,12 +237,12 @@ fn main() {
     let head = || Head { status: 200, headers: Vec::new() };
     let mut figures = Figures(Vec::new());
 
-    let mut warm = plain.exchange().unwrap();
+    let mut warm = waiting.block_on(plain.exchange()).unwrap();
     waiting.block_on(warm.open_decoder(head(), context())).unwrap();
     let us = measure(20_000, || drop(black_box(waiting.block_on(warm.finish(true)).unwrap())));
     figures.add("warm call that does next to nothing", us, None);
 
-    let us = measure(2_000, || drop(black_box(vendor.exchange().unwrap())));
+    let us = measure(2_000, || drop(black_box(waiting.block_on(vendor.exchange()).unwrap())));
     figures.add("fresh instance, made and dropped", us, None);
 
     let call = || Call {
@@ -253,11 +253,11 @@ fn main() {
         headers: Vec::new(),
         ctx: context(),
     };
-    let mut warm = vendor.exchange().unwrap();
+    let mut warm = waiting.block_on(vendor.exchange()).unwrap();
     let us = measure(5_000, || drop(black_box(waiting.block_on(warm.prepare(call())).unwrap())));
     figures.add("relay head, warm", us, None);
     let us = measure(2_000, || {
-        let mut fresh = vendor.exchange().unwrap();
+        let mut fresh = waiting.block_on(vendor.exchange()).unwrap();
         drop(black_box(waiting.block_on(fresh.prepare(call())).unwrap()));
     });
     figures.add("relay head, fresh instance", us, None);
@@ -279,7 +279,7 @@ fn main() {
         });
         figures.add(warm_name, us, Some(native_us));
         let us = measure(calls, || {
-            let mut fresh = vendor.exchange().unwrap();
+            let mut fresh = waiting.block_on(vendor.exchange()).unwrap();
             drop(black_box(waiting.block_on(fresh.encode(request.clone(), Vec::new(), context())).unwrap()));
         });
         figures.add(fresh_name, us, Some(native_us));
@@ -292,7 +292,7 @@ fn main() {
             let frames = frames.clone();
             drop(black_box(native.push(&frames).unwrap()));
         });
-        let mut stream = vendor.exchange().unwrap();
+        let mut stream = waiting.block_on(vendor.exchange()).unwrap();
         waiting.block_on(stream.open_decoder(head(), context())).unwrap();
         let us = measure(2_000, || drop(black_box(waiting.block_on(stream.push(frames.clone())).unwrap())));
         figures.add(name, us, Some(native_us));

@@ -1,8 +1,9 @@
 //! What may cross the border, beyond its types: how much is handed over, and whether what comes back is usable.
 //! JSON that a component wrote is only looked at where it is spliced or passed on as it stands.
 
+use brains_dialect::canon::catalogue::Page;
 use brains_dialect::canon::exchange::{Frame, Payload};
-use brains_dialect::canon::relay::{Edit, Lane};
+use brains_dialect::canon::relay::{Edit, Lane, Surface};
 use brains_dialect::canon::task::{Decision, Verdict};
 use brains_dialect::canon::{
     BlockKind, ChatRequest, Content, Event, Fault, FaultKind, MediaSource, ResultPart,
@@ -13,10 +14,22 @@ use crate::CallFault;
 use crate::limits::Limits;
 
 const EDITS: usize = 256;
+const SURFACES: usize = 64;
+const MODELS: usize = 10_000;
+const CAPABILITIES: usize = 64;
+const PRICING_BYTES: usize = 4_096;
 const PICKS: usize = 1_000;
 const REASON_BYTES: usize = 4_096;
 const LABEL_BYTES: usize = 64;
+/// Of a name that a component gives to something: a model, a surface, a loss.
+const NAME_BYTES: usize = 256;
 const DETAILS: usize = 64;
+/// Of what a classifier tells a policy beside its label.
+const EXTRA_BYTES: usize = 64 << 10;
+const SCHEMA_BYTES: usize = 256 << 10;
+
+/// What is wrong with an answer.
+type Bounded<T> = Result<T, String>;
 
 /// Bytes of text in a request, which is what reading it costs.
 pub(crate) fn weight(request: &ChatRequest) -> usize {
@@ -81,34 +94,74 @@ fn too_large(what: &str, limit_bytes: usize) -> CallFault {
     })
 }
 
-fn wrong<T>(what: impl Into<String>) -> Result<T, CallFault> {
-    Err(CallFault::Output { what: what.into() })
+fn wrong<T>(what: impl Into<String>) -> Bounded<T> {
+    Err(what.into())
 }
 
-fn json(what: &str, text: &str) -> Result<(), CallFault> {
+fn many(what: &str, count: usize, limit: usize) -> Bounded<()> {
+    if count > limit { wrong(format!("{count} {what}, {limit} are allowed")) } else { Ok(()) }
+}
+
+fn short(what: &str, text: &str, limit_bytes: usize) -> Bounded<()> {
+    many(&format!("bytes of {what}"), text.len(), limit_bytes)
+}
+
+fn json(what: &str, text: &str) -> Bounded<()> {
     match serde_json::from_str::<IgnoredAny>(text) {
         Ok(_) => Ok(()),
         Err(_) => wrong(format!("{what} is not JSON")),
     }
 }
 
-fn leftovers(extra: Option<&String>) -> Result<(), CallFault> {
+fn leftovers(extra: Option<&String>) -> Bounded<()> {
     extra.map_or(Ok(()), |extra| json("`extra`", extra))
 }
 
+fn cut(text: &mut String, limit_bytes: usize) {
+    text.truncate(text.floor_char_boundary(limit_bytes));
+}
+
+/// Who the component says it is, and its settings schema as it wrote it.
+pub(crate) fn introduction(version: &str, schema: &str) -> Bounded<()> {
+    short("version", version, LABEL_BYTES)?;
+    short("settings schema", schema, SCHEMA_BYTES)
+}
+
+/// What the component says is wrong with its settings, as one line.
+pub(crate) fn problems(mut problems: Vec<String>) -> String {
+    problems.truncate(DETAILS);
+    let mut line = problems.join("; ");
+    cut(&mut line, REASON_BYTES);
+    line
+}
+
+pub(crate) fn surfaces(surfaces: &[Surface]) -> Bounded<()> {
+    many("surfaces", surfaces.len(), SURFACES)?;
+    surfaces.iter().try_for_each(|surface| {
+        short("a surface's name", &surface.name, NAME_BYTES)?;
+        short("a surface's dialect", &surface.dialect, NAME_BYTES)
+    })
+}
+
 /// Edits are spliced into the client's body, so they must be what they say.
-pub(crate) fn lane(lane: &Lane) -> Result<(), CallFault> {
+pub(crate) fn lane(lane: &Lane) -> Bounded<()> {
     let Lane::Relay(outbound) = lane else { return Ok(()) };
-    if outbound.edits.len() > EDITS {
-        return wrong(format!("{} edits, {EDITS} are allowed", outbound.edits.len()));
-    }
+    many("edits", outbound.edits.len(), EDITS)?;
     outbound.edits.iter().try_for_each(|edit| match edit {
         Edit::Set(member) => json("the value of an edit", &member.value),
         Edit::Remove(_) => Ok(()),
     })
 }
 
-pub(crate) fn events(events: &[Event]) -> Result<(), CallFault> {
+/// Losses go into a header and into the trace.
+pub(crate) fn losses(losses: &mut Vec<String>) {
+    losses.truncate(DETAILS);
+    losses.iter_mut().for_each(|loss| cut(loss, NAME_BYTES));
+}
+
+/// So many events at once, and JSON where they say that they hold some.
+pub(crate) fn events(events: &[Event], limit: usize) -> Bounded<()> {
+    many("events at once", events.len(), limit)?;
     events.iter().try_for_each(|event| match event {
         Event::Delta(_) | Event::Finish(_) => Ok(()),
         Event::Start(start) => leftovers(start.extra.as_ref()),
@@ -128,23 +181,55 @@ pub(crate) fn events(events: &[Event]) -> Result<(), CallFault> {
     })
 }
 
-/// A verdict that the rest can rely on: finite numbers, a label of sane size, JSON that is JSON.
-pub(crate) fn verdict(mut verdict: Verdict) -> Result<Verdict, CallFault> {
-    if verdict.label.is_empty() || verdict.label.len() > LABEL_BYTES || !verdict.confidence.is_finite() {
-        return wrong("a verdict without a usable label or confidence");
+/// A page of models: it is kept, so it is small. What is no use to the host is dropped.
+pub(crate) fn page(mut page: Page) -> Bounded<Page> {
+    many("models on one page", page.models.len(), MODELS)?;
+    short("a cursor", page.next.as_deref().unwrap_or_default(), NAME_BYTES * 16)?;
+    for model in &mut page.models {
+        if model.id.is_empty() || model.id.contains(char::is_control) {
+            return wrong("a model without a usable id");
+        }
+        short("a model's id", &model.id, NAME_BYTES)?;
+        if let Some(pricing) = &model.pricing {
+            short("pricing", pricing, PRICING_BYTES)?;
+            json("pricing", pricing)?;
+        }
+        model.label.iter_mut().for_each(|label| cut(label, NAME_BYTES));
+        model.caps.truncate(CAPABILITIES);
+        model.caps.iter_mut().for_each(|capability| cut(capability, LABEL_BYTES));
+        model.extra = None;
     }
+    Ok(page)
+}
+
+/// A verdict that the rest can rely on: finite numbers, texts of sane size, JSON that is JSON.
+pub(crate) fn verdict(mut verdict: Verdict) -> Bounded<Verdict> {
+    let label = &verdict.label;
+    if label.is_empty() || label.len() > LABEL_BYTES || label.contains(char::is_control) {
+        return wrong("a verdict without a usable label");
+    }
+    if !verdict.confidence.is_finite() {
+        return wrong("a verdict without a usable confidence");
+    }
+    short("`extra`", verdict.extra.as_deref().unwrap_or_default(), EXTRA_BYTES)?;
     leftovers(verdict.extra.as_ref())?;
     verdict.confidence = verdict.confidence.clamp(0.0, 1.0);
+    verdict.scores.retain(|score| score.value.is_finite());
     verdict.scores.truncate(DETAILS);
+    verdict.scores.iter_mut().for_each(|score| cut(&mut score.label, LABEL_BYTES));
+    verdict.signals.retain(|signal| signal.weight.is_finite());
     verdict.signals.truncate(DETAILS);
+    for signal in &mut verdict.signals {
+        cut(&mut signal.name, NAME_BYTES);
+        cut(&mut signal.evidence, NAME_BYTES);
+    }
     Ok(verdict)
 }
 
 /// A decision among so many candidates.
-pub(crate) fn decision(decision: Decision, candidates: usize) -> Result<Decision, CallFault> {
-    if decision.picks.len() > PICKS || decision.reason.len() > REASON_BYTES {
-        return wrong("a decision of an unlikely size");
-    }
+pub(crate) fn decision(decision: Decision, candidates: usize) -> Bounded<Decision> {
+    many("picks", decision.picks.len(), PICKS)?;
+    short("a reason", &decision.reason, REASON_BYTES)?;
     let beyond =
         decision.picks.iter().find(|pick| pick.index as usize >= candidates || !pick.score.is_finite());
     if let Some(pick) = beyond {

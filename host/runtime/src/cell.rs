@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceAny;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::CallFault;
 use crate::bindings::exported as exports;
 use crate::engine::Ticker;
+use crate::fault::{CallFault, Culprit};
 use crate::guest::{Guest, Settings, on_epoch};
 use crate::limits::Limits;
-use crate::load::Component;
+use crate::load::Code;
 use crate::wasi::Stopped;
+
+/// Resources that one live instance may hold at once.
+const HANDLES: usize = 4_096;
 
 /// The interfaces of one instance.
 pub(crate) struct Guests {
@@ -31,6 +35,8 @@ pub(crate) struct Cell {
     pub(crate) guests: Arc<Guests>,
     pub(crate) decoder: Option<ResourceAny>,
     pub(crate) calls: u32,
+    /// Its place among all live instances; the loader's own questions take none.
+    pub(crate) lease: Option<OwnedSemaphorePermit>,
     limits: Limits,
     dead: bool,
     /// Memory after the first call.
@@ -44,24 +50,19 @@ impl std::fmt::Debug for Cell {
 }
 
 impl Cell {
-    pub(crate) fn new(
-        component: &Component,
-        settings: &Arc<Settings>,
-        ticker: &Ticker,
-    ) -> Result<Self, CallFault> {
+    pub(crate) fn new(code: &Code, settings: &Arc<Settings>, ticker: &Ticker) -> Result<Self, CallFault> {
         let limits = settings.limits;
-        let mut store = Store::new(component.pre.engine(), Guest::new(Arc::clone(settings)));
+        let mut store = Store::new(code.pre.engine(), Guest::new(Arc::clone(settings)));
         store.limiter(|guest| &mut guest.memory);
         store.epoch_deadline_callback(on_epoch);
         store.set_hostcall_fuel(limits.output_bytes);
-        store.set_max_component_handles(4_096);
+        store.set_max_component_handles(HANDLES);
         arm(&mut store, limits.budget_ms(0));
         let _running = ticker.run();
-        let made = component.pre.instantiate(&mut store).and_then(|instance| {
+        let made = code.pre.instantiate(&mut store).and_then(|instance| {
             macro_rules! load {
                 ($name:ident) => {
-                    component
-                        .indices
+                    code.indices
                         .$name
                         .as_ref()
                         .map(|indices| indices.load(&mut store, &instance))
@@ -85,23 +86,25 @@ impl Cell {
                 guests: Arc::new(guests),
                 decoder: None,
                 calls: 0,
+                lease: None,
                 limits,
                 dead: false,
                 settled_bytes: None,
             }),
-            Err(error) => Err(fault(&error, &store, limits.budget_ms(0))),
+            Err(error) => Err(fault(&error, &store, limits.budget_ms(0), "start")),
         }
     }
 
-    /// Runs one call under the limits. Any error but a refusal kills the instance.
+    /// Runs one call of `export` under the limits. Any error but a refusal kills the instance.
     pub(crate) fn call<R>(
         &mut self,
+        export: &'static str,
         ticker: &Ticker,
         input_bytes: usize,
         work: impl FnOnce(&mut Store<Guest>, &Guests, &mut Option<ResourceAny>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFault> {
         if self.dead {
-            return Err(CallFault::Trap { message: "an earlier call killed the instance".into() });
+            return Err(self.store.data().settings.killed(export));
         }
         self.calls = self.calls.saturating_add(1);
         let budget_ms = self.limits.budget_ms(input_bytes);
@@ -111,7 +114,7 @@ impl Cell {
         let _running = ticker.run();
         let result = work(&mut self.store, &guests, &mut self.decoder).map_err(|error| {
             self.dead = true;
-            fault(&error, &self.store, budget_ms)
+            fault(&error, &self.store, budget_ms, export)
         });
         self.settled_bytes.get_or_insert(self.store.data().memory.held_bytes);
         result
@@ -129,25 +132,54 @@ fn arm(store: &mut Store<Guest>, budget_ms: u32) {
     store.set_epoch_deadline(ticks);
 }
 
-fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32) -> CallFault {
+impl Settings {
+    /// Whom a fault in `export` is laid to.
+    pub(crate) fn culprit(&self, export: &'static str) -> Culprit {
+        Culprit { component: self.component.clone(), instance: self.name.clone(), export }
+    }
+
+    /// The fault of whoever calls an instance that is dead.
+    pub(crate) fn killed(&self, export: &'static str) -> CallFault {
+        let message = "an earlier call killed the instance".into();
+        CallFault::Trap { by: self.culprit(export), message }
+    }
+
+    /// The fault of an answer that is not usable, logged like every other.
+    pub(crate) fn unusable(&self, export: &'static str, what: String) -> CallFault {
+        self.told(CallFault::Output { by: self.culprit(export), what })
+    }
+
+    fn told(&self, fault: CallFault) -> CallFault {
+        tracing::warn!(component.id = %self.component, instance = %self.name, cause = %fault, "component call failed");
+        fault
+    }
+}
+
+fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32, export: &'static str) -> CallFault {
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return CallFault::Exhausted;
     }
     let guest = store.data();
+    let by = guest.settings.culprit(export);
     let said = error.root_cause().to_string();
+    let trap = error.downcast_ref::<Trap>();
     let fault = if guest.memory.refused {
-        CallFault::Memory
-    } else if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        CallFault::Deadline { limit_ms: budget_ms }
-    } else if error.downcast_ref::<Trap>().is_some() || error.downcast_ref::<Stopped>().is_some() {
-        CallFault::Trap { message: said }
-    } else if said.starts_with("unknown import") {
+        CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes }
+    } else if trap == Some(&Trap::Interrupt) {
+        CallFault::Deadline { by, limit_ms: budget_ms }
+    } else if trap == Some(&Trap::StackOverflow) {
+        CallFault::Stack { by }
+    } else if said.contains("handle limit exceeded") {
+        CallFault::Handles { by, limit: HANDLES }
+    } else if trap.is_some()
+        || error.downcast_ref::<Stopped>().is_some()
         // A function of WASI that the empty world has no answer to.
-        CallFault::Trap { message: said }
+        || said.starts_with("unknown import")
+    {
+        CallFault::Trap { by, message: said }
     } else {
         // What the host refused to take over the border: too much of it, text that is none, a case unknown.
-        CallFault::Output { what: said }
+        CallFault::Output { by, what: said }
     };
-    tracing::warn!(component.id = %guest.settings.component, instance = %guest.settings.name, cause = %fault, "component call failed");
-    fault
+    guest.settings.told(fault)
 }

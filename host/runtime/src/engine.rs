@@ -12,7 +12,7 @@ use wasmtime::{
 
 use crate::fault::StartError;
 
-/// How many instances the pool holds.
+/// How many instances the pool holds. Eight times as many may live: the others are allocated on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Profile {
     /// 256 instances.
@@ -32,10 +32,17 @@ impl Profile {
             Self::Exactly(slots) => slots,
         }
     }
+
+    /// Instances that may live at once, in the pool and beyond it.
+    pub(crate) const fn leases(self) -> usize {
+        self.slots() as usize * 8
+    }
 }
 
 pub(crate) struct Engine {
     pub(crate) pool: wasmtime::Engine,
+    /// Allocates each instance on demand, for those beyond the pool; none when the first does so anyway.
+    pub(crate) beyond: Option<wasmtime::Engine>,
     pub(crate) ticker: Ticker,
     cache: Option<Cache>,
 }
@@ -43,9 +50,9 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn start(profile: Profile, cache_dir: Option<&Path>) -> Result<Self, StartError> {
         let cache = cache_dir.map(open_cache).transpose()?;
-        let pool = first_that_fits(profile, cache.as_ref())?;
-        let ticker = Ticker::start(vec![pool.clone()])?;
-        Ok(Self { pool, ticker, cache })
+        let (pool, beyond) = first_that_fits(profile, cache.as_ref())?;
+        let ticker = Ticker::start([&pool].into_iter().chain(&beyond).cloned().collect())?;
+        Ok(Self { pool, beyond, ticker, cache })
     }
 
     /// Components compiled and components taken from the cache; `None` without a cache.
@@ -103,22 +110,27 @@ fn pooling(slots: u32, pagemap: bool) -> PoolingAllocationConfig {
     pool
 }
 
-/// Pool with page map, pool without, pool in a small address space, no pool: the first that this machine grants.
-fn first_that_fits(profile: Profile, cache: Option<&Cache>) -> Result<wasmtime::Engine, StartError> {
+/// Pool with page map, pool without, pool in a small address space, no pool: the first that this machine grants. Then,
+/// beside a pool, the engine for what does not fit into it. Both take the same compiled code.
+fn first_that_fits(
+    profile: Profile,
+    cache: Option<&Cache>,
+) -> Result<(wasmtime::Engine, Option<wasmtime::Engine>), StartError> {
     let slots = profile.slots();
     for (pagemap, reservation) in [(true, None), (false, None), (false, Some(64 * 1024 * 1024))] {
         let mut config = base(cache);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(slots, pagemap)));
         if let Some(bytes) = reservation {
             config.memory_reservation(bytes);
         }
+        let on_demand = config.clone();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(slots, pagemap)));
         match wasmtime::Engine::new(&config) {
-            Ok(engine) => return Ok(engine),
+            Ok(engine) => return Ok((engine, Some(build(&on_demand)?))),
             Err(error) => tracing::debug!(pagemap, %error, "pool refused, trying the next layout"),
         }
     }
     tracing::warn!("no pool of instances fits this machine, allocating each on demand");
-    build(&base(cache))
+    Ok((build(&base(cache))?, None))
 }
 
 fn build(config: &Config) -> Result<wasmtime::Engine, StartError> {

@@ -19,12 +19,12 @@ pub struct Exchange {
     instance: Arc<Instance>,
 }
 
-/// Calls one exported function; what it answers is converted by `$ok`.
+/// Calls one exported function.
 macro_rules! call {
-    ($self:ident, $export:ident, $size:expr, |$store:ident, $guest:ident, $decoder:ident| $work:expr) => {{
+    ($self:ident, $name:literal, $export:ident, $size:expr, |$store:ident, $guest:ident, $decoder:ident| $work:expr) => {{
         $self
-            .run(move |cell, ticker| {
-                cell.call(ticker, $size, |$store, guests, $decoder| {
+            .run($name, move |cell, ticker| {
+                cell.call($name, ticker, $size, |$store, guests, $decoder| {
                     let _unused = &$decoder;
                     match &guests.$export {
                         Some($guest) => $work.map(Some),
@@ -33,7 +33,7 @@ macro_rules! call {
                 })
             })
             .await?
-            .ok_or(CallFault::Missing { export: stringify!($export) })?
+            .ok_or_else(|| CallFault::Missing { by: $self.instance.settings().culprit($name) })?
     }};
 }
 
@@ -47,9 +47,10 @@ impl Exchange {
     /// How the exchange looks when both sides speak the same wire, or that they do not.
     pub async fn prepare(&mut self, asked: Call) -> Result<Lane, CallFault> {
         let asked: exports::relay::Call = asked.into();
-        let said = call!(self, relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
+        let said =
+            call!(self, "relay.prepare", relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
         let lane: Lane = said.map_err(refused)?.into();
-        bounds::lane(&lane).inspect_err(|fault| self.instance.blame(fault))?;
+        self.bounded("relay.prepare", bounds::lane(&lane))?;
         Ok(lane)
     }
 
@@ -57,9 +58,9 @@ impl Exchange {
     pub async fn answer(&mut self, request: ChatRequest, ctx: CallContext) -> Result<Vec<Event>, CallFault> {
         let size = bounds::weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
-        let said =
-            call!(self, standalone, size, |store, guest, decoder| guest.call_answer(store, &request, &ctx));
-        self.events(said, self.instance.spec().limits.events_per_answer)
+        let said = call!(self, "standalone.answer", standalone, size, |store, guest, decoder| guest
+            .call_answer(store, &request, &ctx));
+        self.events("standalone.answer", said, self.instance.spec().limits.events_per_answer)
     }
 
     /// The request in the component's own wire.
@@ -72,23 +73,26 @@ impl Exchange {
         let size = bounds::weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
         let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
-        let said = call!(self, chat, size, |store, guest, decoder| guest
+        let said = call!(self, "chat.encode", chat, size, |store, guest, decoder| guest
             .call_encode(store, &request, &headers, &ctx));
-        said.map(Into::into).map_err(refused)
+        let mut outbound: Outbound = said.map(Into::into).map_err(refused)?;
+        bounds::losses(&mut outbound.losses);
+        Ok(outbound)
     }
 
     /// A whole answer as events.
     pub async fn decode_unary(&mut self, response: Response) -> Result<Vec<Event>, CallFault> {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
-        let said = call!(self, chat, size, |store, guest, decoder| guest.call_decode_unary(store, &response));
-        self.events(said, self.instance.spec().limits.events_per_answer)
+        let said = call!(self, "chat.decode-unary", chat, size, |store, guest, decoder| guest
+            .call_decode_unary(store, &response));
+        self.events("chat.decode-unary", said, self.instance.spec().limits.events_per_answer)
     }
 
     /// Begins a streamed answer. The decoder lives in this instance.
     pub async fn open_decoder(&mut self, head: Head, ctx: CallContext) -> Result<(), CallFault> {
         let (head, ctx) = (head.into(), ctx.into());
-        let said = call!(self, chat, 0, |store, guest, decoder| {
+        let said = call!(self, "chat.decoder.open", chat, 0, |store, guest, decoder| {
             guest
                 .decoder()
                 .call_open(store, &head, &ctx)
@@ -101,38 +105,40 @@ impl Exchange {
     pub async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, CallFault> {
         let size = bounds::frames(&frames, &self.instance.spec().limits)?;
         let frames: Vec<_> = frames.into_iter().map(Into::into).collect();
-        let said = call!(self, chat, size, |store, guest, decoder| match *decoder {
+        let said = call!(self, "chat.decoder.push", chat, size, |store, guest, decoder| match *decoder {
             Some(resource) => guest.decoder().call_push(store, resource, &frames),
             None => Ok(Ok(Vec::new())),
         });
-        self.events(said, self.instance.spec().limits.events_per_push)
+        self.events("chat.decoder.push", said, self.instance.spec().limits.events_per_push)
     }
 
     /// A chunk of a body that the host does not cut.
     pub async fn push_bytes(&mut self, chunk: Vec<u8>) -> Result<Vec<Event>, CallFault> {
         let size = chunk.len();
-        let said = call!(self, chat, size, |store, guest, decoder| match *decoder {
-            Some(resource) => guest.decoder().call_push_bytes(store, resource, &chunk),
-            None => Ok(Ok(Vec::new())),
-        });
-        self.events(said, self.instance.spec().limits.events_per_push)
+        let said =
+            call!(self, "chat.decoder.push-bytes", chat, size, |store, guest, decoder| match *decoder {
+                Some(resource) => guest.decoder().call_push_bytes(store, resource, &chunk),
+                None => Ok(Ok(Vec::new())),
+            });
+        self.events("chat.decoder.push-bytes", said, self.instance.spec().limits.events_per_push)
     }
 
     /// The body ended; `clean` is false after a transport error.
     pub async fn finish(&mut self, clean: bool) -> Result<Vec<Event>, CallFault> {
-        let said = call!(self, chat, 0, |store, guest, decoder| match *decoder {
+        let said = call!(self, "chat.decoder.finish", chat, 0, |store, guest, decoder| match *decoder {
             Some(resource) => guest.decoder().call_finish(store, resource, clean),
             None => Ok(Ok(Vec::new())),
         });
-        self.events(said, self.instance.spec().limits.events_per_push)
+        self.events("chat.decoder.finish", said, self.instance.spec().limits.events_per_push)
     }
 
     /// What a status that is no success means.
     pub async fn decode_error(&mut self, response: Response) -> Result<Fault, CallFault> {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
-        Ok(call!(self, errors, size, |store, guest, decoder| guest.call_decode_error(store, &response))
-            .into())
+        Ok(call!(self, "errors.decode-error", errors, size, |store, guest, decoder| guest
+            .call_decode_error(store, &response))
+        .into())
     }
 
     /// How to ask for the list of models; none when the list is built in.
@@ -142,11 +148,8 @@ impl Exchange {
         cursor: Option<String>,
     ) -> Result<Option<Request>, CallFault> {
         let ctx = ctx.into();
-        let said = call!(self, catalogue, 0, |store, guest, decoder| guest.call_models_request(
-            store,
-            &ctx,
-            cursor.as_deref()
-        ));
+        let said = call!(self, "catalogue.models-request", catalogue, 0, |store, guest, decoder| guest
+            .call_models_request(store, &ctx, cursor.as_deref()));
         Ok(said.map(Into::into))
     }
 
@@ -157,26 +160,27 @@ impl Exchange {
             None => 0,
         };
         let response = response.map(Into::into);
-        let said =
-            call!(self, catalogue, size, |store, guest, decoder| guest.call_models(store, response.as_ref()));
-        said.map(Into::into).map_err(refused)
+        let said = call!(self, "catalogue.models", catalogue, size, |store, guest, decoder| guest
+            .call_models(store, response.as_ref()));
+        let page: Page = said.map(Into::into).map_err(refused)?;
+        self.bounded("catalogue.models", bounds::page(page))
     }
 
     fn events(
         &self,
+        export: &'static str,
         said: Result<Vec<exports::chat::Event>, exports::chat::Fault>,
         limit: usize,
     ) -> Result<Vec<Event>, CallFault> {
-        let events = said.map_err(refused)?;
-        if events.len() > limit {
-            let what = format!("{} events at once, {limit} are allowed", events.len());
-            let fault = CallFault::Output { what };
-            self.instance.blame(&fault);
-            return Err(fault);
-        }
-        let events: Vec<Event> = events.into_iter().map(Into::into).collect();
-        bounds::events(&events).inspect_err(|fault| self.instance.blame(fault))?;
+        let events: Vec<Event> = said.map_err(refused)?.into_iter().map(Into::into).collect();
+        self.bounded(export, bounds::events(&events, limit))?;
         Ok(events)
+    }
+
+    fn bounded<R>(&self, export: &'static str, answer: Result<R, String>) -> Result<R, CallFault> {
+        answer
+            .map_err(|what| self.instance.settings().unusable(export, what))
+            .inspect_err(|fault| self.instance.blame(fault))
     }
 
     /// Waits until the version that this exchange runs on is not kept any longer. An exchange that waits for its
@@ -188,15 +192,16 @@ impl Exchange {
 
     async fn run<R: Send + 'static>(
         &mut self,
+        export: &'static str,
         work: impl FnOnce(&mut Cell, &crate::engine::Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> Result<R, CallFault> {
         if self.instance.recall().is_cancelled() {
             return Err(CallFault::Recalled);
         }
         let Some(cell) = self.cell.take() else {
-            return Err(CallFault::Trap { message: "an earlier call killed the instance".into() });
+            return Err(self.instance.settings().killed(export));
         };
-        let (cell, result) = self.instance.on_lane(cell, work).await;
+        let (cell, result) = self.instance.on_lane(export, cell, work).await;
         self.cell = cell;
         result
     }

@@ -1,8 +1,12 @@
 //! What can go wrong when the runtime starts and when a component is called. A call's fault is a value that says
-//! which limit was met; it costs the call, never its neighbours.
+//! who failed, where, and what ran out; it costs the call, never its neighbours.
 
+use std::fmt;
+
+use brains_core::redact::redact;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon;
+use brains_dialect::fault::UNSUPPORTED_PARAMETER;
 
 /// Why a runtime could not start.
 #[derive(Debug, thiserror::Error)]
@@ -21,34 +25,56 @@ pub enum StartError {
     Builder(#[source] std::io::Error),
 }
 
+/// Who failed, and in which of its exports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Culprit {
+    pub component: String,
+    /// The instance, as the configuration names it.
+    pub instance: String,
+    /// Such as `chat.encode`.
+    pub export: &'static str,
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "component `{}` in `{}`", self.component, self.export)
+    }
+}
+
 /// Why a call gave no answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CallFault {
-    /// It stopped by itself: a panic, an unreachable, a stack that ran out.
-    #[error("it trapped: {message}")]
-    Trap { message: String },
-    #[error("it computed for longer than {limit_ms} ms")]
-    Deadline { limit_ms: u32 },
-    #[error("it asked for more memory than it may have")]
-    Memory,
+    /// It stopped by itself: a panic, an unreachable.
+    #[error("{by}: it trapped: {message}")]
+    Trap { by: Culprit, message: String },
+    #[error("{by}: its calls are nested too deeply")]
+    Stack { by: Culprit },
+    #[error("{by}: it computed for longer than {limit_ms} ms")]
+    Deadline { by: Culprit, limit_ms: u32 },
+    #[error("{by}: it asked for more than {limit_bytes} bytes of memory")]
+    Memory { by: Culprit, limit_bytes: usize },
+    /// It made resources and dropped none.
+    #[error("{by}: it holds more than {limit} handles")]
+    Handles { by: Culprit, limit: usize },
     /// More than it may answer, or something that is no answer.
-    #[error("its answer is out of bounds: {what}")]
-    Output { what: String },
+    #[error("{by}: its answer is out of bounds: {what}")]
+    Output { by: Culprit, what: String },
     /// Its work could not start: every slot is taken.
     #[error("every slot for components is taken")]
     Exhausted,
     /// Another version serves, and this exchange outlasted the time that the old one is kept for.
     #[error("its version was replaced and is not kept any longer")]
     Recalled,
-    #[error("it exports no `{export}`")]
-    Missing { export: &'static str },
+    #[error("{by}: it is not exported")]
+    Missing { by: Culprit },
     /// The component itself says no.
     #[error("{}", .0.message)]
     Refused(canon::Fault),
 }
 
 impl CallFault {
-    /// The fault as the rooms above know it.
+    /// The fault as the rooms above know it. Its message names component, export and what ran out, and nothing that the
+    /// component wrote; that stands in the log.
     pub fn to_fault(&self) -> Fault {
         match self {
             Self::Refused(fault) => refused(fault),
@@ -62,17 +88,19 @@ impl CallFault {
                 "the answer was cut: its provider was replaced, and the old version is not kept any longer",
             )
             .hint("`component_drain_seconds` sets how long"),
-            Self::Trap { .. }
-            | Self::Deadline { .. }
-            | Self::Memory
-            | Self::Output { .. }
-            | Self::Missing { .. } => Fault::new(
-                FaultKind::Plugin,
-                Origin::Component,
-                format!("the component failed ({})", self.word()),
-            )
-            .code("plugin_failed")
-            .failover(),
+            Self::Trap { by, .. }
+            | Self::Stack { by }
+            | Self::Deadline { by, .. }
+            | Self::Memory { by, .. }
+            | Self::Handles { by, .. }
+            | Self::Output { by, .. }
+            | Self::Missing { by } => {
+                let message = format!("{by} failed ({})", self.ran_out());
+                Fault::new(FaultKind::Plugin, Origin::Component, message)
+                    .code("plugin_failed")
+                    .hint(self.hint(by))
+                    .failover()
+            }
         }
     }
 
@@ -80,8 +108,10 @@ impl CallFault {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Trap { .. } => "trap",
+            Self::Stack { .. } => "stack",
             Self::Deadline { .. } => "deadline",
-            Self::Memory => "memory",
+            Self::Memory { .. } => "memory",
+            Self::Handles { .. } => "handles",
             Self::Output { .. } => "output",
             Self::Exhausted => "exhausted",
             Self::Recalled => "recalled",
@@ -89,7 +119,52 @@ impl CallFault {
             Self::Refused(_) => "refused",
         }
     }
+
+    /// The word, with the limit that was met.
+    fn ran_out(&self) -> String {
+        let word = self.word();
+        match self {
+            Self::Deadline { limit_ms, .. } => format!("{word}: {limit_ms} ms"),
+            Self::Memory { limit_bytes, .. } => format!("{word}: {} MiB", limit_bytes >> 20),
+            Self::Handles { limit, .. } => format!("{word}: {limit}"),
+            Self::Trap { .. }
+            | Self::Stack { .. }
+            | Self::Output { .. }
+            | Self::Exhausted
+            | Self::Recalled
+            | Self::Missing { .. }
+            | Self::Refused(_) => word.to_owned(),
+        }
+    }
+
+    /// What an operator can do about it.
+    fn hint(&self, by: &Culprit) -> String {
+        let limits =
+            |key: &str| format!("if the work is honest, raise `components.{}.limits.{key}`", by.component);
+        match self {
+            Self::Deadline { .. } => limits("call_ms"),
+            Self::Memory { .. } => limits("memory_mib"),
+            Self::Output { .. } => {
+                format!("the log line with `component.id={}` says what was wrong with it", by.component)
+            }
+            Self::Trap { .. }
+            | Self::Stack { .. }
+            | Self::Handles { .. }
+            | Self::Exhausted
+            | Self::Recalled
+            | Self::Missing { .. }
+            | Self::Refused(_) => {
+                format!("the log lines with `component.id={}` say more; tell its author", by.component)
+            }
+        }
+    }
 }
+
+/// More of a component's own words than this is no message.
+const MESSAGE_BYTES: usize = 1_024;
+const CODE_BYTES: usize = 64;
+/// A longer wait is no advice.
+const WAIT_MS: u64 = 86_400_000;
 
 fn refused(fault: &canon::Fault) -> Fault {
     use canon::FaultKind as Said;
@@ -108,16 +183,45 @@ fn refused(fault: &canon::Fault) -> Fault {
     // Whose credential was refused is not the client's business, and upstreams like to repeat it.
     let message = match kind {
         FaultKind::UpstreamAuth => "the upstream refused the gateway's credential".to_owned(),
-        _ => fault.message.clone(),
+        _ => presentable(&fault.message),
     };
     let mut said = Fault::new(kind, origin, message);
     said = match (&fault.kind, &fault.code, kind) {
         (Said::NotFound, ..) => said.code("model_not_found"),
         (Said::ContentFiltered, ..) => said.code("content_filter"),
-        (_, Some(code), FaultKind::Invalid | FaultKind::Unsupported) => said.code(code.clone()),
+        (_, Some(code), FaultKind::Invalid | FaultKind::Unsupported) if is_word(code) => {
+            said.code(code.clone())
+        }
         _ => said,
     };
-    said.retry_after_ms = fault.retry_after_ms;
+    if said.code == UNSUPPORTED_PARAMETER {
+        said.param = named_first(&said.message).map(str::to_owned);
+    }
+    said.retry_after_ms = fault.retry_after_ms.map(|wait_ms| wait_ms.min(WAIT_MS));
     said.failover = fault.failover;
     said
 }
+
+/// The member that a message of this code begins with, in backticks.
+fn named_first(message: &str) -> Option<&str> {
+    message.strip_prefix('`')?.split_once('`').map(|(name, _)| name)
+}
+
+/// A component's words as a client may read them: one line of bounded length without credentials.
+fn presentable(message: &str) -> String {
+    let cut = message.get(..message.floor_char_boundary(MESSAGE_BYTES)).unwrap_or_default();
+    let one_line: String = cut.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    match redact(&one_line) {
+        said if said.trim().is_empty() => "the provider gave no reason".to_owned(),
+        said => said.into_owned(),
+    }
+}
+
+fn is_word(code: &str) -> bool {
+    !code.is_empty()
+        && code.len() <= CODE_BYTES
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
+#[cfg(test)]
+mod tests;

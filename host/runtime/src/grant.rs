@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use brains_core::OriginPattern;
 use brains_core::config::manifest::Asks;
 
 /// An origin that an instance may reach, and who said so.
@@ -12,6 +13,16 @@ pub struct Origin {
     pub url: String,
     /// The operator wrote it, so it may lead to a private address.
     pub operator: bool,
+}
+
+impl Origin {
+    /// Whether what a component asks to reach lies within.
+    pub(crate) fn includes(&self, asked: &str) -> bool {
+        match (OriginPattern::parse(&self.url), OriginPattern::parse(asked)) {
+            (Ok(own), Ok(asked)) => own.includes(&asked),
+            _ => false,
+        }
+    }
 }
 
 /// Everything that an instance may use.

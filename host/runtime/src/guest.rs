@@ -9,7 +9,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::engine::TICK;
 use crate::grant::Grants;
-use crate::imports::{Kv, LogGate};
+use crate::imports::Kept;
 use crate::journal::Journal;
 use crate::limits::Limits;
 
@@ -23,8 +23,7 @@ pub(crate) struct Settings {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     /// Kept from version to version of the same component under the same name.
-    pub(crate) kv: Arc<Kv>,
-    pub(crate) log: LogGate,
+    pub(crate) kept: Arc<Kept>,
     /// Its newest lines.
     pub(crate) journal: Arc<Journal>,
     pub(crate) ambient: Arc<dyn Ambient>,
@@ -59,7 +58,7 @@ impl Guest {
 /// Linear memory and tables, and whether more was asked than is given.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    limit_bytes: usize,
+    pub(crate) limit_bytes: usize,
     pub(crate) held_bytes: usize,
     pub(crate) refused: bool,
 }

@@ -33,6 +33,10 @@ const SLOW_SCORE: u32 = 40;
 /// Calls over the budget after which it stays there.
 const OVERRUNS: u32 = 2;
 
+const SURFACES: &str = "relay.surfaces";
+const CLASSIFY: &str = "classifier.classify";
+const DECIDE: &str = "policy.decide";
+
 /// What an instance is made of.
 #[derive(Debug, Clone)]
 pub struct InstanceSpec {
@@ -105,14 +109,16 @@ impl Instance {
         };
         instance.shared.counters.made();
         if instance.component.exports.relay {
-            let mut cell = instance.cell()?;
-            let said =
-                cell.call(&instance.shared.engine.ticker, 0, |store, guests, _| match &guests.relay {
-                    Some(relay) => relay.call_surfaces(store),
-                    None => Ok(Vec::new()),
-                })?;
-            instance.surfaces =
+            let mut cell = instance.shared.cell_for_loading(&instance.component, &instance.settings)?;
+            let ticker = &instance.shared.engine.ticker;
+            let said = cell.call(SURFACES, ticker, 0, |store, guests, _| match &guests.relay {
+                Some(relay) => relay.call_surfaces(store),
+                None => Ok(Vec::new()),
+            })?;
+            let surfaces: Vec<Surface> =
                 said.into_iter().map(|s| Surface { name: s.name, dialect: s.dialect }).collect();
+            bounds::surfaces(&surfaces).map_err(|what| instance.settings.unusable(SURFACES, what))?;
+            instance.surfaces = surfaces;
         }
         Ok(instance)
     }
@@ -147,6 +153,11 @@ impl Instance {
         self.settings.secret(name)
     }
 
+    /// Every secret that it was given, so that none of them is told to anybody else.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.spec.secrets.values()
+    }
+
     pub fn grants(&self) -> &[Origin] {
         &self.spec.grants
     }
@@ -156,9 +167,9 @@ impl Instance {
         self.spec.timeout_ms
     }
 
-    /// A fresh live instance for one exchange.
-    pub fn exchange(self: &Arc<Self>) -> Result<Exchange, CallFault> {
-        Ok(Exchange::new(self.cell()?, Arc::clone(self)))
+    /// A fresh live instance for one exchange. Waits a moment for a place when all are taken.
+    pub async fn exchange(self: &Arc<Self>) -> Result<Exchange, CallFault> {
+        Ok(Exchange::new(self.cell().await?, Arc::clone(self)))
     }
 
     /// Labels a request.
@@ -167,18 +178,20 @@ impl Instance {
             features.last_user_text.len() + features.recent_text.iter().map(String::len).sum::<usize>();
         let features: task::Features = features.clone().into();
         let said = self
-            .warm_call(move |cell, ticker| {
-                cell.call(ticker, size, |store, guests, _| match &guests.classifier {
+            .warm_call(CLASSIFY, move |cell, ticker| {
+                cell.call(CLASSIFY, ticker, size, |store, guests, _| match &guests.classifier {
                     Some(classifier) => classifier.call_classify(store, &features).map(Some),
                     None => Ok(None),
                 })
             })
             .await?;
         let verdict: Verdict = said
-            .ok_or(CallFault::Missing { export: "classifier" })?
+            .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(CLASSIFY) })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        bounds::verdict(verdict).inspect_err(|fault| self.blame(fault))
+        bounds::verdict(verdict)
+            .map_err(|what| self.settings.unusable(CLASSIFY, what))
+            .inspect_err(|fault| self.blame(fault))
     }
 
     /// Orders the candidates.
@@ -187,30 +200,33 @@ impl Instance {
         let size = candidates * 256 + input.features.last_user_text.len();
         let input: exported::policy::RouteInput = input.clone().into();
         let said = self
-            .warm_call(move |cell, ticker| {
-                cell.call(ticker, size, |store, guests, _| match &guests.policy {
+            .warm_call(DECIDE, move |cell, ticker| {
+                cell.call(DECIDE, ticker, size, |store, guests, _| match &guests.policy {
                     Some(policy) => policy.call_decide(store, &input).map(Some),
                     None => Ok(None),
                 })
             })
             .await?;
         let decision: Decision = said
-            .ok_or(CallFault::Missing { export: "policy" })?
+            .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(DECIDE) })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        bounds::decision(decision, candidates).inspect_err(|fault| self.blame(fault))
+        bounds::decision(decision, candidates)
+            .map_err(|what| self.settings.unusable(DECIDE, what))
+            .inspect_err(|fault| self.blame(fault))
     }
 
     async fn warm_call<R: Send + 'static>(
         self: &Arc<Self>,
+        export: &'static str,
         work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> Result<R, CallFault> {
         let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let cell = match warm {
             Some(cell) => cell,
-            None => self.cell()?,
+            None => self.cell().await?,
         };
-        let (cell, result) = self.on_lane(cell, work).await;
+        let (cell, result) = self.on_lane(export, cell, work).await;
         if let Some(cell) = cell
             && result.is_ok()
             && cell.calls < CALLS_BEFORE_RETIREMENT
@@ -227,6 +243,7 @@ impl Instance {
     /// Runs a call where it holds up nobody: here, while the instance is quick, else on a bounded set of worker threads.
     pub(crate) async fn on_lane<R: Send + 'static>(
         self: &Arc<Self>,
+        export: &'static str,
         mut cell: Cell,
         work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> (Option<Cell>, Result<R, CallFault>) {
@@ -248,7 +265,10 @@ impl Instance {
         });
         match ran.await {
             Ok((cell, result)) => (Some(cell), result),
-            Err(_) => (None, Err(CallFault::Trap { message: "the worker thread failed".into() })),
+            Err(_) => {
+                let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
+                (None, Err(CallFault::Trap { by, message }))
+            }
         }
     }
 
@@ -278,9 +298,8 @@ impl Instance {
         result
     }
 
-    fn cell(&self) -> Result<Cell, CallFault> {
-        Cell::new(&self.component, &self.settings, &self.shared.engine.ticker)
-            .inspect_err(|fault| self.blame(fault))
+    async fn cell(&self) -> Result<Cell, CallFault> {
+        self.shared.cell(&self.component, &self.settings).await.inspect_err(|fault| self.blame(fault))
     }
 
     /// What a call answered is of no use, although the call itself went well.
@@ -323,12 +342,12 @@ impl Instance {
         (short(&config), short(&grants))
     }
 
-    pub(crate) const fn settings(&self) -> &Arc<Settings> {
-        &self.settings
-    }
-
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub(crate) const fn spec(&self) -> &InstanceSpec {

@@ -1,5 +1,8 @@
 //! From bytes to a component that may be used: hashed, its imports and interface versions checked, compiled (or
-//! found in the cache), linked, and asked who it is.
+//! found in the cache), linked, and asked who it is. Its code is kept once for the pool, and once more, when the pool
+//! has ever been full, for instances beyond it.
+
+use std::sync::OnceLock;
 
 use brains_core::config::manifest::{Manifest, Plays};
 use serde_json::Value;
@@ -148,10 +151,18 @@ pub struct Component {
     pub(crate) exports: Exports,
     pub(crate) version: String,
     pub(crate) schema: Value,
-    pub(crate) pre: InstancePre<Guest>,
-    pub(crate) indices: Indices,
     pub(crate) size_bytes: u64,
     pub(crate) watchdog: Watchdog,
+    pub(crate) code: Code,
+    /// Its bytes, for the engine beyond the pool, and what came of them there.
+    bytes: Box<[u8]>,
+    beyond: OnceLock<Result<Code, String>>,
+}
+
+/// Compiled and linked for one engine.
+pub(crate) struct Code {
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) indices: Indices,
 }
 
 impl std::fmt::Debug for Component {
@@ -194,6 +205,24 @@ impl Component {
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
+
+    /// The code for the engine beyond the pool, when it is there already.
+    pub(crate) fn beyond(&self) -> Option<&Code> {
+        self.beyond.get().and_then(|code| code.as_ref().ok())
+    }
+
+    /// Prepares it. The cache of compiled code has it, so this takes milliseconds; without a cache it compiles, and blocks
+    /// for as long.
+    pub(crate) fn go_beyond(&self, engine: &Engine) -> Option<&Code> {
+        let made = self.beyond.get_or_init(|| {
+            Compiled::new(engine, &self.bytes)
+                .and_then(|compiled| bind(engine, &compiled, &imported(engine, &compiled), self.exports))
+                .map_err(|error| format!("{error:#}"))
+        });
+        made.as_ref()
+            .inspect_err(|error| tracing::warn!(component.id = %self.id, %error, "no code beyond the pool"))
+            .ok()
+    }
 }
 
 /// `sha256:` and the hex digits of `bytes`.
@@ -219,13 +248,8 @@ pub(crate) fn compile(
     }
     let compiled = Compiled::new(engine, bytes)
         .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
-    let unfit = |error: wasmtime::Error| LoadError::Interface { reason: format!("{error:#}") };
-    let mut linker = Linker::new(engine);
-    let pre = imports::link(&mut linker)
-        .and_then(|()| wasi::link(&mut linker, &compiled, &wanted))
-        .and_then(|()| linker.instantiate_pre(&compiled))
-        .map_err(unfit)?;
-    let indices = indices(found, &pre).map_err(unfit)?;
+    let code = bind(engine, &compiled, &wanted, found)
+        .map_err(|error| LoadError::Interface { reason: format!("{error:#}") })?;
     Ok(Component {
         id: id.to_owned(),
         digest: digest(bytes),
@@ -235,9 +259,24 @@ pub(crate) fn compile(
         version: String::new(),
         schema: Value::Null,
         watchdog: Watchdog::default(),
-        pre,
-        indices,
+        code,
+        bytes: bytes.into(),
+        beyond: OnceLock::new(),
     })
+}
+
+fn imported(engine: &Engine, compiled: &Compiled) -> Vec<String> {
+    compiled.component_type().imports(engine).map(|(import, _)| import.to_owned()).collect()
+}
+
+/// Links what it imports and finds what it exports.
+fn bind(engine: &Engine, compiled: &Compiled, wanted: &[String], found: Exports) -> wasmtime::Result<Code> {
+    let mut linker = Linker::new(engine);
+    imports::link(&mut linker)?;
+    wasi::link(&mut linker, compiled, wanted)?;
+    let pre = linker.instantiate_pre(compiled)?;
+    let indices = indices(found, &pre)?;
+    Ok(Code { pre, indices })
 }
 
 fn indices(found: Exports, pre: &InstancePre<Guest>) -> wasmtime::Result<Indices> {

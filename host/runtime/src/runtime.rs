@@ -1,24 +1,24 @@
 //! The runtime: loads components and makes instances of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use brains_core::config::manifest::Manifest;
-use brains_core::{Ambient, Secret};
+use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::{Ambient, OriginPattern, Secret};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::bounds;
 use crate::builder::Builder;
-use crate::cell::Cell;
 use crate::engine::{Engine, Profile};
 use crate::fault::StartError;
 use crate::grant::{Grants, Origin};
 use crate::guest::Settings;
-use crate::imports::{Kv, LogGate};
+use crate::imports::Kept;
 use crate::instance::{Instance, InstanceSpec};
 use crate::journal::Journals;
 use crate::limits::Limits;
@@ -83,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) counters: Counters,
+    /// Live instances that there may be at once.
+    pub(crate) leases: Arc<Semaphore>,
     /// Calls that may run on worker threads at once.
     pub(crate) workers: Arc<Semaphore>,
     /// Calls that wait for one of them or run on it.
@@ -91,7 +93,11 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     pub(crate) alarms: Alarms,
     pub(crate) journals: Journals,
+    kept: Mutex<HashMap<Keeper, Weak<Kept>>>,
 }
+
+/// Who keeps something: an instance of one component in one part, whatever its version and settings.
+type Keeper = (Plays, String, String);
 
 /// Calls that may wait for a worker thread; more are refused.
 const QUEUE: u64 = 256;
@@ -131,11 +137,13 @@ impl Runtime {
             engine: Engine::start(options.profile, options.cache.as_deref())?,
             ambient: options.ambient,
             counters: Counters::default(),
+            leases: Arc::new(Semaphore::new(options.profile.leases())),
             workers: Arc::new(Semaphore::new(workers)),
             queued: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             alarms: Alarms::default(),
             journals: Journals::default(),
+            kept: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared), builder: Builder::start()? })
     }
@@ -156,20 +164,10 @@ impl Runtime {
         self.builder.run(move || shared.load(&id, &bytes, manifest))
     }
 
-    /// Makes a component an instance, once its settings are what it wants.
+    /// Makes a component an instance, once its settings are what it wants. What another version of the instance keeps
+    /// stays with it.
     pub fn instantiate(&self, component: Arc<Component>, spec: InstanceSpec) -> Result<Instance, LoadError> {
-        self.shared.instantiate(component, spec, None)
-    }
-
-    /// As [`Runtime::instantiate`]; what `before` kept under the same name for the same component stays.
-    pub(crate) fn succeed(
-        &self,
-        component: Arc<Component>,
-        spec: InstanceSpec,
-        before: Option<&Instance>,
-    ) -> Result<Instance, LoadError> {
-        let before = before.filter(|before| before.component_id() == component.id);
-        self.shared.instantiate(component, spec, before.map(|before| Arc::clone(&before.settings().kv)))
+        self.shared.instantiate(component, spec)
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -200,13 +198,20 @@ impl Shared {
     fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
         self.counters.loads.fetch_add(1, Ordering::Relaxed);
         let mut component = load::compile(&self.engine.pool, id, bytes, manifest)?;
-        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROVIDER, None);
-        let mut cell = Cell::new(&component, &settings, &self.engine.ticker)?;
-        let asked = cell.call(&self.engine.ticker, 0, |store, guests, _| match &guests.meta {
-            Some(meta) => Ok(Some((meta.call_describe(&mut *store)?, meta.call_config_schema(&mut *store)?))),
+        let ticker = &self.engine.ticker;
+        let kept = Arc::default();
+        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROVIDER, kept);
+        let mut cell = self.cell_for_loading(&component, &settings)?;
+        let said = cell.call("meta.describe", ticker, 0, |store, guests, _| match &guests.meta {
+            Some(meta) => meta.call_describe(store).map(Some),
             None => Ok(None),
         })?;
-        if let Some((info, schema)) = asked {
+        let schema = cell.call(SCHEMA, ticker, 0, |store, guests, _| match &guests.meta {
+            Some(meta) => meta.call_config_schema(store).map(Some),
+            None => Ok(None),
+        })?;
+        if let (Some(info), Some(schema)) = (said, schema) {
+            bounds::introduction(&info.version, &schema).map_err(|what| settings.unusable(SCHEMA, what))?;
             component.version = info.version;
             component.schema = serde_json::from_str(&schema)
                 .map_err(|error| LoadError::Schema { reason: error.to_string() })?;
@@ -214,8 +219,7 @@ impl Shared {
         if component.schema.is_null() {
             component.schema = Value::Bool(true);
         }
-        jsonschema::validator_for(&component.schema)
-            .map_err(|error| LoadError::Schema { reason: error.to_string() })?;
+        sound(&component.schema)?;
         Ok(component)
     }
 
@@ -223,20 +227,22 @@ impl Shared {
         self: &Arc<Self>,
         component: Arc<Component>,
         spec: InstanceSpec,
-        kv: Option<Arc<Kv>>,
     ) -> Result<Instance, LoadError> {
         check(&component.schema, &spec.config)?;
+        check_grants(&spec)?;
         let read = masked(&component.schema, &spec)?.to_string();
-        let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, kv);
-        let mut cell = Cell::new(&component, &settings, &self.engine.ticker)?;
-        let read = &settings.config;
-        let said = cell.call(&self.engine.ticker, read.len(), |store, guests, _| match &guests.meta {
-            Some(meta) => meta.call_validate_config(store, read),
-            None => Ok(Ok(())),
-        })?;
+        let kept = self.kept(&component, &spec.name);
+        let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, kept);
+        let mut cell = self.cell_for_loading(&component, &settings)?;
+        let (ticker, read) = (&self.engine.ticker, &settings.config);
+        let said =
+            cell.call("meta.validate-config", ticker, read.len(), |store, guests, _| match &guests.meta {
+                Some(meta) => meta.call_validate_config(store, read),
+                None => Ok(Ok(())),
+            })?;
         drop(cell);
         if let Err(problems) = said {
-            return Err(LoadError::Settings { path: String::new(), message: problems.join("; ") });
+            return Err(LoadError::Settings { path: String::new(), message: bounds::problems(problems) });
         }
         Ok(Instance::new(component, spec, settings, Arc::clone(self))?)
     }
@@ -248,7 +254,7 @@ impl Shared {
         config: String,
         secrets: BTreeMap<String, Secret>,
         limits: Limits,
-        kv: Option<Arc<Kv>>,
+        kept: Arc<Kept>,
     ) -> Arc<Settings> {
         Arc::new(Settings {
             name: name.to_owned(),
@@ -257,15 +263,71 @@ impl Shared {
             secrets,
             grants: Grants::of(&component.manifest.asks),
             limits,
-            kv: kv.unwrap_or_default(),
-            log: LogGate::default(),
+            kept,
             journal: self.journals.of(name),
             ambient: Arc::clone(&self.ambient),
         })
     }
+
+    /// What another version of the instance keeps, while that lives; else a fresh start.
+    fn kept(&self, component: &Component, name: &str) -> Arc<Kept> {
+        let keeper = (component.manifest.plays, name.to_owned(), component.id.clone());
+        let mut known = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = known.get(&keeper).and_then(Weak::upgrade) {
+            return kept;
+        }
+        known.retain(|_, kept| kept.strong_count() > 0);
+        let kept = Arc::default();
+        known.insert(keeper, Arc::downgrade(&kept));
+        kept
+    }
 }
 
-fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
+const SCHEMA: &str = "meta.config-schema";
+
+/// Whether it is a schema that the host can hold settings to.
+pub(crate) fn sound(schema: &Value) -> Result<(), LoadError> {
+    secrets_on_top(schema)?;
+    match jsonschema::validator_for(schema) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(LoadError::Schema { reason: error.to_string() }),
+    }
+}
+
+/// Secrets stand at the top of the settings: only there are they known by name and kept from the component.
+fn secrets_on_top(schema: &Value) -> Result<(), LoadError> {
+    fn holds(schema: &Value, top: bool) -> bool {
+        match schema {
+            Value::Object(members) => members.iter().any(|(name, member)| match member {
+                Value::String(format) => name == "format" && format == "secret",
+                Value::Object(fields) if top && name == "properties" => fields.values().any(|field| {
+                    let Some(field) = field.as_object() else { return false };
+                    field.iter().any(|(name, member)| name != "format" && holds(member, false))
+                }),
+                _ => holds(member, false),
+            }),
+            Value::Array(items) => items.iter().any(|item| holds(item, false)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
+    }
+    if !holds(schema, true) {
+        return Ok(());
+    }
+    Err(LoadError::Schema {
+        reason: "a field of format `secret` stands below another one; secrets stand at the top".into(),
+    })
+}
+
+/// What the operator wrote must be an origin: one that is none would grant nothing, in silence.
+fn check_grants(spec: &InstanceSpec) -> Result<(), LoadError> {
+    let written = spec.grants.iter().filter(|grant| grant.operator && !grant.url.is_empty());
+    written
+        .map(|grant| OriginPattern::parse(&grant.url))
+        .find_map(Result::err)
+        .map_or(Ok(()), |error| Err(LoadError::Settings { path: String::new(), message: error.to_string() }))
+}
+
+pub(crate) fn check(schema: &Value, config: &Value) -> Result<(), LoadError> {
     let validator =
         jsonschema::validator_for(schema).map_err(|error| LoadError::Schema { reason: error.to_string() })?;
     match validator.iter_errors(config).next() {

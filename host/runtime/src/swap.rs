@@ -335,7 +335,7 @@ impl Live {
             .asks
             .http
             .iter()
-            .filter(|asked| !grants.iter().any(|grant| grant.url.starts_with(asked.as_str())))
+            .filter(|asked| !grants.iter().any(|grant| grant.includes(asked)))
             .cloned()
             .collect();
         if !missing.is_empty() {
@@ -356,7 +356,7 @@ impl Live {
             Some(running) if Arc::ptr_eq(running.component(), component) && running.spec().same(&spec) => {
                 Ok(Arc::clone(running))
             }
-            _ => self.runtime.succeed(Arc::clone(component), spec, before.map(|one| &**one)).map(Arc::new),
+            _ => self.runtime.instantiate(Arc::clone(component), spec).map(Arc::new),
         }
     }
 

@@ -5,6 +5,7 @@ mod faults;
 mod live;
 mod loading;
 mod parts;
+mod slots;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ fn asking(text: &str) -> ChatRequest {
 }
 
 async fn answer(instance: &Arc<Instance>, text: &str) -> Result<String, CallFault> {
-    let mut exchange = instance.exchange()?;
+    let mut exchange = instance.exchange().await?;
     let events = exchange.answer(asking(text), CallContext::default()).await?;
     Ok(said(&events))
 }

@@ -34,8 +34,10 @@ impl Watchdog {
 fn is_its_own(fault: &CallFault) -> bool {
     match fault {
         CallFault::Trap { .. }
+        | CallFault::Stack { .. }
         | CallFault::Deadline { .. }
-        | CallFault::Memory
+        | CallFault::Memory { .. }
+        | CallFault::Handles { .. }
         | CallFault::Output { .. } => true,
         CallFault::Exhausted | CallFault::Recalled | CallFault::Missing { .. } | CallFault::Refused(_) => {
             false

@@ -4,6 +4,7 @@
 mod audit;
 mod changes;
 mod error;
+mod ledger;
 mod list;
 mod migrate;
 mod plane;
@@ -11,18 +12,21 @@ mod rows;
 mod sink;
 mod store;
 mod text;
+mod uses;
 mod write;
 
 pub use audit::{Break, Entry, Event, Reason, Verification};
 pub use changes::Generation;
 pub use error::StoreError;
-pub use list::TraceFilter;
+pub use ledger::{Ledger, LedgerCounts, Place};
+pub use list::{TraceFilter, UsageFilter};
 pub use plane::component::ComponentChange;
 pub use plane::key::Credential;
 pub use plane::trace::Retention;
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
 pub use store::{Options, Store};
+pub use uses::KeyUses;
 pub use write::{Actor, Scope, Scopes, Tx, Work};
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ macro_rules! migrations {
     };
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = migrations! { 1 "0001_foundation" 2 "0002_component_versions" };
+pub(crate) const MIGRATIONS: &[Migration] =
+    migrations! { 1 "0001_foundation" 2 "0002_component_versions" 7 "0007_ledger" };
 
 /// `brains` as a number: the advisory lock under which the schema changes.
 const LOCK_POSTGRES: &str = "SELECT pg_advisory_xact_lock(108170603751027)";

@@ -5,3 +5,4 @@ pub(crate) mod config;
 pub(crate) mod key;
 pub(crate) mod operator;
 pub(crate) mod trace;
+pub(crate) mod usage;

@@ -16,10 +16,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
+use crate::ledger::Ledger;
 use crate::migrate;
 use crate::plane::trace::Retention;
 use crate::rows::{Rows, Session, Snapshot};
 use crate::sink::{self, TraceOptions, TraceSink};
+use crate::uses::KeyUses;
 use crate::write::postgres::commit;
 use crate::write::sqlite::{AGAIN, Writer};
 use crate::write::{Actor, Call, Cause, Job, Scopes, Tx, Work};
@@ -56,6 +58,8 @@ struct Inner {
     traces: TraceOptions,
     changes: OnceLock<watch::Receiver<Generation>>,
     sink: OnceLock<TraceSink>,
+    ledger: OnceLock<Ledger>,
+    uses: OnceLock<KeyUses>,
 }
 
 /// What the store's own tasks need of it; it keeps no task alive by itself.
@@ -145,7 +149,15 @@ impl Store {
         };
         let Options { ambient, patience, traces } = options;
         let hub = Hub { engine, ambient, patience, nudge, tasks, closing };
-        let inner = Inner { hub, place, traces, changes: OnceLock::new(), sink: OnceLock::new() };
+        let inner = Inner {
+            hub,
+            place,
+            traces,
+            changes: OnceLock::new(),
+            sink: OnceLock::new(),
+            ledger: OnceLock::new(),
+            uses: OnceLock::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -207,15 +219,31 @@ impl Store {
         self.inner.sink.get_or_init(|| TraceSink::start(self.inner.hub.clone(), self.inner.traces)).clone()
     }
 
+    /// Where requests put what they used.
+    pub fn ledger(&self) -> Ledger {
+        self.inner.ledger.get_or_init(|| Ledger::start(self.inner.hub.clone())).clone()
+    }
+
+    /// Where it is noted that a key was presented.
+    pub fn key_uses(&self) -> KeyUses {
+        self.inner.uses.get_or_init(|| KeyUses::start(self.inner.hub.clone())).clone()
+    }
+
     /// Deletes traces beyond `retention` now; the sink does so by itself once a minute while it is used.
     pub async fn prune_traces(&self, retention: Retention) -> Result<(), Fault> {
         sink::prune(&self.inner.hub, retention).await
     }
 
-    /// Ends everything: waiting traces and writes are committed, then the connections close.
+    /// Ends everything: waiting traces, ledger rows and writes are committed, then the connections close.
     pub async fn close(&self) {
         if let Some(sink) = self.inner.sink.get() {
             sink.close().await;
+        }
+        if let Some(ledger) = self.inner.ledger.get() {
+            ledger.close().await;
+        }
+        if let Some(uses) = self.inner.uses.get() {
+            uses.close().await;
         }
         let hub = &self.inner.hub;
         hub.closing.cancel();

@@ -1,7 +1,7 @@
 //! Terms and how they are found: whole words, stems and phrases in scripts with spaces, any place in those
 //! without.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::label::Meaning;
 
@@ -14,11 +14,6 @@ const FILES: [&str; 6] = [
     include_str!("../hints/fr.txt"),
     include_str!("../hints/zh.txt"),
 ];
-
-/// Longer words are only looked at this far.
-const LONGEST_STEM: usize = 24;
-/// No term of a script without spaces is longer.
-const LONGEST_IDEOGRAMS: usize = 4;
 
 /// One term.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +43,62 @@ pub(crate) struct Hit<'a> {
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     terms: Vec<Term>,
-    by_first: HashMap<String, Vec<usize>>,
+    by_first: Trie,
+}
+
+/// First words of terms, byte by byte: most words of a text leave it at their second or third byte, where a table of
+/// whole words would have to be asked for every beginning of every word.
+#[derive(Debug)]
+struct Trie {
+    /// The first is the root.
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// By their bytes, ascending.
+    next: Vec<(u8, usize)>,
+    /// Terms whose first word ends here.
+    terms: Vec<usize>,
+}
+
+impl Default for Trie {
+    fn default() -> Self {
+        Self { nodes: vec![Node::default()] }
+    }
+}
+
+impl Trie {
+    fn insert(&mut self, word: &str, term: usize) {
+        let mut at = 0;
+        for byte in word.bytes() {
+            let fresh = self.nodes.len();
+            let Some(node) = self.nodes.get_mut(at) else { return };
+            at = match node.next.binary_search_by_key(&byte, |(byte, _)| *byte) {
+                Ok(found) => node.next.get(found).map_or(0, |(_, next)| *next),
+                Err(place) => {
+                    node.next.insert(place, (byte, fresh));
+                    self.nodes.push(Node::default());
+                    fresh
+                }
+            };
+        }
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.terms.push(term);
+        }
+    }
+
+    /// The terms whose first word is a beginning of `text`, the shortest first, with how many bytes it has.
+    fn beginnings(&self, text: &str) -> impl Iterator<Item = (usize, &[usize])> {
+        let mut node = self.nodes.first();
+        let walked = text.bytes().enumerate().map_while(move |(at, byte)| {
+            let here = node?;
+            let found = here.next.binary_search_by_key(&byte, |(byte, _)| *byte).ok()?;
+            node = here.next.get(found).and_then(|(_, next)| self.nodes.get(*next));
+            Some((at + 1, node?.terms.as_slice()))
+        });
+        walked.filter(|(_, terms)| !terms.is_empty())
+    }
 }
 
 impl Vocabulary {
@@ -78,7 +128,7 @@ impl Vocabulary {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut vocabulary = Self { terms: Vec::new(), by_first: HashMap::new() };
+        let mut vocabulary = Self { terms: Vec::new(), by_first: Trie::default() };
         for ((label, term), weight) in weights {
             if weight > 0.0
                 && let Some(meaning) = Meaning::named(label)
@@ -99,7 +149,7 @@ impl Vocabulary {
             }
         }
         if let Some(first) = pieces.first() {
-            self.by_first.entry(first.text.clone()).or_default().push(self.terms.len());
+            self.by_first.insert(&first.text, self.terms.len());
             self.terms.push(Term { meaning, weight, words: pieces });
         }
     }
@@ -112,14 +162,18 @@ impl Vocabulary {
         let mut rest = words.as_slice();
         while let Some((word, after)) = rest.split_first() {
             rest = after;
-            for (part, whole) in parts(word) {
-                for index in self.by_first.get(part).into_iter().flatten() {
-                    let (Some(term), Some(seen)) = (self.terms.get(*index), seen.get_mut(*index)) else {
-                        continue;
-                    };
-                    if !*seen && term.stands(whole, after) {
-                        *seen = true;
-                        hits.push(Hit { meaning: term.meaning, weight: term.weight, evidence: word });
+            let spaced = !word.chars().next().is_some_and(is_ideogram);
+            for from in starts(word, spaced) {
+                for (length, terms) in self.by_first.beginnings(from) {
+                    let whole = !spaced || length == from.len();
+                    for index in terms {
+                        let (Some(term), Some(seen)) = (self.terms.get(*index), seen.get_mut(*index)) else {
+                            continue;
+                        };
+                        if !*seen && term.stands(whole, after) {
+                            *seen = true;
+                            hits.push(Hit { meaning: term.meaning, weight: term.weight, evidence: word });
+                        }
                     }
                 }
             }
@@ -145,17 +199,10 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|it: char| !(it.is_alphanumeric() || it == '_')).filter(|word| !word.is_empty())
 }
 
-/// What a term may begin with in this word: its beginnings, or any place where words are not spaced. The second
-/// value says whether that is a whole word.
-fn parts(word: &str) -> impl Iterator<Item = (&str, bool)> {
-    let spaced = !word.chars().next().is_some_and(is_ideogram);
-    let starts = word.char_indices().map(|(at, _)| at).take(if spaced { 1 } else { usize::MAX });
-    starts.flat_map(move |start| {
-        let from = word.get(start..).unwrap_or_default();
-        let longest = if spaced { LONGEST_STEM } else { LONGEST_IDEOGRAMS };
-        let ends = from.char_indices().map(|(at, it)| at + it.len_utf8()).take(longest);
-        ends.filter_map(move |end| Some((from.get(..end)?, !spaced || end == from.len())))
-    })
+/// Where a term may begin in this word: at its beginning, or at any place where words are not spaced.
+fn starts(word: &str, spaced: bool) -> impl Iterator<Item = &str> {
+    let places = word.char_indices().take(if spaced { 1 } else { usize::MAX });
+    places.filter_map(|(at, _)| word.get(at..))
 }
 
 /// Han, kana and the like: written without spaces.

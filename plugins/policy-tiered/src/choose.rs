@@ -163,7 +163,6 @@ fn ordered(settings: &Settings, input: &RouteInput, tier: &str, room: &Room) -> 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     Well,
-    Probing,
     Failing,
     Open,
     TooSmall,
@@ -175,9 +174,10 @@ fn standing(settings: &Settings, candidate: &Candidate, room: &Room) -> Standing
     }
     match candidate.circuit {
         Circuit::Open => Standing::Open,
-        _ if candidate.quota_left.is_some_and(|left| left <= 0.0) => Standing::Open,
-        _ if candidate.error_rate > settings.error_rate_limit => Standing::Failing,
-        Circuit::HalfOpen => Standing::Probing,
+        // The host lets one call through to see whether it is well again; where it stands at the end, none comes.
+        Circuit::HalfOpen => Standing::Well,
+        Circuit::Closed if candidate.quota_left.is_some_and(|left| left <= 0.0) => Standing::Open,
+        Circuit::Closed if candidate.error_rate > settings.error_rate_limit => Standing::Failing,
         Circuit::Closed => Standing::Well,
     }
 }

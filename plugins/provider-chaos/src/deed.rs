@@ -12,19 +12,33 @@ use crate::bindings::brains::plugin::{clock, config, kv, log, random, secrets};
 pub(crate) enum Deed {
     /// Answers as it should.
     Ok,
+    /// Answers with far more bytes than it holds: the same ones over and over.
+    Amplify,
     /// Answers with what the imports said.
     Ask,
     /// Leaves the program.
     Exit,
     /// Answers with more events than anybody may.
     Flood,
+    /// Answers with text that is none.
+    Garble,
     /// Takes memory without end.
     Grow,
+    /// Keeps values without end.
+    Hoard,
     /// Answers with more bytes than anybody may.
     Huge,
+    /// Keeps one value.
+    Keep,
+    /// Makes resources and drops none.
+    Leak,
     /// Answers with what is no answer.
     Lie,
-    /// Logs without end of use, secrets among it, and then answers.
+    /// Answers with a million events.
+    Million,
+    /// Answers with the value that was kept.
+    Peek,
+    /// Logs without end of use, and then answers.
     Print,
     /// Calls itself without end.
     Recurse,
@@ -32,40 +46,78 @@ pub(crate) enum Deed {
     Refuse,
     /// Computes without end.
     Spin,
+    /// Tells whatever its upstream said, to the log and to whoever asks.
+    Tell,
     /// Stops by itself.
     Trap,
 }
 
+/// Every deed by the name that a model's name may end in.
+const NAMES: [(&str, Deed); 20] = [
+    ("ok", Deed::Ok),
+    ("amplify", Deed::Amplify),
+    ("ask", Deed::Ask),
+    ("exit", Deed::Exit),
+    ("flood", Deed::Flood),
+    ("garble", Deed::Garble),
+    ("grow", Deed::Grow),
+    ("hoard", Deed::Hoard),
+    ("huge", Deed::Huge),
+    ("keep", Deed::Keep),
+    ("leak", Deed::Leak),
+    ("lie", Deed::Lie),
+    ("million", Deed::Million),
+    ("peek", Deed::Peek),
+    ("print", Deed::Print),
+    ("recurse", Deed::Recurse),
+    ("refuse", Deed::Refuse),
+    ("spin", Deed::Spin),
+    ("tell", Deed::Tell),
+    ("trap", Deed::Trap),
+];
+
 /// How many events a flood has.
 pub(crate) const FLOOD: u32 = 66_000;
 
+/// What it does while it is loaded, when there are no settings yet. Whoever wants that writes it into the file, in place
+/// of `none` and the dots: an export, a colon and a deed.
+static AT_LOAD: &str = "misdeed-while-loading=none......................;";
+
+/// The settings as they are.
+pub(crate) fn settings() -> Value {
+    serde_json::from_str(&config::get()).unwrap_or_default()
+}
+
+/// A setting that is text.
+pub(crate) fn setting(name: &str) -> Option<String> {
+    settings().get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
 impl Deed {
-    /// As the model's name says after its last hyphen, else as the settings say.
-    pub(crate) fn of(model: &str) -> Self {
+    /// As the model's name says after its last hyphen, else as the settings say; nothing in another export than the one
+    /// that they name.
+    pub(crate) fn of(export: &str, model: &str) -> Self {
+        if setting("at").is_some_and(|at| at != export) {
+            return Self::Ok;
+        }
         let named = model.rsplit('-').next().and_then(Self::named);
-        named.unwrap_or_else(|| {
-            let settings: Value = serde_json::from_str(&config::get()).unwrap_or_default();
-            settings.get("do").and_then(Value::as_str).and_then(Self::named).unwrap_or(Self::Ok)
-        })
+        named.or_else(|| setting("do").as_deref().and_then(Self::named)).unwrap_or(Self::Ok)
+    }
+
+    /// Only where the settings name just this export.
+    pub(crate) fn only_at(export: &str) -> Self {
+        if setting("at").as_deref() == Some(export) { Self::of(export, "") } else { Self::Ok }
+    }
+
+    pub(crate) fn at_load(export: &str) -> Self {
+        let written = black_box(AT_LOAD).split_once('=').map_or("", |(_, written)| written);
+        let written = written.trim_end_matches(['.', ';']);
+        let deed = written.split_once(':').filter(|(at, _)| *at == export).map(|(_, deed)| deed);
+        deed.and_then(Self::named).unwrap_or(Self::Ok)
     }
 
     fn named(name: &str) -> Option<Self> {
-        let deed = match name {
-            "ok" => Self::Ok,
-            "ask" => Self::Ask,
-            "exit" => Self::Exit,
-            "flood" => Self::Flood,
-            "grow" => Self::Grow,
-            "huge" => Self::Huge,
-            "lie" => Self::Lie,
-            "print" => Self::Print,
-            "recurse" => Self::Recurse,
-            "refuse" => Self::Refuse,
-            "spin" => Self::Spin,
-            "trap" => Self::Trap,
-            _ => return None,
-        };
-        Some(deed)
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, deed)| *deed)
     }
 
     /// Does what needs no answer.
@@ -88,6 +140,12 @@ impl Deed {
             Self::Trap => panic!("this component traps"),
             Self::Exit => std::process::exit(3),
             Self::Print => print(),
+            Self::Hoard => hoard(),
+            Self::Leak => crate::leak(),
+            Self::Keep => {
+                let kept = kv::set("mark", setting("claims").unwrap_or_default().as_bytes(), None);
+                log::write(log::Level::Info, if kept.is_ok() { "kept" } else { "not kept" }, &[]);
+            }
             Self::Refuse => {
                 return Err(Fault {
                     kind: FaultKind::RateLimited,
@@ -97,10 +155,39 @@ impl Deed {
                     failover: true,
                 });
             }
-            Self::Ok | Self::Ask | Self::Flood | Self::Huge | Self::Lie => {}
+            Self::Ok
+            | Self::Amplify
+            | Self::Ask
+            | Self::Flood
+            | Self::Garble
+            | Self::Huge
+            | Self::Lie
+            | Self::Million
+            | Self::Peek
+            | Self::Tell => {}
         }
         Ok(self)
     }
+
+    /// Acts where no fault can be told.
+    pub(crate) fn act_anyway(self) -> Self {
+        self.act().unwrap_or(Self::Refuse)
+    }
+}
+
+/// Text that is no UTF-8.
+#[expect(unsafe_code, reason = "it exists to send what no sound component could")]
+pub(crate) fn garbled() -> String {
+    unsafe { String::from_utf8_unchecked(vec![b'a', 0xff, 0xfe, 0xc0, 0xaf]) }
+}
+
+/// A gibibyte out of thirty-two mebibytes: texts that share their memory. The host must refuse before the component would
+/// free it twice.
+#[expect(unsafe_code, reason = "it exists to send what no sound component could")]
+pub(crate) fn amplified() -> Vec<String> {
+    let mut bytes = std::mem::ManuallyDrop::new(vec![0_u8; 32 << 20]);
+    let (start, size) = (bytes.as_mut_ptr(), bytes.len());
+    (0..32).map(|_| unsafe { String::from_raw_parts(start, size, size) }).collect()
 }
 
 #[expect(unconditional_recursion, reason = "it exists to do just that")]
@@ -110,9 +197,36 @@ fn deeper(depth: u64) -> u64 {
 }
 
 fn print() {
-    for count in 0..500 {
-        log::write(log::Level::Info, &format!("line {count} of many"), &[]);
+    for count in 0..10_000 {
+        let forged = "\n2026-01-01T00:00:00Z ERROR forged: line of another";
+        log::write(
+            log::Level::Info,
+            &format!("line {count} of many{forged}"),
+            &[("field".into(), forged.into())],
+        );
     }
+    log::write(log::Level::Info, &"long ".repeat(100_000), &[]);
+    println!("to stdout, {}", "long ".repeat(100_000));
+}
+
+fn hoard() {
+    let mut refused = 0_u32;
+    for count in 0..2_000 {
+        if kv::set(&format!("hoard-{count}"), &[7; 1_000], None).is_err() {
+            refused += 1;
+        }
+    }
+    let too_large = kv::set("large", &vec![7; 100_000], None).is_err();
+    log::write(
+        log::Level::Info,
+        &format!("hoarding was refused {refused} times, a large value: {too_large}"),
+        &[],
+    );
+}
+
+/// What another instance would have kept under the same name.
+pub(crate) fn peek() -> String {
+    kv::get("mark").map_or_else(|| "nothing".into(), |mark| String::from_utf8_lossy(&mark).into_owned())
 }
 
 /// What every import says, as one JSON text.
@@ -128,7 +242,9 @@ pub(crate) fn ask() -> String {
         "other": secrets::has("other"),
         "matches": secrets::matches("token", "right").ok(),
         "matches_other": secrets::matches("other", "right").is_ok(),
-        "signs": secrets::sign("token", "hmac-sha256", "", b"data").is_ok(),
+        "signs": secrets::sign("token", "hmac-sha256", "", b"data").map(|signature| signature.len()).ok(),
+        "signs_other": secrets::sign("other", "hmac-sha256", "", b"data").is_ok(),
+        "signs_oddly": secrets::sign("token", "rot13", "", b"data").is_ok(),
         "clock": clock::now_ms(),
         "random": random::bytes(8).len(),
         "kept": kv::set("a", &[7; 100], None).is_ok(),

@@ -8,12 +8,16 @@
 //! Everything here also runs natively, so a component's unit tests are ordinary ones.
 
 mod adapter;
+mod address;
+pub mod anthropic_messages;
 #[doc(hidden)]
 pub mod bindings;
 mod component;
 mod export;
 pub mod host;
+pub mod ollama_chat;
 pub mod openai_chat;
+mod payload;
 
 pub use adapter::Export;
 pub use brains_dialect as dialect;

@@ -1,20 +1,18 @@
 //! Vendors that speak the wire `openai-chat`: what a provider of one needs beyond its address and its settings.
 
-use std::fmt::Write as _;
-
 use brains_dialect::canon::catalogue::{Model, Page};
-use brains_dialect::canon::exchange::{
-    Body, Field, Frame, Framing, Header, Method, Outbound, Payload, Piece, Request, Response,
-};
+use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Method, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
-use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault, FaultKind};
+use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::chat::{DIALECT, error, request_encode, upstream};
 use brains_dialect::json::quote;
 use serde_json::Value;
 
 pub use brains_dialect::chat::request_encode::Options;
 
+use crate::address::{Address, secret_header, text_header};
 use crate::component::Decode;
+use crate::payload::{listed, text};
 
 /// The name of the chat surface.
 pub const SURFACE: &str = "chat";
@@ -25,8 +23,7 @@ const FORWARDED: [&str; 3] = ["openai-beta", "idempotency-key", "x-client-reques
 /// One vendor's address and what goes to it with every exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    base: String,
-    query: String,
+    address: Address,
     secret: Option<String>,
     headers: Vec<(String, String)>,
 }
@@ -34,13 +31,7 @@ pub struct Upstream {
 impl Upstream {
     /// `base_url` as vendors print it, with the version: `https://api.example.com/v1`. A query in it is kept.
     pub fn new(base_url: &str) -> Self {
-        let (base, query) = base_url.split_once('?').unwrap_or((base_url, ""));
-        Self {
-            base: base.trim_end_matches('/').to_owned(),
-            query: query.to_owned(),
-            secret: None,
-            headers: Vec::new(),
-        }
+        Self { address: Address::new(base_url), secret: None, headers: Vec::new() }
     }
 
     /// Sends this secret as a bearer token. Give it only when [`has_secret`](crate::host::has_secret) says so.
@@ -104,32 +95,17 @@ impl Upstream {
     }
 
     fn request(&self, method: Method, path: &str, query: &str, ctx: &CallContext, accept: &str) -> Request {
-        let own = ctx.base_url.as_deref().map(Self::new);
-        let (base, own_query) = match &own {
-            Some(own) => (&own.base, &own.query),
-            None => (&self.base, &self.query),
-        };
-        let mut url = format!("{base}{path}");
-        let queries = [own_query.as_str(), query];
-        for (mark, query) in ["?", "&"].into_iter().zip(queries.into_iter().filter(|it| !it.is_empty())) {
-            let _written = write!(url, "{mark}{query}");
-        }
-        let mut headers = vec![text_header("accept", accept)];
-        if let Some(secret) = &self.secret {
-            let value = vec![Piece::Text("Bearer ".to_owned()), Piece::Secret(secret.clone())];
-            headers.push(Header { name: "authorization".to_owned(), value });
-        }
-        headers.extend(self.headers.iter().map(|(name, value)| text_header(name, value)));
-        Request { method, url: vec![Piece::Text(url)], headers, body: Body::Empty, timeout_ms: None }
+        let mut request = self.address.request(method, path, query, ctx);
+        request.headers.push(text_header("accept", accept));
+        let bearer = self.secret.as_deref().map(|secret| secret_header("authorization", "Bearer ", secret));
+        request.headers.extend(bearer);
+        request.headers.extend(self.headers.iter().map(|(name, value)| text_header(name, value)));
+        request
     }
 }
 
 fn framing(stream: bool) -> Framing {
     if stream { Framing::Sse } else { Framing::Raw }
-}
-
-fn text_header(name: &str, value: &str) -> Header {
-    Header { name: name.to_owned(), value: vec![Piece::Text(value.to_owned())] }
 }
 
 /// Reads a streamed answer.
@@ -170,9 +146,8 @@ pub fn models(response: Response) -> Result<Page, Fault> {
     if !(200..300).contains(&response.head.status) {
         return Err(decode_error(response));
     }
-    let listed: Value = serde_json::from_str(&text(response.body)).map_err(|_| protocol("is no JSON"))?;
-    let listed = listed.get("data").and_then(Value::as_array).ok_or_else(|| protocol("has no `data`"))?;
-    Ok(Page { models: listed.iter().filter_map(model).collect(), next: None })
+    let (_, list) = listed(response, "data")?;
+    Ok(Page { models: list.iter().filter_map(model).collect(), next: None })
 }
 
 /// A model that answers to this id and of which nothing else is known.
@@ -190,21 +165,4 @@ fn model(entry: &Value) -> Option<Model> {
         extra: entry.get("owned_by").map(|owner| serde_json::json!({ "owned_by": owner }).to_string()),
         ..known_model(entry.get("id")?.as_str()?)
     })
-}
-
-fn protocol(what: &str) -> Fault {
-    Fault {
-        kind: FaultKind::Protocol,
-        message: format!("the upstream's list of models {what}"),
-        code: None,
-        retry_after_ms: None,
-        failover: true,
-    }
-}
-
-fn text(body: Payload) -> String {
-    match body {
-        Payload::Text(text) => text,
-        Payload::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-    }
 }

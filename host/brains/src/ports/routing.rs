@@ -106,6 +106,8 @@ fn of_plan(plan: &Plan) -> Option<Classification> {
         needs_codebase: plan.traits.needs_codebase,
         needs_external_docs: plan.traits.needs_external_docs,
         freshness_required: plan.traits.freshness_required,
+        recommended_model_tier: said(&plan.traits.tier),
+        component: plan.classifier.clone(),
         ..labelled(&plan.task, plan.confidence, &plan.scores, &plan.signals)
     })
 }
@@ -160,8 +162,8 @@ fn attempts(candidates: &[Candidacy]) -> Vec<PlannedAttempt> {
         provider: candidate.provider.clone(),
         model: candidate.model.clone(),
         tier: said(&candidate.tier),
-        lane: None,
-        score: None,
+        lane: candidate.lane.map(str::to_owned),
+        score: candidate.score.map(exact),
     };
     candidates.iter().map(attempt).collect()
 }
@@ -180,6 +182,7 @@ fn headers(plan: &Plan, trace: Id<Trace>) -> BTreeMap<String, String> {
         strategy: Some(plan.strategy),
         reason: said(&plan.reason),
         attempts: 1,
+        causes: Vec::new(),
         losses: Vec::new(),
         preamble: None,
     };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -12,6 +13,8 @@ use serde_json::Value;
 use super::layers::Provenance;
 use super::path;
 use crate::Secret;
+use crate::traffic::attempt::Retries;
+use crate::traffic::{backoff, breaker};
 
 /// Everything that an operator may set.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -51,6 +54,8 @@ pub struct Config {
     pub gateway_preamble: String,
     /// Requests that one key may make in any 60 seconds; 0 is no limit.
     pub rate_limit_per_minute: u32,
+    /// Model requests that may be under way at once; more are told to come back. 0 is no limit.
+    pub max_concurrent_requests: u32,
     /// Longest time that a whole request may take, in seconds.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub total_timeout_seconds: f64,
@@ -82,7 +87,7 @@ pub struct Config {
     /// How long exchanges may go on with a version of a component that a later one took the place of, in seconds.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub component_drain_seconds: f64,
-    /// Retries and circuit breaker, by provider.
+    /// Retries, circuit breaker and cap, by provider.
     pub provider_policies: BTreeMap<String, ProviderPolicy>,
 
     /// What is kept of requests.
@@ -263,7 +268,7 @@ pub struct Limits {
     pub output_kib: Option<u32>,
 }
 
-/// Retries and circuit breaker of one provider.
+/// Retries, circuit breaker and cap of one provider.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderPolicy {
@@ -284,6 +289,8 @@ pub struct ProviderPolicy {
     /// How long the breaker stays open, in seconds.
     #[schemars(range(min = 0.0))]
     pub circuit_cooldown_seconds: f64,
+    /// Requests that may be under way at this provider at once; more go to the next candidate. 0 is no limit.
+    pub max_concurrent_requests: u32,
 }
 
 /// What is kept of requests.
@@ -402,6 +409,39 @@ impl Config {
     }
 }
 
+impl Config {
+    /// How a provider is treated; an entry under its own name goes before one under an alias.
+    pub fn provider_policy(&self, name: &str, aliases: &[String]) -> ProviderPolicy {
+        let names = std::iter::once(name).chain(aliases.iter().map(String::as_str));
+        names.filter_map(|name| self.provider_policies.get(name)).next().copied().unwrap_or_default()
+    }
+}
+
+impl ProviderPolicy {
+    pub fn retries(&self) -> Retries {
+        Retries {
+            max_attempts: self.retry_max_attempts,
+            backoff: backoff::Settings {
+                initial_ms: whole_ms(self.retry_initial_backoff_seconds),
+                max_ms: whole_ms(self.retry_max_backoff_seconds),
+                multiplier: self.retry_backoff_multiplier,
+            },
+        }
+    }
+
+    pub fn breaker(&self) -> breaker::Settings {
+        breaker::Settings {
+            threshold: self.circuit_failure_threshold,
+            cooldown_ms: whole_ms(self.circuit_cooldown_seconds),
+        }
+    }
+}
+
+fn whole_ms(seconds: f64) -> u64 {
+    u64::try_from(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_millis())
+        .unwrap_or(u64::MAX)
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -420,6 +460,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             gateway_preamble: String::new(),
             rate_limit_per_minute: 0,
+            max_concurrent_requests: 1024,
             total_timeout_seconds: 600.0,
             max_body_bytes: 32 * 1024 * 1024,
             default_tier: "default".into(),
@@ -472,6 +513,7 @@ impl Default for ProviderPolicy {
             retry_backoff_multiplier: 2.0,
             circuit_failure_threshold: 0,
             circuit_cooldown_seconds: 30.0,
+            max_concurrent_requests: 0,
         }
     }
 }

@@ -6,6 +6,7 @@ mod tests;
 
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
+use crate::fault::fails_over;
 use crate::json::{Kind, Members, Node, quote};
 
 /// An error as the envelope shows it.
@@ -54,7 +55,7 @@ pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
         Some(_) | None => format!("the upstream answered {status}"),
     };
     Fault {
-        failover: kind_fails_over(&kind),
+        failover: fails_over(&kind),
         kind,
         message,
         code: said.code,
@@ -74,7 +75,7 @@ pub fn parse_inner(error: &Node<'_>) -> Fault {
         Some(text) if !text.is_empty() => text,
         Some(_) | None => "the upstream reported an error".to_owned(),
     };
-    Fault { failover: kind_fails_over(&kind), kind, message, code: said.code, retry_after_ms: None }
+    Fault { failover: fails_over(&kind), kind, message, code: said.code, retry_after_ms: None }
 }
 
 /// How long the upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds.
@@ -226,23 +227,5 @@ fn by_type(said: &Said) -> Option<FaultKind> {
         "overloaded_error" => Some(FaultKind::Overloaded),
         "timeout_error" => Some(FaultKind::Timeout),
         _ => None,
-    }
-}
-
-const fn kind_fails_over(kind: &FaultKind) -> bool {
-    match kind {
-        FaultKind::InvalidRequest | FaultKind::ContentFiltered => false,
-        FaultKind::Unauthorized
-        | FaultKind::Forbidden
-        | FaultKind::NotFound
-        | FaultKind::RateLimited
-        | FaultKind::Overloaded
-        | FaultKind::Timeout
-        | FaultKind::ContextTooLong
-        | FaultKind::Upstream
-        | FaultKind::Protocol
-        | FaultKind::Unsupported
-        | FaultKind::Internal
-        | FaultKind::Other(_) => true,
     }
 }

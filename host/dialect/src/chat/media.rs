@@ -82,7 +82,7 @@ fn to_url(media: &Media) -> String {
     }
 }
 
-fn base64(source: &MediaSource) -> Option<String> {
+pub(crate) fn base64(source: &MediaSource) -> Option<String> {
     match source {
         MediaSource::Base64(data) => Some(data.clone()),
         MediaSource::Bytes(bytes) => Some(encode_base64(bytes)),

@@ -9,7 +9,9 @@ use crate::canon::{
     ToolCall, ToolChoice, ToolResult,
 };
 use crate::chat::media;
-use crate::json::{Members, Node, quote};
+use crate::json::{Members, member, quote};
+
+pub use crate::translation::Encoded;
 
 /// What the upstream understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +28,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { max_tokens_member: "max_completion_tokens", developer_role: true, extensions: false }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    pub body: Json,
-    /// What could not be said, as short words.
-    pub losses: Vec<String>,
 }
 
 /// Writes the request. A stream always asks for usage; whether the client sees it is decided later.
@@ -323,12 +318,6 @@ fn output(format: &OutputFormat, kept: Option<&str>, body: &mut Members) {
             body.raw("response_format", json);
         }
     }
-}
-
-/// A member of an object that is kept as text.
-fn member(object: Option<&str>, name: &str) -> Option<String> {
-    let node = Node::root(object?).object().ok()?.optional(name).ok()??;
-    Some(node.text().to_owned())
 }
 
 fn list(items: &[String]) -> String {

@@ -86,6 +86,11 @@ impl Tee {
         }
     }
 
+    /// Whether a choice has come by: the answer has begun.
+    pub const fn begun(&self) -> bool {
+        !self.choices.is_empty()
+    }
+
     /// Whether the stream is a whole answer: every choice that began has said why it stopped, and nothing
     /// went wrong. `[DONE]` is not required, as not every upstream sends it.
     pub fn ended(&self) -> bool {

@@ -1,15 +1,14 @@
 //! What an upstream of this wire answers, as canonical events. Lenient about what upstreams leave out, strict
 //! about the end: an answer that never said why it stopped is a fault, not a short answer.
 
-mod blocks;
 #[cfg(test)]
 mod tests;
 
-use blocks::Blocks;
-
 use super::{DONE, error, stop_reason, usage};
+use crate::blocks::{Blocks, CallPiece};
 use crate::canon::exchange::Frame;
-use crate::canon::{Annotation, Event, Fault, FaultKind, Start, Usage};
+use crate::canon::{Annotation, Event, Fault, Start, Usage};
+pub(super) use crate::fault::protocol;
 use crate::json::{Kind, Members, Node, Object};
 
 /// Decodes one streamed answer.
@@ -171,7 +170,7 @@ impl Decoder {
                 };
             }
         }
-        let piece = blocks::CallPiece { index, position, id, name, arguments };
+        let piece = CallPiece { index, position, id, name, arguments };
         self.blocks.tool_call(choice, piece, &self.call_seed, events);
         Ok(())
     }
@@ -243,14 +242,4 @@ fn content_text(node: &Node<'_>) -> String {
         }
     }
     out
-}
-
-pub(super) fn protocol(message: &str) -> Fault {
-    Fault {
-        kind: FaultKind::Protocol,
-        message: message.to_owned(),
-        code: None,
-        retry_after_ms: None,
-        failover: true,
-    }
 }

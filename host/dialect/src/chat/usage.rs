@@ -1,7 +1,7 @@
 //! Token counts as this wire writes them, and back.
 
 use crate::canon::Usage;
-use crate::json::{Members, Node, Object};
+use crate::json::{Members, Node, Object, member};
 
 /// Reads a `usage` object. Anything that is no object says nothing.
 pub(super) fn parse(node: &Node<'_>) -> Option<Usage> {
@@ -62,8 +62,4 @@ pub(super) fn json(usage: &Usage) -> String {
     }
     out.extra(extra, &["prompt_tokens_details", "completion_tokens_details"]);
     out.finish()
-}
-
-fn member(object: Option<&str>, name: &str) -> Option<String> {
-    Some(Node::root(object?).object().ok()?.optional(name).ok()??.text().to_owned())
 }

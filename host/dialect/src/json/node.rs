@@ -5,6 +5,11 @@ use std::borrow::Cow;
 use super::{Kind, Members, Reader};
 use crate::invalid::Invalid;
 
+/// A member of an object that is kept as text, unless it is `null`.
+pub(crate) fn member(object: Option<&str>, name: &str) -> Option<String> {
+    Some(Node::root(object?).object().ok()?.optional(name).ok()??.text().to_owned())
+}
+
 /// A value inside a document and the path to it.
 #[derive(Debug, Clone)]
 pub struct Node<'a> {

@@ -67,9 +67,7 @@ fn render(Outcome { facts, result }: Outcome) -> Response {
         }
         Err(fault) => {
             let mut response = Area::Models.refuse(&fault);
-            // We have tried more than once by ourselves: the SDK need not.
-            let upstream = matches!(fault.kind, FaultKind::Upstream | FaultKind::Plugin | FaultKind::Timeout);
-            if upstream && facts.attempts > 1 {
+            if facts.attempts > 1 && is_exhausted(&fault) {
                 response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
             }
             response
@@ -78,6 +76,28 @@ fn render(Outcome { facts, result }: Outcome) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     write_facts(&facts, response.headers_mut());
     response
+}
+
+/// Whether an SDK that tries again by itself would do what we have done already. One that is told when to come back
+/// may.
+fn is_exhausted(fault: &Fault) -> bool {
+    match fault.kind {
+        FaultKind::Upstream | FaultKind::Plugin | FaultKind::Timeout => true,
+        FaultKind::RateLimited | FaultKind::Unavailable => fault.retry_after_ms.is_none(),
+        FaultKind::Invalid
+        | FaultKind::ContextTooLong
+        | FaultKind::Unauthorized
+        | FaultKind::Forbidden
+        | FaultKind::NotFound
+        | FaultKind::MethodNotAllowed
+        | FaultKind::Conflict
+        | FaultKind::TooLarge
+        | FaultKind::Misdirected
+        | FaultKind::UpstreamAuth
+        | FaultKind::Unsupported
+        | FaultKind::Cancelled
+        | FaultKind::Internal => false,
+    }
 }
 
 /// The envelope that clients of this wire expect.

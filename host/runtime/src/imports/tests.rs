@@ -1,19 +1,24 @@
 use brains_core::Millis;
 
-use super::{Kv, LogGate, Passage, kv};
+use super::kv::Kv;
+use super::log::{LogGate, Passage, clean};
+use crate::bindings::kv::KvError;
 
 #[test]
 fn a_second_has_so_many_lines_and_the_next_says_how_many_were_dropped() {
     let gate = LogGate::default();
-    let passed = (0..100).filter(|at| gate.ask(1_000_000 + at) != Passage::Stays).count();
-    assert_eq!(passed, 64);
-    assert_eq!(gate.ask(2_100_000), Passage::Passes { dropped: 36 });
+    let asked: Vec<Passage> = (0..10_000).map(|at| gate.ask(1_000_000 + at)).collect();
+    let passed = asked.iter().filter(|passage| matches!(passage, Passage::Passes { .. })).count();
+    let told = asked.iter().filter(|passage| **passage == Passage::Stays { first: true }).count();
+    assert_eq!((passed, told), (64, 1));
+    assert_eq!(gate.ask(2_100_000), Passage::Passes { dropped: 9_936 });
     assert_eq!(gate.ask(2_100_001), Passage::Passes { dropped: 0 });
 }
 
 #[test]
-fn a_line_is_cut_within_no_character() {
-    assert_eq!(super::clean(&"ä ".repeat(4_000)).len(), 4_097);
+fn a_line_is_one_line_and_is_cut_within_no_character() {
+    assert_eq!(clean(&"ä ".repeat(4_000)).len(), 4_095);
+    assert_eq!(clean("one\r\ntwo\u{1b}[31m\u{85}three"), "one  two [31m three");
 }
 
 #[test]
@@ -25,10 +30,22 @@ fn entries_end_count_and_are_bounded() {
     assert_eq!(kv.get("a", Millis(50)), None);
     set("b", 100, Some(Millis(50)), 0).unwrap();
     set("c", 100, None, 0).unwrap();
-    assert!(matches!(set("d", 100, None, 0), Err(kv::KvError::Quota)));
+    assert!(matches!(set("d", 100, None, 0), Err(KvError::Quota)));
     // What has ended makes room.
     set("d", 100, None, 60).unwrap();
-    assert!(matches!(set("e", 65 * 1024, None, 60), Err(kv::KvError::TooLarge(_))));
+    assert!(matches!(set("e", 65 * 1024, None, 60), Err(KvError::TooLarge(_))));
+    assert!(matches!(set(&"k".repeat(513), 1, None, 60), Err(KvError::TooLarge(_))));
+}
+
+#[test]
+fn a_value_that_does_not_fit_leaves_the_one_that_is_there() {
+    let kv = Kv::default();
+    let set = |size| kv.set("a".into(), vec![7; size], None, 400, Millis(0));
+    set(300).unwrap();
+    assert!(matches!(set(400), Err(KvError::Quota)));
+    assert_eq!(kv.get("a", Millis(0)).unwrap().len(), 300);
+    // The new one may take the old one's room.
+    set(320).unwrap();
 }
 
 #[test]
@@ -36,4 +53,6 @@ fn a_counter_counts() {
     let kv = Kv::default();
     let add = |delta| kv.add("n".into(), delta, 1_000, Millis(0)).unwrap();
     assert_eq!((add(2), add(-5), add(1)), (2, -3, -2));
+    assert_eq!(add(i64::MAX), i64::MAX - 2);
+    assert_eq!(add(i64::MAX), i64::MAX);
 }

@@ -7,16 +7,19 @@ use brains_dialect::canon::relay::Call;
 use brains_dialect::canon::task::{Candidate, Features, RouteInput};
 use brains_dialect::canon::{CallContext, FaultKind};
 
-use super::{answer, asking, doing, hostile, load, runtime, said, spec, started};
-use crate::{CallFault, Instance, Profile};
+use super::{answer, asking, doing, hostile, load, runtime, said, spec};
+use crate::{CallFault, Culprit, Instance};
 
-const HOSTILE: [(&str, &str); 8] = [
+const HOSTILE: [(&str, &str); 11] = [
+    ("amplify", "output"),
     ("exit", "trap"),
     ("flood", "output"),
+    ("garble", "output"),
     ("grow", "memory"),
     ("huge", "output"),
+    ("leak", "handles"),
     ("lie", "output"),
-    ("recurse", "trap"),
+    ("recurse", "stack"),
     ("spin", "deadline"),
     ("trap", "trap"),
 ];
@@ -28,7 +31,7 @@ fn tight(runtime: &crate::Runtime, deed: &str) -> Arc<Instance> {
     let mut spec = spec(deed, serde_json::json!({ "do": deed }));
     spec.limits.output_bytes = 24 << 20;
     spec.limits.memory_bytes = 128 << 20;
-    if matches!(deed, "flood" | "huge") {
+    if matches!(deed, "amplify" | "flood" | "huge") {
         spec.limits.call_ms = 500;
     }
     Arc::new(runtime.instantiate(component, spec).unwrap())
@@ -53,10 +56,10 @@ async fn every_misdeed_is_a_fault_of_its_own_kind_on_every_call() {
         let fault = answer(&instance, "hello").await.unwrap_err();
         assert_eq!(fault.word(), word, "answer {deed}: {fault}");
         assert!(fault.to_fault().failover, "{deed}");
-        if deed == "flood" {
+        if matches!(deed, "amplify" | "flood") {
             continue;
         }
-        let mut exchange = instance.exchange().unwrap();
+        let mut exchange = instance.exchange().await.unwrap();
         let fault = exchange.prepare(relay_call()).await.unwrap_err();
         assert_eq!(fault.word(), word, "prepare {deed}: {fault}");
     }
@@ -66,13 +69,13 @@ async fn every_misdeed_is_a_fault_of_its_own_kind_on_every_call() {
 async fn a_stream_ends_with_the_fault_and_the_instance_stays_dead() {
     let runtime = runtime();
     for (deed, word) in HOSTILE {
-        let mut exchange = tight(&runtime, deed).exchange().unwrap();
+        let mut exchange = tight(&runtime, deed).exchange().await.unwrap();
         let head = Head { status: 200, headers: Vec::new() };
         exchange.open_decoder(head, CallContext::default()).await.unwrap();
         let frame = Frame { name: None, data: "a".into() };
         let fault = exchange.push(vec![frame.clone()]).await.unwrap_err();
         assert_eq!(fault.word(), word, "{deed}: {fault}");
-        if matches!(word, "trap" | "memory" | "deadline") {
+        if matches!(word, "trap" | "stack" | "memory" | "deadline" | "handles") {
             let again = exchange.push(vec![frame]).await.unwrap_err();
             assert_eq!(again.word(), "trap", "{deed}");
         }
@@ -83,7 +86,7 @@ async fn a_stream_ends_with_the_fault_and_the_instance_stays_dead() {
 async fn a_component_that_says_no_is_believed_and_lives_on() {
     let runtime = runtime();
     let instance = doing(&runtime, Plays::Provider, "refuse");
-    let mut exchange = instance.exchange().unwrap();
+    let mut exchange = instance.exchange().await.unwrap();
     for _ in 0..2 {
         let CallFault::Refused(fault) =
             exchange.answer(asking("hello"), CallContext::default()).await.unwrap_err()
@@ -99,12 +102,21 @@ async fn judges_are_held_to_their_answers_and_replaced_after_a_fault() {
     let runtime = runtime();
     let features = Features { last_user_text: "code please".into(), ..Features::default() };
     let input = RouteInput { candidates: vec![Candidate::default(); 3], ..RouteInput::default() };
-    for (deed, word) in [("lie", "output"), ("spin", "deadline"), ("trap", "trap"), ("grow", "memory")] {
+    for (deed, word) in [
+        ("garble", "output"),
+        ("grow", "memory"),
+        ("lie", "output"),
+        ("recurse", "stack"),
+        ("spin", "deadline"),
+        ("trap", "trap"),
+    ] {
         let classifier = doing(&runtime, Plays::Classifier, deed);
         let policy = doing(&runtime, Plays::Policy, deed);
         for _ in 0..3 {
-            assert_eq!(classifier.classify(&features).await.unwrap_err().word(), word, "{deed}");
-            assert_eq!(policy.decide(&input).await.unwrap_err().word(), word, "{deed}");
+            let fault = classifier.classify(&features).await.unwrap_err();
+            assert_eq!(fault.word(), word, "{deed}: {fault}");
+            let fault = policy.decide(&input).await.unwrap_err();
+            assert_eq!(fault.word(), word, "{deed}: {fault}");
         }
     }
     let classifier = doing(&runtime, Plays::Classifier, "ok");
@@ -118,7 +130,7 @@ async fn judges_are_held_to_their_answers_and_replaced_after_a_fault() {
 #[tokio::test]
 async fn a_frame_that_is_too_large_is_the_upstreams_doing() {
     let runtime = runtime();
-    let mut exchange = doing(&runtime, Plays::Provider, "ok").exchange().unwrap();
+    let mut exchange = doing(&runtime, Plays::Provider, "ok").exchange().await.unwrap();
     exchange.open_decoder(Head { status: 200, headers: Vec::new() }, CallContext::default()).await.unwrap();
     let frame = |bytes| vec![Frame { name: None, data: "a".repeat(bytes) }];
     let CallFault::Refused(fault) = exchange.push(frame((1 << 20) + 1)).await.unwrap_err() else {
@@ -133,7 +145,7 @@ async fn fifty(healthy: &Arc<Instance>) -> Vec<String> {
     let streams = (0..50).map(|number| {
         let healthy = Arc::clone(healthy);
         async move {
-            let mut exchange = healthy.exchange().unwrap();
+            let mut exchange = healthy.exchange().await.unwrap();
             let head = Head { status: 200, headers: Vec::new() };
             exchange.open_decoder(head, CallContext::default()).await.unwrap();
             let mut text = String::new();
@@ -184,7 +196,7 @@ async fn a_spinner_leaves_the_callers_threads_after_its_second_overrun() {
         assert_eq!(answer(&spinner, "hello").await.unwrap_err().word(), "deadline");
     }
     // On this one thread nothing else could happen if the spinner were called here.
-    let mut exchange = spinner.exchange().unwrap();
+    let mut exchange = spinner.exchange().await.unwrap();
     let mut beats = 0;
     let call = exchange.answer(asking("hello"), CallContext::default());
     tokio::pin!(call);
@@ -200,25 +212,13 @@ async fn a_spinner_leaves_the_callers_threads_after_its_second_overrun() {
 }
 
 #[tokio::test]
-async fn when_every_slot_is_taken_the_next_is_told_so_and_a_free_one_serves_again() {
-    let runtime = started(Profile::Exactly(3));
-    let instance = doing(&runtime, Plays::Provider, "ok");
-    let held: Vec<_> = (0..3).map(|_| instance.exchange().unwrap()).collect();
-    assert_eq!(instance.exchange().unwrap_err(), CallFault::Exhausted);
-    assert_eq!(CallFault::Exhausted.to_fault().kind, brains_core::FaultKind::Unavailable);
-    assert_eq!(runtime.stats().exchanges, 3);
-    drop(held);
-    assert_eq!(runtime.stats().exchanges, 0);
-    assert_eq!(answer(&instance, "hello").await.unwrap(), "hello");
-}
-
-#[tokio::test]
 async fn calls_for_what_is_not_exported_are_faults() {
     let runtime = runtime();
     let instance = bundled_with(&runtime, |exports| exports.standalone);
-    let mut exchange = instance.exchange().unwrap();
+    let mut exchange = instance.exchange().await.unwrap();
     let fault = exchange.prepare(relay_call()).await.unwrap_err();
-    assert_eq!(fault, CallFault::Missing { export: "relay" });
+    let by = Culprit { component: "under-test".into(), instance: "bundled".into(), export: "relay.prepare" };
+    assert_eq!(fault, CallFault::Missing { by });
     // The instance is as good as before.
     assert!(exchange.answer(asking("hello"), CallContext::default()).await.is_ok());
 }

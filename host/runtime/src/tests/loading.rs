@@ -1,7 +1,8 @@
 use brains_core::config::manifest::{Manifest, Plays};
+use brains_dialect::canon::{CallContext, ChatRequest};
 use serde_json::json;
 
-use super::{answer, bundled, clock, hostile, load, runtime, secret, spec};
+use super::{answer, bundled, clock, hostile, load, runtime, said, secret, spec};
 use crate::{LoadError, Options, Profile, Runtime};
 
 fn manifest() -> Manifest {
@@ -121,7 +122,9 @@ async fn a_component_gets_what_it_is_granted_and_nothing_else() {
         "other": false,
         "matches": true,
         "matches_other": false,
-        "signs": false,
+        "signs": 32,
+        "signs_other": false,
+        "signs_oddly": false,
         "clock": 0,
         "random": 0,
         "kept": true,
@@ -135,4 +138,148 @@ async fn a_component_gets_what_it_is_granted_and_nothing_else() {
     // The small store belongs to the instance, not to one exchange.
     let again: serde_json::Value = serde_json::from_str(&answer(&instance, "").await.unwrap()).unwrap();
     assert_eq!(again.get("counted"), Some(&json!(4)));
+}
+
+/// The hostile component that does something already while it is loaded, when no settings tell it yet.
+fn at_load(deed: &str) -> Vec<u8> {
+    let room = b"none......................;";
+    let mut wasm = hostile().wasm;
+    let place =
+        wasm.windows(room.len()).position(|window| window == room).expect("the component has room for it");
+    let written = format!("{deed:.<width$};", width = room.len() - 1);
+    wasm[place..place + room.len()].copy_from_slice(written.as_bytes());
+    wasm
+}
+
+#[test]
+fn a_component_that_misbehaves_while_it_is_loaded_is_refused() {
+    for (deed, expected) in [
+        ("describe:trap", "component `under-test` in `meta.describe`: it trapped"),
+        ("describe:spin", "component `under-test` in `meta.describe`: it computed for longer than 20 ms"),
+        ("describe:grow", "component `under-test` in `meta.describe`: it asked for more than"),
+        ("describe:recurse", "component `under-test` in `meta.describe`: its calls are nested too deeply"),
+        ("describe:leak", "component `under-test` in `meta.describe`: it holds more than 4096 handles"),
+        ("describe:garble", "component `under-test` in `meta.describe`: its answer is out of bounds"),
+        ("describe:lie", "1000 bytes of version, 64 are allowed"),
+        ("config-schema:trap", "component `under-test` in `meta.config-schema`: it trapped"),
+        ("config-schema:spin", "component `under-test` in `meta.config-schema`: it computed"),
+        (
+            "config-schema:garble",
+            "component `under-test` in `meta.config-schema`: its answer is out of bounds",
+        ),
+        ("config-schema:lie", "its settings schema is not one"),
+    ] {
+        refused(&at_load(deed), expected);
+    }
+    // What it says unasked is as before.
+    runtime().load("under-test", &at_load("nothing"), manifest()).unwrap();
+}
+
+#[test]
+fn a_component_that_misbehaves_over_its_settings_is_refused() {
+    let runtime = runtime();
+    let component = load(&runtime, hostile(), Plays::Provider);
+    for (at, deed, expected) in [
+        ("validate-config", "trap", "component `under-test` in `meta.validate-config`: it trapped"),
+        ("validate-config", "spin", "`meta.validate-config`: it computed for longer than"),
+        ("validate-config", "garble", "`meta.validate-config`: its answer is out of bounds"),
+        ("surfaces", "trap", "component `under-test` in `relay.surfaces`: it trapped"),
+        ("surfaces", "spin", "`relay.surfaces`: it computed for longer than"),
+        ("surfaces", "garble", "`relay.surfaces`: its answer is out of bounds"),
+        ("surfaces", "flood", "`relay.surfaces`: "),
+    ] {
+        let config = json!({ "do": deed, "at": at });
+        let error = runtime.instantiate(component.clone(), spec("x", config)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{at} {deed}: {error}");
+    }
+    // However much it has to say about them.
+    let config = json!({ "do": "lie", "at": "validate-config" });
+    let error = runtime.instantiate(component, spec("x", config)).unwrap_err().to_string();
+    assert!(error.len() < 5_000, "{}", error.len());
+}
+
+/// A component with this schema of settings, which is not asked for anything else.
+#[track_caller]
+fn schema(schema: &serde_json::Value, config: &serde_json::Value) -> Result<(), String> {
+    crate::runtime::sound(schema)
+        .and_then(|()| crate::runtime::check(schema, config))
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_schema_that_leads_in_circles_ends() {
+    for circle in [
+        json!({ "$ref": "#" }),
+        json!({ "allOf": [{ "$ref": "#" }] }),
+        json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } } }),
+        json!({ "$dynamicRef": "#a", "$defs": { "a": { "$dynamicAnchor": "a", "not": { "$dynamicRef": "#a" } } } }),
+        json!({ "if": { "$ref": "#" }, "then": { "$ref": "#" }, "else": { "$ref": "#" } }),
+        json!({ "properties": { "a": { "$ref": "#" } } }),
+    ] {
+        // Either answer is fine: that one comes is what matters.
+        let _answer = schema(&circle, &json!({ "a": { "a": {} } }));
+    }
+    assert!(schema(&json!({ "$ref": "http://169.254.169.254/schema" }), &json!({})).is_err());
+    assert!(schema(&json!({ "$ref": "file:///etc/passwd" }), &json!({})).is_err());
+}
+
+#[test]
+fn secrets_stand_at_the_top_of_the_settings() {
+    let secret = json!({ "type": "string", "format": "secret" });
+    assert_eq!(schema(&json!({ "properties": { "token": secret } }), &json!({})), Ok(()));
+    assert_eq!(schema(&json!({ "properties": { "format": { "type": "string" } } }), &json!({})), Ok(()));
+    for hidden in [
+        json!({ "properties": { "auth": { "properties": { "token": secret } } } }),
+        json!({ "properties": { "token": { "$ref": "#/$defs/token" } }, "$defs": { "token": secret } }),
+        json!({ "properties": { "token": { "anyOf": [secret, { "type": "null" }] } } }),
+        json!({ "items": secret }),
+    ] {
+        let error = schema(&hidden, &json!({})).unwrap_err();
+        assert!(error.contains("secrets stand at the top"), "{error}");
+    }
+}
+
+#[test]
+fn what_the_operator_wrote_as_an_origin_must_be_one() {
+    let runtime = runtime();
+    let component = load(&runtime, hostile(), Plays::Provider);
+    let mut with = spec("x", json!({}));
+    with.grants.push(crate::Origin { url: "api.example.com".into(), operator: true });
+    let error = runtime.instantiate(component, with).unwrap_err().to_string();
+    assert!(error.contains("`api.example.com` is not an origin such as"), "{error}");
+}
+
+#[tokio::test]
+async fn what_an_instance_keeps_is_its_own_and_outlives_its_versions() {
+    let runtime = runtime();
+    let component = load(&runtime, hostile(), Plays::Provider);
+    let named = |name: &str, claims: &str| {
+        let config = json!({ "claims": claims });
+        std::sync::Arc::new(runtime.instantiate(component.clone(), spec(name, config)).unwrap())
+    };
+    let peek = async |instance: &std::sync::Arc<crate::Instance>| -> String {
+        let mut exchange = instance.exchange().await.unwrap();
+        let request = ChatRequest { model: "x-peek".into(), ..ChatRequest::default() };
+        said(&exchange.answer(request, CallContext::default()).await.unwrap())
+    };
+    let keep = async |instance: &std::sync::Arc<crate::Instance>| {
+        let mut exchange = instance.exchange().await.unwrap();
+        let request = ChatRequest { model: "x-keep".into(), ..ChatRequest::default() };
+        exchange.answer(request, CallContext::default()).await.unwrap();
+    };
+    let (one, other) = (named("one", "first"), named("other", "second"));
+    keep(&one).await;
+    assert_eq!((peek(&one).await, peek(&other).await), ("first".into(), "nothing".into()));
+    // Other settings, the same instance; what it kept before, it has.
+    let edited = named("one", "edited");
+    drop(one);
+    assert_eq!(peek(&edited).await, "first");
+    keep(&edited).await;
+    assert_eq!(peek(&edited).await, "edited");
+    // Another component under the same name begins anew, and so does the same one when it was gone meanwhile.
+    let stranger = std::sync::Arc::new(runtime.load("stranger", &hostile().wasm, manifest()).unwrap());
+    let stranger = std::sync::Arc::new(runtime.instantiate(stranger, spec("one", json!({}))).unwrap());
+    assert_eq!(peek(&stranger).await, "nothing");
+    drop(edited);
+    assert_eq!(peek(&named("one", "again")).await, "nothing");
 }

@@ -1,6 +1,7 @@
 //! Traces: one row per request. Texts that a client chose are redacted on the way in.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use brains_core::id::{Request, Trace};
 use brains_core::plane::trace::{Attempt, TraceRecord, TraceUsage};
@@ -8,23 +9,53 @@ use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_optional, from_row};
+use crate::rows::{Conn, Rows, execute, fetch_optional, from_row};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
 /// Rows deleted by one statement, so that a prune never holds the writer for long.
 const PRUNE_CHUNK: i64 = 500;
 
+/// Rows that one statement adds. On SQLite a statement costs two changes of thread whatever it holds, which is more
+/// than its rows cost.
+const ROWS: usize = 32;
+const COLUMNS: usize = 35;
 const INSERT: &str = "
     INSERT INTO trace (
         id, request_id, at, operator, key_id, client, api, requested_model, model, provider, tier, task,
         complexity, confidence, strategy, reason, attempts, status, error_kind, error_code, first_byte_ms,
         latency_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, usage_estimated, cost_usd,
         stream, request_bytes, response_bytes, preamble_hash, loss, request_body, response_body
-    ) VALUES (
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
-    ) ON CONFLICT (id) DO NOTHING";
+    ) VALUES ";
+const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING";
+static INSERTS_SQLITE: LazyLock<Inserts> = LazyLock::new(|| Inserts::new(|_| "?".to_owned()));
+static INSERTS_POSTGRES: LazyLock<Inserts> = LazyLock::new(|| Inserts::new(|place| format!("${place}")));
+
+/// The statement for one row and for many: the same text but for its places.
+struct Inserts {
+    one: &'static str,
+    many: &'static str,
+}
+
+impl Inserts {
+    /// SQLite looks named places up one by one, so that a thousand of them cost a million steps: it gets plain ones.
+    fn new(place: impl Fn(usize) -> String) -> Self {
+        let text = |rows: usize| -> &'static str {
+            let row = |row: usize| {
+                let places: Vec<String> = (1..=COLUMNS).map(|column| place(row * COLUMNS + column)).collect();
+                format!("({})", places.join(", "))
+            };
+            let rows: Vec<String> = (0..rows).map(row).collect();
+            format!("{INSERT}{}{UNLESS_THERE}", rows.join(", ")).leak()
+        };
+        Self { one: text(1), many: text(ROWS) }
+    }
+
+    fn of(rows: &Rows) -> &'static Self {
+        if rows.is_postgres() { &INSERTS_POSTGRES } else { &INSERTS_SQLITE }
+    }
+}
+
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
 const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
@@ -98,51 +129,78 @@ impl Rows {
     }
 }
 
-impl Tx {
-    /// Adds one trace. One that is there already stays as it is.
-    pub(crate) async fn insert_trace(&mut self, trace: &TraceRecord) -> Result<(), StoreError> {
+/// Binds one row's values to a statement, in the order of its columns.
+macro_rules! bind_row {
+    ($query:expr, $trace:expr) => {{
+        let trace: &TraceRecord = $trace;
         let attempts: Vec<Attempt> = trace.attempts.iter().map(covered).collect();
         let loss: Vec<Cow<'_, str>> = trace.loss.iter().map(|loss| safe(loss)).collect();
-        execute!(
-            &mut self.rows,
-            INSERT,
-            trace.id.as_str(),
-            request_name(&trace.request_id).as_ref(),
-            trace.at.0,
-            &trace.operator,
-            trace.key.as_ref().map(Id::as_str),
-            trace.client.as_deref().map(safe),
-            &trace.api,
-            safe(&trace.requested_model).as_ref(),
-            trace.model.as_deref().map(safe),
-            trace.provider.as_deref().map(storable),
-            trace.tier.as_deref().map(storable),
-            trace.task.as_deref().map(safe),
-            trace.complexity.as_deref().map(safe),
-            trace.confidence,
-            trace.strategy.as_deref().map(safe),
-            trace.reason.as_deref().map(safe),
-            list(&attempts),
-            i64::from(trace.status),
-            trace.error_kind.as_deref().map(storable),
-            trace.error_code.as_deref().map(safe),
-            trace.first_byte_ms.map(signed),
-            signed(trace.latency_ms),
-            signed(trace.usage.input_tokens),
-            signed(trace.usage.output_tokens),
-            signed(trace.usage.cached_tokens),
-            signed(trace.usage.reasoning_tokens),
-            trace.usage.estimated,
-            trace.cost_usd,
-            trace.stream,
-            signed(trace.request_bytes),
-            signed(trace.response_bytes),
-            &trace.preamble_hash,
-            list(&loss),
-            trace.request_body.as_deref().map(safe),
-            trace.response_body.as_deref().map(safe)
-        )
-        .map(drop)
+        $query
+            .bind(trace.id.as_str())
+            .bind(request_name(&trace.request_id))
+            .bind(trace.at.0)
+            .bind(trace.operator.as_str())
+            .bind(trace.key.as_ref().map(Id::as_str))
+            .bind(trace.client.as_deref().map(safe))
+            .bind(trace.api.as_str())
+            .bind(safe(&trace.requested_model))
+            .bind(trace.model.as_deref().map(safe))
+            .bind(trace.provider.as_deref().map(safe))
+            .bind(trace.tier.as_deref().map(safe))
+            .bind(trace.task.as_deref().map(safe))
+            .bind(trace.complexity.as_deref().map(safe))
+            .bind(trace.confidence)
+            .bind(trace.strategy.as_deref().map(safe))
+            .bind(trace.reason.as_deref().map(safe))
+            .bind(list(&attempts))
+            .bind(i64::from(trace.status))
+            .bind(trace.error_kind.as_deref().map(storable))
+            .bind(trace.error_code.as_deref().map(safe))
+            .bind(trace.first_byte_ms.map(signed))
+            .bind(signed(trace.latency_ms))
+            .bind(signed(trace.usage.input_tokens))
+            .bind(signed(trace.usage.output_tokens))
+            .bind(signed(trace.usage.cached_tokens))
+            .bind(signed(trace.usage.reasoning_tokens))
+            .bind(trace.usage.estimated)
+            .bind(trace.cost_usd)
+            .bind(trace.stream)
+            .bind(signed(trace.request_bytes))
+            .bind(signed(trace.response_bytes))
+            .bind(trace.preamble_hash.as_deref())
+            .bind(list(&loss))
+            .bind(trace.request_body.as_deref().map(safe))
+            .bind(trace.response_body.as_deref().map(safe))
+    }};
+}
+
+impl Tx {
+    /// Adds traces. One that is there already stays as it is.
+    pub(crate) async fn insert_traces(&mut self, traces: &[TraceRecord]) -> Result<(), StoreError> {
+        let inserts = Inserts::of(&self.rows);
+        let mut chunks = traces.chunks_exact(ROWS);
+        for chunk in &mut chunks {
+            self.insert_rows(inserts.many, chunk).await?;
+        }
+        for trace in chunks.remainder() {
+            self.insert_rows(inserts.one, std::slice::from_ref(trace)).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_rows(&mut self, sql: &'static str, traces: &[TraceRecord]) -> Result<(), StoreError> {
+        let rows = &mut self.rows;
+        let done = match rows.conn() {
+            Conn::Sqlite(conn) => {
+                let query = traces.iter().fold(sqlx::query(sql), |query, trace| bind_row!(query, trace));
+                query.execute(conn).await.map(drop)
+            }
+            Conn::Postgres(conn) => {
+                let query = traces.iter().fold(sqlx::query(sql), |query, trace| bind_row!(query, trace));
+                query.execute(conn).await.map(drop)
+            }
+        };
+        done.map_err(|error| rows.fail(error))
     }
 
     /// Deletes some of what is beyond the retention; true when there may be more.

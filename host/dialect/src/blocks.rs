@@ -1,11 +1,11 @@
-//! Which block a piece of an answer belongs to. This wire has no blocks: they open with their first piece;
+//! Which block a piece of an answer belongs to, on wires that have no blocks: they open with their first piece;
 //! text, reasoning and refusal follow one another, tool calls stay open until the choice is finished.
 
-use super::protocol;
 use crate::canon::{BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, Finish, StopReason, ToolStart};
+use crate::fault::protocol;
 
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     choices: Vec<Choice>,
     calls: u32,
 }
@@ -38,45 +38,45 @@ struct Call {
 
 /// What a chunk says about a call.
 #[derive(Debug)]
-pub(super) struct CallPiece {
-    pub(super) index: Option<u32>,
+pub(crate) struct CallPiece {
+    pub(crate) index: Option<u32>,
     /// Its place in the chunk's list.
-    pub(super) position: usize,
-    pub(super) id: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) arguments: String,
+    pub(crate) position: usize,
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) arguments: String,
 }
 
 impl Blocks {
     /// A choice has been seen.
-    pub(super) fn touch(&mut self, number: u32) {
+    pub(crate) fn touch(&mut self, number: u32) {
         self.choice(number);
     }
 
     /// The block that annotations of a choice belong to.
-    pub(super) fn current(&self, number: u32) -> u32 {
+    pub(crate) fn current(&self, number: u32) -> u32 {
         let choice = self.choices.iter().find(|choice| choice.number == number);
         choice.map_or(0, |choice| choice.next.saturating_sub(1))
     }
 
     /// Whether at least one choice was seen and none is unfinished.
-    pub(super) fn finished(&self) -> bool {
+    pub(crate) fn finished(&self) -> bool {
         !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finished)
     }
 
-    pub(super) fn text(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+    pub(crate) fn text(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Text, text, events);
     }
 
-    pub(super) fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+    pub(crate) fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Reasoning, text, events);
     }
 
-    pub(super) fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+    pub(crate) fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Refusal, text, events);
     }
 
-    pub(super) fn tool_call(&mut self, number: u32, piece: CallPiece, seed: &str, events: &mut Vec<Event>) {
+    pub(crate) fn tool_call(&mut self, number: u32, piece: CallPiece, seed: &str, events: &mut Vec<Event>) {
         let count = &mut self.calls;
         let choice = choice(&mut self.choices, number);
         choice.close_flow(events);
@@ -105,7 +105,7 @@ impl Blocks {
         }
     }
 
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &mut self,
         number: u32,
         reason: StopReason,

@@ -1,0 +1,266 @@
+//! Everything of a request but its conversation: tools, limits, sampling, thinking, the form of the answer.
+
+use super::turns::{Conversation, cached};
+use super::{Options, Thinking};
+use crate::canon::{ChatRequest, Fault, FunctionTool, OutputFormat, Tool, ToolChoice};
+use crate::json::{Members, Node, member, quote};
+use crate::translation::{Losses, asks_nothing};
+
+/// The least that an upstream may be told to think.
+const LEAST_BUDGET: u32 = 1024;
+
+pub(super) struct Settings<'r, 'l> {
+    pub(super) request: &'r ChatRequest,
+    pub(super) options: &'r Options,
+    pub(super) losses: &'l mut Losses,
+}
+
+/// What the upstream is told of thinking.
+enum Thought {
+    Silent,
+    Adaptive,
+    Budget(u32),
+}
+
+impl Settings<'_, '_> {
+    pub(super) fn write(mut self, conversation: &Conversation, body: &mut Members) -> Result<(), Fault> {
+        let tools = self.tools()?;
+        let forced = !tools.is_empty()
+            && matches!(self.request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
+        let sampling = &self.request.sampling;
+        let (thought, effort) = self.thinking(forced || conversation.thoughtless_loop, forced)?;
+        let asked = sampling.max_output_tokens;
+        let max_tokens = match thought {
+            Thought::Budget(budget) => {
+                asked.unwrap_or_else(|| self.options.default_max_tokens.saturating_add(budget))
+            }
+            Thought::Silent | Thought::Adaptive => asked.unwrap_or(self.options.default_max_tokens),
+        };
+        body.plain("max_tokens", max_tokens);
+        let thinking = match thought {
+            Thought::Silent => None,
+            Thought::Adaptive => Some(r#"{"type":"adaptive"}"#.to_owned()),
+            Thought::Budget(budget) => Some(format!(r#"{{"type":"enabled","budget_tokens":{budget}}}"#)),
+        };
+        if let Some(thinking) = &thinking {
+            body.raw("thinking", thinking);
+        }
+        self.sampling(thinking.is_some(), body)?;
+        self.output(effort, body)?;
+        if !tools.is_empty() {
+            body.raw("tools", &format!("[{}]", tools.join(",")));
+            self.tool_choice(body)?;
+        }
+        self.leftovers(body)
+    }
+
+    fn tools(&mut self) -> Result<Vec<String>, Fault> {
+        let mut written = Vec::with_capacity(self.request.tools.len());
+        for tool in &self.request.tools {
+            match tool {
+                Tool::Function(function) => written.push(self.tool(function)?),
+                Tool::Other(json) if member(Some(json), "type").as_deref() == Some("\"custom\"") => {
+                    self.losses.cannot("tools.custom")?;
+                }
+                Tool::Other(_) => self.losses.cannot("tools.hosted")?,
+            }
+        }
+        Ok(written)
+    }
+
+    fn tool(&mut self, function: &FunctionTool) -> Result<String, Fault> {
+        let FunctionTool { name, namespace, description, parameters, strict, cache, extra } = function;
+        let name = self.losses.qualified(namespace.as_deref(), name);
+        let mut out = Members::new();
+        out.string("name", &name).maybe_string("description", description.as_deref());
+        out.raw("input_schema", &object_schema(parameters));
+        if *strict == Some(true) {
+            if self.options.structured_outputs {
+                out.plain("strict", true);
+            } else {
+                self.losses.name("tools.strict");
+            }
+        }
+        cached(cache.as_deref(), &mut out);
+        self.losses.leftovers("tools", extra.as_deref(), &[])?;
+        Ok(out.finish())
+    }
+
+    fn tool_choice(&mut self, body: &mut Members) -> Result<(), Fault> {
+        let alone = self.request.parallel_tools == Some(false);
+        let mut out = Members::new();
+        match &self.request.tool_choice {
+            ToolChoice::Auto if !alone => return Ok(()),
+            ToolChoice::Auto => out.string("type", "auto"),
+            ToolChoice::None => out.string("type", "none"),
+            ToolChoice::Required => out.string("type", "any"),
+            ToolChoice::Named(name) => out.string("type", "tool").string("name", name),
+            ToolChoice::Other(_) => return self.losses.cannot("tool_choice.other"),
+        };
+        if alone && self.request.tool_choice != ToolChoice::None {
+            out.plain("disable_parallel_tool_use", true);
+        }
+        body.raw("tool_choice", &out.finish());
+        Ok(())
+    }
+
+    /// Whether and how to think, and the word for `output_config.effort`. A forced tool cannot be thought about,
+    /// and a budget cannot begin in the middle of a loop of tools whose first thought is not there.
+    fn thinking(&mut self, no_budget: bool, forced: bool) -> Result<(Thought, Option<&'static str>), Fault> {
+        let request = self.request;
+        let effort = match request.effort.as_deref() {
+            None => None,
+            Some("none") => return Ok((Thought::Silent, None)),
+            Some("minimal" | "low") => Some(("low", 2048)),
+            Some("medium") => Some(("medium", 8192)),
+            Some("high") => Some(("high", 24_576)),
+            Some("xhigh") => Some(("xhigh", 32_768)),
+            Some("max") => Some(("max", 49_152)),
+            Some(_) => {
+                self.losses.cannot("reasoning_effort")?;
+                None
+            }
+        };
+        let budget = match (request.thinking_budget, effort, self.options.thinking) {
+            (None, None, _) => return Ok((Thought::Silent, None)),
+            (_, _, Thinking::Off) => {
+                self.losses.cannot("reasoning_effort")?;
+                return Ok((Thought::Silent, None));
+            }
+            (None, Some((word, _)), Thinking::Adaptive) => {
+                let thought = if forced { Thought::Silent } else { Thought::Adaptive };
+                return Ok((thought, Some(word)));
+            }
+            (Some(budget), ..) | (None, Some((_, budget)), Thinking::Budget) => budget,
+        };
+        let room = request.sampling.max_output_tokens.map_or(u32::MAX, |most| most.saturating_sub(1));
+        let budget = budget.max(LEAST_BUDGET).min(room);
+        if no_budget || budget < LEAST_BUDGET {
+            self.losses.cannot("reasoning_effort")?;
+            return Ok((Thought::Silent, None));
+        }
+        Ok((Thought::Budget(budget), None))
+    }
+
+    fn sampling(&mut self, thinking: bool, body: &mut Members) -> Result<(), Fault> {
+        let sampling = &self.request.sampling;
+        let temperature = sampling.temperature.map(|value| value.clamp(0.0, 1.0));
+        if temperature != sampling.temperature {
+            self.losses.name("temperature");
+        }
+        // A model that thinks takes no temperature, and newer ones take one of the two settings only.
+        let (temperature, top_p) = match (temperature, sampling.top_p) {
+            (Some(temperature), top_p) if thinking && temperature < 1.0 => {
+                self.losses.name("temperature");
+                (None, top_p)
+            }
+            (Some(temperature), Some(top_p)) if top_p < 1.0 => {
+                self.losses.name("top_p");
+                (Some(temperature), None)
+            }
+            (Some(temperature), _) => (Some(temperature), None),
+            (None, top_p) => (None, top_p),
+        };
+        body.maybe_plain("temperature", temperature);
+        match top_p {
+            Some(top_p) if thinking && top_p < 0.95 => self.losses.name("top_p"),
+            top_p => {
+                body.maybe_plain("top_p", top_p);
+            }
+        }
+        match sampling.top_k {
+            Some(_) if thinking => self.losses.name("top_k"),
+            top_k => {
+                body.maybe_plain("top_k", top_k);
+            }
+        }
+        let (stops, blank): (Vec<&String>, Vec<&String>) =
+            sampling.stop.iter().partition(|stop| !stop.trim().is_empty());
+        if !blank.is_empty() {
+            self.losses.name("stop");
+        }
+        if !stops.is_empty() {
+            let stops: Vec<String> = stops.into_iter().map(|stop| quote(stop)).collect();
+            body.raw("stop_sequences", &format!("[{}]", stops.join(",")));
+        }
+        for (name, asked) in [
+            ("seed", sampling.seed.is_some()),
+            ("frequency_penalty", sampling.frequency_penalty.is_some_and(|value| value != 0.0)),
+            ("presence_penalty", sampling.presence_penalty.is_some_and(|value| value != 0.0)),
+            ("n", sampling.choices.is_some_and(|count| count != 1)),
+        ] {
+            if asked {
+                self.losses.cannot(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, effort: Option<&str>, body: &mut Members) -> Result<(), Fault> {
+        let mut config = Members::new();
+        config.maybe_string("effort", effort);
+        match &self.request.output {
+            OutputFormat::Text | OutputFormat::JsonObject => {}
+            OutputFormat::JsonSchema(format) if self.options.structured_outputs => {
+                let mut out = Members::new();
+                out.string("type", "json_schema").raw("schema", &format.schema);
+                config.raw("format", &out.finish());
+            }
+            OutputFormat::JsonSchema(_) => {
+                return Err(crate::fault::unsupported(
+                    "response_format",
+                    "it does not hold answers to a schema",
+                ));
+            }
+            OutputFormat::Other(_) => self.losses.cannot("response_format.other")?,
+        }
+        let config = config.finish();
+        if config != "{}" {
+            body.raw("output_config", &config);
+        }
+        Ok(())
+    }
+
+    /// Members that the canonical form has no place for.
+    fn leftovers(&mut self, body: &mut Members) -> Result<(), Fault> {
+        let extra = self.request.extra.as_deref().and_then(|text| Node::root(text).object().ok());
+        let mut user = self.request.user.clone();
+        for (name, node) in extra.iter().flat_map(crate::json::Object::iter) {
+            let text = node.text();
+            let word = node.string().ok();
+            match (name, word.as_deref()) {
+                ("response_format", _) => {
+                    let schema = member(Some(text), "json_schema");
+                    self.losses.leftovers("response_format.json_schema", schema.as_deref(), &[])?;
+                }
+                ("stream_options", _) => self.losses.leftovers("stream_options", Some(text), &[])?,
+                ("modalities", _) if !text.contains("\"audio\"") => {}
+                ("service_tier", Some("auto")) => {
+                    body.string("service_tier", "auto");
+                }
+                ("service_tier", Some("default")) => {
+                    body.string("service_tier", "standard_only");
+                }
+                ("safety_identifier", Some(word)) if user.is_none() => user = Some(word.to_owned()),
+                _ if asks_nothing(text) => {}
+                _ => self.losses.cannot(name)?,
+            }
+        }
+        if let Some(user) = user {
+            let mut metadata = Members::new();
+            metadata.string("user_id", &user);
+            body.raw("metadata", &metadata.finish());
+        }
+        Ok(())
+    }
+}
+
+/// The schema of a tool's arguments, which must say that it is an object's.
+fn object_schema(parameters: &str) -> String {
+    if member(Some(parameters), "type").is_some() {
+        return parameters.to_owned();
+    }
+    let mut out = Members::new();
+    out.string("type", "object").extra(Some(parameters), &["type"]);
+    out.finish()
+}

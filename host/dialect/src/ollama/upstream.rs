@@ -1,0 +1,166 @@
+//! What an upstream of this wire answers, as canonical events. The wire has no blocks and no ids of calls; only a
+//! line with `done` makes an answer whole.
+
+#[cfg(test)]
+mod tests;
+
+use super::error;
+use crate::blocks::{Blocks, CallPiece};
+use crate::canon::exchange::Frame;
+use crate::canon::{Event, Fault, Start, StopReason, Usage};
+use crate::fault::protocol;
+use crate::json::{Kind, Members, Node, Object};
+
+/// Decodes one answer, line by line.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Part of the ids of calls, which this wire leaves out.
+    call_seed: String,
+    started: bool,
+    /// What went wrong behind events that had to go out first.
+    failed: Option<Fault>,
+    blocks: Blocks,
+}
+
+impl Decoder {
+    /// `call_seed` helps to make ids of calls unique; the request's id does. The time in the first line, which
+    /// counts nanoseconds, is the other part: a client may send the same request id twice.
+    pub fn new(call_seed: &str) -> Self {
+        let call_seed = call_seed.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+        Self { call_seed, started: false, failed: None, blocks: Blocks::default() }
+    }
+
+    /// Every event that the lines complete. A fault is given when all events before it have been.
+    pub fn push(&mut self, lines: &[Frame]) -> Result<Vec<Event>, Fault> {
+        let mut events = Vec::with_capacity(lines.len());
+        for line in lines.iter().filter(|line| !line.data.trim().is_empty()) {
+            if self.failed.is_some() || self.blocks.finished() {
+                break;
+            }
+            self.failed = self.line(&line.data, &mut events).err();
+        }
+        match &self.failed {
+            Some(fault) if events.is_empty() => Err(fault.clone()),
+            Some(_) | None => Ok(events),
+        }
+    }
+
+    /// The stream is over; `clean` says that the transport ended as it should. Fails when the answer did not.
+    pub fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone());
+        }
+        if self.blocks.finished() {
+            return Ok(Vec::new());
+        }
+        Err(match (clean, self.started) {
+            (false, _) => protocol("the upstream's stream broke off"),
+            (true, false) => protocol("the upstream's stream held no answer"),
+            (true, true) => protocol("the upstream's stream ended without its last line"),
+        })
+    }
+
+    fn line(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        crate::json::check(data.trim()).map_err(|_| protocol("the upstream's answer is not JSON"))?;
+        let mut object =
+            Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+        if let Some(node) = object.optional("error").ok().flatten() {
+            return Err(error::parse_inner(&node));
+        }
+        let done = object.optional("done").ok().flatten().is_some_and(|node| node.boolean() == Ok(true));
+        let message = object.optional("message").ok().flatten().and_then(|node| node.object().ok());
+        if message.is_none() && !done {
+            return Err(protocol("the upstream's answer has no message"));
+        }
+        self.start(&mut object, events);
+        if let Some(message) = message {
+            self.message(message, events)?;
+        }
+        if done {
+            let word = object.string("done_reason").ok().flatten();
+            let reason = match word.as_deref() {
+                // Older servers give none.
+                None | Some("stop") => StopReason::EndTurn,
+                Some("length") => StopReason::MaxTokens,
+                Some("load" | "unload") => {
+                    return Err(protocol("the upstream loaded the model and answered nothing"));
+                }
+                Some(other) => StopReason::Other(other.to_owned()),
+            };
+            events.extend(usage(&mut object).map(Event::Usage));
+            self.blocks.finish(0, reason, events)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, object: &mut Object<'_>, events: &mut Vec<Event>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        self.blocks.touch(0);
+        if let Some(time) = object.string("created_at").ok().flatten() {
+            self.call_seed.extend(time.chars().filter(char::is_ascii_digit).take(24));
+        }
+        let model = object.string("model").ok().flatten().filter(|model| !model.is_empty());
+        events.push(Event::Start(Start { id: None, model, extra: None }));
+    }
+
+    fn message(&mut self, mut message: Object<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let wrong = |_| protocol("the message of the upstream's answer is malformed");
+        if let Some(text) = message.string("thinking").map_err(wrong)?.filter(|text| !text.is_empty()) {
+            self.blocks.reasoning(0, text, events);
+        }
+        if let Some(text) = message.string("content").map_err(wrong)?.filter(|text| !text.is_empty()) {
+            self.blocks.text(0, text, events);
+        }
+        if let Some(calls) = message.optional("tool_calls").map_err(wrong)? {
+            for (position, call) in calls.array().map_err(wrong)?.iter().enumerate() {
+                let piece = call_piece(position, call)?;
+                self.blocks.tool_call(0, piece, &self.call_seed, events);
+            }
+        }
+        if let Some(images) = message.optional("images").ok().flatten() {
+            let mut other = Members::new();
+            other.plain("choice", 0).raw("images", images.text());
+            events.push(Event::Other(other.finish()));
+        }
+        Ok(())
+    }
+}
+
+/// Decodes a whole answer. `call_seed` as for [`Decoder::new`].
+pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
+    let mut decoder = Decoder::new(call_seed);
+    let mut events = Vec::new();
+    decoder.line(body, &mut events)?;
+    if decoder.blocks.finished() { Ok(events) } else { Err(protocol("the upstream's answer is not whole")) }
+}
+
+/// A call comes whole, in one line.
+fn call_piece(position: usize, node: &Node<'_>) -> Result<CallPiece, Fault> {
+    let wrong = |_| protocol("a tool call of the upstream's answer is malformed");
+    let mut call = node.object().map_err(wrong)?;
+    let id = call.string("id").map_err(wrong)?.filter(|id| !id.is_empty());
+    let mut function = call.required("function").map_err(wrong)?.object().map_err(wrong)?;
+    let name = function.string("name").map_err(wrong)?.filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| protocol("a tool call of the upstream's answer has no name"))?;
+    let arguments = match function.optional("arguments").map_err(wrong)? {
+        None => "{}".to_owned(),
+        Some(node) if node.kind().map_err(wrong)? == Kind::String => {
+            node.string().map_err(wrong)?.into_owned()
+        }
+        Some(node) => node.text().to_owned(),
+    };
+    Ok(CallPiece { index: None, position, id, name: Some(name), arguments })
+}
+
+fn usage(object: &mut Object<'_>) -> Option<Usage> {
+    let mut count = |name: &str| Some(object.optional(name).ok().flatten()?.count());
+    let (input, output) = (count("prompt_eval_count"), count("eval_count"));
+    // A prompt that is cached whole is not counted at all.
+    (input.is_some() || output.is_some()).then(|| Usage {
+        input: input.unwrap_or(0),
+        output: output.unwrap_or(0),
+        ..Usage::default()
+    })
+}

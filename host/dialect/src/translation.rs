@@ -1,0 +1,165 @@
+//! What becomes of each member of a chat request on the wire of the upstream that answers it: kept, mapped, lost
+//! or refused. Encoders ask this table before they leave something out, so nothing is dropped in silence, and
+//! `docs/reference/translation.md` is written from it.
+
+mod page;
+mod table;
+
+pub use page::page;
+pub use table::TABLE;
+
+use crate::canon::{Fault, Json};
+use crate::fault::unsupported;
+use crate::json::{Members, Node};
+
+/// The wires that a request is translated to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    Chat,
+    Messages,
+    Ollama,
+}
+
+impl Wire {
+    pub const ALL: [Self; 3] = [Self::Chat, Self::Messages, Self::Ollama];
+
+    /// As surfaces name it.
+    pub const fn dialect(self) -> &'static str {
+        match self {
+            Self::Chat => crate::chat::DIALECT,
+            Self::Messages => crate::messages::DIALECT,
+            Self::Ollama => crate::ollama::DIALECT,
+        }
+    }
+}
+
+/// What becomes of one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The upstream gets what the client said.
+    Kept,
+    /// The upstream gets the same meaning in its own words.
+    Mapped(&'static str),
+    /// Left out, and named in `x-brains-loss` and in the trace.
+    Lost(&'static str),
+    /// 400 with `code: unsupported_parameter` and the member as `param`.
+    Refused(&'static str),
+}
+
+/// One member of a chat request, by its path without indices, and its fate on each wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    pub member: &'static str,
+    pub chat: Fate,
+    pub messages: Fate,
+    pub ollama: Fate,
+}
+
+impl Row {
+    pub const fn fate(&self, wire: Wire) -> Fate {
+        match wire {
+            Wire::Chat => self.chat,
+            Wire::Messages => self.messages,
+            Wire::Ollama => self.ollama,
+        }
+    }
+}
+
+/// The fate of a member. What nobody has heard of is forwarded on the client's own wire and lost on another.
+pub fn fate(member: &str, wire: Wire) -> Fate {
+    match (TABLE.iter().find(|row| row.member == member), wire) {
+        (Some(row), _) => row.fate(wire),
+        (None, Wire::Chat) => Fate::Kept,
+        (None, Wire::Messages | Wire::Ollama) => Fate::Lost("not known on this wire"),
+    }
+}
+
+/// Arguments as the object that wires other than the client's own want. Text that is none is kept for the model to
+/// see what it wrote.
+pub(crate) fn arguments_object(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() {
+        return "{}".to_owned();
+    }
+    if crate::json::check(text).is_ok() && text.starts_with('{') {
+        return text.to_owned();
+    }
+    let mut raw = Members::new();
+    raw.string("_raw", text);
+    raw.finish()
+}
+
+/// Whether a leftover of a request asks for nothing.
+pub(crate) fn asks_nothing(json: &str) -> bool {
+    matches!(json, "null" | "false" | "[]" | "{}" | "\"\"" | "0")
+}
+
+/// A request as an upstream of some wire wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    pub body: Json,
+    /// What could not be said, by the names of the table.
+    pub losses: Vec<String>,
+}
+
+/// What one request loses on its way.
+#[derive(Debug)]
+pub(crate) struct Losses {
+    wire: Wire,
+    names: Vec<String>,
+}
+
+/// A client can send any number of unknown members; a header cannot hold them all.
+const MOST_NAMES: usize = 32;
+
+impl Losses {
+    pub(crate) const fn new(wire: Wire) -> Self {
+        Self { wire, names: Vec::new() }
+    }
+
+    /// The upstream's wire has no place for this member: the table says whether that is a loss or a refusal.
+    pub(crate) fn cannot(&mut self, member: &str) -> Result<(), Fault> {
+        match fate(member, self.wire) {
+            Fate::Refused(why) => Err(unsupported(member, why)),
+            Fate::Kept | Fate::Mapped(_) | Fate::Lost(_) => {
+                self.name(member);
+                Ok(())
+            }
+        }
+    }
+
+    /// Names a loss.
+    pub(crate) fn name(&mut self, member: &str) {
+        let plain = member.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte));
+        let name = if plain && member.len() <= 64 { member } else { "unknown" };
+        if self.names.len() < MOST_NAMES && !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+    }
+
+    /// The members of `extra`, leftovers that stood at `place`: none of them can be said, but for those that were
+    /// `read` or ask for nothing.
+    pub(crate) fn leftovers(&mut self, place: &str, extra: Option<&str>, read: &[&str]) -> Result<(), Fault> {
+        let Some(object) = extra.and_then(|text| Node::root(text).object().ok()) else { return Ok(()) };
+        let said = object.iter().filter(|(name, node)| !read.contains(name) && !asks_nothing(node.text()));
+        for (name, _) in said {
+            self.cannot(&format!("{place}.{name}"))?;
+        }
+        Ok(())
+    }
+
+    /// A tool's name on wires that have flat ones only.
+    pub(crate) fn qualified(&mut self, namespace: Option<&str>, name: &str) -> String {
+        match namespace {
+            Some(namespace) => {
+                self.name("tool_namespace");
+                format!("{namespace}__{name}")
+            }
+            None => name.to_owned(),
+        }
+    }
+
+    pub(crate) fn into_names(self) -> Vec<String> {
+        self.names
+    }
+}

@@ -1,0 +1,90 @@
+//! What a component may do with secrets that it never sees: ask whether one is set, compare, and have the host sign.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use brains_core::Secret;
+use ring::hmac;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+
+use crate::bindings::secrets::{self, Refusal};
+use crate::guest::Guest;
+
+/// More than any signed request has: signing is the host's time, not the component's.
+const DATA_BYTES: usize = 1 << 20;
+
+impl secrets::Host for Guest {
+    fn has(&mut self, name: String) -> bool {
+        self.settings.secret(&name).is_some()
+    }
+
+    fn sign(
+        &mut self,
+        name: String,
+        algorithm: String,
+        key_prefix: String,
+        data: Vec<u8>,
+    ) -> Result<Vec<u8>, Refusal> {
+        sign(self.granted(&name)?, &algorithm, &key_prefix, &data).ok_or(Refusal::Unsupported)
+    }
+
+    fn matches(&mut self, name: String, presented: String) -> Result<bool, Refusal> {
+        Ok(self.granted(&name)?.matches(presented.as_bytes()))
+    }
+}
+
+impl Guest {
+    fn granted(&self, name: &str) -> Result<&Secret, Refusal> {
+        if !self.settings.grants.secrets.contains(name) {
+            return Err(Refusal::NotGranted);
+        }
+        self.settings.secret(name).ok_or(Refusal::NotSet)
+    }
+}
+
+/// A signature of `data`; none when the algorithm is unknown, the secret is no key for it, or the data is too long.
+/// A prefix of the key is for the hash-based ones, where some vendors put a fixed text before the secret.
+fn sign(secret: &Secret, algorithm: &str, key_prefix: &str, data: &[u8]) -> Option<Vec<u8>> {
+    if data.len() > DATA_BYTES {
+        return None;
+    }
+    match (algorithm, key_prefix) {
+        ("hmac-sha256", _) => Some(hash(hmac::HMAC_SHA256, secret, key_prefix, data)),
+        ("hmac-sha512", _) => Some(hash(hmac::HMAC_SHA512, secret, key_prefix, data)),
+        ("rsa-sha256", "") => rsa(secret, data),
+        ("ed25519", "") => {
+            let (_, der) = pem(secret)?;
+            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok()?;
+            Some(pair.sign(data).as_ref().to_vec())
+        }
+        _ => None,
+    }
+}
+
+fn hash(algorithm: hmac::Algorithm, secret: &Secret, key_prefix: &str, data: &[u8]) -> Vec<u8> {
+    let key = [key_prefix.as_bytes(), secret.expose().as_bytes()].concat();
+    hmac::sign(&hmac::Key::new(algorithm, &key), data).as_ref().to_vec()
+}
+
+fn rsa(secret: &Secret, data: &[u8]) -> Option<Vec<u8>> {
+    let (label, der) = pem(secret)?;
+    let pair =
+        if label == "RSA PRIVATE KEY" { RsaKeyPair::from_der(&der) } else { RsaKeyPair::from_pkcs8(&der) };
+    let pair = pair.ok()?;
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), data, &mut signature).ok()?;
+    Some(signature)
+}
+
+/// The label and the bytes of a key in PEM. Keys that come by environment often have their line breaks written as `\n`.
+fn pem(secret: &Secret) -> Option<(String, Vec<u8>)> {
+    let text = secret.expose().replace("\\n", "\n");
+    let (_, rest) = text.split_once("-----BEGIN ")?;
+    let (label, rest) = rest.split_once("-----")?;
+    let (body, _) = rest.split_once("-----END ")?;
+    let body: String = body.split_whitespace().collect();
+    Some((label.to_owned(), STANDARD.decode(body).ok()?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! A small store of one instance, in memory. It outlives versions, settings and grants of the instance, and ends with
+//! the instance or the program: a component keeps there what it can do without.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use brains_core::Millis;
+
+use crate::bindings::kv::{self, KvError};
+use crate::guest::Guest;
+
+const VALUE_BYTES: u32 = 64 * 1024;
+const KEY_BYTES: usize = 512;
+/// What an entry costs beside its key and value.
+const ENTRY_BYTES: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Kv(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    held_bytes: usize,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: Vec<u8>,
+    ends: Option<Millis>,
+}
+
+impl Entry {
+    fn weight(&self, key: &str) -> usize {
+        key.len() + self.value.len() + ENTRY_BYTES
+    }
+
+    fn is_over(&self, now: Millis) -> bool {
+        self.ends.is_some_and(|ends| ends <= now)
+    }
+}
+
+impl Shelf {
+    fn live(&mut self, key: &str, now: Millis) -> Option<&Entry> {
+        if self.entries.get(key).is_some_and(|entry| entry.is_over(now)) {
+            self.remove(key);
+        }
+        self.entries.get(key)
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.held_bytes -= entry.weight(key);
+        }
+    }
+
+    /// Puts an entry, or leaves everything as it is.
+    fn put(&mut self, key: String, entry: Entry, quota: usize, now: Millis) -> Result<(), KvError> {
+        if key.len() > KEY_BYTES || entry.value.len() > VALUE_BYTES as usize {
+            return Err(KvError::TooLarge(VALUE_BYTES));
+        }
+        let wanted = entry.weight(&key);
+        let freed = |shelf: &Self| shelf.entries.get(&key).map_or(0, |old| old.weight(&key));
+        if self.held_bytes + wanted - freed(self) > quota {
+            self.sweep(now);
+        }
+        if self.held_bytes + wanted - freed(self) > quota {
+            return Err(KvError::Quota);
+        }
+        self.remove(&key);
+        self.held_bytes += wanted;
+        self.entries.insert(key, entry);
+        Ok(())
+    }
+
+    /// What has ended makes room.
+    fn sweep(&mut self, now: Millis) {
+        let held_bytes = &mut self.held_bytes;
+        self.entries.retain(|key, entry| {
+            let stays = !entry.is_over(now);
+            if !stays {
+                *held_bytes -= entry.weight(key);
+            }
+            stays
+        });
+    }
+}
+
+impl Kv {
+    fn open(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, key: &str, now: Millis) -> Option<Vec<u8>> {
+        self.open().live(key, now).map(|entry| entry.value.clone())
+    }
+
+    pub(super) fn set(
+        &self,
+        key: String,
+        value: Vec<u8>,
+        ends: Option<Millis>,
+        quota: usize,
+        now: Millis,
+    ) -> Result<(), KvError> {
+        self.open().put(key, Entry { value, ends }, quota, now)
+    }
+
+    /// A counter is kept as its decimal text; anything else counts as zero.
+    pub(super) fn add(&self, key: String, delta: i64, quota: usize, now: Millis) -> Result<i64, KvError> {
+        let mut shelf = self.open();
+        let (held, ends) = shelf.live(&key, now).map_or((0, None), |entry| {
+            let held = std::str::from_utf8(&entry.value).ok().and_then(|text| text.parse::<i64>().ok());
+            (held.unwrap_or(0), entry.ends)
+        });
+        let sum = held.saturating_add(delta);
+        shelf.put(key, Entry { value: sum.to_string().into_bytes(), ends }, quota, now)?;
+        Ok(sum)
+    }
+}
+
+impl kv::Host for Guest {
+    fn get(&mut self, key: String) -> Option<Vec<u8>> {
+        let settings = &self.settings;
+        if settings.grants.kv_bytes == 0 {
+            return None;
+        }
+        settings.kept.kv.get(&key, settings.ambient.now())
+    }
+
+    fn set(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<(), KvError> {
+        let settings = &self.settings;
+        if settings.grants.kv_bytes == 0 {
+            return Err(KvError::NotGranted);
+        }
+        let now = settings.ambient.now();
+        let ends = ttl_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)));
+        settings.kept.kv.set(key, value, ends, settings.grants.kv_bytes, now)
+    }
+
+    fn add(&mut self, key: String, delta: i64) -> Result<i64, KvError> {
+        let settings = &self.settings;
+        if settings.grants.kv_bytes == 0 {
+            return Err(KvError::NotGranted);
+        }
+        settings.kept.kv.add(key, delta, settings.grants.kv_bytes, settings.ambient.now())
+    }
+
+    fn remove(&mut self, key: String) {
+        if self.settings.grants.kv_bytes > 0 {
+            self.settings.kept.kv.open().remove(&key);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A component's log: so many lines in a second, each cut, on one line and redacted.
+
+use std::sync::{Mutex, PoisonError};
+
+use brains_core::redact::redact;
+
+use crate::bindings::log;
+use crate::guest::{Guest, Settings};
+
+const LINES_PER_SECOND: u32 = 64;
+const LINE_BYTES: usize = 4 * 1024;
+
+/// Lets through so many lines in a second and counts the rest.
+#[derive(Debug, Default)]
+pub(crate) struct LogGate(Mutex<Second>);
+
+#[derive(Debug, Default)]
+struct Second {
+    began_us: u64,
+    lines: u32,
+    dropped: u64,
+}
+
+/// May a line pass, and how many before it did not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Passage {
+    Passes {
+        dropped: u64,
+    },
+    /// `first` is the one after which the rest of the second stays too.
+    Stays {
+        first: bool,
+    },
+}
+
+impl LogGate {
+    pub(super) fn ask(&self, now_us: u64) -> Passage {
+        let mut second = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if second.lines == 0 || now_us.saturating_sub(second.began_us) >= 1_000_000 {
+            second.began_us = now_us;
+            second.lines = 0;
+        }
+        if second.lines >= LINES_PER_SECOND {
+            // Marks that this second has told so already.
+            let first = second.lines == LINES_PER_SECOND;
+            second.lines = LINES_PER_SECOND + 1;
+            second.dropped += 1;
+            return Passage::Stays { first };
+        }
+        second.lines += 1;
+        Passage::Passes { dropped: std::mem::take(&mut second.dropped) }
+    }
+}
+
+impl Settings {
+    /// Writes one line of a component's log: limited, cut and redacted.
+    pub(crate) fn log(&self, level: tracing::Level, message: &str, fields: &[(String, String)]) {
+        let (id, name) = (&self.component, &self.name);
+        match self.kept.log.ask(self.ambient.monotonic_us()) {
+            Passage::Stays { first } => {
+                if first {
+                    tracing::warn!(
+                        component.id = %id, instance = %name, lines_per_second = LINES_PER_SECOND,
+                        "a component logs more than it may, the rest of this second is dropped"
+                    );
+                }
+                return;
+            }
+            Passage::Passes { dropped: 0 } => {}
+            Passage::Passes { dropped } => {
+                tracing::warn!(component.id = %id, instance = %name, dropped, "lines of a component were dropped");
+            }
+        }
+        let message = clean(message);
+        let fields = clean(&joined(fields));
+        self.journal.keep(self, level, &message, &fields);
+        match level {
+            tracing::Level::ERROR => {
+                tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component");
+            }
+            tracing::Level::WARN => {
+                tracing::warn!(component.id = %id, instance = %name, %fields, said = %message, "component");
+            }
+            tracing::Level::INFO => {
+                tracing::info!(component.id = %id, instance = %name, %fields, said = %message, "component");
+            }
+            tracing::Level::DEBUG => {
+                tracing::debug!(component.id = %id, instance = %name, %fields, said = %message, "component");
+            }
+            tracing::Level::TRACE => {
+                tracing::trace!(component.id = %id, instance = %name, %fields, said = %message, "component");
+            }
+        }
+    }
+}
+
+/// No more of the fields than a line holds.
+fn joined(fields: &[(String, String)]) -> String {
+    let mut line = String::new();
+    for (name, value) in fields {
+        if line.len() >= LINE_BYTES {
+            break;
+        }
+        let end = value.floor_char_boundary(LINE_BYTES);
+        let space = if line.is_empty() { "" } else { " " };
+        line.extend([space, name, "=", value.get(..end).unwrap_or_default()]);
+    }
+    line
+}
+
+/// One line of bounded length, without what could pass for another line or steer a terminal.
+pub(super) fn clean(text: &str) -> String {
+    let cut = text.get(..text.floor_char_boundary(LINE_BYTES)).unwrap_or_default();
+    let one_line: String = cut.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    redact(&one_line).into_owned()
+}
+
+impl log::Host for Guest {
+    fn write(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) {
+        let level = match level {
+            log::Level::Trace => tracing::Level::TRACE,
+            log::Level::Debug => tracing::Level::DEBUG,
+            log::Level::Info => tracing::Level::INFO,
+            log::Level::Warn => tracing::Level::WARN,
+            log::Level::Error => tracing::Level::ERROR,
+        };
+        self.settings.log(level, &message, &fields);
+    }
+}

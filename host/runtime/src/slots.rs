@@ -1,0 +1,79 @@
+//! Where live instances come from: the pool, then memory allocated on demand, then a short wait for one to end. Whoever
+//! finds nothing by then is told to come again; nobody else notices.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::cell::Cell;
+use crate::guest::Settings;
+use crate::load::{Code, Component};
+use crate::{CallFault, Shared};
+
+/// How long a request waits for a place.
+const WAIT: Duration = Duration::from_millis(100);
+
+impl Shared {
+    /// A live instance for a request.
+    pub(crate) async fn cell(
+        &self,
+        component: &Arc<Component>,
+        settings: &Arc<Settings>,
+    ) -> Result<Cell, CallFault> {
+        let lease = self.lease().await.ok_or(CallFault::Exhausted)?;
+        let mut cell = match self.pooled(component, settings) {
+            Err(CallFault::Exhausted) => self.beyond(component, settings).await?,
+            made => made?,
+        };
+        cell.lease = Some(lease);
+        Ok(cell)
+    }
+
+    /// A live instance for the loader's questions. Blocks while code is prepared, and takes no request's place.
+    pub(crate) fn cell_for_loading(
+        &self,
+        component: &Component,
+        settings: &Arc<Settings>,
+    ) -> Result<Cell, CallFault> {
+        let made = self.pooled(component, settings);
+        match (made, &self.engine.beyond) {
+            (Err(CallFault::Exhausted), Some(engine)) => {
+                let code = component.go_beyond(engine).ok_or(CallFault::Exhausted)?;
+                self.on_demand(code, settings)
+            }
+            (made, _) => made,
+        }
+    }
+
+    async fn lease(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(lease) = Arc::clone(&self.leases).try_acquire_owned() {
+            return Some(lease);
+        }
+        tokio::time::timeout(WAIT, Arc::clone(&self.leases).acquire_owned()).await.ok()?.ok()
+    }
+
+    fn pooled(&self, component: &Component, settings: &Arc<Settings>) -> Result<Cell, CallFault> {
+        Cell::new(&component.code, settings, &self.engine.ticker)
+    }
+
+    async fn beyond(&self, component: &Arc<Component>, settings: &Arc<Settings>) -> Result<Cell, CallFault> {
+        let engine = self.engine.beyond.as_ref().ok_or(CallFault::Exhausted)?;
+        if component.beyond().is_none() {
+            tracing::info!(component.id = %component.id, "the pool of instances is full, more are allocated on demand");
+            let (component, engine) = (Arc::clone(component), engine.clone());
+            let preparing = tokio::task::spawn_blocking(move || component.go_beyond(&engine).is_some());
+            // A panic in there is told by the runtime; the code is missing then, which says it all.
+            let _ready = preparing.await.unwrap_or(false);
+        }
+        self.on_demand(component.beyond().ok_or(CallFault::Exhausted)?, settings)
+    }
+
+    /// What the system refuses to allocate is no fault of the component.
+    fn on_demand(&self, code: &Code, settings: &Arc<Settings>) -> Result<Cell, CallFault> {
+        Cell::new(code, settings, &self.engine.ticker).map_err(|fault| match fault {
+            CallFault::Output { .. } => CallFault::Exhausted,
+            fault => fault,
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! The exchanges as they leave, and answers as they are read.
+
+use brains_sdk::canon::exchange::{Body, Field, Framing, Head, Payload, Piece, Request, Response};
+use brains_sdk::canon::relay::{Call, Edit, Lane, Member};
+use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
+use brains_sdk::{Catalogue, Chat, Component, Errors, Relay};
+use serde_json::json;
+
+use crate::{Anthropic, Settings};
+
+fn component(settings: serde_json::Value) -> Anthropic {
+    let settings: Settings = serde_json::from_value(settings).unwrap();
+    Anthropic::new(settings).unwrap()
+}
+
+fn shown(request: &Request) -> String {
+    let text = |pieces: &[Piece]| {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Secret(name) => format!("<{name}>"),
+            Piece::Credential(_) | Piece::BasicCredentials(_) => "?".into(),
+        };
+        pieces.iter().map(piece).collect::<String>()
+    };
+    let headers = request.headers.iter().map(|header| format!("{}: {}", header.name, text(&header.value)));
+    let headers = headers.collect::<Vec<_>>().join(" | ");
+    format!("{:?} {} | {headers}", request.method, text(&request.url))
+}
+
+fn response(status: u16, body: &str) -> Response {
+    Response { head: Head { status, headers: Vec::new() }, body: Payload::Text(body.into()) }
+}
+
+fn hello() -> ChatRequest {
+    let part = Part::plain(Content::Text("hi".into()));
+    let message = Message { role: Role::User, name: None, parts: vec![part], extra: None };
+    ChatRequest { model: "claude-x".into(), messages: vec![message], ..ChatRequest::default() }
+}
+
+#[test]
+fn a_relayed_call_sets_only_the_model() {
+    let headers = [("anthropic-version", "2026-01-01"), ("anthropic-beta", "a,b"), ("cookie", "private")];
+    let headers = headers.map(|(name, value)| Field { name: name.into(), value: value.into() });
+    let call = Call {
+        surface: "messages".into(),
+        model: "claude-x".into(),
+        stream: true,
+        query: "beta=true".into(),
+        headers: headers.to_vec(),
+        ctx: CallContext::default(),
+    };
+    let Lane::Relay(out) = component(json!({})).prepare(call.clone()).unwrap() else { panic!("declined") };
+    assert_eq!(
+        shown(&out.request),
+        "Post https://api.anthropic.com/v1/messages?beta=true | accept: text/event-stream | \
+         content-type: application/json | anthropic-version: 2026-01-01 | anthropic-beta: a,b"
+    );
+    assert_eq!((out.request.body, out.framing), (Body::Empty, Framing::Sse));
+    assert_eq!(out.edits, [Edit::Set(Member { name: "model".into(), value: "\"claude-x\"".into() })]);
+    let chat = Call { surface: "chat".into(), ..call };
+    assert_eq!(component(json!({})).prepare(chat).unwrap(), Lane::Translate);
+}
+
+#[test]
+fn a_translated_call_carries_its_body() {
+    let out = component(json!({ "base_url": "http://127.0.0.1:9/", "headers": { "Anthropic-Beta": "x" } }))
+        .encode(hello(), Vec::new(), &CallContext::default())
+        .unwrap();
+    assert_eq!(
+        shown(&out.request),
+        "Post http://127.0.0.1:9/v1/messages | accept: application/json | content-type: application/json | \
+         anthropic-version: 2023-06-01 | anthropic-beta: x"
+    );
+    let Body::Text(body) = out.request.body else { panic!("no text") };
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&body["model"], &body["max_tokens"]), (&json!("claude-x"), &json!(8192)));
+    let two = ChatRequest {
+        sampling: brains_sdk::canon::Sampling { choices: Some(2), ..Default::default() },
+        ..hello()
+    };
+    let refused = component(json!({})).encode(two, Vec::new(), &CallContext::default()).unwrap_err();
+    assert_eq!(
+        (refused.kind, refused.code.as_deref()),
+        (FaultKind::Unsupported, Some("unsupported_parameter"))
+    );
+}
+
+#[test]
+fn a_set_key_is_a_hole_for_the_host() {
+    let upstream = brains_sdk::anthropic_messages::Upstream::new("https://a.example").key("api_key");
+    assert_eq!(
+        shown(&upstream.models_request(&CallContext::default(), Some("m-1"))),
+        "Get https://a.example/v1/models?limit=1000&after_id=m-1 | accept: application/json | \
+         anthropic-version: 2023-06-01 | x-api-key: <api_key>"
+    );
+}
+
+#[test]
+fn models_come_page_by_page() {
+    let component = component(json!({}));
+    let body = json!({"data": [{"type": "model", "id": "claude-x", "display_name": "X", "max_input_tokens": 200_000}],
+                      "has_more": true, "last_id": "claude-x"});
+    let page = component.models(Some(response(200, &body.to_string()))).unwrap();
+    assert_eq!(page.next.as_deref(), Some("claude-x"));
+    assert_eq!((page.models[0].label.as_deref(), page.models[0].context), (Some("X"), Some(200_000)));
+    let odd = json!({"data": [], "has_more": true, "last_id": "a&b=c"});
+    assert_eq!(component.models(Some(response(200, &odd.to_string()))).unwrap().next, None);
+    assert!(component.models(Some(response(200, "{}"))).is_err());
+    assert!(component.models(Some(response(500, "{}"))).is_err());
+}
+
+#[test]
+fn answers_and_errors_are_read() {
+    let component = component(json!({}));
+    let answer = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
+        "content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": {"input_tokens": 3, "output_tokens": 1}});
+    let events = component.decode_unary(response(200, &answer.to_string())).unwrap();
+    assert!(events.iter().any(|event| matches!(event, Event::Delta(delta) if delta.text == "ok")));
+    let body = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    assert_eq!(component.decode_error(response(529, &body.to_string())).kind, FaultKind::Overloaded);
+}
+
+#[test]
+fn settings_that_cannot_work_are_named() {
+    let settings = json!({ "base_url": "https://a.example/v1", "headers": { "X-Api-Key": "k", "a b": "c" } });
+    let settings: Settings = serde_json::from_value(settings).unwrap();
+    let problems = Anthropic::new(settings).unwrap_err();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems[0].contains("must not end in the version"), "{problems:?}");
+}

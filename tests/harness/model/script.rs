@@ -1,0 +1,72 @@
+//! What the scripted model has to say, whatever wire it is asked on: it echoes the last turn, calls tools on
+//! request (`call NAME({…})`), and keeps to a JSON schema.
+
+use serde_json::{Value, json};
+
+/// A conversation as far as the model cares.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Text of the newest turn.
+    pub(super) last: String,
+    /// Whether that turn is the user's.
+    pub(super) from_user: bool,
+    /// Text of every tool result, oldest first.
+    pub(super) results: Vec<String>,
+    pub(super) has_tools: bool,
+    /// The JSON schema that the answer must fit; null without one.
+    pub(super) schema: Value,
+}
+
+/// One call of the answer.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) name: String,
+    /// JSON as the model wrote it.
+    pub(super) arguments: String,
+}
+
+#[derive(Debug)]
+pub(super) enum Said {
+    Text(String),
+    Calls(Vec<Call>),
+}
+
+impl Heard {
+    pub(super) fn answer(&self) -> Said {
+        let calls = self.calls();
+        if calls.is_empty() { Said::Text(self.text()) } else { Said::Calls(calls) }
+    }
+
+    /// The calls that the last user turn asks for, unless their results are already there.
+    fn calls(&self) -> Vec<Call> {
+        if !self.from_user || !self.has_tools {
+            return Vec::new();
+        }
+        let calls = self.last.split("call ").skip(1).filter_map(|call| {
+            let (name, rest) = call.split_once('(')?;
+            let (arguments, _) = rest.split_once(')')?;
+            Some(Call { name: name.to_owned(), arguments: arguments.to_owned() })
+        });
+        calls.collect()
+    }
+
+    fn text(&self) -> String {
+        if let Some(properties) = self.schema["properties"].as_object() {
+            let value = |kind: &Value| if kind["type"] == "integer" { json!(3) } else { json!("word") };
+            let object: serde_json::Map<String, Value> =
+                properties.iter().map(|(name, kind)| (name.clone(), value(kind))).collect();
+            return Value::Object(object).to_string();
+        }
+        if self.results.is_empty() {
+            format!("scripted: {}", self.last)
+        } else {
+            format!("scripted: {}", self.results.join(", "))
+        }
+    }
+}
+
+/// A text in two pieces, cut at a character.
+pub(super) fn halves(text: &str) -> [&str; 2] {
+    let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
+    [&text[..middle], &text[middle..]]
+}

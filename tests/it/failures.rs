@@ -1,0 +1,397 @@
+//! The failure matrix: whatever an upstream does, on whichever wire, streamed or whole, the client gets a whole
+//! answer, a typed error, or a typed error event. Nothing cut short looks complete, and nothing of the upstream's key,
+//! path or body is told.
+
+use std::time::Duration;
+
+use brains_tests::upstream::End;
+use brains_tests::wire::{self, Wire};
+use brains_tests::{Answer, Brains, Reply, Setup, Upstream};
+use serde_json::{Value, json};
+
+/// What the model says, split at any byte.
+const TEXT: &str = "gr\u{fc}\u{df} dich \u{1f600} und so";
+/// What an upstream says that nobody must hear.
+const PRIVATE: &str = "http://inner.example/v9/tenants/42?sig=1 POST /v9/tenants/42";
+const BODY_MARK: &str = "private-body-mark";
+
+/// What the client must get.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    Whole,
+    /// Status, type and code of an error, and its `retry-after`.
+    Error(u16, &'static str, &'static str, &'static str),
+    /// The beginning of the answer, then an event with this type and code.
+    Event(&'static str, &'static str),
+}
+
+use Expected::{Error, Event, Whole};
+
+const UPSTREAM: Expected = Error(502, "upstream_error", "upstream_error", "");
+const TIMEOUT: Expected = Error(504, "timeout_error", "upstream_timeout", "");
+const OVERLOADED: Expected = Error(503, "overloaded_error", "server_is_overloaded", "");
+const CUT: Expected = Event("upstream_error", "upstream_error");
+
+/// One row: what the upstream does, and what comes of it whole and streamed.
+struct Row {
+    name: &'static str,
+    reply: fn(&Wire, bool) -> Reply,
+    whole: Expected,
+    streamed: Expected,
+}
+
+fn row(name: &'static str, reply: fn(&Wire, bool) -> Reply, whole: Expected, streamed: Expected) -> Row {
+    Row { name, reply, whole, streamed }
+}
+
+fn refused(wire: &Wire, status: u16) -> Reply {
+    let message = format!("it broke, see {PRIVATE} with {}", wire::UPSTREAM_KEY);
+    Reply::json(status, (wire.error_body)(status, &message))
+}
+
+fn healthy(wire: &Wire, stream: bool) -> Reply {
+    if stream { wire.stream((wire.text_frames)(TEXT)) } else { Reply::json(200, (wire.text_body)(TEXT)) }
+}
+
+/// The frames up to the first text.
+fn begun(wire: &Wire) -> Vec<String> {
+    let frames = (wire.text_frames)(TEXT);
+    let at = frames.iter().position(|frame| frame.contains("gr")).expect("a frame with text");
+    frames[..=at].to_vec()
+}
+
+/// The answer's beginning and no more: half of a whole one.
+fn half(wire: &Wire, stream: bool) -> Reply {
+    if stream {
+        return wire.stream(begun(wire));
+    }
+    let body = (wire.text_body)(TEXT);
+    Reply::json(200, body.as_bytes()[..body.len() / 2].to_vec()).chunked()
+}
+
+/// An answer that is none, with the head of one.
+fn junk(wire: &Wire, stream: bool, body: &str) -> Reply {
+    if stream { wire.stream([format!("data: {body}\n\n")]) } else { Reply::json(200, body.to_owned()) }
+}
+
+fn no_choices(wire: &Wire, stream: bool) -> Reply {
+    let body = match wire.provider {
+        "openai_compatible" => "{\"id\":\"x\",\"choices\":[]}",
+        "anthropic" => "{\"type\":\"message\",\"role\":\"assistant\"}",
+        _ => "{\"model\":\"m\"}",
+    };
+    if wire.events || !stream { junk(wire, stream, body) } else { wire.stream([format!("{body}\n")]) }
+}
+
+/// The stream's text as one, to be cut elsewhere; of a whole answer its JSON, spread over lines.
+fn text(wire: &Wire, stream: bool) -> String {
+    if stream {
+        return (wire.text_frames)(TEXT).concat();
+    }
+    let body: Value = serde_json::from_str(&(wire.text_body)(TEXT)).expect("JSON");
+    serde_json::to_string_pretty(&body).expect("text")
+}
+
+fn told(wire: &Wire, stream: bool, chunks: Vec<String>) -> Reply {
+    if stream {
+        wire.stream(chunks)
+    } else {
+        Reply { chunks: vec![chunks.concat().into()], ..Reply::json(200, "") }
+    }
+}
+
+fn matrix() -> Vec<Row> {
+    vec![
+        row("healthy", healthy, Whole, Whole),
+        row(
+            "400",
+            |w, _| refused(w, 400),
+            Error(400, "invalid_request_error", "", ""),
+            Error(400, "invalid_request_error", "", ""),
+        ),
+        row(
+            "401",
+            |w, _| refused(w, 401),
+            Error(502, "upstream_error", "upstream_auth", ""),
+            Error(502, "upstream_error", "upstream_auth", ""),
+        ),
+        row(
+            "403",
+            |w, _| refused(w, 403),
+            Error(502, "upstream_error", "upstream_auth", ""),
+            Error(502, "upstream_error", "upstream_auth", ""),
+        ),
+        row(
+            "404",
+            |w, _| refused(w, 404),
+            Error(404, "invalid_request_error", "model_not_found", ""),
+            Error(404, "invalid_request_error", "model_not_found", ""),
+        ),
+        row(
+            "429 with Retry-After",
+            |w, _| refused(w, 429).header("retry-after", "7"),
+            Error(429, "rate_limit_error", "rate_limit_exceeded", "7"),
+            Error(429, "rate_limit_error", "rate_limit_exceeded", "7"),
+        ),
+        row("500", |w, _| refused(w, 500), UPSTREAM, UPSTREAM),
+        row(
+            "502 with a page",
+            |_, _| Reply::json(502, format!("<html>{BODY_MARK}</html>")),
+            UPSTREAM,
+            UPSTREAM,
+        ),
+        row(
+            "500 with a line",
+            |_, _| Reply::json(500, format!("{BODY_MARK} at /srv/app/run.py")),
+            UPSTREAM,
+            UPSTREAM,
+        ),
+        row("503", |w, _| refused(w, 503), OVERLOADED, OVERLOADED),
+        row(
+            "503 with Retry-After",
+            |w, _| refused(w, 503).header("retry-after", "3"),
+            Error(503, "overloaded_error", "server_is_overloaded", "3"),
+            Error(503, "overloaded_error", "server_is_overloaded", "3"),
+        ),
+        row("529", |w, _| refused(w, 529), OVERLOADED, OVERLOADED),
+        row(
+            "302",
+            |_, _| Reply::json(302, "").header("location", "http://169.254.169.254/"),
+            UPSTREAM,
+            UPSTREAM,
+        ),
+        row("not JSON", |w, s| junk(w, s, BODY_MARK), UPSTREAM, UPSTREAM),
+        row("[1]", |w, s| junk(w, s, "[1]"), UPSTREAM, UPSTREAM),
+        row("{}", |w, s| junk(w, s, "{}"), UPSTREAM, UPSTREAM),
+        row("no choices", no_choices, UPSTREAM, UPSTREAM),
+        row("nothing", |w, s| if s { w.stream([""; 0]) } else { Reply::json(200, "") }, UPSTREAM, UPSTREAM),
+        row("slow head", |w, s| healthy(w, s).head_delay(Duration::from_mins(10)), TIMEOUT, TIMEOUT),
+        row(
+            "slow gap before the first byte",
+            |w, s| {
+                if s {
+                    w.stream([": wait\n\n"]).end(End::Hang)
+                } else {
+                    Reply::json(200, " ").chunked().end(End::Hang)
+                }
+            },
+            TIMEOUT,
+            TIMEOUT,
+        ),
+        row(
+            "slow gap",
+            |w, s| half(w, s).end(End::Hang),
+            TIMEOUT,
+            Event("timeout_error", "upstream_timeout"),
+        ),
+        row("reset before the head", |_, _| Reply::reset(), UPSTREAM, UPSTREAM),
+        row("reset mid-body", |w, s| half(w, s).end(End::Reset), UPSTREAM, CUT),
+        row("closed mid-body", |w, s| half(w, s).end(End::Cut), UPSTREAM, CUT),
+        row("clean end without a terminal event", half, UPSTREAM, CUT),
+        row(
+            "in-band error first",
+            |w, s| {
+                if s {
+                    w.stream([(w.error_frame)("it broke")])
+                } else {
+                    Reply::json(200, (w.error_body)(500, "it broke"))
+                }
+            },
+            UPSTREAM,
+            OVERLOADED,
+        ),
+        row(
+            "in-band error",
+            |w, s| {
+                let mut frames = begun(w);
+                frames.push((w.error_frame)(&format!("it broke, see {PRIVATE} with {}", wire::UPSTREAM_KEY)));
+                if s { w.stream(frames) } else { Reply::json(200, (w.error_body)(500, "it broke")) }
+            },
+            UPSTREAM,
+            Event("overloaded_error", "server_is_overloaded"),
+        ),
+        row(
+            "SSE comments",
+            |w, s| {
+                let comment = if w.events { ": ping\n\n" } else { "\n" };
+                let frames = (w.text_frames)(TEXT);
+                let commented = frames.iter().flat_map(|frame| [comment.to_owned(), frame.clone()]).collect();
+                if s { told(w, s, commented) } else { healthy(w, s) }
+            },
+            Whole,
+            Whole,
+        ),
+        row("CRLF", |w, s| told(w, s, vec![text(w, s).replace('\n', "\r\n")]), Whole, Whole),
+        row(
+            "split UTF-8",
+            |w, s| {
+                let bytes = text(w, s).into_bytes();
+                let chunks = bytes.chunks(1).map(bytes::Bytes::copy_from_slice).collect();
+                Reply { chunks, ..told(w, s, Vec::new()).chunked() }
+            },
+            Whole,
+            Whole,
+        ),
+        row(
+            "multi-line data",
+            |w, s| {
+                let text = text(w, s);
+                let spread = if w.events && s { text.replace("{\"", "{\ndata: \"") } else { text };
+                told(w, s, vec![spread])
+            },
+            Whole,
+            Whole,
+        ),
+    ]
+}
+
+/// Where the wires' providers are.
+pub(crate) const WIRES: &[Wire] = &wire::ALL;
+
+#[track_caller]
+fn private_things_stay_private(cell: &str, answer: &Answer) {
+    let shown = format!("{:?} {}", answer.headers, answer.text());
+    for private in [wire::UPSTREAM_KEY, "tenants", "sig=1", "/srv/", BODY_MARK] {
+        assert!(!shown.contains(private), "{cell} tells `{private}`: {shown}");
+    }
+}
+
+#[track_caller]
+fn check(cell: &str, answer: &Answer, stream: bool, expected: Expected) {
+    private_things_stay_private(cell, answer);
+    let whole = answer.status == 200 && !stream;
+    match expected {
+        Whole if whole => {
+            let choice = &answer.json()["choices"][0];
+            assert_eq!(
+                (&choice["message"]["content"], &choice["finish_reason"]),
+                (&json!(TEXT), &json!("stop")),
+                "{cell}"
+            );
+        }
+        Whole => {
+            assert_eq!(answer.status, 200, "{cell}: {}", answer.text());
+            let data = data(answer);
+            assert_eq!(data.last().map(String::as_str), Some("[DONE]"), "{cell}: {}", answer.text());
+            let chunks: Vec<Value> = data[..data.len() - 1]
+                .iter()
+                .map(|event| serde_json::from_str(event).expect("JSON"))
+                .collect();
+            let text: String =
+                chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+            assert_eq!(text, TEXT, "{cell}");
+            let finished =
+                chunks.iter().filter(|chunk| chunk["choices"][0]["finish_reason"] == "stop").count();
+            assert_eq!(finished, 1, "{cell}: {}", answer.text());
+        }
+        Error(status, kind, code, retry_after) => {
+            assert_eq!(answer.status, status, "{cell}: {}", answer.text());
+            typed(cell, &answer.json()["error"], kind, code);
+            assert_eq!(answer.header("retry-after"), retry_after, "{cell}");
+            if !retry_after.is_empty() {
+                assert_eq!(answer.header("retry-after-ms"), format!("{retry_after}000"), "{cell}");
+            }
+        }
+        Event(kind, code) => {
+            assert_eq!(answer.status, 200, "{cell}: {}", answer.text());
+            let data = data(answer);
+            let error: Value = serde_json::from_str(&data[data.len() - 2]).expect("an error event");
+            typed(cell, &error["error"], kind, code);
+            assert!(data[0].contains("gr") || data[1].contains("gr"), "{cell}: what came before stays");
+            assert!(!answer.text().contains("\"finish_reason\":\"stop\""), "{cell}: {}", answer.text());
+        }
+    }
+}
+
+#[track_caller]
+fn typed(cell: &str, error: &Value, kind: &str, code: &str) {
+    assert_eq!(error["type"], kind, "{cell}: {error}");
+    if !code.is_empty() {
+        assert_eq!(error["code"], code, "{cell}: {error}");
+    }
+    assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{cell}: {error}");
+}
+
+/// The data of each event, as a reader of the specification sees it.
+fn data(answer: &Answer) -> Vec<String> {
+    let text = answer.text().replace("\r\n", "\n");
+    let frames = text.split("\n\n").map(|frame| {
+        let lines = frame.lines().filter_map(|line| line.strip_prefix("data:"));
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    });
+    frames.filter(|data| !data.is_empty()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_matrix_of_failures_holds_cell_by_cell() {
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    let mut setup = Setup::default();
+    for wire in WIRES {
+        let upstream = wire.upstream().await;
+        setup = setup.and(&wire.config(&upstream)).and(&format!("{}_timeout_seconds: 1", wire.provider));
+        upstreams.push(upstream);
+    }
+    let service = Brains::start(setup).await;
+    let mut wrong = Vec::new();
+    for (wire, upstream) in WIRES.iter().zip(&upstreams) {
+        for row in matrix() {
+            for (stream, expected) in [(false, row.whole), (true, row.streamed)] {
+                upstream.then((row.reply)(wire, stream));
+                let body = json!({"model": wire.model(), "stream": stream,
+                                  "messages": [{"role": "user", "content": "x"}]});
+                let answer = service.client.chat(&body).await;
+                let cell = format!("{} × {} × stream {stream}", row.name, wire.provider);
+                // One cell that does not hold must not hide the others.
+                let held = std::panic::catch_unwind(|| check(&cell, &answer, stream, expected));
+                if held.is_err() {
+                    wrong.push(cell);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells do not hold: {wrong:#?}", wrong.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_answer_is_an_answer() {
+    for wire in WIRES {
+        let upstream = wire.upstream().await;
+        let service = Brains::start(wire.setup(&upstream)).await;
+        for stream in [false, true] {
+            let slow =
+                healthy(wire, stream).head_delay(Duration::from_millis(200)).gap(Duration::from_millis(50));
+            upstream.then(slow);
+            let body = json!({"model": wire.model(), "stream": stream, "messages": [{"role": "user", "content": "x"}]});
+            check("slow", &service.client.chat(&body).await, stream, Whole);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_total_time_ends_a_request_that_never_falls_silent() {
+    let wire = wire::OPENAI;
+    let upstream = wire.upstream().await;
+    let service = Brains::start(wire.setup(&upstream).and("total_timeout_seconds: 1")).await;
+    let body = |stream: bool| json!({"model": wire.model(), "stream": stream, "messages": [{"role": "user", "content": "x"}]});
+
+    let drip = |first: Vec<String>| {
+        let drops = first.into_iter().chain((0..600).map(|_| ": drip\n\n".to_owned()));
+        Reply::stream(drops).gap(Duration::from_millis(50))
+    };
+    upstream.then(drip(begun(&wire)));
+    check("drip", &service.client.chat(&body(true)).await, true, Event("timeout_error", "upstream_timeout"));
+    upstream.then(drip(Vec::new()));
+    check("comments only", &service.client.chat(&body(true)).await, true, TIMEOUT);
+    upstream.then(Reply {
+        chunks: vec![" ".into(); 600],
+        ..Reply::json(200, "").chunked().gap(Duration::from_millis(50))
+    });
+    check("spaces only", &service.client.chat(&body(false)).await, false, TIMEOUT);
+
+    brains_tests::until("the traces", async || {
+        let listed = service.client.operation("list_traces", &json!({})).await;
+        let traces = listed["traces"].as_array().cloned().unwrap_or_default();
+        traces.len() == 3 && traces.iter().all(|trace| trace["error_kind"] == "timeout")
+    })
+    .await;
+}

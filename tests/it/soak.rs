@@ -1,0 +1,281 @@
+//! Many requests at once against an upstream that fails at random, in every way it can. Each ends in exactly one of a
+//! whole answer, a typed error, a typed error event; and what client, traces and ledger say of it agrees.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use brains_tests::counts::count;
+use brains_tests::upstream::End;
+use brains_tests::wire::{self, Wire};
+use brains_tests::{Answer, Brains, Client, Reply, Seen, Upstream, until};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+const WIRE: Wire = wire::OPENAI;
+/// Requests under way at once.
+const AT_ONCE: usize = 32;
+
+/// What the upstream does, as the request's text names it; the healthy ones most often.
+const DEEDS: [&str; 24] = [
+    "fine", "fine", "fine", "fine", "fine", "fine", "crlf", "split", "slow", "400", "401", "429", "500",
+    "503", "junk", "empty", "reset", "cut", "torn", "open", "inband", "early", "html", "hang",
+];
+
+/// What the client got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Ending {
+    Whole,
+    Error(u16),
+    Event,
+    /// It left by itself.
+    Left,
+}
+
+fn deed(seen: &Seen) -> Reply {
+    let request = seen.json();
+    let text = request["messages"][0]["content"].as_str().unwrap_or("").to_owned();
+    let stream = request["stream"] == json!(true);
+    let healthy = (WIRE.answer)(seen);
+    let begun = || WIRE.stream((WIRE.text_frames)("half").into_iter().take(2));
+    let refused = |status| Reply::json(status, (WIRE.error_body)(status, "as told"));
+    match text.split(' ').next().unwrap_or("") {
+        "crlf" if stream => {
+            let crlf = healthy
+                .chunks
+                .iter()
+                .map(|chunk| String::from_utf8_lossy(chunk).replace('\n', "\r\n").into());
+            Reply { chunks: crlf.collect(), ..healthy }
+        }
+        "split" => {
+            let all = healthy.chunks.concat();
+            Reply { chunks: all.chunks(7).map(bytes::Bytes::copy_from_slice).collect(), ..healthy.chunked() }
+        }
+        "slow" => healthy.head_delay(Duration::from_millis(20)).gap(Duration::from_millis(1)),
+        "400" => refused(400),
+        "401" => refused(401),
+        "429" => refused(429).header("retry-after", "1"),
+        "500" => refused(500),
+        "503" => refused(503),
+        "html" => Reply::json(502, "<html>no</html>"),
+        "junk" => Reply { chunks: vec!["data: nonsense\n\n".into()], ..healthy.chunked() },
+        "empty" => Reply { chunks: Vec::new(), ..healthy.chunked() },
+        "reset" => Reply::reset(),
+        "early" if stream => WIRE.stream([(WIRE.error_frame)("as told")]),
+        "cut" if stream => begun().end(End::Cut),
+        "torn" if stream => begun().end(End::Reset),
+        "open" if stream => begun(),
+        "hang" if stream => begun().end(End::Hang),
+        "inband" if stream => {
+            let frames =
+                (WIRE.text_frames)("half").into_iter().take(2).chain([(WIRE.error_frame)("as told")]);
+            WIRE.stream(frames)
+        }
+        "cut" | "torn" | "open" => {
+            let body = healthy.chunks.concat();
+            let end = if text.starts_with("cut") { End::Cut } else { End::Clean };
+            Reply { chunks: vec![body[..body.len() / 2].to_vec().into()], ..healthy.chunked().end(end) }
+        }
+        "hang" => Reply::json(200, "{}").head_delay(Duration::from_mins(10)),
+        "inband" | "early" => Reply::json(200, (WIRE.error_body)(500, "as told")),
+        _ => healthy,
+    }
+}
+
+/// A generator that needs no crate: the same numbers in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("a number") % sides
+    }
+}
+
+/// Texts of requests that hang and have reached the upstream.
+type Arrived = Arc<Mutex<HashSet<String>>>;
+
+/// One finished request: the trace's id, how it ended, and the usage that the client was told.
+type Finished = (Option<String>, Ending, Option<(u64, u64)>);
+
+async fn one(client: &Client, body: &Value, arrived: &Arrived) -> Finished {
+    let leaves = body["messages"][0]["content"].as_str().is_some_and(|text| text.starts_with("hang"));
+    if !leaves {
+        let answer = client.chat(body).await;
+        let (end, usage) = classify(&answer, body);
+        return (Some(answer.header("x-brains-trace-id").to_owned()), end, usage);
+    }
+    let call = client.request(http::Method::POST, "/v1/chat/completions").body(body.to_string());
+    if body["stream"] == json!(true) {
+        let response = call.send().await.expect("a head");
+        let id =
+            response.headers().get("x-brains-trace-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let mut chunks = response.bytes_stream();
+        chunks.next().await.expect("a chunk").expect("bytes");
+        return (id, Ending::Left, None);
+    }
+    let text = body["messages"][0]["content"].clone();
+    tokio::select! {
+        answer = call.send() => panic!("nobody answered, and yet: {answer:?}"),
+        () = until("the call", async || arrived.lock().expect("no panic").remove(text.as_str().expect("text"))) => {}
+    }
+    (None, Ending::Left, None)
+}
+
+fn classify(answer: &Answer, body: &Value) -> (Ending, Option<(u64, u64)>) {
+    let tokens =
+        |usage: &Value| Some((usage["prompt_tokens"].as_u64()?, usage["completion_tokens"].as_u64()?));
+    let expected = format!("scripted: {}", body["messages"][0]["content"].as_str().expect("text"));
+    if answer.status != 200 {
+        let error = &answer.json()["error"];
+        assert!(error["type"].is_string() && error["code"].is_string(), "{body}: {}", answer.text());
+        return (Ending::Error(answer.status), None);
+    }
+    if body["stream"] != json!(true) {
+        let answer = answer.json();
+        assert_eq!(answer["choices"][0]["message"]["content"], expected.as_str(), "{body}");
+        return (Ending::Whole, tokens(&answer["usage"]));
+    }
+    let text = answer.text().replace("\r\n", "\n");
+    let data: Vec<&str> = text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect();
+    assert_eq!(data.last(), Some(&"[DONE]"), "{body}: {text}");
+    let parsed: Vec<Value> =
+        data[..data.len() - 1].iter().map(|data| serde_json::from_str(data).expect("JSON")).collect();
+    let said: String =
+        parsed.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    let finished = parsed.iter().any(|chunk| chunk["choices"][0]["finish_reason"].is_string());
+    let failed = parsed.iter().any(|chunk| chunk["error"]["type"].is_string());
+    match (finished, failed) {
+        (true, false) => {
+            assert_eq!(said, expected, "{body}");
+            (Ending::Whole, parsed.iter().find_map(|chunk| tokens(&chunk["usage"])))
+        }
+        (false, true) => (Ending::Event, None),
+        _ => panic!("{body} is neither whole nor failed: {text}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_ends_in_one_way_and_the_books_agree() {
+    let total = count(3_000, 100_000);
+    let arrived = Arrived::default();
+    let hanging = Arc::clone(&arrived);
+    let upstream = Upstream::start(move |seen| {
+        if let Some(text) =
+            seen.json()["messages"][0]["content"].as_str().filter(|text| text.starts_with("hang"))
+        {
+            hanging.lock().expect("no panic").insert(text.to_owned());
+        }
+        deed(seen)
+    })
+    .await;
+    let healthy = Upstream::start(WIRE.answer).await;
+    let setup = WIRE
+        .setup(&upstream)
+        .and(&format!("providers: {{second: {{component: provider-openai, config: {{base_url: \"{}\"}}}}}}", healthy.base()))
+        .and("models: {pair: {provider: openai_compatible, model: scripted-1, fallbacks: [{provider: second, model: scripted-2}]}}")
+        .and("traces: {retention_rows: 0, retention_days: 0, queue: 200000}");
+    let service = Brains::start(setup).await;
+
+    let mut dice = Dice(20_261_124);
+    let bodies: Vec<Value> = (0..total)
+        .map(|number| {
+            let deed = DEEDS[dice.roll(DEEDS.len())];
+            let model = if dice.roll(4) == 0 && deed != "hang" {
+                "brains-pair"
+            } else {
+                "openai_compatible/scripted-1"
+            };
+            let text = format!("{deed} {number} {}", "gr\u{fc}\u{df}e ".repeat(dice.roll(40)));
+            let mut body =
+                json!({"model": model, "messages": [{"role": "user", "content": text.trim_end()}]});
+            if dice.roll(2) == 0 {
+                body["stream"] = json!(true);
+                body["stream_options"] = json!({"include_usage": true});
+            }
+            body
+        })
+        .collect();
+    let calls = bodies.iter().map(|body| one(&service.client, body, &arrived));
+    let finished: Vec<Finished> = futures_util::stream::iter(calls).buffer_unordered(AT_ONCE).collect().await;
+
+    let ends = |wanted: fn(Ending) -> bool| finished.iter().filter(|(_, end, _)| wanted(*end)).count();
+    let left = ends(|end| end == Ending::Left);
+    let whole = ends(|end| end == Ending::Whole);
+    assert!(
+        whole > 0
+            && left > 0
+            && ends(|end| end == Ending::Event) > 0
+            && ends(|end| matches!(end, Ending::Error(_))) > 0
+    );
+
+    // The books are written behind the answers.
+    until("the books to be written", async || {
+        let ready = service.client.get("/health/ready").await.json();
+        let written = |name: &str| ready[name]["written"].as_u64().unwrap_or(0);
+        assert_eq!(
+            (&ready["traces"]["dropped"], &ready["ledger"]["lost"]),
+            (&json!(0), &json!(0)),
+            "{ready}"
+        );
+        written("traces") == total as u64 && written("ledger") == total as u64
+    })
+    .await;
+    let traces = traces(&service.client).await;
+    assert_eq!(traces.len(), total);
+    let (mut tokens_in, mut tokens_out, mut failed, mut cancelled) = (0, 0, 0, 0);
+    for trace in traces.values() {
+        tokens_in += trace["usage"]["input_tokens"].as_u64().expect("tokens");
+        tokens_out += trace["usage"]["output_tokens"].as_u64().expect("tokens");
+        cancelled += usize::from(trace["status"] == 499);
+        failed += usize::from(trace["error_kind"].is_string() && trace["status"] != 499);
+    }
+    for (id, end, usage) in &finished {
+        let Some(id) = id else { continue };
+        let trace = &traces[id.as_str()];
+        let agrees = match end {
+            Ending::Whole => trace["status"] == 200 && trace["error_kind"].is_null(),
+            Ending::Error(status) => trace["status"] == *status && trace["error_kind"].is_string(),
+            Ending::Event => trace["status"] == 200 && trace["error_kind"].is_string(),
+            Ending::Left => trace["status"] == 499,
+        };
+        assert!(agrees, "{end:?}: {trace}");
+        if let Some((input, output)) = usage {
+            let told = (&trace["usage"]["input_tokens"], &trace["usage"]["output_tokens"]);
+            assert_eq!(told, (&json!(input), &json!(output)), "{trace}");
+        }
+    }
+    let told = finished.iter().filter(|(_, _, usage)| usage.is_some()).count();
+    assert_eq!(told, whole, "every whole answer tells its usage");
+    let ledger = service.client.operation("list_usage", &json!({})).await["total"].clone();
+    assert_eq!(
+        (&ledger["requests"], &ledger["failed"], &ledger["cancelled"]),
+        (&json!(total), &json!(failed), &json!(cancelled)),
+        "{ledger}"
+    );
+    assert_eq!(
+        (&ledger["input_tokens"], &ledger["output_tokens"]),
+        (&json!(tokens_in), &json!(tokens_out)),
+        "{ledger}"
+    );
+    assert_eq!((cancelled, failed + cancelled + whole), (left, total));
+
+    until("all calls to have ended", async || upstream.open() == 0 && healthy.open() == 0).await;
+    assert_eq!(service.client.get("/health/ready").await.json()["requests"]["in_flight"], 0);
+}
+
+/// Every trace by its id.
+async fn traces(client: &Client) -> HashMap<String, Value> {
+    let mut all = HashMap::new();
+    let mut cursor = Value::Null;
+    loop {
+        let page = client.operation("list_traces", &json!({"limit": 1000, "cursor": cursor})).await;
+        for trace in page["traces"].as_array().expect("traces") {
+            all.insert(trace["id"].as_str().expect("an id").to_owned(), trace.clone());
+        }
+        cursor = page["next_cursor"].clone();
+        if cursor.is_null() {
+            return all;
+        }
+    }
+}
