@@ -173,7 +173,7 @@ async fn an_exchange_goes_on_with_the_version_it_began_on_until_the_limit() {
         resolved(config)
     };
     live.start(with(1.0, 600.0));
-    let mut old = live.current().provider("one").unwrap().exchange().unwrap();
+    let mut old = live.current().provider("one").unwrap().exchange().await.unwrap();
     live.apply(with(2.0, 600.0)).unwrap();
     live.sweep();
     assert_eq!((live.draining(), live.runtime().stats().instances), (1, 2));
@@ -229,7 +229,7 @@ async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
     let bad = Arc::clone(live.current().provider("mine").unwrap());
     for _ in 0..5 {
         assert!(live.alarms().is_empty());
-        let mut exchange = bad.exchange().unwrap();
+        let mut exchange = bad.exchange().await.unwrap();
         let asked = ChatRequest { model: "m-trap".into(), ..asking("x") };
         exchange.answer(asked, CallContext::default()).await.unwrap_err();
     }
