@@ -51,7 +51,8 @@ impl Watch {
     pub(crate) fn new(house: &House, plugins: PathBuf, tasks: TaskTracker) -> Self {
         let sources = &house.settings.sources;
         let files = [sources.yaml(), sources.overlay()];
-        let parents = files.iter().filter_map(|file| file.parent()).map(Path::to_owned);
+        let parents =
+            files.iter().filter_map(|file| std::path::absolute(file).ok()?.parent().map(Path::to_owned));
         let folders = parents.chain([plugins]).collect();
         Self {
             settings: house.settings.clone(),

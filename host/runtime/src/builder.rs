@@ -12,8 +12,9 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Jobs that may wait; whoever brings one more waits to hand it over.
 const QUEUE: usize = 16;
-/// As `nice` counts: well behind everything that answers requests.
-const NICENESS: i32 = 10;
+/// As `nice` counts: behind everything that answers requests, and on a busy machine still a third of a share, because
+/// somebody may be waiting for what is prepared.
+const NICENESS: i32 = 5;
 
 /// The thread and the way to it. Dropping it waits for the job under way.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -44,7 +45,7 @@ impl Depot {
         if path.is_file() {
             return Ok(());
         }
-        fs::create_dir_all(&self.folder)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         // 0600 by itself.
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.folder)?;
         file.write_all(bytes)?;

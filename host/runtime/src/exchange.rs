@@ -178,7 +178,9 @@ impl Exchange {
     }
 
     fn bounded<R>(&self, export: &'static str, answer: Result<R, String>) -> Result<R, CallFault> {
-        answer.map_err(|what| self.instance.settings().unusable(export, what))
+        answer
+            .map_err(|what| self.instance.settings().unusable(export, what))
+            .inspect_err(|fault| self.instance.blame(fault))
     }
 
     /// Waits until the version that this exchange runs on is not kept any longer. An exchange that waits for its

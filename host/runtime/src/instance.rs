@@ -189,7 +189,9 @@ impl Instance {
             .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(CLASSIFY) })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        bounds::verdict(verdict).map_err(|what| self.settings.unusable(CLASSIFY, what))
+        bounds::verdict(verdict)
+            .map_err(|what| self.settings.unusable(CLASSIFY, what))
+            .inspect_err(|fault| self.blame(fault))
     }
 
     /// Orders the candidates.
@@ -209,7 +211,9 @@ impl Instance {
             .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(DECIDE) })?
             .map_err(|fault| CallFault::Refused(fault.into()))?
             .into();
-        bounds::decision(decision, candidates).map_err(|what| self.settings.unusable(DECIDE, what))
+        bounds::decision(decision, candidates)
+            .map_err(|what| self.settings.unusable(DECIDE, what))
+            .inspect_err(|fault| self.blame(fault))
     }
 
     async fn warm_call<R: Send + 'static>(
@@ -276,10 +280,7 @@ impl Instance {
         let result = work(cell, &self.shared.engine.ticker);
         let ended_us = ambient.monotonic_us();
         let slow = ended_us.saturating_sub(started_us) > SLOW_US;
-        if let Some(risen) = self.component.watchdog.ended(result.as_ref().err(), ended_us) {
-            let (id, digest) = (self.component.id.clone(), self.component.digest.clone());
-            self.shared.alarms.ring(Alarm { id, digest, risen });
-        }
+        self.judge(result.as_ref().err(), ended_us);
         // Twice over the budget moves the instance off the callers' threads for good; one call in twenty slow
         // does so until it is quick again.
         if matches!(result, Err(CallFault::Deadline { .. })) {
@@ -296,7 +297,19 @@ impl Instance {
     }
 
     async fn cell(&self) -> Result<Cell, CallFault> {
-        self.shared.cell(&self.component, &self.settings).await
+        self.shared.cell(&self.component, &self.settings).await.inspect_err(|fault| self.blame(fault))
+    }
+
+    /// What a call answered is of no use, although the call itself went well.
+    pub(crate) fn blame(&self, fault: &CallFault) {
+        self.judge(Some(fault), self.shared.ambient.monotonic_us());
+    }
+
+    fn judge(&self, fault: Option<&CallFault>, now_us: u64) {
+        if let Some(risen) = self.component.watchdog.ended(fault, now_us) {
+            let (id, digest) = (self.component.id.clone(), self.component.digest.clone());
+            self.shared.alarms.ring(Alarm { id, digest, risen });
+        }
     }
 
     pub(crate) fn opened(&self) {

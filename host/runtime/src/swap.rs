@@ -81,8 +81,12 @@ pub struct Live {
     depot: Depot,
     ledger: Mutex<Ledger>,
     current: ArcSwap<Snapshot>,
-    /// One change at a time; holds why the newest one is not in force.
-    applying: Mutex<Vec<Problem>>,
+    /// One change at a time.
+    applying: Mutex<()>,
+    /// Why the newest configuration is not in force.
+    problems: Mutex<Vec<Problem>>,
+    /// Why what the plugins directory offers is not.
+    offered_problems: Mutex<Vec<Problem>>,
     /// What serves and what could at once, by id and digest. Anything else is let go of.
     loaded: Mutex<HashMap<(String, String), Arc<Component>>>,
     /// Contents that failed a check that no configuration changes.
@@ -135,6 +139,8 @@ impl Live {
             ledger: Mutex::new(Ledger::open(components)),
             current: ArcSwap::default(),
             applying: Mutex::default(),
+            problems: Mutex::default(),
+            offered_problems: Mutex::default(),
             loaded: Mutex::default(),
             refused: Mutex::default(),
             checking: Mutex::default(),
@@ -153,14 +159,16 @@ impl Live {
         self.current.load_full()
     }
 
-    /// Why the newest configuration is not in force; empty when it is.
+    /// Why the newest configuration, or what the plugins directory offers, is not in force; empty when both are.
     pub fn problems(&self) -> Vec<Problem> {
-        lock(&self.applying).clone()
+        let mut problems = lock(&self.problems).clone();
+        problems.extend(lock(&self.offered_problems).iter().cloned());
+        problems
     }
 
     /// Notes a configuration that could not even be read.
     pub fn refused(&self, problems: Vec<Problem>) {
-        *lock(&self.applying) = problems;
+        *lock(&self.problems) = problems;
     }
 
     /// The first configuration: a component that cannot be used is reported, the rest serves. Compiles what
@@ -180,17 +188,22 @@ impl Live {
     /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
     /// rejected and keeps no other change from counting.
     pub fn apply(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
-        let mut refused = lock(&self.applying);
-        let outcome = self.replace(resolved);
-        *refused = outcome.as_ref().err().cloned().unwrap_or_default();
+        let _one_at_a_time = lock(&self.applying);
+        let outcome = self.replace(resolved, |old, new| old.path == new.path && old.message == new.message);
+        *lock(&self.problems) = outcome.as_ref().err().cloned().unwrap_or_default();
+        if outcome.is_ok() {
+            lock(&self.offered_problems).clear();
+        }
         outcome
     }
 
     /// The configuration in force, with what the plugins directory offers now. Why a newer configuration is not in
-    /// force stays as it is.
+    /// force stays as it is. A part that was rejected before may be rejected for another reason now.
     pub fn refresh(&self) -> Result<Arc<Snapshot>, Vec<Problem>> {
         let _one_at_a_time = lock(&self.applying);
-        self.replace(self.in_force())
+        let outcome = self.replace(self.in_force(), |old, new| old.path == new.path);
+        *lock(&self.offered_problems) = outcome.as_ref().err().cloned().unwrap_or_default();
+        outcome
     }
 
     fn in_force(&self) -> Resolved {
@@ -202,15 +215,16 @@ impl Live {
         }
     }
 
-    fn replace(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
+    /// All of it, or nothing; `same` tells of an old and a new problem whether they are the same.
+    fn replace(
+        &self,
+        resolved: Resolved,
+        same: impl Fn(&Problem, &Problem) -> bool,
+    ) -> Result<Arc<Snapshot>, Vec<Problem>> {
         let (snapshot, problems) = self.build(resolved);
         let known = &self.current().rejected;
-        let fresh: Vec<Problem> = problems
-            .into_iter()
-            .filter(|problem| {
-                !known.iter().any(|old| old.path == problem.path && old.message == problem.message)
-            })
-            .collect();
+        let fresh: Vec<Problem> =
+            problems.into_iter().filter(|new| !known.iter().any(|old| same(old, new))).collect();
         if !fresh.is_empty() {
             return Err(fresh);
         }

@@ -56,7 +56,10 @@ fn the_example_of_every_operation_gives_its_json() {
             let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();
             let scratch = tempfile::tempdir().unwrap();
             if let Some(wasm) = expected.get("wasm").and_then(|wasm| wasm.as_str()) {
-                let named = words.iter_mut().find(|word| word.ends_with(".wasm")).unwrap();
+                let named = words
+                    .iter_mut()
+                    .find(|word| Path::new(word).extension().is_some_and(|ending| ending == "wasm"))
+                    .unwrap();
                 let path = scratch.path().join(&*named);
                 fs_err::write(&path, STANDARD.decode(wasm).unwrap()).unwrap();
                 *named = path.to_str().unwrap().to_owned();

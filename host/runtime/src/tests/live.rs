@@ -285,3 +285,34 @@ fn a_name_stays_with_the_provider_that_has_it() {
             .any(|version| version.reason.as_ref().is_some_and(|r| r.contains("plugin upgrade unused")))
     );
 }
+
+#[test]
+fn a_named_file_that_comes_late_counts_when_it_is_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    let mut named = config(vec![("one", provider("late", json!({})))]);
+    let source = brains_core::config::ComponentSource {
+        source: Some("late.wasm".into()),
+        ..brains_core::config::ComponentSource::default()
+    };
+    named.components.insert("late".into(), source);
+    live.start(resolved(named));
+    assert!(standing(&live, "late").1.unwrap().contains("could not read"));
+    let offer = |wasm: &[u8]| {
+        fs_err::write(folder.path().join("late.wasm"), wasm).unwrap();
+        live.look(Look::Once);
+        live.prepare();
+        live.refresh().map(drop)
+    };
+    offer(b"junk").unwrap();
+    let (state, reason) = standing(&live, "late");
+    assert_eq!(state, ComponentStanding::Rejected);
+    assert!(reason.as_deref().unwrap().contains("not a component"), "{reason:?}");
+    offer(&variant("good")).unwrap();
+    assert_eq!(standing(&live, "late").0, ComponentStanding::Live);
+    offer(b"junk again").unwrap();
+    let (state, reason) = standing(&live, "late");
+    assert_eq!(state, ComponentStanding::Live);
+    assert!(reason.as_deref().unwrap().contains("not a component"), "{reason:?}");
+    assert!(live.problems().is_empty());
+}
