@@ -20,7 +20,8 @@ async fn too_many_requests_at_once_are_told_to_come_back() {
     let service = Brains::start(setup).await;
     let mut inside = Vec::new();
     for _ in 0..PLACES {
-        upstream.then(Reply::stream((wire::OPENAI.text_frames)("a").into_iter().take(2)).end(End::Hang));
+        upstream
+            .then(Reply::stream((wire::OPENAI.text_frames)("some words").into_iter().take(2)).end(End::Hang));
         let mut body = request();
         body["stream"] = json!(true);
         let call = service.client.request(http::Method::POST, "/v1/chat/completions").body(body.to_string());

@@ -11,7 +11,8 @@ pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
     let said = Said::read(body);
     let kind = match said.kind() {
         // A proxy in front of the vendor has a status and its own page.
-        None => by_status(status),
+        // `api_error` goes with any 5xx and says no more than the status.
+        None | Some(FaultKind::Upstream) => by_status(status),
         Some(kind) => kind,
     };
     Fault {
@@ -125,6 +126,7 @@ mod tests {
             &FaultKind::Unauthorized,
             "invalid x-api-key",
         );
+        check(503, &envelope("api_error", "busy"), &FaultKind::Overloaded, "busy");
         check(404, &envelope("not_found_error", "model: x"), &FaultKind::NotFound, "model: x");
         check(400, &envelope("invalid_request_error", "bad"), &FaultKind::InvalidRequest, "bad");
         check(
