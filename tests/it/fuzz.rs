@@ -304,8 +304,8 @@ impl RefSource for NoRefs {
 fn configuration() {
     let template = include_str!("../../templates/config.yaml");
     // The template's keys, each without the mark that makes it a comment.
-    let open: String =
-        template.lines().map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line))).collect();
+    let open: Vec<&str> = template.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+    let open = open.join("\n");
     let bundle = include_str!("../../plugins/defaults.yaml");
     fuzz(vec![template.into(), open.into(), bundle.into()], |input| {
         let text = String::from_utf8_lossy(input).into_owned();

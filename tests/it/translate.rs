@@ -150,7 +150,7 @@ async fn a_translated_stream_that_is_cut_never_looks_complete() {
             assert!(text.contains("hello"), "{}: {what}: what came before stays: {text}", wire.provider);
         }
         // Before the first byte there is still a status to give.
-        for reply in [wire.stream([(wire.error_frame)("busy")]), wire.stream([String::new(); 0])] {
+        for reply in [wire.stream([(wire.error_frame)("busy")]), wire.stream(Vec::<String>::new())] {
             upstream.then(reply);
             let answer = service.client.chat(&hello(wire, true)).await;
             assert!(

@@ -2,7 +2,7 @@
 //! To add a case, put a file into `golden/messages`, `golden/ollama` or `golden/translate`: the reading of it is
 //! written beside it on the first run, to be looked at and kept.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test fails at the first surprise")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -124,12 +124,11 @@ struct Kept(Vec<PathBuf>);
 
 impl Kept {
     fn agrees(&mut self, path: &Path, reading: &str) {
-        match fs_err::read_to_string(path) {
-            Ok(text) => assert_eq!(text, reading, "{}", path.display()),
-            Err(_) => {
-                fs_err::write(path, reading).unwrap();
-                self.0.push(path.to_owned());
-            }
+        if let Ok(text) = fs_err::read_to_string(path) {
+            assert_eq!(text, reading, "{}", path.display());
+        } else {
+            fs_err::write(path, reading).unwrap();
+            self.0.push(path.to_owned());
         }
     }
 

@@ -1,5 +1,7 @@
 //! Answers come back from an upstream, and through the client's wire, as they were said.
 
+use std::fmt::Write as _;
+
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::canon::{BlockKind, Event, StopReason};
 use brains_dialect::chat::response::{Chunks, Identity, completion};
@@ -56,7 +58,7 @@ fn on_messages(block: &Block) -> Value {
 fn messages_stream(blocks: &[Block], reason: &str) -> String {
     let mut out = String::new();
     let mut event = |value: Value| {
-        out.push_str(&format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap()));
+        write!(out, "event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap()).unwrap();
     };
     event(json!({"type": "message_start", "message": {"id": "msg_1", "model": MODEL, "content": [],
                  "usage": {"input_tokens": 3, "output_tokens": 1}}}));

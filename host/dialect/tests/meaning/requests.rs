@@ -84,7 +84,6 @@ fn thought() -> impl Strategy<Value = Reasoning> {
 /// One kind of part; the match makes a kind that is added later show up here.
 fn content(kind: &Content, files: bool) -> BoxedStrategy<Content> {
     match kind {
-        Content::Text(_) => text().prop_map(Content::Text).boxed(),
         Content::Image(_) => image(files).prop_map(Content::Image).boxed(),
         Content::File(_) if files => file().prop_map(Content::File).boxed(),
         Content::Refusal(_) => text().prop_map(Content::Refusal).boxed(),
@@ -110,8 +109,10 @@ fn content(kind: &Content, files: bool) -> BoxedStrategy<Content> {
                 })
             })
             .boxed(),
-        // Refused, which `what_cannot_be_said_is_refused` holds.
-        Content::Audio(_) | Content::File(_) | Content::Other(_) => text().prop_map(Content::Text).boxed(),
+        // All but the text are refused, which `what_cannot_be_said_is_refused` holds.
+        Content::Text(_) | Content::Audio(_) | Content::File(_) | Content::Other(_) => {
+            text().prop_map(Content::Text).boxed()
+        }
     }
 }
 
