@@ -105,8 +105,12 @@ async fn what_routes_and_answers_is_in_force_for_the_next_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_key_is_hot_or_refused_by_name() {
     let hot = [
+        "anthropic_api_key: \"${ENV:HOME}\"",
+        "anthropic_base_url: \"https://vendor.example\"",
+        "anthropic_timeout_seconds: 5",
         "bridges: {ops: {component: bridge-x, enabled: false}}",
         "classifier: {component: classifier-keyword-compat}",
+        "component_drain_seconds: 5",
         "components: {acme: {limits: {call_ms: 5}}}",
         "control: {require_approval_for_deep: true}",
         "default_tier: cheap",
@@ -116,7 +120,10 @@ async fn every_key_is_hot_or_refused_by_name() {
         "gateway_preamble: Be brief",
         "hooks: [{component: hook-x, fail: open}]",
         "max_body_bytes: 4096",
+        "max_concurrent_requests: 50",
         "models: {cheap: {provider: echo, model: x}}",
+        "ollama_base_url: \"http://127.0.0.1:1\"",
+        "ollama_timeout_seconds: 5",
         "openai_compatible_api_key: \"${ENV:HOME}\"",
         "openai_compatible_base_url: \"https://vendor.example/v1\"",
         "openai_compatible_timeout_seconds: 5",

@@ -2,6 +2,7 @@
 //! told from what they export and the part they play, never from a name.
 
 mod faults;
+mod instances;
 mod live;
 mod loading;
 mod parts;
