@@ -214,7 +214,14 @@ pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<(&'stati
 
 impl Flat {
     fn command(&self, entry: &Entry) -> Command {
-        let mut command = Command::new(self.verb).about(entry.summary.clone()).hide(true);
+        let required = self.options.iter().filter(|option| option.takes == Takes::Required);
+        let typed: String = required.map(|option| format!(" --{} \u{2026}", option.flag)).collect();
+        let example = format!(
+            "Examples:\n  brains {}{typed}  what `brains {}` does",
+            self.verb,
+            entry.cli.path.join(" ")
+        );
+        let mut command = Command::new(self.verb).about(entry.summary.clone()).after_help(example).hide(true);
         for option in self.options {
             for arg in option.args() {
                 command = command.arg(arg);

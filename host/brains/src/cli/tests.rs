@@ -21,7 +21,7 @@ fn serve(line: &[&str]) -> ServeAll {
             Verb::Serve(serve) => serve.into(),
             other => panic!("{other:?}"),
         },
-        other @ Asked::Operation { .. } => panic!("{other:?}"),
+        other @ (Asked::Flat { .. } | Asked::Operation { .. }) => panic!("{other:?}"),
     }
 }
 
@@ -168,4 +168,39 @@ fn the_admin_key_is_shown_only_when_asked_for() {
     }
     let Ok(Asked::Operation { matches, .. }) = parse(&registry, &["models"]) else { panic!("models") };
     assert!(!reveals(&matches));
+}
+
+#[test]
+fn flat_verbs_stand_for_operations_that_take_what_they_send() {
+    let registry = Registry::new();
+    let session = "ses_01kax3v7yqe5nbp8w0c4mzt6rd";
+    for (line, input) in [
+        (
+            &["task-create", "--title", "t", "--tags", "a,b"][..],
+            json!({ "title": "t", "workspace": ".", "priority": "p2", "tags": "a,b" }),
+        ),
+        (
+            &["task-list", "--status", "done"],
+            json!({ "workspace": ".", "status": ["done"], "limit": 100, "full": true }),
+        ),
+        (
+            &["task-claim", "--code", "APP-1", "--session", session],
+            json!({ "task": "APP-1", "session": session }),
+        ),
+        (&["handoff-list", "--all"], json!({ "workspace": ".", "all": true })),
+        (
+            &["message-read", "--session", session, "--no-mark-read"],
+            json!({ "session": session, "mark_read": false, "include_read": false, "limit": 50 }),
+        ),
+        (
+            &["message-send", "--subject", "s", "--to-session", session],
+            json!({ "subject": "s", "to": [session], "kind": "info" }),
+        ),
+        (&["events"], json!({ "limit": 100 })),
+    ] {
+        let Ok(Asked::Flat { flat, entry, matches, .. }) = parse(&registry, line) else { panic!("{line:?}") };
+        assert_eq!(flat.input(&matches), input, "{line:?}");
+        entry.check(input).unwrap();
+    }
+    assert!(parse(&registry, &["task-claim", "--code", "APP-1"]).is_err(), "a session is required");
 }
