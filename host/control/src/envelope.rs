@@ -97,7 +97,7 @@ pub(crate) fn properties(once: bool, by_session: bool) -> Map<String, Value> {
             json!({
                 "type": "string",
                 "maxLength": KEY_MAX,
-                "description": "Makes repeating this safe: done once per key.",
+                "description": "Done once per key.",
             }),
         );
     }

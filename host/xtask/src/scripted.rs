@@ -55,7 +55,7 @@ impl Scripted {
 
 fn javascript(repository: &Repository, wasm: &PathBuf) -> Result<()> {
     let project = repository.at("examples/plugins/provider-javascript");
-    let tools = tools::node_packages(repository, &project)?;
+    let tools = tools::node_packages(repository, &project, "node", tools::Scripts::Ignore)?;
     Call::new("node")
         .arg(tools.join("componentize-qjs/cli.mjs"))
         .args(["--js", "plugin.js", "--world", "chat-provider", "--stub-wasi", "--sync", "--wit"])

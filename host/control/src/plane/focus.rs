@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 const NOUN: &str = "focus";
 /// How long a focus is told when nothing is said.
@@ -74,6 +75,7 @@ impl Operation for SetFocus {
         command: "focus set \"rounding in the cart\" --paths src/cart --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"intent": "rounding in the cart", "paths": ["src/cart"], "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["intent", "paths"]);
     type Output = FocusSet;
 
     async fn run(self, cx: &Cx<'_>) -> Result<FocusSet, Fault> {
@@ -182,6 +184,7 @@ impl Operation for ClearFocus {
         command: "focus clear --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().idempotent();
     type Output = FocusCleared;
 
     async fn run(self, cx: &Cx<'_>) -> Result<FocusCleared, Fault> {

@@ -86,6 +86,7 @@ impl Operation for RegisterWorkspace {
         },
     ];
     const FORMER: &'static [&'static str] = &["add_repo"];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = WorkspaceRegistered;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceRegistered, Fault> {

@@ -4,9 +4,10 @@ use brains_core::principal::{KeyScope, Role};
 
 use super::{Catalogue, Profile, title};
 
-/// Bytes that the whole list may take on the wire, and those of the core profile.
-const FULL_BYTES: usize = 40 * 1024;
-const CORE_BYTES: usize = 10 * 1024;
+/// Bytes that the tools may take, in the whole list and in the core profile; what the protocol puts around them comes on
+/// top.
+const FULL_BYTES: usize = 40 * 1024 - 512;
+const CORE_BYTES: usize = 10 * 1024 - 512;
 const CORE_TOOLS: usize = 16;
 
 fn wire(profile: Profile) -> (usize, usize) {

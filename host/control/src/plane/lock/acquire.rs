@@ -18,6 +18,7 @@ use super::{LockLine, NOUN, held, resource};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// What a session asks for.
 #[derive(Debug, Clone)]
@@ -83,6 +84,7 @@ impl Operation for AcquireLock {
         },
     ];
     const ONCE: bool = true;
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["path", "name", "mode", "wait_ms"]);
     type Output = LockGranted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockGranted, Fault> {
@@ -202,6 +204,7 @@ impl Operation for RenewLock {
         command: "lock renew lock_01kax3v7yqe5nbp8w0c4mzt6rd --ttl 10m --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"id": "lock_01kax3v7yqe5nbp8w0c4mzt6rd", "ttl": "10m", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).idempotent();
     type Output = LockGranted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockGranted, Fault> {

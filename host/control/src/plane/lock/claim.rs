@@ -15,6 +15,7 @@ use super::acquire::{Ask, described};
 use super::{NOUN, wait};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// One claim.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -83,6 +84,7 @@ impl Operation for ClaimWorkspace {
         command: "workspace claim --workspace shop --minutes 60",
         input: r#"{"workspace": "shop", "minutes": 60}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = Claim;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Claim, Fault> {
@@ -131,6 +133,7 @@ impl Operation for ReleaseWorkspace {
         command: "workspace release --workspace shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = ClaimReleased;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ClaimReleased, Fault> {
@@ -185,6 +188,7 @@ impl Operation for ListWorkspaceClaims {
         command: "workspace claims --workspace shop",
         input: r#"{"workspace": "shop"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = ClaimList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ClaimList, Fault> {

@@ -15,6 +15,7 @@ use super::{LockLine, NOUN, resource};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// Releases a lock once; it is free when it was released as often as it was acquired. Releasing what you do not hold
 /// changes nothing and is no error.
@@ -63,6 +64,7 @@ impl Operation for ReleaseLock {
             input: r#"{"path": "src/cart", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
         },
     ];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["id"]);
     type Output = LockReleased;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockReleased, Fault> {
@@ -142,6 +144,7 @@ impl Operation for StealLock {
         command: "lock steal lock_01kax3v7yqe5nbp8w0c4mzt6rd --reason \"hangs since noon\" --yes",
         input: r#"{"id": "lock_01kax3v7yqe5nbp8w0c4mzt6rd", "reason": "hangs since noon"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).destructive();
     type Output = LockStolen;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockStolen, Fault> {

@@ -354,6 +354,7 @@ impl Operation for ShowThread {
         command: "message thread msg_01kax3v7yqe5nbp8w0c4mzt6rd --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"message": "msg_01kax3v7yqe5nbp8w0c4mzt6rd", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = MessagePage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MessagePage, Fault> {

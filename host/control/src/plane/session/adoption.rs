@@ -15,6 +15,7 @@ use super::NOUN;
 use crate::access::role_in;
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// What is offered, by its name in the event of a start, and the event by which it is taken up.
 const SURFACES: [(&str, &str); 3] =
@@ -84,6 +85,7 @@ impl Operation for AdoptionReport {
         command: "session adoption --since-days 7 --window-minutes 5",
         input: r#"{"since_days": 7, "window_minutes": 5}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = Adoption;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Adoption, Fault> {

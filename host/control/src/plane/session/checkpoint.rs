@@ -13,6 +13,7 @@ use super::NOUN;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page::{bad_cursor, cut, default_limit, limit};
+use crate::tool::ToolShape;
 
 /// Notes where your session stands, for whoever takes it up again.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -120,6 +121,7 @@ impl Operation for ListCheckpoints {
         command: "session checkpoints ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"id": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = CheckpointPage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<CheckpointPage, Fault> {
@@ -160,6 +162,7 @@ impl Operation for ShowCheckpoint {
         command: "session latest-checkpoint ses_01kax3v7yqe5nbp8w0c4mzt6rd",
         input: r#"{"id": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = LatestCheckpoint;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LatestCheckpoint, Fault> {

@@ -44,6 +44,7 @@ impl Operation for HeartbeatSession {
         command: "session heartbeat --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --lease 2h",
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "lease": "2h"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = SessionRenewed;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionRenewed, Fault> {

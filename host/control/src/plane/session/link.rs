@@ -15,6 +15,7 @@ use super::start::check_native;
 use super::{NOUN, SessionLine};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// How many sessions one native id is shown for.
 const FOUND: u32 = 100;
@@ -52,6 +53,7 @@ impl Operation for LinkSession {
         input: r#"{"tool": "my-agent", "tool_session_id": "7f3a", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
     const FORMER: &'static [&'static str] = &["link_tool_session"];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = LinkAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LinkAnswer, Fault> {
@@ -120,6 +122,7 @@ impl Operation for ListSessionLinks {
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
     const FORMER: &'static [&'static str] = &["list_tool_session_links"];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = LinkList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LinkList, Fault> {
@@ -159,6 +162,7 @@ impl Operation for FindSessions {
         input: r#"{"tool": "my-agent", "tool_session_id": "7f3a"}"#,
     }];
     const FORMER: &'static [&'static str] = &["find_brain_sessions"];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = SessionsFound;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionsFound, Fault> {

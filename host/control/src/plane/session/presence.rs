@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::NOUN;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// Lists the other operators who have sessions that live, freshest first. It tells no workspace and counts only those
 /// that you can see.
@@ -43,6 +44,7 @@ impl Operation for ListPresence {
     const EXAMPLES: &'static [Example] =
         &[Example { title: "Who else is there", command: "session presence", input: "{}" }];
     const FORMER: &'static [&'static str] = &["list_other_operators_active"];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = PresenceList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<PresenceList, Fault> {

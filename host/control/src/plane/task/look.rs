@@ -163,6 +163,7 @@ impl Operation for CountTasks {
     const CLI: CliShape = CliShape::new(&["task", "count"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "How much is left", command: "task count", input: "{}" }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = TaskCounts;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskCounts, Fault> {
@@ -268,6 +269,7 @@ impl Operation for ListTaskComments {
         command: "task comments APP-12",
         input: r#"{"task": "APP-12"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = CommentPage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<CommentPage, Fault> {
@@ -315,6 +317,7 @@ impl Operation for ListTaskHistory {
         .table("history", &["revision", "at", "change", "operator", "session", "note"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "Who did what", command: "task history APP-12", input: r#"{"task": "APP-12"}"# }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = HistoryPage;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HistoryPage, Fault> {

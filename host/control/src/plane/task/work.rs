@@ -408,6 +408,7 @@ impl Operation for ReopenTask {
         command: "task reopen APP-12 --reason \"fails again on main\"",
         input: r#"{"task": "APP-12", "reason": "fails again on main"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
