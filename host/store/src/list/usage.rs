@@ -30,7 +30,7 @@ impl Rows {
         limit: u32,
     ) -> Result<Vec<UsageSum>, StoreError> {
         let found = match self.conn() {
-            Conn::Sqlite(conn) => read(sums(filter, group, limit).build().fetch_all(conn).await),
+            Conn::Sqlite(conn) => read::<UsageSum>(sums(filter, group, limit).build().fetch_all(conn).await),
             Conn::Postgres(conn) => read_postgres(sums(filter, group, limit).build().fetch_all(conn).await),
         };
         let mut sums = found.map_err(|error| self.fail(error))?;
