@@ -77,11 +77,14 @@ async fn applied_once_by_many_at_once(bed: &Bed) {
     for store in stores.iter().chain([&again]) {
         store.close().await;
     }
-    assert_eq!(rows_of(bed, "SELECT COUNT(*) FROM schema_migration").await, known());
+    assert_eq!(
+        rows_of(bed, "SELECT COUNT(*) FROM schema_migration").await,
+        i64::try_from(MIGRATIONS.len()).unwrap()
+    );
 }
 
 fn known() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap()
+    MIGRATIONS.last().unwrap().number
 }
 
 async fn rows_of(bed: &Bed, text: &'static str) -> i64 {
