@@ -6,6 +6,7 @@ Prints one JSON object: writes a second, latencies in milliseconds, errors.
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -16,6 +17,12 @@ CLIENTS = int(sys.argv[1])
 SECONDS = float(sys.argv[2])
 HOME = sys.argv[3]
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "brains")
+ENVIRONMENT = {
+    "HOME": HOME,
+    "BRAINS_STATE_DIR": HOME,
+    "BRAINS_DB_URL": f"sqlite:///{HOME}/reference.db",
+    "PATH": os.environ["PATH"],
+}
 
 
 def text(result):
@@ -23,13 +30,15 @@ def text(result):
 
 
 async def client(number, workspace, began, writes, reads, errors):
-    environment = {"HOME": HOME, "BRAINS_STATE_DIR": HOME, "BRAINS_DB_URL": f"sqlite:///{HOME}/reference.db", "PATH": os.environ["PATH"]}
-    server = StdioServerParameters(command=PROGRAM, args=["mcp", "--mode", "stdio"], env=environment, cwd=workspace)
+    server = StdioServerParameters(command=PROGRAM, args=["mcp", "--mode", "stdio"], env=ENVIRONMENT, cwd=workspace)
     with open(os.devnull, "w") as silence:
         async with stdio_client(server, errlog=silence) as (read, write):
             async with ClientSession(read, write) as session:
                 await session.initialize()
-                started = await session.call_tool("brains.start_session", {"workspace_path": workspace})
+                # Starts at the same time fail on each other there; that is not what is measured.
+                started = None
+                while started is None or started.isError:
+                    started = await session.call_tool("brains.start_session", {"workspace_path": workspace})
                 me = json.loads(text(started))["session_id"]
                 began.append(number)
                 while len(began) < CLIENTS:
@@ -58,6 +67,8 @@ async def client(number, workspace, began, writes, reads, errors):
 async def main():
     workspace = os.path.join(HOME, "app")
     os.makedirs(workspace, exist_ok=True)
+    # Several first starts at once fail there, so the schema is made before.
+    subprocess.run([PROGRAM, "init", workspace], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     writes, reads, errors, began = [], [], [], []
     await asyncio.gather(*(client(number, workspace, began, writes, reads, errors) for number in range(CLIENTS)))
 

@@ -84,6 +84,51 @@ const VERBS: &[Verb] = &[
         |_| json!({ "workspace": "app" }),
         &["workspace", "claims", "--workspace", "app"],
     ),
+    verb("list_tasks", Reader, |_| json!({ "workspace": "app" }), &["task", "list", "--workspace", "app"]),
+    verb("count_tasks", Reader, |_| json!({ "workspace": "app" }), &["task", "count", "--workspace", "app"]),
+    verb("show_task", Reader, |at| json!({ "task": at["task"] }), &[]),
+    verb("list_task_comments", Reader, |at| json!({ "task": at["task"] }), &[]),
+    verb("list_task_history", Reader, |at| json!({ "task": at["task"] }), &[]),
+    verb(
+        "list_handoffs",
+        Reader,
+        |_| json!({ "workspace": "app" }),
+        &["handoff", "list", "--workspace", "app"],
+    ),
+    verb("list_events", Reader, |_| json!({ "workspace": "app" }), &["event", "list", "--workspace", "app"]),
+    verb("wait_events", Reader, |_| json!({ "workspace": "app", "timeout_ms": 0 }), &[]),
+    verb(
+        "create_task",
+        Member,
+        |_| json!({ "workspace": "app", "title": "t" }),
+        &["task", "create", "t", "--workspace", "app"],
+    ),
+    verb("update_task", Member, |at| json!({ "task": at["task"], "priority": "p1" }), &[]),
+    verb("comment_task", Member, |at| json!({ "task": at["task"], "body": "b" }), &[]),
+    verb("assign_task", Member, |at| json!({ "task": at["task"] }), &[]),
+    verb("block_task", Member, |at| json!({ "task": at["task"], "reason": "r" }), &[]),
+    verb("unblock_task", Member, |at| json!({ "task": at["task"] }), &[]),
+    verb("archive_task", Member, |at| json!({ "task": at["task"] }), &[]),
+    verb("reopen_task", Member, |at| json!({ "task": at["task"] }), &[]),
+    verb(
+        "set_handoff",
+        Member,
+        |_| json!({ "workspace": "app", "title": "t" }),
+        &["handoff", "set", "t", "--workspace", "app"],
+    ),
+    verb("pick_handoff", Member, |_| json!({ "workspace": "app" }), &[]),
+    verb(
+        "send_message",
+        Member,
+        |_| json!({ "workspace": "app", "subject": "s" }),
+        &["message", "send", "s", "--workspace", "app"],
+    ),
+    verb(
+        "append_event",
+        Member,
+        |_| json!({ "workspace": "app", "kind": "k", "message": "m" }),
+        &["event", "append", "k", "m", "--workspace", "app"],
+    ),
     verb(
         "start_session",
         Member,
@@ -119,6 +164,10 @@ const AS_SESSION: &[Verb] = &[
     verb("link_session", Member, |_| json!({ "tool": "t", "tool_session_id": "n" }), &[]),
     verb("acquire_lock", Member, |_| json!({ "name": "x" }), &[]),
     verb("release_lock", Member, |_| json!({ "name": "x" }), &[]),
+    verb("next_task", Member, |_| json!({}), &[]),
+    verb("read_messages", Member, |_| json!({}), &[]),
+    verb("wait_messages", Member, |_| json!({ "timeout_ms": 0 }), &[]),
+    verb("list_messages", Member, |_| json!({}), &[]),
     verb("claim_workspace", Member, |_| json!({}), &[]),
     verb("release_workspace", Member, |_| json!({}), &[]),
     verb("steal_lock", Maintainer, |at| json!({ "id": at["lock"], "reason": "r" }), &[]),
@@ -140,7 +189,8 @@ async fn every_verb_asks_for_its_role(database: Database) {
         let set = json!({ "workspace": "app", "visibility": visibility });
         team.admin().operation("set_workspace_visibility", &set).await;
         let owner = team.agent(0).await;
-        let at = json!({ "visibility": visibility, "session": owner.id });
+        let made = owner.does("create_task", json!({ "title": "t" })).await;
+        let at = json!({ "visibility": visibility, "session": owner.id, "task": made["task"]["code"] });
         for (standing, client) in &clients {
             // In a shared workspace everybody is a member who is not made something else.
             let standing = if *standing == Nobody && visibility == "shared" { Member } else { *standing };
