@@ -15,6 +15,7 @@ pub enum Audience {
 }
 
 /// What an agent's client is told about an operation, besides its name and its schemas.
+#[expect(clippy::struct_excessive_bools, reason = "they are the protocol's hints, each on its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolShape {
     pub audience: Audience,

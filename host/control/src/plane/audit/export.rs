@@ -87,12 +87,11 @@ impl Operation for ExportAudit {
             scopes = vec![known_scope(&scopes, name)?];
         }
         let mut lines = Vec::new();
-        let (mut scope, mut after) = match &self.cursor {
-            Some(cursor) => read_cursor(cursor)?,
-            None => {
-                lines.extend(opening(cx, &mut view).await?);
-                (scopes.first().cloned().unwrap_or_else(Scope::global), 0)
-            }
+        let (mut scope, mut after) = if let Some(cursor) = &self.cursor {
+            read_cursor(cursor)?
+        } else {
+            lines.extend(opening(cx, &mut view).await?);
+            (scopes.first().cloned().unwrap_or_else(Scope::global), 0)
         };
         if self.heads_only {
             for scope in &scopes {
