@@ -115,7 +115,7 @@ async fn provider(instance: &Arc<Instance>, case: &Case) -> Result<Value, String
             headers: Vec::new(),
             ctx: context(),
         };
-        let lane = live(instance)?.prepare(call).await.map_err(|fault| fault.to_string())?;
+        let lane = live(instance)?.prepare(call).await.map_err(failed)?;
         came.insert("relay".into(), relayed(&lane));
     }
     if exports.standalone {
@@ -123,10 +123,7 @@ async fn provider(instance: &Arc<Instance>, case: &Case) -> Result<Value, String
         came.extend(outcome(&request, events)?);
     } else if exports.chat {
         let mut exchange = live(instance)?;
-        let outbound = exchange
-            .encode(request.clone(), Vec::new(), context())
-            .await
-            .map_err(|fault| fault.to_string())?;
+        let outbound = exchange.encode(request.clone(), Vec::new(), context()).await.map_err(failed)?;
         let mut encoded = described(&outbound.request);
         if let (Some(members), false) = (encoded.as_object_mut(), outbound.losses.is_empty()) {
             members.insert("losses".into(), outbound.losses.clone().into());
@@ -155,7 +152,7 @@ async fn answered(
     let mut exchange = live(instance)?;
     if !(200..300).contains(&answer.status) {
         let response = Response { head, body: Payload::Text(body.unwrap_or_default()) };
-        let fault = exchange.decode_error(response).await.map_err(|fault| fault.to_string())?;
+        let fault = exchange.decode_error(response).await.map_err(failed)?;
         return Ok(Map::from_iter([("fault".to_owned(), told(&fault))]));
     }
     let Some(pieces) = &answer.stream else {
@@ -304,8 +301,7 @@ fn text(pieces: &[Piece]) -> String {
 async fn classifier(instance: &Arc<Instance>, case: &Case) -> Result<Value, String> {
     let body = case.request.as_ref().ok_or("a case of a classifier needs a `request`")?.to_string();
     let request = request::decode(body.as_bytes()).map_err(|wrong| format!("`request`: {wrong}"))?.request;
-    let verdict =
-        instance.classify(&features::from_request(&request)).await.map_err(|fault| fault.to_string())?;
+    let verdict = instance.classify(&features::from_request(&request)).await.map_err(failed)?;
     let signals: Vec<_> = verdict.signals.iter().map(|signal| signal.evidence.as_str()).collect();
     let extra = verdict.extra.as_deref().and_then(|extra| serde_json::from_str::<Value>(extra).ok());
     let confidence = (f64::from(verdict.confidence) * 1_000.0).round() / 1_000.0;
@@ -322,7 +318,7 @@ async fn policy(instance: &Arc<Instance>, case: &Case) -> Result<Value, String> 
         extra: case.extra.as_ref().map(Value::to_string),
         ..RouteInput::default()
     };
-    let decision = instance.decide(&input).await.map_err(|fault| fault.to_string())?;
+    let decision = instance.decide(&input).await.map_err(failed)?;
     let id = |index: u32| case.candidates.get(index as usize).map(|choice| choice.id.as_str());
     let picks: Vec<_> = decision.picks.iter().filter_map(|pick| id(pick.index)).collect();
     Ok(json!({ "picks": picks, "reason": decision.reason }))
@@ -352,9 +348,13 @@ fn candidate(choice: &Choice) -> Result<Candidate, String> {
 }
 
 fn live(instance: &Arc<Instance>) -> Result<Exchange, String> {
-    instance.exchange().map_err(|fault| fault.to_string())
+    instance.exchange().map_err(failed)
 }
 
 fn context() -> CallContext {
     CallContext { request_id: "test".into(), ..CallContext::default() }
+}
+
+fn failed(fault: CallFault) -> String {
+    fault.to_string()
 }
