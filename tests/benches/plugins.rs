@@ -81,12 +81,13 @@ fn sorted(mut figures: Vec<f64>) -> Vec<f64> {
 }
 
 fn median(figures: Vec<f64>) -> f64 {
-    sorted(figures.clone())[figures.len() / 2]
+    let figures = sorted(figures);
+    figures[figures.len() / 2]
 }
 
 fn conversation(bytes: usize) -> ChatRequest {
     let turn = |at: usize| Message {
-        role: if at % 2 == 0 { Role::User } else { Role::Assistant },
+        role: if at.is_multiple_of(2) { Role::User } else { Role::Assistant },
         name: None,
         parts: vec![Part::plain(Content::Text("a turn of some length, ".repeat(bytes / 8 / 23)))],
         extra: None,

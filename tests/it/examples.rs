@@ -17,7 +17,7 @@ fn built(id: &str) -> PathBuf {
     let folders = ["target/bundle-examples", "target/bundle-scripted"].map(|folder| root().join(folder));
     let files = folders.map(|folder| folder.join(format!("{id}.wasm")));
     let found = files.iter().find(|file| file.exists());
-    found.unwrap_or_else(|| panic!("`{id}` is not built: `cargo xtask test` builds it")).clone()
+    found.expect("`cargo xtask test` builds the examples").clone()
 }
 
 /// The home that is given back has the component compiled, so that a service in it starts at once.

@@ -1,5 +1,7 @@
 //! Many instances of one component: each has its own address and key, whatever is asked in which order.
 
+use std::fmt::Write as _;
+
 use brains_tests::counts::count;
 use brains_tests::{Brains, Reply, Seen, Setup, Upstream, model};
 use proptest::prelude::*;
@@ -31,7 +33,8 @@ async fn interleaved_calls_of_instances_never_mix_keys_or_addresses() {
     let mut setup = Setup::default();
     for (name, upstream) in NAMES.iter().zip(&upstreams) {
         let variable = format!("KEY_{}", name.to_uppercase());
-        config += &format!(
+        let _written = write!(
+            config,
             "  {name}:\n    component: provider-openai\n    config: {{base_url: \"{}\", headers: {{x-instance: {name}}}}}\n    secrets: {{api_key: \"${{ENV:{variable}}}\"}}\n",
             upstream.base()
         );

@@ -35,7 +35,8 @@ impl Policy for Cheapest {
     fn decide(&self, input: &RouteInput) -> Result<Decision, Fault> {
         let price = |it: &Candidate| it.input_price.unwrap_or(f64::MAX) + it.output_price.unwrap_or(f64::MAX);
         let usable = |it: &Candidate| !self.0.avoid_tiers.contains(&it.tier);
-        let mut order: Vec<(u32, &Candidate)> = (0..).zip(&input.candidates).filter(|it| usable(it.1)).collect();
+        let mut order: Vec<(u32, &Candidate)> =
+            (0..).zip(&input.candidates).filter(|it| usable(it.1)).collect();
         order.sort_by(|(_, one), (_, other)| {
             let broken = |it: &Candidate| it.circuit == Circuit::Open;
             broken(one).cmp(&broken(other)).then(price(one).total_cmp(&price(other)))

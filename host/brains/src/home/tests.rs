@@ -65,9 +65,10 @@ fn what_an_editor_saves_survives_a_program() {
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|threads| {
         threads.spawn(|| {
+            use std::fmt::Write as _;
             let mut buffer = String::new();
             for save in 0..SAVES {
-                buffer += &format!("{save}\n");
+                writeln!(buffer, "{save}").unwrap();
                 let saved = scratch.path().join("saved");
                 fs::write(&saved, &buffer).unwrap();
                 fs::rename(&saved, &path).unwrap();

@@ -39,7 +39,9 @@ proptest! {
             let mut said = Vec::new();
             if together {
                 let mut running = tokio::task::JoinSet::new();
-                order.iter().for_each(|which| drop(running.spawn(ask(*which))));
+                for which in &order {
+                    running.spawn(ask(*which));
+                }
                 while let Some(one) = running.join_next().await {
                     said.push(one.unwrap());
                 }

@@ -27,7 +27,7 @@ const EXPECT: &str = "expect";
 
 /// One step, and how it went.
 #[derive(Debug, Serialize)]
-struct Step {
+struct Outcome {
     step: String,
     ok: bool,
     detail: String,
@@ -38,7 +38,7 @@ pub(super) async fn test(shell: &Shell, wanted: &TestPlugin) -> Result<(), anyho
     let mut artifact = Artifact::find(&wanted.path)?;
     let runtime = runtime(shell)?;
     let component = artifact.load(&runtime).map_err(|error| inspect::refused(&error))?;
-    let mut steps = vec![Step {
+    let mut steps = vec![Outcome {
         step: "describe".into(),
         ok: true,
         detail: format!("version {}, plays {}", component.version(), artifact.manifest.plays.name()),
@@ -52,7 +52,7 @@ pub(super) async fn test(shell: &Shell, wanted: &TestPlugin) -> Result<(), anyho
             Ok(detail) => (true, detail),
             Err(detail) => (false, detail),
         };
-        steps.push(Step { step: name, ok, detail });
+        steps.push(Outcome { step: name, ok, detail });
     }
     let failed = steps.iter().filter(|step| !step.ok).count();
     let answer = json!({ "component": artifact.manifest.component, "ok": failed == 0, "steps": steps });
@@ -78,13 +78,13 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
 }
 
 /// An instance without settings is fine, or says what it needs: both is an answer.
-fn without_settings(runtime: &Runtime, component: &Arc<Component>) -> Step {
+fn without_settings(runtime: &Runtime, component: &Arc<Component>) -> Outcome {
     let (ok, detail) = match instance(runtime, component, json!({}), &[]) {
         Ok(_) => (true, "an instance without settings is accepted".into()),
         Err(error @ brains_runtime::LoadError::Settings { .. }) => (true, format!("wants {error}")),
         Err(error) => (false, error.to_string()),
     };
-    Step { step: "settings".into(), ok, detail }
+    Outcome { step: "settings".into(), ok, detail }
 }
 
 fn instance(
