@@ -122,10 +122,10 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn where_to_serve() {
     assert_eq!(serve(&["up"]), ServeAll::default());
-    let both = ServeAll { gateway_host: Some("::1".into()), gateway_port: Some(0), no_gateway: false };
+    let both = ServeAll { gateway_host: Some("::1".into()), gateway_port: Some(0), ..ServeAll::default() };
     assert_eq!(serve(&["up", "--gateway-host", "::1", "--gateway-port", "0"]), both);
     assert_eq!(serve(&["serve-all", "--gateway-host", "::1", "--gateway-port", "0"]), both);
-    assert_eq!(serve(&["serve", "--host", "::1", "--port", "0"]), both);
+    assert_eq!(serve(&["serve", "--host", "::1", "--port", "0"]), ServeAll { no_mcp: true, ..both });
     assert!(serve(&["serve-all", "--no-gateway"]).no_gateway);
 }
 
