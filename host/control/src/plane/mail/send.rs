@@ -27,6 +27,7 @@ pub(crate) struct SendMessage {
     /// One line; an answer takes that of the message that it answers when left out.
     #[serde(default)]
     subject: String,
+    /// Everything else; put long material into a file and name its path.
     #[serde(default)]
     body: String,
     /// Sessions that get it; left out, everybody in the workspace, also who starts there within a day.
