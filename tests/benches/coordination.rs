@@ -150,7 +150,7 @@ async fn write(agent: &Agent, other: &Agent, end: Instant) -> (Vec<f64>, usize) 
         ask("comment_task", json!({ "task": code, "body": "half way" })).await;
         ask("complete_task", json!({ "task": code })).await;
         // Mail has limits of its own: now and then, and read by whoever gets it.
-        if turn % 8 == 0 {
+        if turn.is_multiple_of(8) {
             ask("send_message", json!({ "subject": "s", "to": [other.id] })).await;
             ask("read_messages", json!({ "limit": 100 })).await;
         }

@@ -40,7 +40,8 @@ async fn one_holder(team: &Team, racers: usize) {
             join_all(agents.iter().enumerate().map(|(at, agent)| agent.call("acquire_lock", ask(at)))).await;
         let winners: Vec<usize> =
             tries.iter().enumerate().filter(|(_, tried)| tried.status == 200).map(|(at, _)| at).collect();
-        let [winner] = winners[..] else { panic!("round {round}: {} winners", winners.len()) };
+        assert_eq!(winners.len(), 1, "round {round}");
+        let winner = winners[0];
         for (at, tried) in tries.iter().enumerate().filter(|(at, _)| *at != winner) {
             let error = &tried.json()["error"];
             assert_eq!(

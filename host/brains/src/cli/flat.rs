@@ -105,7 +105,7 @@ const VERBS: [Flat; 14] = [
         verb: "task-release",
         operation: "release_task",
         options: &[required("code", "task"), required("session", "session"), text("reason", "reason")],
-        shape: |answer, _| json!({ "code": answer["task"]["code"], "status": answer["task"]["status"] }),
+        shape: |answer, _| json!({ "code": at(answer, "/task/code"), "status": at(answer, "/task/status") }),
     },
     Flat {
         verb: "task-handoff",
@@ -163,7 +163,7 @@ const VERBS: [Flat; 14] = [
             text("workspace", "workspace"),
             or("kind", "kind", "info"),
         ],
-        shape: |answer, asked| message(&answer["message"], &asked["to"][0]),
+        shape: |answer, asked| message(&answer["message"], at(asked, "/to/0")),
     },
     Flat {
         verb: "message-read",
@@ -215,7 +215,7 @@ pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<(&'stati
 impl Flat {
     fn command(&self, entry: &Entry) -> Command {
         let required = self.options.iter().filter(|option| option.takes == Takes::Required);
-        let typed: String = required.map(|option| format!(" --{} \u{2026}", option.flag)).collect();
+        let typed = required.fold(String::new(), |typed, option| typed + " --" + option.flag + " \u{2026}");
         let example = format!(
             "Examples:\n  brains {}{typed}  what `brains {}` does",
             self.verb,
@@ -281,6 +281,11 @@ impl Spelling {
     }
 }
 
+/// What is at a path of an answer; null when nothing is.
+fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
+    value.pointer(path).unwrap_or(&Value::Null)
+}
+
 fn each(items: &Value, shape: impl Fn(&Value) -> Value) -> Value {
     items.as_array().into_iter().flatten().map(shape).collect()
 }
@@ -336,7 +341,7 @@ fn message(message: &Value, to: &Value) -> Value {
 }
 
 fn event(event: &Value) -> Value {
-    let message = match &event["detail"]["message"] {
+    let message = match at(event, "/detail/message") {
         Value::String(text) => text.clone(),
         _ => event["detail"].to_string(),
     };
