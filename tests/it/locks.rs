@@ -35,7 +35,7 @@ async fn one_holder(team: &Team, racers: usize) {
     let agents = team.agents(racers).await;
     let mut newest = 0;
     for round in 0..count(100, 1_000) {
-        let ask = |at: usize| json!({ "path": ["src/cart.rs", "src", "src/**/*.rs", "**"][at % 4] });
+        let ask = |at: usize| json!({ "path": (["src/cart.rs", "src", "src/**/*.rs", "**"][at % 4]) });
         let tries =
             join_all(agents.iter().enumerate().map(|(at, agent)| agent.call("acquire_lock", ask(at)))).await;
         let winners: Vec<usize> =
