@@ -98,7 +98,7 @@ fn block(turn: &Turn, number: usize) -> (Value, &'static str) {
     }
 }
 
-fn message(request: &Value, content: &[Value], stop: Value) -> Value {
+fn message(request: &Value, content: &[Value], stop: &Value) -> Value {
     json!({
         "id": "msg_scripted", "type": "message", "role": "assistant", "model": request["model"], "content": content,
         "stop_reason": stop, "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1},
@@ -107,7 +107,7 @@ fn message(request: &Value, content: &[Value], stop: Value) -> Value {
 
 fn whole(request: &Value, turn: &Turn, number: usize) -> Reply {
     let (block, stop) = block(turn, number);
-    Reply::json(200, message(request, &[block], stop.into()).to_string())
+    Reply::json(200, message(request, &[block], &stop.into()).to_string())
 }
 
 fn stream(request: &Value, turn: &Turn, number: usize) -> Reply {
@@ -121,7 +121,7 @@ fn stream(request: &Value, turn: &Turn, number: usize) -> Reply {
         Turn::Say(text) => (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": text})),
     };
     let events = [
-        json!({"type": "message_start", "message": message(request, &[], Value::Null)}),
+        json!({"type": "message_start", "message": message(request, &[], &Value::Null)}),
         json!({"type": "content_block_start", "index": 0, "content_block": opened}),
         json!({"type": "content_block_delta", "index": 0, "delta": delta}),
         json!({"type": "content_block_stop", "index": 0}),

@@ -9,10 +9,7 @@ use tokio::process::Command;
 
 #[expect(clippy::disallowed_methods, reason = "the runner names its tools by environment")]
 fn named(variable: &str) -> PathBuf {
-    let value = std::env::var(variable);
-    value
-        .map(PathBuf::from)
-        .unwrap_or_else(|_| panic!("{variable} is not set: `cargo xtask test` prepares the clients"))
+    PathBuf::from(std::env::var(variable).expect("`cargo xtask test` prepares the clients and names them"))
 }
 
 fn told(output: &Output) -> String {

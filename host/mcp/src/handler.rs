@@ -126,7 +126,7 @@ async fn progress(context: &RequestContext<RoleServer>, kind: Kind) {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A fault of the message itself.

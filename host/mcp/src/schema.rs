@@ -170,7 +170,9 @@ pub(crate) fn prune(schema: &Value, value: &mut Value) {
         }
         Value::Array(items) => {
             if let Some(of) = real.get("items") {
-                items.iter_mut().for_each(|item| prune(of, item));
+                for item in items.iter_mut() {
+                    prune(of, item);
+                }
             }
         }
         _ => {}
