@@ -134,14 +134,14 @@ fn calls(threads: &tokio::runtime::Runtime, file: &Path) -> Called {
     let request = conversation(2_000);
     let frames = frames(32);
     let head = || Head { status: 200, headers: Vec::new() };
-    let instance_us = measure(40, || drop(instance.exchange().expect("an instance")));
+    let instance_us = measure(40, || drop(threads.block_on(instance.exchange()).expect("an instance")));
     let encode_us = measure(20, || {
-        let mut exchange = instance.exchange().expect("an instance");
+        let mut exchange = threads.block_on(instance.exchange()).expect("an instance");
         let encoded = threads.block_on(exchange.encode(request.clone(), Vec::new(), context()));
         drop(encoded.expect("encoded"));
     });
     let decode_us = measure(20, || {
-        let mut exchange = instance.exchange().expect("an instance");
+        let mut exchange = threads.block_on(instance.exchange()).expect("an instance");
         threads.block_on(exchange.open_decoder(head(), context())).expect("opened");
         drop(threads.block_on(exchange.push(frames.clone())).expect("decoded"));
     });

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brains_tests::upstream::End;
 use brains_tests::wire::{self, Wire};
@@ -214,7 +214,7 @@ async fn what_an_upstream_asks_to_wait_is_waited_or_nobody_waits() {
         "retry_max_attempts: 2, retry_initial_backoff_seconds: 0.01, retry_max_backoff_seconds: 3",
     )
     .await;
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let answer = pair.after(Reply::json(429, "{}").header("retry-after", "1"), false).await;
     assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("primary", "2"));
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brains_tests::upstream::End;
 use brains_tests::wire::{self, Wire};
@@ -78,7 +78,7 @@ async fn scenario(pair: &Pair, replies: impl IntoIterator<Item = Reply>) -> (Ver
     for reply in replies {
         pair.primary.then(reply);
     }
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let mut body = request(true);
     body["stream_options"] = json!({"include_usage": true});
     let answer = pair.service.client.chat(&body).await;
@@ -201,7 +201,7 @@ async fn s15_a_flapping_primary_is_left_and_returned_to() {
         .and("models: {pair: {provider: primary, model: scripted-1, fallbacks: [{provider: second, model: scripted-2}]}}")
         .and("provider_policies: {primary: {circuit_failure_threshold: 2, circuit_cooldown_seconds: 1}}");
     let service = Brains::start(setup).await;
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let mut asked = 0;
     while started.elapsed() < Duration::from_secs(3) {
         assert_eq!(

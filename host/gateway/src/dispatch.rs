@@ -137,7 +137,8 @@ impl Dispatch<'_> {
         let policy = self.snapshot.config.provider_policy(instance.name(), instance.aliases());
         match self.gateway.gates.enter(instance, &candidate.model, &policy) {
             Ok(leave) => recorder.entered(leave),
-            Err(Shut { word, fault }) => {
+            Err(shut) => {
+                let Shut { word, fault } = *shut;
                 recorder.skipped(candidate, &fault.message);
                 facts.failed(candidate, word);
                 return Err(Missed { fault, next: after_skip, skipped: true });

@@ -86,7 +86,7 @@ pub(crate) fn refused(fault: canon::Fault) -> Fault {
 pub(crate) fn presentable(mut fault: Fault, instance: &Instance) -> Fault {
     if matches!(fault.origin, Doer::Upstream | Doer::Component) {
         let secrets =
-            instance.secrets().map(|secret| secret.expose()).filter(|text| text.len() >= SECRET_LEAST);
+            instance.secrets().map(brains_core::Secret::expose).filter(|text| text.len() >= SECRET_LEAST);
         fault.message = told(&fault.message, secrets);
     }
     fault

@@ -97,7 +97,7 @@ impl Gates {
         instance: &Arc<Instance>,
         model: &str,
         policy: &ProviderPolicy,
-    ) -> Result<Leave, Shut> {
+    ) -> Result<Leave, Box<Shut>> {
         let (settings, now_ms) = (policy.breaker(), self.now_ms());
         let mut inner = self.lock();
         let provider = instance.name();
@@ -138,7 +138,7 @@ impl Gates {
                     refusal.failures
                 );
                 let fault = Fault::unavailable(message).retry_after_ms(refusal.retry_after_ms).failover();
-                Err(Shut { word: "circuit_open", fault })
+                Err(Box::new(Shut { word: "circuit_open", fault }))
             }
         }
     }
@@ -275,7 +275,8 @@ impl Drop for Leave {
     }
 }
 
-fn full(provider: &str, limit: u32) -> Shut {
+fn full(provider: &str, limit: u32) -> Box<Shut> {
     let message = format!("`{provider}` has as many requests under way as it may, {limit}");
-    Shut { word: "at_capacity", fault: Fault::unavailable(message).retry_after_ms(FULL_RETRY_MS).failover() }
+    let fault = Fault::unavailable(message).retry_after_ms(FULL_RETRY_MS).failover();
+    Box::new(Shut { word: "at_capacity", fault })
 }

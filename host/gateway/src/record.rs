@@ -21,6 +21,7 @@ use crate::plan::{Candidacy, Plan};
 const CLIENT_LEFT: u16 = 499;
 
 /// Keeps one request's facts until its end.
+#[expect(clippy::struct_excessive_bools, reason = "each tells whether one thing has happened yet")]
 #[derive(Debug)]
 pub(crate) struct Recorder {
     record: TraceRecord,

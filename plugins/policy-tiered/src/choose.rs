@@ -174,11 +174,11 @@ fn standing(settings: &Settings, candidate: &Candidate, room: &Room) -> Standing
     }
     match candidate.circuit {
         Circuit::Open => Standing::Open,
-        // The host lets one call through to see whether it is well again; where it stands at the end, none comes.
-        Circuit::HalfOpen => Standing::Well,
         Circuit::Closed if candidate.quota_left.is_some_and(|left| left <= 0.0) => Standing::Open,
         Circuit::Closed if candidate.error_rate > settings.error_rate_limit => Standing::Failing,
-        Circuit::Closed => Standing::Well,
+        // The host lets one call through to see whether a half-open one is well again; where it stands at the end, none
+        // comes.
+        Circuit::HalfOpen | Circuit::Closed => Standing::Well,
     }
 }
 

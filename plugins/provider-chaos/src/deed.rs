@@ -186,8 +186,8 @@ pub(crate) fn garbled() -> String {
 #[expect(unsafe_code, reason = "it exists to send what no sound component could")]
 pub(crate) fn amplified() -> Vec<String> {
     let mut bytes = std::mem::ManuallyDrop::new(vec![0_u8; 32 << 20]);
-    let (start, size) = (bytes.as_mut_ptr(), bytes.len());
-    (0..32).map(|_| unsafe { String::from_raw_parts(start, size, size) }).collect()
+    let (start, size, room) = (bytes.as_mut_ptr(), bytes.len(), bytes.capacity());
+    (0..32).map(|_| unsafe { String::from_raw_parts(start, size, room) }).collect()
 }
 
 #[expect(unconditional_recursion, reason = "it exists to do just that")]
@@ -196,6 +196,7 @@ fn deeper(depth: u64) -> u64 {
     deeper(depth + 1) + frame.iter().sum::<u64>()
 }
 
+#[expect(clippy::print_stdout, reason = "it exists to do just that")]
 fn print() {
     for count in 0..10_000 {
         let forged = "\n2026-01-01T00:00:00Z ERROR forged: line of another";

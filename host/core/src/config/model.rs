@@ -415,8 +415,8 @@ impl Config {
 impl Config {
     /// How a provider is treated; an entry under its own name goes before one under an alias.
     pub fn provider_policy(&self, name: &str, aliases: &[String]) -> ProviderPolicy {
-        let names = std::iter::once(name).chain(aliases.iter().map(String::as_str));
-        names.filter_map(|name| self.provider_policies.get(name)).next().copied().unwrap_or_default()
+        let mut names = std::iter::once(name).chain(aliases.iter().map(String::as_str));
+        names.find_map(|name| self.provider_policies.get(name)).copied().unwrap_or_default()
     }
 }
 

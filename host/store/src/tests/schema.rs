@@ -83,10 +83,6 @@ async fn applied_once_by_many_at_once(bed: &Bed) {
     );
 }
 
-fn known() -> i64 {
-    MIGRATIONS.last().unwrap().number
-}
-
 async fn rows_of(bed: &Bed, text: &'static str) -> i64 {
     match Aside::open(&bed.url).await.unwrap() {
         Aside::Sqlite(mut conn) => sqlx::query_scalar(text).fetch_one(&mut conn).await.unwrap(),

@@ -10,7 +10,7 @@ use brains_core::{Ambient as _, Fault, Id};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
-use super::bed::{Aside, Bed, count, on_both, spawn};
+use super::bed::{Aside, Bed, count, on_both, spawn, verified};
 use super::outages::{Disk, fill};
 use crate::list::{event, task};
 use crate::{Actor, EventFilter, NewTask, ReadyFilter, Scope, Store, TaskFilter, Tx, Work, mailbox};
@@ -156,7 +156,7 @@ async fn a_task_that_does_not_fit_is_refused_and_the_next_one_kept(bed: &Bed) {
     read_only(bed, &store, false).await;
     assert_eq!(number(&add(&store, &workspace, new("kept")).await.unwrap()), number(&next) + 1);
     let scope = Scope::workspace(workspace.as_str());
-    assert_eq!(store.read().await.unwrap().verify_audit(&scope).await.unwrap().broken, None);
+    assert_eq!(verified(&mut store.read().await.unwrap(), &scope).await.broken, None);
     store.close().await;
     drop(disk);
 }

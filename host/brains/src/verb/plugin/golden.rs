@@ -355,6 +355,7 @@ fn context() -> CallContext {
     CallContext { request_id: "test".into(), ..CallContext::default() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn failed(fault: CallFault) -> String {
     fault.to_string()
 }

@@ -39,18 +39,18 @@ proptest! {
     #[test]
     fn a_wait_lies_between_half_of_the_exponential_one_and_all_of_it(
         attempt in 1..20_u32,
-        initial_ms in 0..5_000_u64,
-        max_ms in 0..60_000_u64,
+        initial_ms in 0..5_000_u32,
+        max_ms in 0..60_000_u32,
         multiplier in 1.0..4.0_f64,
         entropy: u64,
     ) {
-        let settings = Settings { initial_ms, max_ms, multiplier };
-        let mut expected = initial_ms as f64;
+        let settings = Settings { initial_ms: initial_ms.into(), max_ms: max_ms.into(), multiplier };
+        let mut expected = f64::from(initial_ms);
         for _ in 1..attempt {
             expected = (expected * multiplier).min(1e12);
         }
-        let whole = expected.min(max_ms as f64);
-        let wait = wait_ms(attempt, settings, entropy) as f64;
+        let whole = expected.min(f64::from(max_ms));
+        let wait = f64::from(u32::try_from(wait_ms(attempt, settings, entropy)).unwrap());
         prop_assert!(wait <= whole + 1.0 && wait + 2.0 >= whole / 2.0, "{wait} of {whole}");
     }
 
