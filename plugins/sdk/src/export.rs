@@ -1,5 +1,5 @@
 //! One macro per kind of component. Put it once into the crate, outside of any function. On a native target it
-//! expands to nothing, so that unit tests link.
+//! exports nothing, so that unit tests link.
 
 /// Exports a provider whose vendor speaks a standard wire, relayed only.
 #[macro_export]
@@ -53,6 +53,10 @@ macro_rules! export_policy {
 #[macro_export]
 macro_rules! export_interfaces {
     ($component:ty: $($module:ident::$export:ident),+) => {
+        // Used on every target alike, so that no import is idle on one of them.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() -> usize = ::core::mem::size_of::<$component>;
+
         #[cfg(target_arch = "wasm32")]
         mod exported {
             #![allow(unsafe_code, clippy::allow_attributes, clippy::pedantic, reason = "generated: the canonical ABI is raw pointers")]

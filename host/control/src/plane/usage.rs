@@ -13,6 +13,7 @@ use crate::input::Moment;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, Sight};
 use crate::plane::page;
+use crate::tool::ToolShape;
 
 /// Adds up what requests used: tokens and cost, also of those that failed or whose client left. A member sees
 /// their own.
@@ -59,6 +60,7 @@ impl Operation for ListUsage {
     const NOUN: &'static str = "usage";
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     const CLI: CliShape = CliShape::new(&["usage"]).table(
         "usage",
         &[

@@ -18,6 +18,7 @@ const TABLE: &[(&str, Kind, Role)] = &[
     ("list_models", Kind::Read, Role::Member),
     ("list_traces", Kind::Read, Role::Member),
     ("show_trace", Kind::Read, Role::Member),
+    ("list_usage", Kind::Read, Role::Member),
     ("create_key", Kind::Write, Role::Admin),
     ("list_keys", Kind::Read, Role::Member),
     ("revoke_key", Kind::Write, Role::Admin),

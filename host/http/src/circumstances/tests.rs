@@ -40,7 +40,7 @@ fn nonsense_in_headers_is_nothing() {
     }
     let long = "x".repeat(257);
     let found = caller(
-        &headers(&[("session-id", &long), ("x-brains-surface", "mcp"), ("thread-id", "t\u{e9}")]),
+        &headers(&[("session-id", &long), ("x-brains-surface", "console"), ("thread-id", "t\u{e9}")]),
         &principal,
     );
     assert_eq!(found, Caller::http());

@@ -155,7 +155,7 @@ fn at_load(deed: &str) -> Vec<u8> {
 fn a_component_that_misbehaves_while_it_is_loaded_is_refused() {
     for (deed, expected) in [
         ("describe:trap", "component `under-test` in `meta.describe`: it trapped"),
-        ("describe:spin", "component `under-test` in `meta.describe`: it computed for longer than 20 ms"),
+        ("describe:spin", "component `under-test` in `meta.describe`: it computed for longer than 500 ms"),
         ("describe:grow", "component `under-test` in `meta.describe`: it asked for more than"),
         ("describe:recurse", "component `under-test` in `meta.describe`: its calls are nested too deeply"),
         ("describe:leak", "component `under-test` in `meta.describe`: it holds more than 4096 handles"),

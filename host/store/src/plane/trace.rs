@@ -9,7 +9,7 @@ use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Conn, Rows, execute, fetch_optional, from_row};
+use crate::rows::{Conn, Rows, execute, fetch_optional, from_row, many};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
@@ -19,43 +19,18 @@ const PRUNE_CHUNK: i64 = 500;
 /// Rows that one statement adds. On SQLite a statement costs two changes of thread whatever it holds, which is more
 /// than its rows cost.
 const ROWS: usize = 32;
-const COLUMNS: usize = 35;
 const INSERT: &str = "
     INSERT INTO trace (
         id, request_id, at, operator, key_id, client, api, requested_model, model, provider, tier, task,
         complexity, confidence, strategy, reason, attempts, status, error_kind, error_code, first_byte_ms,
         latency_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, usage_estimated, cost_usd,
         stream, request_bytes, response_bytes, preamble_hash, loss, request_body, response_body
-    ) VALUES ";
-const UNLESS_THERE: &str = " ON CONFLICT (id) DO NOTHING";
-static INSERTS_SQLITE: LazyLock<Inserts> = LazyLock::new(|| Inserts::new(|_| "?".to_owned()));
-static INSERTS_POSTGRES: LazyLock<Inserts> = LazyLock::new(|| Inserts::new(|place| format!("${place}")));
-
-/// The statement for one row and for many: the same text but for its places.
-struct Inserts {
-    one: &'static str,
-    many: &'static str,
-}
-
-impl Inserts {
-    /// SQLite looks named places up one by one, so that a thousand of them cost a million steps: it gets plain ones.
-    fn new(place: impl Fn(usize) -> String) -> Self {
-        let text = |rows: usize| -> &'static str {
-            let row = |row: usize| {
-                let places: Vec<String> = (1..=COLUMNS).map(|column| place(row * COLUMNS + column)).collect();
-                format!("({})", places.join(", "))
-            };
-            let rows: Vec<String> = (0..rows).map(row).collect();
-            format!("{INSERT}{}{UNLESS_THERE}", rows.join(", ")).leak()
-        };
-        Self { one: text(1), many: text(ROWS) }
-    }
-
-    fn of(rows: &Rows) -> &'static Self {
-        if rows.is_postgres() { &INSERTS_POSTGRES } else { &INSERTS_SQLITE }
-    }
-}
-
+    ) VALUES (
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
+    ) ON CONFLICT (id) DO NOTHING";
+static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |_| "?".to_owned()));
+static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |place| format!("${place}")));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
 const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
@@ -177,13 +152,13 @@ macro_rules! bind_row {
 impl Tx {
     /// Adds traces. One that is there already stays as it is.
     pub(crate) async fn insert_traces(&mut self, traces: &[TraceRecord]) -> Result<(), StoreError> {
-        let inserts = Inserts::of(&self.rows);
+        let text: &str = if self.rows.is_postgres() { &MANY_POSTGRES } else { &MANY_SQLITE };
         let mut chunks = traces.chunks_exact(ROWS);
         for chunk in &mut chunks {
-            self.insert_rows(inserts.many, chunk).await?;
+            self.insert_rows(text, chunk).await?;
         }
         for trace in chunks.remainder() {
-            self.insert_rows(inserts.one, std::slice::from_ref(trace)).await?;
+            self.insert_rows(INSERT, std::slice::from_ref(trace)).await?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The ledger's rows: added once per request, never changed, never pruned.
 
+use std::sync::LazyLock;
+
 use brains_core::id::Trace;
 use brains_core::plane::trace::TraceUsage;
 use brains_core::plane::usage::{UsageRecord, UsageSum};
@@ -7,7 +9,7 @@ use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_optional, from_row};
+use crate::rows::{Conn, Rows, fetch_optional, from_row, many};
 use crate::text::{from_word, id, signed, storable, unsigned, word};
 use crate::write::Tx;
 
@@ -20,6 +22,10 @@ const INSERT: &str = "
         trace, at, operator, key_id, provider, model, tier, outcome, input_tokens, output_tokens, cached_tokens,
         reasoning_tokens, estimated, cost_usd
     ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (trace) DO NOTHING";
+/// Rows that one statement adds.
+const ROWS: usize = 32;
+static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |_| "?".to_owned()));
+static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |place| format!("${place}")));
 const GET: &str = "SELECT * FROM ledger WHERE trace = $1";
 
 from_row! {
@@ -71,28 +77,58 @@ impl Rows {
     }
 }
 
+/// Binds one row's values to a statement, in the order of its columns.
+macro_rules! bind_row {
+    ($query:expr, $row:expr) => {{
+        let row: &UsageRecord = $row;
+        $query
+            .bind(row.trace.as_str())
+            .bind(row.at.0)
+            .bind(row.operator.as_str())
+            .bind(row.key.as_ref().map(Id::as_str))
+            .bind(storable(&row.provider))
+            .bind(storable(&redact(&row.model)).into_owned())
+            .bind(row.tier.as_deref().map(storable))
+            .bind(word(&row.outcome))
+            .bind(signed(row.usage.input_tokens.min(TOKENS_MAX)))
+            .bind(signed(row.usage.output_tokens.min(TOKENS_MAX)))
+            .bind(signed(row.usage.cached_tokens.min(TOKENS_MAX)))
+            .bind(signed(row.usage.reasoning_tokens.min(TOKENS_MAX)))
+            .bind(row.usage.estimated)
+            .bind(row.cost_usd.filter(|cost| cost.is_finite()))
+    }};
+}
+
 impl Tx {
-    /// Adds one row. One that is there already stays as it is.
-    pub(crate) async fn insert_usage(&mut self, row: &UsageRecord) -> Result<(), StoreError> {
-        let model = redact(&row.model);
-        execute!(
-            &mut self.rows,
-            INSERT,
-            row.trace.as_str(),
-            row.at.0,
-            &row.operator,
-            row.key.as_ref().map(Id::as_str),
-            storable(&row.provider).as_ref(),
-            storable(&model).as_ref(),
-            row.tier.as_deref().map(storable),
-            word(&row.outcome),
-            signed(row.usage.input_tokens.min(TOKENS_MAX)),
-            signed(row.usage.output_tokens.min(TOKENS_MAX)),
-            signed(row.usage.cached_tokens.min(TOKENS_MAX)),
-            signed(row.usage.reasoning_tokens.min(TOKENS_MAX)),
-            row.usage.estimated,
-            row.cost_usd.filter(|cost| cost.is_finite())
-        )
-        .map(drop)
+    /// Adds rows. One that is there already stays as it is.
+    pub(crate) async fn insert_usages(&mut self, rows: &[UsageRecord]) -> Result<(), StoreError> {
+        let text: &str = if self.rows.is_postgres() { &MANY_POSTGRES } else { &MANY_SQLITE };
+        let mut chunks = rows.chunks_exact(ROWS);
+        for chunk in &mut chunks {
+            self.insert_usage_rows(text, chunk).await?;
+        }
+        for row in chunks.remainder() {
+            self.insert_usage_rows(INSERT, std::slice::from_ref(row)).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_usage_rows(
+        &mut self,
+        sql: &'static str,
+        added: &[UsageRecord],
+    ) -> Result<(), StoreError> {
+        let rows = &mut self.rows;
+        let done = match rows.conn() {
+            Conn::Sqlite(conn) => {
+                let query = added.iter().fold(sqlx::query(sql), |query, row| bind_row!(query, row));
+                query.execute(conn).await.map(drop)
+            }
+            Conn::Postgres(conn) => {
+                let query = added.iter().fold(sqlx::query(sql), |query, row| bind_row!(query, row));
+                query.execute(conn).await.map(drop)
+            }
+        };
+        done.map_err(|error| rows.fail(error))
     }
 }

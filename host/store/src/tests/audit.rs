@@ -228,7 +228,7 @@ async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
     assert_eq!(broken, Some(Break { seq: 2, reason: Reason::Unsealed }), "a restart signs nothing");
     store.close().await;
     bed.statement(
-        "DELETE FROM schema_migration WHERE number >= 5; DROP TABLE audit_seal; DROP INDEX audit_hand_over;
+        "DELETE FROM schema_migration WHERE number >= 5; ALTER TABLE config_revision DROP COLUMN text; DROP TABLE ledger; DROP TABLE audit_seal; DROP INDEX audit_hand_over;
          ALTER TABLE audit_head DROP COLUMN sealed_at; ALTER TABLE audit_head DROP COLUMN seal_key;
          ALTER TABLE audit_head DROP COLUMN signature",
     )

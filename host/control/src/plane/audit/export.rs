@@ -70,7 +70,7 @@ impl Operation for ExportAudit {
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "export"]).lines("lines");
     const EXAMPLES: &'static [Example] = &[
-        Example { title: "Everything, as JSON lines", command: "audit export > audit.jsonl", input: "{}" },
+        Example { title: "Everything, as JSON lines", command: "audit export", input: "{}" },
         Example {
             title: "Where the chains stand, to be kept elsewhere",
             command: "audit export --heads-only > anchors.jsonl",

@@ -171,7 +171,16 @@ async fn a_circle_is_refused_and_the_end_of_a_session_frees_all() {
     one.acquire(json!({ "name": "a" })).await.unwrap();
     two.acquire(json!({ "name": "b" })).await.unwrap();
     let both = async {
-        tokio::join!(one.acquire(json!({ "name": "b", "wait_ms": 60_000 })), async {
+        // Whoever comes second into the circle is the one that is refused: here that must be `two`.
+        let patient = async {
+            loop {
+                match one.acquire(json!({ "name": "b", "wait_ms": 60_000 })).await {
+                    Err(fault) if fault.code == "lock_deadlock" => {}
+                    granted => return granted,
+                }
+            }
+        };
+        tokio::join!(patient, async {
             loop {
                 let fault = two.acquire(json!({ "name": "a", "wait_ms": 20 })).await.unwrap_err();
                 if fault.code == "lock_deadlock" {
