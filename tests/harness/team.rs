@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
 use crate::postgres;
-use crate::service::{Brains, Setup};
+use crate::service::{Brains, Home, Setup};
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,14 @@ impl Team {
         };
         let mut team = Self { services: Vec::new(), url, folder };
         for _ in 0..services {
-            team.services.push(Brains::start(team.setup()).await);
+            let home = Home::default();
+            if let Some(first) = team.services.first() {
+                // Who shares a database shares the key that signs its audit log.
+                let key = fs_err::read(first.home.state().join("audit-key")).expect("a key");
+                fs_err::create_dir_all(home.state()).expect("a state directory");
+                fs_err::write(home.state().join("audit-key"), key).expect("written");
+            }
+            team.services.push(Brains::start_in(home, team.setup()).await);
         }
         team.project("app");
         team.admin().operation("register_workspace", &json!({ "path": team.path("app") })).await;

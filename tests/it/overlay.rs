@@ -118,6 +118,7 @@ async fn every_key_is_hot_or_refused_by_name() {
         "embed_model: echo/embedding",
         "freshness_timeout_seconds: 2.5",
         "gateway_preamble: Be brief",
+        "handoff_stale_hours: 12",
         "hooks: [{component: hook-x, fail: open}]",
         "max_body_bytes: 4096",
         "max_concurrent_requests: 50",
