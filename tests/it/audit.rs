@@ -3,9 +3,10 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use brains_tests::team::{Database, Team};
-use brains_tests::{on_both_databases, within};
+use brains_tests::{on_both_databases, until, within};
 use serde_json::{Value, json};
 
 on_both_databases! {
@@ -50,6 +51,14 @@ async fn with_entries(database: Database) -> Team {
     for slug in ["ann", "bob", "cid", "dan", "eve"] {
         team.admin().operation("add_operator", &json!({"slug": slug})).await;
     }
+    // The program writes down what it loaded at its start; only then nothing but the test writes.
+    let mut before = None;
+    until("the log to be quiet", async || {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let entries = verified(&team).await["chains"].clone();
+        before.replace(entries.clone()) == Some(entries)
+    })
+    .await;
     team
 }
 

@@ -73,7 +73,7 @@ impl Operation for ExportAudit {
         Example { title: "Everything, as JSON lines", command: "audit export", input: "{}" },
         Example {
             title: "Where the chains stand, to be kept elsewhere",
-            command: "audit export --heads-only > anchors.jsonl",
+            command: "audit export --heads-only",
             input: r#"{"heads_only": true}"#,
         },
     ];
