@@ -205,8 +205,16 @@ impl Recorder {
         }
     }
 
+    /// Guesses anew from what has gone out by now, when the upstream counted nothing.
+    pub(crate) fn guess(&mut self) {
+        if self.record.usage.estimated && !self.counted {
+            self.usage(None);
+        }
+    }
+
     /// The answer went out whole.
     pub(crate) fn answered(mut self) {
+        self.guess();
         self.close_attempt(AttemptOutcome::Ok, Some(200), None, Some(true));
         if let Some(leave) = self.leave.take() {
             leave.ended(Some(true));

@@ -112,8 +112,11 @@ pub(crate) fn stream<S: Source>(source: S, begun: Begun, recorder: Recorder) -> 
             }
             Progress::Failed { sent_before, fault } => {
                 let mut out = sent_before.to_vec();
-                out.extend_from_slice(error_event(&fault).as_bytes());
                 recorder.sent(&out);
+                recorder.guess();
+                let event = error_event(&fault);
+                recorder.sent(event.as_bytes());
+                out.extend_from_slice(event.as_bytes());
                 recorder.failed(&fault);
                 Some((out.into(), state))
             }
