@@ -29,6 +29,9 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
         }
         eprintln!("\n== {name}");
         let watch = Watch::start();
+        if name == "component_calls" {
+            native_calls(repository)?;
+        }
         let call = repository
             .cargo("bench")
             .args(["--package", package, "--bench", target])
@@ -46,4 +49,15 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
         eprintln!("{name}: {:.0} s", watch.seconds());
     }
     Ok(())
+}
+
+/// The same calls natively, where the code is a component's own: the host links no component.
+fn native_calls(repository: &Repository) -> Result<()> {
+    let manifest = repository.at("tests/benches/native/Cargo.toml");
+    repository
+        .cargo("run")
+        .args(["--release", "--quiet", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .env("CARGO_TARGET_DIR", repository.at("target/native"))
+        .run()
 }
