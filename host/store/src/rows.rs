@@ -91,7 +91,7 @@ impl std::ops::DerefMut for Snapshot {
 /// An insertion of one row as one of many: the same text with the places of its values repeated. On SQLite a statement
 /// costs two changes of thread, which is more than its rows do; and named places are looked up one by one there, so
 /// that a thousand of them cost a million steps: it is given plain ones.
-pub(crate) fn many(insert: &'static str, rows: usize, place: impl Fn(usize) -> String) -> &'static str {
+pub(crate) fn many(insert: &'static str, place: impl Fn(usize) -> String) -> &'static str {
     let Some((head, rest)) = insert.split_once("VALUES (") else { return insert };
     let Some((places, tail)) = rest.split_once(')') else { return insert };
     let columns = places.split(',').count();
@@ -99,7 +99,7 @@ pub(crate) fn many(insert: &'static str, rows: usize, place: impl Fn(usize) -> S
         let places: Vec<String> = (1..=columns).map(|column| place(row * columns + column)).collect();
         format!("({})", places.join(", "))
     };
-    let rows: Vec<String> = (0..rows).map(row).collect();
+    let rows: Vec<String> = (0..ROWS_AT_ONCE).map(row).collect();
     // Made once and used as long as the program runs.
     format!("{head}VALUES {}{tail}", rows.join(", ")).leak()
 }
@@ -184,3 +184,32 @@ macro_rules! fetch_all {
     }};
 }
 pub(crate) use fetch_all;
+
+/// Rows that one statement of [`insert_all`] adds.
+pub(crate) const ROWS_AT_ONCE: usize = 32;
+
+/// Adds rows, many a statement as long as there are enough and then one by one; `$bind!` binds the values of one. The
+/// statement stands there for one row, and as [`many`] makes it for each database.
+macro_rules! insert_all {
+    ($rows:expr, $one:expr, $sqlite:expr, $postgres:expr, $added:expr, $bind:ident) => {{
+        let rows: &mut $crate::rows::Rows = $rows;
+        let text = if rows.is_postgres() { *$postgres } else { *$sqlite };
+        let mut chunks = $added.chunks_exact($crate::rows::ROWS_AT_ONCE);
+        let singly = chunks.remainder().chunks(1).map(|chunk| ($one, chunk));
+        for (sql, chunk) in (&mut chunks).map(|chunk| (text, chunk)).chain(singly) {
+            let done = match rows.conn() {
+                $crate::rows::Conn::Sqlite(conn) => {
+                    let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
+                    query.execute(conn).await.map(drop)
+                }
+                $crate::rows::Conn::Postgres(conn) => {
+                    let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
+                    query.execute(conn).await.map(drop)
+                }
+            };
+            done.map_err(|error| rows.fail(error))?;
+        }
+        Ok(())
+    }};
+}
+pub(crate) use insert_all;

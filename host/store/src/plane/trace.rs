@@ -9,16 +9,13 @@ use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Conn, Rows, execute, fetch_optional, from_row, many};
+use crate::rows::{Rows, execute, fetch_optional, from_row, insert_all, many};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
 /// Rows deleted by one statement, so that a prune never holds the writer for long.
 const PRUNE_CHUNK: i64 = 500;
 
-/// Rows that one statement adds. On SQLite a statement costs two changes of thread whatever it holds, which is more
-/// than its rows cost.
-const ROWS: usize = 32;
 const INSERT: &str = "
     INSERT INTO trace (
         id, request_id, at, operator, key_id, client, api, requested_model, model, provider, tier, task,
@@ -29,8 +26,8 @@ const INSERT: &str = "
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
     ) ON CONFLICT (id) DO NOTHING";
-static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |_| "?".to_owned()));
-static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |place| format!("${place}")));
+static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, |_| "?".to_owned()));
+static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, |place| format!("${place}")));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
 const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
@@ -152,30 +149,7 @@ macro_rules! bind_row {
 impl Tx {
     /// Adds traces. One that is there already stays as it is.
     pub(crate) async fn insert_traces(&mut self, traces: &[TraceRecord]) -> Result<(), StoreError> {
-        let text: &str = if self.rows.is_postgres() { &MANY_POSTGRES } else { &MANY_SQLITE };
-        let mut chunks = traces.chunks_exact(ROWS);
-        for chunk in &mut chunks {
-            self.insert_rows(text, chunk).await?;
-        }
-        for trace in chunks.remainder() {
-            self.insert_rows(INSERT, std::slice::from_ref(trace)).await?;
-        }
-        Ok(())
-    }
-
-    async fn insert_rows(&mut self, sql: &'static str, traces: &[TraceRecord]) -> Result<(), StoreError> {
-        let rows = &mut self.rows;
-        let done = match rows.conn() {
-            Conn::Sqlite(conn) => {
-                let query = traces.iter().fold(sqlx::query(sql), |query, trace| bind_row!(query, trace));
-                query.execute(conn).await.map(drop)
-            }
-            Conn::Postgres(conn) => {
-                let query = traces.iter().fold(sqlx::query(sql), |query, trace| bind_row!(query, trace));
-                query.execute(conn).await.map(drop)
-            }
-        };
-        done.map_err(|error| rows.fail(error))
+        insert_all!(&mut self.rows, INSERT, MANY_SQLITE, MANY_POSTGRES, traces, bind_row)
     }
 
     /// Deletes some of what is beyond the retention; true when there may be more.

@@ -9,7 +9,7 @@ use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Conn, Rows, fetch_optional, from_row, many};
+use crate::rows::{Rows, fetch_optional, from_row, insert_all, many};
 use crate::text::{from_word, id, signed, storable, unsigned, word};
 use crate::write::Tx;
 
@@ -22,10 +22,8 @@ const INSERT: &str = "
         trace, at, operator, key_id, provider, model, tier, outcome, input_tokens, output_tokens, cached_tokens,
         reasoning_tokens, estimated, cost_usd
     ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (trace) DO NOTHING";
-/// Rows that one statement adds.
-const ROWS: usize = 32;
-static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |_| "?".to_owned()));
-static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, ROWS, |place| format!("${place}")));
+static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, |_| "?".to_owned()));
+static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, |place| format!("${place}")));
 const GET: &str = "SELECT * FROM ledger WHERE trace = $1";
 
 from_row! {
@@ -102,33 +100,6 @@ macro_rules! bind_row {
 impl Tx {
     /// Adds rows. One that is there already stays as it is.
     pub(crate) async fn insert_usages(&mut self, rows: &[UsageRecord]) -> Result<(), StoreError> {
-        let text: &str = if self.rows.is_postgres() { &MANY_POSTGRES } else { &MANY_SQLITE };
-        let mut chunks = rows.chunks_exact(ROWS);
-        for chunk in &mut chunks {
-            self.insert_usage_rows(text, chunk).await?;
-        }
-        for row in chunks.remainder() {
-            self.insert_usage_rows(INSERT, std::slice::from_ref(row)).await?;
-        }
-        Ok(())
-    }
-
-    async fn insert_usage_rows(
-        &mut self,
-        sql: &'static str,
-        added: &[UsageRecord],
-    ) -> Result<(), StoreError> {
-        let rows = &mut self.rows;
-        let done = match rows.conn() {
-            Conn::Sqlite(conn) => {
-                let query = added.iter().fold(sqlx::query(sql), |query, row| bind_row!(query, row));
-                query.execute(conn).await.map(drop)
-            }
-            Conn::Postgres(conn) => {
-                let query = added.iter().fold(sqlx::query(sql), |query, row| bind_row!(query, row));
-                query.execute(conn).await.map(drop)
-            }
-        };
-        done.map_err(|error| rows.fail(error))
+        insert_all!(&mut self.rows, INSERT, MANY_SQLITE, MANY_POSTGRES, rows, bind_row)
     }
 }
