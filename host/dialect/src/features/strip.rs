@@ -27,11 +27,12 @@ const HEADING: &str = "# AGENTS.md instructions";
 
 /// The text without whole blocks of the known tags. An opening tag that is never closed stays.
 pub(super) fn injected(text: &str) -> Cow<'_, str> {
-    if !TAGS.iter().any(|tag| find_open(text, tag).is_some()) {
+    let there = opened(text);
+    if there.is_empty() {
         return Cow::Borrowed(text);
     }
     let mut out = text.to_owned();
-    for tag in TAGS {
+    for tag in there {
         let close = format!("</{tag}>");
         let mut from = 0;
         while let Some(start) = out.get(from..).and_then(|rest| find_open(rest, tag)).map(|at| from + at) {
@@ -54,13 +55,28 @@ pub(super) fn injected(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The known tags that open somewhere, in the order of the list: one pass, however long the text is.
+fn opened(text: &str) -> Vec<&'static str> {
+    let mut there = [false; TAGS.len()];
+    for (at, _) in text.match_indices('<') {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        for (tag, there) in TAGS.iter().zip(&mut there) {
+            *there |= opens(rest, tag);
+        }
+    }
+    TAGS.into_iter().zip(there).filter_map(|(tag, there)| there.then_some(tag)).collect()
+}
+
+/// Whether what follows a `<` is `tag>` or `tag …>`.
+fn opens(rest: &str, tag: &str) -> bool {
+    rest.strip_prefix(tag).is_some_and(|rest| rest.starts_with(['>', ' ', '\n']))
+}
+
 /// Where `<tag>` or `<tag …>` opens.
 fn find_open(text: &str, tag: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = text.get(from..)?.find('<').map(|at| from + at) {
-        let rest = text.get(at + 1..)?;
-        let follows = rest.strip_prefix(tag).and_then(|rest| rest.chars().next());
-        if matches!(follows, Some('>' | ' ' | '\n')) {
+        if opens(text.get(at + 1..)?, tag) {
             return Some(at);
         }
         from = at + 1;
