@@ -59,6 +59,9 @@ pub struct Step {
 /// The name that a request without a `model` is taken to mean.
 pub const DEFAULT_MODEL: &str = "brains-auto";
 
+/// The newest turn as far as a policy sees it: as much as of each turn before.
+const GLANCE_BYTES: usize = 1024;
+
 /// What the plan needs to know of the rest of the gateway.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
@@ -114,7 +117,7 @@ pub(crate) async fn plan(
         Some(features) => {
             let input = RouteInput {
                 requested: requested.to_owned(),
-                features,
+                features: glance(features),
                 verdict: verdict.clone(),
                 candidates: candidates.clone(),
                 tags: match &wanted {
@@ -124,7 +127,18 @@ pub(crate) async fn plan(
                 extra: Some(tables(config)),
                 ..RouteInput::default()
             };
-            let (order, reason) = route(snapshot.policy.as_ref(), &input, &wanted, config).await;
+            let (order, reason) = match route(snapshot.policy.as_ref(), input).await {
+                Ok(routed) => routed,
+                Err(why) => {
+                    // Without a verdict there is no route to take: the default tier answers.
+                    let label = if verdict.confidence > 0.0 { verdict.label.as_str() } else { "" };
+                    let order = configured_order(&wanted, label, config, &candidates);
+                    (
+                        order.into_iter().map(|index| (index, None)).collect(),
+                        format!("{why}; configured order"),
+                    )
+                }
+            };
             // Whoever reads the trace or the headers sees that this was no considered choice.
             let flagged = match &unclassified {
                 Some(why) => format!("{why}, the default tier stands in; {reason}"),
@@ -202,37 +216,35 @@ fn classified_detail(verdict: &Verdict, failed: Option<&str>, config: &Config) -
 /// A candidate's place in the list, and the policy's score for it.
 type Pick = (usize, Option<f32>);
 
-/// Asks the policy; the configured order answers for a missing or failing one.
-async fn route(
-    policy: Option<&Arc<Instance>>,
-    input: &RouteInput,
-    wanted: &Wanted,
-    config: &Config,
-) -> (Vec<Pick>, String) {
-    let configured = |why: &str| {
-        // Without a verdict there is no route to take: the default tier answers.
-        let label = if input.verdict.confidence > 0.0 { input.verdict.label.as_str() } else { "" };
-        let order = configured_order(wanted, label, config, &input.candidates);
-        (order.into_iter().map(|index| (index, None)).collect(), format!("{why}; configured order"))
-    };
-    let Some(policy) = policy else { return configured("no routing policy is loaded") };
+/// Asks the policy for an order and its reason; without a usable one, why there is none.
+async fn route(policy: Option<&Arc<Instance>>, input: RouteInput) -> Result<(Vec<Pick>, String), String> {
+    let Some(policy) = policy else { return Err("no routing policy is loaded".into()) };
+    let candidates = input.candidates.len();
     match policy.decide(input).await {
         Ok(decision) => {
-            let order = sound_picks(&decision.picks, input.candidates.len());
+            let order = sound_picks(&decision.picks, candidates);
             if order.is_empty() {
                 tracing::warn!(
                     component = policy.name(),
                     "routing policy picked nothing usable, configured order answers"
                 );
-                return configured("the routing policy picked nothing usable");
+                return Err("the routing policy picked nothing usable".into());
             }
-            (order, decision.reason)
+            Ok((order, decision.reason))
         }
         Err(fault) => {
             tracing::warn!(component = policy.name(), cause = %fault.to_fault(), "routing policy failed, configured order answers");
-            configured(&format!("the routing policy failed: {}", fault.to_fault()))
+            Err(format!("the routing policy failed: {}", fault.to_fault()))
         }
     }
+}
+
+/// What a policy sees of the newest turn: it routes by the verdict and by counts, and the text is there for rules of the
+/// operator's own. Its whole length is in the token count.
+fn glance(mut features: Features) -> Features {
+    let text = &mut features.last_user_text;
+    text.truncate(text.floor_char_boundary(GLANCE_BYTES));
+    features
 }
 
 /// The picks that name a candidate, each once, in order.

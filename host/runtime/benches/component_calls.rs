@@ -318,7 +318,7 @@ fn main() {
         ),
         ..RouteInput::default()
     };
-    let us = measure(1_000, || drop(black_box(waiting.block_on(policy.decide(&input)).unwrap())));
+    let us = measure(1_000, || drop(black_box(waiting.block_on(policy.decide(input.clone())).unwrap())));
     figures.add("decide among 20, warm", us, None);
 
     figures.table();

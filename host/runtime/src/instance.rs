@@ -21,6 +21,7 @@ use crate::limits::Limits;
 use crate::load::{Component, Exports};
 use crate::runtime::Counters;
 use crate::watchdog::Alarm;
+use crate::workers::{Share, Unrun};
 use crate::{CallFault, Shared, bounds, load};
 
 /// A reused instance is dropped after this many calls.
@@ -73,6 +74,8 @@ pub struct Instance {
     warm: Mutex<Vec<Cell>>,
     slow: AtomicU32,
     overruns: AtomicU32,
+    /// What it has of the worker threads, once it runs there.
+    share: Share,
     /// Exchanges under way on this version.
     open: AtomicU32,
     /// Ends what is still under way when the version is not kept any longer.
@@ -95,6 +98,7 @@ impl Instance {
         settings: Arc<Settings>,
         shared: Arc<Shared>,
     ) -> Result<Self, CallFault> {
+        let share = shared.workers.share();
         let mut instance = Self {
             component,
             spec,
@@ -104,6 +108,7 @@ impl Instance {
             warm: Mutex::default(),
             slow: AtomicU32::new(0),
             overruns: AtomicU32::new(0),
+            share,
             open: AtomicU32::new(0),
             recall: CancellationToken::new(),
         };
@@ -195,10 +200,10 @@ impl Instance {
     }
 
     /// Orders the candidates.
-    pub async fn decide(self: &Arc<Self>, input: &RouteInput) -> Result<Decision, CallFault> {
+    pub async fn decide(self: &Arc<Self>, input: RouteInput) -> Result<Decision, CallFault> {
         let candidates = input.candidates.len();
         let size = candidates * 256 + input.features.last_user_text.len();
-        let input: exported::policy::RouteInput = input.clone().into();
+        let input: exported::policy::RouteInput = input.into();
         let said = self
             .warm_call(DECIDE, move |cell, ticker| {
                 cell.call(DECIDE, ticker, size, |store, guests, _| match &guests.policy {
@@ -253,21 +258,19 @@ impl Instance {
             let result = self.timed(&mut cell, work);
             return (Some(cell), result);
         }
-        let Some(_place) = self.shared.queue() else { return (Some(cell), Err(CallFault::Exhausted)) };
-        let Ok(permit) = Arc::clone(&self.shared.workers).acquire_owned().await else {
-            return (None, Err(CallFault::Exhausted));
-        };
         let this = Arc::clone(self);
-        let ran = self.shared.tasks.spawn_blocking(move || {
-            let _permit = permit;
+        let ran = self.shared.workers.run(&self.share, move || {
             let result = this.timed(&mut cell, work);
             (cell, result)
         });
-        if let Ok((cell, result)) = ran.await {
-            return (Some(cell), result);
+        match ran.await {
+            Ok((cell, result)) => (Some(cell), result),
+            Err(Unrun::Full) => (None, Err(CallFault::Exhausted)),
+            Err(Unrun::Died) => {
+                let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
+                (None, Err(CallFault::Trap { by, message }))
+            }
         }
-        let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
-        (None, Err(CallFault::Trap { by, message }))
     }
 
     fn timed<R>(

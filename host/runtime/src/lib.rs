@@ -28,6 +28,7 @@ mod slots;
 pub mod swap;
 mod wasi;
 mod watchdog;
+mod workers;
 
 pub use directory::{Look, Looked};
 pub use engine::Profile;

@@ -10,7 +10,6 @@ use brains_core::{Ambient, OriginPattern, Secret};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 
 use crate::bounds;
 use crate::builder::Builder;
@@ -24,6 +23,7 @@ use crate::journal::Journals;
 use crate::limits::Limits;
 use crate::load::{self, Component, LoadError};
 use crate::watchdog::Alarms;
+use crate::workers::Workers;
 
 /// How the runtime is set up.
 #[derive(Debug, Clone)]
@@ -85,12 +85,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Live instances that there may be at once.
     pub(crate) leases: Arc<Semaphore>,
-    /// Calls that may run on worker threads at once.
-    pub(crate) workers: Arc<Semaphore>,
-    /// Calls that wait for one of them or run on it.
-    queued: AtomicU64,
-    /// Those that run there; waited for at the end.
-    pub(crate) tasks: TaskTracker,
+    pub(crate) workers: Workers,
     pub(crate) alarms: Alarms,
     pub(crate) journals: Journals,
     kept: Mutex<HashMap<Keeper, Weak<Kept>>>,
@@ -98,25 +93,6 @@ pub(crate) struct Shared {
 
 /// Who keeps something: an instance of one component in one part, whatever its version and settings.
 type Keeper = (Plays, String, String);
-
-/// Calls that may wait for a worker thread; more are refused.
-const QUEUE: u64 = 256;
-
-/// A place among the calls for the worker threads.
-pub(crate) struct Place<'a>(&'a AtomicU64);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Shared {
-    pub(crate) fn queue(&self) -> Option<Place<'_>> {
-        let place = Place(&self.queued);
-        (self.queued.fetch_add(1, Ordering::Relaxed) < QUEUE).then_some(place)
-    }
-}
 
 /// Loads and runs components.
 pub struct Runtime {
@@ -132,15 +108,12 @@ impl std::fmt::Debug for Runtime {
 
 impl Runtime {
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let shared = Shared {
             engine: Engine::start(options.profile, options.cache.as_deref())?,
             ambient: options.ambient,
             counters: Counters::default(),
             leases: Arc::new(Semaphore::new(options.profile.leases())),
-            workers: Arc::new(Semaphore::new(workers)),
-            queued: AtomicU64::new(0),
-            tasks: TaskTracker::new(),
+            workers: Workers::start(),
             alarms: Alarms::default(),
             journals: Journals::default(),
             kept: Mutex::default(),
@@ -176,8 +149,7 @@ impl Runtime {
 
     /// Waits for calls that run on worker threads.
     pub async fn close(&self) {
-        self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        self.shared.workers.close().await;
     }
 
     pub fn stats(&self) -> Stats {

@@ -115,7 +115,7 @@ async fn judges_are_held_to_their_answers_and_replaced_after_a_fault() {
         for _ in 0..3 {
             let fault = classifier.classify(&features).await.unwrap_err();
             assert_eq!(fault.word(), word, "{deed}: {fault}");
-            let fault = policy.decide(&input).await.unwrap_err();
+            let fault = policy.decide(input.clone()).await.unwrap_err();
             assert_eq!(fault.word(), word, "{deed}: {fault}");
         }
     }
@@ -123,7 +123,7 @@ async fn judges_are_held_to_their_answers_and_replaced_after_a_fault() {
     let policy = doing(&runtime, Plays::Policy, "ok");
     for _ in 0..10 {
         assert_eq!(classifier.classify(&features).await.unwrap().label, "code");
-        assert_eq!(policy.decide(&input).await.unwrap().picks.len(), 3);
+        assert_eq!(policy.decide(input.clone()).await.unwrap().picks.len(), 3);
     }
 }
 

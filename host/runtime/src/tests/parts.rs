@@ -65,7 +65,7 @@ async fn bundled_policies_pick_among_the_candidates() {
         ..RouteInput::default()
     };
     for policy in instances(Plays::Policy) {
-        let decision = policy.decide(&input).await.unwrap();
+        let decision = policy.decide(input.clone()).await.unwrap();
         assert!(!decision.picks.is_empty() && !decision.reason.is_empty());
     }
 }

@@ -318,7 +318,7 @@ async fn policy(instance: &Arc<Instance>, case: &Case) -> Result<Value, String> 
         extra: case.extra.as_ref().map(Value::to_string),
         ..RouteInput::default()
     };
-    let decision = instance.decide(&input).await.map_err(failed)?;
+    let decision = instance.decide(input).await.map_err(failed)?;
     let id = |index: u32| case.candidates.get(index as usize).map(|choice| choice.id.as_str());
     let picks: Vec<_> = decision.picks.iter().filter_map(|pick| id(pick.index)).collect();
     Ok(json!({ "picks": picks, "reason": decision.reason }))
