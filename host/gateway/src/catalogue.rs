@@ -22,6 +22,9 @@ use crate::exchange;
 
 /// How long a list counts as fresh.
 const FRESH_MS: i64 = 300_000;
+/// How long one that could not be had is not asked for again: a provider that is down is not asked at every turn, and one
+/// that was only slow is back soon.
+const RETRY_MS: i64 = 10_000;
 /// How long a caller waits for lists; model discovery of a real client gives up after 3 s (spec/gateway.md 16.6).
 const WAIT: Duration = Duration::from_millis(2_500);
 /// Bodies of model lists are small; the largest known is under 1 MiB.
@@ -44,7 +47,8 @@ pub(crate) struct Known {
 struct List {
     /// The version of the instance that listed them: another one asks again. It is not kept for that.
     instance: Weak<Instance>,
-    at_ms: i64,
+    /// When it is asked for again.
+    due_ms: i64,
     models: Vec<Known>,
 }
 
@@ -83,25 +87,26 @@ impl Catalogue {
             .filter(|instance| {
                 instance.exports().catalogue
                     && self.lock().get(instance.name()).is_none_or(|list| {
-                        list.instance.as_ptr() != Arc::as_ptr(instance) || now_ms - list.at_ms > FRESH_MS
+                        list.instance.as_ptr() != Arc::as_ptr(instance) || now_ms >= list.due_ms
                     })
             })
             .cloned()
             .collect();
         join_all(stale.into_iter().map(|instance| async move {
             let listed = tokio::time::timeout(WAIT, ask(&instance, egress, ambient.now())).await;
-            let models = match listed {
-                Ok(Ok(models)) => models,
+            let (models, wait_ms) = match listed {
+                Ok(Ok(models)) => (models, FRESH_MS),
                 Ok(Err(fault)) => {
                     tracing::debug!(provider = instance.name(), cause = %fault, "model list not available");
-                    self.models_of(instance.name())
+                    (self.models_of(instance.name()), RETRY_MS)
                 }
                 Err(_) => {
                     tracing::debug!(provider = instance.name(), "model list took too long");
-                    self.models_of(instance.name())
+                    (self.models_of(instance.name()), RETRY_MS)
                 }
             };
-            let list = List { instance: Arc::downgrade(&instance), at_ms: now_ms, models };
+            let due_ms = now_ms.saturating_add(wait_ms);
+            let list = List { instance: Arc::downgrade(&instance), due_ms, models };
             self.lock().insert(instance.name().to_owned(), list);
         }))
         .await;
