@@ -170,6 +170,9 @@ impl Upstream {
         let (serving, stopped, connections) = (Arc::clone(&script), stop.clone(), tasks.clone());
         tasks.spawn(async move {
             while let Some(Ok((socket, _))) = stopped.run_until_cancelled(listener.accept()).await {
+                // Head and body are two writes; with Nagle's algorithm the second waits for the other side's delayed
+                // acknowledgement of the first, 40 ms for each answer.
+                socket.set_nodelay(true).expect("an open socket");
                 let (script, stop) = (Arc::clone(&serving), stopped.clone());
                 connections.spawn(async move {
                     let _ended = stop.run_until_cancelled(serve(socket, &script)).await;
