@@ -227,7 +227,12 @@ async fn measure() {
         "{:<34} {:>14} {:>14} {:>7} {:>12}",
         "shape", "relay µs CPU", "brains µs CPU", "ratio", "added p50 µs"
     );
-    for shape in SHAPES {
+    // Names behind `--` choose shapes: `cargo bench --bench gateway -- auto`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let shapes = SHAPES.into_iter();
+    for shape in
+        shapes.filter(|it| wanted.is_empty() || wanted.iter().any(|name| it.name.contains(name.as_str())))
+    {
         let mut ratios = Vec::new();
         let mut figures = [(0.0, 0.0); 2];
         for round in 0..=ROUNDS {
