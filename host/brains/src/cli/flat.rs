@@ -62,7 +62,7 @@ const fn switch(flag: &'static str, field: &'static str, default: bool) -> Spell
 const WORKSPACE: Spelling = or("workspace", "workspace", ".");
 
 /// The verbs, by plane.
-const VERBS: [Flat; 14] = [
+const VERBS: [Flat; 15] = [
     Flat {
         verb: "task-create",
         operation: "create_task",
@@ -193,6 +193,12 @@ const VERBS: [Flat; 14] = [
         options: &[number("limit", "100")],
         shape: |answer, _| each(&answer["events"], event),
     },
+    Flat {
+        verb: "state",
+        operation: "get_state",
+        options: &[text("workspace", "workspace"), text("session", "session"), number("limit", "50")],
+        shape: state,
+    },
 ];
 
 /// Adds the flat verbs whose operations exist; hidden, since each has a verb of its own kind.
@@ -238,7 +244,7 @@ impl Flat {
                 input.insert(option.field.to_owned(), value);
             }
         }
-        if self.operation == "list_tasks" {
+        if ["list_tasks", "get_state"].contains(&self.operation) {
             input.insert("full".into(), true.into());
         }
         Value::Object(input)
@@ -337,6 +343,51 @@ fn message(message: &Value, to: &Value) -> Value {
         "body": filled(&message["body"]),
         "read_at": message["read_at"],
         "created_at": message["sent_at"],
+    })
+}
+
+/// Decisions are none of the planes of this build, so there is no list of them.
+fn state(answer: &Value, asked: &Value) -> Value {
+    let workspace = &answer["workspace"];
+    let mut state = json!({
+        "generated_at": answer["generated_at"],
+        "workspace": {
+            "id": workspace["id"],
+            "slug": workspace["slug"],
+            "path": workspace["path"],
+            "status": if workspace["archived_at"].is_null() { "active" } else { "archived" },
+            "last_touched_at": workspace["last_touched_at"],
+            "last_summary": workspace["last_summary"],
+        },
+        "active_sessions": each(&answer["active_sessions"], session),
+        "active_claims": answer["active_claims"],
+        "active_handoffs": each(&answer["active_handoffs"], |one| {
+            handoff(one, &["handoff_id", "workspace", "title", "body", "status", "set_at"])
+        }),
+        "active_tasks": each(&answer["active_tasks"], task),
+        "recent_events": each(&answer["recent_events"], |one| {
+            let mut told = event(one);
+            told["session_id"] = one["session"].clone();
+            told
+        }),
+    });
+    if let Some(letters) = answer.get("unread_messages") {
+        state["unread_messages"] = each(letters, |one| {
+            let to = if one["broadcast"] == true { &Value::Null } else { &asked["session"] };
+            message(one, to)
+        });
+    }
+    state
+}
+
+fn session(session: &Value) -> Value {
+    json!({
+        "id": session["id"],
+        "workspace": session["workspace"],
+        "tool": session["tool"],
+        "started_at": session["started_at"],
+        "ended_at": session["ended_at"],
+        "summary": session["summary"],
     })
 }
 
