@@ -20,6 +20,7 @@ mod components;
 mod config;
 mod crash;
 mod docs;
+mod effects;
 mod examples;
 mod explain;
 mod failover;
