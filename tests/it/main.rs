@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod adoption;
 mod audit;
 mod auth;
 mod cancellation;
@@ -41,6 +42,7 @@ mod operations;
 mod overlay;
 mod overlay_file;
 mod plugins;
+mod progress;
 mod races;
 mod relay;
 mod secrets;
@@ -49,6 +51,7 @@ mod soak;
 mod startup;
 mod state;
 mod swap;
+mod taken;
 mod tasks;
 mod tidy;
 mod translate;

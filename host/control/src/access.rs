@@ -72,7 +72,8 @@ impl Place {
     }
 }
 
-async fn check_fence(
+/// Refuses a fence whose lock does not hold any more, or is another's.
+pub(crate) async fn check_fence(
     tx: &mut Tx,
     workspace: &Id<Workspace>,
     session: Option<&SessionRecord>,
