@@ -45,6 +45,7 @@ mod plugins;
 mod progress;
 mod races;
 mod relay;
+mod resources;
 mod secrets;
 mod sessions;
 mod soak;
