@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    fn filled(name: &str, arguments: Value) -> Result<Filled, Fault> {
+    fn filled(name: &str, arguments: &Value) -> Result<Filled, Fault> {
         fill(name, arguments.as_object())
     }
 
@@ -197,10 +197,10 @@ mod tests {
 
     #[test]
     fn arguments_are_names_and_nothing_else() {
-        let start = filled("start", json!({ "workspace": "app" })).unwrap();
+        let start = filled("start", &json!({ "workspace": "app" })).unwrap();
         assert!(start.text.contains("the workspace `app`"), "{}", start.text);
         assert_eq!(start.beside, "brains://workspace/app/state");
-        let review = filled("review", json!({ "workspace": "app", "task": "APP-1" })).unwrap();
+        let review = filled("review", &json!({ "workspace": "app", "task": "APP-1" })).unwrap();
         assert_eq!(review.beside, "brains://workspace/app/task/APP-1");
         for (name, arguments, param) in [
             ("start", json!({}), Some("workspace")),
@@ -210,7 +210,7 @@ mod tests {
             ("start", json!({ "workspace": "app", "mood": "good" }), Some("mood")),
             ("dance", json!({}), None),
         ] {
-            let fault = filled(name, arguments.clone()).unwrap_err();
+            let fault = filled(name, &arguments).unwrap_err();
             assert_eq!(fault.param.as_deref(), param, "{name} {arguments}");
         }
     }

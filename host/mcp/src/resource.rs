@@ -97,7 +97,8 @@ pub(crate) async fn list(
 ) -> Result<ListResourcesResult, Fault> {
     let input = json!({ "limit": PAGE, "cursor": cursor });
     let page = answer(tools, "list_workspaces", input, principal, caller).await?;
-    let slugs = page["workspaces"].as_array().into_iter().flatten().filter_map(|one| one["slug"].as_str());
+    let workspaces = page.get("workspaces").and_then(Value::as_array).into_iter().flatten();
+    let slugs = workspaces.filter_map(|one| one.get("slug").and_then(Value::as_str));
     let resources = slugs.flat_map(|slug| {
         let one = |address: String, what: &str, title: &str| {
             let resource = Resource::new(address, format!("{slug}-{what}"));
@@ -106,7 +107,7 @@ pub(crate) async fn list(
         [one(state(slug), "state", "State"), one(handoff(slug), "handoff", "Handoff")]
     });
     let mut listed = ListResourcesResult::with_all_items(resources.collect());
-    listed.next_cursor = page["next_cursor"].as_str().map(str::to_owned);
+    listed.next_cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
     Ok(listed)
 }
 
@@ -134,16 +135,17 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(uri: &str, expected: Option<(&str, Value)>) {
-        let found = Address::parse(uri).map(|address| (address.operation, address.input));
-        assert_eq!(found, expected, "{uri}");
+    fn check(uri: &str, expected: Option<(&str, &Value)>) {
+        let found = Address::parse(uri);
+        let told = found.as_ref().map(|address| (address.operation, &address.input));
+        assert_eq!(told, expected, "{uri}");
     }
 
     #[test]
     fn an_address_is_one_operation() {
-        check("brains://workspace/app/state", Some(("get_state", json!({ "workspace": "app" }))));
-        check("brains://workspace/app/handoff", Some(("list_handoffs", json!({ "workspace": "app" }))));
-        check("brains://workspace/app/task/APP-1", Some(("show_task", json!({ "task": "APP-1" }))));
+        check("brains://workspace/app/state", Some(("get_state", &json!({ "workspace": "app" }))));
+        check("brains://workspace/app/handoff", Some(("list_handoffs", &json!({ "workspace": "app" }))));
+        check("brains://workspace/app/task/APP-1", Some(("show_task", &json!({ "task": "APP-1" }))));
         for uri in [
             "",
             "brains://workspace/",
