@@ -58,7 +58,7 @@ pub fn stateless(client: &Client, path: &str, method: &str, params: Value) -> re
         post(client, path, &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
             .header("mcp-protocol-version", STATELESS)
             .header("mcp-method", method);
-    if let Some(name) = params["name"].as_str() {
+    if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
         request = request.header("mcp-name", name);
     }
     request

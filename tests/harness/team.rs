@@ -2,12 +2,14 @@
 //! it that speak HTTP.
 
 use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
 use crate::postgres;
 use crate::service::{Brains, Home, Setup};
+use crate::within;
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,17 @@ impl Team {
     /// The person behind the admin key, at the first service.
     pub fn admin(&self) -> &Client {
         &self.services[0].client
+    }
+
+    /// Runs a command beside the first service, with the admin key.
+    pub async fn run(&self, words: &[&str]) -> Output {
+        self.run_as(KEY, words).await
+    }
+
+    /// The same with somebody else's key.
+    pub async fn run_as(&self, key: &str, words: &[&str]) -> Output {
+        let mut command = self.services[0].home.command(words);
+        within(&words.join(" "), command.env("BRAINS_API_KEY", key).output()).await.expect("it runs")
     }
 
     /// A session in the workspace `app`, at one of the services.

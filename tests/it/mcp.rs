@@ -210,6 +210,8 @@ async fn the_listener_is_told_where_a_service_is_told() {
     let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
     assert_eq!(status["urls"]["mcp"], json!(service.mcp.base), "{status}");
     assert_eq!(status["ready"]["listeners"]["mcp"], json!(service.mcp.base), "{status}");
+    let serving = json!({"state": "serving", "restarts": 0, "last_error": null});
+    assert_eq!(status["ready"]["listener_states"], json!({"gateway": serving, "mcp": serving}), "{status}");
     let health = service.mcp.with_key("").get("/health").await;
     assert_eq!(health.json()["status"], json!("ok"));
     let without = Brains::start(Setup::default().argument("--no-mcp")).await;

@@ -115,6 +115,8 @@ async fn conformance_of_2025_11_25() {
         "server-initialize",
         "ping",
         "tools-list",
+        "resources-list",
+        "prompts-list",
         "server-sse-multiple-streams",
         "dns-rebinding-protection",
         "server-session-lifecycle",
@@ -127,6 +129,8 @@ async fn conformance_of_2025_11_25() {
 async fn conformance_of_2026_07_28() {
     let scenarios = [
         "tools-list",
+        "resources-list",
+        "prompts-list",
         "server-sse-multiple-streams",
         "sep-2164-resource-not-found",
         "dns-rebinding-protection",

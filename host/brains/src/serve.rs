@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
-use brains_http::{App, Parts, gateway, serve, tools};
+use brains_http::{App, Listening, Parts, gateway, serve, tools};
 use brains_mcp::Server;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -89,10 +89,12 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         project::register(&house.control, place).await?;
     }
     house.control.start_background();
+    let listening: BTreeMap<&'static str, Listening> =
+        doors.iter().map(|bound| (bound.door.name(), Listening::default())).collect();
     let parts = Parts {
         models: house.gateway.clone(),
         operations: house.control.clone(),
-        site: Arc::new(Here::new(&house)),
+        site: Arc::new(Here::new(&house, listening.clone())),
         keys: Arc::new(house.key_ring()),
         ambient: Arc::clone(&shell.ambient),
         version: crate::VERSION,
@@ -103,13 +105,14 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     for Bound { door, listener, .. } in doors {
         // Each door counts its own requests.
         let app = App::new(parts.clone());
+        let state = listening.get(door.name()).cloned().unwrap_or_default();
         served.push(match door {
-            Door::Gateway => tasks.spawn(serve(listener, gateway(app), stop.clone(), DRAIN)),
+            Door::Gateway => tasks.spawn(serve(listener, gateway(app), stop.clone(), DRAIN, state)),
             Door::Mcp => {
                 let options =
                     brains_mcp::Options { tools: house.control.clone(), profile, version: crate::VERSION };
                 let server = Server::new(options, stop.child_token());
-                let serving = serve(listener, tools(app, server.router()), stop.clone(), DRAIN);
+                let serving = serve(listener, tools(app, server.router()), stop.clone(), DRAIN, state);
                 tasks.spawn(async move {
                     let ended = serving.await;
                     server.finished().await;
@@ -140,9 +143,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         "serving"
     );
 
-    while let Told::Reload = signals.next().await {
-        reload(&house).await;
-    }
+    attend(&house, &mut signals, &listening).await;
     tracing::info!("stopping: requests in flight are finished");
     stop.cancel();
     tasks.close();
@@ -151,16 +152,40 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         // Asked twice: now.
         () = signals.end() => tracing::warn!("stopping at once"),
     }
+    let mut outcome = Ok(());
     if tasks.is_empty() {
         for served in served {
-            served.await.context("a listener ended unexpectedly")?.context("a listener failed")?;
+            let ended = served.await.context("a listener ended unexpectedly");
+            outcome = outcome.and(ended.and_then(|ended| ended.context("a listener failed")));
         }
     }
     anchor_now(&house.control).await;
     house.close().await;
     tracing::info!("stopped");
     drop(instance);
-    Ok(())
+    outcome
+}
+
+/// Does what signals say until one says to end, or until no listener is left to serve.
+async fn attend(house: &House, signals: &mut Signals, listening: &BTreeMap<&'static str, Listening>) {
+    let all_failed = async {
+        for one in listening.values() {
+            one.failed().await;
+        }
+    };
+    tokio::pin!(all_failed);
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Reload => reload(house).await,
+                Told::End => return,
+            },
+            () = &mut all_failed => {
+                tracing::error!("no listener is left");
+                return;
+            }
+        }
+    }
 }
 
 /// What the options say, as the topmost layer.

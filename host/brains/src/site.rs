@@ -1,6 +1,7 @@
 //! What the HTTP surface asks about the process around it: the configuration in force, and whether requests can
 //! be served.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use brains_control::ports::Service as _;
 use brains_core::config::Config;
 use brains_gateway::Gateway;
-use brains_http::{Readiness, Site};
+use brains_http::{Listening, Readiness, Site};
 use brains_runtime::swap::Live;
 use brains_store::Store;
 use serde_json::{Map, json};
@@ -23,15 +24,17 @@ pub(crate) struct Here {
     store: Store,
     gateway: Arc<Gateway>,
     facts: Arc<Facts>,
+    listening: BTreeMap<&'static str, Listening>,
 }
 
 impl Here {
-    pub(crate) fn new(house: &House) -> Self {
+    pub(crate) fn new(house: &House, listening: BTreeMap<&'static str, Listening>) -> Self {
         Self {
             live: Arc::clone(&house.live),
             store: house.store.clone(),
             gateway: Arc::clone(&house.gateway),
             facts: Arc::clone(&house.facts),
+            listening,
         }
     }
 
@@ -47,6 +50,8 @@ impl Here {
         };
         details.insert("database".into(), database_word.into());
         details.insert("listeners".into(), json!(self.facts.facts().urls));
+        let listening = self.listening.iter().map(|(name, one)| ((*name).to_owned(), one.told()));
+        details.insert("listener_states".into(), listening.collect::<Map<_, _>>().into());
         details.insert("providers".into(), providers.into());
         let components: Vec<_> =
             self.live.components().iter().map(|record| json!(record.component)).collect();

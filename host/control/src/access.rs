@@ -72,7 +72,8 @@ impl Place {
     }
 }
 
-async fn check_fence(
+/// Refuses a fence whose lock does not hold any more, or is another's.
+pub(crate) async fn check_fence(
     tx: &mut Tx,
     workspace: &Id<Workspace>,
     session: Option<&SessionRecord>,
@@ -132,10 +133,6 @@ impl Cx<'_> {
         named: Option<Id<Session>>,
         least: WorkspaceRole,
     ) -> Result<(SessionRecord, Place), Fault> {
-        if let Some(id) = &named {
-            // Not found before not yours: an id in a workspace that one cannot see does not exist.
-            self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
-        }
         let session = self.acting(named).require(rows, self.now()).await?;
         let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
         Ok((session, place))

@@ -10,10 +10,12 @@ use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
 use brains_store::{Rows, Store, Tx};
 
+use crate::access::role_in;
+
 /// What a caller can show, owned, so that a write can look at it.
 #[derive(Debug, Clone)]
 pub(crate) struct Acting {
-    owner: String,
+    principal: Principal,
     named: Option<Id<Session>>,
     connection: Option<String>,
     native: Vec<NativeId>,
@@ -23,7 +25,7 @@ pub(crate) struct Acting {
 impl Acting {
     pub(crate) fn of(principal: &Principal, caller: &Caller, named: Option<Id<Session>>) -> Self {
         Self {
-            owner: principal.owner().to_owned(),
+            principal: principal.clone(),
             named,
             connection: caller.connection.clone(),
             native: caller.native.clone(),
@@ -79,7 +81,7 @@ impl Acting {
 
     /// Whether the caller shows that it is `session`, alive or not.
     pub(crate) async fn is(&self, rows: &mut Rows, session: &SessionRecord) -> Result<bool, Fault> {
-        if session.operator != self.owner {
+        if session.operator != self.principal.owner() {
             return Ok(false);
         }
         if self.token_hash.as_ref() == Some(&session.token_hash) {
@@ -100,12 +102,23 @@ impl Acting {
 
     async fn named(&self, rows: &mut Rows, id: &Id<Session>) -> Result<SessionRecord, Fault> {
         let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
-        if self.is(rows, &session).await? { Ok(session) } else { Err(foreign(id)) }
+        if self.is(rows, &session).await? {
+            return Ok(session);
+        }
+        // Not found before not yours: one in a workspace that the caller cannot see does not exist.
+        let seen = match rows.workspace(&session.workspace).await? {
+            Some(workspace) => role_in(rows, &self.principal, &workspace).await?.is_some(),
+            None => false,
+        };
+        Err(if seen { foreign(id) } else { unknown(id) })
     }
 
     async fn recognised(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
         if let Some(hash) = &self.token_hash {
-            let session = rows.session_by_token(hash).await?.filter(|session| session.operator == self.owner);
+            let session = rows
+                .session_by_token(hash)
+                .await?
+                .filter(|session| session.operator == self.principal.owner());
             return session.map(Some).ok_or_else(|| {
                 Fault::forbidden("the session token is not valid")
                     .code("session_token_unknown")
@@ -116,7 +129,7 @@ impl Acting {
         let connection = self.connection.iter().map(|value| (CONNECTION, value));
         let native = self.native.iter().map(|native| (native.kind.as_str(), &native.value));
         for (kind, value) in connection.chain(native) {
-            let found = rows.session_by_link(kind, value, &self.owner).await?;
+            let found = rows.session_by_link(kind, value, self.principal.owner()).await?;
             if let Some(session) = found.filter(|session| session.lives(now)) {
                 return Ok(Some(session));
             }

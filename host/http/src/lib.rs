@@ -24,4 +24,4 @@ pub use app::{App, Parts};
 pub use keyring::{Credential, KeyRing, KeySource, Loading};
 pub use port::{Models, Operations, Readiness, Site};
 pub use router::{gateway, tools};
-pub use serve::serve;
+pub use serve::{Listening, serve};

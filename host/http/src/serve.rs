@@ -3,6 +3,7 @@
 //! waited for; nothing here outlives `serve`.
 
 mod linger;
+mod listening;
 
 use std::convert::Infallible;
 use std::io;
@@ -25,6 +26,8 @@ use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
 use linger::Lingering;
+
+pub use listening::Listening;
 
 /// Connections at once; more wait in the system's queue.
 const CONNECTIONS: usize = 4096;
@@ -53,18 +56,19 @@ impl Peer {
     }
 }
 
-/// Serves until `shutdown`, then lets requests in flight finish for at most `drain`; what is left is dropped.
+/// Serves until `shutdown`, then lets requests in flight finish for at most `drain`; what is left is dropped. A
+/// listener that dies is opened again, which `listening` tells; it is an error when that does not succeed for long.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     shutdown: CancellationToken,
     drain: Duration,
+    listening: Listening,
 ) -> io::Result<()> {
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     let _abort_on_drop = abort.clone().drop_guard();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Some((stream, place)) = accept(&listener, &places, &shutdown).await {
+    let start = |stream, place| {
         let connection = connection(stream, place, router.clone(), shutdown.clone());
         let abort = abort.clone();
         connections.spawn(async move {
@@ -73,23 +77,58 @@ pub async fn serve(
                 () = abort.cancelled() => {}
             }
         });
-    }
-    drop(listener);
+    };
+    let ended = take(listener, start, &shutdown, &listening).await;
     connections.close();
+    if ended.is_err() {
+        // Whoever came in while there was a door is served to the end.
+        tokio::select! {
+            () = connections.wait() => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
     if tokio::time::timeout(drain, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "requests cut off by the end of the drain");
         abort.cancel();
         connections.wait().await;
     }
-    Ok(())
+    ended
 }
 
-/// The next connection; none once it is time to stop.
+/// Takes connections until it is time to stop; the listener is closed then.
+async fn take(
+    mut listener: TcpListener,
+    start: impl Fn(TcpStream, OwnedSemaphorePermit),
+    shutdown: &CancellationToken,
+    listening: &Listening,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let address = listener.local_addr()?;
+    let mut tries = 0;
+    loop {
+        match accept(&listener, &places, shutdown).await {
+            Ok(Some((stream, place))) => {
+                tries = 0;
+                start(stream, place);
+            }
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                drop(listener);
+                match listening.reopen(address, error, &mut tries, shutdown).await? {
+                    Some(fresh) => listener = fresh,
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// The next connection; none once it is time to stop, and an error when the listener is one no more.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<Option<(TcpStream, OwnedSemaphorePermit)>> {
     loop {
         let next = async {
             let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
@@ -98,11 +137,13 @@ async fn accept(
         };
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => return None,
+            () = shutdown.cancelled() => return Ok(None),
             accepted = next => accepted,
         };
         match accepted {
-            Ok(connection) => return Some(connection),
+            Ok(connection) => return Ok(Some(connection)),
+            // The socket does not listen (`EINVAL`); everything else is about one connection, or passes.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -144,3 +185,6 @@ async fn connection(
     }
     drop(place);
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::keyring::{Credential, KeyRing, KeySource, Loading};
 use crate::port::{Models, Operations, Readiness, Site};
-use crate::{App, Parts, gateway, serve};
+use crate::{App, Listening, Parts, gateway, serve};
 
 pub(crate) const KEY: &str = "the-admin-key";
 
@@ -210,6 +210,8 @@ pub(crate) struct Listener {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) fake: Arc<Fake>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) listening: Listening,
+    door: std::net::TcpListener,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -231,13 +233,25 @@ impl Listener {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        let serving = serve(socket, gateway(app), shutdown.clone(), Duration::from_millis(200));
+        // The same socket under another name, for a test to end it.
+        let socket = socket.into_std().unwrap();
+        let door = socket.try_clone().unwrap();
+        let socket = TcpListener::from_std(socket).unwrap();
+        let listening = Listening::default();
+        let drain = Duration::from_millis(200);
+        let serving = serve(socket, gateway(app), shutdown.clone(), drain, listening.clone());
         tasks.spawn(async move { serving.await.unwrap() });
-        Self { address, fake, keys, tasks, shutdown }
+        Self { address, fake, keys, listening, door, tasks, shutdown }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Ends the listening socket under whoever accepts from it, as a system does that takes its address away.
+    pub(crate) fn slam(&self) {
+        let socket = std::os::fd::OwnedFd::from(self.door.try_clone().unwrap());
+        std::net::TcpStream::from(socket).shutdown(std::net::Shutdown::Both).unwrap();
     }
 
     /// Sends one request on its own connection and reads the whole answer.

@@ -7,18 +7,23 @@ use std::time::Duration;
 use brains_control::Kind;
 use brains_core::{Fault, FaultKind, Origin};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ErrorData, Implementation, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, ContentBlock, ErrorData, GetPromptRequestParams,
+    GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, PromptMessage,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, Role,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer;
 use crate::caller::{Door, parts};
 use crate::instructions::INSTRUCTIONS;
 use crate::port::Call;
+use crate::prompt;
+use crate::resource;
 use crate::server::House;
 use crate::tool::Profile;
 
@@ -40,6 +45,22 @@ impl Handler {
     fn profile(&self, context: &RequestContext<RoleServer>) -> Result<Profile, Fault> {
         let query = parts(context).and_then(|parts| parts.uri.query());
         Profile::of_query(query).unwrap_or(Ok(self.house.profile))
+    }
+
+    async fn read(
+        &self,
+        uri: String,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<ResourceContents, ErrorData> {
+        let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
+        let caller = self.door.caller(context);
+        match resource::read(&*self.house.tools, &uri, &principal, &caller).await {
+            Ok(text) => Ok(ResourceContents::text(text, uri).with_mime_type(resource::JSON)),
+            Err(fault) if fault.kind == FaultKind::NotFound => {
+                Err(ErrorData::resource_not_found(told(&fault), Some(json!({ "uri": uri }))))
+            }
+            Err(fault) => Err(protocol_error(&fault)),
+        }
     }
 
     async fn run(
@@ -74,7 +95,9 @@ impl Handler {
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let server = Implementation::new("brains", self.house.version).with_title("Brains");
-        let mut config = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let mut config = ServerConfig::new(
+            ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().build(),
+        );
         config.server_info = server;
         config.with_instructions(INSTRUCTIONS)
     }
@@ -84,10 +107,7 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        // The whole list is one page, so no cursor was ever handed out.
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params("`cursor` is not one that this list handed out", None));
-        }
+        one_page(request)?;
         let principal = self.door.principal(&context).map_err(|fault| protocol_error(&fault))?;
         let profile = self.profile(&context).map_err(|fault| protocol_error(&fault))?;
         Ok(ListToolsResult::with_all_items(self.house.catalogue.list(profile, &principal)))
@@ -100,6 +120,66 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         self.run(request, &context).await
     }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let principal = self.door.principal(&context).map_err(|fault| protocol_error(&fault))?;
+        let caller = self.door.caller(&context);
+        let cursor = request.and_then(|request| request.cursor);
+        let listed = resource::list(&*self.house.tools, cursor, &principal, &caller).await;
+        listed.map_err(|fault| protocol_error(&fault))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        one_page(request)?;
+        Ok(ListResourceTemplatesResult::with_all_items(resource::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let contents = self.read(request.uri, &context).await?;
+        Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        one_page(request)?;
+        Ok(ListPromptsResult::with_all_items(prompt::list()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let filled = prompt::fill(&request.name, request.arguments.as_ref())
+            .map_err(|fault| protocol_error(&fault))?;
+        let beside = ContentBlock::resource(self.read(filled.beside, &context).await?);
+        let text = PromptMessage::new_text(Role::User, filled.text);
+        let messages = vec![text, PromptMessage::new(Role::User, beside)];
+        Ok(GetPromptResult::new(messages).with_description(filled.description).into())
+    }
+}
+
+/// Refuses a cursor where the whole list is one page: none was ever handed out.
+fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    if request.is_some_and(|request| request.cursor.is_some()) {
+        return Err(ErrorData::invalid_params("`cursor` is not one that this list handed out", None));
+    }
+    Ok(())
 }
 
 fn gone() -> Fault {
@@ -131,9 +211,12 @@ async fn progress(context: &RequestContext<RoleServer>, kind: Kind) {
 
 /// A fault of the message itself.
 fn protocol_error(fault: &Fault) -> ErrorData {
-    let message = match &fault.hint {
+    ErrorData::invalid_params(told(fault), None)
+}
+
+fn told(fault: &Fault) -> String {
+    match &fault.hint {
         Some(hint) => format!("{}; {hint}", fault.message),
         None => fault.message.clone(),
-    };
-    ErrorData::invalid_params(message, None)
+    }
 }

@@ -7,6 +7,8 @@ mod caller;
 mod handler;
 mod instructions;
 mod port;
+mod prompt;
+mod resource;
 mod schema;
 mod server;
 mod session;

@@ -1,9 +1,13 @@
 //! The flat verbs that people of the reference product type, `task-create` and its like: their own options, and
 //! answers in their shape. Each stands for an operation; what it does is that operation's.
 
+mod shape;
+
 use brains_control::{Entry, Registry};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
+
+use shape::{at, each, event, handoff, message, state, task};
 
 /// One flat verb.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +66,7 @@ const fn switch(flag: &'static str, field: &'static str, default: bool) -> Spell
 const WORKSPACE: Spelling = or("workspace", "workspace", ".");
 
 /// The verbs, by plane.
-const VERBS: [Flat; 14] = [
+const VERBS: [Flat; 15] = [
     Flat {
         verb: "task-create",
         operation: "create_task",
@@ -193,6 +197,12 @@ const VERBS: [Flat; 14] = [
         options: &[number("limit", "100")],
         shape: |answer, _| each(&answer["events"], event),
     },
+    Flat {
+        verb: "state",
+        operation: "get_state",
+        options: &[text("workspace", "workspace"), text("session", "session"), number("limit", "50")],
+        shape: state,
+    },
 ];
 
 /// Adds the flat verbs whose operations exist; hidden, since each has a verb of its own kind.
@@ -238,7 +248,7 @@ impl Flat {
                 input.insert(option.field.to_owned(), value);
             }
         }
-        if self.operation == "list_tasks" {
+        if ["list_tasks", "get_state"].contains(&self.operation) {
             input.insert("full".into(), true.into());
         }
         Value::Object(input)
@@ -279,71 +289,4 @@ impl Spelling {
             }
         }
     }
-}
-
-/// What is at a path of an answer; null when nothing is.
-fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
-    value.pointer(path).unwrap_or(&Value::Null)
-}
-
-fn each(items: &Value, shape: impl Fn(&Value) -> Value) -> Value {
-    items.as_array().into_iter().flatten().map(shape).collect()
-}
-
-/// Words of a list with commas between them; none for an empty one.
-fn words(list: &Value) -> Value {
-    let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if words.is_empty() { Value::Null } else { words.join(",").into() }
-}
-
-/// A text, or nothing when it is empty.
-fn filled(text: &Value) -> Value {
-    if text == "" { Value::Null } else { text.clone() }
-}
-
-fn task(task: &Value) -> Value {
-    json!({
-        "code": task["code"],
-        "workspace": task["workspace"],
-        "title": task["title"],
-        "body": filled(&task["body"]),
-        "priority": task["priority"],
-        "status": task["status"],
-        "created_by_session_id": task["created_by_session"],
-        "claimed_by_session_id": task["holder"],
-        "claimed_at": task["claimed_at"],
-        "completed_at": task["completed_at"],
-        "completion_summary": task["completion_summary"],
-        "depends_on": words(&task["depends_on"]),
-        "tags": words(&task["tags"]),
-        "created_at": task["created_at"],
-    })
-}
-
-/// The members of a handoff that a verb tells.
-fn handoff(handoff: &Value, members: &[&str]) -> Value {
-    let member = |name: &str| handoff[if name == "handoff_id" { "id" } else { name }].clone();
-    Value::Object(members.iter().map(|name| ((*name).to_owned(), member(name))).collect())
-}
-
-fn message(message: &Value, to: &Value) -> Value {
-    json!({
-        "id": message["id"],
-        "workspace": message["workspace"],
-        "from_session_id": message["from_session"],
-        "to_session_id": to,
-        "kind": message["kind"],
-        "subject": message["subject"],
-        "body": filled(&message["body"]),
-        "read_at": message["read_at"],
-        "created_at": message["sent_at"],
-    })
-}
-
-fn event(event: &Value) -> Value {
-    let message = match at(event, "/detail/message") {
-        Value::String(text) => text.clone(),
-        _ => event["detail"].to_string(),
-    };
-    json!({ "id": event["seq"], "kind": event["kind"], "message": message, "created_at": event["at"] })
 }

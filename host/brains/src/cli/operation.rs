@@ -18,7 +18,7 @@ use crate::home;
 const YES: &str = "yes";
 
 /// What the groups of verbs are about.
-const GROUPS: [(&str, &str); 19] = [
+const GROUPS: [(&str, &str); 20] = [
     ("admin-key", "The admin key"),
     ("audit", "The audit log"),
     ("component", "Components: what is loaded, what was refused and why"),
@@ -38,6 +38,7 @@ const GROUPS: [(&str, &str); 19] = [
     ("task", "What is to be done, who does it, what waits for what"),
     ("trace", "What was answered, by whom, how fast"),
     ("workspace", "Workspaces: where agents work, who sees them, who claims them"),
+    ("workspaces", "Many workspaces at once"),
 ];
 
 /// Spellings that print one member of the answer alone, as other products do.
@@ -78,8 +79,8 @@ fn add(command: Command, path: &'static [&'static str], entry: &Entry, hidden: b
                 command.mut_subcommand(*group, |inner| add(inner, rest, entry, hidden))
             } else {
                 let about = GROUPS.iter().find(|(name, _)| name == group).map_or(*group, |(_, about)| about);
-                let inner =
-                    Command::new(*group).about(about).subcommand_required(true).arg_required_else_help(true);
+                let inner = Command::new(*group).about(about).hide(hidden);
+                let inner = inner.subcommand_required(true).arg_required_else_help(true);
                 command.subcommand(add(inner, rest, entry, hidden))
             }
         }
@@ -98,6 +99,11 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
                 lower_first(&field.description)
             );
             arg.required(false).value_name("FILE").help(help)
+        } else if is_list(entry, &field) {
+            Arg::new(field.name.clone())
+                .required(field.required)
+                .value_name("FILE")
+                .help(format!("{} (a file; `-` reads stdin)", field.description.trim_end_matches('.')))
         } else if field.file {
             arg.value_name("FILE")
                 .help(format!("{} (a file; `-` reads stdin)", field.description.trim_end_matches('.')))
@@ -127,6 +133,11 @@ fn is_document(entry: &Entry, field: &Field) -> bool {
 /// A field that holds a component: people name its file.
 fn is_component(entry: &Entry, field: &Field) -> bool {
     holds(entry, field, "application/wasm")
+}
+
+/// A field that holds JSON of some length: people name its file.
+fn is_list(entry: &Entry, field: &Field) -> bool {
+    holds(entry, field, "application/json")
 }
 
 fn holds(entry: &Entry, field: &Field, what: &str) -> bool {
@@ -214,6 +225,9 @@ pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Res
                 // Nothing is written down: the defaults are in use.
                 None => String::new(),
             }))
+        } else if is_list(entry, &field) {
+            let named = one::<String>(matches, &field.name);
+            named.map(|named| json_of(Path::new(&named), &field.name)).transpose()?
         } else if field.file {
             let named = one::<String>(matches, &field.name);
             named.map(|named| file_or_stdin(Path::new(&named))).transpose()?.map(Value::from)
@@ -314,6 +328,13 @@ fn file_or_stdin(path: &Path) -> Result<String, Fault> {
     }
     fs_err::read_to_string(path)
         .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()))
+}
+
+/// What a file of JSON holds.
+fn json_of(path: &Path, field: &str) -> Result<Value, Fault> {
+    serde_json::from_str(&file_or_stdin(path)?).map_err(|error| {
+        Fault::invalid(format!("`{}` is not JSON: {error}", path.display())).code("invalid_json").param(field)
+    })
 }
 
 /// A value as people type it: `5`, `true`, `{a: 1}`, else the text itself.

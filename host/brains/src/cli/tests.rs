@@ -64,6 +64,11 @@ fn the_example_of_every_operation_gives_its_json() {
                 fs_err::write(&path, STANDARD.decode(wasm).unwrap()).unwrap();
                 *named = path.to_str().unwrap().to_owned();
             }
+            if let Some(list) = expected.get("workspaces") {
+                let path = scratch.path().join("list.json");
+                fs_err::write(&path, list.to_string()).unwrap();
+                *words.last_mut().unwrap() = path.to_str().unwrap().to_owned();
+            }
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let asked =
                 parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));
@@ -197,6 +202,11 @@ fn flat_verbs_stand_for_operations_that_take_what_they_send() {
             json!({ "subject": "s", "to": [session], "kind": "info" }),
         ),
         (&["events"], json!({ "limit": 100 })),
+        (&["state", "--limit", "5"], json!({ "limit": 5, "full": true })),
+        (
+            &["state", "--workspace", "app", "--session", session],
+            json!({ "workspace": "app", "session": session, "limit": 50, "full": true }),
+        ),
     ] {
         let Ok(Asked::Flat { flat, entry, matches, .. }) = parse(&registry, line) else { panic!("{line:?}") };
         assert_eq!(flat.input(&matches), input, "{line:?}");

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use acquire::{AcquireLock, RenewLock};
-pub(crate) use claim::{ClaimWorkspace, ListWorkspaceClaims, ReleaseWorkspace};
+pub(crate) use claim::{Claim, ClaimWorkspace, ListWorkspaceClaims, ReleaseWorkspace};
 pub(crate) use list::{ListLocks, WhoBlocks};
 pub(crate) use release::{ReleaseLock, StealLock};
 
@@ -39,7 +39,7 @@ impl LockLine {
         Ok(Self { lock, operator, tool })
     }
 
-    async fn all(rows: &mut Rows, locks: Vec<LockRecord>) -> Result<Vec<Self>, Fault> {
+    pub(crate) async fn all(rows: &mut Rows, locks: Vec<LockRecord>) -> Result<Vec<Self>, Fault> {
         let mut lines = Vec::with_capacity(locks.len());
         for lock in locks {
             lines.push(Self::of(rows, lock).await?);

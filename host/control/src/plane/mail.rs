@@ -1,7 +1,8 @@
 //! Mail: messages between the sessions of the workspaces, each delivered to each recipient once. Sending is in
-//! `mail/send.rs`, reading and waiting in `mail/read.rs`, the line beside other results in `mail/notice.rs`.
+//! `mail/send.rs`, what the program itself tells in `mail/post.rs`, reading and waiting in `mail/read.rs`, the line beside other results in `mail/notice.rs`.
 
 mod notice;
+mod post;
 mod read;
 mod send;
 
@@ -9,6 +10,7 @@ use brains_core::Fault;
 use brains_core::id::{Id, Message};
 
 pub use notice::Addressee;
+pub(super) use post::Notice;
 pub(crate) use read::{
     AcknowledgeMessage, ListMessages, ReadMessages, ShowMessage, ShowThread, WaitMessages,
 };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::tool::ToolShape;
 
 /// Shows version, uptime, addresses and counters of the running service.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -48,6 +49,7 @@ impl Operation for ServiceStatus {
     const CLI: CliShape = CliShape::new(&["service", "status"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "Show the service", command: "service status", input: "{}" }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     type Output = Status;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Status, Fault> {

@@ -62,7 +62,7 @@ pub(crate) struct SessionLine {
 }
 
 impl SessionLine {
-    fn of(session: SessionRecord, workspace: &str, now: Millis) -> Self {
+    pub(crate) fn of(session: SessionRecord, workspace: &str, now: Millis) -> Self {
         let state = session.state(now);
         Self {
             id: session.id,

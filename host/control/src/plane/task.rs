@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::access::Place;
 use crate::context::Cx;
 
+pub(crate) use look::glance;
 pub(crate) use look::{CountTasks, ListTaskComments, ListTaskHistory, ListTasks, ShowTask};
 pub(crate) use work::{
     ArchiveTask, BlockTask, ClaimTask, CompleteTask, HandoffTask, NextTask, ReleaseTask, ReopenTask,

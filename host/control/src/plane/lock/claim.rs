@@ -34,7 +34,7 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    fn of(lock: LockRecord, slug: &str) -> Self {
+    pub(crate) fn of(lock: LockRecord, slug: &str) -> Self {
         Self {
             workspace: slug.to_owned(),
             session_id: lock.session,

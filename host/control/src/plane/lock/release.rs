@@ -2,8 +2,8 @@
 
 use brains_core::Fault;
 use brains_core::id::{Id, Lock, Session};
-use brains_core::plane::lock::{LockRecord, check_ttl};
-use brains_core::plane::session::check_text;
+use brains_core::plane::lock::{LockKind, LockRecord, check_ttl};
+use brains_core::plane::session::{SessionRecord, check_text};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ use super::{LockLine, NOUN, resource};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::plane::mail::Notice;
 use crate::tool::ToolShape;
 
 /// Releases a lock once; it is free when it was released as often as it was acquired. Releasing what you do not hold
@@ -108,8 +109,8 @@ impl Operation for ReleaseLock {
     }
 }
 
-/// Takes a lock away from its holder and holds it yourself. It takes the role `maintainer`; the holder learns of it
-/// by the event, and what it still writes under the old fence is refused.
+/// Takes a lock away from its holder and holds it yourself. It takes the role `maintainer`; the holder is told by mail,
+/// and what it still writes under the old fence is refused.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StealLock {
@@ -155,7 +156,7 @@ impl Operation for StealLock {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session, WorkspaceRole::Maintainer).await?
         };
-        let id = self.id;
+        let (id, workspace) = (self.id, place.workspace.clone());
         let (lock, taken_from) = cx
             .write_as(&place, Some(session.id), move |tx, session| {
                 Box::pin(async move {
@@ -196,6 +197,7 @@ impl Operation for StealLock {
                         "from_fence": old.fence, "reason": reason,
                     });
                     tx.record("lock.steal", detail).await?;
+                    told(&session, &old, &lock, &reason).send(tx, &session, &workspace).await?;
                     Ok((lock, old.session))
                 })
             })
@@ -203,5 +205,27 @@ impl Operation for StealLock {
         cx.control.freed.notify_waiters();
         let mut view = cx.control.store.read().await?;
         Ok(LockStolen { lock: LockLine::of(&mut view, lock).await?, taken_from })
+    }
+}
+
+/// What the old holder is told: who took what, and why.
+fn told(thief: &SessionRecord, old: &LockRecord, new: &LockRecord, reason: &str) -> Notice {
+    let on = &old.resource.resource;
+    let what = match old.resource.kind {
+        LockKind::Workspace => "the workspace".to_owned(),
+        LockKind::Path => format!("the path `{on}`"),
+        LockKind::Task => format!("the task `{on}`"),
+        LockKind::Name => format!("`{on}`"),
+    };
+    Notice {
+        to: old.session.clone(),
+        kind: "lock.steal",
+        subject: format!("{} ({}) took your lock on {what}: {reason}", thief.operator, thief.tool),
+        body: format!(
+            "The session {} took your lock {} on {what}.\n\nReason: {reason}\n\nWhat you still write with the \
+             fence {} is refused; the lock has the fence {} now. Stop writing there, answer this message if you need \
+             it back, and `acquire_lock` again before you go on.",
+            thief.id, old.id, old.fence, new.fence
+        ),
     }
 }

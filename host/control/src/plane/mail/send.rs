@@ -12,8 +12,8 @@ use brains_core::principal::Role;
 use brains_store::{Rows, Scopes, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
+use super::post::post;
 use super::{NOUN, absent};
 use crate::access::Place;
 use crate::context::Cx;
@@ -220,18 +220,7 @@ impl Outgoing {
             sent_at: now,
             expires_at: self.expires_at,
         };
-        tx.insert_message(&self.target.workspace.id, &message).await?;
-        let delivered = if message.broadcast {
-            tx.deliver_to_all(&self.target.workspace.id, &message).await?
-        } else {
-            tx.deliver(&message, &self.to).await?
-        };
-        // Never a word of the mail: events are seen by everybody in the workspace.
-        let detail = json!({
-            "message": message.id, "thread": message.thread, "kind": message.kind, "broadcast": message.broadcast,
-            "delivered": delivered,
-        });
-        tx.record("mail.send", detail).await?;
+        let delivered = post(tx, &self.target.workspace.id, &message, &self.to).await?;
         Ok(MessageSent { message, delivered })
     }
 }

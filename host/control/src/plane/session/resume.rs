@@ -16,12 +16,14 @@ use super::link::told;
 use super::start::{SessionStarted, link_all, links};
 use super::welcome::Welcome;
 use super::{NOUN, process};
+use crate::access::check_fence;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Kind, Operation};
 
 /// Takes a session up again under its id, after a pause, an end or a crash. One that lives is taken up by whoever can
-/// show that it is theirs; one that is over by anybody who works for the same operator. Its old token is void.
+/// show that it is theirs; one that is over by anybody who works for the same operator. Its old token is void. With the
+/// `fence` of a lock it is taken up only if the session still holds that lock.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResumeSession {
@@ -83,6 +85,7 @@ impl Operation for ResumeSession {
         let secret = token(&*cx.control.ambient);
         let hash = secret.sha256_hex();
         // Only who may act is looked at here: the session may well be over.
+        let fence = cx.fence;
         let (acting, owner) = (cx.acting(Some(session.id.clone())), cx.principal.owner().to_owned());
         let (id, entered, now_hash) = (session.id.clone(), place.clone(), hash.clone());
         let (session, before) = cx
@@ -98,6 +101,9 @@ impl Operation for ResumeSession {
                     }
                     if session.ending == Some(Ending::Killed) && !acting.is(tx, &session).await? {
                         return Err(foreign(&id));
+                    }
+                    if let Some(fence) = fence {
+                        check_fence(tx, &entered.workspace.id, Some(&session), fence).await?;
                     }
                     tx.unlink_session(&id, CONNECTION).await?;
                     tx.resume_session(&id, &now_hash, lease.unwrap_or(session.lease_ms), process.as_ref())

@@ -122,7 +122,7 @@ fn statuses(mut asked: Vec<TaskStatus>, ready: bool) -> Vec<TaskStatus> {
 }
 
 /// Cuts a body to its beginning.
-fn glance(task: &mut TaskRecord) {
+pub(crate) fn glance(task: &mut TaskRecord) {
     if let Some((end, _)) = task.body.char_indices().nth(GLANCE) {
         task.body.truncate(end);
         task.body.push('\u{2026}');

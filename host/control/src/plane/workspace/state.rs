@@ -1,0 +1,142 @@
+//! A workspace at a glance: who works there, what is held, what waits, what happened last. Each part is what the list
+//! of its plane shows; nothing here decides what that is, and looking changes nothing.
+
+use brains_core::id::{Id, Session};
+use brains_core::plane::handoff::HandoffRecord;
+use brains_core::plane::lock::LockKind;
+use brains_core::plane::mail::Letter;
+use brains_core::plane::task::{TaskRecord, TaskStatus};
+use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::principal::Role;
+use brains_core::{Fault, Millis};
+use brains_store::{EventFilter, Rows, SessionFilter, TaskFilter};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{NOUN, WorkspaceLine};
+use crate::acting::unknown;
+use crate::context::Cx;
+use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::plane::event::EventLine;
+use crate::plane::lock::{Claim, LockLine};
+use crate::plane::session::SessionLine;
+use crate::plane::{handoff, page, task};
+
+const fn default_limit() -> u32 {
+    50
+}
+
+/// Shows a workspace at a glance: who works there, what is locked, what is to be done, what happened last, and with a
+/// session its unread mail. Looking changes nothing; mail stays unread.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GetState {
+    /// Slug, id or path of the workspace; where you work when left out.
+    workspace: Option<String>,
+    /// The session whose mail is shown too.
+    session: Option<Id<Session>>,
+    /// How many of each at most.
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: u32,
+    /// Whole bodies of tasks, not only how they begin.
+    #[serde(default)]
+    full: bool,
+}
+
+/// A workspace at one moment.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct State {
+    generated_at: Millis,
+    workspace: WorkspaceLine,
+    /// Those that live, newest first.
+    active_sessions: Vec<SessionLine>,
+    /// Claims of the whole workspace.
+    active_claims: Vec<Claim>,
+    /// What is held, those that run out first first.
+    active_locks: Vec<LockLine>,
+    /// The one that waits to be picked up.
+    active_handoffs: Vec<HandoffRecord>,
+    /// What is to be done, the most urgent first; behind it, as far as there is room, what is done.
+    active_tasks: Vec<TaskRecord>,
+    /// Newest first.
+    recent_events: Vec<EventLine>,
+    /// What waits for the session, as it would be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread_messages: Option<Vec<Letter>>,
+}
+
+impl Operation for GetState {
+    const NAME: &'static str = "get_state";
+    const NOUN: &'static str = NOUN;
+    const KIND: Kind = Kind::Read;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "state"]).positional(&["workspace"]);
+    const EXAMPLES: &'static [Example] = &[
+        Example { title: "How things stand here", command: "workspace state", input: "{}" },
+        Example {
+            title: "And what waits for me",
+            command: "workspace state shop --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
+            input: r#"{"workspace": "shop", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
+        },
+    ];
+    type Output = State;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<State, Fault> {
+        let limit = page::limit(self.limit)?;
+        let now = cx.now();
+        // One view: the parts belong to the same moment.
+        let mut view = cx.control.store.read().await?;
+        let session = match self.session {
+            Some(id) => Some(cx.own_session(&mut view, Some(id), WorkspaceRole::Reader).await?.0),
+            None => cx.acting(None).find(&mut view, now).await?,
+        };
+        let place = match (&self.workspace, &session) {
+            (None, Some(session)) => {
+                let absent = || unknown(&session.id);
+                cx.workspace_of(&mut view, &session.workspace, WorkspaceRole::Reader, absent).await?
+            }
+            (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Reader).await?,
+        };
+        let (id, slug) = (place.workspace.id.clone(), place.workspace.slug.clone());
+        let sessions = view.sessions(&id, &SessionFilter::default(), now, limit).await?;
+        let mut locks = view.held_locks(&id, now).await?;
+        let claims = locks.iter().filter(|lock| lock.resource.kind == LockKind::Workspace);
+        let active_claims = claims.map(|lock| Claim::of(lock.clone(), &slug)).collect();
+        locks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let mut active_tasks = tasks(&mut view, TaskFilter::of(id.clone()), limit).await?;
+        if !self.full {
+            active_tasks.iter_mut().for_each(task::glance);
+        }
+        let newest = EventFilter { newest_first: true, ..EventFilter::default() };
+        let events = view.list_events(&place.scope(), &newest, limit).await?;
+        let unread_messages = match &session {
+            Some(session) => Some(view.unread_letters(&session.id, now, limit).await?),
+            None => None,
+        };
+        Ok(State {
+            generated_at: now,
+            active_sessions: sessions.into_iter().map(|one| SessionLine::of(one, &slug, now)).collect(),
+            active_claims,
+            active_locks: LockLine::all(&mut view, locks).await?,
+            active_handoffs: handoff::waiting(&mut view, cx, &id).await?.into_iter().collect(),
+            active_tasks,
+            recent_events: events.into_iter().map(EventLine::from).collect(),
+            unread_messages,
+            workspace: WorkspaceLine { workspace: place.workspace, role: place.role },
+        })
+    }
+}
+
+/// What is to be done before what is done: that must not take the room, however urgent it was.
+async fn tasks(rows: &mut Rows, all: TaskFilter, limit: u32) -> Result<Vec<TaskRecord>, Fault> {
+    let mut open = all.clone();
+    open.statuses.retain(|status| *status != TaskStatus::Done);
+    let mut found = rows.tasks(&open, limit).await?;
+    let room = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(limit));
+    if room > 0 {
+        let done = TaskFilter { statuses: vec![TaskStatus::Done], ..all };
+        found.extend(rows.tasks(&done, room).await?);
+    }
+    Ok(found)
+}
