@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
-use brains_http::{App, Listening, Parts, gateway, serve, tools};
+use brains_http::{App, Lanes, Listening, Parts, gateway, serve, tools};
 use brains_mcp::Server;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -99,6 +99,8 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         ambient: Arc::clone(&shell.ambient),
         version: crate::VERSION,
     };
+    // They outlive the house: its connections to a database may live there.
+    let lanes = Arc::new(Lanes::start().context("the threads that serve could not start")?);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let mut served = Vec::new();
@@ -107,12 +109,21 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         let app = App::new(parts.clone());
         let state = listening.get(door.name()).cloned().unwrap_or_default();
         served.push(match door {
-            Door::Gateway => tasks.spawn(serve(listener, gateway(app), stop.clone(), DRAIN, state)),
+            Door::Gateway => {
+                tasks.spawn(serve(listener, gateway(app), Arc::clone(&lanes), stop.clone(), DRAIN, state))
+            }
             Door::Mcp => {
                 let options =
                     brains_mcp::Options { tools: house.control.clone(), profile, version: crate::VERSION };
                 let server = Server::new(options, stop.child_token());
-                let serving = serve(listener, tools(app, server.router()), stop.clone(), DRAIN, state);
+                let serving = serve(
+                    listener,
+                    tools(app, server.router()),
+                    Arc::clone(&lanes),
+                    stop.clone(),
+                    DRAIN,
+                    state,
+                );
                 tasks.spawn(async move {
                     let ended = serving.await;
                     server.finished().await;
@@ -161,6 +172,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     }
     anchor_now(&house.control).await;
     house.close().await;
+    drop(lanes);
     tracing::info!("stopped");
     drop(instance);
     outcome

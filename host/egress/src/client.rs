@@ -10,6 +10,7 @@ use brains_dialect::canon::exchange::Request;
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderMap, Method};
+use thread_local::ThreadLocal;
 use tokio::time::Instant;
 use url::{Host, Url};
 
@@ -66,16 +67,16 @@ impl fmt::Debug for Call<'_> {
 
 /// Two clients with a pool each, so that a connection to a private address is never reused for an origin that
 /// grants only public ones.
-#[derive(Debug, Clone)]
-pub struct Egress {
+#[derive(Debug)]
+struct Clients {
     public: reqwest::Client,
     private: reqwest::Client,
 }
 
-impl Egress {
-    pub fn new(options: Options) -> Result<Self, EgressError> {
+impl Clients {
+    fn new(options: &Options) -> Result<Self, EgressError> {
         install_tls();
-        let lookup = options.lookup.unwrap_or_else(|| Arc::new(System));
+        let lookup = options.lookup.clone().unwrap_or_else(|| Arc::new(System));
         let client = |public_only: bool| {
             let resolver = Arc::new(Checked { lookup: lookup.clone(), public_only });
             let builder = || {
@@ -98,6 +99,23 @@ impl Egress {
         };
         let setup = |error: reqwest::Error| EgressError::Setup { what: error.without_url().to_string() };
         Ok(Self { public: client(true).map_err(setup)?, private: client(false).map_err(setup)? })
+    }
+}
+
+/// The way out of a process. Each thread keeps connections of its own: the task that reads one wakes whoever waits for
+/// what it reads, and on another thread that costs more than the reading.
+#[derive(Debug)]
+pub struct Egress {
+    options: Options,
+    clients: ThreadLocal<Clients>,
+}
+
+impl Egress {
+    pub fn new(options: Options) -> Result<Self, EgressError> {
+        let clients = ThreadLocal::new();
+        // Here, so that what keeps all of them from working is told at once.
+        clients.get_or_try(|| Clients::new(&options))?;
+        Ok(Self { options, clients })
     }
 
     /// Sends the exchange and waits for the head. Dropping the future, or what it gives, ends the exchange at
@@ -148,7 +166,8 @@ impl Egress {
         if !grant.is_private() && literal(&url).is_some_and(|address| !is_public(address)) {
             return Err(EgressError::refused(format!("`{host}` is a private address, which nobody granted")));
         }
-        let client = if grant.is_private() { &self.private } else { &self.public };
+        let clients = self.clients.get_or_try(|| Clients::new(&self.options))?;
+        let client = if grant.is_private() { &clients.private } else { &clients.public };
         let sending = client.request(method, url).headers(headers).body(body).send();
         let (until, phase) = patience(silence, deadline, Phase::Head);
         match tokio::time::timeout_at(until, sending).await {

@@ -84,8 +84,20 @@ impl Upstream {
 
     /// As [`Self::chunk`], but only what is there already: `None` when that is nothing.
     pub fn ready_chunk(&mut self) -> Option<Result<Option<Bytes>, EgressError>> {
-        let ready = self.response.chunk().now_or_never()?;
-        Some(ready.map_err(|error| EgressError::of(&error, &self.host)))
+        while !self.ended {
+            let passed = match self.response.chunk().now_or_never()? {
+                Ok(Some(chunk)) => self.mask.pass(chunk),
+                Ok(None) => {
+                    self.ended = true;
+                    self.mask.finish()
+                }
+                Err(error) => return Some(Err(EgressError::of(&error, &self.host))),
+            };
+            if !passed.is_empty() {
+                return Some(Ok(Some(passed)));
+            }
+        }
+        Some(Ok(None))
     }
 
     /// The whole body, unless it is larger than `limit_bytes`.

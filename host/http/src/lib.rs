@@ -24,4 +24,4 @@ pub use app::{App, Parts};
 pub use keyring::{Credential, KeyRing, KeySource, Loading};
 pub use port::{Models, Operations, Readiness, Site};
 pub use router::{gateway, tools};
-pub use serve::{Listening, serve};
+pub use serve::{Lanes, Listening, serve};

@@ -2,6 +2,7 @@
 //! a gateway on loopback would meet. A client that hangs up drops its handler or stream, and with it whatever it
 //! waited for; nothing here outlives `serve`.
 
+mod lanes;
 mod linger;
 mod listening;
 
@@ -27,6 +28,7 @@ use tower::Service as _;
 
 use linger::Lingering;
 
+pub use lanes::Lanes;
 pub use listening::Listening;
 
 /// Connections at once; more wait in the system's queue.
@@ -56,11 +58,12 @@ impl Peer {
     }
 }
 
-/// Serves until `shutdown`, then lets requests in flight finish for at most `drain`; what is left is dropped. A
+/// Serves on `lanes` until `shutdown`, then lets requests in flight finish for at most `drain`; what is left is dropped. A
 /// listener that dies is opened again, which `listening` tells; it is an error when that does not succeed for long.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    lanes: Arc<Lanes>,
     shutdown: CancellationToken,
     drain: Duration,
     listening: Listening,
@@ -68,12 +71,12 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     let _abort_on_drop = abort.clone().drop_guard();
-    let start = |stream, place| {
-        let connection = connection(stream, place, router.clone(), shutdown.clone());
-        let abort = abort.clone();
-        connections.spawn(async move {
+    let start = |stream: TcpStream, place| {
+        let Ok(stream) = stream.into_std() else { return };
+        let (router, shutdown, abort) = (router.clone(), shutdown.clone(), abort.clone());
+        lanes.spawn(&connections, stream, move |stream| async move {
             tokio::select! {
-                () = connection => {}
+                () = connection(stream, place, router, shutdown) => {}
                 () = abort.cancelled() => {}
             }
         });

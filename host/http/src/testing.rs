@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::keyring::{Credential, KeyRing, KeySource, Loading};
 use crate::port::{Models, Operations, Readiness, Site};
-use crate::{App, Listening, Parts, gateway, serve};
+use crate::{App, Lanes, Listening, Parts, gateway, serve};
 
 pub(crate) const KEY: &str = "the-admin-key";
 
@@ -239,7 +239,8 @@ impl Listener {
         let socket = TcpListener::from_std(socket).unwrap();
         let listening = Listening::default();
         let drain = Duration::from_millis(200);
-        let serving = serve(socket, gateway(app), shutdown.clone(), drain, listening.clone());
+        let lanes = Arc::new(Lanes::start().unwrap());
+        let serving = serve(socket, gateway(app), lanes, shutdown.clone(), drain, listening.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self { address, fake, keys, listening, door, tasks, shutdown }
     }

@@ -252,3 +252,40 @@ async fn dropping_ends_the_exchange() {
         server.requests().await;
     }
 }
+
+#[tokio::test]
+async fn what_is_read_without_waiting_shows_no_secret_either() {
+    let (begin, end) = KEY.split_at(KEY.len() / 2);
+    let pieces = ["so ".to_owned(), format!("this is {begin}"), format!("{end} it was"), " all".to_owned()];
+    let server = Server::start(1, move |mut stream, _| {
+        let pieces = pieces.clone();
+        async move {
+            let mut answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+            for piece in pieces {
+                answer += &format!("{:x}\r\n{piece}\r\n", piece.len());
+            }
+            stream.write_all((answer + "0\r\n\r\n").as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let sent = send_by(&egress(&[]), with_key(get(&server.url("/"))), &grant(&server), QUIET).await;
+    let mut upstream = sent.unwrap();
+    let mut body = Vec::new();
+    let mut without_waiting = 0;
+    loop {
+        let read = match upstream.ready_chunk() {
+            Some(ready) => {
+                without_waiting += 1;
+                ready
+            }
+            None => upstream.chunk().await,
+        };
+        let Some(piece) = read.unwrap() else { break };
+        body.extend_from_slice(&piece);
+        // The connection's task reads on.
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(String::from_utf8(body).unwrap(), "so this is [REDACTED] it was all");
+    assert!(without_waiting > 1, "nothing was read without waiting");
+    assert!(matches!(upstream.ready_chunk(), Some(Ok(None))), "the end stays the end");
+}
