@@ -8,7 +8,7 @@ use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::{Fault, Id, Principal};
-use brains_store::{Rows, Scope, Tx};
+use brains_store::{Rows, Scope, Standing, Tx};
 
 use crate::acting::{Acting, unknown};
 use crate::context::Cx;
@@ -43,8 +43,13 @@ impl Place {
         acting: &Acting,
         fence: Option<u64>,
     ) -> Result<Option<SessionRecord>, Fault> {
-        self.confirm(tx).await?;
-        tx.reap(&self.workspace.id).await?;
+        let now = tx.now();
+        let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
+        let run_out = standing.as_ref().is_some_and(|standing| standing.run_out);
+        self.check(standing)?;
+        if run_out {
+            tx.reap(&self.workspace.id).await?;
+        }
         let session = match acting.enter(tx).await? {
             Some(session) if session.workspace == self.workspace.id => Some(session),
             Some(session) if acting.is_named() => return Err(elsewhere(&session, &self.workspace)),
@@ -57,10 +62,16 @@ impl Place {
     }
 
     /// Refuses when the caller's rights or the workspace changed since it was looked up.
-    pub(crate) async fn confirm(&self, rows: &mut Rows) -> Result<WorkspaceRecord, Fault> {
+    pub(crate) async fn confirm(&self, tx: &mut Tx) -> Result<WorkspaceRecord, Fault> {
+        let now = tx.now();
+        let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
+        self.check(standing)
+    }
+
+    fn check(&self, found: Option<Standing>) -> Result<WorkspaceRecord, Fault> {
         let absent = || not_found(&self.workspace.slug);
-        let workspace = rows.workspace(&self.workspace.id).await?.ok_or_else(absent)?;
-        let role = role_in(rows, &self.principal, &workspace).await?.ok_or_else(absent)?;
+        let Standing { workspace, membership, .. } = found.ok_or_else(absent)?;
+        let role = standing(&self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, self.least, &workspace)?;
         if workspace.archived_at.is_some() && !self.archived {
             return Err(Fault::conflict(format!("the workspace `{}` is archived", workspace.slug))
@@ -92,13 +103,12 @@ impl Cx<'_> {
         reference: Option<&str>,
         least: WorkspaceRole,
     ) -> Result<Place, Fault> {
-        let found = match reference {
+        let (found, told) = match reference {
             Some(reference) => (self.referred(rows, reference).await?, reference.to_owned()),
             None => self.current(rows).await?,
         };
-        let (workspace, told) = found;
-        let workspace = workspace.ok_or_else(|| not_found(&told))?;
-        self.place(rows, workspace, least, || not_found(&told)).await
+        let found = found.ok_or_else(|| not_found(&told))?;
+        self.place(found, least, || not_found(&told))
     }
 
     /// The workspace of something that was looked up; `absent` is what the caller hears if it cannot see it.
@@ -109,8 +119,12 @@ impl Cx<'_> {
         least: WorkspaceRole,
         absent: impl Fn() -> Fault + Send,
     ) -> Result<Place, Fault> {
-        let workspace = rows.workspace(id).await?.ok_or_else(&absent)?;
-        self.place(rows, workspace, least, absent).await
+        let found = self.standing(rows, id).await?.ok_or_else(&absent)?;
+        self.place(found, least, absent)
+    }
+
+    async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<Standing>, Fault> {
+        Ok(rows.standing(id, self.principal.owner(), self.now()).await?)
     }
 
     /// A session that the caller can see, alive or not, and its workspace.
@@ -158,32 +172,32 @@ impl Cx<'_> {
         Ok((session, place))
     }
 
-    async fn place(
+    fn place(
         &self,
-        rows: &mut Rows,
-        workspace: WorkspaceRecord,
+        found: Standing,
         least: WorkspaceRole,
-        absent: impl Fn() -> Fault + Send,
+        absent: impl Fn() -> Fault,
     ) -> Result<Place, Fault> {
-        let role = role_in(rows, self.principal, &workspace).await?.ok_or_else(absent)?;
+        let Standing { workspace, membership, .. } = found;
+        let role = standing(self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, least, &workspace)?;
         Ok(Place { workspace, role, least, principal: self.principal.clone(), archived: false })
     }
 
-    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceRecord>, Fault> {
+    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<Standing>, Fault> {
         if let Some(id) = Id::<Workspace>::parse(reference) {
-            return Ok(rows.workspace(&id).await?);
+            return self.standing(rows, &id).await;
         }
         match self.directory(reference)? {
             Some(path) => self.at(rows, path).await,
-            None => Ok(rows.workspace_by_slug(reference).await?),
+            None => Ok(rows.standing_by_slug(reference, self.principal.owner(), self.now()).await?),
         }
     }
 
     /// The workspace that the caller works in, and what to call it if there is none.
-    async fn current(&self, rows: &mut Rows) -> Result<(Option<WorkspaceRecord>, String), Fault> {
+    async fn current(&self, rows: &mut Rows) -> Result<(Option<Standing>, String), Fault> {
         if let Some(session) = self.acting(None).find(rows, self.now()).await? {
-            return Ok((rows.workspace(&session.workspace).await?, session.workspace.to_string()));
+            return Ok((self.standing(rows, &session.workspace).await?, session.workspace.to_string()));
         }
         let Some(directory) = self.caller.directory.clone() else {
             return Err(Fault::invalid("no workspace was named")
@@ -213,12 +227,16 @@ impl Cx<'_> {
         }
     }
 
-    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<WorkspaceRecord>, Fault> {
+    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<Standing>, Fault> {
         let location = self.control.ports.places.locate(&path)?;
-        if let Some(exact) = rows.workspace_at(&location.common_dir, &location.path).await? {
-            return Ok(Some(exact));
+        let found = match rows.workspace_at(&location.common_dir, &location.path).await? {
+            Some(exact) => Some(exact),
+            None => rows.workspace_above(&location.asked).await?,
+        };
+        match found {
+            Some(workspace) => self.standing(rows, &workspace.id).await,
+            None => Ok(None),
         }
-        Ok(rows.workspace_above(&location.asked).await?)
     }
 }
 

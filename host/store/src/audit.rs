@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, later};
 use crate::text::{storable, word};
 use crate::write::{Actor, Scope, Tx};
 
@@ -55,7 +55,7 @@ const EVENTS: &str = "
     SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 /// The newest position of one scope's chain, held by the running write.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Head {
     scope: Scope,
     seq: i64,
@@ -201,7 +201,7 @@ impl Tx {
         head.seq = entry.seq;
         head.hash.clone_from(&entry.hash);
         let rows = &mut self.rows;
-        execute!(
+        later!(
             rows,
             APPEND,
             &entry.id,
@@ -217,7 +217,7 @@ impl Tx {
             &entry.prev_hash,
             &entry.hash
         )?;
-        execute!(
+        later!(
             rows,
             EMIT,
             &entry.scope,
@@ -255,10 +255,19 @@ impl Tx {
             let Seal { scope, seq, hash, at, key, signature } =
                 key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
             let rows = &mut self.rows;
-            execute!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
+            later!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
             self.announced.push(scope.clone());
             if head.began / CHECKPOINT < seq / CHECKPOINT {
-                execute!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
+                later!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
+            }
+        }
+        self.rows.settle().await?;
+        // A closure that fails takes its locks along, so only now.
+        for mut head in std::mem::take(&mut self.heads) {
+            head.began = head.seq;
+            match self.held.iter_mut().find(|held| held.scope == head.scope) {
+                Some(held) => *held = head,
+                None => self.held.push(head),
             }
         }
         Ok(())

@@ -69,7 +69,7 @@ impl Rows {
     pub async fn tasks(&mut self, filter: &TaskFilter, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
         let mut places: Vec<Place> = Vec::new();
         for status in &filter.statuses {
-            let found = match self.conn() {
+            let found = match self.conn().await? {
                 Conn::Sqlite(conn) => read(piece(filter, *status, limit).build().fetch_all(conn).await),
                 Conn::Postgres(conn) => {
                     read_postgres(piece(filter, *status, limit).build().fetch_all(conn).await)
@@ -82,7 +82,7 @@ impl Rows {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let tasks = match self.conn() {
+        let tasks = match self.conn().await? {
             Conn::Sqlite(conn) => read(these(&places).build().fetch_all(conn).await),
             Conn::Postgres(conn) => read_postgres(these(&places).build().fetch_all(conn).await),
         };
@@ -97,7 +97,7 @@ impl Rows {
             if name.is_none() && best.is_some() {
                 break;
             }
-            let found = match self.conn() {
+            let found = match self.conn().await? {
                 Conn::Sqlite(conn) => read::<Place>(ready(filter, name).build().fetch_all(conn).await),
                 Conn::Postgres(conn) => {
                     read_postgres::<Place>(ready(filter, name).build().fetch_all(conn).await)

@@ -6,7 +6,7 @@ use brains_core::plane::task::{Block, Priority, TaskChange, TaskComment, TaskRec
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, later};
 use crate::text::{from_json, from_word, id, list, signed, storable, unsigned};
 use crate::write::{Actor, Scope, Tx};
 
@@ -248,7 +248,7 @@ impl Tx {
             }
         }
         self.tag_task(workspace, &task).await?;
-        self.set_needs(&task.id, &new.needs).await?;
+        self.add_needs(&task.id, &new.needs).await?;
         self.tally(workspace, None, Some(&task)).await?;
         self.note_change(&task, "created", None).await?;
         Ok(task)
@@ -298,12 +298,15 @@ impl Tx {
             // Writes of one workspace are serial: this row was changed from outside.
             return Err(StoreError::Value { column: "revision".into() });
         }
+        let completed = before.completed_at.is_none() && after.completed_at.is_some();
+        // Asked before anything waits to be sent: where nothing is blocked on it, which is the rule, it all goes at once.
+        let blocks = completed && !self.blocked_on(&after.code).await?.is_empty();
         let moved = (before.status, before.priority) != (after.status, after.priority);
         if before.tags != after.tags {
             execute!(&mut self.rows, UNTAG, after.id.as_str())?;
             self.tag_task(workspace, &after).await?;
         } else if moved && !after.tags.is_empty() {
-            execute!(
+            later!(
                 &mut self.rows,
                 MOVE_TAGS,
                 after.id.as_str(),
@@ -318,7 +321,9 @@ impl Tx {
         match (before.completed_at.is_some(), after.completed_at.is_some()) {
             (false, true) => {
                 self.met(&after.id).await?;
-                self.unblock_those_on(workspace, &after.code).await?;
+                if blocks {
+                    self.unblock_those_on(workspace, &after.code).await?;
+                }
             }
             (true, false) => self.unmet(&after.id).await?,
             (true, true) | (false, false) => {}
@@ -340,7 +345,7 @@ impl Tx {
 
     async fn tag_task(&mut self, workspace: &Id<Workspace>, task: &TaskRecord) -> Result<(), StoreError> {
         for tag in &task.tags {
-            execute!(
+            later!(
                 &mut self.rows,
                 TAG,
                 task.id.as_str(),
@@ -360,18 +365,17 @@ impl Tx {
         note: Option<&str>,
     ) -> Result<(), StoreError> {
         let (operator, session) = self.doer();
-        execute!(
+        later!(
             &mut self.rows,
             NOTE,
             task.id.as_str(),
             signed(task.revision),
             self.at.0,
             change,
-            operator,
+            &operator,
             session.as_ref().map(Id::as_str),
-            note.map(storable)
+            note.map(storable).as_deref()
         )
-        .map(drop)
     }
 
     pub async fn insert_comment(&mut self, task: &Id<Task>, body: &str) -> Result<TaskComment, StoreError> {
@@ -383,7 +387,7 @@ impl Tx {
             session,
             body: storable(body).into_owned(),
         };
-        execute!(
+        later!(
             &mut self.rows,
             COMMENT,
             comment.id.as_str(),

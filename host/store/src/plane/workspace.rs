@@ -19,9 +19,6 @@ const INSERT: &str = "
 const BY_ID: &str = "
     SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
     FROM workspace WHERE id = $1";
-const BY_SLUG: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace WHERE slug = $1";
 const BY_PLACE: &str = "
     SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
     FROM workspace WHERE common_dir = $1 AND path = $2";
@@ -44,6 +41,27 @@ const CHANGE: &str = "
     UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
     WHERE id = $1";
 const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
+/// With what an operator is there, and whether a lease or a claim has run out that somebody should end.
+const STANDING: &str = "
+    SELECT w.id, slug, name, path, common_dir, visibility, w.created_at, created_by, archived_at, last_touched_at,
+        last_summary, m.role, EXISTS (
+            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
+                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) AS run_out
+    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+    WHERE w.id = $1";
+const STANDING_BY_SLUG: &str = "
+    SELECT w.id, slug, name, path, common_dir, visibility, w.created_at, created_by, archived_at, last_touched_at,
+        last_summary, m.role, EXISTS (
+            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
+                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) AS run_out
+    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+    WHERE w.slug = $1";
 const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
 const MEMBERS: &str =
     "SELECT operator, role, created_at FROM workspace_member WHERE workspace = $1 ORDER BY operator";
@@ -56,20 +74,33 @@ const NEXT_FENCE: &str = "UPDATE workspace SET fence = fence + 1 WHERE id = $1 R
 const NEXT_TURN: &str = "UPDATE workspace SET turn = turn + 1 WHERE id = $1 RETURNING turn";
 const FENCE: &str = "SELECT fence FROM workspace WHERE id = $1";
 
+/// The workspace in a row of either database.
+macro_rules! workspace {
+    ($row:ident) => {
+        WorkspaceRecord {
+            id: id("id", $row.try_get("id")?)?,
+            slug: $row.try_get("slug")?,
+            name: $row.try_get("name")?,
+            path: $row.try_get("path")?,
+            common_dir: $row.try_get("common_dir")?,
+            visibility: from_word("visibility", $row.try_get("visibility")?)?,
+            created_at: Millis($row.try_get("created_at")?),
+            created_by: $row.try_get("created_by")?,
+            archived_at: $row.try_get::<Option<i64>, _>("archived_at")?.map(Millis),
+            last_touched_at: $row.try_get::<Option<i64>, _>("last_touched_at")?.map(Millis),
+            last_summary: $row.try_get("last_summary")?,
+        }
+    };
+}
+
 from_row! {
-    row => WorkspaceRecord {
+    row => WorkspaceRecord { Ok(workspace!(row)) }
+    row => Standing {
+        let role: Option<&str> = row.try_get("role")?;
         Ok(Self {
-            id: id("id", row.try_get("id")?)?,
-            slug: row.try_get("slug")?,
-            name: row.try_get("name")?,
-            path: row.try_get("path")?,
-            common_dir: row.try_get("common_dir")?,
-            visibility: from_word("visibility", row.try_get("visibility")?)?,
-            created_at: Millis(row.try_get("created_at")?),
-            created_by: row.try_get("created_by")?,
-            archived_at: row.try_get::<Option<i64>, _>("archived_at")?.map(Millis),
-            last_touched_at: row.try_get::<Option<i64>, _>("last_touched_at")?.map(Millis),
-            last_summary: row.try_get("last_summary")?,
+            workspace: workspace!(row),
+            membership: role.map(|role| from_word("role", role)).transpose()?,
+            run_out: row.try_get("run_out")?,
         })
     }
     row => MemberRecord {
@@ -82,13 +113,37 @@ from_row! {
     row => WorkspaceRole { from_word("role", row.try_get(0)?) }
 }
 
+/// A workspace, and what an operator is there.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub workspace: WorkspaceRecord,
+    pub membership: Option<WorkspaceRole>,
+    /// A lease of a session or a claim of a task is over: [`Tx::reap`] has something to do.
+    pub run_out: bool,
+}
+
 impl Rows {
+    /// A workspace as `operator` meets it, in one look.
+    pub async fn standing(
+        &mut self,
+        id: &Id<Workspace>,
+        operator: &str,
+        now: Millis,
+    ) -> Result<Option<Standing>, StoreError> {
+        fetch_optional!(self, Standing, STANDING, id.as_str(), operator, now.0)
+    }
+
     pub async fn workspace(&mut self, id: &Id<Workspace>) -> Result<Option<WorkspaceRecord>, StoreError> {
         fetch_optional!(self, WorkspaceRecord, BY_ID, id.as_str())
     }
 
-    pub async fn workspace_by_slug(&mut self, slug: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
-        fetch_optional!(self, WorkspaceRecord, BY_SLUG, storable(slug).as_ref())
+    pub async fn standing_by_slug(
+        &mut self,
+        slug: &str,
+        operator: &str,
+        now: Millis,
+    ) -> Result<Option<Standing>, StoreError> {
+        fetch_optional!(self, Standing, STANDING_BY_SLUG, storable(slug).as_ref(), operator, now.0)
     }
 
     /// The workspace of exactly this working tree.
