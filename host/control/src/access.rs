@@ -146,13 +146,17 @@ impl Cx<'_> {
         named: Option<Id<Session>>,
         least: WorkspaceRole,
     ) -> Result<(SessionRecord, Place), Fault> {
-        if let Some(id) = &named {
-            // Not found before not yours: an id in a workspace that one cannot see does not exist.
-            self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
-        }
-        let session = self.acting(named).require(rows, self.now()).await?;
-        let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
-        Ok((session, place))
+        let Some(id) = &named else {
+            let session = self.acting(None).require(rows, self.now()).await?;
+            let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
+            return Ok((session, place));
+        };
+        // Not found before not yours: an id in a workspace that one cannot see does not exist.
+        let (session, place) = self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
+        self.acting(None).prove(rows, &session).await?;
+        session.check_alive(self.now())?;
+        check_role(place.role, least, &place.workspace)?;
+        Ok((session, Place { least, ..place }))
     }
 
     /// The session that the caller acts as; when a workspace is named too, it must be the session's own.
@@ -161,7 +165,7 @@ impl Cx<'_> {
         named: Option<Id<Session>>,
         workspace: Option<&str>,
     ) -> Result<(SessionRecord, Place), Fault> {
-        let mut view = self.control.store.read().await?;
+        let mut view = self.control.store.look().await?;
         let (session, place) = self.own_session(&mut view, named, WorkspaceRole::Member).await?;
         if workspace.is_some() {
             let meant = self.workspace(&mut view, workspace, WorkspaceRole::Member).await?;

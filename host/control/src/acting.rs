@@ -68,7 +68,7 @@ impl Acting {
 
     /// Renews the lease of the session that the caller is recognised as, when it is time.
     pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<(), Fault> {
-        let session = self.find(&mut *store.read().await?, now).await?;
+        let session = self.find(&mut *store.look().await?, now).await?;
         let Some(session) = session.filter(|session| session.is_due(now)) else { return Ok(()) };
         store
             .touch(move |tx| {
@@ -100,7 +100,13 @@ impl Acting {
 
     async fn named(&self, rows: &mut Rows, id: &Id<Session>) -> Result<SessionRecord, Fault> {
         let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
-        if self.is(rows, &session).await? { Ok(session) } else { Err(foreign(id)) }
+        self.prove(rows, &session).await?;
+        Ok(session)
+    }
+
+    /// Refuses a caller who cannot show that it is `session`.
+    pub(crate) async fn prove(&self, rows: &mut Rows, session: &SessionRecord) -> Result<(), Fault> {
+        if self.is(rows, session).await? { Ok(()) } else { Err(foreign(&session.id)) }
     }
 
     async fn recognised(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
@@ -42,6 +43,8 @@ pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(SqliteConnection),
     Sqlite(Transaction<'static, Sqlite>),
+    /// Each statement by itself.
+    Reader(PoolConnection<Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -98,6 +101,7 @@ impl Rows {
         match &mut self.session {
             Session::Writer(conn) => Conn::Sqlite(conn),
             Session::Sqlite(tx) => Conn::Sqlite(tx),
+            Session::Reader(conn) => Conn::Sqlite(conn),
             Session::Postgres(tx) => Conn::Postgres(tx),
         }
     }

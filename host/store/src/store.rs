@@ -226,6 +226,19 @@ impl Store {
         hub.engine.snapshot(&hub.trips).await
     }
 
+    /// For looking things up that a write looks at again: as [`Store::read`], but several looks may see different states.
+    pub async fn look(&self) -> Result<Snapshot, StoreError> {
+        let hub = &self.inner.hub;
+        match &hub.engine {
+            Engine::Sqlite { readers, .. } => {
+                let session = Session::Reader(readers.acquire().await?);
+                Ok(Snapshot(Rows::new(session, hub.trips.clone())))
+            }
+            // Beginning is what tells that the connection stands.
+            Engine::Postgres { .. } => self.read().await,
+        }
+    }
+
     /// How often this store has asked its database for something and waited: what operations cost before anything else.
     pub fn trips(&self) -> u64 {
         self.inner.hub.trips.so_far()

@@ -4,6 +4,7 @@
 mod audit;
 mod bed;
 mod errors;
+mod groups;
 mod ledger;
 mod outages;
 mod planes;

@@ -75,7 +75,7 @@ impl Scopes {
     /// Where this write may wait for others like it: the workspace that it is in, when it is in one alone. What is
     /// written elsewhere touches rows that many scopes share, and holds them no longer than it must.
     pub(crate) fn lane(&self) -> Option<Scope> {
-        let alone = self.others.is_empty() && self.first.0.starts_with(WORKSPACE);
+        let alone = self.others.iter().all(|other| *other == self.first) && self.first.0.starts_with(WORKSPACE);
         alone.then(|| self.first.clone())
     }
 

@@ -65,7 +65,7 @@ async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRol
 }
 
 async fn locate(cx: &Cx<'_>, reference: &str, least: WorkspaceRole) -> Result<Named, Fault> {
-    let mut view = cx.control.store.read().await?;
+    let mut view = cx.control.store.look().await?;
     find(&mut view, cx, reference, least).await
 }
 

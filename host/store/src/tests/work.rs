@@ -8,7 +8,7 @@ use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 use brains_core::plane::workspace::{Visibility, WorkspaceRecord};
 use brains_core::{Ambient as _, Fault, Id};
 use serde_json::json;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::bed::{Aside, Bed, count, on_both, spawn, verified};
 use super::outages::{Disk, fill};
@@ -435,7 +435,8 @@ async fn every_list_meets_an_index_that_has_its_order() {
         TaskFilter { assignee: Some("ann".into()), ..base.clone() },
         TaskFilter { ready: true, ..base },
     ] {
-        let query = task::piece::<sqlx::Sqlite>(&filter, TaskStatus::Available, 20);
+        let mut query = QueryBuilder::<sqlx::Sqlite>::new("");
+        task::piece(&mut query, &filter, TaskStatus::Available, 20);
         texts.push(query.sql().as_str().to_owned());
     }
     let filter =
