@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use brains_core::id::{Session, Workspace};
+use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::{Fault, Id, Principal};
-use brains_store::{Rows, Scope, Standing, Tx};
+use brains_store::{Entering, Rows, Scope, Standing, StandingOfTask, Tx};
 
 use crate::acting::{Acting, unknown};
 use crate::context::Cx;
@@ -43,14 +43,22 @@ impl Place {
         acting: &Acting,
         fence: Option<u64>,
     ) -> Result<Option<SessionRecord>, Fault> {
-        let now = tx.now();
-        let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
+        let (id, owner, now) = (&self.workspace.id, self.principal.owner(), tx.now());
+        let (standing, mut seen) = match acting.called() {
+            Some(called) => match tx.entering(id, owner, now, called).await? {
+                Some(Entering { standing, session }) => (Some(standing), Some(session)),
+                None => (None, None),
+            },
+            None => (tx.standing(id, owner, now).await?, None),
+        };
         let run_out = standing.as_ref().is_some_and(|standing| standing.run_out);
         self.check(standing)?;
         if run_out {
-            tx.reap(&self.workspace.id).await?;
+            tx.reap(id).await?;
+            // It may have been one of those whose lease was over.
+            seen = None;
         }
-        let session = match acting.enter(tx).await? {
+        let session = match acting.enter(tx, seen).await? {
             Some(session) if session.workspace == self.workspace.id => Some(session),
             Some(session) if acting.is_named() => return Err(elsewhere(&session, &self.workspace)),
             _ => None,
@@ -121,6 +129,20 @@ impl Cx<'_> {
     ) -> Result<Place, Fault> {
         let found = self.standing(rows, id).await?.ok_or_else(&absent)?;
         self.place(found, least, absent)
+    }
+
+    /// The task that has this id or this code, and its workspace.
+    pub(crate) async fn task_and_place(
+        &self,
+        rows: &mut Rows,
+        id: Option<&Id<Task>>,
+        code: Option<&str>,
+        least: WorkspaceRole,
+        absent: impl Fn() -> Fault,
+    ) -> Result<(Id<Task>, Place), Fault> {
+        let found = rows.standing_of_task(id, code, self.principal.owner(), self.now()).await?;
+        let StandingOfTask { task, standing } = found.ok_or_else(&absent)?;
+        Ok((task, self.place(standing, least, absent)?))
     }
 
     async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<Standing>, Fault> {

@@ -8,7 +8,7 @@ use brains_core::caller::NativeId;
 use brains_core::id::Session;
 use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
-use brains_store::{Rows, Store, Tx};
+use brains_store::{Called, Rows, Store, Tx};
 
 /// What a caller can show, owned, so that a write can look at it.
 #[derive(Debug, Clone)]
@@ -53,10 +53,27 @@ impl Acting {
         self.find(rows, now).await?.ok_or_else(missing)
     }
 
-    /// The same, inside a write: renews the lease, and the audit log names the session from here on.
-    pub(crate) async fn enter(&self, tx: &mut Tx) -> Result<Option<SessionRecord>, Fault> {
+    /// What tells the session by itself; a connection and native ids take looking.
+    pub(crate) fn called(&self) -> Option<Called<'_>> {
+        let token = self.token_hash.as_deref().map(Called::Token);
+        self.named.as_ref().map(Called::Id).or(token)
+    }
+
+    /// The same as [`Acting::require`], inside a write: renews the lease, and the audit log names the session from here
+    /// on. `seen` is the session that is [`Acting::called`] so, if somebody looked already.
+    pub(crate) async fn enter(
+        &self,
+        tx: &mut Tx,
+        seen: Option<Option<SessionRecord>>,
+    ) -> Result<Option<SessionRecord>, Fault> {
         let now = tx.now();
-        let Some(mut session) = self.find(tx, now).await? else { return Ok(None) };
+        let found = match (seen, &self.named) {
+            (Some(seen), Some(id)) => Some(self.proved(tx, id, seen).await?),
+            (Some(seen), None) => Some(self.of_token(seen)?),
+            (None, _) => self.find(tx, now).await?,
+        };
+        let Some(mut session) = found else { return Ok(None) };
+        session.check_alive(now)?;
         if session.is_due(now) {
             tx.renew_session(&session.id, None).await?;
             session.last_seen_at = now;
@@ -99,9 +116,28 @@ impl Acting {
     }
 
     async fn named(&self, rows: &mut Rows, id: &Id<Session>) -> Result<SessionRecord, Fault> {
-        let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
+        let seen = rows.session(id).await?;
+        self.proved(rows, id, seen).await
+    }
+
+    async fn proved(
+        &self,
+        rows: &mut Rows,
+        id: &Id<Session>,
+        seen: Option<SessionRecord>,
+    ) -> Result<SessionRecord, Fault> {
+        let session = seen.ok_or_else(|| unknown(id))?;
         self.prove(rows, &session).await?;
         Ok(session)
+    }
+
+    fn of_token(&self, seen: Option<SessionRecord>) -> Result<SessionRecord, Fault> {
+        seen.filter(|session| session.operator == self.owner).ok_or_else(|| {
+            Fault::forbidden("the session token is not valid")
+                .code("session_token_unknown")
+                .param("session_token")
+                .hint("a resumed session has a fresh token; `start_session` gives you another session")
+        })
     }
 
     /// Refuses a caller who cannot show that it is `session`.
@@ -111,13 +147,8 @@ impl Acting {
 
     async fn recognised(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
         if let Some(hash) = &self.token_hash {
-            let session = rows.session_by_token(hash).await?.filter(|session| session.operator == self.owner);
-            return session.map(Some).ok_or_else(|| {
-                Fault::forbidden("the session token is not valid")
-                    .code("session_token_unknown")
-                    .param("session_token")
-                    .hint("a resumed session has a fresh token; `start_session` gives you another session")
-            });
+            let seen = rows.session_by_token(hash).await?;
+            return self.of_token(seen).map(Some);
         }
         let connection = self.connection.iter().map(|value| (CONNECTION, value));
         let native = self.native.iter().map(|native| (native.kind.as_str(), &native.value));

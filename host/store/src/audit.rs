@@ -59,7 +59,7 @@ const EVENTS: &str = "
 pub(crate) struct Head {
     scope: Scope,
     seq: i64,
-    /// Where it stood when the write began.
+    /// Where it stood when the transaction began.
     began: i64,
     hash: String,
 }
@@ -248,29 +248,47 @@ impl Tx {
         self.append(&Scope::global(), HAND_OVER, &detail).await
     }
 
-    /// Writes where the chains stand now, signed; every so often a seal is kept for good.
-    pub(crate) async fn save_heads(&mut self) -> Result<(), StoreError> {
+    /// Lets wait what says where the chains stand now, signed: once for all closures of a transaction, because nobody
+    /// sees it before the commit. Every so often a seal is kept for good.
+    pub(crate) async fn seal(&mut self) -> Result<(), StoreError> {
         let key = self.sealing.current();
-        for head in self.heads.iter().filter(|head| head.seq > head.began) {
+        let earlier = self.held.iter().filter(|held| self.heads.iter().all(|head| head.scope != held.scope));
+        for head in self.heads.iter().chain(earlier).filter(|head| head.seq > head.began) {
             let Seal { scope, seq, hash, at, key, signature } =
                 key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
             let rows = &mut self.rows;
             later!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
-            self.announced.push(scope.clone());
             if head.began / CHECKPOINT < seq / CHECKPOINT {
                 later!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
             }
         }
-        self.rows.settle().await?;
-        // A closure that fails takes its locks along, so only now.
-        for mut head in std::mem::take(&mut self.heads) {
-            head.began = head.seq;
-            match self.held.iter_mut().find(|held| held.scope == head.scope) {
+        Ok(())
+    }
+
+    /// A closure is done: those behind it in the same transaction go on from its heads. One that fails takes its locks
+    /// along, and leaves them as they were.
+    pub(crate) fn keep_heads(&mut self) {
+        for head in std::mem::take(&mut self.heads) {
+            let held = self.held.iter_mut().find(|held| held.scope == head.scope);
+            if held.as_ref().is_none_or(|held| held.seq < head.seq) && head.seq > head.began {
+                self.announced.push(head.scope.as_str().to_owned());
+            }
+            match held {
                 Some(held) => *held = head,
                 None => self.held.push(head),
             }
         }
-        Ok(())
+    }
+
+    /// What the chains say is sealed: there is nothing left to say of them before the commit.
+    pub(crate) fn heads_are_sealed(&mut self) {
+        for head in &mut self.held {
+            head.began = head.seq;
+        }
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.held.iter().all(|head| head.seq == head.began)
     }
 }
 

@@ -35,7 +35,7 @@ pub use plane::mail::mailbox;
 pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::task::{NewTask, TaskCount, TaskPlace};
 pub use plane::trace::Retention;
-pub use plane::workspace::Standing;
+pub use plane::workspace::{Called, Entering, Standing, StandingOfTask};
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
 pub use store::{Options, Store};

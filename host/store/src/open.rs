@@ -105,7 +105,10 @@ pub(crate) fn place_of(server: &PgConnectOptions) -> String {
 }
 
 /// Connects once, so that a wrong address fails at once and not after the pool's patience.
-pub(crate) async fn open_server(server: PgConnectOptions, options: &Options) -> Result<(PgPool, PgPool), StoreError> {
+pub(crate) async fn open_server(
+    server: PgConnectOptions,
+    options: &Options,
+) -> Result<(PgPool, PgPool), StoreError> {
     let first = tokio::time::timeout(options.patience, server.connect()).await;
     let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
     first?.close().await?;

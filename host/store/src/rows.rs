@@ -88,6 +88,12 @@ impl Rows {
         done.map_err(|error| self.fail(error))
     }
 
+    /// The same, and behind it a text without values; for SQLite, which takes scripts.
+    pub(crate) async fn settle_and(&mut self, text: &'static str) -> Result<(), StoreError> {
+        self.later.add(text);
+        self.settle().await
+    }
+
     /// Room for the values of a statement that may wait.
     pub(crate) async fn room(&mut self, text: &'static str) -> Result<&mut Values, StoreError> {
         if !self.later.takes(text) {
@@ -272,7 +278,7 @@ macro_rules! insert_all {
         let singly = chunks.remainder().chunks(1).map(|chunk| ($one, chunk));
         for (sql, chunk) in (&mut chunks).map(|chunk| (text, chunk)).chain(singly) {
             let done = match rows.conn().await {
-            Err(error) => Err(error),
+                Err(error) => Err(error),
                 Ok($crate::rows::Conn::Sqlite(conn)) => {
                     let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
                     Ok(query.execute(conn).await.map(drop))

@@ -75,7 +75,8 @@ impl Scopes {
     /// Where this write may wait for others like it: the workspace that it is in, when it is in one alone. What is
     /// written elsewhere touches rows that many scopes share, and holds them no longer than it must.
     pub(crate) fn lane(&self) -> Option<Scope> {
-        let alone = self.others.iter().all(|other| *other == self.first) && self.first.0.starts_with(WORKSPACE);
+        let alone =
+            self.others.iter().all(|other| *other == self.first) && self.first.0.starts_with(WORKSPACE);
         alone.then(|| self.first.clone())
     }
 
@@ -194,8 +195,7 @@ impl Tx {
     /// Starts one closure: locks its scopes in order and reads their heads.
     async fn enter(&mut self, cause: Option<Cause>) -> Result<(), StoreError> {
         self.at = self.ambient.now();
-        self.heads.clear();
-        self.rows.start_over();
+        self.start_over();
         if let Some(cause) = &cause {
             for scope in cause.scopes.in_order() {
                 let held = self.held.iter().find(|head| head.scope() == scope).cloned();
@@ -208,6 +208,12 @@ impl Tx {
         }
         self.cause = cause;
         Ok(())
+    }
+
+    /// Forgets what a closure left behind that failed.
+    pub(crate) fn start_over(&mut self) {
+        self.heads.clear();
+        self.rows.start_over();
     }
 
     /// Wakes, after the commit, whoever listens for `topic`. One that is rolled back may wake them for nothing.
@@ -236,7 +242,7 @@ impl Tx {
 pub(crate) trait Job: Send {
     /// Whether nobody waits for it any more. Asked before it starts, never after.
     fn abandoned(&self) -> bool;
-    /// Runs the closure and keeps what it returned. On an error the caller rolls back.
+    /// Runs the closure and keeps what it returned; some of its statements may wait. On an error the caller rolls back.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
     /// Tells the caller, after the commit or the rollback.
     fn answer(self: Box<Self>, end: Result<(), Fault>);
@@ -285,7 +291,6 @@ where
             if tx.rows.refused() {
                 return Err(StoreError::Poisoned.into());
             }
-            tx.save_heads().await?;
             self.value = Some(value);
             Ok(())
         })

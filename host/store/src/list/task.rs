@@ -139,7 +139,9 @@ where
 {
     match filter.tags.first() {
         Some(tag) => {
-            query.push("SELECT g.priority, g.task FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ");
+            query.push(
+                "SELECT g.priority, g.task FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ",
+            );
             query.push_bind(tag.clone());
             other_tags(query, &filter.tags);
         }

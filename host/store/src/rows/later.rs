@@ -17,7 +17,11 @@ pub(crate) enum Values {
 
 impl Values {
     fn none(postgres: bool) -> Self {
-        if postgres { Self::Postgres(PgArguments::default()) } else { Self::Sqlite(SqliteArguments::default()) }
+        if postgres {
+            Self::Postgres(PgArguments::default())
+        } else {
+            Self::Sqlite(SqliteArguments::default())
+        }
     }
 
     fn len(&self) -> usize {
@@ -157,10 +161,7 @@ mod tests {
     #[test]
     fn places_are_numbered_on() {
         let text = |postgres| waiting(postgres).take().0.into_sql_str().as_str().to_owned();
-        assert_eq!(
-            text(false),
-            "INSERT INTO a (x, y) VALUES ($1, $2);\nUPDATE b SET x = $4 WHERE y = $3;\n"
-        );
+        assert_eq!(text(false), "INSERT INTO a (x, y) VALUES ($1, $2);\nUPDATE b SET x = $4 WHERE y = $3;\n");
         assert_eq!(
             text(true),
             "WITH part_0 AS (INSERT INTO a (x, y) VALUES ($1, $2)) UPDATE b SET x = $4 WHERE y = $3"

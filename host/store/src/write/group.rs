@@ -26,38 +26,56 @@ pub(crate) async fn run(tx: &mut Tx, group: impl ExactSizeIterator<Item = Box<dy
     let mut kept: Vec<Box<dyn Job>> = Vec::with_capacity(group.len());
     let mut waiting = group;
     // The transaction itself is the savepoint of one that is alone.
-    if waiting.len() == 1
-        && let Some(mut job) = waiting.next()
-    {
-        return match job.run(tx).await {
-            Ok(()) => Verdict::Commit(vec![job]),
-            Err(fault) => {
-                job.answer(Err(fault));
-                Verdict::RollBack
-            }
-        };
-    }
+    let alone = waiting.len() == 1;
     let mut savepoint = Some(SAVEPOINT);
     while let Some(mut job) = waiting.next() {
-        let fault = match in_savepoint(tx, savepoint, &mut *job).await {
-            Ok(()) => {
+        let last = waiting.len() == 0;
+        let done = if alone {
+            by_itself(tx, &mut *job).await.map(|()| None).map_err(Failed::Alone)
+        } else {
+            in_savepoint(tx, savepoint, last, &mut *job).await
+        };
+        match done {
+            Ok(next) => {
                 kept.push(job);
-                savepoint = Some(NEXT);
-                continue;
+                savepoint = next;
             }
             Err(Failed::Alone(fault)) => {
                 job.answer(Err(fault));
                 // It stands as it was before that one.
                 savepoint = None;
-                continue;
             }
-            Err(Failed::Whole(fault)) => fault,
-        };
-        kept.push(job);
-        kept.extend(waiting);
+            Err(Failed::Whole(fault)) => {
+                kept.push(job);
+                kept.extend(waiting);
+                return Verdict::Lost(kept, fault);
+            }
+        }
+    }
+    if kept.is_empty() {
+        return Verdict::RollBack;
+    }
+    // The last one failed, and with it what it would have taken along.
+    if !tx.is_sealed()
+        && let Err(fault) = seal(tx).await
+    {
         return Verdict::Lost(kept, fault);
     }
-    if kept.is_empty() { Verdict::RollBack } else { Verdict::Commit(kept) }
+    Verdict::Commit(kept)
+}
+
+async fn by_itself(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Fault> {
+    job.run(tx).await?;
+    seal(tx).await
+}
+
+/// What says where the audit log stands, and whatever else waits.
+async fn seal(tx: &mut Tx) -> Result<(), Fault> {
+    tx.seal().await?;
+    tx.rows.settle().await?;
+    tx.keep_heads();
+    tx.heads_are_sealed();
+    Ok(())
 }
 
 enum Failed {
@@ -67,15 +85,39 @@ enum Failed {
     Whole(Fault),
 }
 
-async fn in_savepoint(tx: &mut Tx, savepoint: Option<&'static str>, job: &mut dyn Job) -> Result<(), Failed> {
+/// Tells what the next one has to begin with, if anything.
+async fn in_savepoint(
+    tx: &mut Tx,
+    savepoint: Option<&'static str>,
+    last: bool,
+    job: &mut dyn Job,
+) -> Result<Option<&'static str>, Failed> {
     if let Some(text) = savepoint {
         exec(tx, text).await.map_err(Failed::Whole)?;
     }
-    let Err(fault) = job.run(tx).await else { return Ok(()) };
-    match exec(tx, ROLLBACK_TO).await {
-        Ok(()) => Err(Failed::Alone(fault)),
-        // The savepoint is gone, and with it everything before: the closure's fault says why.
-        Err(_) => Err(Failed::Whole(fault)),
+    let done = job.run(tx).await;
+    let done = match done {
+        Ok(()) if last => seal(tx).await.map(|()| None),
+        // A script moves the savepoint on by itself.
+        Ok(()) if !tx.rows.is_postgres() => {
+            tx.rows.settle_and(NEXT).await.map(|()| None).map_err(Fault::from)
+        }
+        Ok(()) => tx.rows.settle().await.map(|()| Some(NEXT)).map_err(Fault::from),
+        Err(fault) => Err(fault),
+    };
+    match done {
+        Ok(next) => {
+            tx.keep_heads();
+            Ok(next)
+        }
+        Err(fault) => {
+            tx.start_over();
+            match exec(tx, ROLLBACK_TO).await {
+                Ok(()) => Err(Failed::Alone(fault)),
+                // The savepoint is gone, and with it everything before: the closure's fault says why.
+                Err(_) => Err(Failed::Whole(fault)),
+            }
+        }
     }
 }
 

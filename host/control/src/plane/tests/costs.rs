@@ -38,15 +38,15 @@ async fn operations_ask_the_database_no_more_often_than_this() {
         costs.push((name, call(name, input).await));
     }
     let expected = [
-        ("create_task", 10),
-        ("claim_task", 10),
-        ("comment_task", 9),
-        ("complete_task", 11),
-        ("send_message", 17),
+        ("create_task", 8),
+        ("claim_task", 8),
+        ("comment_task", 7),
+        ("complete_task", 8),
+        ("send_message", 16),
         ("read_messages", 4),
         ("list_tasks", 4),
         ("count_tasks", 3),
-        ("show_task", 7),
+        ("show_task", 6),
     ];
     assert_eq!(costs, expected);
 }
