@@ -83,15 +83,19 @@ impl Acting {
         Ok(Some(session))
     }
 
-    /// Renews the lease of the session that the caller is recognised as, when it is time.
-    pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<(), Fault> {
+    /// Renews the lease of the session that the caller is recognised as, when it is time; tells how long it is.
+    pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<Option<i64>, Fault> {
         let session = self.find(&mut *store.look().await?, now).await?;
-        let Some(session) = session.filter(|session| session.is_due(now)) else { return Ok(()) };
-        store
-            .touch(move |tx| {
-                Box::pin(async move { Ok(tx.renew_session(&session.id, None).await.map(drop)?) })
-            })
-            .await
+        let Some(session) = session else { return Ok(None) };
+        let lease_ms = session.lease_ms;
+        if session.is_due(now) {
+            store
+                .touch(move |tx| {
+                    Box::pin(async move { Ok(tx.renew_session(&session.id, None).await.map(drop)?) })
+                })
+                .await?;
+        }
+        Ok(Some(lease_ms))
     }
 
     /// Whether the caller shows that it is `session`, alive or not.
@@ -162,27 +166,36 @@ impl Acting {
     }
 }
 
-/// When the leases behind callers were last looked at, so that a caller in a hurry costs no look at the database.
+/// When the leases behind callers are to be looked at again, so that a caller in a hurry costs no look at the database.
 #[derive(Debug, Default)]
 pub(crate) struct Renewals(Mutex<HashMap<String, Millis>>);
 
 impl Renewals {
     /// Callers that are remembered; past it all are forgotten, and looked at once more.
     const MOST: usize = 10_000;
-    /// Often enough for the shortest lease.
-    const EVERY_MS: i64 = 50;
+    /// Often enough for the shortest lease: a twentieth of it.
+    const SOON_MS: i64 = 50;
+    /// Seldom enough for all others, and soon enough for one that somebody else shortens to the shortest meanwhile.
+    const LATE_MS: i64 = 250;
 
     /// Whether it is time to look again.
     pub(crate) fn is_due(&self, name: &str, now: Millis) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(name).is_some_and(|at| now.since(*at) < Self::EVERY_MS) {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back is no reason to wait.
+        if next.get(name).is_some_and(|at| (1..=Self::LATE_MS).contains(&at.since(now))) {
             return false;
         }
-        if last.len() >= Self::MOST {
-            last.clear();
+        if next.len() >= Self::MOST {
+            next.clear();
         }
-        last.insert(name.to_owned(), now);
+        next.insert(name.to_owned(), now.plus_ms(Self::SOON_MS));
         true
+    }
+
+    /// A lease of this length was looked at.
+    pub(crate) fn looked(&self, name: String, now: Millis, lease_ms: i64) {
+        let wait_ms = (lease_ms / 20).clamp(Self::SOON_MS, Self::LATE_MS);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, now.plus_ms(wait_ms));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod changes;
+mod drain;
 mod duty;
 mod error;
 mod idempotency;

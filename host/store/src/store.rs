@@ -145,7 +145,9 @@ impl Store {
                     conn: Some(conn),
                 };
                 let (queue, jobs) = mpsc::channel(QUEUE);
-                tasks.spawn(writer.run(jobs));
+                // A thread of its own: it is woken for every statement, and would stand behind requests each time.
+                let runtime = tokio::runtime::Handle::current();
+                tasks.spawn_blocking(move || runtime.block_on(writer.run(jobs)));
                 (Engine::Sqlite { readers, queue }, place)
             }
             Place::Server(url) => {
@@ -236,6 +238,15 @@ impl Store {
             }
             // Beginning is what tells that the connection stands.
             Engine::Postgres { .. } => self.read().await,
+        }
+    }
+
+    /// Writes that wait behind a running one.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.inner.hub.engine {
+            Engine::Sqlite { queue, .. } => QUEUE - queue.capacity(),
+            Engine::Postgres { writers, .. } => writers.lanes.waiting(),
         }
     }
 

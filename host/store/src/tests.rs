@@ -9,6 +9,7 @@ mod ledger;
 mod outages;
 mod planes;
 mod processes;
+mod scale;
 mod schema;
 mod traces;
 mod work;

@@ -75,8 +75,10 @@ const STARTS: &str = "
     SELECT scope, at, session, detail FROM event
     WHERE kind = 'session.start' AND (at > $1 OR (at = $1 AND session > $2)) AND session IS NOT NULL
     ORDER BY at, session LIMIT $3";
-const DID: &str =
-    "SELECT COUNT(*) FROM event WHERE scope = $1 AND session = $2 AND kind = $3 AND at >= $4 AND at <= $5";
+const DID: &str = "
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM event WHERE scope = $1 AND session = $2 AND kind = $3 AND at >= $4 AND at <= $5 LIMIT 1
+    ) did";
 const SEEN: &str = "
     UPDATE session SET last_seen_at = $2, lease_until = $2 + lease_ms
     WHERE id = $1 AND ended_at IS NULL AND lease_until > $2";

@@ -44,9 +44,9 @@ where
 {
     let mut writes = Vec::with_capacity(WRITES);
     for index in 0..WRITES {
-        let (store, deed) = (store.clone(), deed(index));
+        let (own, deed) = (store.clone(), deed(index));
         writes.push(spawn(async move {
-            let work = store.write(scope(), Actor::system(), move |tx| {
+            let work = own.write(scope(), Actor::system(), move |tx| {
                 Box::pin(async move {
                     let value = increment(tx).await?;
                     match deed {
@@ -66,10 +66,10 @@ where
             });
             work.await
         }));
-        tokio::task::yield_now().await;
+        while store.waiting() <= index {
+            tokio::task::yield_now().await;
+        }
     }
-    // They are handed over by tasks of their own.
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     writes
 }
 

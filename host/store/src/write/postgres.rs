@@ -50,6 +50,12 @@ impl std::fmt::Debug for Lanes {
 }
 
 impl Lanes {
+    /// Closures that wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+    }
+
     /// Puts a closure behind those of its scope; given back to whoever is the first and has to run them.
     fn join(&self, scope: &Scope, job: Placed) -> Option<Placed> {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
