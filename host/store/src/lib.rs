@@ -13,6 +13,7 @@ mod migrate;
 mod notices;
 mod open;
 mod plane;
+mod readers;
 mod rows;
 mod sink;
 mod store;

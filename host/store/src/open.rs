@@ -5,12 +5,13 @@ use std::path::Path;
 use std::str::FromStr as _;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqliteConnection};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
 use crate::migrate;
+use crate::readers::Readers;
 use crate::rows::{Rows, Session, Trips};
 use crate::store::Options;
 use crate::write::sqlite::AGAIN;
@@ -24,7 +25,7 @@ const PREPARED: usize = 512;
 pub(crate) async fn open_file(
     path: &Path,
     options: &Options,
-) -> Result<(SqlitePool, SqliteConnection, SqliteConnectOptions), StoreError> {
+) -> Result<(Readers, SqliteConnection, SqliteConnectOptions), StoreError> {
     create(path)?;
     let shared = SqliteConnectOptions::new()
         .filename(path)
@@ -50,12 +51,7 @@ pub(crate) async fn open_file(
         }
     };
     let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
-    let readers = SqlitePoolOptions::new()
-        .max_connections(POOL)
-        .acquire_timeout(options.patience)
-        .test_before_acquire(false)
-        .max_lifetime(None)
-        .connect_lazy_with(shared.pragma("query_only", "ON"));
+    let readers = Readers::new(shared.pragma("query_only", "ON"), options.patience, POOL);
     Ok((readers, conn, how))
 }
 

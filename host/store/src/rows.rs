@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, SqliteConnection, Transaction};
 
 use crate::error::StoreError;
+use crate::readers::Reader;
 
 mod later;
 
@@ -42,9 +42,7 @@ pub struct Rows {
 pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(SqliteConnection),
-    Sqlite(Transaction<'static, Sqlite>),
-    /// Each statement by itself.
-    Reader(PoolConnection<Sqlite>),
+    Sqlite(Reader),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -106,8 +104,7 @@ impl Rows {
     pub(crate) fn bare(&mut self) -> Conn<'_> {
         match &mut self.session {
             Session::Writer(conn) => Conn::Sqlite(conn),
-            Session::Sqlite(tx) => Conn::Sqlite(tx),
-            Session::Reader(conn) => Conn::Sqlite(conn),
+            Session::Sqlite(reader) => Conn::Sqlite(reader.conn()),
             Session::Postgres(tx) => Conn::Postgres(tx),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use brains_core::plane::audit::SealingKey;
 use brains_core::{Ambient, Fault};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use crate::ledger::Ledger;
 use crate::notices::{Listener, Notices};
 use crate::open::{open_file, open_server, place_of, server};
 use crate::plane::trace::Retention;
+use crate::readers::Readers;
 use crate::rows::{Rows, Session, Snapshot, Trips};
 use crate::sink::{self, TraceOptions, TraceSink};
 use crate::uses::KeyUses;
@@ -81,7 +82,7 @@ pub(crate) struct Hub {
 /// One of the two databases, as far as it may be shared between tasks.
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
-    Sqlite { readers: SqlitePool, queue: mpsc::Sender<Box<dyn Job>> },
+    Sqlite { readers: Readers, queue: mpsc::Sender<Box<dyn Job>> },
     Postgres { readers: PgPool, writers: Writers, places: Arc<Semaphore> },
 }
 
@@ -228,13 +229,13 @@ impl Store {
         hub.engine.snapshot(&hub.trips).await
     }
 
-    /// For looking things up that a write looks at again: as [`Store::read`], but several looks may see different states.
+    /// As [`Store::read`], but several looks may see different states: for what is told in one, or looked at again by
+    /// the write that follows.
     pub async fn look(&self) -> Result<Snapshot, StoreError> {
         let hub = &self.inner.hub;
         match &hub.engine {
             Engine::Sqlite { readers, .. } => {
-                let session = Session::Reader(readers.acquire().await?);
-                Ok(Snapshot(Rows::new(session, hub.trips.clone())))
+                Ok(Snapshot(Rows::new(Session::Sqlite(readers.take().await?), hub.trips.clone())))
             }
             // Beginning is what tells that the connection stands.
             Engine::Postgres { .. } => self.read().await,
@@ -357,7 +358,9 @@ impl Engine {
         let session = match self {
             Self::Sqlite { readers, .. } => {
                 trips.count();
-                Session::Sqlite(readers.begin_with("BEGIN DEFERRED").await?)
+                let mut reader = readers.take().await?;
+                reader.begin().await?;
+                Session::Sqlite(reader)
             }
             Self::Postgres { readers, .. } => Session::Postgres(begin(readers, VIEW, trips).await?),
         };

@@ -70,19 +70,9 @@ impl Rows {
         if filter.statuses.is_empty() {
             return Ok(Vec::new());
         }
-        let found = match self.conn().await? {
-            Conn::Sqlite(conn) => read(pieces(filter, limit).build().fetch_all(conn).await),
-            Conn::Postgres(conn) => read_postgres(pieces(filter, limit).build().fetch_all(conn).await),
-        };
-        let mut places: Vec<Place> = found.map_err(|error| self.fail(error))?;
-        places.sort_unstable_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-        places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        if places.is_empty() {
-            return Ok(Vec::new());
-        }
         let tasks = match self.conn().await? {
-            Conn::Sqlite(conn) => read(these(&places).build().fetch_all(conn).await),
-            Conn::Postgres(conn) => read_postgres(these(&places).build().fetch_all(conn).await),
+            Conn::Sqlite(conn) => read(whole(filter, limit).build().fetch_all(conn).await),
+            Conn::Postgres(conn) => read_postgres(whole(filter, limit).build().fetch_all(conn).await),
         };
         tasks.map_err(|error| self.fail(error))
     }
@@ -114,19 +104,22 @@ impl Rows {
     }
 }
 
-/// The beginnings of the tasks of one workspace in each status.
-fn pieces<DB>(filter: &TaskFilter, limit: u32) -> QueryBuilder<DB>
+/// The tasks that come first of the beginnings in each status.
+fn whole<DB>(filter: &TaskFilter, limit: u32) -> QueryBuilder<DB>
 where
     DB: Database,
     String: Type<DB> + for<'q> Encode<'q, DB>,
     i64: Type<DB> + for<'q> Encode<'q, DB>,
 {
-    let mut query = QueryBuilder::new("");
+    let mut query = QueryBuilder::new(
+        "SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id IN (SELECT id FROM (",
+    );
     for (at, status) in filter.statuses.iter().enumerate() {
         query.push(if at == 0 { "SELECT * FROM (" } else { ") one UNION ALL SELECT * FROM (" });
         piece(&mut query, filter, *status, limit);
     }
-    query.push(") one");
+    query.push(") one) each ORDER BY priority, id LIMIT ").push_bind(i64::from(limit));
+    query.push(") ORDER BY t.priority, t.id");
     query
 }
 
@@ -140,7 +133,7 @@ where
     match filter.tags.first() {
         Some(tag) => {
             query.push(
-                "SELECT g.priority, g.task FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ",
+                "SELECT g.priority, g.task AS id FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ",
             );
             query.push_bind(tag.clone());
             other_tags(query, &filter.tags);
@@ -204,21 +197,5 @@ where
         query.push_bind(tag.clone()).push(")");
     }
     query.push(" ORDER BY t.priority, t.id LIMIT 1");
-    query
-}
-
-fn these<DB>(places: &[Place]) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-{
-    let mut query = QueryBuilder::new(
-        "SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id IN (",
-    );
-    let mut ids = query.separated(", ");
-    for place in places {
-        ids.push_bind(place.id.as_str().to_owned());
-    }
-    query.push(") ORDER BY t.priority, t.id");
     query
 }

@@ -102,6 +102,10 @@ const NEXT_FENCE: &str = "UPDATE workspace SET fence = fence + 1 WHERE id = $1 R
 const NEXT_TURN: &str = "UPDATE workspace SET turn = turn + 1 WHERE id = $1 RETURNING turn";
 const FENCE: &str = "SELECT fence FROM workspace WHERE id = $1";
 
+/// What every call looks at; their plans are looked at in a test.
+#[cfg(test)]
+pub(crate) const LOOKS: [&str; 4] = [STANDING, ENTERING, STANDING_BY_SLUG, STANDING_OF_TASK];
+
 /// The workspace in a row of either database.
 macro_rules! workspace {
     ($row:ident) => {

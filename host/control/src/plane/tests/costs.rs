@@ -44,8 +44,8 @@ async fn operations_ask_the_database_no_more_often_than_this() {
         ("complete_task", 8),
         ("send_message", 16),
         ("read_messages", 4),
-        ("list_tasks", 4),
-        ("count_tasks", 3),
+        ("list_tasks", 2),
+        ("count_tasks", 2),
         ("show_task", 6),
     ];
     assert_eq!(costs, expected);
