@@ -10,7 +10,7 @@ use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::{Fault, Id, Principal};
 use brains_store::{Entering, Rows, Scope, Standing, StandingOfTask, Tx};
 
-use crate::acting::{Acting, unknown};
+use crate::acting::{Acting, Seen, unknown};
 use crate::context::Cx;
 
 /// A workspace that the caller may use, and as what.
@@ -46,17 +46,17 @@ impl Place {
         let (id, owner, now) = (&self.workspace.id, self.principal.owner(), tx.now());
         let (standing, mut seen) = match acting.called() {
             Some(called) => match tx.entering(id, owner, now, called).await? {
-                Some(Entering { standing, session }) => (Some(standing), Some(session)),
-                None => (None, None),
+                Some(Entering { standing, session }) => (Some(standing), Seen::Is(session.map(Box::new))),
+                None => (None, Seen::NotYet),
             },
-            None => (tx.standing(id, owner, now).await?, None),
+            None => (tx.standing(id, owner, now).await?, Seen::NotYet),
         };
         let run_out = standing.as_ref().is_some_and(|standing| standing.run_out);
         self.check(standing)?;
         if run_out {
             tx.reap(id).await?;
             // It may have been one of those whose lease was over.
-            seen = None;
+            seen = Seen::NotYet;
         }
         let session = match acting.enter(tx, seen).await? {
             Some(session) if session.workspace == self.workspace.id => Some(session),

@@ -10,6 +10,15 @@ use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
 use brains_store::{Called, Rows, Store, Tx};
 
+/// The session that is [`Acting::called`] so.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// Nobody has looked.
+    NotYet,
+    /// There was one, or none.
+    Is(Option<Box<SessionRecord>>),
+}
+
 /// What a caller can show, owned, so that a write can look at it.
 #[derive(Debug, Clone)]
 pub(crate) struct Acting {
@@ -60,17 +69,13 @@ impl Acting {
     }
 
     /// The same as [`Acting::require`], inside a write: renews the lease, and the audit log names the session from here
-    /// on. `seen` is the session that is [`Acting::called`] so, if somebody looked already.
-    pub(crate) async fn enter(
-        &self,
-        tx: &mut Tx,
-        seen: Option<Option<SessionRecord>>,
-    ) -> Result<Option<SessionRecord>, Fault> {
+    /// on. `seen` is what a look at [`Acting::called`] found, if there was one.
+    pub(crate) async fn enter(&self, tx: &mut Tx, seen: Seen) -> Result<Option<SessionRecord>, Fault> {
         let now = tx.now();
         let found = match (seen, &self.named) {
-            (Some(seen), Some(id)) => Some(self.proved(tx, id, seen).await?),
-            (Some(seen), None) => Some(self.of_token(seen)?),
-            (None, _) => self.find(tx, now).await?,
+            (Seen::Is(seen), Some(id)) => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
+            (Seen::Is(seen), None) => Some(self.of_token(seen.map(|seen| *seen))?),
+            (Seen::NotYet, _) => self.find(tx, now).await?,
         };
         let Some(mut session) = found else { return Ok(None) };
         session.check_alive(now)?;

@@ -17,7 +17,7 @@ const END: &str = "ROLLBACK";
 /// Clones are the same connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Readers {
-    options: SqliteConnectOptions,
+    options: Arc<SqliteConnectOptions>,
     patience: Duration,
     most: u32,
     /// As many as may read at once.
@@ -29,7 +29,13 @@ pub(crate) struct Readers {
 impl Readers {
     pub(crate) fn new(options: SqliteConnectOptions, patience: Duration, most: u32) -> Self {
         let places = usize::try_from(most).unwrap_or(1);
-        Self { options, patience, most, places: Arc::new(Semaphore::new(places)), slots: Arc::default() }
+        Self {
+            options: Arc::new(options),
+            patience,
+            most,
+            places: Arc::new(Semaphore::new(places)),
+            slots: Arc::default(),
+        }
     }
 
     pub(crate) async fn take(&self) -> Result<Reader, StoreError> {
@@ -38,14 +44,13 @@ impl Readers {
             .map_err(|_| StoreError::Unreachable { detail: "no connection became free in time".into() })?
             .map_err(|_| StoreError::Closed)?;
         let free = self.slots().iter().find_map(|slot| Arc::clone(slot).try_lock_owned().ok());
-        let conn = match free {
-            Some(conn) => conn,
-            None => {
-                let slot = Arc::new(Slot::new(self.options.connect().await?));
-                let conn = Arc::clone(&slot).lock_owned().await;
-                self.slots().push(slot);
-                conn
-            }
+        let conn = if let Some(conn) = free {
+            conn
+        } else {
+            let slot = Arc::new(Slot::new(self.options.connect().await?));
+            let conn = Arc::clone(&slot).lock_owned().await;
+            self.slots().push(slot);
+            conn
         };
         Ok(Reader { conn, begun: false, _place: place })
     }

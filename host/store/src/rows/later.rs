@@ -91,7 +91,7 @@ fn parts(texts: &[(&str, usize)]) -> String {
     let Some(((text, before), others)) = texts.split_last() else { return whole };
     for (at, (text, before)) in others.iter().enumerate() {
         whole.push_str(if at == 0 { "WITH " } else { ", " });
-        whole.push_str(&format!("part_{at} AS ("));
+        whole.extend(["part_", &at.to_string(), " AS ("]);
         push(&mut whole, text, *before);
         whole.push_str(") ");
     }
@@ -107,7 +107,7 @@ fn push(whole: &mut String, text: &str, before: usize) {
         let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = piece.split_at(digits);
         let number: usize = number.parse().unwrap_or(0);
-        whole.push_str(&format!("${}{rest}", number + before));
+        whole.extend(["$", &(number + before).to_string(), rest]);
     }
 }
 
