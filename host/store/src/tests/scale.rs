@@ -187,7 +187,7 @@ async fn grow(
 }
 
 /// Adds events, and audit entries beside them, beyond those that the tasks made: `total` by now. Written by the
-/// database itself, for nobody reads their chain here.
+/// database itself, for nobody reads their chain here. None is the creation of a task: those lie far behind the newest.
 async fn fill(bed: &Bed, workspace: &Id<Workspace>, session: &Id<Session>, from: i64, total: i64) {
     let numbers = if bed.is_postgres() {
         format!("SELECT n FROM generate_series({from} + 1, {total}) AS numbers (n)")
@@ -197,7 +197,7 @@ async fn fill(bed: &Bed, workspace: &Id<Workspace>, session: &Id<Session>, from:
              SELECT n FROM numbers"
         )
     };
-    let kinds = "CASE n % 4 WHEN 0 THEN 'task.create' WHEN 1 THEN 'task.claim' WHEN 2 THEN 'mail.send' ELSE 'lock.acquire' END";
+    let kinds = "CASE n % 4 WHEN 0 THEN 'task.update' WHEN 1 THEN 'task.claim' WHEN 2 THEN 'mail.send' ELSE 'lock.acquire' END";
     let sessions = format!("CASE n % 3 WHEN 0 THEN '{session}' WHEN 1 THEN 'ses_another' END");
     for text in [
         format!(
