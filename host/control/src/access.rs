@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use brains_core::id::{Session, Workspace};
+use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::{Fault, Id, Principal};
-use brains_store::{Rows, Scope, Tx};
+use brains_store::{Entering, Rows, Scope, Standing, StandingOfTask, Tx};
 
-use crate::acting::{Acting, unknown};
+use crate::acting::{Acting, Seen, unknown};
 use crate::context::Cx;
 
 /// A workspace that the caller may use, and as what.
@@ -43,9 +43,22 @@ impl Place {
         acting: &Acting,
         fence: Option<u64>,
     ) -> Result<Option<SessionRecord>, Fault> {
-        self.confirm(tx).await?;
-        tx.reap(&self.workspace.id).await?;
-        let session = match acting.enter(tx).await? {
+        let (id, owner, now) = (&self.workspace.id, self.principal.owner(), tx.now());
+        let (standing, mut seen) = match acting.called() {
+            Some(called) => match tx.entering(id, owner, now, called).await? {
+                Some(Entering { standing, session }) => (Some(standing), Seen::Is(session.map(Box::new))),
+                None => (None, Seen::NotYet),
+            },
+            None => (tx.standing(id, owner, now).await?, Seen::NotYet),
+        };
+        let run_out = standing.as_ref().is_some_and(|standing| standing.run_out);
+        self.check(standing)?;
+        if run_out {
+            tx.reap(id).await?;
+            // It may have been one of those whose lease was over.
+            seen = Seen::NotYet;
+        }
+        let session = match acting.enter(tx, seen).await? {
             Some(session) if session.workspace == self.workspace.id => Some(session),
             Some(session) if acting.is_named() => return Err(elsewhere(&session, &self.workspace)),
             _ => None,
@@ -57,10 +70,16 @@ impl Place {
     }
 
     /// Refuses when the caller's rights or the workspace changed since it was looked up.
-    pub(crate) async fn confirm(&self, rows: &mut Rows) -> Result<WorkspaceRecord, Fault> {
+    pub(crate) async fn confirm(&self, tx: &mut Tx) -> Result<WorkspaceRecord, Fault> {
+        let now = tx.now();
+        let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
+        self.check(standing)
+    }
+
+    fn check(&self, found: Option<Standing>) -> Result<WorkspaceRecord, Fault> {
         let absent = || not_found(&self.workspace.slug);
-        let workspace = rows.workspace(&self.workspace.id).await?.ok_or_else(absent)?;
-        let role = role_in(rows, &self.principal, &workspace).await?.ok_or_else(absent)?;
+        let Standing { workspace, membership, .. } = found.ok_or_else(absent)?;
+        let role = standing(&self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, self.least, &workspace)?;
         if workspace.archived_at.is_some() && !self.archived {
             return Err(Fault::conflict(format!("the workspace `{}` is archived", workspace.slug))
@@ -93,13 +112,12 @@ impl Cx<'_> {
         reference: Option<&str>,
         least: WorkspaceRole,
     ) -> Result<Place, Fault> {
-        let found = match reference {
+        let (found, told) = match reference {
             Some(reference) => (self.referred(rows, reference).await?, reference.to_owned()),
             None => self.current(rows).await?,
         };
-        let (workspace, told) = found;
-        let workspace = workspace.ok_or_else(|| not_found(&told))?;
-        self.place(rows, workspace, least, || not_found(&told)).await
+        let found = found.ok_or_else(|| not_found(&told))?;
+        self.place(found, least, || not_found(&told))
     }
 
     /// The workspace of something that was looked up; `absent` is what the caller hears if it cannot see it.
@@ -110,8 +128,26 @@ impl Cx<'_> {
         least: WorkspaceRole,
         absent: impl Fn() -> Fault + Send,
     ) -> Result<Place, Fault> {
-        let workspace = rows.workspace(id).await?.ok_or_else(&absent)?;
-        self.place(rows, workspace, least, absent).await
+        let found = self.standing(rows, id).await?.ok_or_else(&absent)?;
+        self.place(found, least, absent)
+    }
+
+    /// The task that has this id or this code, and its workspace.
+    pub(crate) async fn task_and_place(
+        &self,
+        rows: &mut Rows,
+        id: Option<&Id<Task>>,
+        code: Option<&str>,
+        least: WorkspaceRole,
+        absent: impl Fn() -> Fault,
+    ) -> Result<(Id<Task>, Place), Fault> {
+        let found = rows.standing_of_task(id, code, self.principal.owner(), self.now()).await?;
+        let StandingOfTask { task, standing } = found.ok_or_else(&absent)?;
+        Ok((task, self.place(standing, least, absent)?))
+    }
+
+    async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<Standing>, Fault> {
+        Ok(rows.standing(id, self.principal.owner(), self.now()).await?)
     }
 
     /// A session that the caller can see, alive or not, and its workspace.
@@ -133,9 +169,17 @@ impl Cx<'_> {
         named: Option<Id<Session>>,
         least: WorkspaceRole,
     ) -> Result<(SessionRecord, Place), Fault> {
-        let session = self.acting(named).require(rows, self.now()).await?;
-        let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
-        Ok((session, place))
+        let Some(id) = &named else {
+            let session = self.acting(None).require(rows, self.now()).await?;
+            let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
+            return Ok((session, place));
+        };
+        // Not found before not yours: an id in a workspace that one cannot see does not exist.
+        let (session, place) = self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
+        self.acting(None).prove(rows, &session).await?;
+        session.check_alive(self.now())?;
+        check_role(place.role, least, &place.workspace)?;
+        Ok((session, Place { least, ..place }))
     }
 
     /// The session that the caller acts as; when a workspace is named too, it must be the session's own.
@@ -144,7 +188,7 @@ impl Cx<'_> {
         named: Option<Id<Session>>,
         workspace: Option<&str>,
     ) -> Result<(SessionRecord, Place), Fault> {
-        let mut view = self.control.store.read().await?;
+        let mut view = self.control.store.look().await?;
         let (session, place) = self.own_session(&mut view, named, WorkspaceRole::Member).await?;
         if workspace.is_some() {
             let meant = self.workspace(&mut view, workspace, WorkspaceRole::Member).await?;
@@ -155,32 +199,32 @@ impl Cx<'_> {
         Ok((session, place))
     }
 
-    async fn place(
+    fn place(
         &self,
-        rows: &mut Rows,
-        workspace: WorkspaceRecord,
+        found: Standing,
         least: WorkspaceRole,
-        absent: impl Fn() -> Fault + Send,
+        absent: impl Fn() -> Fault,
     ) -> Result<Place, Fault> {
-        let role = role_in(rows, self.principal, &workspace).await?.ok_or_else(absent)?;
+        let Standing { workspace, membership, .. } = found;
+        let role = standing(self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, least, &workspace)?;
         Ok(Place { workspace, role, least, principal: self.principal.clone(), archived: false })
     }
 
-    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceRecord>, Fault> {
+    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<Standing>, Fault> {
         if let Some(id) = Id::<Workspace>::parse(reference) {
-            return Ok(rows.workspace(&id).await?);
+            return self.standing(rows, &id).await;
         }
         match self.directory(reference)? {
             Some(path) => self.at(rows, path).await,
-            None => Ok(rows.workspace_by_slug(reference).await?),
+            None => Ok(rows.standing_by_slug(reference, self.principal.owner(), self.now()).await?),
         }
     }
 
     /// The workspace that the caller works in, and what to call it if there is none.
-    async fn current(&self, rows: &mut Rows) -> Result<(Option<WorkspaceRecord>, String), Fault> {
+    async fn current(&self, rows: &mut Rows) -> Result<(Option<Standing>, String), Fault> {
         if let Some(session) = self.acting(None).find(rows, self.now()).await? {
-            return Ok((rows.workspace(&session.workspace).await?, session.workspace.to_string()));
+            return Ok((self.standing(rows, &session.workspace).await?, session.workspace.to_string()));
         }
         let Some(directory) = self.caller.directory.clone() else {
             return Err(Fault::invalid("no workspace was named")
@@ -210,12 +254,16 @@ impl Cx<'_> {
         }
     }
 
-    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<WorkspaceRecord>, Fault> {
+    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<Standing>, Fault> {
         let location = self.control.ports.places.locate(&path)?;
-        if let Some(exact) = rows.workspace_at(&location.common_dir, &location.path).await? {
-            return Ok(Some(exact));
+        let found = match rows.workspace_at(&location.common_dir, &location.path).await? {
+            Some(exact) => Some(exact),
+            None => rows.workspace_above(&location.asked).await?,
+        };
+        match found {
+            Some(workspace) => self.standing(rows, &workspace.id).await,
+            None => Ok(None),
         }
-        Ok(rows.workspace_above(&location.asked).await?)
     }
 }
 

@@ -8,9 +8,18 @@ use brains_core::caller::NativeId;
 use brains_core::id::Session;
 use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
-use brains_store::{Rows, Store, Tx};
+use brains_store::{Called, Rows, Store, Tx};
 
 use crate::access::role_in;
+
+/// The session that is [`Acting::called`] so.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// Nobody has looked.
+    NotYet,
+    /// There was one, or none.
+    Is(Option<Box<SessionRecord>>),
+}
 
 /// What a caller can show, owned, so that a write can look at it.
 #[derive(Debug, Clone)]
@@ -55,10 +64,23 @@ impl Acting {
         self.find(rows, now).await?.ok_or_else(missing)
     }
 
-    /// The same, inside a write: renews the lease, and the audit log names the session from here on.
-    pub(crate) async fn enter(&self, tx: &mut Tx) -> Result<Option<SessionRecord>, Fault> {
+    /// What tells the session by itself; a connection and native ids take looking.
+    pub(crate) fn called(&self) -> Option<Called<'_>> {
+        let token = self.token_hash.as_deref().map(Called::Token);
+        self.named.as_ref().map(Called::Id).or(token)
+    }
+
+    /// The same as [`Acting::require`], inside a write: renews the lease, and the audit log names the session from here
+    /// on. `seen` is what a look at [`Acting::called`] found, if there was one.
+    pub(crate) async fn enter(&self, tx: &mut Tx, seen: Seen) -> Result<Option<SessionRecord>, Fault> {
         let now = tx.now();
-        let Some(mut session) = self.find(tx, now).await? else { return Ok(None) };
+        let found = match (seen, &self.named) {
+            (Seen::Is(seen), Some(id)) => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
+            (Seen::Is(seen), None) => Some(self.of_token(seen.map(|seen| *seen))?),
+            (Seen::NotYet, _) => self.find(tx, now).await?,
+        };
+        let Some(mut session) = found else { return Ok(None) };
+        session.check_alive(now)?;
         if session.is_due(now) {
             tx.renew_session(&session.id, None).await?;
             session.last_seen_at = now;
@@ -68,15 +90,19 @@ impl Acting {
         Ok(Some(session))
     }
 
-    /// Renews the lease of the session that the caller is recognised as, when it is time.
-    pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<(), Fault> {
-        let session = self.find(&mut *store.read().await?, now).await?;
-        let Some(session) = session.filter(|session| session.is_due(now)) else { return Ok(()) };
-        store
-            .touch(move |tx| {
-                Box::pin(async move { Ok(tx.renew_session(&session.id, None).await.map(drop)?) })
-            })
-            .await
+    /// Renews the lease of the session that the caller is recognised as, when it is time; tells how long it is.
+    pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<Option<i64>, Fault> {
+        let session = self.find(&mut *store.look().await?, now).await?;
+        let Some(session) = session else { return Ok(None) };
+        let lease_ms = session.lease_ms;
+        if session.is_due(now) {
+            store
+                .touch(move |tx| {
+                    Box::pin(async move { Ok(tx.renew_session(&session.id, None).await.map(drop)?) })
+                })
+                .await?;
+        }
+        Ok(Some(lease_ms))
     }
 
     /// Whether the caller shows that it is `session`, alive or not.
@@ -101,7 +127,17 @@ impl Acting {
     }
 
     async fn named(&self, rows: &mut Rows, id: &Id<Session>) -> Result<SessionRecord, Fault> {
-        let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
+        let seen = rows.session(id).await?;
+        self.proved(rows, id, seen).await
+    }
+
+    async fn proved(
+        &self,
+        rows: &mut Rows,
+        id: &Id<Session>,
+        seen: Option<SessionRecord>,
+    ) -> Result<SessionRecord, Fault> {
+        let session = seen.ok_or_else(|| unknown(id))?;
         if self.is(rows, &session).await? {
             return Ok(session);
         }
@@ -113,18 +149,24 @@ impl Acting {
         Err(if seen { foreign(id) } else { unknown(id) })
     }
 
+    fn of_token(&self, seen: Option<SessionRecord>) -> Result<SessionRecord, Fault> {
+        seen.filter(|session| session.operator == self.principal.owner()).ok_or_else(|| {
+            Fault::forbidden("the session token is not valid")
+                .code("session_token_unknown")
+                .param("session_token")
+                .hint("a resumed session has a fresh token; `start_session` gives you another session")
+        })
+    }
+
+    /// Refuses a caller who cannot show that it is `session`.
+    pub(crate) async fn prove(&self, rows: &mut Rows, session: &SessionRecord) -> Result<(), Fault> {
+        if self.is(rows, session).await? { Ok(()) } else { Err(foreign(&session.id)) }
+    }
+
     async fn recognised(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
         if let Some(hash) = &self.token_hash {
-            let session = rows
-                .session_by_token(hash)
-                .await?
-                .filter(|session| session.operator == self.principal.owner());
-            return session.map(Some).ok_or_else(|| {
-                Fault::forbidden("the session token is not valid")
-                    .code("session_token_unknown")
-                    .param("session_token")
-                    .hint("a resumed session has a fresh token; `start_session` gives you another session")
-            });
+            let seen = rows.session_by_token(hash).await?;
+            return self.of_token(seen).map(Some);
         }
         let connection = self.connection.iter().map(|value| (CONNECTION, value));
         let native = self.native.iter().map(|native| (native.kind.as_str(), &native.value));
@@ -138,27 +180,36 @@ impl Acting {
     }
 }
 
-/// When the leases behind callers were last looked at, so that a caller in a hurry costs no look at the database.
+/// When the leases behind callers are to be looked at again, so that a caller in a hurry costs no look at the database.
 #[derive(Debug, Default)]
 pub(crate) struct Renewals(Mutex<HashMap<String, Millis>>);
 
 impl Renewals {
     /// Callers that are remembered; past it all are forgotten, and looked at once more.
     const MOST: usize = 10_000;
-    /// Often enough for the shortest lease.
-    const EVERY_MS: i64 = 50;
+    /// Often enough for the shortest lease: a twentieth of it.
+    const SOON_MS: i64 = 50;
+    /// Seldom enough for all others, and soon enough for one that somebody else shortens to the shortest meanwhile.
+    const LATE_MS: i64 = 250;
 
     /// Whether it is time to look again.
     pub(crate) fn is_due(&self, name: &str, now: Millis) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(name).is_some_and(|at| now.since(*at) < Self::EVERY_MS) {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back is no reason to wait.
+        if next.get(name).is_some_and(|at| (1..=Self::LATE_MS).contains(&at.since(now))) {
             return false;
         }
-        if last.len() >= Self::MOST {
-            last.clear();
+        if next.len() >= Self::MOST {
+            next.clear();
         }
-        last.insert(name.to_owned(), now);
+        next.insert(name.to_owned(), now.plus_ms(Self::SOON_MS));
         true
+    }
+
+    /// A lease of this length was looked at.
+    pub(crate) fn looked(&self, name: String, now: Millis, lease_ms: i64) {
+        let wait_ms = (lease_ms / 20).clamp(Self::SOON_MS, Self::LATE_MS);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, now.plus_ms(wait_ms));
     }
 }
 

@@ -121,8 +121,10 @@ impl Cx<'_> {
         if !self.control.renewals.is_due(&name, now) {
             return;
         }
-        if let Err(fault) = self.acting(None).renew(&self.control.store, now).await {
-            tracing::debug!(%fault, "a lease was not renewed by a call");
+        match self.acting(None).renew(&self.control.store, now).await {
+            Ok(Some(lease_ms)) => self.control.renewals.looked(name, now, lease_ms),
+            Ok(None) => {}
+            Err(fault) => tracing::debug!(%fault, "a lease was not renewed by a call"),
         }
     }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, later};
 use crate::text::{storable, word};
 use crate::write::{Actor, Scope, Tx};
 
@@ -55,11 +55,11 @@ const EVENTS: &str = "
     SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 /// The newest position of one scope's chain, held by the running write.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Head {
     scope: Scope,
     seq: i64,
-    /// Where it stood when the write began.
+    /// Where it stood when the transaction began.
     began: i64,
     hash: String,
 }
@@ -201,7 +201,7 @@ impl Tx {
         head.seq = entry.seq;
         head.hash.clone_from(&entry.hash);
         let rows = &mut self.rows;
-        execute!(
+        later!(
             rows,
             APPEND,
             &entry.id,
@@ -217,7 +217,7 @@ impl Tx {
             &entry.prev_hash,
             &entry.hash
         )?;
-        execute!(
+        later!(
             rows,
             EMIT,
             &entry.scope,
@@ -248,20 +248,47 @@ impl Tx {
         self.append(&Scope::global(), HAND_OVER, &detail).await
     }
 
-    /// Writes where the chains stand now, signed; every so often a seal is kept for good.
-    pub(crate) async fn save_heads(&mut self) -> Result<(), StoreError> {
+    /// Lets wait what says where the chains stand now, signed: once for all closures of a transaction, because nobody
+    /// sees it before the commit. Every so often a seal is kept for good.
+    pub(crate) async fn seal(&mut self) -> Result<(), StoreError> {
         let key = self.sealing.current();
-        for head in self.heads.iter().filter(|head| head.seq > head.began) {
+        let earlier = self.held.iter().filter(|held| self.heads.iter().all(|head| head.scope != held.scope));
+        for head in self.heads.iter().chain(earlier).filter(|head| head.seq > head.began) {
             let Seal { scope, seq, hash, at, key, signature } =
                 key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
             let rows = &mut self.rows;
-            execute!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
-            self.announced.push(scope.clone());
+            later!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
             if head.began / CHECKPOINT < seq / CHECKPOINT {
-                execute!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
+                later!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
             }
         }
         Ok(())
+    }
+
+    /// A closure is done: those behind it in the same transaction go on from its heads. One that fails takes its locks
+    /// along, and leaves them as they were.
+    pub(crate) fn keep_heads(&mut self) {
+        for head in std::mem::take(&mut self.heads) {
+            let held = self.held.iter_mut().find(|held| held.scope == head.scope);
+            if held.as_ref().is_none_or(|held| held.seq < head.seq) && head.seq > head.began {
+                self.announced.push(head.scope.as_str().to_owned());
+            }
+            match held {
+                Some(held) => *held = head,
+                None => self.held.push(head),
+            }
+        }
+    }
+
+    /// What the chains say is sealed: there is nothing left to say of them before the commit.
+    pub(crate) fn heads_are_sealed(&mut self) {
+        for head in &mut self.held {
+            head.began = head.seq;
+        }
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.held.iter().all(|head| head.seq == head.began)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod changes;
+mod drain;
 mod duty;
 mod error;
 mod idempotency;
@@ -10,7 +11,9 @@ mod ledger;
 mod list;
 mod migrate;
 mod notices;
+mod open;
 mod plane;
+mod readers;
 mod rows;
 mod sink;
 mod store;
@@ -34,6 +37,7 @@ pub use plane::mail::mailbox;
 pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::task::{NewTask, TaskCount, TaskPlace};
 pub use plane::trace::Retention;
+pub use plane::workspace::{Called, Entering, Standing, StandingOfTask};
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
 pub use store::{Options, Store};

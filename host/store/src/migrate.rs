@@ -119,7 +119,7 @@ async fn pending(rows: &mut Rows) -> Result<Vec<&'static Migration>, StoreError>
 
 /// Runs a text of several statements.
 async fn script(rows: &mut Rows, text: &'static str) -> Result<(), StoreError> {
-    let done = match rows.conn() {
+    let done = match rows.conn().await? {
         Conn::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
         Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
     };

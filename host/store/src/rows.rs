@@ -1,11 +1,33 @@
 //! One text, two databases: [`Rows`] is a connection inside a transaction, and the macros run a constant
 //! statement on whichever database it belongs to.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, SqliteConnection, Transaction};
 
 use crate::error::StoreError;
+use crate::readers::Reader;
+
+mod later;
+
+pub(crate) use later::{Later, Values, later};
+
+/// How often a database was asked and waited for: what an operation costs before anything else does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trips(Arc<AtomicU64>);
+
+impl Trips {
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// What can be read, in a snapshot or inside a write. The reading verbs of the planes are methods of it.
 pub struct Rows {
@@ -13,12 +35,14 @@ pub struct Rows {
     /// A statement was refused. Postgres would then turn a commit into a rollback without a word, so the
     /// write is given up on both databases.
     refused: bool,
+    later: Later,
+    trips: Trips,
 }
 
 pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(SqliteConnection),
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Reader),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -29,14 +53,58 @@ pub(crate) enum Conn<'c> {
 }
 
 impl Rows {
-    pub(crate) const fn new(session: Session) -> Self {
-        Self { session, refused: false }
+    pub(crate) fn new(session: Session, trips: Trips) -> Self {
+        let later = Later::new(matches!(session, Session::Postgres(_)));
+        Self { session, refused: false, later, trips }
     }
 
-    pub(crate) fn conn(&mut self) -> Conn<'_> {
+    /// The connection, for one statement: whatever waits goes first.
+    pub(crate) async fn conn(&mut self) -> Result<Conn<'_>, StoreError> {
+        self.settle().await?;
+        self.trips.count();
+        Ok(self.bare())
+    }
+
+    /// Sends the statements that wait, in one trip.
+    pub(crate) async fn settle(&mut self) -> Result<(), StoreError> {
+        if self.later.is_empty() {
+            return Ok(());
+        }
+        self.trips.count();
+        let (text, values) = self.later.take();
+        let done = match (self.bare(), values) {
+            (Conn::Sqlite(conn), Values::Sqlite(values)) => {
+                sqlx::query_with(text, values).execute(conn).await.map(drop)
+            }
+            (Conn::Postgres(conn), Values::Postgres(values)) => {
+                sqlx::query_with(text, values).execute(conn).await.map(drop)
+            }
+            (Conn::Sqlite(_), Values::Postgres(_)) | (Conn::Postgres(_), Values::Sqlite(_)) => {
+                return Err(StoreError::Closed);
+            }
+        };
+        done.map_err(|error| self.fail(error))
+    }
+
+    /// The same, and behind it a text without values; for SQLite, which takes scripts.
+    pub(crate) async fn settle_and(&mut self, text: &'static str) -> Result<(), StoreError> {
+        self.later.add(text);
+        self.settle().await
+    }
+
+    /// Room for the values of a statement that may wait.
+    pub(crate) async fn room(&mut self, text: &'static str) -> Result<&mut Values, StoreError> {
+        if !self.later.takes(text) {
+            self.settle().await?;
+        }
+        Ok(self.later.add(text))
+    }
+
+    /// The connection as it is, for what begins and ends a transaction.
+    pub(crate) fn bare(&mut self) -> Conn<'_> {
         match &mut self.session {
             Session::Writer(conn) => Conn::Sqlite(conn),
-            Session::Sqlite(tx) => Conn::Sqlite(tx),
+            Session::Sqlite(reader) => Conn::Sqlite(reader.conn()),
             Session::Postgres(tx) => Conn::Postgres(tx),
         }
     }
@@ -53,8 +121,14 @@ impl Rows {
         self.refused
     }
 
-    pub(crate) fn forget_refusal(&mut self) {
+    pub(crate) fn trips(&self) -> &Trips {
+        &self.trips
+    }
+
+    /// Forgets what the closure before left behind: that it was refused, and what it had not sent.
+    pub(crate) fn start_over(&mut self) {
         self.refused = false;
+        self.later.clear();
     }
 
     /// Classifies a failed statement and remembers that there was one.
@@ -138,15 +212,16 @@ from_row! {
 macro_rules! execute {
     ($rows:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
         let rows: &mut $crate::rows::Rows = $rows;
-        let done = match rows.conn() {
-            $crate::rows::Conn::Sqlite(conn) => {
-                sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
+        let done = match rows.conn().await {
+            Err(error) => Err(error),
+            Ok($crate::rows::Conn::Sqlite(conn)) => {
+                Ok(sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected()))
             }
-            $crate::rows::Conn::Postgres(conn) => {
-                sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected())
+            Ok($crate::rows::Conn::Postgres(conn)) => {
+                Ok(sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected()))
             }
         };
-        done.map_err(|error| rows.fail(error))
+        done.and_then(|done| done.map_err(|error| rows.fail(error)))
     }};
 }
 pub(crate) use execute;
@@ -155,15 +230,16 @@ pub(crate) use execute;
 macro_rules! fetch_optional {
     ($rows:expr, $of:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
         let rows: &mut $crate::rows::Rows = $rows;
-        let found = match rows.conn() {
-            $crate::rows::Conn::Sqlite(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
+        let found = match rows.conn().await {
+            Err(error) => Err(error),
+            Ok($crate::rows::Conn::Sqlite(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
                 |row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_sqlite).transpose(),
-            ),
-            $crate::rows::Conn::Postgres(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
+            )),
+            Ok($crate::rows::Conn::Postgres(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
                 |row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose(),
-            ),
+            )),
         };
-        found.map_err(|error| rows.fail(error))
+        found.and_then(|found| found.map_err(|error| rows.fail(error)))
     }};
 }
 pub(crate) use fetch_optional;
@@ -172,15 +248,16 @@ pub(crate) use fetch_optional;
 macro_rules! fetch_all {
     ($rows:expr, $of:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
         let rows: &mut $crate::rows::Rows = $rows;
-        let found = match rows.conn() {
-            $crate::rows::Conn::Sqlite(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
+        let found = match rows.conn().await {
+            Err(error) => Err(error),
+            Ok($crate::rows::Conn::Sqlite(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
                 |found| found.iter().map(<$of as $crate::rows::FromRow>::from_sqlite).collect::<Result<Vec<_>, _>>(),
-            ),
-            $crate::rows::Conn::Postgres(conn) => sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
+            )),
+            Ok($crate::rows::Conn::Postgres(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
                 |found| found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>(),
-            ),
+            )),
         };
-        found.map_err(|error| rows.fail(error))
+        found.and_then(|found| found.map_err(|error| rows.fail(error)))
     }};
 }
 pub(crate) use fetch_all;
@@ -197,17 +274,18 @@ macro_rules! insert_all {
         let mut chunks = $added.chunks_exact($crate::rows::ROWS_AT_ONCE);
         let singly = chunks.remainder().chunks(1).map(|chunk| ($one, chunk));
         for (sql, chunk) in (&mut chunks).map(|chunk| (text, chunk)).chain(singly) {
-            let done = match rows.conn() {
-                $crate::rows::Conn::Sqlite(conn) => {
+            let done = match rows.conn().await {
+                Err(error) => Err(error),
+                Ok($crate::rows::Conn::Sqlite(conn)) => {
                     let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
-                    query.execute(conn).await.map(drop)
+                    Ok(query.execute(conn).await.map(drop))
                 }
-                $crate::rows::Conn::Postgres(conn) => {
+                Ok($crate::rows::Conn::Postgres(conn)) => {
                     let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
-                    query.execute(conn).await.map(drop)
+                    Ok(query.execute(conn).await.map(drop))
                 }
             };
-            done.map_err(|error| rows.fail(error))?;
+            done.and_then(|done| done.map_err(|error| rows.fail(error)))?;
         }
         Ok(())
     }};

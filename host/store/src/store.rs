@@ -1,17 +1,13 @@
 //! Opening, reading, writing, closing.
 
-use std::io;
 use std::path::Path;
-use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 
 use brains_core::plane::audit::SealingKey;
 use brains_core::{Ambient, Fault};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqliteConnection, SqlitePool};
+use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,20 +15,22 @@ use crate::audit::Sealing;
 use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
 use crate::ledger::Ledger;
-use crate::migrate;
 use crate::notices::{Listener, Notices};
+use crate::open::{open_file, open_server, place_of, server};
 use crate::plane::trace::Retention;
-use crate::rows::{Rows, Session, Snapshot};
+use crate::readers::Readers;
+use crate::rows::{Rows, Session, Snapshot, Trips};
 use crate::sink::{self, TraceOptions, TraceSink};
 use crate::uses::KeyUses;
-use crate::write::postgres::commit;
-use crate::write::sqlite::{AGAIN, Writer};
+use crate::write::postgres::{Lanes, Writers, begin};
+use crate::write::sqlite::Writer;
 use crate::write::{Actor, Call, Cause, Job, Scopes, Tx, Work};
 
 /// Writes that may wait for the SQLite writer.
 const QUEUE: usize = 1_024;
-/// Connections of a pool.
-const POOL: u32 = 8;
+
+/// What a snapshot begins with on Postgres.
+const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -76,6 +74,7 @@ pub(crate) struct Hub {
     patience: Duration,
     nudge: Nudge,
     notices: Notices,
+    trips: Trips,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
@@ -83,8 +82,8 @@ pub(crate) struct Hub {
 /// One of the two databases, as far as it may be shared between tasks.
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
-    Sqlite { readers: SqlitePool, queue: mpsc::Sender<Box<dyn Job>> },
-    Postgres { readers: PgPool, writers: PgPool, places: Arc<Semaphore> },
+    Sqlite { readers: Readers, queue: mpsc::Sender<Box<dyn Job>> },
+    Postgres { readers: PgPool, writers: Writers, places: Arc<Semaphore> },
 }
 
 impl std::fmt::Debug for Store {
@@ -126,7 +125,7 @@ impl Store {
     /// Opens the database that `url` names (`sqlite:///path`, a bare path, `postgres://…`), makes the file if
     /// it is not there, and brings the schema up.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
-        let (nudge, notices) = (Nudge::default(), Notices::default());
+        let (nudge, notices, trips) = (Nudge::default(), Notices::default(), Trips::default());
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
         let sealing = Sealing::new(options.sealing.clone());
@@ -142,23 +141,35 @@ impl Store {
                     closing: closing.clone(),
                     nudge: nudge.clone(),
                     notices: notices.clone(),
+                    trips: trips.clone(),
                     patience: options.patience,
                     conn: Some(conn),
                 };
                 let (queue, jobs) = mpsc::channel(QUEUE);
-                tasks.spawn(writer.run(jobs));
+                // A thread of its own: it is woken for every statement, and would stand behind requests each time.
+                let runtime = tokio::runtime::Handle::current();
+                tasks.spawn_blocking(move || runtime.block_on(writer.run(jobs)));
                 (Engine::Sqlite { readers, queue }, place)
             }
             Place::Server(url) => {
                 let server = server(url, &options)?;
                 let place = place_of(&server);
-                let (readers, writers) =
+                let (readers, pool) =
                     open_server(server, &options).await.map_err(|error| error.at(&place))?;
+                let writers = Writers {
+                    pool,
+                    ambient: options.ambient.clone(),
+                    sealing: sealing.clone(),
+                    nudge: nudge.clone(),
+                    notices: notices.clone(),
+                    trips: trips.clone(),
+                    lanes: Lanes::default(),
+                };
                 (Engine::Postgres { readers, writers, places: Arc::new(Semaphore::new(QUEUE)) }, place)
             }
         };
         let Options { ambient, patience, traces, .. } = options;
-        let hub = Hub { engine, ambient, sealing, patience, nudge, notices, tasks, closing };
+        let hub = Hub { engine, ambient, sealing, patience, nudge, notices, trips, tasks, closing };
         let inner = Inner {
             hub,
             place,
@@ -214,7 +225,35 @@ impl Store {
 
     /// A consistent view; drop it soon, it holds a connection.
     pub async fn read(&self) -> Result<Snapshot, StoreError> {
-        self.inner.hub.engine.snapshot().await
+        let hub = &self.inner.hub;
+        hub.engine.snapshot(&hub.trips).await
+    }
+
+    /// As [`Store::read`], but several looks may see different states: for what is told in one, or looked at again by
+    /// the write that follows.
+    pub async fn look(&self) -> Result<Snapshot, StoreError> {
+        let hub = &self.inner.hub;
+        match &hub.engine {
+            Engine::Sqlite { readers, .. } => {
+                Ok(Snapshot(Rows::new(Session::Sqlite(readers.take().await?), hub.trips.clone())))
+            }
+            // Beginning is what tells that the connection stands.
+            Engine::Postgres { .. } => self.read().await,
+        }
+    }
+
+    /// Writes that wait behind a running one.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.inner.hub.engine {
+            Engine::Sqlite { queue, .. } => QUEUE - queue.capacity(),
+            Engine::Postgres { writers, .. } => writers.lanes.waiting(),
+        }
+    }
+
+    /// How often this store has asked its database for something and waited: what operations cost before anything else.
+    pub fn trips(&self) -> u64 {
+        self.inner.hub.trips.so_far()
     }
 
     /// Counters that move whenever keys, configuration or components change, in whichever process. Other
@@ -279,7 +318,7 @@ impl Store {
             Engine::Sqlite { readers, .. } => readers.close().await,
             Engine::Postgres { readers, writers, .. } => {
                 readers.close().await;
-                writers.close().await;
+                writers.pool.close().await;
             }
         }
     }
@@ -294,6 +333,7 @@ impl Hub {
         if self.closing.is_cancelled() {
             return Err(StoreError::Closed.into());
         }
+        let lane = cause.as_ref().and_then(|cause| cause.scopes.lane());
         let (job, answer) = Call::start(cause, work);
         match &self.engine {
             Engine::Sqlite { queue, .. } => {
@@ -306,12 +346,7 @@ impl Hub {
             Engine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
-                let (pool, ambient, sealing) = (writers.clone(), self.ambient.clone(), self.sealing.clone());
-                let (nudge, notices) = (self.nudge.clone(), self.notices.clone());
-                self.tasks.spawn(async move {
-                    commit(pool, ambient, sealing, nudge, notices, job).await;
-                    drop(place);
-                });
+                self.tasks.spawn(writers.clone().write(lane, (job, place)));
             }
         }
         answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
@@ -319,110 +354,16 @@ impl Hub {
 }
 
 impl Engine {
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    pub(crate) async fn snapshot(&self, trips: &Trips) -> Result<Snapshot, StoreError> {
         let session = match self {
-            Self::Sqlite { readers, .. } => Session::Sqlite(readers.begin_with("BEGIN DEFERRED").await?),
-            Self::Postgres { readers, .. } => Session::Postgres(
-                readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
-            ),
-        };
-        Ok(Snapshot(Rows::new(session)))
-    }
-}
-
-/// Makes the file if need be, opens the writer's connection, brings the schema up, prepares the readers.
-async fn open_file(
-    path: &Path,
-    options: &Options,
-) -> Result<(SqlitePool, SqliteConnection, SqliteConnectOptions), StoreError> {
-    create(path)?;
-    let shared = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .foreign_keys(true)
-        // The writer asks again by itself; a short wait keeps it able to stop.
-        .busy_timeout(options.patience.min(Duration::from_millis(500)))
-        .disable_statement_logging();
-    let how = shared
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        // After a burst the log file is cut back to this.
-        .pragma("journal_size_limit", "67108864");
-    let give_up = Instant::now() + options.patience;
-    let rows = loop {
-        match open_writer(&how, options).await {
-            Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
-            // The file could be opened, so what cannot is the log beside it.
-            Err(StoreError::Unreachable { .. }) => return Err(StoreError::ReadOnly),
-            opened => break opened?,
-        }
-    };
-    let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
-    let readers = SqlitePoolOptions::new()
-        .max_connections(POOL)
-        .acquire_timeout(options.patience)
-        .test_before_acquire(false)
-        .max_lifetime(None)
-        .connect_lazy_with(shared.pragma("query_only", "ON"));
-    Ok((readers, conn, how))
-}
-
-async fn open_writer(how: &SqliteConnectOptions, options: &Options) -> Result<Rows, StoreError> {
-    let mut rows = Rows::new(Session::Writer(how.connect().await?));
-    migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
-    Ok(rows)
-}
-
-/// An empty file that only its owner may read; SQLite gives its log files the same permissions. One that is
-/// there must be writable: SQLite itself would open it for reading without a word.
-fn create(path: &Path) -> Result<(), StoreError> {
-    use fs_err::os::unix::fs::OpenOptionsExt as _;
-    match fs_err::OpenOptions::new().append(true).create(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreError::ReadOnly,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
-            io::ErrorKind::NotFound => {
-                StoreError::Unreachable { detail: "its directory does not exist".into() }
+            Self::Sqlite { readers, .. } => {
+                trips.count();
+                let mut reader = readers.take().await?;
+                reader.begin().await?;
+                Session::Sqlite(reader)
             }
-            kind => StoreError::Unreachable { detail: kind.to_string() },
-        }),
+            Self::Postgres { readers, .. } => Session::Postgres(begin(readers, VIEW, trips).await?),
+        };
+        Ok(Snapshot(Rows::new(session, trips.clone())))
     }
-}
-
-/// The server's address, and the limits that keep a frozen process from holding everybody up.
-fn server(url: &str, options: &Options) -> Result<PgConnectOptions, StoreError> {
-    let Ok(server) = PgConnectOptions::from_str(url) else {
-        return Err(StoreError::Url { reason: "`db_url` is not a valid Postgres URL" });
-    };
-    let patience_ms = options.patience.as_millis().to_string();
-    Ok(server
-        .application_name("brains")
-        .options([("lock_timeout", patience_ms.as_str()), ("idle_in_transaction_session_timeout", "60000")])
-        .disable_statement_logging())
-}
-
-/// The server's address for people: no user, no password.
-fn place_of(server: &PgConnectOptions) -> String {
-    let database = server.get_database().unwrap_or(server.get_username());
-    match server.get_socket() {
-        Some(socket) => format!("`{database}` at `{}`", socket.display()),
-        None => format!("`{database}` at `{}:{}`", server.get_host(), server.get_port()),
-    }
-}
-
-/// Connects once, so that a wrong address fails at once and not after the pool's patience.
-async fn open_server(server: PgConnectOptions, options: &Options) -> Result<(PgPool, PgPool), StoreError> {
-    let first = tokio::time::timeout(options.patience, server.connect()).await;
-    let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
-    first?.close().await?;
-    let pool = || PgPoolOptions::new().max_connections(POOL).acquire_timeout(options.patience);
-    let writers = pool().connect_lazy_with(server.clone());
-    let mut rows = Rows::new(Session::Postgres(writers.begin().await?));
-    migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
-    if let Session::Postgres(tx) = rows.into_session() {
-        tx.commit().await?;
-    }
-    Ok((pool().connect_lazy_with(server), writers))
 }

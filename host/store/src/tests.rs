@@ -4,10 +4,12 @@
 mod audit;
 mod bed;
 mod errors;
+mod groups;
 mod ledger;
 mod outages;
 mod planes;
 mod processes;
+mod scale;
 mod schema;
 mod traces;
 mod work;

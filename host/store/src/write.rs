@@ -1,6 +1,6 @@
 //! Writes. A mutation is one closure over a [`Tx`]; the store begins, locks the audit head of its scopes,
-//! commits, and answers after the commit. Inside, only `tx` is awaited. How closures meet a database is in
-//! `write/sqlite.rs` (one queue, many closures a commit) and `write/postgres.rs` (one transaction each).
+//! commits, and answers after the commit. Inside, only `tx` is awaited. Closures that wait together share a transaction
+//! (`write/group.rs`); where they wait is in `write/sqlite.rs` (one queue) and `write/postgres.rs` (one per workspace).
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -18,11 +18,15 @@ use crate::audit::{Head, Sealing};
 use crate::error::StoreError;
 use crate::rows::Rows;
 
+pub(crate) mod group;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 /// How long one closure may take. It awaits nothing but its transaction, so this is a bug or a dead disk.
 const CLOSURE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How the scopes of workspaces begin.
+const WORKSPACE: &str = "workspace:";
 
 /// What a write's closure returns: a future that borrows the transaction.
 pub type Work<'tx, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'tx>>;
@@ -38,7 +42,7 @@ impl Scope {
     }
 
     pub fn workspace(id: &str) -> Self {
-        Self(format!("workspace:{id}"))
+        Self(format!("{WORKSPACE}{id}"))
     }
 
     pub(crate) fn stored(text: String) -> Self {
@@ -66,6 +70,14 @@ impl Scopes {
     /// A write in several scopes at once.
     pub fn new(first: Scope, others: Vec<Scope>) -> Self {
         Self { first, others }
+    }
+
+    /// Where this write may wait for others like it: the workspace that it is in, when it is in one alone. What is
+    /// written elsewhere touches rows that many scopes share, and holds them no longer than it must.
+    pub(crate) fn lane(&self) -> Option<Scope> {
+        let alone =
+            self.others.iter().all(|other| *other == self.first) && self.first.0.starts_with(WORKSPACE);
+        alone.then(|| self.first.clone())
     }
 
     fn in_order(&self) -> Vec<&Scope> {
@@ -126,6 +138,8 @@ pub struct Tx {
     pub(crate) at: Millis,
     pub(crate) cause: Option<Cause>,
     pub(crate) heads: Vec<Head>,
+    /// Heads as closures before this one left them in the same transaction, which holds them.
+    pub(crate) held: Vec<Head>,
     pub(crate) sealing: Sealing,
     /// A counter of [`crate::changes`] moved.
     pub(crate) bumped: bool,
@@ -161,6 +175,7 @@ impl Tx {
             at: Millis(0),
             cause: None,
             heads: Vec::new(),
+            held: Vec::new(),
             sealing,
             bumped: false,
             announced: Vec::new(),
@@ -180,16 +195,25 @@ impl Tx {
     /// Starts one closure: locks its scopes in order and reads their heads.
     async fn enter(&mut self, cause: Option<Cause>) -> Result<(), StoreError> {
         self.at = self.ambient.now();
-        self.heads.clear();
-        self.rows.forget_refusal();
+        self.start_over();
         if let Some(cause) = &cause {
             for scope in cause.scopes.in_order() {
-                let head = Head::lock(&mut self.rows, scope).await?;
+                let held = self.held.iter().find(|head| head.scope() == scope).cloned();
+                let head = match held {
+                    Some(head) => head,
+                    None => Head::lock(&mut self.rows, scope).await?,
+                };
                 self.heads.push(head);
             }
         }
         self.cause = cause;
         Ok(())
+    }
+
+    /// Forgets what a closure left behind that failed.
+    pub(crate) fn start_over(&mut self) {
+        self.heads.clear();
+        self.rows.start_over();
     }
 
     /// Wakes, after the commit, whoever listens for `topic`. One that is rolled back may wake them for nothing.
@@ -218,7 +242,7 @@ impl Tx {
 pub(crate) trait Job: Send {
     /// Whether nobody waits for it any more. Asked before it starts, never after.
     fn abandoned(&self) -> bool;
-    /// Runs the closure and keeps what it returned. On an error the caller rolls back.
+    /// Runs the closure and keeps what it returned; some of its statements may wait. On an error the caller rolls back.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
     /// Tells the caller, after the commit or the rollback.
     fn answer(self: Box<Self>, end: Result<(), Fault>);
@@ -267,7 +291,6 @@ where
             if tx.rows.refused() {
                 return Err(StoreError::Poisoned.into());
             }
-            tx.save_heads().await?;
             self.value = Some(value);
             Ok(())
         })

@@ -50,23 +50,20 @@ async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRol
             .param("task")
             .hint("`list_tasks` shows those of a workspace")
     };
-    let found = match (Id::<Task>::parse(reference), read_code(reference)) {
-        (Some(id), _) => rows.task_place(&id).await?,
-        (None, Some(code)) => rows.task_of_code(&code).await?,
-        (None, None) => {
-            return Err(Fault::invalid(format!(
-                "`{told}` is neither the code of a task, such as `APP-12`, nor an id"
-            ))
-            .param("task"));
-        }
-    };
-    let found = found.ok_or_else(absent)?;
-    let place = cx.workspace_of(rows, &found.workspace, least, absent).await?;
-    Ok(Named { id: found.id, place })
+    let id = Id::<Task>::parse(reference);
+    let code = if id.is_some() { None } else { read_code(reference) };
+    if id.is_none() && code.is_none() {
+        return Err(Fault::invalid(format!(
+            "`{told}` is neither the code of a task, such as `APP-12`, nor an id"
+        ))
+        .param("task"));
+    }
+    let (id, place) = cx.task_and_place(rows, id.as_ref(), code.as_deref(), least, absent).await?;
+    Ok(Named { id, place })
 }
 
 async fn locate(cx: &Cx<'_>, reference: &str, least: WorkspaceRole) -> Result<Named, Fault> {
-    let mut view = cx.control.store.read().await?;
+    let mut view = cx.control.store.look().await?;
     find(&mut view, cx, reference, least).await
 }
 

@@ -1,6 +1,7 @@
 //! The verbs, over a real store.
 
 mod access;
+mod costs;
 mod edits;
 mod locks;
 mod reads;

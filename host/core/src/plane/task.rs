@@ -166,7 +166,12 @@ pub struct TaskComment {
 
 /// The short name of task `number` of a workspace.
 pub fn code(slug: &str, number: i64) -> String {
-    format!("{}-{number}", slug.to_ascii_uppercase())
+    format!("{}{number}", code_stem(slug))
+}
+
+/// What the codes of a workspace's tasks begin with.
+pub fn code_stem(slug: &str) -> String {
+    format!("{}-", slug.to_ascii_uppercase())
 }
 
 /// A code as somebody typed it, in the spelling that is kept; none when it cannot be one.

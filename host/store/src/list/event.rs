@@ -35,7 +35,7 @@ impl Rows {
         let kinds: Vec<Option<&String>> =
             if filter.kinds.is_empty() { vec![None] } else { filter.kinds.iter().map(Some).collect() };
         for kind in kinds {
-            let found = match self.conn() {
+            let found = match self.conn().await? {
                 Conn::Sqlite(conn) => read(piece(scope, filter, kind, limit).build().fetch_all(conn).await),
                 Conn::Postgres(conn) => {
                     read_postgres(piece(scope, filter, kind, limit).build().fetch_all(conn).await)

@@ -67,24 +67,12 @@ from_row! {
 impl Rows {
     /// Tasks by priority, then by age.
     pub async fn tasks(&mut self, filter: &TaskFilter, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
-        let mut places: Vec<Place> = Vec::new();
-        for status in &filter.statuses {
-            let found = match self.conn() {
-                Conn::Sqlite(conn) => read(piece(filter, *status, limit).build().fetch_all(conn).await),
-                Conn::Postgres(conn) => {
-                    read_postgres(piece(filter, *status, limit).build().fetch_all(conn).await)
-                }
-            };
-            places.extend(found.map_err(|error| self.fail(error))?);
-        }
-        places.sort_unstable_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-        places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        if places.is_empty() {
+        if filter.statuses.is_empty() {
             return Ok(Vec::new());
         }
-        let tasks = match self.conn() {
-            Conn::Sqlite(conn) => read(these(&places).build().fetch_all(conn).await),
-            Conn::Postgres(conn) => read_postgres(these(&places).build().fetch_all(conn).await),
+        let tasks = match self.conn().await? {
+            Conn::Sqlite(conn) => read(whole(filter, limit).build().fetch_all(conn).await),
+            Conn::Postgres(conn) => read_postgres(whole(filter, limit).build().fetch_all(conn).await),
         };
         tasks.map_err(|error| self.fail(error))
     }
@@ -97,7 +85,7 @@ impl Rows {
             if name.is_none() && best.is_some() {
                 break;
             }
-            let found = match self.conn() {
+            let found = match self.conn().await? {
                 Conn::Sqlite(conn) => read::<Place>(ready(filter, name).build().fetch_all(conn).await),
                 Conn::Postgres(conn) => {
                     read_postgres::<Place>(ready(filter, name).build().fetch_all(conn).await)
@@ -116,24 +104,44 @@ impl Rows {
     }
 }
 
-/// The beginning of the tasks of one workspace in one status.
-pub(crate) fn piece<DB>(filter: &TaskFilter, status: TaskStatus, limit: u32) -> QueryBuilder<DB>
+/// The tasks that come first of the beginnings in each status.
+fn whole<DB>(filter: &TaskFilter, limit: u32) -> QueryBuilder<DB>
 where
     DB: Database,
     String: Type<DB> + for<'q> Encode<'q, DB>,
     i64: Type<DB> + for<'q> Encode<'q, DB>,
 {
-    let mut query = match filter.tags.first() {
+    let mut query = QueryBuilder::new(
+        "SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id IN (SELECT id FROM (",
+    );
+    for (at, status) in filter.statuses.iter().enumerate() {
+        query.push(if at == 0 { "SELECT * FROM (" } else { ") one UNION ALL SELECT * FROM (" });
+        piece(&mut query, filter, *status, limit);
+    }
+    query.push(") one) each ORDER BY priority, id LIMIT ").push_bind(i64::from(limit));
+    query.push(") ORDER BY t.priority, t.id");
+    query
+}
+
+/// The beginning of the tasks of one workspace in one status.
+pub(crate) fn piece<DB>(query: &mut QueryBuilder<DB>, filter: &TaskFilter, status: TaskStatus, limit: u32)
+where
+    DB: Database,
+    String: Type<DB> + for<'q> Encode<'q, DB>,
+    i64: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    match filter.tags.first() {
         Some(tag) => {
-            let mut query = QueryBuilder::new(
-                "SELECT g.priority, g.task FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ",
+            query.push(
+                "SELECT g.priority, g.task AS id FROM task_tag g JOIN task t ON t.id = g.task WHERE g.tag = ",
             );
             query.push_bind(tag.clone());
-            other_tags(&mut query, &filter.tags);
-            query
+            other_tags(query, &filter.tags);
         }
-        None => QueryBuilder::new("SELECT g.priority, g.id FROM task g WHERE TRUE"),
-    };
+        None => {
+            query.push("SELECT g.priority, g.id FROM task g WHERE TRUE");
+        }
+    }
     // What only the task's own row has, and how the entry of the list is told apart.
     let (own, key) = if filter.tags.is_empty() { ("g", "g.id") } else { ("t", "g.task") };
     query.push(" AND g.workspace = ").push_bind(filter.workspace.as_str().to_owned());
@@ -156,7 +164,6 @@ where
         query.push(", ").push_bind(id.as_str().to_owned()).push(")");
     }
     query.push(" ORDER BY g.priority, ").push(key).push(" LIMIT ").push_bind(i64::from(limit));
-    query
 }
 
 fn other_tags<DB>(query: &mut QueryBuilder<DB>, tags: &[String])
@@ -190,21 +197,5 @@ where
         query.push_bind(tag.clone()).push(")");
     }
     query.push(" ORDER BY t.priority, t.id LIMIT 1");
-    query
-}
-
-fn these<DB>(places: &[Place]) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-{
-    let mut query = QueryBuilder::new(
-        "SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id IN (",
-    );
-    let mut ids = query.separated(", ");
-    for place in places {
-        ids.push_bind(place.id.as_str().to_owned());
-    }
-    query.push(") ORDER BY t.priority, t.id");
     query
 }

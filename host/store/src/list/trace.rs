@@ -30,7 +30,7 @@ pub struct TraceFilter {
 
 impl Rows {
     pub async fn traces(&mut self, filter: &TraceFilter, limit: u32) -> Result<Vec<TraceRecord>, StoreError> {
-        let found = match self.conn() {
+        let found = match self.conn().await? {
             Conn::Sqlite(conn) => read(statement(filter, limit).build().fetch_all(conn).await),
             Conn::Postgres(conn) => read_postgres(statement(filter, limit).build().fetch_all(conn).await),
         };

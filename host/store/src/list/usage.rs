@@ -29,7 +29,7 @@ impl Rows {
         group: Option<UsageGroup>,
         limit: u32,
     ) -> Result<Vec<UsageSum>, StoreError> {
-        let found = match self.conn() {
+        let found = match self.conn().await? {
             Conn::Sqlite(conn) => read::<UsageSum>(sums(filter, group, limit).build().fetch_all(conn).await),
             Conn::Postgres(conn) => read_postgres(sums(filter, group, limit).build().fetch_all(conn).await),
         };

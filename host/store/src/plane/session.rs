@@ -75,8 +75,10 @@ const STARTS: &str = "
     SELECT scope, at, session, detail FROM event
     WHERE kind = 'session.start' AND (at > $1 OR (at = $1 AND session > $2)) AND session IS NOT NULL
     ORDER BY at, session LIMIT $3";
-const DID: &str =
-    "SELECT COUNT(*) FROM event WHERE scope = $1 AND session = $2 AND kind = $3 AND at >= $4 AND at <= $5";
+const DID: &str = "
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM event WHERE scope = $1 AND session = $2 AND kind = $3 AND at >= $4 AND at <= $5 LIMIT 1
+    ) did";
 const SEEN: &str = "
     UPDATE session SET last_seen_at = $2, lease_until = $2 + lease_ms
     WHERE id = $1 AND ended_at IS NULL AND lease_until > $2";
@@ -108,38 +110,44 @@ const NOTES: &str = "
     FROM checkpoint WHERE session = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 const NOTE_COUNT: &str = "SELECT COUNT(*) FROM checkpoint WHERE session = $1";
 
-from_row! {
-    row => SessionRecord {
-        let machine: Option<String> = row.try_get("machine")?;
-        let pid: Option<i64> = row.try_get("pid")?;
-        Ok(Self {
-            id: id("id", row.try_get("id")?)?,
-            workspace: id("workspace", row.try_get("workspace")?)?,
-            operator: row.try_get("operator")?,
-            tool: row.try_get("tool")?,
-            agent: row.try_get::<i64, _>("agent")? != 0,
-            epoch: unsigned(row.try_get("epoch")?),
-            token_hash: row.try_get("token_hash")?,
-            lease_ms: row.try_get("lease_ms")?,
-            lease_until: Millis(row.try_get("lease_until")?),
-            started_at: Millis(row.try_get("started_at")?),
-            last_seen_at: Millis(row.try_get("last_seen_at")?),
-            ended_at: row.try_get::<Option<i64>, _>("ended_at")?.map(Millis),
-            ending: match row.try_get::<Option<&str>, _>("ending")? {
+/// The session in a row of either database, in columns whose names begin with `$own`.
+macro_rules! session {
+    ($row:ident, $own:literal) => {{
+        let machine: Option<String> = $row.try_get(concat!($own, "machine"))?;
+        let pid: Option<i64> = $row.try_get(concat!($own, "pid"))?;
+        SessionRecord {
+            id: id("id", $row.try_get(concat!($own, "id"))?)?,
+            workspace: id("workspace", $row.try_get(concat!($own, "workspace"))?)?,
+            operator: $row.try_get(concat!($own, "operator"))?,
+            tool: $row.try_get(concat!($own, "tool"))?,
+            agent: $row.try_get::<i64, _>(concat!($own, "agent"))? != 0,
+            epoch: unsigned($row.try_get(concat!($own, "epoch"))?),
+            token_hash: $row.try_get(concat!($own, "token_hash"))?,
+            lease_ms: $row.try_get(concat!($own, "lease_ms"))?,
+            lease_until: Millis($row.try_get(concat!($own, "lease_until"))?),
+            started_at: Millis($row.try_get(concat!($own, "started_at"))?),
+            last_seen_at: Millis($row.try_get(concat!($own, "last_seen_at"))?),
+            ended_at: $row.try_get::<Option<i64>, _>(concat!($own, "ended_at"))?.map(Millis),
+            ending: match $row.try_get::<Option<&str>, _>(concat!($own, "ending"))? {
                 Some(ending) => Some(from_word("ending", ending)?),
                 None => None,
             },
-            summary: row.try_get("summary")?,
+            summary: $row.try_get(concat!($own, "summary"))?,
             process: match (machine, pid.and_then(|pid| u32::try_from(pid).ok())) {
                 (Some(machine), Some(pid)) => Some(Process {
                     machine,
                     pid,
-                    started: row.try_get::<Option<i64>, _>("pid_started")?.map(unsigned),
+                    started: $row.try_get::<Option<i64>, _>(concat!($own, "pid_started"))?.map(unsigned),
                 }),
                 _ => None,
             },
-        })
-    }
+        }
+    }};
+}
+pub(super) use session;
+
+from_row! {
+    row => SessionRecord { Ok(session!(row, "")) }
     row => LinkRecord {
         Ok(Self {
             session: id("session", row.try_get("session")?)?,

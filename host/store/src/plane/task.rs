@@ -2,11 +2,13 @@
 //! [`Tx::save_task`], which keeps what is derived from a task (tallies, tags, who may start now) beside it.
 
 use brains_core::id::{Session, Task, Workspace};
-use brains_core::plane::task::{Block, Priority, TaskChange, TaskComment, TaskRecord, TaskStatus, code};
+use brains_core::plane::task::{
+    Block, Priority, TaskChange, TaskComment, TaskRecord, TaskStatus, code, code_stem,
+};
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, later};
 use crate::text::{from_json, from_word, id, list, signed, storable, unsigned};
 use crate::write::{Actor, Scope, Tx};
 
@@ -19,22 +21,24 @@ const GET: &str = "
     SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id = $1";
 const PLACE_OF_CODE: &str = "SELECT id, workspace FROM task WHERE code = $1";
 const PLACE_OF_ID: &str = "SELECT id, workspace FROM task WHERE id = $1";
+/// The next number, and whether a task has that code already: a slug that another workspace had once may find its old
+/// codes in use.
 const COUNT_UP: &str = "
     INSERT INTO task_counter (workspace, last) VALUES ($1, 1)
     ON CONFLICT (workspace) DO UPDATE SET last = task_counter.last + 1
-    RETURNING last";
+    RETURNING last, (SELECT COUNT(*) FROM task t WHERE t.code = $2 || CAST(task_counter.last AS TEXT)) AS taken";
 const INSERT: &str = "
     INSERT INTO task (
         id, workspace, code, title, body, priority, status, tags, depends_on, open_dependencies, assignee, attempts,
         created_by, created_by_session, created_at, updated_at, revision
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $14, 1)
-    ON CONFLICT (code) DO NOTHING";
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $14, 1)";
 const UPDATE: &str = "
     UPDATE task SET title = $3, body = $4, priority = $5, status = $6, tags = $7, depends_on = $8,
         open_dependencies = $9, assignee = $10, holder = $11, claimed_at = $12, lease_expires_at = $13,
         attempts = $14, block_reason = $15, blocked_on = $16, blocked_at = $17, completed_at = $18,
         completion_summary = $19, updated_at = $20, revision = revision + 1
-    WHERE id = $1 AND revision = $2";
+    WHERE id = $1 AND revision = $2
+    RETURNING (SELECT COUNT(*) FROM task b WHERE b.blocked_on = task.code)";
 const NOTE: &str = "
     INSERT INTO task_change (task, revision, at, change, operator, session, note)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -127,9 +131,23 @@ from_row! {
             body: row.try_get("body")?,
         })
     }
+    row => Number { Ok(Self { last: row.try_get(0)?, taken: row.try_get::<i64, _>(1)? > 0 }) }
+    row => Saved { Ok(Self { blocks: row.try_get::<i64, _>(0)? > 0 }) }
     row => TaskPlace {
         Ok(Self { id: id("id", row.try_get(0)?)?, workspace: id("workspace", row.try_get(1)?)? })
     }
+}
+
+/// A workspace's next number.
+struct Number {
+    last: i64,
+    taken: bool,
+}
+
+/// What became of a task that was saved.
+struct Saved {
+    /// Whether another one is blocked on it.
+    blocks: bool,
 }
 
 /// Which task, and where. A task never moves to another workspace.
@@ -221,34 +239,35 @@ impl Tx {
             updated_at: self.at,
             revision: 1,
         };
+        let stem = code_stem(slug);
         loop {
-            let number = fetch_optional!(&mut self.rows, i64, COUNT_UP, workspace.as_str())?;
-            task.code = code(slug, number.unwrap_or(1));
-            let added = execute!(
-                &mut self.rows,
-                INSERT,
-                task.id.as_str(),
-                workspace.as_str(),
-                &task.code,
-                &task.title,
-                &task.body,
-                task.priority.word(),
-                task.status.word(),
-                list(&task.tags),
-                list(&task.depends_on),
-                i64::from(task.open_dependencies),
-                &task.assignee,
-                &task.created_by,
-                task.created_by_session.as_ref().map(Id::as_str),
-                task.created_at.0
-            )?;
-            // A slug that another workspace had once may find its old codes in use.
-            if added > 0 {
+            let found = fetch_optional!(&mut self.rows, Number, COUNT_UP, workspace.as_str(), &stem)?;
+            let Number { last, taken } = found.ok_or(StoreError::Value { column: "last".into() })?;
+            if !taken {
+                task.code = code(slug, last);
                 break;
             }
         }
+        later!(
+            &mut self.rows,
+            INSERT,
+            task.id.as_str(),
+            workspace.as_str(),
+            &task.code,
+            &task.title,
+            &task.body,
+            task.priority.word(),
+            task.status.word(),
+            list(&task.tags),
+            list(&task.depends_on),
+            i64::from(task.open_dependencies),
+            &task.assignee,
+            &task.created_by,
+            task.created_by_session.as_ref().map(Id::as_str),
+            task.created_at.0
+        )?;
         self.tag_task(workspace, &task).await?;
-        self.set_needs(&task.id, &new.needs).await?;
+        self.add_needs(&task.id, &new.needs).await?;
         self.tally(workspace, None, Some(&task)).await?;
         self.note_change(&task, "created", None).await?;
         Ok(task)
@@ -269,8 +288,9 @@ impl Tx {
             Some(block) => (Some(storable(&block.reason)), block.on.as_deref(), Some(block.since.0)),
             None => (None, None, None),
         };
-        let saved = execute!(
+        let saved = fetch_optional!(
             &mut self.rows,
+            Saved,
             UPDATE,
             after.id.as_str(),
             signed(before.revision),
@@ -294,22 +314,14 @@ impl Tx {
             after.updated_at.0
         )?;
         after.revision = before.revision.saturating_add(1);
-        if saved == 0 {
-            // Writes of one workspace are serial: this row was changed from outside.
-            return Err(StoreError::Value { column: "revision".into() });
-        }
+        // Writes of one workspace are serial: a row that is not found was changed from outside.
+        let Saved { blocks } = saved.ok_or(StoreError::Value { column: "revision".into() })?;
         let moved = (before.status, before.priority) != (after.status, after.priority);
         if before.tags != after.tags {
             execute!(&mut self.rows, UNTAG, after.id.as_str())?;
             self.tag_task(workspace, &after).await?;
         } else if moved && !after.tags.is_empty() {
-            execute!(
-                &mut self.rows,
-                MOVE_TAGS,
-                after.id.as_str(),
-                after.status.word(),
-                after.priority.word()
-            )?;
+            later!(&mut self.rows, MOVE_TAGS, after.id.as_str(), after.status.word(), after.priority.word())?;
         }
         if moved {
             self.tally(workspace, Some(before), Some(&after)).await?;
@@ -318,7 +330,9 @@ impl Tx {
         match (before.completed_at.is_some(), after.completed_at.is_some()) {
             (false, true) => {
                 self.met(&after.id).await?;
-                self.unblock_those_on(workspace, &after.code).await?;
+                if blocks {
+                    self.unblock_those_on(workspace, &after.code).await?;
+                }
             }
             (true, false) => self.unmet(&after.id).await?,
             (true, true) | (false, false) => {}
@@ -340,7 +354,7 @@ impl Tx {
 
     async fn tag_task(&mut self, workspace: &Id<Workspace>, task: &TaskRecord) -> Result<(), StoreError> {
         for tag in &task.tags {
-            execute!(
+            later!(
                 &mut self.rows,
                 TAG,
                 task.id.as_str(),
@@ -360,18 +374,17 @@ impl Tx {
         note: Option<&str>,
     ) -> Result<(), StoreError> {
         let (operator, session) = self.doer();
-        execute!(
+        later!(
             &mut self.rows,
             NOTE,
             task.id.as_str(),
             signed(task.revision),
             self.at.0,
             change,
-            operator,
+            &operator,
             session.as_ref().map(Id::as_str),
-            note.map(storable)
+            note.map(storable).as_deref()
         )
-        .map(drop)
     }
 
     pub async fn insert_comment(&mut self, task: &Id<Task>, body: &str) -> Result<TaskComment, StoreError> {
@@ -383,7 +396,7 @@ impl Tx {
             session,
             body: storable(body).into_owned(),
         };
-        execute!(
+        later!(
             &mut self.rows,
             COMMENT,
             comment.id.as_str(),

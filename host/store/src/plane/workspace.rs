@@ -1,11 +1,13 @@
 //! Workspaces and who is a member of them. Writes are made in the workspace's own scope; registering one, which has
 //! no scope yet, in the global one.
 
-use brains_core::id::Workspace;
+use brains_core::id::{Session, Task, Workspace};
+use brains_core::plane::session::{Process, SessionRecord};
 use brains_core::plane::workspace::{MemberRecord, WorkspaceRecord, WorkspaceRole, slugs};
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
+use crate::plane::session::session;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
 use crate::text::{from_word, id, storable, unsigned, word};
 use crate::write::Tx;
@@ -19,9 +21,6 @@ const INSERT: &str = "
 const BY_ID: &str = "
     SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
     FROM workspace WHERE id = $1";
-const BY_SLUG: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace WHERE slug = $1";
 const BY_PLACE: &str = "
     SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
     FROM workspace WHERE common_dir = $1 AND path = $2";
@@ -44,6 +43,53 @@ const CHANGE: &str = "
     UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
     WHERE id = $1";
 const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
+/// With what an operator is there, and whether a lease or a claim has run out that somebody should end.
+const STANDING: &str = "
+    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
+        w.last_touched_at, w.last_summary, m.role, EXISTS (
+            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
+                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) AS run_out
+    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+    WHERE w.id = $1";
+/// The same, and the session that has an id or a token's SHA-256.
+const ENTERING: &str = "
+    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
+        w.last_touched_at, w.last_summary, m.role, EXISTS (
+            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
+                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) AS run_out, x.id AS own_id, x.workspace AS own_workspace, x.operator AS own_operator, x.tool AS own_tool,
+        x.agent AS own_agent, x.epoch AS own_epoch, x.token_hash AS own_token_hash, x.lease_ms AS own_lease_ms,
+        x.lease_until AS own_lease_until, x.started_at AS own_started_at, x.last_seen_at AS own_last_seen_at,
+        x.ended_at AS own_ended_at, x.ending AS own_ending, x.summary AS own_summary, x.machine AS own_machine,
+        x.pid AS own_pid, x.pid_started AS own_pid_started
+    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+        LEFT JOIN session x ON x.id = $4 OR x.token_hash = $5
+    WHERE w.id = $1";
+const STANDING_BY_SLUG: &str = "
+    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
+        w.last_touched_at, w.last_summary, m.role, EXISTS (
+            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
+                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) AS run_out
+    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+    WHERE w.slug = $1";
+const STANDING_OF_TASK: &str = "
+    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
+        w.last_touched_at, w.last_summary, m.role, k.id AS task, EXISTS (
+            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
+                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) AS run_out
+    FROM task k JOIN workspace w ON w.id = k.workspace LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+    WHERE k.id = $1 OR k.code = $4";
 const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
 const MEMBERS: &str =
     "SELECT operator, role, created_at FROM workspace_member WHERE workspace = $1 ORDER BY operator";
@@ -56,20 +102,64 @@ const NEXT_FENCE: &str = "UPDATE workspace SET fence = fence + 1 WHERE id = $1 R
 const NEXT_TURN: &str = "UPDATE workspace SET turn = turn + 1 WHERE id = $1 RETURNING turn";
 const FENCE: &str = "SELECT fence FROM workspace WHERE id = $1";
 
+/// What every call looks at; their plans are looked at in a test.
+#[cfg(test)]
+pub(crate) const LOOKS: [&str; 4] = [STANDING, ENTERING, STANDING_BY_SLUG, STANDING_OF_TASK];
+
+/// The workspace in a row of either database.
+macro_rules! workspace {
+    ($row:ident) => {
+        WorkspaceRecord {
+            id: id("id", $row.try_get("id")?)?,
+            slug: $row.try_get("slug")?,
+            name: $row.try_get("name")?,
+            path: $row.try_get("path")?,
+            common_dir: $row.try_get("common_dir")?,
+            visibility: from_word("visibility", $row.try_get("visibility")?)?,
+            created_at: Millis($row.try_get("created_at")?),
+            created_by: $row.try_get("created_by")?,
+            archived_at: $row.try_get::<Option<i64>, _>("archived_at")?.map(Millis),
+            last_touched_at: $row.try_get::<Option<i64>, _>("last_touched_at")?.map(Millis),
+            last_summary: $row.try_get("last_summary")?,
+        }
+    };
+}
+
 from_row! {
-    row => WorkspaceRecord {
+    row => WorkspaceRecord { Ok(workspace!(row)) }
+    row => Standing {
+        let role: Option<&str> = row.try_get("role")?;
         Ok(Self {
-            id: id("id", row.try_get("id")?)?,
-            slug: row.try_get("slug")?,
-            name: row.try_get("name")?,
-            path: row.try_get("path")?,
-            common_dir: row.try_get("common_dir")?,
-            visibility: from_word("visibility", row.try_get("visibility")?)?,
-            created_at: Millis(row.try_get("created_at")?),
-            created_by: row.try_get("created_by")?,
-            archived_at: row.try_get::<Option<i64>, _>("archived_at")?.map(Millis),
-            last_touched_at: row.try_get::<Option<i64>, _>("last_touched_at")?.map(Millis),
-            last_summary: row.try_get("last_summary")?,
+            workspace: workspace!(row),
+            membership: role.map(|role| from_word("role", role)).transpose()?,
+            run_out: row.try_get("run_out")?,
+        })
+    }
+    row => Entering {
+        let role: Option<&str> = row.try_get("role")?;
+        let known: Option<&str> = row.try_get("own_id")?;
+        let session = match known {
+            Some(_) => Some(session!(row, "own_")),
+            None => None,
+        };
+        Ok(Self {
+            standing: Standing {
+                workspace: workspace!(row),
+                membership: role.map(|role| from_word("role", role)).transpose()?,
+                run_out: row.try_get("run_out")?,
+            },
+            session,
+        })
+    }
+    row => StandingOfTask {
+        let role: Option<&str> = row.try_get("role")?;
+        Ok(Self {
+            task: id("task", row.try_get("task")?)?,
+            standing: Standing {
+                workspace: workspace!(row),
+                membership: role.map(|role| from_word("role", role)).transpose()?,
+                run_out: row.try_get("run_out")?,
+            },
         })
     }
     row => MemberRecord {
@@ -82,13 +172,84 @@ from_row! {
     row => WorkspaceRole { from_word("role", row.try_get(0)?) }
 }
 
+/// A workspace, and what an operator is there.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub workspace: WorkspaceRecord,
+    pub membership: Option<WorkspaceRole>,
+    /// A lease of a session or a claim of a task is over: [`Tx::reap`] has something to do.
+    pub run_out: bool,
+}
+
+/// What a write looks at before all else.
+#[derive(Debug, Clone)]
+pub struct Entering {
+    pub standing: Standing,
+    pub session: Option<SessionRecord>,
+}
+
+/// A task, and where it is.
+#[derive(Debug, Clone)]
+pub struct StandingOfTask {
+    pub task: Id<Task>,
+    pub standing: Standing,
+}
+
+/// How a session is named: by its id, or by the SHA-256 of its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called<'n> {
+    Id(&'n Id<Session>),
+    Token(&'n str),
+}
+
 impl Rows {
+    /// As [`Rows::standing`], with the session that is called so, in one look.
+    pub async fn entering(
+        &mut self,
+        id: &Id<Workspace>,
+        operator: &str,
+        now: Millis,
+        called: Called<'_>,
+    ) -> Result<Option<Entering>, StoreError> {
+        let (named, token) = match called {
+            Called::Id(id) => (Some(id.as_str()), None),
+            Called::Token(hash) => (None, Some(hash)),
+        };
+        fetch_optional!(self, Entering, ENTERING, id.as_str(), operator, now.0, named, token)
+    }
+
+    /// The task that has this id or this code, and its workspace as `operator` meets it, in one look.
+    pub async fn standing_of_task(
+        &mut self,
+        id: Option<&Id<Task>>,
+        code: Option<&str>,
+        operator: &str,
+        now: Millis,
+    ) -> Result<Option<StandingOfTask>, StoreError> {
+        fetch_optional!(self, StandingOfTask, STANDING_OF_TASK, id.map(Id::as_str), operator, now.0, code)
+    }
+
+    /// A workspace as `operator` meets it, in one look.
+    pub async fn standing(
+        &mut self,
+        id: &Id<Workspace>,
+        operator: &str,
+        now: Millis,
+    ) -> Result<Option<Standing>, StoreError> {
+        fetch_optional!(self, Standing, STANDING, id.as_str(), operator, now.0)
+    }
+
     pub async fn workspace(&mut self, id: &Id<Workspace>) -> Result<Option<WorkspaceRecord>, StoreError> {
         fetch_optional!(self, WorkspaceRecord, BY_ID, id.as_str())
     }
 
-    pub async fn workspace_by_slug(&mut self, slug: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
-        fetch_optional!(self, WorkspaceRecord, BY_SLUG, storable(slug).as_ref())
+    pub async fn standing_by_slug(
+        &mut self,
+        slug: &str,
+        operator: &str,
+        now: Millis,
+    ) -> Result<Option<Standing>, StoreError> {
+        fetch_optional!(self, Standing, STANDING_BY_SLUG, storable(slug).as_ref(), operator, now.0)
     }
 
     /// The workspace of exactly this working tree.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use brains_core::id::{Session, Task, Workspace};
+use brains_core::id::{Session, Workspace};
 use brains_core::plane::mail::{MessageRecord, Urgency};
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::moves::Mover;
@@ -8,16 +8,14 @@ use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 use brains_core::plane::workspace::{Visibility, WorkspaceRecord};
 use brains_core::{Ambient as _, Fault, Id};
 use serde_json::json;
-use sqlx::AssertSqlSafe;
 
-use super::bed::{Aside, Bed, count, on_both, spawn, verified};
+use super::bed::{Bed, on_both, spawn, verified};
 use super::outages::{Disk, fill};
-use crate::list::{event, task};
-use crate::{Actor, EventFilter, NewTask, ReadyFilter, Scope, Store, TaskFilter, Tx, Work, mailbox};
+use crate::{Actor, NewTask, Scope, Store, Tx, Work, mailbox};
 
 on_both! {
     a_task_that_does_not_fit_is_refused_and_the_next_one_kept mail_is_taken_once_and_expires
-    claims_end_with_their_lease_and_with_their_session lists_cost_the_same_at_any_size
+    claims_end_with_their_lease_and_with_their_session
 }
 
 fn workspace(bed: &Bed) -> WorkspaceRecord {
@@ -58,7 +56,7 @@ fn session(bed: &Bed, workspace: &Id<Workspace>) -> SessionRecord {
     }
 }
 
-fn new(title: &str) -> NewTask {
+pub(super) fn new(title: &str) -> NewTask {
     NewTask {
         title: title.into(),
         body: "b".into(),
@@ -69,7 +67,7 @@ fn new(title: &str) -> NewTask {
     }
 }
 
-async fn write<T, F>(store: &Store, workspace: &Id<Workspace>, work: F) -> Result<T, Fault>
+pub(super) async fn write<T, F>(store: &Store, workspace: &Id<Workspace>, work: F) -> Result<T, Fault>
 where
     T: Send + 'static,
     F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
@@ -78,7 +76,7 @@ where
 }
 
 /// A workspace with two sessions in it.
-async fn office(bed: &Bed, store: &Store) -> (Id<Workspace>, [SessionRecord; 2]) {
+pub(super) async fn office(bed: &Bed, store: &Store) -> (Id<Workspace>, [SessionRecord; 2]) {
     let place = workspace(bed);
     let sessions = [session(bed, &place.id), session(bed, &place.id)];
     let (id, kept) = (place.id.clone(), sessions.clone());
@@ -107,7 +105,7 @@ async fn add(store: &Store, workspace: &Id<Workspace>, task: NewTask) -> Result<
     .await
 }
 
-async fn total(store: &Store, workspace: &Id<Workspace>) -> u64 {
+pub(super) async fn total(store: &Store, workspace: &Id<Workspace>) -> u64 {
     let counts = store.read().await.unwrap().task_counts(workspace).await.unwrap();
     counts.iter().map(|count| count.tasks).sum()
 }
@@ -299,166 +297,4 @@ async fn mail_is_taken_once_and_expires(bed: &Bed) {
         write(&store, &workspace, move |tx| Box::pin(async move { Ok(tx.read_letters(&reader, 9).await?) }));
     assert_eq!(read.await.unwrap(), Vec::new());
     store.close().await;
-}
-
-/// Many tasks at once: `total` by now, in all states, some with edges.
-async fn grow(
-    store: &Store,
-    workspace: &Id<Workspace>,
-    sessions: &[SessionRecord; 2],
-    from: usize,
-    total: usize,
-) {
-    const GROUP: usize = 500;
-    for start in (from..total).step_by(GROUP) {
-        let (inside, holder) = (workspace.clone(), sessions[0].id.clone());
-        let grown = write(store, workspace, move |tx| {
-            Box::pin(async move {
-                let mut before: Option<TaskRecord> = None;
-                for number in start..(start + GROUP).min(total) {
-                    let task = NewTask {
-                        priority: Priority::ALL[number % 4],
-                        tags: vec![format!("tag{}", number % 50), "all".into()],
-                        needs: before.iter().filter(|_| number % 7 == 0).cloned().collect(),
-                        ..new("t")
-                    };
-                    let task = tx.insert_task(&inside, "app", &task).await?;
-                    let after = match number % 10 {
-                        0 => TaskRecord {
-                            status: TaskStatus::InProgress,
-                            holder: Some(holder.clone()),
-                            ..task.clone()
-                        },
-                        1..4 => TaskRecord {
-                            status: TaskStatus::Done,
-                            completed_at: Some(tx.now()),
-                            ..task.clone()
-                        },
-                        _ => {
-                            before = Some(task);
-                            continue;
-                        }
-                    };
-                    tx.save_task(&inside, &task, after, "moved", None).await?;
-                    tx.record("task.create", json!({ "number": number })).await?;
-                }
-                Ok(())
-            })
-        });
-        grown.await.unwrap();
-    }
-}
-
-/// How long the slowest of the lists takes, in microseconds, as the best of several goes.
-async fn cost(store: &Store, workspace: &Id<Workspace>, holder: &Id<Session>) -> Vec<(&'static str, u128)> {
-    let base = TaskFilter::of(workspace.clone());
-    let scope = Scope::workspace(workspace.as_str());
-    let lists = [
-        ("all", base.clone()),
-        ("available", TaskFilter { statuses: vec![TaskStatus::Available], ..base.clone() }),
-        ("ready", TaskFilter { statuses: vec![TaskStatus::Available], ready: true, ..base.clone() }),
-        ("p3", TaskFilter { priority: Some(Priority::P3), ..base.clone() }),
-        ("tagged", TaskFilter { tags: vec!["tag7".into(), "all".into()], ..base.clone() }),
-        ("held", TaskFilter { holder: Some(holder.clone()), ..base }),
-    ];
-    let mut costs = Vec::new();
-    let mut view = store.read().await.unwrap();
-    for (name, filter) in lists {
-        let mut best = u128::MAX;
-        for _ in 0..7 {
-            let start = tokio::time::Instant::now();
-            assert_eq!(view.tasks(&filter, 20).await.unwrap().len(), 20, "{name}");
-            best = best.min(start.elapsed().as_micros());
-        }
-        costs.push((name, best));
-    }
-    let mut best = [u128::MAX; 3];
-    for _ in 0..7 {
-        let start = tokio::time::Instant::now();
-        view.task_counts(workspace).await.unwrap();
-        best[0] = best[0].min(start.elapsed().as_micros());
-        let start = tokio::time::Instant::now();
-        let filter = ReadyFilter {
-            workspace: workspace.clone(),
-            names: vec![holder.to_string(), "ann".into()],
-            priority: None,
-            tags: Vec::new(),
-        };
-        view.ready_task(&filter).await.unwrap();
-        best[1] = best[1].min(start.elapsed().as_micros());
-        let start = tokio::time::Instant::now();
-        let filter =
-            EventFilter { kinds: vec!["task.create".into()], newest_first: true, ..EventFilter::default() };
-        view.list_events(&scope, &filter, 20).await.unwrap();
-        best[2] = best[2].min(start.elapsed().as_micros());
-    }
-    costs.extend([("count", best[0]), ("next", best[1]), ("events", best[2])]);
-    costs
-}
-
-async fn lists_cost_the_same_at_any_size(bed: &Bed) {
-    let store = bed.open().await;
-    let (workspace, sessions) = office(bed, &store).await;
-    grow(&store, &workspace, &sessions, 0, 1_000).await;
-    let few = cost(&store, &workspace, &sessions[0].id).await;
-    let size = count(3_000, 100_000);
-    grow(&store, &workspace, &sessions, 1_000, size).await;
-    if bed.is_postgres() {
-        bed.statement("ANALYZE").await;
-    }
-    assert_eq!(total(&store, &workspace).await, u64::try_from(size).unwrap());
-    let many = cost(&store, &workspace, &sessions[0].id).await;
-    // Times are judged only where they are reported, with full counts.
-    if size == 100_000 {
-        for ((name, few), (_, many)) in few.iter().zip(&many) {
-            assert!(*many <= 3 * few.max(&300), "`{name}` took {few} us at 1,000 and {many} us at {size}");
-        }
-    }
-    store.close().await;
-}
-
-/// The plans of SQLite: no list reads a whole table or sorts.
-#[tokio::test]
-async fn every_list_meets_an_index_that_has_its_order() {
-    let bed = Bed::sqlite();
-    bed.open().await.close().await;
-    let workspace: Id<Workspace> = Id::mint(&*bed.ambient);
-    let base = TaskFilter::of(workspace.clone());
-    let after = Some((Priority::P1, Id::<Task>::mint(&*bed.ambient)));
-    let mut texts: Vec<String> = Vec::new();
-    for filter in [
-        base.clone(),
-        TaskFilter { after: after.clone(), ..base.clone() },
-        TaskFilter { priority: Some(Priority::P0), ..base.clone() },
-        TaskFilter { tags: vec!["a".into(), "b".into()], after, ..base.clone() },
-        TaskFilter { holder: Some(Id::mint(&*bed.ambient)), ..base.clone() },
-        TaskFilter { assignee: Some("ann".into()), ..base.clone() },
-        TaskFilter { ready: true, ..base },
-    ] {
-        let query = task::piece::<sqlx::Sqlite>(&filter, TaskStatus::Available, 20);
-        texts.push(query.sql().as_str().to_owned());
-    }
-    let filter =
-        ReadyFilter { workspace, names: Vec::new(), priority: Some(Priority::P1), tags: vec!["a".into()] };
-    for name in [None, Some("ann".to_owned())] {
-        texts.push(task::ready::<sqlx::Sqlite>(&filter, name.as_ref()).sql().as_str().to_owned());
-    }
-    for (kind, session) in [(None, false), (Some("a".to_owned()), false), (None, true)] {
-        let filter = EventFilter {
-            session: session.then(|| Id::mint(&*bed.ambient)),
-            before: Some(5),
-            newest_first: true,
-            ..EventFilter::default()
-        };
-        let query = event::piece::<sqlx::Sqlite>(&Scope::global(), &filter, kind.as_ref(), 20);
-        texts.push(query.sql().as_str().to_owned());
-    }
-    let Aside::Sqlite(mut conn) = Aside::open(&bed.url).await.unwrap() else { unreachable!() };
-    for text in texts {
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-        let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 3)).collect();
-        let whole = plan.iter().any(|line| line.starts_with("SCAN") || line.contains("TEMP B-TREE"));
-        assert!(!whole, "{text}\n{plan:#?}");
-    }
 }

@@ -1,67 +1,174 @@
-//! Postgres writes: one transaction each. The lock on the audit head of the scope, taken first, makes the
-//! writes of one scope serial, as they are on SQLite, whichever process they come from.
+//! Postgres writes. The lock on the audit head of the scope, taken first, makes the writes of one scope serial, as
+//! they are on SQLite, whichever process they come from. Those of one workspace that wait in this process together
+//! share a transaction, and so the lock, the commit and its sync of the disk; all others have one each.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::{Ambient, Fault};
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
 use crate::notices::Notices;
-use crate::rows::{Rows, Session};
-use crate::write::{Job, Tx};
+use crate::rows::{Rows, Session, Trips};
+use crate::write::group::{Verdict, answer, run};
+use crate::write::{Job, Scope, Tx};
 
 /// The level is said: the server's default may be another one.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Runs one closure and answers it. Spawned, so that a caller that goes away cuts nothing in half.
-pub(crate) async fn commit(
-    pool: PgPool,
-    ambient: Arc<dyn Ambient>,
-    sealing: Sealing,
-    nudge: Nudge,
-    notices: Notices,
-    mut job: Box<dyn Job>,
-) {
-    if job.abandoned() {
-        return;
-    }
-    let end = attempt(&pool, ambient, sealing, &nudge, &notices, &mut *job).await;
-    job.answer(end);
+/// Closures that share a commit at most. Other processes wait for the scope that long, and a server remembers this
+/// many savepoints of a transaction cheaply.
+const GROUP: usize = 64;
+
+/// A closure and its place among those that wait.
+pub(crate) type Placed = (Box<dyn Job>, OwnedSemaphorePermit);
+
+/// What a transaction needs. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Writers {
+    pub(crate) pool: PgPool,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) sealing: Sealing,
+    pub(crate) nudge: Nudge,
+    pub(crate) notices: Notices,
+    pub(crate) trips: Trips,
+    pub(crate) lanes: Lanes,
 }
 
-async fn attempt(
+/// Closures that wait behind a running transaction of their scope. A scope that has an entry has somebody who runs it.
+#[derive(Clone, Default)]
+pub(crate) struct Lanes(Arc<Mutex<HashMap<Scope, Vec<Placed>>>>);
+
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lanes").finish_non_exhaustive()
+    }
+}
+
+impl Lanes {
+    /// Closures that wait.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+    }
+
+    /// Puts a closure behind those of its scope; given back to whoever is the first and has to run them.
+    fn join(&self, scope: &Scope, job: Placed) -> Option<Placed> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = lanes.get_mut(scope) {
+            waiting.push(job);
+            return None;
+        }
+        lanes.insert(scope.clone(), Vec::new());
+        Some(job)
+    }
+
+    /// What has come meanwhile; the lane ends when nothing has.
+    fn next(&self, scope: &Scope) -> Vec<Placed> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(waiting) = lanes.get_mut(scope) else { return Vec::new() };
+        if waiting.is_empty() {
+            lanes.remove(scope);
+            return Vec::new();
+        }
+        let most = waiting.len().min(GROUP);
+        waiting.drain(..most).collect()
+    }
+}
+
+impl Writers {
+    /// Runs a closure, with those of its scope that come meanwhile. Spawned, so that a caller that goes away cuts
+    /// nothing in half.
+    pub(crate) async fn write(self, lane: Option<Scope>, job: Placed) {
+        let Some(scope) = lane else { return self.commit(vec![job]).await };
+        let Some(first) = self.lanes.join(&scope, job) else { return };
+        let mut group = vec![first];
+        while !group.is_empty() {
+            self.commit(group).await;
+            group = self.lanes.next(&scope);
+        }
+    }
+
+    /// One transaction. The places are given back when its closures are answered.
+    async fn commit(&self, group: Vec<Placed>) {
+        let (mut jobs, places): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        jobs.retain(|job| !job.abandoned());
+        if jobs.is_empty() {
+            return;
+        }
+        let tx = match self.begin().await {
+            Ok(tx) => tx,
+            Err(error) => return answer(jobs, &Err(error.into())),
+        };
+        let rows = Rows::new(Session::Postgres(tx), self.trips.clone());
+        let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
+        let verdict = run(&mut tx, jobs.into_iter()).await;
+        let (bumped, announced) = (tx.bumped, tx.announced);
+        let Session::Postgres(inner) = tx.rows.into_session() else { return };
+        self.trips.count();
+        match verdict {
+            Verdict::Commit(kept) => {
+                let end = committed(inner).await;
+                if end.is_ok() {
+                    if bumped {
+                        self.nudge.committed();
+                    }
+                    self.notices.publish(&announced);
+                }
+                answer(kept, &end);
+            }
+            Verdict::RollBack => roll_back(inner).await,
+            Verdict::Lost(all, fault) => {
+                roll_back(inner).await;
+                answer(all, &Err(fault));
+            }
+        }
+        drop(places);
+    }
+
+    /// Pooled connections are not asked whether they still stand: beginning tells. None did anything yet, so another
+    /// one is taken as long as there may be one.
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        begin(&self.pool, BEGIN, &self.trips).await
+    }
+}
+
+/// Begins on a connection that stands.
+pub(crate) async fn begin(
     pool: &PgPool,
-    ambient: Arc<dyn Ambient>,
-    sealing: Sealing,
-    nudge: &Nudge,
-    notices: &Notices,
-    job: &mut dyn Job,
-) -> Result<(), Fault> {
-    let tx = pool.begin_with(BEGIN).await.map_err(StoreError::from)?;
-    let mut tx = Tx::new(Rows::new(Session::Postgres(tx)), ambient, sealing);
-    let ran = job.run(&mut tx).await;
-    let (bumped, announced) = (tx.bumped, tx.announced);
-    let Session::Postgres(inner) = tx.rows.into_session() else { return Err(StoreError::Closed.into()) };
-    match ran {
-        Ok(()) => {
-            inner.commit().await.map_err(|error| match StoreError::from(error) {
-                StoreError::Unreachable { .. } => StoreError::Unknown,
-                refused => refused,
-            })?;
-            if bumped {
-                nudge.committed();
+    text: &'static str,
+    trips: &Trips,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut others = pool.options().get_max_connections();
+    loop {
+        trips.count();
+        match pool.begin_with(text).await {
+            Ok(tx) => return Ok(tx),
+            Err(error) => {
+                let timed_out = matches!(error, sqlx::Error::PoolTimedOut);
+                let error = StoreError::from(error);
+                if timed_out || others == 0 || !matches!(error, StoreError::Unreachable { .. }) {
+                    return Err(error);
+                }
+                others -= 1;
             }
-            notices.publish(&announced);
-            Ok(())
         }
-        Err(fault) => {
-            if let Err(error) = inner.rollback().await {
-                tracing::debug!(db.error = %error, "a rollback was not answered; the server does it by itself");
-            }
-            Err(fault)
-        }
+    }
+}
+
+async fn committed(tx: Transaction<'static, Postgres>) -> Result<(), Fault> {
+    tx.commit().await.map_err(|error| match StoreError::from(error) {
+        StoreError::Unreachable { .. } => StoreError::Unknown.into(),
+        refused => refused.into(),
+    })
+}
+
+async fn roll_back(tx: Transaction<'static, Postgres>) {
+    if let Err(error) = tx.rollback().await {
+        tracing::debug!(db.error = %error, "a rollback was not answered; the server does it by itself");
     }
 }

@@ -15,7 +15,8 @@ use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
 use crate::notices::Notices;
-use crate::rows::{Rows, Session};
+use crate::rows::{Rows, Session, Trips};
+use crate::write::group::{Verdict, answer, run};
 use crate::write::{Job, Tx};
 
 /// Closures that share one commit at most.
@@ -27,9 +28,6 @@ pub(crate) const AGAIN: Duration = Duration::from_millis(10);
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
-const SAVEPOINT: &str = "SAVEPOINT closure";
-const RELEASE: &str = "RELEASE closure";
-const ROLLBACK_TO: &str = "ROLLBACK TO closure";
 
 pub(crate) struct Writer {
     pub(crate) options: SqliteConnectOptions,
@@ -38,6 +36,7 @@ pub(crate) struct Writer {
     pub(crate) closing: CancellationToken,
     pub(crate) nudge: Nudge,
     pub(crate) notices: Notices,
+    pub(crate) trips: Trips,
     /// How long to wait for another process's lock.
     pub(crate) patience: Duration,
     pub(crate) conn: Option<SqliteConnection>,
@@ -75,49 +74,43 @@ impl Writer {
         }
         let conn = match self.begin().await {
             Ok(conn) => conn,
-            Err(error) => return refuse(group.drain(..), &error.into()),
+            Err(error) => return answer(std::mem::take(group), &Err(error.into())),
         };
-        let mut tx = Tx::new(Rows::new(Session::Writer(conn)), self.ambient.clone(), self.sealing.clone());
-        let mut kept = Vec::with_capacity(group.len());
-        let mut lost = None;
-        for mut job in group.drain(..) {
-            if let Some(fault) = &lost {
-                job.answer(Err(Fault::clone(fault)));
-                continue;
-            }
-            match in_savepoint(&mut tx, &mut *job).await {
-                Ok(()) => kept.push(job),
-                Err(Failed::Alone(fault)) => job.answer(Err(fault)),
-                Err(Failed::Whole(fault)) => {
-                    job.answer(Err(fault.clone()));
-                    lost = Some(fault);
-                }
-            }
-        }
+        let rows = Rows::new(Session::Writer(conn), self.trips.clone());
+        let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
+        let verdict = run(&mut tx, group.drain(..)).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
         let Session::Writer(mut conn) = tx.rows.into_session() else { return };
-        let end = match lost {
-            Some(fault) => Err(fault),
-            None => self.end(&mut conn).await.map_err(Fault::from),
-        };
-        if let Err(fault) = end {
-            // Whatever state the connection is in, closing it rolls back; the next group opens a new one.
-            drop(conn);
-            return refuse(kept.into_iter(), &fault);
-        }
-        self.conn = Some(conn);
-        if bumped {
-            self.nudge.committed();
-        }
-        self.notices.publish(&announced);
-        for job in kept {
-            job.answer(Ok(()));
+        self.trips.count();
+        // Whatever state a lost connection is in, closing it rolls back; the next group opens a new one.
+        match verdict {
+            Verdict::Commit(kept) => {
+                let end = self.end(&mut conn).await.map_err(Fault::from);
+                if end.is_ok() {
+                    self.conn = Some(conn);
+                    if bumped {
+                        self.nudge.committed();
+                    }
+                    self.notices.publish(&announced);
+                }
+                answer(kept, &end);
+            }
+            Verdict::RollBack => {
+                if exec(&mut conn, ROLLBACK).await.is_ok() {
+                    self.conn = Some(conn);
+                }
+            }
+            Verdict::Lost(all, fault) => {
+                drop(conn);
+                answer(all, &Err(fault));
+            }
         }
     }
 
     /// Takes the database's write lock, waiting for other processes as long as patience lasts.
     async fn begin(&mut self) -> Result<SqliteConnection, StoreError> {
         let give_up = Instant::now() + self.patience;
+        self.trips.count();
         loop {
             let mut conn = match self.conn.take() {
                 Some(conn) => conn,
@@ -155,40 +148,6 @@ impl Writer {
     }
 }
 
-enum Failed {
-    /// Only this closure was rolled back.
-    Alone(Fault),
-    /// SQLite gave up the whole transaction, as it may when the disk is full.
-    Whole(Fault),
-}
-
-async fn in_savepoint(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Failed> {
-    let whole = |error: sqlx::Error| Failed::Whole(StoreError::from(error).into());
-    exec(writer(tx)?, SAVEPOINT).await.map_err(whole)?;
-    let Err(fault) = job.run(tx).await else {
-        return exec(writer(tx)?, RELEASE).await.map_err(whole);
-    };
-    let conn = writer(tx)?;
-    match (exec(conn, ROLLBACK_TO).await, exec(conn, RELEASE).await) {
-        (Ok(()), Ok(())) => Err(Failed::Alone(fault)),
-        // The savepoint is gone, and with it everything before: the closure's fault says why.
-        _ => Err(Failed::Whole(fault)),
-    }
-}
-
-fn writer(tx: &mut Tx) -> Result<&mut SqliteConnection, Failed> {
-    match tx.rows.conn() {
-        crate::rows::Conn::Sqlite(conn) => Ok(conn),
-        crate::rows::Conn::Postgres(_) => Err(Failed::Whole(StoreError::Closed.into())),
-    }
-}
-
 async fn exec(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).execute(conn).await.map(drop)
-}
-
-fn refuse(jobs: impl Iterator<Item = Box<dyn Job>>, fault: &Fault) {
-    for job in jobs {
-        job.answer(Err(fault.clone()));
-    }
 }

@@ -159,7 +159,9 @@ impl Operation for SendMessage {
         cx.write(Scopes::new(from.scope(), vec![target.scope()]), move |tx| {
             Box::pin(async move {
                 let sender = from.enter(tx, &acting, fence).await?.map(|session| session.id);
-                outgoing.target.confirm(tx).await?;
+                if outgoing.target.workspace.id != from.workspace.id {
+                    outgoing.target.confirm(tx).await?;
+                }
                 outgoing.send(tx, sender).await
             })
         })

@@ -87,7 +87,7 @@ impl Operation for ListTasks {
     async fn run(self, cx: &Cx<'_>) -> Result<TaskPage, Fault> {
         let limit = page::limit(self.limit)?;
         let after = self.cursor.as_deref().map(read_cursor).transpose()?;
-        let mut view = cx.control.store.read().await?;
+        let mut view = cx.control.store.look().await?;
         let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let filter = TaskFilter {
             workspace: place.workspace.id,
@@ -167,7 +167,7 @@ impl Operation for CountTasks {
     type Output = TaskCounts;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskCounts, Fault> {
-        let mut view = cx.control.store.read().await?;
+        let mut view = cx.control.store.look().await?;
         let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let mut counts = TaskCounts {
             workspace: place.workspace.id.clone(),

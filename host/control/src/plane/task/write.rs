@@ -71,7 +71,7 @@ impl Operation for CreateTask {
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
         let draft = Draft::check(&self.title, self.body, self.priority, &self.tags, self.assignee)?;
         let place = {
-            let mut view = cx.control.store.read().await?;
+            let mut view = cx.control.store.look().await?;
             cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Member).await?
         };
         let (depends_on, inside) = (self.depends_on.0, place.clone());

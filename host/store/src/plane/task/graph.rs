@@ -5,7 +5,7 @@ use brains_core::id::Task;
 use brains_core::plane::task::TaskRecord;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, from_row};
+use crate::rows::{Rows, execute, fetch_all, from_row, later};
 use crate::write::Tx;
 
 /// Edges that are looked at to find a circle.
@@ -62,18 +62,27 @@ impl Tx {
     /// Replaces what `task` waits for. The count in its row is the caller's to save.
     pub async fn set_needs(&mut self, task: &Id<Task>, needs: &[TaskRecord]) -> Result<u32, StoreError> {
         execute!(&mut self.rows, FORGET, task.as_str())?;
-        for need in needs {
-            execute!(&mut self.rows, NEED, task.as_str(), need.id.as_str())?;
-        }
+        self.add_needs(task, needs).await?;
         Ok(open(needs))
     }
 
+    pub(super) async fn add_needs(
+        &mut self,
+        task: &Id<Task>,
+        needs: &[TaskRecord],
+    ) -> Result<(), StoreError> {
+        for need in needs {
+            later!(&mut self.rows, NEED, task.as_str(), need.id.as_str())?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn met(&mut self, done: &Id<Task>) -> Result<(), StoreError> {
-        execute!(&mut self.rows, MET, done.as_str()).map(drop)
+        later!(&mut self.rows, MET, done.as_str())
     }
 
     pub(super) async fn unmet(&mut self, reopened: &Id<Task>) -> Result<(), StoreError> {
-        execute!(&mut self.rows, UNMET, reopened.as_str()).map(drop)
+        later!(&mut self.rows, UNMET, reopened.as_str())
     }
 
     /// Tasks that wait, blocked, for the end of the one with this code.

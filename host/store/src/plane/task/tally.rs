@@ -5,7 +5,7 @@ use brains_core::id::Workspace;
 use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, from_row};
+use crate::rows::{Rows, fetch_all, from_row, later};
 use crate::text::{from_word, unsigned};
 use crate::write::Tx;
 
@@ -51,7 +51,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         for (text, task) in [(FEWER, before), (MORE, after)] {
             let Some(task) = task else { continue };
-            execute!(&mut self.rows, text, workspace.as_str(), task.status.word(), task.priority.word())?;
+            later!(&mut self.rows, text, workspace.as_str(), task.status.word(), task.priority.word())?;
         }
         Ok(())
     }

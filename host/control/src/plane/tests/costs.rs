@@ -1,0 +1,52 @@
+//! How often an operation asks the database and waits: all of it, from the look before the write to the commit. On
+//! SQLite each is two changes of thread, on Postgres a round trip, and what is asked under the scope's lock holds up
+//! everybody else in the workspace. More than stands here is a step back.
+
+use brains_core::{Caller, Principal, Secret};
+use serde_json::{Value, json};
+
+use crate::testing::Bed;
+
+#[tokio::test]
+async fn operations_ask_the_database_no_more_often_than_this() {
+    let bed = Bed::new().await;
+    let start = json!({ "workspace": "/src/shop", "tool": "tester" });
+    let mine = bed.admin("start_session", start.clone()).await.unwrap();
+    let other = bed.admin("start_session", start).await.unwrap();
+    let token = Secret::new(mine["session_token"].as_str().unwrap().to_owned());
+    let caller = Caller { token: Some(token), ..Caller::http() };
+    let id = &mine["session_id"];
+    let call = async |name: &str, input: Value| -> u64 {
+        let before = bed.control.store.trips();
+        bed.control.call_as(name, input, &Principal::admin("fp"), &caller).await.unwrap();
+        bed.control.store.trips() - before
+    };
+    // The lease is looked at by the first call of a while.
+    call("count_tasks", json!({ "workspace": "shop" })).await;
+    let mut costs = Vec::new();
+    for (name, input) in [
+        ("create_task", json!({ "title": "t", "tags": ["bench"], "session": id })),
+        ("claim_task", json!({ "task": "SHOP-1", "session": id })),
+        ("comment_task", json!({ "task": "SHOP-1", "body": "half way", "session": id })),
+        ("complete_task", json!({ "task": "SHOP-1", "session": id })),
+        ("send_message", json!({ "subject": "s", "to": [other["session_id"]], "session": id })),
+        ("read_messages", json!({ "session": id })),
+        ("list_tasks", json!({ "workspace": "shop", "limit": 20 })),
+        ("count_tasks", json!({ "workspace": "shop" })),
+        ("show_task", json!({ "task": "SHOP-1" })),
+    ] {
+        costs.push((name, call(name, input).await));
+    }
+    let expected = [
+        ("create_task", 8),
+        ("claim_task", 8),
+        ("comment_task", 7),
+        ("complete_task", 8),
+        ("send_message", 16),
+        ("read_messages", 4),
+        ("list_tasks", 2),
+        ("count_tasks", 2),
+        ("show_task", 6),
+    ];
+    assert_eq!(costs, expected);
+}

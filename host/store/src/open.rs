@@ -1,0 +1,125 @@
+//! Opening a database of either kind: making the file, the connections, bringing the schema up.
+
+use std::io;
+use std::path::Path;
+use std::str::FromStr as _;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqliteConnection};
+use tokio::time::{Duration, Instant};
+
+use crate::error::StoreError;
+use crate::migrate;
+use crate::readers::Readers;
+use crate::rows::{Rows, Session, Trips};
+use crate::store::Options;
+use crate::write::sqlite::AGAIN;
+
+/// Connections of a pool.
+const POOL: u32 = 8;
+/// Statements that a connection keeps prepared: more than there are that are used again and again.
+const PREPARED: usize = 512;
+
+/// Makes the file if need be, opens the writer's connection, brings the schema up, prepares the readers.
+pub(crate) async fn open_file(
+    path: &Path,
+    options: &Options,
+) -> Result<(Readers, SqliteConnection, SqliteConnectOptions), StoreError> {
+    create(path)?;
+    let shared = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .foreign_keys(true)
+        // The writer asks again by itself; a short wait keeps it able to stop.
+        .busy_timeout(options.patience.min(Duration::from_millis(500)))
+        .statement_cache_capacity(PREPARED)
+        .disable_statement_logging();
+    let how = shared
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // After a burst the log file is cut back to this.
+        .pragma("journal_size_limit", "67108864");
+    let give_up = Instant::now() + options.patience;
+    let rows = loop {
+        match open_writer(&how, options).await {
+            Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
+            // The file could be opened, so what cannot is the log beside it.
+            Err(StoreError::Unreachable { .. }) => return Err(StoreError::ReadOnly),
+            opened => break opened?,
+        }
+    };
+    let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
+    let readers = Readers::new(shared.pragma("query_only", "ON"), options.patience, POOL);
+    Ok((readers, conn, how))
+}
+
+async fn open_writer(how: &SqliteConnectOptions, options: &Options) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new(Session::Writer(how.connect().await?), Trips::default());
+    migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
+    Ok(rows)
+}
+
+/// An empty file that only its owner may read; SQLite gives its log files the same permissions. One that is
+/// there must be writable: SQLite itself would open it for reading without a word.
+fn create(path: &Path) -> Result<(), StoreError> {
+    use fs_err::os::unix::fs::OpenOptionsExt as _;
+    match fs_err::OpenOptions::new().append(true).create(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreError::ReadOnly,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
+            io::ErrorKind::NotFound => {
+                StoreError::Unreachable { detail: "its directory does not exist".into() }
+            }
+            kind => StoreError::Unreachable { detail: kind.to_string() },
+        }),
+    }
+}
+
+/// The server's address, and the limits that keep a frozen process from holding everybody up.
+pub(crate) fn server(url: &str, options: &Options) -> Result<PgConnectOptions, StoreError> {
+    let Ok(server) = PgConnectOptions::from_str(url) else {
+        return Err(StoreError::Url { reason: "`db_url` is not a valid Postgres URL" });
+    };
+    let patience_ms = options.patience.as_millis().to_string();
+    Ok(server
+        .application_name("brains")
+        .options([("lock_timeout", patience_ms.as_str()), ("idle_in_transaction_session_timeout", "60000")])
+        .statement_cache_capacity(PREPARED)
+        .disable_statement_logging())
+}
+
+/// The server's address for people: no user, no password.
+pub(crate) fn place_of(server: &PgConnectOptions) -> String {
+    let database = server.get_database().unwrap_or(server.get_username());
+    match server.get_socket() {
+        Some(socket) => format!("`{database}` at `{}`", socket.display()),
+        None => format!("`{database}` at `{}:{}`", server.get_host(), server.get_port()),
+    }
+}
+
+/// Connects once, so that a wrong address fails at once and not after the pool's patience.
+pub(crate) async fn open_server(
+    server: PgConnectOptions,
+    options: &Options,
+) -> Result<(PgPool, PgPool), StoreError> {
+    let first = tokio::time::timeout(options.patience, server.connect()).await;
+    let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
+    first?.close().await?;
+    let pool = || {
+        PgPoolOptions::new()
+            .max_connections(POOL)
+            .acquire_timeout(options.patience)
+            // Whoever begins on a connection that fell meanwhile takes another one.
+            .test_before_acquire(false)
+    };
+    let writers = pool().connect_lazy_with(server.clone());
+    let mut rows = Rows::new(Session::Postgres(writers.begin().await?), Trips::default());
+    migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
+    if let Session::Postgres(tx) = rows.into_session() {
+        tx.commit().await?;
+    }
+    Ok((pool().connect_lazy_with(server), writers))
+}

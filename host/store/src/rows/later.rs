@@ -1,0 +1,181 @@
+//! Statements whose outcome nobody looks at wait and go to the database together: one trip for all of them, which is
+//! one script on SQLite and one statement of several parts on Postgres. Whatever is asked next goes behind them, so a
+//! write meets its own rows as if each had been sent at once; and a refusal costs the write wherever it shows.
+
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, AssertSqlSafe};
+
+/// Statements that wait together at most, so that there are few texts to prepare.
+const MOST: usize = 12;
+
+/// The values of statements, as their database takes them.
+pub(crate) enum Values {
+    Sqlite(SqliteArguments),
+    Postgres(PgArguments),
+}
+
+impl Values {
+    fn none(postgres: bool) -> Self {
+        if postgres {
+            Self::Postgres(PgArguments::default())
+        } else {
+            Self::Sqlite(SqliteArguments::default())
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Sqlite(values) => values.len(),
+            Self::Postgres(values) => values.len(),
+        }
+    }
+}
+
+pub(crate) struct Later {
+    /// Each with the number of values that stand before its own.
+    texts: Vec<(&'static str, usize)>,
+    values: Values,
+    postgres: bool,
+}
+
+impl Later {
+    pub(crate) fn new(postgres: bool) -> Self {
+        Self { texts: Vec::new(), values: Values::none(postgres), postgres }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// Whether `text` may wait beside what waits. The parts of one statement do not see what the others did to a row,
+    /// so of those that change rows no two of a kind stand together.
+    pub(crate) fn takes(&self, text: &'static str) -> bool {
+        self.texts.len() < MOST && (only_adds(text) || self.texts.iter().all(|(other, _)| *other != text))
+    }
+
+    pub(crate) fn add(&mut self, text: &'static str) -> &mut Values {
+        self.texts.push((text, self.values.len()));
+        &mut self.values
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if !self.is_empty() {
+            *self = Self::new(self.postgres);
+        }
+    }
+
+    /// What waits, as one text with its values.
+    pub(crate) fn take(&mut self) -> (AssertSqlSafe<String>, Values) {
+        let Self { texts, values, .. } = std::mem::replace(self, Self::new(self.postgres));
+        // Made of constants of this program and of numbers.
+        (AssertSqlSafe(if self.postgres { parts(&texts) } else { script(&texts) }), values)
+    }
+}
+
+fn only_adds(text: &str) -> bool {
+    text.trim_start().starts_with("INSERT") && !text.contains("DO UPDATE")
+}
+
+fn script(texts: &[(&str, usize)]) -> String {
+    let mut script = String::new();
+    for (text, before) in texts {
+        push(&mut script, text, *before);
+        script.push_str(";\n");
+    }
+    script
+}
+
+fn parts(texts: &[(&str, usize)]) -> String {
+    let mut whole = String::new();
+    let Some(((text, before), others)) = texts.split_last() else { return whole };
+    for (at, (text, before)) in others.iter().enumerate() {
+        whole.push_str(if at == 0 { "WITH " } else { ", " });
+        whole.extend(["part_", &at.to_string(), " AS ("]);
+        push(&mut whole, text, *before);
+        whole.push_str(") ");
+    }
+    push(&mut whole, text, *before);
+    whole
+}
+
+/// Adds a statement whose values stand behind `before` others.
+fn push(whole: &mut String, text: &str, before: usize) {
+    let mut pieces = text.split('$');
+    whole.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = piece.split_at(digits);
+        let number: usize = number.parse().unwrap_or(0);
+        whole.extend(["$", &(number + before).to_string(), rest]);
+    }
+}
+
+/// Lets a statement wait whose outcome nobody looks at.
+macro_rules! later {
+    ($rows:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let rows: &mut $crate::rows::Rows = $rows;
+        match rows.room($sql).await {
+            Err(error) => Err(error),
+            Ok(values) => {
+                let added: Result<(), sqlx::error::BoxDynError> = match values {
+                    $crate::rows::Values::Sqlite(values) => {
+                        Ok(())$(.and_then(|()| sqlx::Arguments::add(values, $bind)))*
+                    }
+                    $crate::rows::Values::Postgres(values) => {
+                        Ok(())$(.and_then(|()| sqlx::Arguments::add(values, $bind)))*
+                    }
+                };
+                added.map_err(|source| rows.fail(sqlx::Error::Encode(source)))
+            }
+        }
+    }};
+}
+pub(crate) use later;
+
+#[cfg(test)]
+mod tests {
+    use super::Later;
+    use sqlx::SqlSafeStr as _;
+
+    const TEXTS: [&str; 3] = [
+        "INSERT INTO a (x, y) VALUES ($1, $2)",
+        "UPDATE b SET x = $2 WHERE y = $1",
+        "INSERT INTO c (x) VALUES ($1) ON CONFLICT (x) DO UPDATE SET n = n + 1",
+    ];
+
+    fn waiting(postgres: bool) -> Later {
+        let mut later = Later::new(postgres);
+        for text in &TEXTS[..2] {
+            let values = later.add(text);
+            for value in 0..2_i64 {
+                match values {
+                    super::Values::Sqlite(values) => sqlx::Arguments::add(values, value).unwrap(),
+                    super::Values::Postgres(values) => sqlx::Arguments::add(values, value).unwrap(),
+                }
+            }
+        }
+        later
+    }
+
+    #[test]
+    fn places_are_numbered_on() {
+        let text = |postgres| waiting(postgres).take().0.into_sql_str().as_str().to_owned();
+        assert_eq!(text(false), "INSERT INTO a (x, y) VALUES ($1, $2);\nUPDATE b SET x = $4 WHERE y = $3;\n");
+        assert_eq!(
+            text(true),
+            "WITH part_0 AS (INSERT INTO a (x, y) VALUES ($1, $2)) UPDATE b SET x = $4 WHERE y = $3"
+        );
+    }
+
+    #[test]
+    fn two_that_change_rows_do_not_wait_together() {
+        let [add, change, count] = TEXTS;
+        let mut later = waiting(true);
+        assert!(later.takes(add) && later.takes(count) && !later.takes(change));
+        later.add(count);
+        assert!(!later.takes(count) && later.takes(add));
+        later.clear();
+        assert!(later.is_empty() && later.takes(change));
+    }
+}

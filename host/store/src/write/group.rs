@@ -1,0 +1,138 @@
+//! Closures that share a transaction: each in a savepoint of its own, so that one that fails, panics or takes too long
+//! leaves no trace in what its neighbours did. Nobody is answered before the commit but those who failed.
+
+use brains_core::Fault;
+
+use crate::error::StoreError;
+use crate::rows::Conn;
+use crate::write::{Job, Tx};
+
+const SAVEPOINT: &str = "SAVEPOINT closure";
+const NEXT: &str = "RELEASE closure; SAVEPOINT closure";
+const ROLLBACK_TO: &str = "ROLLBACK TO closure";
+
+/// What is to become of the transaction.
+pub(crate) enum Verdict {
+    /// It holds what these did, and is to be committed.
+    Commit(Vec<Box<dyn Job>>),
+    /// Nothing in it is to be kept.
+    RollBack,
+    /// The transaction is lost, and with it what these did.
+    Lost(Vec<Box<dyn Job>>, Fault),
+}
+
+/// Runs closures in a transaction that was begun.
+pub(crate) async fn run(tx: &mut Tx, group: impl ExactSizeIterator<Item = Box<dyn Job>>) -> Verdict {
+    let mut kept: Vec<Box<dyn Job>> = Vec::with_capacity(group.len());
+    let mut waiting = group;
+    // The transaction itself is the savepoint of one that is alone.
+    let alone = waiting.len() == 1;
+    let mut savepoint = Some(SAVEPOINT);
+    while let Some(mut job) = waiting.next() {
+        let last = waiting.len() == 0;
+        let done = if alone {
+            by_itself(tx, &mut *job).await.map(|()| None).map_err(Failed::Alone)
+        } else {
+            in_savepoint(tx, savepoint, last, &mut *job).await
+        };
+        match done {
+            Ok(next) => {
+                kept.push(job);
+                savepoint = next;
+            }
+            Err(Failed::Alone(fault)) => {
+                job.answer(Err(fault));
+                // It stands as it was before that one.
+                savepoint = None;
+            }
+            Err(Failed::Whole(fault)) => {
+                kept.push(job);
+                kept.extend(waiting);
+                return Verdict::Lost(kept, fault);
+            }
+        }
+    }
+    if kept.is_empty() {
+        return Verdict::RollBack;
+    }
+    // The last one failed, and with it what it would have taken along.
+    if !tx.is_sealed()
+        && let Err(fault) = seal(tx).await
+    {
+        return Verdict::Lost(kept, fault);
+    }
+    Verdict::Commit(kept)
+}
+
+async fn by_itself(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Fault> {
+    job.run(tx).await?;
+    seal(tx).await
+}
+
+/// What says where the audit log stands, and whatever else waits.
+async fn seal(tx: &mut Tx) -> Result<(), Fault> {
+    tx.seal().await?;
+    tx.rows.settle().await?;
+    tx.keep_heads();
+    tx.heads_are_sealed();
+    Ok(())
+}
+
+enum Failed {
+    /// Only this closure was rolled back.
+    Alone(Fault),
+    /// The database gave up the whole transaction, as it may when the disk is full or the connection is lost.
+    Whole(Fault),
+}
+
+/// Tells what the next one has to begin with, if anything.
+async fn in_savepoint(
+    tx: &mut Tx,
+    savepoint: Option<&'static str>,
+    last: bool,
+    job: &mut dyn Job,
+) -> Result<Option<&'static str>, Failed> {
+    if let Some(text) = savepoint {
+        exec(tx, text).await.map_err(Failed::Whole)?;
+    }
+    let done = job.run(tx).await;
+    let done = match done {
+        Ok(()) if last => seal(tx).await.map(|()| None),
+        // A script moves the savepoint on by itself.
+        Ok(()) if !tx.rows.is_postgres() => {
+            tx.rows.settle_and(NEXT).await.map(|()| None).map_err(Fault::from)
+        }
+        Ok(()) => tx.rows.settle().await.map(|()| Some(NEXT)).map_err(Fault::from),
+        Err(fault) => Err(fault),
+    };
+    match done {
+        Ok(next) => {
+            tx.keep_heads();
+            Ok(next)
+        }
+        Err(fault) => {
+            tx.start_over();
+            match exec(tx, ROLLBACK_TO).await {
+                Ok(()) => Err(Failed::Alone(fault)),
+                // The savepoint is gone, and with it everything before: the closure's fault says why.
+                Err(_) => Err(Failed::Whole(fault)),
+            }
+        }
+    }
+}
+
+/// Tells all of them the same end.
+pub(crate) fn answer(jobs: Vec<Box<dyn Job>>, end: &Result<(), Fault>) {
+    for job in jobs {
+        job.answer(end.clone());
+    }
+}
+
+async fn exec(tx: &mut Tx, text: &'static str) -> Result<(), Fault> {
+    tx.rows.trips().count();
+    let done = match tx.rows.bare() {
+        Conn::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
+        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
+    };
+    done.map_err(|error| StoreError::from(error).into())
+}
