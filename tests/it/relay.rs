@@ -10,6 +10,8 @@ use futures_util::StreamExt;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 async fn relayed() -> (Upstream, Brains) {
     let upstream = Upstream::start(model::answer).await;
@@ -266,4 +268,69 @@ async fn a_fallback_answers_when_the_first_cannot() {
     assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("echo", "2"));
     upstream.then(Reply::json(400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\"}}"));
     assert_eq!(service.client.chat(&body).await.status, 400, "a request error never wanders");
+}
+
+/// An upstream that sends a whole stream, each frame a chunk of its own, in one write; then waits for the next request.
+async fn in_one_write(listener: TcpListener, frames: usize) {
+    while let Ok((mut socket, _)) = listener.accept().await {
+        let mut answer =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+                .to_owned();
+        let mut frame = |data: &str| {
+            let frame = format!("data: {data}\n\n");
+            answer += &format!("{:x}\r\n{frame}\r\n", frame.len());
+        };
+        for at in 0..frames {
+            let delta = json!({"content": format!("t{at} ")});
+            frame(&json!({"id": "c", "choices": [{"index": 0, "delta": delta}]}).to_string());
+        }
+        frame(r#"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#);
+        frame("[DONE]");
+        answer += "0\r\n\r\n";
+        let mut request = [0; 4096];
+        while socket.read(&mut request).await.is_ok_and(|count| count > 0) {
+            if socket.write_all(answer.as_bytes()).await.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_are_ready_go_out_together() {
+    const FRAMES: usize = 100;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}/v1", listener.local_addr().expect("bound"));
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(in_one_write(listener, FRAMES));
+    let service = Brains::start(Setup::upstream(&base)).await;
+    let body =
+        json!({"model": MODEL, "stream": true, "messages": [{"role": "user", "content": "x"}]}).to_string();
+    let address = service.client.base.trim_start_matches("http://").to_owned();
+    let request = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        service.client.key,
+        body.len()
+    );
+    let mut socket = TcpStream::connect(&address).await.expect("the service");
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    within("the answer", socket.read_to_string(&mut answer)).await.expect("text");
+    let (head, mut rest) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+    // Each write of the service is a chunk.
+    let (mut chunks, mut frames) = (0, 0);
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        if size == 0 {
+            break;
+        }
+        chunks += 1;
+        frames += after[..size].matches("data: ").count();
+        rest = &after[size + 2..];
+    }
+    assert_eq!(frames, FRAMES + 2);
+    assert!(chunks <= FRAMES / 4, "{chunks} writes of {frames} frames that came in one");
+    tasks.shutdown().await;
 }

@@ -43,6 +43,10 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
             call.env("BRAINS_TEST_POSTGRES", cluster.url())
                 .env("BRAINS_REFERENCE_PYTHON", &reference)
                 .run()?;
+        } else if name == "gateway" {
+            call.env("BRAINS_REFERENCE_PYTHON", tools::reference(repository)?)
+                .env("BRAINS_LITELLM_PYTHON", tools::litellm(repository)?)
+                .run()?;
         } else {
             call.run()?;
         }

@@ -158,6 +158,35 @@ pub(crate) fn reference(repository: &Repository) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// A Python with LiteLLM's proxy, which benchmarks stand beside; in `target/litellm`.
+pub(crate) fn litellm(repository: &Repository) -> Result<PathBuf> {
+    /// Pins of this release contradict each other; these lift the older side.
+    const OVERRIDES: &str = "certifi>=2026.10.18\nlitellm-proxy-extras>=0.4.108\n";
+    let home = repository.at("target/litellm");
+    let python = home.join("bin/python");
+    if home.join("bin/litellm").exists() {
+        return Ok(python);
+    }
+    Call::new("python3").args(["-m", "venv"]).arg(&home).read()?;
+    Call::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
+        .run()?;
+    let overrides = home.join("overrides.txt");
+    fs_err::write(&overrides, OVERRIDES)?;
+    let mut install = Call::new(home.join("bin/uv"))
+        .args(["pip", "install", "--quiet", "--python"])
+        .arg(&python)
+        .arg("--override")
+        .arg(&overrides)
+        .args(["litellm[proxy]==1.109.1"]);
+    // Where pip is told of another authority, so is the other installer.
+    if let Some(certificates) = std::env::var_os("PIP_CERT") {
+        install = install.env("SSL_CERT_FILE", certificates);
+    }
+    install.run()?;
+    Ok(python)
+}
+
 /// Whether this process may do what root may.
 pub(crate) fn is_root() -> Result<bool> {
     Ok(Call::new("id").arg("-u").read()? == "0")
