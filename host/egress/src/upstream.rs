@@ -64,6 +64,10 @@ impl Upstream {
 
     /// The next piece of the body; `None` at its proper end. May be dropped midway without losing a byte.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
+        // What is there needs no clock.
+        if let Some(ready) = self.ready_chunk() {
+            return ready;
+        }
         while !self.ended {
             let (until, phase) = patience(self.silence, self.deadline, Phase::Gap);
             let passed = match tokio::time::timeout_at(until, self.response.chunk()).await {

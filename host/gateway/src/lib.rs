@@ -8,6 +8,7 @@ mod dispatch;
 mod exchange;
 mod facts;
 mod gates;
+mod gather;
 mod health;
 mod models;
 mod plan;

@@ -16,14 +16,12 @@ use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
 use crate::exchange::{presentable, refused};
+use crate::gather;
 use crate::record::Recorder;
 use crate::reply::{Progress, Source};
 
 /// The largest whole answer that is read into memory.
 pub(crate) const WHOLE_BYTES: usize = 32 << 20;
-/// How often others get a turn before what has arrived is all there is. The server looks at a body that gives way twice
-/// within one turn, so the first of them is none.
-const TURNS: usize = 2;
 /// Frames are gathered into one write up to this size.
 const GATHERED_BYTES: usize = 64 << 10;
 
@@ -166,22 +164,12 @@ impl Source for RelayStream {
 }
 
 impl RelayStream {
-    /// What else has arrived by now. Frames that are ready go out in one write: handing on each by itself costs more
-    /// than reading it does. The task that reads the connection gets a turn for it; the first bytes of an answer are not
-    /// held up even for that.
+    /// What else has arrived by now, as far as one write takes it. The first bytes of an answer are not held up for that.
     async fn more(&mut self, held_bytes: usize) -> Option<Result<Option<Bytes>, EgressError>> {
         if !std::mem::replace(&mut self.begun, true) || held_bytes >= GATHERED_BYTES {
             return None;
         }
-        let mut arrived = self.upstream.ready_chunk();
-        for _ in 0..TURNS {
-            if arrived.is_some() {
-                break;
-            }
-            tokio::task::yield_now().await;
-            arrived = self.upstream.ready_chunk();
-        }
-        arrived
+        gather::ready(&mut self.upstream).await
     }
 }
 

@@ -13,14 +13,18 @@ use brains_dialect::canon::{
 };
 use brains_dialect::chat::response::{Chunks, DONE_FRAME, Identity, completion};
 use brains_dialect::{ndjson, sse};
-use brains_egress::{Egress, Upstream};
+use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{Exchange, Instance};
 
 use crate::catalogue::payload;
 use crate::exchange::{presentable, refusal, refused, send};
+use crate::gather;
 use crate::record::Recorder;
 use crate::relay::WHOLE_BYTES;
 use crate::reply::{Progress, Source};
+
+/// Frames that go to a decoder in one call.
+const FRAMES: usize = 32;
 
 /// The preamble as the first instruction; nothing that the client sends can come before it.
 pub(crate) fn with_preamble(request: &mut ChatRequest, preamble: &str) {
@@ -97,6 +101,7 @@ pub(crate) async fn open(
         component,
         cutter,
         writer,
+        arrived: None,
         begun: false,
         done: false,
     })))
@@ -170,6 +175,15 @@ enum Cutter {
 }
 
 impl Cutter {
+    /// The frames that end in this piece; none when the component cuts for itself.
+    fn push(&mut self, chunk: &[u8]) -> Result<Option<Vec<Frame>>, sse::FrameTooLong> {
+        match self {
+            Self::Raw => Ok(None),
+            Self::Sse(frames) => frames.push(chunk).map(Some),
+            Self::Ndjson(lines) => lines.push(chunk).map(Some),
+        }
+    }
+
     fn finish(&mut self) -> Vec<Frame> {
         match std::mem::replace(self, Self::Raw) {
             Self::Raw => Vec::new(),
@@ -187,6 +201,8 @@ pub(crate) struct TranslateStream {
     component: Exchange,
     cutter: Cutter,
     writer: Writer,
+    /// The end of the body, or its failure, when that was seen while frames were gathered.
+    arrived: Option<Result<Option<Bytes>, EgressError>>,
     /// Something was said.
     begun: bool,
     done: bool,
@@ -194,40 +210,61 @@ pub(crate) struct TranslateStream {
 
 impl TranslateStream {
     async fn step(&mut self, out: &mut String) -> Result<(), Fault> {
-        let chunk = tokio::select! {
-            chunk = self.upstream.chunk() => chunk,
-            recalled = self.component.recalled() => return Err(recalled.to_fault()),
+        let chunk = match self.arrived.take() {
+            Some(arrived) => arrived,
+            None => tokio::select! {
+                chunk = self.upstream.chunk() => chunk,
+                recalled = self.component.recalled() => return Err(recalled.to_fault()),
+            },
         };
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                // What the decoder still holds is worth having: usage, a reason that came with the last frame.
-                if let Ok(events) = self.component.finish(false).await {
-                    self.write(&events, out)?;
-                }
-                return Err(error.to_fault());
-            }
-        };
-        let events = match (chunk, &mut self.cutter) {
-            (Some(chunk), Cutter::Raw) => self.component.push_bytes(chunk.to_vec()).await,
-            (Some(chunk), Cutter::Sse(frames)) => {
-                let frames = frames.push(&chunk).map_err(too_long)?;
-                self.push(frames).await
-            }
-            (Some(chunk), Cutter::Ndjson(lines)) => {
-                let frames = lines.push(&chunk).map_err(too_long)?;
-                self.push(frames).await
-            }
-            (None, _) => {
+        match chunk {
+            Ok(Some(chunk)) => self.decode(&chunk, out).await,
+            Ok(None) => {
                 let rest = self.cutter.finish();
                 let mut events = self.push(rest).await.map_err(|fault| fault.to_fault())?;
                 events.extend(self.component.finish(true).await.map_err(|fault| fault.to_fault())?);
                 self.write(&events, out)?;
                 self.done = true;
-                return self.writer.chunks.finish(out).map_err(refused);
+                self.writer.chunks.finish(out).map_err(refused)
+            }
+            Err(error) => {
+                // What the decoder still holds is worth having: usage, a reason that came with the last frame.
+                if let Ok(events) = self.component.finish(false).await {
+                    self.write(&events, out)?;
+                }
+                Err(error.to_fault())
+            }
+        }
+    }
+
+    /// Takes a piece to the decoder, with the frames that have arrived behind it by now: a call costs more than a frame
+    /// of it. The first of an answer is not held up for that.
+    async fn decode(&mut self, chunk: &Bytes, out: &mut String) -> Result<(), Fault> {
+        let mut cut = self.cutter.push(chunk);
+        let mut frames = Vec::new();
+        let wrong = loop {
+            match cut {
+                Ok(None) => {
+                    let events = self.component.push_bytes(chunk.to_vec()).await;
+                    return self.write(&events.map_err(|fault| fault.to_fault())?, out);
+                }
+                Ok(Some(more)) => frames.extend(more),
+                Err(error) => break Some(too_long(error)),
+            }
+            if !self.begun || frames.len() >= FRAMES {
+                break None;
+            }
+            match gather::ready(&mut self.upstream).await {
+                Some(Ok(Some(chunk))) => cut = self.cutter.push(&chunk),
+                arrived => {
+                    self.arrived = arrived;
+                    break None;
+                }
             }
         };
-        self.write(&events.map_err(|fault| fault.to_fault())?, out)
+        let events = self.push(frames).await.map_err(|fault| fault.to_fault())?;
+        self.write(&events, out)?;
+        wrong.map_or(Ok(()), Err)
     }
 
     async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, brains_runtime::CallFault> {

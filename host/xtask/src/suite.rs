@@ -21,15 +21,18 @@ const STEPS: [&str; 5] = ["fmt", "clippy", "unit", "plugins", "it"];
 #[derive(Debug)]
 struct Bed<'a> {
     repository: &'a Repository,
+    /// The program as users run it: full counts take too long otherwise.
+    release: bool,
     cluster: Cluster,
     python: PathBuf,
     node_modules: PathBuf,
 }
 
 impl Bed<'_> {
-    fn lay(repository: &Repository) -> Result<Bed<'_>> {
+    fn lay(repository: &Repository, release: bool) -> Result<Bed<'_>> {
         Ok(Bed {
             repository,
+            release,
             python: tools::python(repository)?,
             node_modules: tools::node_modules(repository)?,
             cluster: Cluster::start(Durability::None)?,
@@ -38,7 +41,7 @@ impl Bed<'_> {
 
     /// Gives a test run what it needs to know.
     fn equip(&self, call: Call) -> Call {
-        call.env("BRAINS_BIN", self.repository.program(false))
+        call.env("BRAINS_BIN", self.repository.program(self.release))
             .env("BRAINS_GUESTS", guests::bundle_for_tests(self.repository))
             .env("BRAINS_TEST_POSTGRES", self.cluster.url())
             .env("BRAINS_TEST_PYTHON", &self.python)
@@ -152,7 +155,7 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
         report.step("scripted components", || scripted::quick(repository).map(|()| Tally::default()));
     }
     if wants("unit") || wants("it") {
-        let bed = Bed::lay(repository)?;
+        let bed = Bed::lay(repository, false)?;
         let built = report.step("build", || {
             repository.cargo("build").args(["--locked", "--package", "brains"]).run()?;
             Ok(Tally::default())
@@ -184,8 +187,8 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
 pub(crate) fn soak(repository: &Repository, names: &[String]) -> Result<ExitCode> {
     guests::build(repository)?;
     scripted::all(repository)?;
-    repository.cargo("build").args(["--package", "brains"]).run()?;
-    let bed = Bed::lay(repository)?;
+    repository.cargo("build").args(["--locked", "--release", "--package", "brains"]).run()?;
+    let bed = Bed::lay(repository, true)?;
     let program = integration_program(&bed)?;
     let run = || Call::new(&program).within(&repository.at("tests"));
     let list = run().args(["--list", "--format", "terse"]).read()?;
