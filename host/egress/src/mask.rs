@@ -2,6 +2,7 @@
 //! otherwise hand it to the component, and through an error's text to clients and logs.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use brains_core::Secret;
 use brains_core::redact::COVER;
@@ -13,16 +14,26 @@ const SHORTEST: usize = 8;
 
 /// The secrets of one exchange, in every form in which they were sent, and the end of the last piece when it may be
 /// the beginning of one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Mask {
     secrets: Vec<Secret>,
+    /// One for each of them: a stream is looked through piece by piece.
+    finders: Vec<memmem::Finder<'static>>,
     held: Bytes,
+}
+
+impl fmt::Debug for Mask {
+    /// Without the secrets, which stand in what finds them too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mask").field("secrets", &self.secrets.len()).finish_non_exhaustive()
+    }
 }
 
 impl Mask {
     /// Something that was filled in.
     pub(crate) fn add(&mut self, secret: Secret) {
         if secret.expose().len() >= SHORTEST && !self.secrets.contains(&secret) {
+            self.finders.push(memmem::Finder::new(secret.expose()).into_owned());
             self.secrets.push(secret);
         }
     }
@@ -73,10 +84,8 @@ impl Mask {
 
     /// The first secret in `bytes`, the longest of those that begin together.
     fn first(&self, bytes: &[u8]) -> Option<(usize, usize)> {
-        let found = self.secrets.iter().filter_map(|secret| {
-            let secret = secret.expose().as_bytes();
-            memmem::find(bytes, secret).map(|at| (at, secret.len()))
-        });
+        let found =
+            self.finders.iter().filter_map(|finder| finder.find(bytes).map(|at| (at, finder.needle().len())));
         found.min_by_key(|(at, length)| (*at, usize::MAX - length))
     }
 
