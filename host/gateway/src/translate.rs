@@ -210,12 +210,13 @@ pub(crate) struct TranslateStream {
 
 impl TranslateStream {
     async fn step(&mut self, out: &mut String) -> Result<(), Fault> {
-        let chunk = match self.arrived.take() {
-            Some(arrived) => arrived,
-            None => tokio::select! {
+        let chunk = if let Some(arrived) = self.arrived.take() {
+            arrived
+        } else {
+            tokio::select! {
                 chunk = self.upstream.chunk() => chunk,
                 recalled = self.component.recalled() => return Err(recalled.to_fault()),
-            },
+            }
         };
         match chunk {
             Ok(Some(chunk)) => self.decode(&chunk, out).await,

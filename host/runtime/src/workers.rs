@@ -139,7 +139,7 @@ mod tests {
     async fn a_thread_that_dies_is_told() {
         let workers = Workers::start();
         let share = workers.share();
-        let died = workers.run(&share, || std::panic::resume_unwind(Box::new(()))).await;
-        assert_eq!(died.map(|()| ()), Err(Unrun::Died));
+        let died: Result<(), Unrun> = workers.run(&share, || std::panic::resume_unwind(Box::new(()))).await;
+        assert_eq!(died, Err(Unrun::Died));
     }
 }

@@ -158,7 +158,7 @@ pub(crate) fn reference(repository: &Repository) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A Python with LiteLLM's proxy, which benchmarks stand beside; in `target/litellm`.
+/// A Python with the proxy of `LiteLLM`, which benchmarks stand beside; in `target/litellm`.
 pub(crate) fn litellm(repository: &Repository) -> Result<PathBuf> {
     /// Pins of this release contradict each other; these lift the older side.
     const OVERRIDES: &str = "certifi>=2026.10.18\nlitellm-proxy-extras>=0.4.108\n";

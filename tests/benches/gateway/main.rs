@@ -121,6 +121,7 @@ const PEERS_ASKED: usize = 300;
 
 /// One turn: processor time per request, median time to the first byte of the body and to its end, in microseconds.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "units stand in names")]
 struct Turn {
     cpu_us: f64,
     first_us: f64,
@@ -204,7 +205,7 @@ async fn measure() {
     service.stop().await;
 }
 
-/// The other gateways and this one in turns, at 1 KB: the reference decides for itself, LiteLLM is told the model.
+/// The other gateways and this one in turns, at 1 KB: the reference decides for itself, `LiteLLM` is told the model.
 async fn beside_peers(upstream: &str, ours: &Side) {
     let folder = tempfile::tempdir().expect("a folder");
     for peer in peers::start(upstream, folder.path()).await {

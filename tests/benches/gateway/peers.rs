@@ -1,4 +1,4 @@
-//! Other gateways under the same load: the reference product and LiteLLM, as `cargo xtask bench` installs them, with
+//! Other gateways under the same load: the reference product and `LiteLLM`, as `cargo xtask bench` installs them, with
 //! logs, retries and caches off.
 
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ pub(crate) struct Peer {
 }
 
 const KEY: &str = "sk-bench-of-this-machine-only";
-/// LiteLLM takes some seconds.
-const START: Duration = Duration::from_secs(120);
+/// `LiteLLM` takes some seconds.
+const START: Duration = Duration::from_mins(2);
 
 /// Those that are installed.
 pub(crate) async fn start(upstream: &str, folder: &Path) -> Vec<Peer> {
