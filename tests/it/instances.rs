@@ -108,7 +108,7 @@ async fn interleaved_failures_of_instances_never_mix_breakers() {
     let policy = format!(
         "{{retry_max_attempts: 1, circuit_failure_threshold: {THRESHOLD}, circuit_cooldown_seconds: 3600}}"
     );
-    let policies: String = NAMES.iter().map(|name| format!("  {name}: {policy}\n")).collect();
+    let policies = NAMES.map(|name| format!("  {name}: {policy}\n")).concat();
     let service = service(&upstreams, &format!("provider_policies:\n{policies}")).await;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let call = (0..NAMES.len(), any::<bool>(), prop::bool::weighted(0.6));

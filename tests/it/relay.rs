@@ -278,7 +278,7 @@ async fn in_one_write(listener: TcpListener, frames: usize) {
                 .to_owned();
         let mut frame = |data: &str| {
             let frame = format!("data: {data}\n\n");
-            answer += &format!("{:x}\r\n{frame}\r\n", frame.len());
+            answer.push_str(&[&format!("{:x}", frame.len()), "\r\n", &frame, "\r\n"].concat());
         };
         for at in 0..frames {
             let delta = json!({"content": format!("t{at} ")});
