@@ -262,7 +262,7 @@ async fn what_is_read_without_waiting_shows_no_secret_either() {
         async move {
             let mut answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
             for piece in pieces {
-                answer += &format!("{:x}\r\n{piece}\r\n", piece.len());
+                answer.push_str(&[&format!("{:x}", piece.len()), "\r\n", &piece, "\r\n"].concat());
             }
             stream.write_all((answer + "0\r\n\r\n").as_bytes()).await.unwrap();
         }
