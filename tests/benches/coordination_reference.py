@@ -29,17 +29,19 @@ def text(result):
     return result.content[0].text if result.content else ""
 
 
-async def client(number, workspace, began, writes, reads, errors):
+async def client(number, workspace, turn, began, writes, reads, errors):
     server = StdioServerParameters(command=PROGRAM, args=["mcp", "--mode", "stdio"], env=ENVIRONMENT, cwd=workspace)
+    # Starts at the same time fail on each other there; that is not what is measured.
+    await turn.acquire()
     with open(os.devnull, "w") as silence:
         async with stdio_client(server, errlog=silence) as (read, write):
             async with ClientSession(read, write) as session:
                 await session.initialize()
-                # Starts at the same time fail on each other there; that is not what is measured.
                 started = None
                 while started is None or started.isError:
                     started = await session.call_tool("brains.start_session", {"workspace_path": workspace})
                 me = json.loads(text(started))["session_id"]
+                turn.release()
                 began.append(number)
                 while len(began) < CLIENTS:
                     await asyncio.sleep(0.05)
@@ -70,7 +72,8 @@ async def main():
     # Several first starts at once fail there, so the schema is made before.
     subprocess.run([PROGRAM, "init", workspace], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     writes, reads, errors, began = [], [], [], []
-    await asyncio.gather(*(client(number, workspace, began, writes, reads, errors) for number in range(CLIENTS)))
+    turn = asyncio.Lock()
+    await asyncio.gather(*(client(number, workspace, turn, began, writes, reads, errors) for number in range(CLIENTS)))
 
     def at(values, share):
         return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else 0.0
