@@ -103,8 +103,13 @@ async fn work(agent: &Agent, other: &Agent, acknowledged: &Mutex<Acknowledged>) 
         acknowledged.lock().expect("no panic").completed.push(code.clone());
         if agent.id != other.id {
             let letter = json!({ "subject": code, "to": [other.id] });
-            let Some(_) = ask(agent, "send_message", letter).await else { return };
-            acknowledged.lock().expect("no panic").sent.push(code);
+            let Some(sent) = ask(agent, "send_message", letter).await else { return };
+            if sent["error"].is_null() {
+                acknowledged.lock().expect("no panic").sent.push(code);
+            } else {
+                // Its owner makes room for the next one.
+                let Some(_) = ask(other, "read_messages", json!({ "limit": 100 })).await else { return };
+            }
         }
     }
 }
