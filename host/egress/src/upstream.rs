@@ -64,44 +64,42 @@ impl Upstream {
 
     /// The next piece of the body; `None` at its proper end. May be dropped midway without losing a byte.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
-        // What is there needs no clock.
-        if let Some(ready) = self.ready_chunk() {
-            return ready;
-        }
-        while !self.ended {
+        loop {
+            // What is there needs no clock.
+            if let Some(ready) = self.ready_chunk() {
+                return ready;
+            }
             let (until, phase) = patience(self.silence, self.deadline, Phase::Gap);
-            let passed = match tokio::time::timeout_at(until, self.response.chunk()).await {
-                Ok(Ok(Some(chunk))) => self.mask.pass(chunk),
-                Ok(Ok(None)) => {
-                    self.ended = true;
-                    self.mask.finish()
-                }
-                Ok(Err(error)) => return Err(EgressError::of(&error, &self.host)),
-                Err(_) => return Err(EgressError::Timeout { host: self.host.to_string(), phase }),
+            let read = tokio::time::timeout_at(until, self.response.chunk()).await;
+            let Ok(read) = read else {
+                return Err(EgressError::Timeout { host: self.host.to_string(), phase });
             };
-            if !passed.is_empty() {
-                return Ok(Some(passed));
+            if let Some(passed) = self.passed(read).transpose() {
+                return passed.map(Some);
             }
         }
-        Ok(None)
     }
 
     /// As [`Self::chunk`], but only what is there already: `None` when that is nothing.
     pub fn ready_chunk(&mut self) -> Option<Result<Option<Bytes>, EgressError>> {
         while !self.ended {
-            let passed = match self.response.chunk().now_or_never()? {
-                Ok(Some(chunk)) => self.mask.pass(chunk),
-                Ok(None) => {
-                    self.ended = true;
-                    self.mask.finish()
-                }
-                Err(error) => return Some(Err(EgressError::of(&error, &self.host))),
-            };
-            if !passed.is_empty() {
-                return Some(Ok(Some(passed)));
+            let read = self.response.chunk().now_or_never()?;
+            if let Some(passed) = self.passed(read).transpose() {
+                return Some(passed.map(Some));
             }
         }
         Some(Ok(None))
+    }
+
+    /// What of a piece may go on, none when all of it is held back; at the end, what was held.
+    fn passed(&mut self, read: reqwest::Result<Option<Bytes>>) -> Result<Option<Bytes>, EgressError> {
+        let passed = if let Some(chunk) = read.map_err(|error| EgressError::of(&error, &self.host))? {
+            self.mask.pass(chunk)
+        } else {
+            self.ended = true;
+            self.mask.finish()
+        };
+        Ok((!passed.is_empty()).then_some(passed))
     }
 
     /// The whole body, unless it is larger than `limit_bytes`.

@@ -94,14 +94,15 @@ impl Catalogue {
             .collect();
         join_all(stale.into_iter().map(|instance| async move {
             let listed = tokio::time::timeout(WAIT, ask(&instance, egress, ambient.now())).await;
+            let listed = match listed {
+                Ok(Ok(models)) => Ok(models),
+                Ok(Err(fault)) => Err(fault.to_string()),
+                Err(_) => Err("it took too long".to_owned()),
+            };
             let (models, wait_ms) = match listed {
-                Ok(Ok(models)) => (models, FRESH_MS),
-                Ok(Err(fault)) => {
-                    tracing::debug!(provider = instance.name(), cause = %fault, "model list not available");
-                    (self.models_of(instance.name()), RETRY_MS)
-                }
-                Err(_) => {
-                    tracing::debug!(provider = instance.name(), "model list took too long");
+                Ok(models) => (models, FRESH_MS),
+                Err(cause) => {
+                    tracing::debug!(provider = instance.name(), cause, "model list not available");
                     (self.models_of(instance.name()), RETRY_MS)
                 }
             };

@@ -43,53 +43,47 @@ const CHANGE: &str = "
     UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
     WHERE id = $1";
 const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
-/// With what an operator is there, and whether a lease or a claim has run out that somebody should end.
-const STANDING: &str = "
+/// A workspace with what the operator `$2` is there, and whether at `$3` a lease or a claim has run out that somebody should end;
+/// with what else is asked, and how the workspace is found.
+macro_rules! standing {
+    ($more:literal, $from:literal, $rest:literal) => {
+        concat!(
+            "
     SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
         w.last_touched_at, w.last_summary, m.role, EXISTS (
             SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
         ) OR EXISTS (
             SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
                 AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
-        ) AS run_out
-    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
-    WHERE w.id = $1";
+        ) AS run_out",
+            $more,
+            "
+    FROM ",
+            $from,
+            " LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
+    ",
+            $rest
+        )
+    };
+}
+
+const STANDING: &str = standing!("", "workspace w", "WHERE w.id = $1");
 /// The same, and the session that has an id or a token's SHA-256.
-const ENTERING: &str = "
-    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
-        w.last_touched_at, w.last_summary, m.role, EXISTS (
-            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
-        ) OR EXISTS (
-            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
-                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
-        ) AS run_out, x.id AS own_id, x.workspace AS own_workspace, x.operator AS own_operator, x.tool AS own_tool,
+const ENTERING: &str = standing!(
+    ", x.id AS own_id, x.workspace AS own_workspace, x.operator AS own_operator, x.tool AS own_tool,
         x.agent AS own_agent, x.epoch AS own_epoch, x.token_hash AS own_token_hash, x.lease_ms AS own_lease_ms,
         x.lease_until AS own_lease_until, x.started_at AS own_started_at, x.last_seen_at AS own_last_seen_at,
         x.ended_at AS own_ended_at, x.ending AS own_ending, x.summary AS own_summary, x.machine AS own_machine,
-        x.pid AS own_pid, x.pid_started AS own_pid_started
-    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
-        LEFT JOIN session x ON x.id = $4 OR x.token_hash = $5
-    WHERE w.id = $1";
-const STANDING_BY_SLUG: &str = "
-    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
-        w.last_touched_at, w.last_summary, m.role, EXISTS (
-            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
-        ) OR EXISTS (
-            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
-                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
-        ) AS run_out
-    FROM workspace w LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
-    WHERE w.slug = $1";
-const STANDING_OF_TASK: &str = "
-    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
-        w.last_touched_at, w.last_summary, m.role, k.id AS task, EXISTS (
-            SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
-        ) OR EXISTS (
-            SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
-                AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
-        ) AS run_out
-    FROM task k JOIN workspace w ON w.id = k.workspace LEFT JOIN workspace_member m ON m.workspace = w.id AND m.operator = $2
-    WHERE k.id = $1 OR k.code = $4";
+        x.pid AS own_pid, x.pid_started AS own_pid_started",
+    "workspace w",
+    "LEFT JOIN session x ON x.id = $4 OR x.token_hash = $5 WHERE w.id = $1"
+);
+const STANDING_BY_SLUG: &str = standing!("", "workspace w", "WHERE w.slug = $1");
+const STANDING_OF_TASK: &str = standing!(
+    ", k.id AS task",
+    "task k JOIN workspace w ON w.id = k.workspace",
+    "WHERE k.id = $1 OR k.code = $4"
+);
 const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
 const MEMBERS: &str =
     "SELECT operator, role, created_at FROM workspace_member WHERE workspace = $1 ORDER BY operator";
