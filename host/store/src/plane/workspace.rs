@@ -84,6 +84,15 @@ const STANDING_OF_TASK: &str = standing!(
     "task k JOIN workspace w ON w.id = k.workspace",
     "WHERE k.id = $1 OR k.code = $4"
 );
+/// The texts that a reader of this file does not find in one piece.
+#[cfg(test)]
+pub(crate) const COMPOSED: [(&str, &str); 4] = [
+    ("STANDING", STANDING),
+    ("ENTERING", ENTERING),
+    ("STANDING_BY_SLUG", STANDING_BY_SLUG),
+    ("STANDING_OF_TASK", STANDING_OF_TASK),
+];
+
 const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
 const MEMBERS: &str =
     "SELECT operator, role, created_at FROM workspace_member WHERE workspace = $1 ORDER BY operator";

@@ -127,7 +127,10 @@ fn statements() -> Vec<(String, String)> {
             let source = fs_err::read_to_string(&path).unwrap();
             for part in source.split("const ").skip(1) {
                 let Some((name, rest)) = part.split_once(": &str =") else { continue };
-                let text = rest.trim_start().strip_prefix('"').unwrap().split('"').next().unwrap();
+                let text = match rest.trim_start().strip_prefix('"') {
+                    Some(text) => text.split('"').next().unwrap(),
+                    None => COMPOSED.iter().find(|(composed, _)| *composed == name).unwrap().1,
+                };
                 if ["SELECT", "INSERT", "UPDATE", "DELETE"]
                     .iter()
                     .any(|verb| text.trim_start().starts_with(verb))
