@@ -166,24 +166,7 @@ impl From<sqlx::Error> for StoreError {
         match error {
             sqlx::Error::Database(refusal) => {
                 let code = refusal.code().unwrap_or(Cow::Borrowed(""));
-                // SQLite tells a number, Postgres five characters.
-                let kind = if code.len() == 5
-                    && refusal.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
-                {
-                    postgres_kind(&code)
-                } else {
-                    sqlite_kind(&code)
-                };
-                let detail = format!("{} ({code})", refusal.message());
-                match kind {
-                    Kind::Unreachable => Self::Unreachable { detail },
-                    Kind::Refused => Self::Refused,
-                    Kind::ReadOnly => Self::ReadOnly,
-                    Kind::Full => Self::Full,
-                    Kind::Locked => Self::Locked,
-                    Kind::Corrupt => Self::Corrupt { detail },
-                    Kind::Statement => Self::Statement { detail },
-                }
+                postgres_kind(&code).told(|| format!("{} ({code})", refusal.message()))
             }
             sqlx::Error::Io(source) => match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
@@ -202,6 +185,19 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let code = failure.extended_code;
+                let message = message.unwrap_or_else(|| failure.to_string());
+                sqlite_kind(code).told(|| format!("{message} ({code})"))
+            }
+            other => Self::Statement { detail: other.to_string() },
+        }
+    }
+}
+
 enum Kind {
     Unreachable,
     Refused,
@@ -212,10 +208,23 @@ enum Kind {
     Statement,
 }
 
+impl Kind {
+    fn told(self, detail: impl FnOnce() -> String) -> StoreError {
+        match self {
+            Self::Unreachable => StoreError::Unreachable { detail: detail() },
+            Self::Refused => StoreError::Refused,
+            Self::ReadOnly => StoreError::ReadOnly,
+            Self::Full => StoreError::Full,
+            Self::Locked => StoreError::Locked,
+            Self::Corrupt => StoreError::Corrupt { detail: detail() },
+            Self::Statement => StoreError::Statement { detail: detail() },
+        }
+    }
+}
+
 /// Extended result codes: <https://www.sqlite.org/rescode.html>.
-fn sqlite_kind(code: &str) -> Kind {
+fn sqlite_kind(code: i32) -> Kind {
     const IOERR_SHMSIZE: i32 = 4_874;
-    let code = code.parse::<i32>().unwrap_or(0);
     match (code, code & 0xff) {
         // The shared memory of the log could not grow: the disk is full.
         (IOERR_SHMSIZE, _) | (_, 13) => Kind::Full,

@@ -6,14 +6,77 @@ pub(crate) mod task;
 pub(crate) mod trace;
 pub(crate) mod usage;
 
-use crate::rows::FromRow;
+use sqlx::AssertSqlSafe;
 
-fn read<T: FromRow>(rows: Result<Vec<sqlx::sqlite::SqliteRow>, sqlx::Error>) -> Result<Vec<T>, sqlx::Error> {
-    rows?.iter().map(T::from_sqlite).collect()
+use crate::error::StoreError;
+use crate::rows::{Conn, FromRow, Rows, sqlite};
+
+/// A statement that is put together from pieces, with its values.
+pub(crate) struct Query {
+    text: String,
+    values: Vec<Value>,
 }
 
-fn read_postgres<T: FromRow>(
-    rows: Result<Vec<sqlx::postgres::PgRow>, sqlx::Error>,
-) -> Result<Vec<T>, sqlx::Error> {
-    rows?.iter().map(T::from_postgres).collect()
+pub(crate) enum Value {
+    Text(String),
+    Number(i64),
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl Query {
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, text: &'static str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// A value, at the place where it stands in the text.
+    pub(crate) fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        self.text.extend(["$", &self.values.len().to_string()]);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) async fn fetch_all<T: FromRow>(self, rows: &mut Rows) -> Result<Vec<T>, StoreError> {
+        let found = match rows.conn().await? {
+            Conn::Sqlite(conn) => {
+                let statement = sqlite::statement(conn, &self.text);
+                let statement = self.values.into_iter().fold(statement, |statement, value| match value {
+                    Value::Text(text) => statement.bind(text),
+                    Value::Number(number) => statement.bind(number),
+                });
+                statement.fetch_all()
+            }
+            Conn::Postgres(conn) => {
+                // Made of constants of this program; what comes from outside is bound.
+                let query = sqlx::query(AssertSqlSafe(self.text));
+                let query = self.values.into_iter().fold(query, |query, value| match value {
+                    Value::Text(text) => query.bind(text),
+                    Value::Number(number) => query.bind(number),
+                });
+                let found = query.fetch_all(conn).await.map_err(StoreError::from);
+                found.and_then(|found| found.iter().map(T::from_postgres).collect())
+            }
+        };
+        found.map_err(|error| rows.fail(error))
+    }
 }

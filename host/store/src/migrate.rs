@@ -7,7 +7,7 @@ use brains_core::{Ambient, Millis};
 
 use crate::audit;
 use crate::error::StoreError;
-use crate::rows::{Conn, Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Conn, Rows, execute, fetch_all, fetch_optional, from_row, sqlite};
 
 /// One step of the schema, in the text of each database.
 #[derive(Debug)]
@@ -120,8 +120,8 @@ async fn pending(rows: &mut Rows) -> Result<Vec<&'static Migration>, StoreError>
 /// Runs a text of several statements.
 async fn script(rows: &mut Rows, text: &'static str) -> Result<(), StoreError> {
     let done = match rows.conn().await? {
-        Conn::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
-        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
+        Conn::Sqlite(conn) => sqlite::script(conn, text),
+        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop).map_err(StoreError::from),
     };
     done.map_err(|error| rows.fail(error))
 }

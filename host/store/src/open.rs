@@ -1,12 +1,12 @@
 //! Opening a database of either kind: making the file, the connections, bringing the schema up.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
+use rusqlite::{Connection, OpenFlags};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
@@ -21,29 +21,51 @@ const POOL: u32 = 8;
 /// Statements that a connection keeps prepared: more than there are that are used again and again.
 const PREPARED: usize = 512;
 
+/// A SQLite file, and what a connection to it is told.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    path: PathBuf,
+    /// How long SQLite itself waits for a lock. Whoever opened the connection stands still meanwhile.
+    busy: Duration,
+    pragmas: &'static str,
+}
+
+const WRITES: &str = "
+    PRAGMA foreign_keys = ON;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    -- After a burst the log file is cut back to this.
+    PRAGMA journal_size_limit = 67108864;";
+const READS: &str = "PRAGMA query_only = ON;";
+
+impl File {
+    pub(crate) fn open(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(&self.path, flags)?;
+        conn.busy_timeout(self.busy)?;
+        conn.set_prepared_statement_cache_capacity(PREPARED);
+        conn.execute_batch(self.pragmas)?;
+        Ok(conn)
+    }
+}
+
 /// Makes the file if need be, opens the writer's connection, brings the schema up, prepares the readers.
 pub(crate) async fn open_file(
     path: &Path,
     options: &Options,
-) -> Result<(Readers, SqliteConnection, SqliteConnectOptions), StoreError> {
+) -> Result<(Readers, Connection, File), StoreError> {
     create(path)?;
-    let shared = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .foreign_keys(true)
-        // The writer asks again by itself; a short wait keeps it able to stop.
-        .busy_timeout(options.patience.min(Duration::from_millis(500)))
-        .statement_cache_capacity(PREPARED)
-        .disable_statement_logging();
-    let how = shared
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        // After a burst the log file is cut back to this.
-        .pragma("journal_size_limit", "67108864");
+    let file = |busy_ms: u64, pragmas: &'static str| File {
+        path: path.to_owned(),
+        busy: options.patience.min(Duration::from_millis(busy_ms)),
+        pragmas,
+    };
+    // The writer has a thread of its own and asks again by itself; a short wait keeps it able to stop. Only a program
+    // that has the whole file to itself keeps a reader waiting, who stands on a thread of others.
+    let (writer, reader) = (file(500, WRITES), file(50, READS));
     let give_up = Instant::now() + options.patience;
     let rows = loop {
-        match open_writer(&how, options).await {
+        match open_writer(&writer, options).await {
             Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
             // The file could be opened, so what cannot is the log beside it.
             Err(StoreError::Unreachable { .. }) => return Err(StoreError::ReadOnly),
@@ -51,12 +73,11 @@ pub(crate) async fn open_file(
         }
     };
     let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
-    let readers = Readers::new(shared.pragma("query_only", "ON"), options.patience, POOL);
-    Ok((readers, conn, how))
+    Ok((Readers::new(reader, options.patience, POOL), conn, writer))
 }
 
-async fn open_writer(how: &SqliteConnectOptions, options: &Options) -> Result<Rows, StoreError> {
-    let mut rows = Rows::new(Session::Writer(how.connect().await?), Trips::default());
+async fn open_writer(file: &File, options: &Options) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new(Session::Writer(file.open()?), Trips::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     Ok(rows)
 }

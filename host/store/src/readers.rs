@@ -1,15 +1,14 @@
-//! Connections that read a SQLite file. The driver's own pool asks each on its way back whether it still stands, which
-//! costs as much as a look does; a file's connection always stands, so here it goes back as it is.
+//! Connections that read a SQLite file. Whoever reads has one to itself as long as it looks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::FutureExt as _;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-use tokio::sync::{Mutex as Slot, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Duration;
 
 use crate::error::StoreError;
+use crate::open::File;
+use crate::rows::sqlite;
 
 const BEGIN: &str = "BEGIN DEFERRED";
 const END: &str = "ROLLBACK";
@@ -17,24 +16,24 @@ const END: &str = "ROLLBACK";
 /// Clones are the same connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Readers {
-    options: Arc<SqliteConnectOptions>,
+    file: Arc<File>,
     patience: Duration,
     most: u32,
     /// As many as may read at once.
     places: Arc<Semaphore>,
-    /// Opened when first needed; one that is locked is in use.
-    slots: Arc<Mutex<Vec<Arc<Slot<SqliteConnection>>>>>,
+    /// Opened when first needed.
+    free: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
-    pub(crate) fn new(options: SqliteConnectOptions, patience: Duration, most: u32) -> Self {
+    pub(crate) fn new(file: File, patience: Duration, most: u32) -> Self {
         let places = usize::try_from(most).unwrap_or(1);
         Self {
-            options: Arc::new(options),
+            file: Arc::new(file),
             patience,
             most,
             places: Arc::new(Semaphore::new(places)),
-            slots: Arc::default(),
+            free: Arc::default(),
         }
     }
 
@@ -43,16 +42,12 @@ impl Readers {
         let place = place
             .map_err(|_| StoreError::Unreachable { detail: "no connection became free in time".into() })?
             .map_err(|_| StoreError::Closed)?;
-        let free = self.slots().iter().find_map(|slot| Arc::clone(slot).try_lock_owned().ok());
-        let conn = if let Some(conn) = free {
-            conn
-        } else {
-            let slot = Arc::new(Slot::new(self.options.connect().await?));
-            let conn = Arc::clone(&slot).lock_owned().await;
-            self.slots().push(slot);
-            conn
+        let free = lock(&self.free).pop();
+        let conn = match free {
+            Some(conn) => conn,
+            None => self.file.open()?,
         };
-        Ok(Reader { conn, begun: false, _place: place })
+        Ok(Reader { conn: Some(conn), free: Arc::clone(&self.free), begun: false, _place: place })
     }
 
     /// Waits for those that read and closes all connections.
@@ -60,23 +55,20 @@ impl Readers {
         let all = self.places.acquire_many(self.most).await;
         self.places.close();
         drop(all);
-        let slots = std::mem::take(&mut *self.slots());
-        for slot in slots.into_iter().filter_map(Arc::into_inner) {
-            if let Err(error) = slot.into_inner().close().await {
-                tracing::debug!(db.error = %error, "a connection did not close cleanly");
-            }
-        }
+        lock(&self.free).clear();
     }
+}
 
-    fn slots(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Slot<SqliteConnection>>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(free: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    free.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A connection that somebody reads through. Dropped it is free, and its view is over.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    conn: OwnedMutexGuard<SqliteConnection>,
+    /// There until it is given back.
+    conn: Option<Connection>,
+    free: Arc<Mutex<Vec<Connection>>>,
     begun: bool,
     /// Given back behind the connection.
     _place: OwnedSemaphorePermit,
@@ -84,23 +76,23 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// One view for everything that is read from here on.
-    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
-        // Before, because whoever stops waiting for it does not stop it.
+    pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
+        sqlite::run(self.conn()?, BEGIN)?;
         self.begun = true;
-        sqlx::query(BEGIN).execute(&mut *self.conn).await?;
         Ok(())
     }
 
-    pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
-        &mut self.conn
+    pub(crate) fn conn(&mut self) -> Result<&mut Connection, StoreError> {
+        self.conn.as_mut().ok_or(StoreError::Closed)
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if self.begun {
-            // The first poll hands it to the connection's thread, which does things in order; nobody waits for it.
-            drop(sqlx::query(END).execute(&mut *self.conn).now_or_never());
+        let Some(conn) = self.conn.take() else { return };
+        // One whose view does not end is closed, which ends it.
+        if !self.begun || sqlite::run(&conn, END).is_ok() {
+            lock(&self.free).push(conn);
         }
     }
 }

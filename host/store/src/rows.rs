@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{PgConnection, Postgres, SqliteConnection, Transaction};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::error::StoreError;
 use crate::readers::Reader;
 
 mod later;
+pub(crate) mod sqlite;
 
-pub(crate) use later::{Later, Values, later};
+pub(crate) use later::{Later, later};
 
-/// How often a database was asked and waited for: what an operation costs before anything else does.
+/// How often a database was asked: what an operation costs before anything else does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trips(Arc<AtomicU64>);
 
@@ -41,28 +41,27 @@ pub struct Rows {
 
 pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
-    Writer(SqliteConnection),
+    Writer(rusqlite::Connection),
     Sqlite(Reader),
     Postgres(Transaction<'static, Postgres>),
 }
 
 /// A connection of either database.
 pub(crate) enum Conn<'c> {
-    Sqlite(&'c mut SqliteConnection),
+    Sqlite(&'c mut rusqlite::Connection),
     Postgres(&'c mut PgConnection),
 }
 
 impl Rows {
     pub(crate) fn new(session: Session, trips: Trips) -> Self {
-        let later = Later::new(matches!(session, Session::Postgres(_)));
-        Self { session, refused: false, later, trips }
+        Self { session, refused: false, later: Later::default(), trips }
     }
 
     /// The connection, for one statement: whatever waits goes first.
     pub(crate) async fn conn(&mut self) -> Result<Conn<'_>, StoreError> {
         self.settle().await?;
         self.trips.count();
-        Ok(self.bare())
+        self.bare()
     }
 
     /// Sends the statements that wait, in one trip.
@@ -72,28 +71,13 @@ impl Rows {
         }
         self.trips.count();
         let (text, values) = self.later.take();
-        let done = match (self.bare(), values) {
-            (Conn::Sqlite(conn), Values::Sqlite(values)) => {
-                sqlx::query_with(text, values).execute(conn).await.map(drop)
-            }
-            (Conn::Postgres(conn), Values::Postgres(values)) => {
-                sqlx::query_with(text, values).execute(conn).await.map(drop)
-            }
-            (Conn::Sqlite(_), Values::Postgres(_)) | (Conn::Postgres(_), Values::Sqlite(_)) => {
-                return Err(StoreError::Closed);
-            }
-        };
-        done.map_err(|error| self.fail(error))
+        let Session::Postgres(tx) = &mut self.session else { return Ok(()) };
+        let done = sqlx::query_with(text, values).execute(&mut **tx).await;
+        done.map(drop).map_err(|error| self.fail(error))
     }
 
-    /// The same, and behind it a text without values; for SQLite, which takes scripts.
-    pub(crate) async fn settle_and(&mut self, text: &'static str) -> Result<(), StoreError> {
-        self.later.add(text);
-        self.settle().await
-    }
-
-    /// Room for the values of a statement that may wait.
-    pub(crate) async fn room(&mut self, text: &'static str) -> Result<&mut Values, StoreError> {
+    /// Room for the values of a statement that may wait; for Postgres.
+    pub(crate) async fn room(&mut self, text: &'static str) -> Result<&mut PgArguments, StoreError> {
         if !self.later.takes(text) {
             self.settle().await?;
         }
@@ -101,12 +85,12 @@ impl Rows {
     }
 
     /// The connection as it is, for what begins and ends a transaction.
-    pub(crate) fn bare(&mut self) -> Conn<'_> {
-        match &mut self.session {
+    pub(crate) fn bare(&mut self) -> Result<Conn<'_>, StoreError> {
+        Ok(match &mut self.session {
             Session::Writer(conn) => Conn::Sqlite(conn),
-            Session::Sqlite(reader) => Conn::Sqlite(reader.conn()),
+            Session::Sqlite(reader) => Conn::Sqlite(reader.conn()?),
             Session::Postgres(tx) => Conn::Postgres(tx),
-        }
+        })
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -132,7 +116,7 @@ impl Rows {
     }
 
     /// Classifies a failed statement and remembers that there was one.
-    pub(crate) fn fail(&mut self, error: sqlx::Error) -> StoreError {
+    pub(crate) fn fail(&mut self, error: impl Into<StoreError>) -> StoreError {
         self.refused = true;
         error.into()
     }
@@ -162,15 +146,15 @@ impl std::ops::DerefMut for Snapshot {
     }
 }
 
-/// An insertion of one row as one of many: the same text with the places of its values repeated. On SQLite a statement
-/// costs two changes of thread, which is more than its rows do; and named places are looked up one by one there, so
-/// that a thousand of them cost a million steps: it is given plain ones.
-pub(crate) fn many(insert: &'static str, place: impl Fn(usize) -> String) -> &'static str {
+/// An insertion of one row as one of many: the same text with the places of its values repeated, so that they share a
+/// round trip.
+pub(crate) fn many(insert: &'static str) -> &'static str {
     let Some((head, rest)) = insert.split_once("VALUES (") else { return insert };
     let Some((places, tail)) = rest.split_once(')') else { return insert };
     let columns = places.split(',').count();
     let row = |row: usize| {
-        let places: Vec<String> = (1..=columns).map(|column| place(row * columns + column)).collect();
+        let places: Vec<String> =
+            (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
         format!("({})", places.join(", "))
     };
     let rows: Vec<String> = (0..ROWS_AT_ONCE).map(row).collect();
@@ -180,19 +164,16 @@ pub(crate) fn many(insert: &'static str, place: impl Fn(usize) -> String) -> &'s
 
 /// A value that a row of either database holds.
 pub(crate) trait FromRow: Sized {
-    fn from_sqlite(row: &SqliteRow) -> Result<Self, sqlx::Error>;
-    fn from_postgres(row: &PgRow) -> Result<Self, sqlx::Error>;
+    fn from_sqlite(row: &sqlite::Row<'_>) -> Result<Self, StoreError>;
+    fn from_postgres(row: &PgRow) -> Result<Self, StoreError>;
 }
 
 /// Implements [`FromRow`] from one body.
 macro_rules! from_row {
     ($($row:ident => $of:ty $body:block)+) => {$(
         impl $crate::rows::FromRow for $of {
-            fn from_sqlite($row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
-                use sqlx::Row as _;
-                $body
-            }
-            fn from_postgres($row: &sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+            fn from_sqlite($row: &$crate::rows::sqlite::Row<'_>) -> Result<Self, $crate::StoreError> $body
+            fn from_postgres($row: &sqlx::postgres::PgRow) -> Result<Self, $crate::StoreError> {
                 use sqlx::Row as _;
                 $body
             }
@@ -202,8 +183,8 @@ macro_rules! from_row {
 pub(crate) use from_row;
 
 from_row! {
-    row => i64 { row.try_get(0) }
-    row => String { row.try_get(0) }
+    row => i64 { Ok(row.try_get(0)?) }
+    row => String { Ok(row.try_get(0)?) }
     row => (String, i64) { Ok((row.try_get(0)?, row.try_get(1)?)) }
     row => (i64, String) { Ok((row.try_get(0)?, row.try_get(1)?)) }
 }
@@ -215,13 +196,13 @@ macro_rules! execute {
         let done = match rows.conn().await {
             Err(error) => Err(error),
             Ok($crate::rows::Conn::Sqlite(conn)) => {
-                Ok(sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected()))
+                $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.execute()
             }
-            Ok($crate::rows::Conn::Postgres(conn)) => {
-                Ok(sqlx::query($sql)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected()))
-            }
+            Ok($crate::rows::Conn::Postgres(conn)) => sqlx::query($sql)$(.bind($bind))*.execute(conn).await
+                .map(|done| done.rows_affected())
+                .map_err($crate::StoreError::from),
         };
-        done.and_then(|done| done.map_err(|error| rows.fail(error)))
+        done.map_err(|error| rows.fail(error))
     }};
 }
 pub(crate) use execute;
@@ -232,14 +213,14 @@ macro_rules! fetch_optional {
         let rows: &mut $crate::rows::Rows = $rows;
         let found = match rows.conn().await {
             Err(error) => Err(error),
-            Ok($crate::rows::Conn::Sqlite(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
-                |row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_sqlite).transpose(),
-            )),
-            Ok($crate::rows::Conn::Postgres(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await.and_then(
-                |row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose(),
-            )),
+            Ok($crate::rows::Conn::Sqlite(conn)) => {
+                $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.fetch_optional::<$of>()
+            }
+            Ok($crate::rows::Conn::Postgres(conn)) => sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await
+                .map_err($crate::StoreError::from)
+                .and_then(|row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose()),
         };
-        found.and_then(|found| found.map_err(|error| rows.fail(error)))
+        found.map_err(|error| rows.fail(error))
     }};
 }
 pub(crate) use fetch_optional;
@@ -250,42 +231,42 @@ macro_rules! fetch_all {
         let rows: &mut $crate::rows::Rows = $rows;
         let found = match rows.conn().await {
             Err(error) => Err(error),
-            Ok($crate::rows::Conn::Sqlite(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
-                |found| found.iter().map(<$of as $crate::rows::FromRow>::from_sqlite).collect::<Result<Vec<_>, _>>(),
-            )),
-            Ok($crate::rows::Conn::Postgres(conn)) => Ok(sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await.and_then(
-                |found| found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>(),
-            )),
+            Ok($crate::rows::Conn::Sqlite(conn)) => {
+                $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.fetch_all::<$of>()
+            }
+            Ok($crate::rows::Conn::Postgres(conn)) => sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await
+                .map_err($crate::StoreError::from)
+                .and_then(|found| found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>()),
         };
-        found.and_then(|found| found.map_err(|error| rows.fail(error)))
+        found.map_err(|error| rows.fail(error))
     }};
 }
 pub(crate) use fetch_all;
 
-/// Rows that one statement of [`insert_all`] adds.
+/// Rows that one statement of [`insert_all`] adds on Postgres.
 pub(crate) const ROWS_AT_ONCE: usize = 32;
 
-/// Adds rows, many a statement as long as there are enough and then one by one; `$bind!` binds the values of one. The
-/// statement stands there for one row, and as [`many`] makes it for each database.
+/// Adds rows; `$bind!` binds the values of one. On Postgres as many a statement as [`many`] has made of the one as long
+/// as there are enough, and then one by one.
 macro_rules! insert_all {
-    ($rows:expr, $one:expr, $sqlite:expr, $postgres:expr, $added:expr, $bind:ident) => {{
+    ($rows:expr, $one:expr, $many:expr, $added:expr, $bind:ident) => {{
         let rows: &mut $crate::rows::Rows = $rows;
-        let text = if rows.is_postgres() { *$postgres } else { *$sqlite };
-        let mut chunks = $added.chunks_exact($crate::rows::ROWS_AT_ONCE);
+        let at_once = if rows.is_postgres() { $crate::rows::ROWS_AT_ONCE } else { 1 };
+        let mut chunks = $added.chunks_exact(at_once);
         let singly = chunks.remainder().chunks(1).map(|chunk| ($one, chunk));
-        for (sql, chunk) in (&mut chunks).map(|chunk| (text, chunk)).chain(singly) {
+        for (many, chunk) in (&mut chunks).map(|chunk| (*$many, chunk)).chain(singly) {
             let done = match rows.conn().await {
                 Err(error) => Err(error),
                 Ok($crate::rows::Conn::Sqlite(conn)) => {
-                    let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
-                    Ok(query.execute(conn).await.map(drop))
+                    let statement = $crate::rows::sqlite::statement(conn, $one);
+                    chunk.iter().fold(statement, |statement, row| $bind!(statement, row)).execute().map(drop)
                 }
                 Ok($crate::rows::Conn::Postgres(conn)) => {
-                    let query = chunk.iter().fold(sqlx::query(sql), |query, row| $bind!(query, row));
-                    Ok(query.execute(conn).await.map(drop))
+                    let query = chunk.iter().fold(sqlx::query(many), |query, row| $bind!(query, row));
+                    query.execute(conn).await.map(drop).map_err($crate::StoreError::from)
                 }
             };
-            done.and_then(|done| done.map_err(|error| rows.fail(error)))?;
+            done.map_err(|error| rows.fail(error))?;
         }
         Ok(())
     }};

@@ -132,10 +132,10 @@ impl Store {
         let (engine, place) = match Place::parse(url)? {
             Place::File(path) => {
                 let place = format!("`{}`", path.display());
-                let (readers, conn, how) =
+                let (readers, conn, file) =
                     open_file(path, &options).await.map_err(|error| error.at(&place))?;
                 let writer = Writer {
-                    options: how,
+                    file,
                     ambient: options.ambient.clone(),
                     sealing: sealing.clone(),
                     closing: closing.clone(),
@@ -146,7 +146,7 @@ impl Store {
                     conn: Some(conn),
                 };
                 let (queue, jobs) = mpsc::channel(QUEUE);
-                // A thread of its own: it is woken for every statement, and would stand behind requests each time.
+                // A thread of its own: it waits for the disk.
                 let runtime = tokio::runtime::Handle::current();
                 tasks.spawn_blocking(move || runtime.block_on(writer.run(jobs)));
                 (Engine::Sqlite { readers, queue }, place)
@@ -359,7 +359,7 @@ impl Engine {
             Self::Sqlite { readers, .. } => {
                 trips.count();
                 let mut reader = readers.take().await?;
-                reader.begin().await?;
+                reader.begin()?;
                 Session::Sqlite(reader)
             }
             Self::Postgres { readers, .. } => Session::Postgres(begin(readers, VIEW, trips).await?),

@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::error::StoreError;
+
 /// Text without NUL, which Postgres refuses in a TEXT column.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
@@ -22,8 +24,8 @@ pub(crate) fn word(value: &impl Serialize) -> String {
 }
 
 /// The enum's value behind a stored word.
-pub(crate) fn from_word<T: DeserializeOwned>(column: &str, word: &str) -> Result<T, sqlx::Error> {
-    serde_json::from_value(Value::String(word.to_owned())).map_err(|source| decode(column, source))
+pub(crate) fn from_word<T: DeserializeOwned>(column: &str, word: &str) -> Result<T, StoreError> {
+    serde_json::from_value(Value::String(word.to_owned())).map_err(|_| unreadable(column))
 }
 
 /// A list as JSON text.
@@ -31,17 +33,17 @@ pub(crate) fn list(items: &impl Serialize) -> String {
     serde_json::to_string(items).unwrap_or_else(|_| "[]".into())
 }
 
-pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, sqlx::Error> {
-    serde_json::from_str(text).map_err(|source| decode(column, source))
+pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| unreadable(column))
 }
 
 /// An id read back.
-pub(crate) fn id<N: Noun>(column: &str, text: &str) -> Result<Id<N>, sqlx::Error> {
-    Id::parse(text).ok_or_else(|| decode(column, "not an id"))
+pub(crate) fn id<N: Noun>(column: &str, text: &str) -> Result<Id<N>, StoreError> {
+    Id::parse(text).ok_or_else(|| unreadable(column))
 }
 
-fn decode(column: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
-    sqlx::Error::ColumnDecode { index: column.to_owned(), source: source.into() }
+fn unreadable(column: &str) -> StoreError {
+    StoreError::Value { column: column.to_owned() }
 }
 
 /// Counts as the databases keep them.

@@ -2,12 +2,11 @@
 
 use brains_core::Id;
 use brains_core::id::Session;
-use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use crate::audit::Event;
 use crate::error::StoreError;
-use crate::list::{read, read_postgres};
-use crate::rows::{Conn, Rows};
+use crate::list::Query;
+use crate::rows::Rows;
 use crate::write::Scope;
 
 /// Which events of a scope to list.
@@ -35,13 +34,7 @@ impl Rows {
         let kinds: Vec<Option<&String>> =
             if filter.kinds.is_empty() { vec![None] } else { filter.kinds.iter().map(Some).collect() };
         for kind in kinds {
-            let found = match self.conn().await? {
-                Conn::Sqlite(conn) => read(piece(scope, filter, kind, limit).build().fetch_all(conn).await),
-                Conn::Postgres(conn) => {
-                    read_postgres(piece(scope, filter, kind, limit).build().fetch_all(conn).await)
-                }
-            };
-            events.extend(found.map_err(|error| self.fail(error))?);
+            events.extend(piece(scope, filter, kind, limit).fetch_all::<Event>(self).await?);
         }
         events.sort_unstable_by_key(|event| if filter.newest_first { -event.seq } else { event.seq });
         events.dedup_by_key(|event| event.seq);
@@ -50,19 +43,8 @@ impl Rows {
     }
 }
 
-pub(crate) fn piece<DB>(
-    scope: &Scope,
-    filter: &EventFilter,
-    kind: Option<&String>,
-    limit: u32,
-) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-    i64: Type<DB> + for<'q> Encode<'q, DB>,
-{
-    let mut query =
-        QueryBuilder::new("SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = ");
+pub(crate) fn piece(scope: &Scope, filter: &EventFilter, kind: Option<&String>, limit: u32) -> Query {
+    let mut query = Query::new("SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = ");
     query.push_bind(scope.as_str().to_owned());
     if let Some(kind) = kind {
         query.push(" AND kind = ").push_bind(kind.clone());

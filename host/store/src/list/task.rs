@@ -4,11 +4,10 @@
 use brains_core::Id;
 use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
-use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use crate::error::StoreError;
-use crate::list::{read, read_postgres};
-use crate::rows::{Conn, Rows, from_row};
+use crate::list::Query;
+use crate::rows::{Rows, from_row};
 use crate::text::{from_word, id};
 
 /// Which tasks to list.
@@ -70,11 +69,7 @@ impl Rows {
         if filter.statuses.is_empty() {
             return Ok(Vec::new());
         }
-        let tasks = match self.conn().await? {
-            Conn::Sqlite(conn) => read(whole(filter, limit).build().fetch_all(conn).await),
-            Conn::Postgres(conn) => read_postgres(whole(filter, limit).build().fetch_all(conn).await),
-        };
-        tasks.map_err(|error| self.fail(error))
+        whole(filter, limit).fetch_all(self).await
     }
 
     /// The task that should be done next: first what is assigned to the asker, then what nobody is named for.
@@ -85,13 +80,7 @@ impl Rows {
             if name.is_none() && best.is_some() {
                 break;
             }
-            let found = match self.conn().await? {
-                Conn::Sqlite(conn) => read::<Place>(ready(filter, name).build().fetch_all(conn).await),
-                Conn::Postgres(conn) => {
-                    read_postgres::<Place>(ready(filter, name).build().fetch_all(conn).await)
-                }
-            };
-            let found = found.map_err(|error| self.fail(error))?.into_iter().next();
+            let found = ready(filter, name).fetch_all::<Place>(self).await?.into_iter().next();
             best = match (best, found) {
                 (Some(best), Some(found)) if (found.priority, &found.id) < (best.priority, &best.id) => {
                     Some(found)
@@ -105,13 +94,8 @@ impl Rows {
 }
 
 /// The tasks that come first of the beginnings in each status.
-fn whole<DB>(filter: &TaskFilter, limit: u32) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-    i64: Type<DB> + for<'q> Encode<'q, DB>,
-{
-    let mut query = QueryBuilder::new(
+fn whole(filter: &TaskFilter, limit: u32) -> Query {
+    let mut query = Query::new(
         "SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace WHERE t.id IN (SELECT id FROM (",
     );
     for (at, status) in filter.statuses.iter().enumerate() {
@@ -124,12 +108,7 @@ where
 }
 
 /// The beginning of the tasks of one workspace in one status.
-pub(crate) fn piece<DB>(query: &mut QueryBuilder<DB>, filter: &TaskFilter, status: TaskStatus, limit: u32)
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-    i64: Type<DB> + for<'q> Encode<'q, DB>,
-{
+pub(crate) fn piece(query: &mut Query, filter: &TaskFilter, status: TaskStatus, limit: u32) {
     match filter.tags.first() {
         Some(tag) => {
             query.push(
@@ -166,23 +145,15 @@ where
     query.push(" ORDER BY g.priority, ").push(key).push(" LIMIT ").push_bind(i64::from(limit));
 }
 
-fn other_tags<DB>(query: &mut QueryBuilder<DB>, tags: &[String])
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-{
+fn other_tags(query: &mut Query, tags: &[String]) {
     for tag in tags.iter().skip(1) {
         query.push(" AND EXISTS (SELECT 1 FROM task_tag o WHERE o.task = g.task AND o.tag = ");
         query.push_bind(tag.clone()).push(")");
     }
 }
 
-pub(crate) fn ready<DB>(filter: &ReadyFilter, name: Option<&String>) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-{
-    let mut query = QueryBuilder::new("SELECT t.priority, t.id FROM task t WHERE t.workspace = ");
+pub(crate) fn ready(filter: &ReadyFilter, name: Option<&String>) -> Query {
+    let mut query = Query::new("SELECT t.priority, t.id FROM task t WHERE t.workspace = ");
     query.push_bind(filter.workspace.as_str().to_owned());
     query.push(" AND t.status = 'available' AND t.open_dependencies = 0 AND t.assignee ");
     match name {

@@ -4,11 +4,10 @@ use brains_core::Millis;
 use brains_core::id::Trace;
 use brains_core::plane::trace::TraceRecord;
 use brains_core::{Id, id::Key};
-use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use crate::error::StoreError;
-use crate::list::{read, read_postgres};
-use crate::rows::{Conn, Rows};
+use crate::list::Query;
+use crate::rows::Rows;
 
 /// Which traces to list; newest first.
 #[derive(Debug, Clone, Default)]
@@ -30,21 +29,12 @@ pub struct TraceFilter {
 
 impl Rows {
     pub async fn traces(&mut self, filter: &TraceFilter, limit: u32) -> Result<Vec<TraceRecord>, StoreError> {
-        let found = match self.conn().await? {
-            Conn::Sqlite(conn) => read(statement(filter, limit).build().fetch_all(conn).await),
-            Conn::Postgres(conn) => read_postgres(statement(filter, limit).build().fetch_all(conn).await),
-        };
-        found.map_err(|error| self.fail(error))
+        statement(filter, limit).fetch_all(self).await
     }
 }
 
-fn statement<DB>(filter: &TraceFilter, limit: u32) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-    i64: Type<DB> + for<'q> Encode<'q, DB>,
-{
-    let mut query = QueryBuilder::new("SELECT * FROM trace WHERE TRUE");
+fn statement(filter: &TraceFilter, limit: u32) -> Query {
+    let mut query = Query::new("SELECT * FROM trace WHERE TRUE");
     let equal = [
         (" AND operator = ", filter.operator.clone()),
         (" AND key_id = ", filter.key.as_ref().map(|key| key.as_str().to_owned())),

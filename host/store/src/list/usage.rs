@@ -2,12 +2,11 @@
 
 use brains_core::plane::usage::{UsageGroup, UsageSum};
 use brains_core::{Id, Millis, id::Key};
-use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use crate::error::StoreError;
-use crate::list::{read, read_postgres};
+use crate::list::Query;
 use crate::plane::usage::DAY_MS;
-use crate::rows::{Conn, Rows};
+use crate::rows::Rows;
 
 /// Which rows of the ledger to add up.
 #[derive(Debug, Clone, Default)]
@@ -29,11 +28,7 @@ impl Rows {
         group: Option<UsageGroup>,
         limit: u32,
     ) -> Result<Vec<UsageSum>, StoreError> {
-        let found = match self.conn().await? {
-            Conn::Sqlite(conn) => read::<UsageSum>(sums(filter, group, limit).build().fetch_all(conn).await),
-            Conn::Postgres(conn) => read_postgres(sums(filter, group, limit).build().fetch_all(conn).await),
-        };
-        let mut sums = found.map_err(|error| self.fail(error))?;
+        let mut sums = sums(filter, group, limit).fetch_all::<UsageSum>(self).await?;
         if group == Some(UsageGroup::Day) {
             for sum in &mut sums {
                 let day: i64 = sum.group.parse().unwrap_or(0);
@@ -44,12 +39,7 @@ impl Rows {
     }
 }
 
-fn sums<DB>(filter: &UsageFilter, group: Option<UsageGroup>, limit: u32) -> QueryBuilder<DB>
-where
-    DB: Database,
-    String: Type<DB> + for<'q> Encode<'q, DB>,
-    i64: Type<DB> + for<'q> Encode<'q, DB>,
-{
+fn sums(filter: &UsageFilter, group: Option<UsageGroup>, limit: u32) -> Query {
     let by = match group {
         None => "''",
         Some(UsageGroup::Model) => "provider || '/' || model",
@@ -59,7 +49,7 @@ where
         Some(UsageGroup::Key) => "COALESCE(key_id, '')",
         Some(UsageGroup::Day) => "CAST(at / 86400000 AS TEXT)",
     };
-    let mut query = QueryBuilder::new("SELECT ");
+    let mut query = Query::new("SELECT ");
     query.push(by).push(
         " AS part, COUNT(*) AS requests,
         COUNT(CASE WHEN outcome = 'failed' THEN 1 END) AS failed,

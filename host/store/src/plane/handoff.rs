@@ -29,10 +29,10 @@ const CLEAR: &str = "
 
 from_row! {
     row => HandoffRecord {
-        let session = |column: &str| -> Result<Option<Id<Session>>, sqlx::Error> {
+        let session = |column: &str| -> Result<Option<Id<Session>>, StoreError> {
             row.try_get::<Option<&str>, _>(column)?.map(|text| id(column, text)).transpose()
         };
-        let time = |column: &str| -> Result<Option<Millis>, sqlx::Error> {
+        let time = |column: &str| -> Result<Option<Millis>, StoreError> {
             Ok(row.try_get::<Option<i64>, _>(column)?.map(Millis))
         };
         Ok(Self {

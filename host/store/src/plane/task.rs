@@ -69,13 +69,13 @@ const LAST: &str = "~";
 
 from_row! {
     row => TaskRecord {
-        let session = |column: &str| -> Result<Option<Id<Session>>, sqlx::Error> {
+        let session = |column: &str| -> Result<Option<Id<Session>>, StoreError> {
             row.try_get::<Option<&str>, _>(column)?.map(|text| id(column, text)).transpose()
         };
-        let time = |column: &str| -> Result<Option<Millis>, sqlx::Error> {
+        let time = |column: &str| -> Result<Option<Millis>, StoreError> {
             Ok(row.try_get::<Option<i64>, _>(column)?.map(Millis))
         };
-        let count = |column: &str| -> Result<u32, sqlx::Error> {
+        let count = |column: &str| -> Result<u32, StoreError> {
             Ok(u32::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0))
         };
         let block = match time("blocked_at")? {

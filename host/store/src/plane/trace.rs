@@ -26,8 +26,7 @@ const INSERT: &str = "
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
         $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
     ) ON CONFLICT (id) DO NOTHING";
-static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, |_| "?".to_owned()));
-static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, |place| format!("${place}")));
+static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
 const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
@@ -149,7 +148,7 @@ macro_rules! bind_row {
 impl Tx {
     /// Adds traces. One that is there already stays as it is.
     pub(crate) async fn insert_traces(&mut self, traces: &[TraceRecord]) -> Result<(), StoreError> {
-        insert_all!(&mut self.rows, INSERT, MANY_SQLITE, MANY_POSTGRES, traces, bind_row)
+        insert_all!(&mut self.rows, INSERT, MANY, traces, bind_row)
     }
 
     /// Deletes some of what is beyond the retention; true when there may be more.

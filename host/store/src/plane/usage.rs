@@ -22,8 +22,7 @@ const INSERT: &str = "
         trace, at, operator, key_id, provider, model, tier, outcome, input_tokens, output_tokens, cached_tokens,
         reasoning_tokens, estimated, cost_usd
     ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (trace) DO NOTHING";
-static MANY_SQLITE: LazyLock<&str> = LazyLock::new(|| many(INSERT, |_| "?".to_owned()));
-static MANY_POSTGRES: LazyLock<&str> = LazyLock::new(|| many(INSERT, |place| format!("${place}")));
+static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM ledger WHERE trace = $1";
 
 from_row! {
@@ -100,6 +99,6 @@ macro_rules! bind_row {
 impl Tx {
     /// Adds rows. One that is there already stays as it is.
     pub(crate) async fn insert_usages(&mut self, rows: &[UsageRecord]) -> Result<(), StoreError> {
-        insert_all!(&mut self.rows, INSERT, MANY_SQLITE, MANY_POSTGRES, rows, bind_row)
+        insert_all!(&mut self.rows, INSERT, MANY, rows, bind_row)
     }
 }

@@ -1,49 +1,21 @@
-//! Statements whose outcome nobody looks at wait and go to the database together: one trip for all of them, which is
-//! one script on SQLite and one statement of several parts on Postgres. Whatever is asked next goes behind them, so a
-//! write meets its own rows as if each had been sent at once; and a refusal costs the write wherever it shows.
+//! Statements whose outcome nobody looks at wait on Postgres and go there together, as one statement of several parts:
+//! one round trip for all of them. Whatever is asked next goes behind them, so a write meets its own rows as if each had
+//! been sent at once; and a refusal costs the write wherever it shows. On SQLite, where nothing travels, they run at once.
 
 use sqlx::postgres::PgArguments;
-use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments as _, AssertSqlSafe};
 
 /// Statements that wait together at most, so that there are few texts to prepare.
 const MOST: usize = 12;
 
-/// The values of statements, as their database takes them.
-pub(crate) enum Values {
-    Sqlite(SqliteArguments),
-    Postgres(PgArguments),
-}
-
-impl Values {
-    fn none(postgres: bool) -> Self {
-        if postgres {
-            Self::Postgres(PgArguments::default())
-        } else {
-            Self::Sqlite(SqliteArguments::default())
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Sqlite(values) => values.len(),
-            Self::Postgres(values) => values.len(),
-        }
-    }
-}
-
+#[derive(Default)]
 pub(crate) struct Later {
     /// Each with the number of values that stand before its own.
     texts: Vec<(&'static str, usize)>,
-    values: Values,
-    postgres: bool,
+    values: PgArguments,
 }
 
 impl Later {
-    pub(crate) fn new(postgres: bool) -> Self {
-        Self { texts: Vec::new(), values: Values::none(postgres), postgres }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }
@@ -54,36 +26,25 @@ impl Later {
         self.texts.len() < MOST && (only_adds(text) || self.texts.iter().all(|(other, _)| *other != text))
     }
 
-    pub(crate) fn add(&mut self, text: &'static str) -> &mut Values {
+    pub(crate) fn add(&mut self, text: &'static str) -> &mut PgArguments {
         self.texts.push((text, self.values.len()));
         &mut self.values
     }
 
     pub(crate) fn clear(&mut self) {
-        if !self.is_empty() {
-            *self = Self::new(self.postgres);
-        }
+        *self = Self::default();
     }
 
     /// What waits, as one text with its values.
-    pub(crate) fn take(&mut self) -> (AssertSqlSafe<String>, Values) {
-        let Self { texts, values, .. } = std::mem::replace(self, Self::new(self.postgres));
+    pub(crate) fn take(&mut self) -> (AssertSqlSafe<String>, PgArguments) {
+        let Self { texts, values } = std::mem::take(self);
         // Made of constants of this program and of numbers.
-        (AssertSqlSafe(if self.postgres { parts(&texts) } else { script(&texts) }), values)
+        (AssertSqlSafe(parts(&texts)), values)
     }
 }
 
 fn only_adds(text: &str) -> bool {
     text.trim_start().starts_with("INSERT") && !text.contains("DO UPDATE")
-}
-
-fn script(texts: &[(&str, usize)]) -> String {
-    let mut script = String::new();
-    for (text, before) in texts {
-        push(&mut script, text, *before);
-        script.push_str(";\n");
-    }
-    script
 }
 
 fn parts(texts: &[(&str, usize)]) -> String {
@@ -115,19 +76,17 @@ fn push(whole: &mut String, text: &str, before: usize) {
 macro_rules! later {
     ($rows:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
         let rows: &mut $crate::rows::Rows = $rows;
-        match rows.room($sql).await {
-            Err(error) => Err(error),
-            Ok(values) => {
-                let added: Result<(), sqlx::error::BoxDynError> = match values {
-                    $crate::rows::Values::Sqlite(values) => {
-                        Ok(())$(.and_then(|()| sqlx::Arguments::add(values, $bind)))*
-                    }
-                    $crate::rows::Values::Postgres(values) => {
-                        Ok(())$(.and_then(|()| sqlx::Arguments::add(values, $bind)))*
-                    }
-                };
-                added.map_err(|source| rows.fail(sqlx::Error::Encode(source)))
+        if rows.is_postgres() {
+            match rows.room($sql).await {
+                Err(error) => Err(error),
+                Ok(values) => {
+                    let added: Result<(), sqlx::error::BoxDynError> =
+                        Ok(())$(.and_then(|()| sqlx::Arguments::add(values, $bind)))*;
+                    added.map_err(|source| rows.fail(sqlx::Error::Encode(source)))
+                }
             }
+        } else {
+            $crate::rows::execute!(rows, $sql $(, $bind)*).map(drop)
         }
     }};
 }
@@ -144,15 +103,12 @@ mod tests {
         "INSERT INTO c (x) VALUES ($1) ON CONFLICT (x) DO UPDATE SET n = n + 1",
     ];
 
-    fn waiting(postgres: bool) -> Later {
-        let mut later = Later::new(postgres);
+    fn waiting() -> Later {
+        let mut later = Later::default();
         for text in &TEXTS[..2] {
             let values = later.add(text);
             for value in 0..2_i64 {
-                match values {
-                    super::Values::Sqlite(values) => sqlx::Arguments::add(values, value).unwrap(),
-                    super::Values::Postgres(values) => sqlx::Arguments::add(values, value).unwrap(),
-                }
+                sqlx::Arguments::add(values, value).unwrap();
             }
         }
         later
@@ -160,10 +116,9 @@ mod tests {
 
     #[test]
     fn places_are_numbered_on() {
-        let text = |postgres| waiting(postgres).take().0.into_sql_str().as_str().to_owned();
-        assert_eq!(text(false), "INSERT INTO a (x, y) VALUES ($1, $2);\nUPDATE b SET x = $4 WHERE y = $3;\n");
+        let text = waiting().take().0.into_sql_str().as_str().to_owned();
         assert_eq!(
-            text(true),
+            text,
             "WITH part_0 AS (INSERT INTO a (x, y) VALUES ($1, $2)) UPDATE b SET x = $4 WHERE y = $3"
         );
     }
@@ -171,7 +126,7 @@ mod tests {
     #[test]
     fn two_that_change_rows_do_not_wait_together() {
         let [add, change, count] = TEXTS;
-        let mut later = waiting(true);
+        let mut later = waiting();
         assert!(later.takes(add) && later.takes(count) && !later.takes(change));
         later.add(count);
         assert!(!later.takes(count) && later.takes(add));

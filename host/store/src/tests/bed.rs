@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use brains_core::plane::audit::{SealingKey, Trusted};
 use brains_core::{Ambient, Fault, Millis};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::rows::{execute, fetch_optional};
-use crate::{Checked, Options, Rows, Scope, Store, Tx, Verification};
+use crate::{Checked, Options, Rows, Scope, Store, StoreError, Tx, Verification};
 
 /// Runs each function on a database of each kind.
 macro_rules! on_both {
@@ -168,41 +168,42 @@ pub(crate) async fn counter(rows: &mut crate::Rows) -> Result<i64, crate::StoreE
 }
 
 pub(crate) enum Aside {
-    Sqlite(SqliteConnection),
+    Sqlite(rusqlite::Connection),
     Postgres(PgConnection),
 }
 
 impl Aside {
-    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         match url.strip_prefix("sqlite://") {
             Some(path) => {
-                let options = sqlx::sqlite::SqliteConnectOptions::new()
-                    .filename(path)
-                    .busy_timeout(Duration::from_secs(20))
-                    .foreign_keys(false);
-                options.connect().await.map(Self::Sqlite)
+                let conn = rusqlite::Connection::open(path)?;
+                conn.busy_timeout(Duration::from_secs(20))?;
+                conn.execute_batch("PRAGMA foreign_keys = OFF")?;
+                Ok(Self::Sqlite(conn))
             }
-            None => PgConnection::connect(url).await.map(Self::Postgres),
+            None => Ok(Self::Postgres(PgConnection::connect(url).await?)),
         }
     }
 
-    pub(crate) async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
-        let sql = AssertSqlSafe(sql.to_owned());
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
-            Self::Postgres(conn) => sqlx::raw_sql(sql).execute(conn).await.map(drop),
+            Self::Sqlite(conn) => conn.execute_batch(sql)?,
+            Self::Postgres(conn) => {
+                sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(conn).await?;
+            }
         }
+        Ok(())
     }
 
     pub(crate) async fn close(self) {
         match self {
-            Self::Sqlite(conn) => conn.close().await.unwrap(),
+            Self::Sqlite(conn) => conn.close().unwrap(),
             Self::Postgres(conn) => conn.close().await.unwrap(),
         }
     }
 }
 
-async fn statement_at(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+async fn statement_at(url: &str, sql: &str) -> Result<(), StoreError> {
     let mut aside = Aside::open(url).await?;
     aside.run(sql).await?;
     aside.close().await;

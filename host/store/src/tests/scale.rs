@@ -11,11 +11,10 @@ use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::bed::{Aside, Bed, count, on_both};
 use super::work::{new, office, total, write};
-use crate::list::{event, task};
+use crate::list::{Query, event, task};
 use crate::plane::workspace::LOOKS;
 use crate::rows::{Conn, fetch_optional};
 use crate::{EventFilter, NewTask, ReadyFilter, Scope, SessionFilter, Snapshot, Store, TaskFilter};
@@ -39,11 +38,12 @@ impl Metered {
         let mut view = store.read().await.unwrap();
         let steps = Arc::new(AtomicU64::new(0));
         let counted = steps.clone();
-        if let Conn::Sqlite(conn) = view.bare() {
-            conn.lock_handle().await.unwrap().set_progress_handler(1, move || {
+        if let Conn::Sqlite(conn) = view.bare().unwrap() {
+            let step = move || {
                 counted.fetch_add(1, Ordering::Relaxed);
-                true
-            });
+                false
+            };
+            conn.progress_handler(1, Some(step)).unwrap();
         }
         Self { view, steps }
     }
@@ -267,14 +267,14 @@ async fn every_list_meets_an_index_that_has_its_order() {
         TaskFilter { assignee: Some("ann".into()), ..base.clone() },
         TaskFilter { ready: true, ..base },
     ] {
-        let mut query = QueryBuilder::<sqlx::Sqlite>::new("");
+        let mut query = Query::new("");
         task::piece(&mut query, &filter, TaskStatus::Available, 20);
-        texts.push(query.sql().as_str().to_owned());
+        texts.push(query.text().to_owned());
     }
     let filter =
         ReadyFilter { workspace, names: Vec::new(), priority: Some(Priority::P1), tags: vec!["a".into()] };
     for name in [None, Some("ann".to_owned())] {
-        texts.push(task::ready::<sqlx::Sqlite>(&filter, name.as_ref()).sql().as_str().to_owned());
+        texts.push(task::ready(&filter, name.as_ref()).text().to_owned());
     }
     for (kind, session) in [(None, false), (Some("a".to_owned()), false), (None, true)] {
         let filter = EventFilter {
@@ -283,14 +283,17 @@ async fn every_list_meets_an_index_that_has_its_order() {
             newest_first: true,
             ..EventFilter::default()
         };
-        let query = event::piece::<sqlx::Sqlite>(&Scope::global(), &filter, kind.as_ref(), 20);
-        texts.push(query.sql().as_str().to_owned());
+        let query = event::piece(&Scope::global(), &filter, kind.as_ref(), 20);
+        texts.push(query.text().to_owned());
     }
-    let Aside::Sqlite(mut conn) = Aside::open(&bed.url).await.unwrap() else { unreachable!() };
+    let Aside::Sqlite(conn) = Aside::open(&bed.url).await.unwrap() else { unreachable!() };
     for text in texts {
-        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-        let rows = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 3)).collect();
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+        let mut rows = explain.raw_query();
+        let mut plan: Vec<String> = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get(3).unwrap());
+        }
         let whole = plan.iter().any(|line| line.starts_with("SCAN") || line.contains("TEMP B-TREE"));
         assert!(!whole, "{text}\n{plan:#?}");
     }

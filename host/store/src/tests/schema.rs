@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
 
 use super::bed::{Aside, Bed, on_both};
 use crate::migrate::MIGRATIONS;
+use crate::plane::workspace::COMPOSED;
 use crate::{Store, StoreError};
 
 on_both! { applied_once_by_many_at_once newer_and_altered_are_refused every_statement_is_understood }
@@ -57,8 +58,10 @@ async fn both_databases_have_the_same_columns() {
     ] {
         bed.open().await.close().await;
         let rows: Columns = match Aside::open(&bed.url).await.unwrap() {
-            Aside::Sqlite(mut conn) => (sqlx::query(text).fetch_all(&mut conn).await.unwrap().iter())
-                .map(|row| (row.get(0), row.get(1), row.get(2), kind(row.get(3))))
+            Aside::Sqlite(conn) => (conn.prepare(text).unwrap())
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, kind(row.get_ref(3)?.as_str()?))))
+                .unwrap()
+                .map(Result::unwrap)
                 .collect(),
             Aside::Postgres(mut conn) => (sqlx::query(text).fetch_all(&mut conn).await.unwrap().iter())
                 .map(|row| (row.get(0), row.get(1), row.get(2), kind(row.get(3))))
@@ -85,7 +88,7 @@ async fn applied_once_by_many_at_once(bed: &Bed) {
 
 async fn rows_of(bed: &Bed, text: &'static str) -> i64 {
     match Aside::open(&bed.url).await.unwrap() {
-        Aside::Sqlite(mut conn) => sqlx::query_scalar(text).fetch_one(&mut conn).await.unwrap(),
+        Aside::Sqlite(conn) => conn.query_one(text, [], |row| row.get(0)).unwrap(),
         Aside::Postgres(mut conn) => sqlx::query_scalar(text).fetch_one(&mut conn).await.unwrap(),
     }
 }
@@ -151,12 +154,14 @@ async fn every_statement_is_understood(bed: &Bed) {
     assert!(statements.len() > 40, "{}", statements.len());
     let mut aside = Aside::open(&bed.url).await.unwrap();
     for (name, text) in statements {
-        let text = AssertSqlSafe(text).into_sql_str();
         let prepared = match &mut aside {
             Aside::Sqlite(_) if name.ends_with("_POSTGRES") => continue,
             Aside::Postgres(_) if name.ends_with("_SQLITE") => continue,
-            Aside::Sqlite(conn) => conn.prepare(text).await.map(drop),
-            Aside::Postgres(conn) => conn.prepare(text).await.map(drop),
+            Aside::Sqlite(conn) => conn.prepare(&text).map(drop).map_err(StoreError::from),
+            Aside::Postgres(conn) => {
+                let text = AssertSqlSafe(text).into_sql_str();
+                conn.prepare(text).await.map(drop).map_err(StoreError::from)
+            }
         };
         assert!(prepared.is_ok(), "{name}: {prepared:?}");
     }

@@ -4,10 +4,11 @@
 use brains_core::Fault;
 
 use crate::error::StoreError;
-use crate::rows::Conn;
+use crate::rows::{Conn, sqlite};
 use crate::write::{Job, Tx};
 
 const SAVEPOINT: &str = "SAVEPOINT closure";
+const RELEASE: &str = "RELEASE closure";
 const NEXT: &str = "RELEASE closure; SAVEPOINT closure";
 const ROLLBACK_TO: &str = "ROLLBACK TO closure";
 
@@ -98,10 +99,8 @@ async fn in_savepoint(
     let done = job.run(tx).await;
     let done = match done {
         Ok(()) if last => seal(tx).await.map(|()| None),
-        // A script moves the savepoint on by itself.
-        Ok(()) if !tx.rows.is_postgres() => {
-            tx.rows.settle_and(NEXT).await.map(|()| None).map_err(Fault::from)
-        }
+        Ok(()) if !tx.rows.is_postgres() => exec(tx, RELEASE).await.map(|()| Some(SAVEPOINT)),
+        // Two in one trip.
         Ok(()) => tx.rows.settle().await.map(|()| Some(NEXT)).map_err(Fault::from),
         Err(fault) => Err(fault),
     };
@@ -130,9 +129,9 @@ pub(crate) fn answer(jobs: Vec<Box<dyn Job>>, end: &Result<(), Fault>) {
 
 async fn exec(tx: &mut Tx, text: &'static str) -> Result<(), Fault> {
     tx.rows.trips().count();
-    let done = match tx.rows.bare() {
-        Conn::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
-        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop),
+    let done = match tx.rows.bare()? {
+        Conn::Sqlite(conn) => sqlite::run(conn, text),
+        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop).map_err(StoreError::from),
     };
-    done.map_err(|error| StoreError::from(error).into())
+    done.map_err(Fault::from)
 }

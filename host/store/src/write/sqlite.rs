@@ -1,12 +1,11 @@
-//! The SQLite writer: one task, one connection. Closures wait in a bounded queue; those that are there
+//! The SQLite writer: one thread, one connection. Closures wait in a bounded queue; those that are there
 //! together share one `BEGIN IMMEDIATE`, each in a savepoint of its own, and are answered after its `COMMIT`.
 //! The queue is an optimisation, the database's lock is the exclusion: other processes write to the same file.
 
 use std::sync::Arc;
 
 use brains_core::{Ambient, Fault};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +14,8 @@ use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
 use crate::notices::Notices;
-use crate::rows::{Rows, Session, Trips};
+use crate::open::File;
+use crate::rows::{Rows, Session, Trips, sqlite};
 use crate::write::group::{Verdict, answer, run};
 use crate::write::{Job, Tx};
 
@@ -30,7 +30,7 @@ const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
 pub(crate) struct Writer {
-    pub(crate) options: SqliteConnectOptions,
+    pub(crate) file: File,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) sealing: Sealing,
     pub(crate) closing: CancellationToken,
@@ -39,7 +39,7 @@ pub(crate) struct Writer {
     pub(crate) trips: Trips,
     /// How long to wait for another process's lock.
     pub(crate) patience: Duration,
-    pub(crate) conn: Option<SqliteConnection>,
+    pub(crate) conn: Option<Connection>,
 }
 
 impl Writer {
@@ -60,7 +60,7 @@ impl Writer {
             self.commit(&mut group).await;
         }
         if let Some(conn) = self.conn.take()
-            && let Err(error) = conn.close().await
+            && let Err((_, error)) = conn.close()
         {
             tracing::warn!(db.error = %error, "the writer's connection did not close cleanly");
         }
@@ -80,12 +80,12 @@ impl Writer {
         let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
         let verdict = run(&mut tx, group.drain(..)).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
-        let Session::Writer(mut conn) = tx.rows.into_session() else { return };
+        let Session::Writer(conn) = tx.rows.into_session() else { return };
         self.trips.count();
         // Whatever state a lost connection is in, closing it rolls back; the next group opens a new one.
         match verdict {
             Verdict::Commit(kept) => {
-                let end = self.end(&mut conn).await.map_err(Fault::from);
+                let end = self.end(&conn).await.map_err(Fault::from);
                 if end.is_ok() {
                     self.conn = Some(conn);
                     if bumped {
@@ -96,7 +96,7 @@ impl Writer {
                 answer(kept, &end);
             }
             Verdict::RollBack => {
-                if exec(&mut conn, ROLLBACK).await.is_ok() {
+                if sqlite::run(&conn, ROLLBACK).is_ok() {
                     self.conn = Some(conn);
                 }
             }
@@ -108,15 +108,15 @@ impl Writer {
     }
 
     /// Takes the database's write lock, waiting for other processes as long as patience lasts.
-    async fn begin(&mut self) -> Result<SqliteConnection, StoreError> {
+    async fn begin(&mut self) -> Result<Connection, StoreError> {
         let give_up = Instant::now() + self.patience;
         self.trips.count();
         loop {
-            let mut conn = match self.conn.take() {
+            let conn = match self.conn.take() {
                 Some(conn) => conn,
-                None => self.options.connect().await?,
+                None => self.file.open()?,
             };
-            match exec(&mut conn, BEGIN).await.map_err(StoreError::from) {
+            match sqlite::run(&conn, BEGIN) {
                 Ok(()) => return Ok(conn),
                 Err(StoreError::Locked) if Instant::now() < give_up => {
                     self.conn = Some(conn);
@@ -132,22 +132,18 @@ impl Writer {
         }
     }
 
-    async fn end(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn end(&self, conn: &Connection) -> Result<(), StoreError> {
         let give_up = Instant::now() + self.patience;
         loop {
-            match exec(conn, COMMIT).await.map_err(StoreError::from) {
+            match sqlite::run(conn, COMMIT) {
                 Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     // A full disk may have ended the transaction already; then there is nothing to roll back.
-                    drop(exec(conn, ROLLBACK).await);
+                    drop(sqlite::run(conn, ROLLBACK));
                     return Err(error);
                 }
             }
         }
     }
-}
-
-async fn exec(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
-    sqlx::query(sql).execute(conn).await.map(drop)
 }
