@@ -40,7 +40,7 @@ pub use plane::trace::Retention;
 pub use plane::workspace::{Called, Entering, Standing, StandingOfTask};
 pub use rows::{Rows, Snapshot};
 pub use sink::{TraceCounts, TraceOptions, TraceSink};
-pub use store::{Options, Store};
+pub use store::{Options, Scan, Store};
 pub use uses::KeyUses;
 pub use write::{Actor, Scope, Scopes, Tx, Work};
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
@@ -34,6 +35,10 @@ const WRITES: &str = "
     PRAGMA foreign_keys = ON;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
+    -- What a savepoint may have to put back: a file of its own for each would cost more than the write.
+    PRAGMA temp_store = MEMORY;
+    -- Pages of the log before they go into the database: those that change again and again then go once.
+    PRAGMA wal_autocheckpoint = 8000;
     -- After a burst the log file is cut back to this.
     PRAGMA journal_size_limit = 67108864;";
 const READS: &str = "PRAGMA query_only = ON;";
@@ -43,6 +48,8 @@ impl File {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&self.path, flags)?;
         conn.busy_timeout(self.busy)?;
+        // A plan that looks at bound values is made anew for each of them.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         conn.set_prepared_statement_cache_capacity(PREPARED);
         conn.execute_batch(self.pragmas)?;
         Ok(conn)

@@ -1,6 +1,7 @@
 //! Opening, reading, writing, closing.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use brains_core::plane::audit::SealingKey;
@@ -48,6 +49,9 @@ impl Options {
         Self { ambient, sealing, patience: Duration::from_secs(10), traces: TraceOptions::default() }
     }
 }
+
+/// What the closure of [`Store::scan`] returns.
+pub type Scan<'v, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'v>>;
 
 /// The database. Clones are the same store.
 #[derive(Clone)]
@@ -240,6 +244,22 @@ impl Store {
             // Beginning is what tells that the connection stands.
             Engine::Postgres { .. } => self.read().await,
         }
+    }
+
+    /// Runs `work` over a consistent view on a thread where it holds nobody up: for what reads much.
+    pub async fn scan<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: for<'v> FnOnce(&'v mut Snapshot) -> Scan<'v, T> + Send + 'static,
+    {
+        let hub = &self.inner.hub;
+        let mut view = hub.engine.snapshot(&hub.trips).await?;
+        if view.is_postgres() {
+            return work(&mut view).await;
+        }
+        let runtime = tokio::runtime::Handle::current();
+        let scanned = hub.tasks.spawn_blocking(move || runtime.block_on(work(&mut view)));
+        scanned.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }
 
     /// Writes that wait behind a running one.

@@ -104,9 +104,14 @@ impl Operation for ListUsage {
             since: self.since.map(|moment| moment.resolve(now)),
             until: self.until.map(|moment| moment.resolve(now)),
         };
-        let mut view = cx.control.store.read().await?;
-        let usage = view.usage(&filter, Some(self.by), limit).await?;
-        let total = view.usage(&filter, None, 1).await?.into_iter().next().unwrap_or_default();
-        Ok(UsageShown { usage, total })
+        let by = self.by;
+        let sums = cx.control.store.scan(move |view| {
+            Box::pin(async move {
+                let usage = view.usage(&filter, Some(by), limit).await?;
+                let total = view.usage(&filter, None, 1).await?.into_iter().next().unwrap_or_default();
+                Ok(UsageShown { usage, total })
+            })
+        });
+        sums.await
     }
 }

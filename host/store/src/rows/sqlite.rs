@@ -1,7 +1,9 @@
 //! Statements on SQLite. They run where they are called: a change of thread costs more than most of them do.
 
+use std::cell::Cell;
+
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, RowIndex, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
 use crate::error::StoreError;
 use crate::rows::FromRow;
@@ -56,7 +58,7 @@ impl Statement<'_> {
     pub(crate) fn fetch_optional<T: FromRow>(self) -> Result<Option<T>, StoreError> {
         let mut ready = self.0?;
         let mut rows = ready.statement.raw_query();
-        rows.next()?.map(|row| T::from_sqlite(&Row(row))).transpose()
+        rows.next()?.map(|row| T::from_sqlite(&Row::new(row))).transpose()
     }
 
     /// Reads all rows.
@@ -65,22 +67,53 @@ impl Statement<'_> {
         let mut rows = ready.statement.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(T::from_sqlite(&Row(row))?);
+            found.push(T::from_sqlite(&Row::new(row))?);
         }
         Ok(found)
     }
 }
 
 /// A row, read as the other driver's are.
-pub(crate) struct Row<'r>(&'r rusqlite::Row<'r>);
+pub(crate) struct Row<'r> {
+    row: &'r rusqlite::Row<'r>,
+    /// The column behind the one that was read last: columns are mostly read in their order.
+    next: Cell<usize>,
+}
 
 impl<'r> Row<'r> {
-    pub(crate) fn try_get<T: Column<'r>, I: RowIndex + ToString>(&self, at: I) -> Result<T, StoreError> {
-        let column = |at: &I| StoreError::Value { column: at.to_string() };
-        match self.0.get_ref(at) {
-            Ok(value) => T::read(value).ok_or_else(|| column(&at)),
-            Err(error) => Err(error.into()),
-        }
+    fn new(row: &'r rusqlite::Row<'r>) -> Self {
+        Self { row, next: Cell::new(0) }
+    }
+
+    pub(crate) fn try_get<T: Column<'r>, A: At>(&self, at: A) -> Result<T, StoreError> {
+        let place = at.place(self)?;
+        self.next.set(place + 1);
+        T::read(self.row.get_ref(place)?).ok_or_else(|| {
+            let column = self.row.as_ref().column_name(place).unwrap_or_default();
+            StoreError::Value { column: column.to_owned() }
+        })
+    }
+}
+
+/// How a column is named.
+pub(crate) trait At {
+    fn place(self, row: &Row<'_>) -> Result<usize, StoreError>;
+}
+
+impl At for usize {
+    fn place(self, _: &Row<'_>) -> Result<usize, StoreError> {
+        Ok(self)
+    }
+}
+
+impl At for &str {
+    fn place(self, row: &Row<'_>) -> Result<usize, StoreError> {
+        let statement = row.row.as_ref();
+        let (next, count) = (row.next.get(), statement.column_count());
+        (next..count)
+            .chain(0..next.min(count))
+            .find(|place| statement.column_name(*place).is_ok_and(|name| name == self))
+            .ok_or_else(|| StoreError::Value { column: self.to_owned() })
     }
 }
 

@@ -3,7 +3,7 @@
 use brains_core::plane::audit::{HandOver, Reason, Seal, SealingKey, Trusted};
 use brains_core::principal::Role;
 use brains_core::{Fault, Origin};
-use brains_store::{Checked, Rows, Scope};
+use brains_store::{Checked, Rows, Scope, Snapshot};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,30 +93,41 @@ impl Operation for VerifyAudit {
         }
         let from = if self.from_checkpoint { Checked::Checkpoint } else { Checked::Start };
         let key = cx.control.store.sealing_key();
-        let mut view = cx.control.store.read().await?;
-        let trusted = Trusted::new([key.public().to_owned()], &view.hand_overs().await?);
-        let mut scopes = view.audit_scopes().await?;
-        // A chain that is known from elsewhere only was taken away whole.
-        scopes.extend(anchors.iter().map(|seal| Scope::named(&seal.scope)));
-        scopes.sort();
-        scopes.dedup();
-        let mut chains = Vec::new();
-        for scope in scopes {
-            let ours: Vec<Seal> =
-                anchors.iter().filter(|seal| seal.scope == scope.as_str()).cloned().collect();
-            let found = view.verify_audit(&scope, &trusted, &ours, from).await?;
-            let broken = found.broken.as_ref().map(|broken| told(broken.reason));
-            chains.push(ChainVerified {
-                scope: found.scope,
-                entries: found.entries,
-                broken_at: found.broken.as_ref().map(|broken| broken.seq),
-                fault: broken.map(|(word, _)| word.to_owned()),
-                reason: broken.map(|(_, text)| text.to_owned()),
-            });
-        }
+        let ours = key.public().to_owned();
+        let store = &cx.control.store;
+        let chains = store.scan(move |view| Box::pin(chains(view, ours, anchors, from))).await?;
         let ok = chains.iter().all(|chain| chain.broken_at.is_none());
         Ok(AuditVerified { ok, key: key.public().to_owned(), chains })
     }
+}
+
+/// Walks every chain that is there or should be.
+async fn chains(
+    view: &mut Snapshot,
+    key: String,
+    anchors: Vec<Seal>,
+    from: Checked,
+) -> Result<Vec<ChainVerified>, Fault> {
+    let trusted = Trusted::new([key], &view.hand_overs().await?);
+    let mut scopes = view.audit_scopes().await?;
+    // A chain that is known from elsewhere only was taken away whole.
+    scopes.extend(anchors.iter().map(|seal| Scope::named(&seal.scope)));
+    scopes.sort();
+    scopes.dedup();
+    let mut chains = Vec::new();
+    for scope in scopes {
+        let ours: Vec<Seal> = anchors.iter().filter(|seal| seal.scope == scope.as_str()).cloned().collect();
+        let found = view.verify_audit(&scope, &trusted, &ours, from).await?;
+        let broken = found.broken.as_ref().map(|broken| told(broken.reason));
+        chains.push(ChainVerified {
+            scope: found.scope,
+            entries: found.entries,
+            broken_at: found.broken.as_ref().map(|broken| broken.seq),
+            fault: broken.map(|(word, _)| word.to_owned()),
+            reason: broken.map(|(_, text)| text.to_owned()),
+        });
+    }
+    Ok(chains)
 }
 
 /// The seals in the lines of an export.
