@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -404,10 +405,27 @@ pub(crate) struct Bed {
 impl Bed {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
         let url = format!("sqlite://{}", directory.path().join("brains.db").display());
+        Self::on(&url, directory).await
+    }
+
+    /// The same over a database of its own on the cluster that the runner started.
+    pub(crate) async fn postgres() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        #[expect(clippy::disallowed_methods, reason = "the runner names its cluster by environment")]
+        let admin = std::env::var("BRAINS_TEST_POSTGRES")
+            .expect("BRAINS_TEST_POSTGRES names a Postgres: `cargo xtask test` starts one");
+        let name = format!("control_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        let made = Command::new("psql").args([&admin, "-qc", &format!("CREATE DATABASE {name}")]).status();
+        assert!(made.unwrap().success());
+        let (cluster, _) = admin.rsplit_once('/').unwrap();
+        Self::on(&format!("{cluster}/{name}"), tempfile::tempdir().unwrap()).await
+    }
+
+    async fn on(url: &str, directory: tempfile::TempDir) -> Self {
+        let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
         let store =
-            Store::open(&url, Options::new(ambient.clone(), SealingKey::from_seed(&[7; 32]))).await.unwrap();
+            Store::open(url, Options::new(ambient.clone(), SealingKey::from_seed(&[7; 32]))).await.unwrap();
         let fakes = Arc::new(Fakes { overlay: Mutex::default(), ..Fakes::default() });
         *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
         let ports = Ports {
