@@ -127,6 +127,58 @@ impl Connection {
     pub async fn call(&self, tool: &str, arguments: Value) -> Value {
         self.request("tools/call", json!({"name": tool, "arguments": arguments})).await
     }
+
+    /// What the server says by itself.
+    pub async fn listen(&self) -> Events {
+        let version = self.initialized["protocolVersion"].as_str().unwrap_or(CONNECTED);
+        let request = self.client.request(Method::GET, "/mcp").header("accept", "text/event-stream");
+        Events::open(request.header("mcp-session-id", &self.id).header("mcp-protocol-version", version)).await
+    }
+}
+
+/// A stream of events as it comes in.
+pub struct Events {
+    body: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
+    text: String,
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    pub async fn open(request: reqwest::RequestBuilder) -> Self {
+        let response = within("a stream", request.send()).await.expect("an answer");
+        assert_eq!(response.status().as_u16(), 200);
+        Self { body: Box::pin(response.bytes_stream()), text: String::new() }
+    }
+
+    /// The next event that is no comment, with its name; none when the stream has ended.
+    pub async fn event(&mut self) -> Option<(String, String)> {
+        loop {
+            if let Some((frame, rest)) = self.text.split_once("\n\n") {
+                let (frame, rest) = (frame.to_owned(), rest.to_owned());
+                self.text = rest;
+                let field = |name: &str| {
+                    frame.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
+                };
+                if let Some(data) = field("data:").filter(|data| !data.is_empty()) {
+                    return Some((field("event:").unwrap_or_default(), data));
+                }
+                continue;
+            }
+            let chunk = within("the next event", self.body.next()).await?.ok()?;
+            self.text.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    }
+
+    /// The next message.
+    pub async fn message(&mut self) -> Value {
+        let (_, data) = self.event().await.expect("an event");
+        serde_json::from_str(&data).expect("JSON in an event")
+    }
 }
 
 /// An event stream of the older transport, opened and initialized.
@@ -134,8 +186,7 @@ pub struct Stream {
     client: Client,
     /// Where messages are posted.
     pub endpoint: String,
-    body: std::pin::Pin<Box<dyn futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
-    text: String,
+    events: Events,
     replies: BTreeMap<i64, Value>,
 }
 
@@ -148,15 +199,9 @@ impl std::fmt::Debug for Stream {
 impl Stream {
     pub async fn open(client: &Client) -> Self {
         let request = client.request(Method::GET, "/sse").header("accept", "text/event-stream");
-        let response = request.send().await.expect("an answer");
-        assert_eq!(response.status().as_u16(), 200);
-        let mut stream = Self {
-            client: client.clone(),
-            endpoint: String::new(),
-            body: Box::pin(response.bytes_stream()),
-            text: String::new(),
-            replies: BTreeMap::new(),
-        };
+        let events = Events::open(request).await;
+        let mut stream =
+            Self { client: client.clone(), endpoint: String::new(), events, replies: BTreeMap::new() };
         let (event, data) = stream.event().await.expect("an event");
         assert_eq!(event, "endpoint");
         stream.endpoint = data;
@@ -188,8 +233,7 @@ impl Stream {
                 if let Some(reply) = self.replies.remove(&id) {
                     return reply;
                 }
-                let (_, data) = self.event().await.expect("an event");
-                let message: Value = serde_json::from_str(&data).expect("JSON in an event");
+                let message = self.events.message().await;
                 if let Some(id) = message["id"].as_i64() {
                     self.replies.insert(id, message);
                 }
@@ -198,22 +242,8 @@ impl Stream {
         .await
     }
 
-    /// The next event that is no comment; none when the stream has ended.
+    /// The next event; none when the stream has ended.
     pub async fn event(&mut self) -> Option<(String, String)> {
-        loop {
-            if let Some((frame, rest)) = self.text.split_once("\n\n") {
-                let (frame, rest) = (frame.to_owned(), rest.to_owned());
-                self.text = rest;
-                let field = |name: &str| {
-                    frame.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
-                };
-                if let (Some(event), Some(data)) = (field("event:"), field("data:")) {
-                    return Some((event, data));
-                }
-                continue;
-            }
-            let chunk = within("the next event", self.body.next()).await?.ok()?;
-            self.text.push_str(&String::from_utf8_lossy(&chunk));
-        }
+        self.events.event().await
     }
 }

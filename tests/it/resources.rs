@@ -1,12 +1,17 @@
 //! Resources and prompts over MCP: in both eras, by who sees what, and that reading changes nothing.
 
-use brains_tests::mcp::{Connection, reply, stateless};
+use brains_tests::mcp::{Connection, Events, reply, stateless};
 use brains_tests::on_both_databases;
 use brains_tests::team::{Database, Team};
 use brains_tests::{Client, within};
 use serde_json::{Value, json};
 
-on_both_databases! { resources_show_what_their_operations_show what_is_not_seen_is_no_resource }
+on_both_databases! {
+    resources_show_what_their_operations_show
+    what_is_not_seen_is_no_resource
+    changes_are_told_to_who_listens
+    changes_are_told_to_who_subscribed
+}
 
 async fn ask(client: &Client, method: &str, params: Value) -> Value {
     reply(&within(method, Client::send(stateless(client, "/mcp", method, params))).await)
@@ -159,5 +164,82 @@ async fn what_is_not_seen_is_no_resource(database: Database) {
     assert_eq!(connection.request("resources/read", uri).await["error"]["code"], -32002);
     let cursor = ask(&bob, "resources/templates/list", json!({ "cursor": "x" })).await;
     assert_eq!(cursor["error"]["code"], -32602);
+    team.stop().await;
+}
+
+/// Messages until one is about `uri`; those before it are about one of `others`.
+async fn told(events: &mut Events, uri: &str, others: &[&str]) -> Value {
+    loop {
+        let message = events.message().await;
+        assert_eq!(message["method"], "notifications/resources/updated", "{message}");
+        let about = message["params"]["uri"].as_str().expect("an address").to_owned();
+        if about == uri {
+            return message;
+        }
+        assert!(others.contains(&about.as_str()), "{message}");
+    }
+}
+
+const STATE: &str = "brains://workspace/app/state";
+const HANDOFF: &str = "brains://workspace/app/handoff";
+
+async fn changes_are_told_to_who_listens(database: Database) {
+    let team = Team::start(database).await;
+    let client = &team.services[0].mcp;
+    let ann = team.agent(0).await;
+    let asked = json!({ "notifications": { "toolsListChanged": true,
+        "resourceSubscriptions": [STATE, HANDOFF, "file:///etc/passwd", "brains://workspace/none/state"] } });
+    let mut events = Events::open(stateless(client, "/mcp", "subscriptions/listen", asked)).await;
+    let first = events.message().await;
+    assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{first}");
+    assert_eq!(
+        first["params"]["notifications"],
+        json!({ "resourceSubscriptions": [STATE, HANDOFF, "brains://workspace/none/state"] }),
+        "tools do not change, and what is not ours is nobody's"
+    );
+    // Each once at the beginning.
+    told(&mut events, STATE, &[HANDOFF]).await;
+    ann.does("create_task", json!({ "title": "the cart" })).await;
+    let update = told(&mut events, STATE, &[HANDOFF]).await;
+    let id = &update["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
+    assert_eq!(id, &json!(1), "{update}");
+    ann.does("set_handoff", json!({ "title": "half way" })).await;
+    told(&mut events, HANDOFF, &[STATE]).await;
+    assert_eq!(read(client, HANDOFF).await["handoffs"][0]["title"], "half way");
+    drop(events);
+    team.stop().await;
+}
+
+async fn changes_are_told_to_who_subscribed(database: Database) {
+    let team = Team::start(database).await;
+    let client = &team.services[0].mcp;
+    let (ann, ben) = (team.agent(0).await, team.agent(0).await);
+    let made = ann.does("create_task", json!({ "title": "the cart" })).await;
+    let task = format!("brains://workspace/app/task/{}", made["task"]["code"].as_str().expect("a code"));
+    let connection = Connection::open(client).await;
+    assert_eq!(connection.initialized["capabilities"]["resources"]["subscribe"], json!(true));
+    let mut events = connection.listen().await;
+    let subscribe = async |method: &str, uri: &str| connection.request(method, json!({ "uri": uri })).await;
+    for uri in [task.as_str(), HANDOFF, HANDOFF] {
+        let answer = subscribe("resources/subscribe", uri).await;
+        assert_eq!(answer["result"], json!({}), "{answer}");
+    }
+    for uri in ["brains://workspace/none/state", "brains://workspace/app/task/APP-99", "file:///etc/passwd"] {
+        let answer = subscribe("resources/subscribe", uri).await;
+        assert_eq!(answer["error"]["code"], json!(-32002), "{answer}");
+    }
+    ben.does("comment_task", json!({ "task": made["task"]["code"], "body": "rounds down" })).await;
+    told(&mut events, &task, &[]).await;
+    ben.does("set_handoff", json!({ "title": "half way" })).await;
+    told(&mut events, HANDOFF, &[]).await;
+    // Who no longer follows one hears of the other only.
+    assert_eq!(subscribe("resources/unsubscribe", &task).await["result"], json!({}));
+    ben.does("comment_task", json!({ "task": made["task"]["code"], "body": "and up" })).await;
+    ben.does("clear_handoff", json!({ "reason": "done" })).await;
+    told(&mut events, HANDOFF, &[]).await;
+    // Its stream alone keeps no session alive, and following is no event.
+    let heard = team.admin().operation("list_events", &json!({ "workspace": "app", "limit": 1 })).await;
+    assert_eq!(heard["events"][0]["kind"], "handoff.clear", "{heard}");
+    drop(events);
     team.stop().await;
 }

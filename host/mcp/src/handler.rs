@@ -1,5 +1,6 @@
 //! What is answered to a client's messages. One handler serves a connection, or one request where the protocol knows
-//! no connections; it remembers nothing between messages.
+//! no connections; between messages it
+//! remembers what its client follows, and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,12 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ContentBlock, ErrorData, GetPromptRequestParams,
     GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, PromptMessage,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, Role,
-    ServerCapabilities, ServerConfig,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
+    ResourceUpdatedNotificationParam, Role, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
-use rmcp::service::RequestContext;
+#[expect(deprecated, reason = "how clients before 2026-07-28 subscribe")]
+use rmcp::model::{SubscribeRequestParams, UnsubscribeRequestParams};
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +28,7 @@ use crate::port::Call;
 use crate::prompt;
 use crate::resource;
 use crate::server::House;
+use crate::subscription::{self, Followed, Follower};
 use crate::tool::Profile;
 
 /// How often a caller that waits and asked for it is told that the wait goes on.
@@ -37,11 +41,21 @@ pub(crate) struct Hangup(pub(crate) CancellationToken);
 /// Answers the messages of one door.
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
-    pub(crate) house: Arc<House>,
-    pub(crate) door: Door,
+    house: Arc<House>,
+    door: Door,
+    followed: Arc<Followed>,
 }
 
 impl Handler {
+    pub(crate) fn new(house: Arc<House>, door: Door) -> Self {
+        Self { house, door, followed: Arc::default() }
+    }
+
+    fn follower(&self, uri: String, context: &RequestContext<RoleServer>) -> Result<Follower, ErrorData> {
+        let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
+        Ok(Follower { uri, principal })
+    }
+
     fn profile(&self, context: &RequestContext<RoleServer>) -> Result<Profile, Fault> {
         let query = parts(context).and_then(|parts| parts.uri.query());
         Profile::of_query(query).unwrap_or(Ok(self.house.profile))
@@ -56,10 +70,7 @@ impl Handler {
         let caller = self.door.caller(context);
         match resource::read(&*self.house.tools, &uri, &principal, &caller).await {
             Ok(text) => Ok(ResourceContents::text(text, uri).with_mime_type(resource::JSON)),
-            Err(fault) if fault.kind == FaultKind::NotFound => {
-                Err(ErrorData::resource_not_found(told(&fault), Some(json!({ "uri": uri }))))
-            }
-            Err(fault) => Err(protocol_error(&fault)),
+            Err(fault) => Err(unread(&fault, &uri)),
         }
     }
 
@@ -96,7 +107,12 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let server = Implementation::new("brains", self.house.version).with_title("Brains");
         let mut config = ServerConfig::new(
-            ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().build(),
+            ServerCapabilities::builder()
+                .enable_prompts()
+                .enable_resources()
+                .enable_resources_subscribe()
+                .enable_tools()
+                .build(),
         );
         config.server_info = server;
         config.with_instructions(INSTRUCTIONS)
@@ -149,6 +165,79 @@ impl ServerHandler for Handler {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let contents = self.read(request.uri, &context).await?;
         Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let uris = requested.resource_subscriptions.iter().flatten();
+        let ours = uris.filter(|uri| resource::workspace(uri).is_ok()).take(subscription::MOST);
+        Some(SubscriptionFilter::builder().resource_subscriptions(ours).build())
+    }
+
+    /// Ends by itself when nothing is left that the listener may see.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let tools = &*self.house.tools;
+        let sink = context.sink();
+        let follow = async |uri: &String| -> Result<(), ErrorData> {
+            let follower = self.follower(uri.clone(), context.request_context())?;
+            let Ok(mut seen) = follower.begin(tools).await else { return Ok(()) };
+            // Once at the beginning: it was acknowledged before this first look, and may have changed in between.
+            while sink.notify_resource_updated(uri.clone()).await.is_ok()
+                && follower.changed(tools, &mut seen).await.is_ok()
+            {}
+            Ok(())
+        };
+        let all = context.accepted().resource_subscriptions.iter().flatten().map(follow);
+        tokio::select! {
+            ended = futures_util::future::try_join_all(all) => ended.map(drop),
+            () = context.cancelled() => Ok(()),
+            () = hung_up(context.request_context()) => Ok(()),
+            () = self.house.stop.cancelled() => Ok(()),
+        }
+    }
+
+    #[expect(deprecated, reason = "how clients before 2026-07-28 subscribe")]
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let follower = self.follower(request.uri, &context)?;
+        let begun = follower.begin(&*self.house.tools).await;
+        let mut seen = begun.map_err(|fault| unread(&fault, &follower.uri))?;
+        let Some(end) = self.followed.add(&follower.uri) else {
+            let most = subscription::MOST;
+            return Err(ErrorData::invalid_params(
+                format!("this connection follows {most} resources already; unsubscribe from some"),
+                None,
+            ));
+        };
+        let (house, peer) = (Arc::clone(&self.house), context.peer);
+        self.house.tasks.spawn(async move {
+            let follow = async {
+                while follower.changed(&*house.tools, &mut seen).await.is_ok() {
+                    let note = ResourceUpdatedNotificationParam::new(follower.uri.clone());
+                    if peer.notify_resource_updated(note).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            tokio::select! {
+                () = follow => {}
+                () = end.cancelled() => {}
+                () = house.stop.cancelled() => {}
+            }
+        });
+        Ok(())
+    }
+
+    #[expect(deprecated, reason = "how clients before 2026-07-28 subscribe")]
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.followed.remove(&request.uri);
+        Ok(())
     }
 
     async fn list_prompts(
@@ -207,6 +296,14 @@ async fn progress(context: &RequestContext<RoleServer>, kind: Kind) {
         }
     }
     std::future::pending::<()>().await;
+}
+
+/// Why a resource cannot be had.
+fn unread(fault: &Fault, uri: &str) -> ErrorData {
+    match fault.kind {
+        FaultKind::NotFound => ErrorData::resource_not_found(told(fault), Some(json!({ "uri": uri }))),
+        _ => protocol_error(fault),
+    }
 }
 
 /// A fault of the message itself.

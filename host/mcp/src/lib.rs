@@ -14,6 +14,7 @@ mod server;
 mod session;
 mod sse;
 mod stdio;
+mod subscription;
 mod tool;
 
 pub use port::{Answer, Call, Tools};

@@ -72,6 +72,11 @@ impl<'a> Address<'a> {
     }
 }
 
+/// The workspace that an address is in.
+pub(crate) fn workspace(uri: &str) -> Result<&str, Fault> {
+    Address::parse(uri).map(|address| address.slug).ok_or_else(|| absent(uri))
+}
+
 /// Reads what stands under an address, as JSON.
 pub(crate) async fn read(
     tools: &dyn Tools,

@@ -41,12 +41,16 @@ pub(crate) struct House {
     pub(crate) catalogue: Catalogue,
     pub(crate) profile: Profile,
     pub(crate) version: &'static str,
+    /// Ends what is served.
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl House {
-    pub(crate) fn new(options: Options) -> Arc<Self> {
+    pub(crate) fn new(options: Options, stop: CancellationToken) -> Arc<Self> {
         let Options { tools, profile, version } = options;
-        Arc::new(Self { catalogue: Catalogue::of(tools.registry()), tools, profile, version })
+        let catalogue = Catalogue::of(tools.registry());
+        Arc::new(Self { catalogue, tools, profile, version, stop, tasks: TaskTracker::new() })
     }
 }
 
@@ -56,20 +60,12 @@ pub struct Server {
     house: Arc<House>,
     owners: Owners,
     streams: Streams,
-    stop: CancellationToken,
-    tasks: TaskTracker,
 }
 
 impl Server {
     /// `stop` ends every connection.
     pub fn new(options: Options, stop: CancellationToken) -> Self {
-        Self {
-            house: House::new(options),
-            owners: Owners::default(),
-            streams: Streams::default(),
-            stop,
-            tasks: TaskTracker::new(),
-        }
+        Self { house: House::new(options, stop), owners: Owners::default(), streams: Streams::default() }
     }
 
     /// The routes. A request that reaches them carries the principal of its key as an extension, and a whole body.
@@ -81,10 +77,10 @@ impl Server {
             .with_max_request_body_bytes(usize::MAX)
             // One answer is one JSON document; an answer that takes progress notes becomes a stream.
             .with_json_response(true);
-        config.cancellation_token = self.stop.child_token();
+        config.cancellation_token = self.house.stop.child_token();
         let house = Arc::clone(&self.house);
         let streamable = StreamableHttpService::new(
-            move || Ok(Handler { house: Arc::clone(&house), door: Door::Http }),
+            move || Ok(Handler::new(Arc::clone(&house), Door::Http)),
             Arc::new(Sessions::new(self.owners.clone())),
             config,
         );
@@ -101,12 +97,12 @@ impl Server {
 
     /// Waits until every stream has ended; call it after `stop`.
     pub async fn finished(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.house.tasks.close();
+        self.house.tasks.wait().await;
     }
 
     pub(crate) fn handler(&self) -> Handler {
-        Handler { house: Arc::clone(&self.house), door: Door::Http }
+        Handler::new(Arc::clone(&self.house), Door::Http)
     }
 
     pub(crate) fn owners(&self) -> &Owners {
@@ -118,11 +114,11 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.stop
+        &self.house.stop
     }
 
     pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.tasks
+        &self.house.tasks
     }
 
     /// Whether there is room for another connection.

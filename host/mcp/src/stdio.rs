@@ -21,7 +21,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let door = Door::Stdio { principal, connection, directory };
-    let handler = Handler { house: House::new(options), door };
+    let handler = Handler::new(House::new(options, stop.clone()), door);
     match serve_server_with_ct(handler, stdio_pipes(), stop).await {
         Ok(service) => service.waiting().await.map(drop).map_err(io::Error::other),
         // A client that looked and left again is no failure.
