@@ -371,6 +371,38 @@ async fn a_wait_holds_up_nobody_and_ends_with_its_client() {
     team.stop().await;
 }
 
+/// A client that gives two requests of one connection the same id gets an error for the second, and the first its answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_under_way_is_refused_and_free_again_behind_its_answer() {
+    let team = Team::start(Database::Sqlite).await;
+    let (connection, _) = connected(&team).await;
+    let wait = |timeout_ms: u64| {
+        json!({"jsonrpc": "2.0", "id": 11, "method": "tools/call",
+        "params": {"name": "wait_messages", "arguments": {"timeout_ms": timeout_ms}}})
+    };
+    let mut first = Box::pin(Client::send(connection.message(&wait(3_000))));
+    // Until the first one is there, a second one is answered.
+    let refusal = loop {
+        let pause = tokio::time::sleep(std::time::Duration::from_millis(200));
+        let second = async {
+            pause.await;
+            reply(&Client::send(connection.message(&wait(0))).await)
+        };
+        tokio::select! {
+            biased;
+            answered = &mut first => panic!("before its time: {}", answered.text()),
+            second = second => if second.get("error").is_some() { break second },
+        }
+    };
+    assert_eq!((&refusal["id"], &refusal["error"]["code"]), (&json!(11), &json!(-32600)), "{refusal}");
+    let answered = reply(&within("the first answer", first).await);
+    assert_eq!(structured(&answered)["messages"], json!([]));
+    for _ in 0..50 {
+        structured(&reply(&Client::send(connection.message(&wait(0))).await));
+    }
+    team.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_agent_does_is_written_down_with_its_session() {
     let team = Team::start(Database::Sqlite).await;

@@ -1,16 +1,19 @@
 //! Connections of the era of `initialize`: the SDK's own, and beside them whose each one is. A connection belongs to
 //! the operator who opened it; another operator's message finds nothing there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use brains_core::Principal;
-use futures_util::Stream;
+use futures_util::future::Either;
+use futures_util::{Stream, stream};
 use http::request::Parts;
-use rmcp::model::{ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{
+    ClientJsonRpcMessage, ErrorData, GetExtensions as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError, SessionConfig,
 };
@@ -27,6 +30,7 @@ const IDLE: Duration = Duration::from_hours(8);
 pub(crate) struct Sessions {
     inner: LocalSessionManager,
     owners: Owners,
+    pending: Pending,
 }
 
 /// Whose connection each is, by its id.
@@ -51,7 +55,7 @@ impl Owners {
         self.held().len()
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -62,7 +66,37 @@ impl Sessions {
         let mut config = SessionConfig::default();
         config.keep_alive = Some(IDLE);
         inner.session_config = config;
-        Self { inner, owners }
+        Self { inner, owners, pending: Pending::default() }
+    }
+}
+
+/// Requests that are not answered yet, each as connection and id. The SDK finds an answer's stream by the id, so a second
+/// request of the same id would take the first one's answer and leave it waiting.
+#[derive(Debug, Clone, Default)]
+struct Pending(Arc<Mutex<HashSet<(SessionId, RequestId)>>>);
+
+/// Holds an id until the answer is on its way, or nobody waits for it.
+#[derive(Debug)]
+struct Held {
+    pending: Pending,
+    request: (SessionId, RequestId),
+}
+
+impl Pending {
+    /// None when a request of this id is under way.
+    fn hold(&self, request: (SessionId, RequestId)) -> Option<Held> {
+        let fresh = self.requests().insert(request.clone());
+        fresh.then(|| Held { pending: self.clone(), request })
+    }
+
+    fn requests(&self) -> MutexGuard<'_, HashSet<(SessionId, RequestId)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.pending.requests().remove(&self.request);
     }
 }
 
@@ -70,15 +104,31 @@ impl Sessions {
 #[derive(Debug)]
 struct Watched<S> {
     inner: Pin<Box<S>>,
+    held: Option<Held>,
     _hangup: DropGuard,
 }
 
-impl<S: Stream> Stream for Watched<S> {
-    type Item = S::Item;
+impl<S: Stream<Item = ServerSseMessage>> Stream for Watched<S> {
+    type Item = ServerSseMessage;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        self.inner.as_mut().poll_next(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ServerSseMessage>> {
+        let polled = self.inner.as_mut().poll_next(cx);
+        if let Poll::Ready(Some(ServerSseMessage { message: Some(message), .. })) = &polled
+            && matches!(**message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))
+        {
+            self.held = None;
+        }
+        polled
     }
+}
+
+/// The answer to a request whose id is taken.
+fn taken(id: &RequestId) -> ServerSseMessage {
+    let error = ErrorData::invalid_request(
+        format!("request {id} of this connection is not answered yet; give each request an id of its own"),
+        None,
+    );
+    ServerSseMessage::from_message(ServerJsonRpcMessage::error(error, Some(id.clone())))
 }
 
 impl SessionManager for Sessions {
@@ -117,10 +167,19 @@ impl SessionManager for Sessions {
         id: &SessionId,
         mut message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        let held = match &message {
+            JsonRpcMessage::Request(request) => {
+                let Some(held) = self.pending.hold((id.clone(), request.id.clone())) else {
+                    return Ok(Either::Left(stream::iter([taken(&request.id)])));
+                };
+                Some(held)
+            }
+            _ => None,
+        };
         let hangup = CancellationToken::new();
         message.insert_extension(Hangup(hangup.clone()));
         let inner = self.inner.create_stream(id, message).await?;
-        Ok(Watched { inner: Box::pin(inner), _hangup: hangup.drop_guard() })
+        Ok(Either::Right(Watched { inner: Box::pin(inner), held, _hangup: hangup.drop_guard() }))
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {
