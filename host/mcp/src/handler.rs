@@ -12,10 +12,9 @@ use rmcp::model::{
     GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, PromptMessage,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
-    ResourceUpdatedNotificationParam, Role, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ResourceUpdatedNotificationParam, Role, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+    SubscriptionFilter, UnsubscribeRequestParams,
 };
-#[expect(deprecated, reason = "how clients before 2026-07-28 subscribe")]
-use rmcp::model::{SubscribeRequestParams, UnsubscribeRequestParams};
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
@@ -195,7 +194,7 @@ impl ServerHandler for Handler {
         }
     }
 
-    #[expect(deprecated, reason = "how clients before 2026-07-28 subscribe")]
+    /// How clients before 2026-07-28 subscribe: the notes go to their connection's own stream.
     async fn subscribe(
         &self,
         request: SubscribeRequestParams,
@@ -230,7 +229,6 @@ impl ServerHandler for Handler {
         Ok(())
     }
 
-    #[expect(deprecated, reason = "how clients before 2026-07-28 subscribe")]
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,

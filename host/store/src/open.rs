@@ -114,7 +114,13 @@ pub(crate) fn server(url: &str, options: &Options) -> Result<PgConnectOptions, S
     let patience_ms = options.patience.as_millis().to_string();
     Ok(server
         .application_name("brains")
-        .options([("lock_timeout", patience_ms.as_str()), ("idle_in_transaction_session_timeout", "60000")])
+        .options([
+            ("lock_timeout", patience_ms.as_str()),
+            ("idle_in_transaction_session_timeout", "60000"),
+            // A plan that looks at bound values is made anew for each of them, and no plan here is worth compiling.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
+        ])
         .statement_cache_capacity(PREPARED)
         .disable_statement_logging())
 }

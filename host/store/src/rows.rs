@@ -183,8 +183,8 @@ macro_rules! from_row {
 pub(crate) use from_row;
 
 from_row! {
-    row => i64 { Ok(row.try_get(0)?) }
-    row => String { Ok(row.try_get(0)?) }
+    row => i64 { let value: Self = row.try_get(0)?; Ok(value) }
+    row => String { let value: Self = row.try_get(0)?; Ok(value) }
     row => (String, i64) { Ok((row.try_get(0)?, row.try_get(1)?)) }
     row => (i64, String) { Ok((row.try_get(0)?, row.try_get(1)?)) }
 }
