@@ -22,7 +22,7 @@ pub(crate) mod group;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-/// How long one closure may take. It awaits nothing but its transaction, so this is a bug or a dead disk.
+/// How long one closure may take. It awaits nothing but its transaction, so this is a bug or a server that fell silent.
 const CLOSURE_LIMIT: Duration = Duration::from_secs(30);
 
 /// How the scopes of workspaces begin.
