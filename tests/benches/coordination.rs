@@ -1,6 +1,6 @@
 //! Coordination under load: agents that create, claim, complete and write to each other as fast as they can and look
-//! once a turn; on SQLite (`synchronous=FULL`) and on Postgres, then the reference product in the same run, with one look
-//! for as many writes.
+//! once a turn; on SQLite (`synchronous=FULL`) and on Postgres, then the reference product in the same run with as many
+//! clients, and one look for as many writes.
 //!
 //! `cargo xtask bench coordination`. What is judged are ratios to the reference; the cost of the disk's own sync is told
 //! beside them, because every acknowledged write has waited for one.
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 const SECONDS: u64 = 10;
-const REFERENCE_CLIENTS: usize = 8;
+const CLIENTS: [usize; 2] = [8, 64];
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -50,26 +50,29 @@ async fn measure() {
     );
     let mut ours = Vec::new();
     for (name, database) in [("SQLite", Database::Sqlite), ("Postgres", Database::Postgres)] {
-        for clients in [8, 64] {
+        for clients in CLIENTS {
             let figures = load(database, clients).await;
             let name = format!("{name}, {clients} clients");
             print(&name, &figures);
             assert_eq!(figures.errors, 0, "no error under load");
-            ours.push((name, figures));
+            ours.push((clients, name, figures));
         }
     }
     let Ok(python) = std::env::var("BRAINS_REFERENCE_PYTHON") else {
         println!("the reference was not measured: `cargo xtask bench` prepares it");
         return;
     };
-    let reference = reference(Path::new(&python), folder.path()).await;
-    print(&format!("reference, {REFERENCE_CLIENTS} clients"), &reference);
-    for (name, ours) in ours {
-        println!(
-            "{name}: {:.0} times the reference's writes/s; its read p50 is {:.0} times ours",
-            ours.writes_per_second / reference.writes_per_second,
-            reference.read_ms.0 / ours.read_ms.0
-        );
+    for clients in CLIENTS {
+        let home = folder.path().join(format!("reference-{clients}"));
+        let reference = reference(Path::new(&python), &home, clients).await;
+        print(&format!("reference, {clients} clients"), &reference);
+        for (_, name, ours) in ours.iter().filter(|(of, _, _)| *of == clients) {
+            println!(
+                "{name}: {:.0} times the reference's writes/s; its read p50 is {:.0} times ours",
+                ours.writes_per_second / reference.writes_per_second,
+                reference.read_ms.0 / ours.read_ms.0
+            );
+        }
     }
 }
 
@@ -173,11 +176,11 @@ async fn work(agent: &Agent, other: &Agent, end: Instant) -> Done {
     done
 }
 
-async fn reference(python: &Path, home: &Path) -> Figures {
+async fn reference(python: &Path, home: &Path, clients: usize) -> Figures {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/coordination_reference.py");
     let output = Command::new(python)
         .arg(script)
-        .args([REFERENCE_CLIENTS.to_string(), SECONDS.to_string(), home.display().to_string()])
+        .args([clients.to_string(), SECONDS.to_string(), home.display().to_string()])
         .kill_on_drop(true)
         .output()
         .await

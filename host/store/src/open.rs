@@ -12,13 +12,13 @@ use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
 use crate::migrate;
-use crate::readers::Readers;
+use crate::readers::sqlite::Readers;
 use crate::rows::{Rows, Session, Trips};
 use crate::store::Options;
 use crate::write::sqlite::AGAIN;
 
 /// Connections of a pool.
-const POOL: u32 = 8;
+pub(crate) const POOL: u32 = 8;
 /// Statements that a connection keeps prepared: more than there are that are used again and again.
 const PREPARED: usize = 512;
 
@@ -117,8 +117,7 @@ pub(crate) fn server(url: &str, options: &Options) -> Result<PgConnectOptions, S
         .options([
             ("lock_timeout", patience_ms.as_str()),
             ("idle_in_transaction_session_timeout", "60000"),
-            // A plan that looks at bound values is made anew for each of them, and no plan here is worth compiling.
-            ("plan_cache_mode", "force_generic_plan"),
+            // No plan here is worth compiling.
             ("jit", "off"),
         ])
         .statement_cache_capacity(PREPARED)
@@ -135,25 +134,21 @@ pub(crate) fn place_of(server: &PgConnectOptions) -> String {
 }
 
 /// Connects once, so that a wrong address fails at once and not after the pool's patience.
-pub(crate) async fn open_server(
-    server: PgConnectOptions,
-    options: &Options,
-) -> Result<(PgPool, PgPool), StoreError> {
+pub(crate) async fn open_server(server: &PgConnectOptions, options: &Options) -> Result<PgPool, StoreError> {
     let first = tokio::time::timeout(options.patience, server.connect()).await;
     let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
     first?.close().await?;
-    let pool = || {
-        PgPoolOptions::new()
-            .max_connections(POOL)
-            .acquire_timeout(options.patience)
-            // Whoever begins on a connection that fell meanwhile takes another one.
-            .test_before_acquire(false)
-    };
-    let writers = pool().connect_lazy_with(server.clone());
+    let writers = PgPoolOptions::new()
+        .max_connections(POOL)
+        .acquire_timeout(options.patience)
+        // Whoever begins on a connection that fell meanwhile takes another one.
+        .test_before_acquire(false)
+        // What a write asks for it finds by keys: nothing is gained by a plan for these very values. Lists gain much.
+        .connect_lazy_with(server.clone().options([("plan_cache_mode", "force_generic_plan")]));
     let mut rows = Rows::new(Session::Postgres(writers.begin().await?), Trips::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     if let Session::Postgres(tx) = rows.into_session() {
         tx.commit().await?;
     }
-    Ok((pool().connect_lazy_with(server), writers))
+    Ok(writers)
 }

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::error::StoreError;
-use crate::readers::Reader;
+use crate::readers::{postgres, sqlite as files};
 
 mod later;
 pub(crate) mod sqlite;
@@ -42,8 +42,9 @@ pub struct Rows {
 pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(rusqlite::Connection),
-    Sqlite(Reader),
+    Sqlite(files::Reader),
     Postgres(Transaction<'static, Postgres>),
+    Looking(postgres::Reader),
 }
 
 /// A connection of either database.
@@ -90,11 +91,12 @@ impl Rows {
             Session::Writer(conn) => Conn::Sqlite(conn),
             Session::Sqlite(reader) => Conn::Sqlite(reader.conn()?),
             Session::Postgres(tx) => Conn::Postgres(tx),
+            Session::Looking(reader) => Conn::Postgres(reader.conn()?),
         })
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.session, Session::Postgres(_))
+        matches!(self.session, Session::Postgres(_) | Session::Looking(_))
     }
 
     pub(crate) fn into_session(self) -> Session {
@@ -118,7 +120,11 @@ impl Rows {
     /// Classifies a failed statement and remembers that there was one.
     pub(crate) fn fail(&mut self, error: impl Into<StoreError>) -> StoreError {
         self.refused = true;
-        error.into()
+        let error = error.into();
+        if let Session::Looking(reader) = &mut self.session {
+            reader.failed(&error);
+        }
+        error
     }
 }
 
