@@ -12,13 +12,13 @@ use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
 use crate::migrate;
-use crate::readers::sqlite::Readers;
+use crate::readers::Readers;
 use crate::rows::{Rows, Session, Trips};
 use crate::store::Options;
 use crate::write::sqlite::AGAIN;
 
 /// Connections of a pool.
-pub(crate) const POOL: u32 = 8;
+const POOL: u32 = 8;
 /// Statements that a connection keeps prepared: more than there are that are used again and again.
 const PREPARED: usize = 512;
 
@@ -134,21 +134,27 @@ pub(crate) fn place_of(server: &PgConnectOptions) -> String {
 }
 
 /// Connects once, so that a wrong address fails at once and not after the pool's patience.
-pub(crate) async fn open_server(server: &PgConnectOptions, options: &Options) -> Result<PgPool, StoreError> {
+pub(crate) async fn open_server(
+    server: PgConnectOptions,
+    options: &Options,
+) -> Result<(PgPool, PgPool), StoreError> {
     let first = tokio::time::timeout(options.patience, server.connect()).await;
     let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
     first?.close().await?;
-    let writers = PgPoolOptions::new()
-        .max_connections(POOL)
-        .acquire_timeout(options.patience)
-        // Whoever begins on a connection that fell meanwhile takes another one.
-        .test_before_acquire(false)
-        // What a write asks for it finds by keys: nothing is gained by a plan for these very values. Lists gain much.
-        .connect_lazy_with(server.clone().options([("plan_cache_mode", "force_generic_plan")]));
+    let pool = |server: PgConnectOptions| {
+        let pool = PgPoolOptions::new()
+            .max_connections(POOL)
+            .acquire_timeout(options.patience)
+            // Whoever begins on a connection that fell meanwhile takes another one.
+            .test_before_acquire(false);
+        pool.connect_lazy_with(server)
+    };
+    // What a write asks for it finds by keys: nothing is gained by a plan for these very values. Lists gain much.
+    let writers = pool(server.clone().options([("plan_cache_mode", "force_generic_plan")]));
     let mut rows = Rows::new(Session::Postgres(writers.begin().await?), Trips::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     if let Session::Postgres(tx) = rows.into_session() {
         tx.commit().await?;
     }
-    Ok(writers)
+    Ok((pool(server), writers))
 }

@@ -1,4 +1,98 @@
-//! Connections that look and never write, one for each who looks: as SQLite and as Postgres want them kept.
+//! Connections that read a SQLite file. Whoever reads has one to itself as long as it looks.
 
-pub(crate) mod postgres;
-pub(crate) mod sqlite;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Duration;
+
+use crate::error::StoreError;
+use crate::open::File;
+use crate::rows::sqlite;
+
+const BEGIN: &str = "BEGIN DEFERRED";
+const END: &str = "ROLLBACK";
+
+/// Clones are the same connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers {
+    file: Arc<File>,
+    patience: Duration,
+    most: u32,
+    /// As many as may read at once.
+    places: Arc<Semaphore>,
+    /// Opened when first needed.
+    free: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    pub(crate) fn new(file: File, patience: Duration, most: u32) -> Self {
+        let places = usize::try_from(most).unwrap_or(1);
+        Self {
+            file: Arc::new(file),
+            patience,
+            most,
+            places: Arc::new(Semaphore::new(places)),
+            free: Arc::default(),
+        }
+    }
+
+    pub(crate) async fn take(&self) -> Result<Reader, StoreError> {
+        let place = tokio::time::timeout(self.patience, self.places.clone().acquire_owned()).await;
+        let place = place
+            .map_err(|_| StoreError::Unreachable { detail: "no connection became free in time".into() })?
+            .map_err(|_| StoreError::Closed)?;
+        let free = lock(&self.free).pop();
+        let conn = match free {
+            Some(conn) => conn,
+            None => self.file.open()?,
+        };
+        Ok(Reader { conn: Some(conn), free: Arc::clone(&self.free), begun: false, _place: place })
+    }
+
+    /// Waits for those that read and closes all connections.
+    pub(crate) async fn close(&self) {
+        let all = self.places.acquire_many(self.most).await;
+        self.places.close();
+        drop(all);
+        lock(&self.free).clear();
+    }
+}
+
+fn lock(free: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    free.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection that somebody reads through. Dropped it is free, and its view is over.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    /// There until it is given back.
+    conn: Option<Connection>,
+    free: Arc<Mutex<Vec<Connection>>>,
+    begun: bool,
+    /// Given back behind the connection.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    /// One view for everything that is read from here on.
+    pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
+        sqlite::run(self.conn()?, BEGIN)?;
+        self.begun = true;
+        Ok(())
+    }
+
+    pub(crate) fn conn(&mut self) -> Result<&mut Connection, StoreError> {
+        self.conn.as_mut().ok_or(StoreError::Closed)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        // One whose view does not end is closed, which ends it.
+        if !self.begun || sqlite::run(&conn, END).is_ok() {
+            lock(&self.free).push(conn);
+        }
+    }
+}

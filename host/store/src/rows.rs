@@ -8,7 +8,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::error::StoreError;
-use crate::readers::{postgres, sqlite as files};
+use crate::readers::Reader;
 
 mod later;
 pub(crate) mod sqlite;
@@ -42,9 +42,8 @@ pub struct Rows {
 pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(rusqlite::Connection),
-    Sqlite(files::Reader),
+    Sqlite(Reader),
     Postgres(Transaction<'static, Postgres>),
-    Looking(postgres::Reader),
 }
 
 /// A connection of either database.
@@ -91,12 +90,11 @@ impl Rows {
             Session::Writer(conn) => Conn::Sqlite(conn),
             Session::Sqlite(reader) => Conn::Sqlite(reader.conn()?),
             Session::Postgres(tx) => Conn::Postgres(tx),
-            Session::Looking(reader) => Conn::Postgres(reader.conn()?),
         })
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.session, Session::Postgres(_) | Session::Looking(_))
+        matches!(self.session, Session::Postgres(_))
     }
 
     pub(crate) fn into_session(self) -> Session {
@@ -120,11 +118,7 @@ impl Rows {
     /// Classifies a failed statement and remembers that there was one.
     pub(crate) fn fail(&mut self, error: impl Into<StoreError>) -> StoreError {
         self.refused = true;
-        let error = error.into();
-        if let Session::Looking(reader) = &mut self.session {
-            reader.failed(&error);
-        }
-        error
+        error.into()
     }
 }
 

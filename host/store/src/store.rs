@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use brains_core::plane::audit::SealingKey;
 use brains_core::{Ambient, Fault};
+use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -16,18 +17,21 @@ use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
 use crate::ledger::Ledger;
 use crate::notices::{Listener, Notices};
-use crate::open::{POOL, open_file, open_server, place_of, server};
+use crate::open::{open_file, open_server, place_of, server};
 use crate::plane::trace::Retention;
-use crate::readers::{postgres, sqlite};
+use crate::readers::Readers;
 use crate::rows::{Rows, Session, Snapshot, Trips};
 use crate::sink::{self, TraceOptions, TraceSink};
 use crate::uses::KeyUses;
-use crate::write::postgres::{Lanes, Writers};
+use crate::write::postgres::{Lanes, Writers, begin};
 use crate::write::sqlite::Writer;
 use crate::write::{Actor, Call, Cause, Job, Scopes, Tx, Work};
 
 /// Writes that may wait for the SQLite writer.
 const QUEUE: usize = 1_024;
+
+/// What a snapshot begins with on Postgres.
+const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -82,8 +86,8 @@ pub(crate) struct Hub {
 /// One of the two databases, as far as it may be shared between tasks.
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
-    Sqlite { readers: sqlite::Readers, queue: mpsc::Sender<Box<dyn Job>> },
-    Postgres { readers: postgres::Readers, writers: Writers, places: Arc<Semaphore> },
+    Sqlite { readers: Readers, queue: mpsc::Sender<Box<dyn Job>> },
+    Postgres { readers: PgPool, writers: Writers, places: Arc<Semaphore> },
 }
 
 impl std::fmt::Debug for Store {
@@ -154,9 +158,8 @@ impl Store {
             Place::Server(url) => {
                 let server = server(url, &options)?;
                 let place = place_of(&server);
-                let pool = open_server(&server, &options).await.map_err(|error| error.at(&place))?;
-                let readers =
-                    postgres::Readers::new(server, options.patience, POOL, tasks.clone(), trips.clone());
+                let (readers, pool) =
+                    open_server(server, &options).await.map_err(|error| error.at(&place))?;
                 let writers = Writers {
                     pool,
                     ambient: options.ambient.clone(),
@@ -165,7 +168,6 @@ impl Store {
                     notices: notices.clone(),
                     trips: trips.clone(),
                     lanes: Lanes::default(),
-                    runtime: tokio::runtime::Handle::current(),
                 };
                 (Engine::Postgres { readers, writers, places: Arc::new(Semaphore::new(QUEUE)) }, place)
             }
@@ -235,11 +237,13 @@ impl Store {
     /// the write that follows.
     pub async fn look(&self) -> Result<Snapshot, StoreError> {
         let hub = &self.inner.hub;
-        let session = match &hub.engine {
-            Engine::Sqlite { readers, .. } => Session::Sqlite(readers.take().await?),
-            Engine::Postgres { readers, .. } => Session::Looking(readers.take().await?),
-        };
-        Ok(Snapshot(Rows::new(session, hub.trips.clone())))
+        match &hub.engine {
+            Engine::Sqlite { readers, .. } => {
+                Ok(Snapshot(Rows::new(Session::Sqlite(readers.take().await?), hub.trips.clone())))
+            }
+            // Beginning is what tells that the connection stands.
+            Engine::Postgres { .. } => self.read().await,
+        }
     }
 
     /// Runs `work` over a consistent view on a thread where it holds nobody up: for what reads much.
@@ -362,7 +366,7 @@ impl Hub {
             Engine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
-                self.tasks.spawn_on(writers.clone().write(lane, (job, place)), &writers.runtime);
+                self.tasks.spawn(writers.clone().write(lane, (job, place)));
             }
         }
         answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
@@ -378,7 +382,7 @@ impl Engine {
                 reader.begin()?;
                 Session::Sqlite(reader)
             }
-            Self::Postgres { readers, .. } => Session::Looking(readers.view().await?),
+            Self::Postgres { readers, .. } => Session::Postgres(begin(readers, VIEW, trips).await?),
         };
         Ok(Snapshot(Rows::new(session, trips.clone())))
     }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::{Ambient, Fault};
 use sqlx::{PgPool, Postgres, Transaction};
-use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audit::Sealing;
@@ -38,8 +37,6 @@ pub(crate) struct Writers {
     pub(crate) notices: Notices,
     pub(crate) trips: Trips,
     pub(crate) lanes: Lanes,
-    /// Where transactions run, whichever thread asks for one: a statement must not stand behind requests.
-    pub(crate) runtime: Handle,
 }
 
 /// Closures that wait behind a running transaction of their scope. A scope that has an entry has somebody who runs it.
@@ -136,19 +133,28 @@ impl Writers {
     /// Pooled connections are not asked whether they still stand: beginning tells. None did anything yet, so another
     /// one is taken as long as there may be one.
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        let mut others = self.pool.options().get_max_connections();
-        loop {
-            self.trips.count();
-            match self.pool.begin_with(BEGIN).await {
-                Ok(tx) => return Ok(tx),
-                Err(error) => {
-                    let timed_out = matches!(error, sqlx::Error::PoolTimedOut);
-                    let error = StoreError::from(error);
-                    if timed_out || others == 0 || !matches!(error, StoreError::Unreachable { .. }) {
-                        return Err(error);
-                    }
-                    others -= 1;
+        begin(&self.pool, BEGIN, &self.trips).await
+    }
+}
+
+/// Begins on a connection that stands.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    text: &'static str,
+    trips: &Trips,
+) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut others = pool.options().get_max_connections();
+    loop {
+        trips.count();
+        match pool.begin_with(text).await {
+            Ok(tx) => return Ok(tx),
+            Err(error) => {
+                let timed_out = matches!(error, sqlx::Error::PoolTimedOut);
+                let error = StoreError::from(error);
+                if timed_out || others == 0 || !matches!(error, StoreError::Unreachable { .. }) {
+                    return Err(error);
                 }
+                others -= 1;
             }
         }
     }

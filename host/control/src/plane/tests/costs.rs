@@ -15,7 +15,7 @@ async fn operations_ask_sqlite_no_more_often_than_this() {
 
 #[tokio::test]
 async fn operations_ask_postgres_no_more_often_than_this() {
-    let expected = [8, 8, 7, 8, 16, 4, 2, 2, 6];
+    let expected = [9, 9, 8, 9, 16, 4, 3, 3, 6];
     check(&Bed::postgres().await, expected).await;
 }
 
