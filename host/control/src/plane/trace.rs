@@ -114,8 +114,12 @@ impl Operation for ListTraces {
             before,
             ..TraceFilter::default()
         };
-        let mut view = cx.control.store.read().await?;
-        let mut traces = view.traces(&filter, limit + 1).await?;
+        // Not each filter meets an index, and traces are large.
+        let listed = cx
+            .control
+            .store
+            .scan(move |view| Box::pin(async move { Ok(view.traces(&filter, limit + 1).await?) }));
+        let mut traces = listed.await?;
         let next_cursor = page::cut(&mut traces, limit, |trace| trace.id.to_string());
         for trace in &mut traces {
             // Bodies are for the single trace: a page of them would be megabytes.
