@@ -1,12 +1,12 @@
 //! What is answered to a client's messages. One handler serves a connection, or one request where the protocol knows
-//! no connections; between messages it
-//! remembers what its client follows, and nothing else.
+//! no connections; between messages it remembers what its client follows, and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use brains_control::Kind;
 use brains_core::{Fault, FaultKind, Origin};
+use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ContentBlock, ErrorData, GetPromptRequestParams,
     GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
@@ -172,26 +172,27 @@ impl ServerHandler for Handler {
         Some(SubscriptionFilter::builder().resource_subscriptions(ours).build())
     }
 
-    /// Ends by itself when nothing is left that the listener may see.
+    /// Goes on when nothing is left that the listener may see: one that ends at once would be opened again and again.
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let tools = &*self.house.tools;
         let sink = context.sink();
-        let follow = async |uri: &String| -> Result<(), ErrorData> {
-            let follower = self.follower(uri.clone(), context.request_context())?;
-            let Ok(mut seen) = follower.begin(tools).await else { return Ok(()) };
+        let follow = async |uri: &String| {
+            let Ok(follower) = self.follower(uri.clone(), context.request_context()) else { return };
+            let Ok(mut seen) = follower.begin(tools).await else { return };
             // Once at the beginning: it was acknowledged before this first look, and may have changed in between.
             while sink.notify_resource_updated(uri.clone()).await.is_ok()
                 && follower.changed(tools, &mut seen).await.is_ok()
             {}
-            Ok(())
         };
         let all = context.accepted().resource_subscriptions.iter().flatten().map(follow);
+        let all = futures_util::future::join_all(all).then(|_| std::future::pending::<()>());
         tokio::select! {
-            ended = futures_util::future::try_join_all(all) => ended.map(drop),
-            () = context.cancelled() => Ok(()),
-            () = hung_up(context.request_context()) => Ok(()),
-            () = self.house.stop.cancelled() => Ok(()),
+            () = all => {}
+            () = context.cancelled() => {}
+            () = hung_up(context.request_context()) => {}
+            () = self.house.stop.cancelled() => {}
         }
+        Ok(())
     }
 
     /// How clients before 2026-07-28 subscribe: the notes go to their connection's own stream.
