@@ -34,7 +34,7 @@ use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
 use crate::environment::Environment;
 use crate::shell::Shell;
 
-/// Many small, short-lived allocations on many threads.
+/// Many small, short-lived allocations on many threads; SQLite's are its too, which gives their memory back sooner.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
