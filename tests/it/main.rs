@@ -10,6 +10,7 @@
 
 mod admission;
 mod adoption;
+mod attacks;
 mod audit;
 mod auth;
 mod cancellation;

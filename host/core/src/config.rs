@@ -1,6 +1,7 @@
 //! Configuration as values: one typed schema, layers that are merged, and where each value came from. The caller
 //! reads files and the environment; nothing here does.
 
+mod budgets;
 mod check;
 mod cover;
 mod difference;
@@ -13,6 +14,7 @@ mod reference;
 mod resolve;
 mod schema;
 
+pub use budgets::Budgets;
 pub use cover::is_covered;
 pub use difference::{Difference, differences};
 pub use environment::variable;

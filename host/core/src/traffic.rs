@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod backoff;
 pub mod breaker;
+pub mod budget;
 pub mod fault_rate;
 pub mod limit;
 pub mod occupancy;

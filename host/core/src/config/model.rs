@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::budgets::Budgets;
 use super::layers::Provenance;
 use super::path;
 use crate::Secret;
@@ -62,6 +63,8 @@ pub struct Config {
     /// Largest request body, after decompression.
     #[schemars(range(min = 1024))]
     pub max_body_bytes: u64,
+    /// How much of the machine callers, files and components may take together.
+    pub budgets: Budgets,
 
     /// The tier that answers when classifier and routes name none.
     pub default_tier: String,
@@ -466,6 +469,7 @@ impl Default for Config {
             max_concurrent_requests: 1024,
             total_timeout_seconds: 600.0,
             max_body_bytes: 32 * 1024 * 1024,
+            budgets: Budgets::default(),
             default_tier: "default".into(),
             models: IndexMap::new(),
             routes: BTreeMap::new(),
