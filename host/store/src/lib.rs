@@ -7,6 +7,7 @@ mod drain;
 mod duty;
 mod error;
 mod idempotency;
+mod identity;
 mod ledger;
 mod list;
 mod migrate;
