@@ -153,13 +153,22 @@ impl Counters {
 
     /// Lets a model request of this key be under way beside its others.
     pub(crate) fn request(&self, behind: &Behind) -> Result<brains_core::traffic::budget::Draw, Fault> {
-        let limit = self.budgets().requests_per_key;
-        behind.key.requests.draw(1, limit.into()).map_err(|_| {
+        let limit = self.requests_per_key();
+        behind.key.requests.draw(1, limit).map_err(|_| {
             self.0.refused.requests.fetch_add(1, Ordering::Relaxed);
             Fault::unavailable(format!("as many requests of this key are under way as may be, {limit}"))
                 .retry_after_ms(SPENT_RETRY_MS)
                 .hint("`budgets.requests_per_key` sets it")
         })
+    }
+
+    /// What others are left is a sixteenth of all places, so few places are one key's.
+    fn requests_per_key(&self) -> u64 {
+        let config = self.0.site.config();
+        match config.budgets.requests_per_key {
+            0 => u64::from(config.max_concurrent_requests - config.max_concurrent_requests / 16),
+            limit => limit.into(),
+        }
     }
 
     /// Counts an operation, or a message to a tool, against its key.
@@ -254,7 +263,7 @@ impl Counters {
                 "requests_per_key",
                 standing(
                     parties.most_of_a_key(used(|party| &party.requests)),
-                    budgets.requests_per_key.into(),
+                    self.requests_per_key(),
                     count(&refused.requests),
                 ),
             ),

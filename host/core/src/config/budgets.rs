@@ -27,7 +27,7 @@ pub struct Budgets {
     /// Operations and MCP messages that one key may send in any 60 seconds. The admin key is exempt, and operations on the
     /// configuration count by themselves: whoever may lift a limit always can.
     pub operations_per_minute: u32,
-    /// Model requests that one key may have under way, beside `max_concurrent_requests` for all.
+    /// Model requests that one key may have under way. 0: fifteen sixteenths of `max_concurrent_requests`.
     pub requests_per_key: u32,
 
     /// Connections to all listeners together. Fewer where file descriptors are scarce: half of what `descriptor_reserve`
@@ -61,7 +61,7 @@ impl Default for Budgets {
             body_seconds: 60,
             json_nodes: 250_000,
             operations_per_minute: 10_000,
-            requests_per_key: 960,
+            requests_per_key: 0,
             connections: 4096,
             connections_per_key: 2048,
             connections_per_operator: 3072,
