@@ -40,11 +40,7 @@ impl Bounds for InForce {
 }
 
 impl Here {
-    pub(crate) fn new(
-        house: &House,
-        listening: BTreeMap<&'static str, Listening>,
-        mcp: Connections,
-    ) -> Self {
+    pub(crate) fn new(house: &House, listening: BTreeMap<&'static str, Listening>, mcp: Connections) -> Self {
         Self {
             mcp,
             live: Arc::clone(&house.live),
@@ -84,7 +80,8 @@ impl Here {
             json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }),
         );
         details.insert("ledger".into(), json!(self.store.ledger().counts()));
-        let budgets = self.mcp.standings().into_iter().map(|(name, standing)| (name.to_owned(), json!(standing)));
+        let budgets =
+            self.mcp.standings().into_iter().map(|(name, standing)| (name.to_owned(), json!(standing)));
         details.insert("budgets".into(), budgets.collect::<Map<_, _>>().into());
         let traffic = self.gateway.traffic();
         details.insert("breakers".into(), json!(traffic.breakers));

@@ -15,9 +15,9 @@ use brains_dialect::canon::relay::{Call, Lane, Outbound};
 use brains_dialect::canon::{CallContext, ChatRequest};
 use brains_dialect::chat::DIALECT;
 use brains_dialect::chat::request::{self, Decoded};
-use brains_dialect::json;
 use brains_dialect::chat::response::Identity;
 use brains_dialect::envelope::Envelope;
+use brains_dialect::json;
 use brains_runtime::swap::Snapshot;
 use brains_runtime::{Exchange, Instance};
 

@@ -113,11 +113,8 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, allowance: &Allowance)
     let time = Duration::from_secs(allowance.seconds.into());
     match tokio::time::timeout(time, reading).await {
         Ok(read) => read,
-        Err(_) => Err(too_slow(&format!(
-            "the request body did not arrive within {} s",
-            allowance.seconds
-        ))
-        .hint("`budgets.body_seconds` sets it")),
+        Err(_) => Err(too_slow(&format!("the request body did not arrive within {} s", allowance.seconds))
+            .hint("`budgets.body_seconds` sets it")),
     }
 }
 

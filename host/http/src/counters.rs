@@ -213,7 +213,9 @@ impl Counters {
             seconds: budgets.body_seconds,
             all: (self.0.bodies.clone(), budget_bytes),
             // One body always fits, however small the budget is.
-            own: behind.map(|behind| (behind.key.body_bytes.clone(), (budget_bytes / 2).max(limit.min(budget_bytes)))),
+            own: behind.map(|behind| {
+                (behind.key.body_bytes.clone(), (budget_bytes / 2).max(limit.min(budget_bytes)))
+            }),
         }
     }
 
@@ -322,7 +324,8 @@ mod tests {
     #[test]
     fn connections_leave_descriptors_for_everything_else() {
         let budgets = Budgets::default();
-        for (descriptors, expected) in [(0, 4096), (1 << 20, 4096), (1024, 448), (256, 64), (64, 16), (1, 16)] {
+        for (descriptors, expected) in [(0, 4096), (1 << 20, 4096), (1024, 448), (256, 64), (64, 16), (1, 16)]
+        {
             assert_eq!(connections(&budgets, descriptors), expected, "{descriptors}");
         }
     }

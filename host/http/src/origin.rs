@@ -99,7 +99,9 @@ fn answers_to(named: Named<'_>, local: Option<SocketAddr>, allowed: &[String]) -
         name.eq_ignore_ascii_case(named.text)
             || match named.host {
                 Host::Name(host) => name.eq_ignore_ascii_case(host),
-                Host::Address(address) => bare(name).parse::<IpAddr>().is_ok_and(|allowed| allowed == address),
+                Host::Address(address) => {
+                    bare(name).parse::<IpAddr>().is_ok_and(|allowed| allowed == address)
+                }
             }
     })
 }

@@ -146,7 +146,10 @@ impl Operations for Fake {
         _: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(async move {
-            assert!(["say_back", "set_config", "upload"].contains(&name), "one that was not admitted: {name}");
+            assert!(
+                ["say_back", "set_config", "upload"].contains(&name),
+                "one that was not admitted: {name}"
+            );
             Ok(input)
         })
     }

@@ -115,7 +115,8 @@ impl Connections {
         let mut held = self.held();
         let own_key = |open: &Open| open.fingerprint == principal.fingerprint;
         let own = |open: &Open| open.operator == principal.operator;
-        let full = |count: usize, limit: u32| limit > 0 && count >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let full =
+            |count: usize, limit: u32| limit > 0 && count >= usize::try_from(limit).unwrap_or(usize::MAX);
         let of = |own: &dyn Fn(&Open) -> bool| held.open.values().filter(|open| own(open)).count();
         let (ran, limit) = if full(of(&own_key), budgets.mcp_connections_per_key) {
             (Ran::Key, budgets.mcp_connections_per_key)
@@ -206,10 +207,12 @@ fn refusal(ran: Ran, limit: u32) -> Fault {
         Ran::Operator => ("this operator has", "mcp_connections_per_operator"),
         Ran::All => ("all together have", "mcp_connections"),
     };
-    Fault::unavailable(format!("{whose} as many MCP connections as may be, {limit}, and all are being answered"))
-        .code("too_many_connections")
-        .retry_after_ms(FULL_RETRY_MS)
-        .hint(format!("end some, wait, or raise `budgets.{key}`; calls of the revision 2026-07-28 need none"))
+    Fault::unavailable(format!(
+        "{whose} as many MCP connections as may be, {limit}, and all are being answered"
+    ))
+    .code("too_many_connections")
+    .retry_after_ms(FULL_RETRY_MS)
+    .hint(format!("end some, wait, or raise `budgets.{key}`; calls of the revision 2026-07-28 need none"))
 }
 
 #[cfg(test)]
@@ -268,11 +271,18 @@ mod tests {
         connections.add("3", &bob);
         assert_eq!(connections.room(&somebody("eve", "e1")), Ok(Room::After("0".into())));
         let heard: Vec<InUse> = ["0", "1", "2", "3"].map(|id| connections.begin(id, Use::Stream)).into();
-        assert!(connections.room(&somebody("eve", "e1")).is_err(), "nobody who listens is put out for others");
+        assert!(
+            connections.room(&somebody("eve", "e1")).is_err(),
+            "nobody who listens is put out for others"
+        );
         drop(heard);
         let told = connections.standings();
         assert_eq!(told[0].1, Standing { used: 4, limit: 4, refused: 2 });
         assert_eq!((told[1].1.used, told[2].1.used), (2, 3));
-        assert!(!connections.admits("3", "ada") && connections.admits("3", "bob") && connections.admits("x", "ada"));
+        assert!(
+            !connections.admits("3", "ada")
+                && connections.admits("3", "bob")
+                && connections.admits("x", "ada")
+        );
     }
 }

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::{Json, Router};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use brains_core::{Fault, Principal};
 use futures_util::StreamExt as _;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, StatusCode};
 use rmcp::transport::common::http_header::HEADER_SESSION_ID;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::transport::streamable_http_server::session::SessionManager as _;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -147,12 +147,16 @@ impl Server {
 
 /// Refuses a message to a connection of another operator as if there were none, and a connection that is one too many.
 async fn own_connection(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let Some(principal) = request.extensions().get::<Principal>().cloned() else { return next.run(request).await };
+    let Some(principal) = request.extensions().get::<Principal>().cloned() else {
+        return next.run(request).await;
+    };
     let named = request.headers().get(HEADER_SESSION_ID).map(|id| id.to_str().unwrap_or_default().to_owned());
     let Some(id) = named else {
         let (parts, body) = request.into_parts();
         // It was read and capped before it came here.
-        let Ok(bytes) = sse::whole(body).await else { return refused(&Fault::invalid("the message broke off")) };
+        let Ok(bytes) = sse::whole(body).await else {
+            return refused(&Fault::invalid("the message broke off"));
+        };
         if opens_connection(&bytes)
             && let Err(fault) = server.make_room(&principal).await
         {

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use super::{Scene, withstand};
 
 /// Budgets that are small enough to be reached in no time; the program before them knows none and warns.
-const BUDGETS: &str = "budgets:\n  body_mib: 48\n  body_seconds: 3\n  head_seconds: 2\n  operations_per_minute: 300\n  \
+const BUDGETS: &str = "budgets:\n  body_mib: 64\n  body_seconds: 3\n  head_seconds: 2\n  operations_per_minute: 300\n  \
     connections: 400\n  connections_per_key: 40\n  connections_per_operator: 60\n  mcp_connections: 24\n  \
     mcp_connections_per_key: 8\n  mcp_connections_per_operator: 12\n";
 /// What a refused body may cost beside what it is: the allocator keeps some, and others are served meanwhile.

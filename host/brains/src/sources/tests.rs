@@ -39,7 +39,9 @@ fn a_secret_may_stand_elsewhere() {
     fs::write(scratch.path().join("key"), "key-from-a-file-71\n").unwrap();
     fs::write(home.config(), "api_key: ${FILE:~/key}\napi_keys: [\"${ENV:MORE}\"]\n").unwrap();
     let resolved =
-        sources(&home, &[("HOME", scratch.path().to_str().unwrap()), ("MORE", "one-of-several-keys")]).resolve().unwrap();
+        sources(&home, &[("HOME", scratch.path().to_str().unwrap()), ("MORE", "one-of-several-keys")])
+            .resolve()
+            .unwrap();
     assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "key-from-a-file-71");
     assert_eq!(resolved.config.api_keys[0].expose(), "one-of-several-keys");
     let problems = sources(&home, &[]).resolve().unwrap_err();

@@ -225,7 +225,10 @@ impl Check<'_> {
                 self.problem(
                     path,
                     why.into(),
-                    Some("make one with `openssl rand -base64 32`, or unset it: the first start makes one".into()),
+                    Some(
+                        "make one with `openssl rand -base64 32`, or unset it: the first start makes one"
+                            .into(),
+                    ),
                 );
             }
         }

@@ -42,7 +42,11 @@ impl RefSource for Refs {
     }
 
     fn file(&self, path: &str) -> Result<String, RefError> {
-        if path == "/run/secrets/key" { Ok("key-from-a-file-71\n".into()) } else { Err(RefError("not found".into())) }
+        if path == "/run/secrets/key" {
+            Ok("key-from-a-file-71\n".into())
+        } else {
+            Err(RefError("not found".into()))
+        }
     }
 }
 
@@ -508,9 +512,13 @@ fn keys_that_are_found_by_trying_are_refused_and_not_repeated() {
             assert!(key == "a" || !said.contains(key), "{said}");
         }
     }
-    for key in ["team-admin-key-0123456789abcdef0123456789", "hT8_x0Qz-41kLmWp", "d41d8cd98f00b204e9800998ecf8427e"] {
-        let layers =
-            Layers { environment: [("BRAINS_API_KEY".to_owned(), key.to_owned())].into(), ..Layers::default() };
+    for key in
+        ["team-admin-key-0123456789abcdef0123456789", "hT8_x0Qz-41kLmWp", "d41d8cd98f00b204e9800998ecf8427e"]
+    {
+        let layers = Layers {
+            environment: [("BRAINS_API_KEY".to_owned(), key.to_owned())].into(),
+            ..Layers::default()
+        };
         resolve(&layers, &manifests(), &Refs).unwrap();
     }
 }

@@ -176,18 +176,16 @@ fn work_without_a_body_is_refused_however_it_is_spelled() {
 fn bodies_count_while_they_are_held_and_are_refused_beyond_the_budget() {
     let all = Budget::default();
     let own = Budget::default();
-    let allowance = Allowance {
-        all: (all.clone(), 1 << 20),
-        own: Some((own.clone(), 1 << 19)),
-        ..allowance(1 << 20)
-    };
+    let allowance =
+        Allowance { all: (all.clone(), 1 << 20), own: Some((own.clone(), 1 << 19)), ..allowance(1 << 20) };
     let body = |size: usize| Body::from(vec![b' '; size]);
     let first = block_on(read(&HeaderMap::new(), body(400 << 10), &allowance)).unwrap();
     assert!((400 << 10..500 << 10).contains(&own.standing(0).used));
     let fault = block_on(read(&HeaderMap::new(), body(400 << 10), &allowance)).unwrap_err();
     assert_eq!((fault.kind, &*fault.code), (FaultKind::Unavailable, "bodies_over_budget"));
     assert!(fault.retry_after_ms.is_some() && fault.hint.unwrap().contains("budgets.body_mib"));
-    let bomb = block_on(read(&headers("gzip"), Body::from(gzip(&vec![0; 900 << 10])), &allowance)).unwrap_err();
+    let bomb =
+        block_on(read(&headers("gzip"), Body::from(gzip(&vec![0; 900 << 10])), &allowance)).unwrap_err();
     assert_eq!(&*bomb.code, "bodies_over_budget");
     drop(first);
     assert_eq!((all.standing(0).used, own.standing(0).used), (0, 0));

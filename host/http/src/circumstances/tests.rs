@@ -37,7 +37,11 @@ fn nonsense_in_headers_is_nothing() {
     let principal = Principal::admin("fp");
     assert_eq!(caller(&HeaderMap::new(), &principal, None), Caller::http());
     for path in ["relative", "/a%", "/a%zz", "/a%ff"] {
-        assert_eq!(caller(&headers(&[("x-brains-directory", path)]), &principal, None).directory, None, "{path}");
+        assert_eq!(
+            caller(&headers(&[("x-brains-directory", path)]), &principal, None).directory,
+            None,
+            "{path}"
+        );
     }
     let long = "x".repeat(257);
     let found = caller(
@@ -61,7 +65,8 @@ fn only_a_program_that_proves_to_be_ours_says_which_surface_it_is() {
         ("cli", "from-runtime.json", None, Surface::Http),
         ("mcp", "guessed", Some(&proof), Surface::Http),
     ] {
-        let found = caller(&headers(&[("x-brains-surface", surface), ("x-brains-proof", shown)]), &principal, ours);
+        let found =
+            caller(&headers(&[("x-brains-surface", surface), ("x-brains-proof", shown)]), &principal, ours);
         assert_eq!(found.surface, expected, "{surface} {shown}");
         assert_eq!(found.agent, surface == "mcp", "who gives up rights is believed");
     }

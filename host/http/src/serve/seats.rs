@@ -97,8 +97,10 @@ impl Seats {
     pub(crate) fn send_away(&self, among: impl Fn(&Seat) -> bool) -> Option<Arc<Seat>> {
         let chosen = {
             let taken = self.0.held();
-            let idle = taken.values().filter(|seat| !seat.leave.is_cancelled() && seat.idles() && among(seat));
-            idle.min_by_key(|seat| (seat.is_owned(), seat.idle_since.load(Ordering::Relaxed))).map(Arc::clone)?
+            let idle =
+                taken.values().filter(|seat| !seat.leave.is_cancelled() && seat.idles() && among(seat));
+            idle.min_by_key(|seat| (seat.is_owned(), seat.idle_since.load(Ordering::Relaxed)))
+                .map(Arc::clone)?
         };
         chosen.leave.cancel();
         self.0.sent_away.fetch_add(1, Ordering::Relaxed);

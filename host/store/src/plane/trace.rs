@@ -28,7 +28,8 @@ const INSERT: &str = "
     ) ON CONFLICT (id) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
-const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 AND operator = $2 ORDER BY id DESC LIMIT 1";
+const BY_REQUEST: &str =
+    "SELECT * FROM trace WHERE request_id = $1 AND operator = $2 ORDER BY id DESC LIMIT 1";
 const OPERATORS_OF_REQUEST: &str =
     "SELECT DISTINCT operator FROM trace WHERE request_id = $1 ORDER BY operator LIMIT 16";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";

@@ -198,7 +198,8 @@ async fn secrets_are_in_no_row(bed: &Bed) {
     let found = store.read().await.unwrap().trace(&sent.id).await.unwrap().unwrap();
     let shown = serde_json::to_string(&found).unwrap();
     assert!(!shown.contains(&secret), "{shown}");
-    let by_request = store.read().await.unwrap().trace_of_request(&secret, &sent.operator).await.unwrap().unwrap();
+    let by_request =
+        store.read().await.unwrap().trace_of_request(&secret, &sent.operator).await.unwrap().unwrap();
     assert_eq!(by_request.id, sent.id, "and it is still found by what was sent");
     store.close().await;
 }

@@ -222,11 +222,29 @@ fn trees() -> Vec<Row<Doors>> {
         ("a million bytes of arrays", wide(1_000_000), 400, "json_too_large", Fell),
         ("a thousand levels", deep(1_000), 400, "json_too_large", Fell),
         ("400,000 levels that never close", "[".repeat(400_000), 400, "json_too_large", Fell),
-        ("half a million elements", format!("{{\"a\":[1{}]}}", ",1".repeat(499_000)), 400, "json_too_large", Fell),
+        (
+            "half a million elements",
+            format!("{{\"a\":[1{}]}}", ",1".repeat(499_000)),
+            400,
+            "json_too_large",
+            Fell,
+        ),
         ("90,000 members", format!("{{{}\"limit\":1}}", members), 400, "", Held),
-        ("the same member 100,000 times", format!("{{{}\"limit\":1}}", "\"limit\":1,".repeat(100_000)), 0, "", Held),
+        (
+            "the same member 100,000 times",
+            format!("{{{}\"limit\":1}}", "\"limit\":1,".repeat(100_000)),
+            0,
+            "",
+            Held,
+        ),
         ("a number of 900,000 digits", format!("{{\"limit\":{}}}", "9".repeat(900_000)), 400, "", Held),
-        ("a text of 900,000 escapes", format!("{{\"cursor\":\"{}\"}}", "\\\\".repeat(450_000)), 400, "", Held),
+        (
+            "a text of 900,000 escapes",
+            format!("{{\"cursor\":\"{}\"}}", "\\\\".repeat(450_000)),
+            400,
+            "",
+            Held,
+        ),
     ];
     let mut rows = Vec::new();
     for (what, document, expected, code, before) in documents {
@@ -247,9 +265,8 @@ fn trees() -> Vec<Row<Doors>> {
             continue;
         }
         for path in ["/mcp", "/messages/?session_id=x"] {
-            let message = format!(
-                "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{document}}}"
-            );
+            let message =
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{document}}}");
             rows.push(row("security 6", format!("{what} to {path}"), before, move |scene: Place| {
                 let message = message.clone();
                 async move {

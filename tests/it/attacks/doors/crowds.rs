@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::super::{Fell, Held, Row, Scene, row};
-use super::{Doors, Place, HANGING, Role, connect, head, honest, read_until, status, write};
+use super::{Doors, HANGING, Place, Role, connect, head, honest, read_until, status, write};
 
 /// Connections of one key in these scenes.
 const PER_KEY: usize = 40;
@@ -40,7 +40,8 @@ async fn idle(scene: &Doors, tools: bool, key: &str) -> TcpStream {
 
 /// Begins an answer that does not end.
 async fn hanging(scene: &Doors, key: &str) -> (TcpStream, String) {
-    let body = json!({"model": OPENAI.model(), "stream": true, "messages": [{"role": "user", "content": HANGING}]});
+    let body =
+        json!({"model": OPENAI.model(), "stream": true, "messages": [{"role": "user", "content": HANGING}]});
     let body = body.to_string();
     let mut stream = scene.connect(false).await;
     let rest = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
@@ -52,54 +53,69 @@ async fn hanging(scene: &Doors, key: &str) -> (TcpStream, String) {
 
 fn connections() -> Vec<Row<Doors>> {
     vec![
-        row("security 8", "600 connections without a key, at both listeners", Fell, |scene: Place| async move {
-            let mut held = Vec::new();
-            for number in 0..600 {
-                held.push(scene.connect(number % 2 == 0).await);
-            }
-            scene.unharmed().await;
-            let standing = scene.budget("connections").await;
-            assert!(standing["used"].as_u64().is_some_and(|used| used <= 400), "{standing}");
-            assert!(standing["refused"].as_u64().is_some_and(|sent_away| sent_away > 0), "{standing}");
-        }),
-        row("security 8", "idle connections of one key give way to its next", Fell, |scene: Place| async move {
-            let mut held = Vec::new();
-            for _ in 0..PER_KEY + 20 {
-                held.push(idle(&scene, false, &scene.gateway).await);
-            }
-            let standing = scene.budget("connections_per_key").await;
-            assert_eq!(standing["used"], PER_KEY, "{standing}");
-            // The oldest is gone, the newest is there.
-            let mut first = held.remove(0);
-            drop(first.write_all(head("GET", "/health", "", "").as_bytes()).await);
-            assert_eq!(read_until(&mut first, "\r\n\r\n").await, "");
-            let last = held.last_mut().expect("one");
-            write(last, &head("GET", "/health", "", "")).await;
-            assert_eq!(status(&read_until(last, "\r\n\r\n").await), 200);
-            scene.unharmed().await;
-        }),
-        row("security 8", "streams of one key have an end, and others have theirs", Fell, |scene: Place| async move {
-            let mut held = Vec::new();
-            for _ in 0..PER_KEY {
-                let (stream, answer) = hanging(&scene, &scene.gateway).await;
+        row(
+            "security 8",
+            "600 connections without a key, at both listeners",
+            Fell,
+            |scene: Place| async move {
+                let mut held = Vec::new();
+                for number in 0..600 {
+                    held.push(scene.connect(number % 2 == 0).await);
+                }
+                scene.unharmed().await;
+                let standing = scene.budget("connections").await;
+                assert!(standing["used"].as_u64().is_some_and(|used| used <= 400), "{standing}");
+                assert!(standing["refused"].as_u64().is_some_and(|sent_away| sent_away > 0), "{standing}");
+            },
+        ),
+        row(
+            "security 8",
+            "idle connections of one key give way to its next",
+            Fell,
+            |scene: Place| async move {
+                let mut held = Vec::new();
+                for _ in 0..PER_KEY + 20 {
+                    held.push(idle(&scene, false, &scene.gateway).await);
+                }
+                let standing = scene.budget("connections_per_key").await;
+                assert_eq!(standing["used"], PER_KEY, "{standing}");
+                // The oldest is gone, the newest is there.
+                let mut first = held.remove(0);
+                drop(first.write_all(head("GET", "/health", "", "").as_bytes()).await);
+                assert_eq!(read_until(&mut first, "\r\n\r\n").await, "");
+                let last = held.last_mut().expect("one");
+                write(last, &head("GET", "/health", "", "")).await;
+                assert_eq!(status(&read_until(last, "\r\n\r\n").await), 200);
+                scene.unharmed().await;
+            },
+        ),
+        row(
+            "security 8",
+            "streams of one key have an end, and others have theirs",
+            Fell,
+            |scene: Place| async move {
+                let mut held = Vec::new();
+                for _ in 0..PER_KEY {
+                    let (stream, answer) = hanging(&scene, &scene.gateway).await;
+                    assert_eq!(status(&answer), 200, "{answer}");
+                    held.push(stream);
+                }
+                let (_, refused) = hanging(&scene, &scene.gateway).await;
+                assert_eq!(status(&refused), 429, "{refused}");
+                let lower = refused.to_ascii_lowercase();
+                assert!(lower.contains("retry-after: 1") && lower.contains("connection: close"), "{refused}");
+                let (stream, answer) = hanging(&scene, &scene.ada).await;
                 assert_eq!(status(&answer), 200, "{answer}");
-                held.push(stream);
-            }
-            let (_, refused) = hanging(&scene, &scene.gateway).await;
-            assert_eq!(status(&refused), 429, "{refused}");
-            let lower = refused.to_ascii_lowercase();
-            assert!(lower.contains("retry-after: 1") && lower.contains("connection: close"), "{refused}");
-            let (stream, answer) = hanging(&scene, &scene.ada).await;
-            assert_eq!(status(&answer), 200, "{answer}");
-            scene.unharmed().await;
-            drop((held, stream));
-            until("the places to come back", async || {
-                scene.budget("connections_per_key").await["used"].as_u64().is_some_and(|used| used <= 3)
-            })
-            .await;
-            let (_, answer) = hanging(&scene, &scene.gateway).await;
-            assert_eq!(status(&answer), 200, "{answer}");
-        }),
+                scene.unharmed().await;
+                drop((held, stream));
+                until("the places to come back", async || {
+                    scene.budget("connections_per_key").await["used"].as_u64().is_some_and(|used| used <= 3)
+                })
+                .await;
+                let (_, answer) = hanging(&scene, &scene.gateway).await;
+                assert_eq!(status(&answer), 200, "{answer}");
+            },
+        ),
         row("security 8", "one operator with two keys has an end, too", Fell, |scene: Place| async move {
             // Both are the administrator's: 40 of one and 20 of the other, less what the harness itself has open.
             let mut held = Vec::new();
@@ -121,15 +137,20 @@ fn connections() -> Vec<Row<Doors>> {
             .await;
             scene.unharmed().await;
         }),
-        row("security 8", "one connection that changes its key counts once", Held, |scene: Place| async move {
-            let mut stream = scene.connect(false).await;
-            for key in [&scene.gateway, &scene.agent, &scene.gateway, &scene.ada, &scene.bob].repeat(20) {
-                write(&mut stream, &head("GET", "/v1/models", key, "")).await;
-                let answer = read_until(&mut stream, "]}").await;
-                assert_eq!(status(&answer), 200, "{answer}");
-            }
-            scene.unharmed().await;
-        }),
+        row(
+            "security 8",
+            "one connection that changes its key counts once",
+            Held,
+            |scene: Place| async move {
+                let mut stream = scene.connect(false).await;
+                for key in [&scene.gateway, &scene.agent, &scene.gateway, &scene.ada, &scene.bob].repeat(20) {
+                    write(&mut stream, &head("GET", "/v1/models", key, "")).await;
+                    let answer = read_until(&mut stream, "]}").await;
+                    assert_eq!(status(&answer), 200, "{answer}");
+                }
+                scene.unharmed().await;
+            },
+        ),
     ]
 }
 
@@ -163,79 +184,112 @@ fn mcp_connections() -> Vec<Row<Doors>> {
             let request = scene.mcp(Role::Gateway).request(http::Method::GET, "/sse");
             assert_eq!(within("an answer", request.send()).await.expect("an answer").status(), 403);
         }),
-        row("security 7", "the oldest idle connection of a key gives way to its next", Fell, |scene: Place| async move {
-            let client = scene.mcp(Role::Reader);
-            let other = Connection::open(&scene.mcp(Role::Agent)).await;
-            let mut opened = Vec::new();
-            for _ in 0..MCP[0] + 4 {
-                let (status, id) = hello(&client).await;
-                assert_eq!(status, 200);
-                opened.push(id);
-            }
-            for (number, id) in opened.iter().enumerate() {
-                assert_eq!(lives(&client, id).await, number >= 4, "{number}");
-            }
-            assert!(lives(&other.client, &other.id).await, "another key's connection stays");
-            scene.unharmed().await;
-        }),
-        row("security 7", "event streams of one key have an end, and the oldest gives way", Fell, |scene: Place| async move {
-            let client = scene.service.mcp.with_key(&scene.ada);
-            let mut first = Stream::open(&client).await;
-            let mut opened = Vec::new();
-            for _ in 0..MCP[0] {
-                opened.push(Stream::open(&client).await);
-            }
-            assert!(first.event().await.is_none(), "it ended");
-            for (number, stream) in opened.iter_mut().enumerate() {
-                let number = i64::try_from(number).expect("a number");
-                assert!(stream.request(7 + number, "ping", json!({})).await["result"].is_object());
-            }
-            scene.unharmed().await;
-        }),
-        row("security 7", "a crowd of keys leaves room for calls without a connection, and for who comes next", Fell, |scene: Place| async move {
-            for key in [&scene.reader, &scene.agent, &scene.ada, &scene.bob] {
-                let client = scene.service.mcp.with_key(key);
-                let all = join_all((0..MCP[0]).map(|_| hello(&client))).await;
-                assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
-            }
-            let ready = scene.service.client.get("/health/ready").await.json()["budgets"].clone();
-            let used = |name: &str| ready[name]["used"].as_u64();
-            assert!(used("mcp_connections").is_some_and(|used| used <= MCP[2] as u64), "{ready}");
-            assert!(used("mcp_connections_per_operator").is_some_and(|used| used <= MCP[1] as u64), "{ready}");
-            for client in [&scene.service.mcp, &scene.mcp(Role::Reader), &scene.service.mcp.with_key(&scene.bob)] {
-                let answer = mcp::call(client, "list_workspaces", json!({})).await;
-                mcp::structured(&answer);
-            }
-            let connection = Connection::open(&scene.service.mcp.with_key(&scene.bob)).await;
-            assert!(lives(&connection.client, &connection.id).await);
-        }),
-        row("security 7", "connections that are begun twice at once stay within their number", Fell, |scene: Place| async move {
-            let client = scene.service.mcp.with_key(&scene.bob);
-            for _ in 0..4 {
-                let all = join_all((0..MCP[0] * 2).map(|_| hello(&client))).await;
-                assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
-            }
-            hello(&client).await;
-            let used = scene.budget("mcp_connections_per_key").await["used"].as_u64();
-            assert!(used.is_some_and(|used| used <= MCP[0] as u64), "{used:?}");
-        }),
+        row(
+            "security 7",
+            "the oldest idle connection of a key gives way to its next",
+            Fell,
+            |scene: Place| async move {
+                let client = scene.mcp(Role::Reader);
+                let other = Connection::open(&scene.mcp(Role::Agent)).await;
+                let mut opened = Vec::new();
+                for _ in 0..MCP[0] + 4 {
+                    let (status, id) = hello(&client).await;
+                    assert_eq!(status, 200);
+                    opened.push(id);
+                }
+                for (number, id) in opened.iter().enumerate() {
+                    assert_eq!(lives(&client, id).await, number >= 4, "{number}");
+                }
+                assert!(lives(&other.client, &other.id).await, "another key's connection stays");
+                scene.unharmed().await;
+            },
+        ),
+        row(
+            "security 7",
+            "event streams of one key have an end, and the oldest gives way",
+            Fell,
+            |scene: Place| async move {
+                let client = scene.service.mcp.with_key(&scene.ada);
+                let mut first = Stream::open(&client).await;
+                let mut opened = Vec::new();
+                for _ in 0..MCP[0] {
+                    opened.push(Stream::open(&client).await);
+                }
+                assert!(first.event().await.is_none(), "it ended");
+                for (number, stream) in opened.iter_mut().enumerate() {
+                    let number = i64::try_from(number).expect("a number");
+                    assert!(stream.request(7 + number, "ping", json!({})).await["result"].is_object());
+                }
+                scene.unharmed().await;
+            },
+        ),
+        row(
+            "security 7",
+            "a crowd of keys leaves room for calls without a connection, and for who comes next",
+            Fell,
+            |scene: Place| async move {
+                for key in [&scene.reader, &scene.agent, &scene.ada, &scene.bob] {
+                    let client = scene.service.mcp.with_key(key);
+                    let all = join_all((0..MCP[0]).map(|_| hello(&client))).await;
+                    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+                }
+                let ready = scene.service.client.get("/health/ready").await.json()["budgets"].clone();
+                let used = |name: &str| ready[name]["used"].as_u64();
+                assert!(used("mcp_connections").is_some_and(|used| used <= MCP[2] as u64), "{ready}");
+                assert!(
+                    used("mcp_connections_per_operator").is_some_and(|used| used <= MCP[1] as u64),
+                    "{ready}"
+                );
+                for client in
+                    [&scene.service.mcp, &scene.mcp(Role::Reader), &scene.service.mcp.with_key(&scene.bob)]
+                {
+                    let answer = mcp::call(client, "list_workspaces", json!({})).await;
+                    mcp::structured(&answer);
+                }
+                let connection = Connection::open(&scene.service.mcp.with_key(&scene.bob)).await;
+                assert!(lives(&connection.client, &connection.id).await);
+            },
+        ),
+        row(
+            "security 7",
+            "connections that are begun twice at once stay within their number",
+            Fell,
+            |scene: Place| async move {
+                let client = scene.service.mcp.with_key(&scene.bob);
+                for _ in 0..4 {
+                    let all = join_all((0..MCP[0] * 2).map(|_| hello(&client))).await;
+                    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+                }
+                hello(&client).await;
+                let used = scene.budget("mcp_connections_per_key").await["used"].as_u64();
+                assert!(used.is_some_and(|used| used <= MCP[0] as u64), "{used:?}");
+            },
+        ),
     ];
     for (what, message) in [
         ("nothing", ""),
         ("no message", "[]"),
         ("a message that is none", "{\"jsonrpc\":\"2.0\"}"),
         ("a call without a connection", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"),
-        ("a first message without its parameters", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}"),
+        (
+            "a first message without its parameters",
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}",
+        ),
     ] {
-        rows.push(row("security 7", format!("40 times {what} opens no connection"), Held, move |scene: Place| async move {
-            let before = scene.budget("mcp_connections").await["used"].as_u64();
-            for _ in 0..40 {
-                let answer = super::post(&scene.mcp(Role::Reader), "/mcp", "", message.into()).await;
-                assert_ne!(answer.status, 200, "{}", answer.text());
-            }
-            let after = scene.budget("mcp_connections").await["used"].as_u64();
-            assert!(after <= before, "{before:?} {after:?}");
-        }));
+        rows.push(row(
+            "security 7",
+            format!("40 times {what} opens no connection"),
+            Held,
+            move |scene: Place| async move {
+                let before = scene.budget("mcp_connections").await["used"].as_u64();
+                for _ in 0..40 {
+                    let answer = super::post(&scene.mcp(Role::Reader), "/mcp", "", message.into()).await;
+                    assert_ne!(answer.status, 200, "{}", answer.text());
+                }
+                let after = scene.budget("mcp_connections").await["used"].as_u64();
+                assert!(after <= before, "{before:?} {after:?}");
+            },
+        ));
     }
     rows
 }
@@ -308,12 +362,21 @@ impl Scarce {
 }
 
 pub(super) fn scarce_rows() -> Vec<Row<Scarce>> {
-    let mut rows = vec![row("security 8", "a limit of 256 files is told, with what it leaves", Fell, |scene: Arc<Scarce>| async move {
-        let ready = scene.service.client.get("/health/ready").await.json()["budgets"].clone();
-        assert_eq!(ready["descriptor_reserve"]["descriptors"], 256, "{ready}");
-        assert_eq!(ready["connections"]["limit"], 64, "{ready}");
-    })];
-    for (what, bytes) in [("nothing", ""), ("half a head", "GET / HTTP/1.1\r\n"), ("a request", "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")] {
+    let mut rows = vec![row(
+        "security 8",
+        "a limit of 256 files is told, with what it leaves",
+        Fell,
+        |scene: Arc<Scarce>| async move {
+            let ready = scene.service.client.get("/health/ready").await.json()["budgets"].clone();
+            assert_eq!(ready["descriptor_reserve"]["descriptors"], 256, "{ready}");
+            assert_eq!(ready["connections"]["limit"], 64, "{ready}");
+        },
+    )];
+    for (what, bytes) in [
+        ("nothing", ""),
+        ("half a head", "GET / HTTP/1.1\r\n"),
+        ("a request", "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    ] {
         for tools in [false, true] {
             let door = if tools { "tools" } else { "models" };
             let what = format!("600 connections that send {what} and stay, to {door}, with 256 files");

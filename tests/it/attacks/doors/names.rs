@@ -71,14 +71,19 @@ fn hosts() -> Vec<Row<Doors>> {
     ] {
         for tools in [false, true] {
             let door = if tools { "tools" } else { "models" };
-            rows.push(row("security low", format!("the host `{host}`, to {door}"), before, move |scene: Place| async move {
-                let mut stream = scene.connect(tools).await;
-                let head = format!("GET /health HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-                write(&mut stream, &head).await;
-                let answer = read_until(&mut stream, "\r\n\r\n").await;
-                let expected: &[u16] = if allowed { &[200] } else { &[421, 400] };
-                assert!(expected.contains(&status(&answer)), "{answer}");
-            }));
+            rows.push(row(
+                "security low",
+                format!("the host `{host}`, to {door}"),
+                before,
+                move |scene: Place| async move {
+                    let mut stream = scene.connect(tools).await;
+                    let head = format!("GET /health HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+                    write(&mut stream, &head).await;
+                    let answer = read_until(&mut stream, "\r\n\r\n").await;
+                    let expected: &[u16] = if allowed { &[200] } else { &[421, 400] };
+                    assert!(expected.contains(&status(&answer)), "{answer}");
+                },
+            ));
         }
     }
     rows
@@ -117,17 +122,25 @@ fn keys() -> Vec<Row<Doors>> {
             let answer = Client::send(request.header("x-api-key", &scene.gateway)).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
         }),
-        row("security low", "a right key beside a wrong one is a right key", Held, |scene: Place| async move {
-            let request = scene.client(Role::Gateway).request(http::Method::GET, "/v1/models");
-            let answer = Client::send(request.header("x-api-key", "of-another-vendor")).await;
-            assert_eq!(answer.status, 200, "{}", answer.text());
-        }),
+        row(
+            "security low",
+            "a right key beside a wrong one is a right key",
+            Held,
+            |scene: Place| async move {
+                let request = scene.client(Role::Gateway).request(http::Method::GET, "/v1/models");
+                let answer = Client::send(request.header("x-api-key", "of-another-vendor")).await;
+                assert_eq!(answer.status, 200, "{}", answer.text());
+            },
+        ),
     ];
-    for key in ["a", "changeme", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "passwordpassword", "0123456789abcdefghij"] {
+    for key in
+        ["a", "changeme", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "passwordpassword", "0123456789abcdefghij"]
+    {
         rows.push(row("security low", format!("an admin key that is `{key}`"), Fell, move |_| async move {
             let home = Home::default();
             let mut command = home.command(&["serve-all", "--gateway-port", "0", "--mcp-port", "0"]);
-            let output = within("the end", command.env("BRAINS_API_KEY", key).output()).await.expect("it runs");
+            let output =
+                within("the end", command.env("BRAINS_API_KEY", key).output()).await.expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(2), "{said}");
             assert!(said.contains("api_key") && said.contains("openssl rand"), "{said}");
@@ -187,21 +200,30 @@ fn requests() -> Vec<Row<Doors>> {
             let first = ask(&scene, &scene.ada, &id).await;
             assert_eq!(shown(&scene, &scene.bob, &id, &first).await.0, 404);
         }),
-        row("security low", "the same id twice is the newest of one's own", Held, |scene: Place| async move {
-            let id = format!("again-{}", scene.number());
-            ask(&scene, &scene.ada, &id).await;
-            let second = ask(&scene, &scene.ada, &id).await;
-            let (_, own) = shown(&scene, &scene.ada, &id, &second).await;
-            assert_eq!(own["trace"]["id"], second.as_str(), "{own}");
-        }),
+        row(
+            "security low",
+            "the same id twice is the newest of one's own",
+            Held,
+            |scene: Place| async move {
+                let id = format!("again-{}", scene.number());
+                ask(&scene, &scene.ada, &id).await;
+                let second = ask(&scene, &scene.ada, &id).await;
+                let (_, own) = shown(&scene, &scene.ada, &id, &second).await;
+                assert_eq!(own["trace"]["id"], second.as_str(), "{own}");
+            },
+        ),
     ]
 }
 
 fn surfaces() -> Vec<Row<Doors>> {
     let mut rows = Vec::new();
-    for (claimed, proof, before) in
-        [("cli", "", Fell), ("cli", "guessed", Fell), ("mcp", "", Fell), ("http", "", Held), ("console", "", Held)]
-    {
+    for (claimed, proof, before) in [
+        ("cli", "", Fell),
+        ("cli", "guessed", Fell),
+        ("mcp", "", Fell),
+        ("http", "", Held),
+        ("console", "", Held),
+    ] {
         let what = format!("a call over HTTP that says it came by `{claimed}` ({proof})");
         rows.push(row("security low", what, before, move |scene: Place| async move {
             let name = format!("claim-{}", scene.number());
@@ -230,15 +252,21 @@ fn surfaces() -> Vec<Row<Doors>> {
         let entry = newest(&scene).await;
         assert_eq!(entry["surface"], "cli", "{entry}");
     }));
-    rows.push(row("security low", "what proves a command is shown to nobody", Held, |scene: Place| async move {
-        let text = fs_err::read_to_string(scene.service.home.state().join("runtime.json")).expect("a file");
-        let runtime: Value = serde_json::from_str(&text).expect("JSON");
-        let Some(proof) = runtime["proof"].as_str() else { return };
-        let status = scene.service.home.run(&["status", "--json"]).await;
-        assert!(!String::from_utf8_lossy(&status.stdout).contains(proof));
-        assert!(!scene.service.log().contains(proof));
-        assert!(!scene.service.client.get("/health/ready").await.text().contains(proof));
-    }));
+    rows.push(row(
+        "security low",
+        "what proves a command is shown to nobody",
+        Held,
+        |scene: Place| async move {
+            let text =
+                fs_err::read_to_string(scene.service.home.state().join("runtime.json")).expect("a file");
+            let runtime: Value = serde_json::from_str(&text).expect("JSON");
+            let Some(proof) = runtime["proof"].as_str() else { return };
+            let status = scene.service.home.run(&["status", "--json"]).await;
+            assert!(!String::from_utf8_lossy(&status.stdout).contains(proof));
+            assert!(!scene.service.log().contains(proof));
+            assert!(!scene.service.client.get("/health/ready").await.text().contains(proof));
+        },
+    ));
     rows
 }
 
@@ -262,19 +290,24 @@ fn framing() -> Vec<Row<Doors>> {
     ];
     let mut rows = Vec::new();
     for (what, framing, before) in cases {
-        rows.push(row("security held", format!("{what}, with a request behind"), before, move |scene: Place| {
-            let framing = framing.clone();
-            async move {
-                let mut stream = scene.connect(false).await;
-                let rest = format!("content-type: application/json\r\n{framing}");
-                let text = head("POST", "/v1/chat/completions", &scene.gateway, &rest);
-                write(&mut stream, &format!("{text}0\r\n\r\n{smuggled}")).await;
-                // Whatever becomes of the first, nothing is answered as if the second had come with a key.
-                let answer = read_until(&mut stream, "\"object\":\"list\"").await;
-                assert!(!answer.contains("\"object\":\"list\""), "{answer}");
-                scene.unharmed().await;
-            }
-        }));
+        rows.push(row(
+            "security held",
+            format!("{what}, with a request behind"),
+            before,
+            move |scene: Place| {
+                let framing = framing.clone();
+                async move {
+                    let mut stream = scene.connect(false).await;
+                    let rest = format!("content-type: application/json\r\n{framing}");
+                    let text = head("POST", "/v1/chat/completions", &scene.gateway, &rest);
+                    write(&mut stream, &format!("{text}0\r\n\r\n{smuggled}")).await;
+                    // Whatever becomes of the first, nothing is answered as if the second had come with a key.
+                    let answer = read_until(&mut stream, "\"object\":\"list\"").await;
+                    assert!(!answer.contains("\"object\":\"list\""), "{answer}");
+                    scene.unharmed().await;
+                }
+            },
+        ));
     }
     rows
 }

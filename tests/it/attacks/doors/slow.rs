@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::super::{Fell, Held, Row, row};
-use super::{Doors, Place, PAUSE, Role, head, of_tools, read_until, status, write};
+use super::{Doors, PAUSE, Place, Role, head, of_tools, read_until, status, write};
 
 const JSON: &str = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
 
@@ -54,9 +54,10 @@ pub(super) fn rows() -> Vec<Row<Doors>> {
         ("/mcp", Role::Agent),
         ("/messages/?session_id=x", Role::Agent),
     ] {
-        for (how, encoding, byte) in
-            [("drips", "content-length: 9000\r\n", " "), ("drips in chunks", "transfer-encoding: chunked\r\n", "1\r\n \r\n")]
-        {
+        for (how, encoding, byte) in [
+            ("drips", "content-length: 9000\r\n", " "),
+            ("drips in chunks", "transfer-encoding: chunked\r\n", "1\r\n \r\n"),
+        ] {
             let what = format!("a body that {how}, to {path}");
             rows.push(row("security 9", what, Fell, move |scene: Place| async move {
                 let mut stream = scene.connect(of_tools(path)).await;
@@ -127,28 +128,47 @@ pub(super) fn rows() -> Vec<Row<Doors>> {
         let all = json!({"key": "max_concurrent_requests"});
         scene.service.client.operation("unset_config", &all).await;
     }));
-    rows.push(row("security 9", "bodies under way are a budget, of which one key gets half", Fell, |scene: Place| async move {
-        // 24 MiB of one key, which is half; then the same key is refused, and another one is not.
-        let mut held = Vec::new();
-        let half = " ".repeat(12 << 20);
-        for _ in 0..2 {
-            let mut stream = scene.connect(false).await;
-            let rest = format!("{JSON}content-length: {}\r\n", 13 << 20);
-            write(&mut stream, &head("POST", "/v1/chat/completions", &scene.gateway, &rest)).await;
-            write(&mut stream, &half).await;
-            held.push(stream);
-        }
-        let one_more = format!("{{\"model\":{}", " ".repeat(4 << 20));
-        let answer =
-            super::post(&scene.client(Role::Gateway), "/v1/chat/completions", "", one_more.clone().into()).await;
-        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
-        assert!(answer.text().contains("budgets.body_mib"), "{}", answer.text());
-        let answer = super::post(&scene.client(Role::Agent), "/v1/chat/completions", "", one_more.into()).await;
-        assert_eq!(answer.status, 400, "{}", answer.text());
-        scene.unharmed().await;
-        drop(held);
-        until("what they held to come back", async || scene.budget("body_mib").await["used"] == 0).await;
-        scene.unharmed().await;
-    }));
+    rows.push(row(
+        "security 9",
+        "bodies under way are a budget, of which one key gets half",
+        Fell,
+        |scene: Place| async move {
+            // 30 of the 32 MiB that one key may have; then the same key is refused, and another one is not.
+            let patience =
+                |seconds: u32| json!({"key": "budgets.body_seconds", "value": seconds}).to_string();
+            scene.service.client.post("/api/ops/set_config", patience(60)).await;
+            let mut held = Vec::new();
+            let half = " ".repeat(15 << 20);
+            for _ in 0..2 {
+                let mut stream = scene.connect(false).await;
+                let rest = format!("{JSON}content-length: {}\r\n", 16 << 20);
+                write(&mut stream, &head("POST", "/v1/chat/completions", &scene.gateway, &rest)).await;
+                write(&mut stream, &half).await;
+                held.push(stream);
+            }
+            until("both to arrive", async || {
+                scene.budget("body_mib").await["used"].as_u64().is_none_or(|used| used >= 30)
+            })
+            .await;
+            let one_more = format!("{{\"model\":{}", " ".repeat(4 << 20));
+            let answer = super::post(
+                &scene.client(Role::Gateway),
+                "/v1/chat/completions",
+                "",
+                one_more.clone().into(),
+            )
+            .await;
+            assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.text());
+            assert!(answer.text().contains("budgets.body_mib"), "{}", answer.text());
+            let answer =
+                super::post(&scene.client(Role::Agent), "/v1/chat/completions", "", one_more.into()).await;
+            assert_eq!(answer.status, 400, "{}", answer.text());
+            scene.unharmed().await;
+            drop(held);
+            until("what they held to come back", async || scene.budget("body_mib").await["used"] == 0).await;
+            scene.service.client.post("/api/ops/set_config", patience(3)).await;
+            scene.unharmed().await;
+        },
+    ));
     rows
 }

@@ -82,7 +82,8 @@ impl Field {
         while !self.is_over() {
             let chat = within("an honest answer", self.service.client.chat(&honest())).await;
             self.judge(&chat, true);
-            let listed = within("an operation", self.service.client.post("/api/ops/list_workspaces", "{}")).await;
+            let listed =
+                within("an operation", self.service.client.post("/api/ops/list_workspaces", "{}")).await;
             self.judge(&listed, false);
             let params = json!({"name": "list_workspaces", "arguments": {}});
             let called = mcp::stateless(&self.service.mcp, "/mcp", "tools/call", params);
