@@ -106,7 +106,7 @@ impl Counters {
             let mut owner = seat.owner();
             match &*owner {
                 Some(known)
-                    if known.behind.fingerprint == principal.fingerprint && known.operator == operator =>
+                    if *known.behind.fingerprint == principal.fingerprint && known.operator == operator =>
                 {
                     return Ok(known.behind.clone());
                 }
@@ -120,7 +120,7 @@ impl Counters {
         let per_key = share(budgets.connections_per_key, all / 4 * 3);
         let per_operator = share(budgets.connections_per_operator, all / 8 * 7);
         let own_key = |one: &Seat| {
-            one.owner().as_ref().is_some_and(|owner| owner.behind.fingerprint == principal.fingerprint)
+            one.owner().as_ref().is_some_and(|owner| *owner.behind.fingerprint == principal.fingerprint)
         };
         let own = |one: &Seat| one.owner().as_ref().is_some_and(|owner| owner.operator == operator);
         let key = self.draw(&behind.key, per_key, own_key).ok_or_else(|| {

@@ -29,7 +29,7 @@ impl Party {
 /// The parties of whoever asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Behind {
-    pub(crate) fingerprint: String,
+    pub(crate) fingerprint: Arc<str>,
     pub(crate) key: Arc<Party>,
     pub(crate) operator: Arc<Party>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Parties {
 impl Parties {
     pub(crate) fn of(&self, principal: &Principal) -> Behind {
         Behind {
-            fingerprint: principal.fingerprint.clone(),
+            fingerprint: principal.fingerprint.as_str().into(),
             key: find(&self.keys, &principal.fingerprint),
             operator: find(&self.operators, principal.owner()),
         }

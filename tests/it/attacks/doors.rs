@@ -82,6 +82,11 @@ fn play(seen: &Seen) -> Reply {
 }
 
 impl Scene for Doors {
+    async fn survived(&self) -> bool {
+        let answer = tokio::time::timeout(Duration::from_secs(5), self.service.client.chat(&honest())).await;
+        answer.is_ok_and(|answer| answer.body == self.alone) && self.memory().most_mib() < RESTED_MIB
+    }
+
     async fn open() -> Self {
         let upstream = Upstream::start(play).await;
         let translated = OLLAMA.upstream().await;
@@ -119,6 +124,9 @@ impl Scene for Doors {
         }
     }
 }
+
+/// Beyond this a service keeps what an attack made it take, and the next one would not show.
+const RESTED_MIB: u64 = 320;
 
 fn honest() -> Value {
     json!({"model": OPENAI.model(), "messages": [{"role": "user", "content": "an honest question"}]})

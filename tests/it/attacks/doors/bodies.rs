@@ -97,12 +97,10 @@ const fn unread(path: &str, role: Role) -> Option<&'static [u16]> {
         Role::Nobody => Some(&[401]),
         Role::Wrong => Some(&[401, 429]),
         _ if unknown => Some(&[404]),
-        Role::Gateway if model => None,
-        Role::Gateway => Some(&[403]),
+        Role::Gateway if !model => Some(&[403]),
         Role::Reader if model || admin => Some(&[403]),
-        Role::Reader => None,
         Role::Agent if admin => Some(&[403]),
-        Role::Agent => None,
+        Role::Gateway | Role::Reader | Role::Agent => None,
     }
 }
 
@@ -114,9 +112,19 @@ pub(super) fn rows() -> Vec<Row<Doors>> {
                 rows.push(bomb_row(bomb, path, role));
             }
             if let Some(expected) = unread(path, role) {
-                rows.push(announced_row(path, role, expected));
+                let keyless = matches!(role, Role::Nobody | Role::Wrong);
+                let before = if keyless { Held } else { before_of(path, role) };
+                rows.push(announced_row(path, role, expected, before));
             }
         }
+    }
+    for (path, role) in [
+        ("/v1/none", Role::Gateway),
+        ("/api/none", Role::Reader),
+        ("/mcp/none", Role::Agent),
+        ("/sse/x", Role::Agent),
+    ] {
+        rows.push(announced_row(path, role, &[404], Held));
     }
     rows.extend(sizes());
     rows.extend(trees());
@@ -154,8 +162,7 @@ fn fell(bomb: Bomb, path: &str, role: Role) -> Before {
 }
 
 /// A head alone is answered: nobody waits for a body that will not be read.
-fn announced_row(path: &'static str, role: Role, expected: &'static [u16]) -> Row<Doors> {
-    let before = if matches!(role, Role::Nobody | Role::Wrong) { Held } else { before_of(path, role) };
+fn announced_row(path: &'static str, role: Role, expected: &'static [u16], before: Before) -> Row<Doors> {
     let what = format!("a body that never comes, to {path} {}", role.word());
     row("security 6", what, before, move |scene: Place| async move {
         let mut stream = scene.connect(of_tools(path)).await;
@@ -217,7 +224,7 @@ fn sizes() -> Vec<Row<Doors>> {
 fn trees() -> Vec<Row<Doors>> {
     let wide = |bytes: usize| String::from_utf8(nested(bytes)).expect("text");
     let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-    let members: String = (0..90_000).map(|number| format!("\"m{number}\":0,")).collect();
+    let members = (0..90_000).map(|number| format!("\"m{number}\":0")).collect::<Vec<_>>().join(",");
     let documents: [(&str, String, u16, &str, Before); 8] = [
         ("a million bytes of arrays", wide(1_000_000), 400, "json_too_large", Fell),
         ("a thousand levels", deep(1_000), 400, "json_too_large", Fell),
@@ -229,7 +236,7 @@ fn trees() -> Vec<Row<Doors>> {
             "json_too_large",
             Fell,
         ),
-        ("90,000 members", format!("{{{}\"limit\":1}}", members), 400, "", Held),
+        ("90,000 members", format!("{{{members},\"limit\":1}}"), 400, "", Held),
         (
             "the same member 100,000 times",
             format!("{{{}\"limit\":1}}", "\"limit\":1,".repeat(100_000)),

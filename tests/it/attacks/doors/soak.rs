@@ -222,7 +222,8 @@ async fn endure(attacks: &[Attack]) {
     let mut work: Vec<BoxFuture<'static, ()>> = vec![Arc::clone(&field).watch().boxed()];
     work.extend((0..4).map(|_| Arc::clone(&field).work().boxed()));
     work.extend(attacks.iter().map(|attack| attack(Arc::clone(&field))));
-    let all = join_all(work.into_iter().map(tokio::spawn));
+    let tasks = tokio_util::task::TaskTracker::new();
+    let all = join_all(work.into_iter().map(|work| tasks.spawn(work)));
     let end = async {
         tokio::time::sleep(time).await;
         field.over.store(true, Ordering::Relaxed);
