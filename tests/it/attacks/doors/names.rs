@@ -57,7 +57,7 @@ fn hosts() -> Vec<Row<Doors>> {
         ("localhost:", false, Fell),
         ("localhost:0", false, Fell),
         ("localhost:99999", false, Fell),
-        ("localhost:80:80", false, Fell),
+        ("localhost:80:80", false, Held),
         ("localhost.", false, Held),
         ("localhost.evil.example", false, Held),
         ("localhost@evil.example", false, Held),
@@ -220,7 +220,7 @@ fn surfaces() -> Vec<Row<Doors>> {
     for (claimed, proof, before) in [
         ("cli", "", Fell),
         ("cli", "guessed", Fell),
-        ("mcp", "", Fell),
+        ("mcp", "", Held),
         ("http", "", Held),
         ("console", "", Held),
     ] {
