@@ -153,8 +153,14 @@ fn fell(bomb: Bomb, path: &str, role: Role) -> Before {
     let known = !matches!(role, Role::Nobody | Role::Wrong);
     let reaches = path != "/v1/chat/completions" && known;
     let refused_later = unread(path, role).is_some();
+    let no_stream = path.starts_with("/messages") && role != Role::Gateway;
     match bomb {
-        Bomb::Tree if reaches => Fell,
+        // Without a stream there was nothing that would have read it.
+        Bomb::Tree if reaches && !no_stream => Fell,
+        // They were taken for an empty body.
+        Bomb::Members | Bomb::Frames if known && path == "/mcp" => Fell,
+        Bomb::Members | Bomb::Frames if path.ends_with("list_workspaces") && !refused_later => Fell,
+        Bomb::Members | Bomb::Frames if path.starts_with("/messages") && role == Role::Gateway => Fell,
         // It was told that the body is wrong, not that there is nothing to send one to.
         Bomb::Spaces | Bomb::Twice if reaches && refused_later => Fell,
         _ => Held,
