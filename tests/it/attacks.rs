@@ -6,6 +6,7 @@
 //! fallen must fall there, so that no row is one that cannot fail.
 
 mod database;
+mod doors;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;

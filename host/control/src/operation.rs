@@ -160,6 +160,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND);
     /// Whether a request may carry an idempotency key: its one write goes through [`Cx::write`].
     const ONCE: bool = matches!(Self::KIND, Kind::Write);
+    /// Whether its input carries a file, so that its body may be as large as uploads are.
+    const UPLOAD: bool = false;
     type Output: Serialize + JsonSchema;
 
     fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
@@ -190,6 +192,8 @@ pub struct Entry {
     pub tool: ToolShape,
     /// Whether a request may carry an idempotency key.
     pub once: bool,
+    /// Whether its input carries a file.
+    pub upload: bool,
     /// Whether it may be done as a session: its input has a member `session`.
     pub by_session: bool,
     pub(crate) describe_input: Describe,
@@ -221,6 +225,7 @@ impl Entry {
             former: O::FORMER,
             tool: O::TOOL,
             once: O::ONCE,
+            upload: O::UPLOAD,
             by_session,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),

@@ -90,6 +90,7 @@ const FAULTS: &[(FaultKind, &str)] = &[
     (FaultKind::MethodNotAllowed, "wrong method"),
     (FaultKind::Conflict, "a name is taken, a lock is held"),
     (FaultKind::TooLarge, "the body is too large"),
+    (FaultKind::TooSlow, "the body took too long to arrive"),
     (FaultKind::Misdirected, "wrong Host header"),
     (FaultKind::RateLimited, "rate limit"),
     (FaultKind::Unavailable, "nothing there to answer"),

@@ -1,7 +1,7 @@
 //! The one table of operations. Surfaces look names up here and call through here, so that role, scope and
 //! the reading of input are the same everywhere.
 
-use brains_core::{Caller, Fault};
+use brains_core::{Caller, Fault, Principal};
 use serde_json::Value;
 
 use crate::context::Cx;
@@ -40,20 +40,26 @@ impl Registry {
             .or_else(|| self.entries.iter().find(|entry| entry.former.contains(&bare)))
     }
 
-    /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
-    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+    /// The operation of this name, if whoever asks may call it at all: looked at before any input is.
+    pub fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<&Entry, Fault> {
         let entry = self.find(name).ok_or_else(|| {
             Fault::not_found("operation", name.chars().take(64).collect::<String>())
                 .hint("`GET /api/openapi.json` lists the operations")
         })?;
-        if !entry.permits(cx.principal) {
-            tracing::debug!(operation.name = entry.name, operator.slug = %cx.principal.operator, "call refused");
-            return Err(refusal(entry, cx));
+        if !entry.permits(principal) {
+            tracing::debug!(operation.name = entry.name, operator.slug = %principal.operator, "call refused");
+            return Err(refusal(entry, principal));
         }
         // People's own business stays theirs, whatever key an agent holds (contract 5.3).
-        if entry.tool.audience == Audience::People && cx.is_agent() {
+        if entry.tool.audience == Audience::People && (caller.agent || principal.agent) {
             return Err(for_people(entry));
         }
+        Ok(entry)
+    }
+
+    /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
+    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+        let entry = self.admit(name, cx.principal, cx.caller)?;
         let mut input = input;
         let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
         let caller = envelope.token.map(|token| Caller { token: Some(token), ..cx.caller.clone() });
@@ -79,9 +85,9 @@ fn for_people(entry: &Entry) -> Fault {
         .hint("ask the operator to do it on the command line or in the console")
 }
 
-fn refusal(entry: &Entry, cx: &Cx<'_>) -> Fault {
+fn refusal(entry: &Entry, principal: &Principal) -> Fault {
     let fault = Fault::forbidden(format!("`{}` is not allowed to this key", entry.name));
-    if entry.role == brains_core::principal::Role::Admin && cx.principal.role != entry.role {
+    if entry.role == brains_core::principal::Role::Admin && principal.role != entry.role {
         fault.hint("it takes the admin key or an operator with the role `admin`")
     } else {
         fault.hint(format!("it takes a key with the scope `{}`", scope_word(entry)))

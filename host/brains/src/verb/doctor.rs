@@ -167,8 +167,10 @@ fn service(file: &Path, running: Option<&Running>) -> Finding {
 
 /// What the running service says about itself.
 async fn readiness(shell: &Shell, running: Option<&Running>) -> Vec<Finding> {
-    let Some(url) = running.and_then(Running::gateway) else { return Vec::new() };
-    let ready = match call::client(shell, url).get_json("/health/ready").await {
+    let Some((running, url)) = running.and_then(|running| Some((running, running.gateway()?))) else {
+        return Vec::new();
+    };
+    let ready = match call::client(shell, running, url).get_json("/health/ready").await {
         Ok((200, ready)) => ready,
         Ok((_, answer)) => answer,
         Err(fault) => {

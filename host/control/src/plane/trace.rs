@@ -1,10 +1,10 @@
 //! Traces: what was answered, by whom, how fast.
 
-use brains_core::Fault;
 use brains_core::id::{Id, Trace};
 use brains_core::plane::trace::TraceRecord;
 use brains_core::principal::Role;
-use brains_store::TraceFilter;
+use brains_core::{Fault, Principal};
+use brains_store::{Rows, TraceFilter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -162,7 +162,7 @@ impl Operation for ShowTrace {
         let mut view = cx.control.store.read().await?;
         let found = match Id::<Trace>::parse(&self.id) {
             Some(id) => view.trace(&id).await?,
-            None => view.trace_of_request(&self.id).await?,
+            None => of_request(&mut view, &self.id, cx.principal).await?,
         };
         found
             .filter(|trace| key::sight(cx.principal, Some(trace.operator.clone())) != Sight::Nobody)
@@ -173,4 +173,30 @@ impl Operation for ShowTrace {
                     .hint("`brains traces` shows the newest; old ones are deleted by the retention")
             })
     }
+}
+
+/// The newest trace of a request's id. Clients choose these ids, and two operators may choose the same: a member finds
+/// their own; an administrator theirs, else the only one there is, else is told which there are.
+async fn of_request(
+    view: &mut Rows,
+    request_id: &str,
+    principal: &Principal,
+) -> Result<Option<TraceRecord>, Fault> {
+    let own = view.trace_of_request(request_id, &principal.operator).await?;
+    if own.is_some() || key::sight(principal, None) != Sight::Everybody {
+        return Ok(own);
+    }
+    let operators = view.operators_of_request(request_id).await?;
+    let mut found = Vec::new();
+    for operator in &operators {
+        found.extend(view.trace_of_request(request_id, operator).await?);
+    }
+    if found.len() > 1 {
+        let told = found.iter().map(|trace| format!("`{}` ({})", trace.id, trace.operator));
+        return Err(Fault::conflict("requests of several operators went by this id")
+            .code("ambiguous_request_id")
+            .param("id")
+            .hint(format!("ask for one of them: {}", told.collect::<Vec<_>>().join(", "))));
+    }
+    Ok(found.pop())
 }

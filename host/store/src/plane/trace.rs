@@ -9,7 +9,7 @@ use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_optional, from_row, insert_all, many};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, insert_all, many};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
@@ -28,7 +28,10 @@ const INSERT: &str = "
     ) ON CONFLICT (id) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
-const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
+const BY_REQUEST: &str =
+    "SELECT * FROM trace WHERE request_id = $1 AND operator = $2 ORDER BY id DESC LIMIT 1";
+const OPERATORS_OF_REQUEST: &str =
+    "SELECT DISTINCT operator FROM trace WHERE request_id = $1 ORDER BY operator LIMIT 16";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
 const PRUNE_ROWS: &str =
     "DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE id <= $1 ORDER BY id LIMIT $2)";
@@ -94,9 +97,18 @@ impl Rows {
         fetch_optional!(self, TraceRecord, GET, id.as_str())
     }
 
-    /// The newest trace of a request id, which a client may have chosen and used twice.
-    pub async fn trace_of_request(&mut self, request_id: &str) -> Result<Option<TraceRecord>, StoreError> {
-        fetch_optional!(self, TraceRecord, BY_REQUEST, request_name(request_id).as_ref())
+    /// The newest trace of one operator's request id, which a client may have chosen and used twice.
+    pub async fn trace_of_request(
+        &mut self,
+        request_id: &str,
+        operator: &str,
+    ) -> Result<Option<TraceRecord>, StoreError> {
+        fetch_optional!(self, TraceRecord, BY_REQUEST, request_name(request_id).as_ref(), operator)
+    }
+
+    /// Whose requests went by an id: some clients choose theirs, and nobody keeps two from choosing the same.
+    pub async fn operators_of_request(&mut self, request_id: &str) -> Result<Vec<String>, StoreError> {
+        fetch_all!(self, String, OPERATORS_OF_REQUEST, request_name(request_id).as_ref())
     }
 }
 

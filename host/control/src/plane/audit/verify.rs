@@ -84,6 +84,7 @@ impl Operation for VerifyAudit {
         },
     ];
     const FORMER: &'static [&'static str] = &["audit_verify"];
+    const UPLOAD: bool = true;
     type Output = AuditVerified;
 
     async fn run(self, cx: &Cx<'_>) -> Result<AuditVerified, Fault> {

@@ -73,6 +73,7 @@ impl Operation for ImportWorkspaces {
     }];
     const FORMER: &'static [&'static str] = &["workspace_import"];
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().idempotent();
+    const UPLOAD: bool = true;
     type Output = WorkspacesImported;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspacesImported, Fault> {
