@@ -7,6 +7,7 @@
 
 mod database;
 mod doors;
+mod secrets;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;

@@ -16,6 +16,7 @@ use crate::context::Cx;
 use crate::envelope::{self, Envelope};
 use crate::field::{self, Field};
 use crate::input;
+use crate::kept;
 use crate::tool::ToolShape;
 
 /// A boxed future: operations are called through a table, where an `async fn` cannot stand.
@@ -210,6 +211,10 @@ impl Entry {
         let description =
             input_schema.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         let summary = first_sentence(&description);
+        let mut output_schema = inline_schema::<O::Output>();
+        if O::KIND != Kind::Read {
+            kept::add_warnings(&mut output_schema);
+        }
         Self {
             name: O::NAME,
             noun: O::NOUN,
@@ -219,7 +224,7 @@ impl Entry {
             summary,
             description,
             input_schema,
-            output_schema: inline_schema::<O::Output>(),
+            output_schema,
             examples: O::EXAMPLES,
             cli: O::CLI,
             former: O::FORMER,

@@ -1,11 +1,16 @@
 //! The one table of operations. Surfaces look names up here and call through here, so that role, scope and
 //! the reading of input are the same everywhere.
 
-use brains_core::{Caller, Fault, Principal};
+use std::borrow::Cow;
+
+use brains_core::caller::NativeId;
+use brains_core::redact::redact;
+use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
 use crate::context::Cx;
 use crate::envelope::Envelope;
+use crate::kept;
 use crate::operation::{Entry, Operation};
 use crate::plane;
 use crate::tool::Audience;
@@ -62,15 +67,31 @@ impl Registry {
         let entry = self.admit(name, cx.principal, cx.caller)?;
         let mut input = input;
         let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
-        let caller = envelope.token.map(|token| Caller { token: Some(token), ..cx.caller.clone() });
+        let caller = circumstances(cx.caller, envelope.token);
         let cx = Cx {
             caller: caller.as_ref().unwrap_or(cx.caller),
             once: envelope.once.as_ref(),
             fence: envelope.fence,
             ..*cx
         };
-        entry.call(input, &cx).await
+        let covered = kept::look(entry, &mut input)?;
+        let mut answer = entry.call(input, &cx).await?;
+        kept::tell(&mut answer, &covered);
+        Ok(answer)
     }
+}
+
+/// The caller with a token that came in the input, and without native ids that are secrets: such an id is kept and
+/// shown to others.
+fn circumstances(caller: &Caller, token: Option<Secret>) -> Option<Caller> {
+    let is_secret = |native: &NativeId| matches!(redact(&native.value), Cow::Owned(_));
+    if token.is_none() && !caller.native.iter().any(is_secret) {
+        return None;
+    }
+    let mut caller = caller.clone();
+    caller.native.retain(|native| !is_secret(native));
+    caller.token = token.or(caller.token);
+    Some(caller)
 }
 
 impl Default for Registry {

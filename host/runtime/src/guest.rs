@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brains_core::{Ambient, Secret};
+use brains_core::{Ambient, Secret, SecretSet};
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     /// The settings as the guest reads them.
     pub(crate) config: String,
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// These and those of earlier versions, in every spelling: what nobody is shown.
+    pub(crate) known: Arc<SecretSet>,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     /// Kept from version to version of the same component under the same name.
@@ -46,12 +48,14 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     /// What it wrote to stdout and stderr since the last full line.
     pub(crate) line: Vec<u8>,
+    /// How often it presented something that is not the secret.
+    pub(crate) missed: u32,
 }
 
 impl Guest {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let memory = Memory { limit_bytes: settings.limits.memory_bytes, held_bytes: 0, refused: false };
-        Self { settings, meter: Meter::default(), memory, line: Vec::new() }
+        Self { settings, meter: Meter::default(), memory, line: Vec::new(), missed: 0 }
     }
 }
 

@@ -24,6 +24,7 @@ mod ledger;
 mod limits;
 mod load;
 mod runtime;
+mod said;
 mod slots;
 pub mod swap;
 mod wasi;

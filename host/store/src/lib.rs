@@ -2,6 +2,7 @@
 //! that the store begins, audits and commits. It decides nothing: rules live in `brains_core`.
 
 mod audit;
+mod bounds;
 mod changes;
 mod drain;
 mod duty;
