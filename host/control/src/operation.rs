@@ -253,7 +253,7 @@ impl Entry {
         let scope = match self.scope {
             KeyScope::Read => principal.may(KeyScope::Read) || principal.may(KeyScope::Write),
             KeyScope::Write => principal.may(KeyScope::Write),
-            KeyScope::Gateway => true,
+            KeyScope::Gateway => !principal.scopes.is_empty(),
         };
         role && scope
     }

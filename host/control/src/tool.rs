@@ -50,6 +50,15 @@ impl ToolShape {
         }
     }
 
+    /// Whether agents may, in the words of the reference.
+    pub const fn agents(&self) -> &'static str {
+        match (self.audience, self.spoken) {
+            (Audience::People, _) => "no",
+            (Audience::Everyone, true) => "as their session",
+            (Audience::Everyone, false) => "yes",
+        }
+    }
+
     #[must_use]
     pub const fn people(mut self) -> Self {
         self.audience = Audience::People;
