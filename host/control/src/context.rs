@@ -86,7 +86,14 @@ impl Control {
     /// Keeps an overlay that was edited while no service ran as a revision; gives its number.
     pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
         let (principal, caller) = (Principal::local(), Caller::http());
-        let cx = Cx { control: self, principal: &principal, caller: &caller, once: None, fence: None, spoken: false };
+        let cx = Cx {
+            control: self,
+            principal: &principal,
+            caller: &caller,
+            once: None,
+            fence: None,
+            spoken: false,
+        };
         crate::plane::config::notice_at_start(&cx).await
     }
 }
@@ -142,11 +149,7 @@ impl Cx<'_> {
 
     /// Who is written down in the audit log.
     pub(crate) fn actor(&self) -> Actor {
-        Actor {
-            surface: Some(self.caller.surface),
-            agent: self.is_agent(),
-            ..Actor::from(self.principal)
-        }
+        Actor { surface: Some(self.caller.surface), agent: self.is_agent(), ..Actor::from(self.principal) }
     }
 
     /// Runs `work` as one audited write of this call. A request whose key was used before gets the answer that was

@@ -308,8 +308,10 @@ impl Operation for ListKeys {
     const NOUN: &'static str = "key";
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["key", "list"])
-        .table("keys", &["id", "name", "operator", "role", "scopes", "agent", "state", "expires_at", "last_used_at"]);
+    const CLI: CliShape = CliShape::new(&["key", "list"]).table(
+        "keys",
+        &["id", "name", "operator", "role", "scopes", "agent", "state", "expires_at", "last_used_at"],
+    );
     const EXAMPLES: &'static [Example] = &[
         Example { title: "Keys that work", command: "key list", input: "{}" },
         Example { title: "All there ever were", command: "key list --all", input: r#"{"all": true}"# },

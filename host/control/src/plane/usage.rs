@@ -96,7 +96,9 @@ impl Operation for ListUsage {
             Sight::Own(own) if self.key.as_ref().is_none_or(|asked| *asked == own) => {
                 (Some(cx.principal.operator.clone()), Some(own))
             }
-            Sight::Own(_) | Sight::Nobody => return Ok(UsageShown { usage: Vec::new(), total: UsageSum::default() }),
+            Sight::Own(_) | Sight::Nobody => {
+                return Ok(UsageShown { usage: Vec::new(), total: UsageSum::default() });
+            }
         };
         let now = cx.now();
         let filter = UsageFilter {

@@ -7,13 +7,13 @@ mod member;
 mod prune;
 mod state;
 
-use brains_core::{Fault, Principal};
 use brains_core::id::Id;
 use brains_core::plane::workspace::{
     Location, Visibility, WorkspaceRecord, WorkspaceRole, check_name, check_slug, slug_of,
 };
 use brains_core::principal::Role;
-use brains_store::{Rows, Scope, Tx};
+use brains_core::{Fault, FaultKind, Principal};
+use brains_store::{Rows, Scope, StoreError, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -150,11 +150,29 @@ pub(crate) struct Fresh {
     exact: bool,
     named: bool,
     principal: Principal,
-    /// A person who is an administrator registers any directory, for whom they like.
-    administrator: bool,
-    exists: bool,
-    open: bool,
+    claim: Claim,
     told: String,
+}
+
+/// What somebody may make of a directory that is no workspace yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Any: a person who is an administrator.
+    Any,
+    /// It is not there, which such a person is told.
+    Missing,
+    /// A project that nobody else works below.
+    Project,
+    None,
+}
+
+impl Claim {
+    fn of(cx: &Cx<'_>, location: &Location) -> Self {
+        if cx.principal.role == Role::Admin && !cx.is_agent() {
+            return if location.exists { Self::Any } else { Self::Missing };
+        }
+        if location.is_open() { Self::Project } else { Self::None }
+    }
 }
 
 impl Fresh {
@@ -163,9 +181,7 @@ impl Fresh {
             exact: wish.slug.is_some(),
             named: wish.name.is_some(),
             principal: cx.principal.clone(),
-            administrator: cx.principal.role == Role::Admin && !cx.is_agent(),
-            exists: location.exists,
-            open: location.is_open(),
+            claim: Claim::of(cx, &location),
             record: row(cx, location, wish)?,
             told,
         })
@@ -185,10 +201,12 @@ impl Fresh {
             let role = role_in(rows, &self.principal, &there).await?;
             return role.map(|role| Some((there, role))).ok_or_else(|| self.refused());
         }
-        if self.administrator {
-            return if self.exists { Ok(None) } else { Err(Fault::not_found("directory", &self.told).param("path")) };
+        match self.claim {
+            Claim::Any => Ok(None),
+            Claim::Missing => Err(Fault::not_found("directory", &self.told).param("path")),
+            Claim::Project if !others_below => Ok(None),
+            Claim::Project | Claim::None => Err(self.refused()),
         }
-        if self.open && !others_below { Ok(None) } else { Err(self.refused()) }
     }
 
     fn refused(&self) -> Fault {
@@ -200,7 +218,7 @@ impl Fresh {
         if let Some((there, role)) = self.look(tx).await? {
             return Ok((there, false, role));
         }
-        let (mut workspace, _) = tx.register_workspace(self.record, self.exact).await?;
+        let (mut workspace, _) = tx.register_workspace(self.record, self.exact).await.map_err(taken)?;
         if !self.named && workspace.name != workspace.slug {
             workspace.name.clone_from(&workspace.slug);
             tx.save_workspace(&workspace).await?;
@@ -213,6 +231,12 @@ impl Fresh {
         tx.record_in(&Scope::global(), "workspace.register", detail).await?;
         Ok((workspace, true, WorkspaceRole::Owner))
     }
+}
+
+/// A slug that another workspace has is told as such.
+fn taken(error: StoreError) -> Fault {
+    let fault = Fault::from(error);
+    if fault.kind == FaultKind::Conflict { fault.param("slug") } else { fault }
 }
 
 /// The row of a workspace that is not there yet.

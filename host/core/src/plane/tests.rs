@@ -18,8 +18,21 @@ fn slugs_follow_one_rule() {
         assert!(!is_slug(bad), "{bad}");
         assert_eq!(check_slug(bad).unwrap_err().kind, FaultKind::Invalid, "{bad}");
     }
-    let own = ["admin", "local", "system", "file", "anonymous", "agent", "cli", "http", "mcp", "stdio", "console"];
-    let alike = ["adm1n", "a-dmin", "adrnin", "loca1", "sy5tem", "f1le", "an0nymous", "a_gent", "c1i", "std10", "consoie"];
+    let own =
+        ["admin", "local", "system", "file", "anonymous", "agent", "cli", "http", "mcp", "stdio", "console"];
+    let alike = [
+        "adm1n",
+        "a-dmin",
+        "adrnin",
+        "loca1",
+        "sy5tem",
+        "f1le",
+        "an0nymous",
+        "a_gent",
+        "c1i",
+        "std10",
+        "consoie",
+    ];
     for taken in own.into_iter().chain(alike) {
         assert_eq!(check_slug(taken).unwrap_err().kind, FaultKind::Conflict, "{taken}");
     }

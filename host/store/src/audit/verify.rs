@@ -13,7 +13,7 @@ const PAGE: u32 = 1_000;
 /// Kept seals read at a time.
 const SEALS: u32 = 256;
 
-const HAND_OVERS: &str = 
+const HAND_OVERS: &str =
     "SELECT detail FROM audit_entry WHERE action = 'audit.hand_over' AND detail IS NOT NULL ORDER BY seq";
 /// What stands before the first position, or at none.
 const ASTRAY: &str = "

@@ -285,8 +285,14 @@ impl Rows {
         let path = path.trim_end_matches('/');
         // `0` comes right behind `/`.
         let (from, to) = (format!("{path}/"), format!("{path}0"));
-        let found =
-            fetch_optional!(self, i64, OTHERS_BELOW, storable(&from).as_ref(), storable(&to).as_ref(), operator)?;
+        let found = fetch_optional!(
+            self,
+            i64,
+            OTHERS_BELOW,
+            storable(&from).as_ref(),
+            storable(&to).as_ref(),
+            operator
+        )?;
         Ok(found.unwrap_or(0) > 0)
     }
 

@@ -224,7 +224,8 @@ async fn who_may_register_is_told_by_the_directory() {
     }
     // An administrator registers any directory that is there, as a person.
     for path in ["/plain/x", "/reserved/x", "/src/team"] {
-        let agent = brains_core::Principal { agent: true, ..principal("boss", Role::Admin, &[KeyScope::Write]) };
+        let agent =
+            brains_core::Principal { agent: true, ..principal("boss", Role::Admin, &[KeyScope::Write]) };
         bed.call_as(&agent, "register_workspace", json!({ "path": path })).await.unwrap_err();
         bed.admin("register_workspace", json!({ "path": path })).await.unwrap();
     }
@@ -246,7 +247,8 @@ async fn a_project_below_a_workspace_is_its_own() {
 async fn an_agent_says_things_as_its_session() {
     let bed = Bed::new().await;
     bed.admin("register_workspace", json!({ "path": "/src/shop" })).await.unwrap();
-    let agent = brains_core::Principal { agent: true, ..principal("admin", Role::Member, &[KeyScope::Write]) };
+    let agent =
+        brains_core::Principal { agent: true, ..principal("admin", Role::Member, &[KeyScope::Write]) };
     let task = json!({ "workspace": "shop", "title": "t" });
     let made = bed.call_as(&agent, "create_task", task).await.unwrap();
     assert_eq!(made["task"]["created_by_agent"], true);
@@ -260,7 +262,8 @@ async fn an_agent_says_things_as_its_session() {
         input["session_token"] = started["session_token"].clone();
         // Whatever key carries the token of an agent's session, an agent speaks.
         let said = bed.admin(name, input).await.unwrap();
-        let (row, agent) = if name == "comment_task" { ("comment", "agent") } else { ("message", "from_agent") };
+        let (row, agent) =
+            if name == "comment_task" { ("comment", "agent") } else { ("message", "from_agent") };
         assert_eq!(said[row][agent], true, "{said}");
     }
 }

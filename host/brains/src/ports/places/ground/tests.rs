@@ -4,7 +4,9 @@ use super::*;
 fn what_holds_many_things_is_reserved_and_does_not_reach_below() {
     let state = Path::new("/srv/brains");
     let reserved = |path: &str| is_reserved(Path::new(path), Some(state));
-    for path in ["/", "/home", "/home/ada", "/Users/ada", "/root", "/srv", "/srv/brains", "/srv/brains/plugins"] {
+    for path in
+        ["/", "/home", "/home/ada", "/Users/ada", "/root", "/srv", "/srv/brains", "/srv/brains/plugins"]
+    {
         assert!(reserved(path), "{path}");
     }
     for path in ["/home/ada/shop", "/nowhere/brains-too", "/nowhere"] {
