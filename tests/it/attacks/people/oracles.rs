@@ -80,7 +80,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
 /// Registering and importing told a missing directory from a hidden one, and starting a session a plain one.
 fn before(what: &str, name: &str) -> Before {
     match (name, what) {
-        ("register_workspace" | "import_workspaces", _) => Fell,
+        ("register_workspace" | "import_workspaces", what) if what != "a file" => Fell,
         ("start_session", what) if what.contains("private") => Fell,
         _ => Held,
     }
