@@ -31,6 +31,17 @@ const ALL_SCOPES: [&str; 3] = ["gateway", "read", "write"];
 
 impl Scene for People {
     async fn open() -> Self {
+        opened(Self::fresh())
+    }
+}
+
+/// Waits on this thread: starting a service is no future that may move to another.
+fn opened<S>(scene: impl Future<Output = S>) -> S {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(scene))
+}
+
+impl People {
+    async fn fresh() -> Self {
         let team = Team::start(Database::Sqlite).await;
         let admin = team.admin();
         let mut keys = BTreeMap::new();
@@ -55,9 +66,7 @@ impl Scene for People {
         admin.with_key(&keys[&("owner", false)]).operation("register_workspace", &diary).await;
         Self { team, registry: Registry::new(), keys }
     }
-}
 
-impl People {
     fn key(&self, slug: &'static str, agent: bool) -> &str {
         &self.keys[&(slug, agent)]
     }

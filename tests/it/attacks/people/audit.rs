@@ -18,6 +18,12 @@ struct Altered<const POSTGRES: bool> {
 
 impl<const POSTGRES: bool> Scene for Altered<POSTGRES> {
     async fn open() -> Self {
+        super::opened(Self::fresh())
+    }
+}
+
+impl<const POSTGRES: bool> Altered<POSTGRES> {
+    async fn fresh() -> Self {
         let team = Team::start(if POSTGRES { Database::Postgres } else { Database::Sqlite }).await;
         for slug in ["ann", "bob", "cid"] {
             team.admin().operation("add_operator", &json!({ "slug": slug })).await;
@@ -43,9 +49,7 @@ impl<const POSTGRES: bool> Scene for Altered<POSTGRES> {
         }
         this
     }
-}
 
-impl<const POSTGRES: bool> Altered<POSTGRES> {
     fn sql(&self, text: &str) {
         let done = match self.team.url.strip_prefix("sqlite://") {
             Some(path) => {
@@ -96,7 +100,7 @@ fn rows<const POSTGRES: bool>() -> Vec<Row<Altered<POSTGRES>>> {
             continue;
         }
         let told = format!("an entry {what}, Postgres: {POSTGRES}");
-        rows.push(row("security low: audit", told, before, async move |at: Arc<Altered<POSTGRES>>| {
+        rows.push(row("security low: audit", told, before, move |at: Arc<Altered<POSTGRES>>| async move {
             let (scope, seq) = place.split_once(", ").expect("two columns");
             at.sql(&COPY.replace("SCOPE", scope).replace("SEQ", seq));
             let found = at.verified().await;
@@ -135,7 +139,7 @@ fn rows<const POSTGRES: bool>() -> Vec<Row<Altered<POSTGRES>>> {
         ),
     ] {
         let told = format!("{what}, Postgres: {POSTGRES}");
-        rows.push(row("security low: audit", told, before, async move |at: Arc<Altered<POSTGRES>>| {
+        rows.push(row("security low: audit", told, before, move |at: Arc<Altered<POSTGRES>>| async move {
             at.sql(change);
             let found = at.verified().await;
             at.sql(undo);
@@ -144,7 +148,7 @@ fn rows<const POSTGRES: bool>() -> Vec<Row<Altered<POSTGRES>>> {
         }));
     }
     if POSTGRES {
-        rows.push(row("security low: audit", "an entry without a time", Fell, async move |at: Arc<Altered<POSTGRES>>| {
+        rows.push(row("security low: audit", "an entry without a time", Fell, move |at: Arc<Altered<POSTGRES>>| async move {
             at.sql("CREATE TABLE spare AS SELECT * FROM audit_entry; UPDATE audit_entry SET at = NULL WHERE seq = 2");
             let found = at.verified().await;
             at.sql("DELETE FROM audit_entry; INSERT INTO audit_entry SELECT * FROM spare; DROP TABLE spare");
@@ -155,7 +159,7 @@ fn rows<const POSTGRES: bool>() -> Vec<Row<Altered<POSTGRES>>> {
         "security low: audit",
         "honest: an untouched log is whole and listed whole",
         Held,
-        async move |at: Arc<Altered<POSTGRES>>| {
+        move |at: Arc<Altered<POSTGRES>>| async move {
             assert_eq!(at.verified().await["ok"], true);
             let listed = at.team.admin().operation("list_audit", &json!({ "limit": 1000 })).await;
             let seqs: Vec<i64> = listed["entries"]

@@ -57,15 +57,20 @@ pub(super) fn rows() -> Vec<Row<People>> {
                     continue;
                 }
                 let what = format!("{name} by {door:?} as an agent of {slug}, own key: {agent}");
-                rows.push(row("security 12", what, before(name), async move |at: std::sync::Arc<People>| {
-                    refuse(&at, name, input, door, (slug, agent)).await;
-                }));
+                rows.push(row(
+                    "security 12",
+                    what,
+                    before(name),
+                    move |at: std::sync::Arc<People>| async move {
+                        refuse(&at, name, input, door, (slug, agent)).await;
+                    },
+                ));
             }
         }
     }
     for slug in ["maintainer", "owner", "administrator"] {
         let what = format!("honest: {slug} decides about the workspace as a person");
-        rows.push(row("security 12", what, Held, async move |at: std::sync::Arc<People>| {
+        rows.push(row("security 12", what, Held, move |at: std::sync::Arc<People>| async move {
             decide(&at, slug).await
         }));
     }

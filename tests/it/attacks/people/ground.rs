@@ -36,7 +36,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
         for (slug, agent) in [("stranger", false), ("stranger", true), ("administrator", true)] {
             for name in ["register_workspace", "import_workspaces"] {
                 let told = format!("{name} of {what} as {slug}, agent: {agent}");
-                rows.push(row("security 11", told, before, async move |at: Arc<People>| {
+                rows.push(row("security 11", told, before, move |at: Arc<People>| async move {
                     refuse(&at, name, make(&at), (slug, agent)).await;
                 }));
             }
@@ -49,7 +49,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
         for first in ["the parent", "the child"] {
             let told = format!("{child} below {parent}, {first} first");
             let before = if first == "the parent" || child == ".hg" { Fell } else { Held };
-            rows.push(row("coordination 4", told, before, async move |at: Arc<People>| {
+            rows.push(row("coordination 4", told, before, move |at: Arc<People>| async move {
                 nest(&at, parent, child, first == "the parent").await;
             }));
         }
@@ -128,26 +128,27 @@ async fn nest(at: &People, parent: &str, child: &str, parent_first: bool) {
     let name = format!("{parent}-{child}-{parent_first}").replace('.', "");
     let outer = at.directory(&name, (parent != "plain").then_some(parent));
     let inner = at.directory(&format!("{name}/inner"), Some(child));
-    let register = async |path: &str| {
-        at.team.admin().operation("register_workspace", &json!({ "path": path })).await["workspace"]["path"]
-            .clone()
-    };
     if parent_first {
-        assert_eq!(register(&outer).await, outer);
+        assert_eq!(register(at, &outer).await, outer);
         // Nothing of the inner one lands outside before it is known.
         let lost = at.post(&at.team.admin().key, "show_workspace", &json!({ "workspace": inner })).await;
         assert_eq!(lost.0, 404, "{}", lost.1);
         let started = at.team.admin().operation("start_session", &json!({ "workspace": inner })).await;
         assert_ne!(started["workspace"], json!(name));
     } else {
-        assert_eq!(register(&inner).await, inner);
-        assert_eq!(register(&outer).await, outer);
+        assert_eq!(register(at, &inner).await, inner);
+        assert_eq!(register(at, &outer).await, outer);
     }
     for (path, root) in [(format!("{inner}/src"), &inner), (format!("{outer}/docs"), &outer)] {
         fs_err::create_dir_all(&path).expect("a directory");
         let shown = at.team.admin().operation("show_workspace", &json!({ "workspace": path })).await;
         assert_eq!(shown["workspace"]["path"], json!(root));
     }
+}
+
+async fn register(at: &People, path: &str) -> Value {
+    let registered = at.team.admin().operation("register_workspace", &json!({ "path": path })).await;
+    registered["workspace"]["path"].clone()
 }
 
 async fn worktree(at: Arc<People>) {

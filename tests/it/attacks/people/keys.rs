@@ -36,20 +36,25 @@ pub(super) fn rows() -> Vec<Row<People>> {
             let people = ["get_config", "show_config", "list_audit", "list_operators"].contains(&name);
             let before = if made == "for an agent" && people { Held } else { before };
             let what = format!("{name} {} by an administrator's key made {made}", input());
-            rows.push(row("security 16", what, before, async move |at: Arc<People>| {
+            rows.push(row("security 16", what, before, move |at: Arc<People>| async move {
                 let key = make(&at, ask()).await;
                 let (status, answer) = at.post(&key, name, &input()).await;
                 assert!([403, 404].contains(&status), "{status} {answer}");
             }));
         }
         let what = format!("list_workspaces by an administrator's key made {made}");
-        rows.push(row("security 16", what, Fell, async move |at: Arc<People>| {
+        rows.push(row("security 16", what, Fell, move |at: Arc<People>| async move {
             let key = make(&at, ask()).await;
             let (_, answer) = at.post(&key, "list_workspaces", &json!({ "all": true })).await;
             assert!(!answer.to_string().contains("diary"), "{answer}");
         }));
         let what = format!("list_traces and list_usage of others by an administrator's key made {made}");
-        rows.push(row("security 16", what, Held, async move |at: Arc<People>| traces(&at, ask()).await));
+        rows.push(row(
+            "security 16",
+            what,
+            Held,
+            move |at: Arc<People>| async move { traces(&at, ask()).await },
+        ));
     }
     rows.push(row("security 16", "the command line makes a key for models alone", Fell, command));
     rows.push(row("security 16", "an agent's key that is an administrator's", Held, both));
@@ -108,7 +113,7 @@ async fn more(at: Arc<People>) {
 
 async fn honest(at: Arc<People>) {
     let reading = make(&at, json!({ "scopes": ["read"] })).await;
-    let shown = at.does(&reading, "list_workspaces", json!({})).await;
+    let shown = at.does(&reading, "list_workspaces", json!({ "limit": 1000 })).await;
     assert!(shown["workspaces"].to_string().contains("yard"), "{shown}");
     let listed = at.team.admin().operation("list_keys", &json!({})).await;
     for key in listed["keys"].as_array().expect("keys") {

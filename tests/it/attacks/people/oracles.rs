@@ -43,7 +43,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
                 "security low: oracles",
                 told,
                 before(what, name),
-                async move |at: Arc<People>| {
+                move |at: Arc<People>| async move {
                     let (hidden, absent) = (make(&at), at.team.path("there/is/nothing"));
                     let stranger = at.key("stranger", false);
                     let found = at.post(stranger, name, &ask(&hidden)).await;
@@ -59,7 +59,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
     {
         let before = if pid > 1 { Fell } else { Held };
         let told = format!("start_session with the id of {what}");
-        rows.push(row("security low: oracles", told, before, async move |at: Arc<People>| {
+        rows.push(row("security low: oracles", told, before, move |at: Arc<People>| async move {
             let pid = if pid == 0 { at.team.services[0].pid() } else { pid };
             let key = at.key("member", true);
             let started = at.does(key, "start_session", json!({ "workspace": "yard", "pid": pid })).await;

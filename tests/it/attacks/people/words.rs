@@ -62,7 +62,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
                     continue;
                 }
                 let what = format!("{name} ({number}) without a session by {door:?}, own key: {agent}");
-                rows.push(row("security 12", what, Fell, async move |at: Arc<People>| {
+                rows.push(row("security 12", what, Fell, move |at: Arc<People>| async move {
                     let there = there(&at).await;
                     let outcome = at.call(door, at.key(slug, agent), name, input(&there)).await;
                     assert_eq!(outcome.code, "session_required", "{}", outcome.text);
@@ -73,7 +73,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
     for (name, input, place) in WRITTEN {
         for door in Door::ALL {
             let what = format!("{name} without a session by {door:?}");
-            rows.push(row("security 12", what, Fell, async move |at: Arc<People>| {
+            rows.push(row("security 12", what, Fell, move |at: Arc<People>| async move {
                 let written = at.call(door, at.key("member", true), name, input(&json!({}))).await;
                 assert_eq!(written.value.pointer(place), Some(&json!(true)), "{}", written.text);
                 let by_a_person = at.call(Door::Http, at.key("member", false), name, input(&json!({}))).await;
@@ -88,7 +88,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
     rows.push(row("security 12", "honest: people speak without a session, agents as theirs", Held, honest));
     for (slug, before) in TAKEN {
         let what = format!("an operator of the name `{slug}`");
-        rows.push(row("security low: names", what, before, async move |at: Arc<People>| {
+        rows.push(row("security low: names", what, before, move |at: Arc<People>| async move {
             let (status, answer) =
                 at.post(&at.team.admin().key, "add_operator", &json!({ "slug": slug })).await;
             assert!([400, 409].contains(&status), "{answer}");
