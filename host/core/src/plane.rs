@@ -1,7 +1,6 @@
 //! The values that the planes keep and show, and the rules on them. Rows are the store's, verbs are control's.
 
 pub mod audit;
-pub mod author;
 pub mod component;
 pub mod config;
 pub mod focus;

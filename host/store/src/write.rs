@@ -8,9 +8,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use brains_core::author::Author;
 use brains_core::caller::Surface;
 use brains_core::id::{Key, Session};
-use brains_core::plane::author::Author;
 use brains_core::plane::session::SessionRecord;
 use brains_core::principal::SYSTEM;
 use brains_core::{Ambient, Fault, Id, Millis, Principal};
