@@ -77,8 +77,8 @@ fn lies_between(from: &Value, until: &Value, ms: i64) -> bool {
     at(until).since(at(from)) > ms
 }
 
-/// In an order in which each finds what it takes. Set up are: the workspaces `app`, `other` and `gone`, whose directory
-/// is; a session `ben` with a lock and two messages to everybody, a session `victim`, a task `second`.
+/// In an order in which each finds what it takes. Set up are: the workspace `app`; a session `ben` with a lock and two
+/// messages to everybody; a task `second`.
 pub(super) const EFFECTS: &[Effect] = &[
     effect(
         "register_workspace",
