@@ -7,6 +7,7 @@
 
 mod database;
 mod doors;
+mod people;
 mod secrets;
 
 use std::panic::AssertUnwindSafe;

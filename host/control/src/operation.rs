@@ -153,6 +153,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const KIND: Kind;
     /// The least role that may call it.
     const ROLE: Role;
+    /// What a key must hold. `gateway` stands for every key: then the operation shows what was done with it.
+    const SCOPE: KeyScope = Self::KIND.scope();
     const CLI: CliShape;
     const EXAMPLES: &'static [Example];
     /// Names of the same thing in the reference product, accepted on call.
@@ -220,7 +222,7 @@ impl Entry {
             noun: O::NOUN,
             kind: O::KIND,
             role: O::ROLE,
-            scope: O::KIND.scope(),
+            scope: O::SCOPE,
             summary,
             description,
             input_schema,
@@ -260,7 +262,8 @@ impl Entry {
         };
         let scope = match self.scope {
             KeyScope::Read => principal.may(KeyScope::Read) || principal.may(KeyScope::Write),
-            scope @ (KeyScope::Gateway | KeyScope::Write) => principal.may(scope),
+            KeyScope::Write => principal.may(KeyScope::Write),
+            KeyScope::Gateway => !principal.scopes.is_empty(),
         };
         role && scope
     }

@@ -72,6 +72,7 @@ impl Registry {
             caller: caller.as_ref().unwrap_or(cx.caller),
             once: envelope.once.as_ref(),
             fence: envelope.fence,
+            spoken: entry.tool.spoken,
             ..*cx
         };
         let covered = kept::look(entry, &mut input)?;

@@ -1,6 +1,7 @@
 //! Vocabulary and rules of Brains. Pure: no I/O, no clock, no randomness of its own; time and
 //! entropy are passed in through [`time::Ambient`].
 
+pub mod author;
 pub mod caller;
 pub mod canonical;
 pub mod config;
