@@ -10,10 +10,24 @@ use serde::{Deserialize, Serialize};
 pub struct Budgets {
     /// Memory of all live instances of all components, in mebibytes.
     pub component_memory_mib: u32,
+    /// Looks at files and directories at once; a place that does not answer keeps a few of them.
+    pub file_threads: u32,
+    /// How long a look at a file or a directory may take.
+    pub file_seconds: u32,
+    /// Look-ups of host names at once.
+    pub name_threads: u32,
+    /// How long the look-up of a host name may take.
+    pub name_seconds: u32,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { component_memory_mib: 2048 }
+        Self {
+            component_memory_mib: 2048,
+            file_threads: 32,
+            file_seconds: 5,
+            name_threads: 32,
+            name_seconds: 10,
+        }
     }
 }
