@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Place;
+use crate::access::{Located, Place};
 use crate::acting::{Acting, Renewals};
 use crate::envelope::{Once, written};
 use crate::ports::Ports;
@@ -69,7 +69,7 @@ impl Control {
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Value, Fault> {
-        let cx = Cx { control: self, principal, caller, once: None, fence: None };
+        let cx = Cx { control: self, principal, caller, once: None, fence: None, located: None };
         let answer = self.registry.call(name, input, &cx).await;
         cx.keep_alive().await;
         answer
@@ -86,7 +86,7 @@ impl Control {
     /// Keeps an overlay that was edited while no service ran as a revision; gives its number.
     pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
         let (principal, caller) = (Principal::local(), Caller::http());
-        let cx = Cx { control: self, principal: &principal, caller: &caller, once: None, fence: None };
+        let cx = Cx { control: self, principal: &principal, caller: &caller, once: None, fence: None, located: None };
         crate::plane::config::notice_at_start(&cx).await
     }
 }
@@ -101,6 +101,8 @@ pub struct Cx<'a> {
     pub(crate) once: Option<&'a Once>,
     /// The fence that this request carries.
     pub(crate) fence: Option<u64>,
+    /// Where the directory lies that this call is about, when that was asked already.
+    pub(crate) located: Option<&'a Located>,
 }
 
 impl Cx<'_> {

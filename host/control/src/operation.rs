@@ -150,6 +150,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     /// The plane it belongs to; names the reference page.
     const NOUN: &'static str;
     const KIND: Kind;
+    /// The scope that a key needs for it.
+    const SCOPE: KeyScope = Self::KIND.scope();
     /// The least role that may call it.
     const ROLE: Role;
     const CLI: CliShape;
@@ -211,7 +213,7 @@ impl Entry {
             noun: O::NOUN,
             kind: O::KIND,
             role: O::ROLE,
-            scope: O::KIND.scope(),
+            scope: O::SCOPE,
             summary,
             description,
             input_schema,

@@ -4,6 +4,7 @@
 use brains_core::{Caller, Fault};
 use serde_json::Value;
 
+use crate::access::Located;
 use crate::context::Cx;
 use crate::envelope::Envelope;
 use crate::operation::{Entry, Operation};
@@ -63,6 +64,8 @@ impl Registry {
             fence: envelope.fence,
             ..*cx
         };
+        let located = Located::ahead(entry, &input, &cx).await;
+        let cx = Cx { located: located.as_ref(), ..cx };
         entry.call(input, &cx).await
     }
 }

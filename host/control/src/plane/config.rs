@@ -7,14 +7,14 @@ mod history;
 
 use brains_core::Fault;
 use brains_core::config::{Place, Problem};
-use brains_core::principal::Role;
+use brains_core::principal::{KeyScope, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::ports::Edit;
+use crate::ports::{Edit, References};
 
 pub(crate) use change::notice_at_start;
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
@@ -235,7 +235,8 @@ impl Operation for UnsetConfig {
     }
 }
 
-/// Checks the text of a configuration file without using it.
+/// Checks the text of a configuration file without using it. References to the environment and to files are read for
+/// an operator, and looked at for their form only when an agent asks.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckConfig {
@@ -257,6 +258,8 @@ impl Operation for CheckConfig {
     const NAME: &'static str = "check_config";
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
+    // It changes nothing, but it costs what a document may cost, and it reads what references name.
+    const SCOPE: KeyScope = KeyScope::Write;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "check"])
         .positional(&["document"])
@@ -269,7 +272,10 @@ impl Operation for CheckConfig {
     type Output = ConfigChecked;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigChecked, Fault> {
-        Ok(match cx.control.ports.settings.check(self.document).await {
+        // Environment and files are the operator's own: whoever is not one learns nothing of them.
+        let own = cx.principal.role == Role::Admin && !cx.is_agent();
+        let references = if own { References::Read } else { References::Form };
+        Ok(match cx.control.ports.settings.check(self.document, references).await? {
             Ok(warnings) => ConfigChecked { ok: true, problems: Vec::new(), warnings },
             Err(problems) => ConfigChecked { ok: false, problems, warnings: Vec::new() },
         })

@@ -109,7 +109,7 @@ impl Operation for RegisterWorkspace {
                 .code("relative_path")
                 .param("path")
         })?;
-        let location = cx.control.ports.places.locate(&path)?;
+        let location = cx.control.ports.places.locate(path.clone()).await?;
         if !location.exists {
             return Err(Fault::not_found("directory", path.display()).param("path"));
         }

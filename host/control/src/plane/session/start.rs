@@ -189,7 +189,7 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place,
         None => cx.caller.directory.clone(),
     };
     let Some(path) = path else { return Err(absent) };
-    let location = cx.control.ports.places.locate(&path)?;
+    let location = cx.control.ports.places.locate(path).await?;
     if !location.exists || !location.marked {
         return Err(absent.hint(
             "nothing there says that it is a project: `register_workspace` adds a directory of any kind",

@@ -83,7 +83,7 @@ impl Operation for ImportWorkspaces {
         }
         let mut records = Vec::new();
         for (index, listed) in self.workspaces.into_iter().enumerate() {
-            let location = locate(cx, &listed.path).map_err(|fault| of_element(index, fault))?;
+            let location = locate(cx, &listed.path).await.map_err(|fault| of_element(index, fault))?;
             let wish = Wish { slug: listed.slug, name: listed.name, visibility: None };
             let (exact, named) = (wish.slug.is_some(), wish.name.is_some());
             let record = fresh(cx, location, &wish).map_err(|fault| of_element(index, fault))?;
@@ -123,7 +123,7 @@ impl Operation for ImportWorkspaces {
     }
 }
 
-fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
+async fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
     let asked = match &cx.caller.directory {
         Some(directory) => directory.join(path),
         None if Path::new(path).is_absolute() => path.into(),
@@ -133,7 +133,7 @@ fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
                 .param("path"));
         }
     };
-    let location = cx.control.ports.places.locate(&asked)?;
+    let location = cx.control.ports.places.locate(asked.clone()).await?;
     if location.exists {
         Ok(location)
     } else {
