@@ -316,7 +316,9 @@ impl Components for Fakes {
     fn is_bundled(&self, _: &str, _: &str) -> bool {
         false
     }
-    fn pardon(&self, _: &str, _: &str) {}
+    fn pardon(&self, _: String, _: String) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
     fn forget(&self, _: String) -> Pending<'_, Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }

@@ -25,6 +25,8 @@ use crate::visit::Visit;
 use admission::{Admission, Answer};
 pub use admission::Limits;
 
+/// So many times as long as a look may a write take.
+const PATIENCE: u32 = 6;
 /// How long a thread without work stays.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -158,9 +160,27 @@ impl Gate {
         place: Place,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        self.run_until(place, self.0.limits().time, work).await
+    }
+
+    /// As [`Self::run`], for work that waits until something is on the disk, which takes longer on a busy one.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        place: Place,
+        work: impl FnOnce(&Visit) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.run_until(place, self.0.limits().time * PATIENCE, work).await
+    }
+
+    async fn run_until<T: Send + 'static>(
+        &self,
+        place: Place,
+        time: Duration,
+        work: impl FnOnce(&Visit) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let shared = &self.0;
         let limits = shared.limits();
-        let until = Instant::now() + limits.time;
+        let until = Instant::now() + time;
         let key = shared.key(&place);
         let ticket = loop {
             let freed = shared.freed.notified();
@@ -191,9 +211,27 @@ impl Gate {
         place: Place,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        self.wait_until(place, self.0.limits().time, work)
+    }
+
+    /// As [`Self::write`], for work that stands on a thread of its own already.
+    pub fn wait_write<T: Send + 'static>(
+        &self,
+        place: Place,
+        work: impl FnOnce(&Visit) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.wait_until(place, self.0.limits().time * PATIENCE, work)
+    }
+
+    fn wait_until<T: Send + 'static>(
+        &self,
+        place: Place,
+        time: Duration,
+        work: impl FnOnce(&Visit) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let shared = &self.0;
         let limits = shared.limits();
-        let until = Instant::now() + limits.time;
+        let until = Instant::now() + time;
         let key = shared.key(&place);
         let ticket = match shared.begin_until(&key, limits, until) {
             Answer::Begun(ticket) => ticket,
@@ -240,7 +278,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key(&self, place: &Place) -> String {
+    pub(crate) fn key(&self, place: &Place) -> String {
         match place {
             Place::Path(path) => self.mounts.of(path),
             Place::Named(name) => name.clone(),
@@ -308,7 +346,7 @@ impl Shared {
 
     fn stalled(&self, place: &Place) -> Fault {
         let time = self.limits().time;
-        Fault::unavailable(format!("{place} does not answer within {} s", time.as_secs_f64()))
+        Fault::unavailable(format!("{place} does not answer in time"))
             .code(self.words.stalled)
             .hint(self.words.hint)
             .retry_after_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))

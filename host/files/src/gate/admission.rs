@@ -39,12 +39,12 @@ struct There {
 }
 
 impl There {
-    fn stalled(&self, now: Instant, time: Duration) -> bool {
-        self.under_way.values().any(|began| now.saturating_duration_since(*began) >= time)
+    fn late(&self, now: Instant, time: Duration) -> usize {
+        self.under_way.values().filter(|began| now.saturating_duration_since(**began) >= time).count()
     }
 
-    fn trusted(&self, now: Instant, time: Duration) -> bool {
-        self.answered && !self.stalled(now, time)
+    fn is_full(&self) -> bool {
+        self.under_way.len() >= if self.answered { SHARE } else { PROBATION }
     }
 }
 
@@ -61,15 +61,12 @@ impl Admission {
         let doubtful = self.doubtful(now, limits.time);
         let used = self.used();
         let known = self.places.get(place);
-        if known.is_some_and(|there| there.stalled(now, limits.time)) {
-            return Answer::Stalled;
+        if let Some(there) = known.filter(|there| there.is_full()) {
+            return if there.late(now, limits.time) > 0 { Answer::Stalled } else { Answer::Full };
         }
-        let trusted = known.is_some_and(|there| there.trusted(now, limits.time));
-        let here = known.map_or(0, |there| there.under_way.len());
+        let trusted = known.is_some_and(|there| there.answered);
         let threads = limits.threads as usize;
-        let room = here < if trusted { SHARE } else { PROBATION }
-            && (threads == 0 || used < threads && (trusted || doubtful < (threads / 2).max(1)));
-        if !room {
+        if threads > 0 && (used >= threads || !trusted && doubtful >= (threads / 2).max(1)) {
             return Answer::Full;
         }
         self.forget();
@@ -109,7 +106,8 @@ impl Admission {
 
     fn doubtful(&self, now: Instant, time: Duration) -> usize {
         let count = |there: &There| {
-            let under_way = if there.trusted(now, time) { 0 } else { there.under_way.len() };
+            let under_way =
+                if there.answered { there.late(now, time) } else { there.under_way.len() };
             under_way + there.waiting
         };
         self.places.values().map(count).sum()
@@ -170,9 +168,18 @@ mod tests {
         let (mut admission, now) = (Admission::default(), Instant::now());
         let Answer::Begun(ticket) = admission.begin("/nfs", now, LIMITS) else { panic!("no room") };
         let later = now + LIMITS.time;
+        assert!(matches!(admission.begin("/nfs", later, LIMITS), Answer::Begun(_)));
         assert_eq!(admission.begin("/nfs", later, LIMITS), Answer::Stalled);
         admission.answered("/nfs", ticket);
         assert!(matches!(admission.begin("/nfs", later, LIMITS), Answer::Begun(_)));
+    }
+
+    #[test]
+    fn one_slow_piece_of_work_stops_no_other_where_answers_come() {
+        let (mut admission, now) = (Admission::default(), Instant::now());
+        known(&mut admission, "/", now);
+        let Answer::Begun(_) = admission.begin("/", now, LIMITS) else { panic!("no room") };
+        assert_eq!(fill(&mut admission, "/", now + LIMITS.time * 2), (7, Answer::Stalled));
     }
 
     #[test]
