@@ -35,10 +35,6 @@ impl Visit {
     /// Says that `path` is touched next. An error is the end of the work: who asked for it is told why.
     pub fn enter(&self, path: &Path) -> io::Result<()> {
         let to = self.gate.mounts.of(path);
-        self.go(to)
-    }
-
-    fn go(&self, to: String) -> io::Result<()> {
         let (from, ticket) = self.at.borrow().clone();
         if from == to {
             return Ok(());
@@ -60,12 +56,6 @@ impl Visit {
     /// Whether somebody still waits for the work: what would be changed after that would be changed untold.
     pub fn check_time(&self) -> io::Result<()> {
         if Instant::now() < self.until { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
-    }
-
-    /// Nothing is touched for a while: what follows counts for the place that was named first.
-    pub fn leave(&self) -> io::Result<()> {
-        let home = self.gate.key(&self.place);
-        self.go(home)
     }
 
     /// The path without links, `.` and `..`, as [`std::fs::canonicalize`] tells it, with each place entered before it is

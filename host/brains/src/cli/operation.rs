@@ -267,8 +267,7 @@ fn beside(
 
 fn bytes(file: &Path) -> Result<Vec<u8>, Fault> {
     if file != Path::new("-") {
-        return fs_err::read(file)
-            .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()));
+        return home::read_named(file, COMPONENT_BYTES);
     }
     let mut bytes = Vec::new();
     std::io::stdin()
@@ -326,18 +325,19 @@ fn file_or_stdin(path: &Path) -> Result<String, Fault> {
     if path == Path::new("-") {
         return text_or_stdin("-".to_owned(), true);
     }
-    fs_err::read_to_string(path)
-        .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()))
+    let bytes = home::read_named(path, LIST_BYTES)?;
+    String::from_utf8(bytes).map_err(|_| Fault::invalid(format!("`{}` is not UTF-8 text", path.display())))
 }
 
 /// What a file of JSON holds.
 fn json_of(path: &Path, field: &str) -> Result<Value, Fault> {
     serde_json::from_str(&file_or_stdin(path)?).map_err(|error| {
-        Fault::invalid(format!("`{}` is not JSON: {error}", path.display())).code("invalid_json").param(field)
+        let at = format!("line {} column {}", error.line(), error.column());
+        Fault::invalid(format!("`{}` is not JSON at {at}", path.display())).code("invalid_json").param(field)
     })
 }
 
 /// A value as people type it: `5`, `true`, `{a: 1}`, else the text itself.
 pub(super) fn loose(text: &str) -> Value {
-    serde_yaml::from_str(text).unwrap_or_else(|_| Value::from(text))
+    document::parse(text, Aliases::Refused).unwrap_or_else(|_| Value::from(text))
 }

@@ -1,12 +1,14 @@
 //! Which working tree a directory belongs to, told from the file system alone: no git is run, and of the tree only
 //! the two small files are read that say where its git directory is.
 
-use std::io::Read as _;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
+use brains_control::Pending;
 use brains_control::ports::Places;
 use brains_core::Fault;
 use brains_core::plane::workspace::Location;
+use brains_files::{Gate, Links, Place, Visit, look};
 use fs_err as fs;
 
 /// Files that say that a project lives in a directory (spec/surface.md 2.3).
@@ -28,24 +30,28 @@ const MARKERS: [&str; 15] = [
     ".git",
 ];
 const MARKER_ENDINGS: [&str; 4] = ["csproj", "sln", "fsproj", "vbproj"];
-/// The two files of git that are read are one line each.
-const LINE_MAX: u64 = 4_096;
+/// The two files of git that are read are one line each; a path is no longer than this.
+const LINE_MAX: u64 = 64 << 10;
 
-/// Working trees on this machine.
+/// Working trees on this machine, looked at through a gate.
 #[derive(Debug)]
-pub(crate) struct Trees;
+pub(crate) struct Trees(pub(crate) Gate);
 
 impl Places for Trees {
-    fn locate(&self, path: &Path) -> Result<Location, Fault> {
-        let asked = fs::canonicalize(path).unwrap_or_else(|_| lexical(path));
-        let exists = asked.is_dir();
-        if let Some((tree, common_dir)) = git(&asked) {
-            return location(&asked, exists, &tree, &common_dir, true);
-        }
-        let marked = asked.ancestors().find(|directory| is_marked(directory));
-        let tree = marked.unwrap_or(&asked).to_owned();
-        location(&asked, exists, &tree, &tree, marked.is_some())
+    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>> {
+        Box::pin(async move { self.0.run(Place::of(&path), move |visit| locate(visit, &path)).await? })
     }
+}
+
+fn locate(visit: &Visit, path: &Path) -> Result<Location, Fault> {
+    let asked = visit.resolve(path).unwrap_or_else(|_| lexical(path));
+    let exists = look(visit, &asked).is_ok_and(|found| found.is_dir());
+    if let Some((tree, common_dir)) = git(visit, &asked) {
+        return location(&asked, exists, &tree, &common_dir, true);
+    }
+    let marked = asked.ancestors().find(|directory| is_marked(visit, directory));
+    let tree = marked.unwrap_or(&asked).to_owned();
+    location(&asked, exists, &tree, &tree, marked.is_some())
 }
 
 fn location(
@@ -79,36 +85,47 @@ fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-/// The working tree above `directory` and the git directory that it shares with its siblings.
-fn git(directory: &Path) -> Option<(PathBuf, PathBuf)> {
-    let tree = directory.ancestors().find(|above| above.join(".git").exists())?;
+/// The working tree above `directory` and the git directory that it shares with its siblings. A `.git` that is neither a
+/// directory nor a regular file, a link or a pipe, says where a tree is and nothing else.
+fn git(visit: &Visit, directory: &Path) -> Option<(PathBuf, PathBuf)> {
+    let (tree, found) = directory.ancestors().find_map(|above| Some((above, there(visit, &above.join(".git"))?)))?;
     let dot_git = tree.join(".git");
-    let own = if dot_git.is_dir() {
-        dot_git
-    } else {
+    let own = if found.is_file() {
         // A linked working tree, or a submodule.
-        tree.join(line(&dot_git)?.strip_prefix("gitdir:")?.trim())
+        tree.join(line(visit, &dot_git)?.strip_prefix("gitdir:")?.trim())
+    } else {
+        dot_git
     };
-    let common = match line(&own.join("commondir")) {
+    if !found.is_file() && !found.is_dir() {
+        return Some((tree.to_owned(), own));
+    }
+    let common = match line(visit, &own.join("commondir")) {
         Some(common) => own.join(common.trim()),
         None => own,
     };
-    Some((tree.to_owned(), fs::canonicalize(&common).unwrap_or_else(|_| lexical(&common))))
+    Some((tree.to_owned(), visit.resolve(&common).unwrap_or_else(|_| lexical(&common))))
 }
 
-fn line(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    fs::File::open(path).ok()?.take(LINE_MAX).read_to_string(&mut text).ok()?;
+/// What stands at a path, without following it.
+fn there(visit: &Visit, path: &Path) -> Option<Metadata> {
+    look(visit, path).ok()
+}
+
+fn line(visit: &Visit, path: &Path) -> Option<String> {
+    let text = brains_files::read_text(visit, path, Links::Refused, LINE_MAX).ok()?;
     text.lines().next().map(str::to_owned)
 }
 
 /// Whether a project lives in a directory; the root of the file system is none, whatever lies there.
-fn is_marked(directory: &Path) -> bool {
+fn is_marked(visit: &Visit, directory: &Path) -> bool {
     if directory.parent().is_none() {
         return false;
     }
-    if MARKERS.iter().any(|marker| directory.join(marker).exists()) {
+    if MARKERS.iter().any(|marker| there(visit, &directory.join(marker)).is_some()) {
         return true;
+    }
+    if visit.enter(directory).is_err() {
+        return false;
     }
     fs::read_dir(directory).is_ok_and(|entries| {
         entries.filter_map(Result::ok).any(|entry| {

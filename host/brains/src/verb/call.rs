@@ -205,7 +205,7 @@ fn key(shell: &Shell) -> Option<Secret> {
         let sources = shell.sources(BTreeMap::new()).ok()?;
         sources.resolve().ok()?.config.api_key.clone()
     });
-    configured.or_else(|| admin_key::read(&shell.home.admin_key()).ok().flatten())
+    configured.or_else(|| admin_key::read(&shell.files, &shell.home.admin_key()).ok().flatten())
 }
 
 /// Headers are ASCII: every other byte of a path as `%` and two digits.

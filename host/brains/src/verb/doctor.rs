@@ -237,7 +237,7 @@ fn admin(shell: &Shell, config: &Config) -> Finding {
     if config.api_key.is_some() {
         return ok("admin key", "set by configuration");
     }
-    match admin_key::read(&shell.home.admin_key()) {
+    match admin_key::read(&shell.files, &shell.home.admin_key()) {
         Ok(Some(key)) => {
             ok("admin key", format!("{} ({})", shell.home.admin_key().display(), key.fingerprint()))
         }
