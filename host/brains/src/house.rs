@@ -38,11 +38,12 @@ pub(crate) struct House {
 impl House {
     /// Resolves the configuration, opens the database, loads the components. `since` is set by a service.
     pub(crate) async fn open(
+        home: &Home,
         shell: &Shell,
         sources: Sources,
         since: Option<Millis>,
     ) -> Result<Self, anyhow::Error> {
-        let (home, ambient, gate) = (&shell.home, Arc::clone(&shell.ambient), &shell.files);
+        let (ambient, gate) = (Arc::clone(&shell.ambient), &shell.files);
         let resolved = sources.resolve().map_err(|problems| unsound(&problems))?;
         let config = Arc::clone(&resolved.config);
         let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;

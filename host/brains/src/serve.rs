@@ -70,7 +70,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         doors.push(Bound::at(door, &config, &shell.names).await?);
     }
 
-    let opening = House::open(shell, sources, Some(started_at));
+    let opening = House::open(&shell.home, shell, sources, Some(started_at));
     let house = tokio::select! {
         opened = opening => opened?,
         () = told.ending.cancelled() => return Ok(()),

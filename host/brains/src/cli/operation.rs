@@ -7,12 +7,17 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brains_control::{Entry, Field, FieldKind, Registry};
-use brains_core::{Fault, Origin};
+use brains_core::Fault;
+use brains_core::config::document::{self, Aliases};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
 use crate::home;
+
+/// The largest component, and the largest list, that is read from a file.
+const COMPONENT_BYTES: u64 = 256 << 20;
+const LIST_BYTES: u64 = 64 << 20;
 
 /// Id of the `--yes` of verbs that ask first.
 const YES: &str = "yes";

@@ -293,7 +293,7 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
         None => shell.home.clone(),
     };
     let sources = shell.sources(flags)?;
-    let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
+    let house = House::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
     let addressee = Addressee::of(&input, &principal, caller);
     let answer = house.control.call_as(entry.name, input, &principal, caller).await;

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brains_core::Fault;
+use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::{Fault, FaultKind};
 use brains_runtime::{Component, LoadError, Options, Profile, Runtime};
-use fs_err as fs;
 
 use crate::home;
 use crate::shell::Shell;
@@ -16,6 +16,9 @@ use crate::shell::Shell;
 pub(super) const DIST: &str = "dist";
 /// The manifest of a project.
 pub(super) const MANIFEST: &str = "manifest.yaml";
+
+/// The largest component that is read.
+pub(super) const COMPONENT_BYTES: u64 = 256 << 20;
 
 /// A component's file with its manifest.
 #[derive(Debug)]
