@@ -97,7 +97,10 @@ fn dependencies_point_one_way() {
         ("control", &["core", "dialect", "store", "runtime", "egress"]),
         ("http", &["core", "dialect", "store", "runtime", "egress", "gateway", "control"]),
         ("mcp", &["core", "dialect", "store", "runtime", "egress", "control"]),
-        ("brains", &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http", "mcp", "files"]),
+        (
+            "brains",
+            &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http", "mcp", "files"],
+        ),
         ("xtask", &[]),
     ]);
     for name in crates() {
@@ -163,8 +166,18 @@ fn the_pure_rooms_do_no_io_and_read_no_clock() {
 #[test]
 fn threads_that_serve_touch_no_file_and_look_up_no_name() {
     let words = [
-        "std::fs", "fs_err", "canonicalize", ".exists()", ".is_dir()", ".is_file()", ".metadata()",
-        "serde_yaml", "saphyr", "ToSocketAddrs", "lookup_host", "spawn_blocking",
+        "std::fs",
+        "fs_err",
+        "canonicalize",
+        ".exists()",
+        ".is_dir()",
+        ".is_file()",
+        ".metadata()",
+        "serde_yaml",
+        "saphyr",
+        "ToSocketAddrs",
+        "lookup_host",
+        "spawn_blocking",
     ];
     let homes: BTreeMap<&str, &str> = BTreeMap::from([
         ("core/src/config/document.rs", "the one reader and writer of documents; pure"),
@@ -205,7 +218,10 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
             let code = code(&path);
             let found = words.iter().find(|word| code.contains(**word));
             if let Some(word) = found.filter(|_| !told.contains("/tests") && !told.ends_with("/testing.rs")) {
-                assert!(homes.contains_key(told.as_str()), "host/{told}: `{word}` may block: it belongs into host/files");
+                assert!(
+                    homes.contains_key(told.as_str()),
+                    "host/{told}: `{word}` may block: it belongs into host/files"
+                );
                 needed.push(told);
             }
         }

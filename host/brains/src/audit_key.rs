@@ -42,9 +42,8 @@ fn text(key: &SealingKey) -> String {
 
 fn read(gate: &Gate, path: &Path) -> Result<Option<SealingKey>, Fault> {
     let file = path.to_owned();
-    let text = gate.wait(Place::of(path), move |visit| {
-        brains_files::read_text(visit, &file, Links::Refused, KEY_BYTES)
-    });
+    let text = gate
+        .wait(Place::of(path), move |visit| brains_files::read_text(visit, &file, Links::Refused, KEY_BYTES));
     match text? {
         Ok(text) => SealingKey::parse(&text).map(Some).ok_or_else(|| {
             Fault::invalid(format!("`{}` is not an audit key: it should hold 64 hex digits", path.display()))

@@ -24,8 +24,9 @@ impl Ender {
 
     /// Ends it now.
     pub(crate) fn end(&self, code: ExitCode) {
-        // Nobody listens any more: it is ending.
-        drop(self.0.send(code));
+        if self.0.send(code).is_err() {
+            tracing::debug!("the process is ending already");
+        }
     }
 
     /// Ends it after `time` at the latest. What was asked for is done then, so it is no failure.
@@ -65,8 +66,11 @@ impl Told {
                 hangup: signal(SignalKind::hangup())?,
             }
         };
-        let told =
-            Self { ending: CancellationToken::new(), at_once: CancellationToken::new(), reload: Arc::default() };
+        let told = Self {
+            ending: CancellationToken::new(),
+            at_once: CancellationToken::new(),
+            reload: Arc::default(),
+        };
         let telling = told.clone();
         thread::Builder::new()
             .name("signals".into())

@@ -49,15 +49,21 @@ impl House {
         let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live =
-            Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins(), &home.components(), gate));
+        let live = Arc::new(Live::new(
+            Arc::new(runtime),
+            bundle::components(),
+            home.plugins(),
+            &home.components(),
+            gate,
+        ));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
         drop(blocking(move || starting.start(resolved)).await?);
 
-        let egress = Egress::new(brains_egress::Options { names: shell.names.clone(), ..Default::default() }).map_err(|error| {
-            Fault::internal(format!("the client for providers could not be set up: {error}"))
-        })?;
+        let egress = Egress::new(brains_egress::Options { names: shell.names.clone(), ..Default::default() })
+            .map_err(|error| {
+                Fault::internal(format!("the client for providers could not be set up: {error}"))
+            })?;
         let gateway = Arc::new(Gateway::new(Parts {
             live: Arc::clone(&live),
             egress: Arc::new(egress),

@@ -292,13 +292,7 @@ async fn bind(door: Door, host: &str, port: u16, names: &Names) -> Result<TcpLis
     }
 }
 
-async fn unbound(
-    door: Door,
-    host: &str,
-    port: u16,
-    address: Option<SocketAddr>,
-    error: &io::Error,
-) -> Fault {
+async fn unbound(door: Door, host: &str, port: u16, address: Option<SocketAddr>, error: &io::Error) -> Fault {
     let name = door.name();
     match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use brains_core::config::manifest::Manifest;
 use brains_control::ports::References;
 use brains_core::config::document::DOCUMENT_BYTES;
+use brains_core::config::manifest::Manifest;
 use brains_core::config::{
     self, Layer, Layers, Problem, RefError, RefSource, Resolved, Schema, Source, resolve,
 };

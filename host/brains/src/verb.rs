@@ -51,7 +51,10 @@ pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow
         (if fresh { "generated" } else { "existing" }, Some(shell.home.admin_key()))
     };
     let place_path = &wanted.place.path;
-    let workspace = if wanted.slug.is_some() || wanted.name.is_some() || project::is_project(place_path, &shell.files).await? {
+    let workspace = if wanted.slug.is_some()
+        || wanted.name.is_some()
+        || project::is_project(place_path, &shell.files).await?
+    {
         let input = project::input(place_path, wanted.slug.as_deref(), wanted.name.as_deref());
         call::by_name(shell, "register_workspace", input).await?
     } else {

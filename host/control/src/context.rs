@@ -86,7 +86,14 @@ impl Control {
     /// Keeps an overlay that was edited while no service ran as a revision; gives its number.
     pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
         let (principal, caller) = (Principal::local(), Caller::http());
-        let cx = Cx { control: self, principal: &principal, caller: &caller, once: None, fence: None, located: None };
+        let cx = Cx {
+            control: self,
+            principal: &principal,
+            caller: &caller,
+            once: None,
+            fence: None,
+            located: None,
+        };
         crate::plane::config::notice_at_start(&cx).await
     }
 }

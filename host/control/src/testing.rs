@@ -23,8 +23,8 @@ use crate::Control;
 use crate::operation::Pending;
 use crate::ports::{
     AdminKey, AdminKeySource, Candidate, Classification, Components, Explanation, Files, Model, Overlay,
-    Places, Ports, Processes, Proposal, References, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
-    StagedVersion,
+    Places, Ports, Processes, Proposal, References, Reloaded, RoutePlan, Routing, Service, ServiceFacts,
+    Settings, Shown, StagedVersion,
 };
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);

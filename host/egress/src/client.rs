@@ -41,7 +41,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { user_agent: concat!("brains/", env!("CARGO_PKG_VERSION")).to_owned(), lookup: None, names: Names::default() }
+        Self {
+            user_agent: concat!("brains/", env!("CARGO_PKG_VERSION")).to_owned(),
+            lookup: None,
+            names: Names::default(),
+        }
     }
 }
 

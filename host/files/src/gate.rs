@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::mounts::Mounts;
 use crate::visit::Visit;
 
-use admission::{Admission, Answer};
 pub use admission::Limits;
+use admission::{Admission, Answer};
 
 /// So many times as long as a look may a write take.
 const PATIENCE: u32 = 6;

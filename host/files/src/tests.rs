@@ -72,8 +72,21 @@ async fn a_path_is_resolved_as_the_system_resolves_it() {
     symlink("nowhere", root.join("dangling")).unwrap();
     let gate = Gate::default();
     for path in [
-        "", "a", "short", "short/b/..", "a/round", "far/round/../file", "a/./b", "missing", "missing/..", "loop",
-        "dangling", "a/file/x", "a/file", "../", "far/../a",
+        "",
+        "a",
+        "short",
+        "short/b/..",
+        "a/round",
+        "far/round/../file",
+        "a/./b",
+        "missing",
+        "missing/..",
+        "loop",
+        "dangling",
+        "a/file/x",
+        "a/file",
+        "../",
+        "far/../a",
     ] {
         let asked = root.join(path);
         let expected = fs::canonicalize(&asked).ok();

@@ -84,9 +84,9 @@ impl Depot {
     /// A content, if it is there and still is what its name says.
     pub(crate) fn get(&self, wanted: &str) -> Option<Vec<u8>> {
         let path = self.path(wanted)?;
-        let read = self.gate.wait(Place::of(&path), move |visit| {
-            brains_files::read(visit, &path, Links::Refused, BYTES)
-        });
+        let read = self
+            .gate
+            .wait(Place::of(&path), move |visit| brains_files::read(visit, &path, Links::Refused, BYTES));
         let bytes = match read {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(error)) if error.is_absent() => {

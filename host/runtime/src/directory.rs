@@ -117,7 +117,8 @@ impl Directory {
         let mut found: BTreeMap<PathBuf, Stamps> = elsewhere.collect();
         match own {
             Ok(own) => {
-                let gone: Vec<PathBuf> = self.own().into_iter().filter(|path| !own.contains_key(path)).collect();
+                let gone: Vec<PathBuf> =
+                    self.own().into_iter().filter(|path| !own.contains_key(path)).collect();
                 found.extend(gone.into_iter().map(|path| (path, Stamps::default())));
                 found.extend(own);
             }
@@ -166,9 +167,9 @@ impl Directory {
     /// What a component's file holds.
     pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = path.to_owned();
-        let read = self.gate.wait(Place::of(path), move |visit| {
-            brains_files::read(visit, &file, Links::Refused, FILE_BYTES)
-        });
+        let read = self
+            .gate
+            .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Refused, FILE_BYTES));
         Ok(read.map_err(stalled)??)
     }
 
@@ -241,9 +242,9 @@ impl Directory {
             part: None,
         };
         let file = path.to_owned();
-        let read = self.gate.wait(Place::of(path), move |visit| {
-            brains_files::read(visit, &file, Links::Refused, FILE_BYTES)
-        });
+        let read = self
+            .gate
+            .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Refused, FILE_BYTES));
         match read {
             Ok(Ok(bytes)) => {
                 offered.digest = digest(&bytes);

@@ -38,7 +38,8 @@ impl Scene for Traps {
             made["key"].as_str().expect("a key").to_owned()
         };
         let reader = key(json!({"name": "reader", "scopes": ["read"]})).await;
-        let agent = key(json!({"name": "agent", "scopes": ["gateway", "read", "write"], "agent": true})).await;
+        let agent =
+            key(json!({"name": "agent", "scopes": ["gateway", "read", "write"], "agent": true})).await;
         let folder = tempfile::tempdir().expect("a folder");
         let mut scene = Self {
             brains,
@@ -58,7 +59,8 @@ impl Traps {
     /// What honest work answers on every listener.
     async fn honest(&self) -> Vec<String> {
         let brains = &self.brains;
-        let chat = json!({"model": "openai_compatible/m", "messages": [{"role": "user", "content": "hello"}]});
+        let chat =
+            json!({"model": "openai_compatible/m", "messages": [{"role": "user", "content": "hello"}]});
         let listed = mcp::stateless(&brains.mcp, "/mcp", "tools/list", json!({}));
         let called = async {
             let called = mcp::call(&brains.mcp, "list_workspaces", json!({"limit": 1})).await;
@@ -74,14 +76,7 @@ impl Traps {
                 called,
             );
             assert_eq!(chat.status, 200, "{}", chat.text());
-            vec![
-                health.text(),
-                other.text(),
-                chat.text(),
-                operation.to_string(),
-                listed.text(),
-                called,
-            ]
+            vec![health.text(), other.text(), chat.text(), operation.to_string(), listed.text(), called]
         };
         within("honest work beside the attack", all).await
     }

@@ -112,7 +112,8 @@ impl Watched {
         let mut stirred = false;
         while let Ok(event) = events.next() {
             let flags = event.events();
-            let gone = ReadFlags::IGNORED | ReadFlags::UNMOUNT | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF;
+            let gone =
+                ReadFlags::IGNORED | ReadFlags::UNMOUNT | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF;
             if flags.intersects(gone) {
                 self.told.store(false, Ordering::Release);
             }

@@ -18,7 +18,8 @@ fn many_processes_make_one_key() {
     let home = Home::at(dir.path());
     let ambient = System::new();
     let keys: Vec<String> = std::thread::scope(|scope| {
-        let made: Vec<_> = (0..16).map(|_| scope.spawn(|| ensure(&home, &ambient, &Gate::default()).unwrap())).collect();
+        let made: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| ensure(&home, &ambient, &Gate::default()).unwrap())).collect();
         made.into_iter().map(|made| made.join().unwrap().public().to_owned()).collect()
     });
     assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");

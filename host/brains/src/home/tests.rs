@@ -99,7 +99,8 @@ fn what_an_editor_saves_survives_a_program() {
 fn what_others_may_write_is_refused_with_the_command_that_closes_it() {
     let scratch = tempfile::tempdir().unwrap();
     let home = Home::at(&scratch.path().join("state"));
-    let chmod = |path: &Path, mode: u32| fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let chmod =
+        |path: &Path, mode: u32| fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     let check = || check_owned(&home, &Gate::default());
     assert_eq!(check(), Ok(()), "nothing is there yet");
     home.ensure().unwrap();

@@ -88,7 +88,8 @@ fn lexical(path: &Path) -> PathBuf {
 /// The working tree above `directory` and the git directory that it shares with its siblings. A `.git` that is neither a
 /// directory nor a regular file, a link or a pipe, says where a tree is and nothing else.
 fn git(visit: &Visit, directory: &Path) -> Option<(PathBuf, PathBuf)> {
-    let (tree, found) = directory.ancestors().find_map(|above| Some((above, there(visit, &above.join(".git"))?)))?;
+    let (tree, found) =
+        directory.ancestors().find_map(|above| Some((above, there(visit, &above.join(".git"))?)))?;
     let dot_git = tree.join(".git");
     let own = if found.is_file() {
         // A linked working tree, or a submodule.

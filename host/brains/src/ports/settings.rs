@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::Pending;
-use brains_control::ports::{
-    Candidate, Edit, Overlay, Proposal, References, Reloaded, Settings, Shown,
-};
+use brains_control::ports::{Candidate, Edit, Overlay, Proposal, References, Reloaded, Settings, Shown};
 use brains_core::config::{self, Budgets, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
@@ -143,9 +141,9 @@ impl Settings for InForce {
 
     fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {
         let this = self.clone();
-        Box::pin(async move {
-            self.aside(move || this.sources.overlay_text().map(|text| this.read(text))).await?
-        })
+        Box::pin(
+            async move { self.aside(move || this.sources.overlay_text().map(|text| this.read(text))).await? },
+        )
     }
 
     fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {

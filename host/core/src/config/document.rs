@@ -217,7 +217,8 @@ impl<'a> Reader<'a> {
             return Err(DocumentError::at(&span.start, format!("nesting deeper than {DEPTH}")));
         }
         let plain = tag.is_none_or(|tag| {
-            tag.is_yaml_core_schema() && tag.suffix == if matches!(kind, Kind::List(_)) { "seq" } else { "map" }
+            tag.is_yaml_core_schema()
+                && tag.suffix == if matches!(kind, Kind::List(_)) { "seq" } else { "map" }
         });
         if !plain {
             return Err(DocumentError::at(&span.start, "a tag"));
@@ -277,11 +278,17 @@ impl<'a> Reader<'a> {
         self.nodes = self.nodes.saturating_add(nodes);
         self.bytes = self.bytes.saturating_add(bytes);
         if self.nodes > NODES {
-            return Err(DocumentError::at(&span.start, format!("more than {NODES} values, with what aliases repeat")));
+            return Err(DocumentError::at(
+                &span.start,
+                format!("more than {NODES} values, with what aliases repeat"),
+            ));
         }
         if self.bytes > DOCUMENT_BYTES {
             let limit = DOCUMENT_BYTES >> 20;
-            return Err(DocumentError::at(&span.start, format!("more than {limit} MiB, with what aliases repeat")));
+            return Err(DocumentError::at(
+                &span.start,
+                format!("more than {limit} MiB, with what aliases repeat"),
+            ));
         }
         Ok(())
     }

@@ -135,8 +135,7 @@ pub struct ManifestError(String);
 impl Manifest {
     /// Reads and checks a manifest.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self =
-            document::parse_as(text).map_err(|error| ManifestError(error.to_string()))?;
+        let manifest: Self = document::parse_as(text).map_err(|error| ManifestError(error.to_string()))?;
         manifest.check().map_err(ManifestError)?;
         Ok(manifest)
     }

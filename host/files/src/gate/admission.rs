@@ -106,8 +106,7 @@ impl Admission {
 
     fn doubtful(&self, now: Instant, time: Duration) -> usize {
         let count = |there: &There| {
-            let under_way =
-                if there.answered { there.late(now, time) } else { there.under_way.len() };
+            let under_way = if there.answered { there.late(now, time) } else { there.under_way.len() };
             under_way + there.waiting
         };
         self.places.values().map(count).sum()

@@ -60,7 +60,14 @@ const DOCUMENTS: [(&str, Before, fn() -> String); 8] = [
     ("100,000 nested lists", Fell, || "[".repeat(100_000)),
     ("50,000 nested maps", Fell, || "{a: ".repeat(50_000)),
     ("a list of 300,000 lists", Fell, || format!("x: [{}]", "[],".repeat(300_000))),
-    ("2,000 nested blocks", Held, || (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect::<String>().chars().take(900_000).collect()),
+    ("2,000 nested blocks", Held, || {
+        (0..2_000)
+            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
+            .collect::<String>()
+            .chars()
+            .take(900_000)
+            .collect()
+    }),
     ("one text, 20,000 times", Fell, bomb),
     ("aliases of aliases", Fell, chain),
     ("900,000 bytes of text", Held, || format!("gateway_preamble: {}\n", "x".repeat(900_000))),
@@ -70,31 +77,51 @@ const DOCUMENTS: [(&str, Before, fn() -> String); 8] = [
 pub(super) fn rows() -> Vec<Row<Traps>> {
     let mut rows = Vec::new();
     for (what, before, path) in REFERENCES {
-        rows.push(row("security 2", format!("check_config, a reference to {what}, an administrator"), before, move |scene| async move {
-            let peak = scene.peak_kib();
-            let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
-            let input = json!({"document": document});
-            for answer in scene.attacked_by(|scene| scene.operation(&scene.admin(), "check_config", &input)).await {
-                let text = told(&answer);
-                assert!(!text.contains(r#""ok":true"#), "{text}");
-            }
-            assert!(scene.peak_kib() < peak + SLACK_KIB, "{} KiB became {}", peak, scene.peak_kib());
-        }));
+        rows.push(row(
+            "security 2",
+            format!("check_config, a reference to {what}, an administrator"),
+            before,
+            move |scene| async move {
+                let peak = scene.peak_kib();
+                let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
+                let input = json!({"document": document});
+                for answer in
+                    scene.attacked_by(|scene| scene.operation(&scene.admin(), "check_config", &input)).await
+                {
+                    let text = told(&answer);
+                    assert!(!text.contains(r#""ok":true"#), "{text}");
+                }
+                assert!(scene.peak_kib() < peak + SLACK_KIB, "{} KiB became {}", peak, scene.peak_kib());
+            },
+        ));
     }
     for (what, before, path) in REFERENCES.into_iter().take(5) {
-        rows.push(row("security 2", format!("check_config, a reference to {what}, an agent"), before, move |scene| async move {
-            let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
-            let input = json!({"document": document});
-            for answer in scene.attacked_by(|scene| scene.operation(&scene.agent, "check_config", &input)).await {
-                assert!(answer.status == 403 || answer.json()["ok"] == true, "form alone: {}", told(&answer));
-            }
-        }));
+        rows.push(row(
+            "security 2",
+            format!("check_config, a reference to {what}, an agent"),
+            before,
+            move |scene| async move {
+                let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
+                let input = json!({"document": document});
+                for answer in
+                    scene.attacked_by(|scene| scene.operation(&scene.agent, "check_config", &input)).await
+                {
+                    assert!(
+                        answer.status == 403 || answer.json()["ok"] == true,
+                        "form alone: {}",
+                        told(&answer)
+                    );
+                }
+            },
+        ));
     }
     for (what, before, document) in DOCUMENTS {
         rows.push(row("security 2", format!("check_config, {what}"), before, move |scene| async move {
             let peak = scene.peak_kib();
             let input = json!({"document": document()});
-            for answer in scene.attacked_by(|scene| scene.operation(&scene.admin(), "check_config", &input)).await {
+            for answer in
+                scene.attacked_by(|scene| scene.operation(&scene.admin(), "check_config", &input)).await
+            {
                 told(&answer);
             }
             assert!(scene.peak_kib() < peak + SLACK_KIB, "{} KiB became {}", peak, scene.peak_kib());
@@ -128,53 +155,83 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             fs_err::write(path.with_extension("other"), "rate_limit_per_minute: 3\n").expect("written");
             link(path.with_extension("other"), path);
         }),
-        ("a document of 100,000 lists", Fell, |path| fs_err::write(path, "[".repeat(100_000)).expect("written")),
+        ("a document of 100,000 lists", Fell, |path| {
+            fs_err::write(path, "[".repeat(100_000)).expect("written")
+        }),
         ("a secret that does not fit", Held, |path| fs_err::write(path, SECRET).expect("written")),
     ] {
-        rows.push(row("security 2", format!("the overlay is {what}: reload, set, and everybody else"), before, move |scene| async move {
-            let overlay = scene.state("brains.runtime.yaml");
-            drop(fs_err::remove_file(&overlay));
-            make(&overlay);
-            for (name, input) in [
-                ("reload_config", json!({})),
-                ("set_config", json!({"key": "gateway_preamble", "value": "short"})),
-            ] {
-                for answer in scene.attacked_by(|scene| scene.operation(&scene.admin(), name, &input)).await {
-                    let text = told(&answer);
-                    assert!(answer.status >= 400 && !text.contains(SECRET), "{name}: {text}");
+        rows.push(row(
+            "security 2",
+            format!("the overlay is {what}: reload, set, and everybody else"),
+            before,
+            move |scene| async move {
+                let overlay = scene.state("brains.runtime.yaml");
+                drop(fs_err::remove_file(&overlay));
+                make(&overlay);
+                for (name, input) in [
+                    ("reload_config", json!({})),
+                    ("set_config", json!({"key": "gateway_preamble", "value": "short"})),
+                ] {
+                    for answer in
+                        scene.attacked_by(|scene| scene.operation(&scene.admin(), name, &input)).await
+                    {
+                        let text = told(&answer);
+                        assert!(answer.status >= 400 && !text.contains(SECRET), "{name}: {text}");
+                    }
                 }
-            }
-            fs_err::remove_file(&overlay).expect("removed");
-            sound(&scene).await;
-        }));
+                fs_err::remove_file(&overlay).expect("removed");
+                sound(&scene).await;
+            },
+        ));
     }
     for (what, source, before) in [
         ("/dev/zero", (|_| "/dev/zero".to_owned()) as fn(&Traps) -> String, Fell),
-        ("a FIFO", |scene| {
-            let path = scene.path("source.wasm");
-            if !path.exists() {
-                fifo(&path);
-            }
-            path.display().to_string()
-        }, Held),
+        (
+            "a FIFO",
+            |scene| {
+                let path = scene.path("source.wasm");
+                if !path.exists() {
+                    fifo(&path);
+                }
+                path.display().to_string()
+            },
+            Held,
+        ),
         ("a dead mount", |scene| scene.dead.path().join("x.wasm").display().to_string(), Fell),
-        ("a link", |scene| {
-            let path = scene.path("linked.wasm");
-            drop(fs_err::remove_file(&path));
-            link(scene.state("admin-key"), &path);
-            path.display().to_string()
-        }, Held),
+        (
+            "a link",
+            |scene| {
+                let path = scene.path("linked.wasm");
+                drop(fs_err::remove_file(&path));
+                link(scene.state("admin-key"), &path);
+                path.display().to_string()
+            },
+            Held,
+        ),
     ] {
-        rows.push(row("security 2", format!("components.x.source is {what}"), before, move |scene| async move {
-            let value: Value = json!({"source": source(&scene)});
-            let input = json!({"key": "components.acme", "value": value});
-            for answer in scene.attacked_by(|scene| scene.operation(&scene.admin(), "set_config", &input)).await {
-                told(&answer);
-            }
-            let unset = json!({"key": "components.acme"});
-            drop(within("an answer", Client::send(scene.operation(&scene.admin(), "unset_config", &unset))).await);
-            sound(&scene).await;
-        }));
+        rows.push(row(
+            "security 2",
+            format!("components.x.source is {what}"),
+            before,
+            move |scene| async move {
+                let value: Value = json!({"source": source(&scene)});
+                let input = json!({"key": "components.acme", "value": value});
+                for answer in
+                    scene.attacked_by(|scene| scene.operation(&scene.admin(), "set_config", &input)).await
+                {
+                    told(&answer);
+                }
+                let unset = json!({"key": "components.acme"});
+                drop(
+                    within(
+                        "an answer",
+                        Client::send(scene.operation(&scene.admin(), "unset_config", &unset)),
+                    )
+                    .await,
+                );
+                sound(&scene).await;
+            },
+        ));
     }
     rows
 }
@@ -184,7 +241,11 @@ async fn sound(scene: &Traps) {
     brains_tests::until("an edit to be in force", async || {
         let input = json!({"key": "gateway_preamble", "value": "after"});
         let answer = Client::send(scene.operation(&scene.admin(), "set_config", &input)).await;
-        let back = Client::send(scene.operation(&scene.admin(), "unset_config", &json!({"key": "gateway_preamble"})));
+        let back = Client::send(scene.operation(
+            &scene.admin(),
+            "unset_config",
+            &json!({"key": "gateway_preamble"}),
+        ));
         let both = answer.status == 200 && back.await.status == 200;
         if !both {
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -108,34 +108,48 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             }));
         }
     }
-    rows.push(row("security 1", "fifty requests for a dead mount, then a hundred", Fell, |scene| async move {
-        let path = scene.dead.path().join("many").display().to_string();
-        for round in [50, 100] {
-            let all: Vec<_> = (0..round)
-                .map(|_| {
-                    let input = json!({"workspace": path});
-                    tokio::spawn(brains_tests::Client::send(scene.tool(&scene.agent, "get_state", &input)))
-                })
-                .collect();
-            scene.goes_on().await;
-            for one in all {
-                told(&brains_tests::within("an answer", one).await.expect("sent"));
+    rows.push(row(
+        "security 1",
+        "fifty requests for a dead mount, then a hundred",
+        Fell,
+        |scene| async move {
+            let path = scene.dead.path().join("many").display().to_string();
+            for round in [50, 100] {
+                let all: Vec<_> = (0..round)
+                    .map(|_| {
+                        let input = json!({"workspace": path});
+                        tokio::spawn(brains_tests::Client::send(scene.tool(
+                            &scene.agent,
+                            "get_state",
+                            &input,
+                        )))
+                    })
+                    .collect();
+                scene.goes_on().await;
+                for one in all {
+                    told(&brains_tests::within("an answer", one).await.expect("sent"));
+                }
             }
-        }
-        let ready = scene.brains.client.get("/health/ready").await.json();
-        let used = ready["budgets"]["file_threads"]["used"].as_u64().expect("told");
-        assert!(used <= 8, "a dead mount costs a couple of threads: {ready}");
-        assert!(ready["budgets"]["file_threads"]["refused"].as_u64() > Some(100), "{ready}");
-    }));
-    rows.push(row("security 1", "a refusal says what does not answer and when to come back", Fell, |scene| async move {
-        let path = scene.dead.path().join("told").display().to_string();
-        let input = json!({"workspace": path});
-        let answer = brains_tests::Client::send(scene.operation(&scene.reader, "show_workspace", &input));
-        let answer = brains_tests::within("an answer", answer).await;
-        let error: Value = answer.json()["error"].clone();
-        assert_eq!((answer.status, &error["code"]), (503, &json!("file_stalled")), "{}", answer.text());
-        assert!(!answer.header("retry-after").is_empty(), "{:?}", answer.headers);
-        assert!(error["message"].as_str().is_some_and(|text| text.contains(&path)), "{error}");
-    }));
+            let ready = scene.brains.client.get("/health/ready").await.json();
+            let used = ready["budgets"]["file_threads"]["used"].as_u64().expect("told");
+            assert!(used <= 8, "a dead mount costs a couple of threads: {ready}");
+            assert!(ready["budgets"]["file_threads"]["refused"].as_u64() > Some(100), "{ready}");
+        },
+    ));
+    rows.push(row(
+        "security 1",
+        "a refusal says what does not answer and when to come back",
+        Fell,
+        |scene| async move {
+            let path = scene.dead.path().join("told").display().to_string();
+            let input = json!({"workspace": path});
+            let answer = brains_tests::Client::send(scene.operation(&scene.reader, "show_workspace", &input));
+            let answer = brains_tests::within("an answer", answer).await;
+            let error: Value = answer.json()["error"].clone();
+            assert_eq!((answer.status, &error["code"]), (503, &json!("file_stalled")), "{}", answer.text());
+            assert!(!answer.header("retry-after").is_empty(), "{:?}", answer.headers);
+            assert!(error["message"].as_str().is_some_and(|text| text.contains(&path)), "{error}");
+        },
+    ));
     rows
 }

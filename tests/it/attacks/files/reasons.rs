@@ -37,7 +37,8 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             let plugins = scene.state("plugins");
             fs_err::create_dir_all(&plugins).expect("there");
             make(&scene, &plugins.join(format!("{id}.yaml")));
-            fs_err::write(plugins.join(format!("{id}.wasm")), components::component("acme")).expect("written");
+            fs_err::write(plugins.join(format!("{id}.wasm")), components::component("acme"))
+                .expect("written");
             scene.goes_on().await;
             let mut seen = Value::Null;
             until("the component to be refused", async || {
@@ -62,7 +63,10 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
                     }
                 }
             }
-            assert!(!scene.brains.log().contains(&secret) && !scene.brains.log().contains(SECRET), "the log tells");
+            assert!(
+                !scene.brains.log().contains(&secret) && !scene.brains.log().contains(SECRET),
+                "the log tells"
+            );
             assert!(scene.peak_kib() < peak + (160 << 10), "{} KiB became {}", peak, scene.peak_kib());
             for ending in ["wasm", "yaml"] {
                 fs_err::remove_file(plugins.join(format!("{id}.{ending}"))).expect("removed");

@@ -76,6 +76,10 @@ fn what_is_neither_file_nor_directory_marks_a_tree_and_is_not_opened() {
     for name in ["fifo", "link", "dangling", "within"] {
         let told = at(root.join(name));
         assert_eq!((told.path.as_str(), told.marked), (root.join(name).to_str().unwrap(), true), "{name}");
-        assert!(told.common_dir.starts_with(root.join(name).to_str().unwrap()), "{name}: {}", told.common_dir);
+        assert!(
+            told.common_dir.starts_with(root.join(name).to_str().unwrap()),
+            "{name}: {}",
+            told.common_dir
+        );
     }
 }

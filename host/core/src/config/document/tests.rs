@@ -19,8 +19,14 @@ fn reads_what_people_write() {
     );
     assert_eq!(read("").unwrap(), Value::Null);
     assert_eq!(read("# nothing\n").unwrap(), Value::Null);
-    assert_eq!(read("{\"a\": [1, -2, 3.0e1], \"b\": \"\\u00e9\"}").unwrap(), json!({"a": [1, -2, 30.0], "b": "é"}));
-    assert_eq!(read("a: ${ENV:X}\nb: no\nc: !!str 5\n1: x\n").unwrap(), json!({"a": "${ENV:X}", "b": "no", "c": "5", "1": "x"}));
+    assert_eq!(
+        read("{\"a\": [1, -2, 3.0e1], \"b\": \"\\u00e9\"}").unwrap(),
+        json!({"a": [1, -2, 30.0], "b": "é"})
+    );
+    assert_eq!(
+        read("a: ${ENV:X}\nb: no\nc: !!str 5\n1: x\n").unwrap(),
+        json!({"a": "${ENV:X}", "b": "no", "c": "5", "1": "x"})
+    );
     assert_eq!(read("a: &x {b: 1}\nc: *x\n").unwrap(), json!({"a": {"b": 1}, "c": {"b": 1}}));
 }
 
@@ -105,7 +111,9 @@ fn what_would_grow_or_nest_without_end_is_refused_early() {
     for (what, text) in cases {
         assert!(read(&text).is_err(), "{what}");
     }
-    assert!(read(&"[".repeat(DEPTH - 1).chars().chain("]".repeat(DEPTH - 1).chars()).collect::<String>()).is_ok());
+    assert!(
+        read(&"[".repeat(DEPTH - 1).chars().chain("]".repeat(DEPTH - 1).chars()).collect::<String>()).is_ok()
+    );
 }
 
 fn tree() -> impl Strategy<Value = Value> {
