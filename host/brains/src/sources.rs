@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use brains_control::ports::References;
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::Manifest;
 use brains_core::config::{
@@ -133,16 +132,10 @@ impl Sources {
     }
 
     /// One document alone, as the operator's file over the defaults.
-    pub(crate) fn check(&self, text: String, references: References) -> Result<Resolved, Vec<Problem>> {
+    pub(crate) fn check(&self, text: String) -> Result<Resolved, Vec<Problem>> {
         let yaml = Some(Source { name: "document".into(), text });
         let layers = Layers { bundle: bundled(), yaml, ..Layers::default() };
-        match references {
-            References::Read => {
-                let refs = Operators { environment: &self.environment, gate: &self.gate };
-                resolve(&layers, &self.manifests, &refs)
-            }
-            References::Form => resolve(&layers, &self.manifests, &WellFormed),
-        }
+        resolve(&layers, &self.manifests, &Operators { environment: &self.environment, gate: &self.gate })
     }
 
     fn layer(&self, path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec<Problem>> {
@@ -210,22 +203,6 @@ impl RefSource for Operators<'_> {
             Ok(Err(error)) => Err(RefError(error.reason())),
             Err(_) => Err(RefError("does not answer in time".into())),
         }
-    }
-}
-
-/// For somebody who may not know what there is: whatever is well formed is taken to be there.
-struct WellFormed;
-
-/// As long as a key that nobody would call too short.
-const SOMETHING: &str = "something-that-stands-elsewhere-0123456789";
-
-impl RefSource for WellFormed {
-    fn variable(&self, _: &str) -> Option<String> {
-        Some(SOMETHING.to_owned())
-    }
-
-    fn file(&self, _: &str) -> Result<String, RefError> {
-        Ok(SOMETHING.to_owned())
     }
 }
 

@@ -48,11 +48,7 @@ pub trait Settings: Debug + Send + Sync {
     fn schema(&self) -> Value;
     /// Validates one document as the configuration file, over the defaults and under nothing. The fault says why it
     /// could not be.
-    fn check(
-        &self,
-        document: String,
-        references: References,
-    ) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>>;
+    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>>;
     /// The overlay as it stands in its file.
     fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>>;
     /// The overlay as proposed, all layers validated with it; nothing is changed. Edits that bring a raw secret
@@ -170,15 +166,6 @@ pub struct Shown {
     pub warnings: Vec<Problem>,
     /// Why the newest files are not in force; empty when they are.
     pub problems: Vec<Problem>,
-}
-
-/// What becomes of `${ENV:…}` and `${FILE:…}` in a document that is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum References {
-    /// They are read, as when the document were used.
-    Read,
-    /// They must be well formed; environment and files are the operator's.
-    Form,
 }
 
 /// One change of the overlay.

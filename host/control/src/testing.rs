@@ -23,8 +23,8 @@ use crate::Control;
 use crate::operation::Pending;
 use crate::ports::{
     AdminKey, AdminKeySource, Candidate, Classification, Components, Explanation, Files, Model, Overlay,
-    Places, Ports, Processes, Proposal, References, Reloaded, RoutePlan, Routing, Service, ServiceFacts,
-    Settings, Shown, StagedVersion,
+    Places, Ports, Processes, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
+    StagedVersion,
 };
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
@@ -192,11 +192,7 @@ impl Settings for Fakes {
     fn schema(&self) -> Value {
         json!({ "type": "object" })
     }
-    fn check(
-        &self,
-        document: String,
-        _: References,
-    ) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
+    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
         let yaml = Some(Source { name: "document".into(), text: document });
         let checked = resolve(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
         Box::pin(async { Ok(checked.map(|resolved| resolved.warnings)) })

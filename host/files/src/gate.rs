@@ -306,13 +306,13 @@ impl Shared {
     /// The booking goes from one place to another; the fault says why it cannot.
     pub(crate) fn move_on(
         &self,
-        (from, ticket): (&str, u64),
+        (from, ticket, answered): (&str, u64, bool),
         to: &str,
         place: &Place,
         until: Instant,
     ) -> Result<u64, Fault> {
         let limits = self.limits();
-        self.end(from, ticket);
+        self.end(from, ticket, answered);
         let answer = match self.begin(to, limits) {
             Answer::Full if self.lock().admission.queue(to, Instant::now(), limits) => {
                 let answer = self.begin_until(to, limits, until);
@@ -328,9 +328,9 @@ impl Shared {
         }
     }
 
-    /// A piece of work is over in a place.
-    pub(crate) fn end(&self, key: &str, ticket: u64) {
-        self.lock().admission.answered(key, ticket);
+    /// A piece of work is over in a place, which answered or was never touched.
+    pub(crate) fn end(&self, key: &str, ticket: u64, answered: bool) {
+        self.lock().admission.end(key, ticket, answered);
         self.tell();
     }
 

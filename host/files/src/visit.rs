@@ -1,7 +1,7 @@
 //! A piece of work at the gate: it says where it goes next before it goes there, so that one which is led from a healthy
 //! place into a dead one by a link counts for the dead one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
@@ -25,21 +25,32 @@ pub struct Visit {
     at: RefCell<(String, u64)>,
     until: Instant,
     refused: RefCell<Option<Fault>>,
+    /// Something was touched where it is now.
+    touched: Cell<bool>,
 }
 
 impl Visit {
     pub(crate) fn new(gate: Arc<Shared>, place: Place, key: String, ticket: u64, until: Instant) -> Self {
-        Self { gate, place, at: RefCell::new((key, ticket)), until, refused: RefCell::new(None) }
+        Self {
+            gate,
+            place,
+            at: RefCell::new((key, ticket)),
+            until,
+            refused: RefCell::new(None),
+            touched: Cell::new(false),
+        }
     }
 
     /// Says that `path` is touched next. An error is the end of the work: who asked for it is told why.
     pub fn enter(&self, path: &Path) -> io::Result<()> {
         let to = self.gate.mounts.of(path);
         let (from, ticket) = self.at.borrow().clone();
+        // What was touched before has answered, or this were not said.
+        let answered = self.touched.replace(true);
         if from == to {
             return Ok(());
         }
-        match self.gate.move_on((&from, ticket), &to, &self.place, self.until) {
+        match self.gate.move_on((&from, ticket, answered), &to, &self.place, self.until) {
             Ok(ticket) => {
                 self.at.replace((to, ticket));
                 Ok(())
@@ -96,7 +107,7 @@ impl Visit {
     pub(crate) fn end(&self) -> Option<Fault> {
         let (key, ticket) = self.at.borrow().clone();
         if ticket != 0 {
-            self.gate.end(&key, ticket);
+            self.gate.end(&key, ticket, true);
         }
         self.refused.take()
     }

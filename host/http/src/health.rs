@@ -2,7 +2,6 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use brains_core::principal::Role;
 use http::StatusCode;
 use serde_json::json;
 
@@ -19,7 +18,7 @@ pub(crate) async fn alive(State(app): State<App>) -> Response {
 pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response {
     let (known, administers) = if auth::carries_credential(request.headers()) {
         match app.principal(request.headers()).await {
-            Ok(principal) => (true, principal.role == Role::Admin && !principal.agent),
+            Ok(principal) => (true, principal.administers()),
             Err(fault) => return Area::Open.refuse(&fault),
         }
     } else {

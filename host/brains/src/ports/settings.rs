@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::Pending;
-use brains_control::ports::{Candidate, Edit, Overlay, Proposal, References, Reloaded, Settings, Shown};
+use brains_control::ports::{Candidate, Edit, Overlay, Proposal, Reloaded, Settings, Shown};
 use brains_core::config::{self, Budgets, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
@@ -128,14 +128,10 @@ impl Settings for InForce {
         self.sources.schema().json().clone()
     }
 
-    fn check(
-        &self,
-        document: String,
-        references: References,
-    ) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
+    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
         let sources = Arc::clone(&self.sources);
         Box::pin(async move {
-            self.aside(move || sources.check(document, references).map(|resolved| resolved.warnings)).await
+            self.aside(move || sources.check(document).map(|resolved| resolved.warnings)).await
         })
     }
 

@@ -60,7 +60,7 @@ impl Operation for ListComponents {
             self.plays.is_none_or(|plays| component.plays == Some(plays))
                 && self.state.is_none_or(|state| component.state == state)
         });
-        if cx.is_agent() {
+        if !cx.principal.administers() {
             components.iter_mut().for_each(cover_reasons);
         }
         Ok(ComponentList { components })
@@ -129,7 +129,7 @@ impl Operation for ShowComponent {
 
     async fn run(self, cx: &Cx<'_>) -> Result<ComponentShown, Fault> {
         let mut component = find(cx, &self.id)?;
-        if cx.is_agent() {
+        if !cx.principal.administers() {
             cover_reasons(&mut component);
         }
         let schema = cx.control.ports.settings.component_schema(&component.component.id);
@@ -141,7 +141,7 @@ impl Operation for ShowComponent {
                 at: past.at,
                 digest: past.digest,
                 state: past.state,
-                reason: past.reason.filter(|_| !cx.is_agent()),
+                reason: past.reason.filter(|_| cx.principal.administers()),
             })
             .collect();
         Ok(ComponentShown { component, schema, history })

