@@ -69,7 +69,7 @@ const DOCUMENTS: [(&str, Before, fn() -> String); 8] = [
             .collect()
     }),
     ("one text, 20,000 times", Fell, bomb),
-    ("aliases of aliases", Fell, chain),
+    ("aliases of aliases", Held, chain),
     ("900,000 bytes of text", Held, || format!("gateway_preamble: {}\n", "x".repeat(900_000))),
     ("more than a mebibyte", Held, || format!("gateway_preamble: {}\n", "x".repeat(1_100_000))),
 ];
@@ -95,22 +95,18 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             },
         ));
     }
-    for (what, before, path) in REFERENCES.into_iter().take(5) {
+    for (what, _, path) in REFERENCES.into_iter().take(5) {
         rows.push(row(
             "security 2",
             format!("check_config, a reference to {what}, an agent"),
-            before,
+            Held,
             move |scene| async move {
                 let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
                 let input = json!({"document": document});
                 for answer in
                     scene.attacked_by(|scene| scene.operation(&scene.agent, "check_config", &input)).await
                 {
-                    assert!(
-                        answer.status == 403 || answer.json()["ok"] == true,
-                        "form alone: {}",
-                        told(&answer)
-                    );
+                    assert_eq!(answer.status, 403, "it is for people: {}", answer.text());
                 }
             },
         ));
@@ -195,7 +191,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
                 }
                 path.display().to_string()
             },
-            Held,
+            Fell,
         ),
         ("a dead mount", |scene| scene.dead.path().join("x.wasm").display().to_string(), Fell),
         (

@@ -12,7 +12,7 @@ const MANIFESTS: [(&str, Before, fn(&Traps, &std::path::Path)); 8] = [
     ("a link to the admin key", Fell, |scene, at| link(scene.state("admin-key"), at)),
     ("a link to another manifest", Fell, |scene, at| {
         let other = scene.path("manifest.yaml");
-        fs_err::write(&other, components::manifest("acme", "provider", "")).expect("written");
+        fs_err::write(&other, components::manifest("acme", "provider", "{}")).expect("written");
         link(other, at);
     }),
     ("a FIFO", Fell, |_, at| fifo(at)),
@@ -37,7 +37,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             let plugins = scene.state("plugins");
             fs_err::create_dir_all(&plugins).expect("there");
             make(&scene, &plugins.join(format!("{id}.yaml")));
-            fs_err::write(plugins.join(format!("{id}.wasm")), components::component("acme"))
+            fs_err::write(plugins.join(format!("{id}.wasm")), components::component("provider-echo"))
                 .expect("written");
             scene.goes_on().await;
             let mut seen = Value::Null;
