@@ -66,12 +66,13 @@ impl Traps {
             let called = mcp::call(&brains.mcp, "list_workspaces", json!({"limit": 1})).await;
             called["result"]["isError"].to_string()
         };
+        let value = json!({"key": "max_concurrent_requests"});
         let all = async {
             let (health, other, chat, operation, listed, called) = tokio::join!(
                 brains.client.get("/health"),
                 brains.mcp.get("/health"),
                 brains.client.chat(&chat),
-                brains.client.operation("get_config", &json!({"key": "max_concurrent_requests"})),
+                brains.client.operation("get_config", &value),
                 Client::send(listed),
                 called,
             );

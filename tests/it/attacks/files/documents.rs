@@ -1,6 +1,8 @@
 //! Documents and references that have no end, grow or nest: refused early, at a cost that is bounded, and told without
 //! what they hold.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use brains_tests::{Client, within};
@@ -81,7 +83,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security 2",
             format!("check_config, a reference to {what}, an administrator"),
             before,
-            move |scene| async move {
+            move |scene: Arc<Traps>| async move {
                 let peak = scene.peak_kib();
                 let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
                 let input = json!({"document": document});
@@ -100,7 +102,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security 2",
             format!("check_config, a reference to {what}, an agent"),
             Held,
-            move |scene| async move {
+            move |scene: Arc<Traps>| async move {
                 let document = format!("api_key: ${{FILE:{}}}\n", path(&scene));
                 let input = json!({"document": document});
                 for answer in
@@ -112,22 +114,32 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         ));
     }
     for (what, before, document) in DOCUMENTS {
-        rows.push(row("security 2", format!("check_config, {what}"), before, move |scene| async move {
-            let peak = scene.peak_kib();
-            let input = json!({"document": document()});
-            for answer in
-                scene.attacked_by(|scene| scene.operation(&scene.admin(), "check_config", &input)).await
-            {
-                told(&answer);
-            }
-            assert!(scene.peak_kib() < peak + SLACK_KIB, "{} KiB became {}", peak, scene.peak_kib());
-        }));
+        rows.push(row(
+            "security 2",
+            format!("check_config, {what}"),
+            before,
+            move |scene: Arc<Traps>| async move {
+                let peak = scene.peak_kib();
+                let input = json!({"document": document()});
+                for answer in
+                    scene.attacked_by(|scene| scene.operation(&scene.admin(), "check_config", &input)).await
+                {
+                    told(&answer);
+                }
+                assert!(scene.peak_kib() < peak + SLACK_KIB, "{} KiB became {}", peak, scene.peak_kib());
+            },
+        ));
     }
-    rows.push(row("security 2", "check_config by a key that only reads", Fell, |scene| async move {
-        let input = json!({"document": "rate_limit_per_minute: 1\n"});
-        let answer = Client::send(scene.operation(&scene.reader, "check_config", &input)).await;
-        assert_eq!(answer.status, 403, "{}", answer.text());
-    }));
+    rows.push(row(
+        "security 2",
+        "check_config by a key that only reads",
+        Fell,
+        |scene: Arc<Traps>| async move {
+            let input = json!({"document": "rate_limit_per_minute: 1\n"});
+            let answer = Client::send(scene.operation(&scene.reader, "check_config", &input)).await;
+            assert_eq!(answer.status, 403, "{}", answer.text());
+        },
+    ));
     for (what, text) in [
         ("a bare secret", SECRET.to_owned()),
         ("a value that does not fit", format!("rate_limit_per_minute: {SECRET}\n")),
@@ -136,13 +148,18 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         ("a tag", format!("api_key: !{SECRET} x\n")),
         ("an alias", format!("api_key: *{SECRET}\n")),
     ] {
-        rows.push(row("security 5", format!("check_config repeats no value: {what}"), Held, move |scene| {
-            let input = json!({"document": text});
-            async move {
-                let answer = Client::send(scene.operation(&scene.admin(), "check_config", &input)).await;
-                assert!(!told(&answer).contains(SECRET), "{}", answer.text());
-            }
-        }));
+        rows.push(row(
+            "security 5",
+            format!("check_config repeats no value: {what}"),
+            Held,
+            move |scene: Arc<Traps>| {
+                let input = json!({"document": text});
+                async move {
+                    let answer = Client::send(scene.operation(&scene.admin(), "check_config", &input)).await;
+                    assert!(!told(&answer).contains(SECRET), "{}", answer.text());
+                }
+            },
+        ));
     }
     for (what, before, make) in [
         ("a FIFO", Fell, (|path| fifo(path)) as fn(&std::path::Path)),
@@ -160,7 +177,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security 2",
             format!("the overlay is {what}: reload, set, and everybody else"),
             before,
-            move |scene| async move {
+            move |scene: Arc<Traps>| async move {
                 let overlay = scene.state("brains.runtime.yaml");
                 drop(fs_err::remove_file(&overlay));
                 make(&overlay);
@@ -209,7 +226,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security 2",
             format!("components.x.source is {what}"),
             before,
-            move |scene| async move {
+            move |scene: Arc<Traps>| async move {
                 let value: Value = json!({"source": source(&scene)});
                 let input = json!({"key": "components.acme", "value": value});
                 for answer in

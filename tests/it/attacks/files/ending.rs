@@ -1,5 +1,7 @@
 //! The end and the start: whatever hangs, a signal ends the process, and what others may write starts nothing.
 
+use std::sync::Arc;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
@@ -35,7 +37,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security 1",
             format!("SIGTERM while {operation} hangs in a dead mount"),
             Fell,
-            move |_| async move {
+            move |_: Arc<Traps>| async move {
                 let dead = DeadMount::default();
                 let path = dead.path().join("x.wasm").display().to_string();
                 let brains = hanging(&path, operation).await;
@@ -44,18 +46,23 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             },
         ));
     }
-    rows.push(row("security 1", "a second SIGTERM ends it at once, in a dead mount", Fell, |_| async move {
-        let dead = DeadMount::default();
-        let brains = hanging(&dead.path().join("x").display().to_string(), "set_config").await;
-        brains.signal("TERM");
-        let (_home, status) = brains.stop().await;
-        assert!(status.success(), "{status}");
-    }));
+    rows.push(row(
+        "security 1",
+        "a second SIGTERM ends it at once, in a dead mount",
+        Fell,
+        |_: Arc<Traps>| async move {
+            let dead = DeadMount::default();
+            let brains = hanging(&dead.path().join("x").display().to_string(), "set_config").await;
+            brains.signal("TERM");
+            let (_home, status) = brains.stop().await;
+            assert!(status.success(), "{status}");
+        },
+    ));
     rows.push(row(
         "security 1",
         "SIGTERM while the database says nothing at the start",
         Held,
-        |_| async move {
+        |_: Arc<Traps>| async move {
             let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = silent.local_addr().expect("an address");
             let home = Home::default();
@@ -76,7 +83,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security 1",
             format!("a start whose configuration is {what} says so or ends"),
             Fell,
-            move |_| async move {
+            move |_: Arc<Traps>| async move {
                 let (home, dead) = (Home::default(), DeadMount::default());
                 fs_err::create_dir_all(home.state()).expect("made");
                 make(&home, &dead);
@@ -91,7 +98,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             "security low",
             format!("a state directory that {what} may write"),
             Fell,
-            move |_| async move {
+            move |_: Arc<Traps>| async move {
                 let home = Home::default();
                 fs_err::create_dir_all(home.state()).expect("made");
                 let open = std::fs::Permissions::from_mode(mode);
@@ -103,7 +110,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             },
         ));
     }
-    rows.push(row("security low", "a key file that others may write", Fell, |_| async move {
+    rows.push(row("security low", "a key file that others may write", Fell, |_: Arc<Traps>| async move {
         let home = Home::default();
         fs_err::create_dir_all(home.state()).expect("made");
         let key = home.state().join("admin-key");
@@ -117,7 +124,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         "security low",
         "everything that a service makes is closed to others",
         Fell,
-        |_| async move {
+        |_: Arc<Traps>| async move {
             let brains = Brains::start(Setup::default()).await;
             let mut folders = vec![brains.home.state().join("components"), brains.home.state().join("logs")];
             let mut seen = 0;
@@ -139,7 +146,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         "security 1",
         "an admin key that becomes a FIFO shuts out nobody else, and a rotated one counts at once",
         Fell,
-        |scene| async move {
+        |scene: Arc<Traps>| async move {
             let key = scene.state("admin-key");
             let kept = fs_err::read_to_string(&key).expect("a key");
             fs_err::remove_file(&key).expect("removed");

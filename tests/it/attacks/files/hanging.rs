@@ -1,5 +1,7 @@
 //! Paths that hang: whoever names one waits alone, by every operation that looks at a directory.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::Before::{self, Fell, Held};
@@ -97,7 +99,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
                 continue;
             }
             let name = format!("trap-{at}-{asked}");
-            rows.push(row("security 1", format!("{kind}: {ask}"), before, move |scene| {
+            rows.push(row("security 1", format!("{kind}: {ask}"), before, move |scene: Arc<Traps>| {
                 let name = name.clone();
                 async move {
                     let path = make(&scene, &name);
@@ -112,7 +114,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         "security 1",
         "fifty requests for a dead mount, then a hundred",
         Fell,
-        |scene| async move {
+        |scene: Arc<Traps>| async move {
             let path = scene.dead.path().join("many").display().to_string();
             for round in [50, 100] {
                 let all: Vec<_> = (0..round)
@@ -140,7 +142,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         "security 1",
         "a refusal says what does not answer and when to come back",
         Fell,
-        |scene| async move {
+        |scene: Arc<Traps>| async move {
             let path = scene.dead.path().join("told").display().to_string();
             let input = json!({"workspace": path});
             let answer = brains_tests::Client::send(scene.operation(&scene.reader, "show_workspace", &input));

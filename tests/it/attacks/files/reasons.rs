@@ -1,6 +1,8 @@
 //! Why a component is not live: told to administrators who are people, without a value of any file, and without a
 //! secret. Manifests are regular files of ours.
 
+use std::sync::Arc;
+
 use brains_tests::{Client, components, until};
 use serde_json::{Value, json};
 
@@ -31,63 +33,74 @@ const MANIFESTS: [(&str, Before, fn(&Traps, &std::path::Path)); 8] = [
 pub(super) fn rows() -> Vec<Row<Traps>> {
     let mut rows = Vec::new();
     for (at, (what, before, make)) in MANIFESTS.into_iter().enumerate() {
-        rows.push(row("security 5", format!("a manifest that is {what}"), before, move |scene| async move {
-            let id = format!("trap{at}");
-            let peak = scene.peak_kib();
-            let plugins = scene.state("plugins");
-            fs_err::create_dir_all(&plugins).expect("there");
-            make(&scene, &plugins.join(format!("{id}.yaml")));
-            fs_err::write(plugins.join(format!("{id}.wasm")), components::component("provider-echo"))
-                .expect("written");
-            scene.goes_on().await;
+        rows.push(row(
+            "security 5",
+            format!("a manifest that is {what}"),
+            before,
+            move |scene: Arc<Traps>| async move {
+                let id = format!("trap{at}");
+                let peak = scene.peak_kib();
+                let plugins = scene.state("plugins");
+                fs_err::create_dir_all(&plugins).expect("there");
+                make(&scene, &plugins.join(format!("{id}.yaml")));
+                fs_err::write(plugins.join(format!("{id}.wasm")), components::component("provider-echo"))
+                    .expect("written");
+                scene.goes_on().await;
+                let mut seen = Value::Null;
+                until("the component to be refused", async || {
+                    let ready = scene.brains.client.get("/health/ready").await.json();
+                    let all = ready["components"].as_array().cloned().unwrap_or_default();
+                    seen = all.into_iter().find(|one| one["id"] == id.as_str()).unwrap_or_default();
+                    seen["state"] == "rejected"
+                })
+                .await;
+                let secret = scene.admin();
+                let reason = seen["reason"].as_str().expect("an administrator is told why").to_owned();
+                assert!(reason.contains("its manifest"), "{reason}");
+                for key in [&scene.reader, &scene.agent, &scene.admin()] {
+                    let ready = scene.brains.client.with_key(key).get("/health/ready").await;
+                    let listed = Client::send(scene.operation(key, "list_components", &json!({}))).await;
+                    let shown =
+                        Client::send(scene.operation(key, "show_component", &json!({"id": id}))).await;
+                    for answer in [&ready, &listed, &shown] {
+                        let text = told(answer);
+                        assert!(!text.contains(&secret) && !text.contains(SECRET), "{text}");
+                        if *key != secret {
+                            assert!(!text.contains("its manifest"), "why is for administrators: {text}");
+                        }
+                    }
+                }
+                assert!(
+                    !scene.brains.log().contains(&secret) && !scene.brains.log().contains(SECRET),
+                    "the log tells"
+                );
+                assert!(scene.peak_kib() < peak + (160 << 10), "{} KiB became {}", peak, scene.peak_kib());
+                for ending in ["wasm", "yaml"] {
+                    fs_err::remove_file(plugins.join(format!("{id}.{ending}"))).expect("removed");
+                }
+                scene.goes_on().await;
+            },
+        ));
+    }
+    rows.push(row(
+        "security 5",
+        "a component that is a link to the admin key",
+        Held,
+        |scene: Arc<Traps>| async move {
+            let at = scene.state("plugins").join("linked.wasm");
+            link(scene.state("admin-key"), &at);
             let mut seen = Value::Null;
-            until("the component to be refused", async || {
+            until("it to be looked at", async || {
                 let ready = scene.brains.client.get("/health/ready").await.json();
                 let all = ready["components"].as_array().cloned().unwrap_or_default();
-                seen = all.into_iter().find(|one| one["id"] == id.as_str()).unwrap_or_default();
+                seen = all.into_iter().find(|one| one["id"] == "linked").unwrap_or_default();
                 seen["state"] == "rejected"
             })
             .await;
-            let secret = scene.admin();
-            let reason = seen["reason"].as_str().expect("an administrator is told why").to_owned();
-            assert!(reason.contains("its manifest"), "{reason}");
-            for key in [&scene.reader, &scene.agent, &scene.admin()] {
-                let ready = scene.brains.client.with_key(key).get("/health/ready").await;
-                let listed = Client::send(scene.operation(key, "list_components", &json!({}))).await;
-                let shown = Client::send(scene.operation(key, "show_component", &json!({"id": id}))).await;
-                for answer in [&ready, &listed, &shown] {
-                    let text = told(answer);
-                    assert!(!text.contains(&secret) && !text.contains(SECRET), "{text}");
-                    if *key != secret {
-                        assert!(!text.contains("its manifest"), "why is for administrators: {text}");
-                    }
-                }
-            }
-            assert!(
-                !scene.brains.log().contains(&secret) && !scene.brains.log().contains(SECRET),
-                "the log tells"
-            );
-            assert!(scene.peak_kib() < peak + (160 << 10), "{} KiB became {}", peak, scene.peak_kib());
-            for ending in ["wasm", "yaml"] {
-                fs_err::remove_file(plugins.join(format!("{id}.{ending}"))).expect("removed");
-            }
+            assert!(!seen.to_string().contains(&scene.admin()), "{seen}");
+            fs_err::remove_file(at).expect("removed");
             scene.goes_on().await;
-        }));
-    }
-    rows.push(row("security 5", "a component that is a link to the admin key", Held, |scene| async move {
-        let at = scene.state("plugins").join("linked.wasm");
-        link(scene.state("admin-key"), &at);
-        let mut seen = Value::Null;
-        until("it to be looked at", async || {
-            let ready = scene.brains.client.get("/health/ready").await.json();
-            let all = ready["components"].as_array().cloned().unwrap_or_default();
-            seen = all.into_iter().find(|one| one["id"] == "linked").unwrap_or_default();
-            seen["state"] == "rejected"
-        })
-        .await;
-        assert!(!seen.to_string().contains(&scene.admin()), "{seen}");
-        fs_err::remove_file(at).expect("removed");
-        scene.goes_on().await;
-    }));
+        },
+    ));
     rows
 }
