@@ -13,7 +13,7 @@ use brains_tests::dead::DeadMount;
 use brains_tests::{Answer, Brains, Client, HANG, Setup, Upstream, mcp, model, within};
 use serde_json::{Value, json};
 
-use super::{Row, Scene, withstand};
+use super::{Before, Row, Scene, withstand};
 
 /// What a file in the state directory would give away.
 const SECRET: &str = "sk-live-4242424242424242abcdefABCDEF";
@@ -31,6 +31,12 @@ struct Traps {
 
 impl Scene for Traps {
     async fn open() -> Self {
+        alone(Self::begin())
+    }
+}
+
+impl Traps {
+    async fn begin() -> Self {
         let upstream = Upstream::start(model::answer).await;
         let brains = Brains::start(Setup::upstream(&upstream.base())).await;
         let key = async |input: Value| {
@@ -129,6 +135,24 @@ impl Traps {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
+}
+
+/// Runs what cannot go from one thread to another where it is.
+fn alone<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+}
+
+fn row<F: Future<Output = ()> + 'static>(
+    kind: &'static str,
+    what: impl Into<String>,
+    before: Before,
+    attempt: impl Fn(Arc<Traps>) -> F + Send + Sync + 'static,
+) -> Row<Traps> {
+    let attempt = Arc::new(attempt);
+    super::row(kind, what, before, move |scene| {
+        let attempt = Arc::clone(&attempt);
+        async move { alone(attempt(scene)) }
+    })
 }
 
 fn fifo(path: &Path) {

@@ -9,8 +9,8 @@ use brains_tests::{Client, within};
 use serde_json::{Value, json};
 
 use super::super::Before::{self, Fell, Held};
-use super::super::{Row, row};
-use super::{SECRET, Traps, fifo, link, told};
+use super::super::Row;
+use super::{SECRET, Traps, fifo, link, row, told};
 
 /// As much as a look at a document may add to the process in a debug build.
 const SLACK_KIB: u64 = 160 << 10;

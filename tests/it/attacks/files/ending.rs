@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::super::Before::{Fell, Held};
-use super::super::{Row, row};
-use super::{Traps, fifo};
+use super::super::Row;
+use super::{Traps, fifo, row};
 
 /// A service with a request under way that hangs.
 async fn hanging(path: &str, operation: &str) -> Brains {

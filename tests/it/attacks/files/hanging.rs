@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::Before::{self, Fell, Held};
-use super::super::{Row, row};
-use super::{Traps, fifo, link, told};
+use super::super::Row;
+use super::{Traps, fifo, link, row, told};
 
 /// Makes a directory with a trap in it, and names it.
 type Make = fn(&Traps, &str) -> String;

@@ -7,8 +7,8 @@ use brains_tests::{Client, components, until};
 use serde_json::{Value, json};
 
 use super::super::Before::{self, Fell, Held};
-use super::super::{Row, row};
-use super::{SECRET, Traps, fifo, link, told};
+use super::super::Row;
+use super::{SECRET, Traps, fifo, link, row, told};
 
 const MANIFESTS: [(&str, Before, fn(&Traps, &std::path::Path)); 8] = [
     ("a link to the admin key", Fell, |scene, at| link(scene.state("admin-key"), at)),
