@@ -7,6 +7,7 @@
 
 mod database;
 mod doors;
+mod files;
 mod people;
 mod secrets;
 

@@ -7,6 +7,7 @@ use brains_control::{Control, Ports};
 use brains_core::config::Config;
 use brains_core::{Ambient, Fault, Millis};
 use brains_egress::Egress;
+use brains_files::Gate;
 use brains_gateway::{Gateway, Parts};
 use brains_http::KeyRing;
 use brains_runtime::swap::Live;
@@ -18,6 +19,7 @@ use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
 use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
+use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
@@ -37,24 +39,31 @@ impl House {
     /// Resolves the configuration, opens the database, loads the components. `since` is set by a service.
     pub(crate) async fn open(
         home: &Home,
+        shell: &Shell,
         sources: Sources,
-        ambient: Arc<dyn Ambient>,
         since: Option<Millis>,
     ) -> Result<Self, anyhow::Error> {
+        let (ambient, gate) = (Arc::clone(&shell.ambient), &shell.files);
         let resolved = sources.resolve().map_err(|problems| unsound(&problems))?;
         let config = Arc::clone(&resolved.config);
-        let store = open_store(home, &config, Arc::clone(&ambient)).await?;
+        let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live =
-            Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins(), &home.components()));
+        let live = Arc::new(Live::new(
+            Arc::new(runtime),
+            bundle::components(),
+            home.plugins(),
+            &home.components(),
+            gate,
+        ));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
         drop(blocking(move || starting.start(resolved)).await?);
 
-        let egress = Egress::new(brains_egress::Options::default()).map_err(|error| {
-            Fault::internal(format!("the client for providers could not be set up: {error}"))
-        })?;
+        let egress = Egress::new(brains_egress::Options { names: shell.names.clone(), ..Default::default() })
+            .map_err(|error| {
+                Fault::internal(format!("the client for providers could not be set up: {error}"))
+            })?;
         let gateway = Arc::new(Gateway::new(Parts {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
@@ -62,9 +71,16 @@ impl House {
             ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
-        let settings =
-            InForce { live: Arc::clone(&live), sources: Arc::new(sources), traces: store.traces(), read };
-        let admin_key = Arc::new(Watched::new(home.admin_key()));
+        let settings = InForce {
+            live: Arc::clone(&live),
+            sources: Arc::new(sources),
+            traces: store.traces(),
+            read,
+            gate: gate.clone(),
+            names: shell.names.clone(),
+        };
+        settings.keep_to(&config.budgets);
+        let admin_key = Arc::new(Watched::new(home.admin_key(), gate.clone()));
         let facts = Arc::new(Facts::new(since));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
@@ -73,8 +89,9 @@ impl House {
                 home: home.clone(),
                 live: Arc::clone(&live),
                 admin: Arc::clone(&admin_key),
+                gate: gate.clone(),
             }),
-            places: Arc::new(Trees::beside(home.dir())),
+            places: Arc::new(Trees::beside(gate.clone(), home.dir())),
             processes: Arc::new(Processes::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
@@ -111,6 +128,7 @@ pub(crate) async fn open_store(
     home: &Home,
     config: &Config,
     ambient: Arc<dyn Ambient>,
+    gate: &Gate,
 ) -> Result<Store, anyhow::Error> {
     if config.db_url.is_none() {
         home.ensure()?;
@@ -119,7 +137,7 @@ pub(crate) async fn open_store(
         queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
         retention: retention(config),
     };
-    let sealing = audit_key::ensure(home, &*ambient)?;
+    let sealing = audit_key::ensure(home, &*ambient, gate)?;
     let options = StoreOptions { traces, ..StoreOptions::new(ambient, sealing) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
 }

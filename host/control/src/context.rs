@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Place;
+use crate::access::{Located, Place};
 use crate::acting::{Acting, Renewals};
 use crate::envelope::{Once, written};
 use crate::ports::Ports;
@@ -69,7 +69,8 @@ impl Control {
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Value, Fault> {
-        let cx = Cx { control: self, principal, caller, once: None, fence: None, spoken: false };
+        let cx =
+            Cx { control: self, principal, caller, once: None, fence: None, spoken: false, located: None };
         let answer = self.registry.call(name, input, &cx).await;
         cx.keep_alive().await;
         answer
@@ -93,6 +94,7 @@ impl Control {
             once: None,
             fence: None,
             spoken: false,
+            located: None,
         };
         crate::plane::config::notice_at_start(&cx).await
     }
@@ -110,6 +112,8 @@ pub struct Cx<'a> {
     pub(crate) fence: Option<u64>,
     /// An agent says this as its session, or not at all.
     pub(crate) spoken: bool,
+    /// Where the directory lies that this call is about, when that was asked already.
+    pub(crate) located: Option<&'a Located>,
 }
 
 impl Cx<'_> {

@@ -151,10 +151,10 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     /// The plane it belongs to; names the reference page.
     const NOUN: &'static str;
     const KIND: Kind;
+    /// The scope that a key needs for it. `gateway` stands for every key: then the operation shows what was done with it.
+    const SCOPE: KeyScope = Self::KIND.scope();
     /// The least role that may call it.
     const ROLE: Role;
-    /// What a key must hold. `gateway` stands for every key: then the operation shows what was done with it.
-    const SCOPE: KeyScope = Self::KIND.scope();
     const CLI: CliShape;
     const EXAMPLES: &'static [Example];
     /// Names of the same thing in the reference product, accepted on call.

@@ -8,6 +8,7 @@ use brains_core::redact::redact;
 use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
+use crate::access::Located;
 use crate::context::Cx;
 use crate::envelope::Envelope;
 use crate::kept;
@@ -76,6 +77,8 @@ impl Registry {
             ..*cx
         };
         let covered = kept::look(entry, &mut input)?;
+        let located = Located::ahead(entry, &input, &cx).await;
+        let cx = Cx { located: located.as_ref(), ..cx };
         let mut answer = entry.call(input, &cx).await?;
         kept::tell(&mut answer, &covered);
         Ok(answer)

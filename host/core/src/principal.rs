@@ -86,6 +86,11 @@ impl Principal {
         if self.operator == LOCAL { ADMIN } else { &self.operator }
     }
 
+    /// Whether it is a person who administers, by a key that is for that: who is told why something was refused.
+    pub fn administers(&self) -> bool {
+        self.role == Role::Admin && !self.agent && self.may(KeyScope::Write)
+    }
+
     pub fn may(&self, scope: KeyScope) -> bool {
         self.scopes.contains(&scope)
     }

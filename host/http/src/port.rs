@@ -106,4 +106,7 @@ pub struct Readiness {
     pub ready: bool,
     /// Shown to callers with a key only; a member `status` is overwritten.
     pub details: Map<String, Value>,
+    /// Why something is not as it should be: in the place of the details of the same name for administrators, who are
+    /// people.
+    pub for_administrators: Map<String, Value>,
 }

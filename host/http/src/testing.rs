@@ -178,7 +178,11 @@ impl Site for Grounds {
     fn readiness(&self) -> BoxFuture<'_, Readiness> {
         let details = json!({ "components": [], "status": "mine" });
         Box::pin(async move {
-            Readiness { ready: false, details: details.as_object().cloned().unwrap_or_default() }
+            Readiness {
+                ready: false,
+                details: details.as_object().cloned().unwrap_or_default(),
+                ..Readiness::default()
+            }
         })
     }
 }

@@ -212,7 +212,7 @@ fn key(shell: &Shell) -> Option<Secret> {
         let sources = shell.sources(BTreeMap::new()).ok()?;
         sources.resolve().ok()?.config.api_key.clone()
     });
-    configured.or_else(|| admin_key::read(&shell.home.admin_key()).ok().flatten())
+    configured.or_else(|| admin_key::read(&shell.files, &shell.home.admin_key()).ok().flatten())
 }
 
 /// Headers are ASCII: every other byte of a path as `%` and two digits.
@@ -301,7 +301,7 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
         None => shell.home.clone(),
     };
     let sources = shell.sources(flags)?;
-    let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
+    let house = House::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
     let addressee = Addressee::of(&input, &principal, caller);
     let answer = house.control.call_as(entry.name, input, &principal, caller).await;

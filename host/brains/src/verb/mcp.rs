@@ -62,7 +62,7 @@ impl Nearest {
 
     async fn open(&self) -> Result<House, Fault> {
         let sources = self.shell.sources(BTreeMap::new())?;
-        let opened = House::open(&self.shell.home, sources, self.shell.ambient.clone(), None).await;
+        let opened = House::open(&self.shell.home, &self.shell, sources, None).await;
         opened.map_err(|error| match error.downcast::<Fault>() {
             Ok(fault) => fault,
             Err(error) => Fault::unavailable(format!("{error:#}")),

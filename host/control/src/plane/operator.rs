@@ -107,7 +107,7 @@ impl Operation for AddOperator {
                     )
                     .await?;
                     // Last, so that a refused statement leaves no file.
-                    files.write_operator_key(&stored.slug, &secret)?;
+                    files.write_operator_key(stored.slug.clone(), secret.clone()).await?;
                     Ok((stored, key_fingerprint))
                 })
             })
@@ -132,7 +132,7 @@ async fn forget_unless_there(cx: &Cx<'_>, slug: &str) {
         Err(error) => Err(error),
     };
     if there == Ok(false)
-        && let Err(fault) = cx.control.ports.files.remove_operator_key(slug)
+        && let Err(fault) = cx.control.ports.files.remove_operator_key(slug.to_owned()).await
     {
         tracing::warn!(operator.slug = slug, error = %fault, "the key file of an operator that was not added is left behind");
     }
@@ -183,9 +183,9 @@ impl OperatorLine {
     }
 
     /// The one behind the admin key, which has no row.
-    fn admin(cx: &Cx<'_>) -> Self {
+    async fn admin(cx: &Cx<'_>) -> Self {
         // Without its fingerprint when the key file cannot be read: the list is of use all the same.
-        let key_fingerprint = cx.control.ports.files.admin_key().ok().map(|key| key.fingerprint);
+        let key_fingerprint = cx.control.ports.files.admin_key().await.ok().map(|key| key.fingerprint);
         Self {
             id: None,
             slug: ADMIN.into(),
@@ -218,7 +218,7 @@ impl Operation for ListOperators {
         let keys = key::working(&mut view, None, cx.now()).await?;
         let operators = view.operators().await?;
         let shown = operators.into_iter().filter(|operator| self.all || operator.is_active());
-        let mut operators = vec![OperatorLine::admin(cx)];
+        let mut operators = vec![OperatorLine::admin(cx).await];
         operators.extend(shown.map(|operator| OperatorLine::of(operator, &keys)));
         Ok(OperatorList { operators })
     }
@@ -262,7 +262,7 @@ impl Operation for ShowOperator {
         let mut view = cx.control.store.read().await?;
         let keys = key::working(&mut view, Some(&slug), cx.now()).await?;
         let operator = if slug == ADMIN {
-            OperatorLine::admin(cx)
+            OperatorLine::admin(cx).await
         } else {
             OperatorLine::of(view.operator(&slug).await?.ok_or_else(unseen)?, &keys)
         };
@@ -331,7 +331,7 @@ impl Operation for RevokeOperator {
             })
             .await?;
         // The key is worthless by now; a file that cannot be removed is only litter.
-        if let Err(fault) = cx.control.ports.files.remove_operator_key(&name) {
+        if let Err(fault) = cx.control.ports.files.remove_operator_key(name.clone()).await {
             tracing::warn!(operator.slug = %name, error = %fault, "the key file of a revoked operator is left behind");
         }
         cx.control.freed.notify_waiters();

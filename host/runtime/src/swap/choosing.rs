@@ -358,7 +358,7 @@ impl Live {
         let Some(file) = offer.and_then(|offer| offer.file.as_ref()) else {
             return Err(LoadError::Absent { digest: wanted.to_owned() });
         };
-        let bytes = read(&file.path)?;
+        let bytes = self.read(&file.path)?;
         let found = digest(&bytes);
         if found != wanted {
             return Err(LoadError::Digest { wanted: wanted.to_owned(), found });
@@ -366,6 +366,10 @@ impl Live {
         inspect(&bytes)?;
         self.stow(wanted, &bytes);
         Ok(bytes)
+    }
+
+    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
+        self.directory.read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
     }
 
     /// Keeps a content. Without a place for it, it serves all the same and cannot be brought back.
@@ -409,10 +413,6 @@ fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
             (*at, Err(error))
         })
         .collect()
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    fs_err::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
 }
 
 /// A file without a manifest asks for nothing and plays the part that the configuration gives it, else the one that

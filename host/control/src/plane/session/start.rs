@@ -190,9 +190,10 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place,
         None => cx.caller.directory.clone(),
     };
     let Some(path) = path else { return Err(absent) };
-    let location = cx.control.ports.places.locate(&path)?;
+    let told = path.display().to_string();
+    let location = cx.control.ports.places.locate(path).await?;
     let known = location.exists && location.marked;
-    let fresh = Fresh::of(cx, location, &Wish::default(), path.display().to_string())?;
+    let fresh = Fresh::of(cx, location, &Wish::default(), told)?;
     // Whatever is in the way, it is told as what is not there.
     if !known || fresh.look(&mut *cx.control.store.read().await?).await.is_err() {
         return Err(absent);
