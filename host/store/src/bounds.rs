@@ -35,6 +35,7 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("id", NAME),
             ("name", TITLE),
             ("operator", NAME),
+            ("role", NAME),
             ("scopes", NAME),
             ("fingerprint", NAME),
             ("hash", NAME),

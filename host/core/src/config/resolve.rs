@@ -91,6 +91,8 @@ pub fn resolve(
     };
     config.document = Arc::new(shown);
     let mut findings = check::check(&config, &named, &provenance);
+    // A value that is wrong already is not wrong once more for what became of it.
+    findings.problems.retain(|found| work.problems.iter().all(|told| told.path != found.path));
     work.problems.append(&mut findings.problems);
     work.warnings.append(&mut findings.warnings);
     if work.problems.is_empty() {
