@@ -10,7 +10,7 @@ use brains_egress::Egress;
 use brains_gateway::{Gateway, Parts};
 use brains_http::KeyRing;
 use brains_runtime::swap::Live;
-use brains_runtime::{Options as RuntimeOptions, Profile, Runtime, bundle};
+use brains_runtime::{Options as RuntimeOptions, Profile, Program, Runtime, bundle};
 use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceOptions};
 
 use crate::admin_key::Watched;
@@ -50,7 +50,10 @@ impl House {
             Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins(), &home.components()));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
+        // Whoever ends the start does not wait for what it compiles.
+        let ended = Ended(Some(Arc::clone(&live)));
         drop(blocking(move || starting.start(resolved)).await?);
+        ended.not();
 
         let egress = Egress::new(brains_egress::Options::default()).map_err(|error| {
             Fault::internal(format!("the client for providers could not be set up: {error}"))
@@ -98,6 +101,23 @@ impl House {
         self.control.close().await;
         self.live.close().await;
         self.store.close().await;
+    }
+}
+
+/// Stops the compiler when it is dropped.
+struct Ended(Option<Arc<Live>>);
+
+impl Ended {
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if let Some(live) = &self.0 {
+            live.runtime().stop();
+        }
     }
 }
 
@@ -153,9 +173,13 @@ fn start_runtime(home: &Home, ambient: Arc<dyn Ambient>) -> Result<Runtime, Faul
             None
         }
     };
-    Runtime::start(RuntimeOptions { cache, profile: Profile::default(), ambient }).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Fault::internal(format!("the component runtime could not start: {error}{cause}"))
-            .hint("`brains doctor` checks the state directory; removing its folder `components` is safe")
-    })
+    let compiler = Program::this();
+    Runtime::start(RuntimeOptions { cache, profile: Profile::default(), compiler, ambient }).map_err(
+        |error| {
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Fault::internal(format!("the component runtime could not start: {error}{cause}"))
+                .hint("`brains doctor` checks the state directory; removing its folder `components` is safe")
+        },
+    )
 }

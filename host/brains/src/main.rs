@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use brains_control::Registry;
 use brains_core::Fault;
+use brains_runtime::compile;
 
 use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
 use crate::environment::Environment;
@@ -45,6 +46,12 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    // Before anything else is done or read: this process may be one that has little to live on.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|verb| verb == compile::VERB) {
+        let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        return compile::child(&words);
+    }
     let environment = Environment::of_process();
     let registry = Registry::new();
     let asked =

@@ -67,6 +67,10 @@ impl Here {
             json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }),
         );
         details.insert("ledger".into(), json!(self.store.ledger().counts()));
+        let budgets = self.live.runtime().standings();
+        let budgets: Map<_, _> =
+            budgets.iter().map(|(key, standing)| ((*key).to_owned(), json!(standing))).collect();
+        details.insert("budgets".into(), budgets.into());
         let traffic = self.gateway.traffic();
         details.insert("breakers".into(), json!(traffic.breakers));
         details.insert("provider_load".into(), json!(traffic.providers));

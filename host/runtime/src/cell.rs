@@ -9,7 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use crate::bindings::exported as exports;
 use crate::engine::Ticker;
 use crate::fault::{CallFault, Culprit};
-use crate::guest::{Guest, Settings, on_epoch};
+use crate::guest::{Guest, RanOut, Settings, on_epoch};
 use crate::limits::Limits;
 use crate::load::Code;
 use crate::wasi::Stopped;
@@ -163,8 +163,11 @@ fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32, export: 
     let by = guest.settings.culprit(export);
     let said = error.root_cause().to_string();
     let trap = error.downcast_ref::<Trap>();
-    let fault = if guest.memory.refused {
-        CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes }
+    let fault = if let Some(ran_out) = guest.memory.refused {
+        match ran_out {
+            RanOut::Own => CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes },
+            RanOut::Together(spent) => CallFault::Crowded { limit_mib: spent.limit >> 20 },
+        }
     } else if trap == Some(&Trap::Interrupt) {
         CallFault::Deadline { by, limit_ms: budget_ms }
     } else if trap == Some(&Trap::StackOverflow) {

@@ -5,11 +5,11 @@ mod choosing;
 mod happening;
 mod list;
 mod parts;
+mod preparing;
 mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -31,6 +31,7 @@ use crate::runtime::{Runtime, named_origins};
 
 use happening::Happenings;
 use parts::{Part, parts};
+use preparing::Queue;
 
 pub use happening::Happening;
 pub use version::{Back, Staged};
@@ -52,6 +53,10 @@ pub struct Snapshot {
     notes: BTreeMap<String, Vec<Note>>,
     /// Parts that are not live although the configuration names them.
     rejected: Vec<Problem>,
+    /// Parts of the configuration whose content is still being prepared, by path.
+    checked: Vec<String>,
+    /// Providers whose content is still being prepared, by name and aliases.
+    awaited: Vec<String>,
 }
 
 impl Snapshot {
@@ -65,6 +70,11 @@ impl Snapshot {
         own.or_else(|| {
             self.providers.iter().find(|instance| instance.aliases().iter().any(|alias| alias == name))
         })
+    }
+
+    /// Whether a provider of this name or alias is being prepared and joins by itself.
+    pub fn awaits(&self, name: &str) -> bool {
+        self.awaited.iter().any(|awaited| awaited == name)
     }
 
     fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
@@ -95,10 +105,9 @@ pub struct Live {
     checking: Mutex<BTreeMap<String, String>>,
     /// The content of each component that was prepared last.
     prepared: Mutex<BTreeMap<String, String>>,
+    preparing: Queue,
     drains: Drains,
     happenings: Happenings,
-    /// Requests are served: what is compiled now is compiled behind them.
-    serving: AtomicBool,
 }
 
 /// A bundled component, hashed once.
@@ -145,9 +154,9 @@ impl Live {
             refused: Mutex::default(),
             checking: Mutex::default(),
             prepared: Mutex::default(),
+            preparing: Queue::default(),
             drains: Drains::default(),
             happenings: Happenings::default(),
-            serving: AtomicBool::new(false),
         }
     }
 
@@ -171,18 +180,18 @@ impl Live {
         *lock(&self.problems) = problems;
     }
 
-    /// The first configuration: a component that cannot be used is reported, the rest serves. Compiles what
-    /// the cache does not have, so call it where blocking is fine.
+    /// The first configuration: a component that cannot be used is reported, the rest serves. Of what is not compiled yet
+    /// the bundled contents are compiled here, so call it where blocking is fine; others join when they are ready.
     pub fn start(&self, resolved: Resolved) -> Arc<Snapshot> {
+        self.runtime.limit(resolved.config.budgets);
+        self.compile_bundled(&resolved.config);
         self.directory.look(Look::Once);
         let _one_at_a_time = lock(&self.applying);
         let (snapshot, problems) = self.build(resolved);
         for problem in &problems {
             tracing::warn!(path = problem.path, "{}", problem.message);
         }
-        let snapshot = self.install(snapshot);
-        self.serving.store(true, Ordering::Relaxed);
-        snapshot
+        self.install(snapshot)
     }
 
     /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
@@ -222,9 +231,11 @@ impl Live {
         same: impl Fn(&Problem, &Problem) -> bool,
     ) -> Result<Arc<Snapshot>, Vec<Problem>> {
         let (snapshot, problems) = self.build(resolved);
-        let known = &self.current().rejected;
-        let fresh: Vec<Problem> =
-            problems.into_iter().filter(|new| !known.iter().any(|old| same(old, new))).collect();
+        let current = self.current();
+        // Of what was still being prepared nobody knew more than that.
+        let checked = |new: &Problem| current.checked.contains(&new.path);
+        let known = |new: &Problem| current.rejected.iter().any(|old| same(old, new)) || checked(new);
+        let fresh: Vec<Problem> = problems.into_iter().filter(|new| !known(new)).collect();
         if !fresh.is_empty() {
             return Err(fresh);
         }
@@ -249,11 +260,13 @@ impl Live {
         let looked = self.directory.look(how);
         if looked.changed {
             lock(&self.refused).clear();
+            self.queue_offers();
         }
         looked
     }
 
     fn install(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        self.runtime.limit(snapshot.config.budgets);
         let snapshot = Arc::new(snapshot);
         let old = self.current.swap(Arc::clone(&snapshot));
         let now_us = self.runtime.shared().ambient.monotonic_us();
@@ -306,7 +319,13 @@ impl Live {
                 },
                 Some(Err(error)) => {
                     let (standing, reason) = fate(part, &error);
-                    if !part.implied {
+                    if matches!(error, LoadError::Checking) {
+                        snapshot.checked.push(part.path.clone());
+                        if part.plays == Plays::Provider {
+                            snapshot.awaited.push(part.name.to_owned());
+                            snapshot.awaited.extend(part.aliases.iter().cloned());
+                        }
+                    } else if !part.implied {
                         problems.push(Problem {
                             path: part.path.clone(),
                             place: place(&provenance, &part.path),

@@ -39,9 +39,11 @@ fn is_its_own(fault: &CallFault) -> bool {
         | CallFault::Memory { .. }
         | CallFault::Handles { .. }
         | CallFault::Output { .. } => true,
-        CallFault::Exhausted | CallFault::Recalled | CallFault::Missing { .. } | CallFault::Refused(_) => {
-            false
-        }
+        CallFault::Exhausted
+        | CallFault::Crowded { .. }
+        | CallFault::Recalled
+        | CallFault::Missing { .. }
+        | CallFault::Refused(_) => false,
     }
 }
 

@@ -34,12 +34,13 @@ impl InForce {
         read.get_or_insert_with(|| now.clone()) != &now
     }
 
-    /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile.
+    /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile what is bundled.
     fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
         // Before they are read, so that an edit in between is noticed.
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.sources.fingerprint());
         let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
+        self.live.compile_bundled(&resolved.config);
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
         Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicBool;
 
 use brains_core::config::Config;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
@@ -14,10 +14,11 @@ use brains_core::plane::is_slug;
 use super::parts::Part;
 use super::{Live, Snapshot, Standings, chain, lock};
 use crate::choice::{Choice, Grounds, Newest, Note, approval, choose};
+use crate::compiler::Pace;
 use crate::directory::Offered;
-use crate::inspect::inspect;
+use crate::inspect::admit;
 use crate::instance::Instance;
-use crate::load::{Component, LoadError, digest};
+use crate::load::{Bytes, Component, LoadError, digest};
 
 /// What a component's place offers now.
 #[derive(Debug, Clone)]
@@ -302,13 +303,30 @@ impl Live {
         self.load(id, wanted, offer, config)
     }
 
-    /// A content of a component, ready to be used. One that was loaded before is not loaded again.
+    /// A content of a component, ready to be used. One that was loaded before is not loaded again; one that must be
+    /// compiled first is [`LoadError::Checking`], and is prepared meanwhile.
     pub(super) fn load(
         &self,
         id: &str,
         wanted: &str,
         offer: Option<&Offer>,
         config: &Config,
+    ) -> Result<Arc<Component>, LoadError> {
+        self.load_at(id, wanted, offer, config, None).inspect_err(|error| {
+            if matches!(error, LoadError::Checking) {
+                self.queue(id, wanted);
+            }
+        })
+    }
+
+    /// As [`Live::load`]; at a pace what must be compiled is compiled here.
+    pub(super) fn load_at(
+        &self,
+        id: &str,
+        wanted: &str,
+        offer: Option<&Offer>,
+        config: &Config,
+        pace: Option<Pace>,
     ) -> Result<Arc<Component>, LoadError> {
         let offer = offer.filter(|offer| offer.digest == wanted);
         let manifest = match offer {
@@ -325,19 +343,18 @@ impl Live {
         }
         let bytes = self.content(id, wanted, offer)?;
         self.ledger().came_with(id, wanted, &manifest);
-        let loaded = if self.serving.load(Ordering::Relaxed) {
-            self.runtime.load_aside(id, bytes, manifest)
-        } else {
-            self.runtime.load(id, &bytes, manifest)
-        };
-        match loaded {
+        let compiled = pace.map_or(Ok(()), |pace| {
+            self.runtime.compile(wanted, &bytes, manifest.plays, pace, &AtomicBool::new(true))
+        });
+        match compiled.and_then(|()| self.runtime.load_ready(id, wanted, bytes, manifest)) {
             Ok(component) => {
                 let component = Arc::new(component);
                 lock(&self.loaded).insert(key, Arc::clone(&component));
                 Ok(component)
             }
             Err(error) => {
-                if !matches!(error, LoadError::Builder | LoadError::Probe(crate::CallFault::Exhausted)) {
+                // What could not be compiled for a reason of the host's is tried again when something changes.
+                if is_final(&error) || pace.is_some() && matches!(error, LoadError::Compiler { .. }) {
                     lock(&self.refused).insert(key, chain(&error));
                 }
                 Err(error)
@@ -346,14 +363,14 @@ impl Live {
     }
 
     /// The bytes of a content: bundled, kept in the store, or in its file, from where they go to the store first.
-    fn content(&self, id: &str, wanted: &str, offer: Option<&Offer>) -> Result<Vec<u8>, LoadError> {
+    fn content(&self, id: &str, wanted: &str, offer: Option<&Offer>) -> Result<Bytes, LoadError> {
         if let Some(known) =
             self.bundled.iter().find(|known| known.bundled.id == id && known.digest == wanted)
         {
-            return Ok(known.bundled.wasm.to_vec());
+            return Ok(Bytes::Bundled(known.bundled.wasm));
         }
         if let Some(bytes) = self.depot.get(wanted) {
-            return Ok(bytes);
+            return Ok(Bytes::Read(bytes.into()));
         }
         let Some(file) = offer.and_then(|offer| offer.file.as_ref()) else {
             return Err(LoadError::Absent { digest: wanted.to_owned() });
@@ -363,9 +380,9 @@ impl Live {
         if found != wanted {
             return Err(LoadError::Digest { wanted: wanted.to_owned(), found });
         }
-        inspect(&bytes)?;
+        admit(&bytes)?;
         self.stow(wanted, &bytes);
-        Ok(bytes)
+        Ok(Bytes::Read(bytes.into()))
     }
 
     /// Keeps a content. Without a place for it, it serves all the same and cannot be brought back.
@@ -398,6 +415,18 @@ impl Live {
     }
 }
 
+/// Whether the same content would fail the same way again.
+const fn is_final(error: &LoadError) -> bool {
+    !matches!(
+        error,
+        LoadError::Checking
+            | LoadError::Busy
+            | LoadError::Stopping
+            | LoadError::Compiler { .. }
+            | LoadError::Probe(crate::CallFault::Exhausted | crate::CallFault::Crowded { .. })
+    )
+}
+
 /// The same error for every part.
 fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
     let reason = chain(&error);
@@ -405,7 +434,9 @@ fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
     parts
         .iter()
         .map(|(at, _)| {
-            let error = first.take().unwrap_or_else(|| LoadError::Refused { reason: reason.clone() });
+            let checking = matches!(first, Some(LoadError::Checking));
+            let error = if checking { Some(LoadError::Checking) } else { first.take() };
+            let error = error.unwrap_or_else(|| LoadError::Refused { reason: reason.clone() });
             (*at, Err(error))
         })
         .collect()
