@@ -103,7 +103,7 @@ pub fn child(words: &[String]) -> ExitCode {
     }
 }
 
-fn machine_code(wasm: &[u8], layout: Layout) -> wasmtime::Result<Vec<u8>> {
+pub(crate) fn machine_code(wasm: &[u8], layout: Layout) -> wasmtime::Result<Vec<u8>> {
     let mut config = layout.config();
     config.enable_compiler(true).cranelift_opt_level(wasmtime::OptLevel::Speed);
     Engine::new(&config)?.precompile_component(wasm)

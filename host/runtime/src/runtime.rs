@@ -183,8 +183,10 @@ impl Runtime {
         bytes: Bytes,
         manifest: Manifest,
     ) -> Result<Component, LoadError> {
-        match self.shared.load(id, digest, bytes, manifest) {
+        let part = manifest.plays;
+        match self.shared.load(id, digest, bytes.clone(), manifest) {
             Err(LoadError::Checking) => {
+                load::plays(admit(&bytes)?.exports, part)?;
                 let reach = self.shared.allowances.reach();
                 Err(self.shared.verdicts.of(digest, reach).unwrap_or(LoadError::Checking))
             }

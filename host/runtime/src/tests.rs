@@ -18,7 +18,7 @@ use brains_core::{Ambient, Millis, Secret};
 use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Message, Part, Role};
 use serde_json::{Value, json};
 
-use crate::{CallFault, Component, Instance, InstanceSpec, Limits, Options, Profile, Runtime};
+use crate::{CallFault, Component, Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
 
 #[derive(Debug)]
 struct Clock(Instant);
@@ -94,8 +94,18 @@ fn runtime() -> Arc<Runtime> {
 }
 
 fn started(profile: Profile) -> Arc<Runtime> {
-    let options = Options { cache: Some(compiled()), profile, ambient: clock() };
-    Arc::new(Runtime::start(options).unwrap())
+    Arc::new(Runtime::start(options(compiled(), profile)).unwrap())
+}
+
+fn options(cache: PathBuf, profile: Profile) -> Options {
+    Options { cache: Some(cache), profile, compiler: compiler(), ambient: clock() }
+}
+
+/// The program itself: what compiles is a process of it.
+fn compiler() -> Program {
+    let path = folder("BRAINS_BIN", "debug/brains");
+    assert!(path.exists(), "`{}` is missing: run `cargo xtask build`", path.display());
+    Program::at(path)
 }
 
 fn load(runtime: &Runtime, laid: Laid, plays: Plays) -> Arc<Component> {
