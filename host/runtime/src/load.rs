@@ -46,6 +46,8 @@ pub enum LoadError {
     Settings { path: String, message: String },
     #[error("it asks for what was not allowed: {}", .0.join(", "))]
     Pending(Vec<String>),
+    #[error("it asks for {}: `{approval}` approves it", .more.join(", "))]
+    Limits { more: Vec<String>, approval: String },
     #[error("`{id}` is neither bundled nor named under `components`")]
     Unknown { id: String },
     #[error("its content {digest} is not in the store")]

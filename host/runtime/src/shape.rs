@@ -21,11 +21,11 @@ const fn bound(what: &'static str, most: u64) -> Bound {
 }
 
 const FILE: Bound = bound("bytes in all", FILE_BYTES);
-const CODE: Bound = bound("bytes of code", 32 << 20);
+const CODE: Bound = bound("bytes of code", 24 << 20);
 const FUNCTIONS: Bound = bound("functions", 60_000);
-const BODY: Bound = bound("bytes in one function", 512 << 10);
-const LOCALS: Bound = bound("local variables in one function", 10_000);
-const EFFORT: Bound = bound("local variables times bytes of one function", 200_000_000);
+const BODY: Bound = bound("bytes in one function", 1 << 20);
+const LOCALS: Bound = bound("local variables in one function", 2_000);
+const EFFORT: Bound = bound("local variables times bytes of one function", 32_000_000);
 const BLOCKS: Bound = bound("blocks inside each other", 2_000);
 const LEVELS: Bound = bound("components and modules inside each other", 16);
 const MODULES: Bound = bound("modules", 200);

@@ -19,7 +19,7 @@ use brains_core::plane::component::{ComponentLogLine, ComponentRecord, Component
 use serde_json::Value;
 
 use crate::bundle::Bundled;
-use crate::choice::Note;
+use crate::choice::{Note, approval};
 use crate::depot::Depot;
 use crate::directory::{Directory, Look, Looked};
 use crate::drain::Drains;
@@ -29,6 +29,7 @@ use crate::ledger::Ledger;
 use crate::load::{Component, LoadError, digest};
 use crate::runtime::{Runtime, named_origins};
 
+use choosing::operators;
 use happening::Happenings;
 use parts::{Part, parts};
 use preparing::Queue;
@@ -371,7 +372,8 @@ impl Live {
         if !missing.is_empty() {
             return Err(LoadError::Pending(missing));
         }
-        let wanted = config.components.get(part.component).map(|source| source.limits).unwrap_or_default();
+        let wanted = operators(part.component, config);
+        self.approved(component, config)?;
         let spec = InstanceSpec {
             name: part.name.to_owned(),
             aliases: part.aliases.to_vec(),
@@ -388,6 +390,21 @@ impl Live {
             }
             _ => self.runtime.instantiate(Arc::clone(component), spec).map(Arc::new),
         }
+    }
+
+    /// Whether its limits are the usual ones, or were approved: with the program, by a pin, by the operator's own limits,
+    /// or because it served before.
+    fn approved(&self, component: &Component, config: &Config) -> Result<(), LoadError> {
+        let (id, digest, manifest) = (component.id(), component.digest(), component.manifest());
+        let more = manifest.limits_beyond(None, operators(id, config));
+        let pinned = config.components.get(id).is_some_and(|entry| entry.digest.as_deref() == Some(digest));
+        if more.is_empty() || pinned || self.is_bundled_content(id, digest) {
+            return Ok(());
+        }
+        let served = self.ledger().of(id).is_some_and(|entry| {
+            entry.live.as_deref() == Some(digest) || entry.past.iter().any(|past| past == digest)
+        });
+        if served { Ok(()) } else { Err(LoadError::Limits { more, approval: approval(id, &manifest.asks) }) }
     }
 
     /// The settings schema of a component that is loaded.
@@ -427,7 +444,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn fate(part: &Part<'_>, error: &LoadError) -> (ComponentStanding, String) {
     let reason = chain(error);
     match error {
-        LoadError::Pending(_) => (ComponentStanding::Pending, reason),
+        LoadError::Pending(_) | LoadError::Limits { .. } => (ComponentStanding::Pending, reason),
         LoadError::Checking => (ComponentStanding::Checking, reason),
         LoadError::Settings { .. } if part.implied => {
             let hint = format!(

@@ -40,7 +40,7 @@ impl Ambient for Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the real clock, at the edge of a test")]
-fn clock() -> Arc<dyn Ambient> {
+pub(crate) fn clock() -> Arc<dyn Ambient> {
     Arc::new(Clock(Instant::now()))
 }
 
@@ -102,7 +102,7 @@ fn options(cache: PathBuf, profile: Profile) -> Options {
 }
 
 /// The program itself: what compiles is a process of it.
-fn compiler() -> Program {
+pub(crate) fn compiler() -> Program {
     let path = folder("BRAINS_BIN", "debug/brains");
     assert!(path.exists(), "`{}` is missing: run `cargo xtask build`", path.display());
     Program::at(path)

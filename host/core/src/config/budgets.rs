@@ -26,7 +26,7 @@ impl Default for Budgets {
             component_memory_mib: 2048,
             component_kv_mib: 64,
             component_log_lines_per_second: 256,
-            compile_seconds: 120,
+            compile_seconds: 180,
             compile_memory_mib: 2048,
         }
     }

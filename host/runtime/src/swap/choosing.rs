@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use brains_core::config::Config;
+use brains_core::config::{Config, Limits};
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::plane::is_slug;
@@ -78,8 +78,8 @@ impl Live {
                 continue;
             }
             let manifest = self.known_manifest(id, pin);
+            let more = manifest.as_ref().map(|told| told.beyond(None, entry.limits)).unwrap_or_default();
             let asks = manifest.map(|manifest| manifest.asks).unwrap_or_default();
-            let more = asks.beyond(&Asks::default());
             let what = if more.is_empty() { "nothing".to_owned() } else { more.join(", ") };
             let reason =
                 format!("it asks for {what} and nothing uses it yet: `{}` does", approval(id, &asks));
@@ -113,7 +113,7 @@ impl Live {
                 ),
             );
         }
-        let (plays, asks) = (file.plays(), file.asks());
+        let plays = file.plays();
         if plays != Plays::Provider {
             return no(
                 ComponentStanding::Pending,
@@ -124,14 +124,15 @@ impl Live {
             );
         }
         let pinned = config.components.get(id).is_some_and(|entry| entry.digest.is_some());
-        let more = asks.beyond(&Asks::default());
-        if !more.is_empty() && !pinned && !serves {
-            return no(
-                ComponentStanding::Pending,
-                format!("it asks for {}: `{}` approves it", more.join(", "), approval(id, &asks)),
-            );
+        let Some(manifest) = file.told().filter(|_| !pinned && !serves) else { return Ok(()) };
+        let more = manifest.beyond(None, operators(id, config));
+        if more.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        no(
+            ComponentStanding::Pending,
+            format!("it asks for {}: `{}` approves it", more.join(", "), approval(id, &manifest.asks)),
+        )
     }
 
     /// Instances of one component, all of the same content: the best that works for all of them.
@@ -171,7 +172,9 @@ impl Live {
                     digest: digest.clone(),
                     state: match error {
                         LoadError::Checking => ComponentStanding::Checking,
-                        LoadError::Pending(_) | LoadError::Settings { .. } => ComponentStanding::Pending,
+                        LoadError::Pending(_) | LoadError::Limits { .. } | LoadError::Settings { .. } => {
+                            ComponentStanding::Pending
+                        }
                         _ => ComponentStanding::Rejected,
                     },
                     reason: match error {
@@ -204,11 +207,10 @@ impl Live {
                 None
             }
         };
-        let given = Asks::default();
         let newest = offer.as_ref().map(|offer| Newest {
             digest: &offer.digest,
             // What is bundled was approved with the program.
-            asks: if offer.file.is_some() { &offer.manifest.asks } else { &given },
+            manifest: offer.file.is_some().then_some(&offer.manifest),
         });
         let held = |digest: &str| self.holds_for(id, digest);
         if let Some(pin) = pin
@@ -225,7 +227,7 @@ impl Live {
         }
         let mut choice = {
             let ledger = self.ledger();
-            choose(Grounds { id, pin, newest, entry: ledger.of(id), allowed }, held)
+            choose(Grounds { id, pin, newest, entry: ledger.of(id), allowed, limits: operators(id, config) }, held)
         };
         if choice.tries.is_empty() {
             return Err(flawed.unwrap_or_else(|| LoadError::Unknown { id: id.to_owned() }));
@@ -442,6 +444,11 @@ fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
         .collect()
 }
 
+/// The limits that the configuration sets for a component.
+pub(super) fn operators(id: &str, config: &Config) -> Limits {
+    config.components.get(id).map(|entry| entry.limits).unwrap_or_default()
+}
+
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     fs_err::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
 }
@@ -465,6 +472,6 @@ pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest 
         summary: None,
         asks: Asks::default(),
         flat: None,
-        limits: brains_core::config::Limits::default(),
+        limits: Limits::default(),
     }
 }

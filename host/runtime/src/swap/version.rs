@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 
-use super::choosing::guessed;
+use super::choosing::{guessed, operators};
 use super::{Happening, Live, Snapshot, lock};
 use crate::choice::approval;
 use crate::inspect::admit;
@@ -121,13 +121,13 @@ impl Live {
         let ledger = self.ledger();
         let entry = ledger.of(id);
         let live = entry.and_then(|entry| entry.manifests.get(entry.live.as_ref()?));
-        let granted = live.map(|manifest| manifest.asks.clone()).unwrap_or_default();
+        let limits = operators(id, &self.current().config);
         Staged {
             digest: digest.to_owned(),
             plays: manifest.plays,
             version: None,
             asks: manifest.asks.clone(),
-            more: manifest.asks.beyond(&granted),
+            more: manifest.beyond(live, limits),
             approval: approval(id, &manifest.asks),
             quarantined: entry.and_then(|entry| entry.quarantined.get(digest).cloned()),
         }
