@@ -5,6 +5,8 @@
 //! `BRAINS_ATTACKS_BEFORE=1` holds a program of that commit (`BRAINS_BIN`) to the marks instead: what is marked as having
 //! fallen must fall there, so that no row is one that cannot fail.
 
+mod components;
+
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;

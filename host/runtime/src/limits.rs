@@ -44,7 +44,8 @@ impl Limits {
     };
 
     /// Of a classifier or a policy: it stands before every request.
-    pub const JUDGE: Self = Self { call_ms: Plays::Classifier.usual_call_ms(), output_bytes: 4 * MIB, ..Self::PROVIDER };
+    pub const JUDGE: Self =
+        Self { call_ms: Plays::Classifier.usual_call_ms(), output_bytes: 4 * MIB, ..Self::PROVIDER };
 
     /// While a component is loaded and asked who it is, which happens beside the requests.
     pub(crate) const PROBE: Self = Self { memory_bytes: MOST_MEMORY_BYTES, call_ms: 500, ..Self::PROVIDER };

@@ -45,8 +45,8 @@ pub(crate) fn clock() -> Arc<dyn Ambient> {
 }
 
 /// A component as the build laid it out.
-struct Laid {
-    wasm: Vec<u8>,
+pub(crate) struct Laid {
+    pub(crate) wasm: Vec<u8>,
     manifest: Manifest,
 }
 
@@ -79,7 +79,7 @@ fn hostile() -> Laid {
 }
 
 /// The program's own components.
-fn bundled() -> Vec<Laid> {
+pub(crate) fn bundled() -> Vec<Laid> {
     laid(&folder("BRAINS_BUNDLE", "bundle"))
 }
 

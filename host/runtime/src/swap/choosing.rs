@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use brains_core::config::{Config, Limits};
 use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::config::{Config, Limits};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::plane::is_slug;
 
@@ -227,7 +227,10 @@ impl Live {
         }
         let mut choice = {
             let ledger = self.ledger();
-            choose(Grounds { id, pin, newest, entry: ledger.of(id), allowed, limits: operators(id, config) }, held)
+            choose(
+                Grounds { id, pin, newest, entry: ledger.of(id), allowed, limits: operators(id, config) },
+                held,
+            )
         };
         if choice.tries.is_empty() {
             return Err(flawed.unwrap_or_else(|| LoadError::Unknown { id: id.to_owned() }));
