@@ -25,10 +25,11 @@ use Before::{Fell, Held};
 
 /// Something that is attacked: mostly a running service with honest work in it.
 trait Scene: Send + Sync + Sized + 'static {
-    fn open() -> impl Future<Output = Self> + Send;
+    fn open() -> impl Future<Output = Self>;
 }
 
-type Attempt<S> = Box<dyn Fn(Arc<S>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// Rows are tried one after the other, so what they do stays on one thread.
+type Attempt<S> = Box<dyn Fn(Arc<S>) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// One attack. It fails as any test does, by a panic; one that does not end is a hang.
 struct Row<S> {
@@ -44,10 +45,10 @@ fn row<S, F>(
     kind: &'static str,
     what: impl Into<String>,
     before: Before,
-    attempt: impl Fn(Arc<S>) -> F + Send + Sync + 'static,
+    attempt: impl Fn(Arc<S>) -> F + 'static,
 ) -> Row<S>
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = ()> + 'static,
 {
     Row { kind, what: what.into(), before, attempt: Box::new(move |scene| Box::pin(attempt(scene))) }
 }

@@ -36,8 +36,7 @@ impl Allowances {
 
     /// How far compiling a component may go.
     pub(crate) fn reach(&self) -> Reach {
-        let limits = self.limits.load();
-        Reach { seconds: limits.compile_seconds, memory_mib: limits.compile_memory_mib }
+        (**self.limits.load()).into()
     }
 
     /// Memory of an instance, on top of what it drew.
@@ -101,5 +100,3 @@ fn mebibytes(standing: Standing, limit: u32) -> Standing {
     Standing { used: standing.used.div_ceil(1 << 20), limit: limit.into(), ..standing }
 }
 
-#[cfg(test)]
-mod tests;

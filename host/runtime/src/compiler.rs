@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brains_core::Ambient;
+use brains_core::config::Budgets;
 use rustix::process::Signal;
 
 use crate::compile::{Order, REFUSED, VERB};
@@ -43,6 +44,18 @@ impl Program {
 pub(crate) struct Reach {
     pub(crate) seconds: u32,
     pub(crate) memory_mib: u32,
+}
+
+impl From<Budgets> for Reach {
+    fn from(budgets: Budgets) -> Self {
+        Self { seconds: budgets.compile_seconds, memory_mib: budgets.compile_memory_mib }
+    }
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Budgets::default().into()
+    }
 }
 
 /// Processor time after which a component counts as one that takes long.

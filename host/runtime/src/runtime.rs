@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::allowances::{Allowances, Standings};
 use crate::bounds;
-use crate::compiler::{Compiler, Job, Pace, Program};
+use crate::compiler::{Compiler, Job, Pace, Program, Reach};
 use crate::engine::{Engine, Profile};
 use crate::fault::StartError;
 use crate::grant::{Grants, Origin};
@@ -266,14 +266,19 @@ impl Shared {
             return Ok(());
         }
         load::plays(admit(bytes)?.exports, part)?;
-        let reach = self.allowances.reach();
-        if let Some(refused) = self.verdicts.of(digest, reach) {
+        let bundled = pace == Pace::Bundled;
+        // What came with the program is not measured by what others may take.
+        let reach = if bundled { Reach::default() } else { self.allowances.reach() };
+        if let Some(refused) = self.verdicts.of(digest, reach).filter(|_| !bundled) {
             return Err(refused);
         }
         let (folder, ambient) = (self.shelf.directory(), &*self.ambient);
         let job = Job { wasm: bytes, layout: *layout, reach, folder, ambient, wanted };
-        let code =
-            self.compiler.compile(job, pace).inspect_err(|error| self.verdicts.note(digest, reach, error))?;
+        let code = self.compiler.compile(job, pace).inspect_err(|error| {
+            if !bundled {
+                self.verdicts.note(digest, reach, error);
+            }
+        })?;
         self.shelf.put(pool, bytes, code);
         self.counters.compiled.fetch_add(1, Ordering::Relaxed);
         if Shelf::find(pool, bytes).is_none() {

@@ -189,7 +189,8 @@ fn rows() -> Vec<Row<Prepared>> {
             scene.stands(&bad, "checking", "").await;
             let (number, id) = scene.name();
             let wasm = STANDARD.encode(variant("provider-echo", &number.to_string()));
-            let added = scene.service.client.operation("add_component", &json!({"id": id, "wasm": wasm}));
+            let input = json!({"id": id, "wasm": wasm});
+            let added = scene.service.client.operation("add_component", &input);
             assert_eq!(within("another component", added).await["state"], "live");
             scene.stands(&bad, "rejected", "budgets.compile_seconds").await;
             scene.remove(&bad);
@@ -326,7 +327,10 @@ async fn a_file_dropped_during_starts_edits_and_stops_holds_up_none_of_them() {
         drop_in(&home, "shape", &(shape.make)(number), None);
         let service = Brains::start_in(home, Setup::config(config).hasty()).await;
         let alone = honest(&service).await;
-        let preparing = service.client.chat(&json!({"model": "slow/any", "messages": []})).await;
+        let preparing = service
+            .client
+            .chat(&json!({"model": "slow/any", "messages": [{"role": "user", "content": "hello"}]}))
+            .await;
         assert_eq!(preparing.status, 503, "{}", preparing.text());
         assert!(!preparing.header("retry-after").is_empty() && preparing.text().contains("being prepared"));
         drop_in(&service.home, "another", &slow(1_000 + number), None);

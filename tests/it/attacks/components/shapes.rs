@@ -41,7 +41,7 @@ pub(super) fn refused() -> Vec<Shape> {
 
 /// Within every bound, and minutes of work for a compiler: a great many functions that are each as hard as one may be.
 pub(super) fn slow(tag: u32) -> Vec<u8> {
-    beside(&repeated(60, 150, 30_000), tag)
+    beside(&repeated(60, 100, 30_000), tag)
 }
 
 fn leb128(mut value: usize, bytes: &mut Vec<u8>) {
