@@ -99,4 +99,3 @@ fn bytes(mib: u32) -> u64 {
 fn mebibytes(standing: Standing, limit: u32) -> Standing {
     Standing { used: standing.used.div_ceil(1 << 20), limit: limit.into(), ..standing }
 }
-
