@@ -24,7 +24,7 @@ pub mod upstream;
 pub mod wire;
 
 pub use client::{Answer, Client};
-pub use service::{Brains, Setup};
+pub use service::{Brains, Memory, Setup};
 pub use upstream::{Reply, Seen, Upstream};
 pub use wire::Wire;
 

@@ -18,6 +18,8 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// Whether what is still being compiled is not waited for.
     pub hasty: bool,
+    /// What a shell does before it becomes the service, e.g. `ulimit -n 256`.
+    pub limits: Option<String>,
 }
 
 impl Setup {
@@ -51,6 +53,13 @@ impl Setup {
     #[must_use]
     pub fn hasty(mut self) -> Self {
         self.hasty = true;
+        self
+    }
+
+    /// Starts the service under limits, as a shell sets them.
+    #[must_use]
+    pub fn limits(mut self, commands: &str) -> Self {
+        self.limits = Some(commands.into());
         self
     }
 
@@ -90,7 +99,19 @@ impl Home {
 
     /// The program with nothing of this machine's environment but the path.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        self.command_under(None, arguments)
+    }
+
+    /// The same, once a shell has set its limits.
+    fn command_under(&self, limits: Option<&str>, arguments: &[&str]) -> Command {
+        let mut command = match limits {
+            None => Command::new(program()),
+            Some(limits) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(program());
+                shell
+            }
+        };
         command
             .args(arguments)
             .env_clear()
@@ -150,7 +171,7 @@ impl Brains {
         arguments.extend(setup.arguments.iter().map(String::as_str));
         let log = fs_err::File::create(home.path().join("stderr.txt")).expect("a file for stderr");
         let child = home
-            .command(&arguments)
+            .command_under(setup.limits.as_deref(), &arguments)
             .envs(setup.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(log.into_parts().0)
@@ -213,6 +234,14 @@ impl Brains {
         self.child.id().expect("running")
     }
 
+    /// Begins to watch how much memory the service takes at most, from now on.
+    pub fn watch_memory(&self) -> Memory {
+        let pid = self.pid();
+        // Linux: the high-water mark is what is resident now.
+        fs_err::write(format!("/proc/{pid}/clear_refs"), "5").expect("the mark is reset");
+        Memory { pid, before_kib: memory_kib(pid, "VmRSS:") }
+    }
+
     pub fn stderr(&self) -> String {
         fs_err::read_to_string(self.home.path().join("stderr.txt")).unwrap_or_default()
     }
@@ -248,4 +277,29 @@ impl Brains {
         within("the service to end", self.child.wait()).await.expect("waited");
         self.home
     }
+}
+
+/// The memory of a service since a moment.
+#[derive(Debug)]
+pub struct Memory {
+    pid: u32,
+    before_kib: u64,
+}
+
+impl Memory {
+    /// By how much the most that it ever had since then was more than what it had, in MiB.
+    pub fn grown_mib(&self) -> u64 {
+        memory_kib(self.pid, "VmHWM:").saturating_sub(self.before_kib) >> 10
+    }
+
+    /// The most that it ever had since then, in MiB.
+    pub fn most_mib(&self) -> u64 {
+        memory_kib(self.pid, "VmHWM:") >> 10
+    }
+}
+
+fn memory_kib(pid: u32, field: &str) -> u64 {
+    let status = fs_err::read_to_string(format!("/proc/{pid}/status")).expect("the service runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a field");
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }

@@ -6,6 +6,10 @@
 //! fallen must fall there, so that no row is one that cannot fail.
 
 mod components;
+mod database;
+mod doors;
+mod people;
+mod secrets;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -26,6 +30,11 @@ use Before::{Fell, Held};
 /// Something that is attacked: mostly a running service with honest work in it.
 trait Scene: Send + Sync + Sized + 'static {
     fn open() -> impl Future<Output = Self>;
+
+    /// Whether it is as good as new after an attack that succeeded; opening another one takes its time.
+    fn survived(&self) -> impl Future<Output = bool> {
+        std::future::ready(false)
+    }
 }
 
 /// Rows are tried one after the other, so what they do stays on one thread.
@@ -83,7 +92,7 @@ async fn withstand<S: Scene>(rows: Vec<Row<S>>) {
             (Err(why), Held) => wrong.push(format!("{}: {}: {why}", row.kind, row.what)),
             (Ok(()), Fell) => wrong.push(format!("{}: {}: it held before, too", row.kind, row.what)),
         }
-        if went.is_ok() {
+        if went.is_ok() || place.survived().await {
             scene = Some(place);
         }
     }

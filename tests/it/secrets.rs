@@ -1,7 +1,9 @@
 //! Forty shapes of secrets, sent through every field: none is in a row or a log line afterwards.
 
+use brains_tests::counts::soak;
+use brains_tests::team::{Database, Team};
 use brains_tests::{Brains, Client, Setup, Upstream, model};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Made up here; none was ever valid. Put together at run time, so that scanners of sources stay quiet.
 fn shapes() -> Vec<String> {
@@ -129,4 +131,120 @@ async fn no_secret_is_in_a_row_or_a_log_line() {
         }
     }
     assert!(looked_at >= 2, "a database and a log");
+}
+
+/// Where a secret stands in what people and agents write.
+fn around(secret: &str) -> Vec<String> {
+    vec![
+        secret.to_owned(),
+        json!({ "note": secret }).to_string(),
+        json!({ "body": json!({ "note": secret }).to_string() }).to_string(),
+        format!("see https://h.example/v1?token={secret}&x=1"),
+        format!("X-Api-Key: {secret}\r\naccept: */*"),
+        format!("export SERVICE_TOKEN={secret}\nmake deploy"),
+        format!("service:\n  token: {secret}\n  user: me"),
+        format!("-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----"),
+        format!("first line\n{secret}\nlast line"),
+        format!("the key is \"{secret}\""),
+        format!("(the key is {secret}), as I said."),
+    ]
+}
+
+/// Operations that keep what somebody says: what each needs beside, and the member.
+fn fields() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        ("create_task", json!({"title": "t", "workspace": "app"}), "title"),
+        ("create_task", json!({"title": "t", "workspace": "app"}), "body"),
+        ("create_task", json!({"title": "t", "workspace": "app"}), "tags"),
+        ("update_task", json!({"task": "TASK"}), "body"),
+        ("comment_task", json!({"task": "TASK"}), "body"),
+        ("write_checkpoint", json!({"summary": "s"}), "summary"),
+        ("write_checkpoint", json!({"summary": "s"}), "blockers"),
+        ("set_focus", json!({}), "intent"),
+        ("set_focus", json!({}), "paths"),
+        ("acquire_lock", json!({"path": "src/a.rs"}), "reason"),
+        ("acquire_lock", json!({}), "name"),
+        ("set_handoff", json!({"title": "t", "body": "b", "workspace": "app"}), "body"),
+        ("send_message", json!({"subject": "s", "body": "b", "to": ["OTHER"]}), "subject"),
+        ("send_message", json!({"subject": "s", "body": "b", "to": ["OTHER"]}), "body"),
+        ("append_event", json!({"kind": "note", "message": "m", "workspace": "app"}), "message"),
+        ("create_task", json!({"title": "t", "workspace": "app"}), "idempotency_key"),
+        ("comment_task", json!({"task": "TASK", "body": "b"}), "unknown_member"),
+    ]
+}
+
+async fn nothing_is_kept_in(database: Database) {
+    let team = Team::start(database).await;
+    let (agent, other) = (team.agent(0).await, team.agent(0).await);
+    let task = agent.does("create_task", json!({"title": "in hand", "workspace": "app"})).await;
+    let task = task["code"].as_str().or(task["task"]["code"].as_str()).expect("a code").to_owned();
+    let (shapes, fields) = (shapes(), fields());
+    for (number, shape) in shapes.iter().enumerate() {
+        for (way, text) in around(shape).into_iter().enumerate() {
+            // One field of all in turn; all of them when there is time.
+            let chosen = fields
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| soak() || at % fields.len() == (number + way) % fields.len());
+            for (_, (name, input, member)) in chosen {
+                let input = input.to_string().replace("TASK", &task).replace("OTHER", &other.id);
+                let mut input: Value = serde_json::from_str(&input).expect("JSON");
+                input[*member] =
+                    if ["tags", "paths"].contains(member) { json!([text]) } else { text.as_str().into() };
+                let answer = agent.call(name, input).await;
+                assert!(answer.status < 500, "{name} {member}: {}", answer.text());
+            }
+        }
+    }
+    // What somebody else is told.
+    let mut told = String::new();
+    for (name, input) in [
+        ("list_tasks", json!({"workspace": "app"})),
+        ("list_events", json!({"workspace": "app"})),
+        ("read_messages", json!({})),
+        ("get_state", json!({"workspace": "app"})),
+        ("list_task_comments", json!({"task": task})),
+    ] {
+        told.push_str(&other.call(name, input).await.text());
+    }
+    let mut places = vec![("an answer".to_owned(), told.into_bytes())];
+    if matches!(database, Database::Postgres) {
+        let dump =
+            std::process::Command::new("pg_dump").args(["--inserts", &team.url]).output().expect("it runs");
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        places.push(("the database".to_owned(), dump.stdout));
+    }
+    let mut folders = vec![team.services[0].home.state(), team.folder().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                places.push((path.display().to_string(), fs_err::read(&path).unwrap_or_default()));
+            }
+        }
+    }
+    let mut leaks = Vec::new();
+    for (place, content) in &places {
+        for shape in &shapes {
+            let secret = core(shape).as_bytes();
+            if content.windows(secret.len()).any(|window| window == secret) {
+                leaks.push(format!("{place} holds {shape}"));
+            }
+        }
+    }
+    assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+    assert!(places.iter().map(|(_, content)| content.len()).sum::<usize>() > 100_000, "something was kept");
+    team.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_that_is_written_down_is_kept_in_sqlite() {
+    nothing_is_kept_in(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_that_is_written_down_is_kept_in_postgres() {
+    nothing_is_kept_in(Database::Postgres).await;
 }

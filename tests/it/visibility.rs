@@ -88,7 +88,8 @@ async fn through(team: &Team, registry: &Registry, key: &str, run: Run, doors: &
         // The other doors refuse in the same words, except that agents are told what is for people.
         for ((verb, outcome), code) in VERBS.iter().zip(outcomes).zip(&codes) {
             let people = outcome.code == "people_only" && *door == Door::Mcp;
-            if !people && outcome.code != *code {
+            let entry = registry.find(verb.name).expect("an operation");
+            if !people && !is_mute(verb, entry, *door) && outcome.code != *code {
                 let (name, text) = (verb.name, outcome.text);
                 wrong.push(format!("{name} by {door:?} in {run:?}: `{code}` over HTTP, {text}"));
             }
@@ -159,6 +160,11 @@ async fn prepare(team: &Team, run: Run, door: Door) -> Value {
     })
 }
 
+/// What an agent says as its session only, said without one.
+fn is_mute(verb: &Verb, entry: &Entry, door: Door) -> bool {
+    door == Door::Mcp && entry.tool.spoken && !verb.as_session
+}
+
 /// What is wrong with the end of a call, if anything is.
 fn problem(verb: &Verb, entry: &Entry, run: Run, door: Door, outcome: &Outcome) -> Option<String> {
     let standing = effective(run);
@@ -167,6 +173,8 @@ fn problem(verb: &Verb, entry: &Entry, run: Run, door: Door, outcome: &Outcome) 
         // Whatever key an agent holds; one that may not even as a person is told that first.
         let lacks = entry.role == Role::Admin && standing != Standing::Administrator;
         (End::Refused, Some(if lacks { "permission_denied" } else { "people_only" }))
+    } else if is_mute(verb, entry, door) {
+        (End::Refused, allowed.then_some("session_required"))
     } else {
         match (allowed, verb.refused) {
             (true, None) => (End::Done, None),

@@ -77,7 +77,7 @@ impl House {
                 live: Arc::clone(&live),
                 admin: Arc::clone(&admin_key),
             }),
-            places: Arc::new(Trees),
+            places: Arc::new(Trees::beside(home.dir())),
             processes: Arc::new(Processes::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),

@@ -2,18 +2,21 @@
 //! which every other command finds it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::TryLockError;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use brains_core::{Fault, Millis, Origin};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brains_core::{Ambient, Fault, Millis, Origin, Secret};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::home::{self, Home};
 use crate::process;
 
-/// What a running service tells about itself. Holds no secret: the database's URL is shown without its
+/// What a running service tells about itself. Holds no secret of anybody's: the database's URL is shown without its
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Running {
@@ -30,6 +33,32 @@ pub(crate) struct Running {
     pub(crate) ports: BTreeMap<String, u16>,
     pub(crate) db: String,
     pub(crate) log: String,
+    /// What a command shows to prove that it could read this file; absent in one of an older program.
+    #[serde(default)]
+    pub(crate) proof: Option<Proof>,
+}
+
+/// A text that only readers of the state directory know, for as long as one service runs.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Proof(String);
+
+impl Proof {
+    pub(crate) fn mint(ambient: &dyn Ambient) -> Self {
+        let mut bytes = [0; 32];
+        ambient.fill_random(&mut bytes);
+        Self(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub(crate) fn secret(&self) -> Secret {
+        Secret::new(self.0.as_str())
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Running {

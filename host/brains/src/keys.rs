@@ -131,11 +131,12 @@ impl KeySource for Stored {
             };
             let working = keys.into_iter().filter(|key| key.state(now) == KeyState::Active);
             let credentials = working.filter_map(|key| {
+                let role = key.role_of(role(&key.operator)?);
                 Some(Credential {
                     sha256_hex: key.hash,
                     expires_at: key.expires_at,
                     principal: Principal {
-                        role: role(&key.operator)?,
+                        role,
                         operator: key.operator,
                         key: Some(key.id),
                         fingerprint: key.fingerprint,

@@ -5,6 +5,7 @@ mod admin_key;
 mod ambient;
 mod audit_key;
 mod cli;
+mod descriptors;
 mod environment;
 mod failure;
 mod home;

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 
 use fs_err as fs;
 use rustix::process::{Pid, Signal};
@@ -29,6 +30,12 @@ pub(crate) fn alive(pid: u32, ticks: Option<u64>) -> bool {
         (None, _) if proc_is_here() => false,
         (None, _) => handle(pid).is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok()),
     }
+}
+
+/// Whether a process belongs to the user that this one runs as; where that cannot be told, it does.
+pub(crate) fn is_ours(pid: u32) -> bool {
+    let owner = fs::metadata(format!("/proc/{pid}")).map(|process| process.uid());
+    owner.map_or(true, |owner| owner == rustix::process::geteuid().as_raw())
 }
 
 /// Asks the process to end.

@@ -12,7 +12,7 @@ use crate::ports::Trees;
 
 /// Whether something in or above `path` says that it is a project.
 pub(crate) fn is_project(path: &Path) -> Result<bool, Fault> {
-    Trees.locate(&absolute(path)).map(|location| location.marked)
+    Trees::default().locate(&absolute(path)).map(|location| location.marked)
 }
 
 /// The input of the operation that registers it.

@@ -14,8 +14,8 @@ use anyhow::Context as _;
 use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
-use brains_http::{App, Lanes, Listening, Parts, gateway, serve, tools};
-use brains_mcp::Server;
+use brains_http::{App, Counters, Lanes, Listening, Parts, Service, Site, gateway, serve, tools};
+use brains_mcp::{Connections, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,16 +24,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin_key;
 use crate::cli::ServeAll;
+use crate::descriptors;
 use crate::home;
 use crate::house::{House, database_url};
-use crate::instance::{Instance, Running};
+use crate::instance::{Instance, Proof, Running};
 use crate::lifecycle::Lifecycle;
 use crate::log;
 use crate::ports::blocking;
 use crate::process;
 use crate::project;
 use crate::shell::Shell;
-use crate::site::Here;
+use crate::site::{Here, InForce};
 use crate::sources::unsound;
 use crate::watch::Watch;
 
@@ -56,11 +57,13 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     log::start(Some(&shell.home.log()), shell.global.verbose)
         .map_err(|error| Fault::new(home::error_kind(&error), Origin::Brains, error.to_string()))
         .context("could not write the log")?;
+    let descriptors = descriptors::raise();
     // Heard from here on: a signal during the start ends it as one later does.
     let mut signals = Signals::new().context("could not listen for signals")?;
 
     let sources = shell.sources(flags(wanted))?;
     let config = sources.resolve().map_err(|problems| unsound(&problems))?.config;
+    redact::also_sensitive(&config.redaction_sensitive_key_parts);
     let mut doors = Vec::new();
     for door in wanted.doors() {
         doors.push(Bound::at(door, &config).await?);
@@ -91,12 +94,17 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     house.control.start_background();
     let listening: BTreeMap<&'static str, Listening> =
         doors.iter().map(|bound| (bound.door.name(), Listening::default())).collect();
+    let connections = Connections::new(Arc::new(InForce(Arc::clone(&house.live))));
+    let site: Arc<dyn Site> = Arc::new(Here::new(&house, listening.clone(), connections.clone()));
+    let counters = Counters::new(Arc::clone(&site), Arc::clone(&shell.ambient), descriptors);
     let parts = Parts {
         models: house.gateway.clone(),
         operations: house.control.clone(),
-        site: Arc::new(Here::new(&house, listening.clone())),
+        site,
         keys: Arc::new(house.key_ring()),
         ambient: Arc::clone(&shell.ambient),
+        counters: counters.clone(),
+        proof: running.proof.as_ref().map(Proof::secret),
         version: crate::VERSION,
     };
     // They outlive the house: its connections to a database may live there.
@@ -107,23 +115,21 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     for Bound { door, listener, .. } in doors {
         // Each door counts its own requests.
         let app = App::new(parts.clone());
-        let state = listening.get(door.name()).cloned().unwrap_or_default();
+        let listening = listening.get(door.name()).cloned().unwrap_or_default();
+        let service = |router| Service {
+            router,
+            lanes: Arc::clone(&lanes),
+            counters: counters.clone(),
+            listening,
+            drain: DRAIN,
+        };
         served.push(match door {
-            Door::Gateway => {
-                tasks.spawn(serve(listener, gateway(app), Arc::clone(&lanes), stop.clone(), DRAIN, state))
-            }
+            Door::Gateway => tasks.spawn(serve(listener, service(gateway(app)), stop.clone())),
             Door::Mcp => {
                 let options =
                     brains_mcp::Options { tools: house.control.clone(), profile, version: crate::VERSION };
-                let server = Server::new(options, stop.child_token());
-                let serving = serve(
-                    listener,
-                    tools(app, server.router()),
-                    Arc::clone(&lanes),
-                    stop.clone(),
-                    DRAIN,
-                    state,
-                );
+                let server = Server::new(options, connections.clone(), stop.child_token());
+                let serving = serve(listener, service(tools(app, server.router())), stop.clone());
                 tasks.spawn(async move {
                     let ended = serving.await;
                     server.finished().await;
@@ -359,6 +365,7 @@ fn running(shell: &Shell, config: &Config, doors: &[Bound], started_at: Millis) 
         ports: doors.iter().map(|bound| (bound.door.name().to_owned(), bound.address.port())).collect(),
         db: redact::redact(&database_url(&shell.home, config)).into_owned(),
         log: shell.home.log().display().to_string(),
+        proof: Some(Proof::mint(&*shell.ambient)),
     }
 }
 

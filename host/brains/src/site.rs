@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use brains_control::ports::Service as _;
-use brains_core::config::Config;
+use brains_core::config::{Budgets, Config};
 use brains_gateway::Gateway;
 use brains_http::{Listening, Readiness, Site};
+use brains_mcp::{Bounds, Connections};
 use brains_runtime::swap::Live;
 use brains_store::Store;
 use serde_json::{Map, json};
@@ -25,11 +26,23 @@ pub(crate) struct Here {
     gateway: Arc<Gateway>,
     facts: Arc<Facts>,
     listening: BTreeMap<&'static str, Listening>,
+    mcp: Connections,
+}
+
+/// The budgets in force, for who knows nothing else of the configuration.
+#[derive(Debug)]
+pub(crate) struct InForce(pub(crate) Arc<Live>);
+
+impl Bounds for InForce {
+    fn budgets(&self) -> Budgets {
+        self.0.current().config.budgets
+    }
 }
 
 impl Here {
-    pub(crate) fn new(house: &House, listening: BTreeMap<&'static str, Listening>) -> Self {
+    pub(crate) fn new(house: &House, listening: BTreeMap<&'static str, Listening>, mcp: Connections) -> Self {
         Self {
+            mcp,
             live: Arc::clone(&house.live),
             store: house.store.clone(),
             gateway: Arc::clone(&house.gateway),
@@ -67,10 +80,10 @@ impl Here {
             json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }),
         );
         details.insert("ledger".into(), json!(self.store.ledger().counts()));
-        let budgets = self.live.runtime().standings();
-        let budgets: Map<_, _> =
-            budgets.iter().map(|(key, standing)| ((*key).to_owned(), json!(standing))).collect();
-        details.insert("budgets".into(), budgets.into());
+        let of_components = self.live.runtime().standings();
+        let budgets = self.mcp.standings().into_iter().chain(of_components);
+        let budgets = budgets.map(|(name, standing)| (name.to_owned(), json!(standing)));
+        details.insert("budgets".into(), budgets.collect::<Map<_, _>>().into());
         let traffic = self.gateway.traffic();
         details.insert("breakers".into(), json!(traffic.breakers));
         details.insert("provider_load".into(), json!(traffic.providers));

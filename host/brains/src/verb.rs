@@ -73,7 +73,8 @@ pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
     let ready = match running.gateway().or(running.mcp()) {
         Some(url) => {
-            call::client(shell, url).get_json("/health/ready").await.map(|(_, body)| body).unwrap_or_default()
+            let service = call::client(shell, &running, url);
+            service.get_json("/health/ready").await.map(|(_, body)| body).unwrap_or_default()
         }
         None => serde_json::Value::Null,
     };
@@ -82,6 +83,7 @@ pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
     if let Some(members) = answer.as_object_mut() {
         members.remove("v");
         members.remove("pid_started");
+        members.remove("proof");
         members.insert("uptime_seconds".into(), (up_ms / 1000).into());
         members.insert("ready".into(), ready);
     }

@@ -258,7 +258,10 @@ impl Cx<'_> {
         let location = self.control.ports.places.locate(&path)?;
         let found = match rows.workspace_at(&location.common_dir, &location.path).await? {
             Some(exact) => Some(exact),
-            None => rows.workspace_above(&location.asked).await?,
+            None => rows
+                .workspace_above(&location.asked)
+                .await?
+                .filter(|workspace| location.belongs_to(&workspace.path)),
         };
         match found {
             Some(workspace) => self.standing(rows, &workspace.id).await,
@@ -297,7 +300,10 @@ pub(crate) fn not_found(told: &str) -> Fault {
     Fault::not_found("workspace", told)
         .code("workspace_not_found")
         .param("workspace")
-        .hint("`list_workspaces` shows those that you can see; `register_workspace` adds a directory")
+        .hint(
+            "`list_workspaces` shows those that you can see; `register_workspace` adds a project of yours, with a \
+             marker such as `.git`; to others their owners invite you, and an administrator registers any directory",
+        )
 }
 
 fn elsewhere(session: &SessionRecord, workspace: &WorkspaceRecord) -> Fault {

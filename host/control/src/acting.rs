@@ -29,6 +29,8 @@ pub(crate) struct Acting {
     connection: Option<String>,
     native: Vec<NativeId>,
     token_hash: Option<String>,
+    /// Without a session nothing is done.
+    always: bool,
 }
 
 impl Acting {
@@ -39,7 +41,13 @@ impl Acting {
             connection: caller.connection.clone(),
             native: caller.native.clone(),
             token_hash: caller.token.as_ref().map(brains_core::Secret::sha256_hex),
+            always: false,
         }
+    }
+
+    /// The same, for what the caller does as a session only.
+    pub(crate) fn always(self) -> Self {
+        Self { always: true, ..self }
     }
 
     /// Whether the session was named rather than recognised.
@@ -53,8 +61,10 @@ impl Acting {
             Some(id) => Some(self.named(rows, id).await?),
             None => self.recognised(rows, now).await?,
         };
-        if let Some(session) = &session {
-            session.check_alive(now)?;
+        match &session {
+            Some(session) => session.check_alive(now)?,
+            None if self.always => return Err(missing()),
+            None => {}
         }
         Ok(session)
     }
@@ -86,7 +96,7 @@ impl Acting {
             session.last_seen_at = now;
             session.lease_until = now.plus_ms(session.lease_ms);
         }
-        tx.act_as(&session.id);
+        tx.act_as(&session);
         Ok(Some(session))
     }
 

@@ -69,7 +69,7 @@ impl Control {
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Value, Fault> {
-        let cx = Cx { control: self, principal, caller, once: None, fence: None };
+        let cx = Cx { control: self, principal, caller, once: None, fence: None, spoken: false };
         let answer = self.registry.call(name, input, &cx).await;
         cx.keep_alive().await;
         answer
@@ -86,7 +86,14 @@ impl Control {
     /// Keeps an overlay that was edited while no service ran as a revision; gives its number.
     pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
         let (principal, caller) = (Principal::local(), Caller::http());
-        let cx = Cx { control: self, principal: &principal, caller: &caller, once: None, fence: None };
+        let cx = Cx {
+            control: self,
+            principal: &principal,
+            caller: &caller,
+            once: None,
+            fence: None,
+            spoken: false,
+        };
         crate::plane::config::notice_at_start(&cx).await
     }
 }
@@ -101,6 +108,8 @@ pub struct Cx<'a> {
     pub(crate) once: Option<&'a Once>,
     /// The fence that this request carries.
     pub(crate) fence: Option<u64>,
+    /// An agent says this as its session, or not at all.
+    pub(crate) spoken: bool,
 }
 
 impl Cx<'_> {
@@ -140,7 +149,7 @@ impl Cx<'_> {
 
     /// Who is written down in the audit log.
     pub(crate) fn actor(&self) -> Actor {
-        Actor { surface: Some(self.caller.surface), ..Actor::from(self.principal) }
+        Actor { surface: Some(self.caller.surface), agent: self.is_agent(), ..Actor::from(self.principal) }
     }
 
     /// Runs `work` as one audited write of this call. A request whose key was used before gets the answer that was
@@ -228,7 +237,8 @@ impl Cx<'_> {
 
     /// Who this call may act as; `session` is the one that it names.
     pub(crate) fn acting(&self, session: Option<Id<Session>>) -> Acting {
-        Acting::of(self.principal, self.caller, session)
+        let acting = Acting::of(self.principal, self.caller, session);
+        if self.spoken && self.is_agent() { acting.always() } else { acting }
     }
 
     /// One audited write outside of every workspace.

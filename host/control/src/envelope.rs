@@ -2,6 +2,9 @@
 //! session that it acts as, and the fence of a lock that it relies on. The registry takes them out before the input
 //! is read; the schema of every operation that takes them says so.
 
+use std::borrow::Cow;
+
+use brains_core::redact::redact;
 use brains_core::secret::sha256_hex;
 use brains_core::{Caller, Fault, Principal, Secret};
 use brains_store::{Begun, Tx};
@@ -60,7 +63,7 @@ impl Envelope {
             }
             envelope.once = Some(Once {
                 operator: principal.owner().to_owned(),
-                key,
+                key: kept_name(key),
                 operation: entry.name.to_owned(),
                 digest: digest(&asked),
             });
@@ -129,6 +132,14 @@ fn check_key(key: &str) -> Result<(), Fault> {
     }
     Err(Fault::invalid(format!("an idempotency key has 1 to {KEY_MAX} printable ASCII characters"))
         .param(KEY))
+}
+
+/// The key as it is kept: one that looks like a secret by its hash.
+fn kept_name(key: String) -> String {
+    match redact(&key) {
+        Cow::Borrowed(_) => key,
+        Cow::Owned(_) => format!("sha256:{}", sha256_hex(key.as_bytes())),
+    }
 }
 
 /// SHA-256 over the input as one text, whatever the order of its members.

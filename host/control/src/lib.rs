@@ -8,6 +8,7 @@ mod context;
 mod envelope;
 mod field;
 mod input;
+mod kept;
 pub mod openapi;
 mod operation;
 mod plane;

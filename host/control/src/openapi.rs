@@ -2,9 +2,12 @@
 
 mod gateway;
 
+use std::collections::BTreeSet;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::kept::add_warnings;
 use crate::operation::{Entry, Kind, add_properties};
 use crate::registry::{Registry, scope_word};
 
@@ -16,7 +19,7 @@ pub fn document(registry: &Registry) -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths = gateway::paths();
-    let mut enveloped = Vec::new();
+    let (mut enveloped, mut warning) = (Vec::new(), BTreeSet::new());
     for entry in registry.entries() {
         let input = (entry.describe_input)(&mut generator).to_value();
         if let Some(name) = input.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
@@ -24,6 +27,12 @@ pub fn document(registry: &Registry) -> Value {
             enveloped.push((name.to_owned(), entry.once, entry.by_session));
         }
         let output = (entry.describe_output)(&mut generator).to_value();
+        if entry.kind != Kind::Read
+            && let Some(name) =
+                output.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
+        {
+            warning.insert(name.to_owned());
+        }
         paths
             .insert(format!("/api/ops/{}", entry.name), json!({ "post": operation(entry, &input, &output) }));
     }
@@ -32,6 +41,11 @@ pub fn document(registry: &Registry) -> Value {
     for (name, once, by_session) in enveloped {
         if let Some(schema) = schemas.get_mut(&name) {
             add_properties(schema, once, by_session);
+        }
+    }
+    for name in warning {
+        if let Some(schema) = schemas.get_mut(&name) {
+            add_warnings(schema);
         }
     }
     sort(&mut schemas);

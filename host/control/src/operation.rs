@@ -16,6 +16,7 @@ use crate::context::Cx;
 use crate::envelope::{self, Envelope};
 use crate::field::{self, Field};
 use crate::input;
+use crate::kept;
 use crate::tool::ToolShape;
 
 /// A boxed future: operations are called through a table, where an `async fn` cannot stand.
@@ -152,6 +153,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const KIND: Kind;
     /// The least role that may call it.
     const ROLE: Role;
+    /// What a key must hold. `gateway` stands for every key: then the operation shows what was done with it.
+    const SCOPE: KeyScope = Self::KIND.scope();
     const CLI: CliShape;
     const EXAMPLES: &'static [Example];
     /// Names of the same thing in the reference product, accepted on call.
@@ -160,6 +163,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND);
     /// Whether a request may carry an idempotency key: its one write goes through [`Cx::write`].
     const ONCE: bool = matches!(Self::KIND, Kind::Write);
+    /// Whether its input carries a file, so that its body may be as large as uploads are.
+    const UPLOAD: bool = false;
     type Output: Serialize + JsonSchema;
 
     fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
@@ -190,6 +195,8 @@ pub struct Entry {
     pub tool: ToolShape,
     /// Whether a request may carry an idempotency key.
     pub once: bool,
+    /// Whether its input carries a file.
+    pub upload: bool,
     /// Whether it may be done as a session: its input has a member `session`.
     pub by_session: bool,
     pub(crate) describe_input: Describe,
@@ -206,21 +213,26 @@ impl Entry {
         let description =
             input_schema.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         let summary = first_sentence(&description);
+        let mut output_schema = inline_schema::<O::Output>();
+        if O::KIND != Kind::Read {
+            kept::add_warnings(&mut output_schema);
+        }
         Self {
             name: O::NAME,
             noun: O::NOUN,
             kind: O::KIND,
             role: O::ROLE,
-            scope: O::KIND.scope(),
+            scope: O::SCOPE,
             summary,
             description,
             input_schema,
-            output_schema: inline_schema::<O::Output>(),
+            output_schema,
             examples: O::EXAMPLES,
             cli: O::CLI,
             former: O::FORMER,
             tool: O::TOOL,
             once: O::ONCE,
+            upload: O::UPLOAD,
             by_session,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),
@@ -250,7 +262,8 @@ impl Entry {
         };
         let scope = match self.scope {
             KeyScope::Read => principal.may(KeyScope::Read) || principal.may(KeyScope::Write),
-            scope @ (KeyScope::Gateway | KeyScope::Write) => principal.may(scope),
+            KeyScope::Write => principal.may(KeyScope::Write),
+            KeyScope::Gateway => !principal.scopes.is_empty(),
         };
         role && scope
     }

@@ -50,15 +50,17 @@ fn index(registry: &Registry, nouns: &[&str]) -> String {
         "# Operations\n\n\
          Every operation has one name on every surface: `POST /api/ops/<name>` with a JSON object, and a command.\n\
          Answers are JSON; on a terminal commands print tables unless `--json` is given.\n\n\
-         **Role** is the least role of the operator, **scope** what the key must hold.\n\n\
-         | Operation | Command | What it does | Kind | Role | Scope |\n|---|---|---|---|---|---|\n",
+         **Role** is the least role of the operator and of the key, **scope** what the key must hold; `gateway` stands for\n\
+         every key. **Agents** says whether an agent may, whatever its key or its operator: every MCP connection and every\n\
+         key that was made with `--agent` is one.\n\n\
+         | Operation | Command | What it does | Kind | Role | Scope | Agents |\n|---|---|---|---|---|---|---|\n",
     );
     for noun in nouns {
         for entry in registry.entries().iter().filter(|entry| entry.noun == *noun) {
             line(
                 &mut text,
                 format_args!(
-                    "| [`{}`]({}.md#{}) | `brains {}` | {} | {} | {} | {} |",
+                    "| [`{}`]({}.md#{}) | `brains {}` | {} | {} | {} | {} | {} |",
                     entry.name,
                     noun,
                     entry.name,
@@ -66,7 +68,8 @@ fn index(registry: &Registry, nouns: &[&str]) -> String {
                     entry.summary,
                     entry.kind.word(),
                     role_word(entry),
-                    scope_word(entry)
+                    scope_word(entry),
+                    entry.tool.agents()
                 ),
             );
         }
@@ -90,6 +93,7 @@ const FAULTS: &[(FaultKind, &str)] = &[
     (FaultKind::MethodNotAllowed, "wrong method"),
     (FaultKind::Conflict, "a name is taken, a lock is held"),
     (FaultKind::TooLarge, "the body is too large"),
+    (FaultKind::TooSlow, "the body took too long to arrive"),
     (FaultKind::Misdirected, "wrong Host header"),
     (FaultKind::RateLimited, "rate limit"),
     (FaultKind::Unavailable, "nothing there to answer"),
@@ -117,11 +121,12 @@ fn operation(text: &mut String, entry: &Entry) {
     line(
         text,
         format_args!(
-            "`POST /api/ops/{}` · {} · role {} · scope {}{}\n",
+            "`POST /api/ops/{}` · {} · role {} · scope {} · agents: {}{}\n",
             entry.name,
             entry.kind.word(),
             role_word(entry),
             scope_word(entry),
+            entry.tool.agents(),
             other_names(entry)
         ),
     );

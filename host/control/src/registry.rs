@@ -1,11 +1,16 @@
 //! The one table of operations. Surfaces look names up here and call through here, so that role, scope and
 //! the reading of input are the same everywhere.
 
-use brains_core::{Caller, Fault};
+use std::borrow::Cow;
+
+use brains_core::caller::NativeId;
+use brains_core::redact::redact;
+use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
 use crate::context::Cx;
 use crate::envelope::Envelope;
+use crate::kept;
 use crate::operation::{Entry, Operation};
 use crate::plane;
 use crate::tool::Audience;
@@ -40,31 +45,54 @@ impl Registry {
             .or_else(|| self.entries.iter().find(|entry| entry.former.contains(&bare)))
     }
 
-    /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
-    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+    /// The operation of this name, if whoever asks may call it at all: looked at before any input is.
+    pub fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<&Entry, Fault> {
         let entry = self.find(name).ok_or_else(|| {
             Fault::not_found("operation", name.chars().take(64).collect::<String>())
                 .hint("`GET /api/openapi.json` lists the operations")
         })?;
-        if !entry.permits(cx.principal) {
-            tracing::debug!(operation.name = entry.name, operator.slug = %cx.principal.operator, "call refused");
-            return Err(refusal(entry, cx));
+        if !entry.permits(principal) {
+            tracing::debug!(operation.name = entry.name, operator.slug = %principal.operator, "call refused");
+            return Err(refusal(entry, principal));
         }
         // People's own business stays theirs, whatever key an agent holds (contract 5.3).
-        if entry.tool.audience == Audience::People && cx.is_agent() {
+        if entry.tool.audience == Audience::People && (caller.agent || principal.agent) {
             return Err(for_people(entry));
         }
+        Ok(entry)
+    }
+
+    /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
+    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+        let entry = self.admit(name, cx.principal, cx.caller)?;
         let mut input = input;
         let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
-        let caller = envelope.token.map(|token| Caller { token: Some(token), ..cx.caller.clone() });
+        let caller = circumstances(cx.caller, envelope.token);
         let cx = Cx {
             caller: caller.as_ref().unwrap_or(cx.caller),
             once: envelope.once.as_ref(),
             fence: envelope.fence,
+            spoken: entry.tool.spoken,
             ..*cx
         };
-        entry.call(input, &cx).await
+        let covered = kept::look(entry, &mut input)?;
+        let mut answer = entry.call(input, &cx).await?;
+        kept::tell(&mut answer, &covered);
+        Ok(answer)
     }
+}
+
+/// The caller with a token that came in the input, and without native ids that are secrets: such an id is kept and
+/// shown to others.
+fn circumstances(caller: &Caller, token: Option<Secret>) -> Option<Caller> {
+    let is_secret = |native: &NativeId| matches!(redact(&native.value), Cow::Owned(_));
+    if token.is_none() && !caller.native.iter().any(is_secret) {
+        return None;
+    }
+    let mut caller = caller.clone();
+    caller.native.retain(|native| !is_secret(native));
+    caller.token = token.or(caller.token);
+    Some(caller)
 }
 
 impl Default for Registry {
@@ -79,9 +107,9 @@ fn for_people(entry: &Entry) -> Fault {
         .hint("ask the operator to do it on the command line or in the console")
 }
 
-fn refusal(entry: &Entry, cx: &Cx<'_>) -> Fault {
+fn refusal(entry: &Entry, principal: &Principal) -> Fault {
     let fault = Fault::forbidden(format!("`{}` is not allowed to this key", entry.name));
-    if entry.role == brains_core::principal::Role::Admin && cx.principal.role != entry.role {
+    if entry.role == brains_core::principal::Role::Admin && principal.role != entry.role {
         fault.hint("it takes the admin key or an operator with the role `admin`")
     } else {
         fault.hint(format!("it takes a key with the scope `{}`", scope_word(entry)))

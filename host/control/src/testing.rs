@@ -363,6 +363,7 @@ impl Places for Fakes {
         Ok(Location {
             exists: !asked.starts_with("/nowhere"),
             marked: !asked.starts_with("/plain"),
+            reserved: asked.starts_with("/reserved"),
             path: asked.clone(),
             common_dir: format!("{asked}/.git"),
             asked,

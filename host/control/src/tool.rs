@@ -19,6 +19,8 @@ pub enum Audience {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolShape {
     pub audience: Audience,
+    /// What others read as somebody's words: an agent says it as its session, so that they can ask and answer it.
+    pub spoken: bool,
     /// Stands in the list of tools. What agents seldom need does not, and may be called all the same.
     pub listed: bool,
     /// Belongs to the small set that a client with little room asks for; of its optional members these are shown there.
@@ -38,6 +40,7 @@ impl ToolShape {
         let read_only = matches!(kind, Kind::Read);
         Self {
             audience: if matches!(role, Role::Admin) { Audience::People } else { Audience::Everyone },
+            spoken: false,
             listed: true,
             core: None,
             read_only,
@@ -47,9 +50,24 @@ impl ToolShape {
         }
     }
 
+    /// Whether agents may, in the words of the reference.
+    pub const fn agents(&self) -> &'static str {
+        match (self.audience, self.spoken) {
+            (Audience::People, _) => "no",
+            (Audience::Everyone, true) => "as their session",
+            (Audience::Everyone, false) => "yes",
+        }
+    }
+
     #[must_use]
     pub const fn people(mut self) -> Self {
         self.audience = Audience::People;
+        self
+    }
+
+    #[must_use]
+    pub const fn spoken(mut self) -> Self {
+        self.spoken = true;
         self
     }
 

@@ -23,6 +23,8 @@ pub enum FaultKind {
     Conflict,
     /// The body is larger than allowed.
     TooLarge,
+    /// The request did not arrive in the time that it may take.
+    TooSlow,
     /// Wrong Host header.
     Misdirected,
     /// Our own or the upstream's rate limit.
@@ -167,6 +169,7 @@ impl FaultKind {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Conflict => "conflict",
             Self::TooLarge => "request_too_large",
+            Self::TooSlow => "request_timeout",
             Self::Misdirected => "misdirected_request",
             Self::RateLimited => "rate_limit_exceeded",
             Self::Unavailable => "server_is_overloaded",
@@ -188,6 +191,7 @@ impl FaultKind {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Misdirected => 421,
@@ -207,7 +211,7 @@ impl FaultKind {
             Self::NotFound => 3,
             Self::Conflict => 4,
             Self::Unauthorized | Self::Forbidden => 5,
-            Self::Unavailable | Self::Timeout | Self::Misdirected => 6,
+            Self::Unavailable | Self::Timeout | Self::TooSlow | Self::Misdirected => 6,
             Self::MethodNotAllowed
             | Self::RateLimited
             | Self::UpstreamAuth

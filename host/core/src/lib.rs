@@ -1,12 +1,14 @@
 //! Vocabulary and rules of Brains. Pure: no I/O, no clock, no randomness of its own; time and
 //! entropy are passed in through [`time::Ambient`].
 
+pub mod author;
 pub mod caller;
 pub mod canonical;
 pub mod config;
 pub mod fault;
 pub mod id;
 pub mod origin;
+mod plain;
 pub mod plane;
 pub mod principal;
 pub mod redact;
@@ -19,5 +21,5 @@ pub use fault::{Fault, FaultKind, Origin};
 pub use id::Id;
 pub use origin::{BadOrigin, OriginPattern};
 pub use principal::Principal;
-pub use secret::Secret;
+pub use secret::{Secret, SecretSet};
 pub use time::{Ambient, Millis};

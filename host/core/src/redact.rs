@@ -4,20 +4,32 @@
 
 mod assign;
 mod entropy;
-mod lex;
 mod shapes;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use lex::Plain;
+use crate::plain::Plain;
 
 /// Stands for what was covered.
 pub const COVER: &str = "[REDACTED]";
 /// Covering can bring two texts together that look like a credential; this many rounds settle that.
 const ROUNDS: usize = 4;
+
+/// What names are sensitive beside those that are known; set once, by the configuration that the program starts with.
+static PARTS: OnceLock<Vec<String>> = OnceLock::new();
+
+/// From now on values are covered too whose names contain one of `parts`, whatever is redacted and wherever. Counts
+/// once; parts that are known anyhow are left to the rules that know more of them.
+pub fn also_sensitive(parts: &[String]) {
+    let parts = parts.iter().map(|part| part.to_lowercase());
+    let own: Vec<String> = parts.filter(|part| part.len() >= 2 && !assign::is_sensitive(part)).collect();
+    // Who comes second reads the same configuration.
+    drop(PARTS.set(own));
+}
 
 /// `text` with everything covered that looks like a credential.
 pub fn redact(text: &str) -> Cow<'_, str> {
@@ -33,20 +45,15 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 
 /// Covers the credentials in every text of `value`, and everything under a sensitive name.
 pub fn redact_json(value: &mut Value) {
-    redact_json_parts(value, &[]);
-}
-
-/// As [`redact_json`]; names that contain one of `parts`, in lower case, are sensitive too.
-pub fn redact_json_parts(value: &mut Value, parts: &[String]) {
     match value {
         Value::String(text) => cover_text(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| redact_json_parts(item, parts)),
+        Value::Array(items) => items.iter_mut().for_each(redact_json),
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                if is_sensitive(name, parts) {
+                if is_sensitive(name) {
                     cover_all(member);
                 } else {
-                    redact_json_parts(member, parts);
+                    redact_json(member);
                 }
             }
             if members.keys().any(|name| matches!(redact(name), Cow::Owned(_))) {
@@ -61,12 +68,17 @@ pub fn redact_json_parts(value: &mut Value, parts: &[String]) {
     }
 }
 
-fn is_sensitive(name: &str, parts: &[String]) -> bool {
-    assign::is_sensitive(name) || {
-        let lower = name.to_lowercase();
-        !assign::tells_about(&lower)
-            && parts.iter().any(|part| !part.is_empty() && lower.contains(part.as_str()))
+/// Whether a name says that its value is a credential, or one that the operator wants covered.
+fn is_sensitive(name: &str) -> bool {
+    assign::is_sensitive(name) || contains_part(name, PARTS.get().map_or(&[], Vec::as_slice))
+}
+
+fn contains_part(name: &str, parts: &[String]) -> bool {
+    if parts.is_empty() {
+        return false;
     }
+    let lower = name.to_lowercase();
+    !assign::tells_about(&lower) && parts.iter().any(|part| lower.contains(part.as_str()))
 }
 
 fn cover_text(text: &mut String) {
@@ -96,7 +108,7 @@ fn once(text: &str) -> Option<String> {
     if text.len() < 6 {
         return None;
     }
-    let plain = Plain::read(text);
+    let plain = Plain::read(text.as_bytes());
     let mut found: Vec<Range<usize>> = Vec::new();
     shapes::find(plain.bytes(), &mut found);
     assign::find(&plain, &mut found);

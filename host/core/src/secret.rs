@@ -1,11 +1,19 @@
 //! A text that must not be shown: `Debug` and `Display` print `***`, memory is wiped on drop.
 
+mod set;
+mod spellings;
+
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+pub use set::{SecretSet, Sight};
+
+/// Shorter ones are told from ordinary text by nothing.
+const SHORTEST: usize = 8;
 
 /// A credential in memory. It has no `Serialize`: nothing can write it by accident.
 #[derive(Clone)]
@@ -35,9 +43,9 @@ impl Secret {
         sha256_hex(self.expose().as_bytes())
     }
 
-    /// Compares in constant time.
+    /// Compares in constant time, whatever the lengths.
     pub fn matches(&self, presented: &[u8]) -> bool {
-        self.expose().as_bytes().ct_eq(presented).into()
+        Sha256::digest(self.expose().as_bytes()).ct_eq(&Sha256::digest(presented)).into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! JSON read where it lies: a strict cursor that borrows from the text, and a tree-less view of objects with
 //! paths for error messages. Numbers and unknown members keep the text they came with.
 
+mod bounds;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ mod write;
 
 use std::borrow::Cow;
 
+pub use bounds::{Unbounded, within};
 pub(crate) use node::member;
 pub use node::{Node, Object};
 pub(crate) use write::quote_into;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use brains_core::SecretSet;
 use brains_dialect::canon::exchange::Request;
 use bytes::Bytes;
 use http::header::LOCATION;
@@ -49,6 +50,8 @@ pub struct Call<'a> {
     pub body: Bytes,
     pub grants: &'a [Grant],
     pub secrets: &'a dyn Secrets,
+    /// What the answer must not show: every secret that this or an earlier exchange of the instance may have sent.
+    pub known: Arc<SecretSet>,
     /// The longest wait for the head, and between two reads of the body.
     pub silence: Duration,
     /// When everything must be over.
@@ -121,12 +124,11 @@ impl Egress {
     /// Sends the exchange and waits for the head. Dropping the future, or what it gives, ends the exchange at
     /// once: the connection is closed or its stream reset.
     pub async fn send(&self, call: Call<'_>) -> Result<Upstream, EgressError> {
-        let Call { request, body, grants, secrets, silence, deadline } = call;
-        let mut mask = Mask::default();
-        let (mut url, mut grant) = fill::url(&request.url, grants, secrets, &mut mask)?;
+        let Call { request, body, grants, secrets, known, silence, deadline } = call;
+        let (mut url, mut grant) = fill::url(&request.url, grants, secrets)?;
         let method = fill::method(request.method);
-        let mut headers = fill::headers(&request.headers, secrets, &mut mask)?;
-        let body = fill::body(request.body, body, &mut headers, secrets, &mut mask)?;
+        let mut headers = fill::headers(&request.headers, secrets)?;
+        let body = fill::body(request.body, body, &mut headers, secrets)?;
         let silence = match request.timeout_ms {
             Some(limit_ms) => silence.min(Duration::from_millis(limit_ms.into())),
             None => silence,
@@ -137,7 +139,7 @@ impl Egress {
                 .hop(method.clone(), url.clone(), grant, headers.clone(), body.clone(), silence, deadline)
                 .await?;
             if !is_redirect(response.status().as_u16()) {
-                return Ok(Upstream::new(response, host, mask, silence, deadline));
+                return Ok(Upstream::new(response, host, Mask::new(known), silence, deadline));
             }
             let target = location(&url, response.headers());
             let same =

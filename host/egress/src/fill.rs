@@ -1,6 +1,5 @@
 //! From a described exchange to one that can be sent. Everything is checked on the description first; secrets
-//! go into their holes last, and only where they cannot change where the request goes. What was filled in is noted,
-//! so that the answer does not show it.
+//! go into their holes last, and only where they cannot change where the request goes.
 
 use std::fmt::Write as _;
 
@@ -14,7 +13,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::error::EgressError;
-use crate::mask::Mask;
 use crate::origin::{Grant, covering};
 
 /// Who holds an instance's secrets. A closure from name to secret is one.
@@ -56,7 +54,6 @@ pub(crate) fn url<'g>(
     pieces: &[Piece],
     grants: &'g [Grant],
     secrets: &dyn Secrets,
-    mask: &mut Mask,
 ) -> Result<(Url, &'g Grant), EgressError> {
     let mut text = String::new();
     let mut bare = String::new();
@@ -72,11 +69,7 @@ pub(crate) fn url<'g>(
                         "a secret may stand in the query of a URL, nowhere else in it",
                     ));
                 }
-                let secret = secret(secrets, name)?;
-                let begin = text.len();
-                encode_query(secret.expose(), &mut text);
-                mask.add(Secret::new(text.get(begin..).unwrap_or_default()));
-                mask.add(secret);
+                encode_query(secret(secrets, name)?.expose(), &mut text);
             }
             Piece::BasicCredentials(_) => {
                 return Err(EgressError::refused(
@@ -117,11 +110,7 @@ fn parse(text: &str) -> Result<Url, EgressError> {
     Ok(url)
 }
 
-pub(crate) fn headers(
-    described: &[Header],
-    secrets: &dyn Secrets,
-    mask: &mut Mask,
-) -> Result<HeaderMap, EgressError> {
+pub(crate) fn headers(described: &[Header], secrets: &dyn Secrets) -> Result<HeaderMap, EgressError> {
     if described.len() > HEADERS {
         return Err(EgressError::refused(format!("a request may have {HEADERS} headers")));
     }
@@ -133,7 +122,7 @@ pub(crate) fn headers(
         if OURS.contains(&name.as_str()) {
             return Err(EgressError::refused(format!("the header `{name}` belongs to the connection")));
         }
-        let (text, sensitive) = value(&header.value, secrets, mask)?;
+        let (text, sensitive) = value(&header.value, secrets)?;
         size_bytes += name.as_str().len() + text.len();
         if size_bytes > HEAD_BYTES {
             return Err(EgressError::refused(format!("headers may have {HEAD_BYTES} bytes together")));
@@ -155,7 +144,6 @@ pub(crate) fn body(
     given: Bytes,
     headers: &mut HeaderMap,
     secrets: &dyn Secrets,
-    mask: &mut Mask,
 ) -> Result<Bytes, EgressError> {
     match described {
         Body::Empty => Ok(given),
@@ -164,7 +152,7 @@ pub(crate) fn body(
         Body::Form(fields) => {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.entry(CONTENT_TYPE).or_insert(form);
-            form_body(&fields, secrets, mask).map(Bytes::from)
+            form_body(&fields, secrets).map(Bytes::from)
         }
     }
 }
@@ -180,33 +168,28 @@ pub(crate) const fn method(method: Method) -> http::Method {
     }
 }
 
-fn form_body(fields: &[FormField], secrets: &dyn Secrets, mask: &mut Mask) -> Result<String, EgressError> {
+fn form_body(fields: &[FormField], secrets: &dyn Secrets) -> Result<String, EgressError> {
     let mut out = url::form_urlencoded::Serializer::new(String::new());
     for field in fields {
-        out.append_pair(&field.name, &value(&field.value, secrets, mask)?.0);
+        out.append_pair(&field.name, &value(&field.value, secrets)?.0);
     }
     Ok(out.finish())
 }
 
 /// The text of pieces, and whether it holds a secret.
-fn value(pieces: &[Piece], secrets: &dyn Secrets, mask: &mut Mask) -> Result<(String, bool), EgressError> {
+fn value(pieces: &[Piece], secrets: &dyn Secrets) -> Result<(String, bool), EgressError> {
     let mut text = String::new();
     let mut sensitive = false;
     for piece in pieces {
         match piece {
             Piece::Text(part) => text.push_str(part),
             Piece::Secret(name) | Piece::Credential(name) => {
-                let secret = secret(secrets, name)?;
-                text.push_str(secret.expose());
-                mask.add(secret);
+                text.push_str(secret(secrets, name)?.expose());
                 sensitive = true;
             }
             Piece::BasicCredentials(basic) => {
                 let secret = secret(secrets, &basic.secret)?;
-                let pair = STANDARD.encode(format!("{}:{}", basic.user, secret.expose()));
-                text.push_str(&pair);
-                mask.add(Secret::new(pair));
-                mask.add(secret);
+                text.push_str(&STANDARD.encode(format!("{}:{}", basic.user, secret.expose())));
                 sensitive = true;
             }
         }

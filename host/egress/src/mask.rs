@@ -1,52 +1,31 @@
-//! What an upstream sends back never shows the secrets that went to it. An upstream that repeats a credential would
+//! What an upstream sends back never shows the instance's secrets. An upstream that repeats a credential would
 //! otherwise hand it to the component, and through an error's text to clients and logs.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::sync::Arc;
 
-use brains_core::Secret;
+use brains_core::SecretSet;
 use brains_core::redact::COVER;
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
 
-/// Shorter ones are told from ordinary text by nothing.
-const SHORTEST: usize = 8;
+/// More than any spelling of a secret takes; what is held back beyond it is covered.
+const HELD_BYTES: usize = 64 << 10;
 
-/// The secrets of one exchange, in every form in which they were sent, and the end of the last piece when it may be
-/// the beginning of one.
-#[derive(Default)]
+/// The secrets, and the end of the last piece when it may be the beginning of one.
+#[derive(Debug, Default)]
 pub(crate) struct Mask {
-    secrets: Vec<Secret>,
-    /// One for each of them: a stream is looked through piece by piece.
-    finders: Vec<memmem::Finder<'static>>,
+    secrets: Arc<SecretSet>,
     held: Bytes,
-}
-
-impl fmt::Debug for Mask {
-    /// Without the secrets, which stand in what finds them too.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mask").field("secrets", &self.secrets.len()).finish_non_exhaustive()
-    }
+    /// So many of the bytes that are held belong to a secret that was covered already.
+    covered: usize,
 }
 
 impl Mask {
-    /// Something that was filled in.
-    pub(crate) fn add(&mut self, secret: Secret) {
-        if secret.expose().len() >= SHORTEST && !self.secrets.contains(&secret) {
-            self.finders.push(memmem::Finder::new(secret.expose()).into_owned());
-            self.secrets.push(secret);
-        }
+    pub(crate) fn new(secrets: Arc<SecretSet>) -> Self {
+        Self { secrets, ..Self::default() }
     }
 
-    /// The text without them.
-    pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in &self.secrets {
-            if text.contains(secret.expose()) {
-                text = Cow::Owned(text.replace(secret.expose(), COVER));
-            }
-        }
-        text
+    pub(crate) fn secrets(&self) -> &SecretSet {
+        &self.secrets
     }
 
     /// What of the stream may go on, now that `chunk` has come. An untouched piece is passed as it is.
@@ -54,7 +33,7 @@ impl Mask {
         if self.secrets.is_empty() {
             return chunk;
         }
-        let mut bytes = if self.held.is_empty() {
+        let bytes = if self.held.is_empty() {
             chunk
         } else {
             let held = std::mem::take(&mut self.held);
@@ -63,41 +42,45 @@ impl Mask {
             joined.extend_from_slice(&chunk);
             joined.freeze()
         };
-        let mut covered = BytesMut::new();
-        while let Some((at, length)) = self.first(&bytes) {
-            covered.extend_from_slice(&bytes.split_to(at));
-            covered.extend_from_slice(COVER.as_bytes());
-            drop(bytes.split_to(length));
+        let sight = self.secrets.look(&bytes);
+        if bytes.len() - sight.open > HELD_BYTES {
+            self.covered = 0;
+            return Bytes::from_static(COVER.as_bytes());
         }
-        self.held = bytes.split_off(bytes.len() - self.beginning(&bytes));
-        if covered.is_empty() {
-            return bytes;
-        }
-        covered.extend_from_slice(&bytes);
-        covered.freeze()
+        self.emit(bytes, &sight.spans, sight.open)
     }
 
     /// What is still held when the stream ends: it was no secret.
     pub(crate) fn finish(&mut self) -> Bytes {
-        std::mem::take(&mut self.held)
+        let bytes = std::mem::take(&mut self.held);
+        let sight = self.secrets.look(&bytes);
+        let end = bytes.len();
+        self.emit(bytes, &sight.spans, end)
     }
 
-    /// The first secret in `bytes`, the longest of those that begin together.
-    fn first(&self, bytes: &[u8]) -> Option<(usize, usize)> {
-        let found =
-            self.finders.iter().filter_map(|finder| finder.find(bytes).map(|at| (at, finder.needle().len())));
-        found.min_by_key(|(at, length)| (*at, usize::MAX - length))
-    }
-
-    /// How many bytes at the end may be the beginning of a secret.
-    fn beginning(&self, bytes: &[u8]) -> usize {
-        let of = |secret: &Secret| {
-            let secret = secret.expose().as_bytes();
-            (1..secret.len())
-                .rev()
-                .find(|length| secret.get(..*length).is_some_and(|head| bytes.ends_with(head)))
-        };
-        self.secrets.iter().filter_map(of).max().unwrap_or(0)
+    /// The bytes up to `open` without what stands in `spans`; the others are held.
+    fn emit(&mut self, mut bytes: Bytes, spans: &[std::ops::Range<usize>], open: usize) -> Bytes {
+        let mut done = std::mem::take(&mut self.covered);
+        let mut out = BytesMut::new();
+        let mut touched = done > 0;
+        for span in spans {
+            if span.start >= open.max(done) {
+                break;
+            }
+            touched = true;
+            if span.start >= done {
+                out.extend_from_slice(bytes.get(done..span.start).unwrap_or_default());
+                out.extend_from_slice(COVER.as_bytes());
+            }
+            done = done.max(span.end);
+        }
+        self.held = bytes.split_off(open);
+        self.covered = done.saturating_sub(open);
+        if !touched {
+            return bytes;
+        }
+        out.extend_from_slice(bytes.get(done..).unwrap_or_default());
+        out.freeze()
     }
 }
 

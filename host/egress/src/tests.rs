@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_core::Secret;
+use brains_core::{Secret, SecretSet};
 use brains_dialect::canon::exchange::{Body, Header, Method, Piece, Request};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -42,6 +42,10 @@ fn secrets(name: &str) -> Option<Secret> {
     (name == "api_key").then(|| Secret::new(KEY))
 }
 
+fn known() -> Arc<SecretSet> {
+    Arc::new(SecretSet::of(&[Secret::new(KEY)]))
+}
+
 fn text(text: &str) -> Vec<Piece> {
     vec![Piece::Text(text.to_owned())]
 }
@@ -67,5 +71,7 @@ async fn send_by(
     silence: Duration,
 ) -> Result<Upstream, EgressError> {
     let deadline = Instant::now() + Duration::from_secs(30);
-    egress.send(Call { request, body: Bytes::new(), grants, secrets: &secrets, silence, deadline }).await
+    let call =
+        Call { request, body: Bytes::new(), grants, secrets: &secrets, known: known(), silence, deadline };
+    egress.send(call).await
 }

@@ -1,6 +1,7 @@
-//! An answer under way: its head, and its body piece by piece with a limit on silence. Neither shows a secret that
-//! went out with the request.
+//! An answer under way: its head, and its body piece by piece with a limit on silence. Neither shows a secret of the
+//! instance that asked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,17 +50,21 @@ impl Upstream {
         self.response.status().as_u16()
     }
 
-    /// Names in lower case; what is not text is replaced.
+    /// Names in lower case; what is not text is replaced. One whose name is a secret is left out.
     pub fn fields(&self) -> Vec<Field> {
-        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| Field {
-            name: name.as_str().to_owned(),
-            value: self.mask.text(&String::from_utf8_lossy(value.as_bytes())).into_owned(),
+        let secrets = self.mask.secrets();
+        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            let open = matches!(secrets.cover(name.as_str()), Cow::Borrowed(_));
+            open.then(|| Field {
+                name: name.as_str().to_owned(),
+                value: secrets.cover(&String::from_utf8_lossy(value.as_bytes())).into_owned(),
+            })
         };
-        self.response.headers().iter().map(field).collect()
+        self.response.headers().iter().filter_map(field).collect()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.response.headers().get(name)?.to_str().ok()
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        Some(self.mask.secrets().cover(self.response.headers().get(name)?.to_str().ok()?))
     }
 
     /// The next piece of the body; `None` at its proper end. May be dropped midway without losing a byte.

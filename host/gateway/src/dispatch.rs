@@ -17,6 +17,7 @@ use brains_dialect::chat::DIALECT;
 use brains_dialect::chat::request::{self, Decoded};
 use brains_dialect::chat::response::Identity;
 use brains_dialect::envelope::Envelope;
+use brains_dialect::json;
 use brains_runtime::swap::Snapshot;
 use brains_runtime::{Exchange, Instance};
 
@@ -315,9 +316,15 @@ impl Dispatch<'_> {
         }
     }
 
+    /// The request as a tree, which has a bound: the relay lane makes none, and so has none.
     fn canonical(&self) -> Result<ChatRequest, Fault> {
-        let Decoded { request, .. } =
-            request::decode(self.envelope.text().as_bytes()).map_err(invalid_body)?;
+        let body = self.envelope.text().as_bytes();
+        json::within(body, self.snapshot.config.budgets.json_nodes).map_err(|over| {
+            Fault::invalid(format!("the request is too large a document: {over}"))
+                .code("json_too_large")
+                .hint("send less at once, or raise `budgets.json_nodes`")
+        })?;
+        let Decoded { request, .. } = request::decode(body).map_err(invalid_body)?;
         Ok(request)
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use brains_core::redact::redact;
 use brains_core::traffic::backoff::{RETRY_AFTER_MAX_MS, retry_after_ms};
-use brains_core::{Fault, FaultKind, Millis, Origin as Doer};
+use brains_core::{Fault, FaultKind, Millis, Origin as Doer, SecretSet};
 use brains_dialect::canon;
 use brains_dialect::canon::exchange::{Head, Request, Response};
 use brains_dialect::chat::error::sanitise;
@@ -36,6 +36,7 @@ pub(crate) async fn send(
         body,
         grants: &grants,
         secrets: &secrets,
+        known: Arc::clone(instance.known()),
         silence: Duration::from_millis(instance.timeout_ms()),
         deadline,
     };
@@ -85,23 +86,13 @@ pub(crate) fn refused(fault: canon::Fault) -> Fault {
 /// the upstream repeats them, the upstream's addresses beyond their host, and paths.
 pub(crate) fn presentable(mut fault: Fault, instance: &Instance) -> Fault {
     if matches!(fault.origin, Doer::Upstream | Doer::Component) {
-        let secrets =
-            instance.secrets().map(brains_core::Secret::expose).filter(|text| text.len() >= SECRET_LEAST);
-        fault.message = told(&fault.message, secrets);
+        fault.message = told(&fault.message, instance.known());
     }
     fault
 }
 
-/// A secret shorter than this would turn every other word into stars.
-const SECRET_LEAST: usize = 6;
-
-fn told<'s>(message: &str, secrets: impl Iterator<Item = &'s str>) -> String {
-    let mut message = message.to_owned();
-    for secret in secrets {
-        if message.contains(secret) {
-            message = message.replace(secret, "***");
-        }
-    }
+fn told(message: &str, secrets: &SecretSet) -> String {
+    let message = secrets.cover(message);
     let words: Vec<_> = message.split_whitespace().map(without_path).collect();
     sanitise(&redact(&words.join(" ")))
 }

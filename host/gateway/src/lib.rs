@@ -265,6 +265,7 @@ impl Asked {
             return Err(Fault::invalid("`messages` must hold at least one message").param("messages"));
         }
         let model = model.map_or_else(|| DEFAULT_MODEL.to_owned(), std::borrow::Cow::into_owned);
+        resolve::check_length(&model)?;
         Ok(Self { model, stream, include_usage })
     }
 }

@@ -49,6 +49,21 @@ pub(crate) fn resolve(
     Err(unknown(name))
 }
 
+/// No model has a longer name, and what is asked for is kept.
+const NAME_BYTES: usize = 256;
+
+/// Refuses a name that no model can have.
+pub(crate) fn check_length(name: &str) -> Result<(), Fault> {
+    if name.len() <= NAME_BYTES {
+        return Ok(());
+    }
+    let what = format!("a model's name has at most {NAME_BYTES} bytes, this one has {}", name.len());
+    Err(Fault::new(FaultKind::NotFound, Origin::Client, what)
+        .code("model_not_found")
+        .param("model")
+        .hint("GET /v1/models lists what this gateway serves"))
+}
+
 fn unknown(name: &str) -> Fault {
     let shown: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
     Fault::new(FaultKind::NotFound, Origin::Client, format!("the model `{shown}` does not exist"))

@@ -8,14 +8,16 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::app::{App, Caller};
-use crate::body;
 use crate::circumstances;
+use crate::counters::Carries;
+use crate::party::Behind;
 use crate::refusal::{Area, json_response};
 
 /// Tells a session beside any answer that mail waits for it.
 const MAIL: HeaderName = HeaderName::from_static("x-brains-mail");
 
-/// Runs an operation. No body means no input.
+/// Runs an operation. No body means no input. Whether there is such an operation, whether the caller may call it at all
+/// and how often is settled before a byte of the body is looked at.
 pub(crate) async fn run(
     State(app): State<App>,
     Caller(principal): Caller,
@@ -23,12 +25,22 @@ pub(crate) async fn run(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let input = match body::read(&parts.headers, body, app.body_limit()).await.and_then(|bytes| input(&bytes))
-    {
-        Ok(input) => input,
+    let caller = circumstances::caller(&parts.headers, &principal, app.proof());
+    let read = async {
+        let admitted = app.operations().admit(&name, &principal, &caller)?;
+        app.counters().operation(&principal, admitted.settings)?;
+        let carries = if admitted.upload { Carries::Upload } else { Carries::Operation };
+        let behind = parts.extensions.get::<Behind>();
+        let whole = app.read(&parts.headers, body, carries, behind).await?;
+        app.counters().check_tree(&whole.bytes)?;
+        let input = input(&whole.bytes)?;
+        Ok((input, whole.held))
+    };
+    // The bytes count until the answer is there: the tree of them is what the operation works on.
+    let (input, _held) = match read.await {
+        Ok(read) => read,
         Err(fault) => return Area::Operations.refuse(&fault),
     };
-    let caller = circumstances::caller(&parts.headers, &principal);
     let addressee = Addressee::of(&input, &principal, &caller);
     let answer = app.operations().call(&name, input, &principal, &caller).await;
     if app.operations().changes_state(&name) {

@@ -3,15 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use brains_core::{Ambient, Fault, Principal};
+use brains_core::{Ambient, Fault, FaultKind, Principal, Secret};
 use http::HeaderMap;
 use http::request::Parts as RequestParts;
 
 use crate::auth;
+use crate::body::{self, Whole};
+use crate::counters::{Carries, Counters};
 use crate::keyring::KeyRing;
 use crate::limits::{House, Limits, WrongKeys};
+use crate::party::Behind;
 use crate::port::{Models, Operations, Site};
 use crate::refusal::Area;
 
@@ -23,6 +27,10 @@ pub struct Parts {
     pub site: Arc<dyn Site>,
     pub keys: Arc<KeyRing>,
     pub ambient: Arc<dyn Ambient>,
+    /// What all listeners count together.
+    pub counters: Counters,
+    /// What a program proves with that it may read this service's state directory; none is accepted when there is none.
+    pub proof: Option<Secret>,
     /// The program's version, told to everyone.
     pub version: &'static str,
 }
@@ -86,8 +94,27 @@ impl App {
         self.0.started_seconds
     }
 
-    pub(crate) fn body_limit(&self) -> usize {
-        usize::try_from(self.site().config().max_body_bytes).unwrap_or(usize::MAX)
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.parts.counters
+    }
+
+    pub(crate) fn proof(&self) -> Option<&Secret> {
+        self.0.parts.proof.as_ref()
+    }
+
+    /// Reads a body of this sort, with what it counts for.
+    pub(crate) async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        carries: Carries,
+        behind: Option<&Behind>,
+    ) -> Result<Whole, Fault> {
+        let read = body::read(headers, body, &self.counters().allowance(carries, behind)).await;
+        if read.as_ref().is_err_and(|fault| fault.kind == FaultKind::TooSlow) {
+            self.counters().count_late();
+        }
+        read
     }
 
     pub(crate) fn open_to_all(&self) -> bool {

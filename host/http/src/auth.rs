@@ -1,5 +1,6 @@
-//! Which credential a request carries and whom it stands for. A valid key in either header is enough, whatever the
-//! other one holds; cookies and query strings are never looked at.
+//! Which credential a request carries and whom it stands for. A valid key in either header is enough, for clients send
+//! what they have in both; but a request stands for one caller, and each wrong key in it counts as a try. Cookies and query
+//! strings are never looked at.
 
 use brains_core::{Fault, FaultKind, Origin, Principal};
 use http::HeaderMap;
@@ -7,6 +8,9 @@ use http::header::AUTHORIZATION;
 
 use crate::keyring::KeyRing;
 use crate::limits::WrongKeys;
+
+/// Different keys that one request may carry: one a header.
+const HEADERS: usize = 2;
 
 /// Names the caller that needed no key.
 pub(crate) const ANONYMOUS: &str = "anonymous";
@@ -19,13 +23,27 @@ pub(crate) async fn principal(
     open_to_all: bool,
 ) -> Result<Principal, Fault> {
     let presented = presented(headers);
-    let mut trouble = None;
+    // One header each is what programs send; more are tries.
+    if presented.len() > HEADERS && !open_to_all {
+        let _throttled = wrong_keys.count(presented.len());
+        return Err(several());
+    }
+    let (mut found, mut wrong, mut trouble) = (None::<Principal>, 0, None);
     for key in &presented {
         match ring.find(key).await {
-            Ok(Some(principal)) => return Ok(principal),
-            Ok(None) => {}
+            Ok(Some(principal)) => match &found {
+                Some(other) if *other != principal => return Err(several()),
+                _ => found = Some(principal),
+            },
+            Ok(None) => wrong += 1,
             Err(fault) => trouble = Some(fault),
         }
+    }
+    if let Some(principal) = found {
+        if wrong > 0 {
+            let _throttled = wrong_keys.count(wrong);
+        }
+        return Ok(principal);
     }
     if open_to_all {
         return Ok(Principal::admin(ANONYMOUS));
@@ -37,7 +55,7 @@ pub(crate) async fn principal(
         return Err(Fault::unauthorized("no API key was sent")
             .hint("send `Authorization: Bearer <key>` or `x-api-key: <key>`"));
     }
-    match wrong_keys.count() {
+    match wrong_keys.count(wrong) {
         None => Err(Fault::unauthorized("the API key is not valid")
             .hint("`brains admin-key show --reveal` shows the admin key, `brains key create` makes another")),
         Some(wait_ms) => Err(Fault::new(FaultKind::RateLimited, Origin::Client, "too many wrong API keys")
@@ -46,16 +64,29 @@ pub(crate) async fn principal(
     }
 }
 
+/// No request speaks for two.
+fn several() -> Fault {
+    Fault::unauthorized("the request carries several different API keys")
+        .code("several_api_keys")
+        .hint("send one, as `Authorization: Bearer <key>` or as `x-api-key: <key>`")
+}
+
 /// Whether the request carries any credential at all, right or wrong.
 pub(crate) fn carries_credential(headers: &HeaderMap) -> bool {
     !presented(headers).is_empty()
 }
 
-/// The keys in the headers. They are bytes: one that is not ASCII is simply not a key of ours.
+/// The different keys in the headers. They are bytes: one that is not ASCII is simply not a key of ours.
 fn presented(headers: &HeaderMap) -> Vec<&[u8]> {
     let api_keys = headers.get_all("x-api-key").iter().map(|value| value.as_bytes().trim_ascii());
     let bearers = headers.get_all(AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
-    api_keys.chain(bearers).filter(|key| !key.is_empty()).collect()
+    let mut different: Vec<&[u8]> = Vec::new();
+    for key in api_keys.chain(bearers).filter(|key| !key.is_empty()) {
+        if !different.contains(&key) {
+            different.push(key);
+        }
+    }
+    different
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {

@@ -1,10 +1,12 @@
-//! Reads a request body whole, decompressed and capped. The cap counts what comes out, chunk by chunk, so a
-//! small body that unfolds into a huge one is refused before it is held. What the bytes mean is not asked here.
+//! Reads a request body whole, decompressed and capped. The cap counts what comes out, chunk by chunk, so a small body
+//! that unfolds into a huge one is refused before it is held, and what goes in without anything coming out. All bodies
+//! under way share a budget of bytes, and each has a time. What the bytes mean is not asked here.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::body::Body;
+use brains_core::traffic::budget::{Budget, Draw};
 use brains_core::{Fault, FaultKind, Origin};
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
@@ -24,19 +26,111 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 /// How much memory is set aside at first on a client's word.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// The body's bytes, or why they were not accepted. Dropping the future leaves the rest unread.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Fault> {
+/// What comes out of a compressed body may lag so far behind what went in: a block of either coding. More is work
+/// without a body: empty members, empty blocks, frames that are skipped.
+const LAG_BYTES: usize = 256 * 1024;
+/// After this much compressed input other tasks get a turn, whatever came out of it.
+const TURN_INPUT_BYTES: usize = 16 * 1024;
+/// Bodies are paid for in steps of this.
+const STEP_BYTES: usize = 64 * 1024;
+/// When to come back when all bodies together are too much: they are read within seconds.
+const SPENT_RETRY_MS: u64 = 1_000;
+
+/// What a body may be.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    /// After decompression.
+    pub(crate) limit_bytes: usize,
+    /// The key of the configuration that sets it.
+    pub(crate) key: &'static str,
+    /// For the whole of it to arrive; 0 is no limit.
+    pub(crate) seconds: u32,
+    /// All bodies under way, and how many bytes they may have.
+    pub(crate) all: (Budget, u64),
+    /// Those of the same key.
+    pub(crate) own: Option<(Budget, u64)>,
+}
+
+/// A body that has arrived, and what it counts for until the request is over.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) bytes: Bytes,
+    pub(crate) held: Held,
+}
+
+/// The bytes that a body counts for.
+#[derive(Debug)]
+pub(crate) struct Held {
+    all: Draw,
+    own: Option<Draw>,
+}
+
+impl Allowance {
+    fn held(&self) -> Result<Held, Fault> {
+        let all = self.all.0.draw(0, 0).map_err(|_| self.spent())?;
+        let own = self.own.as_ref().map(|(budget, _)| budget.draw(0, 0)).transpose();
+        Ok(Held { all, own: own.map_err(|_| self.spent())? })
+    }
+
+    fn spent(&self) -> Fault {
+        Fault::unavailable(format!(
+            "the bodies of all requests under way are more than {} MiB together, or those of this key more than half of it",
+            self.all.1 >> 20
+        ))
+        .code("bodies_over_budget")
+        .retry_after_ms(SPENT_RETRY_MS)
+        .hint("`budgets.body_mib` sets it")
+    }
+
+    fn too_large(&self) -> Fault {
+        let message = format!("the request body is larger than {} bytes", self.limit_bytes);
+        Fault::new(FaultKind::TooLarge, Origin::Client, message)
+            .hint(format!("send less, or raise `{}`", self.key))
+    }
+}
+
+impl Held {
+    /// Counts a body that has grown to `bytes`.
+    fn grow_to(&mut self, bytes: usize, allowance: &Allowance) -> Result<(), Fault> {
+        let missing = (bytes as u64).saturating_sub(self.all.amount());
+        if missing == 0 {
+            return Ok(());
+        }
+        let more = missing.max(STEP_BYTES as u64);
+        if let (Some(own), Some((_, limit))) = (&mut self.own, &allowance.own) {
+            own.grow(more, *limit).map_err(|_| allowance.spent())?;
+        }
+        self.all.grow(more, allowance.all.1).map_err(|_| allowance.spent())
+    }
+}
+
+/// The body, or why it was not accepted. Dropping the future leaves the rest unread.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, allowance: &Allowance) -> Result<Whole, Fault> {
+    let reading = collect(headers, body, allowance);
+    if allowance.seconds == 0 {
+        return reading.await;
+    }
+    let time = Duration::from_secs(allowance.seconds.into());
+    match tokio::time::timeout(time, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(too_slow(&format!("the request body did not arrive within {} s", allowance.seconds))
+            .hint("`budgets.body_seconds` sets it")),
+    }
+}
+
+async fn collect(headers: &HeaderMap, mut body: Body, allowance: &Allowance) -> Result<Whole, Fault> {
     let coding = Coding::of(headers)?;
     let announced = content_length(headers);
-    if announced.is_some_and(|length| length > limit_bytes) {
-        return Err(too_large(limit_bytes));
+    if announced.is_some_and(|length| length > allowance.limit_bytes) {
+        return Err(allowance.too_large());
     }
-    let mut unfolder = coding.unfolder(limit_bytes, announced.unwrap_or(0))?;
-    let mut body = body;
-    let mut turn_bytes = 0;
+    let mut held = allowance.held()?;
+    let mut unfolder = coding.unfolder(allowance.limit_bytes, announced.unwrap_or(0))?;
+    let folded = coding != Coding::Identity;
+    let (mut input_bytes, mut turn_bytes, mut turn_input_bytes) = (0_usize, 0, 0);
     loop {
         let Ok(next) = tokio::time::timeout(SILENCE, body.frame()).await else {
-            return Err(Fault::invalid("the request body stopped arriving").code("request_timeout"));
+            return Err(too_slow("the request body stopped arriving"));
         };
         let Some(frame) = next else { break };
         let frame = frame.map_err(|_| {
@@ -45,28 +139,34 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) ->
         let Ok(data) = frame.into_data() else { continue };
         for slice in data.chunks(SLICE_BYTES) {
             let before = unfolder.len();
-            unfolder.push(slice)?;
+            unfolder.push(slice).map_err(|failed| unfolder.fault(failed, allowance))?;
+            held.grow_to(unfolder.len(), allowance)?;
+            if folded {
+                input_bytes += slice.len();
+                turn_input_bytes += slice.len();
+                if input_bytes > unfolder.len().saturating_add(LAG_BYTES) {
+                    return Err(unfolder.fault(Failed::Unsound, allowance));
+                }
+            }
             turn_bytes += unfolder.len() - before;
-            if turn_bytes >= TURN_BYTES {
-                turn_bytes = 0;
+            if turn_bytes >= TURN_BYTES || turn_input_bytes >= TURN_INPUT_BYTES {
+                (turn_bytes, turn_input_bytes) = (0, 0);
                 tokio::task::yield_now().await;
             }
         }
     }
-    unfolder.finish()
+    let bytes = unfolder.finish(allowance)?;
+    held.grow_to(bytes.len(), allowance)?;
+    Ok(Whole { bytes, held })
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {
+    // More than fits a number is more than any limit.
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn too_large(limit_bytes: usize) -> Fault {
-    Fault::new(
-        FaultKind::TooLarge,
-        Origin::Client,
-        format!("the request body is larger than {limit_bytes} bytes"),
-    )
-    .hint("send less, or raise `max_body_bytes`")
+fn too_slow(message: &str) -> Fault {
+    Fault::new(FaultKind::TooSlow, Origin::Client, message)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +242,15 @@ impl Write for Capped {
     }
 }
 
+/// Why a body does not unfold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failed {
+    /// Over the limit.
+    Overflow,
+    /// Not of its coding, or work without a body.
+    Unsound,
+}
+
 enum Unfolder {
     Identity(Capped),
     Gzip(MultiGzDecoder<Capped>),
@@ -161,23 +270,23 @@ impl Unfolder {
         self.sink().bytes.len()
     }
 
-    fn push(&mut self, data: &[u8]) -> Result<(), Fault> {
+    fn push(&mut self, data: &[u8]) -> Result<(), Failed> {
         let pushed = match self {
             Self::Identity(sink) => sink.write_all(data),
             Self::Gzip(decoder) => decoder.write_all(data),
             Self::Zstd(zstd) => zstd.push(data),
         };
-        pushed.map_err(|_| self.fault())
+        pushed.map_err(|_| self.failed())
     }
 
-    fn finish(mut self) -> Result<Bytes, Fault> {
+    fn finish(mut self, allowance: &Allowance) -> Result<Bytes, Fault> {
         let finished = match &mut self {
             Self::Identity(_) => Ok(()),
             Self::Gzip(decoder) => decoder.try_finish(),
             Self::Zstd(zstd) => zstd.finish(),
         };
         if finished.is_err() {
-            return Err(self.fault());
+            return Err(self.fault(self.failed(), allowance));
         }
         let sink = match &mut self {
             Self::Identity(sink) => sink,
@@ -187,10 +296,13 @@ impl Unfolder {
         Ok(Bytes::from(std::mem::take(&mut sink.bytes)))
     }
 
-    fn fault(&self) -> Fault {
-        let sink = self.sink();
-        if sink.overflowed {
-            return too_large(sink.limit_bytes);
+    fn failed(&self) -> Failed {
+        if self.sink().overflowed { Failed::Overflow } else { Failed::Unsound }
+    }
+
+    fn fault(&self, failed: Failed, allowance: &Allowance) -> Fault {
+        if failed == Failed::Overflow {
+            return allowance.too_large();
         }
         let name = match self {
             Self::Identity(_) => "identity",

@@ -13,14 +13,17 @@ const TOKEN: &str = "x-brains-session-token";
 const DIRECTORY: &str = "x-brains-directory";
 /// Through which door a program of ours passes the call on.
 const SURFACE: &str = "x-brains-surface";
+/// Proves that it is one: what stands in a file that only the operator of this service can read.
+const PROOF: &str = "x-brains-proof";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The connection of an agent's own process, as the program that passes the call on knows it.
 const CONNECTION: &str = "x-brains-connection";
 /// A native id that came another way than as a header: its kind and its value, each percent-encoded.
 const NATIVE: &str = "x-brains-native";
 
-/// The caller as its headers describe it.
-pub(crate) fn caller(headers: &HeaderMap, principal: &Principal) -> Caller {
+/// The caller as its headers describe it. The surface is what the listener knows: a program that proves to be ours may say
+/// that it passes on what came by another.
+pub(crate) fn caller(headers: &HeaderMap, principal: &Principal, proof: Option<&Secret>) -> Caller {
     let text =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let own = NATIVE_HEADERS.iter().filter_map(|name| {
@@ -32,15 +35,16 @@ pub(crate) fn caller(headers: &HeaderMap, principal: &Principal) -> Caller {
         let (kind, value) = (decoded(kind)?, decoded(value).filter(|value| value.len() <= NATIVE_MAX)?);
         Some(NativeId { kind, value })
     });
-    let surface = match text(SURFACE) {
+    let claimed = match text(SURFACE) {
         Some("cli") => Surface::Cli,
         Some("mcp") => Surface::Mcp,
         _ => Surface::Http,
     };
+    let proven = proof.is_some_and(|proof| text(PROOF).is_some_and(|shown| proof.matches(shown.as_bytes())));
     Caller {
-        surface,
-        // Whoever speaks for an agent gives up what only a person may do.
-        agent: principal.agent || surface == Surface::Mcp,
+        surface: if proven { claimed } else { Surface::Http },
+        // Whoever speaks for an agent gives up what only a person may do; that is believed of everybody.
+        agent: principal.agent || claimed == Surface::Mcp,
         connection: text(CONNECTION).filter(|id| id.len() <= NATIVE_MAX).map(str::to_owned),
         native: own.chain(passed_on).collect(),
         token: text(TOKEN).map(Secret::new),

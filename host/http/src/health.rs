@@ -35,6 +35,10 @@ pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response 
         members.extend(readiness.details.into_iter().filter(|(name, _)| name != "status"));
         let limit = app.site().config().max_concurrent_requests;
         members.insert("requests".into(), json!({ "in_flight": app.house().in_flight(), "limit": limit }));
+        let budgets = members.entry("budgets").or_insert_with(|| json!({}));
+        if let Some(budgets) = budgets.as_object_mut() {
+            budgets.extend(app.counters().standings());
+        }
     }
     json_response(status, &body)
 }

@@ -1,6 +1,6 @@
 //! The limits in front of the gateway: requests per key, wrong keys, and how many requests may be under way at all.
-//! The rules are `core`'s; here they get a clock, a lock and their headers. Operations are not limited: a limit must
-//! never keep an operator from lifting it.
+//! The rules are `core`'s; here they get a clock, a lock and their headers. What all listeners count together, operations
+//! among it, is in `counters`.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,9 @@ use hyper::body::{Frame, SizeHint};
 /// When to come back to a gateway that is full: a place is free as soon as any answer ends.
 const FULL_RETRY_MS: u64 = 1_000;
 
+/// So many keys of one request are counted: more than the throttle takes.
+const KEYS_COUNTED: usize = 128;
+
 /// Wrong keys of the last moments, whoever sent them.
 #[derive(Debug)]
 pub(crate) struct WrongKeys {
@@ -29,13 +32,17 @@ impl WrongKeys {
         Self { throttle: Mutex::default(), ambient }
     }
 
-    /// Counts one; how long to wait when there were too many.
-    pub(crate) fn count(&self) -> Option<u64> {
+    /// Counts as many as one request carried; how long to wait when there were too many.
+    pub(crate) fn count(&self, keys: usize) -> Option<u64> {
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        match throttle.wrong(now_ms(&*self.ambient)) {
-            Verdict::Wrong => None,
-            Verdict::Throttled { retry_after_ms } => Some(retry_after_ms),
+        let mut wait_ms = None;
+        for _ in 0..keys.min(KEYS_COUNTED) {
+            wait_ms = match throttle.wrong(now_ms(&*self.ambient)) {
+                Verdict::Wrong => None,
+                Verdict::Throttled { retry_after_ms } => Some(retry_after_ms),
+            };
         }
+        wait_ms
     }
 }
 
@@ -67,14 +74,17 @@ pub(crate) struct House(Arc<Mutex<Occupancy>>);
 pub(crate) struct Inside(House);
 
 impl House {
+    /// Whether another one would be let in now.
+    pub(crate) fn check(&self, limit: u32) -> Result<(), Fault> {
+        if limit > 0 && self.in_flight() >= limit { Err(full(limit)) } else { Ok(()) }
+    }
+
     /// Lets a request in while fewer than `limit` are under way; 0 is no limit.
     pub(crate) fn enter(&self, limit: u32) -> Result<Inside, Fault> {
         if self.0.lock().unwrap_or_else(PoisonError::into_inner).enter(limit) {
             return Ok(Inside(self.clone()));
         }
-        Err(Fault::unavailable(format!("as many requests are under way as may be, {limit}"))
-            .retry_after_ms(FULL_RETRY_MS)
-            .hint("`max_concurrent_requests` sets it"))
+        Err(full(limit))
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
@@ -82,11 +92,10 @@ impl House {
     }
 }
 
-impl Inside {
-    /// Stays until the body has been sent or dropped.
-    pub(crate) fn with(self, body: Body) -> Body {
-        Body::new(Accompanied { body, _inside: self })
-    }
+fn full(limit: u32) -> Fault {
+    Fault::unavailable(format!("as many requests are under way as may be, {limit}"))
+        .retry_after_ms(FULL_RETRY_MS)
+        .hint("`max_concurrent_requests` sets it")
 }
 
 impl Drop for Inside {
@@ -95,13 +104,21 @@ impl Drop for Inside {
     }
 }
 
-/// A body, and the request that it answers.
-struct Accompanied {
-    body: Body,
-    _inside: Inside,
+/// Keeps `held` until the body has been sent or dropped.
+pub(crate) fn accompanied<H: Send + 'static>(body: Body, held: H) -> Body {
+    Body::new(Accompanied { body, _held: held })
 }
 
-impl HttpBody for Accompanied {
+/// A body, and what its request holds.
+struct Accompanied<H> {
+    body: Body,
+    _held: H,
+}
+
+// Nothing of what is held is ever moved or looked at.
+impl<H> Unpin for Accompanied<H> {}
+
+impl<H> HttpBody for Accompanied<H> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -121,7 +138,7 @@ impl HttpBody for Accompanied {
     }
 }
 
-fn now_ms(ambient: &dyn Ambient) -> u64 {
+pub(crate) fn now_ms(ambient: &dyn Ambient) -> u64 {
     ambient.monotonic_us() / 1000
 }
 

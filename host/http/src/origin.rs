@@ -6,65 +6,118 @@ use std::net::{IpAddr, SocketAddr};
 
 use brains_core::{Fault, FaultKind, Origin};
 use http::header::{HOST, ORIGIN};
-use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
+/// A name as a request writes it: a host, and a port when it names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named<'a> {
+    text: &'a str,
+    host: Host<'a>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host<'a> {
+    Name(&'a str),
+    Address(IpAddr),
+}
+
+impl<'a> Named<'a> {
+    /// Reads what RFC 9110 (7.2) allows, and of that only what cannot be meant otherwise: a name without a dot at its
+    /// end, four numbers, or an IPv6 address in brackets; then nothing, or `:` and a port.
+    fn parse(text: &'a str) -> Option<Self> {
+        let (host, rest) = if let Some(inside) = text.strip_prefix('[') {
+            let (address, rest) = inside.split_once(']')?;
+            (Host::Address(IpAddr::V6(address.parse().ok()?)), rest)
+        } else {
+            let end = text.find(':').unwrap_or(text.len());
+            let (name, rest) = text.split_at_checked(end)?;
+            (Self::plain(name)?, rest)
+        };
+        let sound = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        sound.then_some(Self { text, host })
+    }
+
+    fn plain(name: &'a str) -> Option<Host<'a>> {
+        if let Ok(address) = name.parse::<std::net::Ipv4Addr>() {
+            return Some(Host::Address(address.into()));
+        }
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
+        // What ends like a number is one to a resolver (`0x7f.1`, `2130706433`), whatever it looks like.
+        let numeric = |label: &str| {
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            digits(label) || label.strip_prefix("0x").or(label.strip_prefix("0X")).is_some()
+        };
+        let last = name.rsplit('.').next()?;
+        (name.len() <= 253 && name.split('.').all(label) && !numeric(last)).then_some(Host::Name(name))
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    (1..=5).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 /// The Host header, and the target's authority when it names one, are names of this listener.
-pub(crate) fn check_host(
-    headers: &HeaderMap,
-    uri: &Uri,
+pub(crate) fn check_host<'a>(
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
     local: Option<SocketAddr>,
     allowed: &[String],
-) -> Result<Authority, Fault> {
-    let mut named = headers.get_all(HOST).iter().map(|value| Authority::try_from(value.as_bytes()).ok());
-    let authority = match (named.next(), named.next()) {
-        (Some(authority), None) => authority,
-        (None, _) => uri.authority().cloned(),
+) -> Result<Named<'a>, Fault> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let target = uri.authority().map(|authority| Named::parse(authority.as_str()));
+    let named = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => std::str::from_utf8(host.as_bytes()).ok().and_then(Named::parse),
+        (None, _) => target.flatten(),
         (Some(_), Some(_)) => None,
     };
-    let authority = authority.filter(|authority| answers_to(authority, local, allowed));
-    let target_fits = uri.authority().is_none_or(|target| answers_to(target, local, allowed));
-    authority.filter(|_| target_fits).ok_or_else(|| {
+    let ours = |named: Option<Named<'_>>| named.is_some_and(|named| answers_to(named, local, allowed));
+    named.filter(|named| ours(Some(*named)) && target.is_none_or(ours)).ok_or_else(|| {
         Fault::new(FaultKind::Misdirected, Origin::Client, "this listener does not answer to that host name")
             .param("host")
             .hint("call it as localhost, or add the name to `allowed_hosts`")
     })
 }
 
-fn answers_to(authority: &Authority, local: Option<SocketAddr>, allowed: &[String]) -> bool {
-    if authority.as_str().contains('@') {
-        return false;
-    }
-    let host = bare(authority.host());
-    if host.eq_ignore_ascii_case("localhost") {
-        return true;
-    }
-    let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
-    if address.is_some_and(|address| address.is_loopback()) {
-        return true;
-    }
-    // An address literal cannot be rebound, so the one that the client reached is ours.
-    let reached = local.map(|local| local.ip().to_canonical()).filter(|reached| !reached.is_loopback());
-    if address.is_some() && address == reached {
-        return true;
-    }
-    allowed
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(authority.as_str()) || bare(name).eq_ignore_ascii_case(host))
+fn answers_to(named: Named<'_>, local: Option<SocketAddr>, allowed: &[String]) -> bool {
+    let own = match named.host {
+        Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
+        Host::Address(address) => {
+            let address = address.to_canonical();
+            // An address literal cannot be rebound, so the one that the client reached is ours.
+            address.is_loopback()
+                || local
+                    .map(|local| local.ip().to_canonical())
+                    .is_some_and(|reached| !reached.is_loopback() && reached == address)
+        }
+    };
+    own || allowed.iter().any(|name| {
+        name.eq_ignore_ascii_case(named.text)
+            || match named.host {
+                Host::Name(host) => name.eq_ignore_ascii_case(host),
+                Host::Address(address) => {
+                    bare(name).parse::<IpAddr>().is_ok_and(|allowed| allowed == address)
+                }
+            }
+    })
 }
 
-/// A host without the brackets of an IPv6 literal.
+/// A configured host without the brackets of an IPv6 literal.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 /// An Origin, when one is sent, is the page's own (the same authority that was called) or configured.
-pub(crate) fn check_origin(headers: &HeaderMap, host: &Authority, allowed: &[String]) -> Result<(), Fault> {
+pub(crate) fn check_origin(headers: &HeaderMap, host: &Named<'_>, allowed: &[String]) -> Result<(), Fault> {
     for origin in headers.get_all(ORIGIN) {
         let text = origin.to_str().unwrap_or_default();
         let own = ["http://", "https://"].iter().any(|scheme| {
             text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-                && text.get(scheme.len()..).is_some_and(|rest| rest.eq_ignore_ascii_case(host.as_str()))
+                && text.get(scheme.len()..).is_some_and(|rest| rest.eq_ignore_ascii_case(host.text))
         });
         let configured = allowed.iter().any(|name| name.trim_end_matches('/').eq_ignore_ascii_case(text));
         if text.is_empty() || !(own || configured) {

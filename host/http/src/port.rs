@@ -11,6 +11,9 @@ use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
+/// The plane of the configuration.
+const SETTINGS: &str = "config";
+
 /// Models: chat and the list of names. Boxed futures, for one router serves every implementation.
 pub trait Models: Debug + Send + Sync {
     /// Dropping the future, or the stream that comes of it, ends the upstream call.
@@ -33,8 +36,19 @@ impl Models for Gateway {
     }
 }
 
-/// The operations by name. Role and scope are checked behind this.
+/// What is known of a call before its input is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    /// Its input carries a file.
+    pub upload: bool,
+    /// It is about the configuration, by which every limit is set.
+    pub settings: bool,
+}
+
+/// The operations by name. Role and scope are checked behind this, too.
 pub trait Operations: Debug + Send + Sync {
+    /// Whether there is such an operation and the caller may call it, whatever its input is.
+    fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<Admitted, Fault>;
     fn call<'a>(
         &'a self,
         name: &'a str,
@@ -51,6 +65,11 @@ pub trait Operations: Debug + Send + Sync {
 }
 
 impl Operations for Control {
+    fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<Admitted, Fault> {
+        let entry = self.registry().admit(name, principal, caller)?;
+        Ok(Admitted { upload: entry.upload, settings: entry.noun == SETTINGS })
+    }
+
     fn call<'a>(
         &'a self,
         name: &'a str,

@@ -112,6 +112,7 @@ fn repeating_is_useless(kind: FaultKind) -> bool {
         | FaultKind::NotFound
         | FaultKind::MethodNotAllowed
         | FaultKind::TooLarge
+        | FaultKind::TooSlow
         | FaultKind::Misdirected
         | FaultKind::RateLimited
         | FaultKind::Unavailable
@@ -135,6 +136,7 @@ fn kind_word(kind: FaultKind) -> &'static str {
         FaultKind::MethodNotAllowed => "method_not_allowed",
         FaultKind::Conflict => "conflict",
         FaultKind::TooLarge => "too_large",
+        FaultKind::TooSlow => "too_slow",
         FaultKind::Misdirected => "misdirected",
         FaultKind::RateLimited => "rate_limited",
         FaultKind::Unavailable => "unavailable",

@@ -2,9 +2,10 @@
 //! the contract's: names, then key, then limits, then body. A surface that is not of this crate is let in the same way.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -21,12 +22,15 @@ use tracing::Level;
 
 use crate::app::App;
 use crate::auth::ANONYMOUS;
+use crate::body::Whole;
+use crate::counters::{Carries, TOO_MANY_CONNECTIONS};
 use crate::dialect::{chat, models};
+use crate::party::Behind;
 use crate::refusal::{Area, closing, no_route, panicked, wrong_method};
 use crate::request_id::RequestId;
 use crate::serve::Peer;
 use crate::unread::Watched;
-use crate::{api, body, health, limits, origin};
+use crate::{api, health, limits, origin};
 
 /// The gateway's listener.
 pub fn gateway(app: App) -> Router {
@@ -159,13 +163,30 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
             Err(Fault::forbidden("this key may not use models")
                 .hint("it takes a key with the scope `gateway`"))
         }
+        Area::Tools if !principal.may(KeyScope::Read) && !principal.may(KeyScope::Write) => {
+            Err(Fault::forbidden("this key may not use tools")
+                .hint("it takes a key with the scope `read` or `write`"))
+        }
         Area::Models | Area::Operations | Area::Tools | Area::Open => Ok(principal),
     });
-    match checked {
+    let known = checked.and_then(|principal| {
+        // Who needs no key is nobody in particular.
+        if principal.fingerprint != ANONYMOUS {
+            let seat = request.extensions().get::<Peer>().map(|peer| Arc::clone(peer.seat()));
+            let behind = match seat {
+                Some(seat) => app.counters().claim(&seat, &principal)?,
+                None => app.counters().behind(&principal),
+            };
+            request.extensions_mut().insert(behind);
+        }
+        Ok(principal)
+    });
+    match known {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
+        Err(fault) if fault.code == TOO_MANY_CONNECTIONS => closing(area.refuse(&fault)),
         Err(fault) => area.refuse(&fault),
     }
 }
@@ -177,19 +198,29 @@ async fn check_limits(State(app): State<App>, request: Request, next: Next) -> R
     }
     let config = app.site().config();
     // First, so that a request that is turned away for others' sake does not count against its own key. Tools wait
-    // for people and for each other: they take no place from requests to models.
-    let inside = match (area == Area::Models).then(|| app.house().enter(config.max_concurrent_requests)) {
-        Some(Err(fault)) => return area.refuse(&fault),
-        Some(Ok(inside)) => Some(inside),
-        None => None,
+    // for people and for each other: they take no place from requests to models. A request with a body takes its place
+    // once the body is there.
+    let inside = match (area, request.body().is_end_stream()) {
+        (Area::Models, true) => app.house().enter(config.max_concurrent_requests).map(Some),
+        (Area::Models, false) => app.house().check(config.max_concurrent_requests).map(|()| None),
+        _ => Ok(None),
+    };
+    let inside = match inside {
+        Ok(inside) => inside,
+        Err(fault) => return area.refuse(&fault),
     };
     let leave_with = |response: Response| match inside {
-        Some(inside) => response.map(|body| inside.with(body)),
+        Some(inside) => response.map(|body| limits::accompanied(body, inside)),
         None => response,
     };
     let caller =
         request.extensions().get::<Principal>().filter(|principal| principal.fingerprint != ANONYMOUS);
     let Some(caller) = caller else { return leave_with(next.run(request).await) };
+    if area == Area::Tools
+        && let Err(fault) = app.counters().operation(caller, false)
+    {
+        return area.refuse(&fault);
+    }
     let admission = app.limits().admit(&caller.fingerprint, config.rate_limit_per_minute);
     let mut response =
         if admission.allowed { next.run(request).await } else { area.refuse(&limits::refusal(admission)) };
@@ -199,12 +230,19 @@ async fn check_limits(State(app): State<App>, request: Request, next: Next) -> R
 
 async fn read_whole(State(app): State<App>, request: Request, next: Next) -> Response {
     let area = Area::of(request.uri().path());
+    // Nothing that is read without a body has one, and a stream of events lasts.
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
     let (mut parts, body) = request.into_parts();
-    match body::read(&parts.headers, body, app.body_limit()).await {
-        Ok(bytes) => {
+    let behind = parts.extensions.get::<Behind>();
+    let read = app.read(&parts.headers, body, Carries::Operation, behind).await;
+    match read.and_then(|whole| app.counters().check_tree(&whole.bytes).map(|()| whole)) {
+        Ok(Whole { bytes, held }) => {
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.insert(CONTENT_LENGTH, bytes.len().into());
-            next.run(Request::from_parts(parts, Body::from(bytes))).await
+            let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+            response.map(|body| limits::accompanied(body, held))
         }
         Err(fault) => area.refuse(&fault),
     }

@@ -1,10 +1,13 @@
 //! Accepts connections and serves them until told to stop. It speaks HTTP/1.1: HTTP/2 without TLS has no client that
 //! a gateway on loopback would meet. A client that hangs up drops its handler or stream, and with it whatever it
-//! waited for; nothing here outlives `serve`.
+//! waited for; nothing here outlives `serve`. Connections are counted over all listeners, and when places or file
+//! descriptors run short the one that is worth the least gives way.
 
 mod lanes;
 mod linger;
 mod listening;
+mod seats;
+mod watched;
 
 use std::convert::Infallible;
 use std::io;
@@ -21,29 +24,39 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
 use linger::Lingering;
+use seats::Taken;
+use watched::Watched;
+
+use crate::counters::Counters;
 
 pub use lanes::Lanes;
 pub use listening::Listening;
+pub(crate) use seats::{Owner, Seat, Seats};
 
-/// Connections at once; more wait in the system's queue.
-const CONNECTIONS: usize = 4096;
-/// How long a head may take, and how long a connection may idle between requests. Longer than the pools of common
+/// How long a later head may take, and how long a connection may idle between requests. Longer than the pools of common
 /// clients keep an idle connection, so that it is the client that closes it.
 const HEAD: Duration = Duration::from_mins(2);
 /// The pause after a failed accept: mostly no file descriptor is free, and one will be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often failed accepts are told.
+const TOLD: Duration = Duration::from_mins(1);
+/// How long a connection that was asked to leave may take for what it is being sent.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// No file descriptor is free: in this process, and in the whole system.
+const DESCRIPTORS: [i32; 2] = [24, 23];
 
 /// The connection that a request came by.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     local: SocketAddr,
     linger: Arc<AtomicBool>,
+    seat: Arc<Seat>,
 }
 
 impl Peer {
@@ -52,36 +65,48 @@ impl Peer {
         self.local
     }
 
+    /// The connection among all.
+    pub(crate) fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+
     /// Closes the connection slowly: the client is still sending.
     pub(crate) fn linger(&self) {
         self.linger.store(true, Ordering::Release);
     }
 }
 
-/// Serves on `lanes` until `shutdown`, then lets requests in flight finish for at most `drain`; what is left is dropped. A
-/// listener that dies is opened again, which `listening` tells; it is an error when that does not succeed for long.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    lanes: Arc<Lanes>,
-    shutdown: CancellationToken,
-    drain: Duration,
-    listening: Listening,
-) -> io::Result<()> {
+/// What a listener is served with.
+#[derive(Debug)]
+pub struct Service {
+    pub router: Router,
+    pub lanes: Arc<Lanes>,
+    pub counters: Counters,
+    pub listening: Listening,
+    /// How long requests in flight may take once it was told to stop.
+    pub drain: Duration,
+}
+
+/// Serves until `shutdown`, then lets requests in flight finish for a while; what is left is dropped. A listener that
+/// dies is opened again, which is told; it is an error when that does not succeed for long.
+pub async fn serve(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
+    let Service { router, lanes, counters, listening, drain } = service;
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     let _abort_on_drop = abort.clone().drop_guard();
-    let start = |stream: TcpStream, place| {
+    let start = |stream: TcpStream, place: Taken| {
         let Ok(stream) = stream.into_std() else { return };
+        let head = Duration::from_secs(counters.budgets().head_seconds.into());
         let (router, shutdown, abort) = (router.clone(), shutdown.clone(), abort.clone());
         lanes.spawn(&connections, stream, move |stream| async move {
             tokio::select! {
-                () = connection(stream, place, router, shutdown) => {}
+                () = connection(stream, &place, router, shutdown, head) => {}
                 () = abort.cancelled() => {}
             }
+            drop(place);
         });
     };
-    let ended = take(listener, start, &shutdown, &listening).await;
+    let ended = take(listener, start, &counters, &shutdown, &listening).await;
     connections.close();
     if ended.is_err() {
         // Whoever came in while there was a door is served to the end.
@@ -101,20 +126,30 @@ pub async fn serve(
 /// Takes connections until it is time to stop; the listener is closed then.
 async fn take(
     mut listener: TcpListener,
-    start: impl Fn(TcpStream, OwnedSemaphorePermit),
+    start: impl Fn(TcpStream, Taken),
+    counters: &Counters,
     shutdown: &CancellationToken,
     listening: &Listening,
 ) -> io::Result<()> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let address = listener.local_addr()?;
     let mut tries = 0;
+    let mut failures = Failures::default();
     loop {
-        match accept(&listener, &places, shutdown).await {
-            Ok(Some((stream, place))) => {
+        let next = async {
+            let stream = accept(&listener, counters, &mut failures).await?;
+            let place = counters.seats().take(|| counters.connections()).await;
+            io::Result::Ok((stream, place))
+        };
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            accepted = next => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => {
                 tries = 0;
                 start(stream, place);
             }
-            Ok(None) => return Ok(()),
             Err(error) => {
                 drop(listener);
                 match listening.reopen(address, error, &mut tries, shutdown).await? {
@@ -126,67 +161,102 @@ async fn take(
     }
 }
 
-/// The next connection; none once it is time to stop, and an error when the listener is one no more.
+/// The next connection; an error when the listener is one no more.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    shutdown: &CancellationToken,
-) -> io::Result<Option<(TcpStream, OwnedSemaphorePermit)>> {
+    counters: &Counters,
+    failures: &mut Failures,
+) -> io::Result<TcpStream> {
     loop {
-        let next = async {
-            let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-            let (stream, _) = listener.accept().await?;
-            io::Result::Ok((stream, place))
-        };
-        let accepted = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => return Ok(None),
-            accepted = next => accepted,
-        };
-        match accepted {
-            Ok(connection) => return Ok(Some(connection)),
+        match listener.accept().await {
+            Ok((stream, _)) => return Ok(stream),
             // The socket does not listen (`EINVAL`); everything else is about one connection, or passes.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
+                if error.raw_os_error().is_some_and(|code| DESCRIPTORS.contains(&code)) {
+                    counters.seats().send_away(|_| true);
+                }
+                failures.tell(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
+/// Accepts that failed and were not told yet: twenty a second would fill the log.
+#[derive(Debug, Default)]
+struct Failures {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Failures {
+    fn tell(&mut self, error: &io::Error) {
+        self.untold += 1;
+        if self.told.is_some_and(|told| told.elapsed() < TOLD) {
+            return;
+        }
+        let count = std::mem::take(&mut self.untold);
+        self.told = Some(Instant::now());
+        tracing::warn!(
+            %error,
+            count,
+            "connections were not accepted; idle ones are closed while file descriptors are short"
+        );
+    }
+}
+
 async fn connection(
     stream: TcpStream,
-    place: OwnedSemaphorePermit,
+    place: &Taken,
     router: Router,
     shutdown: CancellationToken,
+    head: Duration,
 ) {
     // Tokens are small: none waits for the next one to fill a packet.
     let Ok(local) = stream.set_nodelay(true).and_then(|()| stream.local_addr()) else { return };
-    let peer = Peer { local, linger: Arc::default() };
+    let seat = Arc::clone(&place.seat);
+    let peer = Peer { local, linger: Arc::default(), seat: Arc::clone(&seat) };
     let io = TokioIo::new(Lingering::new(stream, Arc::clone(&peer.linger)));
     let service = service_fn(move |request: Request<Incoming>| {
+        let busy = peer.seat.begin();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer.clone());
         let answer = router.clone().call(request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let response = answer.await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(response.map(|body| Watched::new(body, busy)))
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .serve_connection(io, service);
     let mut serving = std::pin::pin!(serving);
+    let nothing_came = async {
+        tokio::time::sleep(head).await;
+        if seat.has_begun() {
+            std::future::pending::<()>().await;
+        }
+    };
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
         () = shutdown.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
+        () = seat.asked_to_leave() => {
+            serving.as_mut().graceful_shutdown();
+            match tokio::time::timeout(FAREWELL, serving).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
+        }
+        () = nothing_came => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-    drop(place);
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::keyring::{Credential, KeyRing, KeySource, Loading};
-use crate::port::{Models, Operations, Readiness, Site};
-use crate::{App, Lanes, Listening, Parts, gateway, serve};
+use crate::port::{Admitted, Models, Operations, Readiness, Site};
+use crate::{App, Counters, Lanes, Listening, Parts, Service, gateway, serve};
 
 pub(crate) const KEY: &str = "the-admin-key";
 
@@ -129,6 +129,15 @@ fn entry(id: &str, kind: &'static str) -> ModelEntry {
 }
 
 impl Operations for Fake {
+    fn admit(&self, name: &str, _: &Principal, _: &Caller) -> Result<Admitted, Fault> {
+        match name {
+            "say_back" => Ok(Admitted { upload: false, settings: false }),
+            "set_config" => Ok(Admitted { upload: false, settings: true }),
+            "upload" => Ok(Admitted { upload: true, settings: false }),
+            _ => Err(Fault::not_found("operation", name).hint("look it up")),
+        }
+    }
+
     fn call<'a>(
         &'a self,
         name: &'a str,
@@ -137,11 +146,11 @@ impl Operations for Fake {
         _: &'a Caller,
     ) -> BoxFuture<'a, Result<Value, Fault>> {
         Box::pin(async move {
-            if name == "say_back" {
-                Ok(input)
-            } else {
-                Err(Fault::not_found("operation", name).hint("look it up"))
-            }
+            assert!(
+                ["say_back", "set_config", "upload"].contains(&name),
+                "one that was not admitted: {name}"
+            );
+            Ok(input)
         })
     }
 
@@ -222,10 +231,14 @@ impl Listener {
         let keys = Arc::new(Keys::default());
         keys.set(Some(vec![credential(KEY, Principal::admin("admin"))]));
         let ring = Arc::new(KeyRing::new(vec![Arc::clone(&keys) as Arc<dyn KeySource>], Arc::new(Still)));
+        let site: Arc<dyn Site> = Arc::new(Grounds(Arc::new(config)));
+        let counters = Counters::new(Arc::clone(&site), Arc::new(Still), 0);
         let app = App::new(Parts {
             models: Arc::clone(&fake) as Arc<dyn Models>,
             operations: Arc::clone(&fake) as Arc<dyn Operations>,
-            site: Arc::new(Grounds(Arc::new(config))),
+            site,
+            counters: counters.clone(),
+            proof: None,
             keys: ring,
             ambient: Arc::new(Still),
             version: "0.0.0",
@@ -240,7 +253,8 @@ impl Listener {
         let listening = Listening::default();
         let drain = Duration::from_millis(200);
         let lanes = Arc::new(Lanes::start().unwrap());
-        let serving = serve(socket, gateway(app), lanes, shutdown.clone(), drain, listening.clone());
+        let service = Service { router: gateway(app), lanes, counters, listening: listening.clone(), drain };
+        let serving = serve(socket, service, shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self { address, fake, keys, listening, door, tasks, shutdown }
     }

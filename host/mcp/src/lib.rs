@@ -4,6 +4,7 @@
 
 mod answer;
 mod caller;
+mod connections;
 mod handler;
 mod instructions;
 mod port;
@@ -17,6 +18,7 @@ mod stdio;
 mod subscription;
 mod tool;
 
+pub use connections::{Bounds, Connections};
 pub use port::{Answer, Call, Tools};
 pub use server::{Options, Server};
 pub use stdio::serve as serve_stdio;

@@ -3,27 +3,35 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use brains_core::Principal;
-use http::StatusCode;
+use axum::{Json, Router};
+use brains_core::{Fault, Principal};
+use futures_util::StreamExt as _;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{Method, StatusCode};
 use rmcp::transport::common::http_header::HEADER_SESSION_ID;
+use rmcp::transport::streamable_http_server::session::SessionManager as _;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::caller::Door;
+use crate::connections::{Connections, Room, Use};
 use crate::handler::Handler;
 use crate::port::Tools;
-use crate::session::{Owners, Sessions};
+use crate::session::Sessions;
 use crate::sse::{self, Streams};
 use crate::tool::{Catalogue, Profile};
 
-/// Connections of one listener at most.
-const CONNECTIONS: usize = 4_096;
+/// What a stream of events calls itself.
+const EVENTS: &[u8] = b"text/event-stream";
+/// JSON-RPC's code for a server's own reasons.
+const REFUSED: i32 = -32_000;
 
 /// How a server is set up.
 #[derive(Debug)]
@@ -58,14 +66,16 @@ impl House {
 #[derive(Debug, Clone)]
 pub struct Server {
     house: Arc<House>,
-    owners: Owners,
+    connections: Connections,
+    sessions: Arc<Sessions>,
     streams: Streams,
 }
 
 impl Server {
     /// `stop` ends every connection.
-    pub fn new(options: Options, stop: CancellationToken) -> Self {
-        Self { house: House::new(options, stop), owners: Owners::default(), streams: Streams::default() }
+    pub fn new(options: Options, connections: Connections, stop: CancellationToken) -> Self {
+        let sessions = Arc::new(Sessions::new(connections.clone()));
+        Self { house: House::new(options, stop), connections, sessions, streams: Streams::default() }
     }
 
     /// The routes. A request that reaches them carries the principal of its key as an extension, and a whole body.
@@ -81,7 +91,7 @@ impl Server {
         let house = Arc::clone(&self.house);
         let streamable = StreamableHttpService::new(
             move || Ok(Handler::new(Arc::clone(&house), Door::Http)),
-            Arc::new(Sessions::new(self.owners.clone())),
+            Arc::clone(&self.sessions),
             config,
         );
         Router::new()
@@ -105,8 +115,8 @@ impl Server {
         Handler::new(Arc::clone(&self.house), Door::Http)
     }
 
-    pub(crate) fn owners(&self) -> &Owners {
-        &self.owners
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     pub(crate) fn streams(&self) -> &Streams {
@@ -121,23 +131,85 @@ impl Server {
         &self.house.tasks
     }
 
-    /// Whether there is room for another connection.
-    pub(crate) fn has_room(&self) -> bool {
-        self.owners.len() < CONNECTIONS
+    /// Makes room for another connection: the caller's own longest idle one gives way before anybody is refused.
+    pub(crate) async fn make_room(&self, principal: &Principal) -> Result<(), Fault> {
+        while let Room::After(id) = self.connections.room(principal)? {
+            // Whatever it is, it is forgotten: an end that fails leaves nothing that could be counted.
+            self.connections.remove(&id);
+            self.streams.forget(&id);
+            if let Err(error) = self.sessions.close_session(&id.into()).await {
+                tracing::debug!(%error, "a connection that gave way had ended already");
+            }
+        }
+        Ok(())
     }
 }
 
-/// Refuses a message to a connection of another operator as if there were none.
+/// Refuses a message to a connection of another operator as if there were none, and a connection that is one too many.
 async fn own_connection(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let named = request.headers().get(HEADER_SESSION_ID).map(|id| id.to_str().unwrap_or_default());
-    let operator = request.extensions().get::<Principal>().map(|principal| principal.operator.as_str());
-    match (named, operator) {
-        (Some(id), Some(operator)) if !server.owners.admits(id, operator) => not_found(),
-        (None, _) if !server.has_room() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "too many connections: end some, or wait").into_response()
+    let Some(principal) = request.extensions().get::<Principal>().cloned() else {
+        return next.run(request).await;
+    };
+    let named = request.headers().get(HEADER_SESSION_ID).map(|id| id.to_str().unwrap_or_default().to_owned());
+    let Some(id) = named else {
+        let (parts, body) = request.into_parts();
+        // It was read and capped before it came here.
+        let Ok(bytes) = sse::whole(body).await else {
+            return refused(&Fault::invalid("the message broke off"));
+        };
+        if opens_connection(&bytes)
+            && let Err(fault) = server.make_room(&principal).await
+        {
+            return refused(&fault);
         }
-        _ => next.run(request).await,
+        return next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    };
+    if !server.connections.admits(&id, &principal.operator) {
+        return not_found();
     }
+    let how = if request.method() == Method::GET { Use::Stream } else { Use::Request };
+    let in_use = server.connections.begin(&id, how);
+    let response = next.run(request).await;
+    let lasts = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
+    if !lasts {
+        return response;
+    }
+    response.map(|body| {
+        let frames = body.into_data_stream().map(move |frame| {
+            let _in_use = &in_use;
+            frame
+        });
+        Body::from_stream(frames)
+    })
+}
+
+/// Whether the message begins a connection; nothing else of it is kept.
+fn opens_connection(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Method<'a> {
+        #[serde(borrow)]
+        method: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_slice::<Method<'_>>(bytes).is_ok_and(|message| message.method == "initialize")
+}
+
+/// A refusal before any message was looked at.
+pub(crate) fn refused(fault: &Fault) -> Response {
+    let body = json!({
+        "jsonrpc": "2.0",
+        "id": null,
+        "error": {
+            "code": REFUSED,
+            "message": fault.message,
+            "data": { "code": fault.code, "hint": fault.hint },
+        }
+    });
+    let status = StatusCode::from_u16(fault.kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Json(body)).into_response();
+    if let Some(wait_ms) = fault.retry_after_ms {
+        response.headers_mut().insert(RETRY_AFTER, wait_ms.div_ceil(1000).max(1).into());
+    }
+    response
 }
 
 /// The protocol's answer for a connection that is not there.

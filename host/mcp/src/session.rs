@@ -1,7 +1,7 @@
 //! Connections of the era of `initialize`: the SDK's own, and beside them whose each one is. A connection belongs to
 //! the operator who opened it; another operator's message finds nothing there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -20,6 +20,7 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::connections::Connections;
 use crate::handler::Hangup;
 
 /// How long a connection may idle: as long as a person may leave an agent alone.
@@ -29,44 +30,17 @@ const IDLE: Duration = Duration::from_hours(8);
 #[derive(Debug)]
 pub(crate) struct Sessions {
     inner: LocalSessionManager,
-    owners: Owners,
+    connections: Connections,
     pending: Pending,
 }
 
-/// Whose connection each is, by its id.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Owners(Arc<Mutex<HashMap<String, String>>>);
-
-impl Owners {
-    pub(crate) fn add(&self, id: &str, operator: &str) {
-        self.held().insert(id.to_owned(), operator.to_owned());
-    }
-
-    pub(crate) fn remove(&self, id: &str) {
-        self.held().remove(id);
-    }
-
-    /// Whether a message of `operator` may find the connection. One that nobody knows is nobody's secret.
-    pub(crate) fn admits(&self, id: &str, operator: &str) -> bool {
-        self.held().get(id).is_none_or(|owner| owner == operator)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.held().len()
-    }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Sessions {
-    pub(crate) fn new(owners: Owners) -> Self {
+    pub(crate) fn new(connections: Connections) -> Self {
         let mut inner = LocalSessionManager::default();
         let mut config = SessionConfig::default();
         config.keep_alive = Some(IDLE);
         inner.session_config = config;
-        Self { inner, owners, pending: Pending::default() }
+        Self { inner, connections, pending: Pending::default() }
     }
 }
 
@@ -148,7 +122,7 @@ impl SessionManager for Sessions {
             && let Some(parts) = request.request.extensions().get::<Parts>()
             && let Some(principal) = parts.extensions.get::<Principal>()
         {
-            self.owners.add(id, &principal.operator);
+            self.connections.add(id, principal);
         }
         self.inner.initialize_session(id, message).await
     }
@@ -158,7 +132,7 @@ impl SessionManager for Sessions {
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
-        self.owners.remove(id);
+        self.connections.remove(id);
         self.inner.close_session(id).await
     }
 

@@ -22,7 +22,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::caller::Connection;
-use crate::server::{Server, not_found};
+use crate::connections::{InUse, Use};
+use crate::server::{Server, not_found, refused};
 
 /// Messages that may wait on either side of a stream.
 const QUEUE: usize = 64;
@@ -34,6 +35,11 @@ const ALIVE: Duration = Duration::from_secs(15);
 pub(crate) struct Streams(Arc<Mutex<HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>>>);
 
 impl Streams {
+    /// Lets a stream end: nobody can send to it any more.
+    pub(crate) fn forget(&self, id: &str) {
+        self.held().remove(id);
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,21 +47,22 @@ impl Streams {
 
 /// Opens a stream. Its first event says where to post messages; it ends with the connection.
 pub(crate) async fn open(State(server): State<Server>, request: Request) -> Response {
-    let Some(principal) = request.extensions().get::<Principal>() else { return not_found() };
-    if !server.has_room() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many connections: end some, or wait").into_response();
+    let Some(principal) = request.extensions().get::<Principal>().cloned() else { return not_found() };
+    if let Err(fault) = server.make_room(&principal).await {
+        return refused(&fault);
     }
     let id = session_id().to_string();
     let query = request.uri().query().map(|query| format!("&{query}")).unwrap_or_default();
     let (incoming, messages) = mpsc::channel(QUEUE);
     let (answers, outgoing) = mpsc::channel(QUEUE);
-    server.owners().add(&id, &principal.operator);
+    server.connections().add(&id, &principal);
+    let in_use = server.connections().begin(&id, Use::Stream);
     server.streams().held().insert(id.clone(), incoming);
     let stop = server.stop().child_token();
     let serving = serve(server.clone(), id.clone(), Wire { messages, answers }, stop.clone());
     server.tasks().spawn(serving);
     let first = format!("event: endpoint\ndata: /messages/?session_id={id}{query}\n\n");
-    let events = Events { first: Some(first), answers: outgoing, _stop: stop.drop_guard() };
+    let events = Events { first: Some(first), answers: outgoing, _in_use: in_use, _stop: stop.drop_guard() };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, next_event)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -74,9 +81,10 @@ pub(crate) async fn accept(
     let operator = parts.extensions.get::<Principal>().map(|principal| principal.operator.as_str());
     let stream = server.streams().held().get(id).cloned();
     let (Some(stream), Some(operator)) = (stream, operator) else { return not_found() };
-    if !server.owners().admits(id, operator) {
+    if !server.connections().admits(id, operator) {
         return not_found();
     }
+    let _in_use = server.connections().begin(id, Use::Request);
     let Ok(bytes) = whole(body).await else {
         return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
     };
@@ -96,7 +104,7 @@ pub(crate) async fn accept(
 }
 
 /// The body, which was read and capped before it came here.
-async fn whole(body: Body) -> Result<Bytes, axum::Error> {
+pub(crate) async fn whole(body: Body) -> Result<Bytes, axum::Error> {
     use futures_util::TryStreamExt as _;
     let chunks: Vec<Bytes> = body.into_data_stream().try_collect().await?;
     Ok(chunks.concat().into())
@@ -116,7 +124,7 @@ async fn serve(server: Server, id: String, wire: Wire, stop: CancellationToken) 
     }
     stop.cancel();
     server.streams().held().remove(&id);
-    server.owners().remove(&id);
+    server.connections().remove(&id);
 }
 
 /// The two queues of a stream as a transport.
@@ -163,6 +171,7 @@ impl Transport<RoleServer> for Wire {
 struct Events {
     first: Option<String>,
     answers: mpsc::Receiver<ServerJsonRpcMessage>,
+    _in_use: InUse,
     _stop: DropGuard,
 }
 

@@ -18,6 +18,7 @@ wasmtime::component::bindgen!({
     ",
     path: "../../wit",
     world: "brains:host/everything",
+    imports: { "brains:plugin/secrets@0.1.0.matches": trappable },
 });
 
 pub(crate) use brains::plugin::{clock, config, http, kv, log, random, secrets, task, types};

@@ -10,6 +10,7 @@ use crate::bindings::exported as exports;
 use crate::engine::Ticker;
 use crate::fault::{CallFault, Culprit};
 use crate::guest::{Guest, RanOut, Settings, on_epoch};
+use crate::imports::keys::{Guessing, MISSES_PER_EXCHANGE};
 use crate::limits::Limits;
 use crate::load::Code;
 use crate::wasi::Stopped;
@@ -146,6 +147,7 @@ impl Settings {
 
     /// The fault of an answer that is not usable, logged like every other.
     pub(crate) fn unusable(&self, export: &'static str, what: String) -> CallFault {
+        let what = self.known.cover(&what).into_owned();
         self.told(CallFault::Output { by: self.culprit(export), what })
     }
 
@@ -161,13 +163,15 @@ fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32, export: 
     }
     let guest = store.data();
     let by = guest.settings.culprit(export);
-    let said = error.root_cause().to_string();
+    let said = guest.settings.known.cover(&error.root_cause().to_string()).into_owned();
     let trap = error.downcast_ref::<Trap>();
     let fault = if let Some(ran_out) = guest.memory.refused {
         match ran_out {
             RanOut::Own => CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes },
             RanOut::Together(spent) => CallFault::Crowded { limit_mib: spent.limit >> 20 },
         }
+    } else if error.downcast_ref::<Guessing>().is_some() {
+        CallFault::Guesses { by, limit: MISSES_PER_EXCHANGE }
     } else if trap == Some(&Trap::Interrupt) {
         CallFault::Deadline { by, limit_ms: budget_ms }
     } else if trap == Some(&Trap::StackOverflow) {

@@ -49,7 +49,7 @@ impl Exchange {
         let asked: exports::relay::Call = asked.into();
         let said =
             call!(self, "relay.prepare", relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
-        let lane: Lane = said.map_err(refused)?.into();
+        let lane: Lane = said.map_err(|fault| self.refused(fault))?.into();
         self.bounded("relay.prepare", bounds::lane(&lane))?;
         Ok(lane)
     }
@@ -75,7 +75,8 @@ impl Exchange {
         let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
         let said = call!(self, "chat.encode", chat, size, |store, guest, decoder| guest
             .call_encode(store, &request, &headers, &ctx));
-        let mut outbound: Outbound = said.map(Into::into).map_err(refused)?;
+        let mut outbound: Outbound = said.map(Into::into).map_err(|fault| self.refused(fault))?;
+        self.instance.settings().cover_all(&mut outbound.losses);
         bounds::losses(&mut outbound.losses);
         Ok(outbound)
     }
@@ -98,7 +99,7 @@ impl Exchange {
                 .call_open(store, &head, &ctx)
                 .map(|opened| opened.map(|resource| *decoder = Some(resource)))
         });
-        said.map_err(refused)
+        said.map_err(|fault| self.refused(fault))
     }
 
     /// Every frame that is ready.
@@ -136,9 +137,9 @@ impl Exchange {
     pub async fn decode_error(&mut self, response: Response) -> Result<Fault, CallFault> {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
-        Ok(call!(self, "errors.decode-error", errors, size, |store, guest, decoder| guest
-            .call_decode_error(store, &response))
-        .into())
+        let said = call!(self, "errors.decode-error", errors, size, |store, guest, decoder| guest
+            .call_decode_error(store, &response));
+        Ok(self.instance.settings().cover_fault(said.into()))
     }
 
     /// How to ask for the list of models; none when the list is built in.
@@ -162,7 +163,8 @@ impl Exchange {
         let response = response.map(Into::into);
         let said = call!(self, "catalogue.models", catalogue, size, |store, guest, decoder| guest
             .call_models(store, response.as_ref()));
-        let page: Page = said.map(Into::into).map_err(refused)?;
+        let mut page: Page = said.map(Into::into).map_err(|fault| self.refused(fault))?;
+        self.instance.settings().cover_page(&mut page);
         self.bounded("catalogue.models", bounds::page(page))
     }
 
@@ -172,9 +174,14 @@ impl Exchange {
         said: Result<Vec<exports::chat::Event>, exports::chat::Fault>,
         limit: usize,
     ) -> Result<Vec<Event>, CallFault> {
-        let events: Vec<Event> = said.map_err(refused)?.into_iter().map(Into::into).collect();
+        let events: Vec<Event> =
+            said.map_err(|fault| self.refused(fault))?.into_iter().map(Into::into).collect();
         self.bounded(export, bounds::events(&events, limit))?;
         Ok(events)
+    }
+
+    fn refused(&self, fault: exports::chat::Fault) -> CallFault {
+        self.instance.settings().refused(fault.into())
     }
 
     fn bounded<R>(&self, export: &'static str, answer: Result<R, String>) -> Result<R, CallFault> {
@@ -212,8 +219,4 @@ impl Drop for Exchange {
         self.instance.closed();
         self.instance.counters().closed();
     }
-}
-
-fn refused(fault: exports::chat::Fault) -> CallFault {
-    CallFault::Refused(fault.into())
 }

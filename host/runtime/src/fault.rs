@@ -54,6 +54,9 @@ pub enum CallFault {
     /// It made resources and dropped none.
     #[error("{by}: it holds more than {limit} handles")]
     Handles { by: Culprit, limit: usize },
+    /// It tried to find out a secret by asking.
+    #[error("{by}: it presented more than {limit} texts that are not the secret")]
+    Guesses { by: Culprit, limit: u32 },
     /// More than it may answer, or something that is no answer.
     #[error("{by}: its answer is out of bounds: {what}")]
     Output { by: Culprit, what: String },
@@ -99,6 +102,7 @@ impl CallFault {
             | Self::Deadline { by, .. }
             | Self::Memory { by, .. }
             | Self::Handles { by, .. }
+            | Self::Guesses { by, .. }
             | Self::Output { by, .. }
             | Self::Missing { by } => {
                 let message = format!("{by} failed ({})", self.ran_out());
@@ -118,6 +122,7 @@ impl CallFault {
             Self::Deadline { .. } => "deadline",
             Self::Memory { .. } => "memory",
             Self::Handles { .. } => "handles",
+            Self::Guesses { .. } => "guesses",
             Self::Output { .. } => "output",
             Self::Exhausted => "exhausted",
             Self::Crowded { .. } => "crowded",
@@ -134,6 +139,7 @@ impl CallFault {
             Self::Deadline { limit_ms, .. } => format!("{word}: {limit_ms} ms"),
             Self::Memory { limit_bytes, .. } => format!("{word}: {} MiB", limit_bytes >> 20),
             Self::Handles { limit, .. } => format!("{word}: {limit}"),
+            Self::Guesses { limit, .. } => format!("{word}: {limit}"),
             Self::Trap { .. }
             | Self::Stack { .. }
             | Self::Output { .. }
@@ -158,6 +164,7 @@ impl CallFault {
             Self::Trap { .. }
             | Self::Stack { .. }
             | Self::Handles { .. }
+            | Self::Guesses { .. }
             | Self::Exhausted
             | Self::Crowded { .. }
             | Self::Recalled
@@ -218,11 +225,14 @@ fn named_first(message: &str) -> Option<&str> {
 
 /// A component's words as a client may read them: one line of bounded length without credentials.
 fn presentable(message: &str) -> String {
-    let cut = message.get(..message.floor_char_boundary(MESSAGE_BYTES)).unwrap_or_default();
-    let one_line: String = cut.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    match redact(&one_line) {
+    // What is cut before it is redacted may end in half a credential, so more is looked at than is kept.
+    let looked = message.get(..message.floor_char_boundary(MESSAGE_BYTES * 4)).unwrap_or_default();
+    let one_line: String =
+        looked.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let said = redact(&one_line);
+    match said.get(..said.floor_char_boundary(MESSAGE_BYTES)).unwrap_or_default() {
         said if said.trim().is_empty() => "the provider gave no reason".to_owned(),
-        said => said.into_owned(),
+        said => said.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brains_core::traffic::budget::{Draw, Spent};
-use brains_core::{Ambient, Secret};
+use brains_core::{Ambient, Secret, SecretSet};
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     /// The settings as the guest reads them.
     pub(crate) config: String,
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// These and those of earlier versions, in every spelling: what nobody is shown.
+    pub(crate) known: Arc<SecretSet>,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     /// Kept from version to version of the same component under the same name.
@@ -50,6 +52,8 @@ pub(crate) struct Guest {
     pub(crate) memory: Memory,
     /// What it wrote to stdout and stderr since the last full line.
     pub(crate) line: Vec<u8>,
+    /// How often it presented something that is not the secret.
+    pub(crate) missed: u32,
 }
 
 impl Guest {
@@ -61,7 +65,7 @@ impl Guest {
             drawn: None,
             allowances: Arc::clone(&settings.allowances),
         };
-        Self { settings, meter: Meter::default(), memory, line: Vec::new() }
+        Self { settings, meter: Meter::default(), memory, line: Vec::new(), missed: 0 }
     }
 }
 

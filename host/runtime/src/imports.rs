@@ -1,7 +1,7 @@
 //! The host's side of the world: everything is answered from memory, nothing waits. What was not granted is
 //! refused with a value, because scripted guests import their whole world and could not link otherwise.
 
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod kv;
 pub(crate) mod log;
 
@@ -9,6 +9,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::{clock, config, http, kv as wire_kv, log as wire_log, random, secrets, task, types};
 use crate::guest::{Guest, Settings};
+use crate::said::Earlier;
 
 /// Links all of `brains:plugin`'s imports.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -30,6 +31,8 @@ impl task::Host for Guest {}
 pub(crate) struct Kept {
     pub(crate) kv: kv::Kv,
     pub(crate) log: log::LogGate,
+    pub(crate) guesses: keys::Guesses,
+    pub(crate) earlier: Earlier,
 }
 
 impl config::Host for Guest {

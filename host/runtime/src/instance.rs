@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brains_core::Secret;
+use brains_core::{Secret, SecretSet};
 use brains_dialect::canon::relay::Surface;
 use brains_dialect::canon::task::{Decision, Features, RouteInput, Verdict};
 use serde_json::Value;
@@ -158,9 +158,9 @@ impl Instance {
         self.settings.secret(name)
     }
 
-    /// Every secret that it was given, so that none of them is told to anybody else.
-    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.spec.secrets.values()
+    /// Every secret that it or an earlier version of it was given, so that none of them is told to anybody else.
+    pub fn known(&self) -> &Arc<SecretSet> {
+        &self.settings.known
     }
 
     pub fn grants(&self) -> &[Origin] {
@@ -192,7 +192,7 @@ impl Instance {
             .await?;
         let verdict: Verdict = said
             .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(CLASSIFY) })?
-            .map_err(|fault| CallFault::Refused(fault.into()))?
+            .map_err(|fault| self.settings.refused(fault.into()))?
             .into();
         bounds::verdict(verdict)
             .map_err(|what| self.settings.unusable(CLASSIFY, what))
@@ -214,7 +214,7 @@ impl Instance {
             .await?;
         let decision: Decision = said
             .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(DECIDE) })?
-            .map_err(|fault| CallFault::Refused(fault.into()))?
+            .map_err(|fault| self.settings.refused(fault.into()))?
             .into();
         bounds::decision(decision, candidates)
             .map_err(|what| self.settings.unusable(DECIDE, what))

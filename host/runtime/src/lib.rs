@@ -26,6 +26,7 @@ mod ledger;
 mod limits;
 mod load;
 mod runtime;
+mod said;
 mod shape;
 mod shelf;
 mod slots;

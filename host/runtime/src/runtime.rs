@@ -333,7 +333,8 @@ impl Shared {
                 None => Ok(Ok(())),
             })?;
         drop(cell);
-        if let Err(problems) = said {
+        if let Err(mut problems) = said {
+            settings.cover_all(&mut problems);
             return Err(LoadError::Settings { path: String::new(), message: bounds::problems(problems) });
         }
         Ok(Instance::new(component, spec, settings, Arc::clone(self))?)
@@ -348,11 +349,13 @@ impl Shared {
         limits: Limits,
         kept: Arc<Kept>,
     ) -> Arc<Settings> {
+        let known = Arc::new(kept.earlier.with(secrets.values()));
         Arc::new(Settings {
             name: name.to_owned(),
             component: component.id.clone(),
             config,
             secrets,
+            known,
             grants: Grants::of(&component.manifest.asks),
             limits,
             kept,

@@ -38,6 +38,7 @@ fn is_its_own(fault: &CallFault) -> bool {
         | CallFault::Deadline { .. }
         | CallFault::Memory { .. }
         | CallFault::Handles { .. }
+        | CallFault::Guesses { .. }
         | CallFault::Output { .. } => true,
         CallFault::Exhausted
         | CallFault::Crowded { .. }

@@ -29,30 +29,41 @@ const MOVE_HEAD: &str = "
 const KEEP_SEAL: &str = "
     INSERT INTO audit_seal (scope, seq, hash, sealed_at, seal_key, signature) VALUES ($1, $2, $3, $4, $5, $6)";
 const SEALED_HEAD: &str = "
-    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_head WHERE scope = $1";
+    SELECT scope, COALESCE(seq, -1) AS seq, COALESCE(hash, '') AS hash, sealed_at, seal_key, signature
+    FROM audit_head WHERE scope = $1";
 const SEALED_HEADS: &str = "
-    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_head ORDER BY scope";
+    SELECT scope, COALESCE(seq, -1) AS seq, COALESCE(hash, '') AS hash, sealed_at, seal_key, signature
+    FROM audit_head ORDER BY scope";
 const SEALS_UP: &str = "
-    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_seal
+    SELECT scope, seq, COALESCE(hash, '') AS hash, COALESCE(sealed_at, 0) AS sealed_at,
+        COALESCE(seal_key, '') AS seal_key, COALESCE(signature, '') AS signature FROM audit_seal
     WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 const LAST_SEAL: &str = "
-    SELECT scope, seq, hash, sealed_at, seal_key, signature FROM audit_seal
-    WHERE scope = $1 ORDER BY seq DESC LIMIT 1";
+    SELECT scope, seq, COALESCE(hash, '') AS hash, COALESCE(sealed_at, 0) AS sealed_at,
+        COALESCE(seal_key, '') AS seal_key, COALESCE(signature, '') AS signature FROM audit_seal
+    WHERE scope = $1 AND seq > 0 ORDER BY seq DESC LIMIT 1";
 const APPEND: &str = "
-    INSERT INTO audit_entry (id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    INSERT INTO audit_entry (id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash, agent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const EMIT: &str = "
-    INSERT INTO event (scope, seq, at, kind, operator, session, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO event (scope, seq, at, kind, operator, session, detail, agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+// What a hand that passes by the rules left without a value is read as none: then no digest fits it.
 const PAGE_UP: &str = "
-    SELECT id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash FROM audit_entry
+    SELECT COALESCE(id, '') AS id, scope, seq, COALESCE(at, 0) AS at, COALESCE(operator, '') AS operator, key_id, session,
+        surface, COALESCE(action, '') AS action, COALESCE(detail, '') AS detail,
+        COALESCE(prev_hash, '') AS prev_hash, COALESCE(hash, '') AS hash, agent FROM audit_entry
     WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 const PAGE_DOWN: &str = "
-    SELECT id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash FROM audit_entry
-    WHERE scope = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+    SELECT COALESCE(id, '') AS id, scope, seq, COALESCE(at, 0) AS at, COALESCE(operator, '') AS operator, key_id, session,
+        surface, COALESCE(action, '') AS action, COALESCE(detail, '') AS detail,
+        COALESCE(prev_hash, '') AS prev_hash, COALESCE(hash, '') AS hash, agent FROM audit_entry
+    WHERE scope = $1 AND seq < $2 AND seq > 0 AND seq <= (SELECT h.seq FROM audit_head h WHERE h.scope = $1)
+    ORDER BY seq DESC LIMIT $3";
 const SCOPES: &str = "
-    SELECT scope FROM audit_head UNION SELECT scope FROM audit_entry UNION SELECT scope FROM audit_seal ORDER BY 1";
+    SELECT scope FROM audit_head UNION SELECT COALESCE(scope, '') FROM audit_entry
+    UNION SELECT COALESCE(scope, '') FROM audit_seal ORDER BY 1";
 const EVENTS: &str = "
-    SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    SELECT seq, at, kind, operator, session, detail, agent FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 /// The newest position of one scope's chain, held by the running write.
 #[derive(Debug, Clone)]
@@ -93,6 +104,7 @@ from_row! {
             key: row.try_get("key_id")?,
             session: row.try_get("session")?,
             surface: row.try_get("surface")?,
+            agent: row.try_get::<Option<bool>, _>("agent")?.unwrap_or(false),
             action: row.try_get("action")?,
             detail: row.try_get("detail")?,
             prev_hash: row.try_get("prev_hash")?,
@@ -130,6 +142,7 @@ from_row! {
             kind: row.try_get("kind")?,
             operator: row.try_get("operator")?,
             session: row.try_get("session")?,
+            agent: row.try_get("agent")?,
             detail: row.try_get("detail")?,
         })
     }
@@ -154,6 +167,8 @@ pub struct Event {
     pub operator: String,
     /// The session that did it, when one did.
     pub session: Option<String>,
+    /// Whether an agent did it, rather than a person or the program.
+    pub agent: bool,
     /// Canonical JSON.
     pub detail: String,
 }
@@ -192,6 +207,7 @@ impl Tx {
             key: actor.key.as_ref().map(|key: &Id<Key>| key.as_str().to_owned()),
             session: actor.session.as_ref().map(|session| session.as_str().to_owned()),
             surface: actor.surface.as_ref().map(word),
+            agent: actor.agent,
             action: storable(action).into_owned(),
             detail: canonical(detail),
             prev_hash: head.hash.clone(),
@@ -215,7 +231,8 @@ impl Tx {
             &entry.action,
             &entry.detail,
             &entry.prev_hash,
-            &entry.hash
+            &entry.hash,
+            entry.agent.then_some(true)
         )?;
         later!(
             rows,
@@ -226,7 +243,8 @@ impl Tx {
             &entry.action,
             &entry.operator,
             &entry.session,
-            &entry.detail
+            &entry.detail,
+            entry.agent
         )?;
         Ok(())
     }
@@ -319,7 +337,8 @@ impl Rows {
         Ok(fetch_all!(self, String, SCOPES)?.into_iter().map(Scope::stored).collect())
     }
 
-    /// Entries of one scope, newest first, older than `before`.
+    /// Entries of one scope, newest first, older than `before`: those between the first position and its head, for what
+    /// stands elsewhere belongs to no chain.
     pub async fn audit_entries(
         &mut self,
         scope: &Scope,

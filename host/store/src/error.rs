@@ -29,6 +29,12 @@ pub enum StoreError {
     Locked,
     #[error("the file is damaged or is not a database: {detail}")]
     Corrupt { detail: String },
+    #[error("{how}{}", kept_in(.kept))]
+    Replaced {
+        how: &'static str,
+        /// The file in which what was acknowledged until then was kept.
+        kept: Option<String>,
+    },
     #[error("the database has schema {found}, this program knows {known}")]
     Newer { found: i64, known: i64 },
     #[error("migration {number} of the database differs from the one in this program")]
@@ -83,6 +89,9 @@ impl StoreError {
             Self::Full => "free space on the disk of the database; no restart is needed",
             Self::Locked => "end the program that holds the lock on the database, or try again",
             Self::Corrupt { .. } => "restore the database from a backup, or point `db_url` at another file",
+            Self::Replaced { .. } => {
+                "stop the service, put the database that is to be used in its place, and start it again"
+            }
             Self::Newer { .. } => {
                 "run the newer version of this program, or restore the backup made before the upgrade"
             }
@@ -120,6 +129,7 @@ impl From<StoreError> for Fault {
             StoreError::Refused => unavailable("database_refused", error.to_string()),
             StoreError::ReadOnly => unavailable("database_read_only", error.to_string()),
             StoreError::Full => unavailable("database_full", error.to_string()),
+            StoreError::Replaced { .. } => unavailable("database_replaced", error.to_string()),
             StoreError::Locked => unavailable("database_locked", error.to_string()),
             StoreError::Overloaded | StoreError::Closed => {
                 unavailable("server_is_overloaded", error.to_string())
@@ -148,6 +158,14 @@ impl From<StoreError> for Fault {
         }
         fault.hint = hint.map(str::to_owned);
         fault
+    }
+}
+
+/// Where to find what would else be lost.
+fn kept_in(copy: &Option<String>) -> String {
+    match copy.as_deref() {
+        None | Some("") => String::new(),
+        Some(name) => format!("; what was acknowledged until then is in `{name}` beside it"),
     }
 }
 

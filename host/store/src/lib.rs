@@ -2,11 +2,13 @@
 //! that the store begins, audits and commits. It decides nothing: rules live in `brains_core`.
 
 mod audit;
+mod bounds;
 mod changes;
 mod drain;
 mod duty;
 mod error;
 mod idempotency;
+mod identity;
 mod ledger;
 mod list;
 mod migrate;

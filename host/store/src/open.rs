@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
+use crate::identity::{self, Identity};
 use crate::migrate;
 use crate::readers::Readers;
 use crate::rows::{Rows, Session, Trips};
@@ -44,12 +45,18 @@ const WRITES: &str = "
 const READS: &str = "PRAGMA query_only = ON;";
 
 impl File {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn open(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(&self.path, flags)?;
         conn.busy_timeout(self.busy)?;
         // A plan that looks at bound values is made anew for each of them.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        // The last one to close writes the log into the file: that is `Identity`'s, which knows whether it may.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         conn.set_prepared_statement_cache_capacity(PREPARED);
         conn.execute_batch(self.pragmas)?;
         Ok(conn)
@@ -60,7 +67,10 @@ impl File {
 pub(crate) async fn open_file(
     path: &Path,
     options: &Options,
-) -> Result<(Readers, Connection, File), StoreError> {
+) -> Result<(Readers, Connection, File, Identity), StoreError> {
+    identity::set_aside(path).map_err(|error| StoreError::Unreachable {
+        detail: format!("the log beside it: {}", error.kind()),
+    })?;
     create(path)?;
     let file = |busy_ms: u64, pragmas: &'static str| File {
         path: path.to_owned(),
@@ -80,7 +90,8 @@ pub(crate) async fn open_file(
         }
     };
     let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
-    Ok((Readers::new(reader, options.patience, POOL), conn, writer))
+    let identity = Identity::take(reader.clone())?;
+    Ok((Readers::new(reader, identity.clone(), options.patience, POOL), conn, writer, identity))
 }
 
 async fn open_writer(file: &File, options: &Options) -> Result<Rows, StoreError> {

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Duration;
 
 use crate::error::StoreError;
+use crate::identity::Identity;
 use crate::open::File;
 use crate::rows::sqlite;
 
@@ -17,6 +18,7 @@ const END: &str = "ROLLBACK";
 #[derive(Debug, Clone)]
 pub(crate) struct Readers {
     file: Arc<File>,
+    pub(crate) identity: Identity,
     patience: Duration,
     most: u32,
     /// As many as may read at once.
@@ -26,10 +28,11 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    pub(crate) fn new(file: File, patience: Duration, most: u32) -> Self {
+    pub(crate) fn new(file: File, identity: Identity, patience: Duration, most: u32) -> Self {
         let places = usize::try_from(most).unwrap_or(1);
         Self {
             file: Arc::new(file),
+            identity,
             patience,
             most,
             places: Arc::new(Semaphore::new(places)),
@@ -45,8 +48,13 @@ impl Readers {
         let free = lock(&self.free).pop();
         let conn = match free {
             Some(conn) => conn,
-            None => self.file.open()?,
+            None => {
+                // A name may lead to another file than it did; that one is not opened.
+                self.identity.check()?;
+                self.file.open()?
+            }
         };
+        self.identity.look_now_and_then()?;
         Ok(Reader { conn: Some(conn), free: Arc::clone(&self.free), begun: false, _place: place })
     }
 
@@ -56,6 +64,7 @@ impl Readers {
         self.places.close();
         drop(all);
         lock(&self.free).clear();
+        self.identity.close();
     }
 }
 

@@ -136,10 +136,12 @@ impl Store {
         let (engine, place) = match Place::parse(url)? {
             Place::File(path) => {
                 let place = format!("`{}`", path.display());
-                let (readers, conn, file) =
+                let (readers, conn, file, identity) =
                     open_file(path, &options).await.map_err(|error| error.at(&place))?;
+                tasks.spawn(identity.clone().watch(closing.clone()));
                 let writer = Writer {
                     file,
+                    identity,
                     ambient: options.ambient.clone(),
                     sealing: sealing.clone(),
                     closing: closing.clone(),

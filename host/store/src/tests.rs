@@ -5,6 +5,7 @@ mod audit;
 mod bed;
 mod errors;
 mod groups;
+mod identity;
 mod ledger;
 mod outages;
 mod planes;

@@ -8,8 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use brains_core::author::Author;
 use brains_core::caller::Surface;
 use brains_core::id::{Key, Session};
+use brains_core::plane::session::SessionRecord;
+use brains_core::principal::SYSTEM;
 use brains_core::{Ambient, Fault, Id, Millis, Principal};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
@@ -17,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Head, Sealing};
 use crate::error::StoreError;
 use crate::rows::Rows;
+use crate::text::storable;
 
 pub(crate) mod group;
 pub(crate) mod postgres;
@@ -104,12 +108,14 @@ pub struct Actor {
     pub session: Option<Id<Session>>,
     /// Through which door the call came; none for what the program does by itself.
     pub surface: Option<Surface>,
+    /// Whether an agent does it, whatever its key may do.
+    pub agent: bool,
 }
 
 impl Actor {
     /// The program itself: what it does at start and in the background.
     pub fn system() -> Self {
-        Self { operator: "system".into(), key: None, session: None, surface: None }
+        Self { operator: SYSTEM.into(), key: None, session: None, surface: None, agent: false }
     }
 }
 
@@ -120,6 +126,7 @@ impl From<&Principal> for Actor {
             key: principal.key.clone(),
             session: None,
             surface: None,
+            agent: principal.agent,
         }
     }
 }
@@ -226,10 +233,24 @@ impl Tx {
         self.heads.iter().any(|head| head.scope() == scope)
     }
 
-    /// From here on entries name `session` as the one that did it.
-    pub fn act_as(&mut self, session: &Id<Session>) {
+    /// From here on rows and entries name `session` as the one that did it. What an agent's session does, an agent does,
+    /// whatever key it is done with.
+    pub fn act_as(&mut self, session: &SessionRecord) {
         if let Some(cause) = &mut self.cause {
-            cause.actor.session = Some(session.clone());
+            cause.actor.session = Some(session.id.clone());
+            cause.actor.agent |= session.agent;
+        }
+    }
+
+    /// Who does this write. Every row that says who made it says this.
+    pub fn author(&self) -> Author {
+        match &self.cause {
+            Some(cause) => Author {
+                operator: storable(&cause.actor.operator).into_owned(),
+                session: cause.actor.session.clone(),
+                agent: cause.actor.agent,
+            },
+            None => Author { operator: SYSTEM.into(), session: None, agent: false },
         }
     }
 

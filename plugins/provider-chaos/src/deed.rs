@@ -24,6 +24,8 @@ pub(crate) enum Deed {
     Garble,
     /// Takes memory without end.
     Grow,
+    /// Asks of one text after another whether it is the secret.
+    Guess,
     /// Keeps values without end.
     Hoard,
     /// Answers with more bytes than anybody may.
@@ -53,7 +55,7 @@ pub(crate) enum Deed {
 }
 
 /// Every deed by the name that a model's name may end in.
-const NAMES: [(&str, Deed); 20] = [
+const NAMES: [(&str, Deed); 21] = [
     ("ok", Deed::Ok),
     ("amplify", Deed::Amplify),
     ("ask", Deed::Ask),
@@ -61,6 +63,7 @@ const NAMES: [(&str, Deed); 20] = [
     ("flood", Deed::Flood),
     ("garble", Deed::Garble),
     ("grow", Deed::Grow),
+    ("guess", Deed::Guess),
     ("hoard", Deed::Hoard),
     ("huge", Deed::Huge),
     ("keep", Deed::Keep),
@@ -140,6 +143,7 @@ impl Deed {
             Self::Trap => panic!("this component traps"),
             Self::Exit => std::process::exit(3),
             Self::Print => print(),
+            Self::Guess => guess(),
             Self::Hoard => hoard(),
             Self::Leak => crate::leak(),
             Self::Keep => {
@@ -223,6 +227,12 @@ fn hoard() {
         &format!("hoarding was refused {refused} times, a large value: {too_large}"),
         &[],
     );
+}
+
+fn guess() {
+    let tried = |count: &u32| secrets::matches("token", &format!("guess-{count:08}")) == Ok(true);
+    let found = (0..1_000).find(tried);
+    log::write(log::Level::Info, &format!("it is {found:?}"), &[]);
 }
 
 /// What another instance would have kept under the same name.

@@ -44,10 +44,6 @@ fn app(_: &Value) -> Value {
     json!({ "workspace": "app" })
 }
 
-fn other(_: &Value) -> Value {
-    json!({ "workspace": "other" })
-}
-
 /// As the session that the tools act as.
 fn own(at: &Value, input: Value) -> Value {
     let mut input = input;
@@ -81,8 +77,8 @@ fn lies_between(from: &Value, until: &Value, ms: i64) -> bool {
     at(until).since(at(from)) > ms
 }
 
-/// In an order in which each finds what it takes. Set up are: the workspaces `app`, `other` and `gone`, whose directory
-/// is; a session `ben` with a lock and two messages to everybody, a session `victim`, a task `second`.
+/// In an order in which each finds what it takes. Set up are: the workspace `app`; a session `ben` with a lock and two
+/// messages to everybody; a task `second`.
 pub(super) const EFFECTS: &[Effect] = &[
     effect(
         "register_workspace",
@@ -97,54 +93,6 @@ pub(super) const EFFECTS: &[Effect] = &[
         "list_workspaces",
         all,
         |_, seen| any(&seen["workspaces"], |one| one["slug"] == "fourth"),
-    ),
-    effect(
-        "rename_workspace",
-        |_| json!({ "workspace": "other", "name": "Other" }),
-        "show_workspace",
-        other,
-        |_, seen| seen["workspace"]["name"] == "Other",
-    ),
-    effect(
-        "set_workspace_visibility",
-        |_| json!({ "workspace": "other", "visibility": "private" }),
-        "show_workspace",
-        other,
-        |_, seen| seen["workspace"]["visibility"] == "private",
-    ),
-    effect(
-        "invite_to_workspace",
-        |_| json!({ "workspace": "other", "operator": "guest" }),
-        "list_workspace_members",
-        other,
-        |_, seen| any(&seen["members"], |one| one["operator"] == "guest"),
-    ),
-    effect(
-        "uninvite_from_workspace",
-        |_| json!({ "workspace": "other", "operator": "guest" }),
-        "list_workspace_members",
-        other,
-        |_, seen| !any(&seen["members"], |one| one["operator"] == "guest"),
-    ),
-    effect("archive_workspace", other, "show_workspace", other, |_, seen| {
-        seen["workspace"]["archived_at"].is_string()
-    }),
-    effect("unarchive_workspace", other, "show_workspace", other, |_, seen| {
-        !seen["workspace"]["archived_at"].is_string()
-    }),
-    effect(
-        "prune_workspaces",
-        |_| json!({ "slug_prefix": ["third"], "apply": true }),
-        "list_workspaces",
-        all,
-        |_, seen| !any(&seen["workspaces"], |one| one["slug"] == "third"),
-    ),
-    effect(
-        "check_workspaces",
-        |_| json!({ "prune_missing": true, "apply": true }),
-        "list_workspaces",
-        all,
-        |_, seen| !any(&seen["workspaces"], |one| one["slug"] == "gone"),
     ),
     effect(
         "start_session",
@@ -402,13 +350,6 @@ pub(super) const EFFECTS: &[Effect] = &[
         "list_events",
         app,
         |_, seen| any(&seen["events"], |one| one["kind"] == "deployed"),
-    ),
-    effect(
-        "kill_session",
-        |at| json!({ "id": at["victim"], "reason": "hangs" }),
-        "show_session",
-        |at| json!({ "id": at["victim"] }),
-        |_, seen| seen["session"]["ending"] == "killed",
     ),
     effect(
         "end_session",

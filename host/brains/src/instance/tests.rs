@@ -11,6 +11,7 @@ fn this_process() -> Running {
         ports: [("gateway".into(), 8787)].into(),
         db: "sqlite".into(),
         log: "log".into(),
+        proof: None,
     }
 }
 

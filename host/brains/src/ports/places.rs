@@ -1,6 +1,8 @@
 //! Which working tree a directory belongs to, told from the file system alone: no git is run, and of the tree only
 //! the two small files are read that say where its git directory is.
 
+mod ground;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -32,30 +34,35 @@ const MARKER_ENDINGS: [&str; 4] = ["csproj", "sln", "fsproj", "vbproj"];
 const LINE_MAX: u64 = 4_096;
 
 /// Working trees on this machine.
-#[derive(Debug)]
-pub(crate) struct Trees;
+#[derive(Debug, Default)]
+pub(crate) struct Trees {
+    /// The state directory of this service, without links.
+    state: Option<PathBuf>,
+}
+
+impl Trees {
+    /// The trees around a service whose state directory this is.
+    pub(crate) fn beside(state: &Path) -> Self {
+        Self { state: Some(fs::canonicalize(state).unwrap_or_else(|_| lexical(state))) }
+    }
+}
 
 impl Places for Trees {
     fn locate(&self, path: &Path) -> Result<Location, Fault> {
         let asked = fs::canonicalize(path).unwrap_or_else(|_| lexical(path));
         let exists = asked.is_dir();
-        if let Some((tree, common_dir)) = git(&asked) {
-            return location(&asked, exists, &tree, &common_dir, true);
-        }
-        let marked = asked.ancestors().find(|directory| is_marked(directory));
-        let tree = marked.unwrap_or(&asked).to_owned();
-        location(&asked, exists, &tree, &tree, marked.is_some())
+        let (tree, common_dir, marked) = match repository(&asked) {
+            Some((tree, common_dir)) => (tree, common_dir, true),
+            None => {
+                let marked = ground::within_reach(&asked).find(|directory| is_marked(directory));
+                let tree = marked.unwrap_or(&asked).to_owned();
+                (tree.clone(), tree, marked.is_some())
+            }
+        };
+        let reserved = ground::is_reserved(&tree, self.state.as_deref());
+        let (path, common_dir) = (text(&tree)?, text(&common_dir)?);
+        Ok(Location { asked: text(&asked)?, exists, path, common_dir, marked, reserved })
     }
-}
-
-fn location(
-    asked: &Path,
-    exists: bool,
-    tree: &Path,
-    common_dir: &Path,
-    marked: bool,
-) -> Result<Location, Fault> {
-    Ok(Location { asked: text(asked)?, exists, path: text(tree)?, common_dir: text(common_dir)?, marked })
 }
 
 fn text(path: &Path) -> Result<String, Fault> {
@@ -79,9 +86,15 @@ fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-/// The working tree above `directory` and the git directory that it shares with its siblings.
-fn git(directory: &Path) -> Option<(PathBuf, PathBuf)> {
-    let tree = directory.ancestors().find(|above| above.join(".git").exists())?;
+/// The nearest repository or working tree above `directory`, and the git directory that it shares with its siblings.
+fn repository(directory: &Path) -> Option<(PathBuf, PathBuf)> {
+    let tree = ground::within_reach(directory).find(|above| ground::is_root(above))?;
+    let common = common_dir(tree).unwrap_or_else(|| tree.to_owned());
+    Some((tree.to_owned(), common))
+}
+
+/// The git directory of a working tree; none for what is no tree of git.
+fn common_dir(tree: &Path) -> Option<PathBuf> {
     let dot_git = tree.join(".git");
     let own = if dot_git.is_dir() {
         dot_git
@@ -93,7 +106,7 @@ fn git(directory: &Path) -> Option<(PathBuf, PathBuf)> {
         Some(common) => own.join(common.trim()),
         None => own,
     };
-    Some((tree.to_owned(), fs::canonicalize(&common).unwrap_or_else(|_| lexical(&common))))
+    Some(fs::canonicalize(&common).unwrap_or_else(|_| lexical(&common)))
 }
 
 fn line(path: &Path) -> Option<String> {

@@ -28,7 +28,11 @@ impl ports::Processes for Processes {
 
     fn find(&self, pid: u32) -> Option<Process> {
         let started = process::started_ticks(pid);
-        process::alive(pid, started).then(|| Process { machine: self.machine.clone(), pid, started })
+        (process::alive(pid, started) && process::is_ours(pid)).then(|| Process {
+            machine: self.machine.clone(),
+            pid,
+            started,
+        })
     }
 
     fn is_alive(&self, process: &Process) -> bool {

@@ -36,12 +36,14 @@ fn a_named_file_must_be_there() {
 fn a_secret_may_stand_elsewhere() {
     let scratch = tempfile::tempdir().unwrap();
     let home = Home::at(scratch.path());
-    fs::write(scratch.path().join("key"), "from-a-file\n").unwrap();
+    fs::write(scratch.path().join("key"), "key-from-a-file-71\n").unwrap();
     fs::write(home.config(), "api_key: ${FILE:~/key}\napi_keys: [\"${ENV:MORE}\"]\n").unwrap();
     let resolved =
-        sources(&home, &[("HOME", scratch.path().to_str().unwrap()), ("MORE", "m")]).resolve().unwrap();
-    assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "from-a-file");
-    assert_eq!(resolved.config.api_keys[0].expose(), "m");
+        sources(&home, &[("HOME", scratch.path().to_str().unwrap()), ("MORE", "one-of-several-keys")])
+            .resolve()
+            .unwrap();
+    assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "key-from-a-file-71");
+    assert_eq!(resolved.config.api_keys[0].expose(), "one-of-several-keys");
     let problems = sources(&home, &[]).resolve().unwrap_err();
     assert!(problems.iter().any(|problem| problem.path.starts_with("api_keys")), "{problems:?}");
 }

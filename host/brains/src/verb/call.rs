@@ -19,7 +19,7 @@ use crate::cli::flat::Flat;
 use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::house::House;
-use crate::instance::{self, Running};
+use crate::instance::{self, Proof, Running};
 use crate::lifecycle;
 use crate::log;
 use crate::output::{self, Form};
@@ -137,9 +137,13 @@ fn ask(question: &str) -> Result<(), Fault> {
     }
 }
 
-/// A client of our own service.
-pub(crate) fn client(shell: &Shell, url: &str) -> Service {
-    Service { client: LocalClient::new(url, key(shell), PATIENCE), url: url.to_owned() }
+/// A client of our own service, at one of its URLs.
+pub(crate) fn client(shell: &Shell, running: &Running, url: &str) -> Service {
+    Service {
+        client: LocalClient::new(url, key(shell), PATIENCE),
+        url: url.to_owned(),
+        proof: running.proof.as_ref().map(Proof::secret),
+    }
 }
 
 /// The running service as a client sees it.
@@ -147,6 +151,8 @@ pub(crate) fn client(shell: &Shell, url: &str) -> Service {
 pub(crate) struct Service {
     client: Result<LocalClient, LocalError>,
     url: String,
+    /// Shows the service that the caller's surface is what it says.
+    proof: Option<Secret>,
 }
 
 impl Service {
@@ -174,6 +180,7 @@ impl Service {
             Surface::Mcp => "mcp",
         };
         let mut headers = vec![("x-brains-surface", Secret::new(surface))];
+        headers.extend(self.proof.clone().map(|proof| ("x-brains-proof", proof)));
         if let Some(directory) = caller.directory.as_deref().and_then(Path::to_str) {
             headers.push(("x-brains-directory", Secret::new(percent_encoded(directory))));
         }
@@ -232,7 +239,7 @@ async fn of_service(
 ) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    let (value, mail) = client(shell, url).operation(name, input, caller).await?;
+    let (value, mail) = client(shell, running, url).operation(name, input, caller).await?;
     tell(mail);
     Ok(value)
 }
@@ -252,6 +259,7 @@ fn fault_of(status: u16, answer: &Value) -> Fault {
         403 => FaultKind::Forbidden,
         404 => FaultKind::NotFound,
         405 => FaultKind::MethodNotAllowed,
+        408 => FaultKind::TooSlow,
         409 => FaultKind::Conflict,
         413 => FaultKind::TooLarge,
         421 => FaultKind::Misdirected,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use brains_core::Fault;
 use brains_core::config::{Config, Resolved};
+use brains_core::plane::operator::{OperatorRecord, stands_for};
 use brains_core::secret::sha256_hex;
 use brains_runtime::bundle;
 use brains_store::{Options as StoreOptions, Store};
@@ -82,7 +83,7 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
             let running = instance::running(&shell.home)?;
             findings.push(service(&shell.home.runtime(), running.as_ref()));
             findings.extend(readiness(shell, running.as_ref()).await);
-            findings.push(database(shell, config).await);
+            findings.extend(database(shell, config).await);
             findings.push(admin(shell, config));
             findings.push(port(config, running.as_ref()).await);
         }
@@ -167,8 +168,10 @@ fn service(file: &Path, running: Option<&Running>) -> Finding {
 
 /// What the running service says about itself.
 async fn readiness(shell: &Shell, running: Option<&Running>) -> Vec<Finding> {
-    let Some(url) = running.and_then(Running::gateway) else { return Vec::new() };
-    let ready = match call::client(shell, url).get_json("/health/ready").await {
+    let Some((running, url)) = running.and_then(|running| Some((running, running.gateway()?))) else {
+        return Vec::new();
+    };
+    let ready = match call::client(shell, running, url).get_json("/health/ready").await {
         Ok((200, ready)) => ready,
         Ok((_, answer)) => answer,
         Err(fault) => {
@@ -203,34 +206,53 @@ async fn readiness(shell: &Shell, running: Option<&Running>) -> Vec<Finding> {
     findings
 }
 
-async fn database(shell: &Shell, config: &Config) -> Finding {
+async fn database(shell: &Shell, config: &Config) -> Vec<Finding> {
     let url = database_url(&shell.home, config);
     if config.db_url.is_none() && !shell.home.database().exists() {
-        return ok("database", "none yet: the first start makes it");
+        return vec![ok("database", "none yet: the first start makes it")];
     }
     let sealing = match audit_key::ensure(&shell.home, &*shell.ambient) {
         Ok(key) => key,
-        Err(fault) => return fail("database", fault.message, fault.hint.as_deref().unwrap_or("see the log")),
+        Err(fault) => {
+            return vec![fail("database", fault.message, fault.hint.as_deref().unwrap_or("see the log"))];
+        }
     };
     let opened = Store::open(&url, StoreOptions::new(shell.ambient.clone(), sealing)).await;
     match opened {
         Ok(store) => {
-            let read = store.read().await.map(drop);
+            let read = match store.read().await {
+                Ok(mut view) => view.operators().await,
+                Err(error) => Err(error),
+            };
             let place = store.place().trim_matches('`').to_owned();
             store.close().await;
             match read {
-                Ok(()) => ok("database", place),
+                Ok(operators) => {
+                    let names = operators.iter().filter_map(misnamed);
+                    std::iter::once(ok("database", place)).chain(names).collect()
+                }
                 Err(error) => {
-                    fail("database", format!("{place}: {error}"), error.hint().unwrap_or("see the log"))
+                    vec![fail("database", format!("{place}: {error}"), error.hint().unwrap_or("see the log"))]
                 }
             }
         }
         Err(error) => {
             let cause =
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            fail("database", format!("{error}{cause}"), error.hint().unwrap_or("check `db_url`"))
+            vec![fail("database", format!("{error}{cause}"), error.hint().unwrap_or("check `db_url`"))]
         }
     }
+}
+
+/// An operator from before its name was the program's own: what it does reads as what the program does.
+fn misnamed(operator: &OperatorRecord) -> Option<Finding> {
+    let taken = stands_for(&operator.slug).filter(|_| operator.is_active())?;
+    let slug = &operator.slug;
+    Some(warn(
+        "operators",
+        format!("`{slug}` reads as `{taken}`, a name that the program uses itself"),
+        format!("add them under another name, then `brains operator revoke {slug}`"),
+    ))
 }
 
 fn admin(shell: &Shell, config: &Config) -> Finding {

@@ -49,8 +49,10 @@ impl Nearest {
         let shell = &self.shell;
         let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
         let running = instance::running(&shell.home)?.filter(|_| !elsewhere);
-        if let Some(url) = running.as_ref().and_then(|running| running.gateway()) {
-            let service = call::client(shell, url);
+        if let Some(running) = &running
+            && let Some(url) = running.gateway()
+        {
+            let service = call::client(shell, running, url);
             let (value, notice) = service.operation(asked.name, &asked.input, asked.caller).await?;
             return Ok(Answer { value, notice });
         }

@@ -53,6 +53,8 @@ pub(crate) struct AuditLine {
     session: Option<String>,
     /// Through which door it came: `cli`, `http` or `mcp`.
     surface: Option<String>,
+    /// Whether an agent did it, rather than a person or the program.
+    agent: bool,
     /// What was done.
     action: String,
     detail: Value,
@@ -69,6 +71,7 @@ impl From<Entry> for AuditLine {
             key: entry.key,
             session: entry.session,
             surface: entry.surface,
+            agent: entry.agent,
             action: entry.action,
             // What cannot be read as JSON was changed from outside: shown as it stands.
             detail: serde_json::from_str(&entry.detail).unwrap_or(Value::String(entry.detail)),
@@ -92,7 +95,7 @@ impl Operation for ListAudit {
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "list"])
         .aliases(&[Alias { path: &["audit-list"], hidden: true }])
-        .table("entries", &["seq", "at", "operator", "session", "action", "detail"]);
+        .table("entries", &["seq", "at", "operator", "agent", "session", "action", "detail"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "The last ten", command: "audit list --limit 10", input: r#"{"limit": 10}"# }];
     const FORMER: &'static [&'static str] = &["audit_list"];

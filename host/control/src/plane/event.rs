@@ -33,6 +33,8 @@ pub(crate) struct EventLine {
     /// Slug of the operator.
     operator: String,
     session: Option<String>,
+    /// Whether an agent did it, rather than a person or the program.
+    agent: bool,
     detail: Value,
 }
 
@@ -44,6 +46,7 @@ impl From<Event> for EventLine {
             kind: event.kind,
             operator: event.operator,
             session: event.session,
+            agent: event.agent,
             detail: serde_json::from_str(&event.detail).unwrap_or(Value::String(event.detail)),
         }
     }
@@ -113,7 +116,7 @@ impl Operation for ListEvents {
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["event", "list"])
-        .table("events", &["seq", "at", "kind", "operator", "session", "detail"]);
+        .table("events", &["seq", "at", "kind", "operator", "agent", "session", "detail"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Who claimed what",
         command: "event list --kinds task.claim,task.release",

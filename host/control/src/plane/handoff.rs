@@ -259,8 +259,8 @@ impl Operation for ListHandoffs {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape =
-        CliShape::new(&["handoff", "list"]).table("handoffs", &["id", "status", "title", "set_by", "set_at"]);
+    const CLI: CliShape = CliShape::new(&["handoff", "list"])
+        .table("handoffs", &["id", "status", "title", "set_by", "set_by_agent", "set_at"]);
     const EXAMPLES: &'static [Example] = &[
         Example { title: "What waits to be picked up", command: "handoff list", input: "{}" },
         Example { title: "And what was before", command: "handoff list --all", input: r#"{"all": true}"# },

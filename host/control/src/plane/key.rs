@@ -16,23 +16,27 @@ use crate::tool::ToolShape;
 
 const NAME_MAX: usize = 100;
 
-/// Makes a key for a client. The key itself is in the answer, this once; only its hash is kept.
+/// Makes a key for a client: for models and its own traces, unless more is asked for. The key itself is in the answer,
+/// this once; only its hash is kept.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateKey {
     /// Name for people; unique among the operator's active keys.
     name: String,
-    /// What it may be used for; `gateway` and `read` when nothing is said.
+    /// What it may be used for: `gateway` when nothing is said; all three with `agent` or `admin`.
     #[serde(default)]
     scopes: Vec<KeyScope>,
     /// How long it works, e.g. `90d`; for ever when nothing is said.
     expires_in: Option<Span>,
     /// Slug of the operator that it acts as; the caller's own when nothing is said.
     operator: Option<String>,
-    /// For an agent: whoever presents it may not do what a person must, whatever the operator's role. What an agent
-    /// makes is for an agent.
+    /// For an agent: whoever presents it may not do what a person must, whatever the operator's role.
     #[serde(default)]
     agent: bool,
+    /// An administrator's, as its operator is one. Without it a key is a member's: it sees what its operator is a member
+    /// of, and its own traces.
+    #[serde(default)]
+    admin: bool,
 }
 
 /// A fresh key.
@@ -42,6 +46,8 @@ pub(crate) struct KeyCreated {
     name: String,
     operator: String,
     scopes: Vec<KeyScope>,
+    /// The most that whoever presents it may be.
+    role: Role,
     /// Whether it is an agent's.
     agent: bool,
     /// First 16 hex digits of its SHA-256.
@@ -65,34 +71,51 @@ impl Operation for CreateKey {
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["key", "create"])
         .positional(&["name"])
-        .table("", &["id", "name", "operator", "scopes", "expires_at", "key"]);
+        .table("", &["id", "name", "operator", "role", "scopes", "agent", "expires_at", "key"]);
     const EXAMPLES: &'static [Example] = &[
         Example {
-            title: "A key for one client",
-            command: "key create laptop",
-            input: r#"{"name": "laptop"}"#,
+            title: "A key for one client's models, for a month",
+            command: "key create laptop --expires-in 30d",
+            input: r#"{"name": "laptop", "expires_in": "30d"}"#,
         },
         Example {
-            title: "One that can call models only, for a month",
-            command: "key create ci --scopes gateway --expires-in 30d",
-            input: r#"{"name": "ci", "scopes": ["gateway"], "expires_in": "30d"}"#,
+            title: "One for an agent, which works in your workspaces",
+            command: "key create codex --agent",
+            input: r#"{"name": "codex", "agent": true}"#,
+        },
+        Example {
+            title: "One that reads what a member may",
+            command: "key create report --scopes read",
+            input: r#"{"name": "report", "scopes": ["read"]}"#,
         },
     ];
     type Output = KeyCreated;
 
     async fn run(self, cx: &Cx<'_>) -> Result<KeyCreated, Fault> {
         let name = checked_name(&self.name)?;
-        let scopes = granted(self.scopes, cx.principal)?;
+        if self.agent && self.admin {
+            return Err(Fault::invalid("an agent's key is no administrator's")
+                .param("admin")
+                .hint("leave out `admin`: what an administrator must do, a person does"));
+        }
+        let wanted = match (self.scopes.is_empty(), self.agent || self.admin) {
+            (true, false) => vec![KeyScope::Gateway],
+            (true, true) => vec![KeyScope::Gateway, KeyScope::Read, KeyScope::Write],
+            (false, _) => self.scopes,
+        };
+        let scopes = granted(wanted, cx.principal)?;
         let operator = self.operator.unwrap_or_else(|| cx.principal.operator.clone());
+        let admin = self.admin;
         let key = generate(&*cx.control.ambient);
         let created_at = cx.now();
         let expires_at = self.expires_in.map(|span| created_at.plus_ms(span.ms));
         let mut record = record(cx, &key, name, operator, scopes, created_at, expires_at);
-        record.agent = self.agent || cx.is_agent();
+        record.agent = self.agent;
+        record.role = if admin { Role::Admin } else { Role::Member };
         let (record, before) = cx
             .write_once(Scope::global(), move |tx| {
                 Box::pin(async move {
-                    check_operator(tx, &record.operator).await?;
+                    check_operator(tx, &record.operator, admin).await?;
                     tx.insert_key(&record).await?;
                     tx.record("key.create", described(&record)).await?;
                     Ok(record)
@@ -104,6 +127,7 @@ impl Operation for CreateKey {
             name: record.name,
             operator: record.operator,
             scopes: record.scopes,
+            role: record.role,
             agent: record.agent,
             fingerprint: record.fingerprint,
             created_at: record.created_at,
@@ -129,6 +153,7 @@ pub(super) fn record(
         // Whoever can read the key file is the administrator.
         operator: if operator == LOCAL { ADMIN.to_owned() } else { operator },
         scopes,
+        role: Role::Member,
         agent: false,
         fingerprint: key.fingerprint(),
         hash: key.sha256_hex(),
@@ -143,7 +168,7 @@ pub(super) fn record(
 pub(super) fn described(key: &KeyRecord) -> serde_json::Value {
     json!({
         "id": key.id, "name": key.name, "operator": key.operator, "scopes": key.scopes,
-        "agent": key.agent, "expires_at": key.expires_at,
+        "role": key.role, "agent": key.agent, "expires_at": key.expires_at,
     })
 }
 
@@ -158,8 +183,7 @@ fn checked_name(name: &str) -> Result<String, Fault> {
 }
 
 /// The wanted scopes, when the caller holds them itself: nobody hands out what they do not have.
-fn granted(wanted: Vec<KeyScope>, principal: &Principal) -> Result<Vec<KeyScope>, Fault> {
-    let mut scopes = if wanted.is_empty() { vec![KeyScope::Gateway, KeyScope::Read] } else { wanted };
+fn granted(mut scopes: Vec<KeyScope>, principal: &Principal) -> Result<Vec<KeyScope>, Fault> {
     scopes.sort();
     scopes.dedup();
     // A key with `write` may run reading operations too.
@@ -172,11 +196,14 @@ fn granted(wanted: Vec<KeyScope>, principal: &Principal) -> Result<Vec<KeyScope>
     }
 }
 
-async fn check_operator(rows: &mut Rows, slug: &str) -> Result<(), Fault> {
+async fn check_operator(rows: &mut Rows, slug: &str, admin: bool) -> Result<(), Fault> {
     if slug == ADMIN {
         return Ok(());
     }
     match rows.operator(slug).await? {
+        Some(operator) if admin && operator.role != Role::Admin => {
+            Err(Fault::conflict(format!("the operator `{slug}` is no administrator")).param("admin"))
+        }
         Some(operator) if operator.is_active() => Ok(()),
         Some(_) => Err(Fault::conflict(format!("the operator `{slug}` is revoked")).param("operator")),
         None => Err(Fault::not_found("operator", slug)
@@ -204,6 +231,8 @@ pub(crate) struct KeyLine {
     /// Slug of the operator that it acts as.
     operator: String,
     scopes: Vec<KeyScope>,
+    /// The most that whoever presents it may be; never more than its operator is.
+    role: Role,
     /// Whether whoever presents it acts as an agent.
     agent: bool,
     state: KeyState,
@@ -232,6 +261,7 @@ impl KeyLine {
             name,
             operator,
             scopes,
+            role,
             agent,
             fingerprint,
             hash: _,
@@ -245,6 +275,7 @@ impl KeyLine {
             name,
             operator,
             scopes,
+            role,
             agent,
             state,
             fingerprint,
@@ -277,8 +308,10 @@ impl Operation for ListKeys {
     const NOUN: &'static str = "key";
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["key", "list"])
-        .table("keys", &["id", "name", "operator", "scopes", "state", "expires_at", "last_used_at"]);
+    const CLI: CliShape = CliShape::new(&["key", "list"]).table(
+        "keys",
+        &["id", "name", "operator", "role", "scopes", "agent", "state", "expires_at", "last_used_at"],
+    );
     const EXAMPLES: &'static [Example] = &[
         Example { title: "Keys that work", command: "key list", input: "{}" },
         Example { title: "All there ever were", command: "key list --all", input: r#"{"all": true}"# },
@@ -290,7 +323,7 @@ impl Operation for ListKeys {
         let operator = match sight(cx.principal, self.operator) {
             Sight::Everybody => None,
             Sight::Only(slug) => Some(slug),
-            Sight::Nobody => return Ok(KeyList { keys: Vec::new() }),
+            Sight::Own(_) | Sight::Nobody => return Ok(KeyList { keys: Vec::new() }),
         };
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
@@ -305,11 +338,31 @@ impl Operation for ListKeys {
 pub(super) enum Sight {
     Everybody,
     Only(String),
+    /// What was done with this key.
+    Own(Id<Key>),
     Nobody,
 }
 
-/// What `principal` may see, out of what it asks for.
+impl Sight {
+    /// Whether something that `operator` did with `key` is in it.
+    pub(super) fn holds(&self, operator: &str, key: Option<&Id<Key>>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Only(slug) => slug == operator,
+            Self::Own(own) => key == Some(own),
+            Self::Nobody => false,
+        }
+    }
+}
+
+/// What `principal` may see, out of what it asks for. A key that is for models alone sees what was done with it.
 pub(super) fn sight(principal: &Principal, asked: Option<String>) -> Sight {
+    if !principal.may(KeyScope::Read) && !principal.may(KeyScope::Write) {
+        return match &principal.key {
+            Some(key) if asked.is_none_or(|slug| slug == principal.operator) => Sight::Own(key.clone()),
+            _ => Sight::Nobody,
+        };
+    }
     match (principal.role, asked) {
         (Role::Admin, None) => Sight::Everybody,
         (Role::Admin, Some(slug)) => Sight::Only(slug),

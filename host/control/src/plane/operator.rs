@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::key::{self, KeyLine, Sight};
+use crate::plane::key::{self, KeyLine};
 use crate::plane::session;
 use crate::tool::ToolShape;
 
@@ -89,8 +89,10 @@ impl Operation for AddOperator {
         };
         let secret = generate(&*cx.control.ambient);
         let scopes = vec![KeyScope::Gateway, KeyScope::Read, KeyScope::Write];
-        let record =
+        let mut record =
             key::record(cx, &secret, "first".into(), operator.slug.clone(), scopes, created_at, None);
+        // The operator's own, so all that the operator is.
+        record.role = operator.role;
         let key_fingerprint = record.fingerprint.clone();
         let raw = secret.expose().to_owned();
         let (files, stored) = (cx.control.ports.files.clone(), operator.clone());
@@ -254,7 +256,7 @@ impl Operation for ShowOperator {
         let asked = self.slug.unwrap_or_else(|| cx.principal.operator.clone());
         let slug = if asked == LOCAL { ADMIN.to_owned() } else { asked };
         let unseen = || Fault::not_found("operator", &slug).param("slug");
-        if key::sight(cx.principal, Some(slug.clone())) == Sight::Nobody {
+        if !key::sight(cx.principal, Some(slug.clone())).holds(&slug, None) {
             return Err(unseen());
         }
         let mut view = cx.control.store.read().await?;

@@ -1,10 +1,10 @@
 //! Traces: what was answered, by whom, how fast.
 
-use brains_core::Fault;
 use brains_core::id::{Id, Trace};
 use brains_core::plane::trace::TraceRecord;
-use brains_core::principal::Role;
-use brains_store::TraceFilter;
+use brains_core::principal::{KeyScope, Role};
+use brains_core::{Fault, Principal};
+use brains_store::{Rows, TraceFilter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,8 @@ use crate::tool::ToolShape;
 
 const NOUN: &str = "trace";
 
-/// Lists requests as they went, newest first. A member sees their own.
+/// Lists requests as they went, newest first. A member sees their own, a key for models alone
+/// what was asked with it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListTraces {
@@ -60,6 +61,7 @@ impl Operation for ListTraces {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
+    const SCOPE: KeyScope = KeyScope::Gateway;
     const CLI: CliShape =
         CliShape::new(&["trace", "list"]).aliases(&[Alias { path: &["traces"], hidden: false }]).table(
             "traces",
@@ -96,14 +98,16 @@ impl Operation for ListTraces {
             Some(cursor) => Some(Id::<Trace>::parse(cursor).ok_or_else(page::bad_cursor)?),
             None => None,
         };
-        let operator = match key::sight(cx.principal, self.operator) {
-            Sight::Everybody => None,
-            Sight::Only(slug) => Some(slug),
+        let (operator, key) = match key::sight(cx.principal, self.operator) {
+            Sight::Everybody => (None, None),
+            Sight::Only(slug) => (Some(slug), None),
+            Sight::Own(key) => (Some(cx.principal.operator.clone()), Some(key)),
             Sight::Nobody => return Ok(TracePage { traces: Vec::new(), next_cursor: None }),
         };
         let now = cx.now();
         let filter = TraceFilter {
             operator,
+            key,
             provider: self.provider,
             model: self.model,
             tier: self.tier,
@@ -130,7 +134,8 @@ impl Operation for ListTraces {
     }
 }
 
-/// Shows one request as it went, attempt by attempt. A member sees their own.
+/// Shows one request as it went, attempt by attempt. A member sees their own, a key for models alone
+/// what was asked with it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShowTrace {
@@ -149,6 +154,7 @@ impl Operation for ShowTrace {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
+    const SCOPE: KeyScope = KeyScope::Gateway;
     const CLI: CliShape = CliShape::new(&["trace", "show"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Show a request by its `x-brains-trace-id`",
@@ -159,13 +165,14 @@ impl Operation for ShowTrace {
     type Output = TraceShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TraceShown, Fault> {
+        let sight = key::sight(cx.principal, None);
         let mut view = cx.control.store.read().await?;
         let found = match Id::<Trace>::parse(&self.id) {
             Some(id) => view.trace(&id).await?,
-            None => view.trace_of_request(&self.id).await?,
+            None => of_request(&mut view, &self.id, cx.principal).await?,
         };
         found
-            .filter(|trace| key::sight(cx.principal, Some(trace.operator.clone())) != Sight::Nobody)
+            .filter(|trace| sight.holds(&trace.operator, trace.key.as_ref()))
             .map(|trace| TraceShown { trace })
             .ok_or_else(|| {
                 Fault::not_found("trace", self.id.chars().take(128).collect::<String>())
@@ -173,4 +180,30 @@ impl Operation for ShowTrace {
                     .hint("`brains traces` shows the newest; old ones are deleted by the retention")
             })
     }
+}
+
+/// The newest trace of a request's id. Clients choose these ids, and two operators may choose the same: a member finds
+/// their own; an administrator theirs, else the only one there is, else is told which there are.
+async fn of_request(
+    view: &mut Rows,
+    request_id: &str,
+    principal: &Principal,
+) -> Result<Option<TraceRecord>, Fault> {
+    let own = view.trace_of_request(request_id, &principal.operator).await?;
+    if own.is_some() || key::sight(principal, None) != Sight::Everybody {
+        return Ok(own);
+    }
+    let operators = view.operators_of_request(request_id).await?;
+    let mut found = Vec::new();
+    for operator in &operators {
+        found.extend(view.trace_of_request(request_id, operator).await?);
+    }
+    if found.len() > 1 {
+        let told = found.iter().map(|trace| format!("`{}` ({})", trace.id, trace.operator));
+        return Err(Fault::conflict("requests of several operators went by this id")
+            .code("ambiguous_request_id")
+            .param("id")
+            .hint(format!("ask for one of them: {}", told.collect::<Vec<_>>().join(", "))));
+    }
+    Ok(found.pop())
 }

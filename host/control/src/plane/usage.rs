@@ -3,7 +3,7 @@
 use brains_core::Fault;
 use brains_core::id::{Id, Key};
 use brains_core::plane::usage::{UsageGroup, UsageSum};
-use brains_core::principal::Role;
+use brains_core::principal::{KeyScope, Role};
 use brains_store::UsageFilter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::plane::page;
 use crate::tool::ToolShape;
 
 /// Adds up what requests used: tokens and cost, also of those that failed or whose client left. A member sees
-/// their own.
+/// their own, a key for models alone what was asked with it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListUsage {
@@ -60,6 +60,7 @@ impl Operation for ListUsage {
     const NOUN: &'static str = "usage";
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Member;
+    const SCOPE: KeyScope = KeyScope::Gateway;
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     const CLI: CliShape = CliShape::new(&["usage"]).table(
         "usage",
@@ -89,15 +90,20 @@ impl Operation for ListUsage {
 
     async fn run(self, cx: &Cx<'_>) -> Result<UsageShown, Fault> {
         let limit = page::limit(self.limit)?;
-        let operator = match key::sight(cx.principal, self.operator) {
-            Sight::Everybody => None,
-            Sight::Only(slug) => Some(slug),
-            Sight::Nobody => return Ok(UsageShown { usage: Vec::new(), total: UsageSum::default() }),
+        let (operator, key) = match key::sight(cx.principal, self.operator) {
+            Sight::Everybody => (None, self.key),
+            Sight::Only(slug) => (Some(slug), self.key),
+            Sight::Own(own) if self.key.as_ref().is_none_or(|asked| *asked == own) => {
+                (Some(cx.principal.operator.clone()), Some(own))
+            }
+            Sight::Own(_) | Sight::Nobody => {
+                return Ok(UsageShown { usage: Vec::new(), total: UsageSum::default() });
+            }
         };
         let now = cx.now();
         let filter = UsageFilter {
             operator,
-            key: self.key,
+            key,
             provider: self.provider,
             model: self.model,
             tier: self.tier,

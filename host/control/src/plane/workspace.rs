@@ -7,13 +7,13 @@ mod member;
 mod prune;
 mod state;
 
-use brains_core::Fault;
 use brains_core::id::Id;
 use brains_core::plane::workspace::{
     Location, Visibility, WorkspaceRecord, WorkspaceRole, check_name, check_slug, slug_of,
 };
 use brains_core::principal::Role;
-use brains_store::{Scope, Tx};
+use brains_core::{Fault, FaultKind, Principal};
+use brains_store::{Rows, Scope, StoreError, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -48,7 +48,8 @@ pub(crate) struct WorkspaceAnswer {
 }
 
 /// Registers a directory as a workspace, or tells the one that is there. The tree is told from its git directory, so
-/// two working trees of one repository are two workspaces; without git it is the directory itself.
+/// two working trees of one repository are two workspaces; without git it is the directory itself. A member registers
+/// projects: directories with a marker that belong to the user of the service. Any other directory takes an administrator.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterWorkspace {
@@ -110,16 +111,13 @@ impl Operation for RegisterWorkspace {
                 .param("path")
         })?;
         let location = cx.control.ports.places.locate(&path)?;
-        if !location.exists {
-            return Err(Fault::not_found("directory", path.display()).param("path"));
+        if self.visibility == Some(Visibility::Private) {
+            cx.check_person("a workspace is made private")?;
         }
         let wish = Wish { slug: self.slug, name: self.name, visibility: self.visibility };
         let marked = location.marked;
-        let (workspace, registered) = register(cx, location, wish).await?;
-        let mut view = cx.control.store.read().await?;
-        // Somebody else's private one is not there for whoever cannot see it.
-        let role = role_in(&mut view, cx.principal, &workspace).await?;
-        let role = role.ok_or_else(|| not_found(&path.display().to_string()).param("path"))?;
+        let told = path.display().to_string();
+        let (workspace, registered, role) = register(cx, location, wish, told).await?;
         Ok(WorkspaceRegistered { workspace: WorkspaceLine { workspace, role }, registered, marked })
     }
 }
@@ -132,19 +130,117 @@ pub(crate) struct Wish {
     pub(crate) visibility: Option<Visibility>,
 }
 
-/// Registers `location`; whoever does it owns it.
-async fn register(cx: &Cx<'_>, location: Location, wish: Wish) -> Result<(WorkspaceRecord, bool), Fault> {
-    let record = fresh(cx, location, &wish)?;
-    let (exact, named) = (wish.slug.is_some(), wish.name.is_some());
-    let owner = cx.principal.owner().to_owned();
-    cx.write(Scope::global(), move |tx| {
-        Box::pin(async move { insert(tx, record, exact, named, &owner).await })
-    })
-    .await
+/// Registers `location`; whoever does it owns it. `told` is how they named it.
+async fn register(
+    cx: &Cx<'_>,
+    location: Location,
+    wish: Wish,
+    told: String,
+) -> Result<(WorkspaceRecord, bool, WorkspaceRole), Fault> {
+    let fresh = Fresh::of(cx, location, &wish, told)?;
+    fresh.look(&mut *cx.control.store.read().await?).await?;
+    cx.write(Scope::global(), move |tx| Box::pin(async move { fresh.insert(tx).await })).await
+}
+
+/// A workspace that somebody wants, checked as far as it can be without the rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Fresh {
+    record: WorkspaceRecord,
+    /// Whether the slug was chosen, and the name.
+    exact: bool,
+    named: bool,
+    principal: Principal,
+    claim: Claim,
+    told: String,
+}
+
+/// What somebody may make of a directory that is no workspace yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Any: a person who is an administrator.
+    Any,
+    /// It is not there, which such a person is told.
+    Missing,
+    /// A project that nobody else works below.
+    Project,
+    None,
+}
+
+impl Claim {
+    fn of(cx: &Cx<'_>, location: &Location) -> Self {
+        if cx.principal.role == Role::Admin && !cx.is_agent() {
+            return if location.exists { Self::Any } else { Self::Missing };
+        }
+        if location.is_open() { Self::Project } else { Self::None }
+    }
+}
+
+impl Fresh {
+    pub(crate) fn of(cx: &Cx<'_>, location: Location, wish: &Wish, told: String) -> Result<Self, Fault> {
+        Ok(Self {
+            exact: wish.slug.is_some(),
+            named: wish.name.is_some(),
+            principal: cx.principal.clone(),
+            claim: Claim::of(cx, &location),
+            record: row(cx, location, wish)?,
+            told,
+        })
+    }
+
+    /// Refuses what the caller may not register; the one that is there already is given back with what they are in it.
+    /// Somebody else's private one, a directory that is not there and one that is not theirs to take are answered in the
+    /// same words: nobody learns here what exists.
+    pub(crate) async fn look(
+        &self,
+        rows: &mut Rows,
+    ) -> Result<Option<(WorkspaceRecord, WorkspaceRole)>, Fault> {
+        let owner = self.principal.owner();
+        let there = rows.workspace_at(&self.record.common_dir, &self.record.path).await?;
+        let others_below = rows.others_below(&self.record.path, owner).await?;
+        if let Some(there) = there {
+            let role = role_in(rows, &self.principal, &there).await?;
+            return role.map(|role| Some((there, role))).ok_or_else(|| self.refused());
+        }
+        match self.claim {
+            Claim::Any => Ok(None),
+            Claim::Missing => Err(Fault::not_found("directory", &self.told).param("path")),
+            Claim::Project if !others_below => Ok(None),
+            Claim::Project | Claim::None => Err(self.refused()),
+        }
+    }
+
+    fn refused(&self) -> Fault {
+        not_found(&self.told).param("path")
+    }
+
+    /// Adds it in a write of the global scope.
+    pub(crate) async fn insert(self, tx: &mut Tx) -> Result<(WorkspaceRecord, bool, WorkspaceRole), Fault> {
+        if let Some((there, role)) = self.look(tx).await? {
+            return Ok((there, false, role));
+        }
+        let (mut workspace, _) = tx.register_workspace(self.record, self.exact).await.map_err(taken)?;
+        if !self.named && workspace.name != workspace.slug {
+            workspace.name.clone_from(&workspace.slug);
+            tx.save_workspace(&workspace).await?;
+        }
+        tx.set_member(&workspace.id, self.principal.owner(), WorkspaceRole::Owner).await?;
+        let detail = json!({
+            "workspace": workspace.id, "slug": workspace.slug, "path": workspace.path,
+            "visibility": workspace.visibility,
+        });
+        tx.record_in(&Scope::global(), "workspace.register", detail).await?;
+        Ok((workspace, true, WorkspaceRole::Owner))
+    }
+}
+
+/// A slug that another workspace has is told as such.
+fn taken(error: StoreError) -> Fault {
+    let fault = Fault::from(error);
+    if fault.kind == FaultKind::Conflict { fault.param("slug") } else { fault }
 }
 
 /// The row of a workspace that is not there yet.
-pub(crate) fn fresh(cx: &Cx<'_>, location: Location, wish: &Wish) -> Result<WorkspaceRecord, Fault> {
+fn row(cx: &Cx<'_>, location: Location, wish: &Wish) -> Result<WorkspaceRecord, Fault> {
     if let Some(slug) = &wish.slug {
         check_slug(slug)?;
     }
@@ -163,30 +259,6 @@ pub(crate) fn fresh(cx: &Cx<'_>, location: Location, wish: &Wish) -> Result<Work
         last_touched_at: None,
         last_summary: None,
     })
-}
-
-/// Adds it in a write of the global scope.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    record: WorkspaceRecord,
-    exact: bool,
-    named: bool,
-    owner: &str,
-) -> Result<(WorkspaceRecord, bool), Fault> {
-    let (mut workspace, registered) = tx.register_workspace(record, exact).await?;
-    if registered {
-        if !named && workspace.name != workspace.slug {
-            workspace.name.clone_from(&workspace.slug);
-            tx.save_workspace(&workspace).await?;
-        }
-        tx.set_member(&workspace.id, owner, WorkspaceRole::Owner).await?;
-        let detail = json!({
-            "workspace": workspace.id, "slug": workspace.slug, "path": workspace.path,
-            "visibility": workspace.visibility,
-        });
-        tx.record_in(&Scope::global(), "workspace.register", detail).await?;
-    }
-    Ok((workspace, registered))
 }
 
 /// Lists the workspaces that you can see, by slug.

@@ -1,6 +1,6 @@
 //! What no schema says: names that must exist, names that are reserved, addresses that must make sense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use url::{Host, Url};
@@ -31,6 +31,7 @@ pub(super) fn check(config: &Config, named: &Value, provenance: &Provenance) -> 
     check.tiers(config);
     check.parts(config);
     check.addresses(config);
+    check.keys(config);
     check.findings
 }
 
@@ -216,6 +217,23 @@ impl Check<'_> {
         }
     }
 
+    /// Keys that anybody finds by trying: none that a person did not make up is among them.
+    fn keys(&mut self, config: &Config) {
+        let further = config.api_keys.iter().enumerate().map(|(at, key)| (format!("api_keys.{at}"), key));
+        for (path, key) in config.api_key.iter().map(|key| ("api_key".to_owned(), key)).chain(further) {
+            if let Some(why) = guessable(key.expose()) {
+                self.problem(
+                    path,
+                    why.into(),
+                    Some(
+                        "make one with `openssl rand -base64 32`, or unset it: the first start makes one"
+                            .into(),
+                    ),
+                );
+            }
+        }
+    }
+
     fn addresses(&mut self, config: &Config) {
         for (at, text) in config.allowed_origins.iter().enumerate() {
             if origin(text).is_err() {
@@ -272,6 +290,32 @@ impl Check<'_> {
             self.problem("subsystems.storage.backend".into(), "needs a `db_url`".into(), None);
         }
     }
+}
+
+/// The least that a key has: what is longer and not repetitive is not found by trying over a network.
+const KEY_CHARS: usize = 16;
+/// Different characters that a key has at least.
+const KEY_VARIETY: usize = 6;
+
+/// Why a key is found by trying, if it is. Nothing of the key is said.
+fn guessable(key: &str) -> Option<&'static str> {
+    let chars: Vec<char> = key.chars().collect();
+    if chars.len() < KEY_CHARS {
+        return Some("is shorter than 16 characters: it can be found by trying");
+    }
+    let different: BTreeSet<&char> = chars.iter().collect();
+    // `passwordpassword`, `abcabcabc…`: shorter than it looks.
+    let repeats = (1..=chars.len() / 2).any(|period| {
+        period < KEY_CHARS && chars.iter().zip(chars.iter().skip(period)).all(|(one, other)| one == other)
+    });
+    // `0123456789abcdef`: each character the one after, or before, the last.
+    let steps = |by: i64| {
+        let pairs = chars.iter().zip(chars.iter().skip(1));
+        pairs.filter(|(one, other)| i64::from(u32::from(**other)) - i64::from(u32::from(**one)) == by).count()
+    };
+    let counted = steps(1).max(steps(-1)) * 4 >= (chars.len() - 1) * 3;
+    (different.len() < KEY_VARIETY || repeats || counted)
+        .then_some("is a pattern rather than a random text: it can be found by trying")
 }
 
 /// Whether `text` is an address that an upstream may have.

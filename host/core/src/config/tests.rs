@@ -42,7 +42,11 @@ impl RefSource for Refs {
     }
 
     fn file(&self, path: &str) -> Result<String, RefError> {
-        if path == "/run/secrets/key" { Ok("from-file\n".into()) } else { Err(RefError("not found".into())) }
+        if path == "/run/secrets/key" {
+            Ok("key-from-a-file-71\n".into())
+        } else {
+            Err(RefError("not found".into()))
+        }
     }
 }
 
@@ -190,19 +194,19 @@ fn a_tier_calls_an_instance_into_being() {
 #[test]
 fn secrets_are_read_from_where_they_are_and_never_shown() {
     let resolved = good(&Given {
-        yaml: "api_key: raw-admin-key\napi_keys: [one, '${FILE:/run/secrets/key}']\ndb_url: postgres://u:hunter2@h/db\n\
+        yaml: "api_key: raw-admin-key-90\napi_keys: [one-of-several-keys, '${FILE:/run/secrets/key}']\ndb_url: postgres://u:hunter2@h/db\n\
                providers: { local: { secrets: { x: raw-provider-key }, config: { note: { password: p4ssw0rd } } } }\n",
         environment: &[("BRAINS_UPSTREAM_A_API_KEY", "raw-upstream-key")],
         ..Given::default()
     });
-    assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "raw-admin-key");
-    assert_eq!(resolved.config.api_keys[1].expose(), "from-file");
+    assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "raw-admin-key-90");
+    assert_eq!(resolved.config.api_keys[1].expose(), "key-from-a-file-71");
     assert_eq!(resolved.config.db_url.as_deref(), Some("postgres://u:hunter2@h/db"));
     let shown = format!("{} {:?}", resolved.config.show(&resolved.provenance), resolved.config.document);
     for secret in [
-        "raw-admin-key",
-        "\"one\"",
-        "from-file",
+        "raw-admin-key-90",
+        "one-of-several-keys",
+        "key-from-a-file-71",
         "hunter2",
         "raw-provider-key",
         "raw-upstream-key",
@@ -212,7 +216,7 @@ fn secrets_are_read_from_where_they_are_and_never_shown() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     assert!(shown.contains("${FILE:/run/secrets/key}"));
-    assert!(!format!("{:?}", resolved.config.api_keys).contains("one"));
+    assert!(!format!("{:?}", resolved.config.api_keys).contains("one-of"));
 }
 
 #[test]
@@ -331,7 +335,7 @@ fn unknown_keys_are_warnings_in_a_file() {
 fn lists_in_the_environment_are_json_or_commas() {
     let resolved = good(&Given {
         environment: &[
-            ("BRAINS_API_KEYS", "a, b,,c"),
+            ("BRAINS_API_KEYS", "first-key-of-two-1, second-key-of-two,,"),
             ("BRAINS_SOURCE_ALLOWLIST", r#"["x.example","y.example"]"#),
             ("BRAINS_ROUTES", r#"{"code_fix":"cheap"}"#),
             ("BRAINS_ALLOW_UNAUTHENTICATED_API", "1"),
@@ -339,7 +343,7 @@ fn lists_in_the_environment_are_json_or_commas() {
         ..Given::default()
     });
     let keys: Vec<&str> = resolved.config.api_keys.iter().map(crate::Secret::expose).collect();
-    assert_eq!(keys, ["a", "b", "c"]);
+    assert_eq!(keys, ["first-key-of-two-1", "second-key-of-two"]);
     assert_eq!(resolved.config.source_allowlist, ["x.example", "y.example"]);
     assert_eq!(resolved.config.routes["code_fix"], "cheap");
     assert_eq!(resolved.config.routes["trivial"], "cheap");
@@ -484,4 +488,37 @@ fn a_text_is_open_only_without_a_raw_secret_anywhere() {
     assert!(!open("rate_limit_per_minute: 5 # key: sk-proj-Zk3vN8xQ2wL7mT5rB9cF1hJ4dS6gY0aP\n"));
     let covered = schema.cover(json!({ "upstream_a_api_key": "short" }));
     assert!(is_covered(&covered) && !covered.to_string().contains("short"));
+}
+
+#[test]
+fn keys_that_are_found_by_trying_are_refused_and_not_repeated() {
+    for key in [
+        "a",
+        "changeme",
+        "fifteen-chars-x",
+        "aaaaaaaaaaaaaaaaaaaaaaaa",
+        "passwordpassword",
+        "abcabcabcabcabcabcabc",
+        "0123456789abcdefghijkl",
+        "zyxwvutsrqponmlkjihg",
+        "1212121212121212",
+    ] {
+        for name in ["BRAINS_API_KEY", "BRAINS_API_KEYS"] {
+            let layers =
+                Layers { environment: [(name.to_owned(), key.to_owned())].into(), ..Layers::default() };
+            let problems = resolve(&layers, &manifests(), &Refs).unwrap_err();
+            let said = problems[0].to_string();
+            assert!(problems[0].path.starts_with("api_key") && said.contains("by trying"), "{said}");
+            assert!(key == "a" || !said.contains(key), "{said}");
+        }
+    }
+    for key in
+        ["team-admin-key-0123456789abcdef0123456789", "hT8_x0Qz-41kLmWp", "d41d8cd98f00b204e9800998ecf8427e"]
+    {
+        let layers = Layers {
+            environment: [("BRAINS_API_KEY".to_owned(), key.to_owned())].into(),
+            ..Layers::default()
+        };
+        resolve(&layers, &manifests(), &Refs).unwrap();
+    }
 }

@@ -36,6 +36,8 @@ pub struct Entry {
     pub session: Option<String>,
     /// Through which door it came: `cli`, `http` or `mcp`.
     pub surface: Option<String>,
+    /// Whether an agent did it, rather than a person or the program.
+    pub agent: bool,
     pub action: String,
     /// Canonical JSON, as it was hashed.
     pub detail: String,
@@ -70,6 +72,9 @@ impl Entry {
             if let Some(value) = value {
                 columns.insert(name.to_owned(), value.as_str().into());
             }
+        }
+        if self.agent {
+            columns.insert("agent".to_owned(), true.into());
         }
         columns
     }

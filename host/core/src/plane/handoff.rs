@@ -60,10 +60,16 @@ pub struct HandoffRecord {
     /// Slug of the operator who set it.
     pub set_by: String,
     pub set_by_session: Option<Id<Session>>,
+    /// Whether an agent set it, rather than a person.
+    #[serde(default)]
+    pub set_by_agent: bool,
     pub set_at: Millis,
     /// Slug of the operator who picked it up.
     pub picked_up_by: Option<String>,
     pub picked_up_by_session: Option<Id<Session>>,
+    /// Whether an agent picked it up, rather than a person.
+    #[serde(default)]
+    pub picked_up_by_agent: bool,
     pub picked_up_at: Option<Millis>,
     pub cleared_at: Option<Millis>,
     /// Why it was cleared.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Id, Key};
-use crate::principal::KeyScope;
+use crate::principal::{KeyScope, Role};
 use crate::{Ambient, Millis, Secret};
 
 /// What every key that we make begins with.
@@ -21,6 +21,8 @@ pub struct KeyRecord {
     /// Slug of the operator that it acts as.
     pub operator: String,
     pub scopes: Vec<KeyScope>,
+    /// The most that whoever presents it may be: never more than its operator, whatever it says here.
+    pub role: Role,
     /// Whoever presents it acts as an agent: it may not do what a person must.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub agent: bool,
@@ -53,6 +55,14 @@ pub enum KeyState {
 }
 
 impl KeyRecord {
+    /// What whoever presents it may be, while its operator may be `operator`.
+    pub const fn role_of(&self, operator: Role) -> Role {
+        match (self.role, operator) {
+            (Role::Admin, Role::Admin) => Role::Admin,
+            (Role::Member, _) | (_, Role::Member) => Role::Member,
+        }
+    }
+
     /// Whether it works at `now`. Revoked tells more than expired, so it wins.
     pub fn state(&self, now: Millis) -> KeyState {
         if self.revoked_at.is_some() {

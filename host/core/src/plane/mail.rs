@@ -70,6 +70,9 @@ pub struct MessageRecord {
     /// Slug of the operator who sent it.
     pub from: String,
     pub from_session: Option<Id<Session>>,
+    /// Whether an agent sent it, rather than a person.
+    #[serde(default)]
+    pub from_agent: bool,
     /// To everybody in the workspace, rather than to sessions it names.
     pub broadcast: bool,
     pub kind: String,

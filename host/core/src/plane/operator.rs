@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::is_slug;
 use crate::id::{Id, Operator};
-use crate::principal::{ADMIN, LOCAL, Role};
+use crate::principal::{ADMIN, LOCAL, Role, SYSTEM};
 use crate::{Fault, Millis};
 
 /// One operator.
@@ -37,8 +37,41 @@ pub fn check_slug(slug: &str) -> Result<(), Fault> {
             .param("slug")
             .hint("lower-case letters, digits, `_` and `-`, at most 63, a letter or digit first"));
     }
-    if [ADMIN, LOCAL].contains(&slug) {
-        return Err(Fault::conflict(format!("`{slug}` is the name of a built-in operator")).param("slug"));
+    if let Some(taken) = stands_for(slug) {
+        let what = if taken == slug {
+            format!("`{slug}` is a name that the program uses itself")
+        } else {
+            format!("`{slug}` reads as `{taken}`, a name that the program uses itself")
+        };
+        return Err(Fault::conflict(what).param("slug").hint("take another name"));
     }
     Ok(())
+}
+
+/// Names under which the program does things itself, or by which it tells where a call came from.
+const RESERVED: [&str; 11] =
+    [ADMIN, LOCAL, SYSTEM, "file", "anonymous", "agent", "cli", "http", "mcp", "stdio", "console"];
+
+/// The name of the program's own that a reader would take `slug` for.
+pub fn stands_for(slug: &str) -> Option<&'static str> {
+    let seen = skeleton(slug);
+    RESERVED.into_iter().find(|name| skeleton(name) == seen)
+}
+
+/// How a name looks at a glance: without case and separators, with letters for the digits and pairs that pass for them.
+fn skeleton(name: &str) -> String {
+    let letters: String = name
+        .chars()
+        .filter(|symbol| !matches!(symbol, '-' | '_'))
+        .map(|symbol| match symbol.to_ascii_lowercase() {
+            '0' => 'o',
+            '1' | 'i' => 'l',
+            '3' => 'e',
+            '4' => 'a',
+            '5' => 's',
+            '7' => 't',
+            other => other,
+        })
+        .collect();
+    letters.replace("rn", "m").replace("vv", "w")
 }

@@ -132,6 +132,9 @@ pub struct TaskRecord {
     /// Slug of the operator who created it.
     pub created_by: String,
     pub created_by_session: Option<Id<Session>>,
+    /// Whether an agent created it, rather than a person.
+    #[serde(default)]
+    pub created_by_agent: bool,
     pub created_at: Millis,
     pub updated_at: Millis,
     /// Rises with every change; give it as `expected_revision` to change only what you have seen.
@@ -149,6 +152,9 @@ pub struct TaskChange {
     /// Slug of the operator.
     pub operator: String,
     pub session: Option<Id<Session>>,
+    /// Whether an agent did it, rather than a person or the program.
+    #[serde(default)]
+    pub agent: bool,
     /// Reason, summary or the fields that changed.
     pub note: Option<String>,
 }
@@ -161,6 +167,9 @@ pub struct TaskComment {
     /// Slug of the operator.
     pub operator: String,
     pub session: Option<Id<Session>>,
+    /// Whether an agent said it, rather than a person.
+    #[serde(default)]
+    pub agent: bool,
     pub body: String,
 }
 

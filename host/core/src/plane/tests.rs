@@ -4,7 +4,7 @@ use super::operator::check_slug;
 use super::trace::{Attempt, AttemptOutcome, TraceRecord, TraceUsage};
 use super::*;
 use crate::id::Id;
-use crate::principal::KeyScope;
+use crate::principal::{KeyScope, Role};
 use crate::time::tests::Still;
 use crate::{FaultKind, Millis};
 
@@ -18,8 +18,37 @@ fn slugs_follow_one_rule() {
         assert!(!is_slug(bad), "{bad}");
         assert_eq!(check_slug(bad).unwrap_err().kind, FaultKind::Invalid, "{bad}");
     }
-    for taken in ["admin", "local"] {
-        assert_eq!(check_slug(taken).unwrap_err().kind, FaultKind::Conflict);
+    let own =
+        ["admin", "local", "system", "file", "anonymous", "agent", "cli", "http", "mcp", "stdio", "console"];
+    let alike = [
+        "adm1n",
+        "a-dmin",
+        "adrnin",
+        "loca1",
+        "sy5tem",
+        "f1le",
+        "an0nymous",
+        "a_gent",
+        "c1i",
+        "std10",
+        "consoie",
+    ];
+    for taken in own.into_iter().chain(alike) {
+        assert_eq!(check_slug(taken).unwrap_err().kind, FaultKind::Conflict, "{taken}");
+    }
+    for free in ["administrator", "files", "agents", "ann", "local-team", "systems", "mcpherson"] {
+        assert!(check_slug(free).is_ok(), "{free}");
+    }
+}
+
+#[test]
+fn a_key_is_no_more_than_its_operator() {
+    let key = |role| KeyRecord { role, ..record() };
+    assert_eq!(key(Role::Admin).role_of(Role::Admin), Role::Admin);
+    for (held, operator) in
+        [(Role::Admin, Role::Member), (Role::Member, Role::Admin), (Role::Member, Role::Member)]
+    {
+        assert_eq!(key(held).role_of(operator), Role::Member);
     }
 }
 
@@ -31,6 +60,7 @@ fn record() -> KeyRecord {
         name: "ci".into(),
         operator: "alice".into(),
         scopes: vec![KeyScope::Gateway],
+        role: Role::Admin,
         agent: false,
         fingerprint: secret.fingerprint(),
         hash: secret.sha256_hex(),

@@ -100,6 +100,22 @@ pub struct Location {
     pub common_dir: String,
     /// Whether anything says that a project lives there.
     pub marked: bool,
+    /// Whether it takes an administrator to make a workspace of it, whatever lies there: what holds other people's
+    /// things, or the service's own.
+    pub reserved: bool,
+}
+
+impl Location {
+    /// Whether somebody who is no administrator may make a workspace of it: a project with a marker of its own.
+    pub const fn is_open(&self) -> bool {
+        self.exists && self.marked && !self.reserved
+    }
+
+    /// Whether a workspace with the directory `root`, at or above what was asked about, is what is meant. One above the
+    /// working tree is not: a project below a workspace is its own.
+    pub fn belongs_to(&self, root: &str) -> bool {
+        !self.marked || lies_in(root, &self.path)
+    }
 }
 
 /// What `principal` is in a workspace; `None` means that it does not exist for them. A membership counts for more

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::lex::Plain;
 use super::shapes::{is_word, run};
 use super::{COVER, is_reference};
+use crate::plain::Plain;
 
 /// Sensitive wherever they stand in a name.
 const ANYWHERE: [&str; 14] = [
@@ -136,7 +136,11 @@ fn assigned(plain: &Plain, at: usize) -> Option<Range<usize>> {
     let in_query = separator == b'='
         && matches!(before, Some(b'?' | b'&'))
         && matches!(name, "key" | "auth" | "code" | "signature");
-    if !in_query && !is_sensitive(name) || separator == b'>' && before != Some(b'<') {
+    if !in_query && !super::is_sensitive(name) || separator == b'>' && before != Some(b'<') {
+        return None;
+    }
+    // A path of a language, not an assignment.
+    if text.get(at..)?.starts_with(b"::") {
         return None;
     }
     // `==`, `=>` and `:=` are one separator.
@@ -146,6 +150,10 @@ fn assigned(plain: &Plain, at: usize) -> Option<Range<usize>> {
     from += spaces;
     let lower = name.to_ascii_lowercase();
     let rest = text.get(from..)?;
+    // A placeholder in prose is an element only where it is closed.
+    if separator == b'>' && !rest.first().is_some_and(u8::is_ascii_alphanumeric) && !closes(rest) {
+        return None;
+    }
     // The working directory of a shell, and what somebody else has covered.
     if lower.ends_with("pwd") && rest.starts_with(b"/") || rest.starts_with(b"***") || refers(rest) {
         return None;
@@ -155,14 +163,24 @@ fn assigned(plain: &Plain, at: usize) -> Option<Range<usize>> {
     let shown = std::str::from_utf8(text.get(span.clone())?).unwrap_or_default();
     let sure = quoted
         || spaces == 0 && separator != b':'
-        || holds_password(&lower)
+        || holds_password(&lower) && ends_line(text, span.end)
         || lower.contains("authorization")
         || lower.contains("cookie");
     (sure || telling(shown)).then_some(()).and_then(|()| worth(text, span))
 }
 
+/// Whether an element that has just begun is closed.
+fn closes(rest: &[u8]) -> bool {
+    rest.get(..REFERENCE_MAX).unwrap_or(rest).windows(2).any(|pair| pair == b"</")
+}
+
 fn holds_password(name: &str) -> bool {
     ["passw", "passphrase", "pwd"].iter().any(|part| name.contains(part))
+}
+
+/// Whether nothing follows on the line: prose goes on, a value ends.
+fn ends_line(text: &[u8], at: usize) -> bool {
+    !matches!(text.get(at..), Some([b' ' | b'\t', next, ..]) if next.is_ascii_alphanumeric())
 }
 
 /// Behind a colon stands prose as often as a value: a value has digits or signs in it, or is long.
@@ -178,8 +196,33 @@ fn worth(text: &[u8], span: Range<usize>) -> Option<Range<usize>> {
     let idle = shown.is_empty()
         || shown == COVER
         || is_reference(shown)
+        || is_placeholder(shown)
+        || is_code(shown)
         || PLAIN.iter().any(|word| shown.eq_ignore_ascii_case(word));
     (!idle).then_some(span)
+}
+
+/// `<token>`, `$TOKEN` and `{token}` stand for a value.
+fn is_placeholder(value: &str) -> bool {
+    let name = value
+        .strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'))
+        .or_else(|| value.strip_prefix('{'))
+        .or_else(|| value.strip_prefix('$'));
+    name.is_some_and(|name| {
+        let name = name.trim_matches(['{', '}']);
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+    })
+}
+
+/// `settings.api_key`, `prompt(` and `env[`: where a program gets a value from.
+fn is_code(value: &str) -> bool {
+    let head = value.split(['(', '[']).next().unwrap_or_default();
+    let parts = head.split('.');
+    let named = parts
+        .clone()
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    named && (head.len() < value.len() || parts.count() > 1)
 }
 
 /// Whether a reference stands at the head.
@@ -267,7 +310,7 @@ fn option(plain: &Plain, at: usize) -> Option<Range<usize>> {
     let length = text.get(..at)?.iter().rev().take(NAME_MAX).take_while(|byte| is_word(**byte)).count();
     let name = std::str::from_utf8(text.get(at - length..at)?).ok()?;
     let name = name.strip_prefix("--")?;
-    if !is_sensitive(name) || text.get(at + 1) == Some(&b'-') {
+    if !super::is_sensitive(name) || text.get(at + 1) == Some(&b'-') {
         return None;
     }
     worth(text, value(plain, at + 1, b'=')?)

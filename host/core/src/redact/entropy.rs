@@ -10,7 +10,41 @@ const LEAST: usize = 32;
 /// A commit's hash.
 const COMMIT: usize = 40;
 /// Marks before a digest.
-const DIGESTS: [&[u8]; 6] = [b"sha256:", b"sha512:", b"sha384:", b"sha1:", b"blake3:", b"sha256-"];
+const DIGESTS: [&[u8]; 10] = [
+    b"sha256:",
+    b"sha512:",
+    b"sha384:",
+    b"sha1:",
+    b"blake3:",
+    b"sha256-",
+    b"sha384-",
+    b"sha512-",
+    b"h1:",
+    b"/nix/store/",
+];
+/// Words that say, on the same line before a run of hexadecimal digits, that it is a digest.
+const ABOUT_DIGESTS: [&[u8]; 12] = [
+    b"sha256",
+    b"sha-256",
+    b"sha512",
+    b"sha-512",
+    b"sha384",
+    b"sha1",
+    b"md5",
+    b"blake",
+    b"digest",
+    b"checksum",
+    b"commit",
+    b"etag",
+];
+/// Bytes before a run in which such a word counts.
+const NEAR: usize = 28;
+/// Lengths of digests in hexadecimal digits.
+const DIGEST_LENGTHS: [usize; 5] = [32, 40, 64, 96, 128];
+/// Kinds of media that stand as base 64 in an address of their own.
+const MEDIA: [&[u8]; 4] = [b"data:image/", b"data:audio/", b"data:video/", b"data:font/"];
+/// Bytes between `data:` and what it holds.
+const MEDIA_HEAD: usize = 96;
 
 /// Adds every run that looks random.
 pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
@@ -26,9 +60,11 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
         let whole = rest.get(..length).unwrap_or_default();
         let digest = DIGESTS
             .iter()
-            .any(|mark| text.get(..at).is_some_and(|head| head.ends_with(mark)) || whole.starts_with(mark));
+            .any(|mark| text.get(..at).is_some_and(|head| head.ends_with(mark)) || whole.starts_with(mark))
+            || is_digest(text, at, whole)
+            || is_media(text, at);
         if !digest {
-            if is_random(whole) {
+            if is_random(whole) && !is_path(whole) {
                 found.push(at..at + length + padding);
             } else {
                 let mut from = at;
@@ -44,8 +80,42 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Whether the run at `at` has a digest's form and is called one, or stands before a file's name as `sha256sum` writes it.
+fn is_digest(text: &[u8], at: usize, run: &[u8]) -> bool {
+    if !DIGEST_LENGTHS.contains(&run.len()) || !run.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
+    let before = text.get(at.saturating_sub(NEAR)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().to_ascii_lowercase();
+    // `password checksum …` is no way to name a secret; a name that is sensitive has its value covered by that.
+    let called = ABOUT_DIGESTS.iter().any(|word| line.windows(word.len()).any(|window| window == *word));
+    let behind = text.get(at + run.len()..).unwrap_or_default();
+    let listed = (line.is_empty() || before.is_empty())
+        && (behind.starts_with(b"  ") || behind.starts_with(b" *"))
+        && behind.get(2).is_some_and(|byte| !byte.is_ascii_whitespace());
+    called || listed
+}
+
+/// Whether the run at `at` is a picture or the like, written into the text.
+fn is_media(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(MEDIA_HEAD)..at).unwrap_or_default();
+    before.ends_with(b";base64,")
+        && MEDIA.iter().any(|kind| {
+            before.windows(kind.len()).rposition(|window| window == *kind).is_some_and(|from| {
+                before.get(from..).is_some_and(|head| !head.iter().any(u8::is_ascii_whitespace))
+            })
+        })
+}
+
 fn in_run(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-')
+}
+
+/// Whether at least three of its parts are plain words, as random text has none, and the others are not random either.
+fn is_path(run: &[u8]) -> bool {
+    let is_word = |part: &&[u8]| part.len() >= 3 && part.iter().all(u8::is_ascii_lowercase);
+    let (words, others): (Vec<&[u8]>, Vec<&[u8]>) = run.split(|byte| *byte == b'/').partition(is_word);
+    words.len() >= 3 && !is_random(&others.concat())
 }
 
 fn is_random(run: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 #![expect(clippy::string_slice, reason = "cuts ASCII")]
 
+mod ordinary;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -271,9 +273,15 @@ fn json_is_covered_by_name_and_by_value() {
             COVER: 1,
         })
     );
-    let mut value = json!({ "badge_number": "12", "other": "x" });
-    redact_json_parts(&mut value, &["badge".to_owned()]);
-    assert_eq!(value, json!({ "badge_number": COVER, "other": "x" }));
+    let mut value = json!({ "badge_number": "12", "other": "x", "badge_id": 7 });
+    assert_eq!(redact("badge_number=4711-12"), "badge_number=4711-12");
+    also_sensitive(&["Badge".to_owned(), "token".to_owned()]);
+    redact_json(&mut value);
+    assert_eq!(value, json!({ "badge_number": COVER, "other": "x", "badge_id": 7 }));
+    assert_eq!(redact("badge_number=4711-12"), "badge_number=[REDACTED]");
+    let mut usage = json!({ "prompt_tokens_details": { "cached_tokens": 3 }, "tokenizer": "o200k" });
+    redact_json(&mut usage);
+    assert_eq!(usage, json!({ "prompt_tokens_details": { "cached_tokens": 3 }, "tokenizer": "o200k" }));
     let mut plain = Value::Null;
     redact_json(&mut plain);
     assert_eq!(plain, Value::Null);

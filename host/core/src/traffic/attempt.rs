@@ -104,6 +104,7 @@ const fn treatment(kind: FaultKind) -> Treatment {
         | FaultKind::MethodNotAllowed
         | FaultKind::Conflict
         | FaultKind::TooLarge
+        | FaultKind::TooSlow
         | FaultKind::Misdirected
         | FaultKind::Cancelled
         | FaultKind::Internal => Treatment::Request,

@@ -59,13 +59,11 @@ impl Budget {
             let next = used.checked_add(amount)?;
             (limit == 0 || next <= limit).then_some(next)
         };
-        match self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                self.0.refused.fetch_add(1, Ordering::Relaxed);
-                Err(Spent { limit })
-            }
+        if self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+            return Ok(());
         }
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
+        Err(Spent { limit })
     }
 }
 

@@ -92,6 +92,7 @@ async fn the_total_ends_a_drip() {
         body: bytes::Bytes::new(),
         grants: &grant(&server),
         secrets: &secrets,
+        known: super::known(),
         silence: Duration::from_secs(20),
         deadline: Instant::now() + QUIET * 2,
     };

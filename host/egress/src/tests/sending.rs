@@ -26,7 +26,7 @@ async fn secrets_fill_their_holes_and_text_stays_text() {
     request.headers.push(header("x-basic", value));
     let grants = [Grant::operator(&server.url("")).unwrap()];
     let upstream = send(request, &grants).await.unwrap();
-    assert_eq!((upstream.status(), upstream.header("x-thing")), (200, Some("one")));
+    assert_eq!((upstream.status(), upstream.header("x-thing")), (200, Some("one".into())));
     assert_eq!(upstream.read_all(2).await.unwrap(), "hi");
     let requests = server.requests().await;
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
@@ -125,6 +125,7 @@ async fn a_secret_with_a_line_break_is_refused_without_showing_it() {
         body: bytes::Bytes::new(),
         grants: &[Grant::operator("http://127.0.0.1:9").unwrap()],
         secrets: &secrets,
+        known: super::known(),
         silence: std::time::Duration::from_secs(1),
         deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(1),
     };

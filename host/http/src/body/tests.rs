@@ -37,9 +37,16 @@ fn chunked(data: &[u8], sizes: &[usize]) -> Body {
     Body::from_stream(stream::iter(chunks))
 }
 
+fn allowance(limit_bytes: usize) -> Allowance {
+    Allowance { limit_bytes, key: "max_body_bytes", seconds: 60, all: (Budget::default(), 0), own: None }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+}
+
 fn run(coding: &str, body: Body, limit: usize) -> Result<Bytes, Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(read(&headers(coding), body, limit))
+    block_on(read(&headers(coding), body, &allowance(limit))).map(|whole| whole.bytes)
 }
 
 #[track_caller]
@@ -123,11 +130,10 @@ fn what_follows_a_gzip_member_must_be_one() {
 
 #[test]
 fn a_length_over_the_limit_is_refused_unread() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_LENGTH, HeaderValue::from_static("11"));
     let never = Body::from_stream(stream::pending::<Result<Bytes, std::convert::Infallible>>());
-    let fault = runtime.block_on(read(&headers, never, 10)).unwrap_err();
+    let fault = block_on(read(&headers, never, &allowance(10))).unwrap_err();
     assert_eq!(fault.kind, FaultKind::TooLarge);
 }
 
@@ -135,4 +141,64 @@ fn a_length_over_the_limit_is_refused_unread() {
 fn a_body_at_the_limit_passes() {
     assert_eq!(run("", Body::from("0123456789"), 10).unwrap().len(), 10);
     assert_eq!(refused("", b"0123456789a".to_vec(), 10).0, 413);
+}
+
+#[test]
+fn work_without_a_body_is_refused_however_it_is_spelled() {
+    let empty_blocks = |count: usize| {
+        // A member of stored blocks that hold nothing, and never end.
+        let mut member = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+        member.extend([0, 0, 0, 0xff, 0xff].repeat(count));
+        member
+    };
+    let skipped: Vec<u8> = [&[0x50, 0x2a, 0x4d, 0x18, 0, 4, 0, 0][..], &[0; 1024]].concat();
+    for (coding, wire) in [
+        ("gzip", gzip(b"").repeat(100_000)),
+        ("gzip", empty_blocks(200_000)),
+        ("gzip", [gzip(b"{}"), gzip(b"").repeat(100_000)].concat()),
+        ("zstd", zstd(b"").repeat(200_000)),
+        ("zstd", skipped.repeat(2_000)),
+    ] {
+        assert_eq!(refused(coding, wire, 64 << 20), (400, "invalid_encoding".into()), "{coding}");
+    }
+    // What cannot be compressed grows a little, and is sound.
+    let mut noise = vec![0; 3 << 20];
+    let mut state = 1_u64;
+    for byte in &mut noise {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *byte = state.to_be_bytes()[0];
+    }
+    assert_eq!(run("gzip", Body::from(gzip(&noise)), 4 << 20).unwrap(), noise);
+    assert_eq!(run("zstd", Body::from(zstd(&noise)), 4 << 20).unwrap(), noise);
+}
+
+#[test]
+fn bodies_count_while_they_are_held_and_are_refused_beyond_the_budget() {
+    let all = Budget::default();
+    let own = Budget::default();
+    let allowance =
+        Allowance { all: (all.clone(), 1 << 20), own: Some((own.clone(), 1 << 19)), ..allowance(1 << 20) };
+    let body = |size: usize| Body::from(vec![b' '; size]);
+    let first = block_on(read(&HeaderMap::new(), body(400 << 10), &allowance)).unwrap();
+    assert!((400 << 10..500 << 10).contains(&own.standing(0).used));
+    let fault = block_on(read(&HeaderMap::new(), body(400 << 10), &allowance)).unwrap_err();
+    assert_eq!((fault.kind, &*fault.code), (FaultKind::Unavailable, "bodies_over_budget"));
+    assert!(fault.retry_after_ms.is_some() && fault.hint.unwrap().contains("budgets.body_mib"));
+    let bomb =
+        block_on(read(&headers("gzip"), Body::from(gzip(&vec![0; 900 << 10])), &allowance)).unwrap_err();
+    assert_eq!(&*bomb.code, "bodies_over_budget");
+    drop(first);
+    assert_eq!((all.standing(0).used, own.standing(0).used), (0, 0));
+    block_on(read(&HeaderMap::new(), body(400 << 10), &allowance)).unwrap();
+}
+
+#[test]
+fn a_body_has_a_time_as_a_whole() {
+    let drip = stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from_static(b" ")), ()))
+    });
+    let allowance = Allowance { seconds: 1, ..allowance(1 << 20) };
+    let fault = block_on(read(&HeaderMap::new(), Body::from_stream(drip), &allowance)).unwrap_err();
+    assert_eq!((fault.kind.http_status(), &*fault.code), (408, "request_timeout"));
 }

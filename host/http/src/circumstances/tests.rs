@@ -22,9 +22,10 @@ fn headers_become_circumstances() {
             ("x-session-id", ""),
         ]),
         &principal,
+        None,
     );
     assert!(found.agent);
-    assert_eq!(found.surface, Surface::Cli);
+    assert_eq!(found.surface, Surface::Http, "saying so is no proof");
     assert_eq!(found.token.unwrap().expose(), "brs_x");
     assert_eq!(found.directory, Some(PathBuf::from("/home/ada/a bä")));
     assert_eq!(found.idempotency_key.as_deref(), Some("k1"));
@@ -34,14 +35,39 @@ fn headers_become_circumstances() {
 #[test]
 fn nonsense_in_headers_is_nothing() {
     let principal = Principal::admin("fp");
-    assert_eq!(caller(&HeaderMap::new(), &principal), Caller::http());
+    assert_eq!(caller(&HeaderMap::new(), &principal, None), Caller::http());
     for path in ["relative", "/a%", "/a%zz", "/a%ff"] {
-        assert_eq!(caller(&headers(&[("x-brains-directory", path)]), &principal).directory, None, "{path}");
+        assert_eq!(
+            caller(&headers(&[("x-brains-directory", path)]), &principal, None).directory,
+            None,
+            "{path}"
+        );
     }
     let long = "x".repeat(257);
     let found = caller(
         &headers(&[("session-id", &long), ("x-brains-surface", "console"), ("thread-id", "t\u{e9}")]),
         &principal,
+        None,
     );
     assert_eq!(found, Caller::http());
+}
+
+#[test]
+fn only_a_program_that_proves_to_be_ours_says_which_surface_it_is() {
+    let principal = Principal::admin("fp");
+    let proof = Secret::new("from-runtime.json");
+    for (surface, shown, ours, expected) in [
+        ("cli", "from-runtime.json", Some(&proof), Surface::Cli),
+        ("mcp", "from-runtime.json", Some(&proof), Surface::Mcp),
+        ("http", "from-runtime.json", Some(&proof), Surface::Http),
+        ("cli", "from-runtime", Some(&proof), Surface::Http),
+        ("cli", "", Some(&proof), Surface::Http),
+        ("cli", "from-runtime.json", None, Surface::Http),
+        ("mcp", "guessed", Some(&proof), Surface::Http),
+    ] {
+        let found =
+            caller(&headers(&[("x-brains-surface", surface), ("x-brains-proof", shown)]), &principal, ours);
+        assert_eq!(found.surface, expected, "{surface} {shown}");
+        assert_eq!(found.agent, surface == "mcp", "who gives up rights is believed");
+    }
 }

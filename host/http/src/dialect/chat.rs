@@ -14,7 +14,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::app::{App, Caller};
-use crate::body;
+use crate::counters::Carries;
+use crate::limits::accompanied;
+use crate::party::Behind;
 use crate::refusal::Area;
 use crate::request_id::RequestId;
 
@@ -30,8 +32,16 @@ pub(crate) async fn completions(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match body::read(&parts.headers, body, app.body_limit()).await {
-        Ok(body) => body,
+    let behind = parts.extensions.get::<Behind>();
+    let read = async {
+        let whole = app.read(&parts.headers, body, Carries::Chat, behind).await?;
+        // A place is for what is under way upstream: a body that dawdles keeps nobody from one.
+        let own = behind.map(|behind| app.counters().request(behind)).transpose()?;
+        let place = app.house().enter(app.site().config().max_concurrent_requests)?;
+        Ok((whole.bytes, (whole.held, own, place)))
+    };
+    let (body, held) = match read.await {
+        Ok(read) => read,
         Err(fault) => return Area::Models.refuse(&fault),
     };
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
@@ -46,7 +56,7 @@ pub(crate) async fn completions(
             client: client(&parts.headers),
         })
         .await;
-    render(outcome)
+    render(outcome).map(|body| accompanied(body, held))
 }
 
 fn render(Outcome { facts, result }: Outcome) -> Response {
@@ -92,6 +102,7 @@ fn is_exhausted(fault: &Fault) -> bool {
         | FaultKind::MethodNotAllowed
         | FaultKind::Conflict
         | FaultKind::TooLarge
+        | FaultKind::TooSlow
         | FaultKind::Misdirected
         | FaultKind::UpstreamAuth
         | FaultKind::Unsupported

@@ -1,4 +1,7 @@
 //! What a component may do with secrets that it never sees: ask whether one is set, compare, and have the host sign.
+//! Whoever compares may be wrong a few times; then it is guessing.
+
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,12 +31,69 @@ impl secrets::Host for Guest {
         sign(self.granted(&name)?, &algorithm, &key_prefix, &data).ok_or(Refusal::Unsupported)
     }
 
-    fn matches(&mut self, name: String, presented: String) -> Result<bool, Refusal> {
-        Ok(self.granted(&name)?.matches(presented.as_bytes()))
+    fn matches(&mut self, name: String, presented: String) -> wasmtime::Result<Result<bool, Refusal>> {
+        let secret = match self.granted(&name) {
+            Ok(secret) => secret,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if self.missed >= MISSES_PER_EXCHANGE || self.settings.kept.guesses.are_spent(self.now_us()) {
+            return Err(wasmtime::Error::new(Guessing));
+        }
+        if presented.len() <= PRESENTED_BYTES && secret.matches(presented.as_bytes()) {
+            return Ok(Ok(true));
+        }
+        self.missed += 1;
+        self.settings.kept.guesses.missed(self.now_us());
+        Ok(Ok(false))
+    }
+}
+
+/// Wrong answers that a live instance may get; one that is right costs nothing.
+pub(crate) const MISSES_PER_EXCHANGE: u32 = 8;
+/// Wrong answers that all exchanges of an instance may get in a minute.
+const MISSES_PER_MINUTE: u32 = 120;
+const MINUTE_US: u64 = 60_000_000;
+/// No secret that is presented is longer.
+const PRESENTED_BYTES: usize = 64 << 10;
+
+/// It has asked too often whether it guessed a secret; the call ends with this.
+#[derive(Debug, thiserror::Error)]
+#[error("it presented too many texts that are not the secret")]
+pub(crate) struct Guessing;
+
+/// Wrong answers of the current minute, over all versions of an instance.
+#[derive(Debug, Default)]
+pub(crate) struct Guesses(Mutex<Minute>);
+
+#[derive(Debug, Default)]
+struct Minute {
+    began_us: u64,
+    misses: u32,
+}
+
+impl Guesses {
+    fn are_spent(&self, now_us: u64) -> bool {
+        self.minute(now_us, |minute| minute.misses >= MISSES_PER_MINUTE)
+    }
+
+    fn missed(&self, now_us: u64) {
+        self.minute(now_us, |minute| minute.misses = minute.misses.saturating_add(1));
+    }
+
+    fn minute<R>(&self, now_us: u64, look: impl FnOnce(&mut Minute) -> R) -> R {
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now_us.saturating_sub(minute.began_us) >= MINUTE_US {
+            *minute = Minute { began_us: now_us, misses: 0 };
+        }
+        look(&mut minute)
     }
 }
 
 impl Guest {
+    fn now_us(&self) -> u64 {
+        self.settings.ambient.monotonic_us()
+    }
+
     fn granted(&self, name: &str) -> Result<&Secret, Refusal> {
         if !self.settings.grants.secrets.contains(name) {
             return Err(Refusal::NotGranted);

@@ -73,8 +73,8 @@ impl Settings {
                 tracing::warn!(component.id = %id, instance = %name, dropped, "lines of a component were dropped");
             }
         }
-        let message = clean(message);
-        let fields = clean(&joined(fields));
+        let message = clean(&self.head(message, LINE_BYTES));
+        let fields = clean(&self.joined(fields));
         self.journal.keep(self, level, &message, &fields);
         match level {
             tracing::Level::ERROR => {
@@ -94,27 +94,28 @@ impl Settings {
             }
         }
     }
-}
 
-/// No more of the fields than a line holds.
-fn joined(fields: &[(String, String)]) -> String {
-    let mut line = String::new();
-    for (name, value) in fields {
-        if line.len() >= LINE_BYTES {
-            break;
+    /// No more of the fields than a line holds.
+    fn joined(&self, fields: &[(String, String)]) -> String {
+        let mut line = String::new();
+        for (name, value) in fields {
+            if line.len() >= LINE_BYTES {
+                break;
+            }
+            let space = if line.is_empty() { "" } else { " " };
+            line.extend([space, &self.head(name, LINE_BYTES), "=", &self.head(value, LINE_BYTES)]);
         }
-        let end = value.floor_char_boundary(LINE_BYTES);
-        let space = if line.is_empty() { "" } else { " " };
-        line.extend([space, name, "=", value.get(..end).unwrap_or_default()]);
+        // A secret may lie across the names and values.
+        self.head(&line, LINE_BYTES).into_owned()
     }
-    line
 }
 
 /// One line of bounded length, without what could pass for another line or steer a terminal.
 pub(super) fn clean(text: &str) -> String {
-    let cut = text.get(..text.floor_char_boundary(LINE_BYTES)).unwrap_or_default();
-    let one_line: String = cut.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    redact(&one_line).into_owned()
+    let one_line: String =
+        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let said = redact(&one_line);
+    said.get(..said.floor_char_boundary(LINE_BYTES)).unwrap_or_default().to_owned()
 }
 
 impl log::Host for Guest {

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use brains_core::plane::audit::{Break, Entry, HandOver, Seal, Trusted, Walk};
+use brains_core::plane::audit::{Break, Entry, HandOver, Reason, Seal, Trusted, Walk};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, fetch_all};
+use crate::rows::{Rows, fetch_all, fetch_optional};
 use crate::write::Scope;
 
 /// Entries read at a time.
@@ -13,7 +13,16 @@ const PAGE: u32 = 1_000;
 /// Kept seals read at a time.
 const SEALS: u32 = 256;
 
-const HAND_OVERS: &str = "SELECT detail FROM audit_entry WHERE action = 'audit.hand_over' ORDER BY seq";
+const HAND_OVERS: &str =
+    "SELECT detail FROM audit_entry WHERE action = 'audit.hand_over' AND detail IS NOT NULL ORDER BY seq";
+/// What stands before the first position, or at none.
+const ASTRAY: &str = "
+    SELECT COALESCE(seq, 0) FROM audit_entry WHERE scope = $1 AND (seq IS NULL OR seq <= 0)
+    UNION ALL SELECT COALESCE(seq, 0) FROM audit_seal WHERE scope = $1 AND (seq IS NULL OR seq <= 0)
+    ORDER BY 1 LIMIT 1";
+/// A position at which several entries stand.
+const DOUBLED: &str = "
+    SELECT seq FROM audit_entry WHERE scope = $1 AND seq > $2 GROUP BY seq HAVING COUNT(*) > 1 ORDER BY seq LIMIT 1";
 
 /// Where a check of a chain begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +63,10 @@ impl Rows {
     ) -> Result<Verification, StoreError> {
         let name = scope.as_str();
         let found = |entries, from, broken| Verification { scope: name.to_owned(), entries, from, broken };
+        if name.is_empty() {
+            // Rows without a scope: no write leaves any.
+            return Ok(found(0, 0, Some(Break { seq: 0, reason: Reason::Foreign })));
+        }
         let begun = match from {
             Checked::Start => None,
             Checked::Checkpoint => self.last_audit_seal(scope).await?,
@@ -96,7 +109,19 @@ impl Rows {
         }
         let head = self.audit_head(scope).await?;
         let head = head.as_ref().map(|head| (head.seq, head.hash.as_str(), head.seal.as_ref()));
-        Ok(found(entries, began, walk.end(head).err()))
+        let broken = match walk.end(head) {
+            Ok(()) => self.foreign(scope, began).await?.map(|seq| Break { seq, reason: Reason::Foreign }),
+            Err(broken) => Some(broken),
+        };
+        Ok(found(entries, began, broken))
+    }
+
+    /// Where a row stands that the walk cannot meet: before the first position, at none, or beside another.
+    async fn foreign(&mut self, scope: &Scope, after: i64) -> Result<Option<i64>, StoreError> {
+        if let Some(seq) = fetch_optional!(self, i64, ASTRAY, scope.as_str())? {
+            return Ok(Some(seq));
+        }
+        fetch_optional!(self, i64, DOUBLED, scope.as_str(), after)
     }
 }
 

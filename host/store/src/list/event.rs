@@ -44,7 +44,8 @@ impl Rows {
 }
 
 pub(crate) fn piece(scope: &Scope, filter: &EventFilter, kind: Option<&String>, limit: u32) -> Query {
-    let mut query = Query::new("SELECT seq, at, kind, operator, session, detail FROM event WHERE scope = ");
+    let mut query =
+        Query::new("SELECT seq, at, kind, operator, session, detail, agent FROM event WHERE scope = ");
     query.push_bind(scope.as_str().to_owned());
     if let Some(kind) = kind {
         query.push(" AND kind = ").push_bind(kind.clone());

@@ -10,8 +10,8 @@ use crate::text::{from_word, id, storable};
 use crate::write::Tx;
 
 const INSERT: &str = "
-    INSERT INTO handoff (id, workspace, title, body, status, set_by, set_by_session, set_at)
-    VALUES ($1, $2, $3, $4, 'active', $5, $6, $7)";
+    INSERT INTO handoff (id, workspace, title, body, status, set_by, set_by_session, set_at, set_by_agent)
+    VALUES ($1, $2, $3, $4, 'active', $5, $6, $7, $8)";
 const GET: &str = "
     SELECT h.*, w.slug FROM handoff h JOIN workspace w ON w.id = h.workspace WHERE h.id = $1";
 const PLACE: &str = "SELECT workspace FROM handoff WHERE id = $1";
@@ -22,7 +22,8 @@ const LIST: &str = "
     SELECT h.*, w.slug FROM handoff h JOIN workspace w ON w.id = h.workspace
     WHERE h.workspace = $1 AND h.id < $2 ORDER BY h.id DESC LIMIT $3";
 const PICK: &str = "
-    UPDATE handoff SET status = 'picked_up', picked_up_by = $2, picked_up_by_session = $3, picked_up_at = $4
+    UPDATE handoff SET status = 'picked_up', picked_up_by = $2, picked_up_by_session = $3, picked_up_at = $4,
+        picked_up_by_agent = $5
     WHERE id = $1 AND status IN ('active', 'stale')";
 const CLEAR: &str = "
     UPDATE handoff SET status = $2, cleared_at = $3, clear_reason = $4 WHERE id = $1 AND status = 'active'";
@@ -43,9 +44,11 @@ from_row! {
             status: from_word("status", row.try_get("status")?)?,
             set_by: row.try_get("set_by")?,
             set_by_session: session("set_by_session")?,
+            set_by_agent: row.try_get("set_by_agent")?,
             set_at: Millis(row.try_get("set_at")?),
             picked_up_by: row.try_get("picked_up_by")?,
             picked_up_by_session: session("picked_up_by_session")?,
+            picked_up_by_agent: row.try_get("picked_up_by_agent")?,
             picked_up_at: time("picked_up_at")?,
             cleared_at: time("cleared_at")?,
             clear_reason: row.try_get("clear_reason")?,
@@ -96,18 +99,20 @@ impl Tx {
         title: &str,
         body: &str,
     ) -> Result<HandoffRecord, StoreError> {
-        let (operator, session) = self.doer();
+        let author = self.author();
         let handoff = HandoffRecord {
             id: Id::mint(&*self.ambient),
             workspace: slug.to_owned(),
             title: storable(title).into_owned(),
             body: storable(body).into_owned(),
             status: HandoffStatus::Active,
-            set_by: operator,
-            set_by_session: session,
+            set_by: author.operator,
+            set_by_session: author.session,
+            set_by_agent: author.agent,
             set_at: self.at,
             picked_up_by: None,
             picked_up_by_session: None,
+            picked_up_by_agent: false,
             picked_up_at: None,
             cleared_at: None,
             clear_reason: None,
@@ -121,25 +126,28 @@ impl Tx {
             &handoff.body,
             &handoff.set_by,
             handoff.set_by_session.as_ref().map(Id::as_str),
-            handoff.set_at.0
+            handoff.set_at.0,
+            handoff.set_by_agent
         )?;
         Ok(handoff)
     }
 
     /// Takes a handoff for whoever does this write; false when somebody else was faster.
     pub async fn pick_handoff(&mut self, handoff: &mut HandoffRecord) -> Result<bool, StoreError> {
-        let (operator, session) = self.doer();
+        let author = self.author();
         let picked = execute!(
             &mut self.rows,
             PICK,
             handoff.id.as_str(),
-            &operator,
-            session.as_ref().map(Id::as_str),
-            self.at.0
+            &author.operator,
+            author.session.as_ref().map(Id::as_str),
+            self.at.0,
+            author.agent
         )?;
         handoff.status = HandoffStatus::PickedUp;
-        handoff.picked_up_by = Some(operator);
-        handoff.picked_up_by_session = session;
+        handoff.picked_up_by = Some(author.operator);
+        handoff.picked_up_by_session = author.session;
+        handoff.picked_up_by_agent = author.agent;
         handoff.picked_up_at = Some(self.at);
         Ok(picked > 0)
     }

@@ -8,30 +8,30 @@ use brains_core::{Id, Millis};
 use crate::changes::Topic;
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_json, id, list, storable};
+use crate::text::{from_json, from_word, id, list, storable, word};
 use crate::write::Tx;
 
 /// `last_used_at` is kept to the minute.
 const USED_EVERY_MS: i64 = 60_000;
 
 const INSERT: &str = "
-    INSERT INTO api_key (id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    INSERT INTO api_key (id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, role)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
 const LIST: &str = "
-    SELECT id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
     FROM api_key ORDER BY id";
 const LIST_OF: &str = "
-    SELECT id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
     FROM api_key WHERE operator = $1 ORDER BY id";
 const GET: &str = "
-    SELECT id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
     FROM api_key WHERE id = $1";
 const BY_HASH: &str = "
-    SELECT id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
     FROM api_key WHERE hash = $1";
 const REVOKE: &str = "
     UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL
-    RETURNING id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at";
+    RETURNING id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at";
 const REVOKE_OF: &str = "UPDATE api_key SET revoked_at = $2 WHERE operator = $1 AND revoked_at IS NULL";
 const USED: &str = "
     UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";
@@ -43,6 +43,7 @@ from_row! {
             name: row.try_get("name")?,
             operator: row.try_get("operator")?,
             scopes: from_json("scopes", row.try_get("scopes")?)?,
+            role: from_word("role", row.try_get("role")?)?,
             agent: row.try_get::<i64, _>("agent")? != 0,
             fingerprint: row.try_get("fingerprint")?,
             hash: row.try_get("hash")?,
@@ -95,7 +96,8 @@ impl Tx {
             &key.fingerprint,
             &key.hash,
             key.created_at.0,
-            key.expires_at.map(|at| at.0)
+            key.expires_at.map(|at| at.0),
+            word(&key.role)
         )?;
         if added == 0 {
             return Err(StoreError::Taken { noun: "key", name: key.name.clone() });

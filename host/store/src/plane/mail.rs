@@ -12,8 +12,8 @@ use crate::write::Tx;
 const SEND: &str = "
     INSERT INTO message (
         id, thread, reply_to, workspace, operator, session, broadcast, kind, rank, subject, body,
-        wants_acknowledgement, sent_at, expires_at
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        wants_acknowledgement, sent_at, expires_at, agent
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const DELIVER: &str = "
     INSERT INTO delivery (session, message, rank, delivered_at, expires_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING";
@@ -91,6 +91,7 @@ macro_rules! message {
                 .try_get::<Option<&str>, _>("session")?
                 .map(|text| id("session", text))
                 .transpose()?,
+            from_agent: $row.try_get("agent")?,
             broadcast: $row.try_get("broadcast")?,
             kind: $row.try_get("kind")?,
             priority: Urgency::of_rank($row.try_get("rank")?).unwrap_or_default(),
@@ -238,7 +239,8 @@ impl Tx {
             storable(&message.body).as_ref(),
             message.wants_acknowledgement,
             message.sent_at.0,
-            message.expires_at.map(|at| at.0)
+            message.expires_at.map(|at| at.0),
+            message.from_agent
         )
         .map(drop)
     }

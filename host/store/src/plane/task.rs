@@ -30,8 +30,8 @@ const COUNT_UP: &str = "
 const INSERT: &str = "
     INSERT INTO task (
         id, workspace, code, title, body, priority, status, tags, depends_on, open_dependencies, assignee, attempts,
-        created_by, created_by_session, created_at, updated_at, revision
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $14, 1)";
+        created_by, created_by_session, created_at, updated_at, revision, created_by_agent
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $14, 1, $15)";
 const UPDATE: &str = "
     UPDATE task SET title = $3, body = $4, priority = $5, status = $6, tags = $7, depends_on = $8,
         open_dependencies = $9, assignee = $10, holder = $11, claimed_at = $12, lease_expires_at = $13,
@@ -40,15 +40,16 @@ const UPDATE: &str = "
     WHERE id = $1 AND revision = $2
     RETURNING (SELECT COUNT(*) FROM task b WHERE b.blocked_on = task.code)";
 const NOTE: &str = "
-    INSERT INTO task_change (task, revision, at, change, operator, session, note)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO task_change (task, revision, at, change, operator, session, note, agent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const CHANGES: &str = "
-    SELECT revision, at, change, operator, session, note FROM task_change
+    SELECT revision, at, change, operator, session, note, agent FROM task_change
     WHERE task = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3";
 const COMMENT: &str = "
-    INSERT INTO task_comment (id, task, at, operator, session, body) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT INTO task_comment (id, task, at, operator, session, body, agent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const COMMENTS: &str = "
-    SELECT id, at, operator, session, body FROM task_comment
+    SELECT id, at, operator, session, body, agent FROM task_comment
     WHERE task = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 const UNTAG: &str = "DELETE FROM task_tag WHERE task = $1";
 const TAG: &str = "INSERT INTO task_tag (task, tag, workspace, status, priority) VALUES ($1, $2, $3, $4, $5)";
@@ -107,6 +108,7 @@ from_row! {
             completion_summary: row.try_get("completion_summary")?,
             created_by: row.try_get("created_by")?,
             created_by_session: session("created_by_session")?,
+            created_by_agent: row.try_get("created_by_agent")?,
             created_at: Millis(row.try_get("created_at")?),
             updated_at: Millis(row.try_get("updated_at")?),
             revision: unsigned(row.try_get("revision")?),
@@ -119,6 +121,7 @@ from_row! {
             change: row.try_get("change")?,
             operator: row.try_get("operator")?,
             session: row.try_get::<Option<&str>, _>("session")?.map(|text| id("session", text)).transpose()?,
+            agent: row.try_get("agent")?,
             note: row.try_get("note")?,
         })
     }
@@ -128,6 +131,7 @@ from_row! {
             at: Millis(row.try_get("at")?),
             operator: row.try_get("operator")?,
             session: row.try_get::<Option<&str>, _>("session")?.map(|text| id("session", text)).transpose()?,
+            agent: row.try_get("agent")?,
             body: row.try_get("body")?,
         })
     }
@@ -213,7 +217,7 @@ impl Tx {
         slug: &str,
         new: &NewTask,
     ) -> Result<TaskRecord, StoreError> {
-        let (operator, session) = self.doer();
+        let author = self.author();
         let mut task = TaskRecord {
             id: Id::mint(&*self.ambient),
             code: String::new(),
@@ -233,8 +237,9 @@ impl Tx {
             block: None,
             completed_at: None,
             completion_summary: None,
-            created_by: operator,
-            created_by_session: session,
+            created_by: author.operator,
+            created_by_session: author.session,
+            created_by_agent: author.agent,
             created_at: self.at,
             updated_at: self.at,
             revision: 1,
@@ -264,7 +269,8 @@ impl Tx {
             &task.assignee,
             &task.created_by,
             task.created_by_session.as_ref().map(Id::as_str),
-            task.created_at.0
+            task.created_at.0,
+            task.created_by_agent
         )?;
         self.tag_task(workspace, &task).await?;
         self.add_needs(&task.id, &new.needs).await?;
@@ -373,7 +379,7 @@ impl Tx {
         change: &str,
         note: Option<&str>,
     ) -> Result<(), StoreError> {
-        let (operator, session) = self.doer();
+        let author = self.author();
         later!(
             &mut self.rows,
             NOTE,
@@ -381,19 +387,21 @@ impl Tx {
             signed(task.revision),
             self.at.0,
             change,
-            &operator,
-            session.as_ref().map(Id::as_str),
-            note.map(storable).as_deref()
+            &author.operator,
+            author.session.as_ref().map(Id::as_str),
+            note.map(storable).as_deref(),
+            author.agent
         )
     }
 
     pub async fn insert_comment(&mut self, task: &Id<Task>, body: &str) -> Result<TaskComment, StoreError> {
-        let (operator, session) = self.doer();
+        let author = self.author();
         let comment = TaskComment {
             id: Id::mint(&*self.ambient),
             at: self.at,
-            operator,
-            session,
+            operator: author.operator,
+            session: author.session,
+            agent: author.agent,
             body: storable(body).into_owned(),
         };
         later!(
@@ -404,7 +412,8 @@ impl Tx {
             comment.at.0,
             &comment.operator,
             comment.session.as_ref().map(Id::as_str),
-            &comment.body
+            &comment.body,
+            comment.agent
         )?;
         Ok(comment)
     }
@@ -466,13 +475,5 @@ impl Tx {
 
     pub(super) async fn stored_task(&mut self, text: &str) -> Result<Option<TaskRecord>, StoreError> {
         fetch_optional!(&mut self.rows, TaskRecord, GET, text)
-    }
-
-    /// Who is written down as having done this write.
-    pub(crate) fn doer(&self) -> (String, Option<Id<Session>>) {
-        match &self.cause {
-            Some(cause) => (storable(&cause.actor.operator).into_owned(), cause.actor.session.clone()),
-            None => ("system".into(), None),
-        }
     }
 }

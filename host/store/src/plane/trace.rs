@@ -8,8 +8,9 @@ use brains_core::plane::trace::{Attempt, TraceRecord, TraceUsage};
 use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
+use crate::bounds::{BODY, ENTRIES, LINE, WORD, cut};
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_optional, from_row, insert_all, many};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, insert_all, many};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
@@ -28,7 +29,10 @@ const INSERT: &str = "
     ) ON CONFLICT (id) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
-const BY_REQUEST: &str = "SELECT * FROM trace WHERE request_id = $1 ORDER BY id DESC LIMIT 1";
+const BY_REQUEST: &str =
+    "SELECT * FROM trace WHERE request_id = $1 AND operator = $2 ORDER BY id DESC LIMIT 1";
+const OPERATORS_OF_REQUEST: &str =
+    "SELECT DISTINCT operator FROM trace WHERE request_id = $1 ORDER BY operator LIMIT 16";
 const OLDEST_KEPT: &str = "SELECT id FROM trace ORDER BY id DESC LIMIT 1 OFFSET $1";
 const PRUNE_ROWS: &str =
     "DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE id <= $1 ORDER BY id LIMIT $2)";
@@ -94,9 +98,18 @@ impl Rows {
         fetch_optional!(self, TraceRecord, GET, id.as_str())
     }
 
-    /// The newest trace of a request id, which a client may have chosen and used twice.
-    pub async fn trace_of_request(&mut self, request_id: &str) -> Result<Option<TraceRecord>, StoreError> {
-        fetch_optional!(self, TraceRecord, BY_REQUEST, request_name(request_id).as_ref())
+    /// The newest trace of one operator's request id, which a client may have chosen and used twice.
+    pub async fn trace_of_request(
+        &mut self,
+        request_id: &str,
+        operator: &str,
+    ) -> Result<Option<TraceRecord>, StoreError> {
+        fetch_optional!(self, TraceRecord, BY_REQUEST, request_name(request_id).as_ref(), operator)
+    }
+
+    /// Whose requests went by an id: some clients choose theirs, and nobody keeps two from choosing the same.
+    pub async fn operators_of_request(&mut self, request_id: &str) -> Result<Vec<String>, StoreError> {
+        fetch_all!(self, String, OPERATORS_OF_REQUEST, request_name(request_id).as_ref())
     }
 }
 
@@ -104,29 +117,29 @@ impl Rows {
 macro_rules! bind_row {
     ($query:expr, $trace:expr) => {{
         let trace: &TraceRecord = $trace;
-        let attempts: Vec<Attempt> = trace.attempts.iter().map(covered).collect();
-        let loss: Vec<Cow<'_, str>> = trace.loss.iter().map(|loss| safe(loss)).collect();
+        let attempts: Vec<Attempt> = trace.attempts.iter().take(ENTRIES).map(covered).collect();
+        let loss: Vec<Cow<'_, str>> = trace.loss.iter().take(ENTRIES).map(|loss| word(loss)).collect();
         $query
             .bind(trace.id.as_str())
             .bind(request_name(&trace.request_id))
             .bind(trace.at.0)
             .bind(trace.operator.as_str())
             .bind(trace.key.as_ref().map(Id::as_str))
-            .bind(trace.client.as_deref().map(safe))
+            .bind(trace.client.as_deref().map(word))
             .bind(trace.api.as_str())
-            .bind(safe(&trace.requested_model))
-            .bind(trace.model.as_deref().map(safe))
-            .bind(trace.provider.as_deref().map(safe))
-            .bind(trace.tier.as_deref().map(safe))
-            .bind(trace.task.as_deref().map(safe))
-            .bind(trace.complexity.as_deref().map(safe))
+            .bind(word(&trace.requested_model))
+            .bind(trace.model.as_deref().map(word))
+            .bind(trace.provider.as_deref().map(word))
+            .bind(trace.tier.as_deref().map(word))
+            .bind(trace.task.as_deref().map(word))
+            .bind(trace.complexity.as_deref().map(word))
             .bind(trace.confidence)
-            .bind(trace.strategy.as_deref().map(safe))
-            .bind(trace.reason.as_deref().map(safe))
+            .bind(trace.strategy.as_deref().map(word))
+            .bind(trace.reason.as_deref().map(line))
             .bind(list(&attempts))
             .bind(i64::from(trace.status))
-            .bind(trace.error_kind.as_deref().map(storable))
-            .bind(trace.error_code.as_deref().map(safe))
+            .bind(trace.error_kind.as_deref().map(word))
+            .bind(trace.error_code.as_deref().map(word))
             .bind(trace.first_byte_ms.map(signed))
             .bind(signed(trace.latency_ms))
             .bind(signed(trace.usage.input_tokens))
@@ -140,8 +153,8 @@ macro_rules! bind_row {
             .bind(signed(trace.response_bytes))
             .bind(trace.preamble_hash.as_deref())
             .bind(list(&loss))
-            .bind(trace.request_body.as_deref().map(safe))
-            .bind(trace.response_body.as_deref().map(safe))
+            .bind(trace.request_body.as_deref().map(body))
+            .bind(trace.response_body.as_deref().map(body))
     }};
 }
 
@@ -170,9 +183,21 @@ impl Tx {
 
 fn covered(attempt: &Attempt) -> Attempt {
     let mut attempt = attempt.clone();
-    attempt.model = safe(&attempt.model).into_owned();
-    attempt.cause = attempt.cause.as_deref().map(|cause| safe(cause).into_owned());
+    attempt.model = word(&attempt.model).into_owned();
+    attempt.cause = attempt.cause.as_deref().map(|cause| word(cause).into_owned());
     attempt
+}
+
+fn word(text: &str) -> Cow<'_, str> {
+    cut(safe(text), WORD)
+}
+
+fn line(text: &str) -> Cow<'_, str> {
+    cut(safe(text), LINE)
+}
+
+fn body(text: &str) -> Cow<'_, str> {
+    cut(safe(text), BODY)
 }
 
 /// Redacted, and such that both databases take it.
@@ -185,5 +210,5 @@ fn safe(text: &str) -> Cow<'_, str> {
 
 /// A request id: ours as it is, a client's only as far as it is no secret.
 fn request_name(text: &str) -> Cow<'_, str> {
-    if Id::<Request>::parse(text).is_some() { Cow::Borrowed(text) } else { safe(text) }
+    if Id::<Request>::parse(text).is_some() { Cow::Borrowed(text) } else { word(text) }
 }

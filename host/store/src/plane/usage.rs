@@ -8,6 +8,7 @@ use brains_core::plane::usage::{UsageRecord, UsageSum};
 use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
+use crate::bounds::{NAME, cut};
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_optional, from_row, insert_all, many};
 use crate::text::{from_word, id, signed, storable, unsigned, word};
@@ -84,7 +85,7 @@ macro_rules! bind_row {
             .bind(row.operator.as_str())
             .bind(row.key.as_ref().map(Id::as_str))
             .bind(storable(&row.provider))
-            .bind(storable(&redact(&row.model)).into_owned())
+            .bind(cut(storable(&redact(&row.model)), NAME).into_owned())
             .bind(row.tier.as_deref().map(storable))
             .bind(word(&row.outcome))
             .bind(signed(row.usage.input_tokens.min(TOKENS_MAX)))

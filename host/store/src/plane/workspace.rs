@@ -30,6 +30,11 @@ const ABOVE: &str = "
     FROM workspace
     WHERE $1 = path OR path = '/' OR SUBSTR($1, 1, LENGTH(path) + 1) = path || '/'
     ORDER BY LENGTH(path) DESC, id LIMIT 1";
+/// Whether anybody but `$3` registered one between `$1` and `$2`: what lies below a directory, in the order of bytes.
+const OTHERS_BELOW: &str = "
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM workspace WHERE path > $1 AND path < $2 AND created_by <> $3 LIMIT 1
+    ) below";
 const SEEN_BY_ALL: &str = "
     SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
     FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL) ORDER BY slug LIMIT $3";
@@ -273,6 +278,22 @@ impl Rows {
     /// The workspace whose directory is `path` or the nearest one above it.
     pub async fn workspace_above(&mut self, path: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
         fetch_optional!(self, WorkspaceRecord, ABOVE, storable(path).as_ref())
+    }
+
+    /// Whether somebody other than `operator` registered a workspace below `path`.
+    pub async fn others_below(&mut self, path: &str, operator: &str) -> Result<bool, StoreError> {
+        let path = path.trim_end_matches('/');
+        // `0` comes right behind `/`.
+        let (from, to) = (format!("{path}/"), format!("{path}0"));
+        let found = fetch_optional!(
+            self,
+            i64,
+            OTHERS_BELOW,
+            storable(&from).as_ref(),
+            storable(&to).as_ref(),
+            operator
+        )?;
+        Ok(found.unwrap_or(0) > 0)
     }
 
     /// Workspaces by slug, after `after`: all of them, or those that `operator` sees.

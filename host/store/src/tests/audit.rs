@@ -6,7 +6,8 @@ use crate::{Actor, Checked, Scope, Store};
 
 on_both! { chain_verifies every_change_is_found head_is_signed nothing_is_made_anew_without_the_key
 checkpoints_are_kept_and_checked an_older_state_is_known_by_what_was_kept_elsewhere keys_are_handed_over
-old_chains_are_signed_once_by_the_migration entries_are_paged_newest_first detail_is_canonical_and_covered }
+old_chains_are_signed_once_by_the_migration entries_are_paged_newest_first detail_is_canonical_and_covered
+rows_outside_of_a_chain_are_found_and_never_listed what_lost_a_value_is_found_and_stops_nothing }
 
 async fn write_entries(store: &Store, entries: usize) {
     for index in 0..entries {
@@ -230,11 +231,122 @@ async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
     bed.statement(
         "DELETE FROM schema_migration WHERE number >= 5; ALTER TABLE config_revision DROP COLUMN text; DROP TABLE ledger; DROP TABLE audit_seal; DROP INDEX audit_hand_over;
          ALTER TABLE audit_head DROP COLUMN sealed_at; ALTER TABLE audit_head DROP COLUMN seal_key;
-         ALTER TABLE audit_head DROP COLUMN signature",
+         ALTER TABLE audit_head DROP COLUMN signature;
+         ALTER TABLE audit_entry DROP COLUMN agent;
+         ALTER TABLE event DROP COLUMN agent;
+         ALTER TABLE task DROP COLUMN created_by_agent;
+         ALTER TABLE task_change DROP COLUMN agent;
+         ALTER TABLE task_comment DROP COLUMN agent;
+         ALTER TABLE handoff DROP COLUMN set_by_agent;
+         ALTER TABLE handoff DROP COLUMN picked_up_by_agent;
+         ALTER TABLE message DROP COLUMN agent;
+         ALTER TABLE api_key DROP COLUMN role",
     )
     .await;
     let store = bed.open().await;
     assert_eq!(verify(&store).await, (2, None));
+    store.close().await;
+}
+
+/// The rules of the database, for whoever may change them: checks, and on Postgres those of single columns too.
+fn without_rules(bed: &Bed, change: &str) -> String {
+    if bed.is_postgres() {
+        return change.to_owned();
+    }
+    format!("PRAGMA ignore_check_constraints = ON; {change}")
+}
+
+/// A copy of the second entry with other values in the first two columns.
+fn copied(scope: &str, seq: &str) -> String {
+    format!(
+        "INSERT INTO audit_entry (id, scope, seq, at, operator, action, detail, prev_hash, hash)
+         SELECT 'aud_copy', {scope}, {seq}, at, operator, action, detail, prev_hash, hash
+         FROM audit_entry WHERE scope = 'global' AND seq = 2"
+    )
+}
+
+async fn rows_outside_of_a_chain_are_found_and_never_listed(bed: &Bed) {
+    let store = bed.open().await;
+    write_entries(&store, 4).await;
+    if bed.is_postgres() {
+        bed.statement(
+            "ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_seq_check;
+             ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_scope_seq_key;
+             ALTER TABLE audit_entry ALTER seq DROP NOT NULL; ALTER TABLE audit_entry ALTER scope DROP NOT NULL;
+             ALTER TABLE audit_seal DROP CONSTRAINT audit_seal_seq_check",
+        )
+        .await;
+    }
+    let listed = async || {
+        let mut view = store.read().await.unwrap();
+        let entries = view.audit_entries(&Scope::global(), None, 100).await.unwrap();
+        entries.iter().map(|entry| entry.seq).collect::<Vec<_>>()
+    };
+    let seal = "INSERT INTO audit_seal (scope, seq, hash, sealed_at, seal_key, signature)
+        VALUES ('global', 0, 'h', 0, 'k', 's')";
+    let mut changes = vec![
+        (copied("'global'", "0"), 0, Reason::Foreign),
+        (copied("'global'", "-7"), -7, Reason::Foreign),
+        (copied("'global'", "5"), 5, Reason::Edited),
+        (copied("'global'", "9"), 5, Reason::Missing),
+        (seal.to_owned(), 0, Reason::Foreign),
+    ];
+    if bed.is_postgres() {
+        changes.push((copied("'global'", "NULL"), 0, Reason::Foreign));
+        changes.push((copied("'global'", "2"), 3, Reason::Missing));
+    }
+    let restore = "DELETE FROM audit_entry WHERE id = 'aud_copy'; DELETE FROM audit_seal WHERE seq <= 0";
+    for (change, seq, reason) in changes {
+        let change = without_rules(bed, &change);
+        // Beside the head they are not shown as if they belonged to the chain.
+        bed.statement(&change).await;
+        let shown = listed().await;
+        assert!(shown.iter().all(|seq| (1..=4).contains(seq)), "{shown:?} after {change}");
+        bed.statement(restore).await;
+        tampered(bed, &store, &change, restore, seq, reason).await;
+    }
+    // In a scope that has no head, or in none.
+    let mut strange = vec![("'elsewhere'", "elsewhere", 1, Reason::Edited)];
+    if bed.is_postgres() {
+        strange.push(("NULL", "", 0, Reason::Foreign));
+    }
+    for (scope, name, seq, reason) in strange {
+        bed.statement(&without_rules(bed, &copied(scope, "1"))).await;
+        let known = store.read().await.unwrap().audit_scopes().await.unwrap();
+        assert!(known.contains(&Scope::named(name)), "{known:?}");
+        let trusted = trusted(&store).await;
+        let mut view = store.read().await.unwrap();
+        let found = view.verify_audit(&Scope::named(name), &trusted, &[], Checked::Start).await.unwrap();
+        assert_eq!(found.broken, Some(Break { seq, reason }), "{scope}");
+        assert_eq!(view.audit_entries(&Scope::named(name), None, 9).await.unwrap(), []);
+        drop(view);
+        bed.statement(restore).await;
+    }
+    assert_eq!((verify(&store).await, listed().await), ((4, None), vec![4, 3, 2, 1]));
+    store.close().await;
+}
+
+async fn what_lost_a_value_is_found_and_stops_nothing(bed: &Bed) {
+    if !bed.is_postgres() {
+        // SQLite keeps this rule whatever a connection asks for.
+        return;
+    }
+    let store = bed.open().await;
+    write_entries(&store, 3).await;
+    bed.statement("CREATE TABLE spare AS SELECT * FROM audit_entry").await;
+    let restore = "DELETE FROM audit_entry; INSERT INTO audit_entry SELECT * FROM spare";
+    for column in ["at", "operator", "action", "detail", "prev_hash", "hash"] {
+        bed.statement(&format!("ALTER TABLE audit_entry ALTER {column} DROP NOT NULL")).await;
+        let change = format!("UPDATE audit_entry SET {column} = NULL WHERE seq = 2");
+        tampered(bed, &store, &change, restore, 2, Reason::Edited).await;
+    }
+    bed.statement("CREATE TABLE spare_head AS SELECT * FROM audit_head").await;
+    let restore = "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM spare_head";
+    for column in ["seq", "hash"] {
+        bed.statement(&format!("ALTER TABLE audit_head ALTER {column} DROP NOT NULL")).await;
+        let change = format!("UPDATE audit_head SET {column} = NULL");
+        tampered(bed, &store, &change, restore, 3, Reason::Head).await;
+    }
     store.close().await;
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn key(bed: &Bed, operator: &str, name: &str, hash: &str) -> KeyRecor
         name: name.into(),
         operator: operator.into(),
         scopes: vec![KeyScope::Gateway, KeyScope::Read],
+        role: Role::Member,
         agent: false,
         fingerprint: "0123456789abcdef".into(),
         hash: hash.into(),

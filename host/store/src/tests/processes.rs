@@ -44,7 +44,7 @@ async fn child() {
     store.close().await;
 }
 
-fn start(url: &str, writers: usize, writes: usize) -> Child {
+pub(super) fn start(url: &str, writers: usize, writes: usize) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["tests::processes::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env(JOB, format!("{url} {writers} {writes}"))
@@ -54,7 +54,10 @@ fn start(url: &str, writers: usize, writes: usize) -> Child {
 }
 
 /// Reads acknowledged values until there are `enough` or the child ended.
-fn acknowledged(child: &mut Child, enough: usize) -> (Vec<i64>, impl FnOnce() -> Vec<i64> + use<>) {
+pub(super) fn acknowledged(
+    child: &mut Child,
+    enough: usize,
+) -> (Vec<i64>, impl FnOnce() -> Vec<i64> + use<>) {
     fn value(line: &str) -> Option<i64> {
         line.split_once("ack ")?.1.trim().parse().ok()
     }

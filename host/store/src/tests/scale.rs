@@ -147,7 +147,7 @@ async fn grow(
 ) {
     const GROUP: usize = 500;
     for start in (from..total).step_by(GROUP) {
-        let (inside, holder) = (workspace.clone(), sessions[0].id.clone());
+        let (inside, holder) = (workspace.clone(), sessions[0].clone());
         let grown = write(store, workspace, move |tx| {
             Box::pin(async move {
                 tx.act_as(&holder);
@@ -163,7 +163,7 @@ async fn grow(
                     let after = match number % 10 {
                         0 => TaskRecord {
                             status: TaskStatus::InProgress,
-                            holder: Some(holder.clone()),
+                            holder: Some(holder.id.clone()),
                             ..task.clone()
                         },
                         1..4 => TaskRecord {

@@ -91,7 +91,7 @@ async fn a_trace_comes_back_whole(bed: &Bed) {
     expected.request_body = Some("{\"nul\":\"\u{fffd}\"}".into());
     expected.usage.output_tokens = i64::MAX.unsigned_abs();
     assert_eq!(view.trace(&sent.id).await.unwrap().as_ref(), Some(&expected));
-    assert_eq!(view.trace_of_request(&sent.request_id).await.unwrap(), Some(expected));
+    assert_eq!(view.trace_of_request(&sent.request_id, &sent.operator).await.unwrap(), Some(expected));
     assert_eq!(view.trace(&Id::mint(&*bed.ambient)).await.unwrap(), None);
     drop(view);
     store.close().await;
@@ -198,7 +198,8 @@ async fn secrets_are_in_no_row(bed: &Bed) {
     let found = store.read().await.unwrap().trace(&sent.id).await.unwrap().unwrap();
     let shown = serde_json::to_string(&found).unwrap();
     assert!(!shown.contains(&secret), "{shown}");
-    let by_request = store.read().await.unwrap().trace_of_request(&secret).await.unwrap().unwrap();
+    let by_request =
+        store.read().await.unwrap().trace_of_request(&secret, &sent.operator).await.unwrap().unwrap();
     assert_eq!(by_request.id, sent.id, "and it is still found by what was sent");
     store.close().await;
 }

@@ -240,6 +240,7 @@ fn message(bed: &Bed, from: &SessionRecord, expires_ms: Option<i64>) -> MessageR
         workspace: "app".into(),
         from: "ann".into(),
         from_session: Some(from.id.clone()),
+        from_agent: false,
         broadcast: expires_ms.is_some(),
         kind: "info".into(),
         priority: Urgency::Normal,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Sealing;
 use crate::changes::Nudge;
 use crate::error::StoreError;
+use crate::identity::Identity;
 use crate::notices::Notices;
 use crate::open::File;
 use crate::rows::{Rows, Session, Trips, sqlite};
@@ -31,6 +32,7 @@ const ROLLBACK: &str = "ROLLBACK";
 
 pub(crate) struct Writer {
     pub(crate) file: File,
+    pub(crate) identity: Identity,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) sealing: Sealing,
     pub(crate) closing: CancellationToken,
@@ -112,6 +114,7 @@ impl Writer {
         let give_up = Instant::now() + self.patience;
         self.trips.count();
         loop {
+            self.identity.settle().await?;
             let conn = match self.conn.take() {
                 Some(conn) => conn,
                 None => self.file.open()?,
@@ -137,7 +140,8 @@ impl Writer {
         loop {
             match sqlite::run(conn, COMMIT) {
                 Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
-                Ok(()) => return Ok(()),
+                // What went into another file than the one that was opened is not kept.
+                Ok(()) => return self.identity.settle().await,
                 Err(error) => {
                     // A full disk may have ended the transaction already; then there is nothing to roll back.
                     drop(sqlite::run(conn, ROLLBACK));

@@ -15,7 +15,7 @@ fn a_tree_is_told_from_its_git_directory() {
     write(&root.join("shop/.git/worktrees/fix/commondir"), "../..\n");
     fs::create_dir_all(root.join("fix/src")).unwrap();
 
-    let told = |path: &str| Trees.locate(&root.join(path)).unwrap();
+    let told = |path: &str| Trees::default().locate(&root.join(path)).unwrap();
     let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
     let main = told("shop/src/../src/cart");
     assert_eq!(
@@ -35,7 +35,7 @@ fn without_git_a_marker_or_the_directory_itself_counts() {
     write(&root.join("net/App.csproj"), "");
     fs::create_dir_all(root.join("lib/src")).unwrap();
     fs::create_dir_all(root.join("plain/sub")).unwrap();
-    let told = |path: &str| Trees.locate(&root.join(path)).unwrap();
+    let told = |path: &str| Trees::default().locate(&root.join(path)).unwrap();
     let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
     assert_eq!((told("lib/src").path, told("lib/src").marked), (name("lib"), true));
     assert!(told("net").marked);
@@ -51,7 +51,41 @@ fn a_broken_git_file_is_no_tree_and_no_trouble() {
     let root = fs::canonicalize(folder.path()).unwrap();
     for (place, text) in ["nonsense", "gitdir: /nowhere/at/all", ""].iter().enumerate() {
         write(&root.join(format!("{place}/.git")), text);
-        let told = Trees.locate(&root.join(place.to_string())).unwrap();
+        let told = Trees::default().locate(&root.join(place.to_string())).unwrap();
         assert_eq!(told.path, root.join(place.to_string()).to_str().unwrap());
     }
+}
+
+#[test]
+fn the_nearest_tree_counts_whatever_lies_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(folder.path()).unwrap();
+    fs::create_dir_all(root.join("shop/.git/worktrees/w1")).unwrap();
+    write(&root.join("shop/.git/worktrees/w1/commondir"), "../..\n");
+    let tree = root.join("shop/.claude/worktrees/w1");
+    write(&tree.join(".git"), &format!("gitdir: {}/shop/.git/worktrees/w1\n", root.display()));
+    fs::create_dir_all(root.join("shop/vendor/lib/.git")).unwrap();
+    fs::create_dir_all(root.join("shop/vendor/old/.hg")).unwrap();
+    write(&root.join("shop/packages/web/package.json"), "{}");
+    for name in ["objects", "refs"] {
+        fs::create_dir_all(root.join("shop/mirror.git").join(name)).unwrap();
+    }
+    write(&root.join("shop/mirror.git/HEAD"), "ref: refs/heads/main\n");
+    let told = |path: &str| Trees::default().locate(&root.join(path)).unwrap();
+    let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    for (path, found) in [
+        ("shop/.claude/worktrees/w1", "shop/.claude/worktrees/w1"),
+        ("shop/vendor/lib/src", "shop/vendor/lib"),
+        ("shop/vendor/old", "shop/vendor/old"),
+        ("shop/mirror.git/refs", "shop/mirror.git"),
+        // A package of a repository is a part of it.
+        ("shop/packages/web", "shop"),
+        ("shop/.git/hooks", "shop"),
+    ] {
+        assert_eq!(told(path).path, name(found), "{path}");
+    }
+    assert_eq!(told("shop/.claude/worktrees/w1").common_dir, name("shop/.git"));
+    assert!(told("shop").is_open());
+    let beside = Trees::beside(&root.join("shop/state")).locate(&root.join("shop")).unwrap();
+    assert!(beside.reserved && !beside.is_open());
 }

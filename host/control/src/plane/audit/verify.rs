@@ -33,7 +33,7 @@ pub(crate) struct ChainVerified {
     /// Position of the first entry that is not.
     broken_at: Option<i64>,
     /// What is wrong there, as a word: `edited`, `missing`, `unlinked`, `head`, `unsealed`, `forged`, `stranger`,
-    /// `rewritten`, `rolled_back`.
+    /// `rewritten`, `rolled_back`, `foreign`.
     fault: Option<String>,
     /// What is wrong there, for people.
     reason: Option<String>,
@@ -64,6 +64,9 @@ fn told(reason: Reason) -> (&'static str, &'static str) {
         Reason::RolledBack => {
             ("rolled_back", "a seal was given for more entries: an older state was put back")
         }
+        Reason::Foreign => {
+            ("foreign", "a row stands where no write puts one; it belongs to no chain, and no list shows it")
+        }
     }
 }
 
@@ -84,6 +87,7 @@ impl Operation for VerifyAudit {
         },
     ];
     const FORMER: &'static [&'static str] = &["audit_verify"];
+    const UPLOAD: bool = true;
     type Output = AuditVerified;
 
     async fn run(self, cx: &Cx<'_>) -> Result<AuditVerified, Fault> {

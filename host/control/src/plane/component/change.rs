@@ -120,6 +120,7 @@ impl Operation for AddComponent {
             input: r#"{"wasm": "AGFzbQ0AAQA=", "id": "acme", "allow_http": ["https://api.acme.example"]}"#,
         },
     ];
+    const UPLOAD: bool = true;
     type Output = ComponentChanged;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ComponentChanged, Fault> {

@@ -90,6 +90,7 @@ impl Operation for UpgradeComponent {
             input: r#"{"id": "acme"}"#,
         },
     ];
+    const UPLOAD: bool = true;
     type Output = ComponentChanged;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ComponentChanged, Fault> {

@@ -59,6 +59,7 @@ impl Notice {
             workspace: workspace.slug.clone(),
             from: from.operator.clone(),
             from_session: Some(from.id.clone()),
+            from_agent: tx.author().agent,
             broadcast: false,
             kind: self.kind.to_owned(),
             priority: Urgency::High,

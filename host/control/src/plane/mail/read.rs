@@ -61,8 +61,10 @@ impl Operation for ReadMessages {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Write;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["message", "read"])
-        .table("messages", &["sent_at", "priority", "from", "from_session", "subject", "body", "id"]);
+    const CLI: CliShape = CliShape::new(&["message", "read"]).table(
+        "messages",
+        &["sent_at", "priority", "from", "from_agent", "from_session", "subject", "body", "id"],
+    );
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Everything that waits",
         command: "message read --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
@@ -150,8 +152,10 @@ impl Operation for WaitMessages {
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Flow;
     const ROLE: Role = Role::Member;
-    const CLI: CliShape = CliShape::new(&["message", "wait"])
-        .table("messages", &["sent_at", "priority", "from", "from_session", "subject", "body", "id"]);
+    const CLI: CliShape = CliShape::new(&["message", "wait"]).table(
+        "messages",
+        &["sent_at", "priority", "from", "from_agent", "from_session", "subject", "body", "id"],
+    );
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Up to a minute",
         command: "message wait --session ses_01kax3v7yqe5nbp8w0c4mzt6rd --timeout-ms 60000",
@@ -247,7 +251,17 @@ impl Operation for ListMessages {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "list"]).table(
         "messages",
-        &["sent_at", "priority", "from", "from_session", "subject", "read_at", "acknowledged_at", "id"],
+        &[
+            "sent_at",
+            "priority",
+            "from",
+            "from_agent",
+            "from_session",
+            "subject",
+            "read_at",
+            "acknowledged_at",
+            "id",
+        ],
     );
     const EXAMPLES: &'static [Example] = &[Example {
         title: "What was sent",
@@ -317,7 +331,12 @@ impl Operation for ShowMessage {
         // A person sees what that person sent.
         let own = view.message(&self.message).await?.filter(|message| match &me {
             Some(me) => message.from_session.as_ref() == Some(&me.id),
-            None => message.from_session.is_none() && message.from == cx.principal.operator && !cx.is_agent(),
+            None => {
+                !message.from_agent
+                    && message.from_session.is_none()
+                    && message.from == cx.principal.operator
+                    && !cx.is_agent()
+            }
         });
         let message = own.ok_or_else(|| absent(&self.message))?;
         let receipts = view.receipts(&self.message, RECEIPTS).await?;
@@ -348,7 +367,7 @@ impl Operation for ShowThread {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "thread"])
         .positional(&["message"])
-        .table("messages", &["sent_at", "from", "from_session", "subject", "body", "id"]);
+        .table("messages", &["sent_at", "from", "from_agent", "from_session", "subject", "body", "id"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "The whole conversation",
         command: "message thread msg_01kax3v7yqe5nbp8w0c4mzt6rd --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",

@@ -85,7 +85,7 @@ impl Operation for SendMessage {
         },
     ];
     const TOOL: ToolShape =
-        ToolShape::of(Self::ROLE, Self::KIND).core(&["subject", "body", "to", "reply_to"]);
+        ToolShape::of(Self::ROLE, Self::KIND).spoken().core(&["subject", "body", "to", "reply_to"]);
     type Output = MessageSent;
 
     async fn run(mut self, cx: &Cx<'_>) -> Result<MessageSent, Fault> {
@@ -151,18 +151,17 @@ impl Operation for SendMessage {
             parent,
             priority: self.priority,
             wants_acknowledgement: self.wants_acknowledgement,
-            operator: cx.principal.operator.clone(),
             target: target.clone(),
         };
         let (acting, fence) = (cx.acting(self.session), cx.fence);
         // Both workspaces, so that whoever starts in the other one meanwhile gets it too.
         cx.write(Scopes::new(from.scope(), vec![target.scope()]), move |tx| {
             Box::pin(async move {
-                let sender = from.enter(tx, &acting, fence).await?.map(|session| session.id);
+                from.enter(tx, &acting, fence).await?;
                 if outgoing.target.workspace.id != from.workspace.id {
                     outgoing.target.confirm(tx).await?;
                 }
-                outgoing.send(tx, sender).await
+                outgoing.send(tx).await
             })
         })
         .await
@@ -186,16 +185,16 @@ struct Outgoing {
     priority: Urgency,
     wants_acknowledgement: bool,
     expires_at: Option<brains_core::Millis>,
-    operator: String,
     target: Place,
 }
 
 impl Outgoing {
-    async fn send(self, tx: &mut Tx, sender: Option<Id<Session>>) -> Result<MessageSent, Fault> {
+    async fn send(self, tx: &mut Tx) -> Result<MessageSent, Fault> {
         let now = tx.now();
         let window_ms = i64::try_from(RATE_WINDOW.as_millis()).unwrap_or(i64::MAX);
         let since = now.plus_ms(-window_ms);
-        check_rate(tx.sent_since(&self.operator, sender.as_ref(), since, RATE_MAX).await?)?;
+        let author = tx.author();
+        check_rate(tx.sent_since(&author.operator, author.session.as_ref(), since, RATE_MAX).await?)?;
         for to in &self.to {
             // It may have ended since it was looked up.
             if let Some(recipient) = tx.session(to).await? {
@@ -211,8 +210,9 @@ impl Outgoing {
             reply_to: self.parent.map(|parent| parent.id),
             id,
             workspace: self.target.workspace.slug.clone(),
-            from: self.operator,
-            from_session: sender,
+            from: author.operator,
+            from_session: author.session,
+            from_agent: author.agent,
             broadcast: self.to.is_empty(),
             kind: self.content.kind,
             priority: self.priority,

@@ -180,7 +180,7 @@ impl Operation for KillSession {
         command: "session kill ses_01kax3v7yqe5nbp8w0c4mzt6rd --reason \"hangs since noon\"",
         input: r#"{"id": "ses_01kax3v7yqe5nbp8w0c4mzt6rd", "reason": "hangs since noon"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people().destructive();
     type Output = SessionEnded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionEnded, Fault> {
@@ -190,7 +190,7 @@ impl Operation for KillSession {
             let mut view = cx.control.store.read().await?;
             // Whoever started it may end it; for others it takes authority.
             let (session, place) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Member).await?;
-            let own = session.operator == cx.principal.owner() && !cx.is_agent();
+            let own = session.operator == cx.principal.owner();
             let least = if own { WorkspaceRole::Member } else { WorkspaceRole::Maintainer };
             (
                 session,

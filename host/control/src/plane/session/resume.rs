@@ -35,7 +35,8 @@ pub(crate) struct ResumeSession {
     tool_session_id: Option<String>,
     /// How long it lives without a call; as before when nothing is said.
     lease: Option<Span>,
-    /// Id of a process on the service's machine: when that is gone, the session ends within seconds.
+    /// Id of a process of the service's user on its machine: when that is gone, the session ends within seconds. One that
+    /// is not there changes nothing.
     pid: Option<u32>,
 }
 
@@ -76,7 +77,7 @@ impl Operation for ResumeSession {
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionResumed, Fault> {
         let lease = self.lease.map(|span| check_lease(Some(span.ms))).transpose()?;
-        let process = process(cx, self.pid)?;
+        let process = process(cx, self.pid);
         let (session, place) = {
             let mut view = cx.control.store.read().await?;
             cx.session_in_sight(&mut view, &self.session, WorkspaceRole::Member).await?
@@ -111,9 +112,9 @@ impl Operation for ResumeSession {
                     link_all(tx, &id, links).await?;
                     // What was said to everybody while it was away.
                     tx.deliver_standing(&session.workspace, &id).await?;
-                    tx.act_as(&id);
                     let session: SessionRecord =
                         tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                    tx.act_as(&session);
                     tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
                     Ok(session)
                 })

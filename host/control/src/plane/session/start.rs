@@ -19,7 +19,7 @@ use crate::access::Place;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::workspace::{Wish, fresh, insert};
+use crate::plane::workspace::{Fresh, Wish};
 use crate::tool::ToolShape;
 
 /// Longest native id.
@@ -39,7 +39,8 @@ pub(crate) struct StartSession {
     tool_session_id: Option<String>,
     /// How long it lives without a call, e.g. `30m`; every call renews it.
     lease: Option<Span>,
-    /// Id of a process on the service's machine: when that is gone, the session ends within seconds.
+    /// Id of a process of the service's user on its machine: when that is gone, the session ends within seconds. One that
+    /// is not there changes nothing.
     pid: Option<u32>,
 }
 
@@ -113,7 +114,7 @@ impl Operation for StartSession {
     async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {
         let tool = check_tool(&self.tool)?;
         let lease_ms = check_lease(self.lease.map(|span| span.ms))?;
-        let process = process(cx, self.pid)?;
+        let process = process(cx, self.pid);
         let links = links(cx, &tool, self.tool_session_id)?;
         let place = find_or_register(cx, self.workspace.as_deref()).await?;
         let ambient = &*cx.control.ambient;
@@ -145,7 +146,7 @@ impl Operation for StartSession {
                     tx.insert_session(&session).await?;
                     tx.deliver_standing(&session.workspace, &session.id).await?;
                     link_all(tx, &session.id, links).await?;
-                    tx.act_as(&session.id);
+                    tx.act_as(&session);
                     let now = tx.now();
                     let welcome = Welcome::of(tx, &session, now).await?;
                     let detail = json!({
@@ -190,22 +191,18 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place,
     };
     let Some(path) = path else { return Err(absent) };
     let location = cx.control.ports.places.locate(&path)?;
-    if !location.exists || !location.marked {
-        return Err(absent.hint(
-            "nothing there says that it is a project: `register_workspace` adds a directory of any kind",
-        ));
+    let known = location.exists && location.marked;
+    let fresh = Fresh::of(cx, location, &Wish::default(), path.display().to_string())?;
+    // Whatever is in the way, it is told as what is not there.
+    if !known || fresh.look(&mut *cx.control.store.read().await?).await.is_err() {
+        return Err(absent);
     }
-    let record = fresh(cx, location, &Wish::default())?;
-    let owner = cx.principal.owner().to_owned();
-    let (workspace, _) = cx
+    let (workspace, ..) = cx
         .control
         .store
-        .write(Scope::global(), cx.actor(), move |tx| {
-            Box::pin(async move { insert(tx, record, false, false, &owner).await })
-        })
+        .write(Scope::global(), cx.actor(), move |tx| Box::pin(async move { fresh.insert(tx).await }))
         .await?;
     let mut view = cx.control.store.read().await?;
-    // Somebody else's private one stays invisible, as if it were not there.
     cx.workspace_of(&mut view, &workspace.id, WorkspaceRole::Member, || absent.clone()).await
 }
 

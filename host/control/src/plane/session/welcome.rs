@@ -5,7 +5,7 @@ use brains_core::id::{Id, Session, Workspace};
 use brains_core::plane::focus::FocusRecord;
 use brains_core::plane::handoff::HandoffRecord;
 use brains_core::plane::lock::LockRecord;
-use brains_core::plane::mail::{COUNTED_MAX, notice};
+use brains_core::plane::mail::{COUNTED_MAX, MessageRecord, notice};
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::{TaskRecord, TaskStatus};
 use brains_core::{Fault, Millis};
@@ -31,6 +31,8 @@ pub(crate) struct Peer {
     session: Id<Session>,
     operator: String,
     tool: String,
+    /// Whether it is an agent's, rather than a person's.
+    agent: bool,
     last_seen_at: Millis,
     /// What it is at, in its own words.
     intent: Option<String>,
@@ -38,6 +40,27 @@ pub(crate) struct Peer {
     task: Option<String>,
     /// The paths that it is at.
     paths: Vec<String>,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Sender {
+    /// Slug of the operator.
+    operator: String,
+    /// The session, when it was one.
+    session: Option<Id<Session>>,
+    /// Whether an agent did, rather than a person.
+    agent: bool,
+}
+
+impl Sender {
+    fn of(message: &MessageRecord) -> Self {
+        Self {
+            operator: message.from.clone(),
+            session: message.from_session.clone(),
+            agent: message.from_agent,
+        }
+    }
 }
 
 /// What there is to know at the beginning.
@@ -55,6 +78,8 @@ pub(crate) struct Welcome {
     unread_count: u32,
     /// Subjects of those that are read first.
     unread_subjects: Vec<String>,
+    /// Who wrote them, in the same order.
+    unread_senders: Vec<Sender>,
     /// The note of where work stopped here, if one waits to be picked up.
     handoff: Option<HandoffRecord>,
     /// How many tasks it holds.
@@ -101,6 +126,7 @@ impl Welcome {
         tasks.truncate(SHOWN);
         Ok(Self {
             unread_count,
+            unread_senders: unread.iter().map(|letter| Sender::of(&letter.message)).collect(),
             unread_subjects: unread.into_iter().map(|letter| letter.message.subject).collect(),
             handoff: None,
             tasks_count,
@@ -144,6 +170,7 @@ impl Peer {
             session: session.id,
             operator: session.operator,
             tool: session.tool,
+            agent: session.agent,
             last_seen_at: session.last_seen_at,
         }
     }

@@ -263,7 +263,7 @@ impl Operation for ListTaskComments {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "comments"])
         .positional(&["task"])
-        .table("comments", &["at", "operator", "session", "body"]);
+        .table("comments", &["at", "operator", "agent", "session", "body"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "What was said",
         command: "task comments APP-12",
@@ -314,7 +314,7 @@ impl Operation for ListTaskHistory {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "history"])
         .positional(&["task"])
-        .table("history", &["revision", "at", "change", "operator", "session", "note"]);
+        .table("history", &["revision", "at", "change", "operator", "agent", "session", "note"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "Who did what", command: "task history APP-12", input: r#"{"task": "APP-12"}"# }];
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();

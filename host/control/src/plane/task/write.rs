@@ -359,6 +359,7 @@ impl Operation for CommentTask {
         command: "task comment APP-12 \"Fails only with a cold cache\"",
         input: r#"{"task": "APP-12", "body": "Fails only with a cold cache"}"#,
     }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).spoken();
     type Output = Commented;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Commented, Fault> {

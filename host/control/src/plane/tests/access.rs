@@ -15,7 +15,7 @@ async fn a_key_is_shown_once_and_kept_as_a_hash() {
     let raw = made["key"].as_str().unwrap().to_owned();
     assert!(raw.starts_with(PREFIX) && raw.len() == PREFIX.len() + 43, "{raw}");
     assert_eq!(made["operator"], "admin");
-    assert_eq!(made["scopes"], json!(["gateway", "read"]));
+    assert_eq!((&made["scopes"], &made["role"]), (&json!(["gateway"]), &json!("member")));
 
     let credential = bed
         .control
@@ -178,4 +178,92 @@ async fn the_admin_key_is_replaced_in_one_step() {
     assert_eq!(actions, ["admin_key.rotate", "admin_key.rotate_failed", "admin_key.rotate"]);
     assert_eq!(audit["entries"][0]["operator"], "local");
     assert!(!holds(&bed.close_and_read().await, &raw));
+}
+
+#[tokio::test]
+async fn a_key_is_what_was_asked_for_by_name() {
+    let bed = Bed::new().await;
+    let all = json!(["gateway", "read", "write"]);
+    for (number, (input, scopes, role)) in [
+        (json!({ "agent": true }), all.clone(), "member"),
+        (json!({ "admin": true }), all, "admin"),
+        (json!({ "scopes": ["read"] }), json!(["read"]), "member"),
+        (json!({ "admin": true, "scopes": ["read"] }), json!(["read"]), "admin"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut input = input;
+        input["name"] = number.to_string().into();
+        let made = bed.admin("create_key", input).await.unwrap();
+        assert_eq!((&made["scopes"], &made["role"]), (&scopes, &json!(role)), "{made}");
+    }
+    let both = json!({ "name": "both", "agent": true, "admin": true });
+    assert_eq!(bed.admin("create_key", both).await.unwrap_err().param.as_deref(), Some("admin"));
+    bed.admin("add_operator", json!({ "slug": "ada" })).await.unwrap();
+    let more = json!({ "name": "more", "operator": "ada", "admin": true });
+    assert_eq!(bed.admin("create_key", more).await.unwrap_err().kind, FaultKind::Conflict);
+}
+
+#[tokio::test]
+async fn who_may_register_is_told_by_the_directory() {
+    let bed = Bed::new().await;
+    let ada = principal("ada", Role::Member, &[KeyScope::Write]);
+    let register = async |path: &str| bed.call_as(&ada, "register_workspace", json!({ "path": path })).await;
+    let private = json!({ "path": "/src/diary", "visibility": "private" });
+    bed.admin("register_workspace", private).await.unwrap();
+    bed.admin("register_workspace", json!({ "path": "/src/team/a" })).await.unwrap();
+    let told = |path: &str, fault: brains_core::Fault| format!("{fault:?}").replace(path, "PATH");
+    let absent = told("/nowhere/x", register("/nowhere/x").await.unwrap_err());
+    // Unmarked, reserved, somebody's private one, and one with somebody's workspace below.
+    for path in ["/plain/x", "/reserved/x", "/src/diary", "/src/team"] {
+        assert_eq!(told(path, register(path).await.unwrap_err()), absent, "{path}");
+    }
+    for path in ["/src/own", "/src/team/a", "/src/team/a/own", "/src/teams"] {
+        register(path).await.unwrap();
+    }
+    // An administrator registers any directory that is there, as a person.
+    for path in ["/plain/x", "/reserved/x", "/src/team"] {
+        let agent =
+            brains_core::Principal { agent: true, ..principal("boss", Role::Admin, &[KeyScope::Write]) };
+        bed.call_as(&agent, "register_workspace", json!({ "path": path })).await.unwrap_err();
+        bed.admin("register_workspace", json!({ "path": path })).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_project_below_a_workspace_is_its_own() {
+    let bed = Bed::new().await;
+    bed.admin("register_workspace", json!({ "path": "/plain" })).await.unwrap();
+    let shown = async |path: &str| bed.admin("show_workspace", json!({ "workspace": path })).await;
+    assert_eq!(shown("/plain/notes").await.unwrap()["workspace"]["path"], "/plain");
+    bed.admin("register_workspace", json!({ "path": "/src" })).await.unwrap();
+    assert_eq!(shown("/src/shop").await.unwrap_err().code, "workspace_not_found");
+    let started = bed.admin("start_session", json!({ "workspace": "/src/shop" })).await.unwrap();
+    assert_eq!(started["workspace"], "shop");
+}
+
+#[tokio::test]
+async fn an_agent_says_things_as_its_session() {
+    let bed = Bed::new().await;
+    bed.admin("register_workspace", json!({ "path": "/src/shop" })).await.unwrap();
+    let agent =
+        brains_core::Principal { agent: true, ..principal("admin", Role::Member, &[KeyScope::Write]) };
+    let task = json!({ "workspace": "shop", "title": "t" });
+    let made = bed.call_as(&agent, "create_task", task).await.unwrap();
+    assert_eq!(made["task"]["created_by_agent"], true);
+    let comment = json!({ "task": made["task"]["code"], "body": "b" });
+    let message = json!({ "workspace": "shop", "subject": "s" });
+    for (name, input) in [("comment_task", comment), ("send_message", message)] {
+        assert_eq!(bed.call_as(&agent, name, input.clone()).await.unwrap_err().code, "session_required");
+        bed.admin(name, input.clone()).await.unwrap();
+        let started = bed.call_as(&agent, "start_session", json!({ "workspace": "shop" })).await.unwrap();
+        let mut input = input;
+        input["session_token"] = started["session_token"].clone();
+        // Whatever key carries the token of an agent's session, an agent speaks.
+        let said = bed.admin(name, input).await.unwrap();
+        let (row, agent) =
+            if name == "comment_task" { ("comment", "agent") } else { ("message", "from_agent") };
+        assert_eq!(said[row][agent], true, "{said}");
+    }
 }

@@ -135,7 +135,6 @@ async fn nonsense_is_refused_before_anything_is_kept() {
         (json!({ "workspace": "/src/shop", "lease": "0s" }), "lease"),
         (json!({ "workspace": "/src/shop", "lease": "25h" }), "lease"),
         (json!({ "workspace": "/src/shop", "lease": "-5m" }), "lease"),
-        (json!({ "workspace": "/src/shop", "pid": 7 }), "pid"),
         (json!({ "workspace": "/src/shop", "tool_session_id": "" }), "tool_session_id"),
         (json!({ "workspace": "./shop" }), "workspace"),
         (json!({}), "workspace"),
@@ -170,4 +169,18 @@ async fn a_revoked_operator_holds_nothing() {
         assert_eq!(listed["sessions"][0]["ending"], "revoked");
     }
     assert_eq!(bed.admin("verify_audit", json!({})).await.unwrap()["ok"], true);
+}
+
+#[tokio::test]
+async fn a_process_that_is_not_there_is_told_as_one_that_is() {
+    let bed = Bed::new().await;
+    bed.fakes.processes.lock().unwrap().push(7);
+    let start = async |pid: u32| {
+        bed.admin("start_session", json!({ "workspace": "/src/shop", "pid": pid })).await.unwrap()
+    };
+    let (alive, dead) = (start(7).await["session"].clone(), start(8).await["session"].clone());
+    assert_eq!((&alive["pid"], &dead["pid"]), (&json!(7), &json!(8)));
+    for member in ["state", "tool", "agent", "epoch", "ended_at", "ending"] {
+        assert_eq!(alive[member], dead[member], "{member}");
+    }
 }

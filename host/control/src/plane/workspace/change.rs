@@ -37,7 +37,7 @@ impl Operation for RenameWorkspace {
         command: "workspace rename shop store",
         input: r#"{"workspace": "shop", "slug": "store"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -77,7 +77,7 @@ impl Operation for ArchiveWorkspace {
         command: "workspace archive shop",
         input: r#"{"workspace": "shop"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people().destructive();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -114,7 +114,7 @@ impl Operation for UnarchiveWorkspace {
         command: "workspace unarchive shop",
         input: r#"{"workspace": "shop"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
@@ -150,7 +150,7 @@ impl Operation for SetWorkspaceVisibility {
         command: "workspace visibility shop private",
         input: r#"{"workspace": "shop", "visibility": "private"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use brains_core::Fault;
-use brains_core::plane::workspace::{Location, WorkspaceRecord};
+use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole};
 use brains_core::principal::Role;
 use brains_store::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NOUN, Wish, WorkspaceLine, fresh, insert};
-use crate::access::{not_found, role_in};
+use super::{Fresh, NOUN, Wish, WorkspaceLine};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Kind, Operation};
 use crate::tool::ToolShape;
@@ -73,6 +72,7 @@ impl Operation for ImportWorkspaces {
     }];
     const FORMER: &'static [&'static str] = &["workspace_import"];
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().idempotent();
+    const UPLOAD: bool = true;
     type Output = WorkspacesImported;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspacesImported, Fault> {
@@ -85,37 +85,25 @@ impl Operation for ImportWorkspaces {
         for (index, listed) in self.workspaces.into_iter().enumerate() {
             let location = locate(cx, &listed.path).map_err(|fault| of_element(index, fault))?;
             let wish = Wish { slug: listed.slug, name: listed.name, visibility: None };
-            let (exact, named) = (wish.slug.is_some(), wish.name.is_some());
-            let record = fresh(cx, location, &wish).map_err(|fault| of_element(index, fault))?;
-            records.push((record, exact, named));
+            let fresh = Fresh::of(cx, location, &wish, listed.path);
+            records.push(fresh.map_err(|fault| of_element(index, fault))?);
         }
-        let (owner, principal) = (cx.principal.owner().to_owned(), cx.principal.clone());
-        let found: Vec<(WorkspaceRecord, bool)> = cx
+        let found: Vec<(WorkspaceRecord, bool, WorkspaceRole)> = cx
             .write(Scope::global(), move |tx| {
                 Box::pin(async move {
                     let mut found = Vec::new();
-                    for (index, (record, exact, named)) in records.into_iter().enumerate() {
-                        let path = record.path.clone();
-                        let (workspace, registered) = insert(tx, record, exact, named, &owner)
-                            .await
-                            .map_err(|fault| of_element(index, fault.param("slug")))?;
-                        // Somebody else's private one is not there for whoever cannot see it.
-                        if role_in(tx, &principal, &workspace).await?.is_none() {
-                            return Err(of_element(index, not_found(&path).param("path")));
-                        }
-                        found.push((workspace, registered));
+                    for (index, fresh) in records.into_iter().enumerate() {
+                        found.push(fresh.insert(tx).await.map_err(|fault| of_element(index, fault))?);
                     }
                     Ok(found)
                 })
             })
             .await?;
-        let mut view = cx.control.store.read().await?;
-        let mut workspaces = Vec::new();
-        for (workspace, registered) in found {
-            if let Some(role) = role_in(&mut view, cx.principal, &workspace).await? {
-                workspaces.push(Imported { workspace: WorkspaceLine { workspace, role }, registered });
-            }
-        }
+        let imported = |(workspace, registered, role)| Imported {
+            workspace: WorkspaceLine { workspace, role },
+            registered,
+        };
+        let workspaces: Vec<Imported> = found.into_iter().map(imported).collect();
         Ok(WorkspacesImported {
             imported: workspaces.iter().filter(|one| one.registered).count(),
             workspaces,
@@ -133,12 +121,7 @@ fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
                 .param("path"));
         }
     };
-    let location = cx.control.ports.places.locate(&asked)?;
-    if location.exists {
-        Ok(location)
-    } else {
-        Err(Fault::not_found("directory", asked.display()).param("path"))
-    }
+    cx.control.ports.places.locate(&asked)
 }
 
 /// The fault, with the element of the list that it is about.

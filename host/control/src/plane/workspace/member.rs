@@ -82,7 +82,7 @@ impl Operation for InviteToWorkspace {
         command: "workspace invite shop ada --role reader",
         input: r#"{"workspace": "shop", "operator": "ada", "role": "reader"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
@@ -129,7 +129,7 @@ impl Operation for UninviteFromWorkspace {
         command: "workspace uninvite shop ada",
         input: r#"{"workspace": "shop", "operator": "ada"}"#,
     }];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people().destructive();
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {

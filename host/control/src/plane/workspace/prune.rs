@@ -140,7 +140,7 @@ impl Operation for PruneWorkspaces {
             input: r#"{"slug_prefix": ["tmp-", "scratch-"], "apply": true}"#,
         },
     ];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive().idempotent();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people().destructive().idempotent();
     type Output = Pruned;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Pruned, Fault> {
@@ -210,7 +210,7 @@ impl Operation for CheckWorkspaces {
             input: r#"{"prune_missing": true, "apply": true}"#,
         },
     ];
-    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().destructive().idempotent();
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).people().destructive().idempotent();
     type Output = WorkspacesChecked;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspacesChecked, Fault> {

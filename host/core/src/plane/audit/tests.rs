@@ -18,6 +18,7 @@ fn chain(length: i64) -> Vec<Entry> {
             key: Some("key_1".into()),
             session: (seq % 2 == 0).then(|| "ses_1".into()),
             surface: Some("mcp".into()),
+            agent: seq % 2 == 0,
             action: "thing.make".into(),
             detail: format!(r#"{{"index":{seq}}}"#),
             prev_hash,
@@ -69,13 +70,14 @@ fn whatever_is_done_to_an_entry_is_found() {
     let (ours, entries) = (key(1), chain(5));
     let trusted = Trusted::new([ours.public().to_owned()], &[]);
     let head = seal(&ours, &entries[4]);
-    let edits: [fn(&mut Entry); 11] = [
+    let edits: [fn(&mut Entry); 12] = [
         |entry| entry.id.push('x'),
         |entry| entry.at = entry.at.plus_ms(1),
         |entry| entry.operator.push('x'),
         |entry| entry.key = None,
         |entry| entry.session = Some("ses_2".into()),
         |entry| entry.surface = None,
+        |entry| entry.agent = !entry.agent,
         |entry| entry.action.push('x'),
         |entry| entry.detail.push(' '),
         |entry| entry.prev_hash = GENESIS.into(),

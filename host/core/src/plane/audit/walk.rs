@@ -35,6 +35,8 @@ pub enum Reason {
     Rewritten,
     /// A seal was given for an entry that is no longer there: an older state was put back.
     RolledBack,
+    /// A row stands where no write puts one: before the first position, at none, beside another, or in no scope.
+    Foreign,
 }
 
 /// A chain that is being walked.

@@ -39,6 +39,7 @@ fn task() -> TaskRecord {
         completion_summary: None,
         created_by: "ada".into(),
         created_by_session: None,
+        created_by_agent: false,
         created_at: NOW,
         updated_at: NOW,
         revision: 1,

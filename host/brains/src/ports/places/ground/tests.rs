@@ -1,0 +1,34 @@
+use super::*;
+
+#[test]
+fn what_holds_many_things_is_reserved_and_does_not_reach_below() {
+    let state = Path::new("/srv/brains");
+    let reserved = |path: &str| is_reserved(Path::new(path), Some(state));
+    for path in
+        ["/", "/home", "/home/ada", "/Users/ada", "/root", "/srv", "/srv/brains", "/srv/brains/plugins"]
+    {
+        assert!(reserved(path), "{path}");
+    }
+    for path in ["/home/ada/shop", "/nowhere/brains-too", "/nowhere"] {
+        assert!(!reserved(path), "{path}");
+    }
+    let reach = |path: &'static str| within_reach(Path::new(path)).collect::<Vec<_>>();
+    assert_eq!(reach("/home/ada/shop/src"), [Path::new("/home/ada/shop/src"), Path::new("/home/ada/shop")]);
+    assert_eq!(reach("/home/ada"), [Path::new("/home/ada"), Path::new("/home")]);
+    assert_eq!(reach("/"), [Path::new("/")]);
+}
+
+#[test]
+fn a_bare_repository_is_a_root_and_a_git_directory_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["shop.git", "shop/.git", "shop/.git/modules/lib"] {
+        for part in ["objects", "refs"] {
+            fs::create_dir_all(folder.path().join(name).join(part)).unwrap();
+        }
+        fs::write(folder.path().join(name).join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    }
+    assert!(is_root(&folder.path().join("shop.git")));
+    assert!(is_root(&folder.path().join("shop")));
+    assert!(!is_root(&folder.path().join("shop/.git")));
+    assert!(!is_root(&folder.path().join("shop/.git/modules/lib")));
+}

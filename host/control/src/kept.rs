@@ -1,0 +1,228 @@
+//! What is looked at before it is kept: no secret goes into a title, a text or a name that others read, and no text is
+//! longer than what anybody can use. The registry does this for every operation that keeps something; the table below
+//! says of every member what it is, and a member that is not in it is taken for something that somebody says.
+
+use std::borrow::Cow;
+
+use brains_core::redact::{self, redact};
+use brains_core::{Fault, FaultKind, Origin};
+use serde_json::{Map, Value, json};
+
+use crate::operation::{Entry, Kind};
+
+/// The member of an answer that tells what was covered or is otherwise worth a word.
+pub(crate) const WARNINGS: &str = "warnings";
+
+/// What a member of an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// Somebody says something: a secret in it is covered, and the writer is told.
+    Said,
+    /// Something gets a name: one that looks like a secret is refused.
+    Name,
+    /// As a name; digests in it are a matter of course.
+    Path,
+    /// Names something that is there, or has a form and a bound of its own: taken as it is.
+    Exact,
+}
+
+/// Members by name, wherever they stand.
+pub(crate) const MEMBERS: &[(&str, Text)] = &[
+    ("blockers", Text::Said),
+    ("body", Text::Said),
+    ("display_name", Text::Said),
+    ("intent", Text::Said),
+    ("message", Text::Said),
+    ("next_action", Text::Said),
+    ("note", Text::Said),
+    ("reason", Text::Said),
+    ("scope", Text::Said),
+    ("subject", Text::Said),
+    ("summary", Text::Said),
+    ("title", Text::Said),
+    ("instance", Text::Name),
+    ("kind", Text::Name),
+    ("manifest", Text::Name),
+    ("name", Text::Name),
+    ("slug", Text::Name),
+    ("tags", Text::Name),
+    ("tool", Text::Name),
+    ("tool_session_id", Text::Name),
+    ("path", Text::Path),
+    ("path_contains", Text::Path),
+    ("paths", Text::Path),
+    ("scratchpad_path", Text::Path),
+    ("slug_prefix", Text::Path),
+    ("workspace", Text::Path),
+    ("after", Text::Exact),
+    ("allow_http", Text::Exact),
+    ("assignee", Text::Exact),
+    ("by", Text::Exact),
+    ("depends_on", Text::Exact),
+    ("digest", Text::Exact),
+    ("document", Text::Exact),
+    ("expires_in", Text::Exact),
+    ("handoff", Text::Exact),
+    ("id", Text::Exact),
+    ("key", Text::Exact),
+    ("kinds", Text::Exact),
+    ("lease", Text::Exact),
+    ("on", Text::Exact),
+    ("operator", Text::Exact),
+    ("reply_to", Text::Exact),
+    ("secrets", Text::Exact),
+    ("session", Text::Exact),
+    ("task", Text::Exact),
+    ("to", Text::Exact),
+    ("ttl", Text::Exact),
+    ("value", Text::Exact),
+    ("wasm", Text::Exact),
+];
+
+/// Longest text of each sort, in bytes. Operations have narrower bounds for most of theirs.
+const SAID_BYTES: usize = 64 << 10;
+const NAME_BYTES: usize = 4 << 10;
+/// Longest manifest and setting; the body of the request bounds the rest.
+const DOCUMENT_BYTES: usize = 256 << 10;
+/// Members that carry documents.
+const DOCUMENTS: [&str; 4] = ["document", "manifest", "value", "wasm"];
+/// Hexadecimal digits of usual digests.
+const DIGESTS: [usize; 5] = [32, 40, 56, 64, 128];
+
+/// Covers in `input` what must not be kept, and tells where. Refuses names that are secrets, and what is too long.
+pub(crate) fn look(entry: &Entry, input: &mut Value) -> Result<Vec<String>, Fault> {
+    let mut covered = Vec::new();
+    if let Some(members) = input.as_object_mut() {
+        for (name, value) in members {
+            walk(name, known(name), name.clone(), value, &mut |name, sort, path, text| {
+                bounded(name, sort, path, text)?;
+                if entry.kind == Kind::Read {
+                    return Ok(());
+                }
+                match sort {
+                    Text::Said => {
+                        if let Cow::Owned(safe) = redact(text) {
+                            *text = safe;
+                            covered.push(path.to_owned());
+                        }
+                    }
+                    Text::Name if is_secret(text) => return Err(refused(path)),
+                    Text::Path if is_secret(&without_digests(text)) => return Err(refused(path)),
+                    Text::Name | Text::Path | Text::Exact => {}
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(covered)
+}
+
+/// Adds to an answer which members of the input were covered.
+pub(crate) fn tell(answer: &mut Value, covered: &[String]) {
+    let Some(members) = answer.as_object_mut().filter(|_| !covered.is_empty()) else { return };
+    let told = covered.iter().map(|path| {
+        Value::from(format!(
+            "`{path}` held what looks like a secret; {} is kept in its place. Say where the secret is, not what it is",
+            redact::COVER
+        ))
+    });
+    match members.entry(WARNINGS).or_insert_with(|| json!([])) {
+        Value::Array(warnings) => warnings.extend(told),
+        other => *other = told.collect(),
+    }
+}
+
+/// Adds the member to the schema of an answer.
+pub(crate) fn add_warnings(schema: &mut Value) {
+    let text = json!({ "type": "string" });
+    let Some(schema) = schema.as_object_mut().filter(|schema| schema.get("type") == Some(&"object".into()))
+    else {
+        return;
+    };
+    let properties = schema.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    let Some(properties) = properties.as_object_mut() else { return };
+    match properties.get_mut(WARNINGS) {
+        Some(warnings) => {
+            if let Some(items) = warnings.get_mut("items") {
+                *items = json!({ "anyOf": [items.take(), text] });
+            }
+        }
+        None => {
+            let warnings = json!({
+                "type": "array",
+                "items": text,
+                "description": "Members of the input that held what looks like a secret: it was covered before it was kept.",
+            });
+            properties.insert(WARNINGS.into(), warnings);
+        }
+    }
+}
+
+fn known(name: &str) -> Option<Text> {
+    MEMBERS.iter().find(|(known, _)| *known == name).map(|(_, sort)| *sort)
+}
+
+type Visit<'v> = dyn FnMut(&str, Text, &str, &mut String) -> Result<(), Fault> + 'v;
+
+/// Visits every text at `path`; what a member is goes for all below it.
+fn walk(
+    name: &str,
+    sort: Option<Text>,
+    path: String,
+    value: &mut Value,
+    visit: &mut Visit<'_>,
+) -> Result<(), Fault> {
+    match value {
+        Value::String(text) => visit(name, sort.unwrap_or(Text::Said), &path, text),
+        Value::Array(items) => items
+            .iter_mut()
+            .enumerate()
+            .try_for_each(|(at, item)| walk(name, sort, format!("{path}[{at}]"), item, visit)),
+        Value::Object(members) => members.iter_mut().try_for_each(|(member, value)| {
+            let shown: String = member.chars().take(64).collect();
+            walk(name, sort.or_else(|| known(member)), format!("{path}.{}", redact(&shown)), value, visit)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+fn bounded(name: &str, sort: Text, path: &str, text: &str) -> Result<(), Fault> {
+    let limit_bytes = match sort {
+        _ if name == "wasm" => return Ok(()),
+        _ if DOCUMENTS.contains(&name) => DOCUMENT_BYTES,
+        Text::Said => SAID_BYTES,
+        Text::Name | Text::Path | Text::Exact => NAME_BYTES,
+    };
+    if text.len() <= limit_bytes {
+        return Ok(());
+    }
+    let what = format!("`{path}` has {} bytes, at most {limit_bytes} are allowed", text.len());
+    Err(Fault::new(FaultKind::TooLarge, Origin::Client, what)
+        .code("text_too_long")
+        .param(path.to_owned())
+        .hint("put long material into a file of the workspace and name its path"))
+}
+
+fn is_secret(text: &str) -> bool {
+    matches!(redact(text), Cow::Owned(_))
+}
+
+/// The path with every part that is nothing but a digest left out.
+fn without_digests(path: &str) -> String {
+    let is_digest =
+        |part: &str| DIGESTS.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !path.contains('/') {
+        return path.to_owned();
+    }
+    path.split('/').map(|part| if is_digest(part) { "" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+fn refused(path: &str) -> Fault {
+    Fault::invalid(format!("`{path}` looks like a secret, and others would read it"))
+        .code("looks_like_secret")
+        .param(path.to_owned())
+        .hint("give it a name that tells nothing; if this is a credential of yours, take it out of use")
+}
+
+#[cfg(test)]
+mod tests;

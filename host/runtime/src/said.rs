@@ -1,0 +1,81 @@
+//! What a component says, without the secrets of its instance. It is never told one, but what its upstream repeats in
+//! ways of its own, and what it was configured with, may hold one.
+
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
+use brains_core::{Secret, SecretSet};
+use brains_dialect::canon::Fault;
+use brains_dialect::canon::catalogue::Page;
+
+use crate::CallFault;
+use crate::guest::Settings;
+
+/// Secrets of earlier versions that are remembered.
+const EARLIER: usize = 32;
+
+/// The secrets that versions of an instance were given while the program runs: an answer may repeat one that was
+/// changed since.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier(Mutex<Vec<Secret>>);
+
+impl Earlier {
+    /// All of them with those of one more version, which are remembered too.
+    pub(crate) fn with<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) -> SecretSet {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in secrets {
+            known.retain(|earlier| earlier != secret);
+            known.push(secret.clone());
+        }
+        // The newest stay, and none of the version that is made now is left out.
+        let set = SecretSet::of(&*known);
+        let gone = known.len().saturating_sub(EARLIER);
+        known.drain(..gone);
+        set
+    }
+}
+
+impl Settings {
+    /// The beginning of `text`, at least so long when it has as much: no half of a secret stands at its end.
+    pub(crate) fn head<'t>(&self, text: &'t str, limit_bytes: usize) -> Cow<'t, str> {
+        let looked = text.get(..text.floor_char_boundary(limit_bytes * 4)).unwrap_or_default();
+        if looked.len() == text.len() {
+            return self.known.cover(text);
+        }
+        let sure = self.known.look(looked.as_bytes()).open;
+        self.known.cover(looked.get(..looked.floor_char_boundary(sure)).unwrap_or_default())
+    }
+
+    pub(crate) fn cover_all(&self, texts: &mut [String]) {
+        for text in texts {
+            self.known.cover_in(text);
+        }
+    }
+
+    pub(crate) fn cover_fault(&self, mut fault: Fault) -> Fault {
+        self.known.cover_in(&mut fault.message);
+        // A word with a secret in it is no word any more.
+        fault.code = fault.code.filter(|code| matches!(self.known.cover(code), Cow::Borrowed(_)));
+        fault
+    }
+
+    /// The component's own no.
+    pub(crate) fn refused(&self, fault: Fault) -> CallFault {
+        CallFault::Refused(self.cover_fault(fault))
+    }
+
+    pub(crate) fn cover_page(&self, page: &mut Page) {
+        if self.known.is_empty() {
+            return;
+        }
+        page.models.retain(|model| matches!(self.known.cover(&model.id), Cow::Borrowed(_)));
+        for model in &mut page.models {
+            model.label.iter_mut().for_each(|label| self.known.cover_in(label));
+            self.cover_all(&mut model.caps);
+            model.pricing.iter_mut().for_each(|pricing| self.known.cover_in(pricing));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! Whether the files of a SQLite database are still those that were opened. SQLite goes on writing into a file that was
+//! deleted or replaced, and what it acknowledges then is gone with the process (sqlite.org, "How To Corrupt An SQLite
+//! Database File", 1.3, 1.4, 4.2). So each commit is answered only after a look, and so is each read, at most a second
+//! apart. What was acknowledged before is written beside the database, and a log never reaches another database than its
+//! own.
+//!
+//! A file that is written over keeps its name and inode. In WAL mode SQLite changes it only when it takes pages over from
+//! the log, which shows in the log's counters (`PRAGMA wal_checkpoint(NOOP)`): a change that they do not explain, and that
+//! nothing explains within [`EXPLAINED_WITHIN`], is somebody else's.
+
+mod owner;
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use fs_err as fs;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+use crate::open::File;
+use crate::rows::{from_row, sqlite};
+
+pub(crate) use owner::set_aside;
+
+/// Between two looks for the sake of reading.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a change of the file may go without an explanation: SQLite tells of pages it took over once they are on the
+/// disk.
+const EXPLAINED_WITHIN: Duration = Duration::from_secs(3);
+/// Between two looks at a change that has none yet.
+const AGAIN: Duration = Duration::from_millis(20);
+
+const COUNTERS: &str = "PRAGMA wal_checkpoint(NOOP)";
+const COMMITS: &str = "PRAGMA data_version";
+const READABLE: &str = "SELECT COUNT(*) FROM generation";
+const WRITABLE: &str = "PRAGMA query_only = OFF";
+const RESCUE: &str = "VACUUM INTO $1";
+
+/// Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    /// Where it really is: SQLite puts the log there, not beside a link.
+    place: PathBuf,
+    ours: Files,
+    seen: Mutex<Seen>,
+    /// The file holds something else than was written. That does not pass.
+    overwritten: AtomicBool,
+    /// Where everything was written that had been acknowledged.
+    rescued: OnceLock<String>,
+    /// Stays open as long as the store, so that SQLite takes no log away, and is closed last.
+    keeper: Mutex<Option<Connection>>,
+    alarm: Notify,
+}
+
+/// The inodes of the database, its log and the log's index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) database: u64,
+    pub(crate) log: u64,
+    index: u64,
+}
+
+/// What the last look found, and when it was.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// Read before `state`, so that whatever changed the file later changed this later too.
+    log: Log,
+    state: State,
+    at: Instant,
+    /// The state that nothing explains yet, and since when the file has it.
+    unexplained: Option<(State, Instant)>,
+}
+
+/// What changes when somebody writes into the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    size_bytes: u64,
+    modified: (i64, i64),
+}
+
+/// Pages in the log, how many of them are in the file, and a number that other connections' commits change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Log {
+    pages: i64,
+    taken_over: i64,
+    commits: i64,
+}
+
+/// What `COUNTERS` tells.
+struct Taken {
+    pages: i64,
+    taken_over: i64,
+}
+
+from_row! {
+    row => Taken {
+        Ok(Self { pages: row.try_get("log")?, taken_over: row.try_get("checkpointed")? })
+    }
+}
+
+/// What a look found, when it found no other file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Sound,
+    /// The file changed; it may be that SQLite is at it.
+    Unexplained,
+}
+
+impl Identity {
+    /// Of a database that was just opened and brought up.
+    pub(crate) fn take(file: File) -> Result<Self, StoreError> {
+        let keeper = file.open()?;
+        // Reading makes the log, if there is none yet.
+        sqlite::statement(&keeper, READABLE).fetch_optional::<i64>()?;
+        let log = counters(&keeper)?;
+        let missing = |error: io::Error| StoreError::Unreachable { detail: error.kind().to_string() };
+        let (state, database) = state(file.path()).map_err(missing)?;
+        let place = fs::canonicalize(file.path()).map_err(missing)?;
+        let ours = Files {
+            database,
+            log: inode(&beside(&place, "-wal")).map_err(missing)?,
+            index: inode(&beside(&place, "-shm")).map_err(missing)?,
+        };
+        owner::note(&place, ours);
+        Ok(Self(Arc::new(Inner {
+            file,
+            place,
+            ours,
+            seen: Mutex::new(Seen { log, state, at: Instant::now(), unexplained: None }),
+            overwritten: AtomicBool::new(false),
+            rescued: OnceLock::new(),
+            keeper: Mutex::new(Some(keeper)),
+            alarm: Notify::new(),
+        })))
+    }
+
+    /// For reading: looks, unless somebody did within the last second.
+    pub(crate) fn look_now_and_then(&self) -> Result<(), StoreError> {
+        let recent = lock(&self.0.seen).at.elapsed() < LOOK_EVERY;
+        if recent && !self.0.overwritten.load(Ordering::Relaxed) { Ok(()) } else { self.check() }
+    }
+
+    /// Looks whether a name still leads to the same file.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.look().map(drop)
+    }
+
+    /// For writing: looks until every change of the file is explained.
+    pub(crate) async fn settle(&self) -> Result<(), StoreError> {
+        while self.look()? == Look::Unexplained {
+            tokio::time::sleep(AGAIN).await;
+        }
+        Ok(())
+    }
+
+    fn look(&self) -> Result<Look, StoreError> {
+        self.compare().map_err(|how| {
+            self.0.alarm.notify_one();
+            self.told(how)
+        })
+    }
+
+    fn told(&self, how: Found) -> StoreError {
+        match how {
+            Found::Unreadable(kind) => StoreError::Unreachable { detail: kind.to_string() },
+            Found::Replaced(how) => StoreError::Replaced { how, kept: self.0.rescued.get().cloned() },
+        }
+    }
+
+    fn compare(&self) -> Result<Look, Found> {
+        let (inner, path) = (&self.0, self.0.file.path());
+        if inner.overwritten.load(Ordering::Relaxed) {
+            return Err(Found::Replaced(OVERWRITTEN));
+        }
+        let mut seen = lock(&inner.seen);
+        let log = self.counters();
+        let (now, database) = state(path).map_err(|error| found(&error, DELETED))?;
+        if database != inner.ours.database {
+            return Err(Found::Replaced(EXCHANGED));
+        }
+        for (ending, ours) in [("-wal", inner.ours.log), ("-shm", inner.ours.index)] {
+            if inode(&beside(&inner.place, ending)).map_err(|error| found(&error, LOG))? != ours {
+                return Err(Found::Replaced(LOG));
+            }
+        }
+        let at = Instant::now();
+        // Counters that cannot be read now explain nothing and accuse nobody.
+        let Some(log) = log else { return Ok(Look::Sound) };
+        if now == seen.state || self.counters().is_none_or(|later| later != seen.log) {
+            *seen = Seen { log, state: now, at, unexplained: None };
+            return Ok(Look::Sound);
+        }
+        let since = seen.unexplained.filter(|(state, _)| *state == now).map_or(at, |(_, since)| since);
+        seen.unexplained = Some((now, since));
+        if at - since < EXPLAINED_WITHIN {
+            return Ok(Look::Unexplained);
+        }
+        // What is in the log belongs to another content than the file's.
+        owner::disown(&inner.place);
+        inner.overwritten.store(true, Ordering::Relaxed);
+        Err(Found::Replaced(OVERWRITTEN))
+    }
+
+    fn counters(&self) -> Option<Log> {
+        lock(&self.0.keeper).as_ref().and_then(|keeper| counters(keeper).ok())
+    }
+
+    /// Looks every second until the store closes, and when the files are gone writes beside them what they held.
+    pub(crate) async fn watch(self, closing: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => return,
+                () = self.0.alarm.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            if let Err(how @ Found::Replaced(_)) = self.compare() {
+                self.rescue(&self.told(how));
+            }
+        }
+    }
+
+    /// Writes everything that the open files hold into another one, once. A file that was written over holds no one
+    /// state that could be kept.
+    fn rescue(&self, error: &StoreError) {
+        if self.0.rescued.get().is_some() {
+            return;
+        }
+        tracing::error!(
+            %error,
+            "the database is not where it was opened: nothing is written any more; stop the service, put the database in place, start it again"
+        );
+        let mut name = String::new();
+        if !self.0.overwritten.load(Ordering::Relaxed) {
+            match self.write_copy() {
+                Ok(copy) => {
+                    name = copy.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    tracing::error!(copy = %copy.display(), "everything that was acknowledged is in this copy");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "no copy of what was acknowledged could be written, it is tried again");
+                    return;
+                }
+            }
+        }
+        drop(self.0.rescued.set(name));
+    }
+
+    fn write_copy(&self) -> Result<PathBuf, StoreError> {
+        use fs::os::unix::fs::OpenOptionsExt as _;
+        let keeper = lock(&self.0.keeper);
+        let Some(conn) = keeper.as_ref() else { return Err(StoreError::Closed) };
+        let free = (1..1_000).map(|number| beside(&self.0.place, &format!(".rescued-{number}")));
+        for copy in free {
+            // Empty and closed to others: SQLite takes such a file as a new one.
+            match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(StoreError::Unreachable { detail: error.kind().to_string() }),
+            }
+            let text = copy.to_string_lossy().into_owned();
+            let written = sqlite::run(conn, WRITABLE)
+                .and_then(|()| sqlite::statement(conn, RESCUE).bind(text).execute());
+            if written.is_err() {
+                drop(fs::remove_file(&copy));
+            }
+            return written.map(|_| copy);
+        }
+        Err(StoreError::Full)
+    }
+
+    /// Closes what was kept open. The log goes into the file only when both are still the same.
+    pub(crate) fn close(&self) {
+        let looked = self.compare();
+        let sound = matches!(looked, Ok(Look::Sound));
+        if let Err(how @ Found::Replaced(_)) = looked {
+            self.rescue(&self.told(how));
+        }
+        let Some(keeper) = lock(&self.0.keeper).take() else { return };
+        if sound && let Err(error) = keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
+            tracing::warn!(%error, "the log stays beside the database");
+        }
+        if let Err((_, error)) = keeper.close() {
+            tracing::warn!(db.error = %error, "the last connection did not close cleanly");
+        }
+    }
+}
+
+/// Why a look failed.
+enum Found {
+    Replaced(&'static str),
+    Unreadable(io::ErrorKind),
+}
+
+const DELETED: &str = "the database file was deleted while it was open";
+const EXCHANGED: &str = "another file was put in the place of the open database";
+const LOG: &str = "the log beside the open database was deleted or replaced";
+const OVERWRITTEN: &str = "the database file was written over while it was open";
+
+fn found(error: &io::Error, gone: &'static str) -> Found {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Found::Replaced(gone),
+        kind => Found::Unreadable(kind),
+    }
+}
+
+fn counters(conn: &Connection) -> Result<Log, StoreError> {
+    let told = sqlite::statement(conn, COUNTERS).fetch_optional::<Taken>()?;
+    let Taken { pages, taken_over } = told.unwrap_or(Taken { pages: 0, taken_over: 0 });
+    let commits = sqlite::statement(conn, COMMITS).fetch_optional::<i64>()?.unwrap_or_default();
+    Ok(Log { pages, taken_over, commits })
+}
+
+// The files are never opened here: closing one would end the locks that SQLite holds on it.
+fn state(path: &Path) -> io::Result<(State, u64)> {
+    let found = fs::metadata(path)?;
+    let state = State { size_bytes: found.len(), modified: (found.mtime(), found.mtime_nsec()) };
+    Ok((state, found.ino()))
+}
+
+fn inode(path: &Path) -> io::Result<u64> {
+    Ok(fs::metadata(path)?.ino())
+}
+
+/// A file whose name is the database's and an ending.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
