@@ -78,9 +78,7 @@ pub(crate) struct Compiler {
 #[derive(Debug, Default)]
 struct Desk {
     stopped: bool,
-    quick: bool,
-    long: bool,
-    bundled: bool,
+    taken: Vec<Pace>,
 }
 
 /// Which of the places a component is compiled in, one at a time in each.
@@ -92,16 +90,6 @@ pub enum Pace {
     Long,
     /// What came with the program waits for no other.
     Bundled,
-}
-
-impl Desk {
-    const fn taken(&mut self, pace: Pace) -> &mut bool {
-        match pace {
-            Pace::Quick => &mut self.quick,
-            Pace::Long => &mut self.long,
-            Pace::Bundled => &mut self.bundled,
-        }
-    }
 }
 
 /// One component to compile.
@@ -199,7 +187,7 @@ impl Compiler {
     /// Waits for a place.
     fn enter(&self, pace: Pace, wanted: &AtomicBool) -> Result<Place<'_>, LoadError> {
         let mut desk = self.desk();
-        while !desk.stopped && wanted.load(Ordering::Relaxed) && *desk.taken(pace) {
+        while !desk.stopped && wanted.load(Ordering::Relaxed) && desk.taken.contains(&pace) {
             let (next, _timed_out) =
                 self.moved.wait_timeout(desk, WAIT).unwrap_or_else(PoisonError::into_inner);
             desk = next;
@@ -207,7 +195,7 @@ impl Compiler {
         if desk.stopped || !wanted.load(Ordering::Relaxed) {
             return Err(LoadError::Stopping);
         }
-        *desk.taken(pace) = true;
+        desk.taken.push(pace);
         Ok(Place { compiler: self, pace })
     }
 
@@ -294,7 +282,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        *self.compiler.desk().taken(self.pace) = false;
+        self.compiler.desk().taken.retain(|taken| *taken != self.pace);
         self.compiler.moved.notify_all();
     }
 }

@@ -144,8 +144,12 @@ impl Runtime {
     }
 
     /// Checks, compiles and asks a component who it is. Blocks for as long as that takes.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever loads a component has made its manifest for that"
+    )]
     pub fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
-        self.load_wanted(id, bytes, manifest, &AtomicBool::new(true))
+        self.load_wanted(id, bytes, &manifest, &AtomicBool::new(true))
     }
 
     /// As [`Runtime::load`], for as long as it is `wanted`.
@@ -153,11 +157,11 @@ impl Runtime {
         &self,
         id: &str,
         bytes: &[u8],
-        manifest: Manifest,
+        manifest: &Manifest,
         wanted: &AtomicBool,
     ) -> Result<Component, LoadError> {
         let (digest, bytes) = (digest(bytes), Bytes::Read(bytes.into()));
-        let ready = || self.load_ready(id, &digest, bytes.clone(), manifest.clone());
+        let ready = || self.load_ready(id, &digest, &bytes, manifest.clone());
         let loaded = ready();
         if !matches!(loaded, Err(LoadError::Checking)) {
             return loaded;
@@ -180,13 +184,13 @@ impl Runtime {
         &self,
         id: &str,
         digest: &str,
-        bytes: Bytes,
+        bytes: &Bytes,
         manifest: Manifest,
     ) -> Result<Component, LoadError> {
         let part = manifest.plays;
         match self.shared.load(id, digest, bytes.clone(), manifest) {
             Err(LoadError::Checking) => {
-                load::plays(admit(&bytes)?.exports, part)?;
+                load::plays(admit(bytes)?.exports, part)?;
                 let reach = self.shared.allowances.reach();
                 Err(self.shared.verdicts.of(digest, reach).unwrap_or(LoadError::Checking))
             }

@@ -97,7 +97,7 @@ impl Shape {
             Payload::ComponentTypeSection(all) => {
                 add(&mut self.types, all.count().into(), TYPES)?;
                 // A type may hold declarations of its own.
-                all.into_iter().try_for_each(|kind| self.kind(kind.map_err(broken)?))
+                all.into_iter().try_for_each(|kind| self.kind(&kind.map_err(broken)?))
             }
             Payload::ImportSection(all) => add(&mut self.imports, all.count().into(), IMPORTS),
             Payload::ComponentImportSection(all) => add(&mut self.imports, all.count().into(), IMPORTS),
@@ -134,7 +134,7 @@ impl Shape {
         largest(&mut self.levels, *level, LEVELS)
     }
 
-    fn kind(&mut self, kind: wasmparser::ComponentType<'_>) -> Result<(), LoadError> {
+    fn kind(&mut self, kind: &wasmparser::ComponentType<'_>) -> Result<(), LoadError> {
         let declarations = match kind {
             wasmparser::ComponentType::Component(inner) => inner.len(),
             wasmparser::ComponentType::Instance(inner) => inner.len(),
@@ -195,6 +195,7 @@ fn within(found: u64, bound: Bound) -> Result<(), LoadError> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 pub(crate) fn broken(error: BinaryReaderError) -> LoadError {
     LoadError::NotAComponent { reason: error.to_string() }
 }

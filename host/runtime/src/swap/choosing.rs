@@ -351,7 +351,7 @@ impl Live {
         let compiled = pace.map_or(Ok(()), |pace| {
             self.runtime.compile(wanted, &bytes, manifest.plays, pace, &AtomicBool::new(true))
         });
-        match compiled.and_then(|()| self.runtime.load_ready(id, wanted, bytes, manifest)) {
+        match compiled.and_then(|()| self.runtime.load_ready(id, wanted, &bytes, manifest)) {
             Ok(component) => {
                 let component = Arc::new(component);
                 lock(&self.loaded).insert(key, Arc::clone(&component));

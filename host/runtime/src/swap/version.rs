@@ -76,7 +76,7 @@ impl Live {
         manifest: &Manifest,
         wanted: &AtomicBool,
     ) -> Result<Arc<Component>, LoadError> {
-        let component = self.runtime.load_wanted(id, bytes, manifest.clone(), wanted)?;
+        let component = self.runtime.load_wanted(id, bytes, manifest, wanted)?;
         self.depot
             .put(digest, bytes)
             .map_err(|source| LoadError::Keep { digest: digest.to_owned(), source })?;
