@@ -22,7 +22,7 @@ use brains_core::config::manifest::Manifest;
 use brains_core::{Ambient, Millis, Secret};
 use brains_dialect::canon::exchange::{Frame, Head};
 use brains_dialect::canon::{CallContext, ChatRequest, Content, Message, Part, Role};
-use brains_runtime::{Instance, InstanceSpec, Limits, Options, Profile, Runtime};
+use brains_runtime::{Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
 use brains_tests::{Brains, Setup, Upstream, model};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -111,7 +111,12 @@ struct Called {
 }
 
 fn calls(threads: &tokio::runtime::Runtime, file: &Path) -> Called {
-    let options = Options { cache: None, profile: Profile::Laptop, ambient: Arc::new(Clock(Instant::now())) };
+    let options = Options {
+        cache: None,
+        profile: Profile::Laptop,
+        compiler: Program::at(brains_tests::service::program()),
+        ambient: Arc::new(Clock(Instant::now())),
+    };
     let runtime = Runtime::start(options).expect("a runtime");
     let manifest = fs_err::read_to_string(file.with_extension("yaml")).expect("a manifest");
     let manifest = Manifest::parse(&manifest).expect("a manifest");

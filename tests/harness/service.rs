@@ -16,6 +16,8 @@ pub struct Setup {
     pub config: Option<String>,
     pub environment: Vec<(String, String)>,
     pub arguments: Vec<String>,
+    /// Whether what is still being compiled is not waited for.
+    pub hasty: bool,
     /// What a shell does before it becomes the service, e.g. `ulimit -n 256`.
     pub limits: Option<String>,
 }
@@ -44,6 +46,13 @@ impl Setup {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Counts as started as soon as it serves, whatever is still being compiled.
+    #[must_use]
+    pub fn hasty(mut self) -> Self {
+        self.hasty = true;
         self
     }
 
@@ -209,6 +218,15 @@ impl Brains {
         self.client = Client::new(self.address, &key);
         if let Some(port) = mcp {
             self.mcp = Client::new(SocketAddr::from(([127, 0, 0, 1], port)), &key);
+        }
+        if !setup.hasty {
+            until("all components to be compiled", async || {
+                let body = self.client.get("/health/ready").await.body;
+                let Ok(ready) = serde_json::from_slice::<serde_json::Value>(&body) else { return true };
+                let components = ready["components"].as_array().cloned().unwrap_or_default();
+                components.iter().all(|component| component["state"] != "checking")
+            })
+            .await;
         }
     }
 

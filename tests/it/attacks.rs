@@ -5,6 +5,7 @@
 //! `BRAINS_ATTACKS_BEFORE=1` holds a program of that commit (`BRAINS_BIN`) to the marks instead: what is marked as having
 //! fallen must fall there, so that no row is one that cannot fail.
 
+mod components;
 mod database;
 mod doors;
 mod files;

@@ -42,8 +42,9 @@ async fn cases_hold(id: &str) -> Home {
 /// Whole and streamed, through the real program.
 async fn answers(home: Home, id: &str) {
     let upstream = Upstream::start(model::answer).await;
+    // What an interpreter needs beyond the usual is the operator's to approve.
     let config = format!(
-        "components: {{{id}: {{source: \"{}\"}}}}\nproviders:\n  vendor:\n    component: {id}\n    config: {{base_url: \"{}\"}}\n    secrets: {{api_key: \"${{ENV:VENDOR_KEY}}\"}}\n",
+        "components: {{{id}: {{source: \"{}\", limits: {{memory_mib: 256, call_ms: 50}}}}}}\nproviders:\n  vendor:\n    component: {id}\n    config: {{base_url: \"{}\"}}\n    secrets: {{api_key: \"${{ENV:VENDOR_KEY}}\"}}\n",
         built(id).display(),
         upstream.base()
     );

@@ -56,13 +56,35 @@ fn lay(home: &Home) {
     }
 }
 
-/// Compiled code that all these tests share: most of them load the same file.
+/// Compiled code that all these tests share: most of them load the same file. A service has a directory of its own for it,
+/// so what one left is laid into that of the next.
 fn share_compiled(home: &Home) {
-    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-compiled");
-    fs_err::create_dir_all(&shared).expect("a folder");
-    let own = home.state().join("components");
-    fs_err::create_dir_all(&own).expect("a folder");
-    fs_err::os::unix::fs::symlink(shared, own.join("compiled")).expect("a link");
+    copy_files(&shared_code(), &home.state().join("components/compiled"));
+}
+
+fn keep_compiled(home: &Home) {
+    copy_files(&home.state().join("components/compiled"), &shared_code());
+}
+
+fn shared_code() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile-compiled")
+}
+
+/// Copies what is not there yet; another test may do the same at the same time.
+fn copy_files(from: &Path, to: &Path) {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to).expect("a folder");
+    for entry in fs_err::read_dir(from).into_iter().flatten().flatten() {
+        let (name, target) = (entry.file_name(), to.join(entry.file_name()));
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            copy_files(&entry.path(), &target);
+        } else if !target.exists() && !name.to_string_lossy().starts_with('.') {
+            let passing = tempfile::NamedTempFile::new_in(to).expect("a file");
+            if fs_err::copy(entry.path(), passing.path()).is_ok() {
+                passing.persist(&target).expect("in place");
+            }
+        }
+    }
 }
 
 fn plugins(home: &Home) -> PathBuf {
@@ -169,6 +191,7 @@ impl Scene {
             let _turn = STARTING.lock().await;
             Brains::start_in(home, setup).await
         };
+        keep_compiled(&service.home);
         let mut scene = Self { service, honest_upstream: honest, upstream, alone: Vec::new() };
         scene.alone = join_all((0..streams()).map(|number| scene.honest(number))).await;
         scene

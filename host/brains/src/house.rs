@@ -11,7 +11,7 @@ use brains_files::Gate;
 use brains_gateway::{Gateway, Parts};
 use brains_http::KeyRing;
 use brains_runtime::swap::Live;
-use brains_runtime::{Options as RuntimeOptions, Profile, Runtime, bundle};
+use brains_runtime::{Options as RuntimeOptions, Profile, Program, Runtime, bundle};
 use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceOptions};
 
 use crate::admin_key::Watched;
@@ -58,7 +58,10 @@ impl House {
         ));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
+        // Whoever ends the start does not wait for what it compiles.
+        let ended = Ended(Some(Arc::clone(&live)));
         drop(blocking(move || starting.start(resolved)).await?);
+        ended.not();
 
         let egress = Egress::new(brains_egress::Options { names: shell.names.clone(), ..Default::default() })
             .map_err(|error| {
@@ -118,6 +121,23 @@ impl House {
     }
 }
 
+/// Stops the compiler when it is dropped.
+struct Ended(Option<Arc<Live>>);
+
+impl Ended {
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if let Some(live) = &self.0 {
+            live.runtime().stop();
+        }
+    }
+}
+
 /// The URL of the configuration, else the file in the state directory.
 pub(crate) fn database_url(home: &Home, config: &Config) -> String {
     config.db_url.clone().unwrap_or_else(|| format!("sqlite://{}", home.database().display()))
@@ -171,9 +191,13 @@ fn start_runtime(home: &Home, ambient: Arc<dyn Ambient>) -> Result<Runtime, Faul
             None
         }
     };
-    Runtime::start(RuntimeOptions { cache, profile: Profile::default(), ambient }).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Fault::internal(format!("the component runtime could not start: {error}{cause}"))
-            .hint("`brains doctor` checks the state directory; removing its folder `components` is safe")
-    })
+    let compiler = Program::this();
+    Runtime::start(RuntimeOptions { cache, profile: Profile::default(), compiler, ambient }).map_err(
+        |error| {
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Fault::internal(format!("the component runtime could not start: {error}{cause}"))
+                .hint("`brains doctor` checks the state directory; removing its folder `components` is safe")
+        },
+    )
 }

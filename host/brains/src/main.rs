@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use brains_control::Registry;
 use brains_core::Fault;
+use brains_runtime::compile;
 use rustix::fs::Mode;
 
 use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
@@ -57,6 +58,12 @@ const STACK: usize = 8 << 20;
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    // Before anything else is done or read: this process may be one that has little to live on.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|verb| verb == compile::VERB) {
+        let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        return compile::child(&words);
+    }
     let (ender, end) = Ender::new();
     let ended = ender.clone();
     // The process ends when this thread does, whatever hangs in others.

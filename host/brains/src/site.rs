@@ -91,7 +91,8 @@ impl Here {
         );
         details.insert("ledger".into(), json!(self.store.ledger().counts()));
         let looks = [("file_threads", self.gate.standing()), ("name_threads", self.names.standing())];
-        let budgets = self.mcp.standings().into_iter().chain(looks);
+        let of_components = self.live.runtime().standings();
+        let budgets = self.mcp.standings().into_iter().chain(looks).chain(of_components);
         let budgets = budgets.map(|(name, standing)| (name.to_owned(), json!(standing)));
         details.insert("budgets".into(), budgets.collect::<Map<_, _>>().into());
         let traffic = self.gateway.traffic();

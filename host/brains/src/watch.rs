@@ -12,8 +12,8 @@ use std::time::Duration;
 use brains_control::Control;
 use brains_core::{Fault, Principal};
 use brains_files::Place;
-use brains_runtime::Look;
 use brains_runtime::swap::Live;
+use brains_runtime::{Look, Pace};
 use brains_store::{Actor, Scope, Store};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::json;
@@ -76,26 +76,42 @@ impl Watch {
 
     async fn follow(&self, told: Told, stirred: &mut Receiver<()>, stop: &CancellationToken) {
         let told = Arc::new(Mutex::new(told));
-        let mut preparing: Option<JoinHandle<()>> = None;
+        // One at a time that is quick, and one that takes long: neither waits for the other.
+        let (mut quick, mut long): (Option<JoinHandle<()>>, Option<JoinHandle<()>>) = (None, None);
         let mut unsettled = false;
-        let mut again = false;
         loop {
+            for (pace, preparing) in [(Pace::Quick, &mut quick), (Pace::Long, &mut long)] {
+                if preparing.is_none() && self.live.has_due(pace) {
+                    let live = Arc::clone(&self.live);
+                    *preparing = Some(self.tasks.spawn_blocking(move || live.prepare(pace)));
+                }
+            }
             let every = match (unsettled, self.cover(&told).await) {
                 (true, _) => SETTLING,
                 (false, true) => BESIDES,
                 (false, false) => ALONE,
             };
-            let prepared = tokio::select! {
-                () = stop.cancelled() => return,
-                () = finished(&mut preparing) => true,
+            let (quick_done, long_done) = tokio::select! {
+                () = stop.cancelled() => {
+                    self.live.runtime().stop();
+                    return;
+                }
+                () = finished(&mut quick) => (true, false),
+                () = finished(&mut long) => (false, true),
+                () = self.live.due() => continue,
                 Some(()) = stirred.recv() => {
                     quiet(stirred).await;
-                    false
+                    (false, false)
                 }
-                () = sleep(every) => false,
+                () = sleep(every) => (false, false),
             };
-            if prepared {
-                preparing = None;
+            if quick_done {
+                quick = None;
+            }
+            if long_done {
+                long = None;
+            }
+            if quick_done || long_done {
                 self.refresh().await;
             }
             if self.admin_key.look().await {
@@ -105,12 +121,6 @@ impl Watch {
             let live = Arc::clone(&self.live);
             let Ok(looked) = blocking(move || live.look(Look::Settled)).await else { continue };
             unsettled = looked.unsettled;
-            again |= looked.changed;
-            if again && preparing.is_none() {
-                again = false;
-                let live = Arc::clone(&self.live);
-                preparing = Some(self.tasks.spawn_blocking(move || live.prepare()));
-            }
         }
     }
 

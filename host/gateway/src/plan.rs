@@ -62,6 +62,20 @@ pub const DEFAULT_MODEL: &str = "brains-auto";
 /// The newest turn as far as a policy sees it: as much as of each turn before.
 const GLANCE_BYTES: usize = 1024;
 
+/// A provider that would be a candidate and is being prepared.
+fn awaited<'a>(wanted: &Wanted, snapshot: &'a Snapshot) -> Option<&'a str> {
+    let config = &snapshot.config;
+    let tiers = config.models.iter().filter(|(name, _)| match wanted {
+        Wanted::Auto => true,
+        Wanted::Tier(tier) => tier == *name,
+        Wanted::Exact { .. } => false,
+    });
+    let mut targets = tiers.flat_map(|(_, tier)| {
+        std::iter::once(&tier.provider).chain(tier.fallbacks.iter().map(|target| &target.provider))
+    });
+    targets.find(|provider| snapshot.awaits(provider)).map(String::as_str)
+}
+
 /// What the plan needs to know of the rest of the gateway.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
@@ -80,6 +94,20 @@ pub(crate) fn wanted(model: &str, around: Surroundings<'_>) -> Result<Wanted, Fa
         |name| snapshot.provider(name).map(|instance| instance.name().to_owned()),
         |id| around.catalogue.provider_of(snapshot, id),
     )
+    .map_err(|unknown| match model.split_once('/') {
+        Some((provider, _)) if snapshot.awaits(provider) => preparing(provider),
+        _ => unknown,
+    })
+}
+
+/// The fault of a request that comes before its provider.
+fn preparing(provider: &str) -> Fault {
+    Fault::unavailable(format!(
+        "the provider `{provider}` is being prepared: its component is compiled, then it joins"
+    ))
+    .code("provider_preparing")
+    .retry_after_ms(2_000)
+    .hint("`brains plugin list` shows how far it is")
 }
 
 /// Decides. `features` is only called for names that leave something to decide.
@@ -278,6 +306,9 @@ fn describe(requested: &str, wanted: &Wanted) -> String {
 }
 
 fn no_candidate(wanted: &Wanted, snapshot: &Snapshot) -> Fault {
+    if let Some(awaited) = awaited(wanted, snapshot) {
+        return preparing(awaited);
+    }
     if snapshot.providers().next().is_none() {
         return Fault::unavailable("no provider component is loaded")
             .code("no_component")

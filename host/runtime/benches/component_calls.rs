@@ -22,7 +22,7 @@ use brains_dialect::canon::{
     CallContext, ChatRequest, Content, FunctionTool, Message, Part, Role, Tool, ToolCall, ToolResult,
 };
 use brains_dialect::chat::{request_encode, upstream};
-use brains_runtime::{Exports, Instance, InstanceSpec, Limits, Options, Profile, Runtime};
+use brains_runtime::{Exports, Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -220,7 +220,9 @@ fn main() {
     let cache = tempfile::tempdir().unwrap();
     #[expect(clippy::disallowed_methods, reason = "the real clock, at the edge")]
     let ambient: Arc<dyn Ambient> = Arc::new(Clock(Instant::now()));
-    let options = Options { cache: Some(cache.path().to_owned()), profile: Profile::Laptop, ambient };
+    let compiler = Program::at(folder("BRAINS_BIN", "release/brains"));
+    let options =
+        Options { cache: Some(cache.path().to_owned()), profile: Profile::Laptop, compiler, ambient };
     let runtime = Runtime::start(options).unwrap();
     let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bundled = instances(&runtime, &folder("BRAINS_BUNDLE", "bundle"));

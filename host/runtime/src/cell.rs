@@ -9,7 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use crate::bindings::exported as exports;
 use crate::engine::Ticker;
 use crate::fault::{CallFault, Culprit};
-use crate::guest::{Guest, Settings, on_epoch};
+use crate::guest::{Guest, RanOut, Settings, on_epoch};
 use crate::imports::keys::{Guessing, MISSES_PER_EXCHANGE};
 use crate::limits::Limits;
 use crate::load::Code;
@@ -165,8 +165,11 @@ fn fault(error: &wasmtime::Error, store: &Store<Guest>, budget_ms: u32, export: 
     let by = guest.settings.culprit(export);
     let said = guest.settings.known.cover(&error.root_cause().to_string()).into_owned();
     let trap = error.downcast_ref::<Trap>();
-    let fault = if guest.memory.refused {
-        CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes }
+    let fault = if let Some(ran_out) = guest.memory.refused {
+        match ran_out {
+            RanOut::Own => CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes },
+            RanOut::Together(spent) => CallFault::Crowded { limit_mib: spent.limit >> 20 },
+        }
     } else if error.downcast_ref::<Guessing>().is_some() {
         CallFault::Guesses { by, limit: MISSES_PER_EXCHANGE }
     } else if trap == Some(&Trap::Interrupt) {

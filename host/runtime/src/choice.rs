@@ -1,7 +1,8 @@
 //! Which content of a component should serve: a rule over what is pinned, what its file offers now, and what served
 //! before. Nothing is loaded here.
 
-use brains_core::config::manifest::Asks;
+use brains_core::config::Limits;
+use brains_core::config::manifest::{Asks, Manifest};
 use brains_core::plane::component::ComponentStanding;
 
 use crate::ledger::Entry;
@@ -10,7 +11,8 @@ use crate::ledger::Entry;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Newest<'a> {
     pub(crate) digest: &'a str,
-    pub(crate) asks: &'a Asks,
+    /// None of one that asks for nothing.
+    pub(crate) manifest: Option<&'a Manifest>,
 }
 
 /// Why a content beside the one that serves does not serve.
@@ -37,6 +39,8 @@ pub(crate) struct Grounds<'a> {
     pub(crate) entry: Option<&'a Entry>,
     /// Origins that the configuration allows to its instances.
     pub(crate) allowed: &'a [String],
+    /// Limits that the configuration sets.
+    pub(crate) limits: Limits,
 }
 
 /// Decides. `held` tells whether a content can be had without its file.
@@ -108,9 +112,9 @@ fn beside(id: &str, pin: &str, newest: Newest<'_>, entry: &Entry) -> Note {
 /// What the newest content asks for and the one that serves was not given.
 fn beyond(grounds: Grounds<'_>, newest: Newest<'_>, entry: &Entry) -> Option<Note> {
     let live = entry.live.as_ref().filter(|live| *live != newest.digest)?;
-    let mut granted = entry.manifests.get(live).map(|manifest| manifest.asks.clone()).unwrap_or_default();
-    granted.http.extend(grounds.allowed.iter().cloned());
-    let more = newest.asks.beyond(&granted);
+    let manifest = newest.manifest?;
+    let mut more = manifest.beyond(entry.manifests.get(live), grounds.limits);
+    more.retain(|asked| !grounds.allowed.contains(asked));
     if more.is_empty() || entry.quarantined.contains_key(newest.digest) {
         return None;
     }
@@ -120,7 +124,7 @@ fn beyond(grounds: Grounds<'_>, newest: Newest<'_>, entry: &Entry) -> Option<Not
         reason: format!(
             "it asks for more than the version that serves: {}; `{}` approves it",
             more.join(", "),
-            approval(grounds.id, newest.asks)
+            approval(grounds.id, &manifest.asks)
         ),
     })
 }

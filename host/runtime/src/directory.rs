@@ -9,16 +9,14 @@ use std::sync::{Mutex, PoisonError};
 
 use brains_core::Fault;
 use brains_core::config::document::DOCUMENT_BYTES;
-use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::redact::redact;
 use brains_files::{Gate, Links, Place, Visit};
 use fs_err as fs;
 
-use crate::inspect::inspect;
+use crate::inspect::admit;
 use crate::load::digest;
-
-/// The largest file that is read at all.
-const FILE_BYTES: u64 = 256 << 20;
+use crate::shape::FILE_BYTES;
 
 /// How a look at the directory is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +60,12 @@ impl Offered {
 
     /// The part that it plays, by its manifest, else by its exports.
     pub(crate) fn plays(&self) -> Plays {
-        let told = self.manifest.as_ref().and_then(|manifest| manifest.as_ref().ok());
-        told.map(|manifest| manifest.plays).or(self.part).unwrap_or(Plays::Provider)
+        self.told().map(|manifest| manifest.plays).or(self.part).unwrap_or(Plays::Provider)
     }
 
-    /// Without a manifest it asks for nothing.
-    pub(crate) fn asks(&self) -> Asks {
-        let told = self.manifest.as_ref().and_then(|manifest| manifest.as_ref().ok());
-        told.map(|manifest| manifest.asks.clone()).unwrap_or_default()
+    /// What its manifest says, when it has one that can be read; without one it asks for nothing.
+    pub(crate) fn told(&self) -> Option<&Manifest> {
+        self.manifest.as_ref().and_then(|manifest| manifest.as_ref().ok())
     }
 }
 
@@ -248,7 +244,7 @@ impl Directory {
         match read {
             Ok(Ok(bytes)) => {
                 offered.digest = digest(&bytes);
-                match inspect(&bytes) {
+                match admit(&bytes) {
                     Ok(found) => offered.part = found.exports.part(),
                     Err(error) => offered.unfit = Some(error.to_string()),
                 }

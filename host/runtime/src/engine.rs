@@ -1,14 +1,12 @@
-//! The engine: how guest code is compiled, where instances live, and the thread that keeps time for them.
+//! The engines: where instances live, how guest code is laid out for them, and the thread that keeps time for them. They
+//! hold no compiler: code comes from the shelf, on which only a process of its own puts any.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-};
+use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::fault::StartError;
 
@@ -43,51 +41,46 @@ pub(crate) struct Engine {
     pub(crate) pool: wasmtime::Engine,
     /// Allocates each instance on demand, for those beyond the pool; none when the first does so anyway.
     pub(crate) beyond: Option<wasmtime::Engine>,
+    /// What code must be compiled for.
+    pub(crate) layout: Layout,
     pub(crate) ticker: Ticker,
-    cache: Option<Cache>,
 }
 
 impl Engine {
-    pub(crate) fn start(profile: Profile, cache_dir: Option<&Path>) -> Result<Self, StartError> {
-        let cache = cache_dir.map(open_cache).transpose()?;
-        let (pool, beyond) = first_that_fits(profile, cache.as_ref())?;
+    pub(crate) fn start(profile: Profile, cache: &Cache) -> Result<Self, StartError> {
+        let Fitting { pool, beyond, layout } = first_that_fits(profile, cache)?;
         let ticker = Ticker::start([&pool].into_iter().chain(&beyond).cloned().collect())?;
-        Ok(Self { pool, beyond, ticker, cache })
-    }
-
-    /// Components compiled and components taken from the cache; `None` without a cache.
-    pub(crate) fn compilations(&self) -> Option<(u64, u64)> {
-        self.cache.as_ref().map(|cache| (cache.cache_misses() as u64, cache.cache_hits() as u64))
+        Ok(Self { pool, beyond, layout, ticker })
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("cached", &self.cache.is_some()).finish_non_exhaustive()
+        f.debug_struct("Engine").field("layout", &self.layout).finish_non_exhaustive()
     }
 }
 
-fn open_cache(path: &Path) -> Result<Cache, StartError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| StartError::Cache {
-        path: path.display().to_string(),
-        source,
-    };
-    fs_err::create_dir_all(path).map_err(|error| failed(error.into()))?;
-    let path = fs_err::canonicalize(path).map_err(|error| failed(error.into()))?;
-    let mut config = CacheConfig::new();
-    config.with_directory(path);
-    Cache::new(config).map_err(|error| failed(error.into()))
+/// What of the engine is burnt into compiled code: engine and compiler must agree on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Address space of one linear memory; none is the engine's own default.
+    pub(crate) reservation_bytes: Option<u64>,
 }
 
-fn base(cache: Option<&Cache>) -> Config {
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        .concurrency_support(false)
-        .memory_init_cow(true)
-        .cranelift_opt_level(OptLevel::Speed)
-        .cache(cache.cloned());
-    config
+impl Layout {
+    /// Without a compiler and without a cache.
+    pub(crate) fn config(self) -> Config {
+        let mut config = Config::new();
+        config
+            .enable_compiler(false)
+            .epoch_interruption(true)
+            .concurrency_support(false)
+            .memory_init_cow(true);
+        if let Some(bytes) = self.reservation_bytes {
+            config.memory_reservation(bytes);
+        }
+        config
+    }
 }
 
 fn pooling(slots: u32, pagemap: bool) -> PoolingAllocationConfig {
@@ -110,27 +103,33 @@ fn pooling(slots: u32, pagemap: bool) -> PoolingAllocationConfig {
     pool
 }
 
+/// Engines that this machine grants, and what they have in common.
+struct Fitting {
+    pool: wasmtime::Engine,
+    beyond: Option<wasmtime::Engine>,
+    layout: Layout,
+}
+
 /// Pool with page map, pool without, pool in a small address space, no pool: the first that this machine grants. Then,
 /// beside a pool, the engine for what does not fit into it. Both take the same compiled code.
-fn first_that_fits(
-    profile: Profile,
-    cache: Option<&Cache>,
-) -> Result<(wasmtime::Engine, Option<wasmtime::Engine>), StartError> {
+fn first_that_fits(profile: Profile, cache: &Cache) -> Result<Fitting, StartError> {
     let slots = profile.slots();
-    for (pagemap, reservation) in [(true, None), (false, None), (false, Some(64 * 1024 * 1024))] {
-        let mut config = base(cache);
-        if let Some(bytes) = reservation {
-            config.memory_reservation(bytes);
-        }
+    for (pagemap, reservation_bytes) in [(true, None), (false, None), (false, Some(64 * 1024 * 1024))] {
+        let layout = Layout { reservation_bytes };
+        let mut config = layout.config();
+        config.cache(Some(cache.clone()));
         let on_demand = config.clone();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(slots, pagemap)));
         match wasmtime::Engine::new(&config) {
-            Ok(engine) => return Ok((engine, Some(build(&on_demand)?))),
+            Ok(pool) => return Ok(Fitting { pool, beyond: Some(build(&on_demand)?), layout }),
             Err(error) => tracing::debug!(pagemap, %error, "pool refused, trying the next layout"),
         }
     }
     tracing::warn!("no pool of instances fits this machine, allocating each on demand");
-    Ok((build(&base(cache))?, None))
+    let layout = Layout { reservation_bytes: None };
+    let mut config = layout.config();
+    config.cache(Some(cache.clone()));
+    Ok(Fitting { pool: build(&config)?, beyond: None, layout })
 }
 
 fn build(config: &Config) -> Result<wasmtime::Engine, StartError> {

@@ -21,8 +21,6 @@ pub enum StartError {
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("could not start the thread that keeps time for components")]
     Ticker(#[source] std::io::Error),
-    #[error("could not start the thread that prepares components")]
-    Builder(#[source] std::io::Error),
 }
 
 /// Who failed, and in which of its exports.
@@ -65,6 +63,9 @@ pub enum CallFault {
     /// Its work could not start: every slot is taken.
     #[error("every slot for components is taken")]
     Exhausted,
+    /// All live instances together have the memory that there is for them.
+    #[error("the memory for all components together is spent: {limit_mib} MiB")]
+    Crowded { limit_mib: u64 },
     /// Another version serves, and this exchange outlasted the time that the old one is kept for.
     #[error("its version was replaced and is not kept any longer")]
     Recalled,
@@ -83,6 +84,11 @@ impl CallFault {
             Self::Refused(fault) => refused(fault),
             Self::Exhausted => Fault::unavailable("every slot for components is taken")
                 .code("server_is_overloaded")
+                .retry_after_ms(1_000)
+                .failover(),
+            Self::Crowded { .. } => Fault::unavailable(self.to_string())
+                .code("component_memory_spent")
+                .hint("`budgets.component_memory_mib` sets how much there is")
                 .retry_after_ms(1_000)
                 .failover(),
             Self::Recalled => Fault::new(
@@ -119,6 +125,7 @@ impl CallFault {
             Self::Guesses { .. } => "guesses",
             Self::Output { .. } => "output",
             Self::Exhausted => "exhausted",
+            Self::Crowded { .. } => "crowded",
             Self::Recalled => "recalled",
             Self::Missing { .. } => "missing",
             Self::Refused(_) => "refused",
@@ -137,6 +144,7 @@ impl CallFault {
             | Self::Stack { .. }
             | Self::Output { .. }
             | Self::Exhausted
+            | Self::Crowded { .. }
             | Self::Recalled
             | Self::Missing { .. }
             | Self::Refused(_) => word.to_owned(),
@@ -158,6 +166,7 @@ impl CallFault {
             | Self::Handles { .. }
             | Self::Guesses { .. }
             | Self::Exhausted
+            | Self::Crowded { .. }
             | Self::Recalled
             | Self::Missing { .. }
             | Self::Refused(_) => {

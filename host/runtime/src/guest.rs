@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use brains_core::traffic::budget::{Draw, Spent};
 use brains_core::{Ambient, Secret, SecretSet};
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
+use crate::allowances::Allowances;
 use crate::engine::TICK;
 use crate::grant::Grants;
 use crate::imports::Kept;
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) kept: Arc<Kept>,
     /// Its newest lines.
     pub(crate) journal: Arc<Journal>,
+    /// What it draws on together with all others.
+    pub(crate) allowances: Arc<Allowances>,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
@@ -54,19 +58,54 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        let memory = Memory { limit_bytes: settings.limits.memory_bytes, held_bytes: 0, refused: false };
+        let memory = Memory {
+            limit_bytes: settings.limits.memory_bytes,
+            held_bytes: 0,
+            refused: None,
+            drawn: None,
+            allowances: Arc::clone(&settings.allowances),
+        };
         Self { settings, meter: Meter::default(), memory, line: Vec::new(), missed: 0 }
     }
 }
 
-/// Linear memory and tables, and whether more was asked than is given.
+/// Linear memory and tables of one instance, its part of what all have together, and which of the two ran out.
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) limit_bytes: usize,
     pub(crate) held_bytes: usize,
-    pub(crate) refused: bool,
+    pub(crate) refused: Option<RanOut>,
+    /// Goes back when the instance goes.
+    drawn: Option<Draw>,
+    allowances: Arc<Allowances>,
 }
 
+/// Why more memory was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RanOut {
+    /// The instance has what one may have.
+    Own,
+    /// All instances together have what there is for them.
+    Together(Spent),
+}
+
+impl Memory {
+    fn refuse(&mut self, why: RanOut) -> wasmtime::Error {
+        self.refused = Some(why);
+        // An error traps at once; a plain refusal would leave the guest to abort without saying why.
+        wasmtime::Error::msg("memory limit")
+    }
+
+    fn draw(&mut self, more_bytes: usize) -> wasmtime::Result<()> {
+        match self.allowances.memory(&mut self.drawn, more_bytes as u64) {
+            Ok(()) => Ok(()),
+            Err(spent) => Err(self.refuse(RanOut::Together(spent))),
+        }
+    }
+}
+
+/// What one element of a table takes.
+const ELEMENT_BYTES: usize = 8;
 const TABLE_ELEMENTS: usize = 20_000;
 
 impl ResourceLimiter for Memory {
@@ -76,29 +115,32 @@ impl ResourceLimiter for Memory {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let held = self.held_bytes.saturating_add(desired.saturating_sub(current));
+        let more = desired.saturating_sub(current);
+        let held = self.held_bytes.saturating_add(more);
         if held > self.limit_bytes {
-            self.refused = true;
-            // An error traps at once; a plain refusal would leave the guest to abort without saying why.
-            return Err(wasmtime::Error::msg("memory limit"));
+            return Err(self.refuse(RanOut::Own));
         }
+        self.draw(more)?;
         self.held_bytes = held;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.refused = true;
+        self.refused = Some(RanOut::Own);
         Err(error)
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.refused |= desired > TABLE_ELEMENTS;
-        if desired > TABLE_ELEMENTS { Err(wasmtime::Error::msg("table limit")) } else { Ok(true) }
+        if desired > TABLE_ELEMENTS {
+            return Err(self.refuse(RanOut::Own));
+        }
+        self.draw(desired.saturating_sub(current).saturating_mul(ELEMENT_BYTES))?;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {

@@ -4,6 +4,7 @@
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use crate::load::{Exports, LoadError};
+use crate::shape::{broken, measure};
 use crate::wasi;
 
 /// The version of `brains:plugin` that this host speaks. Until 1.0 another minor is a break, another patch is not.
@@ -17,17 +18,25 @@ pub(crate) struct Found {
     pub(crate) exports: Exports,
 }
 
+/// Refuses what is too large to be compiled, then what could never serve.
+pub(crate) fn admit(bytes: &[u8]) -> Result<Found, LoadError> {
+    begins(bytes)?;
+    measure(bytes)?;
+    inspect(bytes)
+}
+
+/// WebAssembly text is a convenience of the engine, not a form that components come in.
+fn begins(bytes: &[u8]) -> Result<(), LoadError> {
+    if bytes.starts_with(b"\0asm") {
+        return Ok(());
+    }
+    Err(LoadError::NotAComponent { reason: "the file does not begin as WebAssembly does".into() })
+}
+
 /// Reads the outermost imports and exports and refuses what could never serve.
 pub(crate) fn inspect(bytes: &[u8]) -> Result<Found, LoadError> {
-    // WebAssembly text is a convenience of the engine, not a form that components come in.
-    if !bytes.starts_with(b"\0asm") {
-        return Err(LoadError::NotAComponent {
-            reason: "the file does not begin as WebAssembly does".into(),
-        });
-    }
+    begins(bytes)?;
     let mut found = Found { imports: Vec::new(), exports: Exports::default() };
-    let broken =
-        |error: wasmparser::BinaryReaderError| LoadError::NotAComponent { reason: error.to_string() };
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(broken)? {

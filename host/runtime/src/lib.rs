@@ -1,12 +1,14 @@
 //! The only crate that knows wasmtime: loads components, grants, limits and calls them, and keeps the snapshot of
 //! configuration and instances that serves. No type of wasmtime leaves it.
 
+mod allowances;
 mod bindings;
 mod bounds;
-mod builder;
 pub mod bundle;
 mod cell;
 mod choice;
+pub mod compile;
+mod compiler;
 mod convert;
 mod depot;
 mod directory;
@@ -25,12 +27,17 @@ mod limits;
 mod load;
 mod runtime;
 mod said;
+mod shape;
+mod shelf;
 mod slots;
 pub mod swap;
+mod verdicts;
 mod wasi;
 mod watchdog;
 mod workers;
 
+pub use allowances::Standings;
+pub use compiler::{Pace, Program};
 pub use directory::{Look, Looked};
 pub use engine::Profile;
 pub use exchange::Exchange;

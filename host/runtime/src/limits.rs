@@ -2,7 +2,7 @@
 //! some of them.
 
 use brains_core::config::Limits as Wanted;
-use brains_core::config::manifest::Plays;
+use brains_core::config::manifest::{Plays, USUAL_MEMORY_MIB};
 
 /// Limits of one component's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +26,15 @@ pub struct Limits {
 }
 
 const MIB: usize = 1024 * 1024;
-/// What a component may ask for by itself: enough for an interpreter with a program in it.
+/// What a component may ask for by itself, for the operator to approve: enough for an interpreter with a program in it.
 const MOST_MEMORY_BYTES: usize = 256 * MIB;
 const MOST_CALL_MS: u32 = 50;
 
 impl Limits {
     /// Of a provider: it may have to write or read a whole body.
     pub const PROVIDER: Self = Self {
-        memory_bytes: 64 * MIB,
-        call_ms: 20,
+        memory_bytes: USUAL_MEMORY_MIB as usize * MIB,
+        call_ms: Plays::Provider.usual_call_ms(),
         call_ms_per_mib: 100,
         output_bytes: 64 * MIB,
         events_per_push: 4_096,
@@ -44,13 +44,14 @@ impl Limits {
     };
 
     /// Of a classifier or a policy: it stands before every request.
-    pub const JUDGE: Self = Self { call_ms: 10, output_bytes: 4 * MIB, ..Self::PROVIDER };
+    pub const JUDGE: Self =
+        Self { call_ms: Plays::Classifier.usual_call_ms(), output_bytes: 4 * MIB, ..Self::PROVIDER };
 
     /// While a component is loaded and asked who it is, which happens beside the requests.
     pub(crate) const PROBE: Self = Self { memory_bytes: MOST_MEMORY_BYTES, call_ms: 500, ..Self::PROVIDER };
 
-    /// Of a component that plays this part. What it `asks` for beyond the usual it gets up to a ceiling, so that
-    /// interpreters fit; what the operator says counts as it is.
+    /// Of a component that plays this part. What it `asks` for beyond the usual and was approved it gets up to a ceiling, so
+    /// that interpreters fit; what the operator says counts as it is.
     pub fn of(plays: Plays, asks: Wanted, operator: Wanted) -> Self {
         let mut limits = if plays == Plays::Provider { Self::PROVIDER } else { Self::JUDGE };
         let mib = |mib: u32| (mib as usize).saturating_mul(MIB);

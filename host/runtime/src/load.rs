@@ -1,8 +1,8 @@
-//! From bytes to a component that may be used: hashed, its imports and interface versions checked, compiled (or
-//! found in the cache), linked, and asked who it is. Its code is kept once for the pool, and once more, when the pool
-//! has ever been full, for instances beyond it.
+//! From bytes to a component that may be used: hashed, its code found on the shelf, its imports and interface versions
+//! checked, linked, and asked who it is. Its code is kept once for the pool, and once more, when the pool has ever been
+//! full, for instances beyond it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use brains_core::config::manifest::{Manifest, Plays};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use wasmtime::component::{Component as Compiled, InstancePre, Linker};
 use crate::bindings::exported as exports;
 use crate::guest::Guest;
 use crate::inspect::{Found, VERSION, inspect};
+use crate::shelf::Shelf;
 use crate::watchdog::Watchdog;
 use crate::{imports, wasi};
 
@@ -45,6 +46,8 @@ pub enum LoadError {
     Settings { path: String, message: String },
     #[error("it asks for what was not allowed: {}", .0.join(", "))]
     Pending(Vec<String>),
+    #[error("it asks for {}: `{approval}` approves it", .more.join(", "))]
+    Limits { more: Vec<String>, approval: String },
     #[error("`{id}` is neither bundled nor named under `components`")]
     Unknown { id: String },
     #[error("its content {digest} is not in the store")]
@@ -57,10 +60,29 @@ pub enum LoadError {
     },
     #[error("{reason}")]
     Refused { reason: String },
-    #[error("it is compiled and asked who it is")]
+    #[error("it is being compiled and asked who it is; it joins by itself")]
     Checking,
-    #[error("the thread that prepares components ended")]
-    Builder,
+    #[error(
+        "it has {found} {what}, and {most} is the most that is compiled: build it smaller (optimised, without what it \
+         does not use), or make several of it"
+    )]
+    TooLarge { what: &'static str, found: u64, most: u64 },
+    #[error(
+        "compiling it took longer than {seconds} s: build it smaller, or raise `budgets.compile_seconds`"
+    )]
+    CompileTime { seconds: u32 },
+    #[error(
+        "compiling it took more than {memory_mib} MiB of memory: build it smaller, or raise `budgets.compile_memory_mib`"
+    )]
+    CompileMemory { memory_mib: u32 },
+    #[error("it could not be compiled: {how}")]
+    CompileEnd { how: String },
+    #[error("its compiler could not be started or its code could not be kept: {reason}")]
+    Compiler { reason: String },
+    #[error("too many components wait to be compiled: try again in a minute")]
+    Busy,
+    #[error("the service is stopping")]
+    Stopping,
 }
 
 /// What a component exports.
@@ -155,8 +177,26 @@ pub struct Component {
     pub(crate) watchdog: Watchdog,
     pub(crate) code: Code,
     /// Its bytes, for the engine beyond the pool, and what came of them there.
-    bytes: Box<[u8]>,
+    bytes: Bytes,
     beyond: OnceLock<Result<Code, String>>,
+}
+
+/// A component's bytes: those of a bundled one lie in the program itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Bytes {
+    Bundled(&'static [u8]),
+    Read(Arc<[u8]>),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Bundled(bytes) => bytes,
+            Self::Read(bytes) => bytes,
+        }
+    }
 }
 
 /// Compiled and linked for one engine.
@@ -218,12 +258,11 @@ impl Component {
         self.beyond.get().and_then(|code| code.as_ref().ok())
     }
 
-    /// Prepares it. The cache of compiled code has it, so this takes milliseconds; without a cache it compiles, and blocks
-    /// for as long.
+    /// Prepares it. The shelf has its code, so this takes milliseconds.
     pub(crate) fn go_beyond(&self, engine: &Engine) -> Option<&Code> {
         let made = self.beyond.get_or_init(|| {
-            Compiled::new(engine, &self.bytes)
-                .and_then(|compiled| bind(engine, &compiled, &imported(engine, &compiled), self.exports))
+            let compiled = Shelf::find(engine, &self.bytes).ok_or("its code is not on the shelf any more")?;
+            bind(engine, &compiled, &imported(engine, &compiled), self.exports)
                 .map_err(|error| format!("{error:#}"))
         });
         made.as_ref()
@@ -241,25 +280,23 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     })
 }
 
-/// Everything up to the question who it is, which needs a running instance. What can be refused without compiling
-/// is refused before.
-pub(crate) fn compile(
+/// Everything up to the question who it is, which needs a running instance. What was not compiled yet is
+/// [`LoadError::Checking`].
+pub(crate) fn link(
     engine: &Engine,
     id: &str,
-    bytes: &[u8],
+    digest: &str,
+    bytes: Bytes,
     manifest: Manifest,
 ) -> Result<Component, LoadError> {
-    let Found { imports: wanted, exports: found } = inspect(bytes)?;
-    if !found.plays(manifest.plays) {
-        return Err(LoadError::NoPart { plays: manifest.plays.name() });
-    }
-    let compiled = Compiled::new(engine, bytes)
-        .map_err(|error| LoadError::NotAComponent { reason: format!("{error:#}") })?;
+    let compiled = Shelf::find(engine, &bytes).ok_or(LoadError::Checking)?;
+    let Found { imports: wanted, exports: found } = inspect(&bytes)?;
+    plays(found, manifest.plays)?;
     let code = bind(engine, &compiled, &wanted, found)
         .map_err(|error| LoadError::Interface { reason: format!("{error:#}") })?;
     Ok(Component {
         id: id.to_owned(),
-        digest: digest(bytes),
+        digest: digest.to_owned(),
         size_bytes: bytes.len() as u64,
         manifest,
         exports: found,
@@ -267,9 +304,14 @@ pub(crate) fn compile(
         schema: Value::Null,
         watchdog: Watchdog::default(),
         code,
-        bytes: bytes.into(),
+        bytes,
         beyond: OnceLock::new(),
     })
+}
+
+/// Whether its exports make the part.
+pub(crate) fn plays(found: Exports, part: Plays) -> Result<(), LoadError> {
+    if found.plays(part) { Ok(()) } else { Err(LoadError::NoPart { plays: part.name() }) }
 }
 
 fn imported(engine: &Engine, compiled: &Compiled) -> Vec<String> {

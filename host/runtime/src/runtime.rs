@@ -2,26 +2,31 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use brains_core::config::Budgets;
 use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::{Ambient, OriginPattern, Secret};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::allowances::{Allowances, Standings};
 use crate::bounds;
-use crate::builder::Builder;
+use crate::compiler::{Compiler, Job, Pace, Program, Reach};
 use crate::engine::{Engine, Profile};
 use crate::fault::StartError;
 use crate::grant::{Grants, Origin};
 use crate::guest::Settings;
 use crate::imports::Kept;
+use crate::inspect::admit;
 use crate::instance::{Instance, InstanceSpec};
 use crate::journal::Journals;
 use crate::limits::Limits;
-use crate::load::{self, Component, LoadError};
+use crate::load::{self, Bytes, Component, LoadError, digest};
+use crate::shelf::Shelf;
+use crate::verdicts::Verdicts;
 use crate::watchdog::Alarms;
 use crate::workers::Workers;
 
@@ -31,13 +36,18 @@ pub struct Options {
     /// Where compiled code is kept; none compiles at every start.
     pub cache: Option<PathBuf>,
     pub profile: Profile,
+    /// What compiles.
+    pub compiler: Program,
     pub ambient: Arc<dyn Ambient>,
 }
+
+/// Components that callers may wait for at once; one more caller is told to come again.
+const BROUGHT: usize = 8;
 
 /// What the runtime did so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Components compiled since the start; none when the cache had them all.
+    /// Components compiled since the start; none when their code was there.
     pub compiled: u64,
     pub cache_hits: u64,
     pub calls: u64,
@@ -49,7 +59,8 @@ pub struct Stats {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    loads: AtomicU64,
+    compiled: AtomicU64,
+    loaded: AtomicU64,
     calls: AtomicU64,
     exchanges: AtomicU64,
     instances: AtomicU64,
@@ -81,6 +92,12 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
+    shelf: Shelf,
+    compiler: Compiler,
+    /// Who may wait for a component to be compiled, each with its bytes in hand.
+    brought: Arc<Semaphore>,
+    verdicts: Verdicts,
+    pub(crate) allowances: Arc<Allowances>,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) counters: Counters,
     /// Live instances that there may be at once.
@@ -97,7 +114,6 @@ type Keeper = (Plays, String, String);
 /// Loads and runs components.
 pub struct Runtime {
     shared: Arc<Shared>,
-    builder: Builder,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -108,8 +124,14 @@ impl std::fmt::Debug for Runtime {
 
 impl Runtime {
     pub fn start(options: Options) -> Result<Self, StartError> {
+        let shelf = Shelf::open(options.cache.as_deref())?;
         let shared = Shared {
-            engine: Engine::start(options.profile, options.cache.as_deref())?,
+            engine: Engine::start(options.profile, shelf.cache())?,
+            verdicts: Verdicts::open(shelf.directory()),
+            shelf,
+            compiler: Compiler::new(options.compiler),
+            brought: Arc::new(Semaphore::new(BROUGHT)),
+            allowances: Arc::default(),
             ambient: options.ambient,
             counters: Counters::default(),
             leases: Arc::new(Semaphore::new(options.profile.leases())),
@@ -118,23 +140,89 @@ impl Runtime {
             journals: Journals::default(),
             kept: Mutex::default(),
         };
-        Ok(Self { shared: Arc::new(shared), builder: Builder::start()? })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Checks, compiles and asks a component who it is. Blocks for as long as that takes.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever loads a component has made its manifest for that"
+    )]
     pub fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
-        self.shared.load(id, bytes, manifest)
+        self.load_wanted(id, bytes, &manifest, &AtomicBool::new(true))
     }
 
-    /// As [`Runtime::load`], on the thread that stays behind everything that answers requests.
-    pub(crate) fn load_aside(
+    /// As [`Runtime::load`], for as long as it is `wanted`.
+    pub(crate) fn load_wanted(
         &self,
         id: &str,
-        bytes: Vec<u8>,
+        bytes: &[u8],
+        manifest: &Manifest,
+        wanted: &AtomicBool,
+    ) -> Result<Component, LoadError> {
+        let (digest, bytes) = (digest(bytes), Bytes::Read(bytes.into()));
+        let ready = || self.load_ready(id, &digest, &bytes, manifest.clone());
+        let loaded = ready();
+        if !matches!(loaded, Err(LoadError::Checking)) {
+            return loaded;
+        }
+        let _one = self.shared.brought.clone().try_acquire_owned().map_err(|_| LoadError::Busy)?;
+        for pace in [Pace::Quick, Pace::Long] {
+            match self.compile(&digest, &bytes, manifest.plays, pace, wanted) {
+                Err(LoadError::Checking) => {}
+                compiled => {
+                    compiled?;
+                    break;
+                }
+            }
+        }
+        ready()
+    }
+
+    /// As [`Runtime::load`], of what is compiled already; else it is [`LoadError::Checking`], or refused as it was before.
+    pub(crate) fn load_ready(
+        &self,
+        id: &str,
+        digest: &str,
+        bytes: &Bytes,
         manifest: Manifest,
     ) -> Result<Component, LoadError> {
-        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
-        self.builder.run(move || shared.load(&id, &bytes, manifest))
+        let part = manifest.plays;
+        match self.shared.load(id, digest, bytes.clone(), manifest) {
+            Err(LoadError::Checking) => {
+                load::plays(admit(bytes)?.exports, part)?;
+                let reach = self.shared.allowances.reach();
+                Err(self.shared.verdicts.of(digest, reach).unwrap_or(LoadError::Checking))
+            }
+            loaded => loaded,
+        }
+    }
+
+    /// Compiles a content, when that was not done yet. What takes longer than its pace allows is [`LoadError::Checking`].
+    pub(crate) fn compile(
+        &self,
+        digest: &str,
+        bytes: &[u8],
+        part: Plays,
+        pace: Pace,
+        wanted: &AtomicBool,
+    ) -> Result<(), LoadError> {
+        self.shared.compile(digest, bytes, part, pace, wanted)
+    }
+
+    /// How far components may go together, and compiling one of them.
+    pub(crate) fn limit(&self, budgets: Budgets) {
+        self.shared.allowances.limit(budgets);
+    }
+
+    /// How the budgets of components stand.
+    pub fn standings(&self) -> Standings {
+        self.shared.allowances.standings()
+    }
+
+    /// Ends what is being compiled; nothing is compiled from here on.
+    pub fn stop(&self) {
+        self.shared.compiler.stop();
     }
 
     /// Makes a component an instance, once its settings are what it wants. What another version of the instance keeps
@@ -154,11 +242,12 @@ impl Runtime {
 
     pub fn stats(&self) -> Stats {
         let counters = &self.shared.counters;
-        let loads = counters.loads.load(Ordering::Relaxed);
-        let (compiled, cache_hits) = self.shared.engine.compilations().unwrap_or((loads, 0));
+        let (loaded, compiled) =
+            (counters.loaded.load(Ordering::Relaxed), counters.compiled.load(Ordering::Relaxed));
         Stats {
             compiled,
-            cache_hits,
+            // Each that was compiled was loaded once from where it was put.
+            cache_hits: loaded.saturating_sub(compiled),
             calls: counters.calls.load(Ordering::Relaxed),
             exchanges: counters.exchanges.load(Ordering::Relaxed),
             instances: counters.instances.load(Ordering::Relaxed),
@@ -167,9 +256,44 @@ impl Runtime {
 }
 
 impl Shared {
-    fn load(&self, id: &str, bytes: &[u8], manifest: Manifest) -> Result<Component, LoadError> {
-        self.counters.loads.fetch_add(1, Ordering::Relaxed);
-        let mut component = load::compile(&self.engine.pool, id, bytes, manifest)?;
+    /// Puts the code of a content on the shelf.
+    fn compile(
+        &self,
+        digest: &str,
+        bytes: &[u8],
+        part: Plays,
+        pace: Pace,
+        wanted: &AtomicBool,
+    ) -> Result<(), LoadError> {
+        let Engine { pool, layout, .. } = &self.engine;
+        if Shelf::find(pool, bytes).is_some() {
+            return Ok(());
+        }
+        load::plays(admit(bytes)?.exports, part)?;
+        let bundled = pace == Pace::Bundled;
+        // What came with the program is not measured by what others may take.
+        let reach = if bundled { Reach::default() } else { self.allowances.reach() };
+        if let Some(refused) = self.verdicts.of(digest, reach).filter(|_| !bundled) {
+            return Err(refused);
+        }
+        let (folder, ambient) = (self.shelf.directory(), &*self.ambient);
+        let job = Job { wasm: bytes, layout: *layout, reach, folder, ambient, wanted };
+        let code = self.compiler.compile(job, pace).inspect_err(|error| {
+            if !bundled {
+                self.verdicts.note(digest, reach, error);
+            }
+        })?;
+        self.shelf.put(pool, bytes, code);
+        self.counters.compiled.fetch_add(1, Ordering::Relaxed);
+        if Shelf::find(pool, bytes).is_none() {
+            return Err(LoadError::Compiler { reason: "its code is not where it was put".into() });
+        }
+        Ok(())
+    }
+
+    fn load(&self, id: &str, digest: &str, bytes: Bytes, manifest: Manifest) -> Result<Component, LoadError> {
+        let mut component = load::link(&self.engine.pool, id, digest, bytes, manifest)?;
+        self.counters.loaded.fetch_add(1, Ordering::Relaxed);
         let ticker = &self.engine.ticker;
         let kept = Arc::default();
         let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE, kept);
@@ -240,6 +364,7 @@ impl Shared {
             limits,
             kept,
             journal: self.journals.of(name),
+            allowances: Arc::clone(&self.allowances),
             ambient: Arc::clone(&self.ambient),
         })
     }

@@ -5,11 +5,11 @@ mod choosing;
 mod happening;
 mod list;
 mod parts;
+mod preparing;
 mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -21,7 +21,7 @@ use brains_files::Gate;
 use serde_json::Value;
 
 use crate::bundle::Bundled;
-use crate::choice::Note;
+use crate::choice::{Note, approval};
 use crate::depot::Depot;
 use crate::directory::{Directory, Look, Looked};
 use crate::drain::Drains;
@@ -31,8 +31,10 @@ use crate::ledger::Ledger;
 use crate::load::{Component, LoadError, digest};
 use crate::runtime::{Runtime, named_origins};
 
+use choosing::operators;
 use happening::Happenings;
 use parts::{Part, parts};
+use preparing::Queue;
 
 pub use happening::Happening;
 pub use version::{Back, Staged};
@@ -54,6 +56,10 @@ pub struct Snapshot {
     notes: BTreeMap<String, Vec<Note>>,
     /// Parts that are not live although the configuration names them.
     rejected: Vec<Problem>,
+    /// Parts of the configuration whose content is still being prepared, by path.
+    checked: Vec<String>,
+    /// Providers whose content is still being prepared, by name and aliases.
+    awaited: Vec<String>,
 }
 
 impl Snapshot {
@@ -67,6 +73,11 @@ impl Snapshot {
         own.or_else(|| {
             self.providers.iter().find(|instance| instance.aliases().iter().any(|alias| alias == name))
         })
+    }
+
+    /// Whether a provider of this name or alias is being prepared and joins by itself.
+    pub fn awaits(&self, name: &str) -> bool {
+        self.awaited.iter().any(|awaited| awaited == name)
     }
 
     fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
@@ -97,10 +108,9 @@ pub struct Live {
     checking: Mutex<BTreeMap<String, String>>,
     /// The content of each component that was prepared last.
     prepared: Mutex<BTreeMap<String, String>>,
+    preparing: Queue,
     drains: Drains,
     happenings: Happenings,
-    /// Requests are served: what is compiled now is compiled behind them.
-    serving: AtomicBool,
 }
 
 /// A bundled component, hashed once.
@@ -149,9 +159,9 @@ impl Live {
             refused: Mutex::default(),
             checking: Mutex::default(),
             prepared: Mutex::default(),
+            preparing: Queue::default(),
             drains: Drains::default(),
             happenings: Happenings::default(),
-            serving: AtomicBool::new(false),
         }
     }
 
@@ -175,18 +185,18 @@ impl Live {
         *lock(&self.problems) = problems;
     }
 
-    /// The first configuration: a component that cannot be used is reported, the rest serves. Compiles what
-    /// the cache does not have, so call it where blocking is fine.
+    /// The first configuration: a component that cannot be used is reported, the rest serves. Of what is not compiled yet
+    /// the bundled contents are compiled here, so call it where blocking is fine; others join when they are ready.
     pub fn start(&self, resolved: Resolved) -> Arc<Snapshot> {
+        self.runtime.limit(resolved.config.budgets);
+        self.compile_bundled(&resolved.config);
         self.directory.look(Look::Once);
         let _one_at_a_time = lock(&self.applying);
         let (snapshot, problems) = self.build(resolved);
         for problem in &problems {
             tracing::warn!(path = problem.path, "{}", problem.message);
         }
-        let snapshot = self.install(snapshot);
-        self.serving.store(true, Ordering::Relaxed);
-        snapshot
+        self.install(snapshot)
     }
 
     /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
@@ -226,9 +236,11 @@ impl Live {
         same: impl Fn(&Problem, &Problem) -> bool,
     ) -> Result<Arc<Snapshot>, Vec<Problem>> {
         let (snapshot, problems) = self.build(resolved);
-        let known = &self.current().rejected;
-        let fresh: Vec<Problem> =
-            problems.into_iter().filter(|new| !known.iter().any(|old| same(old, new))).collect();
+        let current = self.current();
+        // Of what was still being prepared nobody knew more than that.
+        let checked = |new: &Problem| current.checked.contains(&new.path);
+        let known = |new: &Problem| current.rejected.iter().any(|old| same(old, new)) || checked(new);
+        let fresh: Vec<Problem> = problems.into_iter().filter(|new| !known(new)).collect();
         if !fresh.is_empty() {
             return Err(fresh);
         }
@@ -253,11 +265,13 @@ impl Live {
         let looked = self.directory.look(how);
         if looked.changed {
             lock(&self.refused).clear();
+            self.queue_offers();
         }
         looked
     }
 
     fn install(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        self.runtime.limit(snapshot.config.budgets);
         let snapshot = Arc::new(snapshot);
         let old = self.current.swap(Arc::clone(&snapshot));
         let now_us = self.runtime.shared().ambient.monotonic_us();
@@ -310,7 +324,13 @@ impl Live {
                 },
                 Some(Err(error)) => {
                     let (standing, reason) = fate(part, &error);
-                    if !part.implied {
+                    if matches!(error, LoadError::Checking) {
+                        snapshot.checked.push(part.path.clone());
+                        if part.plays == Plays::Provider {
+                            snapshot.awaited.push(part.name.to_owned());
+                            snapshot.awaited.extend(part.aliases.iter().cloned());
+                        }
+                    } else if !part.implied {
                         problems.push(Problem {
                             path: part.path.clone(),
                             place: place(&provenance, &part.path),
@@ -356,7 +376,8 @@ impl Live {
         if !missing.is_empty() {
             return Err(LoadError::Pending(missing));
         }
-        let wanted = config.components.get(part.component).map(|source| source.limits).unwrap_or_default();
+        let wanted = operators(part.component, config);
+        self.approved(component, config)?;
         let spec = InstanceSpec {
             name: part.name.to_owned(),
             aliases: part.aliases.to_vec(),
@@ -373,6 +394,21 @@ impl Live {
             }
             _ => self.runtime.instantiate(Arc::clone(component), spec).map(Arc::new),
         }
+    }
+
+    /// Whether its limits are the usual ones, or were approved: with the program, by a pin, by the operator's own limits,
+    /// or because it served before.
+    fn approved(&self, component: &Component, config: &Config) -> Result<(), LoadError> {
+        let (id, digest, manifest) = (component.id(), component.digest(), component.manifest());
+        let more = manifest.limits_beyond(None, operators(id, config));
+        let pinned = config.components.get(id).is_some_and(|entry| entry.digest.as_deref() == Some(digest));
+        if more.is_empty() || pinned || self.is_bundled_content(id, digest) {
+            return Ok(());
+        }
+        let served = self.ledger().of(id).is_some_and(|entry| {
+            entry.live.as_deref() == Some(digest) || entry.past.iter().any(|past| past == digest)
+        });
+        if served { Ok(()) } else { Err(LoadError::Limits { more, approval: approval(id, &manifest.asks) }) }
     }
 
     /// The settings schema of a component that is loaded.
@@ -412,7 +448,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn fate(part: &Part<'_>, error: &LoadError) -> (ComponentStanding, String) {
     let reason = chain(error);
     match error {
-        LoadError::Pending(_) => (ComponentStanding::Pending, reason),
+        LoadError::Pending(_) | LoadError::Limits { .. } => (ComponentStanding::Pending, reason),
         LoadError::Checking => (ComponentStanding::Checking, reason),
         LoadError::Settings { .. } if part.implied => {
             let hint = format!(

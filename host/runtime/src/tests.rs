@@ -18,7 +18,7 @@ use brains_core::{Ambient, Millis, Secret};
 use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Message, Part, Role};
 use serde_json::{Value, json};
 
-use crate::{CallFault, Component, Instance, InstanceSpec, Limits, Options, Profile, Runtime};
+use crate::{CallFault, Component, Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
 
 #[derive(Debug)]
 struct Clock(Instant);
@@ -40,13 +40,13 @@ impl Ambient for Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the real clock, at the edge of a test")]
-fn clock() -> Arc<dyn Ambient> {
+pub(crate) fn clock() -> Arc<dyn Ambient> {
     Arc::new(Clock(Instant::now()))
 }
 
 /// A component as the build laid it out.
-struct Laid {
-    wasm: Vec<u8>,
+pub(crate) struct Laid {
+    pub(crate) wasm: Vec<u8>,
     manifest: Manifest,
 }
 
@@ -79,7 +79,7 @@ fn hostile() -> Laid {
 }
 
 /// The program's own components.
-fn bundled() -> Vec<Laid> {
+pub(crate) fn bundled() -> Vec<Laid> {
     laid(&folder("BRAINS_BUNDLE", "bundle"))
 }
 
@@ -94,8 +94,18 @@ fn runtime() -> Arc<Runtime> {
 }
 
 fn started(profile: Profile) -> Arc<Runtime> {
-    let options = Options { cache: Some(compiled()), profile, ambient: clock() };
-    Arc::new(Runtime::start(options).unwrap())
+    Arc::new(Runtime::start(options(compiled(), profile)).unwrap())
+}
+
+fn options(cache: PathBuf, profile: Profile) -> Options {
+    Options { cache: Some(cache), profile, compiler: compiler(), ambient: clock() }
+}
+
+/// The program itself: what compiles is a process of it.
+pub(crate) fn compiler() -> Program {
+    let path = folder("BRAINS_BIN", "debug/brains");
+    assert!(path.exists(), "`{}` is missing: run `cargo xtask build`", path.display());
+    Program::at(path)
 }
 
 fn load(runtime: &Runtime, laid: Laid, plays: Plays) -> Arc<Component> {

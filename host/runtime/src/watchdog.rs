@@ -40,9 +40,11 @@ fn is_its_own(fault: &CallFault) -> bool {
         | CallFault::Handles { .. }
         | CallFault::Guesses { .. }
         | CallFault::Output { .. } => true,
-        CallFault::Exhausted | CallFault::Recalled | CallFault::Missing { .. } | CallFault::Refused(_) => {
-            false
-        }
+        CallFault::Exhausted
+        | CallFault::Crowded { .. }
+        | CallFault::Recalled
+        | CallFault::Missing { .. }
+        | CallFault::Refused(_) => false,
     }
 }
 

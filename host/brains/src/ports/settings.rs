@@ -43,12 +43,13 @@ impl InForce {
         self.gate.write(Place::named("the configuration"), move |_| work()).await
     }
 
-    /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile.
+    /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile what is bundled.
     fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
         // Before they are read, so that an edit in between is noticed.
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.sources.fingerprint());
         let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
+        self.live.compile_bundled(&resolved.config);
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
         self.keep_to(&after.config.budgets);

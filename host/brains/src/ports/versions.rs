@@ -1,6 +1,7 @@
 //! Versions of components, as the operations see them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brains_control::Pending;
 use brains_control::ports::{Components, StagedVersion};
@@ -27,7 +28,9 @@ impl Components for Versions {
     ) -> Pending<'_, Result<StagedVersion, Fault>> {
         let live = Arc::clone(&self.live);
         Box::pin(async move {
-            let staged = blocking(move || live.stage(&id, &wasm, manifest)).await?;
+            let wanted = Wanted::default();
+            let still = Arc::clone(&wanted.0);
+            let staged = blocking(move || live.stage(&id, &wasm, manifest, &still)).await?;
             staged.map(told).map_err(|error| refused(&error))
         })
     }
@@ -66,6 +69,21 @@ impl Components for Versions {
     }
 }
 
+/// Somebody waits; nobody any more when this is dropped.
+struct Wanted(Arc<AtomicBool>);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 fn told(staged: Staged) -> StagedVersion {
     StagedVersion {
         digest: staged.digest,
@@ -82,7 +100,9 @@ fn told(staged: Staged) -> StagedVersion {
 fn refused(error: &LoadError) -> Fault {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
-        LoadError::Builder | LoadError::Keep { .. } => {
+        LoadError::Busy => Fault::unavailable(error.to_string()).code("compiler_busy").retry_after_ms(10_000),
+        LoadError::Stopping => Fault::unavailable(error.to_string()).retry_after_ms(1_000),
+        LoadError::Compiler { .. } | LoadError::Keep { .. } => {
             Fault::internal(format!("{error}{cause}")).hint("check the state directory: `brains doctor`")
         }
         _ => Fault::new(FaultKind::Invalid, Origin::Client, format!("the component is refused: {error}"))

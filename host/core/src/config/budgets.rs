@@ -10,6 +10,14 @@ use serde::{Deserialize, Serialize};
 pub struct Budgets {
     /// Memory of all live instances of all components, in mebibytes.
     pub component_memory_mib: u32,
+    /// What all components together keep in their key-value spaces, in mebibytes.
+    pub component_kv_mib: u32,
+    /// Lines that all components together write to the log in a second.
+    pub component_log_lines_per_second: u32,
+    /// Longest time that compiling one component may take, in seconds.
+    pub compile_seconds: u32,
+    /// Largest address space of the process that compiles a component, in mebibytes.
+    pub compile_memory_mib: u32,
 
     /// Largest body of an operation or an MCP message after decompression, in kibibytes.
     #[schemars(range(min = 1))]
@@ -63,6 +71,10 @@ impl Default for Budgets {
     fn default() -> Self {
         Self {
             component_memory_mib: 2048,
+            component_kv_mib: 64,
+            component_log_lines_per_second: 256,
+            compile_seconds: 180,
+            compile_memory_mib: 2048,
             operation_body_kib: 1024,
             upload_body_mib: 64,
             body_mib: 256,

@@ -27,10 +27,13 @@ pub struct Manifest {
     /// The flat keys that it answers to.
     #[serde(default)]
     pub flat: Option<Flat>,
-    /// What its calls need beyond the usual, within what the host gives without being asked.
+    /// What its calls need beyond the usual; it is asked for like what stands under `asks`.
     #[serde(default)]
     pub limits: Limits,
 }
+
+/// Memory of an instance that nobody is asked for, in mebibytes.
+pub const USUAL_MEMORY_MIB: u32 = 64;
 
 /// The part that a component plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +52,14 @@ pub enum Plays {
 }
 
 impl Plays {
+    /// Computing time of a call that nobody is asked for, in milliseconds: judges stand before every request.
+    pub const fn usual_call_ms(self) -> u32 {
+        match self {
+            Self::Provider => 20,
+            Self::Classifier | Self::Policy | Self::Bridge | Self::Hook => 10,
+        }
+    }
+
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {
@@ -138,6 +149,29 @@ impl Manifest {
         let manifest: Self = document::parse_as(text).map_err(|error| ManifestError(error.to_string()))?;
         manifest.check().map_err(ManifestError)?;
         Ok(manifest)
+    }
+
+    /// What it asks for and `granted` was not given, in words; empty when nothing is. Nothing granted is nothing asked
+    /// for, and the usual limits. A limit that the operator set is no question any more.
+    pub fn beyond(&self, granted: Option<&Self>, operator: Limits) -> Vec<String> {
+        let nothing = Asks::default();
+        let mut more = self.asks.beyond(granted.map_or(&nothing, |granted| &granted.asks));
+        more.extend(self.limits_beyond(granted, operator));
+        more
+    }
+
+    /// As [`Manifest::beyond`], of its limits alone.
+    pub fn limits_beyond(&self, granted: Option<&Self>, operator: Limits) -> Vec<String> {
+        let given = granted.map(|granted| granted.limits).unwrap_or_default();
+        let asked = |ask: Option<u32>, operator: Option<u32>, given: Option<u32>, usual: u32| {
+            ask.filter(|ask| operator.is_none() && *ask > given.unwrap_or(usual).max(usual))
+        };
+        let memory = asked(self.limits.memory_mib, operator.memory_mib, given.memory_mib, USUAL_MEMORY_MIB);
+        let call = asked(self.limits.call_ms, operator.call_ms, given.call_ms, self.plays.usual_call_ms());
+        let mut more = Vec::new();
+        more.extend(memory.map(|mib| format!("{mib} MiB of memory")));
+        more.extend(call.map(|ms| format!("{ms} ms in one call")));
+        more
     }
 
     fn check(&self) -> Result<(), String> {

@@ -78,6 +78,13 @@ impl Draw {
         self.amount += more;
         Ok(())
     }
+
+    /// Gives `less` of it back, at most all.
+    pub fn shrink(&mut self, less: u64) {
+        let less = less.min(self.amount);
+        self.budget.0.used.fetch_sub(less, Ordering::Relaxed);
+        self.amount -= less;
+    }
 }
 
 impl Drop for Draw {

@@ -1,3 +1,4 @@
+use brains_core::config::Limits;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 
@@ -8,15 +9,19 @@ fn asks(secrets: &[&str]) -> Asks {
     Asks { secrets: secrets.iter().map(|name| (*name).to_owned()).collect(), ..Asks::default() }
 }
 
-fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
-    let manifest = Manifest {
+fn asking(asks: &Asks, limits: Limits) -> Manifest {
+    Manifest {
         component: "acme".into(),
         plays: Plays::Provider,
         summary: None,
-        asks: asks(secrets),
+        asks: asks.clone(),
         flat: None,
-        limits: brains_core::config::Limits::default(),
-    };
+        limits,
+    }
+}
+
+fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
+    let manifest = asking(&asks(secrets), Limits::default());
     Entry {
         live: Some(live.into()),
         past: past.iter().map(|digest| (*digest).to_owned()).collect(),
@@ -26,8 +31,10 @@ fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
 }
 
 fn chosen(pin: Option<&str>, newest: Option<(&str, &Asks)>, entry: Option<&Entry>) -> Choice {
-    let newest = newest.map(|(digest, asks)| Newest { digest, asks });
-    choose(Grounds { id: "acme", pin, newest, entry, allowed: &[] }, |digest| digest != "lost")
+    let told = newest.map(|(digest, asks)| (digest, asking(asks, Limits::default())));
+    let newest = told.as_ref().map(|(digest, manifest)| Newest { digest, manifest: Some(manifest) });
+    let grounds = Grounds { id: "acme", pin, newest, entry, allowed: &[], limits: Limits::default() };
+    choose(grounds, |digest| digest != "lost")
 }
 
 #[track_caller]
@@ -58,6 +65,27 @@ fn more_than_was_given_waits_while_the_old_one_serves() {
     check(&chosen(None, Some(("new", &more)), None), &["new"], &[]);
     // What is pinned was approved.
     check(&chosen(Some("new"), Some(("new", &more)), Some(&entry("old", &[], &[]))), &["new"], &[]);
+}
+
+#[test]
+fn more_memory_or_time_than_was_given_waits_like_any_other_ask() {
+    let limits = |memory_mib, call_ms| Limits { memory_mib, call_ms, ..Limits::default() };
+    let chosen = |asked: Limits, operator: Limits| {
+        let (manifest, entry) = (asking(&Asks::default(), asked), entry("old", &[], &[]));
+        let newest = Some(Newest { digest: "new", manifest: Some(&manifest) });
+        let (id, allowed) = ("acme", &[]);
+        choose(Grounds { id, pin: None, newest, entry: Some(&entry), allowed, limits: operator }, |_| true)
+    };
+    let nothing = Limits::default();
+    for (asked, word) in
+        [(limits(Some(65), None), "65 MiB of memory"), (limits(None, Some(21)), "21 ms in one call")]
+    {
+        let waits = chosen(asked, nothing);
+        check(&waits, &["old"], &[("new", ComponentStanding::Pending)]);
+        assert!(waits.notes[0].reason.contains(word), "{}", waits.notes[0].reason);
+        check(&chosen(asked, limits(Some(100), Some(5))), &["new", "old"], &[]);
+    }
+    check(&chosen(limits(Some(64), Some(20)), nothing), &["new", "old"], &[]);
 }
 
 #[test]

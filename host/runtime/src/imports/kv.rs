@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use brains_core::Millis;
+use brains_core::traffic::budget::Draw;
 
+use crate::allowances::Allowances;
 use crate::bindings::kv::{self, KvError};
-use crate::guest::Guest;
+use crate::guest::{Guest, Settings};
 
 const VALUE_BYTES: u32 = 64 * 1024;
 const KEY_BYTES: usize = 512;
@@ -20,7 +22,16 @@ pub(crate) struct Kv(Mutex<Shelf>);
 #[derive(Debug, Default)]
 struct Shelf {
     held_bytes: usize,
+    /// Its part of what all shelves have together; as many bytes as it holds.
+    drawn: Option<Draw>,
     entries: BTreeMap<String, Entry>,
+}
+
+/// What an instance may keep: by its own grant, and together with all others.
+#[derive(Clone, Copy)]
+pub(super) struct Room<'a> {
+    pub(super) quota: usize,
+    pub(super) allowances: &'a Allowances,
 }
 
 #[derive(Debug)]
@@ -49,39 +60,54 @@ impl Shelf {
 
     fn remove(&mut self, key: &str) {
         if let Some(entry) = self.entries.remove(key) {
-            self.held_bytes -= entry.weight(key);
+            self.lose(entry.weight(key));
+        }
+    }
+
+    fn lose(&mut self, weight: usize) {
+        self.held_bytes -= weight;
+        if let Some(drawn) = &mut self.drawn {
+            drawn.shrink(weight as u64);
         }
     }
 
     /// Puts an entry, or leaves everything as it is.
-    fn put(&mut self, key: String, entry: Entry, quota: usize, now: Millis) -> Result<(), KvError> {
+    fn put(&mut self, key: String, entry: Entry, room: Room<'_>, now: Millis) -> Result<(), KvError> {
         if key.len() > KEY_BYTES || entry.value.len() > VALUE_BYTES as usize {
             return Err(KvError::TooLarge(VALUE_BYTES));
         }
         let wanted = entry.weight(&key);
         let freed = |shelf: &Self| shelf.entries.get(&key).map_or(0, |old| old.weight(&key));
-        if self.held_bytes + wanted - freed(self) > quota {
+        if self.held_bytes + wanted - freed(self) > room.quota {
             self.sweep(now);
         }
-        if self.held_bytes + wanted - freed(self) > quota {
+        let freed = freed(self);
+        if self.held_bytes + wanted - freed > room.quota {
             return Err(KvError::Quota);
         }
-        self.remove(&key);
-        self.held_bytes += wanted;
+        let more = wanted.saturating_sub(freed) as u64;
+        if more > 0 && room.allowances.kept(&mut self.drawn, more).is_err() {
+            return Err(KvError::Quota);
+        }
+        if let (Some(drawn), Some(less)) = (&mut self.drawn, freed.checked_sub(wanted)) {
+            drawn.shrink(less as u64);
+        }
+        self.held_bytes = self.held_bytes + wanted - freed;
         self.entries.insert(key, entry);
         Ok(())
     }
 
     /// What has ended makes room.
     fn sweep(&mut self, now: Millis) {
-        let held_bytes = &mut self.held_bytes;
+        let mut lost = 0;
         self.entries.retain(|key, entry| {
             let stays = !entry.is_over(now);
             if !stays {
-                *held_bytes -= entry.weight(key);
+                lost += entry.weight(key);
             }
             stays
         });
+        self.lose(lost);
     }
 }
 
@@ -99,23 +125,27 @@ impl Kv {
         key: String,
         value: Vec<u8>,
         ends: Option<Millis>,
-        quota: usize,
+        room: Room<'_>,
         now: Millis,
     ) -> Result<(), KvError> {
-        self.open().put(key, Entry { value, ends }, quota, now)
+        self.open().put(key, Entry { value, ends }, room, now)
     }
 
     /// A counter is kept as its decimal text; anything else counts as zero.
-    pub(super) fn add(&self, key: String, delta: i64, quota: usize, now: Millis) -> Result<i64, KvError> {
+    pub(super) fn add(&self, key: String, delta: i64, room: Room<'_>, now: Millis) -> Result<i64, KvError> {
         let mut shelf = self.open();
         let (held, ends) = shelf.live(&key, now).map_or((0, None), |entry| {
             let held = std::str::from_utf8(&entry.value).ok().and_then(|text| text.parse::<i64>().ok());
             (held.unwrap_or(0), entry.ends)
         });
         let sum = held.saturating_add(delta);
-        shelf.put(key, Entry { value: sum.to_string().into_bytes(), ends }, quota, now)?;
+        shelf.put(key, Entry { value: sum.to_string().into_bytes(), ends }, room, now)?;
         Ok(sum)
     }
+}
+
+fn room(settings: &Settings) -> Room<'_> {
+    Room { quota: settings.grants.kv_bytes, allowances: &settings.allowances }
 }
 
 impl kv::Host for Guest {
@@ -134,7 +164,7 @@ impl kv::Host for Guest {
         }
         let now = settings.ambient.now();
         let ends = ttl_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)));
-        settings.kept.kv.set(key, value, ends, settings.grants.kv_bytes, now)
+        settings.kept.kv.set(key, value, ends, room(settings), now)
     }
 
     fn add(&mut self, key: String, delta: i64) -> Result<i64, KvError> {
@@ -142,7 +172,7 @@ impl kv::Host for Guest {
         if settings.grants.kv_bytes == 0 {
             return Err(KvError::NotGranted);
         }
-        settings.kept.kv.add(key, delta, settings.grants.kv_bytes, settings.ambient.now())
+        settings.kept.kv.add(key, delta, room(settings), settings.ambient.now())
     }
 
     fn remove(&mut self, key: String) {

@@ -34,15 +34,16 @@ pub(super) enum Passage {
 }
 
 impl LogGate {
-    pub(super) fn ask(&self, now_us: u64) -> Passage {
+    /// `shared` tells whether all components together may write one more.
+    pub(super) fn ask(&self, now_us: u64, shared: impl FnOnce() -> bool) -> Passage {
         let mut second = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if second.lines == 0 || now_us.saturating_sub(second.began_us) >= 1_000_000 {
             second.began_us = now_us;
             second.lines = 0;
         }
-        if second.lines >= LINES_PER_SECOND {
+        if second.lines >= LINES_PER_SECOND || !shared() {
             // Marks that this second has told so already.
-            let first = second.lines == LINES_PER_SECOND;
+            let first = second.lines <= LINES_PER_SECOND;
             second.lines = LINES_PER_SECOND + 1;
             second.dropped += 1;
             return Passage::Stays { first };
@@ -56,7 +57,8 @@ impl Settings {
     /// Writes one line of a component's log: limited, cut and redacted.
     pub(crate) fn log(&self, level: tracing::Level, message: &str, fields: &[(String, String)]) {
         let (id, name) = (&self.component, &self.name);
-        match self.kept.log.ask(self.ambient.monotonic_us()) {
+        let now_us = self.ambient.monotonic_us();
+        match self.kept.log.ask(now_us, || self.allowances.line(now_us)) {
             Passage::Stays { first } => {
                 if first {
                     tracing::warn!(

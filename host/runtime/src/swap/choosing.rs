@@ -4,20 +4,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicBool;
 
-use brains_core::config::Config;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::config::{Config, Limits};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::plane::is_slug;
 
 use super::parts::Part;
 use super::{Live, Snapshot, Standings, chain, lock};
 use crate::choice::{Choice, Grounds, Newest, Note, approval, choose};
+use crate::compiler::Pace;
 use crate::directory::Offered;
-use crate::inspect::inspect;
+use crate::inspect::admit;
 use crate::instance::Instance;
-use crate::load::{Component, LoadError, digest};
+use crate::load::{Bytes, Component, LoadError, digest};
 
 /// What a component's place offers now.
 #[derive(Debug, Clone)]
@@ -77,8 +78,8 @@ impl Live {
                 continue;
             }
             let manifest = self.known_manifest(id, pin);
+            let more = manifest.as_ref().map(|told| told.beyond(None, entry.limits)).unwrap_or_default();
             let asks = manifest.map(|manifest| manifest.asks).unwrap_or_default();
-            let more = asks.beyond(&Asks::default());
             let what = if more.is_empty() { "nothing".to_owned() } else { more.join(", ") };
             let reason =
                 format!("it asks for {what} and nothing uses it yet: `{}` does", approval(id, &asks));
@@ -112,7 +113,7 @@ impl Live {
                 ),
             );
         }
-        let (plays, asks) = (file.plays(), file.asks());
+        let plays = file.plays();
         if plays != Plays::Provider {
             return no(
                 ComponentStanding::Pending,
@@ -123,14 +124,15 @@ impl Live {
             );
         }
         let pinned = config.components.get(id).is_some_and(|entry| entry.digest.is_some());
-        let more = asks.beyond(&Asks::default());
-        if !more.is_empty() && !pinned && !serves {
-            return no(
-                ComponentStanding::Pending,
-                format!("it asks for {}: `{}` approves it", more.join(", "), approval(id, &asks)),
-            );
+        let Some(manifest) = file.told().filter(|_| !pinned && !serves) else { return Ok(()) };
+        let more = manifest.beyond(None, operators(id, config));
+        if more.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        no(
+            ComponentStanding::Pending,
+            format!("it asks for {}: `{}` approves it", more.join(", "), approval(id, &manifest.asks)),
+        )
     }
 
     /// Instances of one component, all of the same content: the best that works for all of them.
@@ -170,7 +172,9 @@ impl Live {
                     digest: digest.clone(),
                     state: match error {
                         LoadError::Checking => ComponentStanding::Checking,
-                        LoadError::Pending(_) | LoadError::Settings { .. } => ComponentStanding::Pending,
+                        LoadError::Pending(_) | LoadError::Limits { .. } | LoadError::Settings { .. } => {
+                            ComponentStanding::Pending
+                        }
                         _ => ComponentStanding::Rejected,
                     },
                     reason: match error {
@@ -203,11 +207,10 @@ impl Live {
                 None
             }
         };
-        let given = Asks::default();
         let newest = offer.as_ref().map(|offer| Newest {
             digest: &offer.digest,
             // What is bundled was approved with the program.
-            asks: if offer.file.is_some() { &offer.manifest.asks } else { &given },
+            manifest: offer.file.is_some().then_some(&offer.manifest),
         });
         let held = |digest: &str| self.holds_for(id, digest);
         if let Some(pin) = pin
@@ -224,7 +227,10 @@ impl Live {
         }
         let mut choice = {
             let ledger = self.ledger();
-            choose(Grounds { id, pin, newest, entry: ledger.of(id), allowed }, held)
+            choose(
+                Grounds { id, pin, newest, entry: ledger.of(id), allowed, limits: operators(id, config) },
+                held,
+            )
         };
         if choice.tries.is_empty() {
             return Err(flawed.unwrap_or_else(|| LoadError::Unknown { id: id.to_owned() }));
@@ -302,13 +308,30 @@ impl Live {
         self.load(id, wanted, offer, config)
     }
 
-    /// A content of a component, ready to be used. One that was loaded before is not loaded again.
+    /// A content of a component, ready to be used. One that was loaded before is not loaded again; one that must be
+    /// compiled first is [`LoadError::Checking`], and is prepared meanwhile.
     pub(super) fn load(
         &self,
         id: &str,
         wanted: &str,
         offer: Option<&Offer>,
         config: &Config,
+    ) -> Result<Arc<Component>, LoadError> {
+        self.load_at(id, wanted, offer, config, None).inspect_err(|error| {
+            if matches!(error, LoadError::Checking) {
+                self.queue(id, wanted);
+            }
+        })
+    }
+
+    /// As [`Live::load`]; at a pace what must be compiled is compiled here.
+    pub(super) fn load_at(
+        &self,
+        id: &str,
+        wanted: &str,
+        offer: Option<&Offer>,
+        config: &Config,
+        pace: Option<Pace>,
     ) -> Result<Arc<Component>, LoadError> {
         let offer = offer.filter(|offer| offer.digest == wanted);
         let manifest = match offer {
@@ -325,19 +348,18 @@ impl Live {
         }
         let bytes = self.content(id, wanted, offer)?;
         self.ledger().came_with(id, wanted, &manifest);
-        let loaded = if self.serving.load(Ordering::Relaxed) {
-            self.runtime.load_aside(id, bytes, manifest)
-        } else {
-            self.runtime.load(id, &bytes, manifest)
-        };
-        match loaded {
+        let compiled = pace.map_or(Ok(()), |pace| {
+            self.runtime.compile(wanted, &bytes, manifest.plays, pace, &AtomicBool::new(true))
+        });
+        match compiled.and_then(|()| self.runtime.load_ready(id, wanted, &bytes, manifest)) {
             Ok(component) => {
                 let component = Arc::new(component);
                 lock(&self.loaded).insert(key, Arc::clone(&component));
                 Ok(component)
             }
             Err(error) => {
-                if !matches!(error, LoadError::Builder | LoadError::Probe(crate::CallFault::Exhausted)) {
+                // What could not be compiled for a reason of the host's is tried again when something changes.
+                if is_final(&error) || pace.is_some() && matches!(error, LoadError::Compiler { .. }) {
                     lock(&self.refused).insert(key, chain(&error));
                 }
                 Err(error)
@@ -346,14 +368,14 @@ impl Live {
     }
 
     /// The bytes of a content: bundled, kept in the store, or in its file, from where they go to the store first.
-    fn content(&self, id: &str, wanted: &str, offer: Option<&Offer>) -> Result<Vec<u8>, LoadError> {
+    fn content(&self, id: &str, wanted: &str, offer: Option<&Offer>) -> Result<Bytes, LoadError> {
         if let Some(known) =
             self.bundled.iter().find(|known| known.bundled.id == id && known.digest == wanted)
         {
-            return Ok(known.bundled.wasm.to_vec());
+            return Ok(Bytes::Bundled(known.bundled.wasm));
         }
         if let Some(bytes) = self.depot.get(wanted) {
-            return Ok(bytes);
+            return Ok(Bytes::Read(bytes.into()));
         }
         let Some(file) = offer.and_then(|offer| offer.file.as_ref()) else {
             return Err(LoadError::Absent { digest: wanted.to_owned() });
@@ -363,9 +385,9 @@ impl Live {
         if found != wanted {
             return Err(LoadError::Digest { wanted: wanted.to_owned(), found });
         }
-        inspect(&bytes)?;
+        admit(&bytes)?;
         self.stow(wanted, &bytes);
-        Ok(bytes)
+        Ok(Bytes::Read(bytes.into()))
     }
 
     pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
@@ -402,6 +424,18 @@ impl Live {
     }
 }
 
+/// Whether the same content would fail the same way again.
+const fn is_final(error: &LoadError) -> bool {
+    !matches!(
+        error,
+        LoadError::Checking
+            | LoadError::Busy
+            | LoadError::Stopping
+            | LoadError::Compiler { .. }
+            | LoadError::Probe(crate::CallFault::Exhausted | crate::CallFault::Crowded { .. })
+    )
+}
+
 /// The same error for every part.
 fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
     let reason = chain(&error);
@@ -409,10 +443,17 @@ fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
     parts
         .iter()
         .map(|(at, _)| {
-            let error = first.take().unwrap_or_else(|| LoadError::Refused { reason: reason.clone() });
+            let checking = matches!(first, Some(LoadError::Checking));
+            let error = if checking { Some(LoadError::Checking) } else { first.take() };
+            let error = error.unwrap_or_else(|| LoadError::Refused { reason: reason.clone() });
             (*at, Err(error))
         })
         .collect()
+}
+
+/// The limits that the configuration sets for a component.
+pub(super) fn operators(id: &str, config: &Config) -> Limits {
+    config.components.get(id).map(|entry| entry.limits).unwrap_or_default()
 }
 
 /// A file without a manifest asks for nothing and plays the part that the configuration gives it, else the one that
@@ -434,6 +475,6 @@ pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest 
         summary: None,
         asks: Asks::default(),
         flat: None,
-        limits: brains_core::config::Limits::default(),
+        limits: Limits::default(),
     }
 }

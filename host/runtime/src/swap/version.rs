@@ -1,16 +1,16 @@
 //! What happens to versions once they are there: remembered, drained, let go of, brought back, and brought in by
 //! hand.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 
-use super::choosing::guessed;
+use super::choosing::{guessed, operators};
 use super::{Happening, Live, Snapshot, lock};
 use crate::choice::approval;
-use crate::inspect::inspect;
+use crate::inspect::admit;
 use crate::ledger::Ledger;
 use crate::load::{Component, LoadError, digest};
 use crate::watchdog::Alarm;
@@ -40,50 +40,23 @@ pub struct Back {
 }
 
 impl Live {
-    /// Reads, compiles and asks what the plugins directory newly offers, one after the other and behind everything
-    /// that answers requests, so that the next configuration finds it ready. Blocks for as long as that takes.
-    pub fn prepare(&self) {
-        let current = self.current();
-        let named = current.config.components.keys();
-        let ids: BTreeSet<String> = self.directory.dropped().into_keys().chain(named.cloned()).collect();
-        let fresh: Vec<_> = ids
-            .into_iter()
-            .filter_map(|id| {
-                let offer = self.offer(&id, &current.config).ok()??;
-                let key = (id, offer.digest.clone());
-                let known = lock(&self.loaded).contains_key(&key) || lock(&self.refused).contains_key(&key);
-                let again = lock(&self.prepared).insert(key.0.clone(), key.1.clone());
-                let again = again.is_some_and(|before| before == key.1);
-                (offer.file.is_some() && !known && !again).then_some((key.0, offer))
-            })
-            .collect();
-        for (id, offer) in &fresh {
-            self.happenings.add(id, &offer.digest, ComponentStanding::Seen, None);
-            lock(&self.checking).insert(id.clone(), offer.digest.clone());
-        }
-        for (id, offer) in &fresh {
-            self.happenings.add(id, &offer.digest, ComponentStanding::Checking, None);
-            self.runtime.shared().alarms.bell.notify_one();
-            if let Err(error) = self.load(id, &offer.digest, Some(offer), &current.config) {
-                tracing::warn!(component.id = id, component.digest = offer.digest, %error, "component refused");
-            }
-        }
-        let mut checking = lock(&self.checking);
-        for (id, _) in &fresh {
-            checking.remove(id);
-        }
-    }
-
-    /// Checks, compiles and keeps a content that somebody brings, without using it.
-    pub fn stage(&self, id: &str, bytes: &[u8], manifest: Option<Manifest>) -> Result<Staged, LoadError> {
-        let found = inspect(bytes)?;
+    /// Checks, compiles and keeps a content that somebody brings, without using it. Blocks for as long as that takes, and
+    /// while it is `wanted`.
+    pub fn stage(
+        &self,
+        id: &str,
+        bytes: &[u8],
+        manifest: Option<Manifest>,
+        wanted: &AtomicBool,
+    ) -> Result<Staged, LoadError> {
+        let found = admit(bytes)?;
         let current = self.current();
         let by_exports = found.exports.part().unwrap_or(Plays::Provider);
         let manifest = manifest.unwrap_or_else(|| guessed(id, &current.config, by_exports));
         let digest = digest(bytes);
         self.happenings.add(id, &digest, ComponentStanding::Checking, None);
         lock(&self.checking).insert(id.to_owned(), digest.clone());
-        let kept = self.keep_staged(id, &digest, bytes, &manifest);
+        let kept = self.keep_staged(id, &digest, bytes, &manifest, wanted);
         lock(&self.checking).remove(id);
         let component = kept.inspect_err(|error| {
             self.happenings.add(id, &digest, ComponentStanding::Rejected, Some(&super::chain(error)));
@@ -102,8 +75,9 @@ impl Live {
         digest: &str,
         bytes: &[u8],
         manifest: &Manifest,
+        wanted: &AtomicBool,
     ) -> Result<Arc<Component>, LoadError> {
-        let component = self.runtime.load_aside(id, bytes.to_vec(), manifest.clone())?;
+        let component = self.runtime.load_wanted(id, bytes, manifest, wanted)?;
         self.depot
             .put(digest, bytes)
             .map_err(|source| LoadError::Keep { digest: digest.to_owned(), source })?;
@@ -149,13 +123,13 @@ impl Live {
         let ledger = self.ledger();
         let entry = ledger.of(id);
         let live = entry.and_then(|entry| entry.manifests.get(entry.live.as_ref()?));
-        let granted = live.map(|manifest| manifest.asks.clone()).unwrap_or_default();
+        let limits = operators(id, &self.current().config);
         Staged {
             digest: digest.to_owned(),
             plays: manifest.plays,
             version: None,
             asks: manifest.asks.clone(),
-            more: manifest.asks.beyond(&granted),
+            more: manifest.beyond(live, limits),
             approval: approval(id, &manifest.asks),
             quarantined: entry.and_then(|entry| entry.quarantined.get(digest).cloned()),
         }

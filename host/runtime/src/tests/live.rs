@@ -11,7 +11,7 @@ use super::{answer, asking, hostile, runtime, said};
 use crate::bundle::Bundled;
 use crate::load::digest;
 use crate::swap::Live;
-use crate::{CallFault, Look};
+use crate::{CallFault, Look, Pace};
 
 const MANIFEST: &str = "component: under-test\nplays: provider\nasks: { kv: 1KiB }\n";
 
@@ -51,6 +51,15 @@ fn config(providers: Vec<(&str, ProviderSpec)>) -> Config {
 
 fn resolved(config: Config) -> Resolved {
     Resolved { config: Arc::new(config), provenance: Provenance::default(), warnings: Vec::new() }
+}
+
+/// Prepares what waits for it.
+fn prepare(live: &Live) {
+    for pace in [Pace::Quick, Pace::Long] {
+        while live.has_due(pace) {
+            live.prepare(pace);
+        }
+    }
 }
 
 fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
@@ -230,7 +239,7 @@ async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
     let drop_in = |live: &Live, wasm: &[u8]| {
         fs_err::write(folder.path().join("mine.wasm"), wasm).unwrap();
         live.look(Look::Once);
-        live.prepare();
+        prepare(live);
         live.refresh().unwrap();
     };
     let serves = |live: &Live| live.current().provider("mine").unwrap().component().digest().to_owned();
@@ -314,7 +323,7 @@ fn a_named_file_that_comes_late_counts_when_it_is_good() {
     let offer = |wasm: &[u8]| {
         fs_err::write(folder.path().join("late.wasm"), wasm).unwrap();
         live.look(Look::Once);
-        live.prepare();
+        prepare(&live);
         live.refresh().map(drop)
     };
     offer(b"junk").unwrap();

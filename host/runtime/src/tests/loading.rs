@@ -2,8 +2,8 @@ use brains_core::config::manifest::{Manifest, Plays};
 use brains_dialect::canon::{CallContext, ChatRequest};
 use serde_json::json;
 
-use super::{answer, bundled, clock, hostile, load, runtime, said, secret, spec};
-use crate::{LoadError, Options, Profile, Runtime};
+use super::{answer, bundled, hostile, load, options, runtime, said, secret, spec};
+use crate::{LoadError, Profile, Runtime};
 
 fn manifest() -> Manifest {
     hostile().manifest
@@ -56,9 +56,7 @@ fn another_version_of_the_package_is_named() {
 fn a_warm_start_compiles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let start = || {
-        let options =
-            Options { cache: Some(folder.path().to_owned()), profile: Profile::Laptop, ambient: clock() };
-        let runtime = Runtime::start(options).unwrap();
+        let runtime = Runtime::start(options(folder.path().to_owned(), Profile::Laptop)).unwrap();
         let mut count = 0;
         for laid in bundled() {
             let plays = laid.manifest.plays;

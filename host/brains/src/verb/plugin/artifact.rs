@@ -7,7 +7,7 @@ use std::sync::Arc;
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::{Fault, FaultKind};
-use brains_runtime::{Component, LoadError, Options, Profile, Runtime};
+use brains_runtime::{Component, LoadError, Options, Profile, Program, Runtime};
 
 use crate::home;
 use crate::shell::Shell;
@@ -104,7 +104,12 @@ pub(super) fn manifest(path: &Path) -> Result<Option<Manifest>, Fault> {
 pub(super) fn runtime(shell: &Shell) -> Result<Runtime, Fault> {
     let cache =
         shell.home.exists().then(|| shell.home.compiled()).filter(|dir| home::ensure_dir(dir).is_ok());
-    let options = Options { cache, profile: Profile::default(), ambient: Arc::clone(&shell.ambient) };
+    let options = Options {
+        cache,
+        profile: Profile::default(),
+        compiler: Program::this(),
+        ambient: Arc::clone(&shell.ambient),
+    };
     Runtime::start(options)
         .map_err(|error| Fault::internal(format!("the component runtime could not start: {error}")))
 }
