@@ -9,6 +9,7 @@ mod database;
 mod doors;
 mod people;
 mod secrets;
+mod turns;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;

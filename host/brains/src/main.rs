@@ -91,7 +91,7 @@ fn run(
     }
     let shell = Shell::new(environment, global)?;
     match &cli.verb {
-        Verb::Mcp(mcp) if mcp.mode == McpMode::Stdio => wait(verb::mcp::stdio(shell, mcp)),
+        Verb::Mcp(mcp) if mcp.mode == McpMode::Stdio => stay(verb::mcp::stdio(shell, mcp)),
         _ => life(cli, &shell),
     }
 }
@@ -124,9 +124,20 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
 }
 
 fn wait(work: impl Future<Output = Result<(), anyhow::Error>>) -> Result<(), anyhow::Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(work)
+}
+
+/// As [`wait`], for what reads the standard input: a read that nobody ends is left behind.
+fn stay(work: impl Future<Output = Result<(), anyhow::Error>>) -> Result<(), anyhow::Error> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::internal(format!("the threads of the program could not start: {error}")))?;
-    runtime.block_on(work)
+        .map_err(|error| Fault::internal(format!("the threads of the program could not start: {error}")))
 }
