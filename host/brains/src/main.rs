@@ -169,7 +169,7 @@ fn wait(work: impl Future<Output = Result<(), anyhow::Error>>) -> Result<(), any
         .build()
         .map_err(|error| Fault::internal(format!("the threads of the program could not start: {error}")))?;
     let outcome = runtime.block_on(work);
-    // Dropping it would wait for work on its threads that may never end.
+    // Dropping it would wait for work on its threads that may never end, as a read of the standard input does not.
     runtime.shutdown_timeout(LEFT_BEHIND);
     outcome
 }
