@@ -11,6 +11,7 @@ mod doors;
 mod files;
 mod people;
 mod secrets;
+mod turns;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;

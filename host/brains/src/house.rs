@@ -18,7 +18,7 @@ use crate::admin_key::Watched;
 use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
+use crate::ports::{Callers, Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
 use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
 
@@ -98,6 +98,14 @@ impl House {
             processes: Arc::new(Processes::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
+            callers: Arc::new(Callers {
+                ring: keys::ring(
+                    Arc::clone(&live),
+                    Arc::clone(&admin_key),
+                    store.clone(),
+                    Arc::clone(&ambient),
+                ),
+            }),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
         Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })

@@ -1,5 +1,6 @@
 //! The ports of `brains_control` over the gateway, the runtime and the files of the state directory.
 
+mod callers;
 mod places;
 mod processes;
 mod routing;
@@ -22,6 +23,7 @@ use crate::admin_key::{self, Watched};
 use crate::audit_key;
 use crate::home::{self, Home};
 
+pub(crate) use callers::Callers;
 pub(crate) use places::Trees;
 pub(crate) use processes::Processes;
 pub(crate) use routing::Routes;

@@ -7,7 +7,7 @@ use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole, standing};
-use brains_core::{Fault, Id, Principal};
+use brains_core::{Fault, Id, Millis, Principal};
 use brains_store::{Entering, Rows, Scope, Standing, StandingOfTask, Tx};
 use serde_json::Value;
 
@@ -76,6 +76,20 @@ impl Place {
         let now = tx.now();
         let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
         self.check(standing)
+    }
+
+    /// Refuses when `principal` does not see the workspace any more, in the words of a look-up of `told`.
+    pub(crate) async fn still_seen(
+        &self,
+        rows: &mut Rows,
+        principal: &Principal,
+        told: &str,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        let found = rows.standing(&self.workspace.id, principal.owner(), now).await?;
+        let Standing { workspace, membership, .. } = found.ok_or_else(|| not_found(told))?;
+        let role = standing(principal, workspace.visibility, membership).ok_or_else(|| not_found(told))?;
+        check_role(role, self.least, &workspace)
     }
 
     fn check(&self, found: Option<Standing>) -> Result<WorkspaceRecord, Fault> {

@@ -12,7 +12,7 @@ use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord};
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
-use brains_core::{Fault, Millis, Secret};
+use brains_core::{Fault, Millis, Principal, Secret};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +29,7 @@ pub struct Ports {
     pub processes: Arc<dyn Processes>,
     pub service: Arc<dyn Service>,
     pub components: Arc<dyn Components>,
+    pub callers: Arc<dyn Callers>,
 }
 
 /// The gateway's own classification and routing, run without sending anything. `body` is a chat
@@ -124,6 +125,13 @@ pub trait Places: Debug + Send + Sync {
     /// Which working tree `path`, which is absolute, belongs to. One that does not exist is told by its name alone.
     /// Nothing in the directory is run, and no more of it is read than what names the tree.
     fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>>;
+}
+
+/// Those who call, by their keys.
+pub trait Callers: Debug + Send + Sync {
+    /// Who `principal` is now: its key may have another role or other scopes than when it was presented. One that counts
+    /// no more is refused as any wrong key is. Asked often: cheap.
+    fn still<'a>(&'a self, principal: &'a Principal) -> Pending<'a, Result<Principal, Fault>>;
 }
 
 /// Processes of this machine.

@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use crate::Control;
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Components, Explanation, Files, Model, Overlay,
-    Places, Ports, Processes, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
-    StagedVersion,
+    AdminKey, AdminKeySource, Callers, Candidate, Classification, Components, Explanation, Files, Model,
+    Overlay, Places, Ports, Processes, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts,
+    Settings, Shown, StagedVersion,
 };
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
@@ -74,6 +74,8 @@ pub(crate) struct Fakes {
     pub(crate) edited_meanwhile: Mutex<Option<String>>,
     pub(crate) reload_refused: AtomicBool,
     pub(crate) disk_full: AtomicBool,
+    /// Fingerprints of keys that count no more.
+    pub(crate) gone: Mutex<Vec<String>>,
     pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
     pub(crate) admin_key: Mutex<String>,
     pub(crate) audit_key: Mutex<String>,
@@ -400,6 +402,15 @@ impl Processes for Fakes {
     }
 }
 
+impl Callers for Fakes {
+    fn still<'a>(&'a self, principal: &'a Principal) -> Pending<'a, Result<Principal, Fault>> {
+        let gone = self.gone.lock().unwrap().contains(&principal.fingerprint);
+        Box::pin(async move {
+            if gone { Err(brains_core::principal::unknown_key()) } else { Ok(principal.clone()) }
+        })
+    }
+}
+
 impl Service for Fakes {
     fn facts(&self) -> ServiceFacts {
         ServiceFacts {
@@ -453,6 +464,7 @@ impl Bed {
             processes: fakes.clone(),
             service: fakes.clone(),
             components: fakes.clone(),
+            callers: fakes.clone(),
         };
         Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
     }

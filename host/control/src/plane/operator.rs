@@ -5,12 +5,13 @@ use brains_core::plane::key::generate;
 use brains_core::plane::operator::{OperatorRecord, check_slug};
 use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Fault, Millis};
-use brains_store::Scope;
+use brains_store::{Scope, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Cx;
+use crate::once::lapsed;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, KeyLine};
 use crate::plane::session;
@@ -97,20 +98,24 @@ impl Operation for AddOperator {
         let raw = secret.expose().to_owned();
         let (files, stored) = (cx.control.ports.files.clone(), operator.clone());
         let added = cx
-            .write_once(Scope::global(), move |tx| {
-                Box::pin(async move {
-                    tx.insert_operator(&stored).await?;
-                    tx.insert_key(&record).await?;
-                    tx.record(
-                        "operator.add",
-                        json!({ "slug": stored.slug, "role": stored.role, "key": record.id }),
-                    )
-                    .await?;
-                    // Last, so that a refused statement leaves no file.
-                    files.write_operator_key(stored.slug.clone(), secret.clone()).await?;
-                    Ok((stored, key_fingerprint))
-                })
-            })
+            .write_or_repeat(
+                Scope::global(),
+                move |tx| {
+                    Box::pin(async move {
+                        tx.insert_operator(&stored).await?;
+                        tx.insert_key(&record).await?;
+                        tx.record(
+                            "operator.add",
+                            json!({ "slug": stored.slug, "role": stored.role, "key": record.id }),
+                        )
+                        .await?;
+                        // Last, so that a refused statement leaves no file.
+                        files.write_operator_key(stored.slug.clone(), secret.clone()).await?;
+                        Ok((stored, key_fingerprint))
+                    })
+                },
+                |tx, before| Box::pin(still_there(tx, before)),
+            )
             .await;
         match added {
             Ok(((operator, key_fingerprint), before)) => {
@@ -122,6 +127,17 @@ impl Operation for AddOperator {
             }
         }
     }
+}
+
+/// An operator that was added before; one that was revoked since is no grant.
+async fn still_there(
+    tx: &mut Tx,
+    (before, fingerprint): (OperatorRecord, String),
+) -> Result<(OperatorRecord, String), Fault> {
+    let operator = tx.operator(&before.slug).await?.filter(|operator| operator.revoked_at.is_none());
+    let operator = operator
+        .ok_or_else(|| lapsed(format!("the operator `{}` that it added was revoked since", before.slug)))?;
+    Ok((operator, fingerprint))
 }
 
 /// After a write that was rolled back behind the file: removes it, unless the operator exists (the slug was

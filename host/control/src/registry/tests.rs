@@ -151,8 +151,7 @@ async fn every_operation_asks_for_its_role_and_its_scope() {
                 // It only looks, but it opens what a document refers to.
                 let opens = *name == "check_config";
                 let reads = *kind == Kind::Read && !opens && held.contains(&KeyScope::Read);
-                let expected =
-                    (*least == Role::Member || role == Role::Admin) && (own || writes || reads);
+                let expected = (*least == Role::Member || role == Role::Admin) && (own || writes || reads);
                 // An input that every operation refuses shows that the caller was let in, and changes nothing.
                 let fault =
                     bed.call_as(&principal("ada", role, &held), name, json!({ "\0": 1 })).await.unwrap_err();
