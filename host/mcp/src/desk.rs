@@ -40,7 +40,7 @@ pub(crate) struct Taken {
     /// To be served.
     pub(crate) messages: Vec<ClientJsonRpcMessage>,
     /// To be sent at once.
-    pub(crate) answers: Vec<String>,
+    pub(crate) answers: Vec<Value>,
 }
 
 impl Desk {
@@ -50,10 +50,10 @@ impl Desk {
         let mut came = Taken::default();
         match message::read(bytes) {
             Reading::Nothing => {}
-            Reading::Unreadable(unreadable) => came.answers.push(unreadable.answer().to_string()),
+            Reading::Unreadable(unreadable) => came.answers.push(unreadable.answer()),
             Reading::Message(message) => match state.admit(*message, None) {
                 Ok(message) => came.messages.push(message),
-                Err(refusal) => came.answers.push(refusal.to_string()),
+                Err(refusal) => came.answers.push(refusal),
             },
             Reading::Batch(items) if state.has_batches && !items.is_empty() => {
                 state.batches_seen += 1;
@@ -77,7 +77,7 @@ impl Desk {
                 }
                 came.answers.extend(state.finished(number));
             }
-            Reading::Batch(_) => came.answers.push(Unreadable::batch().answer().to_string()),
+            Reading::Batch(_) => came.answers.push(Unreadable::batch().answer()),
         }
         came
     }
@@ -102,7 +102,7 @@ impl Desk {
             batch.left = batch.left.saturating_sub(1);
             batch.answers.push(value);
         }
-        Ok(state.finished(number))
+        Ok(state.finished(number).map(|answers| answers.to_string()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,12 +144,12 @@ impl State {
     }
 
     /// The answers of a batch, when none is missing.
-    fn finished(&mut self, number: u64) -> Option<String> {
+    fn finished(&mut self, number: u64) -> Option<Value> {
         if self.batches.get(&number)?.left > 0 {
             return None;
         }
         let batch = self.batches.remove(&number)?;
-        (!batch.answers.is_empty()).then(|| Value::Array(batch.answers).to_string())
+        (!batch.answers.is_empty()).then(|| Value::Array(batch.answers))
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
         let desk = Desk::default();
         assert_eq!(desk.take(&request(1)).messages.len(), 1);
         let second = desk.take(&request(1));
-        assert!(second.messages.is_empty() && second.answers[0].contains("-32600"), "{second:?}");
+        assert!(second.messages.is_empty() && second.answers[0]["error"]["code"] == -32600, "{second:?}");
         desk.give(&answer(1)).unwrap().unwrap();
         assert_eq!(desk.take(&request(1)).messages.len(), 1);
         desk.take(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
@@ -195,7 +195,10 @@ mod tests {
         for version in [None, Some("2025-06-18"), Some("2025-11-25")] {
             version.iter().for_each(|version| greet(&desk, version));
             let came = desk.take(batch.to_string().as_bytes());
-            assert!(came.messages.is_empty() && came.answers[0].contains("no batches"), "{came:?}");
+            assert!(
+                came.messages.is_empty() && came.answers[0].to_string().contains("no batches"),
+                "{came:?}"
+            );
         }
         greet(&desk, "2025-03-26");
         let came = desk.take(batch.to_string().as_bytes());
@@ -204,6 +207,6 @@ mod tests {
         let all: Vec<Value> = serde_json::from_str(&desk.give(&answer(1)).unwrap().unwrap()).unwrap();
         let ids: Vec<_> = all.iter().map(|one| one["id"].as_u64().unwrap()).collect();
         assert_eq!(ids, [2, 3, 1]);
-        assert!(desk.take(b"[]").answers[0].contains("-32600"));
+        assert!(desk.take(b"[]").answers[0]["error"]["code"] == -32600);
     }
 }

@@ -18,6 +18,7 @@ use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::service::{RoleServer, serve_server_with_ct};
 use rmcp::transport::common::server_side_http::session_id;
 use rmcp::transport::{Transport, TransportAdapterIdentity};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -117,10 +118,10 @@ pub(crate) async fn accept(
             return not_found();
         }
     }
-    // What cannot be read is answered where its sender waits for answers, and here.
-    let refusal = answers.first().cloned();
-    for answer in answers {
-        if stream.answers.send(answer).await.is_err() {
+    // What cannot be read is answered here, and where its sender waits for answers when it waits for one of that id.
+    let refusal = answers.first().map(Value::to_string);
+    for answer in answers.into_iter().filter(|answer| answer.get("id") != Some(&Value::Null)) {
+        if stream.answers.send(answer.to_string()).await.is_err() {
             return not_found();
         }
     }

@@ -55,7 +55,7 @@ impl Line {
         let line = std::mem::take(self);
         match line.too_long {
             Some(finder) => {
-                let answer = Unreadable::too_long(finder.found()).answer().to_string();
+                let answer = Unreadable::too_long(finder.found()).answer();
                 Taken { messages: Vec::new(), answers: vec![answer] }
             }
             None => desk.take(&line.bytes),
@@ -168,7 +168,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Wire<R> {
             }
             let Taken { messages, answers } = self.next_line().await?;
             self.messages.extend(messages);
-            self.owed.extend(answers);
+            self.owed.extend(answers.iter().map(ToString::to_string));
         }
     }
 

@@ -65,8 +65,8 @@ async fn pass(team: &Team, how: How, shared: bool, number: usize, same_input: bo
     };
     let mut one = Speaker::begin(how, &client, &mcp, number * 2).await;
     let mut other = Speaker::begin(how, &second.0, &second.1, number * 2 + 1).await;
-    let mut first = prepare(team, team.admin(), number, &one, None).await;
-    let mut then = prepare(team, team.admin(), number, &other, same_input.then_some(&first)).await;
+    let mut first = prepare(team, team.admin(), number * 2, &one, None).await;
+    let mut then = prepare(team, team.admin(), number * 2 + 1, &other, same_input.then_some(&first)).await;
     let mut pass = Pass { team, seen: BTreeSet::new() };
     pass.sees(&[&json!([first, then, one.session, other.session])]);
     let registry = Registry::new();
@@ -204,22 +204,24 @@ async fn prepare(
     shared: Option<&Value>,
 ) -> Value {
     let (other, victim) = (team.agent(0).await, team.agent(0).await);
-    let lock = other.does("acquire_lock", json!({ "name": format!("held-{}", other.id) })).await;
+    let lock = other.does("acquire_lock", json!({ "name": format!("held{number}") })).await;
     let message =
         other.does("send_message", json!({ "subject": "all", "wants_acknowledgement": true })).await;
     let task = other.does("create_task", json!({ "title": "t" })).await;
-    let key = admin.operation("create_key", &json!({ "name": format!("key-{}", other.id) })).await;
+    let key = admin.operation("create_key", &json!({ "name": format!("key{number}") })).await;
     let mut at = json!({
         "workspace": "app", "path": team.path("app"), "visibility": "shared", "fresh": format!("fresh-{number}"),
         "other": other.id, "victim": victim.id, "lock": lock["lock"]["id"], "message": message["message"]["id"],
         "task": task["task"]["code"], "key": key["id"], "own_lock": lock["lock"]["id"],
         "next": task["task"]["code"],
     });
-    for name in ["other", "victim", "lock", "message", "task", "key", "own_lock", "next"] {
+    for name in ["fresh", "other", "victim", "lock", "message", "task", "key", "own_lock", "next"] {
         if let Some(shared) = shared {
             at[name] = shared[name].clone();
         }
     }
+    // What was made here is known to both by all its names.
+    at["made"] = json!([lock, message, task, key]);
     at["mine"] = mine.session.clone().into();
     at
 }
