@@ -70,7 +70,11 @@ async fn pass(team: &Team, how: How, shared: bool, number: usize, same_input: bo
     let mut pass = Pass { team, seen: BTreeSet::new() };
     pass.sees(&[&json!([first, then, one.session, other.session])]);
     let registry = Registry::new();
-    let once = |verb: &&Verb| registry.find(verb.name).is_some_and(|entry| entry.once);
+    // What takes no session is done on the command line by the person whose it is: one party, whoever types.
+    let told_apart = |by_session: bool| how != How::Command || by_session;
+    let once = |verb: &&Verb| {
+        registry.find(verb.name).is_some_and(|entry| entry.once && told_apart(entry.by_session))
+    };
     for (index, verb) in VERBS.iter().filter(once).enumerate() {
         let key = format!("k{index}");
         pass.turn(verb, &key, (&mut one, &mut first), (&mut other, &mut then), index % 2 == 0).await;
@@ -172,8 +176,11 @@ fn input(verb: &Verb, at: &Value, speaker: &Speaker) -> Value {
 fn own(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match value {
+        // What was said to everybody is everybody's.
+        Value::Object(members) if members.get("broadcast") == Some(&Value::Bool(true)) => {}
         Value::Object(members) => {
-            for (name, value) in members {
+            // Who else is there, and what they hold, everybody is told who starts.
+            for (name, value) in members.iter().filter(|(name, _)| *name != "welcome") {
                 if let ("session_token" | "key", Some(secret)) = (name.as_str(), value.as_str()) {
                     found.insert(format!("secret {secret}"));
                 }
@@ -220,6 +227,8 @@ async fn prepare(
             at[name] = shared[name].clone();
         }
     }
+    // A letter that is for one of them alone, and that nobody was told of.
+    other.does("send_message", json!({ "subject": "for one", "to": [mine.session] })).await;
     // What was made here is known to both by all its names.
     at["made"] = json!([lock, message, task, key]);
     at["mine"] = mine.session.clone().into();
