@@ -123,7 +123,14 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
     ),
     (
         "idempotency",
-        &[("operator", NAME), ("key", NAME), ("operation", NAME), ("digest", NAME), ("answer", DOCUMENT)],
+        &[
+            ("operator", NAME),
+            ("party", NAME),
+            ("key", NAME),
+            ("operation", NAME),
+            ("digest", NAME),
+            ("answer", DOCUMENT),
+        ],
     ),
     (
         "ledger",
