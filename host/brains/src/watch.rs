@@ -121,6 +121,10 @@ impl Watch {
             let live = Arc::clone(&self.live);
             let Ok(looked) = blocking(move || live.look(Look::Settled)).await else { continue };
             unsettled = looked.unsettled;
+            if looked.changed {
+                // What is refused or gone shows at once; what must be compiled first follows when it is.
+                self.refresh().await;
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Before, Fell, Held, Row, Scene, row, withstand};
 use shapes::{Shape, refused, slow};
 
-/// A service with an honest provider, which compiles for three seconds at most.
+/// A service with an honest provider, which compiles for a second at most.
 struct Prepared {
     service: Brains,
     /// The honest answer.
@@ -28,7 +28,7 @@ struct Prepared {
 
 impl Scene for Prepared {
     async fn open() -> Self {
-        let budgets = if super::before() { "" } else { "budgets: {compile_seconds: 3}\n" };
+        let budgets = if super::before() { "" } else { "budgets: {compile_seconds: 1}\n" };
         let service = Brains::start(Setup::config(budgets)).await;
         let alone = honest(&service).await;
         Self { service, alone, next: AtomicU32::new(1) }
@@ -170,18 +170,18 @@ fn rows() -> Vec<Row<Prepared>> {
         ));
     }
     let time = "budgets.compile_seconds";
-    rows.push(row("security 3", "minutes of work, dropped", Fell, move |scene: Arc<Prepared>| async move {
+    rows.push(row("security 3", "much work, dropped", Fell, move |scene: Arc<Prepared>| async move {
         scene.dropped(&slow(scene.number()), time).await;
     }));
-    rows.push(row("security 3", "minutes of work, added", Fell, move |scene: Arc<Prepared>| async move {
+    rows.push(row("security 3", "much work, added", Fell, move |scene: Arc<Prepared>| async move {
         scene.added(&slow(scene.number()), time).await;
     }));
-    rows.push(row("security 3", "minutes of work, named", Fell, move |scene: Arc<Prepared>| async move {
+    rows.push(row("security 3", "much work, named", Fell, move |scene: Arc<Prepared>| async move {
         scene.named(&slow(scene.number()), time).await;
     }));
     rows.push(row(
         "security 3",
-        "minutes of work, beside an honest component",
+        "much work, beside an honest component",
         Fell,
         |scene: Arc<Prepared>| async move {
             let (number, bad) = scene.name();
@@ -361,10 +361,10 @@ async fn the_process_that_compiles_has_little_and_ends_with_the_service() {
     .await;
     let child = child.expect("found");
     let read = |name: &str| fs_err::read_to_string(format!("/proc/{child}/{name}")).unwrap_or_default();
-    assert!(read("cmdline").contains("compile-component"), "{}", read("cmdline"));
-    assert_eq!(read("environ"), "");
     // The last that it does before it reads.
     until("its limits", async || read("oom_score_adj").trim() == "1000").await;
+    assert!(read("cmdline").contains("compile-component"), "{}", read("cmdline"));
+    assert_eq!(read("environ"), "");
     let limits = read("limits");
     assert!(
         limits.lines().any(|line| line.starts_with("Max core file size") && line.contains(" 0 ")),

@@ -32,16 +32,41 @@ pub(super) fn refused() -> Vec<Shape> {
         shape("50,000 imports", "imports", many_imports),
         shape("100,000 exports", "exports", many_exports),
         shape("100,000 custom sections", "custom sections", many_notes),
-        shape("a file of 128 MiB", "is the most", huge_file),
+        shape("a file of 128 MiB", "larger than 64 MiB", huge_file),
         held("a component cut in half", "not a component", truncated),
         held("no WebAssembly at all", "not a component", |tag| format!("nonsense {tag}").into_bytes()),
         held("a plain module", "not a component", |tag| noted(Module::new().finish(), tag)),
     ]
 }
 
-/// Within every bound, and minutes of work for a compiler: a great many functions that are each as hard as one may be.
+/// Within every bound, and much work for a compiler: a great many functions that are each as hard as one may be.
 pub(super) fn slow(tag: u32) -> Vec<u8> {
-    beside(&repeated(60, 100, 30_000), tag)
+    let sound = component("provider-echo");
+    let at = modules(&sound);
+    // What nothing makes an instance of need not be compiled.
+    let mut instance = vec![1, 0];
+    leb128(at, &mut instance);
+    instance.push(0);
+    noted(section(section(sound, 1, &repeated(75, 110, 40_000)), 2, &instance), tag)
+}
+
+/// How many modules stand in a component itself.
+fn modules(wasm: &[u8]) -> usize {
+    let (mut at, mut found) = (8, 0);
+    while at < wasm.len() {
+        found += usize::from(wasm[at] == 1);
+        let (mut size, mut shift) = (0, 0);
+        loop {
+            at += 1;
+            size |= usize::from(wasm[at] & 0x7f) << shift;
+            shift += 7;
+            if wasm[at] < 0x80 {
+                break;
+            }
+        }
+        at += 1 + size;
+    }
+    found
 }
 
 fn leb128(mut value: usize, bytes: &mut Vec<u8>) {
@@ -81,7 +106,7 @@ fn repeated(count: u32, variables: u32, steps: u32) -> Vec<u8> {
         let at = step % variables;
         body.instruction(&Instruction::LocalGet((at * 7 + 3) % variables));
         body.instruction(&Instruction::LocalGet((at * 13 + 5) % variables));
-        body.instruction(&Instruction::I64Add);
+        body.instruction(&Instruction::I64RemU);
         body.instruction(&Instruction::LocalSet(at));
     }
     for at in 0..variables {
