@@ -76,7 +76,9 @@ impl Here {
             self.live.components().into_iter().map(|record| record.component).collect();
         let mut for_administrators = Map::new();
         for_administrators.insert("components".into(), json!(components));
-        components.iter_mut().for_each(|component| component.reason = None);
+        for component in &mut components {
+            component.reason = None;
+        }
         details.insert("components".into(), json!(components));
         details.insert("components_loaded".into(), self.live.components_loaded().into());
         details.insert("versions_draining".into(), self.live.draining().into());

@@ -94,7 +94,7 @@ pub(crate) fn look(entry: &Entry, input: &mut Value) -> Result<Vec<String>, Faul
     let mut covered = Vec::new();
     if let Some(members) = input.as_object_mut() {
         for (name, value) in members {
-            walk(name, known(name), name.clone(), value, &mut |name, sort, path, text| {
+            walk(name, known(name), name, value, &mut |name, sort, path, text| {
                 bounded(name, sort, path, text)?;
                 if entry.kind == Kind::Read {
                     return Ok(());
@@ -141,20 +141,17 @@ pub(crate) fn add_warnings(schema: &mut Value) {
     };
     let properties = schema.entry("properties").or_insert_with(|| Value::Object(Map::new()));
     let Some(properties) = properties.as_object_mut() else { return };
-    match properties.get_mut(WARNINGS) {
-        Some(warnings) => {
-            if let Some(items) = warnings.get_mut("items") {
-                *items = json!({ "anyOf": [items.take(), text] });
-            }
+    if let Some(warnings) = properties.get_mut(WARNINGS) {
+        if let Some(items) = warnings.get_mut("items") {
+            *items = json!({ "anyOf": [items.take(), text] });
         }
-        None => {
-            let warnings = json!({
-                "type": "array",
-                "items": text,
-                "description": "Members of the input that held what looks like a secret: it was covered before it was kept.",
-            });
-            properties.insert(WARNINGS.into(), warnings);
-        }
+    } else {
+        let warnings = json!({
+            "type": "array",
+            "items": text,
+            "description": "Members of the input that held what looks like a secret: it was covered before it was kept.",
+        });
+        properties.insert(WARNINGS.into(), warnings);
     }
 }
 
@@ -168,19 +165,19 @@ type Visit<'v> = dyn FnMut(&str, Text, &str, &mut String) -> Result<(), Fault> +
 fn walk(
     name: &str,
     sort: Option<Text>,
-    path: String,
+    path: &str,
     value: &mut Value,
     visit: &mut Visit<'_>,
 ) -> Result<(), Fault> {
     match value {
-        Value::String(text) => visit(name, sort.unwrap_or(Text::Said), &path, text),
+        Value::String(text) => visit(name, sort.unwrap_or(Text::Said), path, text),
         Value::Array(items) => items
             .iter_mut()
             .enumerate()
-            .try_for_each(|(at, item)| walk(name, sort, format!("{path}[{at}]"), item, visit)),
+            .try_for_each(|(at, item)| walk(name, sort, &format!("{path}[{at}]"), item, visit)),
         Value::Object(members) => members.iter_mut().try_for_each(|(member, value)| {
             let shown: String = member.chars().take(64).collect();
-            walk(name, sort.or_else(|| known(member)), format!("{path}.{}", redact(&shown)), value, visit)
+            walk(name, sort.or_else(|| known(member)), &format!("{path}.{}", redact(&shown)), value, visit)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }

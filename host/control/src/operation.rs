@@ -177,6 +177,7 @@ type Check = fn(&Entry, Value) -> Result<(), Fault>;
 type Describe = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 
 /// An operation without its types.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether the operation has one trait of its own")]
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub name: &'static str,

@@ -42,6 +42,9 @@ pub trait Routing: Debug + Send + Sync {
     fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>>;
 }
 
+/// What is to be warned of in a document, or what is wrong with it.
+pub type Checked = Result<Vec<Problem>, Vec<Problem>>;
+
 /// The configuration in force and its overlay.
 pub trait Settings: Debug + Send + Sync {
     fn shown(&self) -> Shown;
@@ -49,7 +52,7 @@ pub trait Settings: Debug + Send + Sync {
     fn schema(&self) -> Value;
     /// Validates one document as the configuration file, over the defaults and under nothing. The fault says why it
     /// could not be.
-    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>>;
+    fn check(&self, document: String) -> Pending<'_, Result<Checked, Fault>>;
     /// The overlay as it stands in its file.
     fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>>;
     /// The overlay as proposed, all layers validated with it; nothing is changed. Edits that bring a raw secret

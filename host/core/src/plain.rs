@@ -92,8 +92,7 @@ pub(crate) fn escapes(raw: &[u8]) -> impl Iterator<Item = u8> + '_ {
 pub(crate) fn unfinished(raw: &[u8]) -> Option<usize> {
     let from = raw.len().saturating_sub(TAIL);
     let tail = raw.get(from..)?;
-    let at = memchr::memchr3_iter(b'%', b'\\', b'&', tail)
-        .find(|at| tail.get(*at..).is_some_and(|rest| begins(rest)))?;
+    let at = memchr::memchr3_iter(b'%', b'\\', b'&', tail).find(|at| tail.get(*at..).is_some_and(begins))?;
     Some(from + at)
 }
 

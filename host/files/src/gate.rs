@@ -211,7 +211,7 @@ impl Gate {
         place: Place,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        self.wait_until(place, self.0.limits().time, work)
+        self.wait_until(&place, self.0.limits().time, work)
     }
 
     /// As [`Self::write`], for work that stands on a thread of its own already.
@@ -220,23 +220,23 @@ impl Gate {
         place: Place,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        self.wait_until(place, self.0.limits().time * PATIENCE, work)
+        self.wait_until(&place, self.0.limits().time * PATIENCE, work)
     }
 
     fn wait_until<T: Send + 'static>(
         &self,
-        place: Place,
+        place: &Place,
         time: Duration,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let shared = &self.0;
         let limits = shared.limits();
         let until = Instant::now() + time;
-        let key = shared.key(&place);
+        let key = shared.key(place);
         let ticket = match shared.begin_until(&key, limits, until) {
             Answer::Begun(ticket) => ticket,
-            Answer::Stalled => return Err(shared.refuse(shared.stalled(&place))),
-            Answer::Full => return Err(shared.refuse(shared.spent(&place))),
+            Answer::Stalled => return Err(shared.refuse(shared.stalled(place))),
+            Answer::Full => return Err(shared.refuse(shared.spent(place))),
         };
         let (reply, answer) = mpsc::sync_channel(1);
         let visit = Visit::new(Arc::clone(shared), place.clone(), key, ticket, until);
@@ -244,7 +244,7 @@ impl Gate {
         match answer.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(outcome) => outcome,
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(panicked()),
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(shared.refuse(shared.stalled(&place))),
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(shared.refuse(shared.stalled(place))),
         }
     }
 

@@ -33,6 +33,10 @@ impl Mounts {
 }
 
 impl Known {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the system's table answers from memory, and its name says enough"
+    )]
     fn refresh(&mut self) -> std::io::Result<()> {
         let fresh = self.table.is_none();
         let table = match &mut self.table {
@@ -76,15 +80,12 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     while let Some((first, after)) = rest.split_first() {
         let octal = (*first == b'\\').then(|| after.get(..3)).flatten();
         let code = octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match code {
-            Some(byte) => {
-                plain.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = code {
+            plain.push(byte);
+            rest = after.get(3..).unwrap_or_default();
+        } else {
+            plain.push(*first);
+            rest = after;
         }
     }
     plain

@@ -60,6 +60,7 @@ async fn a_panic_of_the_work_is_its_own() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test's own folder")]
 async fn a_path_is_resolved_as_the_system_resolves_it() {
     let folder = tempfile::tempdir().unwrap();
     let root = fs::canonicalize(folder.path()).unwrap();

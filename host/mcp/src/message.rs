@@ -100,6 +100,7 @@ pub(crate) fn mended(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "made once for a message that cannot be read")]
 fn tree(bytes: &[u8]) -> Result<Value, Unreadable> {
     let unreadable = |code, message: String| Unreadable::new(IdFinder::find(bytes), code, message);
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -163,12 +164,12 @@ pub(crate) fn of_value(value: Value) -> Reading {
 
 /// A request of a method that there is, which was read as one that there is not: its parameters are wrong.
 fn wrong_params(message: &ClientJsonRpcMessage, method: &str, params: Option<Value>) -> Option<ErrorData> {
+    fn check<T: DeserializeOwned>(params: Value) -> Option<String> {
+        serde_json::from_value::<T>(params).err().map(|error| error.to_string())
+    }
     let JsonRpcMessage::Request(request) = message else { return None };
     if !matches!(request.request, ClientRequest::CustomRequest(_)) {
         return None;
-    }
-    fn check<T: DeserializeOwned>(params: Value) -> Option<String> {
-        serde_json::from_value::<T>(params).err().map(|error| error.to_string())
     }
     let why = match (method, params) {
         (

@@ -146,8 +146,8 @@ impl Settings {
     }
 
     /// The fault of an answer that is not usable, logged like every other.
-    pub(crate) fn unusable(&self, export: &'static str, what: String) -> CallFault {
-        let what = self.known.cover(&what).into_owned();
+    pub(crate) fn unusable(&self, export: &'static str, what: &str) -> CallFault {
+        let what = self.known.cover(what).into_owned();
         self.told(CallFault::Output { by: self.culprit(export), what })
     }
 

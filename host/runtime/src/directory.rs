@@ -271,7 +271,7 @@ impl Directory {
 
 /// The component files of a folder.
 fn present(visit: &Visit, folder: &Path) -> BTreeMap<PathBuf, Stamps> {
-    let entries = visit.resolve(folder).and_then(|place| fs::read_dir(place).map_err(Into::into));
+    let entries = visit.resolve(folder).and_then(fs::read_dir);
     let Ok(entries) = entries else { return BTreeMap::new() };
     let names = entries.flatten().map(|entry| folder.join(entry.file_name()));
     let components = names.filter(|path| {

@@ -186,7 +186,7 @@ impl Exchange {
 
     fn bounded<R>(&self, export: &'static str, answer: Result<R, String>) -> Result<R, CallFault> {
         answer
-            .map_err(|what| self.instance.settings().unusable(export, what))
+            .map_err(|what| self.instance.settings().unusable(export, &what))
             .inspect_err(|fault| self.instance.blame(fault))
     }
 

@@ -122,7 +122,7 @@ impl Instance {
             })?;
             let surfaces: Vec<Surface> =
                 said.into_iter().map(|s| Surface { name: s.name, dialect: s.dialect }).collect();
-            bounds::surfaces(&surfaces).map_err(|what| instance.settings.unusable(SURFACES, what))?;
+            bounds::surfaces(&surfaces).map_err(|what| instance.settings.unusable(SURFACES, &what))?;
             instance.surfaces = surfaces;
         }
         Ok(instance)
@@ -195,7 +195,7 @@ impl Instance {
             .map_err(|fault| self.settings.refused(fault.into()))?
             .into();
         bounds::verdict(verdict)
-            .map_err(|what| self.settings.unusable(CLASSIFY, what))
+            .map_err(|what| self.settings.unusable(CLASSIFY, &what))
             .inspect_err(|fault| self.blame(fault))
     }
 
@@ -217,7 +217,7 @@ impl Instance {
             .map_err(|fault| self.settings.refused(fault.into()))?
             .into();
         bounds::decision(decision, candidates)
-            .map_err(|what| self.settings.unusable(DECIDE, what))
+            .map_err(|what| self.settings.unusable(DECIDE, &what))
             .inspect_err(|fault| self.blame(fault))
     }
 

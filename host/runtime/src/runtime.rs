@@ -307,7 +307,7 @@ impl Shared {
             None => Ok(None),
         })?;
         if let (Some(info), Some(schema)) = (said, schema) {
-            bounds::introduction(&info.version, &schema).map_err(|what| settings.unusable(SCHEMA, what))?;
+            bounds::introduction(&info.version, &schema).map_err(|what| settings.unusable(SCHEMA, &what))?;
             component.version = info.version;
             component.schema = serde_json::from_str(&schema)
                 .map_err(|error| LoadError::Schema { reason: error.to_string() })?;

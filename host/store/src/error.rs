@@ -29,7 +29,7 @@ pub enum StoreError {
     Locked,
     #[error("the file is damaged or is not a database: {detail}")]
     Corrupt { detail: String },
-    #[error("{how}{}", kept_in(.kept))]
+    #[error("{how}{}", kept_in(.kept.as_deref()))]
     Replaced {
         how: &'static str,
         /// The file in which what was acknowledged until then was kept.
@@ -162,8 +162,8 @@ impl From<StoreError> for Fault {
 }
 
 /// Where to find what would else be lost.
-fn kept_in(copy: &Option<String>) -> String {
-    match copy.as_deref() {
+fn kept_in(copy: Option<&str>) -> String {
+    match copy {
         None | Some("") => String::new(),
         Some(name) => format!("; what was acknowledged until then is in `{name}` beside it"),
     }

@@ -298,6 +298,7 @@ impl Identity {
 }
 
 /// Why a look failed.
+#[derive(Debug, Clone, Copy)]
 enum Found {
     Replaced(&'static str),
     Unreadable(io::ErrorKind),

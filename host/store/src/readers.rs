@@ -46,13 +46,12 @@ impl Readers {
             .map_err(|_| StoreError::Unreachable { detail: "no connection became free in time".into() })?
             .map_err(|_| StoreError::Closed)?;
         let free = lock(&self.free).pop();
-        let conn = match free {
-            Some(conn) => conn,
-            None => {
-                // A name may lead to another file than it did; that one is not opened.
-                self.identity.check()?;
-                self.file.open()?
-            }
+        let conn = if let Some(conn) = free {
+            conn
+        } else {
+            // A name may lead to another file than it did; that one is not opened.
+            self.identity.check()?;
+            self.file.open()?
         };
         self.identity.look_now_and_then()?;
         Ok(Reader { conn: Some(conn), free: Arc::clone(&self.free), begun: false, _place: place })

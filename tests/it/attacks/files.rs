@@ -94,6 +94,7 @@ impl Traps {
 
     /// Two of the same request at once, honest work while they wait, and then what they were told.
     async fn attacked_by(self: &Arc<Self>, attack: impl Fn(&Self) -> reqwest::RequestBuilder) -> Vec<Answer> {
+        #[expect(clippy::disallowed_methods, reason = "both are waited for below")]
         let two: Vec<_> = (0..2).map(|_| tokio::spawn(Client::send(attack(self)))).collect();
         // So that they have been read, and are where they hang.
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

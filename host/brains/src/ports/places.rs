@@ -67,13 +67,12 @@ impl Places for Trees {
 fn locate(visit: &Visit, path: &Path, state: Option<&Path>) -> Result<Location, Fault> {
     let asked = visit.resolve(path).unwrap_or_else(|_| lexical(path));
     let exists = look(visit, &asked).is_ok_and(|found| found.is_dir());
-    let (tree, common_dir, marked) = match repository(visit, &asked) {
-        Some((tree, common_dir)) => (tree, common_dir, true),
-        None => {
-            let marked = ground::within_reach(visit, &asked).find(|directory| is_marked(visit, directory));
-            let tree = marked.unwrap_or(&asked).to_owned();
-            (tree.clone(), tree, marked.is_some())
-        }
+    let (tree, common_dir, marked) = if let Some((tree, common_dir)) = repository(visit, &asked) {
+        (tree, common_dir, true)
+    } else {
+        let marked = ground::within_reach(visit, &asked).find(|directory| is_marked(visit, directory));
+        let tree = marked.unwrap_or(&asked).to_owned();
+        (tree.clone(), tree, marked.is_some())
     };
     let state = state.map(|state| visit.resolve(state).unwrap_or_else(|_| lexical(state)));
     let reserved = ground::is_reserved(visit, &tree, state.as_deref());

@@ -29,7 +29,7 @@ fn through(mut mask: Mask, pieces: &[&[u8]]) -> String {
 fn a_secret_is_covered_wherever_the_stream_is_cut() {
     let json = KEY.replace('/', "\\/");
     let twice = KEY.replace('/', "%252F");
-    let points: String = KEY.bytes().map(|byte| format!("\\\\u{byte:04x}")).collect();
+    let points = KEY.bytes().map(|byte| format!("\\\\u{byte:04x}")).collect::<Vec<_>>().concat();
     let text = format!(
         "data: {{\"error\":\"bad key {KEY}\"}}\n\n{KEY}{KEY}-longer sk-very/sec short {json}|{twice}|{points}|&#11"
     );

@@ -89,16 +89,15 @@ impl<R: AsyncRead + Unpin> Wire<R> {
                 // A last line without its end counts, too.
                 Ok([]) | Err(_) if self.line.bytes.is_empty() && self.line.too_long.is_none() => return None,
                 Ok([]) | Err(_) => (0, true),
-                Ok(bytes) => match bytes.iter().position(|byte| *byte == b'\n') {
-                    Some(at) => {
+                Ok(bytes) => {
+                    if let Some(at) = bytes.iter().position(|byte| *byte == b'\n') {
                         self.line.push(bytes.get(..at).unwrap_or_default());
                         (at + 1, true)
-                    }
-                    None => {
+                    } else {
                         self.line.push(bytes);
                         (bytes.len(), false)
                     }
-                },
+                }
             };
             self.input.consume(used);
             if ended {

@@ -53,7 +53,7 @@ fn chain() -> String {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let below = vec![format!("*a{}", level - 1); 10].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+        text.extend([format!("a{level}: &a{level} [{below}]\n")]);
     }
     text
 }
@@ -63,12 +63,8 @@ const DOCUMENTS: [(&str, Before, fn() -> String); 8] = [
     ("50,000 nested maps", Fell, || "{a: ".repeat(50_000)),
     ("a list of 300,000 lists", Fell, || format!("x: [{}]", "[],".repeat(300_000))),
     ("2,000 nested blocks", Held, || {
-        (0..2_000)
-            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-            .collect::<String>()
-            .chars()
-            .take(900_000)
-            .collect()
+        let blocks: Vec<_> = (0..2_000).map(|depth| " ".repeat(depth)).collect();
+        blocks.join("a:\n").chars().take(900_000).collect()
     }),
     ("one text, 20,000 times", Fell, bomb),
     ("aliases of aliases", Held, chain),
@@ -169,7 +165,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             link(path.with_extension("other"), path);
         }),
         ("a document of 100,000 lists", Fell, |path| {
-            fs_err::write(path, "[".repeat(100_000)).expect("written")
+            fs_err::write(path, "[".repeat(100_000)).expect("written");
         }),
         ("a secret that does not fit", Held, |path| fs_err::write(path, SECRET).expect("written")),
     ] {

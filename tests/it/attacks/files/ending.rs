@@ -25,6 +25,7 @@ async fn hanging(path: &str, operation: &str) -> Brains {
     };
     let request = brains.client.request(http::Method::POST, &format!("/api/ops/{operation}"));
     let request = request.header("content-type", "application/json").body(input.to_string());
+    #[expect(clippy::disallowed_methods, reason = "it hangs on purpose and goes with the test")]
     drop(tokio::spawn(async move { drop(request.send().await) }));
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     brains

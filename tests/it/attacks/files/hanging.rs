@@ -117,6 +117,7 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
         |scene: Arc<Traps>| async move {
             let path = scene.dead.path().join("many").display().to_string();
             for round in [50, 100] {
+                #[expect(clippy::disallowed_methods, reason = "each is waited for below")]
                 let all: Vec<_> = (0..round)
                     .map(|_| {
                         let input = json!({"workspace": path});

@@ -71,7 +71,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
     for slug in ["maintainer", "owner", "administrator"] {
         let what = format!("honest: {slug} decides about the workspace as a person");
         rows.push(row("security 12", what, Held, move |at: std::sync::Arc<People>| async move {
-            decide(&at, slug).await
+            decide(&at, slug).await;
         }));
     }
     rows

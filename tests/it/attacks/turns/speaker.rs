@@ -72,13 +72,12 @@ impl Speaker {
             token: String::new(),
         };
         let input = json!({ "workspace": "app", "tool": "turns" });
-        let started = match &speaker.connection {
-            Some(connection) => mcp::structured(&connection.call("start_session", input).await),
-            None => {
-                let native = [("x-session-id", speaker.native.as_str())];
-                let headers = if how == How::Native { &native[..] } else { &[] };
-                post(&speaker.client, "start_session", &input, headers).await.json()
-            }
+        let started = if let Some(connection) = &speaker.connection {
+            mcp::structured(&connection.call("start_session", input).await)
+        } else {
+            let native = [("x-session-id", speaker.native.as_str())];
+            let headers = if how == How::Native { &native[..] } else { &[] };
+            post(&speaker.client, "start_session", &input, headers).await.json()
         };
         let text = |name: &str| started[name].as_str().expect("a session").to_owned();
         (speaker.session, speaker.token) = (text("session_id"), text("session_token"));

@@ -89,7 +89,7 @@ fn what_would_grow_or_nest_without_end_is_refused_early() {
         for level in 1..40 {
             let below = format!("*a{}", level - 1);
             let items = vec![below; 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+            text.extend([format!("a{level}: &a{level} [{items}]\n")]);
         }
         text
     };
@@ -103,7 +103,7 @@ fn what_would_grow_or_nest_without_end_is_refused_early() {
         ("questions", "? ".repeat(90_000)),
         ("marks", "[],".repeat(100_000)),
         ("nodes", format!("[{}]", "1,".repeat(90_000))),
-        ("block", (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect()),
+        ("block", (0..2_000).map(|depth| " ".repeat(depth)).collect::<Vec<_>>().join("a:\n")),
         ("bomb", bomb),
         ("long", long),
         ("itself", "a: &a [*a]".to_owned()),

@@ -98,7 +98,7 @@ fn what_only_looks_ordinary_is_covered() {
         format!("data:text/plain;base64,{}+{}/{}==", word(20), word(15), word(12)),
         format!("data:image/png and then ;base64, {}", word(40)),
         format!("the digest of it all is that my key is {HEX}"),
-        format!("password checksum={HEX}",).replace("checksum", "hash"),
+        format!("password checksum={HEX}").replace("checksum", "hash"),
         format!("api_key: sha256 {HEX} no, Bearer {}", word(40)),
         format!("commit\n{}", word(40)),
     ] {
