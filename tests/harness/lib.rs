@@ -12,6 +12,7 @@
 pub mod client;
 pub mod components;
 pub mod counts;
+pub mod dead;
 pub mod door;
 pub mod fuzz;
 pub mod mcp;

@@ -8,8 +8,10 @@
 mod components;
 mod database;
 mod doors;
+mod files;
 mod people;
 mod secrets;
+mod turns;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;

@@ -90,13 +90,17 @@ fn dependencies_point_one_way() {
         ("core", &[][..]),
         ("dialect", &[]),
         ("store", &["core", "dialect"]),
-        ("runtime", &["core", "dialect"]),
-        ("egress", &["core", "dialect"]),
+        ("files", &["core"]),
+        ("runtime", &["core", "dialect", "files"]),
+        ("egress", &["core", "dialect", "files"]),
         ("gateway", &["core", "dialect", "store", "runtime", "egress"]),
         ("control", &["core", "dialect", "store", "runtime", "egress"]),
         ("http", &["core", "dialect", "store", "runtime", "egress", "gateway", "control"]),
         ("mcp", &["core", "dialect", "store", "runtime", "egress", "control"]),
-        ("brains", &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http", "mcp"]),
+        (
+            "brains",
+            &["core", "dialect", "store", "runtime", "egress", "gateway", "control", "http", "mcp", "files"],
+        ),
         ("xtask", &[]),
     ]);
     for name in crates() {
@@ -156,6 +160,74 @@ fn the_pure_rooms_do_no_io_and_read_no_clock() {
         ],
         "core and dialect do no I/O and read no clock",
     );
+}
+
+/// What may block for as long as somebody else likes has a home each; whoever serves asks `host/files`.
+#[test]
+fn threads_that_serve_touch_no_file_and_look_up_no_name() {
+    let words = [
+        "std::fs",
+        "fs_err",
+        "canonicalize",
+        ".exists()",
+        ".is_dir()",
+        ".is_file()",
+        ".metadata()",
+        "serde_yaml",
+        "saphyr",
+        "ToSocketAddrs",
+        "lookup_host",
+        "spawn_blocking",
+    ];
+    let homes: BTreeMap<&str, &str> = BTreeMap::from([
+        ("core/src/config/document.rs", "the one reader and writer of documents; pure"),
+        ("runtime/src/directory.rs", "its looks run at the gate"),
+        ("runtime/src/depot.rs", "its looks and writes run at the gate"),
+        ("runtime/src/ledger.rs", "its looks and writes run at the gate"),
+        ("runtime/src/engine.rs", "makes the folder of compiled code at the start"),
+        ("runtime/src/workers.rs", "bounded workers for calls of components"),
+        ("runtime/src/slots.rs", "makes an instance ready, which computes"),
+        ("store/src/open.rs", "opens the database at the start"),
+        ("store/src/store.rs", "the writer's thread, and long looks"),
+        ("brains/src/home.rs", "the state directory: made at the start, written at the gate"),
+        ("brains/src/instance.rs", "the lock and `runtime.json`, at the start and the end"),
+        ("brains/src/log.rs", "the log's own file"),
+        ("brains/src/ports.rs", "key files, changed at the gate"),
+        ("brains/src/ports/places.rs", "runs at the gate"),
+        ("brains/src/ports/processes.rs", "`/proc` answers from memory"),
+        ("brains/src/process.rs", "`/proc` answers from memory"),
+        ("brains/src/ports/settings.rs", "compiling, on threads that serve nobody"),
+        ("brains/src/watch.rs", "watches folders at the gate; prepares components aside"),
+        ("brains/src/cli.rs", "the command line"),
+        ("brains/src/cli/operation.rs", "the command line"),
+        ("brains/src/verb.rs", "the command line"),
+        ("brains/src/verb/call.rs", "the command line"),
+        ("brains/src/verb/doctor.rs", "the command line"),
+        ("brains/src/verb/logs.rs", "the command line"),
+        ("brains/src/verb/token.rs", "the command line"),
+        ("brains/src/verb/plugin/artifact.rs", "the command line"),
+        ("brains/src/verb/plugin/build.rs", "the command line"),
+        ("brains/src/verb/plugin/scaffold.rs", "the command line"),
+        ("brains/src/verb/plugin/trial.rs", "the command line"),
+    ]);
+    let host = root().join("host");
+    let mut needed = Vec::new();
+    for name in ["core", "store", "runtime", "egress", "gateway", "control", "http", "mcp", "brains"] {
+        for path in files(&host.join(name).join("src"), &[".rs"]) {
+            let told = path.strip_prefix(&host).expect("below host").to_string_lossy().into_owned();
+            let code = code(&path);
+            let found = words.iter().find(|word| code.contains(**word));
+            if let Some(word) = found.filter(|_| !told.contains("/tests") && !told.ends_with("/testing.rs")) {
+                assert!(
+                    homes.contains_key(told.as_str()),
+                    "host/{told}: `{word}` may block: it belongs into host/files"
+                );
+                needed.push(told);
+            }
+        }
+    }
+    let needless: Vec<_> = homes.keys().filter(|home| !needed.iter().any(|path| path == *home)).collect();
+    assert!(needless.is_empty(), "these are no homes any more: {needless:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every operation of the coordination planes × what somebody is × who sees the workspace, from one table through every
 //! door. What somebody may not see answers not-found, in the same words as what is not there, and is in no count.
 
-mod table;
+pub(crate) mod table;
 
 use brains_control::{Audience, Entry, Registry};
 use brains_core::principal::Role;

@@ -395,6 +395,16 @@ impl Asked<'_> {
             Self::Flat { global, .. } | Self::Operation { global, .. } => global,
         }
     }
+
+    /// Whether what it writes belongs into somebody's project or pages, and is theirs to open to others.
+    pub(crate) fn writes_for_others(&self) -> bool {
+        let Self::Life(cli) = self else { return false };
+        match &cli.verb {
+            Verb::Man { .. } | Verb::Completions { .. } => true,
+            Verb::Plugin(plugin) => matches!(plugin.verb, PluginVerb::New(_) | PluginVerb::Build(_)),
+            _ => false,
+        }
+    }
 }
 
 /// The whole command line: verbs by hand, then those of the registry.

@@ -4,7 +4,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::{Fault, FaultKind, Origin};
+use brains_files::{Gate, Links, Place, Visit, owned};
 use fs_err as fs;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -124,6 +126,48 @@ impl Home {
     }
 }
 
+/// What lies in a state directory and must be ours alone, keys first.
+fn kept(home: &Home) -> [PathBuf; 7] {
+    [
+        home.admin_key(),
+        home.audit_key(),
+        home.operator_keys(),
+        home.config(),
+        home.overlay(),
+        home.plugins(),
+        home.components(),
+    ]
+}
+
+/// How many of them are keys, which nobody else may write wherever they lie.
+const KEYS: usize = 3;
+/// Whether others get through a directory to what lies in it.
+const PASSABLE: u32 = 0o011;
+
+/// Refuses a state directory that others may write, and keys that they may; whatever else lies in it where they could
+/// reach it. One that others may only read is told of in the log: `chmod` would be a surprise to who opened it.
+pub(crate) fn check_owned(home: &Home, gate: &Gate) -> Result<(), Fault> {
+    let home = home.clone();
+    gate.wait(Place::of(&home.dir.clone()), move |visit| {
+        let me = rustix::process::geteuid().as_raw();
+        let place = visit.resolve(home.dir()).unwrap_or_else(|_| home.dir.clone());
+        let Ok(found) = brains_files::look(visit, &place) else { return Ok(()) };
+        owned::check(home.dir(), &found, me)?;
+        let passable = found.permissions().mode() & PASSABLE != 0;
+        if owned::is_readable(&found) {
+            let shown = home.dir().display();
+            tracing::warn!("others may look into `{shown}`: chmod 700 '{shown}'");
+        }
+        for (at, path) in kept(&home).into_iter().enumerate() {
+            let found = brains_files::look(visit, &path).ok().filter(|found| !found.is_symlink());
+            if let Some(found) = found.filter(|_| at < KEYS || passable) {
+                owned::check(&path, &found, me)?;
+            }
+        }
+        Ok(())
+    })?
+}
+
 /// Makes `dir` and its parents, closed to others.
 pub(crate) fn ensure_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
@@ -151,9 +195,19 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`write_atomically`], when the file's content is still `expected`; a file that is missing counts as empty.
 /// Says whether it was. What somebody else writes at the very moment of the replacement is found and put back, so
 /// that nothing of theirs is lost.
-pub(crate) fn replace(path: &Path, expected: &[u8], bytes: &[u8]) -> io::Result<bool> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let Some(present) = content(&target)? else {
+pub(crate) fn replace(
+    visit: &Visit,
+    path: &Path,
+    links: Links,
+    expected: &[u8],
+    bytes: &[u8],
+) -> io::Result<bool> {
+    let target = match links {
+        Links::Followed => visit.resolve(path).unwrap_or_else(|_| path.to_owned()),
+        Links::Refused => path.to_owned(),
+    };
+    let Some(present) = content(visit, &target)? else {
+        visit.check_time()?;
         return match expected {
             [] => match write_new(&target, bytes) {
                 Ok(()) => Ok(true),
@@ -168,6 +222,7 @@ pub(crate) fn replace(path: &Path, expected: &[u8], bytes: &[u8]) -> io::Result<
     }
     let dir = target.parent().unwrap_or(Path::new("."));
     let aside = staged(dir, bytes)?.into_temp_path();
+    visit.check_time()?;
     match exchange(&aside, &target) {
         Ok(()) => {}
         // A file system that cannot exchange: the check above is what there is.
@@ -177,12 +232,13 @@ pub(crate) fn replace(path: &Path, expected: &[u8], bytes: &[u8]) -> io::Result<
         Err(error) => return Err(error.into()),
     }
     // An edit that was found in the place goes back there, until what comes out is older than what goes in.
-    let mut found = fs::read(&aside)?;
+    let mut found = content(visit, &aside)?.unwrap_or_default();
     let ours = found == expected;
     let mut older = vec![expected.to_vec(), bytes.to_vec()];
     while !older.contains(&found) {
         exchange(&aside, &target)?;
-        older.push(std::mem::replace(&mut found, fs::read(&aside)?));
+        let out = content(visit, &aside)?.unwrap_or_default();
+        older.push(std::mem::replace(&mut found, out));
     }
     fs::File::open(dir)?.sync_all()?;
     Ok(ours)
@@ -193,12 +249,23 @@ fn exchange(one: &Path, other: &Path) -> Result<(), Errno> {
 }
 
 /// None when there is no such file.
-fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+fn content(visit: &Visit, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match brains_files::read(visit, path, Links::Refused, DOCUMENT_BYTES as u64) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// What a file holds that was named on the command line: a regular one, of at most `most` bytes.
+pub(crate) fn read_named(path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
+    let file = path.to_owned();
+    let read = Gate::default()
+        .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Followed, most))?;
+    read.map_err(|error| {
+        let told = error.to_string();
+        Fault::new(error_kind(&error.into()), Origin::Client, told)
+    })
 }
 
 /// A file beside its goal, 0600, on disk.
@@ -235,6 +302,7 @@ pub(crate) fn error_kind(error: &io::Error) -> FaultKind {
     match error.kind() {
         io::ErrorKind::NotFound => FaultKind::NotFound,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => FaultKind::Forbidden,
+        io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge => FaultKind::Invalid,
         _ => FaultKind::Internal,
     }
 }

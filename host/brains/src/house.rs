@@ -7,6 +7,7 @@ use brains_control::{Control, Ports};
 use brains_core::config::Config;
 use brains_core::{Ambient, Fault, Millis};
 use brains_egress::Egress;
+use brains_files::Gate;
 use brains_gateway::{Gateway, Parts};
 use brains_http::KeyRing;
 use brains_runtime::swap::Live;
@@ -17,7 +18,8 @@ use crate::admin_key::Watched;
 use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
+use crate::ports::{Callers, Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
+use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
@@ -37,17 +39,23 @@ impl House {
     /// Resolves the configuration, opens the database, loads the components. `since` is set by a service.
     pub(crate) async fn open(
         home: &Home,
+        shell: &Shell,
         sources: Sources,
-        ambient: Arc<dyn Ambient>,
         since: Option<Millis>,
     ) -> Result<Self, anyhow::Error> {
+        let (ambient, gate) = (Arc::clone(&shell.ambient), &shell.files);
         let resolved = sources.resolve().map_err(|problems| unsound(&problems))?;
         let config = Arc::clone(&resolved.config);
-        let store = open_store(home, &config, Arc::clone(&ambient)).await?;
+        let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live =
-            Arc::new(Live::new(Arc::new(runtime), bundle::components(), home.plugins(), &home.components()));
+        let live = Arc::new(Live::new(
+            Arc::new(runtime),
+            bundle::components(),
+            home.plugins(),
+            &home.components(),
+            gate,
+        ));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
         // Whoever ends the start does not wait for what it compiles.
@@ -55,9 +63,10 @@ impl House {
         drop(blocking(move || starting.start(resolved)).await?);
         ended.not();
 
-        let egress = Egress::new(brains_egress::Options::default()).map_err(|error| {
-            Fault::internal(format!("the client for providers could not be set up: {error}"))
-        })?;
+        let egress = Egress::new(brains_egress::Options { names: shell.names.clone(), ..Default::default() })
+            .map_err(|error| {
+                Fault::internal(format!("the client for providers could not be set up: {error}"))
+            })?;
         let gateway = Arc::new(Gateway::new(Parts {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
@@ -65,9 +74,16 @@ impl House {
             ledger: store.ledger(),
             ambient: Arc::clone(&ambient),
         }));
-        let settings =
-            InForce { live: Arc::clone(&live), sources: Arc::new(sources), traces: store.traces(), read };
-        let admin_key = Arc::new(Watched::new(home.admin_key()));
+        let settings = InForce {
+            live: Arc::clone(&live),
+            sources: Arc::new(sources),
+            traces: store.traces(),
+            read,
+            gate: gate.clone(),
+            names: shell.names.clone(),
+        };
+        settings.keep_to(&config.budgets);
+        let admin_key = Arc::new(Watched::new(home.admin_key(), gate.clone()));
         let facts = Arc::new(Facts::new(since));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
@@ -76,11 +92,20 @@ impl House {
                 home: home.clone(),
                 live: Arc::clone(&live),
                 admin: Arc::clone(&admin_key),
+                gate: gate.clone(),
             }),
-            places: Arc::new(Trees::beside(home.dir())),
+            places: Arc::new(Trees::beside(gate.clone(), home.dir())),
             processes: Arc::new(Processes::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
+            callers: Arc::new(Callers {
+                ring: keys::ring(
+                    Arc::clone(&live),
+                    Arc::clone(&admin_key),
+                    store.clone(),
+                    Arc::clone(&ambient),
+                ),
+            }),
         };
         let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
         Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })
@@ -131,6 +156,7 @@ pub(crate) async fn open_store(
     home: &Home,
     config: &Config,
     ambient: Arc<dyn Ambient>,
+    gate: &Gate,
 ) -> Result<Store, anyhow::Error> {
     if config.db_url.is_none() {
         home.ensure()?;
@@ -139,7 +165,7 @@ pub(crate) async fn open_store(
         queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
         retention: retention(config),
     };
-    let sealing = audit_key::ensure(home, &*ambient)?;
+    let sealing = audit_key::ensure(home, &*ambient, gate)?;
     let options = StoreOptions { traces, ..StoreOptions::new(ambient, sealing) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
 }

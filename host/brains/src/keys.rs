@@ -74,19 +74,21 @@ struct AdminFile {
 }
 
 impl AdminFile {
-    fn key(&self) -> Option<Secret> {
-        if self.live.current().config.api_key.is_some() { None } else { self.file.current() }
+    fn counts(&self) -> bool {
+        self.live.current().config.api_key.is_none()
     }
 }
 
 impl KeySource for AdminFile {
     fn generation(&self) -> u64 {
-        hash(self.key().iter())
+        if self.counts() { self.file.generation() + 1 } else { 0 }
     }
 
     fn load(&self) -> Loading<'_> {
-        let credentials = self.key().iter().map(admin).collect();
-        Box::pin(async move { Ok(credentials) })
+        Box::pin(async {
+            let key = if self.counts() { self.file.current().await? } else { None };
+            Ok(key.iter().map(admin).collect())
+        })
     }
 }
 

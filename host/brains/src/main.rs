@@ -6,6 +6,7 @@ mod ambient;
 mod audit_key;
 mod cli;
 mod descriptors;
+mod ending;
 mod environment;
 mod failure;
 mod home;
@@ -26,13 +27,17 @@ mod sources;
 mod verb;
 mod watch;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use brains_control::Registry;
 use brains_core::Fault;
 use brains_runtime::compile;
+use rustix::fs::Mode;
 
 use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
+use crate::ending::Ender;
 use crate::environment::Environment;
 use crate::shell::Shell;
 
@@ -45,6 +50,12 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Exit code of a command line that cannot be understood.
 const USAGE: u8 = 2;
+/// Exit code of a program that broke off, as the standard library has it.
+const PANICKED: u8 = 101;
+/// As much as the system gives a first thread.
+const STACK: usize = 8 << 20;
+/// How long work that is left behind on other threads may take to its end.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // Before anything else is done or read: this process may be one that has little to live on.
@@ -53,6 +64,23 @@ fn main() -> ExitCode {
         let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
         return compile::child(&words);
     }
+    let (ender, end) = Ender::new();
+    let ended = ender.clone();
+    // The process ends when this thread does, whatever hangs in others.
+    let work = std::thread::Builder::new().name("main".into()).stack_size(STACK).spawn(move || {
+        let code = std::panic::catch_unwind(AssertUnwindSafe(|| program(ender)));
+        ended.end(code.unwrap_or(ExitCode::from(PANICKED)));
+    });
+    match work {
+        Ok(_detached) => end.recv().unwrap_or(ExitCode::from(PANICKED)),
+        Err(error) => {
+            let fault = Fault::internal(format!("the threads of the program could not start: {error}"));
+            failure::report(&fault.into(), false)
+        }
+    }
+}
+
+fn program(ender: Ender) -> ExitCode {
     let environment = Environment::of_process();
     let registry = Registry::new();
     let asked =
@@ -67,7 +95,7 @@ fn main() -> ExitCode {
     };
     let global = asked.global().clone();
     let as_json = global.json;
-    match run(&asked, &registry, environment, global) {
+    match run(&asked, &registry, environment, global, ender) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, as_json),
     }
@@ -78,15 +106,20 @@ fn run(
     registry: &Registry,
     environment: Environment,
     global: Global,
+    ender: Ender,
 ) -> Result<(), anyhow::Error> {
+    if !asked.writes_for_others() {
+        // Whatever is written from here on is closed to others, compiled code too.
+        rustix::process::umask(Mode::from_raw_mode(0o077));
+    }
     let cli = match asked {
         Asked::Life(cli) => cli,
         Asked::Flat { flat, entry, matches, .. } => {
-            let shell = Shell::new(environment, global)?;
+            let shell = Shell::new(environment, global, ender)?;
             return wait(verb::call::flat(&shell, flat, entry, matches));
         }
         Asked::Operation { entry, matches, bare, .. } => {
-            let shell = Shell::new(environment, global)?;
+            let shell = Shell::new(environment, global, ender)?;
             return wait(verb::call::operation(&shell, entry, matches, *bare));
         }
     };
@@ -96,7 +129,7 @@ fn run(
         Verb::Man { dir } => return verb::man(registry, dir.as_deref()),
         _ => {}
     }
-    let shell = Shell::new(environment, global)?;
+    let shell = Shell::new(environment, global, ender)?;
     match &cli.verb {
         Verb::Mcp(mcp) if mcp.mode == McpMode::Stdio => wait(verb::mcp::stdio(shell, mcp)),
         _ => life(cli, &shell),
@@ -135,5 +168,8 @@ fn wait(work: impl Future<Output = Result<(), anyhow::Error>>) -> Result<(), any
         .enable_all()
         .build()
         .map_err(|error| Fault::internal(format!("the threads of the program could not start: {error}")))?;
-    runtime.block_on(work)
+    let outcome = runtime.block_on(work);
+    // Dropping it would wait for work on its threads that may never end, as a read of the standard input does not.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    outcome
 }

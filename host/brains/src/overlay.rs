@@ -2,6 +2,7 @@
 //! the edited key stay byte for byte. What cannot be edited by lines (flow style, anchors) is rewritten as
 //! the smallest enclosing key; the result is always read back and compared before it is returned.
 
+use brains_core::config::document::{self, Aliases};
 use serde_json::{Map, Value};
 
 /// The document with `path` set to `value`, or removed. Mappings that a removal leaves empty go too.
@@ -48,12 +49,7 @@ pub(crate) fn parts(path: &str) -> Vec<String> {
 
 /// The document as a value; an empty one is an empty mapping.
 pub(crate) fn read(text: &str) -> Result<Value, String> {
-    match serde_yaml::from_str(text) {
-        Ok(Value::Null) => Ok(Value::Object(Map::new())),
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err("the file is not a mapping of keys".into()),
-        Err(error) => Err(error.to_string()),
-    }
+    document::parse_map(text, Aliases::Counted).map(Value::Object).map_err(|error| error.to_string())
 }
 
 fn set(tree: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
@@ -220,7 +216,7 @@ fn render_flow(key: &str, value: &Value, indent: usize) -> Option<String> {
 fn render_block(key: &str, value: &Value, indent: usize) -> Option<String> {
     let mut member = Map::new();
     member.insert(key.to_owned(), value.clone());
-    let text = serde_yaml::to_string(&member).ok()?;
+    let text = document::render(&member).ok()?;
     let padding = " ".repeat(indent);
     Some(text.lines().fold(String::new(), |mut out, line| {
         if !line.is_empty() {
@@ -236,7 +232,7 @@ fn render_whole(tree: &Value) -> Result<String, String> {
     if tree.as_object().is_some_and(Map::is_empty) {
         return Ok(String::new());
     }
-    serde_yaml::to_string(tree).map_err(|error| error.to_string())
+    document::render(tree).map_err(|error| error.to_string())
 }
 
 /// `lines` with `from..to` replaced by `text`.

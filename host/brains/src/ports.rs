@@ -1,5 +1,6 @@
 //! The ports of `brains_control` over the gateway, the runtime and the files of the state directory.
 
+mod callers;
 mod places;
 mod processes;
 mod routing;
@@ -10,9 +11,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use brains_control::Pending;
 use brains_control::ports::{AdminKey, AdminKeySource, Files, Service, ServiceFacts};
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Fault, Millis, Origin, Secret};
+use brains_files::{Gate, Place};
 use brains_runtime::swap::Live;
 use fs_err as fs;
 
@@ -20,6 +23,7 @@ use crate::admin_key::{self, Watched};
 use crate::audit_key;
 use crate::home::{self, Home};
 
+pub(crate) use callers::Callers;
 pub(crate) use places::Trees;
 pub(crate) use processes::Processes;
 pub(crate) use routing::Routes;
@@ -32,54 +36,79 @@ pub(crate) struct KeyFiles {
     pub(crate) home: Home,
     pub(crate) live: Arc<Live>,
     pub(crate) admin: Arc<Watched>,
+    pub(crate) gate: Gate,
 }
 
 impl KeyFiles {
     fn operator(&self, slug: &str) -> std::path::PathBuf {
         self.home.operator_keys().join(format!("{slug}.key"))
     }
+
+    /// Changes a file at the gate; a change that nobody waits for any more is not made.
+    fn change(
+        &self,
+        path: std::path::PathBuf,
+        work: impl FnOnce(&std::path::Path) -> Result<(), Fault> + Send + 'static,
+    ) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let changed = self.gate.write(Place::of(&path), move |visit| {
+                visit.check_time().map_err(|error| unwritten("a key file", &error))?;
+                work(&path)
+            });
+            changed.await?
+        })
+    }
 }
 
 impl Files for KeyFiles {
-    fn write_operator_key(&self, slug: &str, key: &Secret) -> Result<(), Fault> {
-        let path = self.operator(slug);
-        home::ensure_dir(&self.home.operator_keys())
-            .and_then(|()| home::write_atomically(&path, format!("{}\n", key.expose()).as_bytes()))
-            .map_err(|error| unwritten("the operator's key", &error))
+    fn write_operator_key(&self, slug: String, key: Secret) -> Pending<'_, Result<(), Fault>> {
+        let folder = self.home.operator_keys();
+        self.change(self.operator(&slug), move |path| {
+            home::ensure_dir(&folder)
+                .and_then(|()| home::write_atomically(path, format!("{}\n", key.expose()).as_bytes()))
+                .map_err(|error| unwritten("the operator's key", &error))
+        })
     }
 
-    fn remove_operator_key(&self, slug: &str) -> Result<(), Fault> {
-        match fs::remove_file(self.operator(slug)) {
+    fn remove_operator_key(&self, slug: String) -> Pending<'_, Result<(), Fault>> {
+        self.change(self.operator(&slug), |path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(unwritten("the operator's key", &error))
             }
             _ => Ok(()),
-        }
+        })
     }
 
-    fn admin_key(&self) -> Result<AdminKey, Fault> {
-        if let Some(key) = &self.live.current().config.api_key {
-            return Ok(AdminKey { source: AdminKeySource::Configuration, fingerprint: key.fingerprint() });
-        }
-        let key = admin_key::read(self.admin.path())?
-            .ok_or_else(|| Fault::not_found("file", "admin-key").hint("`brains init` makes it"))?;
-        Ok(AdminKey { source: AdminKeySource::File, fingerprint: key.fingerprint() })
+    fn admin_key(&self) -> Pending<'_, Result<AdminKey, Fault>> {
+        Box::pin(async {
+            if let Some(key) = &self.live.current().config.api_key {
+                let source = AdminKeySource::Configuration;
+                return Ok(AdminKey { source, fingerprint: key.fingerprint() });
+            }
+            let key = self.admin.current().await?;
+            let key =
+                key.ok_or_else(|| Fault::not_found("file", "admin-key").hint("`brains init` makes it"))?;
+            Ok(AdminKey { source: AdminKeySource::File, fingerprint: key.fingerprint() })
+        })
     }
 
-    fn write_admin_key(&self, key: &Secret) -> Result<(), Fault> {
-        admin_key::write(self.admin.path(), key)
+    fn write_admin_key(&self, key: Secret) -> Pending<'_, Result<(), Fault>> {
+        self.change(self.admin.path().to_owned(), move |path| admin_key::write(path, &key))
     }
 
-    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault> {
-        audit_key::write(&self.home.audit_key(), key)
+    fn write_audit_key(&self, key: SealingKey) -> Pending<'_, Result<(), Fault>> {
+        self.change(self.home.audit_key(), move |path| audit_key::write(path, &key))
     }
 
-    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault> {
-        audit_key::read_anchors(&self.home.audit_anchors())
+    fn audit_anchors(&self) -> Pending<'_, Result<Vec<Seal>, Fault>> {
+        let path = self.home.audit_anchors();
+        Box::pin(async move {
+            self.gate.run(Place::of(&path), move |visit| audit_key::read_anchors(visit, &path)).await?
+        })
     }
 
-    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault> {
-        audit_key::write_anchors(&self.home.audit_anchors(), anchors)
+    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> Pending<'_, Result<(), Fault>> {
+        self.change(self.home.audit_anchors(), move |path| audit_key::write_anchors(path, &anchors))
     }
 }
 

@@ -22,6 +22,12 @@ fn parse_started(stat: &str) -> Option<u64> {
     if ended { None } else { fields.nth(18)?.parse().ok() }
 }
 
+/// The process that started this one; another one once that is gone.
+pub(crate) fn parent() -> Option<u32> {
+    let parent = rustix::process::getppid()?;
+    u32::try_from(parent.as_raw_nonzero().get()).ok()
+}
+
 /// Whether the process that was `pid` at `ticks` still runs.
 pub(crate) fn alive(pid: u32, ticks: Option<u64>) -> bool {
     match (started_ticks(pid), ticks) {

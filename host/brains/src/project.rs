@@ -6,13 +6,14 @@ use std::path::Path;
 use brains_control::Control;
 use brains_control::ports::Places as _;
 use brains_core::{Caller, Fault, Principal};
+use brains_files::Gate;
 use serde_json::{Value, json};
 
 use crate::ports::Trees;
 
 /// Whether something in or above `path` says that it is a project.
-pub(crate) fn is_project(path: &Path) -> Result<bool, Fault> {
-    Trees::default().locate(&absolute(path)).map(|location| location.marked)
+pub(crate) async fn is_project(path: &Path, gate: &Gate) -> Result<bool, Fault> {
+    Trees::of(gate.clone()).locate(absolute(path)).await.map(|location| location.marked)
 }
 
 /// The input of the operation that registers it.
@@ -27,8 +28,8 @@ pub(crate) fn input(path: &Path, slug: Option<&str>, name: Option<&str>) -> Valu
 }
 
 /// Registers the project at `path`, when there is one.
-pub(crate) async fn register(control: &Control, path: &Path) -> Result<(), Fault> {
-    if is_project(path)? {
+pub(crate) async fn register(control: &Control, path: &Path, gate: &Gate) -> Result<(), Fault> {
+    if is_project(path, gate).await? {
         let caller = Caller::cli();
         control.call_as("register_workspace", input(path, None, None), &Principal::local(), &caller).await?;
     }

@@ -14,17 +14,18 @@ use anyhow::Context as _;
 use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
+use brains_files::Names;
 use brains_http::{App, Counters, Lanes, Listening, Parts, Service, Site, gateway, serve, tools};
 use brains_mcp::{Connections, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin_key;
 use crate::cli::ServeAll;
 use crate::descriptors;
+use crate::ending::Told;
 use crate::home;
 use crate::house::{House, database_url};
 use crate::instance::{Instance, Proof, Running};
@@ -38,8 +39,10 @@ use crate::site::{Here, InForce};
 use crate::sources::unsound;
 use crate::watch::Watch;
 
-/// How long requests in flight may take once the service was told to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long the service may take to its end once it was told to stop, whatever hangs;
+const END: Duration = Duration::from_secs(10);
+/// and how long of that requests in flight may take.
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// How often it is written down where the audit log stands.
 const ANCHOR: Duration = Duration::from_mins(1);
@@ -53,26 +56,27 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     }
     let profile = wanted.profile()?;
     let started_at = shell.ambient.now();
+    // Heard from here on: a signal during the start ends it as one later does.
+    let told = Told::listen(shell.ender.clone(), END).context("could not listen for signals")?;
+    home::check_owned(&shell.home, &shell.files)?;
     let mut instance = Instance::claim(&shell.home)?;
     log::start(Some(&shell.home.log()), shell.global.verbose)
         .map_err(|error| Fault::new(home::error_kind(&error), Origin::Brains, error.to_string()))
         .context("could not write the log")?;
     let descriptors = descriptors::raise();
-    // Heard from here on: a signal during the start ends it as one later does.
-    let mut signals = Signals::new().context("could not listen for signals")?;
 
     let sources = shell.sources(flags(wanted))?;
     let config = sources.resolve().map_err(|problems| unsound(&problems))?.config;
     redact::also_sensitive(&config.redaction_sensitive_key_parts);
     let mut doors = Vec::new();
     for door in wanted.doors() {
-        doors.push(Bound::at(door, &config).await?);
+        doors.push(Bound::at(door, &config, &shell.names).await?);
     }
 
-    let opening = House::open(&shell.home, sources, Arc::clone(&shell.ambient), Some(started_at));
+    let opening = House::open(&shell.home, shell, sources, Some(started_at));
     let house = tokio::select! {
         opened = opening => opened?,
-        () = signals.end() => return Ok(()),
+        () = told.ending.cancelled() => return Ok(()),
     };
 
     if let Err(fault) = house.control.notice_edits().await {
@@ -81,7 +85,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
 
     // Last: a key is shown once, so a start that fails must not have made one.
     let fresh_key = if config.api_key.is_none() {
-        let (key, fresh) = admin_key::ensure(&shell.home, &*shell.ambient)?;
+        let (key, fresh) = admin_key::ensure(&shell.home, &*shell.ambient, &shell.files)?;
         fresh.then_some(key)
     } else {
         None
@@ -89,7 +93,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     let running = running(shell, &config, &doors, started_at);
     house.facts.serves(running.urls.clone());
     if let Some(place) = place {
-        project::register(&house.control, place).await?;
+        project::register(&house.control, place, &shell.files).await?;
     }
     house.control.start_background();
     let listening: BTreeMap<&'static str, Listening> =
@@ -160,14 +164,14 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         "serving"
     );
 
-    attend(&house, &mut signals, &listening).await;
+    attend(&house, &told, &listening).await;
     tracing::info!("stopping: requests in flight are finished");
     stop.cancel();
     tasks.close();
     tokio::select! {
         () = tasks.wait() => {}
         // Asked twice: now.
-        () = signals.end() => tracing::warn!("stopping at once"),
+        () = told.at_once.cancelled() => {}
     }
     let mut outcome = Ok(());
     if tasks.is_empty() {
@@ -185,7 +189,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
 }
 
 /// Does what signals say until one says to end, or until no listener is left to serve.
-async fn attend(house: &House, signals: &mut Signals, listening: &BTreeMap<&'static str, Listening>) {
+async fn attend(house: &House, told: &Told, listening: &BTreeMap<&'static str, Listening>) {
     let all_failed = async {
         for one in listening.values() {
             one.failed().await;
@@ -194,9 +198,10 @@ async fn attend(house: &House, signals: &mut Signals, listening: &BTreeMap<&'sta
     tokio::pin!(all_failed);
     loop {
         tokio::select! {
-            told = signals.next() => match told {
-                Told::Reload => reload(house).await,
-                Told::End => return,
+            () = told.ending.cancelled() => return,
+            () = told.reload.notified() => tokio::select! {
+                () = reload(house) => {}
+                () = told.ending.cancelled() => return,
             },
             () = &mut all_failed => {
                 tracing::error!("no listener is left");
@@ -243,44 +248,6 @@ async fn reload(house: &House) {
     }
 }
 
-/// The signals that a service knows.
-#[derive(Debug)]
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.interrupt.recv() => Told::End,
-            _ = self.terminate.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
-        }
-    }
-
-    /// Waits for the end; there is nothing to reload meanwhile.
-    async fn end(&mut self) {
-        while let Told::Reload = self.next().await {}
-    }
-}
-
-/// What a signal means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    End,
-    Reload,
-}
-
 /// A listener of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
@@ -307,34 +274,38 @@ struct Bound {
 }
 
 impl Bound {
-    async fn at(door: Door, config: &Config) -> Result<Self, anyhow::Error> {
+    async fn at(door: Door, config: &Config, names: &Names) -> Result<Self, anyhow::Error> {
         let (host, port) = match door {
             Door::Gateway => (&config.gateway_host, config.gateway_port),
             Door::Mcp => (&config.mcp_host, config.mcp_port),
         };
-        let listener = bind(door, host, port).await?;
+        let listener = bind(door, host, port, names).await?;
         let address = listener.local_addr().context("could not read the listener's address")?;
         Ok(Self { door, listener, address })
     }
 }
 
-async fn bind(door: Door, host: &str, port: u16) -> Result<TcpListener, Fault> {
+async fn bind(door: Door, host: &str, port: u16, names: &Names) -> Result<TcpListener, Fault> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    match TcpListener::bind((host, port)).await {
+    let found = match names.look_up(host).await {
+        Ok(found) => found,
+        Err(error) => return Err(unbound(door, host, port, None, &error).await),
+    };
+    let addresses: Vec<SocketAddr> = found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    match TcpListener::bind(addresses.as_slice()).await {
         Ok(listener) => Ok(listener),
-        Err(error) => Err(unbound(door, host, port, &error).await),
+        Err(error) => Err(unbound(door, host, port, addresses.first().copied(), &error).await),
     }
 }
 
-async fn unbound(door: Door, host: &str, port: u16, error: &io::Error) -> Fault {
+async fn unbound(door: Door, host: &str, port: u16, address: Option<SocketAddr>, error: &io::Error) -> Fault {
     let name = door.name();
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let owner =
-                match tokio::net::lookup_host((host, port)).await.ok().and_then(|mut found| found.next()) {
-                    Some(address) => blocking(move || process::port_owner(address)).await.ok().flatten(),
-                    None => None,
-                };
+            let owner = match address {
+                Some(address) => blocking(move || process::port_owner(address)).await.ok().flatten(),
+                None => None,
+            };
             let by =
                 owner.map_or_else(String::new, |owner| format!(" by `{}`, pid {}", owner.name, owner.pid));
             Fault::unavailable(format!("port {port} is in use{by}"))

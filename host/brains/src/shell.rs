@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brains_core::{Ambient, Fault};
+use brains_files::{Gate, Names};
 use serde_json::Value;
 
 use crate::ambient::System;
 use crate::cli::Global;
+use crate::ending::Ender;
 use crate::environment::Environment;
 use crate::home::Home;
 use crate::output::Form;
@@ -21,16 +23,23 @@ pub(crate) struct Shell {
     pub(crate) global: Global,
     pub(crate) form: Form,
     pub(crate) ambient: Arc<dyn Ambient>,
+    /// Where files are touched, and names looked up.
+    pub(crate) files: Gate,
+    pub(crate) names: Names,
+    pub(crate) ender: Ender,
 }
 
 impl Shell {
-    pub(crate) fn new(environment: Environment, global: Global) -> Result<Self, Fault> {
+    pub(crate) fn new(environment: Environment, global: Global, ender: Ender) -> Result<Self, Fault> {
         Ok(Self {
             home: Home::find(&environment)?,
             environment,
             form: Form::choose(global.json),
             global,
             ambient: Arc::new(System::new()),
+            files: Gate::default(),
+            names: Names::default(),
+            ender,
         })
     }
 
@@ -39,6 +48,6 @@ impl Shell {
         if let Some(url) = &self.global.db {
             flags.insert("db_url".into(), url.as_str().into());
         }
-        Sources::new(&self.home, &self.environment, self.global.config.as_deref(), flags)
+        Sources::new(&self.home, &self.environment, self.global.config.as_deref(), flags, self.files.clone())
     }
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use brains_control::ports::Service as _;
 use brains_core::config::{Budgets, Config};
+use brains_core::plane::component::ComponentState;
+use brains_files::{Gate, Names};
 use brains_gateway::Gateway;
 use brains_http::{Listening, Readiness, Site};
 use brains_mcp::{Bounds, Connections};
@@ -27,6 +29,8 @@ pub(crate) struct Here {
     facts: Arc<Facts>,
     listening: BTreeMap<&'static str, Listening>,
     mcp: Connections,
+    gate: Gate,
+    names: Names,
 }
 
 /// The budgets in force, for who knows nothing else of the configuration.
@@ -48,6 +52,8 @@ impl Here {
             gateway: Arc::clone(&house.gateway),
             facts: Arc::clone(&house.facts),
             listening,
+            gate: house.settings.gate.clone(),
+            names: house.settings.names.clone(),
         }
     }
 
@@ -66,28 +72,33 @@ impl Here {
         let listening = self.listening.iter().map(|(name, one)| ((*name).to_owned(), one.told()));
         details.insert("listener_states".into(), listening.collect::<Map<_, _>>().into());
         details.insert("providers".into(), providers.into());
-        let components: Vec<_> =
-            self.live.components().iter().map(|record| json!(record.component)).collect();
-        details.insert("components".into(), components.into());
+        let mut components: Vec<ComponentState> =
+            self.live.components().into_iter().map(|record| record.component).collect();
+        let mut for_administrators = Map::new();
+        for_administrators.insert("components".into(), json!(components));
+        components.iter_mut().for_each(|component| component.reason = None);
+        details.insert("components".into(), json!(components));
         details.insert("components_loaded".into(), self.live.components_loaded().into());
         details.insert("versions_draining".into(), self.live.draining().into());
         details.insert("runtime".into(), json!(self.live.runtime().stats()));
         let problems: Vec<String> = self.live.problems().iter().map(ToString::to_string).collect();
-        details.insert("config_problems".into(), problems.into());
+        details.insert("config_in_force".into(), problems.is_empty().into());
+        for_administrators.insert("config_problems".into(), problems.into());
         let counts = self.store.traces().counts();
         details.insert(
             "traces".into(),
             json!({ "written": counts.written, "queued": counts.queued, "dropped": counts.dropped }),
         );
         details.insert("ledger".into(), json!(self.store.ledger().counts()));
+        let looks = [("file_threads", self.gate.standing()), ("name_threads", self.names.standing())];
         let of_components = self.live.runtime().standings();
-        let budgets = self.mcp.standings().into_iter().chain(of_components);
+        let budgets = self.mcp.standings().into_iter().chain(looks).chain(of_components);
         let budgets = budgets.map(|(name, standing)| (name.to_owned(), json!(standing)));
         details.insert("budgets".into(), budgets.collect::<Map<_, _>>().into());
         let traffic = self.gateway.traffic();
         details.insert("breakers".into(), json!(traffic.breakers));
         details.insert("provider_load".into(), json!(traffic.providers));
-        Readiness { ready: database.is_ok() && providers > 0, details }
+        Readiness { ready: database.is_ok() && providers > 0, details, for_administrators }
     }
 }
 

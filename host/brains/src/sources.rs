@@ -1,22 +1,26 @@
 //! Where configuration comes from on this machine: the files of the state directory, or those that were named,
-//! the environment and the command line. Reading and resolving only; what is in force is `brains_runtime::swap`.
+//! the environment and the command line. Reading and resolving only; what is in force is `brains_runtime::swap`. What is
+//! read here is read at the gate: a file behind which nobody answers is a problem that is told, and holds nobody up.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::Manifest;
 use brains_core::config::{
-    Layer, Layers, Place, Problem, RefError, RefSource, Resolved, Schema, Source, resolve,
+    self, Layer, Layers, Problem, RefError, RefSource, Resolved, Schema, Source, resolve,
 };
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
+use brains_files::{Gate, Links, Place, ReadError};
 use brains_runtime::bundle;
-use fs_err as fs;
 use serde_json::Value;
 
 use crate::environment::Environment;
 use crate::home::Home;
+
+/// The largest file behind a reference.
+const REFERENCE_BYTES: u64 = 64 << 10;
 
 /// The layers' places.
 #[derive(Debug)]
@@ -25,8 +29,11 @@ pub(crate) struct Sources {
     /// A file that was named must be there.
     yaml: (PathBuf, bool),
     overlay: PathBuf,
+    /// Whether somebody named the place of the overlay.
+    overlay_named: bool,
     flags: BTreeMap<String, Value>,
     manifests: Vec<Manifest>,
+    gate: Gate,
 }
 
 impl Sources {
@@ -36,10 +43,13 @@ impl Sources {
         environment: &Environment,
         config: Option<&Path>,
         flags: BTreeMap<String, Value>,
+        gate: Gate,
     ) -> Result<Self, Fault> {
         let named = config.map(Path::to_owned).or_else(|| environment.path("BRAINS_CONFIG"));
         let yaml = named.map_or_else(|| (home.config(), false), |path| (path, true));
-        let overlay = environment.path("BRAINS_RUNTIME_OVERLAY").unwrap_or_else(|| home.overlay());
+        let overlay = environment.path("BRAINS_RUNTIME_OVERLAY");
+        let overlay_named = overlay.is_some();
+        let overlay = overlay.unwrap_or_else(|| home.overlay());
         let manifests = bundle::components()
             .iter()
             .map(|bundled| {
@@ -52,7 +62,7 @@ impl Sources {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { environment: environment.clone(), yaml, overlay, flags, manifests })
+        Ok(Self { environment: environment.clone(), yaml, overlay, overlay_named, flags, manifests, gate })
     }
 
     pub(crate) fn yaml(&self) -> &Path {
@@ -63,22 +73,36 @@ impl Sources {
         &self.overlay
     }
 
-    /// The overlay's text; empty when there is none.
+    /// Whether a link in the overlay's place is followed: where the operator named it.
+    pub(crate) fn overlay_links(&self) -> Links {
+        if self.overlay_named { Links::Followed } else { Links::Refused }
+    }
+
+    /// The overlay's text; empty when there is none. Waits for the file.
     pub(crate) fn overlay_text(&self) -> Result<String, Fault> {
-        match fs::read_to_string(&self.overlay) {
+        match self.text(&self.overlay, self.overlay_links())? {
             Ok(text) => Ok(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) if error.is_absent() => Ok(String::new()),
             Err(error) => Err(Fault::new(FaultKind::Invalid, Origin::Brains, error.to_string())),
         }
     }
 
-    /// Tells one state of the files from another.
+    /// Tells one state of the files from another. Waits for them.
     pub(crate) fn fingerprint(&self) -> String {
-        let content = |path: &Path| match fs::read(path) {
-            Ok(bytes) => sha256_hex(&bytes),
-            Err(error) => error.kind().to_string(),
+        let content = |path: &Path, links: Links| match self.text(path, links) {
+            Ok(Ok(text)) => sha256_hex(text.as_bytes()),
+            Ok(Err(error)) => error.reason(),
+            Err(fault) => fault.code.into_owned(),
         };
-        format!("{} {}", content(&self.yaml.0), content(&self.overlay))
+        let yaml = content(&self.yaml.0, Links::Followed);
+        format!("{yaml} {}", content(&self.overlay, self.overlay_links()))
+    }
+
+    fn text(&self, path: &Path, links: Links) -> Result<Result<String, ReadError>, Fault> {
+        let file = path.to_owned();
+        self.gate.wait(Place::of(path), move |visit| {
+            brains_files::read_text(visit, &file, links, DOCUMENT_BYTES as u64)
+        })
     }
 
     pub(crate) fn schema(&self) -> Schema {
@@ -87,7 +111,7 @@ impl Sources {
 
     /// All layers as they are now.
     pub(crate) fn resolve(&self) -> Result<Resolved, Vec<Problem>> {
-        let overlay = read(&self.overlay, Layer::Overlay, false)?;
+        let overlay = self.layer(&self.overlay, Layer::Overlay, false)?;
         self.resolve_with(overlay)
     }
 
@@ -99,45 +123,37 @@ impl Sources {
     fn resolve_with(&self, overlay: Option<Source>) -> Result<Resolved, Vec<Problem>> {
         let layers = Layers {
             bundle: bundled(),
-            yaml: read(&self.yaml.0, Layer::Yaml, self.yaml.1)?,
+            yaml: self.layer(&self.yaml.0, Layer::Yaml, self.yaml.1)?,
             overlay,
             environment: self.environment.variables().clone(),
             flags: self.flags.clone(),
         };
-        resolve(&layers, &self.manifests, &References(&self.environment))
+        resolve(&layers, &self.manifests, &Operators { environment: &self.environment, gate: &self.gate })
     }
 
     /// One document alone, as the operator's file over the defaults.
     pub(crate) fn check(&self, text: String) -> Result<Resolved, Vec<Problem>> {
         let yaml = Some(Source { name: "document".into(), text });
         let layers = Layers { bundle: bundled(), yaml, ..Layers::default() };
-        resolve(&layers, &self.manifests, &References(&self.environment))
+        resolve(&layers, &self.manifests, &Operators { environment: &self.environment, gate: &self.gate })
+    }
+
+    fn layer(&self, path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec<Problem>> {
+        let name = path.display().to_string();
+        let links = if layer == Layer::Overlay { self.overlay_links() } else { Links::Followed };
+        let message = match self.text(path, links) {
+            Ok(Ok(text)) => return Ok(Some(Source { name, text })),
+            Ok(Err(error)) if error.is_absent() && !required => return Ok(None),
+            Ok(Err(error)) => error.reason(),
+            Err(fault) => fault.message,
+        };
+        let place = config::Place { layer, source: Some(name) };
+        Err(vec![Problem { path: String::new(), place, message, hint: None }])
     }
 }
 
 fn bundled() -> Option<Source> {
     bundle::defaults().map(|text| Source { name: "defaults.yaml".into(), text: text.to_owned() })
-}
-
-fn read(path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec<Problem>> {
-    let name = path.display().to_string();
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Source { name, text })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => Ok(None),
-        Err(error) => {
-            let message = match error.kind() {
-                io::ErrorKind::NotFound => "is not there".to_owned(),
-                io::ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
-                kind => format!("cannot be read: {kind}"),
-            };
-            Err(vec![Problem {
-                path: String::new(),
-                place: Place { layer, source: Some(name) },
-                message,
-                hint: None,
-            }])
-        }
-    }
 }
 
 /// The problems of a configuration as one error for people.
@@ -164,20 +180,29 @@ pub(crate) fn unsound(problems: &[Problem]) -> Fault {
     }
 }
 
-struct References<'a>(&'a Environment);
+/// The environment and the files of the operator.
+struct Operators<'a> {
+    environment: &'a Environment,
+    gate: &'a Gate,
+}
 
-impl RefSource for References<'_> {
+impl RefSource for Operators<'_> {
     fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(str::to_owned)
+        self.environment.get(name).map(str::to_owned)
     }
 
     fn file(&self, path: &str) -> Result<String, RefError> {
-        fs::read_to_string(self.0.open_tilde(path)).map_err(|error| {
-            RefError(match error.kind() {
-                io::ErrorKind::NotFound => "not found".into(),
-                kind => kind.to_string(),
-            })
-        })
+        let file = self.environment.open_tilde(path);
+        let place = Place::of(&file);
+        let read = self.gate.wait(place, move |visit| {
+            brains_files::read_text(visit, &file, Links::Followed, REFERENCE_BYTES)
+        });
+        match read {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) if error.is_absent() => Err(RefError("not found".into())),
+            Ok(Err(error)) => Err(RefError(error.reason())),
+            Err(_) => Err(RefError("does not answer in time".into())),
+        }
     }
 }
 

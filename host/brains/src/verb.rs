@@ -38,20 +38,23 @@ pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow
         .map_err(|problems| unsound(&problems))?
         .config;
     shell.home.ensure()?;
-    let store = open_store(&shell.home, &config, shell.ambient.clone()).await?;
+    let store = open_store(&shell.home, &config, shell.ambient.clone(), &shell.files).await?;
     let place = store.place().to_owned();
     store.close().await;
     let (source, path) = if config.api_key.is_some() {
         ("configuration", None)
     } else {
-        let (key, fresh) = admin_key::ensure(&shell.home, &*shell.ambient)?;
+        let (key, fresh) = admin_key::ensure(&shell.home, &*shell.ambient, &shell.files)?;
         if fresh {
             admin_key::show_once(&key, &shell.home.admin_key());
         }
         (if fresh { "generated" } else { "existing" }, Some(shell.home.admin_key()))
     };
     let place_path = &wanted.place.path;
-    let workspace = if wanted.slug.is_some() || wanted.name.is_some() || project::is_project(place_path)? {
+    let workspace = if wanted.slug.is_some()
+        || wanted.name.is_some()
+        || project::is_project(place_path, &shell.files).await?
+    {
         let input = project::input(place_path, wanted.slug.as_deref(), wanted.name.as_deref());
         call::by_name(shell, "register_workspace", input).await?
     } else {

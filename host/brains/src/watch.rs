@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use brains_control::Control;
 use brains_core::{Fault, Principal};
+use brains_files::Place;
 use brains_runtime::swap::Live;
 use brains_runtime::{Look, Pace};
 use brains_store::{Actor, Scope, Store};
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin_key::Watched;
 use crate::house::House;
 use crate::ports::{InForce, blocking};
 
@@ -42,6 +44,7 @@ pub(crate) struct Watch {
     control: Arc<Control>,
     live: Arc<Live>,
     store: Store,
+    admin_key: Arc<Watched>,
     folders: BTreeSet<PathBuf>,
     tasks: TaskTracker,
 }
@@ -59,6 +62,7 @@ impl Watch {
             control: Arc::clone(&house.control),
             live: Arc::clone(&house.live),
             store: house.store.clone(),
+            admin_key: Arc::clone(&house.admin_key),
             folders,
             tasks,
         }
@@ -70,7 +74,8 @@ impl Watch {
         self.follow(Told::by_system(sender), &mut stirred, &stop).await;
     }
 
-    async fn follow(&self, mut told: Told, stirred: &mut Receiver<()>, stop: &CancellationToken) {
+    async fn follow(&self, told: Told, stirred: &mut Receiver<()>, stop: &CancellationToken) {
+        let told = Arc::new(Mutex::new(told));
         // One at a time that is quick, and one that takes long: neither waits for the other.
         let (mut quick, mut long): (Option<JoinHandle<()>>, Option<JoinHandle<()>>) = (None, None);
         let mut unsettled = false;
@@ -81,7 +86,7 @@ impl Watch {
                     *preparing = Some(self.tasks.spawn_blocking(move || live.prepare(pace)));
                 }
             }
-            let every = match (unsettled, told.cover(&self.folders)) {
+            let every = match (unsettled, self.cover(&told).await) {
                 (true, _) => SETTLING,
                 (false, true) => BESIDES,
                 (false, false) => ALONE,
@@ -109,6 +114,9 @@ impl Watch {
             if quick_done || long_done {
                 self.refresh().await;
             }
+            if self.admin_key.look().await {
+                tracing::info!("the admin key was changed");
+            }
             self.reload_if_stale().await;
             let live = Arc::clone(&self.live);
             let Ok(looked) = blocking(move || live.look(Look::Settled)).await else { continue };
@@ -120,10 +128,19 @@ impl Watch {
         }
     }
 
+    /// Whether all folders are watched. While that hangs somewhere they are looked at instead.
+    async fn cover(&self, told: &Arc<Mutex<Told>>) -> bool {
+        let (told, folders) = (Arc::clone(told), self.folders.clone());
+        let covered = self.settings.gate.run(Place::named("the watched folders"), move |visit| {
+            folders.iter().all(|folder| visit.enter(folder).is_ok())
+                && told.try_lock().is_ok_and(|mut told| told.cover(&folders))
+        });
+        covered.await.unwrap_or(false)
+    }
+
     /// Puts an edit of the configuration in force, or says why not.
     async fn reload_if_stale(&self) {
-        let settings = self.settings.clone();
-        if !blocking(move || settings.stale()).await.unwrap_or(false) {
+        if !self.settings.stale().await {
             return;
         }
         match self.control.call("reload_config", json!({}), &Principal::system()).await {

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
-use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
-use brains_core::{Fault, Id, Principal};
+use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole, standing};
+use brains_core::{Fault, Id, Millis, Principal};
 use brains_store::{Entering, Rows, Scope, Standing, StandingOfTask, Tx};
+use serde_json::Value;
 
 use crate::acting::{Acting, Seen, unknown};
 use crate::context::Cx;
+use crate::operation::Entry;
 
 /// A workspace that the caller may use, and as what.
 #[derive(Debug, Clone)]
@@ -74,6 +76,20 @@ impl Place {
         let now = tx.now();
         let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
         self.check(standing)
+    }
+
+    /// Refuses when `principal` does not see the workspace any more, in the words of a look-up of `told`.
+    pub(crate) async fn still_seen(
+        &self,
+        rows: &mut Rows,
+        principal: &Principal,
+        told: &str,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        let found = rows.standing(&self.workspace.id, principal.owner(), now).await?;
+        let Standing { workspace, membership, .. } = found.ok_or_else(|| not_found(told))?;
+        let role = standing(principal, workspace.visibility, membership).ok_or_else(|| not_found(told))?;
+        check_role(role, self.least, &workspace)
     }
 
     fn check(&self, found: Option<Standing>) -> Result<WorkspaceRecord, Fault> {
@@ -255,7 +271,10 @@ impl Cx<'_> {
     }
 
     async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<Standing>, Fault> {
-        let location = self.control.ports.places.locate(&path)?;
+        let location = match self.located {
+            Some(located) if located.path == path => located.found.clone()?,
+            _ => self.control.ports.places.locate(path).await?,
+        };
         let found = match rows.workspace_at(&location.common_dir, &location.path).await? {
             Some(exact) => Some(exact),
             None => rows
@@ -267,6 +286,27 @@ impl Cx<'_> {
             Some(workspace) => self.standing(rows, &workspace.id).await,
             None => Ok(None),
         }
+    }
+}
+
+/// Where the directory lies that a call names, or that it comes from. It is asked before the call reads anything: no
+/// connection to a database waits for a file system.
+#[derive(Debug)]
+pub(crate) struct Located {
+    path: PathBuf,
+    found: Result<Location, Fault>,
+}
+
+impl Located {
+    pub(crate) async fn ahead(entry: &Entry, input: &Value, cx: &Cx<'_>) -> Option<Self> {
+        entry.input_schema.pointer("/properties/workspace")?;
+        let path = match input.get("workspace") {
+            Some(Value::String(reference)) => cx.directory(reference).ok()??,
+            Some(_) => return None,
+            None => cx.caller.directory.clone()?,
+        };
+        let found = cx.control.ports.places.locate(path.clone()).await;
+        Some(Self { path, found })
     }
 }
 

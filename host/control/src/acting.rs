@@ -12,6 +12,9 @@ use brains_store::{Called, Rows, Store, Tx};
 
 use crate::access::role_in;
 
+/// How many of the sessions that an id was tied to are looked at for one of the caller's operator.
+const LAST_LINKS: u32 = 8;
+
 /// The session that is [`Acting::called`] so.
 #[derive(Debug)]
 pub(crate) enum Seen {
@@ -113,6 +116,37 @@ impl Acting {
                 .await?;
         }
         Ok(Some(lease_ms))
+    }
+
+    /// The session that the caller shows that it is, alive or not; an id alone shows nothing. Of several that a
+    /// connection or native id was, the one that lives counts, else the last.
+    pub(crate) async fn proven(&self, rows: &mut Rows) -> Result<Option<Id<Session>>, Fault> {
+        if let Some(id) = &self.named {
+            let session = rows.session(id).await?;
+            return Ok(match session {
+                Some(session) if self.is(rows, &session).await? => Some(session.id),
+                _ => None,
+            });
+        }
+        let owner = self.principal.owner();
+        if let Some(hash) = &self.token_hash {
+            let session = rows.session_by_token(hash).await?.filter(|session| session.operator == owner);
+            return Ok(session.map(|session| session.id));
+        }
+        let connection = self.connection.iter().map(|value| (CONNECTION, value));
+        let native = self.native.iter().map(|native| (native.kind.as_str(), &native.value));
+        for (kind, value) in connection.chain(native) {
+            if let Some(session) = rows.session_by_link(kind, value, owner).await? {
+                return Ok(Some(session.id));
+            }
+            for link in rows.linked_sessions(kind, value, LAST_LINKS).await? {
+                let session = rows.session(&link.session).await?;
+                if let Some(session) = session.filter(|session| session.operator == owner) {
+                    return Ok(Some(session.id));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the caller shows that it is `session`, alive or not.

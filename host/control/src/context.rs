@@ -13,9 +13,10 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Place;
+use crate::access::{Located, Place};
 use crate::acting::{Acting, Renewals};
-use crate::envelope::{Once, written};
+use crate::once::{Once, written};
+use crate::operation::Entry;
 use crate::ports::Ports;
 use crate::registry::Registry;
 
@@ -69,7 +70,27 @@ impl Control {
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Value, Fault> {
-        let cx = Cx { control: self, principal, caller, once: None, fence: None, spoken: false };
+        self.answer(name, input, principal, caller).await.map(|answered| answered.value)
+    }
+
+    /// As [`Control::call_as`]; also tells whether the answer is one from before.
+    pub async fn answer(
+        &self,
+        name: &str,
+        input: Value,
+        principal: &Principal,
+        caller: &Caller,
+    ) -> Result<Answered, Fault> {
+        let cx = Cx {
+            control: self,
+            principal,
+            caller,
+            once: None,
+            fence: None,
+            spoken: false,
+            located: None,
+            entry: None,
+        };
         let answer = self.registry.call(name, input, &cx).await;
         cx.keep_alive().await;
         answer
@@ -93,9 +114,19 @@ impl Control {
             once: None,
             fence: None,
             spoken: false,
+            located: None,
+            entry: None,
         };
         crate::plane::config::notice_at_start(&cx).await
     }
+}
+
+/// What an operation came to.
+#[derive(Debug)]
+pub struct Answered {
+    pub value: Value,
+    /// Whether it was done before under the same idempotency key, and this is what was answered then.
+    pub replayed: bool,
 }
 
 /// One call: who asks, how, and what there is. Built by the registry, never by an operation.
@@ -110,6 +141,10 @@ pub struct Cx<'a> {
     pub(crate) fence: Option<u64>,
     /// An agent says this as its session, or not at all.
     pub(crate) spoken: bool,
+    /// Where the directory lies that this call is about, when that was asked already.
+    pub(crate) located: Option<&'a Located>,
+    /// The operation that is called; none for what the program does by itself.
+    pub(crate) entry: Option<&'a Entry>,
 }
 
 impl Cx<'_> {
@@ -172,6 +207,21 @@ impl Cx<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
     {
+        self.write_or_repeat(scopes, work, |_, kept| Box::pin(async move { Ok(kept) })).await
+    }
+
+    /// As [`Cx::write_once`]; an answer that was kept goes through `again`, which tells what is true of it now.
+    pub(crate) async fn write_or_repeat<T, F, G>(
+        &self,
+        scopes: impl Into<Scopes>,
+        work: F,
+        again: G,
+    ) -> Result<(T, bool), Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
+        G: for<'tx> FnOnce(&'tx mut Tx, T) -> Work<'tx, T> + Send + 'static,
+    {
         let Some(once) = self.once.cloned() else {
             return self.control.store.write(scopes, self.actor(), work).await.map(|value| (value, false));
         };
@@ -179,8 +229,9 @@ impl Cx<'_> {
             .store
             .write(scopes, self.actor(), move |tx| {
                 Box::pin(async move {
+                    let once = once.settle(tx).await?;
                     if let Some(kept) = once.begin(tx).await? {
-                        return Ok((kept, true));
+                        return Ok((again(tx, kept).await?, true));
                     }
                     let value = work(tx).await?;
                     let answer = written(&value)?;
@@ -204,14 +255,62 @@ impl Cx<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx, Option<SessionRecord>) -> Work<'tx, T> + Send + 'static,
     {
+        self.write_in_or_repeat(place, session, work, |_, kept| Box::pin(async move { Ok(kept) })).await
+    }
+
+    /// As [`Cx::write_in`]; an answer that was kept goes through `again`.
+    async fn write_in_or_repeat<T, F, G>(
+        &self,
+        place: &Place,
+        session: Option<Id<Session>>,
+        work: F,
+        again: G,
+    ) -> Result<T, Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx, Option<SessionRecord>) -> Work<'tx, T> + Send + 'static,
+        G: for<'tx> FnOnce(&'tx mut Tx, T) -> Work<'tx, T> + Send + 'static,
+    {
         let (place, acting, fence) = (place.clone(), self.acting(session), self.fence);
         let scope = place.scope();
-        self.write(scope, move |tx| {
-            Box::pin(async move {
-                let session = place.enter(tx, &acting, fence).await?;
-                work(tx, session).await
-            })
-        })
+        let written = self.write_or_repeat(
+            scope,
+            move |tx| {
+                Box::pin(async move {
+                    let session = place.enter(tx, &acting, fence).await?;
+                    work(tx, session).await
+                })
+            },
+            again,
+        );
+        written.await.map(|(value, _)| value)
+    }
+
+    /// As [`Cx::write_as`], for what gives the session something: an answer that was kept goes through `again`, which
+    /// tells whether the session still has it.
+    pub(crate) async fn grant_as<T, F, G>(
+        &self,
+        place: &Place,
+        session: Option<Id<Session>>,
+        work: F,
+        again: G,
+    ) -> Result<T, Fault>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'tx> FnOnce(&'tx mut Tx, SessionRecord) -> Work<'tx, T> + Send + 'static,
+        G: for<'tx> FnOnce(&'tx mut Tx, T) -> Work<'tx, T> + Send + 'static,
+    {
+        self.write_in_or_repeat(
+            place,
+            session,
+            move |tx, session| {
+                Box::pin(async move {
+                    let session = session.ok_or_else(brains_core::plane::session::missing)?;
+                    work(tx, session).await
+                })
+            },
+            again,
+        )
         .await
     }
 
@@ -226,13 +325,15 @@ impl Cx<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx, SessionRecord) -> Work<'tx, T> + Send + 'static,
     {
-        self.write_in(place, session, move |tx, session| {
-            Box::pin(async move {
-                let session = session.ok_or_else(brains_core::plane::session::missing)?;
-                work(tx, session).await
-            })
-        })
-        .await
+        self.grant_as(place, session, work, |_, kept| Box::pin(async move { Ok(kept) })).await
+    }
+
+    /// The session that this call is recognised as, when it lives.
+    pub(crate) async fn acting_alive(&self) -> Result<Option<SessionRecord>, Fault> {
+        let mut view = self.control.store.look().await?;
+        let Some(id) = self.acting(None).proven(&mut view).await? else { return Ok(None) };
+        let session = view.session(&id).await?;
+        Ok(session.filter(|session| session.lives(self.now())))
     }
 
     /// Who this call may act as; `session` is the one that it names.

@@ -4,17 +4,17 @@
 
 use std::borrow::Cow;
 
+use brains_core::caller::Surface;
+use brains_core::principal::LOCAL;
 use brains_core::redact::redact;
 use brains_core::secret::sha256_hex;
-use brains_core::{Caller, Fault, Principal, Secret};
-use brains_store::{Begun, Tx};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use brains_core::{Caller, Fault, Id, Principal, Secret};
 use serde_json::{Map, Value, json};
 
+use crate::acting::Acting;
+use crate::once::{KEY, Once, Party};
 use crate::operation::Entry;
 
-const KEY: &str = "idempotency_key";
 const TOKEN: &str = "session_token";
 const FENCE: &str = "fence";
 const KEY_MAX: usize = 255;
@@ -61,12 +61,15 @@ impl Envelope {
             if let (Some(fence), Some(members)) = (envelope.fence, asked.as_object_mut()) {
                 members.insert(FENCE.into(), fence.into());
             }
-            envelope.once = Some(Once {
-                operator: principal.owner().to_owned(),
-                key: kept_name(key),
-                operation: entry.name.to_owned(),
-                digest: digest(&asked),
-            });
+            let named = input.get("session").and_then(Value::as_str).and_then(Id::parse);
+            let token = envelope.token.clone().or_else(|| caller.token.clone());
+            let shown = Caller { token, ..caller.clone() };
+            let party = Party {
+                session: (!entry.makes_session).then(|| Acting::of(principal, &shown, named)),
+                otherwise: otherwise(principal, caller, input),
+            };
+            let owner = principal.owner().to_owned();
+            envelope.once = Some(Once::new(owner, party, kept_name(key), entry.name, digest(&asked)));
         }
         Ok(envelope)
     }
@@ -159,45 +162,23 @@ fn digest(input: &Value) -> String {
     sha256_hex(sorted(input).to_string().as_bytes())
 }
 
-/// A request that is to happen once.
-#[derive(Debug, Clone)]
-pub(crate) struct Once {
-    operator: String,
-    key: String,
-    operation: String,
-    digest: String,
-}
-
-impl Once {
-    /// Begins the request inside its write; the answer when it was done before.
-    pub(crate) async fn begin<T: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<T>, Fault> {
-        let begun = tx.begin_once(&self.operator, &self.key, &self.operation, &self.digest).await?;
-        let Begun::Before { operation, digest, answer } = begun else { return Ok(None) };
-        if operation != self.operation || digest != self.digest {
-            return Err(Fault::conflict(format!(
-                "the idempotency key was used before, for `{operation}` with another input"
-            ))
-            .code("idempotency_mismatch")
-            .param(KEY)
-            .hint("take a fresh key for every request; the same key only repeats the very same one"));
-        }
-        answer.and_then(|answer| serde_json::from_str(&answer).ok()).map(Some).ok_or_else(|| {
-            Fault::conflict("the request was done before, and its answer cannot be told again")
-                .code("idempotency_forgotten")
-                .param(KEY)
-        })
+/// Names the strongest proof of a call that acts as no session: its connection, else the native id of its client, else
+/// its key. The command line of whoever holds the admin key is one party, with a service and without.
+fn otherwise(principal: &Principal, caller: &Caller, input: &Value) -> String {
+    let told = |name: &str| input.get(name).and_then(Value::as_str);
+    if let Some(connection) = &caller.connection {
+        return format!("connection {}", sha256_hex(connection.as_bytes()));
     }
-
-    /// Keeps the answer, in the same write.
-    pub(crate) async fn keep(&self, tx: &mut Tx, answer: &str) -> Result<(), Fault> {
-        Ok(tx.keep_answer(&self.operator, &self.key, answer).await?)
+    let sent = caller.native.first().map(|native| (native.kind.as_str(), native.value.as_str()));
+    let given = told("tool_session_id").map(|value| (told("tool").unwrap_or_default(), value));
+    if let Some((kind, value)) = sent.or(given) {
+        return format!("native {}", sha256_hex(format!("{kind} {value}").as_bytes()));
     }
-}
-
-/// An answer as it is kept.
-pub(crate) fn written<T: Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value)
-        .map_err(|error| Fault::internal(format!("an answer could not be kept: {error}")))
+    match &principal.key {
+        Some(key) => format!("key {key}"),
+        None if caller.surface == Surface::Cli => LOCAL.to_owned(),
+        None => format!("key {}", principal.fingerprint),
+    }
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ const DOCUMENT_BYTES: usize = 256 << 10;
 /// Members that carry documents.
 const DOCUMENTS: [&str; 4] = ["document", "manifest", "value", "wasm"];
 /// Hexadecimal digits of usual digests.
-const DIGESTS: [usize; 5] = [32, 40, 56, 64, 128];
+const DIGESTS: [usize; 6] = [32, 38, 40, 56, 64, 128];
 
 /// Covers in `input` what must not be kept, and tells where. Refuses names that are secrets, and what is too long.
 pub(crate) fn look(entry: &Entry, input: &mut Value) -> Result<Vec<String>, Fault> {

@@ -9,6 +9,7 @@ mod envelope;
 mod field;
 mod input;
 mod kept;
+mod once;
 pub mod openapi;
 mod operation;
 mod plane;
@@ -20,7 +21,7 @@ mod testing;
 mod tool;
 mod waiting;
 
-pub use context::{Control, Cx};
+pub use context::{Answered, Control, Cx};
 pub use field::{Field, FieldKind};
 pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
 pub use plane::Addressee;

@@ -151,10 +151,10 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     /// The plane it belongs to; names the reference page.
     const NOUN: &'static str;
     const KIND: Kind;
+    /// The scope that a key needs for it. `gateway` stands for every key: then the operation shows what was done with it.
+    const SCOPE: KeyScope = Self::KIND.scope();
     /// The least role that may call it.
     const ROLE: Role;
-    /// What a key must hold. `gateway` stands for every key: then the operation shows what was done with it.
-    const SCOPE: KeyScope = Self::KIND.scope();
     const CLI: CliShape;
     const EXAMPLES: &'static [Example];
     /// Names of the same thing in the reference product, accepted on call.
@@ -165,6 +165,8 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const ONCE: bool = matches!(Self::KIND, Kind::Write);
     /// Whether its input carries a file, so that its body may be as large as uploads are.
     const UPLOAD: bool = false;
+    /// Whether its answer makes the caller a session.
+    const MAKES_SESSION: bool = false;
     type Output: Serialize + JsonSchema;
 
     fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
@@ -199,6 +201,7 @@ pub struct Entry {
     pub upload: bool,
     /// Whether it may be done as a session: its input has a member `session`.
     pub by_session: bool,
+    pub(crate) makes_session: bool,
     pub(crate) describe_input: Describe,
     pub(crate) describe_output: Describe,
     call: Call,
@@ -234,6 +237,7 @@ impl Entry {
             once: O::ONCE,
             upload: O::UPLOAD,
             by_session,
+            makes_session: O::MAKES_SESSION,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
@@ -242,6 +246,11 @@ impl Entry {
                 input::read::<O>(&entry.input_schema, value).map(drop)
             },
         }
+    }
+
+    /// Whether its answer makes the caller a session.
+    pub fn makes_session(&self) -> bool {
+        self.makes_session
     }
 
     /// The verb on the command line.

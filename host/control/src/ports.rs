@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
@@ -12,7 +12,7 @@ use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord};
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
-use brains_core::{Fault, Millis, Secret};
+use brains_core::{Fault, Millis, Principal, Secret};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +29,7 @@ pub struct Ports {
     pub processes: Arc<dyn Processes>,
     pub service: Arc<dyn Service>,
     pub components: Arc<dyn Components>,
+    pub callers: Arc<dyn Callers>,
 }
 
 /// The gateway's own classification and routing, run without sending anything. `body` is a chat
@@ -46,16 +47,16 @@ pub trait Settings: Debug + Send + Sync {
     fn shown(&self) -> Shown;
     /// The JSON Schema of the whole configuration.
     fn schema(&self) -> Value;
-    /// Validates one document as the configuration file, over the defaults and under nothing.
-    fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>>;
-    /// The overlay as it stands in its file. Blocks for the length of one small file.
-    fn overlay(&self) -> Result<Overlay, Fault>;
+    /// Validates one document as the configuration file, over the defaults and under nothing. The fault says why it
+    /// could not be.
+    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>>;
+    /// The overlay as it stands in its file.
+    fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>>;
     /// The overlay as proposed, all layers validated with it; nothing is changed. Edits that bring a raw secret
     /// or a key that the overlay may not hold are problems.
     fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>>;
     /// Replaces the overlay in one step, mode 0600, when its text is still `expected`; says whether it was.
-    /// Blocks for the length of one small file.
-    fn write_overlay(&self, text: &str, expected: &str) -> Result<bool, Fault>;
+    fn write_overlay(&self, text: String, expected: String) -> Pending<'_, Result<bool, Fault>>;
     /// Reads all layers again and puts them in force; the last good state stays when they are not sound.
     fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>>;
     /// Every component, those that were rejected included.
@@ -80,7 +81,7 @@ pub trait Components: Debug + Send + Sync {
     /// Whether the program itself brings this content.
     fn is_bundled(&self, id: &str, digest: &str) -> bool;
     /// A content that was taken out of service may be used again.
-    fn pardon(&self, id: &str, digest: &str);
+    fn pardon(&self, id: String, digest: String) -> Pending<'_, Result<(), Fault>>;
     /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
     fn forget(&self, id: String) -> Pending<'_, Result<(), Fault>>;
     /// The newest lines that a component or one of its instances wrote, oldest first.
@@ -106,24 +107,31 @@ pub struct StagedVersion {
 /// Key files of the state directory.
 pub trait Files: Debug + Send + Sync {
     /// Writes `operator-keys/<slug>.key`, mode 0600, in one step.
-    fn write_operator_key(&self, slug: &str, key: &Secret) -> Result<(), Fault>;
+    fn write_operator_key(&self, slug: String, key: Secret) -> Pending<'_, Result<(), Fault>>;
     /// Removes it; a file that is not there is no error.
-    fn remove_operator_key(&self, slug: &str) -> Result<(), Fault>;
-    fn admin_key(&self) -> Result<AdminKey, Fault>;
+    fn remove_operator_key(&self, slug: String) -> Pending<'_, Result<(), Fault>>;
+    fn admin_key(&self) -> Pending<'_, Result<AdminKey, Fault>>;
     /// Replaces `admin-key`, mode 0600, in one step; it counts at once.
-    fn write_admin_key(&self, key: &Secret) -> Result<(), Fault>;
+    fn write_admin_key(&self, key: Secret) -> Pending<'_, Result<(), Fault>>;
     /// Replaces `audit-key`, mode 0600, in one step.
-    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault>;
+    fn write_audit_key(&self, key: SealingKey) -> Pending<'_, Result<(), Fault>>;
     /// Where each chain of the audit log stood, as it was kept outside of the database.
-    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault>;
-    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault>;
+    fn audit_anchors(&self) -> Pending<'_, Result<Vec<Seal>, Fault>>;
+    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> Pending<'_, Result<(), Fault>>;
 }
 
 /// Directories of this machine.
 pub trait Places: Debug + Send + Sync {
     /// Which working tree `path`, which is absolute, belongs to. One that does not exist is told by its name alone.
     /// Nothing in the directory is run, and no more of it is read than what names the tree.
-    fn locate(&self, path: &Path) -> Result<Location, Fault>;
+    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>>;
+}
+
+/// Those who call, by their keys.
+pub trait Callers: Debug + Send + Sync {
+    /// Who `principal` is now: its key may have another role or other scopes than when it was presented. One that counts
+    /// no more is refused as any wrong key is. Asked often: cheap.
+    fn still<'a>(&'a self, principal: &'a Principal) -> Pending<'a, Result<Principal, Fault>>;
 }
 
 /// Processes of this machine.

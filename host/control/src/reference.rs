@@ -50,6 +50,15 @@ fn index(registry: &Registry, nouns: &[&str]) -> String {
         "# Operations\n\n\
          Every operation has one name on every surface: `POST /api/ops/<name>` with a JSON object, and a command.\n\
          Answers are JSON; on a terminal commands print tables unless `--json` is given.\n\n\
+         What changes something takes an `idempotency_key` (or the header `idempotency-key`, over MCP `_meta.idempotencyKey`):\n\
+         under it the same request is done once, and answered as before for 24 hours. It is yours alone: your session's, else\n\
+         your connection's, your client's native id's or your API key's. An answer from before says so: `x-brains-replayed: true`,\n\
+         over MCP `brains/replayed` in the `_meta` of the result.\n\n\
+         | Refusal | Why |\n|---|---|\n\
+         | `idempotency_mismatch` | the key was used for another request |\n\
+         | `idempotency_lapsed` | it was done; the lock, claim, session or key that it gave has ended since |\n\
+         | `idempotency_unproven` | it started or resumed a session, and neither connection, native id nor token shows that it was you |\n\
+         | `idempotency_forgotten` | it was done, and its answer cannot be told again |\n\n\
          **Role** is the least role of the operator and of the key, **scope** what the key must hold; `gateway` stands for\n\
          every key. **Agents** says whether an agent may, whatever its key or its operator: every MCP connection and every\n\
          key that was made with `--agent` is one.\n\n\

@@ -8,7 +8,8 @@ use brains_core::redact::redact;
 use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
-use crate::context::Cx;
+use crate::access::Located;
+use crate::context::{Answered, Cx};
 use crate::envelope::Envelope;
 use crate::kept;
 use crate::operation::{Entry, Operation};
@@ -63,7 +64,7 @@ impl Registry {
     }
 
     /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
-    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Answered, Fault> {
         let entry = self.admit(name, cx.principal, cx.caller)?;
         let mut input = input;
         let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
@@ -71,14 +72,17 @@ impl Registry {
         let cx = Cx {
             caller: caller.as_ref().unwrap_or(cx.caller),
             once: envelope.once.as_ref(),
+            entry: Some(entry),
             fence: envelope.fence,
             spoken: entry.tool.spoken,
             ..*cx
         };
         let covered = kept::look(entry, &mut input)?;
-        let mut answer = entry.call(input, &cx).await?;
-        kept::tell(&mut answer, &covered);
-        Ok(answer)
+        let located = Located::ahead(entry, &input, &cx).await;
+        let cx = Cx { located: located.as_ref(), ..cx };
+        let mut value = entry.call(input, &cx).await?;
+        kept::tell(&mut value, &covered);
+        Ok(Answered { value, replayed: envelope.once.is_some_and(|once| once.is_replayed()) })
     }
 }
 
@@ -107,7 +111,7 @@ fn for_people(entry: &Entry) -> Fault {
         .hint("ask the operator to do it on the command line or in the console")
 }
 
-fn refusal(entry: &Entry, principal: &Principal) -> Fault {
+pub(crate) fn refusal(entry: &Entry, principal: &Principal) -> Fault {
     let fault = Fault::forbidden(format!("`{}` is not allowed to this key", entry.name));
     if entry.role == brains_core::principal::Role::Admin && principal.role != entry.role {
         fault.hint("it takes the admin key or an operator with the role `admin`")

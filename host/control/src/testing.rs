@@ -1,7 +1,7 @@
 //! A control over a fresh SQLite file and ports that keep everything in memory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use crate::Control;
 use crate::operation::Pending;
 use crate::ports::{
-    AdminKey, AdminKeySource, Candidate, Classification, Components, Explanation, Files, Model, Overlay,
-    Places, Ports, Processes, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts, Settings, Shown,
-    StagedVersion,
+    AdminKey, AdminKeySource, Callers, Candidate, Classification, Components, Explanation, Files, Model,
+    Overlay, Places, Ports, Processes, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts,
+    Settings, Shown, StagedVersion,
 };
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
@@ -74,6 +74,8 @@ pub(crate) struct Fakes {
     pub(crate) edited_meanwhile: Mutex<Option<String>>,
     pub(crate) reload_refused: AtomicBool,
     pub(crate) disk_full: AtomicBool,
+    /// Fingerprints of keys that count no more.
+    pub(crate) gone: Mutex<Vec<String>>,
     pub(crate) operator_keys: Mutex<BTreeMap<String, String>>,
     pub(crate) admin_key: Mutex<String>,
     pub(crate) audit_key: Mutex<String>,
@@ -192,13 +194,13 @@ impl Settings for Fakes {
     fn schema(&self) -> Value {
         json!({ "type": "object" })
     }
-    fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>> {
+    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
         let yaml = Some(Source { name: "document".into(), text: document });
         let checked = resolve(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
-        Box::pin(async { checked.map(|resolved| resolved.warnings) })
+        Box::pin(async { Ok(checked.map(|resolved| resolved.warnings)) })
     }
-    fn overlay(&self) -> Result<Overlay, Fault> {
-        Ok(overlay(&self.overlay.lock().unwrap()))
+    fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {
+        Box::pin(async { Ok(overlay(&self.overlay.lock().unwrap())) })
     }
     fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
         let previous = self.overlay.lock().unwrap().clone();
@@ -230,14 +232,16 @@ impl Settings for Fakes {
             planned
         })
     }
-    fn write_overlay(&self, text: &str, expected: &str) -> Result<bool, Fault> {
-        self.write_allowed()?;
-        let mut overlay = self.overlay.lock().unwrap();
-        let same = *overlay == expected;
-        if same {
-            *overlay = text.into();
-        }
-        Ok(same)
+    fn write_overlay(&self, text: String, expected: String) -> Pending<'_, Result<bool, Fault>> {
+        Box::pin(async move {
+            self.write_allowed()?;
+            let mut overlay = self.overlay.lock().unwrap();
+            let same = *overlay == expected;
+            if same {
+                *overlay = text;
+            }
+            Ok(same)
+        })
     }
     fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>> {
         let reloaded = if self.reload_refused.swap(false, Ordering::SeqCst) {
@@ -310,7 +314,9 @@ impl Components for Fakes {
     fn is_bundled(&self, _: &str, _: &str) -> bool {
         false
     }
-    fn pardon(&self, _: &str, _: &str) {}
+    fn pardon(&self, _: String, _: String) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async { Ok(()) })
+    }
     fn forget(&self, _: String) -> Pending<'_, Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
@@ -320,54 +326,66 @@ impl Components for Fakes {
 }
 
 impl Files for Fakes {
-    fn write_operator_key(&self, slug: &str, key: &Secret) -> Result<(), Fault> {
-        self.write_allowed()?;
-        self.operator_keys.lock().unwrap().insert(slug.into(), key.expose().into());
-        Ok(())
-    }
-    fn remove_operator_key(&self, slug: &str) -> Result<(), Fault> {
-        self.operator_keys.lock().unwrap().remove(slug);
-        Ok(())
-    }
-    fn admin_key(&self) -> Result<AdminKey, Fault> {
-        let configured = self.admin_key_configured.load(Ordering::SeqCst);
-        Ok(AdminKey {
-            source: if configured { AdminKeySource::Configuration } else { AdminKeySource::File },
-            fingerprint: Secret::new(self.admin_key.lock().unwrap().clone()).fingerprint(),
+    fn write_operator_key(&self, slug: String, key: Secret) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.write_allowed()?;
+            self.operator_keys.lock().unwrap().insert(slug, key.expose().into());
+            Ok(())
         })
     }
-    fn write_admin_key(&self, key: &Secret) -> Result<(), Fault> {
-        self.write_allowed()?;
-        *self.admin_key.lock().unwrap() = key.expose().into();
-        Ok(())
+    fn remove_operator_key(&self, slug: String) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.operator_keys.lock().unwrap().remove(&slug);
+            Ok(())
+        })
     }
-    fn write_audit_key(&self, key: &SealingKey) -> Result<(), Fault> {
-        self.write_allowed()?;
-        *self.audit_key.lock().unwrap() = key.public().into();
-        Ok(())
+    fn admin_key(&self) -> Pending<'_, Result<AdminKey, Fault>> {
+        let configured = self.admin_key_configured.load(Ordering::SeqCst);
+        let key = AdminKey {
+            source: if configured { AdminKeySource::Configuration } else { AdminKeySource::File },
+            fingerprint: Secret::new(self.admin_key.lock().unwrap().clone()).fingerprint(),
+        };
+        Box::pin(async { Ok(key) })
     }
-    fn audit_anchors(&self) -> Result<Vec<Seal>, Fault> {
-        Ok(self.audit_anchors.lock().unwrap().clone())
+    fn write_admin_key(&self, key: Secret) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.write_allowed()?;
+            *self.admin_key.lock().unwrap() = key.expose().into();
+            Ok(())
+        })
     }
-    fn keep_audit_anchors(&self, anchors: &[Seal]) -> Result<(), Fault> {
-        self.write_allowed()?;
-        *self.audit_anchors.lock().unwrap() = anchors.to_vec();
-        Ok(())
+    fn write_audit_key(&self, key: SealingKey) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.write_allowed()?;
+            *self.audit_key.lock().unwrap() = key.public().into();
+            Ok(())
+        })
+    }
+    fn audit_anchors(&self) -> Pending<'_, Result<Vec<Seal>, Fault>> {
+        Box::pin(async { Ok(self.audit_anchors.lock().unwrap().clone()) })
+    }
+    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> Pending<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            self.write_allowed()?;
+            *self.audit_anchors.lock().unwrap() = anchors;
+            Ok(())
+        })
     }
 }
 
 impl Places for Fakes {
     /// Everything under `/nowhere` is missing, everything under `/plain` is no project.
-    fn locate(&self, path: &Path) -> Result<Location, Fault> {
+    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>> {
         let asked = path.to_string_lossy().trim_end_matches('/').to_owned();
-        Ok(Location {
+        let location = Location {
             exists: !asked.starts_with("/nowhere"),
             marked: !asked.starts_with("/plain"),
             reserved: asked.starts_with("/reserved"),
             path: asked.clone(),
             common_dir: format!("{asked}/.git"),
             asked,
-        })
+        };
+        Box::pin(async { Ok(location) })
     }
 }
 
@@ -381,6 +399,15 @@ impl Processes for Fakes {
     }
     fn is_alive(&self, process: &Process) -> bool {
         self.processes.lock().unwrap().contains(&process.pid)
+    }
+}
+
+impl Callers for Fakes {
+    fn still<'a>(&'a self, principal: &'a Principal) -> Pending<'a, Result<Principal, Fault>> {
+        let gone = self.gone.lock().unwrap().contains(&principal.fingerprint);
+        Box::pin(async move {
+            if gone { Err(brains_core::principal::unknown_key()) } else { Ok(principal.clone()) }
+        })
     }
 }
 
@@ -437,6 +464,7 @@ impl Bed {
             processes: fakes.clone(),
             service: fakes.clone(),
             components: fakes.clone(),
+            callers: fakes.clone(),
         };
         Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
     }

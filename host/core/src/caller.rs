@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
+use crate::plane::session::Process;
 
 /// Through which door a call came; the audit log tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +49,8 @@ pub struct Caller {
     pub token: Option<Secret>,
     /// Where the caller works, for "the current workspace".
     pub directory: Option<PathBuf>,
+    /// The process that an agent's connection lives by: what is begun over it ends with it.
+    pub process: Option<Process>,
     /// Names a request, so that the same one again changes nothing.
     pub idempotency_key: Option<String>,
 }

@@ -5,6 +5,7 @@ mod budgets;
 mod check;
 mod cover;
 mod difference;
+pub mod document;
 mod environment;
 mod layers;
 pub mod manifest;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Fault;
 use crate::id::{Id, Key};
 
 /// The slug of the built-in operator behind the admin key.
@@ -86,9 +87,20 @@ impl Principal {
         if self.operator == LOCAL { ADMIN } else { &self.operator }
     }
 
+    /// Whether it is a person who administers, by a key that is for that: who is told why something was refused.
+    pub fn administers(&self) -> bool {
+        self.role == Role::Admin && !self.agent && self.may(KeyScope::Write)
+    }
+
     pub fn may(&self, scope: KeyScope) -> bool {
         self.scopes.contains(&scope)
     }
+}
+
+/// The refusal of a key that stands for nobody: wrong, revoked or expired.
+pub fn unknown_key() -> Fault {
+    Fault::unauthorized("the API key is not valid")
+        .hint("`brains admin-key show --reveal` shows the admin key, `brains key create` makes another")
 }
 
 fn all_scopes() -> Vec<KeyScope> {

@@ -21,6 +21,8 @@ use crate::fill::{self, Secrets};
 use crate::install_tls;
 use crate::mask::Mask;
 use crate::origin::{Grant, covering};
+use brains_files::Names;
+
 use crate::resolve::{Checked, Lookup, System};
 use crate::upstream::Upstream;
 
@@ -32,13 +34,19 @@ const IDLE_PER_HOST: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub user_agent: String,
-    /// `None` asks the system.
+    /// `None` asks the system,
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// by this.
+    pub names: Names,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { user_agent: concat!("brains/", env!("CARGO_PKG_VERSION")).to_owned(), lookup: None }
+        Self {
+            user_agent: concat!("brains/", env!("CARGO_PKG_VERSION")).to_owned(),
+            lookup: None,
+            names: Names::default(),
+        }
     }
 }
 
@@ -79,7 +87,7 @@ struct Clients {
 impl Clients {
     fn new(options: &Options) -> Result<Self, EgressError> {
         install_tls();
-        let lookup = options.lookup.clone().unwrap_or_else(|| Arc::new(System));
+        let lookup = options.lookup.clone().unwrap_or_else(|| Arc::new(System(options.names.clone())));
         let client = |public_only: bool| {
             let resolver = Arc::new(Checked { lookup: lookup.clone(), public_only });
             let builder = || {

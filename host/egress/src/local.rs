@@ -36,6 +36,8 @@ pub struct LocalAnswer {
     pub value: Value,
     /// The line about mail that waits for whoever called.
     pub mail: Option<String>,
+    /// Whether the request was done before and this is its answer from then.
+    pub replayed: bool,
 }
 
 /// Talks to one service on loopback with one key.
@@ -119,6 +121,7 @@ impl LocalClient {
         let status = response.status().as_u16();
         let mail =
             response.headers().get("x-brains-mail").and_then(|line| line.to_str().ok()).map(str::to_owned);
+        let replayed = response.headers().contains_key("x-brains-replayed");
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LIMIT_BYTES {
@@ -127,10 +130,10 @@ impl LocalClient {
             body.extend_from_slice(&chunk);
         }
         if body.is_empty() {
-            return Ok(LocalAnswer { status, value: Value::Null, mail });
+            return Ok(LocalAnswer { status, value: Value::Null, mail, replayed });
         }
         let value = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
-        Ok(LocalAnswer { status, value, mail })
+        Ok(LocalAnswer { status, value, mail, replayed })
     }
 
     fn failed(&self, error: &reqwest::Error) -> LocalError {

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use brains_files::Names;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address::is_public;
@@ -21,15 +22,12 @@ pub trait Lookup: Send + Sync + fmt::Debug {
 
 /// The system's resolver.
 #[derive(Debug)]
-pub(crate) struct System;
+pub(crate) struct System(pub(crate) Names);
 
 impl Lookup for System {
     fn lookup(&self, host: &str) -> Looking {
-        let host = host.to_owned();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
+        let (names, host) = (self.0.clone(), host.to_owned());
+        Box::pin(async move { names.look_up(&host).await })
     }
 }
 

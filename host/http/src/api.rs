@@ -15,6 +15,8 @@ use crate::refusal::{Area, json_response};
 
 /// Tells a session beside any answer that mail waits for it.
 const MAIL: HeaderName = HeaderName::from_static("x-brains-mail");
+/// Says that the request was done before, and that this is its answer from then.
+const REPLAYED: HeaderName = HeaderName::from_static("x-brains-replayed");
 
 /// Runs an operation. No body means no input. Whether there is such an operation, whether the caller may call it at all
 /// and how often is settled before a byte of the body is looked at.
@@ -47,10 +49,14 @@ pub(crate) async fn run(
         // It may have been a key: the next request is judged by what holds now.
         app.keys().forget();
     }
+    let replayed = answer.as_ref().is_ok_and(|answer| answer.replayed);
     let mut response = match answer {
-        Ok(answer) => json_response(StatusCode::OK, &answer),
+        Ok(answer) => json_response(StatusCode::OK, &answer.value),
         Err(fault) => Area::Operations.refuse(&fault),
     };
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     if let Some(addressee) = addressee
         && let Some(line) = app.operations().mail_notice(&addressee).await
         && let Ok(line) = HeaderValue::from_str(&line)

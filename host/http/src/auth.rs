@@ -2,6 +2,7 @@
 //! what they have in both; but a request stands for one caller, and each wrong key in it counts as a try. Cookies and query
 //! strings are never looked at.
 
+use brains_core::principal::unknown_key;
 use brains_core::{Fault, FaultKind, Origin, Principal};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -13,7 +14,7 @@ use crate::limits::WrongKeys;
 const HEADERS: usize = 2;
 
 /// Names the caller that needed no key.
-pub(crate) const ANONYMOUS: &str = "anonymous";
+pub const ANONYMOUS: &str = "anonymous";
 
 /// The principal behind the request, or why there is none.
 pub(crate) async fn principal(
@@ -56,8 +57,7 @@ pub(crate) async fn principal(
             .hint("send `Authorization: Bearer <key>` or `x-api-key: <key>`"));
     }
     match wrong_keys.count(wrong) {
-        None => Err(Fault::unauthorized("the API key is not valid")
-            .hint("`brains admin-key show --reveal` shows the admin key, `brains key create` makes another")),
+        None => Err(unknown_key()),
         Some(wait_ms) => Err(Fault::new(FaultKind::RateLimited, Origin::Client, "too many wrong API keys")
             .code("too_many_wrong_keys")
             .retry_after_ms(wait_ms)),

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface};
+use brains_core::plane::session::Process;
 use brains_core::{Caller, Principal, Secret};
 use http::HeaderMap;
 
@@ -18,6 +19,9 @@ const PROOF: &str = "x-brains-proof";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The connection of an agent's own process, as the program that passes the call on knows it.
 const CONNECTION: &str = "x-brains-connection";
+/// The process that the connection lives by: its machine, percent-encoded, its pid, and when it began in the kernel's
+/// ticks, with blanks between.
+const PROCESS: &str = "x-brains-process";
 /// A native id that came another way than as a header: its kind and its value, each percent-encoded.
 const NATIVE: &str = "x-brains-native";
 
@@ -46,11 +50,18 @@ pub(crate) fn caller(headers: &HeaderMap, principal: &Principal, proof: Option<&
         // Whoever speaks for an agent gives up what only a person may do; that is believed of everybody.
         agent: principal.agent || claimed == Surface::Mcp,
         connection: text(CONNECTION).filter(|id| id.len() <= NATIVE_MAX).map(str::to_owned),
+        process: text(PROCESS).and_then(process),
         native: own.chain(passed_on).collect(),
         token: text(TOKEN).map(Secret::new),
         directory: text(DIRECTORY).and_then(decoded).map(PathBuf::from).filter(|path| path.is_absolute()),
         idempotency_key: text(IDEMPOTENCY_KEY).map(str::to_owned),
     }
+}
+
+fn process(text: &str) -> Option<Process> {
+    let mut parts = text.split(' ');
+    let (machine, pid, started) = (decoded(parts.next()?)?, parts.next()?.parse().ok()?, parts.next()?);
+    Some(Process { machine, pid, started: started.parse().ok() })
 }
 
 /// What may be any text is percent-encoded: headers are ASCII.

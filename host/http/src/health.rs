@@ -16,13 +16,13 @@ pub(crate) async fn alive(State(app): State<App>) -> Response {
 /// The status for everyone, the details for a caller with a key. A wrong key is told so: whoever sends one expects
 /// the details.
 pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response {
-    let known = if auth::carries_credential(request.headers()) {
+    let (known, administers) = if auth::carries_credential(request.headers()) {
         match app.principal(request.headers()).await {
-            Ok(_) => true,
+            Ok(principal) => (true, principal.administers()),
             Err(fault) => return Area::Open.refuse(&fault),
         }
     } else {
-        app.open_to_all()
+        (app.open_to_all(), app.open_to_all())
     };
     let readiness = app.site().readiness().await;
     let (status, word) = if readiness.ready {
@@ -33,6 +33,9 @@ pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response 
     let mut body = json!({ "status": word });
     if let (true, Some(members)) = (known, body.as_object_mut()) {
         members.extend(readiness.details.into_iter().filter(|(name, _)| name != "status"));
+        if administers {
+            members.extend(readiness.for_administrators);
+        }
         let limit = app.site().config().max_concurrent_requests;
         members.insert("requests".into(), json!({ "in_flight": app.house().in_flight(), "limit": limit }));
         let budgets = members.entry("budgets").or_insert_with(|| json!({}));

@@ -52,6 +52,15 @@ struct Shelf {
 struct Held {
     generation: u64,
     by_hash: HashMap<String, Credential>,
+    /// The hash of the key that has this fingerprint.
+    by_fingerprint: HashMap<String, String>,
+}
+
+impl Held {
+    fn credential(&self, hash: &str, now: Millis) -> Option<&Credential> {
+        let found = self.by_hash.get(hash);
+        found.filter(|credential| credential.expires_at.is_none_or(|at| at > now))
+    }
 }
 
 impl KeyRing {
@@ -72,13 +81,26 @@ impl KeyRing {
         for shelf in &self.shelves {
             match shelf.held().await {
                 Ok(held) => {
-                    let found = held.by_hash.get(&hash);
-                    let expired = |at: Millis| at <= self.ambient.now();
-                    if let Some(credential) =
-                        found.filter(|credential| !credential.expires_at.is_some_and(expired))
-                    {
+                    if let Some(credential) = held.credential(&hash, self.ambient.now()) {
                         shelf.source.used(&credential.principal);
                         return Ok(Some(credential.principal.clone()));
+                    }
+                }
+                Err(fault) => trouble = Some(fault),
+            }
+        }
+        trouble.map_or(Ok(None), Err)
+    }
+
+    /// Whom a key that was found before stands for now, by its fingerprint; `None` when it counts no more.
+    pub async fn still(&self, fingerprint: &str) -> Result<Option<Principal>, Fault> {
+        let mut trouble = None;
+        for shelf in &self.shelves {
+            match shelf.held().await {
+                Ok(held) => {
+                    let hash = held.by_fingerprint.get(fingerprint);
+                    if let Some(found) = hash.and_then(|hash| held.credential(hash, self.ambient.now())) {
+                        return Ok(Some(found.principal.clone()));
                     }
                 }
                 Err(fault) => trouble = Some(fault),
@@ -110,9 +132,13 @@ impl Shelf {
             tracing::warn!(%fault, "keys could not be read");
             Fault::unavailable("keys cannot be checked just now").retry_after_ms(1_000)
         })?;
+        let by_fingerprint = credentials
+            .iter()
+            .map(|credential| (credential.principal.fingerprint.clone(), credential.sha256_hex.clone()))
+            .collect();
         let by_hash =
             credentials.into_iter().map(|credential| (credential.sha256_hex.clone(), credential)).collect();
-        let held = Arc::new(Held { generation, by_hash });
+        let held = Arc::new(Held { generation, by_hash, by_fingerprint });
         self.held.store(Some(Arc::clone(&held)));
         Ok(held)
     }

@@ -23,6 +23,7 @@ mod testing;
 mod unread;
 
 pub use app::{App, Parts};
+pub use auth::ANONYMOUS;
 pub use counters::Counters;
 pub use keyring::{Credential, KeyRing, KeySource, Loading};
 pub use port::{Admitted, Models, Operations, Readiness, Site};

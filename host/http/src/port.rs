@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use brains_control::{Addressee, Control, Kind, openapi};
+use brains_control::{Addressee, Answered, Control, Kind, openapi};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
@@ -55,7 +55,7 @@ pub trait Operations: Debug + Send + Sync {
         input: Value,
         principal: &'a Principal,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Value, Fault>>;
+    ) -> BoxFuture<'a, Result<Answered, Fault>>;
     /// The line about mail that waits for whoever called.
     fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>>;
     /// Whether the operation may change who is allowed in.
@@ -76,8 +76,8 @@ impl Operations for Control {
         input: Value,
         principal: &'a Principal,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Value, Fault>> {
-        Box::pin(Control::call_as(self, name, input, principal, caller))
+    ) -> BoxFuture<'a, Result<Answered, Fault>> {
+        Box::pin(Control::answer(self, name, input, principal, caller))
     }
 
     fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>> {
@@ -106,4 +106,7 @@ pub struct Readiness {
     pub ready: bool,
     /// Shown to callers with a key only; a member `status` is overwritten.
     pub details: Map<String, Value>,
+    /// Why something is not as it should be: in the place of the details of the same name for administrators, who are
+    /// people.
+    pub for_administrators: Map<String, Value>,
 }

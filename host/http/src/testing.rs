@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brains_control::Addressee;
+use brains_control::{Addressee, Answered};
 use brains_core::config::Config;
 use brains_core::id::Id;
 use brains_core::secret::sha256_hex;
@@ -144,13 +144,13 @@ impl Operations for Fake {
         input: Value,
         _: &'a Principal,
         _: &'a Caller,
-    ) -> BoxFuture<'a, Result<Value, Fault>> {
+    ) -> BoxFuture<'a, Result<Answered, Fault>> {
         Box::pin(async move {
             assert!(
                 ["say_back", "set_config", "upload"].contains(&name),
                 "one that was not admitted: {name}"
             );
-            Ok(input)
+            Ok(Answered { value: input, replayed: false })
         })
     }
 
@@ -178,7 +178,11 @@ impl Site for Grounds {
     fn readiness(&self) -> BoxFuture<'_, Readiness> {
         let details = json!({ "components": [], "status": "mine" });
         Box::pin(async move {
-            Readiness { ready: false, details: details.as_object().cloned().unwrap_or_default() }
+            Readiness {
+                ready: false,
+                details: details.as_object().cloned().unwrap_or_default(),
+                ..Readiness::default()
+            }
         })
     }
 }

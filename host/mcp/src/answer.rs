@@ -9,12 +9,18 @@ use serde_json::{Value, json};
 use crate::port::Answer;
 use crate::schema;
 
+/// The member of a result's `_meta` that says that the request was done before, and that this is its answer from then.
+const REPLAYED: &str = "brains/replayed";
+
 /// The answer in both forms: clients that know schemas read the one, all others the other.
 pub(crate) fn success(entry: &Entry, answer: Answer) -> CallToolResult {
-    let Answer { mut value, notice } = answer;
+    let Answer { mut value, notice, replayed } = answer;
     schema::prune(&entry.output_schema, &mut value);
     let mut result = CallToolResult::structured(value);
     result.content.extend(notice.map(ContentBlock::text));
+    if replayed {
+        result.meta.get_or_insert_default().insert(REPLAYED.to_owned(), Value::Bool(true));
+    }
     result
 }
 

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface};
+use brains_core::plane::session::Process;
 use brains_core::{Caller, Fault, Principal, Secret};
 use http::HeaderMap;
 use http::request::Parts;
@@ -30,7 +31,7 @@ pub(crate) enum Door {
     /// Over HTTP: each message has a request of its own, whose key was checked.
     Http,
     /// Over this process's standard input: one agent, known from the start.
-    Stdio { principal: Principal, connection: String, directory: Option<PathBuf> },
+    Stdio { principal: Principal, connection: String, directory: Option<PathBuf>, process: Option<Process> },
 }
 
 impl Door {
@@ -55,8 +56,9 @@ impl Door {
             ..Caller::default()
         };
         match self {
-            Self::Stdio { connection, directory, .. } => {
+            Self::Stdio { connection, directory, process, .. } => {
                 caller.connection = Some(connection.clone());
+                caller.process.clone_from(process);
                 caller.directory.clone_from(directory);
             }
             Self::Http => {

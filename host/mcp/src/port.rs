@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use brains_control::{Addressee, Control, Registry};
-use brains_core::{Caller, Fault, Principal};
+use brains_control::{Addressee, Answered, Control, Registry};
+use brains_core::{Caller, Fault, FaultKind, Principal};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub struct Answer {
     pub value: Value,
     /// A line for whoever called, beside what was asked for: that mail waits.
     pub notice: Option<String>,
+    /// Whether it was done before under the same idempotency key, and this is what was answered then.
+    pub replayed: bool,
 }
 
 /// The operations. Role, scope and audience are checked behind this.
@@ -30,6 +32,8 @@ pub trait Tools: Debug + Send + Sync {
     fn registry(&self) -> &Registry;
     /// Dropping the future ends a wait; a change is made whole or not at all.
     fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>>;
+    /// Whether the caller's key still counts. Asked often: cheap.
+    fn counts<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool>;
 }
 
 impl Tools for Control {
@@ -41,12 +45,23 @@ impl Tools for Control {
         Box::pin(async move {
             let Call { name, input, principal, caller } = call;
             let addressee = Addressee::of(&input, principal, caller);
-            let value = self.call_as(name, input, principal, caller).await?;
+            let Answered { value, replayed } = self.answer(name, input, principal, caller).await?;
             let notice = match &addressee {
                 Some(addressee) => self.mail_notice(addressee).await,
                 None => None,
             };
-            Ok(Answer { value, notice })
+            Ok(Answer { value, notice, replayed })
+        })
+    }
+
+    fn counts<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            // That it cannot be asked just now is no reason to end what goes on.
+            self.ports
+                .callers
+                .still(principal)
+                .await
+                .map_or_else(|fault| fault.kind != FaultKind::Unauthorized, |_| true)
         })
     }
 }

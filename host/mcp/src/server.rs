@@ -1,6 +1,7 @@
 //! The server: what every connection shares, and the routes of its listener. Names, keys, limits and bodies are
 //! checked by whoever mounts them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -23,12 +24,15 @@ use tokio_util::task::TaskTracker;
 use crate::caller::Door;
 use crate::connections::{Connections, Room, Use};
 use crate::handler::Handler;
+use crate::message::{self, Reading, Unreadable};
 use crate::port::Tools;
 use crate::session::Sessions;
 use crate::sse::{self, Streams};
+use crate::standing::{LOOK_EVERY, Standing};
 use crate::tool::{Catalogue, Profile};
 
-/// What a stream of events calls itself.
+/// What a message calls itself, and what a stream of events does.
+const JSON: &[u8] = b"application/json";
 const EVENTS: &[u8] = b"text/event-stream";
 /// JSON-RPC's code for a server's own reasons.
 const REFUSED: i32 = -32_000;
@@ -67,6 +71,7 @@ impl House {
 pub struct Server {
     house: Arc<House>,
     connections: Connections,
+    standing: Standing,
     sessions: Arc<Sessions>,
     streams: Streams,
 }
@@ -74,8 +79,15 @@ pub struct Server {
 impl Server {
     /// `stop` ends every connection.
     pub fn new(options: Options, connections: Connections, stop: CancellationToken) -> Self {
-        let sessions = Arc::new(Sessions::new(connections.clone()));
-        Self { house: House::new(options, stop), connections, sessions, streams: Streams::default() }
+        let standing = Standing::default();
+        let sessions = Arc::new(Sessions::new(connections.clone(), standing.clone()));
+        Self {
+            house: House::new(options, stop),
+            connections,
+            standing,
+            sessions,
+            streams: Streams::default(),
+        }
     }
 
     /// The routes. A request that reaches them carries the principal of its key as an extension, and a whole body.
@@ -88,6 +100,7 @@ impl Server {
             // One answer is one JSON document; an answer that takes progress notes becomes a stream.
             .with_json_response(true);
         config.cancellation_token = self.house.stop.child_token();
+        self.house.tasks.spawn(watch(self.clone()));
         let house = Arc::clone(&self.house);
         let streamable = StreamableHttpService::new(
             move || Ok(Handler::new(Arc::clone(&house), Door::Http)),
@@ -97,6 +110,7 @@ impl Server {
         Router::new()
             .route_service("/mcp", streamable.clone())
             .route_service("/mcp/", streamable)
+            .layer(from_fn_with_state(self.clone(), readable))
             .layer(from_fn_with_state(self.clone(), own_connection))
             .route("/sse", get(sse::open))
             .route("/messages", post(sse::accept))
@@ -117,6 +131,10 @@ impl Server {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     pub(crate) fn streams(&self) -> &Streams {
@@ -210,6 +228,65 @@ pub(crate) fn refused(fault: &Fault) -> Response {
         response.headers_mut().insert(RETRY_AFTER, wait_ms.div_ceil(1000).max(1).into());
     }
     response
+}
+
+/// Ends connections and streams whose key counts no more, until the server ends.
+async fn watch(server: Server) {
+    loop {
+        tokio::select! {
+            () = server.stop().cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        for id in server.standing.round(&*server.house.tools).await {
+            if let Err(error) = server.sessions.close_session(&id.into()).await {
+                tracing::debug!(%error, "a connection without a key had ended already");
+            }
+        }
+    }
+}
+
+/// Answers a message that cannot be read in words of the protocol, and holds a stream of events to the key that reads it.
+async fn readable(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let principal = request.extensions().get::<Principal>().cloned();
+    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON));
+    let request = if request.method() == Method::POST && is_json {
+        let (parts, body) = request.into_parts();
+        let Ok(bytes) = sse::whole(body).await else {
+            return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
+        };
+        let unreadable = match message::read(&bytes) {
+            Reading::Unreadable(unreadable) => Some(unreadable),
+            // The SDK answers one message a request.
+            Reading::Batch(_) => Some(Unreadable::batch()),
+            Reading::Message(_) | Reading::Nothing => None,
+        };
+        if let Some(unreadable) = unreadable {
+            return (unreadable.status(), Json(unreadable.answer())).into_response();
+        }
+        let mended = match message::mended(&bytes) {
+            Cow::Owned(mended) => Body::from(mended),
+            Cow::Borrowed(_) => Body::from(bytes.clone()),
+        };
+        Request::from_parts(parts, mended)
+    } else {
+        request
+    };
+    let response = next.run(request).await;
+    let lasts = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
+    match principal {
+        Some(principal) if lasts => {
+            let open = server.standing.open(&principal);
+            let ended = open.ended().clone().cancelled_owned();
+            response.map(|body| {
+                let frames = body.into_data_stream().take_until(ended).map(move |frame| {
+                    let _open = &open;
+                    frame
+                });
+                Body::from_stream(frames)
+            })
+        }
+        _ => response,
+    }
 }
 
 /// The protocol's answer for a connection that is not there.

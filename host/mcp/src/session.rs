@@ -1,9 +1,7 @@
 //! Connections of the era of `initialize`: the SDK's own, and beside them whose each one is. A connection belongs to
 //! the operator who opened it; another operator's message finds nothing there.
 
-use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +10,7 @@ use futures_util::future::Either;
 use futures_util::{Stream, stream};
 use http::request::Parts;
 use rmcp::model::{
-    ClientJsonRpcMessage, ErrorData, GetExtensions as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError, SessionConfig,
@@ -22,6 +20,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::connections::Connections;
 use crate::handler::Hangup;
+use crate::pending::{Held, Pending, taken};
+use crate::standing::Standing;
 
 /// How long a connection may idle: as long as a person may leave an agent alone.
 const IDLE: Duration = Duration::from_hours(8);
@@ -31,46 +31,17 @@ const IDLE: Duration = Duration::from_hours(8);
 pub(crate) struct Sessions {
     inner: LocalSessionManager,
     connections: Connections,
-    pending: Pending,
+    standing: Standing,
+    pending: Pending<(SessionId, RequestId)>,
 }
 
 impl Sessions {
-    pub(crate) fn new(connections: Connections) -> Self {
+    pub(crate) fn new(connections: Connections, standing: Standing) -> Self {
         let mut inner = LocalSessionManager::default();
         let mut config = SessionConfig::default();
         config.keep_alive = Some(IDLE);
         inner.session_config = config;
-        Self { inner, connections, pending: Pending::default() }
-    }
-}
-
-/// Requests that are not answered yet, each as connection and id. The SDK finds an answer's stream by the id, so a second
-/// request of the same id would take the first one's answer and leave it waiting.
-#[derive(Debug, Clone, Default)]
-struct Pending(Arc<Mutex<HashSet<(SessionId, RequestId)>>>);
-
-/// Holds an id until the answer is on its way, or nobody waits for it.
-#[derive(Debug)]
-struct Held {
-    pending: Pending,
-    request: (SessionId, RequestId),
-}
-
-impl Pending {
-    /// None when a request of this id is under way.
-    fn hold(&self, request: (SessionId, RequestId)) -> Option<Held> {
-        let fresh = self.requests().insert(request.clone());
-        fresh.then(|| Held { pending: self.clone(), request })
-    }
-
-    fn requests(&self) -> MutexGuard<'_, HashSet<(SessionId, RequestId)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.pending.requests().remove(&self.request);
+        Self { inner, connections, standing, pending: Pending::default() }
     }
 }
 
@@ -78,7 +49,7 @@ impl Drop for Held {
 #[derive(Debug)]
 struct Watched<S> {
     inner: Pin<Box<S>>,
-    held: Option<Held>,
+    held: Option<Held<(SessionId, RequestId)>>,
     _hangup: DropGuard,
 }
 
@@ -97,12 +68,8 @@ impl<S: Stream<Item = ServerSseMessage>> Stream for Watched<S> {
 }
 
 /// The answer to a request whose id is taken.
-fn taken(id: &RequestId) -> ServerSseMessage {
-    let error = ErrorData::invalid_request(
-        format!("request {id} of this connection is not answered yet; give each request an id of its own"),
-        None,
-    );
-    ServerSseMessage::from_message(ServerJsonRpcMessage::error(error, Some(id.clone())))
+fn refused(id: &RequestId) -> ServerSseMessage {
+    ServerSseMessage::from_message(ServerJsonRpcMessage::error(taken(id), Some(id.clone())))
 }
 
 impl SessionManager for Sessions {
@@ -123,6 +90,7 @@ impl SessionManager for Sessions {
             && let Some(principal) = parts.extensions.get::<Principal>()
         {
             self.connections.add(id, principal);
+            self.standing.connect(id, principal);
         }
         self.inner.initialize_session(id, message).await
     }
@@ -133,6 +101,7 @@ impl SessionManager for Sessions {
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         self.connections.remove(id);
+        self.standing.disconnect(id);
         self.inner.close_session(id).await
     }
 
@@ -144,7 +113,7 @@ impl SessionManager for Sessions {
         let held = match &message {
             JsonRpcMessage::Request(request) => {
                 let Some(held) = self.pending.hold((id.clone(), request.id.clone())) else {
-                    return Ok(Either::Left(stream::iter([taken(&request.id)])));
+                    return Ok(Either::Left(stream::iter([refused(&request.id)])));
                 };
                 Some(held)
             }

@@ -18,11 +18,13 @@ use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::service::{RoleServer, serve_server_with_ct};
 use rmcp::transport::common::server_side_http::session_id;
 use rmcp::transport::{Transport, TransportAdapterIdentity};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::caller::Connection;
 use crate::connections::{InUse, Use};
+use crate::desk::{Desk, Taken};
 use crate::server::{Server, not_found, refused};
 
 /// Messages that may wait on either side of a stream.
@@ -32,7 +34,15 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// The open streams, by id.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>>>);
+pub(crate) struct Streams(Arc<Mutex<HashMap<String, Sending>>>);
+
+/// Where the messages of a stream go, and what is answered to those that go nowhere.
+#[derive(Debug, Clone)]
+struct Sending {
+    messages: mpsc::Sender<ClientJsonRpcMessage>,
+    answers: mpsc::Sender<String>,
+    desk: Arc<Desk>,
+}
 
 impl Streams {
     /// Lets a stream end: nobody can send to it any more.
@@ -40,7 +50,7 @@ impl Streams {
         self.held().remove(id);
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Sending>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,10 +67,21 @@ pub(crate) async fn open(State(server): State<Server>, request: Request) -> Resp
     let (answers, outgoing) = mpsc::channel(QUEUE);
     server.connections().add(&id, &principal);
     let in_use = server.connections().begin(&id, Use::Stream);
-    server.streams().held().insert(id.clone(), incoming);
+    let desk = Arc::<Desk>::default();
+    let sending = Sending { messages: incoming, answers: answers.clone(), desk: Arc::clone(&desk) };
+    server.streams().held().insert(id.clone(), sending);
     let stop = server.stop().child_token();
-    let serving = serve(server.clone(), id.clone(), Wire { messages, answers }, stop.clone());
-    server.tasks().spawn(serving);
+    let stopping = stop.clone();
+    let serving = serve(server.clone(), id.clone(), Wire { messages, answers, desk }, stop.clone());
+    let open = server.standing().open(&principal);
+    server.tasks().spawn(async move {
+        tokio::pin!(serving);
+        tokio::select! {
+            () = &mut serving => return,
+            () = open.ended().cancelled() => stopping.cancel(),
+        }
+        serving.await;
+    });
     let first = format!("event: endpoint\ndata: /messages/?session_id={id}{query}\n\n");
     let events = Events { first: Some(first), answers: outgoing, _in_use: in_use, _stop: stop.drop_guard() };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, next_event)));
@@ -88,17 +109,24 @@ pub(crate) async fn accept(
     let Ok(bytes) = whole(body).await else {
         return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
     };
-    let mut message: ClientJsonRpcMessage = match serde_json::from_slice(&bytes) {
-        Ok(message) => message,
-        Err(error) => {
-            return (StatusCode::BAD_REQUEST, format!("not a message of the protocol: {error}"))
-                .into_response();
-        }
-    };
     parts.extensions.insert(Connection(id.to_owned()));
-    message.insert_extension(parts);
-    if stream.send(message).await.is_err() {
-        return not_found();
+    let Taken { messages, answers } = stream.desk.take(&bytes);
+    let read = messages.len();
+    for mut message in messages {
+        message.insert_extension(parts.clone());
+        if stream.messages.send(message).await.is_err() {
+            return not_found();
+        }
+    }
+    // What cannot be read is answered here, and where its sender waits for answers when it waits for one of that id.
+    let refusal = answers.first().map(Value::to_string);
+    for answer in answers.into_iter().filter(|answer| answer.get("id") != Some(&Value::Null)) {
+        if stream.answers.send(answer.to_string()).await.is_err() {
+            return not_found();
+        }
+    }
+    if let Some(refusal) = refusal.filter(|_| read == 0) {
+        return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], refusal).into_response();
     }
     (StatusCode::ACCEPTED, "Accepted").into_response()
 }
@@ -131,7 +159,8 @@ async fn serve(server: Server, id: String, wire: Wire, stop: CancellationToken) 
 #[derive(Debug)]
 struct Wire {
     messages: mpsc::Receiver<ClientJsonRpcMessage>,
-    answers: mpsc::Sender<ServerJsonRpcMessage>,
+    answers: mpsc::Sender<String>,
+    desk: Arc<Desk>,
 }
 
 /// Nobody reads the stream any more.
@@ -153,8 +182,17 @@ impl Transport<RoleServer> for Wire {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Closed>> + Send + 'static {
-        let answers = self.answers.clone();
-        async move { answers.send(message).await.map_err(|_| Closed) }
+        let (desk, answers) = (Arc::clone(&self.desk), self.answers.clone());
+        async move {
+            match desk.give(&message) {
+                Ok(Some(text)) => answers.send(text).await.map_err(|_| Closed),
+                Ok(None) => Ok(()),
+                Err(error) => {
+                    tracing::error!(%error, "an answer could not be written as JSON");
+                    Err(Closed)
+                }
+            }
+        }
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
@@ -170,7 +208,7 @@ impl Transport<RoleServer> for Wire {
 /// What is written to the client. Dropped with the connection, it ends the stream's server.
 struct Events {
     first: Option<String>,
-    answers: mpsc::Receiver<ServerJsonRpcMessage>,
+    answers: mpsc::Receiver<String>,
     _in_use: InUse,
     _stop: DropGuard,
 }
@@ -182,13 +220,7 @@ async fn next_event(mut events: Events) -> Option<(Result<String, Infallible>, E
     let text = match tokio::time::timeout(ALIVE, events.answers.recv()).await {
         Err(_) => ": alive\n\n".to_owned(),
         Ok(None) => return None,
-        Ok(Some(message)) => match serde_json::to_string(&message) {
-            Ok(json) => format!("event: message\ndata: {json}\n\n"),
-            Err(error) => {
-                tracing::error!(%error, "an answer could not be written as JSON");
-                return None;
-            }
-        },
+        Ok(Some(json)) => format!("event: message\ndata: {json}\n\n"),
     };
     Some((Ok(text), events))
 }

@@ -59,7 +59,7 @@ impl Follower {
             tokio::time::sleep(GATHER).await;
             seen.after = after;
             let digest = self.digest(tools).await?;
-            if digest != seen.digest {
+            if digest != seen.digest && tools.counts(&self.principal).await {
                 seen.digest = digest;
                 return Ok(());
             }

@@ -83,7 +83,8 @@ fn tool(entry: &Entry) -> Tool {
     let mut input = schema::input(&entry.input_schema);
     if entry.by_session {
         // Said in every list so often that it is said shortly.
-        schema::describe(&mut input, "session", "Your session, when you have several.");
+        schema::describe(&mut input, "session", "Your session, if several.");
+        schema::describe(&mut input, TOKEN, "Its token.");
     }
     let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
     shown(entry, description, input, schema::output(&entry.output_schema))

@@ -1,13 +1,17 @@
 //! The plugins directory: which component files lie there, and what they hold once they are whole. A file counts when
 //! two looks in a row find it unchanged; until then the content that it had before is the one that it offers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use brains_core::Fault;
+use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::redact::redact;
+use brains_files::{Gate, Links, Place, Visit};
 use fs_err as fs;
 
 use crate::inspect::admit;
@@ -50,7 +54,8 @@ impl Offered {
     /// Why it could never serve.
     pub(crate) fn flaw(&self) -> Option<String> {
         let manifest = self.manifest.as_ref().and_then(|manifest| manifest.as_ref().err());
-        self.unfit.clone().or_else(|| manifest.map(|reason| format!("its manifest: {reason}")))
+        let flaw = self.unfit.clone().or_else(|| manifest.map(|reason| format!("its manifest: {reason}")));
+        flaw.map(|flaw| redact(&flaw).into_owned())
     }
 
     /// The part that it plays, by its manifest, else by its exports.
@@ -64,72 +69,116 @@ impl Offered {
     }
 }
 
-/// What tells one state of a file from another.
+/// What tells one state of a file from another. One that is no regular file has a state too: it is told as such.
 type Stamp = Option<(u64, i64, i64, u64)>;
+/// Those of a component and of the manifest beside it.
+type Stamps = (Stamp, Stamp);
 
 #[derive(Debug, Default)]
 struct File {
     /// Component and manifest, as the newest look found them.
-    found: (Stamp, Stamp),
+    found: Stamps,
     /// The stamps of what is offered.
-    taken: (Stamp, Stamp),
+    taken: Stamps,
     offered: Option<Offered>,
 }
 
-/// The directory, and files elsewhere that the configuration names.
+/// The directory, and files elsewhere that the configuration names. What they hold is read at the gate, and nobody who
+/// only asks what was found waits for that.
 #[derive(Debug)]
 pub(crate) struct Directory {
     folder: PathBuf,
+    gate: Gate,
+    /// One look at a time.
+    looking: Mutex<()>,
     files: Mutex<BTreeMap<PathBuf, File>>,
 }
 
 impl Directory {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, files: Mutex::default() }
+    pub(crate) fn new(folder: PathBuf, gate: Gate) -> Self {
+        Self { folder, gate, looking: Mutex::default(), files: Mutex::default() }
     }
 
-    /// Looks at every component file of the directory, and again at those elsewhere.
+    /// Looks at every component file of the directory, and again at those elsewhere. What does not answer stays as it
+    /// was found before.
     pub(crate) fn look(&self, how: Look) -> Looked {
-        let mut files = self.lock();
+        let _one_at_a_time = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut looked = Looked::default();
-        let known: BTreeSet<PathBuf> = files.keys().cloned().chain(self.present()).collect();
-        for path in known {
-            let file = files.entry(path.clone()).or_default();
-            let found = (stamp(&path), stamp(&path.with_extension("yaml")));
-            if found.0.is_none() {
-                looked.changed |= file.offered.is_some();
-                files.remove(&path);
-                continue;
+        let folder = self.folder.clone();
+        let own = self.gate.wait(Place::of(&self.folder), move |visit| present(visit, &folder));
+        let elsewhere = self.elsewhere().into_iter().filter_map(|path| {
+            let stamps = self.stamps(&path).ok()?;
+            Some((path, stamps))
+        });
+        let mut found: BTreeMap<PathBuf, Stamps> = elsewhere.collect();
+        match own {
+            Ok(own) => {
+                let gone: Vec<PathBuf> =
+                    self.own().into_iter().filter(|path| !own.contains_key(path)).collect();
+                found.extend(gone.into_iter().map(|path| (path, Stamps::default())));
+                found.extend(own);
             }
-            let settled = how == Look::Once || file.found == found;
-            file.found = found;
-            if file.offered.is_some() && file.taken == found {
-                continue;
+            Err(fault) => tracing::warn!(%fault, "the plugins directory cannot be looked at"),
+        }
+        for (path, stamps) in found {
+            if self.counts(&path, stamps, how, &mut looked) {
+                let offered = self.read_offer(&path, stamps);
+                looked.changed |= self.take(&path, stamps, offered);
             }
-            if !settled {
-                looked.unsettled = true;
-                continue;
-            }
-            looked.changed |= file.take(&path, found);
         }
         looked
     }
 
-    /// What a file offers; one that was not looked at yet is taken as it is.
-    pub(crate) fn offered(&self, path: &Path) -> io::Result<Offered> {
+    /// Whether what stands at `path` now is to be read.
+    fn counts(&self, path: &Path, found: Stamps, how: Look, looked: &mut Looked) -> bool {
         let mut files = self.lock();
-        if let Some(offered) = files.get(path).and_then(|file| file.offered.clone()) {
-            return Ok(offered);
-        }
-        let found = (stamp(path), stamp(&path.with_extension("yaml")));
         if found.0.is_none() {
-            // The error that the caller would have had.
-            fs::metadata(path)?;
+            looked.changed |= files.remove(path).is_some_and(|file| file.offered.is_some());
+            return false;
         }
         let file = files.entry(path.to_owned()).or_default();
+        let settled = how == Look::Once || file.found == found;
         file.found = found;
-        file.take(path, found);
-        file.offered.clone().ok_or_else(|| io::ErrorKind::NotFound.into())
+        if file.offered.is_some() && file.taken == found {
+            return false;
+        }
+        looked.unsettled |= !settled;
+        settled
+    }
+
+    /// What a file offers; one that was not looked at yet is taken as it is.
+    pub(crate) fn offered(&self, path: &Path) -> io::Result<Offered> {
+        if let Some(offered) = self.lock().get(path).and_then(|file| file.offered.clone()) {
+            return Ok(offered);
+        }
+        let found = self.stamps(path)?;
+        if found.0.is_none() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let offered = self.read_offer(path, found);
+        self.take(path, found, offered.clone());
+        Ok(offered)
+    }
+
+    /// What a component's file holds.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = path.to_owned();
+        let read = self
+            .gate
+            .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Refused, FILE_BYTES));
+        Ok(read.map_err(stalled)??)
+    }
+
+    /// Removes a component's file and the manifest beside it.
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
+        let file = path.to_owned();
+        let removed = self.gate.wait_write(Place::of(path), move |visit| {
+            visit.check_time()?;
+            fs::remove_file(&file)?;
+            drop(fs::remove_file(file.with_extension("yaml")));
+            Ok(())
+        });
+        removed.map_err(stalled)?
     }
 
     /// The files of the directory itself by their stem, with what they offer.
@@ -154,30 +203,31 @@ impl Directory {
         self.folder.join(source)
     }
 
-    fn present(&self) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| {
-                let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-                !hidden && path.extension().is_some_and(|ending| ending == "wasm")
-            })
-            .collect()
+    fn own(&self) -> Vec<PathBuf> {
+        self.lock().keys().filter(|path| path.parent() == Some(&self.folder)).cloned().collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, File>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    fn elsewhere(&self) -> Vec<PathBuf> {
+        self.lock().keys().filter(|path| path.parent() != Some(&self.folder)).cloned().collect()
     }
-}
 
-impl File {
-    /// Reads the file; true when it offers something else than before.
-    fn take(&mut self, path: &Path, found: (Stamp, Stamp)) -> bool {
-        let before = self.offered.take();
-        let manifest = found.1.map(|_| match fs::read_to_string(path.with_extension("yaml")) {
-            Ok(text) => Manifest::parse(&text).map_err(|error| error.to_string()),
-            Err(error) => Err(format!("manifest: {}", error.kind())),
+    fn stamps(&self, path: &Path) -> io::Result<Stamps> {
+        let file = path.to_owned();
+        let found = self.gate.wait(Place::of(path), move |visit| stamps(visit, &file));
+        found.map_err(stalled)
+    }
+
+    fn read_offer(&self, path: &Path, found: Stamps) -> Offered {
+        let manifest = found.1.map(|_| {
+            let file = path.with_extension("yaml");
+            let text = self.gate.wait(Place::of(path), move |visit| {
+                brains_files::read_text(visit, &file, Links::Refused, DOCUMENT_BYTES as u64)
+            });
+            match text {
+                Ok(Ok(text)) => Manifest::parse(&text).map_err(|error| error.to_string()),
+                Ok(Err(error)) => Err(format!("it {}", error.reason())),
+                Err(fault) => Err(fault.message),
+            }
         });
         let mut offered = Offered {
             path: path.to_owned(),
@@ -187,30 +237,65 @@ impl File {
             unfit: None,
             part: None,
         };
-        if offered.size_bytes > FILE_BYTES {
-            offered.unfit = Some(format!("it is larger than {} MiB", FILE_BYTES >> 20));
-        } else {
-            match fs::read(path) {
-                Ok(bytes) => {
-                    offered.digest = digest(&bytes);
-                    match admit(&bytes) {
-                        Ok(found) => offered.part = found.exports.part(),
-                        Err(error) => offered.unfit = Some(error.to_string()),
-                    }
+        let file = path.to_owned();
+        let read = self
+            .gate
+            .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Refused, FILE_BYTES));
+        match read {
+            Ok(Ok(bytes)) => {
+                offered.digest = digest(&bytes);
+                match admit(&bytes) {
+                    Ok(found) => offered.part = found.exports.part(),
+                    Err(error) => offered.unfit = Some(error.to_string()),
                 }
-                Err(error) => offered.unfit = Some(format!("it cannot be read: {}", error.kind())),
             }
+            Ok(Err(error)) => offered.unfit = Some(format!("it {}", error.reason())),
+            Err(fault) => offered.unfit = Some(fault.message),
         }
-        self.taken = found;
-        let changed = before.as_ref() != Some(&offered);
-        self.offered = Some(offered);
-        changed
+        offered
+    }
+
+    /// From now on the file offers this; true when that is something else than before.
+    fn take(&self, path: &Path, found: Stamps, offered: Offered) -> bool {
+        let mut files = self.lock();
+        let file = files.entry(path.to_owned()).or_default();
+        file.found = found;
+        file.taken = found;
+        file.offered.replace(offered.clone()) != Some(offered)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, File>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let found = fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+/// The component files of a folder.
+fn present(visit: &Visit, folder: &Path) -> BTreeMap<PathBuf, Stamps> {
+    let entries = visit.resolve(folder).and_then(|place| fs::read_dir(place).map_err(Into::into));
+    let Ok(entries) = entries else { return BTreeMap::new() };
+    let names = entries.flatten().map(|entry| folder.join(entry.file_name()));
+    let components = names.filter(|path| {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        !hidden && path.extension().is_some_and(|ending| ending == "wasm")
+    });
+    let stamped = components.map(|path| {
+        let stamps = stamps(visit, &path);
+        (path, stamps)
+    });
+    stamped.filter(|(_, stamps)| stamps.0.is_some()).collect()
+}
+
+fn stamps(visit: &Visit, path: &Path) -> Stamps {
+    (stamp(visit, path), stamp(visit, &path.with_extension("yaml")))
+}
+
+fn stamp(visit: &Visit, path: &Path) -> Stamp {
+    let found = brains_files::look(visit, path).ok().filter(|found| !found.is_dir())?;
     Some((found.len(), found.mtime(), found.mtime_nsec(), found.ino()))
+}
+
+fn stalled(fault: Fault) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, fault)
 }
 
 #[cfg(test)]

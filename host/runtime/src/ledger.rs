@@ -4,13 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::config::manifest::Manifest;
+use brains_core::redact::redact;
+use brains_files::{Gate, Links, Place};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 /// Earlier contents of one component that can be brought back.
 const PAST: usize = 3;
+/// The largest file that is one of ours.
+const FILE_BYTES: u64 = 16 << 20;
 /// Contents that are remembered as bad.
 const QUARANTINED: usize = 16;
 
@@ -56,27 +61,43 @@ struct Written {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     path: PathBuf,
+    gate: Gate,
     entries: BTreeMap<String, Entry>,
     written: BTreeMap<String, Entry>,
+    /// One writer at a time, the newest last.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Ledger {
     /// Reads what is there. A file that cannot be read is set aside: what serves then is what configuration and
     /// files say.
-    pub(crate) fn open(components: &Path) -> Self {
+    pub(crate) fn open(components: &Path, gate: Gate) -> Self {
         let path = components.join("versions.json");
-        let entries = match fs::read(&path) {
-            Err(_) => BTreeMap::new(),
-            Ok(bytes) => match serde_json::from_slice::<Written>(&bytes) {
-                Ok(written) => written.components,
-                Err(error) => {
-                    tracing::error!(%error, "the record of component versions cannot be read, it is set aside");
-                    drop(fs::rename(&path, path.with_extension("unreadable.json")));
-                    BTreeMap::new()
-                }
-            },
+        let file = path.clone();
+        let read = gate.wait(Place::of(&path), move |visit| {
+            let text = match brains_files::read(visit, &file, Links::Refused, FILE_BYTES) {
+                Err(error) if error.is_absent() => return Ok(BTreeMap::new()),
+                Err(error) => Err(error.to_string()),
+                Ok(bytes) => serde_json::from_slice::<Written>(&bytes).map_err(|error| {
+                    format!("it is not readable at line {} column {}", error.line(), error.column())
+                }),
+            };
+            text.map(|written| written.components).inspect_err(|_| {
+                drop(fs::rename(&file, file.with_extension("unreadable.json")));
+            })
+        });
+        let entries = match read {
+            Ok(Ok(entries)) => entries,
+            Ok(Err(error)) => {
+                tracing::error!(error, "the record of component versions cannot be read, it is set aside");
+                BTreeMap::new()
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "the record of component versions cannot be read");
+                BTreeMap::new()
+            }
         };
-        Self { path, written: entries.clone(), entries }
+        Self { path, gate, written: entries.clone(), entries, writing: Arc::default() }
     }
 
     pub(crate) fn of(&self, id: &str) -> Option<&Entry> {
@@ -126,7 +147,7 @@ impl Ledger {
         if entry.quarantined.len() >= QUARANTINED {
             entry.quarantined.pop_first();
         }
-        entry.quarantined.insert(digest.to_owned(), reason.to_owned());
+        entry.quarantined.insert(digest.to_owned(), redact(reason).into_owned());
         entry.past.retain(|known| known != digest);
     }
 
@@ -147,31 +168,39 @@ impl Ledger {
         self.entries.values().flat_map(Entry::named).cloned().collect()
     }
 
-    /// Writes the file anew when anything changed, in one step.
-    pub(crate) fn save(&mut self) {
+    /// Writes the file anew when anything changed, in one step. Whoever looks something up meanwhile does not wait.
+    pub(crate) fn save(this: &Mutex<Self>) {
+        let lock = || this.lock().unwrap_or_else(PoisonError::into_inner);
+        let writing = Arc::clone(&lock().writing);
+        let _one_at_a_time = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((path, gate, entries)) = lock().unwritten() else { return };
+        let document = Written { v: 1, components: entries.clone() };
+        let written = gate.wait_write(Place::of(&path.clone()), move |_| write(&path, &document));
+        match written {
+            Ok(Ok(())) => lock().written = entries,
+            Ok(Err(error)) => tracing::warn!(%error, "the record of component versions could not be written"),
+            Err(fault) => tracing::warn!(%fault, "the record of component versions could not be written"),
+        }
+    }
+
+    fn unwritten(&mut self) -> Option<(PathBuf, Gate, BTreeMap<String, Entry>)> {
         for entry in self.entries.values_mut() {
             let named: BTreeSet<String> = entry.named().cloned().collect();
             entry.manifests.retain(|digest, _| named.contains(digest));
         }
-        if self.entries == self.written {
-            return;
-        }
-        let document = Written { v: 1, components: self.entries.clone() };
-        match self.write(&document) {
-            Ok(()) => self.written.clone_from(&self.entries),
-            Err(error) => tracing::warn!(%error, "the record of component versions could not be written"),
-        }
+        let changed = self.entries != self.written;
+        changed.then(|| (self.path.clone(), self.gate.clone(), self.entries.clone()))
     }
+}
 
-    fn write(&self, document: &Written) -> std::io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().prefix(".versions-").tempfile_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(document)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|failed| failed.error)?;
-        fs::File::open(folder)?.sync_all()
-    }
+fn write(path: &Path, document: &Written) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".versions-").tempfile_in(folder)?;
+    file.write_all(&serde_json::to_vec_pretty(document)?)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

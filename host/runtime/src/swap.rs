@@ -16,6 +16,8 @@ use arc_swap::ArcSwap;
 use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::config::{Config, Layer, Place, Problem, Provenance, Resolved};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding};
+use brains_core::redact::redact;
+use brains_files::Gate;
 use serde_json::Value;
 
 use crate::bundle::Bundled;
@@ -129,12 +131,14 @@ struct Standings {
 }
 
 impl Live {
-    /// `plugins` is where component files lie, `components` where contents and the memory of them are kept.
+    /// `plugins` is where component files lie, `components` where contents and the memory of them are kept; files are
+    /// touched at `gate`.
     pub fn new(
         runtime: Arc<Runtime>,
         bundled: &'static [Bundled],
         plugins: PathBuf,
         components: &Path,
+        gate: &Gate,
     ) -> Self {
         let bundled = bundled.iter().map(|bundled| Known {
             bundled: *bundled,
@@ -144,9 +148,9 @@ impl Live {
         Self {
             runtime,
             bundled: bundled.collect(),
-            directory: Directory::new(plugins),
-            depot: Depot::new(components),
-            ledger: Mutex::new(Ledger::open(components)),
+            directory: Directory::new(plugins, gate.clone()),
+            depot: Depot::new(components, gate.clone()),
+            ledger: Mutex::new(Ledger::open(components, gate.clone())),
             current: ArcSwap::default(),
             applying: Mutex::default(),
             problems: Mutex::default(),
@@ -241,7 +245,7 @@ impl Live {
             return Err(fresh);
         }
         let snapshot = self.install(snapshot);
-        lock(&self.ledger).save();
+        Ledger::save(&self.ledger);
         Ok(snapshot)
     }
 
@@ -253,7 +257,7 @@ impl Live {
             tracing::warn!(path = problem.path, "{}", problem.message);
         }
         self.install(snapshot);
-        lock(&self.ledger).save();
+        Ledger::save(&self.ledger);
     }
 
     /// Looks at the plugins directory. What it finds counts from the next configuration that is applied.
@@ -462,7 +466,7 @@ fn place(provenance: &Provenance, path: &str) -> Place {
     nearest.map_or_else(|| Place { layer: Layer::Default, source: None }, |(_, place)| place.clone())
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line, without what looks like a secret: a component has a word in it.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -474,5 +478,5 @@ fn chain(error: &dyn std::error::Error) -> String {
         }
         cause = inner.source();
     }
-    text
+    redact(&text).into_owned()
 }

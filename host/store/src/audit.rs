@@ -57,7 +57,8 @@ const PAGE_DOWN: &str = "
     SELECT COALESCE(id, '') AS id, scope, seq, COALESCE(at, 0) AS at, COALESCE(operator, '') AS operator, key_id, session,
         surface, COALESCE(action, '') AS action, COALESCE(detail, '') AS detail,
         COALESCE(prev_hash, '') AS prev_hash, COALESCE(hash, '') AS hash, agent FROM audit_entry
-    WHERE scope = $1 AND seq < $2 AND seq > 0 AND seq <= (SELECT h.seq FROM audit_head h WHERE h.scope = $1)
+    WHERE scope = $1 AND seq > 0
+        AND seq < (SELECT CASE WHEN h.seq < $2 THEN h.seq + 1 ELSE $2 END FROM audit_head h WHERE h.scope = $1)
     ORDER BY seq DESC LIMIT $3";
 const SCOPES: &str = "
     SELECT scope FROM audit_head UNION SELECT COALESCE(scope, '') FROM audit_entry

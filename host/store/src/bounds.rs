@@ -35,6 +35,7 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("id", NAME),
             ("name", TITLE),
             ("operator", NAME),
+            ("role", NAME),
             ("scopes", NAME),
             ("fingerprint", NAME),
             ("hash", NAME),
@@ -122,7 +123,14 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
     ),
     (
         "idempotency",
-        &[("operator", NAME), ("key", NAME), ("operation", NAME), ("digest", NAME), ("answer", DOCUMENT)],
+        &[
+            ("operator", NAME),
+            ("party", NAME),
+            ("key", NAME),
+            ("operation", NAME),
+            ("digest", NAME),
+            ("answer", DOCUMENT),
+        ],
     ),
     (
         "ledger",

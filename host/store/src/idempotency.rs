@@ -7,20 +7,25 @@ use crate::write::Tx;
 /// How long an answer is kept.
 pub const KEPT_MS: i64 = 24 * 3_600_000;
 
-const FORGET: &str = "DELETE FROM idempotency WHERE operator = $1 AND key = $2 AND at <= $3";
+const FORGET: &str = "DELETE FROM idempotency WHERE operator = $1 AND party = $2 AND key = $3 AND at <= $4";
+// What was kept before answers had a party is nobody's: it is told to nobody, and not done again either.
 const BEGIN: &str = "
-    INSERT INTO idempotency (operator, key, operation, digest, answer, at)
-    VALUES ($1, $2, $3, $4, NULL, $5) ON CONFLICT DO NOTHING";
-const KEPT: &str = "SELECT operation, digest, answer FROM idempotency WHERE operator = $1 AND key = $2";
-const KEEP: &str = "UPDATE idempotency SET answer = $3 WHERE operator = $1 AND key = $2";
+    INSERT INTO idempotency (operator, party, key, operation, digest, answer, at)
+    SELECT $1, $2, $3, $4, $5, NULL, CAST($6 AS BIGINT) WHERE NOT EXISTS (
+        SELECT 1 FROM idempotency
+        WHERE operator = $1 AND party = '' AND key = $3 AND operation = $4 AND digest = $5 AND at > $7)
+    ON CONFLICT DO NOTHING";
+const KEPT: &str =
+    "SELECT operation, digest, answer FROM idempotency WHERE operator = $1 AND party = $2 AND key = $3";
+const KEEP: &str = "UPDATE idempotency SET answer = $4 WHERE operator = $1 AND party = $2 AND key = $3";
 const PRUNE: &str = "DELETE FROM idempotency WHERE at <= $1";
 
 /// What is known of a request's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing: this request is the first.
+    /// Nothing: this request is its party's first.
     First,
-    /// It was used before, for this operation and this input.
+    /// It was used before, for this operation and this input; without an answer it is nobody's to be told.
     Before { operation: String, digest: String, answer: Option<String> },
 }
 
@@ -40,30 +45,42 @@ from_row! {
     }
 }
 
+/// Under what a request is kept: two parties of one operator do not share a key.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptUnder<'a> {
+    pub operator: &'a str,
+    /// Who is proven; never empty.
+    pub party: &'a str,
+    pub key: &'a str,
+}
+
 impl Tx {
-    /// Claims `key` for this write, or tells what it was used for. Another write with the same key waits here.
+    /// Claims a key for this write, or tells what it was used for. Another write with the same key waits here.
     pub async fn begin_once(
         &mut self,
-        operator: &str,
-        key: &str,
+        under: KeptUnder<'_>,
         operation: &str,
         digest: &str,
     ) -> Result<Begun, StoreError> {
+        let KeptUnder { operator, party, key } = under;
         let now = self.now().0;
+        let past = now - KEPT_MS;
         let rows: &mut Rows = &mut self.rows;
-        execute!(rows, FORGET, operator, key, now - KEPT_MS)?;
-        if execute!(rows, BEGIN, operator, key, operation, digest, now)? == 1 {
+        execute!(rows, FORGET, operator, party, key, past)?;
+        if execute!(rows, BEGIN, operator, party, key, operation, digest, now, past)? == 1 {
             return Ok(Begun::First);
         }
-        Ok(match fetch_optional!(rows, Kept, KEPT, operator, key)? {
+        Ok(match fetch_optional!(rows, Kept, KEPT, operator, party, key)? {
             Some(Kept { operation, digest, answer }) => Begun::Before { operation, digest, answer },
-            None => Begun::First,
+            None => {
+                Begun::Before { operation: operation.to_owned(), digest: digest.to_owned(), answer: None }
+            }
         })
     }
 
     /// Keeps the answer of a request that was begun.
-    pub async fn keep_answer(&mut self, operator: &str, key: &str, answer: &str) -> Result<(), StoreError> {
-        execute!(&mut self.rows, KEEP, operator, key, answer).map(drop)
+    pub async fn keep_answer(&mut self, under: KeptUnder<'_>, answer: &str) -> Result<(), StoreError> {
+        execute!(&mut self.rows, KEEP, under.operator, under.party, under.key, answer).map(drop)
     }
 
     /// Forgets answers that are past their time; tells how many.

@@ -26,7 +26,7 @@ mod write;
 pub use audit::{Checked, Event, SealedHead, Verification};
 pub use changes::Generation;
 pub use error::StoreError;
-pub use idempotency::{Begun, KEPT_MS};
+pub use idempotency::{Begun, KEPT_MS, KeptUnder};
 pub use ledger::{Ledger, LedgerCounts, Place};
 pub use list::event::EventFilter;
 pub use list::task::{ReadyFilter, TaskFilter};

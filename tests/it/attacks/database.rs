@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Before, Fell, Held, Row, Scene, row, withstand};
 
 /// Each attack ends its own service.
-struct Nothing;
+pub(super) struct Nothing;
 
 impl Scene for Nothing {
     async fn open() -> Self {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// What somebody is to a workspace, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// An operator without a membership; whether that is nothing depends on the workspace.
     Nobody,
     Reader,
@@ -18,10 +18,10 @@ pub(super) enum Standing {
 use Standing::{Administrator, Maintainer, Member, Nobody, Owner, Reader};
 
 impl Standing {
-    pub(super) const ALL: [Self; 6] = [Nobody, Reader, Member, Maintainer, Owner, Administrator];
+    pub(crate) const ALL: [Self; 6] = [Nobody, Reader, Member, Maintainer, Owner, Administrator];
 
     /// The slug of the operator that stands so.
-    pub(super) const fn slug(self) -> &'static str {
+    pub(crate) const fn slug(self) -> &'static str {
         match self {
             Nobody => "nobody",
             Reader => "reader",
@@ -34,7 +34,7 @@ impl Standing {
 }
 
 /// The planes that the table is about, by the noun of their operations.
-pub(super) const PLANES: [&str; 12] = [
+pub(crate) const PLANES: [&str; 12] = [
     "admin-key",
     "audit",
     "event",
@@ -50,17 +50,17 @@ pub(super) const PLANES: [&str; 12] = [
 ];
 
 /// One call.
-pub(super) struct Verb {
-    pub(super) name: &'static str,
+pub(crate) struct Verb {
+    pub(crate) name: &'static str,
     /// Everybody from here on may; `Nobody` stands for every operator there is.
-    pub(super) least: Standing,
-    pub(super) input: fn(&Value) -> Value,
+    pub(crate) least: Standing,
+    pub(crate) input: fn(&Value) -> Value,
     /// Made as the caller's own session; those that can have none name somebody else's.
-    pub(super) as_session: bool,
+    pub(crate) as_session: bool,
     /// What of the answer later calls need: where it is, and its name.
-    pub(super) keep: Option<(&'static str, &'static str)>,
+    pub(crate) keep: Option<(&'static str, &'static str)>,
     /// The code with which even those are refused that may, as the test is set up.
-    pub(super) refused: Option<&'static str>,
+    pub(crate) refused: Option<&'static str>,
 }
 
 const fn verb(name: &'static str, least: Standing, input: fn(&Value) -> Value) -> Verb {
@@ -93,7 +93,7 @@ fn none(_: &Value) -> Value {
 /// In an order in which none is in the way of the next. `at` holds what was made for this run: `workspace`, `path`, its
 /// `visibility`; a session `other` of the admin's with a `lock`, a `message` to everybody, tasks, a session `victim`; a
 /// `key`; names that are `fresh`.
-pub(super) const VERBS: &[Verb] = &[
+pub(crate) const VERBS: &[Verb] = &[
     // Whoever has a key may ask; what they see is another matter.
     verb("list_workspaces", Nobody, none),
     verb("check_workspaces", Nobody, none),

@@ -2,8 +2,15 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use brains_core::plane::audit::GENESIS;
 
+use fs_err as fs;
+
 use super::*;
 use crate::ambient::System;
+
+fn anchors(path: &Path) -> Result<Vec<Seal>, Fault> {
+    let path = path.to_owned();
+    Gate::default().wait(Place::of(&path.clone()), move |visit| read_anchors(visit, &path)).unwrap()
+}
 
 #[test]
 fn many_processes_make_one_key() {
@@ -11,7 +18,8 @@ fn many_processes_make_one_key() {
     let home = Home::at(dir.path());
     let ambient = System::new();
     let keys: Vec<String> = std::thread::scope(|scope| {
-        let made: Vec<_> = (0..16).map(|_| scope.spawn(|| ensure(&home, &ambient).unwrap())).collect();
+        let made: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| ensure(&home, &ambient, &Gate::default()).unwrap())).collect();
         made.into_iter().map(|made| made.join().unwrap().public().to_owned()).collect()
     });
     assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
@@ -23,13 +31,13 @@ fn many_processes_make_one_key() {
 fn space_around_the_key_is_no_part_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::at(dir.path());
-    let key = ensure(&home, &System::new()).unwrap();
+    let key = ensure(&home, &System::new(), &Gate::default()).unwrap();
     let text = fs::read_to_string(home.audit_key()).unwrap();
     fs::write(home.audit_key(), format!("\u{20}\n\t{}\r\n\n", text.trim())).unwrap();
-    assert_eq!(ensure(&home, &System::new()).unwrap().public(), key.public());
+    assert_eq!(ensure(&home, &System::new(), &Gate::default()).unwrap().public(), key.public());
     for broken in ["", "   \n", "not a key", text.get(2..).unwrap()] {
         fs::write(home.audit_key(), broken).unwrap();
-        assert!(ensure(&home, &System::new()).unwrap_err().hint.is_some(), "{broken}");
+        assert!(ensure(&home, &System::new(), &Gate::default()).unwrap_err().hint.is_some(), "{broken}");
         assert_eq!(fs::read_to_string(home.audit_key()).unwrap(), broken, "a broken key is not replaced");
     }
 }
@@ -38,10 +46,10 @@ fn space_around_the_key_is_no_part_of_it() {
 fn anchors_are_kept_as_they_are() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit-anchors");
-    assert_eq!(read_anchors(&path).unwrap(), []);
+    assert_eq!(anchors(&path).unwrap(), []);
     let seal = SealingKey::from_seed(&[3; 32]).seal("global", 4, GENESIS, 5);
     write_anchors(&path, std::slice::from_ref(&seal)).unwrap();
-    assert_eq!(read_anchors(&path).unwrap(), [seal]);
+    assert_eq!(anchors(&path).unwrap(), [seal]);
     fs::write(&path, "[{").unwrap();
-    assert!(read_anchors(&path).unwrap_err().hint.is_some());
+    assert!(anchors(&path).unwrap_err().hint.is_some());
 }

@@ -7,12 +7,17 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brains_control::{Entry, Field, FieldKind, Registry};
-use brains_core::{Fault, Origin};
+use brains_core::Fault;
+use brains_core::config::document::{self, Aliases};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
 use crate::home;
+
+/// The largest component, and the largest list, that is read from a file.
+const COMPONENT_BYTES: u64 = 256 << 20;
+const LIST_BYTES: u64 = 64 << 20;
 
 /// Id of the `--yes` of verbs that ask first.
 const YES: &str = "yes";
@@ -267,8 +272,7 @@ fn beside(
 
 fn bytes(file: &Path) -> Result<Vec<u8>, Fault> {
     if file != Path::new("-") {
-        return fs_err::read(file)
-            .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()));
+        return home::read_named(file, COMPONENT_BYTES);
     }
     let mut bytes = Vec::new();
     std::io::stdin()
@@ -326,18 +330,19 @@ fn file_or_stdin(path: &Path) -> Result<String, Fault> {
     if path == Path::new("-") {
         return text_or_stdin("-".to_owned(), true);
     }
-    fs_err::read_to_string(path)
-        .map_err(|error| Fault::new(home::error_kind(&error), Origin::Client, error.to_string()))
+    let bytes = home::read_named(path, LIST_BYTES)?;
+    String::from_utf8(bytes).map_err(|_| Fault::invalid(format!("`{}` is not UTF-8 text", path.display())))
 }
 
 /// What a file of JSON holds.
 fn json_of(path: &Path, field: &str) -> Result<Value, Fault> {
     serde_json::from_str(&file_or_stdin(path)?).map_err(|error| {
-        Fault::invalid(format!("`{}` is not JSON: {error}", path.display())).code("invalid_json").param(field)
+        let at = format!("line {} column {}", error.line(), error.column());
+        Fault::invalid(format!("`{}` is not JSON at {at}", path.display())).code("invalid_json").param(field)
     })
 }
 
 /// A value as people type it: `5`, `true`, `{a: 1}`, else the text itself.
 pub(super) fn loose(text: &str) -> Value {
-    serde_yaml::from_str(text).unwrap_or_else(|_| Value::from(text))
+    document::parse(text, Aliases::Refused).unwrap_or_else(|_| Value::from(text))
 }

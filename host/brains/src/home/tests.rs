@@ -1,5 +1,13 @@
 use super::*;
 
+fn replace(path: &Path, expected: &[u8], bytes: &[u8]) -> io::Result<bool> {
+    let (path, expected, bytes) = (path.to_owned(), expected.to_vec(), bytes.to_vec());
+    let replaced = Gate::default().wait(Place::of(&path.clone()), move |visit| {
+        super::replace(visit, &path, Links::Followed, &expected, &bytes)
+    });
+    replaced.unwrap()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -85,4 +93,30 @@ fn what_an_editor_saves_survives_a_program() {
     let text = fs::read_to_string(&path).unwrap();
     let saved = text.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(saved, SAVES, "{text}");
+}
+
+#[test]
+fn what_others_may_write_is_refused_with_the_command_that_closes_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let home = Home::at(&scratch.path().join("state"));
+    let chmod =
+        |path: &Path, mode: u32| fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let check = || check_owned(&home, &Gate::default());
+    assert_eq!(check(), Ok(()), "nothing is there yet");
+    home.ensure().unwrap();
+    fs::write(home.admin_key(), "key").unwrap();
+    fs::write(home.config(), "").unwrap();
+    chmod(&home.admin_key(), FILE_MODE);
+    chmod(&home.config(), 0o664);
+    for (mode, refused) in [(0o700, false), (0o770, true), (0o777, true), (0o702, true), (0o1777, true)] {
+        chmod(home.dir(), mode);
+        assert_eq!(check().is_err(), refused, "{mode:o}");
+    }
+    let fault = check().unwrap_err();
+    assert_eq!(fault.hint, Some(format!("take that from them: chmod go-w '{}'", home.dir().display())));
+    chmod(home.dir(), 0o755);
+    assert!(check().unwrap_err().message.contains("config.yaml"), "others reach it");
+    chmod(home.dir(), 0o700);
+    chmod(&home.admin_key(), 0o620);
+    assert!(check().unwrap_err().message.contains("admin-key"));
 }

@@ -3,12 +3,14 @@
 
 mod ground;
 
-use std::io::Read as _;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
+use brains_control::Pending;
 use brains_control::ports::Places;
 use brains_core::Fault;
 use brains_core::plane::workspace::Location;
+use brains_files::{Gate, Links, Place, Visit, look};
 use fs_err as fs;
 
 /// Files that say that a project lives in a directory (spec/surface.md 2.3).
@@ -30,39 +32,53 @@ const MARKERS: [&str; 15] = [
     ".git",
 ];
 const MARKER_ENDINGS: [&str; 4] = ["csproj", "sln", "fsproj", "vbproj"];
-/// The two files of git that are read are one line each.
-const LINE_MAX: u64 = 4_096;
+/// The two files of git that are read are one line each; a path is no longer than this.
+const LINE_MAX: u64 = 64 << 10;
 
-/// Working trees on this machine.
-#[derive(Debug, Default)]
+/// Working trees on this machine, looked at through a gate.
+#[derive(Debug)]
 pub(crate) struct Trees {
-    /// The state directory of this service, without links.
+    gate: Gate,
+    /// The state directory of the service that asks.
     state: Option<PathBuf>,
 }
 
 impl Trees {
+    pub(crate) fn of(gate: Gate) -> Self {
+        Self { gate, state: None }
+    }
+
     /// The trees around a service whose state directory this is.
-    pub(crate) fn beside(state: &Path) -> Self {
-        Self { state: Some(fs::canonicalize(state).unwrap_or_else(|_| lexical(state))) }
+    pub(crate) fn beside(gate: Gate, state: &Path) -> Self {
+        Self { gate, state: Some(state.to_owned()) }
     }
 }
 
 impl Places for Trees {
-    fn locate(&self, path: &Path) -> Result<Location, Fault> {
-        let asked = fs::canonicalize(path).unwrap_or_else(|_| lexical(path));
-        let exists = asked.is_dir();
-        let (tree, common_dir, marked) = match repository(&asked) {
-            Some((tree, common_dir)) => (tree, common_dir, true),
-            None => {
-                let marked = ground::within_reach(&asked).find(|directory| is_marked(directory));
-                let tree = marked.unwrap_or(&asked).to_owned();
-                (tree.clone(), tree, marked.is_some())
-            }
-        };
-        let reserved = ground::is_reserved(&tree, self.state.as_deref());
-        let (path, common_dir) = (text(&tree)?, text(&common_dir)?);
-        Ok(Location { asked: text(&asked)?, exists, path, common_dir, marked, reserved })
+    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>> {
+        let state = self.state.clone();
+        Box::pin(async move {
+            let looked = self.gate.run(Place::of(&path), move |visit| locate(visit, &path, state.as_deref()));
+            looked.await?
+        })
     }
+}
+
+fn locate(visit: &Visit, path: &Path, state: Option<&Path>) -> Result<Location, Fault> {
+    let asked = visit.resolve(path).unwrap_or_else(|_| lexical(path));
+    let exists = look(visit, &asked).is_ok_and(|found| found.is_dir());
+    let (tree, common_dir, marked) = match repository(visit, &asked) {
+        Some((tree, common_dir)) => (tree, common_dir, true),
+        None => {
+            let marked = ground::within_reach(visit, &asked).find(|directory| is_marked(visit, directory));
+            let tree = marked.unwrap_or(&asked).to_owned();
+            (tree.clone(), tree, marked.is_some())
+        }
+    };
+    let state = state.map(|state| visit.resolve(state).unwrap_or_else(|_| lexical(state)));
+    let reserved = ground::is_reserved(visit, &tree, state.as_deref());
+    let (path, common_dir) = (text(&tree)?, text(&common_dir)?);
+    Ok(Location { asked: text(&asked)?, exists, path, common_dir, marked, reserved })
 }
 
 fn text(path: &Path) -> Result<String, Fault> {
@@ -87,41 +103,53 @@ fn lexical(path: &Path) -> PathBuf {
 }
 
 /// The nearest repository or working tree above `directory`, and the git directory that it shares with its siblings.
-fn repository(directory: &Path) -> Option<(PathBuf, PathBuf)> {
-    let tree = ground::within_reach(directory).find(|above| ground::is_root(above))?;
-    let common = common_dir(tree).unwrap_or_else(|| tree.to_owned());
+fn repository(visit: &Visit, directory: &Path) -> Option<(PathBuf, PathBuf)> {
+    let tree = ground::within_reach(visit, directory).find(|above| ground::is_root(visit, above))?;
+    let common = common_dir(visit, tree).unwrap_or_else(|| tree.to_owned());
     Some((tree.to_owned(), common))
 }
 
-/// The git directory of a working tree; none for what is no tree of git.
-fn common_dir(tree: &Path) -> Option<PathBuf> {
+/// The git directory of a working tree; none for what is no tree of git. A `.git` that is neither a directory nor a regular
+/// file, a link or a pipe, says where a tree is and nothing else.
+fn common_dir(visit: &Visit, tree: &Path) -> Option<PathBuf> {
+    let found = there(visit, &tree.join(".git"))?;
     let dot_git = tree.join(".git");
-    let own = if dot_git.is_dir() {
-        dot_git
-    } else {
+    let own = if found.is_file() {
         // A linked working tree, or a submodule.
-        tree.join(line(&dot_git)?.strip_prefix("gitdir:")?.trim())
+        tree.join(line(visit, &dot_git)?.strip_prefix("gitdir:")?.trim())
+    } else {
+        dot_git
     };
-    let common = match line(&own.join("commondir")) {
+    if !found.is_file() && !found.is_dir() {
+        return Some(own);
+    }
+    let common = match line(visit, &own.join("commondir")) {
         Some(common) => own.join(common.trim()),
         None => own,
     };
-    Some(fs::canonicalize(&common).unwrap_or_else(|_| lexical(&common)))
+    Some(visit.resolve(&common).unwrap_or_else(|_| lexical(&common)))
 }
 
-fn line(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    fs::File::open(path).ok()?.take(LINE_MAX).read_to_string(&mut text).ok()?;
+/// What stands at a path, without following it.
+fn there(visit: &Visit, path: &Path) -> Option<Metadata> {
+    look(visit, path).ok()
+}
+
+fn line(visit: &Visit, path: &Path) -> Option<String> {
+    let text = brains_files::read_text(visit, path, Links::Refused, LINE_MAX).ok()?;
     text.lines().next().map(str::to_owned)
 }
 
 /// Whether a project lives in a directory; the root of the file system is none, whatever lies there.
-fn is_marked(directory: &Path) -> bool {
+fn is_marked(visit: &Visit, directory: &Path) -> bool {
     if directory.parent().is_none() {
         return false;
     }
-    if MARKERS.iter().any(|marker| directory.join(marker).exists()) {
+    if MARKERS.iter().any(|marker| there(visit, &directory.join(marker)).is_some()) {
         return true;
+    }
+    if visit.enter(directory).is_err() {
+        return false;
     }
     fs::read_dir(directory).is_ok_and(|entries| {
         entries.filter_map(Result::ok).any(|entry| {

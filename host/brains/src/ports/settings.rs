@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::Pending;
 use brains_control::ports::{Candidate, Edit, Overlay, Proposal, Reloaded, Settings, Shown};
-use brains_core::config::{Layer, Place, Problem, Resolved};
+use brains_core::config::{self, Budgets, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
+use brains_files::{Gate, Names, Place};
 use brains_runtime::swap::Live;
 use brains_store::TraceSink;
 use serde_json::Value;
@@ -24,14 +25,22 @@ pub(crate) struct InForce {
     pub(crate) traces: TraceSink,
     /// What the files held when they were read last, sound or not.
     pub(crate) read: Arc<Mutex<Option<String>>>,
+    pub(crate) gate: Gate,
+    pub(crate) names: Names,
 }
 
 impl InForce {
-    /// Whether the files hold something else than when they were read last. Blocks for two small files.
-    pub(crate) fn stale(&self) -> bool {
-        let now = self.sources.fingerprint();
+    /// Whether the files hold something else than when they were read last.
+    pub(crate) async fn stale(&self) -> bool {
+        let sources = Arc::clone(&self.sources);
+        let Ok(now) = self.aside(move || sources.fingerprint()).await else { return false };
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         read.get_or_insert_with(|| now.clone()) != &now
+    }
+
+    /// Does what parses documents and waits for files on a thread that serves nobody. The files have limits of their own.
+    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+        self.gate.write(Place::named("the configuration"), move |_| work()).await
     }
 
     /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile what is bundled.
@@ -43,7 +52,14 @@ impl InForce {
         self.live.compile_bundled(&resolved.config);
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
+        self.keep_to(&after.config.budgets);
         Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })
+    }
+
+    /// The limits that count from now on.
+    pub(crate) fn keep_to(&self, budgets: &Budgets) {
+        self.gate.keep_to(budgets);
+        self.names.keep_to(budgets);
     }
 
     fn plan_now(&self, proposal: Proposal) -> Result<Candidate, Vec<Problem>> {
@@ -88,7 +104,7 @@ impl InForce {
     fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
         Problem {
             path: path.to_owned(),
-            place: Place {
+            place: config::Place {
                 layer: Layer::Overlay,
                 source: Some(self.sources.overlay().display().to_string()),
             },
@@ -113,27 +129,43 @@ impl Settings for InForce {
         self.sources.schema().json().clone()
     }
 
-    fn check(&self, document: String) -> Pending<'_, Result<Vec<Problem>, Vec<Problem>>> {
-        Box::pin(async move { self.sources.check(document).map(|resolved| resolved.warnings) })
+    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
+        let sources = Arc::clone(&self.sources);
+        Box::pin(async move {
+            self.aside(move || sources.check(document).map(|resolved| resolved.warnings)).await
+        })
     }
 
-    fn overlay(&self) -> Result<Overlay, Fault> {
-        self.sources.overlay_text().map(|text| self.read(text))
+    fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {
+        let this = self.clone();
+        Box::pin(
+            async move { self.aside(move || this.sources.overlay_text().map(|text| this.read(text))).await? },
+        )
     }
 
     fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
-        Box::pin(async move { self.plan_now(proposal) })
+        let this = self.clone();
+        Box::pin(async move {
+            let planned = self.aside(move || this.plan_now(proposal)).await;
+            planned.unwrap_or_else(|fault| Err(vec![self.problem("", fault.message)]))
+        })
     }
 
-    fn write_overlay(&self, text: &str, expected: &str) -> Result<bool, Fault> {
-        home::replace(self.sources.overlay(), expected.as_bytes(), text.as_bytes()).map_err(|error| {
-            tracing::warn!(%error, "the overlay could not be written");
-            Fault::new(
-                home::error_kind(&error),
-                Origin::Brains,
-                format!("the overlay could not be written: {}", error.kind()),
-            )
-            .hint("check that the state directory can be written: `brains doctor`")
+    fn write_overlay(&self, text: String, expected: String) -> Pending<'_, Result<bool, Fault>> {
+        let (path, links) = (self.sources.overlay().to_owned(), self.sources.overlay_links());
+        Box::pin(async move {
+            let written = self.gate.write(Place::of(&path), move |visit| {
+                home::replace(visit, &path, links, expected.as_bytes(), text.as_bytes())
+            });
+            written.await?.map_err(|error| {
+                tracing::warn!(%error, "the overlay could not be written");
+                Fault::new(
+                    home::error_kind(&error),
+                    Origin::Brains,
+                    format!("the overlay could not be written: {}", error.kind()),
+                )
+                .hint("check that the state directory can be written: `brains doctor`")
+            })
         })
     }
 
@@ -156,7 +188,7 @@ impl Settings for InForce {
     }
 }
 
-/// Runs what compiles or reads files where blocking is fine.
+/// Runs what compiles where blocking is fine. Whatever files it needs it takes from the gate.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {

@@ -48,8 +48,9 @@ impl Components for Versions {
         self.live.is_bundled_content(id, digest)
     }
 
-    fn pardon(&self, id: &str, digest: &str) {
-        self.live.pardon(id, digest);
+    fn pardon(&self, id: String, digest: String) -> Pending<'_, Result<(), Fault>> {
+        let live = Arc::clone(&self.live);
+        Box::pin(async move { blocking(move || live.pardon(&id, &digest)).await })
     }
 
     fn forget(&self, id: String) -> Pending<'_, Result<(), Fault>> {

@@ -19,7 +19,7 @@ fn a_listener_on_every_address_is_reached_by_loopback() {
 async fn a_busy_port_names_its_owner() {
     let holder = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = holder.local_addr().unwrap().port();
-    let fault = bind(Door::Gateway, "127.0.0.1", port).await.unwrap_err();
+    let fault = bind(Door::Gateway, "127.0.0.1", port, &Names::default()).await.unwrap_err();
     assert_eq!(fault.kind.exit_code(), 6);
     assert!(
         fault.message.contains(&port.to_string()) && fault.message.contains(&std::process::id().to_string())

@@ -1,7 +1,9 @@
+use fs_err as fs;
+
 use super::*;
 
 fn sources(home: &Home, pairs: &[(&str, &str)]) -> Sources {
-    Sources::new(home, &Environment::of(pairs), None, BTreeMap::new()).unwrap()
+    Sources::new(home, &Environment::of(pairs), None, BTreeMap::new(), Gate::default()).unwrap()
 }
 
 #[test]
@@ -9,7 +11,7 @@ fn each_layer_lies_over_the_one_below() {
     let scratch = tempfile::tempdir().unwrap();
     let home = Home::at(scratch.path());
     let limit = |pairs: &[(&str, &str)], flags: BTreeMap<String, Value>| {
-        let sources = Sources::new(&home, &Environment::of(pairs), None, flags).unwrap();
+        let sources = Sources::new(&home, &Environment::of(pairs), None, flags, Gate::default()).unwrap();
         sources.resolve().unwrap().config.rate_limit_per_minute
     };
     assert_eq!(limit(&[], BTreeMap::new()), 0);

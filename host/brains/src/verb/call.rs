@@ -160,17 +160,20 @@ impl Service {
         self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
     }
 
-    /// Runs an operation there, and tells beside its answer the line about mail. Dropping the future ends its wait
+    /// Runs an operation there; an answer of success. Dropping the future ends its wait
     /// there too.
     pub(crate) async fn operation(
         &self,
         name: &str,
         input: &Value,
         caller: &Caller,
-    ) -> Result<(Value, Option<String>), Fault> {
-        let LocalAnswer { status, value, mail } =
-            self.post_json(&format!("/api/ops/{name}"), input, caller).await?;
-        if (200..300).contains(&status) { Ok((value, mail)) } else { Err(fault_of(status, &value)) }
+    ) -> Result<LocalAnswer, Fault> {
+        let answer = self.post_json(&format!("/api/ops/{name}"), input, caller).await?;
+        if (200..300).contains(&answer.status) {
+            Ok(answer)
+        } else {
+            Err(fault_of(answer.status, &answer.value))
+        }
     }
 
     async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<LocalAnswer, Fault> {
@@ -189,6 +192,11 @@ impl Service {
         headers.extend(connection.map(|connection| ("x-brains-connection", connection)));
         let key = caller.idempotency_key.as_deref().map(Secret::new);
         headers.extend(key.map(|key| ("idempotency-key", key)));
+        let process = caller.process.as_ref().map(|process| {
+            let started = process.started.map_or_else(|| "-".to_owned(), |ticks| ticks.to_string());
+            format!("{} {} {started}", percent_encoded(&process.machine), process.pid)
+        });
+        headers.extend(process.map(|process| ("x-brains-process", Secret::new(process))));
         let native = caller.native.iter();
         let native = native.map(|id| format!("{}={}", percent_encoded(&id.kind), percent_encoded(&id.value)));
         headers.extend(native.map(|id| ("x-brains-native", Secret::new(id))));
@@ -212,7 +220,7 @@ fn key(shell: &Shell) -> Option<Secret> {
         let sources = shell.sources(BTreeMap::new()).ok()?;
         sources.resolve().ok()?.config.api_key.clone()
     });
-    configured.or_else(|| admin_key::read(&shell.home.admin_key()).ok().flatten())
+    configured.or_else(|| admin_key::read(&shell.files, &shell.home.admin_key()).ok().flatten())
 }
 
 /// Headers are ASCII: every other byte of a path as `%` and two digits.
@@ -239,12 +247,17 @@ async fn of_service(
 ) -> Result<Value, Fault> {
     let url =
         running.gateway().ok_or_else(|| Fault::unavailable("the running service has no gateway to ask"))?;
-    let (value, mail) = client(shell, running, url).operation(name, input, caller).await?;
+    let LocalAnswer { value, mail, replayed, .. } =
+        client(shell, running, url).operation(name, input, caller).await?;
+    tell(replayed.then(|| REPLAYED.to_owned()));
     tell(mail);
     Ok(value)
 }
 
-/// Tells a session on stderr that mail waits for it; stdout holds the answer alone.
+/// What a repeated request is told beside its answer.
+const REPLAYED: &str = "done before under this idempotency key; this is the answer to it";
+
+/// Tells a session on stderr what stands beside an answer, e.g. that mail waits for it; stdout holds the answer alone.
 fn tell(mail: Option<String>) {
     if let Some(line) = mail {
         drop(writeln!(anstream::stderr().lock(), "{line}"));
@@ -301,10 +314,13 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
         None => shell.home.clone(),
     };
     let sources = shell.sources(flags)?;
-    let house = House::open(&home, sources, shell.ambient.clone(), None).await?;
+    let house = House::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
     let addressee = Addressee::of(&input, &principal, caller);
-    let answer = house.control.call_as(entry.name, input, &principal, caller).await;
+    if entry.kind != Kind::Read {
+        house.control.free_what_the_dead_hold().await;
+    }
+    let answer = house.control.answer(entry.name, input, &principal, caller).await;
     if entry.kind != Kind::Read {
         lifecycle::write(&house.live, &house.store).await;
     }
@@ -312,7 +328,9 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
         tell(house.control.mail_notice(addressee).await);
     }
     house.close().await;
-    Ok(answer?)
+    let answer = answer?;
+    tell(answer.replayed.then(|| REPLAYED.to_owned()));
+    Ok(answer.value)
 }
 
 fn configured(shell: &Shell) -> Result<std::sync::Arc<Config>, Fault> {

@@ -85,7 +85,7 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
             findings.extend(readiness(shell, running.as_ref()).await);
             findings.extend(database(shell, config).await);
             findings.push(admin(shell, config));
-            findings.push(port(config, running.as_ref()).await);
+            findings.push(port(shell, config, running.as_ref()).await);
         }
         Err(problems) => findings.extend(problems.iter().map(|problem| {
             fail(
@@ -211,7 +211,7 @@ async fn database(shell: &Shell, config: &Config) -> Vec<Finding> {
     if config.db_url.is_none() && !shell.home.database().exists() {
         return vec![ok("database", "none yet: the first start makes it")];
     }
-    let sealing = match audit_key::ensure(&shell.home, &*shell.ambient) {
+    let sealing = match audit_key::ensure(&shell.home, &*shell.ambient, &shell.files) {
         Ok(key) => key,
         Err(fault) => {
             return vec![fail("database", fault.message, fault.hint.as_deref().unwrap_or("see the log"))];
@@ -259,7 +259,7 @@ fn admin(shell: &Shell, config: &Config) -> Finding {
     if config.api_key.is_some() {
         return ok("admin key", "set by configuration");
     }
-    match admin_key::read(&shell.home.admin_key()) {
+    match admin_key::read(&shell.files, &shell.home.admin_key()) {
         Ok(Some(key)) => {
             ok("admin key", format!("{} ({})", shell.home.admin_key().display(), key.fingerprint()))
         }
@@ -268,7 +268,7 @@ fn admin(shell: &Shell, config: &Config) -> Finding {
     }
 }
 
-async fn port(config: &Config, running: Option<&Running>) -> Finding {
+async fn port(shell: &Shell, config: &Config, running: Option<&Running>) -> Finding {
     let (host, port) = (config.gateway_host.as_str(), config.gateway_port);
     if running.is_some_and(|running| running.ports.get("gateway") == Some(&port)) {
         return ok("port", format!("{port} is ours"));
@@ -276,7 +276,8 @@ async fn port(config: &Config, running: Option<&Running>) -> Finding {
     match TcpListener::bind((host, port)).await {
         Ok(_) => ok("port", format!("{port} is free")),
         Err(error) => {
-            let address = tokio::net::lookup_host((host, port)).await.ok().and_then(|mut found| found.next());
+            let found = shell.names.look_up(host).await.unwrap_or_default();
+            let address = found.first().map(|ip| std::net::SocketAddr::new(*ip, port));
             let by = address.and_then(|address: SocketAddr| process::port_owner(address));
             let by = by.map_or_else(String::new, |owner| format!(" (`{}`, pid {})", owner.name, owner.pid));
             fail("port", format!("{host}:{port}: {error}{by}"), "end that program, or set `gateway_port`")

@@ -2,12 +2,18 @@
 //! shares one; with none running they are done here, on the same database. Which it is, is asked anew for every call:
 //! a service may come and go while an agent works.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use brains_control::Registry;
-use brains_core::{Fault, Id, Principal, id};
-use brains_mcp::{Answer, Call, Options, Profile, Tools, serve_stdio};
+use anyhow::Context as _;
+use brains_control::{Entry, Registry, ports};
+use brains_core::caller::Surface;
+use brains_core::{Caller, Fault, Id, Principal, id};
+use brains_egress::local::LocalAnswer;
+use brains_mcp::{Agent, Answer, Call, Options, Profile, Tools, serve_stdio};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -15,8 +21,15 @@ use crate::cli::Mcp;
 use crate::house::House;
 use crate::instance;
 use crate::log;
+use crate::ports::Processes;
+use crate::process;
 use crate::shell::Shell;
 use crate::verb::call;
+
+/// How often is looked whether the process that started this one is there.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long ending the agent's sessions may take at the end.
+const FREEING: Duration = Duration::from_secs(5);
 
 /// Serves the client that started this process until it closes its end.
 pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Error> {
@@ -25,14 +38,75 @@ pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Erro
     // Only this process knows it: it stands for the agent for as long as the process lives.
     let connection = Id::<id::Request>::mint(&*shell.ambient).as_str().to_owned();
     let directory = std::env::current_dir().ok();
-    let tools = Arc::new(Nearest { shell, registry: Registry::new(), house: OnceCell::new() });
+    let process = ports::Processes::find(&Processes::new(), std::process::id());
+    let tools = Arc::new(Nearest {
+        shell,
+        registry: Registry::new(),
+        house: OnceCell::new(),
+        begun: Mutex::default(),
+    });
     let options = Options { tools: tools.clone(), profile, version: crate::VERSION };
-    let served =
-        serve_stdio(options, Principal::local(), connection, directory, CancellationToken::new()).await;
+    let stop = CancellationToken::new();
+    let agent = Agent {
+        principal: Principal::local(),
+        connection: connection.clone(),
+        directory,
+        process: process.clone(),
+    };
+    let told = told_to_end().context("could not listen for signals")?;
+    let serving = serve_stdio(options, agent, stop.clone());
+    tokio::pin!(serving);
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = told => ended(&stop, serving).await,
+        () = orphaned() => ended(&stop, serving).await,
+    };
+    let caller = Caller {
+        surface: Surface::Mcp,
+        agent: true,
+        connection: Some(connection),
+        process,
+        ..Caller::default()
+    };
+    // What it does not free in this time is freed when the process is found gone.
+    if tokio::time::timeout(FREEING, tools.end_all(&caller)).await.is_err() {
+        tracing::warn!("the sessions of this agent could not be ended in time");
+    }
     if let Some(house) = Arc::into_inner(tools).and_then(|tools| tools.house.into_inner()) {
         house.close().await;
     }
     Ok(served?)
+}
+
+/// Stops what is served and waits for its end.
+async fn ended(
+    stop: &CancellationToken,
+    serving: impl Future<Output = std::io::Result<()>>,
+) -> std::io::Result<()> {
+    stop.cancel();
+    serving.await
+}
+
+/// Returns when a signal says that this is the end.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// Returns when the process that started this one is gone: its end of the input may be held open by others.
+async fn orphaned() {
+    let parent = process::parent();
+    while process::parent() == parent {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// The operations of the running service, else of this process.
@@ -42,6 +116,8 @@ struct Nearest {
     registry: Registry,
     /// Opened by the first call that finds no service.
     house: OnceCell<House>,
+    /// Sessions that were started or taken up here.
+    begun: Mutex<BTreeSet<String>>,
 }
 
 impl Nearest {
@@ -53,8 +129,9 @@ impl Nearest {
             && let Some(url) = running.gateway()
         {
             let service = call::client(shell, running, url);
-            let (value, notice) = service.operation(asked.name, &asked.input, asked.caller).await?;
-            return Ok(Answer { value, notice });
+            let LocalAnswer { value, mail, replayed, .. } =
+                service.operation(asked.name, &asked.input, asked.caller).await?;
+            return Ok(Answer { value, notice: mail, replayed });
         }
         let house = self.house.get_or_try_init(|| self.open()).await?;
         Tools::call(&*house.control, asked).await
@@ -62,11 +139,27 @@ impl Nearest {
 
     async fn open(&self) -> Result<House, Fault> {
         let sources = self.shell.sources(BTreeMap::new())?;
-        let opened = House::open(&self.shell.home, sources, self.shell.ambient.clone(), None).await;
-        opened.map_err(|error| match error.downcast::<Fault>() {
+        let opened = House::open(&self.shell.home, &self.shell, sources, None).await;
+        let house = opened.map_err(|error| match error.downcast::<Fault>() {
             Ok(fault) => fault,
             Err(error) => Fault::unavailable(format!("{error:#}")),
-        })
+        })?;
+        // With no service there is nobody else who notices that an agent died.
+        house.control.start_reaping();
+        Ok(house)
+    }
+
+    /// Ends the sessions that were begun here, so that what they hold is free. One that went on elsewhere is another
+    /// connection's by now, and stays.
+    async fn end_all(&self, caller: &Caller) {
+        let begun = std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
+        for session in begun {
+            let input = json!({ "session": session });
+            let call = Call { name: "end_session", input, principal: &Principal::local(), caller };
+            if let Err(fault) = self.run(call).await {
+                tracing::debug!(%fault, "a session of this agent was not ended");
+            }
+        }
     }
 }
 
@@ -79,6 +172,19 @@ impl Tools for Nearest {
         &'a self,
         call: Call<'a>,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>> {
-        Box::pin(self.run(call))
+        Box::pin(async move {
+            let begins = self.registry.find(call.name).is_some_and(Entry::makes_session);
+            let answer = self.run(call).await?;
+            let session = answer.value.get("session_id").and_then(Value::as_str).filter(|_| begins);
+            if let Some(session) = session {
+                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(session.to_owned());
+            }
+            Ok(answer)
+        })
+    }
+
+    fn counts<'a>(&'a self, _: &'a Principal) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        // Whoever may start this process may read the admin key.
+        Box::pin(async { true })
     }
 }

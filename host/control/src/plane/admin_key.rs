@@ -37,7 +37,7 @@ impl Operation for ShowAdminKey {
     type Output = AdminKeyShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<AdminKeyShown, Fault> {
-        let key = cx.control.ports.files.admin_key()?;
+        let key = cx.control.ports.files.admin_key().await?;
         Ok(AdminKeyShown { source: key.source, fingerprint: key.fingerprint })
     }
 }
@@ -76,7 +76,7 @@ impl Operation for RotateAdminKey {
     async fn run(self, cx: &Cx<'_>) -> Result<AdminKeyRotated, Fault> {
         cx.check_person("the admin key is replaced")?;
         let files = cx.control.ports.files.clone();
-        let before = files.admin_key()?;
+        let before = files.admin_key().await?;
         match before.source {
             AdminKeySource::File => {}
             AdminKeySource::Configuration => {
@@ -89,7 +89,7 @@ impl Operation for RotateAdminKey {
         let raw = key.expose().to_owned();
         // Audited first and written last: whoever could not be told the new key still has the old one.
         note(cx, "admin_key.rotate", json!({ "before": before.fingerprint, "after": fingerprint })).await?;
-        if let Err(fault) = files.write_admin_key(&key) {
+        if let Err(fault) = files.write_admin_key(key.clone()).await {
             note(cx, "admin_key.rotate_failed", json!({ "after": fingerprint })).await?;
             return Err(fault);
         }

@@ -7,7 +7,7 @@ mod history;
 
 use brains_core::Fault;
 use brains_core::config::{Place, Problem};
-use brains_core::principal::Role;
+use brains_core::principal::{KeyScope, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -235,7 +235,7 @@ impl Operation for UnsetConfig {
     }
 }
 
-/// Checks the text of a configuration file without using it.
+/// Checks the text of a configuration file without using it. What references name is read for that.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckConfig {
@@ -257,6 +257,8 @@ impl Operation for CheckConfig {
     const NAME: &'static str = "check_config";
     const NOUN: &'static str = NOUN;
     const KIND: Kind = Kind::Read;
+    // It changes nothing, but it costs what a document may cost, and it reads what references name.
+    const SCOPE: KeyScope = KeyScope::Write;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "check"])
         .positional(&["document"])
@@ -269,7 +271,7 @@ impl Operation for CheckConfig {
     type Output = ConfigChecked;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigChecked, Fault> {
-        Ok(match cx.control.ports.settings.check(self.document).await {
+        Ok(match cx.control.ports.settings.check(self.document).await? {
             Ok(warnings) => ConfigChecked { ok: true, problems: Vec::new(), warnings },
             Err(problems) => ConfigChecked { ok: false, problems, warnings: Vec::new() },
         })

@@ -14,7 +14,7 @@ use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page;
 use crate::tool::ToolShape;
-use crate::waiting::{Waiting, default_ms};
+use crate::waiting::{Ground, Waiting, check_timeout, default_ms, outside};
 
 const NOUN: &str = "event";
 /// Most characters of a kind.
@@ -52,21 +52,21 @@ impl From<Event> for EventLine {
     }
 }
 
-/// The scope whose events a call is about.
-async fn scope(cx: &Cx<'_>, workspace: Option<&str>, global: bool) -> Result<Scope, Fault> {
+/// Where the events are that a call is about.
+async fn ground(cx: &Cx<'_>, workspace: Option<&str>, global: bool) -> Result<(Ground, Scope), Fault> {
     if !global {
         let mut view = cx.control.store.read().await?;
-        return Ok(cx.workspace(&mut view, workspace, WorkspaceRole::Reader).await?.scope());
+        let place = cx.workspace(&mut view, workspace, WorkspaceRole::Reader).await?;
+        let (scope, told) = (place.scope(), workspace.unwrap_or(&place.workspace.slug).to_owned());
+        return Ok((Ground::Inside(Box::new(place), told), scope));
     }
     if workspace.is_some() {
         return Err(Fault::invalid("`global` and `workspace` exclude each other").param("global"));
     }
     if cx.principal.role != Role::Admin {
-        return Err(
-            Fault::forbidden("events outside of the workspaces are for administrators").param("global")
-        );
+        return Err(outside());
     }
-    Ok(Scope::global())
+    Ok((Ground::Outside, Scope::global()))
 }
 
 fn check_kinds(kinds: &[String]) -> Result<(), Fault> {
@@ -128,7 +128,7 @@ impl Operation for ListEvents {
         let limit = page::limit(self.limit)?;
         check_kinds(&self.kinds)?;
         let before = position(self.cursor.as_deref())?;
-        let scope = scope(cx, self.workspace.as_deref(), self.global).await?;
+        let (_, scope) = ground(cx, self.workspace.as_deref(), self.global).await?;
         let filter =
             EventFilter { kinds: self.kinds, session: self.by, after: None, before, newest_first: true };
         let mut view = cx.control.store.read().await?;
@@ -191,8 +191,10 @@ impl Operation for WaitEvents {
     async fn run(self, cx: &Cx<'_>) -> Result<EventsHeard, Fault> {
         let limit = page::limit(self.limit)?;
         check_kinds(&self.kinds)?;
-        let scope = scope(cx, self.workspace.as_deref(), self.global).await?;
-        let waiting = Waiting::start(cx, vec![scope.as_str().to_owned()], self.timeout_ms)?;
+        let time = check_timeout(self.timeout_ms)?;
+        let (ground, scope) = ground(cx, self.workspace.as_deref(), self.global).await?;
+        let session = cx.acting_alive().await?;
+        let waiting = Waiting::start(cx, vec![scope.as_str().to_owned()], time, ground, session);
         let asked = position(self.after.as_deref()).map_err(|fault| fault.param("after"))?;
         let after = if let Some(after) = asked {
             after
@@ -209,7 +211,7 @@ impl Operation for WaitEvents {
             newest_first: false,
         };
         loop {
-            let events = cx.control.store.read().await?.list_events(&scope, &filter, limit).await?;
+            let events = waiting.look().await?.list_events(&scope, &filter, limit).await?;
             if !events.is_empty() || !waiting.again().await {
                 let after = events.last().map_or(after, |event| event.seq).to_string();
                 return Ok(EventsHeard { events: events.into_iter().map(EventLine::from).collect(), after });

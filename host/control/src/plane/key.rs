@@ -4,13 +4,14 @@ use brains_core::id::{Id, Key};
 use brains_core::plane::key::{KeyRecord, KeyState, generate};
 use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Fault, Millis, Principal, Secret};
-use brains_store::{Rows, Scope};
+use brains_store::{Rows, Scope, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Cx;
 use crate::input::Span;
+use crate::once::lapsed;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::tool::ToolShape;
 
@@ -113,14 +114,18 @@ impl Operation for CreateKey {
         record.agent = self.agent;
         record.role = if admin { Role::Admin } else { Role::Member };
         let (record, before) = cx
-            .write_once(Scope::global(), move |tx| {
-                Box::pin(async move {
-                    check_operator(tx, &record.operator, admin).await?;
-                    tx.insert_key(&record).await?;
-                    tx.record("key.create", described(&record)).await?;
-                    Ok(record)
-                })
-            })
+            .write_or_repeat(
+                Scope::global(),
+                move |tx| {
+                    Box::pin(async move {
+                        check_operator(tx, &record.operator, admin).await?;
+                        tx.insert_key(&record).await?;
+                        tx.record("key.create", described(&record)).await?;
+                        Ok(record)
+                    })
+                },
+                |tx, before| Box::pin(still_works(tx, before)),
+            )
             .await?;
         Ok(KeyCreated {
             id: record.id,
@@ -135,6 +140,14 @@ impl Operation for CreateKey {
             key: (!before).then(|| key.expose().to_owned()),
         })
     }
+}
+
+/// A key that was made before, as it is now; one that opens nothing any more is no grant.
+async fn still_works(tx: &mut Tx, before: KeyRecord) -> Result<KeyRecord, Fault> {
+    let key = tx.key(&before.id).await?;
+    let now = tx.now();
+    key.filter(|key| key.state(now) == KeyState::Active)
+        .ok_or_else(|| lapsed(format!("the key `{}` that it made was revoked or expired since", before.id)))
 }
 
 /// What the store keeps of `key`.

@@ -5,12 +5,13 @@ use brains_core::plane::key::generate;
 use brains_core::plane::operator::{OperatorRecord, check_slug};
 use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Fault, Millis};
-use brains_store::Scope;
+use brains_store::{Scope, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Cx;
+use crate::once::lapsed;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::key::{self, KeyLine};
 use crate::plane::session;
@@ -97,20 +98,24 @@ impl Operation for AddOperator {
         let raw = secret.expose().to_owned();
         let (files, stored) = (cx.control.ports.files.clone(), operator.clone());
         let added = cx
-            .write_once(Scope::global(), move |tx| {
-                Box::pin(async move {
-                    tx.insert_operator(&stored).await?;
-                    tx.insert_key(&record).await?;
-                    tx.record(
-                        "operator.add",
-                        json!({ "slug": stored.slug, "role": stored.role, "key": record.id }),
-                    )
-                    .await?;
-                    // Last, so that a refused statement leaves no file.
-                    files.write_operator_key(&stored.slug, &secret)?;
-                    Ok((stored, key_fingerprint))
-                })
-            })
+            .write_or_repeat(
+                Scope::global(),
+                move |tx| {
+                    Box::pin(async move {
+                        tx.insert_operator(&stored).await?;
+                        tx.insert_key(&record).await?;
+                        tx.record(
+                            "operator.add",
+                            json!({ "slug": stored.slug, "role": stored.role, "key": record.id }),
+                        )
+                        .await?;
+                        // Last, so that a refused statement leaves no file.
+                        files.write_operator_key(stored.slug.clone(), secret.clone()).await?;
+                        Ok((stored, key_fingerprint))
+                    })
+                },
+                |tx, before| Box::pin(still_there(tx, before)),
+            )
             .await;
         match added {
             Ok(((operator, key_fingerprint), before)) => {
@@ -124,6 +129,17 @@ impl Operation for AddOperator {
     }
 }
 
+/// An operator that was added before; one that was revoked since is no grant.
+async fn still_there(
+    tx: &mut Tx,
+    (before, fingerprint): (OperatorRecord, String),
+) -> Result<(OperatorRecord, String), Fault> {
+    let operator = tx.operator(&before.slug).await?.filter(|operator| operator.revoked_at.is_none());
+    let operator = operator
+        .ok_or_else(|| lapsed(format!("the operator `{}` that it added was revoked since", before.slug)))?;
+    Ok((operator, fingerprint))
+}
+
 /// After a write that was rolled back behind the file: removes it, unless the operator exists (the slug was
 /// taken, or the commit went through after all).
 async fn forget_unless_there(cx: &Cx<'_>, slug: &str) {
@@ -132,7 +148,7 @@ async fn forget_unless_there(cx: &Cx<'_>, slug: &str) {
         Err(error) => Err(error),
     };
     if there == Ok(false)
-        && let Err(fault) = cx.control.ports.files.remove_operator_key(slug)
+        && let Err(fault) = cx.control.ports.files.remove_operator_key(slug.to_owned()).await
     {
         tracing::warn!(operator.slug = slug, error = %fault, "the key file of an operator that was not added is left behind");
     }
@@ -183,9 +199,9 @@ impl OperatorLine {
     }
 
     /// The one behind the admin key, which has no row.
-    fn admin(cx: &Cx<'_>) -> Self {
+    async fn admin(cx: &Cx<'_>) -> Self {
         // Without its fingerprint when the key file cannot be read: the list is of use all the same.
-        let key_fingerprint = cx.control.ports.files.admin_key().ok().map(|key| key.fingerprint);
+        let key_fingerprint = cx.control.ports.files.admin_key().await.ok().map(|key| key.fingerprint);
         Self {
             id: None,
             slug: ADMIN.into(),
@@ -218,7 +234,7 @@ impl Operation for ListOperators {
         let keys = key::working(&mut view, None, cx.now()).await?;
         let operators = view.operators().await?;
         let shown = operators.into_iter().filter(|operator| self.all || operator.is_active());
-        let mut operators = vec![OperatorLine::admin(cx)];
+        let mut operators = vec![OperatorLine::admin(cx).await];
         operators.extend(shown.map(|operator| OperatorLine::of(operator, &keys)));
         Ok(OperatorList { operators })
     }
@@ -262,7 +278,7 @@ impl Operation for ShowOperator {
         let mut view = cx.control.store.read().await?;
         let keys = key::working(&mut view, Some(&slug), cx.now()).await?;
         let operator = if slug == ADMIN {
-            OperatorLine::admin(cx)
+            OperatorLine::admin(cx).await
         } else {
             OperatorLine::of(view.operator(&slug).await?.ok_or_else(unseen)?, &keys)
         };
@@ -331,7 +347,7 @@ impl Operation for RevokeOperator {
             })
             .await?;
         // The key is worthless by now; a file that cannot be removed is only litter.
-        if let Err(fault) = cx.control.ports.files.remove_operator_key(&name) {
+        if let Err(fault) = cx.control.ports.files.remove_operator_key(name.clone()).await {
             tracing::warn!(operator.slug = %name, error = %fault, "the key file of a revoked operator is left behind");
         }
         cx.control.freed.notify_waiters();

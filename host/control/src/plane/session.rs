@@ -1,6 +1,7 @@
 //! Sessions: started, kept alive, ended, taken up again; who is there, and what they were offered.
 
 mod adoption;
+mod again;
 mod checkpoint;
 mod life;
 mod link;
@@ -86,7 +87,12 @@ impl SessionLine {
 /// The local process that a session is to end with. One that is not there, or that is another user's, is taken as one of
 /// another machine: the lease ends the session then. The answer is the same, for which processes live is nobody's business.
 fn process(cx: &Cx<'_>, pid: Option<u32>) -> Option<Process> {
-    let pid = pid?;
+    let Some(pid) = pid else {
+        // Of an agent's own process its connection tells; one that is not of this machine says nothing here.
+        let processes = &cx.control.ports.processes;
+        let told = cx.caller.process.clone();
+        return told.filter(|process| process.machine == processes.machine() && processes.is_alive(process));
+    };
     let found = cx.control.ports.processes.find(pid);
     Some(found.unwrap_or_else(|| Process { machine: String::new(), pid, started: None }))
 }

@@ -110,7 +110,7 @@ impl Operation for RegisterWorkspace {
                 .code("relative_path")
                 .param("path")
         })?;
-        let location = cx.control.ports.places.locate(&path)?;
+        let location = cx.control.ports.places.locate(path.clone()).await?;
         if self.visibility == Some(Visibility::Private) {
             cx.check_person("a workspace is made private")?;
         }

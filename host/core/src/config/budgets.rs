@@ -57,6 +57,14 @@ pub struct Budgets {
     pub mcp_connections_per_key: u32,
     /// MCP connections of one operator; for one more the longest idle one ends.
     pub mcp_connections_per_operator: u32,
+    /// Looks at files and directories at once; a place that does not answer keeps a few of them.
+    pub file_threads: u32,
+    /// How long a look at a file or a directory may take.
+    pub file_seconds: u32,
+    /// Look-ups of host names at once.
+    pub name_threads: u32,
+    /// How long the look-up of a host name may take.
+    pub name_seconds: u32,
 }
 
 impl Default for Budgets {
@@ -82,6 +90,10 @@ impl Default for Budgets {
             mcp_connections: 4096,
             mcp_connections_per_key: 512,
             mcp_connections_per_operator: 1024,
+            file_threads: 32,
+            file_seconds: 5,
+            name_threads: 32,
+            name_seconds: 10,
         }
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::document;
 use super::model::Limits;
 use crate::plane::is_slug;
 
@@ -145,8 +146,7 @@ pub struct ManifestError(String);
 impl Manifest {
     /// Reads and checks a manifest.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self = serde_path_to_error::deserialize(serde_yaml::Deserializer::from_str(text))
-            .map_err(|error| ManifestError(error.to_string()))?;
+        let manifest: Self = document::parse_as(text).map_err(|error| ManifestError(error.to_string()))?;
         manifest.check().map_err(ManifestError)?;
         Ok(manifest)
     }
@@ -176,7 +176,7 @@ impl Manifest {
 
     fn check(&self) -> Result<(), String> {
         let named = |what: &str, name: &str| {
-            if is_slug(name) { Ok(()) } else { Err(format!("{what} `{name}` is not a name")) }
+            if is_slug(name) { Ok(()) } else { Err(format!("`{what}` is not a name")) }
         };
         named("component", &self.component)?;
         let Some(flat) = &self.flat else { return Ok(()) };
@@ -189,16 +189,16 @@ impl Manifest {
         }
         for (name, key) in &flat.keys {
             if !is_slug(name) || name.contains('-') {
-                return Err(format!("flat key `{name}` is not a name in lower case"));
+                return Err("a flat key is not a name in lower case".into());
             }
             let fits = match key.path().as_deref() {
-                None => return Err(format!("flat key `{name}` goes to `{}`, which is no place", key.to)),
+                None => return Err(format!("flat key `{name}`: what `to` says is no place")),
                 Some(["secrets", _]) => key.kind == FlatType::Secret,
                 Some(["timeout_seconds"]) => key.kind == FlatType::Seconds,
                 Some(_) => key.kind != FlatType::Secret,
             };
             if !fits || key.kind == FlatType::Secret && key.default.is_some() {
-                return Err(format!("flat key `{name}`: `{}` does not hold a {:?}", key.to, key.kind));
+                return Err(format!("flat key `{name}`: its place does not hold a {:?}", key.kind));
             }
         }
         Ok(())

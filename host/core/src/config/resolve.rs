@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::check;
+use super::document::{self, Aliases};
 use super::environment::{self, Reading};
 use super::layers::{self, Layer, Layers, Place, Provenance, Source};
 use super::manifest::Manifest;
@@ -90,6 +91,8 @@ pub fn resolve(
     };
     config.document = Arc::new(shown);
     let mut findings = check::check(&config, &named, &provenance);
+    // A value that is wrong already is not wrong once more for what became of it.
+    findings.problems.retain(|found| work.problems.iter().all(|told| told.path != found.path));
     work.problems.append(&mut findings.problems);
     work.warnings.append(&mut findings.warnings);
     if work.problems.is_empty() {
@@ -153,17 +156,11 @@ impl Work<'_> {
     }
 
     fn parse(&mut self, source: &Source, place: &Place) -> Option<Value> {
-        let why = match serde_yaml::from_str::<serde_yaml::Value>(&source.text) {
-            Ok(serde_yaml::Value::Null) => return None,
-            Ok(read @ serde_yaml::Value::Mapping(_)) => match serde_json::to_value(read) {
-                Ok(document) => return Some(document),
-                Err(_) => "holds a key or number that has no place in a configuration".to_owned(),
-            },
+        let why = match document::parse(&source.text, Aliases::Counted) {
+            Ok(Value::Null) => return None,
+            Ok(read @ Value::Object(_)) => return Some(read),
             Ok(_) => "is not a map of keys".to_owned(),
-            Err(error) => match error.location() {
-                Some(at) => format!("is not readable YAML at line {} column {}", at.line(), at.column()),
-                None => "is not readable YAML".to_owned(),
-            },
+            Err(error) => error.to_string(),
         };
         self.problems.push(Problem { path: String::new(), place: place.clone(), message: why, hint: None });
         None

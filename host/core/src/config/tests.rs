@@ -256,7 +256,7 @@ fn one_run_names_everything_that_is_wrong() {
                provider_policies: { local: { retry_max_attempts: 0, retry_max_backoff_seconds: 0.1 } }\n\
                components: { x: { digest: 'md5:1' } }\n\
                hooks: [{ fail: maybe, component: h }]\n",
-        overlay: "db_url: sqlite:///x\napi_key: k\ngateway_host: 0.0.0.0\nmodels: [1]\nschema_version: 2\n",
+        overlay: "db_url: sqlite:///x\napi_key: not-to-stand-in-here\ngateway_host: 0.0.0.0\nmodels: [1]\nschema_version: 2\n",
         environment: &[("BRAINS_MAX_BODY_BYTES", "many"), ("BRAINS_MODELS", "{")],
         ..Given::default()
     });

@@ -7,7 +7,7 @@ const NOTHING: Looked = Looked { changed: false, unsettled: false };
 #[test]
 fn a_file_counts_once_two_looks_find_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let directory = Directory::new(folder.path().to_owned());
+    let directory = Directory::new(folder.path().to_owned(), brains_files::Gate::default());
     assert_eq!(directory.look(Look::Settled), NOTHING);
     let path = folder.path().join("acme.wasm");
     fs_err::write(&path, "half").unwrap();
@@ -36,7 +36,7 @@ fn a_file_counts_once_two_looks_find_the_same() {
 #[test]
 fn a_file_that_is_replaced_by_rename_counts_and_hidden_ones_do_not() {
     let folder = tempfile::tempdir().unwrap();
-    let directory = Directory::new(folder.path().to_owned());
+    let directory = Directory::new(folder.path().to_owned(), brains_files::Gate::default());
     let path = folder.path().join("acme.wasm");
     fs_err::write(&path, "one").unwrap();
     assert_eq!(directory.look(Look::Once), CHANGED);

@@ -20,7 +20,7 @@ fn digest(number: usize) -> String {
 #[test]
 fn what_served_before_can_be_brought_back_and_what_failed_cannot() {
     let folder = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(folder.path());
+    let mut ledger = Ledger::open(folder.path(), brains_files::Gate::default());
     for number in 1..=6 {
         ledger.serves("acme", &digest(number), &manifest());
     }
@@ -42,17 +42,17 @@ fn what_served_before_can_be_brought_back_and_what_failed_cannot() {
 #[test]
 fn it_outlives_the_process_and_a_torn_file_is_set_aside() {
     let folder = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(folder.path());
+    let mut ledger = Ledger::open(folder.path(), brains_files::Gate::default());
     ledger.serves("acme", &digest(1), &manifest());
     ledger.waits("acme", Some(&digest(2)));
     ledger.came_with("acme", &digest(9), &manifest());
-    ledger.save();
-    let again = Ledger::open(folder.path());
+    Ledger::save(&std::sync::Mutex::new(ledger));
+    let again = Ledger::open(folder.path(), brains_files::Gate::default());
     let entry = again.of("acme").unwrap();
     assert_eq!((entry.live.as_ref(), entry.waiting.as_ref()), (Some(&digest(1)), Some(&digest(2))));
     assert!(!entry.manifests.contains_key(&digest(9)), "nothing names it");
     assert_eq!(again.needed().into_iter().collect::<Vec<_>>(), [digest(1), digest(2)]);
     fs_err::write(folder.path().join("versions.json"), "{ torn").unwrap();
-    assert!(Ledger::open(folder.path()).of("acme").is_none());
+    assert!(Ledger::open(folder.path(), brains_files::Gate::default()).of("acme").is_none());
     assert!(folder.path().join("versions.unreadable.json").exists());
 }

@@ -380,7 +380,7 @@ impl Live {
         let Some(file) = offer.and_then(|offer| offer.file.as_ref()) else {
             return Err(LoadError::Absent { digest: wanted.to_owned() });
         };
-        let bytes = read(&file.path)?;
+        let bytes = self.read(&file.path)?;
         let found = digest(&bytes);
         if found != wanted {
             return Err(LoadError::Digest { wanted: wanted.to_owned(), found });
@@ -388,6 +388,10 @@ impl Live {
         admit(&bytes)?;
         self.stow(wanted, &bytes);
         Ok(Bytes::Read(bytes.into()))
+    }
+
+    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
+        self.directory.read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
     }
 
     /// Keeps a content. Without a place for it, it serves all the same and cannot be brought back.
@@ -450,10 +454,6 @@ fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
 /// The limits that the configuration sets for a component.
 pub(super) fn operators(id: &str, config: &Config) -> Limits {
     config.components.get(id).map(|entry| entry.limits).unwrap_or_default()
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    fs_err::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })
 }
 
 /// A file without a manifest asks for nothing and plays the part that the configuration gives it, else the one that

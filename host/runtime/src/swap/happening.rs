@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use brains_core::plane::component::ComponentStanding;
+use brains_core::redact::redact;
 
 /// Happenings that may wait to be written down; older ones make room.
 const WAITING: usize = 4_096;
@@ -25,17 +26,19 @@ pub(super) struct Happenings {
 
 impl Happenings {
     pub(super) fn add(&self, id: &str, digest: &str, state: ComponentStanding, reason: Option<&str>) {
+        // It is kept in rows, events and logs.
+        let reason = reason.map(redact);
         let happening = Happening {
             id: id.to_owned(),
             digest: digest.to_owned(),
             state,
-            reason: reason.map(str::to_owned),
+            reason: reason.as_deref().map(str::to_owned),
         };
         tracing::info!(
             component.id = id,
             component.digest = digest,
             component.state = state.name(),
-            reason = reason.unwrap_or_default(),
+            reason = reason.as_deref().unwrap_or_default(),
             "component version"
         );
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,6 +11,7 @@ use super::choosing::{guessed, operators};
 use super::{Happening, Live, Snapshot, lock};
 use crate::choice::approval;
 use crate::inspect::admit;
+use crate::ledger::Ledger;
 use crate::load::{Component, LoadError, digest};
 use crate::watchdog::Alarm;
 
@@ -88,7 +89,8 @@ impl Live {
         let mut ledger = self.ledger();
         ledger.came_with(id, digest, manifest);
         ledger.waits(id, Some(digest));
-        ledger.save();
+        drop(ledger);
+        Ledger::save(&self.ledger);
     }
 
     /// The content of a component that waits for somebody: a file that may not serve by itself, one that was taken
@@ -102,7 +104,7 @@ impl Live {
         {
             // Kept, so that it can be named by its digest alone.
             if let Some(file) = &offer.file
-                && let Ok(bytes) = super::choosing::read(&file.path)
+                && let Ok(bytes) = self.read(&file.path)
                 && digest(&bytes) == offer.digest
             {
                 self.note_waiting(id, &offer.digest, &offer.manifest);
@@ -153,21 +155,18 @@ impl Live {
 
     /// A content may be used again although it was taken out of service.
     pub fn pardon(&self, id: &str, digest: &str) {
-        let mut ledger = self.ledger();
-        ledger.pardon(id, digest);
-        ledger.save();
+        self.ledger().pardon(id, digest);
+        Ledger::save(&self.ledger);
     }
 
     /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
     pub fn forget(&self, id: &str) -> std::io::Result<()> {
         if let Some(file) = self.directory.dropped().remove(id) {
-            fs_err::remove_file(&file.path)?;
-            drop(fs_err::remove_file(file.path.with_extension("yaml")));
+            self.directory.remove(&file.path)?;
             self.directory.look(crate::Look::Settled);
         }
-        let mut ledger = self.ledger();
-        ledger.forget(id);
-        ledger.save();
+        self.ledger().forget(id);
+        Ledger::save(&self.ledger);
         Ok(())
     }
 
@@ -242,11 +241,8 @@ impl Live {
     /// Writes the memory down and removes contents that nothing needs.
     pub fn tidy(&self) {
         let _one_at_a_time = lock(&self.applying);
-        let mut needed = {
-            let mut ledger = self.ledger();
-            ledger.save();
-            ledger.needed()
-        };
+        Ledger::save(&self.ledger);
+        let mut needed = self.ledger().needed();
         let current = self.current();
         needed.extend(current.config.components.values().filter_map(|entry| entry.digest.clone()));
         needed.extend(lock(&self.checking).values().cloned());

@@ -23,7 +23,13 @@ fn live(files: &std::path::Path) -> Live {
         Bundled { id: "under-test", wasm, manifest: MANIFEST },
         Bundled { id: "unused", wasm, manifest: MANIFEST },
     ];
-    Live::new(runtime(), Box::leak(bundled.into_boxed_slice()), files.to_owned(), &files.join("components"))
+    Live::new(
+        runtime(),
+        Box::leak(bundled.into_boxed_slice()),
+        files.to_owned(),
+        &files.join("components"),
+        &brains_files::Gate::default(),
+    )
 }
 
 fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
@@ -65,7 +71,13 @@ fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
 #[test]
 fn without_components_there_is_an_empty_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let live = Live::new(runtime(), &[], folder.path().join("plugins"), folder.path());
+    let live = Live::new(
+        runtime(),
+        &[],
+        folder.path().join("plugins"),
+        folder.path(),
+        &brains_files::Gate::default(),
+    );
     live.start(resolved(Config::default()));
     let current = live.current();
     assert_eq!(current.providers().count(), 0);
@@ -219,7 +231,8 @@ async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
     let folder = tempfile::tempdir().unwrap();
     let components = folder.path().join("components");
     let open = || {
-        let live = Live::new(runtime(), &[], folder.path().to_owned(), &components);
+        let live =
+            Live::new(runtime(), &[], folder.path().to_owned(), &components, &brains_files::Gate::default());
         live.start(resolved(Config::default()));
         live
     };

@@ -1,5 +1,14 @@
 use super::*;
 
+fn at(path: PathBuf) -> Location {
+    beside(path, None)
+}
+
+fn beside(path: PathBuf, state: Option<PathBuf>) -> Location {
+    let located = move |visit: &Visit| locate(visit, &path, state.as_deref());
+    Gate::default().wait(Place::named("test"), located).unwrap().unwrap()
+}
+
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -15,7 +24,7 @@ fn a_tree_is_told_from_its_git_directory() {
     write(&root.join("shop/.git/worktrees/fix/commondir"), "../..\n");
     fs::create_dir_all(root.join("fix/src")).unwrap();
 
-    let told = |path: &str| Trees::default().locate(&root.join(path)).unwrap();
+    let told = |path: &str| at(root.join(path));
     let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
     let main = told("shop/src/../src/cart");
     assert_eq!(
@@ -35,7 +44,7 @@ fn without_git_a_marker_or_the_directory_itself_counts() {
     write(&root.join("net/App.csproj"), "");
     fs::create_dir_all(root.join("lib/src")).unwrap();
     fs::create_dir_all(root.join("plain/sub")).unwrap();
-    let told = |path: &str| Trees::default().locate(&root.join(path)).unwrap();
+    let told = |path: &str| at(root.join(path));
     let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
     assert_eq!((told("lib/src").path, told("lib/src").marked), (name("lib"), true));
     assert!(told("net").marked);
@@ -51,7 +60,7 @@ fn a_broken_git_file_is_no_tree_and_no_trouble() {
     let root = fs::canonicalize(folder.path()).unwrap();
     for (place, text) in ["nonsense", "gitdir: /nowhere/at/all", ""].iter().enumerate() {
         write(&root.join(format!("{place}/.git")), text);
-        let told = Trees::default().locate(&root.join(place.to_string())).unwrap();
+        let told = at(root.join(place.to_string()));
         assert_eq!(told.path, root.join(place.to_string()).to_str().unwrap());
     }
 }
@@ -71,7 +80,7 @@ fn the_nearest_tree_counts_whatever_lies_above_it() {
         fs::create_dir_all(root.join("shop/mirror.git").join(name)).unwrap();
     }
     write(&root.join("shop/mirror.git/HEAD"), "ref: refs/heads/main\n");
-    let told = |path: &str| Trees::default().locate(&root.join(path)).unwrap();
+    let told = |path: &str| at(root.join(path));
     let name = |path: &str| root.join(path).to_str().unwrap().to_owned();
     for (path, found) in [
         ("shop/.claude/worktrees/w1", "shop/.claude/worktrees/w1"),
@@ -86,6 +95,30 @@ fn the_nearest_tree_counts_whatever_lies_above_it() {
     }
     assert_eq!(told("shop/.claude/worktrees/w1").common_dir, name("shop/.git"));
     assert!(told("shop").is_open());
-    let beside = Trees::beside(&root.join("shop/state")).locate(&root.join("shop")).unwrap();
+    let beside = beside(root.join("shop"), Some(root.join("shop/state")));
     assert!(beside.reserved && !beside.is_open());
+}
+
+#[test]
+fn what_is_neither_file_nor_directory_marks_a_tree_and_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(folder.path()).unwrap();
+    for name in ["fifo", "link", "dangling", "within"] {
+        fs::create_dir_all(root.join(name)).unwrap();
+    }
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, root.join("fifo/.git"), mode).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, root.join("within/commondir"), mode).unwrap();
+    fs::write(root.join("within/.git"), "gitdir: .\n").unwrap();
+    std::os::unix::fs::symlink("../fifo/.git", root.join("link/.git")).unwrap();
+    std::os::unix::fs::symlink("nowhere", root.join("dangling/.git")).unwrap();
+    for name in ["fifo", "link", "dangling", "within"] {
+        let told = at(root.join(name));
+        assert_eq!((told.path.as_str(), told.marked), (root.join(name).to_str().unwrap(), true), "{name}");
+        assert!(
+            told.common_dir.starts_with(root.join(name).to_str().unwrap()),
+            "{name}: {}",
+            told.common_dir
+        );
+    }
 }

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brains_core::Fault;
+use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::{Fault, FaultKind};
 use brains_runtime::{Component, LoadError, Options, Profile, Program, Runtime};
-use fs_err as fs;
 
 use crate::home;
 use crate::shell::Shell;
@@ -16,6 +16,9 @@ use crate::shell::Shell;
 pub(super) const DIST: &str = "dist";
 /// The manifest of a project.
 pub(super) const MANIFEST: &str = "manifest.yaml";
+
+/// The largest component that is read.
+pub(super) const COMPONENT_BYTES: u64 = 256 << 20;
 
 /// A component's file with its manifest.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Artifact {
     }
 
     fn read(path: PathBuf, project: Option<PathBuf>) -> Result<Self, Fault> {
-        let bytes = fs::read(&path).map_err(|error| unreadable(&error))?;
+        let bytes = home::read_named(&path, COMPONENT_BYTES)?;
         let beside = manifest(&path.with_extension("yaml"))?;
         let described = beside.is_some();
         let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -87,13 +90,14 @@ impl Artifact {
 
 /// None when there is no such file.
 pub(super) fn manifest(path: &Path) -> Result<Option<Manifest>, Fault> {
-    match fs::read_to_string(path) {
-        Ok(text) => Manifest::parse(&text)
-            .map(Some)
-            .map_err(|error| Fault::invalid(format!("`{}`: {error}", path.display()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(&error)),
-    }
+    let text = match home::read_named(path, DOCUMENT_BYTES as u64) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|_| Fault::invalid(format!("`{}` is not UTF-8 text", path.display())))?,
+        Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    let parsed = Manifest::parse(&text).map(Some);
+    parsed.map_err(|error| Fault::invalid(format!("`{}`: {error}", path.display())))
 }
 
 /// The host's runtime, with the service's compiled code when there is a state directory.

@@ -6,10 +6,10 @@ use brains_core::Fault;
 use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::secret::sha256_hex;
 use brains_runtime::{Component, Exports, LoadError};
-use fs_err as fs;
 use serde_json::{Value, json};
 
-use super::artifact::{Artifact, runtime, unreadable};
+use super::artifact::{Artifact, COMPONENT_BYTES, runtime};
+use crate::home;
 use crate::output;
 use crate::shell::Shell;
 
@@ -124,6 +124,6 @@ fn chain(error: &LoadError) -> String {
 
 /// The digest by which a component is pinned.
 pub(super) fn digest(path: &Path) -> Result<String, Fault> {
-    let bytes = fs::read(path).map_err(|error| unreadable(&error))?;
+    let bytes = home::read_named(path, COMPONENT_BYTES)?;
     Ok(format!("sha256:{}", sha256_hex(&bytes)))
 }

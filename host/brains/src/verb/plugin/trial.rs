@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brains_control::Table;
-use brains_core::config::Limits as Said;
+use brains_core::config::{Limits as Said, document};
 use brains_core::{Fault, Secret};
 use brains_runtime::{Component, Instance, InstanceSpec, Limits, Runtime};
 use fs_err as fs;
@@ -17,6 +17,7 @@ use super::artifact::{Artifact, runtime, unreadable};
 use super::golden::{self, Case};
 use super::inspect;
 use crate::cli::TestPlugin;
+use crate::home;
 use crate::output;
 use crate::shell::Shell;
 
@@ -63,6 +64,9 @@ pub(super) async fn test(shell: &Shell, wanted: &TestPlugin) -> Result<(), anyho
     }
     Err(Fault::internal(format!("{failed} of {} steps failed", steps.len())).code("test_failed").into())
 }
+
+/// The largest case.
+const GOLDEN_BYTES: u64 = 4 << 20;
 
 /// The files with cases, by name.
 fn cases(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
@@ -113,10 +117,10 @@ async fn golden_case(
     path: &Path,
     update: bool,
 ) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let mut document: Value = serde_json::from_str(&text).map_err(|error| format!("is not JSON: {error}"))?;
-    let case: Case =
-        serde_json::from_value(document.clone()).map_err(|error| format!("is no case: {error}"))?;
+    let bytes = home::read_named(path, GOLDEN_BYTES).map_err(|fault| fault.message)?;
+    let mut document: Value = serde_json::from_slice(&bytes)
+        .map_err(|error| format!("is not JSON at line {} column {}", error.line(), error.column()))?;
+    let case: Case = document::fit(document.clone()).map_err(|error| format!("is no case: {error}"))?;
     let instance = instance(runtime, component, case.settings.clone(), &case.secrets)
         .map_err(|error| error.to_string())?;
     let came = golden::run(&instance, component.manifest().plays, &case).await?;

@@ -91,7 +91,7 @@ impl Operation for VerifyAudit {
     type Output = AuditVerified;
 
     async fn run(self, cx: &Cx<'_>) -> Result<AuditVerified, Fault> {
-        let mut anchors = cx.control.ports.files.audit_anchors()?;
+        let mut anchors = cx.control.ports.files.audit_anchors().await?;
         if let Some(text) = &self.anchors {
             anchors.extend(seals_of(text)?);
         }
@@ -156,7 +156,7 @@ impl Control {
     /// Writes down, outside of the database, where every chain stands. A chain that no longer holds what was written
     /// down before keeps its old mark, for `verify_audit` to find.
     pub async fn anchor_audit(&self) -> Result<(), Fault> {
-        let before = self.ports.files.audit_anchors()?;
+        let before = self.ports.files.audit_anchors().await?;
         let mut view = self.store.read().await?;
         let mut anchors = Vec::new();
         for head in view.audit_heads().await? {
@@ -181,7 +181,7 @@ impl Control {
         anchors.extend(gone);
         anchors.sort_by(|one, other| one.scope.cmp(&other.scope));
         if anchors != before {
-            self.ports.files.keep_audit_anchors(&anchors)?;
+            self.ports.files.keep_audit_anchors(anchors).await?;
         }
         Ok(())
     }
@@ -234,7 +234,7 @@ impl Operation for RotateAuditKey {
                 Box::pin(async move { Ok(tx.record_hand_over(&written).await?) })
             })
             .await?;
-        control.ports.files.write_audit_key(&next).map_err(|fault| Fault {
+        control.ports.files.write_audit_key(next.clone()).await.map_err(|fault| Fault {
             origin: Origin::Brains,
             hint: Some("the old key goes on sealing; check the state directory: `brains doctor`".into()),
             ..fault

@@ -81,7 +81,7 @@ async fn settle_file(
     loop {
         tries += 1;
         let newest = newest(cx).await?;
-        let proposal = propose(&settings.overlay()?)?;
+        let proposal = propose(&settings.overlay().await?)?;
         let candidate = settings.plan(proposal).await.map_err(refused)?;
         match keep(cx, newest, action, &candidate.next, &candidate.previous).await {
             Ok(kept) => return Ok((kept, candidate)),
@@ -115,7 +115,7 @@ async fn newest(cx: &Cx<'_>) -> Result<u64, Fault> {
 pub(super) async fn reload(cx: &Cx<'_>) -> Result<(Reloaded, Option<u64>), Fault> {
     let _one_at_a_time = cx.control.editing.lock().await;
     let settings = &cx.control.ports.settings;
-    let read = settings.overlay();
+    let read = settings.overlay().await;
     let reloaded = settings.reload().await.map_err(refused)?;
     let detail = json!({ "changed": reloaded.changed });
     let noticed = notice(cx, read?, Some(detail)).await?;
@@ -125,7 +125,7 @@ pub(super) async fn reload(cx: &Cx<'_>) -> Result<(Reloaded, Option<u64>), Fault
 /// Keeps what stands in the file and in no revision yet, as at the start of a service.
 pub(crate) async fn notice_at_start(cx: &Cx<'_>) -> Result<Option<u64>, Fault> {
     let _one_at_a_time = cx.control.editing.lock().await;
-    notice(cx, cx.control.ports.settings.overlay()?, None).await
+    notice(cx, cx.control.ports.settings.overlay().await?, None).await
 }
 
 /// Keeps `read` as a revision when no program wrote it, and notes a reload.
@@ -138,7 +138,7 @@ async fn notice(cx: &Cx<'_>, read: Overlay, reload: Option<Value>) -> Result<Opt
             Box::pin(async move {
                 let newest = tx.latest_config_revision().await?;
                 // Written again since it was read: the reload that follows on that will keep it.
-                let number = if settings.overlay()?.text == read.text {
+                let number = if settings.overlay().await?.text == read.text {
                     keep_by_hand(tx, newest.as_ref(), &read, mint).await?
                 } else {
                     None
@@ -243,7 +243,7 @@ async fn keep(
                 keep_by_hand(tx, before.as_ref(), &replaced, mint).await?;
                 let number = tx.append_config_revision(&revision).await?;
                 tx.record(action, json!({ "keys": revision.changed, "revision": number })).await?;
-                if !files.write_overlay(&text, &replaced.text)? {
+                if !files.write_overlay(text, replaced.text).await? {
                     return Err(overtaken());
                 }
                 mark.store(true, Ordering::Release);
@@ -255,7 +255,7 @@ async fn keep(
         && written.load(Ordering::Acquire)
         && self::newest(cx).await.is_ok_and(|now| now == newest)
     {
-        settings.write_overlay(&previous.text, &next.text)?;
+        settings.write_overlay(previous.text.clone(), next.text.clone()).await?;
     }
     kept
 }

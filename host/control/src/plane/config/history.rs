@@ -143,7 +143,7 @@ impl Operation for DiffConfig {
         let known = view.config_revisions(None, WALK).await?;
         let to = match self.to {
             Some(number) => of_revision(number, view.config_revision(number).await?)?,
-            None => of_file(&cx.control.ports.settings.overlay()?, &known),
+            None => of_file(&cx.control.ports.settings.overlay().await?, &known),
         };
         let from = match self.from {
             Some(0) => empty(),

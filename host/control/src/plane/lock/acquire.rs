@@ -17,6 +17,7 @@ use super::wait;
 use super::{LockLine, NOUN, held, resource};
 use crate::context::Cx;
 use crate::input::Span;
+use crate::once::lapsed;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::tool::ToolShape;
 
@@ -100,7 +101,7 @@ impl Operation for AcquireLock {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?
         };
-        let lock = wait::acquire(cx, &place, &session.id, &ask, wait_ms).await?;
+        let lock = wait::acquire(cx, &place, &session, &ask, wait_ms).await?;
         let mut view = cx.control.store.read().await?;
         Ok(LockGranted { lock: LockLine::of(&mut view, lock).await? })
     }
@@ -171,6 +172,20 @@ pub(super) async fn attempt(
     }
     tx.record("lock.acquire", described(&lock)).await?;
     Ok(lock)
+}
+
+/// A lock that was granted before, as it is now; one that its session does not hold any more is no grant.
+pub(super) async fn still_held(tx: &mut Tx, before: LockRecord) -> Result<LockRecord, Fault> {
+    let now = tx.now();
+    let lock = tx.lock(&before.id).await?.filter(|lock| lock.session == before.session && lock.lives(now));
+    let holder = tx.session(&before.session).await?;
+    match lock {
+        Some(lock) if holder.is_some_and(|holder| holder.lives(now)) => Ok(lock),
+        _ => Err(lapsed(format!(
+            "the lock `{}` that it got was released, ran out or was taken away since",
+            before.id
+        ))),
+    }
 }
 
 /// What the audit log says about a lock.

@@ -97,7 +97,7 @@ impl Operation for ClaimWorkspace {
             counts: false,
         };
         let (session, place) = cx.session_there(self.session, self.workspace.as_deref()).await?;
-        let lock = wait::acquire(cx, &place, &session.id, &ask, 0).await?;
+        let lock = wait::acquire(cx, &place, &session, &ask, 0).await?;
         Ok(Claim::of(lock, &place.workspace.slug))
     }
 }

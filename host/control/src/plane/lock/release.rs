@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::acquire::described;
+use super::acquire::{described, still_held};
 use super::{LockLine, NOUN, resource};
 use crate::context::Cx;
 use crate::input::Span;
@@ -158,49 +158,56 @@ impl Operation for StealLock {
         };
         let (id, workspace) = (self.id, place.workspace.clone());
         let (lock, taken_from) = cx
-            .write_as(&place, Some(session.id), move |tx, session| {
-                Box::pin(async move {
-                    let now = tx.now();
-                    let absent = || {
-                        Fault::not_found("lock", &id)
-                            .code("lock_not_found")
-                            .param("id")
-                            .hint("it is free already, or in another workspace: `acquire_lock` it")
-                    };
-                    let found = tx.lock(&id).await?.filter(|lock| lock.workspace == session.workspace);
-                    let old = found.filter(|lock| lock.lives(now)).ok_or_else(absent)?;
-                    if old.session == session.id {
-                        return Err(Fault::conflict("the lock is yours already")
-                            .code("lock_own")
-                            .param("id"));
-                    }
-                    tx.delete_lock(&old.id).await?;
-                    // What the thief held of the same thing becomes part of what it takes.
-                    let own = tx.locks_of(&session.id, now).await?;
-                    for lock in own.iter().filter(|lock| lock.resource == old.resource) {
-                        tx.delete_lock(&lock.id).await?;
-                    }
-                    let lock = LockRecord {
-                        id: Id::mint(tx.ambient()),
-                        session: session.id.clone(),
-                        count: 1,
-                        fence: tx.next_fence(&session.workspace).await?,
-                        acquired_at: now,
-                        expires_at: now.plus_ms(ttl_ms),
-                        reason: Some(reason.clone()),
-                        ..old.clone()
-                    };
-                    tx.insert_lock(&lock).await?;
-                    let detail = json!({
-                        "lock": lock.id, "kind": lock.resource.kind, "resource": lock.resource.resource,
-                        "session": lock.session, "fence": lock.fence, "from_session": old.session,
-                        "from_fence": old.fence, "reason": reason,
-                    });
-                    tx.record("lock.steal", detail).await?;
-                    told(&session, &old, &lock, &reason).send(tx, &session, &workspace).await?;
-                    Ok((lock, old.session))
-                })
-            })
+            .grant_as(
+                &place,
+                Some(session.id),
+                move |tx, session| {
+                    Box::pin(async move {
+                        let now = tx.now();
+                        let absent = || {
+                            Fault::not_found("lock", &id)
+                                .code("lock_not_found")
+                                .param("id")
+                                .hint("it is free already, or in another workspace: `acquire_lock` it")
+                        };
+                        let found = tx.lock(&id).await?.filter(|lock| lock.workspace == session.workspace);
+                        let old = found.filter(|lock| lock.lives(now)).ok_or_else(absent)?;
+                        if old.session == session.id {
+                            return Err(Fault::conflict("the lock is yours already")
+                                .code("lock_own")
+                                .param("id"));
+                        }
+                        tx.delete_lock(&old.id).await?;
+                        // What the thief held of the same thing becomes part of what it takes.
+                        let own = tx.locks_of(&session.id, now).await?;
+                        for lock in own.iter().filter(|lock| lock.resource == old.resource) {
+                            tx.delete_lock(&lock.id).await?;
+                        }
+                        let lock = LockRecord {
+                            id: Id::mint(tx.ambient()),
+                            session: session.id.clone(),
+                            count: 1,
+                            fence: tx.next_fence(&session.workspace).await?,
+                            acquired_at: now,
+                            expires_at: now.plus_ms(ttl_ms),
+                            reason: Some(reason.clone()),
+                            ..old.clone()
+                        };
+                        tx.insert_lock(&lock).await?;
+                        let detail = json!({
+                            "lock": lock.id, "kind": lock.resource.kind, "resource": lock.resource.resource,
+                            "session": lock.session, "fence": lock.fence, "from_session": old.session,
+                            "from_fence": old.fence, "reason": reason,
+                        });
+                        tx.record("lock.steal", detail).await?;
+                        told(&session, &old, &lock, &reason).send(tx, &session, &workspace).await?;
+                        Ok((lock, old.session))
+                    })
+                },
+                |tx, (lock, taken_from)| {
+                    Box::pin(async move { Ok((still_held(tx, lock).await?, taken_from)) })
+                },
+            )
             .await?;
         cx.control.freed.notify_waiters();
         let mut view = cx.control.store.read().await?;

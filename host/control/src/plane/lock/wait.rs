@@ -4,20 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_core::Fault;
 use brains_core::id::{Id, LockWait, Session};
 use brains_core::plane::lock::{Decision, LockRecord, WaitRecord, Wanted, deadlock, decide};
-use brains_store::Store;
+use brains_core::plane::session::SessionRecord;
+use brains_core::{Fault, Millis};
+use brains_store::{Snapshot, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::acquire::{Ask, attempt};
+use super::acquire::{Ask, attempt, still_held};
 use crate::access::Place;
 use crate::context::Cx;
+use crate::waiting::{Ground, Waiting};
 
-/// How often what other processes did is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// How long a waiter counts without a sign of life.
 const ALIVE_MS: i64 = 10_000;
 /// How often it gives one.
@@ -27,39 +27,42 @@ const SIGN_EVERY: Duration = Duration::from_secs(3);
 pub(super) async fn acquire(
     cx: &Cx<'_>,
     place: &Place,
-    session: &Id<Session>,
+    session: &SessionRecord,
     ask: &Ask,
     wait_ms: u64,
 ) -> Result<LockRecord, Fault> {
-    let give_up = Instant::now() + Duration::from_millis(wait_ms);
-    let refused = match attempt_once(cx, place, session, ask, None).await {
+    let refused = match attempt_once(cx, place, &session.id, ask, None).await {
         Err(fault) if fault.code == "lock_held" => fault,
         decided => return decided,
     };
     if wait_ms == 0 {
         return Err(refused);
     }
-    let queued = Queued::enter(cx, place, session, ask).await?;
-    wait(cx, place, session, ask, &queued, give_up).await
+    let queued = Queued::enter(cx, place, &session.id, ask).await?;
+    wait(cx, place, session, ask, &queued, Duration::from_millis(wait_ms)).await
 }
 
 async fn wait(
     cx: &Cx<'_>,
     place: &Place,
-    session: &Id<Session>,
+    session: &SessionRecord,
     ask: &Ask,
     queued: &Queued,
-    give_up: Instant,
+    time: Duration,
 ) -> Result<LockRecord, Fault> {
+    let ground = Ground::Inside(Box::new(place.clone()), place.workspace.slug.clone());
+    let waiting = Waiting::start(cx, Vec::new(), time, ground, Some(session.clone()));
     let mut sign_at = Instant::now() + SIGN_EVERY;
     loop {
         // Registered before looking, so that nothing that happens in between is missed.
         let freed = cx.control.freed.notified();
         tokio::pin!(freed);
         freed.as_mut().enable();
-        let last = Instant::now() >= give_up;
-        if last || may_be_free(cx, place, session, ask, queued.turn).await? {
-            match attempt_once(cx, place, session, ask, Some((&queued.id, queued.turn))).await {
+        let last = waiting.is_over();
+        let view = waiting.look().await?;
+        // A look that writes nothing: most wakings find that it is somebody else's turn.
+        if may_be_free(view, place, &session.id, ask, queued.turn, cx.now()).await? || last {
+            match attempt_once(cx, place, &session.id, ask, Some((&queued.id, queued.turn))).await {
                 Ok(lock) => {
                     queued.served();
                     return Ok(lock);
@@ -69,15 +72,11 @@ async fn wait(
             }
         }
         if Instant::now() >= sign_at {
-            queued.sign(cx, session).await?;
+            queued.sign(cx).await?;
             sign_at = Instant::now() + SIGN_EVERY;
         }
-        tokio::select! {
-            () = freed => {}
-            () = tokio::time::sleep_until(give_up.min(Instant::now() + LOOK_EVERY)) => {}
-            () = cx.control.closing.cancelled() => {
-                return Err(Fault::unavailable("the service is shutting down").hint("ask again once it is back"));
-            }
+        if !waiting.again_or(freed).await && cx.control.closing.is_cancelled() {
+            return Err(Fault::unavailable("the service is shutting down").hint("ask again once it is back"));
         }
     }
 }
@@ -90,25 +89,28 @@ async fn attempt_once(
     queued: Option<(&Id<LockWait>, u64)>,
 ) -> Result<LockRecord, Fault> {
     let (ask, queued) = (ask.clone(), queued.map(|(id, turn)| (id.clone(), turn)));
-    cx.write_as(place, Some(session.clone()), move |tx, session| {
-        Box::pin(async move {
-            let queued = queued.as_ref().map(|(id, turn)| (id, *turn));
-            attempt(tx, &session, &ask, queued).await
-        })
-    })
+    cx.grant_as(
+        place,
+        Some(session.clone()),
+        move |tx, session| {
+            Box::pin(async move {
+                let queued = queued.as_ref().map(|(id, turn)| (id, *turn));
+                attempt(tx, &session, &ask, queued).await
+            })
+        },
+        |tx, before| Box::pin(still_held(tx, before)),
+    )
     .await
 }
 
-/// A look that writes nothing: most wakings find that it is somebody else's turn.
 async fn may_be_free(
-    cx: &Cx<'_>,
+    mut view: Snapshot,
     place: &Place,
     session: &Id<Session>,
     ask: &Ask,
     turn: u64,
+    now: Millis,
 ) -> Result<bool, Fault> {
-    let now = cx.now();
-    let mut view = cx.control.store.read().await?;
     let held = view.held_locks(&place.workspace.id, now).await?;
     let waiting = view.lock_waits(&place.workspace.id, now).await?;
     let wanted = Wanted { resource: &ask.resource, mode: ask.mode, session, turn: Some(turn) };
@@ -181,14 +183,13 @@ impl Queued {
         self.served.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    async fn sign(&self, cx: &Cx<'_>, session: &Id<Session>) -> Result<(), Fault> {
-        let (id, session) = (self.id.clone(), session.clone());
+    async fn sign(&self, cx: &Cx<'_>) -> Result<(), Fault> {
+        let id = self.id.clone();
         cx.control
             .store
             .touch(move |tx| {
                 Box::pin(async move {
                     let until = tx.now().plus_ms(ALIVE_MS);
-                    tx.renew_session(&session, None).await?;
                     Ok(tx.keep_waiting(&id, until).await?)
                 })
             })

@@ -18,7 +18,7 @@ use crate::context::Cx;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::page;
 use crate::tool::ToolShape;
-use crate::waiting::{Waiting, default_ms};
+use crate::waiting::{Ground, Waiting, check_timeout, default_ms};
 
 /// Most messages that one call takes out of a mailbox.
 const TAKEN: u32 = 100;
@@ -165,42 +165,31 @@ impl Operation for WaitMessages {
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
-        let limit = taken(self.limit)?;
+        let (limit, time) = (taken(self.limit)?, check_timeout(self.timeout_ms)?);
         let (me, place) = {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?
         };
-        let waiting = Waiting::start(cx, vec![mailbox(&me.id)], self.timeout_ms)?;
-        let mut first = true;
+        let ground = Ground::Inside(Box::new(place.clone()), place.workspace.slug.clone());
+        let waiting = Waiting::start(cx, vec![mailbox(&me.id)], time, ground, Some(me.clone()));
         loop {
+            let mut view = waiting.look().await?;
             let now = cx.now();
-            let unread = {
-                let mut view = cx.control.store.read().await?;
-                if view.unread(&me.id, now, 1).await? == 0 {
-                    // A session that ended meanwhile gets no more mail.
-                    match view.session(&me.id).await? {
-                        Some(session) => session.check_alive(now)?,
-                        None => return Ok(MailRead::default()),
-                    }
-                    false
-                } else if self.mark_read {
-                    true
-                } else {
+            if view.unread(&me.id, now, 1).await? > 0 {
+                if !self.mark_read {
                     let messages = view.unread_letters(&me.id, now, limit).await?;
-                    return Ok(MailRead {
-                        messages,
-                        unread: view.unread(&me.id, now, COUNTED_MAX + 1).await?,
-                    });
+                    let unread = view.unread(&me.id, now, COUNTED_MAX + 1).await?;
+                    return Ok(MailRead { messages, unread });
                 }
-            };
-            if unread || (first && me.is_due(now)) {
+                drop(view);
                 let read = take(cx, &me, &place, limit).await?;
                 // Another reader of the same mailbox may have been faster.
                 if !read.messages.is_empty() {
                     return Ok(read);
                 }
+            } else {
+                drop(view);
             }
-            first = false;
             if !waiting.again().await {
                 return Ok(MailRead::default());
             }

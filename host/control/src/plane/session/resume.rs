@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::again::still_own;
 use super::link::told;
 use super::start::{SessionStarted, link_all, links};
 use super::welcome::Welcome;
@@ -73,6 +74,7 @@ impl Operation for ResumeSession {
         input: r#"{"session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
     }];
     const FORMER: &'static [&'static str] = &["resume_brain_session"];
+    const MAKES_SESSION: bool = true;
     type Output = SessionResumed;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionResumed, Fault> {
@@ -88,37 +90,49 @@ impl Operation for ResumeSession {
         // Only who may act is looked at here: the session may well be over.
         let fence = cx.fence;
         let (acting, owner) = (cx.acting(Some(session.id.clone())), cx.principal.owner().to_owned());
+        let (asks, shown) = (acting.clone(), links.clone());
         let (id, entered, now_hash) = (session.id.clone(), place.clone(), hash.clone());
         let (session, before) = cx
-            .write_once(place.scope(), move |tx| {
-                Box::pin(async move {
-                    entered.confirm(tx).await?;
-                    tx.reap(&entered.workspace.id).await?;
-                    let now = tx.now();
-                    let session = tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
-                    let over = !session.lives(now) && session.operator == owner;
-                    if !over && !acting.is(tx, &session).await? {
-                        return Err(foreign(&id));
-                    }
-                    if session.ending == Some(Ending::Killed) && !acting.is(tx, &session).await? {
-                        return Err(foreign(&id));
-                    }
-                    if let Some(fence) = fence {
-                        check_fence(tx, &entered.workspace.id, Some(&session), fence).await?;
-                    }
-                    tx.unlink_session(&id, CONNECTION).await?;
-                    tx.resume_session(&id, &now_hash, lease.unwrap_or(session.lease_ms), process.as_ref())
+            .write_or_repeat(
+                place.scope(),
+                move |tx| {
+                    Box::pin(async move {
+                        entered.confirm(tx).await?;
+                        tx.reap(&entered.workspace.id).await?;
+                        let now = tx.now();
+                        let session = tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                        let over = !session.lives(now) && session.operator == owner;
+                        if !over && !acting.is(tx, &session).await? {
+                            return Err(foreign(&id));
+                        }
+                        if session.ending == Some(Ending::Killed) && !acting.is(tx, &session).await? {
+                            return Err(foreign(&id));
+                        }
+                        if let Some(fence) = fence {
+                            check_fence(tx, &entered.workspace.id, Some(&session), fence).await?;
+                        }
+                        tx.unlink_session(&id, CONNECTION).await?;
+                        tx.resume_session(
+                            &id,
+                            &now_hash,
+                            lease.unwrap_or(session.lease_ms),
+                            process.as_ref(),
+                        )
                         .await?;
-                    link_all(tx, &id, links).await?;
-                    // What was said to everybody while it was away.
-                    tx.deliver_standing(&session.workspace, &id).await?;
-                    let session: SessionRecord =
-                        tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
-                    tx.act_as(&session);
-                    tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
-                    Ok(session)
-                })
-            })
+                        link_all(tx, &id, links).await?;
+                        // What was said to everybody while it was away.
+                        tx.deliver_standing(&session.workspace, &id).await?;
+                        let session: SessionRecord =
+                            tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                        tx.act_as(&session);
+                        tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
+                        Ok(session)
+                    })
+                },
+                move |tx, before: SessionRecord| {
+                    Box::pin(async move { still_own(tx, &asks, &shown, &before.id).await })
+                },
+            )
             .await?;
         if before {
             let id = session.id.clone();

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::again::still_own;
 use super::welcome::Welcome;
 use super::{NOUN, SessionLine, process};
 use crate::access::Place;
@@ -109,6 +110,7 @@ impl Operation for StartSession {
         },
     ];
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["workspace", "tool"]);
+    const MAKES_SESSION: bool = true;
     type Output = SessionStarted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {
@@ -137,29 +139,35 @@ impl Operation for StartSession {
             summary: None,
             process,
         };
-        let entered = place.clone();
+        let (entered, acting, shown) = (place.clone(), cx.acting(None), links.clone());
         let (session, before) = cx
-            .write_once(place.scope(), move |tx| {
-                Box::pin(async move {
-                    entered.confirm(tx).await?;
-                    tx.reap(&entered.workspace.id).await?;
-                    tx.insert_session(&session).await?;
-                    tx.deliver_standing(&session.workspace, &session.id).await?;
-                    link_all(tx, &session.id, links).await?;
-                    tx.act_as(&session);
-                    let now = tx.now();
-                    let welcome = Welcome::of(tx, &session, now).await?;
-                    let detail = json!({
-                        "session": session.id, "tool": session.tool, "agent": session.agent,
-                        "welcome": welcome.counts(),
-                    });
-                    tx.record("session.start", detail).await?;
-                    Ok(session)
-                })
-            })
+            .write_or_repeat(
+                place.scope(),
+                move |tx| {
+                    Box::pin(async move {
+                        entered.confirm(tx).await?;
+                        tx.reap(&entered.workspace.id).await?;
+                        tx.insert_session(&session).await?;
+                        tx.deliver_standing(&session.workspace, &session.id).await?;
+                        link_all(tx, &session.id, links).await?;
+                        tx.act_as(&session);
+                        let now = tx.now();
+                        let welcome = Welcome::of(tx, &session, now).await?;
+                        let detail = json!({
+                            "session": session.id, "tool": session.tool, "agent": session.agent,
+                            "welcome": welcome.counts(),
+                        });
+                        tx.record("session.start", detail).await?;
+                        Ok(session)
+                    })
+                },
+                move |tx, before: SessionRecord| {
+                    Box::pin(async move { still_own(tx, &acting, &shown, &before.id).await })
+                },
+            )
             .await?;
         if before {
-            // The token of the first answer was told once; this caller is the same one and gets another.
+            // The token of the first answer was told once; this caller showed that it is the same one and gets another.
             let (id, hash) = (session.id.clone(), secret.sha256_hex());
             cx.control
                 .store
@@ -190,9 +198,10 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place,
         None => cx.caller.directory.clone(),
     };
     let Some(path) = path else { return Err(absent) };
-    let location = cx.control.ports.places.locate(&path)?;
+    let told = path.display().to_string();
+    let location = cx.control.ports.places.locate(path).await?;
     let known = location.exists && location.marked;
-    let fresh = Fresh::of(cx, location, &Wish::default(), path.display().to_string())?;
+    let fresh = Fresh::of(cx, location, &Wish::default(), told)?;
     // Whatever is in the way, it is told as what is not there.
     if !known || fresh.look(&mut *cx.control.store.read().await?).await.is_err() {
         return Err(absent);

@@ -15,6 +15,7 @@ use super::write::{Draft, created, refuse_circle};
 use super::{Change, Changed, NOUN, Named, TaskShown, Who, change, load, locate, need, needs, told};
 use crate::access::Place;
 use crate::context::Cx;
+use crate::once::lapsed;
 use crate::operation::{CliShape, Example, Kind, Operation};
 use crate::plane::words::Words;
 use crate::tool::ToolShape;
@@ -58,13 +59,22 @@ impl Operation for ClaimTask {
         let expected = self.expected_revision;
         let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
         let (who, inside) = (Who::of(cx, &place), place.clone());
-        cx.write_as(&place, self.session, move |tx, session| {
-            Box::pin(async move {
-                let before = load(tx, &id).await?;
-                before.expect_revision(expected)?;
-                claim(tx, &inside, &who, &session.id, before, lease_ms).await.map(|task| TaskShown { task })
-            })
-        })
+        cx.grant_as(
+            &place,
+            self.session,
+            move |tx, session| {
+                Box::pin(async move {
+                    let before = load(tx, &id).await?;
+                    before.expect_revision(expected)?;
+                    claim(tx, &inside, &who, &session.id, before, lease_ms)
+                        .await
+                        .map(|task| TaskShown { task })
+                })
+            },
+            |tx, TaskShown { task }| {
+                Box::pin(async move { Ok(TaskShown { task: still_claimed(tx, task).await? }) })
+            },
+        )
         .await
     }
 }
@@ -89,6 +99,22 @@ async fn claim(
     tx.record(if how == Claimed::Fresh { "task.claim" } else { "task.renew" }, told(&task, detail, None))
         .await?;
     Ok(task)
+}
+
+/// A task that was claimed before, as it is now; one that its session does not hold any more is no grant.
+async fn still_claimed(tx: &mut Tx, before: TaskRecord) -> Result<TaskRecord, Fault> {
+    let now = tx.now();
+    let task = load(tx, &before.id).await?;
+    let holder = match &before.holder {
+        Some(holder) => tx.session(holder).await?,
+        None => None,
+    };
+    // A task that is done keeps the name of who did it.
+    let runs = !task.status.is_closed() && task.lease_expires_at.is_none_or(|until| until > now);
+    if task.holder == before.holder && runs && holder.is_some_and(|holder| holder.lives(now)) {
+        return Ok(task);
+    }
+    Err(lapsed(format!("the session does not hold the task `{}` any more", task.code)))
 }
 
 /// Gives you the next task and claims it for your session: first what is assigned to you, then the most urgent, then the
@@ -145,20 +171,33 @@ impl Operation for NextTask {
             }
         };
         let (who, inside) = (Who::of(cx, &place), place.clone());
-        cx.write_as(&place, self.session, move |tx, session| {
-            Box::pin(async move {
-                let filter = ReadyFilter {
-                    workspace: inside.workspace.id.clone(),
-                    names: vec![session.id.to_string(), who.operator.clone()],
-                    priority,
-                    tags,
-                };
-                let Some(id) = tx.ready_task(&filter).await? else { return Ok(NextGiven { task: None }) };
-                let before = load(tx, &id).await?;
-                let task = claim(tx, &inside, &who, &session.id, before, lease_ms).await?;
-                Ok(NextGiven { task: Some(task) })
-            })
-        })
+        cx.grant_as(
+            &place,
+            self.session,
+            move |tx, session| {
+                Box::pin(async move {
+                    let filter = ReadyFilter {
+                        workspace: inside.workspace.id.clone(),
+                        names: vec![session.id.to_string(), who.operator.clone()],
+                        priority,
+                        tags,
+                    };
+                    let Some(id) = tx.ready_task(&filter).await? else { return Ok(NextGiven { task: None }) };
+                    let before = load(tx, &id).await?;
+                    let task = claim(tx, &inside, &who, &session.id, before, lease_ms).await?;
+                    Ok(NextGiven { task: Some(task) })
+                })
+            },
+            |tx, NextGiven { task }| {
+                Box::pin(async move {
+                    let task = match task {
+                        Some(task) => Some(still_claimed(tx, task).await?),
+                        None => None,
+                    };
+                    Ok(NextGiven { task })
+                })
+            },
+        )
         .await
     }
 }

@@ -267,3 +267,13 @@ async fn an_agent_says_things_as_its_session() {
         assert_eq!(said[row][agent], true, "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_wait_ends_with_the_key_that_waits() {
+    let bed = Bed::new().await;
+    bed.admin("register_workspace", json!({ "path": "/src/shop" })).await.unwrap();
+    let wait = bed.admin("wait_events", json!({ "workspace": "shop", "timeout_ms": 60_000 }));
+    let revoke = async { bed.fakes.gone.lock().unwrap().push("fingerprint".into()) };
+    let (waited, ()) = tokio::join!(wait, revoke);
+    assert_eq!(waited.unwrap_err().code, brains_core::principal::unknown_key().code);
+}

@@ -115,16 +115,30 @@ async fn an_ended_or_expired_session_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_start_that_is_repeated_is_one_session() {
+async fn a_start_that_is_repeated_is_one_session_for_who_made_it() {
     let bed = Bed::new().await;
     let input = json!({ "workspace": "/src/shop", "idempotency_key": "k" });
-    let first = bed.admin("start_session", input.clone()).await.unwrap();
-    let again = bed.admin("start_session", input).await.unwrap();
-    assert_eq!(first["session_id"], again["session_id"]);
+    let native = |value: &str| Caller {
+        native: vec![NativeId { kind: "thread-id".into(), value: value.into() }],
+        ..Caller::http()
+    };
+    let one = Principal::admin("fp");
+    let start =
+        async |caller: Caller| bed.control.answer("start_session", input.clone(), &one, &caller).await;
+    let first = start(native("a")).await.unwrap().value;
+    let again = start(native("a")).await.unwrap();
+    assert!(again.replayed && first["session_id"] == again.value["session_id"]);
+    let again = again.value;
+    assert_ne!(start(native("b")).await.unwrap().value["session_id"], first["session_id"]);
+    // Whoever shows nothing but the key is not told the token of who did before.
+    let plain = start(Caller::http()).await.unwrap().value;
+    assert_eq!(start(Caller::http()).await.unwrap_err().code, "idempotency_unproven");
+    assert_ne!(plain["session_id"], first["session_id"]);
     bed.admin("heartbeat_session", json!({ "session_token": again["session_token"] })).await.unwrap();
     let end = json!({ "session": again["session_id"], "session_token": again["session_token"], "idempotency_key": "e" });
     let ended = bed.admin("end_session", end.clone()).await.unwrap();
     assert_eq!(bed.admin("end_session", end).await.unwrap(), ended);
+    assert_eq!(start(native("a")).await.unwrap_err().code, "idempotency_lapsed");
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ impl Operation for ImportWorkspaces {
         }
         let mut records = Vec::new();
         for (index, listed) in self.workspaces.into_iter().enumerate() {
-            let location = locate(cx, &listed.path).map_err(|fault| of_element(index, fault))?;
+            let location = locate(cx, &listed.path).await.map_err(|fault| of_element(index, fault))?;
             let wish = Wish { slug: listed.slug, name: listed.name, visibility: None };
             let fresh = Fresh::of(cx, location, &wish, listed.path);
             records.push(fresh.map_err(|fault| of_element(index, fault))?);
@@ -111,7 +111,7 @@ impl Operation for ImportWorkspaces {
     }
 }
 
-fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
+async fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
     let asked = match &cx.caller.directory {
         Some(directory) => directory.join(path),
         None if Path::new(path).is_absolute() => path.into(),
@@ -121,7 +121,7 @@ fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
                 .param("path"));
         }
     };
-    cx.control.ports.places.locate(&asked)
+    cx.control.ports.places.locate(asked).await
 }
 
 /// The fault, with the element of the list that it is about.

@@ -1,8 +1,6 @@
 //! Putting away many workspaces at once: those that match a pattern, and those whose directory is gone. They are
 //! archived as `archive_workspace` does it, so nothing is lost; one that somebody works in stays.
 
-use std::sync::Arc;
-
 use brains_core::Fault;
 use brains_core::id::{Id, Workspace};
 use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole};
@@ -243,24 +241,17 @@ async fn look(
     cx: &Cx<'_>,
     found: Vec<WorkspaceRecord>,
 ) -> Result<(Vec<WorkspaceRecord>, Vec<WorkspaceRecord>), Fault> {
-    let places = Arc::clone(&cx.control.ports.places);
-    // Many directories, some perhaps on a network: not on a thread that serves others.
-    let looked = cx.control.tasks.spawn_blocking(move || {
-        let (mut missing, mut no_marker) = (Vec::new(), Vec::new());
-        for workspace in found {
-            let location = places.locate(workspace.path.as_ref())?;
-            if !location.exists {
-                missing.push(workspace);
-            } else if !location.marked || location.path != workspace.path {
-                // A marker further up belongs to another tree.
-                no_marker.push(workspace);
-            }
+    let (mut missing, mut no_marker) = (Vec::new(), Vec::new());
+    for workspace in found {
+        let location = cx.control.ports.places.locate(workspace.path.clone().into()).await?;
+        if !location.exists {
+            missing.push(workspace);
+        } else if !location.marked || location.path != workspace.path {
+            // A marker further up belongs to another tree.
+            no_marker.push(workspace);
         }
-        Ok((missing, no_marker))
-    });
-    looked
-        .await
-        .map_err(|error| Fault::internal(format!("the directories could not be looked at: {error}")))?
+    }
+    Ok((missing, no_marker))
 }
 
 /// The workspaces that the caller sees and that were not put away, by slug.

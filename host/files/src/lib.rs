@@ -1,0 +1,17 @@
+//! What a service touches of the file system, and the names of hosts that it looks up: on threads of its own, which serve
+//! nobody, so that a dead mount, a pipe without a writer or a silent name server holds up those alone who asked for it.
+
+mod gate;
+mod mounts;
+mod names;
+pub mod owned;
+mod read;
+mod visit;
+
+pub use gate::{Gate, Limits, Place};
+pub use names::Names;
+pub use read::{Links, ReadError, look, read, read_text, regular};
+pub use visit::Visit;
+
+#[cfg(test)]
+mod tests;
