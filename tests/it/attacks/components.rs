@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Before, Fell, Held, Row, Scene, row, withstand};
 use shapes::{Shape, refused, slow};
 
-/// A service with an honest provider, which compiles for a second at most.
+/// A service with an honest provider.
 struct Prepared {
     service: Brains,
     /// The honest answer.
@@ -28,8 +28,7 @@ struct Prepared {
 
 impl Scene for Prepared {
     async fn open() -> Self {
-        let budgets = if super::before() { "" } else { "budgets: {compile_seconds: 1}\n" };
-        let service = Brains::start(Setup::config(budgets)).await;
+        let service = Brains::plain().await;
         let alone = honest(&service).await;
         Self { service, alone, next: AtomicU32::new(1) }
     }
@@ -131,6 +130,14 @@ impl Prepared {
         fs_err::remove_file(self.service.home.state().join(format!("plugins/{id}.wasm"))).expect("removed");
     }
 
+    /// Whatever is compiled from here on has so long.
+    async fn compile_for(&self, seconds: u32) {
+        if !super::before() {
+            let edit = json!({"key": "budgets.compile_seconds", "value": seconds});
+            self.service.client.operation("set_config", &edit).await;
+        }
+    }
+
     fn number(&self) -> u32 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -171,13 +178,19 @@ fn rows() -> Vec<Row<Prepared>> {
     }
     let time = "budgets.compile_seconds";
     rows.push(row("security 3", "much work, dropped", Fell, move |scene: Arc<Prepared>| async move {
+        scene.compile_for(1).await;
         scene.dropped(&slow(scene.number()), time).await;
+        scene.compile_for(60).await;
     }));
     rows.push(row("security 3", "much work, added", Fell, move |scene: Arc<Prepared>| async move {
+        scene.compile_for(1).await;
         scene.added(&slow(scene.number()), time).await;
+        scene.compile_for(60).await;
     }));
     rows.push(row("security 3", "much work, named", Fell, move |scene: Arc<Prepared>| async move {
+        scene.compile_for(1).await;
         scene.named(&slow(scene.number()), time).await;
+        scene.compile_for(60).await;
     }));
     rows.push(row(
         "security 3",
@@ -192,13 +205,13 @@ fn rows() -> Vec<Row<Prepared>> {
             let input = json!({"id": id, "wasm": wasm});
             let added = scene.service.client.operation("add_component", &input);
             assert_eq!(within("another component", added).await["state"], "live");
-            scene.stands(&bad, "rejected", "budgets.compile_seconds").await;
             scene.remove(&bad);
             scene.service.client.operation("remove_component", &json!({"id": id})).await;
         },
     ));
     rows.push(row("security 3", "a refused file, dropped again", Fell, |scene: Arc<Prepared>| async move {
         let (number, id) = scene.name();
+        scene.compile_for(1).await;
         let wasm = slow(number);
         drop_in(&scene.service.home, &id, &wasm, None);
         scene.stands(&id, "rejected", "budgets.compile_seconds").await;
@@ -216,6 +229,7 @@ fn rows() -> Vec<Row<Prepared>> {
         assert!(compiled.expect("remembered").contains("compile_seconds"));
         scene.remove(&id);
         scene.remove(&again);
+        scene.compile_for(60).await;
     }));
     rows.extend(asking());
     rows
