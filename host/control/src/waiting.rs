@@ -79,7 +79,7 @@ impl<'a> Waiting<'a> {
             Ground::Outside if principal.role != Role::Admin => return Err(outside()),
             Ground::Outside => {}
             Ground::Inside(place, told) => {
-                place.still_seen(&mut view, &principal, told, self.cx.now()).await?
+                place.still_seen(&mut view, &principal, told, self.cx.now()).await?;
             }
         }
         let Some(session) = &self.session else { return Ok(view) };

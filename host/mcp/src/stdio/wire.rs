@@ -89,16 +89,11 @@ impl<R: AsyncRead + Unpin> Wire<R> {
                 // A last line without its end counts, too.
                 Ok([]) | Err(_) if self.line.bytes.is_empty() && self.line.too_long.is_none() => return None,
                 Ok([]) | Err(_) => (0, true),
-                Ok(bytes) => match bytes.iter().position(|byte| *byte == b'\n') {
-                    Some(at) => {
-                        self.line.push(bytes.get(..at).unwrap_or_default());
-                        (at + 1, true)
-                    }
-                    None => {
-                        self.line.push(bytes);
-                        (bytes.len(), false)
-                    }
-                },
+                Ok(bytes) => {
+                    let at = bytes.iter().position(|byte| *byte == b'\n');
+                    self.line.push(bytes.get(..at.unwrap_or(bytes.len())).unwrap_or_default());
+                    (at.map_or(bytes.len(), |at| at + 1), at.is_some())
+                }
             };
             self.input.consume(used);
             if ended {

@@ -56,7 +56,7 @@ pub(super) fn rows() -> Vec<Row<Site>> {
                 format!("an agent over stdio dies by {death:?}, {how}"),
                 Fell,
                 move |site: Arc<Site>| async move {
-                    dies(if served { &site.service.home } else { &site.alone }, death).await
+                    dies(if served { &site.service.home } else { &site.alone }, death).await;
                 },
             ));
         }

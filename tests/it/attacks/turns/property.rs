@@ -132,7 +132,7 @@ impl Pass<'_> {
         if verb.name == "resume_session"
             && let Some(token) = said.value["session_token"].as_str()
         {
-            speaker.token = token.to_owned();
+            token.clone_into(&mut speaker.token);
         }
         said
     }

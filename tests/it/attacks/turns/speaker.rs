@@ -58,10 +58,7 @@ pub(super) struct Speaker {
 impl Speaker {
     /// An agent with a session in `app`, with the key of `client` and `mcp`; `number` tells it from others.
     pub(super) async fn begin(how: How, client: &Client, mcp: &Client, number: usize) -> Self {
-        let connection = match how {
-            How::Connection => Some(Connection::open(mcp).await),
-            _ => None,
-        };
+        let connection = if how == How::Connection { Some(Connection::open(mcp).await) } else { None };
         let mut speaker = Self {
             how,
             client: client.clone(),
@@ -72,13 +69,12 @@ impl Speaker {
             token: String::new(),
         };
         let input = json!({ "workspace": "app", "tool": "turns" });
-        let started = match &speaker.connection {
-            Some(connection) => mcp::structured(&connection.call("start_session", input).await),
-            None => {
-                let native = [("x-session-id", speaker.native.as_str())];
-                let headers = if how == How::Native { &native[..] } else { &[] };
-                post(&speaker.client, "start_session", &input, headers).await.json()
-            }
+        let started = if let Some(connection) = &speaker.connection {
+            mcp::structured(&connection.call("start_session", input).await)
+        } else {
+            let native = [("x-session-id", speaker.native.as_str())];
+            let headers = if how == How::Native { &native[..] } else { &[] };
+            post(&speaker.client, "start_session", &input, headers).await.json()
         };
         let text = |name: &str| started[name].as_str().expect("a session").to_owned();
         (speaker.session, speaker.token) = (text("session_id"), text("session_token"));
