@@ -179,6 +179,7 @@ type Describe = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 /// An operation without its types.
 #[expect(clippy::struct_excessive_bools, reason = "each says whether the operation has one trait of its own")]
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own that a surface asks")]
 pub struct Entry {
     pub name: &'static str,
     pub noun: &'static str,

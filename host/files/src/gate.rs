@@ -206,6 +206,7 @@ impl Gate {
     }
 
     /// As [`Self::run`], for work that stands on a thread of its own already.
+    #[expect(clippy::needless_pass_by_value, reason = "a place is made for the call, as it is for `run`")]
     pub fn wait<T: Send + 'static>(
         &self,
         place: Place,
@@ -215,6 +216,7 @@ impl Gate {
     }
 
     /// As [`Self::write`], for work that stands on a thread of its own already.
+    #[expect(clippy::needless_pass_by_value, reason = "a place is made for the call, as it is for `write`")]
     pub fn wait_write<T: Send + 'static>(
         &self,
         place: Place,

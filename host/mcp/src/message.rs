@@ -88,7 +88,7 @@ pub(crate) fn read(bytes: &[u8]) -> Reading {
     match tree(bytes) {
         Ok(Value::Array(items)) => Reading::Batch(items),
         Ok(value) => of_value(value),
-        Err(unreadable) => Reading::Unreadable(unreadable),
+        Err(unreadable) => Reading::Unreadable(*unreadable),
     }
 }
 
@@ -100,9 +100,8 @@ pub(crate) fn mended(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-#[expect(clippy::result_large_err, reason = "made once for a message that cannot be read")]
-fn tree(bytes: &[u8]) -> Result<Value, Unreadable> {
-    let unreadable = |code, message: String| Unreadable::new(IdFinder::find(bytes), code, message);
+fn tree(bytes: &[u8]) -> Result<Value, Box<Unreadable>> {
+    let unreadable = |code, message: String| Box::new(Unreadable::new(IdFinder::find(bytes), code, message));
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         unreadable(ErrorCode::PARSE_ERROR, format!("the message is not UTF-8: byte {at}"))
@@ -162,11 +161,13 @@ pub(crate) fn of_value(value: Value) -> Reading {
     }
 }
 
+/// What is wrong with parameters.
+fn check<T: DeserializeOwned>(params: Value) -> Option<String> {
+    serde_json::from_value::<T>(params).err().map(|error| error.to_string())
+}
+
 /// A request of a method that there is, which was read as one that there is not: its parameters are wrong.
 fn wrong_params(message: &ClientJsonRpcMessage, method: &str, params: Option<Value>) -> Option<ErrorData> {
-    fn check<T: DeserializeOwned>(params: Value) -> Option<String> {
-        serde_json::from_value::<T>(params).err().map(|error| error.to_string())
-    }
     let JsonRpcMessage::Request(request) = message else { return None };
     if !matches!(request.request, ClientRequest::CustomRequest(_)) {
         return None;

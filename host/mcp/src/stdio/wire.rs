@@ -90,13 +90,9 @@ impl<R: AsyncRead + Unpin> Wire<R> {
                 Ok([]) | Err(_) if self.line.bytes.is_empty() && self.line.too_long.is_none() => return None,
                 Ok([]) | Err(_) => (0, true),
                 Ok(bytes) => {
-                    if let Some(at) = bytes.iter().position(|byte| *byte == b'\n') {
-                        self.line.push(bytes.get(..at).unwrap_or_default());
-                        (at + 1, true)
-                    } else {
-                        self.line.push(bytes);
-                        (bytes.len(), false)
-                    }
+                    let at = bytes.iter().position(|byte| *byte == b'\n');
+                    self.line.push(bytes.get(..at.unwrap_or(bytes.len())).unwrap_or_default());
+                    (at.map_or(bytes.len(), |at| at + 1), at.is_some())
                 }
             };
             self.input.consume(used);

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use super::speaker::{How, Speaker};
 use super::{Fell, Held, Place, Row, code, opened, post, row};
 
+type Input = fn() -> Value;
+
 /// What two agents do with one key and one input, and what of the answer is the first one's alone.
-const SHARED: [(&str, fn() -> Value, &str); 7] = [
+const SHARED: [(&str, Input, &str); 7] = [
     ("acquire_lock", || json!({ "name": "deploy" }), "/lock/id"),
     ("claim_workspace", || json!({}), "/session_id"),
     ("create_task", || json!({ "title": "mine", "workspace": "app" }), "/task/id"),

@@ -58,10 +58,7 @@ pub(super) struct Speaker {
 impl Speaker {
     /// An agent with a session in `app`, with the key of `client` and `mcp`; `number` tells it from others.
     pub(super) async fn begin(how: How, client: &Client, mcp: &Client, number: usize) -> Self {
-        let connection = match how {
-            How::Connection => Some(Connection::open(mcp).await),
-            _ => None,
-        };
+        let connection = if how == How::Connection { Some(Connection::open(mcp).await) } else { None };
         let mut speaker = Self {
             how,
             client: client.clone(),
