@@ -109,14 +109,15 @@ impl Connections {
         InUse { connections: self.clone(), id: id.to_owned(), how }
     }
 
-    /// Whether `principal` may open another connection, and what must be closed before.
-    pub(crate) fn room(&self, principal: &Principal) -> Result<Room, Fault> {
+    /// Whether `principal` may have so many `more` connections, and what must be closed before.
+    pub(crate) fn room(&self, principal: &Principal, more: usize) -> Result<Room, Fault> {
         let budgets = self.bounds.budgets();
         let mut held = self.held();
         let own_key = |open: &Open| open.fingerprint == principal.fingerprint;
         let own = |open: &Open| open.operator == principal.operator;
-        let full =
-            |count: usize, limit: u32| limit > 0 && count >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let full = |count: usize, limit: u32| {
+            limit > 0 && count + more > usize::try_from(limit).unwrap_or(usize::MAX)
+        };
         let of = |own: &dyn Fn(&Open) -> bool| held.open.values().filter(|open| own(open)).count();
         let (ran, limit) = if full(of(&own_key), budgets.mcp_connections_per_key) {
             (Ran::Key, budgets.mcp_connections_per_key)
@@ -242,20 +243,20 @@ mod tests {
         let connections = Connections::new(Arc::new(Few));
         let ada = somebody("ada", "a1");
         for id in ["one", "two"] {
-            assert_eq!(connections.room(&ada), Ok(Room::Free));
+            assert_eq!(connections.room(&ada, 1), Ok(Room::Free));
             connections.add(id, &ada);
         }
-        assert_eq!(connections.room(&ada), Ok(Room::After("one".into())));
+        assert_eq!(connections.room(&ada, 1), Ok(Room::After("one".into())));
         let stream = connections.begin("one", Use::Stream);
-        assert_eq!(connections.room(&ada), Ok(Room::After("two".into())), "somebody listens to the other");
+        assert_eq!(connections.room(&ada, 1), Ok(Room::After("two".into())), "somebody listens to the other");
         let busy = connections.begin("two", Use::Request);
-        assert_eq!(connections.room(&ada), Ok(Room::After("one".into())));
+        assert_eq!(connections.room(&ada, 1), Ok(Room::After("one".into())));
         let also = connections.begin("one", Use::Request);
-        let refused = connections.room(&ada).unwrap_err();
+        let refused = connections.room(&ada, 1).unwrap_err();
         assert_eq!((&*refused.code, refused.retry_after_ms), ("too_many_connections", Some(1_000)));
         assert!(refused.hint.unwrap().contains("budgets.mcp_connections_per_key"));
         drop((stream, busy, also));
-        assert_eq!(connections.room(&ada), Ok(Room::After("two".into())));
+        assert_eq!(connections.room(&ada, 1), Ok(Room::After("two".into())));
     }
 
     #[test]
@@ -265,14 +266,14 @@ mod tests {
         for (number, (operator, key)) in keys.into_iter().enumerate() {
             connections.add(&number.to_string(), &somebody(operator, key));
         }
-        assert_eq!(connections.room(&somebody("ada", "a3")), Ok(Room::After("0".into())));
+        assert_eq!(connections.room(&somebody("ada", "a3"), 1), Ok(Room::After("0".into())));
         let bob = somebody("bob", "b1");
-        assert_eq!(connections.room(&bob), Ok(Room::Free));
+        assert_eq!(connections.room(&bob, 1), Ok(Room::Free));
         connections.add("3", &bob);
-        assert_eq!(connections.room(&somebody("eve", "e1")), Ok(Room::After("0".into())));
+        assert_eq!(connections.room(&somebody("eve", "e1"), 1), Ok(Room::After("0".into())));
         let heard: Vec<InUse> = ["0", "1", "2", "3"].map(|id| connections.begin(id, Use::Stream)).into();
         assert!(
-            connections.room(&somebody("eve", "e1")).is_err(),
+            connections.room(&somebody("eve", "e1"), 1).is_err(),
             "nobody who listens is put out for others"
         );
         drop(heard);

@@ -110,8 +110,9 @@ impl Server {
         Router::new()
             .route_service("/mcp", streamable.clone())
             .route_service("/mcp/", streamable)
-            .layer(from_fn_with_state(self.clone(), readable))
             .layer(from_fn_with_state(self.clone(), own_connection))
+            // Before a connection gives way to another: what cannot be read opens none.
+            .layer(from_fn_with_state(self.clone(), readable))
             .route("/sse", get(sse::open))
             .route("/messages", post(sse::accept))
             .route("/messages/", post(sse::accept))
@@ -149,9 +150,9 @@ impl Server {
         &self.house.tasks
     }
 
-    /// Makes room for another connection: the caller's own longest idle one gives way before anybody is refused.
-    pub(crate) async fn make_room(&self, principal: &Principal) -> Result<(), Fault> {
-        while let Room::After(id) = self.connections.room(principal)? {
+    /// Makes room for `more` connections: the caller's own longest idle one gives way before anybody is refused.
+    pub(crate) async fn make_room(&self, principal: &Principal, more: usize) -> Result<(), Fault> {
+        while let Room::After(id) = self.connections.room(principal, more)? {
             // Whatever it is, it is forgotten: an end that fails leaves nothing that could be counted.
             self.connections.remove(&id);
             self.streams.forget(&id);
@@ -175,12 +176,16 @@ async fn own_connection(State(server): State<Server>, request: Request, next: Ne
         let Ok(bytes) = sse::whole(body).await else {
             return refused(&Fault::invalid("the message broke off"));
         };
-        if opens_connection(&bytes)
-            && let Err(fault) = server.make_room(&principal).await
-        {
+        let opens = opens_connection(&bytes);
+        if opens && let Err(fault) = server.make_room(&principal, 1).await {
             return refused(&fault);
         }
-        return next.run(Request::from_parts(parts, Body::from(bytes))).await;
+        let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+        // Several that were begun at once found the same room.
+        if opens && let Err(fault) = server.make_room(&principal, 0).await {
+            tracing::debug!(%fault, "more connections than may be, all of them in use");
+        }
+        return response;
     };
     if !server.connections.admits(&id, &principal.operator) {
         return not_found();

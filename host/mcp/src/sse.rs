@@ -58,7 +58,7 @@ impl Streams {
 /// Opens a stream. Its first event says where to post messages; it ends with the connection.
 pub(crate) async fn open(State(server): State<Server>, request: Request) -> Response {
     let Some(principal) = request.extensions().get::<Principal>().cloned() else { return not_found() };
-    if let Err(fault) = server.make_room(&principal).await {
+    if let Err(fault) = server.make_room(&principal, 1).await {
         return refused(&fault);
     }
     let id = session_id().to_string();

@@ -251,13 +251,7 @@ fn trees() -> Vec<Row<Doors>> {
             Held,
         ),
         ("a number of 900,000 digits", format!("{{\"limit\":{}}}", "9".repeat(900_000)), 400, "", Held),
-        (
-            "a text of 900,000 escapes",
-            format!("{{\"cursor\":\"{}\"}}", "\\\\".repeat(450_000)),
-            400,
-            "",
-            Held,
-        ),
+        ("a text of 900,000 escapes", format!("{{\"cursor\":\"{}\"}}", "\\\\".repeat(450_000)), 0, "", Held),
     ];
     let mut rows = Vec::new();
     for (what, document, expected, code, before) in documents {
