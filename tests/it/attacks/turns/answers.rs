@@ -220,7 +220,7 @@ fn starts<const POSTGRES: bool>() -> Vec<Row<Place<POSTGRES>>> {
         row(
             "security 4",
             "a session id that was read, for the answer of its session",
-            Fell,
+            Held,
             move |place: Arc<Place<POSTGRES>>| async move {
                 let (one, other) = (place.team.agent(0).await, place.team.agent(0).await);
                 let input = json!({ "name": "read-id", "idempotency_key": "r1", "session": one.id });
