@@ -105,3 +105,27 @@ fn said(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic").to_owned()
 }
+
+fn kinds_of<S>(rows: &[Row<S>]) -> Vec<&'static str> {
+    rows.iter().map(|row| row.kind).collect()
+}
+
+#[test]
+fn the_table_has_rows_for_every_kind() {
+    let kinds = [
+        components::kinds(),
+        database::kinds(),
+        doors::kinds(),
+        files::kinds(),
+        people::kinds(),
+        secrets::kinds(),
+        turns::kinds(),
+    ]
+    .concat();
+    assert!(kinds.len() >= 150, "{} rows", kinds.len());
+    let wanted = (1..=17).map(|number| format!("security {number}"));
+    let wanted = wanted.chain([1, 2, 3, 5].map(|number| format!("coordination {number}")));
+    for kind in wanted.chain(["security low".to_owned()]) {
+        assert!(kinds.contains(&kind.as_str()), "no row is of the kind {kind}");
+    }
+}

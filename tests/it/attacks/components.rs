@@ -14,7 +14,7 @@ use brains_tests::service::Home;
 use brains_tests::{Brains, Setup, until, within};
 use serde_json::{Value, json};
 
-use super::{Before, Fell, Held, Row, Scene, row, withstand};
+use super::{Before, Fell, Held, Row, Scene, kinds_of, row, withstand};
 use shapes::{Shape, refused, slow};
 
 /// A service with an honest provider.
@@ -410,4 +410,9 @@ fn children(pid: u32) -> Vec<u32> {
     let tasks = fs_err::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = tasks.map(|task| fs_err::read_to_string(task.path().join("children")).unwrap_or_default());
     lists.collect::<String>().split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    kinds_of(&rows())
 }

@@ -9,7 +9,7 @@ use brains_tests::{Brains, Client, Setup, mcp, until};
 use fs_err as fs;
 use serde_json::{Value, json};
 
-use super::{Before, Fell, Held, Row, Scene, row, withstand};
+use super::{Before, Fell, Held, Row, Scene, kinds_of, row, withstand};
 
 /// Each attack ends its own service.
 pub(super) struct Nothing;
@@ -239,4 +239,9 @@ async fn moved_and_back() {
     let listed = service.client.operation("list_operators", &json!({})).await;
     assert_eq!(slugs(&listed), ["early", "late", "later"]);
     service.stop().await;
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    kinds_of(&rows())
 }

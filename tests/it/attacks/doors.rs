@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Scene, withstand};
+use super::{Scene, kinds_of, withstand};
 
 /// Budgets that are small enough to be reached in no time; the program before them knows none and warns.
 const BUDGETS: &str = "budgets:\n  body_mib: 64\n  body_seconds: 3\n  head_seconds: 2\n  operations_per_minute: 300\n  \
@@ -252,4 +252,16 @@ async fn crowds_leave_room_for_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_passes_for_somebody_else() {
     withstand(names::rows()).await;
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    [
+        kinds_of(&bodies::rows()),
+        kinds_of(&slow::rows()),
+        kinds_of(&crowds::rows()),
+        kinds_of(&crowds::scarce_rows()),
+        kinds_of(&names::rows()),
+    ]
+    .concat()
 }

@@ -13,7 +13,7 @@ use brains_tests::dead::DeadMount;
 use brains_tests::{Answer, Brains, Client, HANG, Setup, Upstream, mcp, model, within};
 use serde_json::{Value, json};
 
-use super::{Before, Row, Scene, withstand};
+use super::{Before, Row, Scene, kinds_of, withstand};
 
 /// What a file in the state directory would give away.
 const SECRET: &str = "sk-live-4242424242424242abcdefABCDEF";
@@ -185,4 +185,9 @@ fn rows() -> Vec<Row<Traps>> {
 async fn files_that_hang_never_end_or_are_anothers_stop_nobody() {
     assert!(HANG.as_secs() > 10, "a look at a file is given up before a test is");
     withstand(rows()).await;
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    kinds_of(&rows())
 }

@@ -15,7 +15,7 @@ use brains_tests::door::{Door, Outcome};
 use brains_tests::team::{Database, Team};
 use serde_json::{Value, json};
 
-use super::{Row, Scene, withstand};
+use super::{Row, Scene, kinds_of, withstand};
 
 /// An installation with people of every standing, each with a key of their own and one of their agent's.
 pub(super) struct People {
@@ -111,4 +111,9 @@ fn rows() -> Vec<Row<People>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn agents_are_agents_and_workspaces_are_their_owners() {
     withstand(rows()).await;
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    [kinds_of(&rows()), kinds_of(&audit::rows::<false>())].concat()
 }

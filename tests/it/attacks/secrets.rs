@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use brains_tests::Brains;
 
-use super::withstand;
+use super::{kinds_of, withstand};
 
 /// Opens a scene on a thread of its own: what it awaits there need not be sent to others.
 async fn apart<S, F>(open: impl FnOnce() -> F + Send + 'static) -> S
@@ -59,4 +59,9 @@ async fn nothing_keeps_a_secret_that_somebody_writes_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_component_guesses_a_secret() {
     withstand(coming_back::guesses()).await;
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    [kinds_of(&coming_back::rows()), kinds_of(&kept::rows()), kinds_of(&coming_back::guesses())].concat()
 }

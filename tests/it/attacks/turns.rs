@@ -16,7 +16,7 @@ use brains_tests::client::{Answer, Client};
 use brains_tests::team::{Database, Team};
 use serde_json::{Value, json};
 
-use super::{Before, Fell, Held, Row, Scene, withstand};
+use super::{Before, Fell, Held, Row, Scene, kinds_of, withstand};
 
 /// A service with the workspace `app`, on one of the databases.
 struct Place<const POSTGRES: bool> {
@@ -136,4 +136,15 @@ async fn agents_over_stdio_leave_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_cannot_be_read_are_answered() {
     withstand(unreadable::rows()).await;
+}
+
+/// What the rows of this area stand for.
+pub(super) fn kinds() -> Vec<&'static str> {
+    [
+        kinds_of(&answers::rows::<false>()),
+        kinds_of(&waits::rows::<false>()),
+        kinds_of(&deaths::rows()),
+        kinds_of(&unreadable::rows()),
+    ]
+    .concat()
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::attacks::{Before, Fell, Held, Row, Scene, row, withstand};
 
 /// A service over a database of one kind, quiet, and the means to write past it.
-struct Altered<const POSTGRES: bool> {
+pub(super) struct Altered<const POSTGRES: bool> {
     team: Team,
 }
 
@@ -93,7 +93,7 @@ const FORGERIES: [Forgery; 9] = [
     ("in no scope", "NULL, 1", true, Fell),
 ];
 
-fn rows<const POSTGRES: bool>() -> Vec<Row<Altered<POSTGRES>>> {
+pub(super) fn rows<const POSTGRES: bool>() -> Vec<Row<Altered<POSTGRES>>> {
     let mut rows = Vec::new();
     for (what, place, postgres, before) in FORGERIES {
         if postgres && !POSTGRES {
