@@ -89,7 +89,12 @@ impl Client {
     }
 
     pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await.expect("an answer");
+        Self::attempt(request).await.expect("an answer")
+    }
+
+    /// None when the connection ended before an answer: a server may close one that idles just when it is used again.
+    pub async fn attempt(request: reqwest::RequestBuilder) -> Option<Answer> {
+        let response = request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
@@ -99,6 +104,6 @@ impl Client {
                 Err(_) => break,
             }
         }
-        Answer { status, headers, body: body.into() }
+        Some(Answer { status, headers, body: body.into() })
     }
 }

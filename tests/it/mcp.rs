@@ -142,7 +142,7 @@ async fn the_limit_of_a_key_counts_here_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_unpacked_and_capped() {
-    let service = Brains::start(Setup::config("max_body_bytes: 65536\n")).await;
+    let service = Brains::start(Setup::config("budgets: { operation_body_kib: 64 }\n")).await;
     let request = stateless(&service.mcp, "/mcp", "tools/list", json!({})).build().expect("a request");
     let plain = request.body().and_then(reqwest::Body::as_bytes).expect("a body").to_vec();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

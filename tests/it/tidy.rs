@@ -188,6 +188,8 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
         ("runtime/src/workers.rs", "bounded workers for calls of components"),
         ("runtime/src/slots.rs", "makes an instance ready, which computes"),
         ("store/src/open.rs", "opens the database at the start"),
+        ("store/src/identity.rs", "looks at the database, where the database is looked at too"),
+        ("store/src/identity/owner.rs", "written where the database is opened"),
         ("store/src/store.rs", "the writer's thread, and long looks"),
         ("brains/src/home.rs", "the state directory: made at the start, written at the gate"),
         ("brains/src/instance.rs", "the lock and `runtime.json`, at the start and the end"),

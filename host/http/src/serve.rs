@@ -246,6 +246,10 @@ async fn connection(
             serving.await
         }
         () = seat.asked_to_leave() => {
+            if !seat.has_begun() {
+                // There is nothing to finish: half a head is waited for by nobody.
+                return;
+            }
             serving.as_mut().graceful_shutdown();
             match tokio::time::timeout(FAREWELL, serving).await {
                 Ok(ended) => ended,

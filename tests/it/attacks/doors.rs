@@ -218,12 +218,16 @@ fn status(answer: &str) -> u16 {
 
 /// Posts bytes in a coding.
 async fn post(client: &Client, path: &str, coding: &str, body: Bytes) -> Answer {
+    within("an answer", Client::send(posting(client, path, coding, body))).await
+}
+
+fn posting(client: &Client, path: &str, coding: &str, body: Bytes) -> reqwest::RequestBuilder {
     let request = client
         .request(http::Method::POST, path)
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream");
     let request = if coding.is_empty() { request } else { request.header("content-encoding", coding) };
-    within("an answer", Client::send(request.body(body))).await
+    request.body(body)
 }
 
 /// A pause between two bytes of somebody slow.

@@ -135,7 +135,8 @@ pub(super) fn rows() -> Vec<Row<Traps>> {
             }
             let ready = scene.brains.client.get("/health/ready").await.json();
             let used = ready["budgets"]["file_threads"]["used"].as_u64().expect("told");
-            assert!(used <= 4, "a dead mount costs a couple of threads: {ready}");
+            // Those of other rows are stuck in mounts of their own.
+            assert!(used <= 10, "a dead mount costs a couple of threads: {ready}");
             assert!(ready["budgets"]["file_threads"]["refused"].as_u64() > Some(100), "{ready}");
         },
     ));

@@ -48,7 +48,7 @@ pub(super) fn rows<const POSTGRES: bool>() -> Vec<Row<Place<POSTGRES>>> {
     for wait in [Wait::Events, Wait::Messages, Wait::Lock] {
         for ending in Ending::ALL {
             rows.push(row(
-                "security 10",
+                if wait == Wait::Events { "coordination 2" } else { "security 10" },
                 format!("{wait:?} waited for, and then {ending:?} ends"),
                 // One of them looked at its session.
                 if wait == Wait::Messages && ending != Ending::Key { Held } else { Fell },

@@ -56,7 +56,7 @@ const ORDINARY: [&str; 62] = [
     "api_key=settings.api_key,",
     "token: string;\n  secret?: string;",
     "#[serde(default, skip_serializing_if = \"Option::is_none\")]\npub cost_usd: Option<f64>,",
-    "SELECT id, password_hash FROM users WHERE email = $1",
+    "select id, password_hash from users where email = $1",
     "assert_eq!(tokens, vec![Token::Number(1), Token::Plus, Token::Number(2)]);",
     "for (key, value) in pairs { map.insert(key, value); }",
     "struct AuthenticationTokenProviderConfigurationBuilder<'a> { inner: &'a Inner }",
