@@ -326,9 +326,15 @@ impl Live {
                     let (standing, reason) = fate(part, &error);
                     if matches!(error, LoadError::Checking) {
                         snapshot.checked.push(part.path.clone());
-                        if part.plays == Plays::Provider {
-                            snapshot.awaited.push(part.name.to_owned());
-                            snapshot.awaited.extend(part.aliases.iter().cloned());
+                        // Who orders and labels now goes on until the other one is ready.
+                        match part.plays {
+                            Plays::Provider => {
+                                snapshot.awaited.push(part.name.to_owned());
+                                snapshot.awaited.extend(part.aliases.iter().cloned());
+                            }
+                            Plays::Classifier => snapshot.classifier.clone_from(&old.classifier),
+                            Plays::Policy => snapshot.policy.clone_from(&old.policy),
+                            Plays::Bridge | Plays::Hook => {}
                         }
                     } else if !part.implied {
                         problems.push(Problem {
