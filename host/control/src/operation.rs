@@ -177,7 +177,6 @@ type Check = fn(&Entry, Value) -> Result<(), Fault>;
 type Describe = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 
 /// An operation without its types.
-#[expect(clippy::struct_excessive_bools, reason = "each says whether the operation has one trait of its own")]
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own that a surface asks")]
 pub struct Entry {
