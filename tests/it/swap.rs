@@ -57,19 +57,6 @@ fn held(service: &Brains) -> (usize, usize) {
     (kib, fs_err::read_dir(process.join("fd")).expect("running").count())
 }
 
-/// How nice the service is, and the thread of it that prepares components.
-fn niceness(service: &Brains) -> (i32, i32) {
-    let process = Path::new("/proc").join(service.pid().to_string());
-    let nice = |stat: &str| -> i32 {
-        let (_, after) = stat.rsplit_once(") ").expect("a name");
-        after.split(' ').nth(16).and_then(|nice| nice.parse().ok()).expect("a number")
-    };
-    let threads = fs_err::read_dir(process.join("task")).expect("running").flatten();
-    let mut stats = threads.filter_map(|thread| fs_err::read_to_string(thread.path().join("stat")).ok());
-    let builder = stats.find(|stat| stat.contains("(component-build")).expect("a thread");
-    (nice(&fs_err::read_to_string(process.join("stat")).expect("running")), nice(&builder))
-}
-
 async fn health(service: &Brains) -> Value {
     service.client.get("/health/ready").await.json()
 }
@@ -98,8 +85,6 @@ async fn swaps_and_edits_under_streams_lose_nothing_and_keep_nothing() {
     serves(&service, "acme", &digest(&first)).await;
     serves(&service, "parrot", &digest(&variant("provider-echo", "start"))).await;
 
-    let (requests, builder) = niceness(&service);
-    assert!(builder > requests, "what is compiled now is compiled behind the requests");
     let tasks = TaskTracker::new();
     let done = Arc::new(AtomicBool::new(false));
     let whole = Arc::new(AtomicUsize::new(0));
