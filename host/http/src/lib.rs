@@ -1,6 +1,7 @@
 //! The HTTP surface: names, keys, limits and bodies are checked here, then a request goes to the gateway or to an
 //! operation, and what comes back is rendered for the caller. No rule of routing and no operation lives here.
 
+mod accompanied;
 mod api;
 mod app;
 mod auth;

@@ -2,17 +2,13 @@
 //! The rules are `core`'s; here they get a clock, a lock and their headers. What all listeners count together, operations
 //! among it, is in `counters`.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes, HttpBody};
 use brains_core::traffic::limit::{Admission, Window};
 use brains_core::traffic::occupancy::Occupancy;
 use brains_core::traffic::throttle::{Throttle, Verdict};
 use brains_core::{Ambient, Fault, FaultKind, Origin};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use hyper::body::{Frame, SizeHint};
 
 /// When to come back to a gateway that is full: a place is free as soon as any answer ends.
 const FULL_RETRY_MS: u64 = 1_000;
@@ -101,40 +97,6 @@ fn full(limit: u32) -> Fault {
 impl Drop for Inside {
     fn drop(&mut self) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).leave();
-    }
-}
-
-/// Keeps `held` until the body has been sent or dropped.
-pub(crate) fn accompanied<H: Send + 'static>(body: Body, held: H) -> Body {
-    Body::new(Accompanied { body, _held: held })
-}
-
-/// A body, and what its request holds.
-struct Accompanied<H> {
-    body: Body,
-    _held: H,
-}
-
-// Nothing of what is held is ever moved or looked at.
-impl<H> Unpin for Accompanied<H> {}
-
-impl<H> HttpBody for Accompanied<H> {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

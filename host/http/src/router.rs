@@ -20,6 +20,7 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::Level;
 
+use crate::accompanied::Accompanied;
 use crate::app::App;
 use crate::auth::ANONYMOUS;
 use crate::body::Whole;
@@ -210,7 +211,7 @@ async fn check_limits(State(app): State<App>, request: Request, next: Next) -> R
         Err(fault) => return area.refuse(&fault),
     };
     let leave_with = |response: Response| match inside {
-        Some(inside) => response.map(|body| limits::accompanied(body, inside)),
+        Some(inside) => response.map(|body| Body::new(Accompanied::new(body, inside))),
         None => response,
     };
     let caller =
@@ -242,7 +243,7 @@ async fn read_whole(State(app): State<App>, request: Request, next: Next) -> Res
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.insert(CONTENT_LENGTH, bytes.len().into());
             let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-            response.map(|body| limits::accompanied(body, held))
+            response.map(|body| Body::new(Accompanied::new(body, held)))
         }
         Err(fault) => area.refuse(&fault),
     }

@@ -7,7 +7,6 @@ mod lanes;
 mod linger;
 mod listening;
 mod seats;
-mod watched;
 
 use std::convert::Infallible;
 use std::io;
@@ -31,8 +30,8 @@ use tower::Service as _;
 
 use linger::Lingering;
 use seats::Taken;
-use watched::Watched;
 
+use crate::accompanied::Accompanied;
 use crate::counters::Counters;
 
 pub use lanes::Lanes;
@@ -225,7 +224,7 @@ async fn connection(
         let answer = router.clone().call(request);
         async move {
             let response = answer.await.unwrap_or_else(|never| match never {});
-            Ok::<_, Infallible>(response.map(|body| Watched::new(body, busy)))
+            Ok::<_, Infallible>(response.map(|body| Accompanied::new(body, busy)))
         }
     });
     let serving = http1::Builder::new()

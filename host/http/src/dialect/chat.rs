@@ -13,9 +13,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use crate::accompanied::Accompanied;
 use crate::app::{App, Caller};
 use crate::counters::Carries;
-use crate::limits::accompanied;
 use crate::party::Behind;
 use crate::refusal::Area;
 use crate::request_id::RequestId;
@@ -56,7 +56,7 @@ pub(crate) async fn completions(
             client: client(&parts.headers),
         })
         .await;
-    render(outcome).map(|body| accompanied(body, held))
+    render(outcome).map(|body| Body::new(Accompanied::new(body, held)))
 }
 
 fn render(Outcome { facts, result }: Outcome) -> Response {

@@ -1,4 +1,5 @@
-//! The body of an answer that tells its connection when the request is over: when it was sent or dropped.
+//! The body of an answer, and what its request holds until the body has been sent or dropped: a place, a connection that
+//! is busy.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,22 +7,21 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-use super::seats::Busy;
-
-/// A body, and the request that it answers.
-#[derive(Debug)]
-pub(super) struct Watched {
+pub(crate) struct Accompanied<H> {
     body: Body,
-    _busy: Busy,
+    _held: H,
 }
 
-impl Watched {
-    pub(super) fn new(body: Body, busy: Busy) -> Self {
-        Self { body, _busy: busy }
+impl<H> Accompanied<H> {
+    pub(crate) fn new(body: Body, held: H) -> Self {
+        Self { body, _held: held }
     }
 }
 
-impl HttpBody for Watched {
+// Nothing of what is held is ever moved or looked at.
+impl<H> Unpin for Accompanied<H> {}
+
+impl<H> HttpBody for Accompanied<H> {
     type Data = Bytes;
     type Error = axum::Error;
 
