@@ -15,6 +15,7 @@ pub mod counts;
 pub mod dead;
 pub mod door;
 pub mod fuzz;
+pub mod line;
 pub mod mcp;
 pub mod messages;
 pub mod model;

@@ -1,5 +1,6 @@
 //! A database of its own for each test, on the cluster that the runner started (`BRAINS_TEST_POSTGRES`).
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,4 +19,10 @@ pub fn database() -> String {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let (base, _) = admin.rsplit_once('/').expect("a URL with a database");
     format!("{base}/{name}")
+}
+
+/// Where the server of a URL listens.
+pub fn address(url: &str) -> SocketAddr {
+    let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next());
+    host.and_then(|host| host.parse().ok()).expect("an address and a port")
 }

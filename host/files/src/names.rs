@@ -1,5 +1,5 @@
 //! Host names to addresses. The system's resolver blocks for as long as a name server is silent, so it is asked at a gate:
-//! a name that nobody answers for keeps two threads, and all others are looked up beside it.
+//! a name that nobody answers for keeps a few threads, and all others are looked up beside it.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};

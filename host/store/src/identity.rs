@@ -79,6 +79,8 @@ struct Seen {
     log: Log,
     state: State,
     at: Instant,
+    /// Whether it found the same files.
+    same: bool,
     /// The state that nothing explains yet, and since when the file has it.
     unexplained: Option<(State, Instant)>,
 }
@@ -138,7 +140,7 @@ impl Identity {
             file,
             place,
             ours,
-            seen: Mutex::new(Seen { log, state, at: Instant::now(), unexplained: None }),
+            seen: Mutex::new(Seen { log, state, at: Instant::now(), same: true, unexplained: None }),
             overwritten: AtomicBool::new(false),
             rescued: OnceLock::new(),
             keeper: Mutex::new(Some(keeper)),
@@ -148,8 +150,9 @@ impl Identity {
 
     /// For reading: looks, unless somebody did within the last second.
     pub(crate) fn look_now_and_then(&self) -> Result<(), StoreError> {
-        let recent = lock(&self.0.seen).at.elapsed() < LOOK_EVERY;
-        if recent && !self.0.overwritten.load(Ordering::Relaxed) { Ok(()) } else { self.check() }
+        let seen = *lock(&self.0.seen);
+        // Once somebody was told, everybody is.
+        if seen.same && seen.at.elapsed() < LOOK_EVERY { Ok(()) } else { self.check() }
     }
 
     /// Looks whether a name still leads to the same file.
@@ -180,11 +183,17 @@ impl Identity {
     }
 
     fn compare(&self) -> Result<Look, Found> {
+        let mut seen = lock(&self.0.seen);
+        let found = self.compare_to(&mut seen);
+        seen.same = found.is_ok();
+        found
+    }
+
+    fn compare_to(&self, seen: &mut Seen) -> Result<Look, Found> {
         let (inner, path) = (&self.0, self.0.file.path());
         if inner.overwritten.load(Ordering::Relaxed) {
             return Err(Found::Replaced(OVERWRITTEN));
         }
-        let mut seen = lock(&inner.seen);
         let log = self.counters();
         let (now, database) = state(path).map_err(|error| found(&error, DELETED))?;
         if database != inner.ours.database {
@@ -199,7 +208,7 @@ impl Identity {
         // Counters that cannot be read now explain nothing and accuse nobody.
         let Some(log) = log else { return Ok(Look::Sound) };
         if now == seen.state || self.counters().is_none_or(|later| later != seen.log) {
-            *seen = Seen { log, state: now, at, unexplained: None };
+            *seen = Seen { log, state: now, at, same: true, unexplained: None };
             return Ok(Look::Sound);
         }
         let since = seen.unexplained.filter(|(state, _)| *state == now).map_or(at, |(_, since)| since);

@@ -17,6 +17,7 @@ mod open;
 mod plane;
 mod readers;
 mod rows;
+mod server;
 mod sink;
 mod store;
 mod text;

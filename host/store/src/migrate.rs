@@ -121,7 +121,10 @@ async fn pending(rows: &mut Rows) -> Result<Vec<&'static Migration>, StoreError>
 async fn script(rows: &mut Rows, text: &'static str) -> Result<(), StoreError> {
     let done = match rows.conn().await? {
         Conn::Sqlite(conn) => sqlite::script(conn, text),
-        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop).map_err(StoreError::from),
+        // A large table takes its time.
+        Conn::Postgres(conn, _) => {
+            sqlx::raw_sql(text).execute(conn).await.map(drop).map_err(StoreError::from)
+        }
     };
     done.map_err(|error| rows.fail(error))
 }

@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
@@ -15,7 +15,9 @@ use crate::identity::{self, Identity};
 use crate::migrate;
 use crate::readers::Readers;
 use crate::rows::{Rows, Session, Trips};
+use crate::server::Server;
 use crate::store::Options;
+use crate::write::postgres::BEGIN;
 use crate::write::sqlite::AGAIN;
 
 /// Connections of a pool.
@@ -148,24 +150,18 @@ pub(crate) fn place_of(server: &PgConnectOptions) -> String {
 pub(crate) async fn open_server(
     server: PgConnectOptions,
     options: &Options,
-) -> Result<(PgPool, PgPool), StoreError> {
+) -> Result<(Server, Server), StoreError> {
     let first = tokio::time::timeout(options.patience, server.connect()).await;
     let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
     first?.close().await?;
-    let pool = |server: PgConnectOptions| {
-        let pool = PgPoolOptions::new()
-            .max_connections(POOL)
-            .acquire_timeout(options.patience)
-            // Whoever begins on a connection that fell meanwhile takes another one.
-            .test_before_acquire(false);
-        pool.connect_lazy_with(server)
-    };
     // What a write asks for it finds by keys: nothing is gained by a plan for these very values. Lists gain much.
-    let writers = pool(server.clone().options([("plan_cache_mode", "force_generic_plan")]));
-    let mut rows = Rows::new(Session::Postgres(writers.begin().await?), Trips::default());
+    let planned = server.clone().options([("plan_cache_mode", "force_generic_plan")]);
+    let writers = Server::new(planned, options.patience, POOL);
+    let trips = Trips::default();
+    let mut rows = Rows::new(Session::Postgres(writers.begin(BEGIN, &trips).await?), trips);
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
-    if let Session::Postgres(tx) = rows.into_session() {
-        tx.commit().await?;
+    if let Session::Postgres(begun) = rows.into_session() {
+        begun.commit().await?;
     }
-    Ok((pool(server), writers))
+    Ok((Server::new(server, options.patience, POOL), writers))
 }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sqlx::PgConnection;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::error::StoreError;
 use crate::readers::Reader;
+use crate::server::{Begun, Silence};
 
 mod later;
 pub(crate) mod sqlite;
@@ -43,13 +44,14 @@ pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(rusqlite::Connection),
     Sqlite(Reader),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Begun),
 }
 
 /// A connection of either database.
 pub(crate) enum Conn<'c> {
     Sqlite(&'c mut rusqlite::Connection),
-    Postgres(&'c mut PgConnection),
+    /// Whatever it is asked is waited for through the second.
+    Postgres(&'c mut PgConnection, &'c Silence),
 }
 
 impl Rows {
@@ -71,8 +73,8 @@ impl Rows {
         }
         self.trips.count();
         let (text, values) = self.later.take();
-        let Session::Postgres(tx) = &mut self.session else { return Ok(()) };
-        let done = sqlx::query_with(text, values).execute(&mut **tx).await;
+        let Session::Postgres(Begun { tx, silence }) = &mut self.session else { return Ok(()) };
+        let done = silence.or(sqlx::query_with(text, values).execute(&mut **tx)).await;
         done.map(drop).map_err(|error| self.fail(error))
     }
 
@@ -89,7 +91,7 @@ impl Rows {
         Ok(match &mut self.session {
             Session::Writer(conn) => Conn::Sqlite(conn),
             Session::Sqlite(reader) => Conn::Sqlite(reader.conn()?),
-            Session::Postgres(tx) => Conn::Postgres(tx),
+            Session::Postgres(Begun { tx, silence }) => Conn::Postgres(tx, silence),
         })
     }
 
@@ -198,9 +200,10 @@ macro_rules! execute {
             Ok($crate::rows::Conn::Sqlite(conn)) => {
                 $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.execute()
             }
-            Ok($crate::rows::Conn::Postgres(conn)) => sqlx::query($sql)$(.bind($bind))*.execute(conn).await
-                .map(|done| done.rows_affected())
-                .map_err($crate::StoreError::from),
+            Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+                let asked = sqlx::query($sql)$(.bind($bind))*.execute(conn);
+                silence.or(asked).await.map(|done| done.rows_affected())
+            }
         };
         done.map_err(|error| rows.fail(error))
     }};
@@ -216,9 +219,12 @@ macro_rules! fetch_optional {
             Ok($crate::rows::Conn::Sqlite(conn)) => {
                 $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.fetch_optional::<$of>()
             }
-            Ok($crate::rows::Conn::Postgres(conn)) => sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn).await
-                .map_err($crate::StoreError::from)
-                .and_then(|row| row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose()),
+            Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+                let asked = sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn);
+                silence.or(asked).await.and_then(|row| {
+                    row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose()
+                })
+            }
         };
         found.map_err(|error| rows.fail(error))
     }};
@@ -234,9 +240,12 @@ macro_rules! fetch_all {
             Ok($crate::rows::Conn::Sqlite(conn)) => {
                 $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.fetch_all::<$of>()
             }
-            Ok($crate::rows::Conn::Postgres(conn)) => sqlx::query($sql)$(.bind($bind))*.fetch_all(conn).await
-                .map_err($crate::StoreError::from)
-                .and_then(|found| found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>()),
+            Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+                let asked = sqlx::query($sql)$(.bind($bind))*.fetch_all(conn);
+                silence.or(asked).await.and_then(|found| {
+                    found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>()
+                })
+            }
         };
         found.map_err(|error| rows.fail(error))
     }};
@@ -261,9 +270,9 @@ macro_rules! insert_all {
                     let statement = $crate::rows::sqlite::statement(conn, $one);
                     chunk.iter().fold(statement, |statement, row| $bind!(statement, row)).execute().map(drop)
                 }
-                Ok($crate::rows::Conn::Postgres(conn)) => {
+                Ok($crate::rows::Conn::Postgres(conn, silence)) => {
                     let query = chunk.iter().fold(sqlx::query(many), |query, row| $bind!(query, row));
-                    query.execute(conn).await.map(drop).map_err($crate::StoreError::from)
+                    silence.or(query.execute(conn)).await.map(drop)
                 }
             };
             done.map_err(|error| rows.fail(error))?;

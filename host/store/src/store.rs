@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 
 use brains_core::plane::audit::SealingKey;
 use brains_core::{Ambient, Fault};
-use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -21,9 +20,10 @@ use crate::open::{open_file, open_server, place_of, server};
 use crate::plane::trace::Retention;
 use crate::readers::Readers;
 use crate::rows::{Rows, Session, Snapshot, Trips};
+use crate::server::Server;
 use crate::sink::{self, TraceOptions, TraceSink};
 use crate::uses::KeyUses;
-use crate::write::postgres::{Lanes, Writers, begin};
+use crate::write::postgres::{Lanes, Writers};
 use crate::write::sqlite::Writer;
 use crate::write::{Actor, Call, Cause, Job, Scopes, Tx, Work};
 
@@ -87,7 +87,7 @@ pub(crate) struct Hub {
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
     Sqlite { readers: Readers, queue: mpsc::Sender<Box<dyn Job>> },
-    Postgres { readers: PgPool, writers: Writers, places: Arc<Semaphore> },
+    Postgres { readers: Server, writers: Writers, places: Arc<Semaphore> },
 }
 
 impl std::fmt::Debug for Store {
@@ -160,10 +160,10 @@ impl Store {
             Place::Server(url) => {
                 let server = server(url, &options)?;
                 let place = place_of(&server);
-                let (readers, pool) =
+                let (readers, writing) =
                     open_server(server, &options).await.map_err(|error| error.at(&place))?;
                 let writers = Writers {
-                    pool,
+                    server: writing,
                     ambient: options.ambient.clone(),
                     sealing: sealing.clone(),
                     nudge: nudge.clone(),
@@ -340,7 +340,7 @@ impl Store {
             Engine::Sqlite { readers, .. } => readers.close().await,
             Engine::Postgres { readers, writers, .. } => {
                 readers.close().await;
-                writers.pool.close().await;
+                writers.server.close().await;
             }
         }
     }
@@ -384,7 +384,7 @@ impl Engine {
                 reader.begin()?;
                 Session::Sqlite(reader)
             }
-            Self::Postgres { readers, .. } => Session::Postgres(begin(readers, VIEW, trips).await?),
+            Self::Postgres { readers, .. } => Session::Postgres(readers.begin(VIEW, trips).await?),
         };
         Ok(Snapshot(Rows::new(session, trips.clone())))
     }

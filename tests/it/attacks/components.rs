@@ -15,7 +15,7 @@ use brains_tests::{Brains, Setup, until, within};
 use serde_json::{Value, json};
 
 use super::{Before, Fell, Held, Row, Scene, kinds_of, row, withstand};
-use shapes::{Shape, refused, slow};
+use shapes::{Shape, refused, reported, slow};
 
 /// A service with an honest provider.
 struct Prepared {
@@ -173,6 +173,27 @@ fn rows() -> Vec<Row<Prepared>> {
             before,
             move |scene: Arc<Prepared>| async move {
                 scene.named(&make(scene.number()), word).await;
+            },
+        ));
+    }
+    for (what, make) in reported() {
+        rows.push(row(
+            "security 3",
+            format!("{what}, dropped"),
+            Held,
+            move |scene: Arc<Prepared>| async move {
+                let (number, id) = scene.name();
+                drop_in(&scene.service.home, &id, &make(number), None);
+                scene.others_go_on().await;
+                until("it to be compiled, or refused for what it takes", async || {
+                    let record = scene.record(&id).await;
+                    let reason = record["reason"].as_str().unwrap_or("");
+                    record["state"] == "live"
+                        || record["state"] == "rejected" && reason.contains("budgets.compile_")
+                })
+                .await;
+                scene.others_go_on().await;
+                scene.remove(&id);
             },
         ));
     }

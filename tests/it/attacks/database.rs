@@ -1,6 +1,8 @@
 //! The database file is taken away, replaced or written over under the running service: nothing is acknowledged that
 //! would be gone at the next start, everybody is told, and what was acknowledged before is kept.
 
+mod stalled;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,12 +127,19 @@ pub(super) fn rows() -> Vec<Row<Nothing>> {
         .map(|deed| row(KIND, deed.what, deed.before, move |_: Arc<Nothing>| taken_away(deed)))
         .collect();
     rows.push(row(KIND, "it is moved away and back", Held, |_| moved_and_back()));
+    rows.extend(stalled::ends());
     rows
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_is_the_file_that_was_opened() {
     withstand(rows()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_says_nothing_holds_up_nobody_else() {
+    withstand(stalled::on_sqlite()).await;
+    withstand(stalled::on_postgres()).await;
 }
 
 async fn add(client: &Client, slug: &str) {
@@ -243,5 +252,5 @@ async fn moved_and_back() {
 
 /// What the rows of this area stand for.
 pub(super) fn kinds() -> Vec<&'static str> {
-    kinds_of(&rows())
+    [kinds_of(&rows()), kinds_of(&stalled::on_sqlite()), kinds_of(&stalled::on_postgres())].concat()
 }

@@ -4,6 +4,7 @@
 mod bodies;
 mod crowds;
 mod names;
+mod reports;
 mod slow;
 mod soak;
 
@@ -258,6 +259,11 @@ async fn nobody_passes_for_somebody_else() {
     withstand(names::rows()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_programs_fell_to() {
+    withstand(reports::rows()).await;
+}
+
 /// What the rows of this area stand for.
 pub(super) fn kinds() -> Vec<&'static str> {
     [
@@ -266,6 +272,7 @@ pub(super) fn kinds() -> Vec<&'static str> {
         kinds_of(&crowds::rows()),
         kinds_of(&crowds::scarce_rows()),
         kinds_of(&names::rows()),
+        kinds_of(&reports::rows()),
     ]
     .concat()
 }

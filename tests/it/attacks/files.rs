@@ -4,6 +4,7 @@
 mod documents;
 mod ending;
 mod hanging;
+mod names;
 mod reasons;
 
 use std::path::{Path, PathBuf};
@@ -187,7 +188,12 @@ async fn files_that_hang_never_end_or_are_anothers_stop_nobody() {
     withstand(rows()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_nobody_answers_for_stop_nobody() {
+    withstand(names::rows()).await;
+}
+
 /// What the rows of this area stand for.
 pub(super) fn kinds() -> Vec<&'static str> {
-    kinds_of(&rows())
+    [kinds_of(&rows()), kinds_of(&names::rows())].concat()
 }

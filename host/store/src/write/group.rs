@@ -3,7 +3,6 @@
 
 use brains_core::Fault;
 
-use crate::error::StoreError;
 use crate::rows::{Conn, sqlite};
 use crate::write::{Job, Tx};
 
@@ -131,7 +130,7 @@ async fn exec(tx: &mut Tx, text: &'static str) -> Result<(), Fault> {
     tx.rows.trips().count();
     let done = match tx.rows.bare()? {
         Conn::Sqlite(conn) => sqlite::run(conn, text),
-        Conn::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop).map_err(StoreError::from),
+        Conn::Postgres(conn, silence) => silence.or(sqlx::raw_sql(text).execute(conn)).await.map(drop),
     };
     done.map_err(Fault::from)
 }

@@ -6,19 +6,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::{Ambient, Fault};
-use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audit::Sealing;
 use crate::changes::Nudge;
-use crate::error::StoreError;
 use crate::notices::Notices;
 use crate::rows::{Rows, Session, Trips};
+use crate::server::Server;
 use crate::write::group::{Verdict, answer, run};
 use crate::write::{Job, Scope, Tx};
 
 /// The level is said: the server's default may be another one.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Closures that share a commit at most. Other processes wait for the scope that long, and a server remembers this
 /// many savepoints of a transaction cheaply.
@@ -30,7 +29,7 @@ pub(crate) type Placed = (Box<dyn Job>, OwnedSemaphorePermit);
 /// What a transaction needs. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Writers {
-    pub(crate) pool: PgPool,
+    pub(crate) server: Server,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) sealing: Sealing,
     pub(crate) nudge: Nudge,
@@ -100,19 +99,19 @@ impl Writers {
         if jobs.is_empty() {
             return;
         }
-        let tx = match self.begin().await {
-            Ok(tx) => tx,
+        let begun = match self.server.begin(BEGIN, &self.trips).await {
+            Ok(begun) => begun,
             Err(error) => return answer(jobs, &Err(error.into())),
         };
-        let rows = Rows::new(Session::Postgres(tx), self.trips.clone());
+        let rows = Rows::new(Session::Postgres(begun), self.trips.clone());
         let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
         let verdict = run(&mut tx, jobs.into_iter()).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
-        let Session::Postgres(inner) = tx.rows.into_session() else { return };
+        let Session::Postgres(begun) = tx.rows.into_session() else { return };
         self.trips.count();
         match verdict {
             Verdict::Commit(kept) => {
-                let end = committed(inner).await;
+                let end = begun.commit().await.map_err(Fault::from);
                 if end.is_ok() {
                     if bumped {
                         self.nudge.committed();
@@ -121,54 +120,12 @@ impl Writers {
                 }
                 answer(kept, &end);
             }
-            Verdict::RollBack => roll_back(inner).await,
+            Verdict::RollBack => begun.roll_back().await,
             Verdict::Lost(all, fault) => {
-                roll_back(inner).await;
+                begun.roll_back().await;
                 answer(all, &Err(fault));
             }
         }
         drop(places);
-    }
-
-    /// Pooled connections are not asked whether they still stand: beginning tells. None did anything yet, so another
-    /// one is taken as long as there may be one.
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        begin(&self.pool, BEGIN, &self.trips).await
-    }
-}
-
-/// Begins on a connection that stands.
-pub(crate) async fn begin(
-    pool: &PgPool,
-    text: &'static str,
-    trips: &Trips,
-) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let mut others = pool.options().get_max_connections();
-    loop {
-        trips.count();
-        match pool.begin_with(text).await {
-            Ok(tx) => return Ok(tx),
-            Err(error) => {
-                let timed_out = matches!(error, sqlx::Error::PoolTimedOut);
-                let error = StoreError::from(error);
-                if timed_out || others == 0 || !matches!(error, StoreError::Unreachable { .. }) {
-                    return Err(error);
-                }
-                others -= 1;
-            }
-        }
-    }
-}
-
-async fn committed(tx: Transaction<'static, Postgres>) -> Result<(), Fault> {
-    tx.commit().await.map_err(|error| match StoreError::from(error) {
-        StoreError::Unreachable { .. } => StoreError::Unknown.into(),
-        refused => refused.into(),
-    })
-}
-
-async fn roll_back(tx: Transaction<'static, Postgres>) {
-    if let Err(error) = tx.rollback().await {
-        tracing::debug!(db.error = %error, "a rollback was not answered; the server does it by itself");
     }
 }

@@ -39,15 +39,81 @@ pub(super) fn refused() -> Vec<Shape> {
     ]
 }
 
+/// What users of the compiler reported to take it too long, or too much memory. Whether that is so depends on its version:
+/// they are compiled, or refused for what they take.
+pub(super) fn reported() -> Vec<(&'static str, fn(tag: u32) -> Vec<u8>)> {
+    vec![
+        // github.com/bytecodealliance/wasmtime/issues/4923
+        ("15,000 blocks that look at a variable", chained_blocks),
+        // github.com/bytecodealliance/wasmtime/issues/4291, 3523: values that live over many ways.
+        ("jumps over many values to many places", many_ways),
+        // github.com/bytecodealliance/wasmtime/issues/3414
+        ("a hundred functions of deep blocks", many_deep_functions),
+    ]
+}
+
 /// Within every bound, and much work for a compiler: a great many functions that are each as hard as one may be.
 pub(super) fn slow(tag: u32) -> Vec<u8> {
+    made(&repeated(75, 110, 40_000), tag)
+}
+
+/// A sound component with a module that it makes an instance of: what nothing does that with need not be compiled.
+fn made(module: &[u8], tag: u32) -> Vec<u8> {
     let sound = component("provider-echo");
     let at = modules(&sound);
-    // What nothing makes an instance of need not be compiled.
     let mut instance = vec![1, 0];
     leb128(at, &mut instance);
     instance.push(0);
-    noted(section(section(sound, 1, &repeated(75, 110, 40_000)), 2, &instance), tag)
+    noted(section(section(sound, 1, module), 2, &instance), tag)
+}
+
+fn chained_blocks(tag: u32) -> Vec<u8> {
+    let mut body = Function::new([(1, ValType::I32)]);
+    for _ in 0..15_000 {
+        body.instruction(&Instruction::Block(BlockType::Empty));
+        body.instruction(&Instruction::I32Const(1));
+        body.instruction(&Instruction::LocalGet(0));
+        body.instruction(&Instruction::I32Add);
+        body.instruction(&Instruction::LocalSet(0));
+        body.instruction(&Instruction::End);
+    }
+    body.instruction(&Instruction::End);
+    made(&functions(1, &body, &[]), tag)
+}
+
+fn many_ways(tag: u32) -> Vec<u8> {
+    const PLACES: u32 = 60;
+    let mut body = Function::new([(90, ValType::I64)]);
+    for _ in 0..PLACES {
+        body.instruction(&Instruction::Block(BlockType::Empty));
+    }
+    for round in 0..40 {
+        let ways: Vec<u32> = (0..2_000).map(|way| (way * 7 + round) % PLACES).collect();
+        for at in 0..90 {
+            body.instruction(&Instruction::LocalGet((at + round) % 90));
+            body.instruction(&Instruction::LocalSet(at));
+        }
+        body.instruction(&Instruction::Block(BlockType::Empty));
+        body.instruction(&Instruction::LocalGet(round % 90));
+        body.instruction(&Instruction::I32WrapI64);
+        body.instruction(&Instruction::BrTable(ways.into(), 0));
+        body.instruction(&Instruction::End);
+    }
+    for _ in 0..=PLACES {
+        body.instruction(&Instruction::End);
+    }
+    made(&functions(5, &body, &[]), tag)
+}
+
+fn many_deep_functions(tag: u32) -> Vec<u8> {
+    let mut body = Function::new([]);
+    for _ in 0..400 {
+        body.instruction(&Instruction::Block(BlockType::Empty));
+    }
+    for _ in 0..=400 {
+        body.instruction(&Instruction::End);
+    }
+    made(&functions(100, &body, &[]), tag)
 }
 
 /// How many modules stand in a component itself.
