@@ -3,11 +3,13 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use brains_control::Table;
-use comfy_table::{ColumnConstraint, ContentArrangement, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Width, presets};
 use serde_json::{Map, Value};
 
 /// Longest text of one cell: a table is for looking, JSON has everything.
 const CELL: usize = 120;
+/// Longest word that stays in one piece, and that a table below others has room for.
+const WORD: usize = 40;
 
 /// In which form answers are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,12 @@ pub(crate) fn as_text(value: &Value, table: Option<Table>) -> String {
         .filter(|(name, value)| *name != rows_member && !value.is_null())
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    out.push_str(&pairs(&rest));
+    let mut below = Vec::new();
+    out.push_str(&pairs(&rest, &mut below));
+    for (name, table) in below {
+        let gap = if out.is_empty() { "" } else { "\n" };
+        out.extend([gap, &name, "\n", &table]);
+    }
     let rows = members.get(rows_member).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !rows.is_empty() {
         if !out.is_empty() {
@@ -87,27 +94,63 @@ fn only_rows(members: &Map<String, Value>) -> Option<(&str, Vec<String>)> {
 fn rows_as_table(rows: &[Value], columns: &[String]) -> String {
     let told = |column: &&String| rows.iter().any(|row| !cell(at(row, column)).is_empty());
     let columns: Vec<&String> = columns.iter().filter(told).collect();
-    let mut table = plain_table();
-    table.set_header(columns.iter().map(|column| column.replace(['_', '.'], " ").to_uppercase()));
-    for row in rows {
-        table.add_row(columns.iter().map(|column| match at(row, column) {
+    let heads = columns.iter().map(|column| column.replace(['_', '.'], " ").to_uppercase()).collect();
+    let cells = rows.iter().map(|row| {
+        let cells = columns.iter().map(|column| match at(row, column) {
             // A table of tables is for JSON: here it is told how many.
             Value::Array(items) if items.iter().any(Value::is_object) => items.len().to_string(),
             value => cell(value),
-        }));
+        });
+        cells.collect()
+    });
+    let lines: Vec<Vec<String>> = std::iter::once(heads).chain(cells).collect();
+    let mut table = plain_table();
+    // What is copied from the screen stays in one piece.
+    let whole: Vec<bool> = columns.iter().map(|column| ["id", "at"].contains(&column.as_str())).collect();
+    let narrowest = narrowest(&lines, &whole, table.width().map_or(usize::MAX, usize::from));
+    for (at, line) in lines.into_iter().enumerate() {
+        if at == 0 {
+            table.set_header(line);
+        } else {
+            table.add_row(line);
+        }
     }
-    for (place, column) in columns.iter().enumerate() {
-        // What is copied from the screen stays in one piece.
-        if let (true, Some(column)) = (["id", "at"].contains(&column.as_str()), table.column_mut(place)) {
+    for (place, (whole, width)) in whole.into_iter().zip(narrowest).enumerate() {
+        let Some(column) = table.column_mut(place) else { continue };
+        if whole {
             column.set_constraint(ColumnConstraint::ContentWidth);
+        } else if let Some(width) = width {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
         }
     }
     trimmed(&table)
 }
 
-fn pairs(members: &Map<String, Value>) -> String {
+/// How narrow each column may become before words break; where there is not room enough for all, the widest gives way.
+fn narrowest(lines: &[Vec<String>], whole: &[bool], room: usize) -> Vec<Option<u16>> {
+    let length = |text: &str| text.chars().count();
+    let longest = |(place, whole): (usize, &bool)| {
+        let cells = lines.iter().filter_map(|line| line.get(place));
+        let lengths = cells.map(|cell| match whole {
+            true => length(cell),
+            false => cell.split_whitespace().map(length).max().unwrap_or(0).min(WORD),
+        });
+        lengths.max().unwrap_or(0) + PADDING
+    };
+    let needs: Vec<usize> = whole.iter().enumerate().map(longest).collect();
+    let breakable = whole.iter().zip(&needs).enumerate().filter(|(_, (whole, _))| !**whole);
+    let widest = breakable.max_by_key(|(_, (_, need))| **need).map(|(place, _)| place);
+    let gives_way = if needs.iter().sum::<usize>() > room { widest } else { None };
+    let bound = |(place, need): (usize, &usize)| {
+        if gives_way == Some(place) { None } else { u16::try_from(*need).ok() }
+    };
+    needs.iter().enumerate().map(bound).collect()
+}
+
+/// Members as lines; those that are tables by themselves go below, under their names.
+fn pairs(members: &Map<String, Value>, below: &mut Vec<(String, String)>) -> String {
     let mut flat = Vec::new();
-    flatten("", members, &mut flat);
+    flatten("", members, &mut flat, below);
     if flat.is_empty() {
         return String::new();
     }
@@ -118,16 +161,58 @@ fn pairs(members: &Map<String, Value>) -> String {
     trimmed(&table)
 }
 
-fn flatten(prefix: &str, members: &Map<String, Value>, out: &mut Vec<(String, Value)>) {
+fn flatten(
+    prefix: &str,
+    members: &Map<String, Value>,
+    out: &mut Vec<(String, Value)>,
+    below: &mut Vec<(String, String)>,
+) {
     for (name, value) in members {
         let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             Value::Null => {}
             Value::Array(items) if items.is_empty() => {}
-            Value::Object(inner) if !inner.is_empty() => flatten(&name, inner, out),
+            Value::Array(items) if items.iter().all(Value::is_object) => {
+                below.push((name, rows_below(items.iter().filter_map(Value::as_object).cloned().collect())));
+            }
+            Value::Object(inner) if is_table(inner) => {
+                let named = inner.iter().filter_map(|(name, value)| {
+                    let mut row = Map::from_iter([("name".to_owned(), Value::from(name.as_str()))]);
+                    row.extend(value.as_object()?.clone());
+                    Some(row)
+                });
+                below.push((name, rows_below(named.collect())));
+            }
+            Value::Object(inner) if !inner.is_empty() => flatten(&name, inner, out, below),
             _ => out.push((name, value.clone())),
         }
     }
+}
+
+/// Several objects with members of the same names.
+fn is_table(members: &Map<String, Value>) -> bool {
+    let mut rows = members.values().map(Value::as_object);
+    let Some(Some(first)) = rows.next() else { return false };
+    let alike = |row: Option<&Map<String, Value>>| {
+        row.is_some_and(|row| first.keys().all(|name| row.contains_key(name)))
+    };
+    members.len() > 1 && !first.values().any(|value| value.is_object() || value.is_array()) && rows.all(alike)
+}
+
+/// A table without what would be too wide for it.
+fn rows_below(rows: Vec<Map<String, Value>>) -> String {
+    let mut columns: Vec<String> = Vec::new();
+    for (name, value) in rows.iter().flatten() {
+        if !columns.contains(name) && !value.is_object() && !value.is_array() {
+            columns.push(name.clone());
+        }
+    }
+    columns.retain(|column| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(cell);
+        cells.into_iter().all(|cell| cell.split_whitespace().all(|word| word.chars().count() <= WORD))
+    });
+    let rows: Vec<Value> = rows.into_iter().map(Value::Object).collect();
+    rows_as_table(&rows, &columns)
 }
 
 /// A member by dotted path.
@@ -173,6 +258,9 @@ fn without_millis(text: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+/// A blank on each side of a cell.
+const PADDING: usize = 2;
 
 /// Columns below which a table is no help.
 const NARROWEST: u16 = 60;

@@ -75,6 +75,8 @@ impl Layout {
             .enable_compiler(false)
             .epoch_interruption(true)
             .concurrency_support(false)
+            // Where each instruction came from, a third of all code: whoever reads a trap is told the function.
+            .generate_address_map(false)
             .memory_init_cow(true);
         if let Some(bytes) = self.reservation_bytes {
             config.memory_reservation(bytes);

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::rows::Trips;
 
 /// How long connections are doubted after one fell silent.
-const DOUBT: Duration = Duration::from_secs(120);
+const DOUBT: Duration = Duration::from_mins(2);
 
 /// Connections to a server. Clones share them.
 #[derive(Debug, Clone)]

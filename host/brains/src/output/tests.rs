@@ -26,8 +26,28 @@ fn times_are_told_to_the_second_and_lists_by_their_length() {
     let rows = json!({"traces": [{"at": "2026-11-24T01:55:24.903Z", "attempts": [{"a": 1}, {"a": 2}]}]});
     let table = Table { rows: "traces", columns: &["at", "attempts"] };
     assert_eq!(as_text(&rows, Some(table)), "AT                   ATTEMPTS\n2026-11-24 01:55:24  2\n");
-    assert_eq!(
-        as_text(&json!({"inner": {"scores": [{"label": "x", "score": 0.5}]}, "none": []}), None).trim_end(),
-        "inner.scores  label=x score=0.5"
-    );
+}
+
+#[test]
+fn what_is_a_table_by_itself_stands_below() {
+    let value = json!({
+        "ok": true,
+        "inner": {"scores": [{"label": "x", "digest": "d".repeat(64)}, {"label": "y", "score": 0.5}]},
+        "budgets": {"body_mib": {"used": 1, "limit": 2}, "connections": {"used": 0, "limit": 9}},
+        "urls": {"gateway": "a", "mcp": "b"},
+        "none": [],
+    });
+    let text = "ok            yes\nurls.gateway  a\nurls.mcp      b\n\
+        \ninner.scores\nLABEL  SCORE\nx\ny      0.5\n\
+        \nbudgets\nNAME         USED  LIMIT\nbody_mib     1     2\nconnections  0     9\n";
+    assert_eq!(as_text(&value, None), text);
+}
+
+#[test]
+fn words_stay_whole_where_there_is_room() {
+    let reason = "nothing in the configuration uses it, and that is said at some length so that it wraps";
+    let rows =
+        json!({"rows": [{"id": "classifier-keyword-compat", "plays": "classifier", "reason": reason}]});
+    let text = as_text(&rows, None);
+    assert!(text.contains("classifier  ") && text.contains("configuration"), "{text}");
 }

@@ -42,7 +42,7 @@ impl Operation for ListComponents {
     const KIND: Kind = Kind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "list"])
-        .table("components", &["id", "plays", "state", "version", "instances", "reason"]);
+        .table("components", &["id", "plays", "state", "version", "reason"]);
     const EXAMPLES: &'static [Example] = &[
         Example { title: "List all components", command: "plugin list", input: "{}" },
         Example {
