@@ -220,8 +220,8 @@ fn row_of<const POSTGRES: bool>(database: &str, before: Before) -> Row<Stalled<P
 }
 
 /// The end comes in time, with a request under way that needs the database.
-fn end_row(database: &'static str, before: Before, on: Database) -> Row<super::Nothing> {
-    row(KIND, format!("SIGTERM while {database}"), before, move |_| async move {
+fn end_row(database: &'static str, on: Database) -> Row<super::Nothing> {
+    row(KIND, format!("SIGTERM while {database}"), Fell, move |_| async move {
         match on {
             Database::Sqlite => end::<false>().await,
             Database::Postgres => end::<true>().await,
@@ -252,7 +252,7 @@ pub(super) fn on_postgres() -> Vec<Row<Stalled<true>>> {
 
 pub(super) fn ends() -> Vec<Row<super::Nothing>> {
     vec![
-        end_row("another program has the database locked", Held, Database::Sqlite),
-        end_row("the database's server says nothing", Fell, Database::Postgres),
+        end_row("another program has the database locked", Database::Sqlite),
+        end_row("the database's server says nothing", Database::Postgres),
     ]
 }

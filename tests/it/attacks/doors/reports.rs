@@ -6,7 +6,7 @@ use brains_tests::{Brains, Setup};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::super::{Fell, Held, Row, row};
+use super::super::{Held, Row, row};
 use super::{Doors, Place, Role, SLACK_MIB, bodies, post};
 
 const DOORS: [(&str, bool); 4] = [
@@ -74,9 +74,8 @@ pub(super) fn rows() -> Vec<Row<Doors>> {
     // github.com/headroomlabs-ai/headroom/issues/3284, 3325: 16 KiB of zstd became 512 MiB before any limit was asked;
     // github.com/expressjs/body-parser/issues/454: the limit was held against what arrived.
     for (path, tools) in DOORS {
-        let before = if path.starts_with("/v1") { Held } else { Fell };
         let what = format!("16 KiB of zstd that become 512 MiB, to {path}");
-        rows.push(row("security 6", what, before, move |scene: Place| async move {
+        rows.push(row("security 6", what, Held, move |scene: Place| async move {
             let client = if tools { scene.mcp(Role::Agent) } else { scene.client(Role::Agent) };
             let memory = scene.memory();
             let (answer, ()) = tokio::join!(post(&client, path, "zstd", unfolding()), scene.unharmed());
