@@ -71,13 +71,19 @@ async fn verbs_work_with_and_without_a_service() {
 async fn init_is_idempotent_and_everything_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::default();
-    for _ in 0..2 {
+    for source in ["generated", "existing"] {
         let output = home.run(&["init"]).await;
         assert!(output.status.success(), "{output:?}");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(told["config"]["source"], source, "{told}");
     }
+    home.write_config("rate_limit_per_minute: 7\n");
+    assert!(home.run(&["init"]).await.status.success());
+    let kept = fs_err::read_to_string(home.state().join("config.yaml"));
+    assert_eq!(kept.expect("kept"), "rate_limit_per_minute: 7\n");
     let mode = |path: std::path::PathBuf| fs_err::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(home.state()), 0o700);
-    for name in ["admin-key", "brains.db"] {
+    for name in ["admin-key", "brains.db", "config.yaml"] {
         assert_eq!(mode(home.state().join(name)), 0o600, "{name}");
     }
 }

@@ -1,6 +1,8 @@
 //! Layers, references and what a write accepts, through the command line.
 
 use brains_tests::service::Home;
+use brains_tests::{Brains, Setup};
+use serde_json::{Value, json};
 
 fn text(output: &std::process::Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -18,8 +20,7 @@ async fn later_layers_win_and_are_named() {
         .output()
         .await
         .expect("ran");
-    let shown: serde_json::Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
     let of = |key: &str| {
         let all = shown["values"].as_array().expect("values");
         all.iter().find(|value| value["key"] == key).cloned().unwrap_or_else(|| panic!("{key} in {shown}"))
@@ -58,4 +59,41 @@ async fn writes_keep_comments_and_refuse_what_they_must() {
         assert!(!text(&refused).contains("sk-raw-secret-0123456789"), "{key}: {}", text(&refused));
         assert_eq!(fs_err::read_to_string(&overlay).expect("there"), content, "{key}: the old state stays");
     }
+}
+
+/// What promises that something will not happen, and that nothing keeps, is refused by every way in.
+#[tokio::test(flavor = "multi_thread")]
+async fn promises_that_this_build_does_not_keep_are_refused() {
+    let document = "hooks: [{component: redactor-that-does-not-exist, fail: closed}]\n\
+        bridges: {team: {component: bridge-telegram}}\ncontrol: {require_approval_for_deep: true}\n\
+        redaction_sensitive_key_parts: [patient]\nsource_allowlist: [docs.example]\ndashboard_port: 9999\n\
+        subsystems: {otel: {enabled: true}}\ntraces: {bodies: true}\n";
+    let home = Home::default();
+    home.write_config(document);
+    let refused = ["hooks.0", "source_allowlist", "control.require_approval_for_deep"];
+    let checked = home.run(&["config", "check", "--json"]).await;
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    let told: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    let paths = |member: &str| {
+        let all = told[member].as_array().expect("a list").iter();
+        all.map(|problem| problem["path"].as_str().expect("a path").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths("problems"), refused);
+    assert_eq!(paths("warnings"), ["dashboard_port", "subsystems.otel", "bridges.team"]);
+    for verb in [&["serve-all", "--gateway-port", "0", "--mcp-port", "0"][..], &["doctor"]] {
+        let output = home.run(verb).await;
+        assert!(!output.status.success(), "{output:?}");
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        for path in refused {
+            assert!(text.contains(path) && text.contains("not served by this build"), "{path}: {text}");
+        }
+    }
+    // What runs goes on as it was.
+    let service = Brains::start_in(Home::default(), Setup::config("rate_limit_per_minute: 9\n")).await;
+    fs_err::write(service.home.state().join("config.yaml"), document).expect("written");
+    let reloaded = service.client.post("/api/ops/reload_config", "{}").await;
+    assert_eq!(reloaded.status, 400, "{}", reloaded.text());
+    let limit = service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await;
+    assert_eq!(limit["value"], 9);
 }

@@ -290,6 +290,43 @@ fn no_unsafe_in_the_host_and_every_file_says_what_it_is_for() {
     }
 }
 
+/// A key of the configuration is read somewhere, or says in the schema that it is not.
+#[test]
+fn every_key_is_read_or_marked() {
+    let readers: Vec<String> = crates()
+        .iter()
+        .flat_map(|name| sources(name))
+        .filter(|path| !path.to_string_lossy().contains("/tests"))
+        .map(|path| code(&path))
+        .collect();
+    let schema = brains_core::config::Schema::new(&[]);
+    let mut keys = Vec::new();
+    served(schema.json(), &mut keys);
+    assert!(keys.len() > 60, "the keys that are served: {keys:?}");
+    for key in keys {
+        let is_read = |code: &String| code.contains(&format!(".{key}")) || code.contains(&format!(" {key},"));
+        // The version of the file's form is looked at by the schema itself.
+        let read = key == "schema_version" || readers.iter().any(is_read);
+        assert!(read, "`{key}` is read nowhere: serve it, or mark it `x-served: false`");
+    }
+}
+
+/// Names of keys that are not marked as unserved, nor stand below one that is.
+fn served(schema: &serde_json::Value, keys: &mut Vec<String>) {
+    for (name, key) in schema["properties"].as_object().into_iter().flatten() {
+        if key["x-served"] == false {
+            continue;
+        }
+        keys.push(name.clone());
+        served(key, keys);
+    }
+    let alternatives = schema["anyOf"].as_array().into_iter().flatten();
+    let entries = [&schema["additionalProperties"], &schema["items"]];
+    for inner in entries.into_iter().chain(alternatives).filter(|inner| inner.is_object()) {
+        served(inner, keys);
+    }
+}
+
 #[test]
 fn a_plane_has_one_name_in_every_room() {
     let nouns = |folder: &str| -> Vec<String> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::Manifest;
 use brains_core::config::{
-    self, Layer, Layers, Problem, RefError, RefSource, Resolved, Schema, Source, resolve,
+    self, Findings, Layer, Layers, Problem, RefError, RefSource, Resolved, Schema, Source, examine, resolve,
 };
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
@@ -63,6 +63,11 @@ impl Sources {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { environment: environment.clone(), yaml, overlay, overlay_named, flags, manifests, gate })
+    }
+
+    /// The same, with the files of another state directory.
+    pub(crate) fn in_place_of(self, home: &Home) -> Self {
+        Self { yaml: (home.config(), false), overlay: home.overlay(), overlay_named: false, ..self }
     }
 
     pub(crate) fn yaml(&self) -> &Path {
@@ -132,10 +137,10 @@ impl Sources {
     }
 
     /// One document alone, as the operator's file over the defaults.
-    pub(crate) fn check(&self, text: String) -> Result<Resolved, Vec<Problem>> {
+    pub(crate) fn check(&self, text: String) -> Findings {
         let yaml = Some(Source { name: "document".into(), text });
         let layers = Layers { bundle: bundled(), yaml, ..Layers::default() };
-        resolve(&layers, &self.manifests, &Operators { environment: &self.environment, gate: &self.gate })
+        examine(&layers, &self.manifests, &Operators { environment: &self.environment, gate: &self.gate })
     }
 
     fn layer(&self, path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec<Problem>> {

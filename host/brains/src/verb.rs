@@ -38,6 +38,7 @@ pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow
         .map_err(|problems| unsound(&problems))?
         .config;
     shell.home.ensure()?;
+    let file = starter(&shell.home.config())?;
     let store = open_store(&shell.home, &config, shell.ambient.clone(), &shell.files).await?;
     let place = store.place().to_owned();
     store.close().await;
@@ -64,11 +65,31 @@ pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow
         "ok": true,
         "workspace": workspace.get("workspace"),
         "home": shell.home.dir(),
+        "config": file,
         "database": place.trim_matches('`'),
         "admin_key": { "source": source, "path": path },
     });
     output::answer(&answer, shell.form, None)?;
     Ok(())
+}
+
+/// Every key of the configuration, commented out with its default.
+const STARTER: &str = include_str!("../../../templates/config.yaml");
+
+/// Puts the starter file where the configuration is looked for, unless one is there.
+fn starter(path: &Path) -> Result<serde_json::Value, anyhow::Error> {
+    use fs::os::unix::fs::OpenOptionsExt as _;
+    use std::io::Write as _;
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let source = match made {
+        Ok(mut file) => {
+            file.write_all(STARTER.as_bytes()).context("the starter file of the configuration")?;
+            "generated"
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => "existing",
+        Err(error) => return Err(error.into()),
+    };
+    Ok(json!({ "source": source, "path": path }))
 }
 
 /// What runs where.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
-use brains_core::config::{Config, Problem, Provenance};
+use brains_core::config::{Config, Findings, Problem, Provenance};
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord};
 use brains_core::plane::session::Process;
@@ -42,9 +42,6 @@ pub trait Routing: Debug + Send + Sync {
     fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>>;
 }
 
-/// What is to be warned of in a document, or what is wrong with it.
-pub type Checked = Result<Vec<Problem>, Vec<Problem>>;
-
 /// The configuration in force and its overlay.
 pub trait Settings: Debug + Send + Sync {
     fn shown(&self) -> Shown;
@@ -52,7 +49,7 @@ pub trait Settings: Debug + Send + Sync {
     fn schema(&self) -> Value;
     /// Validates one document as the configuration file, over the defaults and under nothing. The fault says why it
     /// could not be.
-    fn check(&self, document: String) -> Pending<'_, Result<Checked, Fault>>;
+    fn check(&self, document: String) -> Pending<'_, Result<Findings, Fault>>;
     /// The overlay as it stands in its file.
     fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>>;
     /// The overlay as proposed, all layers validated with it; nothing is changed. Edits that bring a raw secret

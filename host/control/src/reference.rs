@@ -1,4 +1,6 @@
-//! The reference pages: one per noun and an index, in Markdown, from the registry alone.
+//! The reference pages: one per noun and an index, in Markdown, from the registry alone; and the configuration's.
+
+pub mod configuration;
 
 use std::fmt::Write as _;
 

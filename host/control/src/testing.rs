@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::config::{
-    Config, Layers, Problem, Provenance, RefError, RefSource, Resolved, Schema, Source, resolve,
+    Config, Findings, Layers, Problem, Provenance, RefError, RefSource, Resolved, Schema, Source, examine,
+    resolve,
 };
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState};
@@ -194,10 +195,10 @@ impl Settings for Fakes {
     fn schema(&self) -> Value {
         json!({ "type": "object" })
     }
-    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
+    fn check(&self, document: String) -> Pending<'_, Result<Findings, Fault>> {
         let yaml = Some(Source { name: "document".into(), text: document });
-        let checked = resolve(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
-        Box::pin(async { Ok(checked.map(|resolved| resolved.warnings)) })
+        let checked = examine(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
+        Box::pin(async { Ok(checked) })
     }
     fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {
         Box::pin(async { Ok(overlay(&self.overlay.lock().unwrap())) })

@@ -14,8 +14,10 @@ mod path;
 mod reference;
 mod resolve;
 mod schema;
+mod served;
 
 pub use budgets::Budgets;
+pub use check::Findings;
 pub use cover::is_covered;
 pub use difference::{Difference, differences};
 pub use environment::variable;
@@ -26,7 +28,7 @@ pub use model::{
 };
 pub use path::{set, unset};
 pub use reference::{RefError, RefSource};
-pub use resolve::{Problem, Resolved, resolve};
+pub use resolve::{Problem, Resolved, examine, resolve};
 pub use schema::Schema;
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl Server {
     /// At most so many connections, the first one made when it is asked for.
     pub(crate) fn new(options: PgConnectOptions, patience: Duration, most: u32) -> Self {
         // A statement may wait for a lock that long; whoever is still silent then has none to wait for.
-        let silence = Silence { limit: patience * 2, last: Arc::default() };
+        let silence = Silence { limit: patience * 3 / 2, last: Arc::default() };
         let doubt = silence.clone();
         let pool = PgPoolOptions::new()
             .max_connections(most)

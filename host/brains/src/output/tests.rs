@@ -46,8 +46,7 @@ fn what_is_a_table_by_itself_stands_below() {
 #[test]
 fn words_stay_whole_where_there_is_room() {
     let reason = "nothing in the configuration uses it, and that is said at some length so that it wraps";
-    let rows =
-        json!({"rows": [{"id": "classifier-keyword-compat", "plays": "classifier", "reason": reason}]});
+    let rows = json!({"rows": [{"id": "component-of-a-long-name", "plays": "classifier", "reason": reason}]});
     let text = as_text(&rows, None);
     assert!(text.contains("classifier  ") && text.contains("configuration"), "{text}");
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_control::Pending;
 use brains_control::ports::{Candidate, Edit, Overlay, Proposal, Reloaded, Settings, Shown};
-use brains_core::config::{self, Budgets, Layer, Problem, Resolved};
+use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
 use brains_files::{Gate, Names, Place};
@@ -129,11 +129,9 @@ impl Settings for InForce {
         self.sources.schema().json().clone()
     }
 
-    fn check(&self, document: String) -> Pending<'_, Result<Result<Vec<Problem>, Vec<Problem>>, Fault>> {
+    fn check(&self, document: String) -> Pending<'_, Result<Findings, Fault>> {
         let sources = Arc::clone(&self.sources);
-        Box::pin(async move {
-            self.aside(move || sources.check(document).map(|resolved| resolved.warnings)).await
-        })
+        Box::pin(async move { self.aside(move || sources.check(document)).await })
     }
 
     fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {

@@ -6,7 +6,7 @@ mod change;
 mod history;
 
 use brains_core::Fault;
-use brains_core::config::{Place, Problem};
+use brains_core::config::{Findings, Place, Problem};
 use brains_core::principal::{KeyScope, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -271,10 +271,8 @@ impl Operation for CheckConfig {
     type Output = ConfigChecked;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigChecked, Fault> {
-        Ok(match cx.control.ports.settings.check(self.document).await? {
-            Ok(warnings) => ConfigChecked { ok: true, problems: Vec::new(), warnings },
-            Err(problems) => ConfigChecked { ok: false, problems, warnings: Vec::new() },
-        })
+        let Findings { problems, warnings } = cx.control.ports.settings.check(self.document).await?;
+        Ok(ConfigChecked { ok: problems.is_empty(), problems, warnings })
     }
 }
 

@@ -18,10 +18,12 @@ const RESERVED_PROVIDERS: [&str; 2] = ["brains", "auto"];
 const LABELS: [&str; 7] =
     ["code_fix", "code_explanation", "architecture", "docs_lookup", "research", "unknown", "trivial"];
 
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
+/// What there is to tell of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    /// With any of these it is not put in force.
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
 }
 
 /// `named` is the document before anything wrong was taken out of it: what it names is known, if broken.

@@ -1,5 +1,7 @@
 //! The configuration as one type. Its doc comments are the descriptions in `brains config schema`; its defaults are
 //! the lowest layer. Keys of components (`<provider>_base_url` and the like) are not here: their manifests name them.
+//! Marks in the schema: `x-overlay: false` where commands may not write, `x-hot: false` where a value counts from the
+//! next start on, `x-served: false` and `x-safety: true` as `served.rs` says.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,33 +24,44 @@ use crate::traffic::{backoff, breaker};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where everything is kept: `sqlite:///path/to/brains.db` or `postgres://…`. Unset: `brains.db` in the state directory.
-    #[schemars(extend("format" = "database-url"))]
+    #[schemars(extend("x-overlay" = false, "x-hot" = false, "format" = "database-url"))]
     pub db_url: Option<String>,
     /// The admin key. Unset: the one in the state directory's `admin-key`, made at the first start.
+    #[schemars(extend("x-overlay" = false))]
     pub api_key: Option<Secret>,
     /// Further keys that may use the gateway.
+    #[schemars(extend("x-overlay" = false))]
     pub api_keys: Vec<Secret>,
     /// Answer without any key. Every guard that needs to know the caller is off then.
+    #[schemars(extend("x-overlay" = false))]
     pub allow_unauthenticated_api: bool,
 
     /// Address that the gateway listens on.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false))]
     pub gateway_host: String,
     /// Port that the gateway listens on.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false))]
     pub gateway_port: u16,
     /// Address that the dashboard listens on.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false, "x-served" = false))]
     pub dashboard_host: String,
     /// Port that the dashboard listens on.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false, "x-served" = false))]
     pub dashboard_port: u16,
     /// Address that the MCP server listens on.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false))]
     pub mcp_host: String,
     /// Port that the MCP server listens on.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false))]
     pub mcp_port: u16,
     /// Upper bound of the scheduler's sleep, in seconds.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0, "x-served" = false))]
     pub scheduler_interval: f64,
     /// `Host` names accepted beside the loopback ones.
+    #[schemars(extend("x-overlay" = false))]
     pub allowed_hosts: Vec<String>,
     /// Browser origins accepted beside our own, e.g. `https://console.example.com`.
+    #[schemars(extend("x-overlay" = false))]
     pub allowed_origins: Vec<String>,
 
     /// First instruction of every request; a client cannot take it out. Empty: none.
@@ -81,9 +94,10 @@ pub struct Config {
     /// The component that orders the candidates.
     pub policy: Option<Part>,
     /// Bridges to the outside by name.
-    #[schemars(with = "BTreeMap<String, Bridge>")]
+    #[schemars(with = "BTreeMap<String, Bridge>", extend("x-served" = false))]
     pub bridges: IndexMap<String, Bridge>,
     /// Components that see every request and answer, in this order.
+    #[schemars(extend("x-served" = false))]
     pub hooks: Vec<Hook>,
     /// Where components come from, by id.
     pub components: BTreeMap<String, ComponentSource>,
@@ -96,8 +110,10 @@ pub struct Config {
     /// What is kept of requests.
     pub traces: Traces,
     /// Hosts whose documents count as trusted sources.
+    #[schemars(extend("x-served" = false, "x-safety" = true))]
     pub source_allowlist: Vec<String>,
     /// Model for semantic search, `<provider>/<model>`. Empty: off.
+    #[schemars(extend("x-served" = false))]
     pub embed_model: String,
     /// What needs a person's approval.
     pub control: Control,
@@ -105,18 +121,22 @@ pub struct Config {
     pub subsystems: Subsystems,
 
     /// Workspace of requests that name none.
+    #[schemars(extend("x-overlay" = false, "x-served" = false))]
     pub workspace: Option<String>,
     /// Hours after which a handoff that nobody picked up counts as stale.
     #[schemars(range(min = 1))]
     pub handoff_stale_hours: u32,
     /// Age in days from which an indexed document counts as stale.
+    #[schemars(extend("x-served" = false))]
     pub docs_stale_days: u32,
     /// Largest file that the repository index reads, in bytes.
+    #[schemars(extend("x-served" = false))]
     pub repo_index_max_file_size: u64,
     /// Longest wait for a freshness check, in seconds.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0, "x-served" = false))]
     pub freshness_timeout_seconds: f64,
     /// Values under keys that contain one of these words are never kept.
+    #[schemars(extend("x-overlay" = false, "x-hot" = false))]
     pub redaction_sensitive_key_parts: Vec<String>,
 
     /// The whole document as it may be shown: references unresolved, raw secrets covered.
@@ -312,7 +332,7 @@ pub struct Traces {
     /// Bytes kept of each body.
     pub body_max_bytes: u32,
     /// Traces that may wait for the store; more are dropped and counted. Counts from the next start on.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), extend("x-hot" = false))]
     pub queue: u32,
 }
 
@@ -321,12 +341,16 @@ pub struct Traces {
 #[serde(default, deny_unknown_fields)]
 pub struct Control {
     /// A request for the deep tier waits for approval.
+    #[schemars(extend("x-served" = false, "x-safety" = true))]
     pub require_approval_for_deep: bool,
     /// A request that needs external documents waits for approval.
+    #[schemars(extend("x-served" = false, "x-safety" = true))]
     pub require_approval_for_external_docs: bool,
     /// A request that would scan a whole repository waits for approval.
+    #[schemars(extend("x-served" = false, "x-safety" = true))]
     pub require_approval_for_large_scans: bool,
     /// Directory of generated views, relative to the workspace.
+    #[schemars(extend("x-served" = false))]
     pub generated_views_dir: String,
 }
 
@@ -337,8 +361,10 @@ pub struct Subsystems {
     /// The database; `db_url` names it, and must agree.
     pub storage: Storage,
     /// Bridges by name.
+    #[schemars(extend("x-served" = false))]
     pub bridges: BTreeMap<String, BridgeSwitch>,
     /// OpenTelemetry export.
+    #[schemars(extend("x-served" = false))]
     pub otel: Exporter,
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::check;
+use super::check::{self, Findings};
 use super::document::{self, Aliases};
 use super::environment::{self, Reading};
 use super::layers::{self, Layer, Layers, Place, Provenance, Source};
@@ -17,7 +17,8 @@ use super::manifest::Manifest;
 use super::model::Config;
 use super::path;
 use super::reference::{RefSource, Reference};
-use super::schema::{self, Schema};
+use super::schema::Schema;
+use super::served::{self, Unserved};
 
 /// A configuration that holds together.
 #[derive(Debug, Clone)]
@@ -57,6 +58,18 @@ pub fn resolve(
     manifests: &[Manifest],
     refs: &dyn RefSource,
 ) -> Result<Resolved, Vec<Problem>> {
+    work(layers, manifests, refs).map_err(|findings| findings.problems)
+}
+
+/// The same, for who wants to know what there is to tell, and uses nothing.
+pub fn examine(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Findings {
+    match work(layers, manifests, refs) {
+        Ok(Resolved { warnings, .. }) => Findings { problems: Vec::new(), warnings },
+        Err(findings) => findings,
+    }
+}
+
+fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result<Resolved, Findings> {
     let schema = Schema::new(manifests);
     let mut work = Work { schema: &schema, problems: Vec::new(), warnings: Vec::new() };
     let mut stack = work.read(layers);
@@ -86,11 +99,12 @@ pub fn resolve(
             let path = error.path().to_string();
             let place = provenance.of(&path).clone();
             work.problems.push(Problem { path, place, message: "does not fit".into(), hint: None });
-            return Err(work.problems);
+            return Err(Findings { problems: work.problems, warnings: work.warnings });
         }
     };
     config.document = Arc::new(shown);
     let mut findings = check::check(&config, &named, &provenance);
+    work.served(&named, &defaults, &provenance);
     // A value that is wrong already is not wrong once more for what became of it.
     findings.problems.retain(|found| work.problems.iter().all(|told| told.path != found.path));
     work.problems.append(&mut findings.problems);
@@ -98,7 +112,7 @@ pub fn resolve(
     if work.problems.is_empty() {
         Ok(Resolved { config: Arc::new(config), provenance, warnings: work.warnings })
     } else {
-        Err(work.problems)
+        Err(Findings { problems: work.problems, warnings: work.warnings })
     }
 }
 
@@ -171,7 +185,8 @@ impl Work<'_> {
         let (mut problems, mut warnings) = self.schema.prune(&mut document, place, true);
         if place.layer == Layer::Overlay {
             problems.extend(
-                schema::misplaced(&document)
+                self.schema
+                    .misplaced(&document)
                     .into_iter()
                     .map(|problem| Problem { place: place.clone(), ..problem }),
             );
@@ -265,6 +280,20 @@ impl Work<'_> {
             Map::new()
         } else {
             Map::from_iter([("providers".to_owned(), providers)])
+        }
+    }
+
+    /// What nothing reads is told, and refused where somebody would rely on it.
+    fn served(&mut self, document: &Value, defaults: &Map<String, Value>, provenance: &Provenance) {
+        for Unserved { path, safety } in served::unserved(self.schema.json(), document, defaults) {
+            let place = provenance.near(&path).clone();
+            let message = "is not served by this build".to_owned();
+            if safety {
+                let hint = Some("take it out: nothing would keep what it promises".to_owned());
+                self.problems.push(Problem { path, place, message, hint });
+            } else {
+                self.warnings.push(Problem { path, place, message, hint: None });
+            }
         }
     }
 

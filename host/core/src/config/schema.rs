@@ -14,24 +14,6 @@ use super::path;
 use super::reference::Reference;
 use super::resolve::Problem;
 
-/// Keys that may stand in the operator's file, the environment and on the command line, but not in the overlay.
-const NOT_IN_OVERLAY: [&str; 14] = [
-    "db_url",
-    "api_key",
-    "api_keys",
-    "allow_unauthenticated_api",
-    "gateway_host",
-    "gateway_port",
-    "dashboard_host",
-    "dashboard_port",
-    "mcp_host",
-    "mcp_port",
-    "allowed_hosts",
-    "allowed_origins",
-    "workspace",
-    "redaction_sensitive_key_parts",
-];
-
 /// What may be configured: the host's keys and those of the given components.
 #[derive(Debug, Clone)]
 pub struct Schema {
@@ -115,8 +97,24 @@ impl Schema {
         walk.value(&self.root, &mut document);
         let mut problems = walk.problems;
         problems.append(&mut walk.warnings);
-        problems.extend(misplaced(&document));
+        problems.extend(self.misplaced(&document));
         problems
+    }
+
+    /// Keys of an overlay that may stand in the operator's file, the environment and on the command line only.
+    pub(super) fn misplaced(&self, document: &Value) -> Vec<Problem> {
+        let keys = document.as_object().into_iter().flat_map(|members| members.keys());
+        let may_not = |key: &&String| {
+            self.key(key).is_some_and(|key| key.get("x-overlay") == Some(&Value::Bool(false)))
+        };
+        keys.filter(may_not)
+            .map(|key| Problem {
+                path: key.clone(),
+                place: overlay(),
+                message: "may not stand in the overlay".into(),
+                hint: Some(format!("set it in the configuration file or as {}", super::variable(key))),
+            })
+            .collect()
     }
 
     pub(super) fn key(&self, name: &str) -> Option<&Value> {
@@ -162,19 +160,6 @@ impl Schema {
     pub(super) fn secrets(&self, document: &mut Value, visit: &mut dyn FnMut(&[String], &mut Value)) {
         each_secret(&self.root, document, &mut Vec::new(), visit);
     }
-}
-
-/// Keys of an overlay that may not stand there.
-pub(super) fn misplaced(document: &Value) -> Vec<Problem> {
-    let keys = document.as_object().into_iter().flat_map(|members| members.keys());
-    keys.filter(|key| NOT_IN_OVERLAY.contains(&key.as_str()))
-        .map(|key| Problem {
-            path: key.clone(),
-            place: overlay(),
-            message: "may not stand in the overlay".into(),
-            hint: Some(format!("set it in the configuration file or as {}", super::variable(key))),
-        })
-        .collect()
 }
 
 fn overlay() -> Place {

@@ -281,6 +281,7 @@ fn one_run_names_everything_that_is_wrong() {
         "`provider_policies.local.retry_max_backoff_seconds` is less than `retry_initial_backoff_seconds` [yaml",
         "`components.x.digest` is not `sha256:` and 64 hex digits in lower case [yaml",
         "`hooks.0.fail` expected `open` or `closed` [yaml",
+        "`hooks.0` is not served by this build [yaml",
         "`db_url` may not stand in the overlay [overlay",
         "`api_key` may not stand in the overlay [overlay",
         "`gateway_host` may not stand in the overlay [overlay",
@@ -291,7 +292,7 @@ fn one_run_names_everything_that_is_wrong() {
     ] {
         assert!(all.contains(wanted), "{wanted}\n  is not in\n{all}");
     }
-    assert_eq!(problems.len(), 26, "{all}");
+    assert_eq!(problems.len(), 27, "{all}");
 }
 
 #[test]
@@ -336,7 +337,7 @@ fn lists_in_the_environment_are_json_or_commas() {
     let resolved = good(&Given {
         environment: &[
             ("BRAINS_API_KEYS", "first-key-of-two-1, second-key-of-two,,"),
-            ("BRAINS_SOURCE_ALLOWLIST", r#"["x.example","y.example"]"#),
+            ("BRAINS_ALLOWED_HOSTS", r#"["x.example","y.example"]"#),
             ("BRAINS_ROUTES", r#"{"code_fix":"cheap"}"#),
             ("BRAINS_ALLOW_UNAUTHENTICATED_API", "1"),
         ],
@@ -344,7 +345,7 @@ fn lists_in_the_environment_are_json_or_commas() {
     });
     let keys: Vec<&str> = resolved.config.api_keys.iter().map(crate::Secret::expose).collect();
     assert_eq!(keys, ["first-key-of-two-1", "second-key-of-two"]);
-    assert_eq!(resolved.config.source_allowlist, ["x.example", "y.example"]);
+    assert_eq!(resolved.config.allowed_hosts, ["x.example", "y.example"]);
     assert_eq!(resolved.config.routes["code_fix"], "cheap");
     assert_eq!(resolved.config.routes["trivial"], "cheap");
     assert!(resolved.config.allow_unauthenticated_api);
@@ -521,4 +522,36 @@ fn keys_that_are_found_by_trying_are_refused_and_not_repeated() {
         };
         resolve(&layers, &manifests(), &Refs).unwrap();
     }
+}
+
+#[test]
+fn what_nothing_reads_is_told_and_refused_where_it_is_relied_on() {
+    let good = good(&Given {
+        yaml: "dashboard_port: 9999\nscheduler_interval: 60\ndashboard_host: 127.0.0.1\nbridges: {}\n\
+               subsystems: {otel: {enabled: true}}\nhooks: [{component: h, fail: open}]\ncontrol: {}\n\
+               redaction_sensitive_key_parts: [patient]\ntraces: {bodies: true}\n",
+        environment: &[("BRAINS_DOCS_STALE_DAYS", "3")],
+        ..Given::default()
+    });
+    let told: Vec<String> = good.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "`dashboard_port` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`hooks.0` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`subsystems.otel` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`docs_stale_days` is not served by this build [environment (BRAINS_DOCS_STALE_DAYS)]",
+        ]
+    );
+    let promises = "hooks: [{component: redactor, fail: closed}, {component: other}]\nsource_allowlist: [docs.example]\n\
+        control: {require_approval_for_deep: true, generated_views_dir: elsewhere}\n";
+    assert_eq!(
+        bad(&Given { yaml: promises, ..Given::default() }),
+        [
+            "`hooks.0` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`hooks.1` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`source_allowlist` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`control.require_approval_for_deep` is not served by this build [yaml (/etc/brains.yaml)]",
+        ]
+    );
 }

@@ -52,7 +52,7 @@ pub(super) fn rows() -> Vec<Row<People>> {
         rows.push(row(
             "security 16",
             what,
-            Held,
+            Fell,
             move |at: Arc<People>| async move { traces(&at, ask()).await },
         ));
     }
