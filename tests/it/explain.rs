@@ -1,7 +1,7 @@
 //! `explain` runs the request's own code: what it says is what the next request does.
 
 use brains_tests::counts::count;
-use brains_tests::{Brains, Setup};
+use brains_tests::{Brains, Setup, until};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::json;
@@ -105,7 +105,8 @@ async fn vectors_keep_their_tier_behind_an_agents_prompt_and_behind_history() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_classifier_and_policy_by_configuration() {
-    let service = Brains::start(Setup::config("classifier: {component: classifier-keyword-compat}\n")).await;
+    let config = "classifier: {component: classifier-keyword-compat}\ntraces: {bodies: true}\n";
+    let service = Brains::start(Setup::config(config)).await;
     for (prompt, task, confidence) in [
         ("Fix retry bug in webhook handler", "code_fix", "0.95"),
         ("fix the architecture", "code_fix", "0.65"),
@@ -122,5 +123,17 @@ async fn another_classifier_and_policy_by_configuration() {
             (task, confidence),
             "{prompt}"
         );
+        // What is kept of it is what was told: the number, and our own id of the answer.
+        let id = json!({"id": answer.header("x-brains-trace-id")});
+        let mut kept = json!(null);
+        until("the trace", async || {
+            let shown = service.client.post("/api/ops/show_trace", id.to_string()).await;
+            kept = shown.json()["trace"].clone();
+            shown.status == 200
+        })
+        .await;
+        assert_eq!(kept["confidence"].to_string(), confidence.trim_end_matches('0'), "{kept}");
+        let told = answer.json()["id"].as_str().expect("an id").to_owned();
+        assert!(kept.to_string().contains(&told), "{told}: {kept}");
     }
 }

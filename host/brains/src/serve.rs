@@ -157,7 +157,8 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     announce::serving(shell, &running, &house)?;
     let runtime = house.live.runtime().stats();
     tracing::info!(
-        service.urls = ?running.urls,
+        service.gateway = running.gateway(),
+        service.mcp = running.mcp(),
         service.pid = running.pid,
         runtime.compiled,
         runtime.cache_hits,

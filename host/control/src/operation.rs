@@ -1,5 +1,5 @@
 //! What an operation is: one input type, one output type, one `run`; and its erased form, from which
-//! every surface (HTTP, command line, later MCP) and every generated document is made.
+//! every surface (HTTP, MCP, command line) and every generated document is made.
 
 use std::future::Future;
 use std::pin::Pin;

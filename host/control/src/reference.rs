@@ -12,7 +12,8 @@ use crate::openapi::role_word;
 use crate::operation::Entry;
 use crate::registry::{Registry, scope_word};
 
-const NOTE: &str = "<!-- Generated from the registry of operations; `UPDATE=1 cargo test -p brains-control` rewrites it. -->\n\n";
+const NOTE: &str =
+    "<!-- Generated from the registry of operations; `UPDATE=1 cargo xtask test unit` rewrites it. -->\n\n";
 
 /// One generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]

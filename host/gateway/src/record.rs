@@ -11,6 +11,7 @@ use brains_core::secret::sha256_hex;
 use brains_core::traffic::attempt::blames_provider;
 use brains_core::{Ambient, Fault, FaultKind};
 use brains_dialect::canon::Usage;
+use brains_dialect::canon::task::exact;
 use brains_store::{Place, TraceSink};
 
 use crate::gates::Leave;
@@ -85,7 +86,7 @@ impl Recorder {
         let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         self.record.task = said(&plan.task);
         self.record.complexity = said(&plan.traits.complexity);
-        self.record.confidence = (!plan.task.is_empty()).then(|| f64::from(plan.confidence));
+        self.record.confidence = (!plan.task.is_empty()).then(|| exact(plan.confidence));
         self.record.strategy = said(plan.strategy);
         self.record.reason = said(&plan.reason);
     }

@@ -10,7 +10,7 @@ use brains_control::ports::{
 };
 use brains_core::id::{Id, Trace};
 use brains_core::{Ambient, Fault};
-use brains_dialect::canon::task::{Score, Signal, Verdict};
+use brains_dialect::canon::task::{Score, Signal, Verdict, exact};
 use brains_gateway::{Candidacy, Facts, Gateway, Plan};
 use serde::Deserialize;
 
@@ -146,11 +146,6 @@ fn labelled(label: &str, confidence: f32, scores: &[Score], signals: &[Signal]) 
         signals: signals.collect(),
         component: None,
     }
-}
-
-/// The number that the shorter one stands for: 0.85, not 0.8500000238418579.
-fn exact(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }
 
 fn tier(plan: &Plan) -> Option<String> {

@@ -189,12 +189,13 @@ fn without_uuid(run: &[u8]) -> &[u8] {
     if is_uuid && head.last().is_none_or(|byte| !byte.is_ascii_alphanumeric()) { head } else { run }
 }
 
-/// Our ids: letters, an underscore and 26 digits of base 32.
+/// Our ids: letters, an underscore and 26 digits of base 32; those of completions as that wire writes them.
 fn is_our_id(run: &[u8]) -> bool {
     let Some((head, tail)) = run.len().checked_sub(26).and_then(|at| run.split_at_checked(at)) else {
         return false;
     };
-    head.strip_suffix(b"_").is_some_and(|noun| noun.len() <= 8 && noun.iter().all(u8::is_ascii_lowercase))
+    let noun = |noun: &[u8]| noun.len() <= 8 && noun.iter().all(u8::is_ascii_lowercase);
+    (head == b"chatcmpl-" || head.strip_suffix(b"_").is_some_and(noun))
         && tail.first().is_some_and(|first| (b'0'..=b'7').contains(first))
         && tail.iter().all(|byte| {
             byte.is_ascii_digit() || byte.is_ascii_lowercase() && !matches!(byte, b'i' | b'l' | b'o' | b'u')

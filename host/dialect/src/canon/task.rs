@@ -98,3 +98,8 @@ pub struct Decision {
     pub hedge_after_ms: Option<u32>,
     pub extra: Option<Json>,
 }
+
+/// The number that the shorter one stands for: 0.85, not 0.8500000238418579.
+pub fn exact(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
+}

@@ -4,7 +4,7 @@
 use super::*;
 
 /// Of many sorts, a line or a few each.
-const ORDINARY: [&str; 62] = [
+const ORDINARY: [&str; 63] = [
     // Commits, digests, locks of dependencies.
     "Fixed in da39a3ee5e6b4b0d3255bfef95601890afd80709, see also 5f2c1e9.",
     "git cherry-pick 8d777f385d3dfec8815d20f7496026dcb1a3d2d5..c0ffee254729296a45a3885639ac7e10f9d54979",
@@ -22,6 +22,7 @@ const ORDINARY: [&str; 62] = [
     "<script src=\"/a.js\" integrity=\"sha384-oqVuAfXRKap7fdgcCY5uykM6+R9GqQ8K/uxy9rx7HNQlGYl1kPzQho1wx4JwY8wC\"></script>",
     // Names of things.
     "task 0192f0a1-7b3c-7def-8a12-3456789abcde and session ses_01jd3v8x9qf5k2m7n4p6r8s0tz",
+    "{\"id\":\"chatcmpl-01jd3v8x9qf5k2m7n4p6r8s0tz\",\"object\":\"chat.completion\"}",
     "arn:aws:iam::123456789012:role/service-role/my-lambda-execution-role-in-production",
     "projects/my-project-123456/locations/europe-west1/keyRings/ring-one/cryptoKeys/key-one",
     "target/debug/deps/brains_control-3f2a9c1e5b2d8046.rlib",
