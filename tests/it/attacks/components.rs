@@ -14,7 +14,7 @@ use brains_tests::service::Home;
 use brains_tests::{Brains, Setup, until, within};
 use serde_json::{Value, json};
 
-use super::{Before, Fell, Held, Row, Scene, kinds_of, row, withstand};
+use super::{Fell, Held, Row, Scene, kinds_of, row, withstand};
 use shapes::{Shape, refused, reported, slow};
 
 /// A service with an honest provider.
@@ -143,38 +143,25 @@ impl Prepared {
     }
 }
 
-fn before(shape: &Shape) -> Before {
-    if shape.held { Held } else { Fell }
-}
-
 fn rows() -> Vec<Row<Prepared>> {
     let mut rows = Vec::new();
-    for shape in refused() {
-        let (before, Shape { what, word, make, .. }) = (before(&shape), shape);
-        rows.push(row(
-            "security 3",
-            format!("{what}, dropped"),
-            before,
-            move |scene: Arc<Prepared>| async move {
-                scene.dropped(&make(scene.number()), word).await;
-            },
-        ));
-        rows.push(row(
-            "security 3",
-            format!("{what}, added"),
-            before,
-            move |scene: Arc<Prepared>| async move {
-                scene.added(&make(scene.number()), word).await;
-            },
-        ));
-        rows.push(row(
-            "security 3",
-            format!("{what}, named"),
-            before,
-            move |scene: Arc<Prepared>| async move {
-                scene.named(&make(scene.number()), word).await;
-            },
-        ));
+    for Shape { what, word, make, held } in refused() {
+        for way in ["dropped", "added", "named"] {
+            let before = if held.contains(&way) { Held } else { Fell };
+            rows.push(row(
+                "security 3",
+                format!("{what}, {way}"),
+                before,
+                move |scene: Arc<Prepared>| async move {
+                    let wasm = make(scene.number());
+                    match way {
+                        "dropped" => scene.dropped(&wasm, word).await,
+                        "added" => scene.added(&wasm, word).await,
+                        _ => scene.named(&wasm, word).await,
+                    }
+                },
+            ));
+        }
     }
     for (what, make) in reported() {
         rows.push(row(

@@ -12,27 +12,27 @@ pub(super) struct Shape {
     pub(super) what: &'static str,
     pub(super) word: &'static str,
     pub(super) make: fn(tag: u32) -> Vec<u8>,
-    /// Whether the program refused it at once before, too.
-    pub(super) held: bool,
+    /// The ways in by which the program refused it at once before, too.
+    pub(super) held: &'static [&'static str],
 }
 
 /// Every shape that is refused before anything is compiled.
 pub(super) fn refused() -> Vec<Shape> {
-    let shape = |what, word, make| Shape { what, word, make, held: false };
-    let held = |what, word, make| Shape { what, word, make, held: true };
+    let shape = |what, word, make| Shape { what, word, make, held: &[] };
+    let held = |what, word, make| Shape { what, word, make, held: &["dropped", "added", "named"] };
     vec![
         shape("a function with a thousand live variables", "local variables times bytes", live_variables),
         shape("300,000 tiny functions", "functions", many_functions),
         shape("blocks a hundred thousand deep", "blocks inside each other", deep_blocks),
         shape("one function of four megabytes", "bytes in one function", huge_function),
         shape("50,000 variables in one function", "local variables in one function", many_variables),
-        shape("a thousand modules in one component", "modules", many_modules),
+        held("a thousand modules in one component", "modules", many_modules),
         shape("components inside each other", "inside each other", nested),
         shape("100,000 types", "types", many_types),
         shape("50,000 imports", "imports", many_imports),
         shape("100,000 exports", "exports", many_exports),
         shape("100,000 custom sections", "custom sections", many_notes),
-        shape("a file of 128 MiB", "larger than 64 MiB", huge_file),
+        Shape { held: &["added"], ..shape("a file of 128 MiB", "larger than 64 MiB", huge_file) },
         held("a component cut in half", "not a component", truncated),
         held("no WebAssembly at all", "not a component", |tag| format!("nonsense {tag}").into_bytes()),
         held("a plain module", "not a component", |tag| noted(Module::new().finish(), tag)),
