@@ -1,6 +1,8 @@
 //! What a call carries besides its key: the surface that it came through, the connection and the native ids that
 //! tell one agent from another, and where the caller works. Surfaces fill it in; operations only read it.
 
+pub mod wire;
+
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -20,6 +22,17 @@ pub enum Surface {
     Http,
     /// A Model Context Protocol server.
     Mcp,
+}
+
+impl Surface {
+    /// The surface as one stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Http => "http",
+            Self::Mcp => "mcp",
+        }
+    }
 }
 
 /// Names under which programs that work for people send the id of their own session, as headers.

@@ -1,6 +1,8 @@
 //! The one error that crosses rooms: what went wrong × whose doing it was × may it be tried again.
 //! Surfaces render it (`http` per dialect, the CLI as `error:`/`hint:`); nothing here knows a wire.
 
+mod wire;
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brains_core::Secret;
+use brains_core::caller::wire;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use serde_json::Value;
@@ -119,9 +120,8 @@ impl LocalClient {
         }
         let mut response = request.send().await.map_err(|error| self.failed(&error))?;
         let status = response.status().as_u16();
-        let mail =
-            response.headers().get("x-brains-mail").and_then(|line| line.to_str().ok()).map(str::to_owned);
-        let replayed = response.headers().contains_key("x-brains-replayed");
+        let mail = response.headers().get(wire::MAIL).and_then(|line| line.to_str().ok()).map(str::to_owned);
+        let replayed = response.headers().contains_key(wire::REPLAYED);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LIMIT_BYTES {

@@ -4,6 +4,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use brains_control::Addressee;
 use brains_core::Fault;
+use brains_core::caller::wire;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
@@ -14,9 +15,9 @@ use crate::party::Behind;
 use crate::refusal::{Area, json_response};
 
 /// Tells a session beside any answer that mail waits for it.
-const MAIL: HeaderName = HeaderName::from_static("x-brains-mail");
+const MAIL: HeaderName = HeaderName::from_static(wire::MAIL);
 /// Says that the request was done before, and that this is its answer from then.
-const REPLAYED: HeaderName = HeaderName::from_static("x-brains-replayed");
+const REPLAYED: HeaderName = HeaderName::from_static(wire::REPLAYED);
 
 /// Runs an operation. No body means no input. Whether there is such an operation, whether the caller may call it at all
 /// and how often is settled before a byte of the body is looked at.

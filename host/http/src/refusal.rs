@@ -48,16 +48,11 @@ impl Area {
     pub(crate) fn refuse(self, fault: &Fault) -> Response {
         let body = match self {
             Self::Models | Self::Open => chat::envelope(fault),
-            Self::Operations => json!({
-                "error": {
-                    "message": fault.message,
-                    "type": type_word(fault.kind.http_status()),
-                    "kind": kind_word(fault.kind),
-                    "code": fault.code,
-                    "param": fault.param,
-                    "hint": fault.hint,
-                }
-            }),
+            Self::Operations => {
+                let mut error = fault.to_wire();
+                error.insert("type".into(), type_word(fault.kind.http_status()).into());
+                json!({ "error": error })
+            }
             // An answer to no message in particular: none was read.
             Self::Tools => json!({
                 "jsonrpc": "2.0",
@@ -122,31 +117,6 @@ fn repeating_is_useless(kind: FaultKind) -> bool {
         | FaultKind::Unsupported
         | FaultKind::Cancelled
         | FaultKind::Internal => false,
-    }
-}
-
-/// The kind as one stable word.
-fn kind_word(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Invalid => "invalid",
-        FaultKind::ContextTooLong => "context_too_long",
-        FaultKind::Unauthorized => "unauthorized",
-        FaultKind::Forbidden => "forbidden",
-        FaultKind::NotFound => "not_found",
-        FaultKind::MethodNotAllowed => "method_not_allowed",
-        FaultKind::Conflict => "conflict",
-        FaultKind::TooLarge => "too_large",
-        FaultKind::TooSlow => "too_slow",
-        FaultKind::Misdirected => "misdirected",
-        FaultKind::RateLimited => "rate_limited",
-        FaultKind::Unavailable => "unavailable",
-        FaultKind::Timeout => "timeout",
-        FaultKind::UpstreamAuth => "upstream_auth",
-        FaultKind::Upstream => "upstream",
-        FaultKind::Plugin => "plugin",
-        FaultKind::Unsupported => "unsupported",
-        FaultKind::Cancelled => "cancelled",
-        FaultKind::Internal => "internal",
     }
 }
 

@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
+use brains_core::caller::wire;
 use brains_core::principal::KeyScope;
 use brains_core::{Fault, Principal};
 use futures_util::FutureExt as _;
@@ -65,7 +66,7 @@ fn admitted(app: App, routes: Router) -> Router {
             PROXY_AUTHORIZATION,
             COOKIE,
             HeaderName::from_static("x-api-key"),
-            HeaderName::from_static("x-brains-session-token"),
+            HeaderName::from_static(wire::TOKEN),
         ]))
         // Everything below logs under the request's name. A 5xx is logged where it arises, so not again here.
         .layer(

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface};
+use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface, wire};
 use brains_core::plane::session::Process;
 use brains_core::{Caller, Fault, Principal, Secret};
 use http::HeaderMap;
@@ -14,8 +14,6 @@ use rmcp::service::RequestContext;
 use rmcp::transport::common::http_header::HEADER_SESSION_ID;
 use serde_json::Value;
 
-/// A session token, for a client that keeps it outside of its tools' inputs.
-const TOKEN_HEADER: &str = "x-brains-session-token";
 /// Members of `_meta` by which clients name their own session, and the headers that hold the same elsewhere.
 const NATIVE_MEMBERS: [(&str, &str); 2] = [("threadId", "thread-id"), ("sessionId", "session-id")];
 /// The member of `_meta` that names a request for repeating it.
@@ -64,7 +62,7 @@ impl Door {
             Self::Http => {
                 if let Some(parts) = parts(context) {
                     caller.connection = connection(parts);
-                    caller.token = header(&parts.headers, TOKEN_HEADER).map(Secret::new);
+                    caller.token = header(&parts.headers, wire::TOKEN).map(Secret::new);
                     let sent = NATIVE_HEADERS.iter().filter_map(|name| {
                         let value = header(&parts.headers, name).filter(|value| value.len() <= NATIVE_MAX)?;
                         Some(NativeId { kind: (*name).to_owned(), value })

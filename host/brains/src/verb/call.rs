@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
 use brains_control::{Addressee, Entry, Kind, Registry};
-use brains_core::caller::Surface;
+use brains_core::caller::wire;
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
 use brains_egress::local::{LocalAnswer, LocalClient, LocalError};
@@ -172,34 +171,13 @@ impl Service {
         if (200..300).contains(&answer.status) {
             Ok(answer)
         } else {
-            Err(fault_of(answer.status, &answer.value))
+            Err(Fault::from_wire(answer.status, &answer.value))
         }
     }
 
     async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<LocalAnswer, Fault> {
-        let surface = match caller.surface {
-            Surface::Cli => "cli",
-            Surface::Http => "http",
-            Surface::Mcp => "mcp",
-        };
-        let mut headers = vec![("x-brains-surface", Secret::new(surface))];
-        headers.extend(self.proof.clone().map(|proof| ("x-brains-proof", proof)));
-        if let Some(directory) = caller.directory.as_deref().and_then(Path::to_str) {
-            headers.push(("x-brains-directory", Secret::new(percent_encoded(directory))));
-        }
-        headers.extend(caller.token.clone().map(|token| ("x-brains-session-token", token)));
-        let connection = caller.connection.as_deref().map(Secret::new);
-        headers.extend(connection.map(|connection| ("x-brains-connection", connection)));
-        let key = caller.idempotency_key.as_deref().map(Secret::new);
-        headers.extend(key.map(|key| ("idempotency-key", key)));
-        let process = caller.process.as_ref().map(|process| {
-            let started = process.started.map_or_else(|| "-".to_owned(), |ticks| ticks.to_string());
-            format!("{} {} {started}", percent_encoded(&process.machine), process.pid)
-        });
-        headers.extend(process.map(|process| ("x-brains-process", Secret::new(process))));
-        let native = caller.native.iter();
-        let native = native.map(|id| format!("{}={}", percent_encoded(&id.kind), percent_encoded(&id.value)));
-        headers.extend(native.map(|id| ("x-brains-native", Secret::new(id))));
+        let mut headers = wire::written(caller);
+        headers.extend(self.proof.clone().map(|proof| (wire::PROOF, proof)));
         self.client()?.post_json_with(path, &headers, value).await.map_err(|error| self.unanswered(&error))
     }
 
@@ -221,21 +199,6 @@ fn key(shell: &Shell) -> Option<Secret> {
         sources.resolve().ok()?.config.api_key.clone()
     });
     configured.or_else(|| admin_key::read(&shell.files, &shell.home.admin_key()).ok().flatten())
-}
-
-/// Headers are ASCII: every other byte of a path as `%` and two digits.
-fn percent_encoded(path: &str) -> String {
-    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
-        if byte.is_ascii_graphic() && !b"%=".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push('%');
-            text.extend(
-                [byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)),
-            );
-        }
-        text
-    })
 }
 
 async fn of_service(
@@ -261,36 +224,6 @@ const REPLAYED: &str = "done before under this idempotency key; this is the answ
 fn tell(mail: Option<String>) {
     if let Some(line) = mail {
         drop(writeln!(anstream::stderr().lock(), "{line}"));
-    }
-}
-
-/// The error that the service told, with the kind that its status stands for.
-fn fault_of(status: u16, answer: &Value) -> Fault {
-    let kind = match status {
-        400 => FaultKind::Invalid,
-        401 => FaultKind::Unauthorized,
-        403 => FaultKind::Forbidden,
-        404 => FaultKind::NotFound,
-        405 => FaultKind::MethodNotAllowed,
-        408 => FaultKind::TooSlow,
-        409 => FaultKind::Conflict,
-        413 => FaultKind::TooLarge,
-        421 => FaultKind::Misdirected,
-        429 => FaultKind::RateLimited,
-        502 => FaultKind::Upstream,
-        503 => FaultKind::Unavailable,
-        504 => FaultKind::Timeout,
-        _ => FaultKind::Internal,
-    };
-    let error = answer.get("error").unwrap_or(&Value::Null);
-    let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
-    let message = text("message").unwrap_or_else(|| format!("the service answered {status}"));
-    let mut fault = Fault::new(kind, Origin::Brains, message);
-    fault.param = text("param");
-    fault.hint = text("hint");
-    match text("code") {
-        Some(code) => fault.code(code),
-        None => fault,
     }
 }
 
@@ -342,6 +275,3 @@ const CHECK: &str = "check_config";
 fn configured(shell: &Shell) -> Result<std::sync::Arc<Config>, Fault> {
     Ok(shell.sources(BTreeMap::new())?.resolve().map_err(|problems| unsound(&problems))?.config)
 }
-
-#[cfg(test)]
-mod tests;

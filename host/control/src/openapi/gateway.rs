@@ -1,6 +1,7 @@
 //! The gateway's fixed routes as data. Bodies of the model wires are open: what the product does not know
 //! travels on as it is.
 
+use brains_core::FaultKind;
 use serde_json::{Map, Value, json};
 
 pub(super) fn paths() -> Map<String, Value> {
@@ -75,7 +76,10 @@ fn error() -> Value {
                     "type": { "type": "string" },
                     "code": { "type": ["string", "null"], "description": "Stable machine word." },
                     "param": { "type": ["string", "null"], "description": "The offending member, as a path." },
-                    "hint": { "type": "string", "description": "What to do next." },
+                    "hint": { "type": ["string", "null"], "description": "What to do next." },
+                    "kind": { "enum": FaultKind::ALL.map(FaultKind::word), "description": "Of operations: what went wrong." },
+                    "retry_after_ms": { "type": "integer", "description": "Of operations: when to come back." },
+                    "upstream_status": { "type": "integer", "description": "Of operations: what an upstream answered." },
                 },
             },
         },

@@ -1,3 +1,6 @@
+use std::path::PathBuf;
+
+use brains_core::caller::NativeId;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
