@@ -66,14 +66,14 @@ impl Query {
                 });
                 statement.fetch_all()
             }
-            Conn::Postgres(conn, silence) => {
+            Conn::Postgres(conn, timeout) => {
                 // Made of constants of this program; what comes from outside is bound.
                 let query = sqlx::query(AssertSqlSafe(self.text));
                 let query = self.values.into_iter().fold(query, |query, value| match value {
                     Value::Text(text) => query.bind(text),
                     Value::Number(number) => query.bind(number),
                 });
-                let found = silence.or(query.fetch_all(conn)).await;
+                let found = timeout.wait(query.fetch_all(conn)).await;
                 found.and_then(|found| found.iter().map(T::from_postgres).collect())
             }
         };

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 
 use crate::error::StoreError;
 use crate::readers::Reader;
-use crate::server::{Begun, Silence};
+use crate::server::{AnswerTimeout, ServerTransaction};
 
 mod later;
 pub(crate) mod sqlite;
@@ -44,14 +44,14 @@ pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(rusqlite::Connection),
     Sqlite(Reader),
-    Postgres(Begun),
+    Postgres(ServerTransaction),
 }
 
 /// A connection of either database.
 pub(crate) enum Conn<'c> {
     Sqlite(&'c mut rusqlite::Connection),
     /// Whatever it is asked is waited for through the second.
-    Postgres(&'c mut PgConnection, &'c Silence),
+    Postgres(&'c mut PgConnection, &'c AnswerTimeout),
 }
 
 impl Rows {
@@ -73,8 +73,8 @@ impl Rows {
         }
         self.trips.count();
         let (text, values) = self.later.take();
-        let Session::Postgres(Begun { tx, silence }) = &mut self.session else { return Ok(()) };
-        let done = silence.or(sqlx::query_with(text, values).execute(&mut **tx)).await;
+        let Session::Postgres(ServerTransaction { tx, timeout }) = &mut self.session else { return Ok(()) };
+        let done = timeout.wait(sqlx::query_with(text, values).execute(&mut **tx)).await;
         done.map(drop).map_err(|error| self.fail(error))
     }
 
@@ -91,7 +91,7 @@ impl Rows {
         Ok(match &mut self.session {
             Session::Writer(conn) => Conn::Sqlite(conn),
             Session::Sqlite(reader) => Conn::Sqlite(reader.conn()?),
-            Session::Postgres(Begun { tx, silence }) => Conn::Postgres(tx, silence),
+            Session::Postgres(ServerTransaction { tx, timeout }) => Conn::Postgres(tx, timeout),
         })
     }
 
@@ -200,9 +200,9 @@ macro_rules! execute {
             Ok($crate::rows::Conn::Sqlite(conn)) => {
                 $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.execute()
             }
-            Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+            Ok($crate::rows::Conn::Postgres(conn, timeout)) => {
                 let asked = sqlx::query($sql)$(.bind($bind))*.execute(conn);
-                silence.or(asked).await.map(|done| done.rows_affected())
+                timeout.wait(asked).await.map(|done| done.rows_affected())
             }
         };
         done.map_err(|error| rows.fail(error))
@@ -219,9 +219,9 @@ macro_rules! fetch_optional {
             Ok($crate::rows::Conn::Sqlite(conn)) => {
                 $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.fetch_optional::<$of>()
             }
-            Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+            Ok($crate::rows::Conn::Postgres(conn, timeout)) => {
                 let asked = sqlx::query($sql)$(.bind($bind))*.fetch_optional(conn);
-                silence.or(asked).await.and_then(|row| {
+                timeout.wait(asked).await.and_then(|row| {
                     row.as_ref().map(<$of as $crate::rows::FromRow>::from_postgres).transpose()
                 })
             }
@@ -240,9 +240,9 @@ macro_rules! fetch_all {
             Ok($crate::rows::Conn::Sqlite(conn)) => {
                 $crate::rows::sqlite::statement(conn, $sql)$(.bind($bind))*.fetch_all::<$of>()
             }
-            Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+            Ok($crate::rows::Conn::Postgres(conn, timeout)) => {
                 let asked = sqlx::query($sql)$(.bind($bind))*.fetch_all(conn);
-                silence.or(asked).await.and_then(|found| {
+                timeout.wait(asked).await.and_then(|found| {
                     found.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect::<Result<Vec<_>, _>>()
                 })
             }
@@ -270,9 +270,9 @@ macro_rules! insert_all {
                     let statement = $crate::rows::sqlite::statement(conn, $one);
                     chunk.iter().fold(statement, |statement, row| $bind!(statement, row)).execute().map(drop)
                 }
-                Ok($crate::rows::Conn::Postgres(conn, silence)) => {
+                Ok($crate::rows::Conn::Postgres(conn, timeout)) => {
                     let query = chunk.iter().fold(sqlx::query(many), |query, row| $bind!(query, row));
-                    silence.or(query.execute(conn)).await.map(drop)
+                    timeout.wait(query.execute(conn)).await.map(drop)
                 }
             };
             done.map_err(|error| rows.fail(error))?;

@@ -18,15 +18,15 @@ const DOUBT: Duration = Duration::from_mins(2);
 pub(crate) struct Server {
     pool: PgPool,
     patience: Duration,
-    silence: Silence,
+    timeout: AnswerTimeout,
 }
 
 impl Server {
     /// At most so many connections, the first one made when it is asked for.
     pub(crate) fn new(options: PgConnectOptions, patience: Duration, most: u32) -> Self {
         // A statement may wait for a lock that long; whoever is still silent then has none to wait for.
-        let silence = Silence { limit: patience * 3 / 2, last: Arc::default() };
-        let doubt = silence.clone();
+        let timeout = AnswerTimeout { limit: patience * 3 / 2, last: Arc::default() };
+        let doubt = timeout.clone();
         let pool = PgPoolOptions::new()
             .max_connections(most)
             .acquire_timeout(patience)
@@ -35,25 +35,29 @@ impl Server {
             .after_release(move |conn, _| {
                 let doubt = doubt.clone();
                 Box::pin(async move {
-                    if !doubt.is_recent() {
+                    if !doubt.was_missed_recently() {
                         return Ok(true);
                     }
                     let answered = tokio::time::timeout(patience, conn.ping()).await;
                     answered.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(|()| true)
                 })
             });
-        Self { pool: pool.connect_lazy_with(options), patience, silence }
+        Self { pool: pool.connect_lazy_with(options), patience, timeout }
     }
 
     /// Begins on a connection that stands. Pooled ones are not asked whether they do: beginning tells. None did anything
     /// yet, so another one is taken as long as there may be one.
-    pub(crate) async fn begin(&self, text: &'static str, trips: &Trips) -> Result<Begun, StoreError> {
+    pub(crate) async fn begin(
+        &self,
+        text: &'static str,
+        trips: &Trips,
+    ) -> Result<ServerTransaction, StoreError> {
         let begun = async {
             let mut others = self.pool.options().get_max_connections();
             loop {
                 trips.count();
                 match self.pool.begin_with(text).await {
-                    Ok(tx) => return Ok(Begun { tx, silence: self.silence.clone() }),
+                    Ok(tx) => return Ok(ServerTransaction { tx, timeout: self.timeout.clone() }),
                     Err(error) => {
                         let timed_out = matches!(error, sqlx::Error::PoolTimedOut);
                         let error = StoreError::from(error);
@@ -66,7 +70,7 @@ impl Server {
             }
         };
         // A place among the connections is waited for already.
-        self.silence.within(self.patience * 6 / 5, begun).await
+        self.timeout.within(self.patience * 6 / 5, begun).await
     }
 
     pub(crate) async fn close(&self) {
@@ -75,22 +79,22 @@ impl Server {
 }
 
 /// A transaction on a server.
-pub(crate) struct Begun {
+pub(crate) struct ServerTransaction {
     pub(crate) tx: Transaction<'static, Postgres>,
-    pub(crate) silence: Silence,
+    pub(crate) timeout: AnswerTimeout,
 }
 
-impl Begun {
+impl ServerTransaction {
     /// Whether a commit that is not answered was made, nobody knows.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.silence.or(self.tx.commit()).await.map_err(|error| match error {
+        self.timeout.wait(self.tx.commit()).await.map_err(|error| match error {
             StoreError::Unreachable { .. } => StoreError::Unknown,
             refused => refused,
         })
     }
 
     pub(crate) async fn roll_back(self) {
-        if let Err(error) = self.silence.or(self.tx.rollback()).await {
+        if let Err(error) = self.timeout.wait(self.tx.rollback()).await {
             tracing::debug!(db.error = %error, "a rollback was not answered; the server does it by itself");
         }
     }
@@ -98,14 +102,14 @@ impl Begun {
 
 /// How long an answer is waited for, and when one last did not come. Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Silence {
+pub(crate) struct AnswerTimeout {
     limit: Duration,
     last: Arc<Mutex<Option<Instant>>>,
 }
 
-impl Silence {
+impl AnswerTimeout {
     /// The answer, or that there was none in time.
-    pub(crate) async fn or<T, E>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError>
+    pub(crate) async fn wait<T, E>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError>
     where
         StoreError: From<E>,
     {
@@ -127,7 +131,7 @@ impl Silence {
         Err(StoreError::Unreachable { detail: "no answer in time".into() })
     }
 
-    fn is_recent(&self) -> bool {
+    fn was_missed_recently(&self) -> bool {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| last.elapsed() < DOUBT)
     }

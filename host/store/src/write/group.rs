@@ -130,7 +130,7 @@ async fn exec(tx: &mut Tx, text: &'static str) -> Result<(), Fault> {
     tx.rows.trips().count();
     let done = match tx.rows.bare()? {
         Conn::Sqlite(conn) => sqlite::run(conn, text),
-        Conn::Postgres(conn, silence) => silence.or(sqlx::raw_sql(text).execute(conn)).await.map(drop),
+        Conn::Postgres(conn, timeout) => timeout.wait(sqlx::raw_sql(text).execute(conn)).await.map(drop),
     };
     done.map_err(Fault::from)
 }
