@@ -50,7 +50,7 @@ impl Area {
             Self::Models | Self::Open => chat::envelope(fault),
             Self::Operations => {
                 let mut error = fault.to_wire();
-                error.insert("type".into(), type_word(fault.kind.http_status()).into());
+                error.shift_insert(1, "type".into(), type_word(fault.kind.http_status()).into());
                 json!({ "error": error })
             }
             // An answer to no message in particular: none was read.
