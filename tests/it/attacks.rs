@@ -80,7 +80,7 @@ async fn withstand<S: Scene>(rows: Vec<Row<S>>) {
             None => Arc::new(S::open().await),
         };
         // Before, most of what fell hung; nothing is gained by watching it for long.
-        let limit = if before() { HANG / 2 } else { HANG * 2 };
+        let limit = if before() { HANG } else { HANG * 2 };
         let attempt =
             tokio::time::timeout(limit, AssertUnwindSafe((row.attempt)(Arc::clone(&place))).catch_unwind());
         let went = match attempt.await {
