@@ -97,3 +97,16 @@ async fn promises_that_this_build_does_not_keep_are_refused() {
     let limit = service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await;
     assert_eq!(limit["value"], 9);
 }
+
+/// What an operator calls sensitive is covered whether a service runs or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_sensitive_count_for_commands_without_a_service() {
+    let home = Home::default();
+    home.write_config("redaction_sensitive_key_parts: [patient]\n");
+    fs_err::write(home.path().join("Cargo.toml"), "").expect("a marker");
+    assert!(home.run(&["workspace", "register", "."]).await.status.success());
+    let made =
+        home.run(&["task", "create", "Call back", "--body", r#"{"patient": "Joe Average"}"#, "--json"]).await;
+    let told: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|_| panic!("{}", text(&made)));
+    assert_eq!(told["task"]["body"], r#"{"patient": "[REDACTED]"}"#, "{told}");
+}

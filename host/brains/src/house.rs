@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use brains_control::{Control, Ports};
 use brains_core::config::Config;
-use brains_core::{Ambient, Fault, Millis};
+use brains_core::{Ambient, Fault, Millis, redact};
 use brains_egress::Egress;
 use brains_files::Gate;
 use brains_gateway::{Gateway, Parts};
@@ -46,6 +46,7 @@ impl House {
         let (ambient, gate) = (Arc::clone(&shell.ambient), &shell.files);
         let resolved = sources.resolve().map_err(|problems| unsound(&problems))?;
         let config = Arc::clone(&resolved.config);
+        redact::also_sensitive(&config.redaction_sensitive_key_parts);
         let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;

@@ -67,7 +67,6 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
 
     let sources = shell.sources(flags(wanted))?;
     let config = sources.resolve().map_err(|problems| unsound(&problems))?.config;
-    redact::also_sensitive(&config.redaction_sensitive_key_parts);
     let mut doors = Vec::new();
     for door in wanted.doors() {
         doors.push(Bound::at(door, &config, &shell.names).await?);
