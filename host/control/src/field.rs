@@ -116,7 +116,7 @@ fn kind(schema: &Value) -> FieldKind {
     }
 }
 
-fn type_word(schema: &Value) -> Option<&str> {
+pub(crate) fn type_word(schema: &Value) -> Option<&str> {
     match schema.get("type")? {
         Value::String(word) => Some(word),
         Value::Array(words) => {
@@ -128,7 +128,7 @@ fn type_word(schema: &Value) -> Option<&str> {
 }
 
 /// `enum: […]`, or `oneOf` of constants as documented enums are written.
-fn choice(schema: &Value) -> Option<Vec<String>> {
+pub(crate) fn choice(schema: &Value) -> Option<Vec<String>> {
     let words: Option<Vec<String>> = match (schema.get("enum"), schema.get("oneOf")) {
         (Some(Value::Array(words)), _) => {
             Some(words.iter().filter_map(Value::as_str).map(str::to_owned).collect())

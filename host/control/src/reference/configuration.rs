@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::Page;
+use crate::field::{choice, type_word};
 
 /// How wide the prose of the file may be.
 const WIDTH: usize = 110;
@@ -186,15 +187,12 @@ fn below(schema: &Value, path: &str, depth: usize, marks: Marks, found: &mut Vec
 
 /// The default of a key; a section, whose members have lines of their own, is nothing by itself.
 fn default(key: &Value, schema: &Value) -> Option<Value> {
-    let is = |kind: &str| match schema.get("type") {
-        Some(Value::Array(several)) => several.iter().any(|one| one == kind),
-        one => one.is_some_and(|one| one == kind),
-    };
-    if is("object") {
+    let kind = type_word(schema);
+    if kind == Some("object") {
         return Some(Value::Object(Map::new()));
     }
     let stated = key.get("default").filter(|value| !value.is_null()).cloned();
-    stated.or_else(|| is("array").then(|| Value::Array(Vec::new())))
+    stated.or_else(|| (kind == Some("array")).then(|| Value::Array(Vec::new())))
 }
 
 /// The schema behind `anyOf: [it, null]`.
@@ -205,14 +203,10 @@ fn present(schema: &Value) -> &Value {
 }
 
 fn kind(schema: &Value) -> String {
-    if let Some(words) = words(schema) {
+    if let Some(words) = choice(schema) {
         return words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     }
-    let named = match schema.get("type") {
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).find(|name| *name != "null"),
-        other => other.and_then(Value::as_str),
-    };
-    let word = match (named.unwrap_or_default(), schema.get("format").and_then(Value::as_str)) {
+    let word = match (type_word(schema).unwrap_or_default(), schema.get("format").and_then(Value::as_str)) {
         ("string", Some("secret")) => "secret",
         ("string", Some("uri")) => "URL",
         ("string", _) => "text",
@@ -238,18 +232,6 @@ fn list(schema: &Value) -> String {
         Some(items) => format!("list: {}", kind(present(items))),
         None => "list".into(),
     }
-}
-
-/// The words that a schema of fixed words takes.
-fn words(schema: &Value) -> Option<Vec<String>> {
-    if let Some(only) = schema.get("const").and_then(Value::as_str) {
-        return Some(vec![only.to_owned()]);
-    }
-    if let Some(listed) = schema.get("enum").and_then(Value::as_array) {
-        return Some(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-    }
-    let several = schema.get("oneOf")?.as_array()?;
-    Some(several.iter().filter_map(words).flatten().collect())
 }
 
 fn text(schema: &Value, member: &str) -> Option<String> {

@@ -97,7 +97,7 @@ pub struct Config {
     #[schemars(with = "BTreeMap<String, Bridge>", extend("x-served" = false))]
     pub bridges: IndexMap<String, Bridge>,
     /// Components that see every request and answer, in this order.
-    #[schemars(extend("x-served" = false))]
+    #[schemars(extend("x-served" = false, "x-safety" = true, "x-harmless" = { "fail": "open" }))]
     pub hooks: Vec<Hook>,
     /// Where components come from, by id.
     pub components: BTreeMap<String, ComponentSource>,

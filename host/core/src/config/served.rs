@@ -1,6 +1,6 @@
 //! Keys that are known and not served by this build. Each carries a mark in the schema (`x-served: false`): a value other
 //! than the default is told, and refused where it promises that something will not happen (`x-safety: true`), for a
-//! control that is silently off is worse than none (CWE-636).
+//! control that is silently off is worse than none (CWE-636). `x-harmless` holds the members by which an entry promises nothing.
 
 use serde_json::{Map, Value};
 
@@ -36,14 +36,15 @@ impl Walk {
             if key.get("x-served") != Some(&Value::Bool(false)) {
                 self.members(key, value, default);
             } else if !is_same(value, default) {
-                self.told(value, key.get("x-safety") == Some(&Value::Bool(true)));
+                self.told(value, key);
             }
             self.path.pop();
         }
     }
 
     /// Entries of a list or a map of maps are told one by one: one may be a promise, and another none.
-    fn told(&mut self, value: &Value, safety: bool) {
+    fn told(&mut self, value: &Value, key: &Value) {
+        let safety = key.get("x-safety") == Some(&Value::Bool(true));
         let entries: Vec<(String, &Value)> = match value {
             Value::Array(items) if items.iter().all(Value::is_object) => {
                 items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()
@@ -58,17 +59,17 @@ impl Walk {
         }
         for (name, entry) in entries {
             self.path.push(name);
-            // Whatever runs for a request and is to stop it when it fails is a promise, and does so by default.
-            let safety =
-                safety || self.path.first().is_some_and(|first| first == "hooks") && !fails_open(entry);
+            let safety = safety && !is_harmless(entry, key);
             self.found.push(Unserved { path: path::dotted(&self.path), safety });
             self.path.pop();
         }
     }
 }
 
-fn fails_open(hook: &Value) -> bool {
-    hook.get("fail").and_then(Value::as_str) == Some("open")
+/// Whether an entry says of itself that nobody need rely on it.
+fn is_harmless(entry: &Value, key: &Value) -> bool {
+    let says = key.get("x-harmless").and_then(Value::as_object);
+    says.is_some_and(|says| says.iter().all(|(name, value)| entry.get(name) == Some(value)))
 }
 
 /// Whether somebody would tell the two apart: `60` and `60.0`, or nothing and an empty list, are the same.
