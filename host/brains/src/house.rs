@@ -8,7 +8,7 @@ use brains_core::config::Config;
 use brains_core::{Ambient, Fault, Millis, redact};
 use brains_egress::Egress;
 use brains_files::Gate;
-use brains_gateway::{Gateway, Parts};
+use brains_gateway::{Gateway, GatewayParts};
 use brains_http::KeyRing;
 use brains_runtime::swap::Live;
 use brains_runtime::{Options as RuntimeOptions, Profile, Program, Runtime, bundle};
@@ -68,7 +68,7 @@ impl House {
             .map_err(|error| {
                 Fault::internal(format!("the client for providers could not be set up: {error}"))
             })?;
-        let gateway = Arc::new(Gateway::new(Parts {
+        let gateway = Arc::new(Gateway::new(GatewayParts {
             live: Arc::clone(&live),
             egress: Arc::new(egress),
             traces: store.traces(),

@@ -5,19 +5,19 @@ use brains_core::traffic::breaker::State;
 use brains_dialect::canon::task::{Candidate, Circuit};
 use brains_runtime::swap::Snapshot;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::ModelCatalogue;
 use crate::gates::Gates;
 use crate::health::Health;
-use crate::resolve::Wanted;
+use crate::resolve::ModelTarget;
 
-/// Lists the candidates for what is wanted: every target of every tier for an automatic model, those of one
+/// Lists the candidates for a target: every one of every tier for an automatic model, those of one
 /// tier, or the one that was named. Targets whose provider has no live instance are left out.
 pub(crate) fn candidates(
-    wanted: &Wanted,
+    target: &ModelTarget,
     snapshot: &Snapshot,
     health: &Health,
     gates: &Gates,
-    catalogue: &Catalogue,
+    catalogue: &ModelCatalogue,
 ) -> Vec<Candidate> {
     let one = |tier: &str, provider: &str, model: &str| {
         let instance = snapshot.provider(provider)?;
@@ -43,10 +43,12 @@ pub(crate) fn candidates(
             ..Candidate::default()
         })
     };
-    match wanted {
-        Wanted::Exact { provider, model } => one("", provider, model).into_iter().collect(),
-        Wanted::Tier(tier) => targets(&snapshot.config, tier).filter_map(|(p, m)| one(tier, p, m)).collect(),
-        Wanted::Auto => snapshot
+    match target {
+        ModelTarget::Exact { provider, model } => one("", provider, model).into_iter().collect(),
+        ModelTarget::Tier(tier) => {
+            targets(&snapshot.config, tier).filter_map(|(p, m)| one(tier, p, m)).collect()
+        }
+        ModelTarget::Auto => snapshot
             .config
             .models
             .keys()
@@ -64,18 +66,18 @@ fn targets<'a>(config: &'a Config, tier: &str) -> impl Iterator<Item = (&'a str,
     })
 }
 
-/// The configured order: the answer when no policy is loaded or the policy failed. The wanted tier first,
+/// The configured order: the answer when no policy is loaded or the policy failed. The tier that was asked for first,
 /// for an automatic model the tier of the label's route, else the default tier.
 pub(crate) fn configured_order(
-    wanted: &Wanted,
+    target: &ModelTarget,
     label: &str,
     config: &Config,
     candidates: &[Candidate],
 ) -> Vec<usize> {
-    let tier = match wanted {
-        Wanted::Exact { .. } => return (0..candidates.len()).collect(),
-        Wanted::Tier(tier) => tier,
-        Wanted::Auto => config.routes.get(label).unwrap_or(&config.default_tier),
+    let tier = match target {
+        ModelTarget::Exact { .. } => return (0..candidates.len()).collect(),
+        ModelTarget::Tier(tier) => tier,
+        ModelTarget::Auto => config.routes.get(label).unwrap_or(&config.default_tier),
     };
     let of_tier = |tier: &str| -> Vec<usize> {
         candidates.iter().enumerate().filter(|(_, c)| c.tier == tier).map(|(index, _)| index).collect()

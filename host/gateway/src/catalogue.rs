@@ -33,7 +33,7 @@ const PAGES: usize = 20;
 
 /// One model as the router sees it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Known {
+pub(crate) struct KnownModel {
     pub(crate) id: String,
     pub(crate) label: Option<String>,
     pub(crate) context: Option<u32>,
@@ -49,17 +49,17 @@ struct List {
     instance: Weak<Instance>,
     /// When it is asked for again.
     due_ms: i64,
-    models: Vec<Known>,
+    models: Vec<KnownModel>,
 }
 
 /// The lists by provider.
 #[derive(Debug, Default)]
-pub(crate) struct Catalogue {
+pub(crate) struct ModelCatalogue {
     lists: Mutex<HashMap<String, List>>,
 }
 
-impl Catalogue {
-    pub(crate) fn find(&self, provider: &str, model: &str) -> Option<Known> {
+impl ModelCatalogue {
+    pub(crate) fn find(&self, provider: &str, model: &str) -> Option<KnownModel> {
         self.lock().get(provider)?.models.iter().find(|known| known.id == model).cloned()
     }
 
@@ -75,7 +75,7 @@ impl Catalogue {
             .map(str::to_owned)
     }
 
-    pub(crate) fn models_of(&self, provider: &str) -> Vec<Known> {
+    pub(crate) fn models_of(&self, provider: &str) -> Vec<KnownModel> {
         self.lock().get(provider).map(|list| list.models.clone()).unwrap_or_default()
     }
 
@@ -118,7 +118,7 @@ impl Catalogue {
     }
 }
 
-async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<Vec<Known>, Fault> {
+async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<Vec<KnownModel>, Fault> {
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let mut cursor = None;
     let mut known = Vec::new();
@@ -159,11 +159,11 @@ pub(crate) fn payload(body: &Bytes) -> Payload {
     }
 }
 
-fn known_model(model: Model) -> Known {
+fn known_model(model: Model) -> KnownModel {
     let pricing: Value =
         model.pricing.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
     let price = |name: &str| pricing.get(name).and_then(Value::as_f64);
-    Known {
+    KnownModel {
         input_price: price("input"),
         output_price: price("output"),
         id: model.id,

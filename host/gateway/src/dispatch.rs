@@ -21,14 +21,14 @@ use brains_dialect::json;
 use brains_runtime::swap::Snapshot;
 use brains_runtime::{Exchange, Instance};
 
-use crate::exchange::presentable;
+use crate::exchange::redact_message;
 use crate::facts::Facts;
-use crate::gates::Shut;
-use crate::plan::{Candidacy, Plan};
+use crate::gates::Rejected;
+use crate::plan::{Plan, RankedCandidate};
 use crate::record::Recorder;
 use crate::relay::{self, RelayStream, invalid_body, spliced};
 use crate::reply::{self, Reply};
-use crate::translate::{self, Asking, Opened, Ready, Writer, with_preamble};
+use crate::translate::{self, AnswerWriter, Opened, SinglePiece, TranslateCall, with_preamble};
 use crate::{Gateway, exchange};
 
 const JSON: &str = "application/json";
@@ -50,7 +50,7 @@ pub(crate) struct Dispatch<'a> {
 }
 
 /// What follows when a candidate gave no answer.
-struct Missed {
+struct FailedCandidate {
     fault: Fault,
     next: Next,
     /// It was not asked at all.
@@ -77,7 +77,7 @@ impl Dispatch<'_> {
     /// The first answer, or the fault that tells the client most: one of a candidate that was asked says more than
     /// a closed gate, and among closed gates the one that opens first.
     async fn walk(&self, plan: &Plan, facts: &mut Facts, recorder: &mut Recorder) -> Result<Answer, Fault> {
-        let mut told: Option<Missed> = None;
+        let mut best: Option<FailedCandidate> = None;
         let mut larger_than: Option<u32> = None;
         for (at, candidate) in plan.attempts.iter().enumerate() {
             if let Some(window) = larger_than
@@ -88,19 +88,19 @@ impl Dispatch<'_> {
                 continue;
             }
             let others = plan.attempts.len() - at - 1;
-            let missed = match self.candidate(candidate, others, facts, recorder).await {
+            let failed = match self.candidate(candidate, others, facts, recorder).await {
                 Ok(answer) => return Ok(answer),
-                Err(missed) => missed,
+                Err(failed) => failed,
             };
-            let next = missed.next;
-            told = Some(match told {
-                Some(before) if missed.skipped && !before.skipped => before,
+            let next = failed.next;
+            best = Some(match best {
+                Some(before) if failed.skipped && !before.skipped => before,
                 Some(before)
-                    if missed.skipped && before.fault.retry_after_ms <= missed.fault.retry_after_ms =>
+                    if failed.skipped && before.fault.retry_after_ms <= failed.fault.retry_after_ms =>
                 {
                     before
                 }
-                _ => missed,
+                _ => failed,
             });
             match next {
                 Next::Other => {}
@@ -114,35 +114,35 @@ impl Dispatch<'_> {
                 Next::End | Next::Again { .. } => break,
             }
         }
-        Err(told.map_or_else(|| Fault::unavailable("no candidate is left"), |missed| missed.fault))
+        Err(best.map_or_else(|| Fault::unavailable("no candidate is left"), |failed| failed.fault))
     }
 
     /// The candidate's window, when it is known.
-    fn window(&self, candidate: &Candidacy) -> Option<u32> {
+    fn window(&self, candidate: &RankedCandidate) -> Option<u32> {
         self.gateway.catalogue.find(&candidate.provider, &candidate.model)?.context
     }
 
     /// All attempts at one candidate, as its policy has it.
     async fn candidate(
         &self,
-        candidate: &Candidacy,
+        candidate: &RankedCandidate,
         others: usize,
         facts: &mut Facts,
         recorder: &mut Recorder,
-    ) -> Result<Answer, Missed> {
+    ) -> Result<Answer, FailedCandidate> {
         let after_skip = if others > 0 { Next::Other } else { Next::End };
         let Some(instance) = self.snapshot.provider(&candidate.provider) else {
             let fault = Fault::unavailable(format!("provider `{}` is gone", candidate.provider));
-            return Err(Missed { fault, next: after_skip, skipped: true });
+            return Err(FailedCandidate { fault, next: after_skip, skipped: true });
         };
         let policy = self.snapshot.config.provider_policy(instance.name(), instance.aliases());
         match self.gateway.gates.enter(instance, &candidate.model, &policy) {
-            Ok(leave) => recorder.entered(leave),
-            Err(shut) => {
-                let Shut { word, fault } = *shut;
+            Ok(permit) => recorder.entered(permit),
+            Err(rejected) => {
+                let Rejected { code, fault } = *rejected;
                 recorder.skipped(candidate, &fault.message);
-                facts.failed(candidate, word);
-                return Err(Missed { fault, next: after_skip, skipped: true });
+                facts.failed(candidate, code);
+                return Err(FailedCandidate { fault, next: after_skip, skipped: true });
             }
         }
         let known = self.gateway.catalogue.find(&candidate.provider, &candidate.model);
@@ -158,7 +158,7 @@ impl Dispatch<'_> {
                     recorder.begun();
                     return Ok(answer);
                 }
-                Ok(Err(fault)) => presentable(fault, instance),
+                Ok(Err(fault)) => redact_message(fault, instance),
                 Err(_) => out_of_time(),
             };
             recorder.attempt_failed(&fault);
@@ -177,7 +177,7 @@ impl Dispatch<'_> {
             );
             let Next::Again { wait_ms } = next else {
                 recorder.gave_up(&fault);
-                return Err(Missed { fault, next, skipped: false });
+                return Err(FailedCandidate { fault, next, skipped: false });
             };
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             attempt += 1;
@@ -199,7 +199,7 @@ impl Dispatch<'_> {
     async fn attempt(
         &self,
         instance: &Arc<Instance>,
-        candidate: &Candidacy,
+        candidate: &RankedCandidate,
         facts: &mut Facts,
         recorder: &mut Recorder,
     ) -> Result<Answer, Fault> {
@@ -213,7 +213,7 @@ impl Dispatch<'_> {
     async fn relayed(
         &self,
         instance: &Arc<Instance>,
-        candidate: &Candidacy,
+        candidate: &RankedCandidate,
         attempt: u32,
         recorder: &mut Recorder,
     ) -> Result<Option<Answer>, Fault> {
@@ -235,15 +235,15 @@ impl Dispatch<'_> {
             return relay::whole(upstream, instance, recorder).await.map(Answer::Whole).map(Some);
         }
         let mut stream = RelayStream::new(upstream, Arc::clone(instance), !self.include_usage);
-        let begun = reply::begin(&mut stream, recorder).await?;
-        Ok(Some(Answer::Relay(Box::new(stream), begun)))
+        let first = reply::begin(&mut stream, recorder).await?;
+        Ok(Some(Answer::Relay(Box::new(stream), first)))
     }
 
     /// The exchange as the component describes it; none when the relay lane is not for this request.
     async fn prepared(
         &self,
         instance: &Arc<Instance>,
-        candidate: &Candidacy,
+        candidate: &RankedCandidate,
         attempt: u32,
     ) -> Result<Option<(Exchange, Outbound)>, Fault> {
         if !instance.surfaces().iter().any(|surface| surface.name == SURFACE && surface.dialect == DIALECT) {
@@ -265,7 +265,7 @@ impl Dispatch<'_> {
     }
 
     /// The lane that a candidate's attempt would take, without making it.
-    pub(crate) async fn lane(&self, candidate: &Candidacy) -> Option<&'static str> {
+    pub(crate) async fn lane(&self, candidate: &RankedCandidate) -> Option<&'static str> {
         let instance = self.snapshot.provider(&candidate.provider)?;
         match self.prepared(instance, candidate, 1).await {
             Ok(Some(_)) => Some("relay"),
@@ -277,7 +277,7 @@ impl Dispatch<'_> {
     async fn translated(
         &self,
         instance: &Arc<Instance>,
-        candidate: &Candidacy,
+        candidate: &RankedCandidate,
         facts: &mut Facts,
         recorder: &mut Recorder,
     ) -> Result<Answer, Fault> {
@@ -289,7 +289,7 @@ impl Dispatch<'_> {
             created: self.gateway.ambient.now().0 / 1000,
             model: candidate.model.clone(),
         };
-        let asked = Asking {
+        let call = TranslateCall {
             egress: &self.gateway.egress,
             instance,
             request,
@@ -298,20 +298,20 @@ impl Dispatch<'_> {
             now: self.gateway.ambient.now(),
         };
         let opened =
-            translate::open(asked, Writer::new(identity.clone(), self.include_usage), recorder).await?;
+            translate::open(call, AnswerWriter::new(identity.clone(), self.include_usage), recorder).await?;
         facts.losses.clone_from(&recorder.losses_so_far());
         match opened {
             Opened::Events(events) => {
-                let writer = Writer::new(identity, self.include_usage);
+                let writer = AnswerWriter::new(identity, self.include_usage);
                 if self.stream {
-                    writer.streamed(&events, recorder).map(Answer::Ready)
+                    writer.streamed(&events, recorder).map(Answer::SinglePiece)
                 } else {
                     writer.whole(&events, recorder).map(Answer::Whole)
                 }
             }
             Opened::Stream(mut stream) => {
-                let begun = reply::begin(&mut *stream, recorder).await?;
-                Ok(Answer::Translate(stream, begun))
+                let first = reply::begin(&mut *stream, recorder).await?;
+                Ok(Answer::Translate(stream, first))
             }
         }
     }
@@ -339,12 +339,12 @@ fn out_of_time() -> Fault {
         .hint("`total_timeout_seconds` sets it")
 }
 
-/// An answer that has begun.
+/// An answer that has first.
 enum Answer {
     Whole(Bytes),
-    Ready(Bytes),
-    Relay(Box<RelayStream>, reply::Begun),
-    Translate(Box<translate::TranslateStream>, reply::Begun),
+    SinglePiece(Bytes),
+    Relay(Box<RelayStream>, reply::FirstBytes),
+    Translate(Box<translate::TranslateStream>, reply::FirstBytes),
 }
 
 impl Answer {
@@ -354,11 +354,11 @@ impl Answer {
                 recorder.answered();
                 Reply::Whole { content_type: JSON, body }
             }
-            Self::Relay(stream, begun) => reply::stream(*stream, begun, recorder),
-            Self::Translate(stream, begun) => reply::stream(*stream, begun, recorder),
-            Self::Ready(bytes) => {
-                let begun = reply::Begun { first: bytes, fault: None };
-                reply::stream(Ready(None), begun, recorder)
+            Self::Relay(stream, first) => reply::stream(*stream, first, recorder),
+            Self::Translate(stream, first) => reply::stream(*stream, first, recorder),
+            Self::SinglePiece(bytes) => {
+                let first = reply::FirstBytes { first: bytes, fault: None };
+                reply::stream(SinglePiece(None), first, recorder)
             }
         }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn refusal(
     let structured = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
     let response = Response { head: Head { status, headers }, body: payload(&body) };
     let mut fault = match component.decode_error(response).await {
-        Ok(fault) => refused(fault),
+        Ok(fault) => component_fault(fault),
         Err(fault) => fault.to_fault(),
     };
     if !structured && fault.origin == Doer::Upstream && fault.kind != FaultKind::UpstreamAuth {
@@ -74,24 +74,24 @@ pub(crate) async fn refusal(
     fault.upstream_status = Some(status);
     // A component has no clock for a date, and may not look at the header at all.
     fault.retry_after_ms = fault.retry_after_ms.or(asked_ms).map(|ms| ms.min(RETRY_AFTER_MAX_MS));
-    presentable(fault, instance)
+    redact_message(fault, instance)
 }
 
 /// A component's or a wire's fault in the host's terms.
-pub(crate) fn refused(fault: canon::Fault) -> Fault {
+pub(crate) fn component_fault(fault: canon::Fault) -> Fault {
     CallFault::Refused(fault).to_fault()
 }
 
 /// The fault with nothing in its message that is not the client's to know: the instance's secrets, in whatever form
 /// the upstream repeats them, the upstream's addresses beyond their host, and paths.
-pub(crate) fn presentable(mut fault: Fault, instance: &Instance) -> Fault {
+pub(crate) fn redact_message(mut fault: Fault, instance: &Instance) -> Fault {
     if matches!(fault.origin, Doer::Upstream | Doer::Component) {
-        fault.message = told(&fault.message, instance.known());
+        fault.message = safe_message(&fault.message, instance.known());
     }
     fault
 }
 
-fn told(message: &str, secrets: &SecretSet) -> String {
+fn safe_message(message: &str, secrets: &SecretSet) -> String {
     let message = secrets.cover(message);
     let words: Vec<_> = message.split_whitespace().map(without_path).collect();
     sanitise(&redact(&words.join(" ")))

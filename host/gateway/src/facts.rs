@@ -3,7 +3,7 @@
 use brains_core::id::{Id, Trace};
 use brains_core::secret::sha256_hex;
 
-use crate::plan::{Candidacy, Plan};
+use crate::plan::{Plan, RankedCandidate};
 
 /// The routing facts of one request. Texts may hold anything; the surface makes headers of them.
 #[derive(Debug, Clone)]
@@ -46,15 +46,15 @@ impl Facts {
     }
 
     pub(crate) fn planned(&mut self, plan: &Plan) {
-        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        self.task = said(&plan.task);
-        self.complexity = said(&plan.traits.complexity);
+        let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.task = non_empty(&plan.task);
+        self.complexity = non_empty(&plan.traits.complexity);
         self.confidence = (!plan.task.is_empty()).then_some(plan.confidence);
         self.strategy = Some(plan.strategy);
-        self.reason = said(&plan.reason);
+        self.reason = non_empty(&plan.reason);
     }
 
-    pub(crate) fn tried(&mut self, candidate: &Candidacy) {
+    pub(crate) fn tried(&mut self, candidate: &RankedCandidate) {
         self.tier = (!candidate.tier.is_empty()).then(|| candidate.tier.clone());
         self.provider = Some(candidate.provider.clone());
         self.model = Some(candidate.model.clone());
@@ -63,7 +63,7 @@ impl Facts {
     }
 
     /// The candidate did not answer, or was not asked.
-    pub(crate) fn failed(&mut self, candidate: &Candidacy, cause: &str) {
+    pub(crate) fn failed(&mut self, candidate: &RankedCandidate, cause: &str) {
         self.causes.push(format!("{}/{} {cause}", candidate.provider, candidate.model));
     }
 

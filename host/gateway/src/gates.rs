@@ -40,16 +40,16 @@ struct Guarded {
 
 /// Why a candidate is not asked.
 #[derive(Debug)]
-pub(crate) struct Shut {
+pub(crate) struct Rejected {
     /// One word for headers.
-    pub(crate) word: &'static str,
+    pub(crate) code: &'static str,
     /// What the client is told when nobody else answers.
     pub(crate) fault: Fault,
 }
 
-/// The leave to ask one candidate. Dropped without a word it says nothing about the provider.
+/// The permit to ask one candidate. Dropped without a word it says nothing about the provider.
 #[derive(Debug)]
-pub(crate) struct Leave {
+pub(crate) struct Permit {
     gates: Arc<Gates>,
     key: (String, String),
     /// Whose breaker it was: a later instance of the same name is not judged by it.
@@ -97,7 +97,7 @@ impl Gates {
         instance: &Arc<Instance>,
         model: &str,
         policy: &ProviderPolicy,
-    ) -> Result<Leave, Box<Shut>> {
+    ) -> Result<Permit, Box<Rejected>> {
         let (settings, now_ms) = (policy.breaker(), self.now_ms());
         let mut inner = self.lock();
         let provider = instance.name();
@@ -112,7 +112,7 @@ impl Gates {
             }
         }
         let key = (provider.to_owned(), model.to_owned());
-        let leave = |pass| Leave {
+        let permit = |pass| Permit {
             gates: Arc::clone(self),
             key: key.clone(),
             instance: Arc::downgrade(instance),
@@ -121,7 +121,7 @@ impl Gates {
         };
         if settings.threshold == 0 {
             inner.breakers.remove(&key);
-            return Ok(leave(None));
+            return Ok(permit(None));
         }
         inner.make_room(now_ms);
         let guarded = inner.breakers.entry(key.clone()).or_insert_with(|| Guarded::new(instance, settings));
@@ -130,7 +130,7 @@ impl Gates {
             *guarded = Guarded::new(instance, settings);
         }
         match guarded.breaker.admit(now_ms, settings) {
-            Ok(pass) => Ok(leave(Some(pass))),
+            Ok(pass) => Ok(permit(Some(pass))),
             Err(refusal) => {
                 inner.leave(provider);
                 let message = format!(
@@ -138,7 +138,7 @@ impl Gates {
                     refusal.failures
                 );
                 let fault = Fault::unavailable(message).retry_after_ms(refusal.retry_after_ms).failover();
-                Err(Box::new(Shut { word: "circuit_open", fault }))
+                Err(Box::new(Rejected { code: "circuit_open", fault }))
             }
         }
     }
@@ -232,7 +232,7 @@ impl Inner {
     }
 }
 
-impl Leave {
+impl Permit {
     /// Whether this one call decides about the breaker.
     pub(crate) fn is_probe(&self) -> bool {
         self.pass.is_some_and(|pass| pass.probe)
@@ -268,15 +268,15 @@ impl Leave {
     }
 }
 
-impl Drop for Leave {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.settle(None);
         self.gates.lock().leave(&self.key.0);
     }
 }
 
-fn full(provider: &str, limit: u32) -> Box<Shut> {
+fn full(provider: &str, limit: u32) -> Box<Rejected> {
     let message = format!("`{provider}` has as many requests under way as it may, {limit}");
     let fault = Fault::unavailable(message).retry_after_ms(FULL_RETRY_MS).failover();
-    Box::new(Shut { word: "at_capacity", fault })
+    Box::new(Rejected { code: "at_capacity", fault })
 }

@@ -13,7 +13,7 @@ const NEWEST: f32 = 0.2;
 
 /// What is known of one provider and model.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Standing {
+pub(crate) struct ModelHealth {
     pub(crate) in_flight: u32,
     /// Moving share of failed calls, 0 to 1, as of `at_ms`.
     pub(crate) error_rate: f32,
@@ -26,11 +26,11 @@ pub(crate) struct Standing {
 /// The standings of all providers and models that were called.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    standings: Mutex<HashMap<String, Standing>>,
+    standings: Mutex<HashMap<String, ModelHealth>>,
 }
 
 impl Health {
-    pub(crate) fn standing(&self, provider: &str, model: &str, now_ms: u64) -> Standing {
+    pub(crate) fn standing(&self, provider: &str, model: &str, now_ms: u64) -> ModelHealth {
         let mut standing = self.lock().get(&key(provider, model)).copied().unwrap_or_default();
         standing.fade(now_ms);
         standing
@@ -74,12 +74,12 @@ impl Health {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Standing>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, ModelHealth>> {
         self.standings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Standing {
+impl ModelHealth {
     #[expect(clippy::cast_precision_loss, reason = "a span of time; a millisecond more or less is nothing")]
     fn fade(&mut self, now_ms: u64) {
         let idle = now_ms.saturating_sub(self.at_ms) as f32 / HALF_LIFE_MS as f32;

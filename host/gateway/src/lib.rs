@@ -5,10 +5,10 @@
 mod candidates;
 mod catalogue;
 mod dispatch;
+mod drain_ready;
 mod exchange;
 mod facts;
 mod gates;
-mod gather;
 mod health;
 mod models;
 mod plan;
@@ -37,25 +37,25 @@ use brains_egress::Egress;
 use brains_runtime::swap::Live;
 use brains_store::{Ledger, TraceSink};
 
-use catalogue::Catalogue;
+use catalogue::ModelCatalogue;
 use dispatch::Dispatch;
 use gates::Gates;
 use health::Health;
-use plan::{Surroundings, plan, wanted};
+use plan::{PlanContext, model_target, plan};
 use record::Recorder;
 use relay::invalid_body;
-use resolve::Wanted;
+use resolve::ModelTarget;
 
 pub use facts::Facts;
 pub use gates::{BreakerStanding, ProviderStanding, Traffic};
 pub use models::ModelEntry;
-pub use plan::{Candidacy, DEFAULT_MODEL, Plan, Step};
+pub use plan::{DEFAULT_MODEL, Plan, RankedCandidate, Step};
 pub use reply::Reply;
 pub use strategy::Traits;
 
 /// What the gateway stands on.
 #[derive(Debug)]
-pub struct Parts {
+pub struct GatewayParts {
     pub live: Arc<Live>,
     pub egress: Arc<Egress>,
     pub traces: TraceSink,
@@ -73,7 +73,7 @@ pub struct Gateway {
     ambient: Arc<dyn Ambient>,
     health: Arc<Health>,
     gates: Arc<Gates>,
-    catalogue: Catalogue,
+    catalogue: ModelCatalogue,
 }
 
 /// A request that was admitted.
@@ -104,10 +104,10 @@ pub fn forwardable(name: &str) -> bool {
 }
 
 impl Gateway {
-    pub fn new(parts: Parts) -> Self {
-        let Parts { live, egress, traces, ledger, ambient } = parts;
+    pub fn new(parts: GatewayParts) -> Self {
+        let GatewayParts { live, egress, traces, ledger, ambient } = parts;
         let gates = Arc::new(Gates::new(Arc::clone(&ambient)));
-        let (health, catalogue) = (Arc::default(), Catalogue::default());
+        let (health, catalogue) = (Arc::default(), ModelCatalogue::default());
         Self { live, egress, traces, ledger, ambient, health, gates, catalogue }
     }
 
@@ -133,7 +133,7 @@ impl Gateway {
         recorder.body(&call.body);
 
         let prepared = self.prepare(&call.body, &snapshot, &mut recorder).await;
-        let (envelope, asked, plan) = match prepared {
+        let (envelope, head, plan) = match prepared {
             Ok(prepared) => prepared,
             Err(fault) => {
                 recorder.failed(&fault);
@@ -154,8 +154,8 @@ impl Gateway {
                     gateway: self,
                     snapshot: &snapshot,
                     envelope: &envelope,
-                    stream: asked.stream,
-                    include_usage: asked.include_usage,
+                    stream: head.stream,
+                    include_usage: head.include_usage,
                     request_id: &call.request_id,
                     headers: &call.headers,
                     query: &call.query,
@@ -175,14 +175,14 @@ impl Gateway {
     pub async fn explain(&self, body: &[u8]) -> Result<Plan, Fault> {
         let snapshot = self.live.current();
         let envelope = Envelope::scan(body).map_err(invalid_body)?;
-        let asked = Asked::read(&envelope)?;
-        let mut plan = self.planned(&envelope, &asked, &snapshot).await?;
+        let head = RequestHead::read(&envelope)?;
+        let mut plan = self.planned(&envelope, &head, &snapshot).await?;
         let dispatch = Dispatch {
             gateway: self,
             snapshot: &snapshot,
             envelope: &envelope,
-            stream: asked.stream,
-            include_usage: asked.include_usage,
+            stream: head.stream,
+            include_usage: head.include_usage,
             request_id: "",
             headers: &[],
             query: "",
@@ -199,7 +199,7 @@ impl Gateway {
     pub async fn classify(&self, body: &[u8]) -> Result<(Verdict, Option<String>), Fault> {
         let snapshot = self.live.current();
         let envelope = Envelope::scan(body).map_err(invalid_body)?;
-        Asked::read(&envelope)?;
+        RequestHead::read(&envelope)?;
         let features = features::from_envelope(&envelope).map_err(invalid_body)?;
         let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
         let by = plan::labelled_by(&snapshot, failed.as_deref());
@@ -211,50 +211,50 @@ impl Gateway {
         body: &'b [u8],
         snapshot: &brains_runtime::swap::Snapshot,
         recorder: &mut Recorder,
-    ) -> Result<(Envelope<'b>, Asked, Plan), Fault> {
+    ) -> Result<(Envelope<'b>, RequestHead, Plan), Fault> {
         let envelope = Envelope::scan(body).map_err(invalid_body)?;
-        let asked = Asked::read(&envelope)?;
-        recorder.asked(&asked.model, asked.stream);
-        let plan = self.planned(&envelope, &asked, snapshot).await?;
-        Ok((envelope, asked, plan))
+        let head = RequestHead::read(&envelope)?;
+        recorder.head(&head.model, head.stream);
+        let plan = self.planned(&envelope, &head, snapshot).await?;
+        Ok((envelope, head, plan))
     }
 
     async fn planned(
         &self,
         envelope: &Envelope<'_>,
-        asked: &Asked,
+        head: &RequestHead,
         snapshot: &brains_runtime::swap::Snapshot,
     ) -> Result<Plan, Fault> {
-        let around = self.around(snapshot);
-        let meant = self.meaning(&asked.model, around).await?;
+        let context = self.plan_context(snapshot);
+        let target = self.resolve_model(&head.model, context).await?;
         let features = || features::from_envelope(envelope).map_err(invalid_body);
-        plan(&asked.model, meant, features, around).await
+        plan(&head.model, target, features, context).await
     }
 
-    fn around<'a>(&'a self, snapshot: &'a brains_runtime::swap::Snapshot) -> Surroundings<'a> {
-        Surroundings { snapshot, health: &self.health, gates: &self.gates, catalogue: &self.catalogue }
+    fn plan_context<'a>(&'a self, snapshot: &'a brains_runtime::swap::Snapshot) -> PlanContext<'a> {
+        PlanContext { snapshot, health: &self.health, gates: &self.gates, catalogue: &self.catalogue }
     }
 
     /// What a name means. A bare id may stand in a list that was not asked for yet, so an unknown one asks for the
     /// lists once.
-    async fn meaning(&self, name: &str, around: Surroundings<'_>) -> Result<Wanted, Fault> {
-        if let Ok(meant) = wanted(name, around) {
-            return Ok(meant);
+    async fn resolve_model(&self, name: &str, context: PlanContext<'_>) -> Result<ModelTarget, Fault> {
+        if let Ok(target) = model_target(name, context) {
+            return Ok(target);
         }
-        self.catalogue.refresh(around.snapshot, &self.egress, &*self.ambient).await;
-        wanted(name, around)
+        self.catalogue.refresh(context.snapshot, &self.egress, &*self.ambient).await;
+        model_target(name, context)
     }
 }
 
 /// What the envelope says to the host.
 #[derive(Debug)]
-struct Asked {
+struct RequestHead {
     model: String,
     stream: bool,
     include_usage: bool,
 }
 
-impl Asked {
+impl RequestHead {
     fn read(envelope: &Envelope<'_>) -> Result<Self, Fault> {
         let model = envelope.model().map_err(invalid_body)?;
         let stream = envelope.stream().map_err(invalid_body)?;

@@ -3,8 +3,8 @@
 use brains_core::Fault;
 use brains_runtime::swap::Snapshot;
 
-use crate::plan::wanted;
-use crate::resolve::{Wanted, aliases};
+use crate::plan::model_target;
+use crate::resolve::{ModelTarget, aliases};
 use crate::{DEFAULT_MODEL, Gateway};
 
 /// One name.
@@ -26,15 +26,16 @@ impl Gateway {
         let snapshot = self.live.current();
         self.catalogue.refresh(&snapshot, &self.egress, &*self.ambient).await;
         let mut entries: Vec<ModelEntry> = Vec::new();
-        let around = self.around(&snapshot);
+        let context = self.plan_context(&snapshot);
         entries.extend(aliases(&snapshot.config).into_iter().filter_map(|id| {
-            let meant = wanted(&id, around).ok()?;
-            Some(self.entry(id, &meant, &snapshot))
+            let target = model_target(&id, context).ok()?;
+            Some(self.entry(id, &target, &snapshot))
         }));
         for instance in snapshot.providers() {
             for known in self.catalogue.models_of(instance.name()) {
-                let meant = Wanted::Exact { provider: instance.name().to_owned(), model: known.id.clone() };
-                entries.push(self.entry(format!("{}/{}", instance.name(), known.id), &meant, &snapshot));
+                let target =
+                    ModelTarget::Exact { provider: instance.name().to_owned(), model: known.id.clone() };
+                entries.push(self.entry(format!("{}/{}", instance.name(), known.id), &target, &snapshot));
             }
         }
         entries
@@ -43,19 +44,21 @@ impl Gateway {
     /// One name, if it can be asked for.
     pub async fn model(&self, id: &str) -> Result<ModelEntry, Fault> {
         let snapshot = self.live.current();
-        let around = self.around(&snapshot);
-        let meant = self.meaning(id, around).await?;
-        Ok(self.entry(id.to_owned(), &meant, &snapshot))
+        let context = self.plan_context(&snapshot);
+        let target = self.resolve_model(id, context).await?;
+        Ok(self.entry(id.to_owned(), &target, &snapshot))
     }
 
-    fn entry(&self, id: String, meant: &Wanted, snapshot: &Snapshot) -> ModelEntry {
-        let (kind, tier, target) = match meant {
-            Wanted::Auto => ("automatic", None, None),
-            Wanted::Tier(tier) => {
+    fn entry(&self, id: String, target: &ModelTarget, snapshot: &Snapshot) -> ModelEntry {
+        let (kind, tier, target) = match target {
+            ModelTarget::Auto => ("automatic", None, None),
+            ModelTarget::Tier(tier) => {
                 let target = snapshot.config.models.get(tier).map(|t| (t.provider.clone(), t.model.clone()));
                 ("tier", Some(tier.clone()), target)
             }
-            Wanted::Exact { provider, model } => ("model", None, Some((provider.clone(), model.clone()))),
+            ModelTarget::Exact { provider, model } => {
+                ("model", None, Some((provider.clone(), model.clone())))
+            }
         };
         let known = target.as_ref().and_then(|(provider, model)| self.catalogue.find(provider, model));
         let (provider, model) = target.unzip();

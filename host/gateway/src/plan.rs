@@ -13,15 +13,15 @@ use brains_runtime::Instance;
 use brains_runtime::swap::Snapshot;
 
 use crate::candidates::{candidates, configured_order};
-use crate::catalogue::Catalogue;
+use crate::catalogue::ModelCatalogue;
 use crate::gates::Gates;
 use crate::health::Health;
-use crate::resolve::{Wanted, resolve};
+use crate::resolve::{ModelTarget, resolve};
 use crate::strategy::{Traits, strategy, traits};
 
 /// One candidate of the plan, in the order of attempts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Candidacy {
+pub struct RankedCandidate {
     pub tier: String,
     pub provider: String,
     pub model: String,
@@ -42,7 +42,7 @@ pub struct Plan {
     pub traits: Traits,
     pub strategy: &'static str,
     /// In the order in which they are tried; never empty.
-    pub attempts: Vec<Candidacy>,
+    pub attempts: Vec<RankedCandidate>,
     pub reason: String,
     pub scores: Vec<Score>,
     pub signals: Vec<Signal>,
@@ -63,12 +63,12 @@ pub const DEFAULT_MODEL: &str = "brains-auto";
 const GLANCE_BYTES: usize = 1024;
 
 /// A provider that would be a candidate and is being prepared.
-fn awaited<'a>(wanted: &Wanted, snapshot: &'a Snapshot) -> Option<&'a str> {
+fn awaited<'a>(target: &ModelTarget, snapshot: &'a Snapshot) -> Option<&'a str> {
     let config = &snapshot.config;
-    let tiers = config.models.iter().filter(|(name, _)| match wanted {
-        Wanted::Auto => true,
-        Wanted::Tier(tier) => tier == *name,
-        Wanted::Exact { .. } => false,
+    let tiers = config.models.iter().filter(|(name, _)| match target {
+        ModelTarget::Auto => true,
+        ModelTarget::Tier(tier) => tier == *name,
+        ModelTarget::Exact { .. } => false,
     });
     let mut targets = tiers.flat_map(|(_, tier)| {
         std::iter::once(&tier.provider).chain(tier.fallbacks.iter().map(|target| &target.provider))
@@ -78,21 +78,21 @@ fn awaited<'a>(wanted: &Wanted, snapshot: &'a Snapshot) -> Option<&'a str> {
 
 /// What the plan needs to know of the rest of the gateway.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct PlanContext<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) health: &'a Health,
     pub(crate) gates: &'a Gates,
-    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) catalogue: &'a ModelCatalogue,
 }
 
 /// Reads what `model` means, now.
-pub(crate) fn wanted(model: &str, around: Surroundings<'_>) -> Result<Wanted, Fault> {
-    let snapshot = around.snapshot;
+pub(crate) fn model_target(model: &str, context: PlanContext<'_>) -> Result<ModelTarget, Fault> {
+    let snapshot = context.snapshot;
     resolve(
         model,
         &snapshot.config,
         |name| snapshot.provider(name).map(|instance| instance.name().to_owned()),
-        |id| around.catalogue.provider_of(snapshot, id),
+        |id| context.catalogue.provider_of(snapshot, id),
     )
     .map_err(|unknown| match model.split_once('/') {
         Some((provider, _)) if snapshot.awaits(provider) => preparing(provider),
@@ -113,21 +113,21 @@ fn preparing(provider: &str) -> Fault {
 /// Decides. `features` is only called for names that leave something to decide.
 pub(crate) async fn plan(
     requested: &str,
-    wanted: Wanted,
+    target: ModelTarget,
     features: impl FnOnce() -> Result<Features, Fault>,
-    around: Surroundings<'_>,
+    context: PlanContext<'_>,
 ) -> Result<Plan, Fault> {
-    let Surroundings { snapshot, health, gates, catalogue } = around;
+    let PlanContext { snapshot, health, gates, catalogue } = context;
     let config = &snapshot.config;
-    let mut steps = vec![Step { step: "resolve", detail: describe(requested, &wanted) }];
-    let candidates = candidates(&wanted, snapshot, health, gates, catalogue);
+    let mut steps = vec![Step { step: "resolve", detail: describe(requested, &target) }];
+    let candidates = candidates(&target, snapshot, health, gates, catalogue);
     if candidates.is_empty() {
-        return Err(no_candidate(&wanted, snapshot));
+        return Err(no_candidate(&target, snapshot));
     }
-    let features = if matches!(wanted, Wanted::Exact { .. }) { None } else { Some(features()?) };
+    let features = if matches!(target, ModelTarget::Exact { .. }) { None } else { Some(features()?) };
 
     let (mut verdict, mut classifier, mut unclassified) = (Verdict::default(), None, None);
-    if let (Wanted::Auto, Some(features)) = (&wanted, &features) {
+    if let (ModelTarget::Auto, Some(features)) = (&target, &features) {
         let classified = classify(snapshot.classifier.as_ref(), features).await;
         verdict = classified.0;
         classifier = labelled_by(snapshot, classified.1.as_deref());
@@ -148,9 +148,9 @@ pub(crate) async fn plan(
                 features: glance(features),
                 verdict: verdict.clone(),
                 candidates: candidates.clone(),
-                tags: match &wanted {
-                    Wanted::Tier(tier) => vec![("tier".to_owned(), tier.clone())],
-                    Wanted::Auto | Wanted::Exact { .. } => Vec::new(),
+                tags: match &target {
+                    ModelTarget::Tier(tier) => vec![("tier".to_owned(), tier.clone())],
+                    ModelTarget::Auto | ModelTarget::Exact { .. } => Vec::new(),
                 },
                 extra: Some(tables(config)),
                 ..RouteInput::default()
@@ -160,7 +160,7 @@ pub(crate) async fn plan(
                 Err(why) => {
                     // Without a verdict there is no route to take: the default tier answers.
                     let label = if verdict.confidence > 0.0 { verdict.label.as_str() } else { "" };
-                    let order = configured_order(&wanted, label, config, &candidates);
+                    let order = configured_order(&target, label, config, &candidates);
                     (
                         order.into_iter().map(|index| (index, None)).collect(),
                         format!("{why}; configured order"),
@@ -175,10 +175,10 @@ pub(crate) async fn plan(
             (order, flagged)
         }
     };
-    let attempts: Vec<Candidacy> = order
+    let attempts: Vec<RankedCandidate> = order
         .iter()
         .filter_map(|(index, score)| Some((candidates.get(*index)?, *score)))
-        .map(|(c, score)| Candidacy {
+        .map(|(c, score)| RankedCandidate {
             tier: c.tier.clone(),
             provider: c.provider.clone(),
             model: c.model.clone(),
@@ -187,7 +187,7 @@ pub(crate) async fn plan(
         })
         .collect();
     if attempts.is_empty() {
-        return Err(no_candidate(&wanted, snapshot));
+        return Err(no_candidate(&target, snapshot));
     }
     steps.push(Step { step: "route", detail: reason.clone() });
     let names: Vec<String> = attempts.iter().map(|a| format!("{}/{}", a.provider, a.model)).collect();
@@ -297,16 +297,16 @@ fn tables(config: &Config) -> String {
     .to_string()
 }
 
-fn describe(requested: &str, wanted: &Wanted) -> String {
-    match wanted {
-        Wanted::Auto => format!("{requested}: the classifier decides"),
-        Wanted::Tier(tier) => format!("{requested}: tier {tier}"),
-        Wanted::Exact { provider, model } => format!("{requested}: {model} of {provider}"),
+fn describe(requested: &str, target: &ModelTarget) -> String {
+    match target {
+        ModelTarget::Auto => format!("{requested}: the classifier decides"),
+        ModelTarget::Tier(tier) => format!("{requested}: tier {tier}"),
+        ModelTarget::Exact { provider, model } => format!("{requested}: {model} of {provider}"),
     }
 }
 
-fn no_candidate(wanted: &Wanted, snapshot: &Snapshot) -> Fault {
-    if let Some(awaited) = awaited(wanted, snapshot) {
+fn no_candidate(target: &ModelTarget, snapshot: &Snapshot) -> Fault {
+    if let Some(awaited) = awaited(target, snapshot) {
         return preparing(awaited);
     }
     if snapshot.providers().next().is_none() {
@@ -314,10 +314,10 @@ fn no_candidate(wanted: &Wanted, snapshot: &Snapshot) -> Fault {
             .code("no_component")
             .hint("build and bundle the components with `cargo xtask build`, then start again; `brains doctor` shows what is loaded");
     }
-    let what = match wanted {
-        Wanted::Auto => "any tier".to_owned(),
-        Wanted::Tier(tier) => format!("tier `{tier}`"),
-        Wanted::Exact { provider, model } => format!("`{provider}/{model}`"),
+    let what = match target {
+        ModelTarget::Auto => "any tier".to_owned(),
+        ModelTarget::Tier(tier) => format!("tier `{tier}`"),
+        ModelTarget::Exact { provider, model } => format!("`{provider}/{model}`"),
     };
     Fault::unavailable(format!("no live provider for {what}"))
         .code("no_candidate")

@@ -14,9 +14,9 @@ use brains_dialect::canon::Usage;
 use brains_dialect::canon::task::exact;
 use brains_store::{Place, TraceSink};
 
-use crate::gates::Leave;
+use crate::gates::Permit;
 use crate::health::Health;
-use crate::plan::{Candidacy, Plan};
+use crate::plan::{Plan, RankedCandidate};
 
 /// The status that stands for a client which left before the answer's end.
 const CLIENT_LEFT: u16 = 499;
@@ -41,7 +41,7 @@ pub(crate) struct Recorder {
     /// Room in the ledger.
     place: Option<Place>,
     /// The gate of the candidate that is asked.
-    leave: Option<Leave>,
+    permit: Option<Permit>,
     ended: bool,
 }
 
@@ -67,7 +67,7 @@ impl Recorder {
             prices: (None, None),
             body_limit,
             place: None,
-            leave: None,
+            permit: None,
             ended: false,
         }
     }
@@ -77,18 +77,18 @@ impl Recorder {
         self.place = Some(place);
     }
 
-    pub(crate) fn asked(&mut self, model: &str, stream: bool) {
+    pub(crate) fn head(&mut self, model: &str, stream: bool) {
         model.clone_into(&mut self.record.requested_model);
         self.record.stream = stream;
     }
 
     pub(crate) fn planned(&mut self, plan: &Plan) {
-        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        self.record.task = said(&plan.task);
-        self.record.complexity = said(&plan.traits.complexity);
+        let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.record.task = non_empty(&plan.task);
+        self.record.complexity = non_empty(&plan.traits.complexity);
         self.record.confidence = (!plan.task.is_empty()).then(|| exact(plan.confidence));
-        self.record.strategy = said(plan.strategy);
-        self.record.reason = said(&plan.reason);
+        self.record.strategy = non_empty(plan.strategy);
+        self.record.reason = non_empty(&plan.reason);
     }
 
     pub(crate) fn body(&mut self, body: &[u8]) {
@@ -102,31 +102,31 @@ impl Recorder {
     }
 
     /// A gate let the request through to a candidate.
-    pub(crate) fn entered(&mut self, leave: Leave) {
-        self.leave = Some(leave);
+    pub(crate) fn entered(&mut self, permit: Permit) {
+        self.permit = Some(permit);
     }
 
     /// The attempts at a candidate are over without an answer; `fault` is the last one's.
     pub(crate) fn gave_up(&mut self, fault: &Fault) {
-        if let Some(leave) = self.leave.take() {
-            leave.ended(blames_provider(fault.kind).then_some(false));
+        if let Some(permit) = self.permit.take() {
+            permit.ended(blames_provider(fault.kind).then_some(false));
         }
     }
 
     /// The answer has begun.
     pub(crate) fn begun(&mut self) {
-        let probed = self.leave.as_mut().is_some_and(Leave::begun);
+        let probed = self.permit.as_mut().is_some_and(Permit::begun);
         if let (true, Some(provider), Some(model)) = (probed, &self.record.provider, &self.record.model) {
             self.health.recovered(provider, model);
         }
     }
 
     pub(crate) fn is_probe(&self) -> bool {
-        self.leave.as_ref().is_some_and(Leave::is_probe)
+        self.permit.as_ref().is_some_and(Permit::is_probe)
     }
 
     /// A candidate was not asked.
-    pub(crate) fn skipped(&mut self, candidate: &Candidacy, cause: &str) {
+    pub(crate) fn skipped(&mut self, candidate: &RankedCandidate, cause: &str) {
         self.candidate(candidate);
         self.record.attempts.push(Attempt {
             provider: candidate.provider.clone(),
@@ -138,14 +138,14 @@ impl Recorder {
         });
     }
 
-    fn candidate(&mut self, candidate: &Candidacy) {
+    fn candidate(&mut self, candidate: &RankedCandidate) {
         self.record.tier = (!candidate.tier.is_empty()).then(|| candidate.tier.clone());
         self.record.provider = Some(candidate.provider.clone());
         self.record.model = Some(candidate.model.clone());
     }
 
     /// An attempt begins; `prices` are US dollars per million tokens in and out.
-    pub(crate) fn attempt(&mut self, candidate: &Candidacy, prices: (Option<f64>, Option<f64>)) {
+    pub(crate) fn attempt(&mut self, candidate: &RankedCandidate, prices: (Option<f64>, Option<f64>)) {
         self.candidate(candidate);
         self.prices = prices;
         self.record.loss.clear();
@@ -217,8 +217,8 @@ impl Recorder {
     pub(crate) fn answered(mut self) {
         self.guess();
         self.close_attempt(AttemptOutcome::Ok, Some(200), None, Some(true));
-        if let Some(leave) = self.leave.take() {
-            leave.ended(Some(true));
+        if let Some(permit) = self.permit.take() {
+            permit.ended(Some(true));
         }
         self.record.status = 200;
         self.offer(UsageOutcome::Ok);

@@ -15,10 +15,10 @@ use brains_dialect::sse::{Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
-use crate::exchange::{presentable, refused};
-use crate::gather;
+use crate::drain_ready;
+use crate::exchange::{component_fault, redact_message};
 use crate::record::Recorder;
-use crate::reply::{Progress, Source};
+use crate::reply::{AnswerSource, Progress};
 
 /// The largest whole answer that is read into memory.
 pub(crate) const WHOLE_BYTES: usize = 32 << 20;
@@ -71,7 +71,7 @@ pub(crate) async fn whole(
 ) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let mut tee = Tee::new();
-    tee.unary(&body).map_err(|fault| presentable(refused(fault), instance))?;
+    tee.unary(&body).map_err(|fault| redact_message(component_fault(fault), instance))?;
     recorder.sent(&body);
     recorder.usage(tee.seen().usage.as_ref());
     Ok(body)
@@ -113,7 +113,7 @@ impl RelayStream {
                     self.done = true;
                     return Ok(());
                 }
-                Verdict::Error(fault) => return Err(refused(fault)),
+                Verdict::Error(fault) => return Err(component_fault(fault)),
                 Verdict::Malformed => return Err(truncated("the upstream sent a frame that is not JSON")),
             }
         }
@@ -122,7 +122,7 @@ impl RelayStream {
     }
 }
 
-impl Source for RelayStream {
+impl AnswerSource for RelayStream {
     fn spoke(&self) -> bool {
         self.tee.begun()
     }
@@ -153,7 +153,7 @@ impl Source for RelayStream {
                 self.done = true;
                 return Progress::Failed {
                     sent_before: out.into(),
-                    fault: presentable(fault, &self.instance),
+                    fault: redact_message(fault, &self.instance),
                 };
             }
             if self.done {
@@ -169,7 +169,7 @@ impl RelayStream {
         if !std::mem::replace(&mut self.begun, true) || held_bytes >= GATHERED_BYTES {
             return None;
         }
-        gather::ready(&mut self.upstream).await
+        drain_ready::next_ready(&mut self.upstream).await
     }
 }
 

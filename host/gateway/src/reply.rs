@@ -48,24 +48,27 @@ pub(crate) enum Progress {
 }
 
 /// A streamed answer of either lane.
-pub(crate) trait Source: Send + 'static {
+pub(crate) trait AnswerSource: Send + 'static {
     /// Whether a part of the answer came by; neither a comment nor the promise of an answer is one.
     fn spoke(&self) -> bool;
     fn next(&mut self, recorder: &mut Recorder) -> impl Future<Output = Progress> + Send;
 }
 
 /// Reads until the answer has begun. A failure before that is the attempt's, and another candidate may answer.
-pub(crate) async fn begin<S: Source>(source: &mut S, recorder: &mut Recorder) -> Result<Begun, Fault> {
+pub(crate) async fn begin<S: AnswerSource>(
+    source: &mut S,
+    recorder: &mut Recorder,
+) -> Result<FirstBytes, Fault> {
     let mut held = Vec::new();
     loop {
         match source.next(recorder).await {
             Progress::Bytes(bytes) if source.spoke() && held.is_empty() => {
-                return Ok(Begun { first: bytes, fault: None });
+                return Ok(FirstBytes { first: bytes, fault: None });
             }
             Progress::Bytes(bytes) => {
                 held.extend_from_slice(&bytes);
                 if source.spoke() {
-                    return Ok(Begun { first: held.into(), fault: None });
+                    return Ok(FirstBytes { first: held.into(), fault: None });
                 }
                 if held.len() > HELD_BYTES {
                     let message = "the upstream talks without beginning to answer";
@@ -74,34 +77,34 @@ pub(crate) async fn begin<S: Source>(source: &mut S, recorder: &mut Recorder) ->
             }
             Progress::Failed { sent_before, fault } if source.spoke() && !sent_before.is_empty() => {
                 held.extend_from_slice(&sent_before);
-                return Ok(Begun { first: held.into(), fault: Some(fault) });
+                return Ok(FirstBytes { first: held.into(), fault: Some(fault) });
             }
             Progress::Failed { fault, .. } => return Err(fault),
-            Progress::End => return Ok(Begun { first: held.into(), fault: None }),
+            Progress::End => return Ok(FirstBytes { first: held.into(), fault: None }),
         }
     }
 }
 
 /// The first bytes of an answer, and the failure that came right behind them.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct FirstBytes {
     pub(crate) first: Bytes,
     pub(crate) fault: Option<Fault>,
 }
 
 /// The whole stream, from its first bytes to its record.
-pub(crate) fn stream<S: Source>(source: S, begun: Begun, recorder: Recorder) -> Reply {
+pub(crate) fn stream<S: AnswerSource>(source: S, first: FirstBytes, recorder: Recorder) -> Reply {
     struct State<S> {
         source: S,
         recorder: Option<Recorder>,
-        first: Option<Begun>,
+        first: Option<FirstBytes>,
     }
-    let state = State { source, recorder: Some(recorder), first: Some(begun) };
+    let state = State { source, recorder: Some(recorder), first: Some(first) };
     Reply::Stream(Box::pin(futures_util::stream::unfold(state, |mut state| async move {
         let mut recorder = state.recorder.take()?;
         let progress = match state.first.take() {
-            Some(Begun { first, fault: None }) => Progress::Bytes(first),
-            Some(Begun { first, fault: Some(fault) }) => Progress::Failed { sent_before: first, fault },
+            Some(FirstBytes { first, fault: None }) => Progress::Bytes(first),
+            Some(FirstBytes { first, fault: Some(fault) }) => Progress::Failed { sent_before: first, fault },
             None => state.source.next(&mut recorder).await,
         };
         match progress {

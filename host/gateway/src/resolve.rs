@@ -5,7 +5,7 @@ use brains_core::{Fault, FaultKind, Origin};
 
 /// What the client's `model` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum ModelTarget {
     /// The classifier decides.
     Auto,
     /// One configured tier.
@@ -27,24 +27,24 @@ pub(crate) fn resolve(
     config: &Config,
     provider: impl Fn(&str) -> Option<String>,
     catalogued: impl Fn(&str) -> Option<String>,
-) -> Result<Wanted, Fault> {
+) -> Result<ModelTarget, Fault> {
     for prefix in ALIAS_PREFIXES {
         let Some(rest) = name.strip_prefix(prefix) else { continue };
         if rest == AUTO {
-            return Ok(Wanted::Auto);
+            return Ok(ModelTarget::Auto);
         }
         if config.models.contains_key(rest) {
-            return Ok(Wanted::Tier(rest.to_owned()));
+            return Ok(ModelTarget::Tier(rest.to_owned()));
         }
     }
     if let Some((first, model)) = name.split_once('/')
         && !model.is_empty()
         && let Some(provider) = provider(first)
     {
-        return Ok(Wanted::Exact { provider, model: model.to_owned() });
+        return Ok(ModelTarget::Exact { provider, model: model.to_owned() });
     }
     if let Some(provider) = catalogued(name) {
-        return Ok(Wanted::Exact { provider, model: name.to_owned() });
+        return Ok(ModelTarget::Exact { provider, model: name.to_owned() });
     }
     Err(unknown(name))
 }

@@ -17,11 +17,11 @@ use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{Exchange, Instance};
 
 use crate::catalogue::payload;
-use crate::exchange::{presentable, refusal, refused, send};
-use crate::gather;
+use crate::drain_ready;
+use crate::exchange::{component_fault, redact_message, refusal, send};
 use crate::record::Recorder;
 use crate::relay::WHOLE_BYTES;
-use crate::reply::{Progress, Source};
+use crate::reply::{AnswerSource, Progress};
 
 /// Frames that go to a decoder in one call.
 const FRAMES: usize = 32;
@@ -45,7 +45,7 @@ pub(crate) enum Opened {
 
 /// One request to one provider.
 #[derive(Debug)]
-pub(crate) struct Asking<'a> {
+pub(crate) struct TranslateCall<'a> {
     pub(crate) egress: &'a Egress,
     pub(crate) instance: &'a Arc<Instance>,
     pub(crate) request: ChatRequest,
@@ -56,11 +56,11 @@ pub(crate) struct Asking<'a> {
 
 /// Lets the component answer: by itself, or over an exchange that it describes.
 pub(crate) async fn open(
-    asked: Asking<'_>,
-    writer: Writer,
+    call: TranslateCall<'_>,
+    writer: AnswerWriter,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let Asking { egress, instance, request, ctx, deadline, now } = asked;
+    let TranslateCall { egress, instance, request, ctx, deadline, now } = call;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
@@ -89,17 +89,17 @@ pub(crate) async fn open(
         return component.decode_unary(response).await.map(Opened::Events).map_err(|fault| fault.to_fault());
     }
     component.open_decoder(head, ctx).await.map_err(|fault| fault.to_fault())?;
-    let cutter = match outbound.framing {
-        Framing::Raw => Cutter::Raw,
-        Framing::Sse => Cutter::Sse(sse::Frames::default()),
-        Framing::Ndjson => Cutter::Ndjson(ndjson::Lines::default()),
+    let framer = match outbound.framing {
+        Framing::Raw => Framer::Raw,
+        Framing::Sse => Framer::Sse(sse::Frames::default()),
+        Framing::Ndjson => Framer::Ndjson(ndjson::Lines::default()),
     };
     let instance = Arc::clone(instance);
     Ok(Opened::Stream(Box::new(TranslateStream {
         upstream,
         instance,
         component,
-        cutter,
+        framer,
         writer,
         arrived: None,
         begun: false,
@@ -109,12 +109,12 @@ pub(crate) async fn open(
 
 /// Writes events in the client's wire.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub(crate) struct AnswerWriter {
     identity: Identity,
     chunks: Chunks,
 }
 
-impl Writer {
+impl AnswerWriter {
     pub(crate) fn new(identity: Identity, include_usage: bool) -> Self {
         let chunks = Chunks::new(&identity, include_usage);
         Self { identity, chunks }
@@ -122,7 +122,7 @@ impl Writer {
 
     /// The whole answer.
     pub(crate) fn whole(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
-        let body = Bytes::from(completion(events, &self.identity).map_err(refused)?);
+        let body = Bytes::from(completion(events, &self.identity).map_err(component_fault)?);
         recorder.sent(&body);
         recorder.usage(last_usage(events));
         Ok(body)
@@ -132,9 +132,9 @@ impl Writer {
     pub(crate) fn streamed(mut self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
         let mut out = String::new();
         for event in events {
-            self.chunks.push(event, &mut out).map_err(refused)?;
+            self.chunks.push(event, &mut out).map_err(component_fault)?;
         }
-        self.chunks.finish(&mut out).map_err(refused)?;
+        self.chunks.finish(&mut out).map_err(component_fault)?;
         recorder.usage(self.chunks.usage());
         Ok(out.into())
     }
@@ -155,9 +155,9 @@ fn last_usage(events: &[Event]) -> Option<&Usage> {
 
 /// An answer that is already whole, as a stream of one piece.
 #[derive(Debug)]
-pub(crate) struct Ready(pub(crate) Option<Bytes>);
+pub(crate) struct SinglePiece(pub(crate) Option<Bytes>);
 
-impl Source for Ready {
+impl AnswerSource for SinglePiece {
     fn spoke(&self) -> bool {
         true
     }
@@ -168,13 +168,13 @@ impl Source for Ready {
 }
 
 #[derive(Debug)]
-enum Cutter {
+enum Framer {
     Raw,
     Sse(sse::Frames),
     Ndjson(ndjson::Lines),
 }
 
-impl Cutter {
+impl Framer {
     /// The frames that end in this piece; none when the component cuts for itself.
     fn push(&mut self, chunk: &[u8]) -> Result<Option<Vec<Frame>>, sse::FrameTooLong> {
         match self {
@@ -199,8 +199,8 @@ pub(crate) struct TranslateStream {
     upstream: Upstream,
     instance: Arc<Instance>,
     component: Exchange,
-    cutter: Cutter,
-    writer: Writer,
+    framer: Framer,
+    writer: AnswerWriter,
     /// The end of the body, or its failure, when that was seen while frames were gathered.
     arrived: Option<Result<Option<Bytes>, EgressError>>,
     /// Something was said.
@@ -221,12 +221,12 @@ impl TranslateStream {
         match chunk {
             Ok(Some(chunk)) => self.decode(&chunk, out).await,
             Ok(None) => {
-                let rest = self.cutter.finish();
+                let rest = self.framer.finish();
                 let mut events = self.push(rest).await.map_err(|fault| fault.to_fault())?;
                 events.extend(self.component.finish(true).await.map_err(|fault| fault.to_fault())?);
                 self.write(&events, out)?;
                 self.done = true;
-                self.writer.chunks.finish(out).map_err(refused)
+                self.writer.chunks.finish(out).map_err(component_fault)
             }
             Err(error) => {
                 // What the decoder still holds is worth having: usage, a reason that came with the last frame.
@@ -241,7 +241,7 @@ impl TranslateStream {
     /// Takes a piece to the decoder, with the frames that have arrived behind it by now: a call costs more than a frame
     /// of it. The first of an answer is not held up for that.
     async fn decode(&mut self, chunk: &Bytes, out: &mut String) -> Result<(), Fault> {
-        let mut cut = self.cutter.push(chunk);
+        let mut cut = self.framer.push(chunk);
         let mut frames = Vec::new();
         let wrong = loop {
             match cut {
@@ -255,8 +255,8 @@ impl TranslateStream {
             if !self.begun || frames.len() >= FRAMES {
                 break None;
             }
-            match gather::ready(&mut self.upstream).await {
-                Some(Ok(Some(chunk))) => cut = self.cutter.push(&chunk),
+            match drain_ready::next_ready(&mut self.upstream).await {
+                Some(Ok(Some(chunk))) => cut = self.framer.push(&chunk),
                 arrived => {
                     self.arrived = arrived;
                     break None;
@@ -274,7 +274,7 @@ impl TranslateStream {
 
     fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
         self.begun |= events.iter().any(says_something);
-        events.iter().try_for_each(|event| self.writer.chunks.push(event, out)).map_err(refused)
+        events.iter().try_for_each(|event| self.writer.chunks.push(event, out)).map_err(component_fault)
     }
 }
 
@@ -294,7 +294,7 @@ fn says_something(event: &Event) -> bool {
     }
 }
 
-impl Source for TranslateStream {
+impl AnswerSource for TranslateStream {
     fn spoke(&self) -> bool {
         self.begun
     }
@@ -308,7 +308,7 @@ impl Source for TranslateStream {
                 self.done = true;
                 return Progress::Failed {
                     sent_before: out.into(),
-                    fault: presentable(fault, &self.instance),
+                    fault: redact_message(fault, &self.instance),
                 };
             }
             if !out.is_empty() {

@@ -11,7 +11,7 @@ use brains_control::ports::{
 use brains_core::id::{Id, Trace};
 use brains_core::{Ambient, Fault};
 use brains_dialect::canon::task::{Score, Signal, Verdict, exact};
-use brains_gateway::{Candidacy, Facts, Gateway, Plan};
+use brains_gateway::{Facts, Gateway, Plan, RankedCandidate};
 use serde::Deserialize;
 
 /// Asks the gateway.
@@ -81,7 +81,7 @@ impl Routing for Routes {
     }
 }
 
-fn said(text: &str) -> Option<String> {
+fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
@@ -102,11 +102,11 @@ fn of_verdict(verdict: &Verdict, component: Option<String>) -> Classification {
 /// None when the request names its model itself: then nothing was classified.
 fn of_plan(plan: &Plan) -> Option<Classification> {
     plan.steps.iter().any(|step| step.step == "classify").then(|| Classification {
-        complexity: said(&plan.traits.complexity),
+        complexity: non_empty(&plan.traits.complexity),
         needs_codebase: plan.traits.needs_codebase,
         needs_external_docs: plan.traits.needs_external_docs,
         freshness_required: plan.traits.freshness_required,
-        recommended_model_tier: said(&plan.traits.tier),
+        recommended_model_tier: non_empty(&plan.traits.tier),
         component: plan.classifier.clone(),
         ..labelled(&plan.task, plan.confidence, &plan.scores, &plan.signals)
     })
@@ -149,14 +149,14 @@ fn labelled(label: &str, confidence: f32, scores: &[Score], signals: &[Signal]) 
 }
 
 fn tier(plan: &Plan) -> Option<String> {
-    plan.attempts.first().and_then(|attempt| said(&attempt.tier))
+    plan.attempts.first().and_then(|attempt| non_empty(&attempt.tier))
 }
 
-fn attempts(candidates: &[Candidacy]) -> Vec<PlannedAttempt> {
-    let attempt = |candidate: &Candidacy| PlannedAttempt {
+fn attempts(candidates: &[RankedCandidate]) -> Vec<PlannedAttempt> {
+    let attempt = |candidate: &RankedCandidate| PlannedAttempt {
         provider: candidate.provider.clone(),
         model: candidate.model.clone(),
-        tier: said(&candidate.tier),
+        tier: non_empty(&candidate.tier),
         lane: candidate.lane.map(str::to_owned),
         score: candidate.score.map(exact),
     };
@@ -168,14 +168,14 @@ fn headers(plan: &Plan, trace: Id<Trace>) -> BTreeMap<String, String> {
     let first = plan.attempts.first();
     let facts = Facts {
         trace,
-        task: said(&plan.task),
-        complexity: said(&plan.traits.complexity),
+        task: non_empty(&plan.task),
+        complexity: non_empty(&plan.traits.complexity),
         confidence: (!plan.task.is_empty()).then_some(plan.confidence),
         tier: tier(plan),
         provider: first.map(|attempt| attempt.provider.clone()),
         model: first.map(|attempt| attempt.model.clone()),
         strategy: Some(plan.strategy),
-        reason: said(&plan.reason),
+        reason: non_empty(&plan.reason),
         attempts: 1,
         causes: Vec::new(),
         losses: Vec::new(),

@@ -1,11 +1,11 @@
 use brains_core::{Secret, SecretSet};
 
-use super::told;
+use super::safe_message;
 
 #[track_caller]
 fn check(message: &str, expected: &str) {
     let secrets = SecretSet::of(&[Secret::new("azure-7f3a91c2"), Secret::new("k!")]);
-    assert_eq!(told(message, &secrets), expected);
+    assert_eq!(safe_message(message, &secrets), expected);
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn what_is_under_way_is_counted_and_what_failed_is_remembered_for_a_while() {
     let standing = health.standing("p", "m", 0);
     assert!(standing.error_rate < after_failure && standing.error_rate > 0.0);
     assert_eq!((standing.in_flight, standing.first_byte_ms), (0, Some(40)));
-    assert_eq!(health.standing("p", "other", 0), super::Standing::default());
+    assert_eq!(health.standing("p", "other", 0), super::ModelHealth::default());
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn a_client_that_left_says_nothing_about_the_provider() {
     let health = Health::default();
     health.began("p", "m");
     health.ended("p", "m", None, None, 0);
-    assert_eq!(health.standing("p", "m", 0), super::Standing::default());
+    assert_eq!(health.standing("p", "m", 0), super::ModelHealth::default());
 }
 
 #[test]

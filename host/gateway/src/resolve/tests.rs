@@ -1,6 +1,6 @@
 use brains_core::config::{Config, Tier};
 
-use super::{Wanted, aliases, resolve};
+use super::{ModelTarget, aliases, resolve};
 
 fn config() -> Config {
     let tier = Tier { provider: "p".into(), model: "m".into(), fallbacks: Vec::new() };
@@ -8,7 +8,7 @@ fn config() -> Config {
 }
 
 #[track_caller]
-fn check(name: &str, expected: &Wanted) {
+fn check(name: &str, expected: &ModelTarget) {
     let provider = |name: &str| ["acme", "alias"].contains(&name).then(|| "acme".to_owned());
     let catalogued = |id: &str| (id == "org/listed").then(|| "acme".to_owned());
     assert_eq!(resolve(name, &config(), provider, catalogued).as_ref(), Ok(expected), "{name}");
@@ -16,11 +16,11 @@ fn check(name: &str, expected: &Wanted) {
 
 #[test]
 fn names_mean_what_the_contract_says() {
-    let exact = |model: &str| Wanted::Exact { provider: "acme".into(), model: model.into() };
-    check("brains-auto", &Wanted::Auto);
-    check("claude-brains-auto", &Wanted::Auto);
-    check("brains-cheap", &Wanted::Tier("cheap".into()));
-    check("claude-brains-cheap", &Wanted::Tier("cheap".into()));
+    let exact = |model: &str| ModelTarget::Exact { provider: "acme".into(), model: model.into() };
+    check("brains-auto", &ModelTarget::Auto);
+    check("claude-brains-auto", &ModelTarget::Auto);
+    check("brains-cheap", &ModelTarget::Tier("cheap".into()));
+    check("claude-brains-cheap", &ModelTarget::Tier("cheap".into()));
     check("acme/x", &exact("x"));
     check("acme/org/x", &exact("org/x"));
     check("alias/x", &exact("x"));

@@ -12,7 +12,7 @@ const TURNS: usize = 2;
 
 /// The next piece, its end or its failure, when that is there already. The task that reads the connection gets a turn
 /// for it.
-pub(crate) async fn ready(upstream: &mut Upstream) -> Option<Result<Option<Bytes>, EgressError>> {
+pub(crate) async fn next_ready(upstream: &mut Upstream) -> Option<Result<Option<Bytes>, EgressError>> {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
     }
