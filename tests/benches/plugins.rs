@@ -120,7 +120,7 @@ fn calls(threads: &tokio::runtime::Runtime, file: &Path) -> Called {
     let runtime = Runtime::start(options).expect("a runtime");
     let manifest = fs_err::read_to_string(file.with_extension("yaml")).expect("a manifest");
     let manifest = Manifest::parse(&manifest).expect("a manifest");
-    let limits = Limits::of(manifest.plays, manifest.limits, brains_core::config::Limits::default());
+    let limits = Limits::of(manifest.plays, manifest.limits, brains_core::config::ComponentLimits::default());
     let bytes = fs_err::read(file).expect("built by `cargo xtask bench`");
     let began_us = processor_us();
     let component = Arc::new(runtime.load("measured", &bytes, manifest).expect("a component"));

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use brains_core::caller::Surface;
+use brains_core::caller::CallSurface;
 use brains_core::principal::LOCAL;
 use brains_core::redact::redact;
 use brains_core::secret::sha256_hex;
@@ -176,7 +176,7 @@ fn otherwise(principal: &Principal, caller: &Caller, input: &Value) -> String {
     }
     match &principal.key {
         Some(key) => format!("key {key}"),
-        None if caller.surface == Surface::Cli => LOCAL.to_owned(),
+        None if caller.surface == CallSurface::Cli => LOCAL.to_owned(),
         None => format!("key {}", principal.fingerprint),
     }
 }

@@ -14,7 +14,7 @@ use crate::plane::session::Process;
 /// Through which door a call came; the audit log tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Surface {
+pub enum CallSurface {
     /// The command line.
     Cli,
     /// `/api/ops` and the console.
@@ -24,7 +24,7 @@ pub enum Surface {
     Mcp,
 }
 
-impl Surface {
+impl CallSurface {
     /// The surface as one stable word.
     pub const fn word(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ pub struct NativeId {
 /// One call's circumstances. The default is a plain HTTP call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
-    pub surface: Surface,
+    pub surface: CallSurface,
     /// Whether an agent speaks, whatever its key may do: every MCP connection, every agent credential.
     pub agent: bool,
     /// The connection or process behind the call, stable for its life; none for plain HTTP.
@@ -85,6 +85,6 @@ impl Caller {
 
     /// A command of this program.
     pub fn cli() -> Self {
-        Self { surface: Surface::Cli, ..Self::default() }
+        Self { surface: CallSurface::Cli, ..Self::default() }
     }
 }

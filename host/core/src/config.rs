@@ -23,8 +23,8 @@ pub use difference::{Difference, differences};
 pub use environment::variable;
 pub use layers::{Layer, Layers, Place, Provenance, Source};
 pub use model::{
-    Allow, Backend, Bridge, BridgeSwitch, ComponentSource, Config, Control, Exporter, Hook, HookFailure,
-    Limits, Part, ProviderPolicy, ProviderSpec, Storage, Subsystems, Target, Tier, Traces,
+    Allow, Approvals, Backend, Bridge, BridgeSwitch, ComponentLimits, ComponentSource, ComponentSpec, Config,
+    Exporter, Hook, HookFailure, ProviderPolicy, ProviderSpec, Storage, Subsystems, Target, Tier, Traces,
 };
 pub use path::{set, unset};
 pub use reference::{RefError, RefSource};

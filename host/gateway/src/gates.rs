@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use brains_core::config::{Config, ProviderPolicy};
-use brains_core::traffic::breaker::{Breaker, Pass, Settings, State};
+use brains_core::traffic::breaker::{Breaker, BreakerSettings, Pass, State};
 use brains_core::traffic::occupancy::Occupancy;
 use brains_core::{Ambient, Fault};
 use brains_runtime::Instance;
@@ -35,7 +35,7 @@ struct Inner {
 struct Guarded {
     instance: Weak<Instance>,
     breaker: Breaker,
-    settings: Settings,
+    settings: BreakerSettings,
 }
 
 /// Why a candidate is not asked.
@@ -54,7 +54,7 @@ pub(crate) struct Permit {
     key: (String, String),
     /// Whose breaker it was: a later instance of the same name is not judged by it.
     instance: Weak<Instance>,
-    settings: Settings,
+    settings: BreakerSettings,
     pass: Option<Pass>,
 }
 
@@ -195,7 +195,7 @@ impl Gates {
 }
 
 impl Guarded {
-    fn new(instance: &Arc<Instance>, settings: Settings) -> Self {
+    fn new(instance: &Arc<Instance>, settings: BreakerSettings) -> Self {
         Self { instance: Arc::downgrade(instance), breaker: Breaker::new(), settings }
     }
 }

@@ -1,7 +1,7 @@
 //! What a request tells of its caller beside the key: native session ids, a session token, where a command runs, the
 //! key that makes it happen once. All of it is headers; none of it gives a right that the key does not have.
 
-use brains_core::caller::{NATIVE_HEADERS, Surface, wire};
+use brains_core::caller::{CallSurface, NATIVE_HEADERS, wire};
 use brains_core::{Caller, Principal, Secret};
 use http::HeaderMap;
 
@@ -16,9 +16,9 @@ pub(crate) fn caller(headers: &HeaderMap, principal: &Principal, proof: Option<&
     let shown = headers.get(wire::PROOF).map(http::HeaderValue::as_bytes);
     let proven = proof.is_some_and(|proof| shown.is_some_and(|shown| proof.matches(shown)));
     Caller {
-        surface: if proven { claimed.surface } else { Surface::Http },
+        surface: if proven { claimed.surface } else { CallSurface::Http },
         // Whoever speaks for an agent gives up what only a person may do; that is believed of everybody.
-        agent: principal.agent || claimed.surface == Surface::Mcp,
+        agent: principal.agent || claimed.surface == CallSurface::Mcp,
         ..claimed
     }
 }

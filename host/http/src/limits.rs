@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::traffic::limit::{Admission, Window};
 use brains_core::traffic::occupancy::Occupancy;
-use brains_core::traffic::throttle::{Throttle, Verdict};
+use brains_core::traffic::throttle::{Throttle, WrongKey};
 use brains_core::{Ambient, Fault, FaultKind, Origin};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -34,8 +34,8 @@ impl WrongKeys {
         let mut wait_ms = None;
         for _ in 0..keys.min(KEYS_COUNTED) {
             wait_ms = match throttle.wrong(now_ms(&*self.ambient)) {
-                Verdict::Wrong => None,
-                Verdict::Throttled { retry_after_ms } => Some(retry_after_ms),
+                WrongKey::Wrong => None,
+                WrongKey::Throttled { retry_after_ms } => Some(retry_after_ms),
             };
         }
         wait_ms

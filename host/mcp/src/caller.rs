@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use brains_core::caller::{NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface, wire};
+use brains_core::caller::{CallSurface, NATIVE_HEADERS, NATIVE_MAX, NativeId, wire};
 use brains_core::plane::session::Process;
 use brains_core::{Caller, Fault, Principal, Secret};
 use http::HeaderMap;
@@ -47,7 +47,7 @@ impl Door {
     /// What else is known of the sender. Whatever its key may do, it is an agent.
     pub(crate) fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
         let mut caller = Caller {
-            surface: Surface::Mcp,
+            surface: CallSurface::Mcp,
             agent: true,
             native: native(&context.meta),
             idempotency_key: member(&context.meta, IDEMPOTENCY_MEMBER),

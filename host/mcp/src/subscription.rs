@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use brains_core::caller::Surface;
+use brains_core::caller::CallSurface;
 use brains_core::secret::sha256_hex;
 use brains_core::{Caller, Fault, Principal};
 use serde_json::{Value, json};
@@ -93,7 +93,7 @@ impl Follower {
 
 /// Nobody's session: one whose agent is gone must not live on because its subscriptions do.
 fn observer() -> Caller {
-    Caller { surface: Surface::Mcp, agent: true, ..Caller::default() }
+    Caller { surface: CallSurface::Mcp, agent: true, ..Caller::default() }
 }
 
 /// What one connection follows, in the era that subscribes by single requests. Dropped with it, all ends.

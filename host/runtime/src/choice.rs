@@ -1,7 +1,7 @@
 //! Which content of a component should serve: a rule over what is pinned, what its file offers now, and what served
 //! before. Nothing is loaded here.
 
-use brains_core::config::Limits;
+use brains_core::config::ComponentLimits;
 use brains_core::config::manifest::{Asks, Manifest};
 use brains_core::plane::component::ComponentStanding;
 
@@ -40,7 +40,7 @@ pub(crate) struct Grounds<'a> {
     /// Origins that the configuration allows to its instances.
     pub(crate) allowed: &'a [String],
     /// Limits that the configuration sets.
-    pub(crate) limits: Limits,
+    pub(crate) limits: ComponentLimits,
 }
 
 /// Decides. `held` tells whether a content can be had without its file.

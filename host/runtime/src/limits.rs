@@ -1,7 +1,7 @@
 //! What one call may use. Defaults are the host's; a component's entry in the configuration may tighten or widen
 //! some of them.
 
-use brains_core::config::Limits as Wanted;
+use brains_core::config::ComponentLimits as Wanted;
 use brains_core::config::manifest::{Plays, USUAL_MEMORY_MIB};
 
 /// Limits of one component's calls.

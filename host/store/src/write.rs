@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brains_core::author::Author;
-use brains_core::caller::Surface;
+use brains_core::caller::CallSurface;
 use brains_core::id::{Key, Session};
 use brains_core::plane::session::SessionRecord;
 use brains_core::principal::SYSTEM;
@@ -107,7 +107,7 @@ pub struct Actor {
     /// The session that it was done as; set by [`Tx::act_as`] once it is known.
     pub session: Option<Id<Session>>,
     /// Through which door the call came; none for what the program does by itself.
-    pub surface: Option<Surface>,
+    pub surface: Option<CallSurface>,
     /// Whether an agent does it, whatever its key may do.
     pub agent: bool,
 }

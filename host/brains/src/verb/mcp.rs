@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use brains_control::{Entry, Registry, ports};
-use brains_core::caller::Surface;
+use brains_core::caller::CallSurface;
 use brains_core::{Caller, Fault, Id, Principal, id};
 use brains_egress::local::LocalAnswer;
 use brains_mcp::{Agent, Answer, Call, Options, Profile, Tools, serve_stdio};
@@ -62,7 +62,7 @@ pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Erro
         () = orphaned() => ended(&stop, serving).await,
     };
     let caller = Caller {
-        surface: Surface::Mcp,
+        surface: CallSurface::Mcp,
         agent: true,
         connection: Some(connection),
         process,

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Caller, NATIVE_HEADERS, NATIVE_MAX, NativeId, Surface};
+use super::{CallSurface, Caller, NATIVE_HEADERS, NATIVE_MAX, NativeId};
 use crate::Secret;
 use crate::plane::session::Process;
 
@@ -68,8 +68,9 @@ pub fn read(headers: &[(&str, &str)]) -> Caller {
         let (kind, value) = (decoded(kind)?, decoded(value).filter(|value| value.len() <= NATIVE_MAX)?);
         Some(NativeId { kind, value })
     });
-    let surface =
-        [Surface::Cli, Surface::Mcp].into_iter().find(|surface| text(SURFACE) == Some(surface.word()));
+    let surface = [CallSurface::Cli, CallSurface::Mcp]
+        .into_iter()
+        .find(|surface| text(SURFACE) == Some(surface.word()));
     Caller {
         surface: surface.unwrap_or_default(),
         agent: false,
@@ -142,7 +143,7 @@ mod tests {
             cli in any::<bool>(),
         ) {
             let caller = Caller {
-                surface: if cli { Surface::Cli } else { Surface::Mcp },
+                surface: if cli { CallSurface::Cli } else { CallSurface::Mcp },
                 connection: Some("conn-1".into()),
                 native: vec![NativeId { kind, value }],
                 token: Some(Secret::new("tok")),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::document;
-use super::model::Limits;
+use super::model::ComponentLimits;
 use crate::plane::is_slug;
 
 /// One component's manifest.
@@ -29,7 +29,7 @@ pub struct Manifest {
     pub flat: Option<Flat>,
     /// What its calls need beyond the usual; it is asked for like what stands under `asks`.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: ComponentLimits,
 }
 
 /// Memory of an instance that nobody is asked for, in mebibytes.
@@ -153,7 +153,7 @@ impl Manifest {
 
     /// What it asks for and `granted` was not given, in words; empty when nothing is. Nothing granted is nothing asked
     /// for, and the usual limits. A limit that the operator set is no question any more.
-    pub fn beyond(&self, granted: Option<&Self>, operator: Limits) -> Vec<String> {
+    pub fn beyond(&self, granted: Option<&Self>, operator: ComponentLimits) -> Vec<String> {
         let nothing = Asks::default();
         let mut more = self.asks.beyond(granted.map_or(&nothing, |granted| &granted.asks));
         more.extend(self.limits_beyond(granted, operator));
@@ -161,7 +161,7 @@ impl Manifest {
     }
 
     /// As [`Manifest::beyond`], of its limits alone.
-    pub fn limits_beyond(&self, granted: Option<&Self>, operator: Limits) -> Vec<String> {
+    pub fn limits_beyond(&self, granted: Option<&Self>, operator: ComponentLimits) -> Vec<String> {
         let given = granted.map(|granted| granted.limits).unwrap_or_default();
         let asked = |ask: Option<u32>, operator: Option<u32>, given: Option<u32>, usual: u32| {
             ask.filter(|ask| operator.is_none() && *ask > given.unwrap_or(usual).max(usual))

@@ -17,7 +17,8 @@ use super::layers::Provenance;
 use super::path;
 use crate::Secret;
 use crate::traffic::attempt::Retries;
-use crate::traffic::{backoff, breaker};
+use crate::traffic::backoff::BackoffSettings;
+use crate::traffic::breaker::BreakerSettings;
 
 /// Everything that an operator may set.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -90,9 +91,9 @@ pub struct Config {
     #[schemars(with = "BTreeMap<String, ProviderSpec>")]
     pub providers: IndexMap<String, ProviderSpec>,
     /// The component that labels requests.
-    pub classifier: Option<Part>,
+    pub classifier: Option<ComponentSpec>,
     /// The component that orders the candidates.
-    pub policy: Option<Part>,
+    pub policy: Option<ComponentSpec>,
     /// Bridges to the outside by name.
     #[schemars(with = "BTreeMap<String, Bridge>", extend("x-served" = false))]
     pub bridges: IndexMap<String, Bridge>,
@@ -116,7 +117,7 @@ pub struct Config {
     #[schemars(extend("x-served" = false))]
     pub embed_model: String,
     /// What needs a person's approval.
-    pub control: Control,
+    pub control: Approvals,
     /// Parts of the service that can be switched.
     pub subsystems: Subsystems,
 
@@ -204,7 +205,7 @@ pub struct Allow {
 /// The component that plays a part of which there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub struct ComponentSpec {
     /// Id of the component.
     pub component: String,
     /// Settings, checked by the component's own schema.
@@ -276,13 +277,13 @@ pub struct ComponentSource {
     /// within the process.
     pub digest: Option<String>,
     /// Tighter or wider limits than the host's.
-    pub limits: Limits,
+    pub limits: ComponentLimits,
 }
 
 /// Limits of one component; what is unset stays the host's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct ComponentLimits {
     /// Memory of one instance, in mebibytes.
     #[schemars(range(min = 1, max = 4096))]
     pub memory_mib: Option<u32>,
@@ -339,7 +340,7 @@ pub struct Traces {
 /// What needs a person's approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Control {
+pub struct Approvals {
     /// A request for the deep tier waits for approval.
     #[schemars(extend("x-served" = false, "x-safety" = true))]
     pub require_approval_for_deep: bool,
@@ -453,7 +454,7 @@ impl ProviderPolicy {
     pub fn retries(&self) -> Retries {
         Retries {
             max_attempts: self.retry_max_attempts,
-            backoff: backoff::Settings {
+            backoff: BackoffSettings {
                 initial_ms: whole_ms(self.retry_initial_backoff_seconds),
                 max_ms: whole_ms(self.retry_max_backoff_seconds),
                 multiplier: self.retry_backoff_multiplier,
@@ -461,8 +462,8 @@ impl ProviderPolicy {
         }
     }
 
-    pub fn breaker(&self) -> breaker::Settings {
-        breaker::Settings {
+    pub fn breaker(&self) -> BreakerSettings {
+        BreakerSettings {
             threshold: self.circuit_failure_threshold,
             cooldown_ms: whole_ms(self.circuit_cooldown_seconds),
         }
@@ -510,7 +511,7 @@ impl Default for Config {
             traces: Traces::default(),
             source_allowlist: Vec::new(),
             embed_model: String::new(),
-            control: Control::default(),
+            control: Approvals::default(),
             subsystems: Subsystems::default(),
             workspace: None,
             handoff_stale_hours: crate::plane::handoff::STALE_AFTER_HOURS,
@@ -534,7 +535,7 @@ impl Default for Config {
 
 impl Default for ComponentSource {
     fn default() -> Self {
-        Self { enabled: true, source: None, digest: None, limits: Limits::default() }
+        Self { enabled: true, source: None, digest: None, limits: ComponentLimits::default() }
     }
 }
 
@@ -564,7 +565,7 @@ impl Default for Traces {
     }
 }
 
-impl Default for Control {
+impl Default for Approvals {
     fn default() -> Self {
         Self {
             require_approval_for_deep: false,

@@ -92,14 +92,14 @@ pub(super) fn leaves(document: &Value, visit: &mut dyn FnMut(&[String], &Value))
 /// Writes `value` at a dotted path of `document`, making the objects on the way.
 pub fn set(document: &mut Value, path: &str, value: Value) -> Result<(), Fault> {
     let segments = parse(path).ok_or_else(|| malformed(path))?;
-    place(document, &segments, value).map_err(|blocked| {
+    insert(document, &segments, value).map_err(|blocked| {
         Fault::invalid(format!("`{}` holds a value, so nothing can stand below it", dotted(blocked)))
             .param(path)
     })
 }
 
 /// As [`set`], with the segments of the path. The error names the part of the path that is no object.
-pub(super) fn place<'a>(document: &mut Value, path: &'a [String], value: Value) -> Result<(), &'a [String]> {
+pub(super) fn insert<'a>(document: &mut Value, path: &'a [String], value: Value) -> Result<(), &'a [String]> {
     let mut at = document;
     for (depth, segment) in path.iter().enumerate() {
         if at.is_null() {

@@ -216,7 +216,7 @@ impl Work<'_> {
                     message: format!("is passed over, `{dotted}` stands beside it"),
                     hint: Some("keep one of the two".into()),
                 });
-            } else if path::place(&mut document, goal, value).is_err() {
+            } else if path::insert(&mut document, goal, value).is_err() {
                 self.problems.push(Problem {
                     path: name,
                     place: place.clone(),
@@ -262,7 +262,7 @@ impl Work<'_> {
             for key in flat.keys.values() {
                 if let (Some(inner), Some(default)) = (key.path(), &key.default) {
                     let inner: Vec<String> = inner.into_iter().map(str::to_owned).collect();
-                    if path::place(&mut instance, &inner, default.clone()).is_err() {
+                    if path::insert(&mut instance, &inner, default.clone()).is_err() {
                         self.warnings.push(Problem {
                             path: String::new(),
                             place: Place::new(Layer::Manifest, component),

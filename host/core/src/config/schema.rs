@@ -81,7 +81,7 @@ impl Schema {
             return refuse("is not a path", Some("write it as `section.name`".into()));
         };
         let mut document = Value::Null;
-        if path::place(&mut document, &segments, value.clone()).is_err() {
+        if path::insert(&mut document, &segments, value.clone()).is_err() {
             return refuse("is not a path", None);
         }
         let problems = self.check_overlay(&document);
@@ -270,9 +270,9 @@ impl<'a> Walk<'a> {
             return true;
         }
         let schema = present(schema);
-        if let Some(words) = words(schema) {
-            return words.contains(value) || {
-                let listed: Vec<String> = words
+        if let Some(enum_values) = enum_values(schema) {
+            return enum_values.contains(value) || {
+                let listed: Vec<String> = enum_values
                     .iter()
                     .map(|word| {
                         format!("`{}`", word.as_str().map_or_else(|| word.to_string(), str::to_owned))
@@ -398,8 +398,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The words that a schema of fixed words takes.
-fn words(schema: &Value) -> Option<Vec<Value>> {
+/// The values that a schema of an enumeration takes.
+fn enum_values(schema: &Value) -> Option<Vec<Value>> {
     if let Some(only) = schema.get("const") {
         return Some(vec![only.clone()]);
     }
@@ -407,7 +407,7 @@ fn words(schema: &Value) -> Option<Vec<Value>> {
         return Some(listed.clone());
     }
     let several = schema.get("oneOf")?.as_array()?;
-    Some(several.iter().filter_map(words).flatten().collect())
+    Some(several.iter().filter_map(enum_values).flatten().collect())
 }
 
 fn fits_type(schema: &Value, value: &Value) -> bool {

@@ -91,7 +91,7 @@ pub struct Wanted<'a> {
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision<'a> {
+pub enum LockDecision<'a> {
     /// The session holds this very resource in a mode that is enough.
     Again(&'a LockRecord),
     /// It holds it shared, wants it alone, and nobody else is in the way.
@@ -111,23 +111,23 @@ pub fn decide<'a>(
     held: &'a [LockRecord],
     waiting: &'a [WaitRecord],
     now: Millis,
-) -> Decision<'a> {
+) -> LockDecision<'a> {
     let own = held
         .iter()
         .find(|lock| lock.lives(now) && lock.session == *wanted.session && lock.resource == *wanted.resource);
     if let Some(own) = own
         && (own.mode == LockMode::Exclusive || wanted.mode == LockMode::Shared)
     {
-        return Decision::Again(own);
+        return LockDecision::Again(own);
     }
     let holders: Vec<&LockRecord> = holders(wanted, held, now).collect();
     // Whoever holds it shared already would wait for waiters who wait for it: only holders count then.
     let ahead: Vec<&WaitRecord> =
         if own.is_some() { Vec::new() } else { ahead(wanted, waiting, now).collect() };
     match (own, holders.is_empty() && ahead.is_empty()) {
-        (Some(own), true) => Decision::Upgrade(own),
-        (None, true) => Decision::Grant,
-        (_, false) => Decision::Blocked { holders, ahead },
+        (Some(own), true) => LockDecision::Upgrade(own),
+        (None, true) => LockDecision::Grant,
+        (_, false) => LockDecision::Blocked { holders, ahead },
     }
 }
 

@@ -108,13 +108,13 @@ pub struct Receipt {
 
 /// What a message says, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct MailText {
     pub subject: String,
     pub body: String,
     pub kind: String,
 }
 
-impl Content {
+impl MailText {
     pub fn check(subject: &str, body: String, kind: &str) -> Result<Self, Fault> {
         let subject = check_title("subject", subject)?;
         let body = check_text("body", body)?;

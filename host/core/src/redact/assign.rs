@@ -74,7 +74,7 @@ pub(super) fn find(plain: &Plain, found: &mut Vec<Range<usize>>) {
 
 /// Whether a name says that its value is a credential.
 pub(super) fn is_sensitive(name: &str) -> bool {
-    let words = words(name);
+    let words = name_parts(name);
     let Some(last) = words.last() else { return false };
     if ABOUT.contains(&last.as_str()) {
         return false;
@@ -87,11 +87,11 @@ pub(super) fn is_sensitive(name: &str) -> bool {
 
 /// Whether a lower-case name is about a credential only.
 pub(super) fn tells_about(name: &str) -> bool {
-    words(name).last().is_some_and(|last| ABOUT.contains(&last.as_str()) || last == "tokens")
+    name_parts(name).last().is_some_and(|last| ABOUT.contains(&last.as_str()) || last == "tokens")
 }
 
 /// The words of a name in lower case: `maxTokens`, `max_tokens` and `MAX-TOKENS` are two words each.
-fn words(name: &str) -> Vec<String> {
+fn name_parts(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = '_';
     for c in name.chars() {
@@ -250,21 +250,21 @@ fn value(plain: &Plain, from: usize, separator: u8) -> Option<Range<usize>> {
         return Some(from + 1..from + 1 + length);
     }
     let rest = text.get(from..)?;
-    let mut length = word(rest, separator);
+    let mut length = word_length(rest, separator);
     // `Authorization: Bearer …`: the scheme is no credential, what follows it is.
     let scheme = rest.get(..length).unwrap_or_default();
     if SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
         && rest.get(length) == Some(&b' ')
     {
         let skipped = length + run(rest.get(length..)?, |byte| byte == b' ');
-        length = word(rest.get(skipped..)?, separator);
+        length = word_length(rest.get(skipped..)?, separator);
         return Some(from + skipped..from + skipped + length);
     }
     Some(from..from + length)
 }
 
 /// Length of an unquoted value at the head.
-fn word(rest: &[u8], separator: u8) -> usize {
+fn word_length(rest: &[u8], separator: u8) -> usize {
     let ends = |at: usize, byte: u8| match byte {
         b'"' | b'\'' | b'`' | b'&' | b';' | b'\\' => true,
         b'<' => separator == b'>',

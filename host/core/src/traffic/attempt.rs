@@ -1,7 +1,7 @@
 //! What follows a failed attempt: the same candidate once more after a wait, the next candidate, or the end. A
 //! fault of the request itself ends it: it would fail the same way everywhere.
 
-use super::backoff;
+use super::backoff::{self, BackoffSettings};
 use crate::{Fault, FaultKind};
 
 /// How often one candidate is asked.
@@ -9,7 +9,7 @@ use crate::{Fault, FaultKind};
 pub struct Retries {
     /// Attempts at one candidate in all; 1 is no retry.
     pub max_attempts: u32,
-    pub backoff: backoff::Settings,
+    pub backoff: BackoffSettings,
 }
 
 /// The moment after a failure.

@@ -10,7 +10,7 @@ pub const RETRY_AFTER_MAX_MS: u64 = 86_400_000;
 
 /// How the wait grows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
+pub struct BackoffSettings {
     /// Before the second attempt.
     pub initial_ms: u64,
     /// The longest wait.
@@ -21,7 +21,7 @@ pub struct Settings {
 
 /// The wait before attempt `attempt + 1` at the same candidate, between half of the exponential wait and all of it:
 /// `entropy` decides, so that clients that failed together do not come back together.
-pub fn wait_ms(attempt: u32, settings: Settings, entropy: u64) -> u64 {
+pub fn wait_ms(attempt: u32, settings: BackoffSettings, entropy: u64) -> u64 {
     let whole_ms = exponential_ms(attempt, settings);
     let least_ms = whole_ms / 2;
     least_ms + entropy % (whole_ms - least_ms + 1)
@@ -34,7 +34,7 @@ pub fn wait_ms(attempt: u32, settings: Settings, entropy: u64) -> u64 {
     clippy::cast_sign_loss,
     reason = "milliseconds of a wait; the cast back saturates and is bounded by `max_ms`"
 )]
-fn exponential_ms(attempt: u32, settings: Settings) -> u64 {
+fn exponential_ms(attempt: u32, settings: BackoffSettings) -> u64 {
     let power = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
     let grown = settings.initial_ms as f64 * settings.multiplier.max(1.0).powi(power);
     if grown.is_nan() { settings.max_ms } else { (grown as u64).min(settings.max_ms) }

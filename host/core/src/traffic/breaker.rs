@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// When it opens and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub struct BreakerSettings {
     /// Failures in a row that open it; 0 switches it off.
     pub threshold: u32,
     pub cooldown_ms: u64,
@@ -55,7 +55,7 @@ impl Breaker {
     }
 
     /// May a call be made at `now_ms`?
-    pub fn admit(&mut self, now_ms: u64, settings: Settings) -> Result<Pass, Refusal> {
+    pub fn admit(&mut self, now_ms: u64, settings: BreakerSettings) -> Result<Pass, Refusal> {
         if settings.threshold == 0 {
             *self = Self { epoch: self.epoch, ..Self::default() };
         }
@@ -77,7 +77,7 @@ impl Breaker {
     }
 
     /// The call failed by the provider's doing.
-    pub fn failed(&mut self, pass: Pass, now_ms: u64, settings: Settings) {
+    pub fn failed(&mut self, pass: Pass, now_ms: u64, settings: BreakerSettings) {
         if pass.epoch != self.epoch || settings.threshold == 0 {
             return;
         }
@@ -97,7 +97,7 @@ impl Breaker {
         }
     }
 
-    pub fn state(&self, now_ms: u64, settings: Settings) -> State {
+    pub fn state(&self, now_ms: u64, settings: BreakerSettings) -> State {
         match self.opened_ms {
             Some(_) if settings.threshold == 0 => State::Closed,
             None => State::Closed,

@@ -10,7 +10,7 @@ pub const SPAN_MS: u64 = 2_000;
 
 /// What to answer to a wrong key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WrongKey {
     /// That it is wrong.
     Wrong,
     /// To come back later.
@@ -29,17 +29,17 @@ impl Throttle {
     }
 
     /// A wrong key was presented at `now_ms`. One that is throttled does not count, so the flood's end is enough.
-    pub fn wrong(&mut self, now_ms: u64) -> Verdict {
+    pub fn wrong(&mut self, now_ms: u64) -> WrongKey {
         while self.wrong.front().is_some_and(|at| at + SPAN_MS <= now_ms) {
             self.wrong.pop_front();
         }
         match self.wrong.front() {
             Some(oldest) if self.wrong.len() >= FREE => {
-                Verdict::Throttled { retry_after_ms: (oldest + SPAN_MS).saturating_sub(now_ms).max(1) }
+                WrongKey::Throttled { retry_after_ms: (oldest + SPAN_MS).saturating_sub(now_ms).max(1) }
             }
             _ => {
                 self.wrong.push_back(now_ms);
-                Verdict::Wrong
+                WrongKey::Wrong
             }
         }
     }

@@ -28,7 +28,7 @@ fn headers_become_circumstances() {
         None,
     );
     assert!(found.agent);
-    assert_eq!(found.surface, Surface::Http, "saying so is no proof");
+    assert_eq!(found.surface, CallSurface::Http, "saying so is no proof");
     assert_eq!(found.token.unwrap().expose(), "brs_x");
     assert_eq!(found.directory, Some(PathBuf::from("/home/ada/a bä")));
     assert_eq!(found.idempotency_key.as_deref(), Some("k1"));
@@ -60,13 +60,13 @@ fn only_a_program_that_proves_to_be_ours_says_which_surface_it_is() {
     let principal = Principal::admin("fp");
     let proof = Secret::new("from-runtime.json");
     for (surface, shown, ours, expected) in [
-        ("cli", "from-runtime.json", Some(&proof), Surface::Cli),
-        ("mcp", "from-runtime.json", Some(&proof), Surface::Mcp),
-        ("http", "from-runtime.json", Some(&proof), Surface::Http),
-        ("cli", "from-runtime", Some(&proof), Surface::Http),
-        ("cli", "", Some(&proof), Surface::Http),
-        ("cli", "from-runtime.json", None, Surface::Http),
-        ("mcp", "guessed", Some(&proof), Surface::Http),
+        ("cli", "from-runtime.json", Some(&proof), CallSurface::Cli),
+        ("mcp", "from-runtime.json", Some(&proof), CallSurface::Mcp),
+        ("http", "from-runtime.json", Some(&proof), CallSurface::Http),
+        ("cli", "from-runtime", Some(&proof), CallSurface::Http),
+        ("cli", "", Some(&proof), CallSurface::Http),
+        ("cli", "from-runtime.json", None, CallSurface::Http),
+        ("mcp", "guessed", Some(&proof), CallSurface::Http),
     ] {
         let found =
             caller(&headers(&[("x-brains-surface", surface), ("x-brains-proof", shown)]), &principal, ours);

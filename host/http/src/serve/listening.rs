@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_core::traffic::backoff::{self, Settings};
+use brains_core::traffic::backoff::{self, BackoffSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long it waits before each try: a tenth of a second, then doubled up to five. Nobody else comes back at the same
 /// time, so nothing is left to chance.
-const BACKOFF: Settings = Settings { initial_ms: 200, max_ms: 10_000, multiplier: 2.0 };
+const BACKOFF: BackoffSettings = BackoffSettings { initial_ms: 200, max_ms: 10_000, multiplier: 2.0 };
 /// Tries without a connection between them before it is given up, after a good minute.
 pub(super) const TRIES: u32 = 20;
 

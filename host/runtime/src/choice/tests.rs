@@ -1,4 +1,4 @@
-use brains_core::config::Limits;
+use brains_core::config::ComponentLimits;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 
@@ -9,7 +9,7 @@ fn asks(secrets: &[&str]) -> Asks {
     Asks { secrets: secrets.iter().map(|name| (*name).to_owned()).collect(), ..Asks::default() }
 }
 
-fn asking(asks: &Asks, limits: Limits) -> Manifest {
+fn asking(asks: &Asks, limits: ComponentLimits) -> Manifest {
     Manifest {
         component: "acme".into(),
         plays: Plays::Provider,
@@ -21,7 +21,7 @@ fn asking(asks: &Asks, limits: Limits) -> Manifest {
 }
 
 fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
-    let manifest = asking(&asks(secrets), Limits::default());
+    let manifest = asking(&asks(secrets), ComponentLimits::default());
     Entry {
         live: Some(live.into()),
         past: past.iter().map(|digest| (*digest).to_owned()).collect(),
@@ -31,9 +31,10 @@ fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
 }
 
 fn chosen(pin: Option<&str>, newest: Option<(&str, &Asks)>, entry: Option<&Entry>) -> Choice {
-    let told = newest.map(|(digest, asks)| (digest, asking(asks, Limits::default())));
+    let told = newest.map(|(digest, asks)| (digest, asking(asks, ComponentLimits::default())));
     let newest = told.as_ref().map(|(digest, manifest)| Newest { digest, manifest: Some(manifest) });
-    let grounds = Grounds { id: "acme", pin, newest, entry, allowed: &[], limits: Limits::default() };
+    let grounds =
+        Grounds { id: "acme", pin, newest, entry, allowed: &[], limits: ComponentLimits::default() };
     choose(grounds, |digest| digest != "lost")
 }
 
@@ -69,14 +70,14 @@ fn more_than_was_given_waits_while_the_old_one_serves() {
 
 #[test]
 fn more_memory_or_time_than_was_given_waits_like_any_other_ask() {
-    let limits = |memory_mib, call_ms| Limits { memory_mib, call_ms, ..Limits::default() };
-    let chosen = |asked: Limits, operator: Limits| {
+    let limits = |memory_mib, call_ms| ComponentLimits { memory_mib, call_ms, ..ComponentLimits::default() };
+    let chosen = |asked: ComponentLimits, operator: ComponentLimits| {
         let (manifest, entry) = (asking(&Asks::default(), asked), entry("old", &[], &[]));
         let newest = Some(Newest { digest: "new", manifest: Some(&manifest) });
         let (id, allowed) = ("acme", &[]);
         choose(Grounds { id, pin: None, newest, entry: Some(&entry), allowed, limits: operator }, |_| true)
     };
-    let nothing = Limits::default();
+    let nothing = ComponentLimits::default();
     for (asked, word) in
         [(limits(Some(65), None), "65 MiB of memory"), (limits(None, Some(21)), "21 ms in one call")]
     {

@@ -9,7 +9,7 @@ fn manifest() -> Manifest {
         summary: None,
         asks: Asks::default(),
         flat: None,
-        limits: brains_core::config::Limits::default(),
+        limits: brains_core::config::ComponentLimits::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
-use brains_core::config::{Config, Limits};
+use brains_core::config::{ComponentLimits, Config};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::plane::is_slug;
 
@@ -452,14 +452,15 @@ fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
 }
 
 /// The limits that the configuration sets for a component.
-pub(super) fn operators(id: &str, config: &Config) -> Limits {
+pub(super) fn operators(id: &str, config: &Config) -> ComponentLimits {
     config.components.get(id).map(|entry| entry.limits).unwrap_or_default()
 }
 
 /// A file without a manifest asks for nothing and plays the part that the configuration gives it, else the one that
 /// its exports say.
 pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest {
-    let of = |part: Option<&brains_core::config::Part>| part.is_some_and(|part| part.component == id);
+    let of =
+        |part: Option<&brains_core::config::ComponentSpec>| part.is_some_and(|part| part.component == id);
     let plays = if of(config.classifier.as_ref()) {
         Plays::Classifier
     } else if of(config.policy.as_ref()) {
@@ -475,6 +476,6 @@ pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest 
         summary: None,
         asks: Asks::default(),
         flat: None,
-        limits: Limits::default(),
+        limits: ComponentLimits::default(),
     }
 }

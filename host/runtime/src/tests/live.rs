@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use brains_core::config::manifest::Plays;
-use brains_core::config::{Config, Part, Provenance, ProviderSpec, Resolved};
+use brains_core::config::{ComponentSpec, Config, Provenance, ProviderSpec, Resolved};
 use brains_core::plane::component::ComponentStanding;
 use brains_dialect::canon::{CallContext, ChatRequest};
 use indexmap::IndexMap;
@@ -176,7 +176,7 @@ fn a_component_plays_only_its_part() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(folder.path());
     live.start(resolved(Config::default()));
-    let part = Part { component: "under-test".into(), config: json!({}) };
+    let part = ComponentSpec { component: "under-test".into(), config: json!({}) };
     let problems = live.apply(resolved(Config { classifier: Some(part), ..Config::default() })).unwrap_err();
     assert!(problems[0].message.contains(Plays::Classifier.name()), "{}", problems[0].message);
 }

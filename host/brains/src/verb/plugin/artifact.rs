@@ -64,7 +64,7 @@ impl Artifact {
             summary: None,
             asks: Asks::default(),
             flat: None,
-            limits: brains_core::config::Limits::default(),
+            limits: brains_core::config::ComponentLimits::default(),
         });
         Ok(Self { path, manifest, described, bytes, project })
     }

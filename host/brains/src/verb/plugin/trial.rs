@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brains_control::Table;
-use brains_core::config::{Limits as Said, document};
+use brains_core::config::{ComponentLimits, document};
 use brains_core::{Fault, Secret};
 use brains_runtime::{Component, Instance, InstanceSpec, Limits, Runtime};
 use fs_err as fs;
@@ -106,7 +106,7 @@ fn instance(
         secrets: secrets.iter().map(set).collect::<BTreeMap<_, _>>(),
         grants: Vec::new(),
         timeout_ms: 0,
-        limits: Limits::of(manifest.plays, manifest.limits, Said::default()),
+        limits: Limits::of(manifest.plays, manifest.limits, ComponentLimits::default()),
     };
     runtime.instantiate(Arc::clone(component), spec).map(Arc::new)
 }

@@ -3,7 +3,7 @@
 use brains_core::Fault;
 use brains_core::id::{Id, Lock, LockWait, Session};
 use brains_core::plane::lock::{
-    Decision, LockMode, LockRecord, Resource, Wanted, check_ttl, check_wait, decide,
+    LockDecision, LockMode, LockRecord, Resource, Wanted, check_ttl, check_wait, decide,
 };
 use brains_core::plane::session::{SessionRecord, check_text};
 use brains_core::plane::workspace::WorkspaceRole;
@@ -127,12 +127,12 @@ pub(super) async fn attempt(
     let decision = decide(&wanted, &held_locks, &waiting, now);
     let ends = now.plus_ms(ask.ttl_ms);
     let lock = match decision {
-        Decision::Blocked { holders, ahead } => {
+        LockDecision::Blocked { holders, ahead } => {
             let holders: Vec<_> = holders.into_iter().cloned().collect();
             let ahead: Vec<_> = ahead.into_iter().cloned().collect();
             return Err(held(tx, &ask.resource, &holders, &ahead).await?);
         }
-        Decision::Again(own) => {
+        LockDecision::Again(own) => {
             let mut lock = own.clone();
             lock.count = lock.count.saturating_add(u32::from(ask.counts));
             // A shorter time asked for inside must not cut off what was asked for outside.
@@ -141,7 +141,7 @@ pub(super) async fn attempt(
             tx.save_lock(&lock).await?;
             lock
         }
-        Decision::Upgrade(own) => {
+        LockDecision::Upgrade(own) => {
             let mut lock = own.clone();
             lock.mode = ask.mode;
             lock.count = lock.count.saturating_add(u32::from(ask.counts));
@@ -150,7 +150,7 @@ pub(super) async fn attempt(
             tx.save_lock(&lock).await?;
             lock
         }
-        Decision::Grant => {
+        LockDecision::Grant => {
             let lock = LockRecord {
                 id: Id::mint(tx.ambient()),
                 workspace: session.workspace.clone(),

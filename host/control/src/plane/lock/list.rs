@@ -2,7 +2,7 @@
 
 use brains_core::Fault;
 use brains_core::id::{Id, Session};
-use brains_core::plane::lock::{Decision, LockMode, Wanted, decide};
+use brains_core::plane::lock::{LockDecision, LockMode, Wanted, decide};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
 use schemars::JsonSchema;
@@ -133,8 +133,10 @@ impl Operation for WhoBlocks {
         let session = self.seen_from.as_ref().unwrap_or(&nobody);
         let wanted = Wanted { resource: &resource, mode: self.mode, session, turn: None };
         let (holders, ahead) = match decide(&wanted, &held, &queue, now) {
-            Decision::Blocked { holders, ahead } => (holders, ahead),
-            Decision::Again(_) | Decision::Upgrade(_) | Decision::Grant => (Vec::new(), Vec::new()),
+            LockDecision::Blocked { holders, ahead } => (holders, ahead),
+            LockDecision::Again(_) | LockDecision::Upgrade(_) | LockDecision::Grant => {
+                (Vec::new(), Vec::new())
+            }
         };
         Ok(Blockers {
             free: holders.is_empty() && ahead.is_empty(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brains_core::id::{Id, LockWait, Session};
-use brains_core::plane::lock::{Decision, LockRecord, WaitRecord, Wanted, deadlock, decide};
+use brains_core::plane::lock::{LockDecision, LockRecord, WaitRecord, Wanted, deadlock, decide};
 use brains_core::plane::session::SessionRecord;
 use brains_core::{Fault, Millis};
 use brains_store::{Snapshot, Store};
@@ -114,7 +114,7 @@ async fn may_be_free(
     let held = view.held_locks(&place.workspace.id, now).await?;
     let waiting = view.lock_waits(&place.workspace.id, now).await?;
     let wanted = Wanted { resource: &ask.resource, mode: ask.mode, session, turn: Some(turn) };
-    Ok(!matches!(decide(&wanted, &held, &waiting, now), Decision::Blocked { .. }))
+    Ok(!matches!(decide(&wanted, &held, &waiting, now), LockDecision::Blocked { .. }))
 }
 
 /// A place in the queue. Dropped, it is given up.

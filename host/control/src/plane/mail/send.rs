@@ -3,7 +3,7 @@
 use brains_core::Fault;
 use brains_core::id::{Id, Message, Session};
 use brains_core::plane::mail::{
-    Content, MessageRecord, RATE_MAX, RATE_WINDOW, RECIPIENTS_MAX, UNREAD_MAX, Urgency, check_rate, expiry,
+    MailText, MessageRecord, RATE_MAX, RATE_WINDOW, RECIPIENTS_MAX, UNREAD_MAX, Urgency, check_rate, expiry,
     mailbox_full, reply_subject,
 };
 use brains_core::plane::session::missing;
@@ -143,7 +143,7 @@ impl Operation for SendMessage {
             (Some(parent), true) => reply_subject(&parent.subject),
             _ => self.subject.clone(),
         };
-        let content = Content::check(&subject, std::mem::take(&mut self.body), &self.kind)?;
+        let content = MailText::check(&subject, std::mem::take(&mut self.body), &self.kind)?;
         let outgoing = Outgoing {
             expires_at: expiry(self.expires_in_minutes, self.to.is_empty(), now)?,
             content,
@@ -179,7 +179,7 @@ async fn answered(rows: &mut Rows, id: &Id<Message>, me: &Id<Session>) -> Result
 
 /// A message with everything decided that can be decided outside of its write.
 struct Outgoing {
-    content: Content,
+    content: MailText,
     to: Vec<Id<Session>>,
     parent: Option<MessageRecord>,
     priority: Urgency,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brains_core::caller::Surface;
+use brains_core::caller::CallSurface;
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Caller, Fault, FaultKind, Principal};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ struct Agent<'b> {
 
 impl<'b> Agent<'b> {
     async fn start(bed: &'b Bed, name: &str) -> Self {
-        let caller = Caller { surface: Surface::Mcp, connection: Some(name.into()), ..Caller::default() };
+        let caller = Caller { surface: CallSurface::Mcp, connection: Some(name.into()), ..Caller::default() };
         let input = json!({ "workspace": "/src/shop", "tool": name });
         let started =
             bed.control.call_as("start_session", input, &Principal::admin("fp"), &caller).await.unwrap();

@@ -1,6 +1,6 @@
 //! Sessions: begun, proved, kept alive, ended.
 
-use brains_core::caller::{NativeId, Surface};
+use brains_core::caller::{CallSurface, NativeId};
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Caller, Fault, FaultKind, Principal, Secret};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::testing::{Bed, principal};
 
 /// Somebody on a connection of their own.
 fn connected(name: &str) -> Caller {
-    Caller { surface: Surface::Mcp, agent: true, connection: Some(name.into()), ..Caller::default() }
+    Caller { surface: CallSurface::Mcp, agent: true, connection: Some(name.into()), ..Caller::default() }
 }
 
 async fn call(bed: &Bed, caller: &Caller, name: &str, input: Value) -> Result<Value, Fault> {

@@ -169,11 +169,11 @@ impl Bench {
         let resource = Resource::path(path).unwrap();
         let wanted = Wanted { resource: &resource, mode, session: &self.sessions[session], turn };
         match decide(&wanted, &self.held, &self.waiting, Millis(10)) {
-            Decision::Again(_) => "again",
-            Decision::Upgrade(_) => "upgrade",
-            Decision::Grant => "grant",
-            Decision::Blocked { holders, .. } if holders.is_empty() => "queue",
-            Decision::Blocked { .. } => "held",
+            LockDecision::Again(_) => "again",
+            LockDecision::Upgrade(_) => "upgrade",
+            LockDecision::Grant => "grant",
+            LockDecision::Blocked { holders, .. } if holders.is_empty() => "queue",
+            LockDecision::Blocked { .. } => "held",
         }
     }
 }

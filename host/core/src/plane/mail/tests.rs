@@ -5,12 +5,12 @@ const NOW: Millis = Millis(1_790_000_000_000);
 
 #[test]
 fn contents_are_checked() {
-    let content = Content::check(" Hello ", "b".into(), "Info").unwrap();
+    let content = MailText::check(" Hello ", "b".into(), "Info").unwrap();
     assert_eq!((content.subject.as_str(), content.kind.as_str()), ("Hello", "info"));
     for (subject, kind, param) in [("", "info", "subject"), ("a", "", "kind"), ("a", "two words", "kind")] {
-        assert_eq!(Content::check(subject, String::new(), kind).unwrap_err().param.as_deref(), Some(param));
+        assert_eq!(MailText::check(subject, String::new(), kind).unwrap_err().param.as_deref(), Some(param));
     }
-    assert_eq!(Content::check("a", "x".repeat(TEXT_MAX + 1), "info").unwrap_err().kind, FaultKind::TooLarge);
+    assert_eq!(MailText::check("a", "x".repeat(TEXT_MAX + 1), "info").unwrap_err().kind, FaultKind::TooLarge);
 }
 
 #[test]

@@ -24,10 +24,8 @@ const KINDS: [FaultKind; 18] = [
     FaultKind::Internal,
 ];
 
-const RETRIES: Retries = Retries {
-    max_attempts: 3,
-    backoff: backoff::Settings { initial_ms: 100, max_ms: 1_000, multiplier: 2.0 },
-};
+const RETRIES: Retries =
+    Retries { max_attempts: 3, backoff: BackoffSettings { initial_ms: 100, max_ms: 1_000, multiplier: 2.0 } };
 const MOMENT: Moment = Moment { attempt: 1, others: 1, probe: false, left_ms: 60_000, entropy: 50 };
 
 fn fault(kind: FaultKind) -> Fault {

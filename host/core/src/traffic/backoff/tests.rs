@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SETTINGS: Settings = Settings { initial_ms: 500, max_ms: 8_000, multiplier: 2.0 };
+const SETTINGS: BackoffSettings = BackoffSettings { initial_ms: 500, max_ms: 8_000, multiplier: 2.0 };
 
 #[test]
 fn the_wait_doubles_up_to_the_longest() {
@@ -10,7 +10,7 @@ fn the_wait_doubles_up_to_the_longest() {
     assert_eq!([1, 2, 3, 4, 5, 6, 100].map(longest), [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
     let shortest = |attempt| (0..=8_000).map(|entropy| wait_ms(attempt, SETTINGS, entropy)).min().unwrap();
     assert_eq!([1, 2, 5].map(shortest), [250, 500, 4_000]);
-    assert_eq!(wait_ms(1, Settings { initial_ms: 0, ..SETTINGS }, 77), 0);
+    assert_eq!(wait_ms(1, BackoffSettings { initial_ms: 0, ..SETTINGS }, 77), 0);
 }
 
 #[test]
@@ -44,7 +44,7 @@ proptest! {
         multiplier in 1.0..4.0_f64,
         entropy: u64,
     ) {
-        let settings = Settings { initial_ms: initial_ms.into(), max_ms: max_ms.into(), multiplier };
+        let settings = BackoffSettings { initial_ms: initial_ms.into(), max_ms: max_ms.into(), multiplier };
         let mut expected = f64::from(initial_ms);
         for _ in 1..attempt {
             expected = (expected * multiplier).min(1e12);

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SETTINGS: Settings = Settings { threshold: 2, cooldown_ms: 1_000 };
+const SETTINGS: BreakerSettings = BreakerSettings { threshold: 2, cooldown_ms: 1_000 };
 
 #[test]
 fn failures_in_a_row_open_it_and_one_probe_decides() {
@@ -58,7 +58,7 @@ fn who_began_before_it_opened_has_no_say_any_more() {
 
 #[test]
 fn a_threshold_of_nought_switches_it_off_at_once() {
-    let off = Settings { threshold: 0, ..SETTINGS };
+    let off = BreakerSettings { threshold: 0, ..SETTINGS };
     let mut breaker = Breaker::new();
     for _ in 0..2 {
         let pass = breaker.admit(0, SETTINGS).unwrap();
@@ -120,7 +120,7 @@ impl Model {
         }
     }
 
-    fn end(&mut self, call: usize, good: Option<bool>, now: u64, settings: Settings) {
+    fn end(&mut self, call: usize, good: Option<bool>, now: u64, settings: BreakerSettings) {
         if self.probe == Some(call) {
             self.probe = None;
             match good {
@@ -151,7 +151,7 @@ impl Model {
 proptest! {
     #[test]
     fn it_agrees_with_the_model(threshold in 1..4_u32, cooldown_ms in 0..2_000_u64, deeds in deeds()) {
-        let settings = Settings { threshold, cooldown_ms };
+        let settings = BreakerSettings { threshold, cooldown_ms };
         let (mut breaker, mut model, mut now) = (Breaker::new(), Model::default(), 0);
         let mut calls: Vec<(usize, Pass)> = Vec::new();
         for (number, deed) in deeds.into_iter().enumerate() {
