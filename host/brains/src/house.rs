@@ -12,7 +12,7 @@ use brains_gateway::{Gateway, GatewayParts};
 use brains_http::KeyRing;
 use brains_runtime::swap::Live;
 use brains_runtime::{Options as RuntimeOptions, Profile, Program, Runtime, bundle};
-use brains_store::{Options as StoreOptions, Retention, Store, StoreError, TraceOptions};
+use brains_store::{Retention, Store, StoreError, StoreOptions, TraceOptions};
 
 use crate::admin_key::Watched;
 use crate::audit_key;

@@ -10,18 +10,18 @@ use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Ambient, Secret};
 use brains_http::{Credential, KeyRing, KeySource, Loading};
 use brains_runtime::swap::Live;
-use brains_store::{Generation, KeyUses, Store};
+use brains_store::{Generation, KeyLastUsed, Store};
 use tokio::sync::watch;
 
 use crate::admin_key::Watched;
 
 /// All keys that this service accepts.
 pub(crate) fn ring(live: Arc<Live>, file: Arc<Watched>, store: Store, ambient: Arc<dyn Ambient>) -> KeyRing {
-    let changes = store.changes();
+    let changes = store.generations();
     let sources: Vec<Arc<dyn KeySource>> = vec![
         Arc::new(Configured { live: live.clone() }),
         Arc::new(AdminFile { live, file }),
-        Arc::new(Stored { uses: store.key_uses(), store, changes, ambient: ambient.clone() }),
+        Arc::new(Stored { uses: store.key_last_used(), store, changes, ambient: ambient.clone() }),
     ];
     KeyRing::new(sources, ambient)
 }
@@ -106,7 +106,7 @@ fn hash<'a>(keys: impl Iterator<Item = &'a Secret>) -> u64 {
 struct Stored {
     store: Store,
     changes: watch::Receiver<Generation>,
-    uses: KeyUses,
+    uses: KeyLastUsed,
     ambient: Arc<dyn Ambient>,
 }
 

@@ -8,7 +8,7 @@ use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::{Fault, Id, Millis, Principal};
-use brains_store::{Entering, Rows, Scope, Standing, StandingOfTask, Tx};
+use brains_store::{Rows, Scope, SessionContext, TaskContext, Tx, WorkspaceContext};
 use serde_json::Value;
 
 use crate::acting::{Acting, Seen, unknown};
@@ -47,11 +47,13 @@ impl Place {
     ) -> Result<Option<SessionRecord>, Fault> {
         let (id, owner, now) = (&self.workspace.id, self.principal.owner(), tx.now());
         let (standing, mut seen) = match acting.called() {
-            Some(called) => match tx.entering(id, owner, now, called).await? {
-                Some(Entering { standing, session }) => (Some(standing), Seen::Is(session.map(Box::new))),
+            Some(called) => match tx.session_context(id, owner, now, called).await? {
+                Some(SessionContext { standing, session }) => {
+                    (Some(standing), Seen::Is(session.map(Box::new)))
+                }
                 None => (None, Seen::NotYet),
             },
-            None => (tx.standing(id, owner, now).await?, Seen::NotYet),
+            None => (tx.workspace_context(id, owner, now).await?, Seen::NotYet),
         };
         let run_out = standing.as_ref().is_some_and(|standing| standing.run_out);
         self.check(standing)?;
@@ -74,7 +76,7 @@ impl Place {
     /// Refuses when the caller's rights or the workspace changed since it was looked up.
     pub(crate) async fn confirm(&self, tx: &mut Tx) -> Result<WorkspaceRecord, Fault> {
         let now = tx.now();
-        let standing = tx.standing(&self.workspace.id, self.principal.owner(), now).await?;
+        let standing = tx.workspace_context(&self.workspace.id, self.principal.owner(), now).await?;
         self.check(standing)
     }
 
@@ -86,15 +88,15 @@ impl Place {
         told: &str,
         now: Millis,
     ) -> Result<(), Fault> {
-        let found = rows.standing(&self.workspace.id, principal.owner(), now).await?;
-        let Standing { workspace, membership, .. } = found.ok_or_else(|| not_found(told))?;
+        let found = rows.workspace_context(&self.workspace.id, principal.owner(), now).await?;
+        let WorkspaceContext { workspace, membership, .. } = found.ok_or_else(|| not_found(told))?;
         let role = standing(principal, workspace.visibility, membership).ok_or_else(|| not_found(told))?;
         check_role(role, self.least, &workspace)
     }
 
-    fn check(&self, found: Option<Standing>) -> Result<WorkspaceRecord, Fault> {
+    fn check(&self, found: Option<WorkspaceContext>) -> Result<WorkspaceRecord, Fault> {
         let absent = || not_found(&self.workspace.slug);
-        let Standing { workspace, membership, .. } = found.ok_or_else(absent)?;
+        let WorkspaceContext { workspace, membership, .. } = found.ok_or_else(absent)?;
         let role = standing(&self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, self.least, &workspace)?;
         if workspace.archived_at.is_some() && !self.archived {
@@ -157,13 +159,13 @@ impl Cx<'_> {
         least: WorkspaceRole,
         absent: impl Fn() -> Fault,
     ) -> Result<(Id<Task>, Place), Fault> {
-        let found = rows.standing_of_task(id, code, self.principal.owner(), self.now()).await?;
-        let StandingOfTask { task, standing } = found.ok_or_else(&absent)?;
+        let found = rows.task_context(id, code, self.principal.owner(), self.now()).await?;
+        let TaskContext { task, standing } = found.ok_or_else(&absent)?;
         Ok((task, self.place(standing, least, absent)?))
     }
 
-    async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<Standing>, Fault> {
-        Ok(rows.standing(id, self.principal.owner(), self.now()).await?)
+    async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<WorkspaceContext>, Fault> {
+        Ok(rows.workspace_context(id, self.principal.owner(), self.now()).await?)
     }
 
     /// A session that the caller can see, alive or not, and its workspace.
@@ -217,28 +219,28 @@ impl Cx<'_> {
 
     fn place(
         &self,
-        found: Standing,
+        found: WorkspaceContext,
         least: WorkspaceRole,
         absent: impl Fn() -> Fault,
     ) -> Result<Place, Fault> {
-        let Standing { workspace, membership, .. } = found;
+        let WorkspaceContext { workspace, membership, .. } = found;
         let role = standing(self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, least, &workspace)?;
         Ok(Place { workspace, role, least, principal: self.principal.clone(), archived: false })
     }
 
-    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<Standing>, Fault> {
+    async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceContext>, Fault> {
         if let Some(id) = Id::<Workspace>::parse(reference) {
             return self.standing(rows, &id).await;
         }
         match self.directory(reference)? {
             Some(path) => self.at(rows, path).await,
-            None => Ok(rows.standing_by_slug(reference, self.principal.owner(), self.now()).await?),
+            None => Ok(rows.workspace_context_by_slug(reference, self.principal.owner(), self.now()).await?),
         }
     }
 
     /// The workspace that the caller works in, and what to call it if there is none.
-    async fn current(&self, rows: &mut Rows) -> Result<(Option<Standing>, String), Fault> {
+    async fn current(&self, rows: &mut Rows) -> Result<(Option<WorkspaceContext>, String), Fault> {
         if let Some(session) = self.acting(None).find(rows, self.now()).await? {
             return Ok((self.standing(rows, &session.workspace).await?, session.workspace.to_string()));
         }
@@ -270,7 +272,7 @@ impl Cx<'_> {
         }
     }
 
-    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<Standing>, Fault> {
+    async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<WorkspaceContext>, Fault> {
         let location = match self.located {
             Some(located) if located.path == path => located.found.clone()?,
             _ => self.control.ports.places.locate(path).await?,

@@ -8,7 +8,7 @@ use brains_core::caller::NativeId;
 use brains_core::id::Session;
 use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
-use brains_store::{Called, Rows, Store, Tx};
+use brains_store::{Rows, SessionSelector, Store, Tx};
 
 use crate::access::role_in;
 
@@ -78,9 +78,9 @@ impl Acting {
     }
 
     /// What tells the session by itself; a connection and native ids take looking.
-    pub(crate) fn called(&self) -> Option<Called<'_>> {
-        let token = self.token_hash.as_deref().map(Called::Token);
-        self.named.as_ref().map(Called::Id).or(token)
+    pub(crate) fn called(&self) -> Option<SessionSelector<'_>> {
+        let token = self.token_hash.as_deref().map(SessionSelector::Token);
+        self.named.as_ref().map(SessionSelector::Id).or(token)
     }
 
     /// The same as [`Acting::require`], inside a write: renews the lease, and the audit log names the session from here

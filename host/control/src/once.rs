@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use brains_core::Fault;
-use brains_store::{Begun, KeptUnder, Tx};
+use brains_store::{IdempotencyClaim, IdempotencyKey, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -64,14 +64,14 @@ impl Once {
 }
 
 impl Settled {
-    fn under(&self) -> KeptUnder<'_> {
-        KeptUnder { operator: &self.once.operator, party: &self.party, key: &self.once.key }
+    fn under(&self) -> IdempotencyKey<'_> {
+        IdempotencyKey { operator: &self.once.operator, party: &self.party, key: &self.once.key }
     }
 
     /// Begins the request; the answer when it was done before.
     pub(crate) async fn begin<T: DeserializeOwned>(&self, tx: &mut Tx) -> Result<Option<T>, Fault> {
         let begun = tx.begin_once(self.under(), &self.once.operation, &self.once.digest).await?;
-        let Begun::Before { operation, digest, answer } = begun else { return Ok(None) };
+        let IdempotencyClaim::Before { operation, digest, answer } = begun else { return Ok(None) };
         if operation != self.once.operation || digest != self.once.digest {
             return Err(Fault::conflict(format!(
                 "the idempotency key was used before, for `{operation}` with another input"

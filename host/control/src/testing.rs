@@ -17,7 +17,7 @@ use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Ambient, Fault, Millis, Principal, Secret};
-use brains_store::{Options, Store};
+use brains_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
 use crate::Control;
@@ -453,8 +453,9 @@ impl Bed {
 
     async fn on(url: &str, directory: tempfile::TempDir) -> Self {
         let ambient = Arc::new(Manual { now: AtomicI64::new(NOW.0), drawn: AtomicU64::new(1) });
-        let store =
-            Store::open(url, Options::new(ambient.clone(), SealingKey::from_seed(&[7; 32]))).await.unwrap();
+        let store = Store::open(url, StoreOptions::new(ambient.clone(), SealingKey::from_seed(&[7; 32])))
+            .await
+            .unwrap();
         let fakes = Arc::new(Fakes { overlay: Mutex::default(), ..Fakes::default() });
         *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
         let ports = Ports {
@@ -473,9 +474,10 @@ impl Bed {
     /// A second control over the same database and files.
     pub(crate) async fn sibling(&self) -> Control {
         let url = format!("sqlite://{}", self.directory.path().join("brains.db").display());
-        let store = Store::open(&url, Options::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32])))
-            .await
-            .unwrap();
+        let store =
+            Store::open(&url, StoreOptions::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32])))
+                .await
+                .unwrap();
         Control::new(store, self.control.ports.clone(), self.ambient.clone())
     }
 

@@ -9,7 +9,7 @@ use brains_core::plane::key::KeyState;
 use brains_core::plane::session::{SessionRecord, foreign};
 use brains_core::principal::{Role, unknown_key};
 use brains_core::{Fault, Principal};
-use brains_store::{Listener, Snapshot};
+use brains_store::{CommitListener, ReadSnapshot};
 use tokio::time::Instant;
 
 use crate::access::Place;
@@ -47,7 +47,7 @@ pub(crate) enum Ground {
 #[derive(Debug)]
 pub(crate) struct Waiting<'a> {
     cx: &'a Cx<'a>,
-    listener: Listener,
+    listener: CommitListener,
     end: Instant,
     ground: Ground,
     session: Option<SessionRecord>,
@@ -71,7 +71,7 @@ impl<'a> Waiting<'a> {
     }
 
     /// The database as it is now, for a caller who may still see it.
-    pub(crate) async fn look(&self) -> Result<Snapshot, Fault> {
+    pub(crate) async fn look(&self) -> Result<ReadSnapshot, Fault> {
         let principal = self.cx.still().await?;
         let mut view = self.cx.control.store.read().await?;
         self.counts(&mut view).await?;
@@ -103,7 +103,7 @@ impl<'a> Waiting<'a> {
 
     /// Refuses a key of the store that counts no more in what is looked at: the ring of keys hears of a revocation a
     /// moment later than the rows do.
-    async fn counts(&self, view: &mut Snapshot) -> Result<(), Fault> {
+    async fn counts(&self, view: &mut ReadSnapshot) -> Result<(), Fault> {
         let Some(id) = &self.cx.principal.key else { return Ok(()) };
         let now = self.cx.now();
         let active = view.key(id).await?.is_some_and(|key| key.state(now) == KeyState::Active);

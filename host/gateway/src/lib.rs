@@ -35,7 +35,7 @@ use brains_dialect::envelope::Envelope;
 use brains_dialect::features;
 use brains_egress::Egress;
 use brains_runtime::swap::Live;
-use brains_store::{Ledger, TraceSink};
+use brains_store::{TraceQueue, UsageLedger};
 
 use catalogue::ModelCatalogue;
 use dispatch::Dispatch;
@@ -58,8 +58,8 @@ pub use strategy::Traits;
 pub struct GatewayParts {
     pub live: Arc<Live>,
     pub egress: Arc<Egress>,
-    pub traces: TraceSink,
-    pub ledger: Ledger,
+    pub traces: TraceQueue,
+    pub ledger: UsageLedger,
     pub ambient: Arc<dyn Ambient>,
 }
 
@@ -68,8 +68,8 @@ pub struct GatewayParts {
 pub struct Gateway {
     live: Arc<Live>,
     egress: Arc<Egress>,
-    traces: TraceSink,
-    ledger: Ledger,
+    traces: TraceQueue,
+    ledger: UsageLedger,
     ambient: Arc<dyn Ambient>,
     health: Arc<Health>,
     gates: Arc<Gates>,

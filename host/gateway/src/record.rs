@@ -12,7 +12,7 @@ use brains_core::traffic::attempt::blames_provider;
 use brains_core::{Ambient, Fault, FaultKind};
 use brains_dialect::canon::Usage;
 use brains_dialect::canon::task::exact;
-use brains_store::{Place, TraceSink};
+use brains_store::{TraceQueue, UsageSlot};
 
 use crate::gates::Permit;
 use crate::health::Health;
@@ -26,7 +26,7 @@ const CLIENT_LEFT: u16 = 499;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     record: TraceRecord,
-    traces: TraceSink,
+    traces: TraceQueue,
     ambient: Arc<dyn Ambient>,
     health: Arc<Health>,
     started_us: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Recorder {
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
     /// Room in the ledger.
-    place: Option<Place>,
+    place: Option<UsageSlot>,
     /// The gate of the candidate that is asked.
     permit: Option<Permit>,
     ended: bool,
@@ -49,7 +49,7 @@ impl Recorder {
     pub(crate) fn new(
         record: TraceRecord,
         body_limit: Option<usize>,
-        traces: TraceSink,
+        traces: TraceQueue,
         ambient: Arc<dyn Ambient>,
         health: Arc<Health>,
     ) -> Self {
@@ -73,7 +73,7 @@ impl Recorder {
     }
 
     /// Where the request's row of the ledger goes.
-    pub(crate) fn place(&mut self, place: Place) {
+    pub(crate) fn place(&mut self, place: UsageSlot) {
         self.place = Some(place);
     }
 

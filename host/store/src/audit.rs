@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, later};
-use crate::text::{storable, word};
+use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row};
+use crate::text::{enum_name, storable};
 use crate::write::{Actor, Scope, Tx};
 
 pub(crate) use sealing::Sealing;
-pub use verify::{Checked, Verification};
+pub use verify::{Verification, VerifyFrom};
 
 const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1";
 const HEAD_POSTGRES: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1 FOR UPDATE";
@@ -68,7 +68,7 @@ const EVENTS: &str = "
 
 /// The newest position of one scope's chain, held by the running write.
 #[derive(Debug, Clone)]
-pub(crate) struct Head {
+pub(crate) struct AuditHead {
     scope: Scope,
     seq: i64,
     /// Where it stood when the transaction began.
@@ -76,7 +76,7 @@ pub(crate) struct Head {
     hash: String,
 }
 
-impl Head {
+impl AuditHead {
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -136,7 +136,7 @@ from_row! {
         };
         Ok(Self { scope, seq, hash, seal })
     }
-    row => Event {
+    row => StoredEvent {
         Ok(Self {
             seq: row.try_get("seq")?,
             at: Millis(row.try_get("at")?),
@@ -160,7 +160,7 @@ pub struct SealedHead {
 
 /// Something that happened, for whoever follows the scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
+pub struct StoredEvent {
     /// Position within the scope; ask for what came after it.
     pub seq: i64,
     pub at: Millis,
@@ -207,7 +207,7 @@ impl Tx {
             operator: storable(&actor.operator).into_owned(),
             key: actor.key.as_ref().map(|key: &Id<Key>| key.as_str().to_owned()),
             session: actor.session.as_ref().map(|session| session.as_str().to_owned()),
-            surface: actor.surface.as_ref().map(word),
+            surface: actor.surface.as_ref().map(enum_name),
             agent: actor.agent,
             action: storable(action).into_owned(),
             detail: canonical(detail),
@@ -218,7 +218,7 @@ impl Tx {
         head.seq = entry.seq;
         head.hash.clone_from(&entry.hash);
         let rows = &mut self.rows;
-        later!(
+        execute_deferred!(
             rows,
             APPEND,
             &entry.id,
@@ -235,7 +235,7 @@ impl Tx {
             &entry.hash,
             entry.agent.then_some(true)
         )?;
-        later!(
+        execute_deferred!(
             rows,
             EMIT,
             &entry.scope,
@@ -276,9 +276,9 @@ impl Tx {
             let Seal { scope, seq, hash, at, key, signature } =
                 key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
             let rows = &mut self.rows;
-            later!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
+            execute_deferred!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
             if head.began / CHECKPOINT < seq / CHECKPOINT {
-                later!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
+                execute_deferred!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
             }
         }
         Ok(())
@@ -350,8 +350,13 @@ impl Rows {
     }
 
     /// Events of one scope, oldest first, newer than `after`.
-    pub async fn events(&mut self, scope: &Scope, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        fetch_all!(self, Event, EVENTS, scope.as_str(), after, i64::from(limit))
+    pub async fn events(
+        &mut self,
+        scope: &Scope,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        fetch_all!(self, StoredEvent, EVENTS, scope.as_str(), after, i64::from(limit))
     }
 
     /// Where every chain stands.

@@ -216,7 +216,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-enum Kind {
+enum BatchTarget {
     Unreachable,
     Refused,
     ReadOnly,
@@ -226,7 +226,7 @@ enum Kind {
     Statement,
 }
 
-impl Kind {
+impl BatchTarget {
     fn told(self, detail: impl FnOnce() -> String) -> StoreError {
         match self {
             Self::Unreachable => StoreError::Unreachable { detail: detail() },
@@ -241,30 +241,30 @@ impl Kind {
 }
 
 /// Extended result codes: <https://www.sqlite.org/rescode.html>.
-fn sqlite_kind(code: i32) -> Kind {
+fn sqlite_kind(code: i32) -> BatchTarget {
     const IOERR_SHMSIZE: i32 = 4_874;
     match (code, code & 0xff) {
         // The shared memory of the log could not grow: the disk is full.
-        (IOERR_SHMSIZE, _) | (_, 13) => Kind::Full,
-        (_, 5 | 6) => Kind::Locked,
-        (_, 8) => Kind::ReadOnly,
-        (_, 10 | 14) => Kind::Unreachable,
-        (_, 11 | 26) => Kind::Corrupt,
-        _ => Kind::Statement,
+        (IOERR_SHMSIZE, _) | (_, 13) => BatchTarget::Full,
+        (_, 5 | 6) => BatchTarget::Locked,
+        (_, 8) => BatchTarget::ReadOnly,
+        (_, 10 | 14) => BatchTarget::Unreachable,
+        (_, 11 | 26) => BatchTarget::Corrupt,
+        _ => BatchTarget::Statement,
     }
 }
 
 /// SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn postgres_kind(code: &str) -> Kind {
+fn postgres_kind(code: &str) -> BatchTarget {
     match code {
-        "25006" => Kind::ReadOnly,
-        "53100" => Kind::Full,
+        "25006" => BatchTarget::ReadOnly,
+        "53100" => BatchTarget::Full,
         // A lock that did not come, a statement cut off, a deadlock, a serialization failure.
-        "55P03" | "57014" | "40P01" | "40001" => Kind::Locked,
-        "57P01" | "57P02" | "57P03" | "3D000" | "53300" => Kind::Unreachable,
-        "XX001" | "XX002" => Kind::Corrupt,
-        _ if code.starts_with("28") => Kind::Refused,
-        _ if code.starts_with("08") => Kind::Unreachable,
-        _ => Kind::Statement,
+        "55P03" | "57014" | "40P01" | "40001" => BatchTarget::Locked,
+        "57P01" | "57P02" | "57P03" | "3D000" | "53300" => BatchTarget::Unreachable,
+        "XX001" | "XX002" => BatchTarget::Corrupt,
+        _ if code.starts_with("28") => BatchTarget::Refused,
+        _ if code.starts_with("08") => BatchTarget::Unreachable,
+        _ => BatchTarget::Statement,
     }
 }

@@ -22,7 +22,7 @@ const PRUNE: &str = "DELETE FROM idempotency WHERE at <= $1";
 
 /// What is known of a request's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
+pub enum IdempotencyClaim {
     /// Nothing: this request is its party's first.
     First,
     /// It was used before, for this operation and this input; without an answer it is nobody's to be told.
@@ -47,7 +47,7 @@ from_row! {
 
 /// Under what a request is kept: two parties of one operator do not share a key.
 #[derive(Debug, Clone, Copy)]
-pub struct KeptUnder<'a> {
+pub struct IdempotencyKey<'a> {
     pub operator: &'a str,
     /// Who is proven; never empty.
     pub party: &'a str,
@@ -58,28 +58,32 @@ impl Tx {
     /// Claims a key for this write, or tells what it was used for. Another write with the same key waits here.
     pub async fn begin_once(
         &mut self,
-        under: KeptUnder<'_>,
+        under: IdempotencyKey<'_>,
         operation: &str,
         digest: &str,
-    ) -> Result<Begun, StoreError> {
-        let KeptUnder { operator, party, key } = under;
+    ) -> Result<IdempotencyClaim, StoreError> {
+        let IdempotencyKey { operator, party, key } = under;
         let now = self.now().0;
         let past = now - KEPT_MS;
         let rows: &mut Rows = &mut self.rows;
         execute!(rows, FORGET, operator, party, key, past)?;
         if execute!(rows, BEGIN, operator, party, key, operation, digest, now, past)? == 1 {
-            return Ok(Begun::First);
+            return Ok(IdempotencyClaim::First);
         }
         Ok(match fetch_optional!(rows, Kept, KEPT, operator, party, key)? {
-            Some(Kept { operation, digest, answer }) => Begun::Before { operation, digest, answer },
-            None => {
-                Begun::Before { operation: operation.to_owned(), digest: digest.to_owned(), answer: None }
+            Some(Kept { operation, digest, answer }) => {
+                IdempotencyClaim::Before { operation, digest, answer }
             }
+            None => IdempotencyClaim::Before {
+                operation: operation.to_owned(),
+                digest: digest.to_owned(),
+                answer: None,
+            },
         })
     }
 
     /// Keeps the answer of a request that was begun.
-    pub async fn keep_answer(&mut self, under: KeptUnder<'_>, answer: &str) -> Result<(), StoreError> {
+    pub async fn keep_answer(&mut self, under: IdempotencyKey<'_>, answer: &str) -> Result<(), StoreError> {
         execute!(&mut self.rows, KEEP, under.operator, under.party, under.key, answer).map(drop)
     }
 

@@ -24,7 +24,7 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
-use crate::open::File;
+use crate::open::SqliteFile;
 use crate::rows::{from_row, sqlite};
 
 pub(crate) use owner::set_aside;
@@ -46,14 +46,14 @@ const RESCUE: &str = "VACUUM INTO $1";
 
 /// Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity(Arc<Inner>);
+pub(crate) struct FileIdentity(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    file: File,
+    file: SqliteFile,
     /// Where it really is: SQLite puts the log there, not beside a link.
     place: PathBuf,
-    ours: Files,
+    ours: DatabaseFiles,
     seen: Mutex<Seen>,
     /// The file holds something else than was written. That does not pass.
     overwritten: AtomicBool,
@@ -66,7 +66,7 @@ struct Inner {
 
 /// The inodes of the database, its log and the log's index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Files {
+pub(crate) struct DatabaseFiles {
     pub(crate) database: u64,
     pub(crate) log: u64,
     index: u64,
@@ -120,9 +120,9 @@ enum Look {
     Unexplained,
 }
 
-impl Identity {
+impl FileIdentity {
     /// Of a database that was just opened and brought up.
-    pub(crate) fn take(file: File) -> Result<Self, StoreError> {
+    pub(crate) fn take(file: SqliteFile) -> Result<Self, StoreError> {
         let keeper = file.open()?;
         // Reading makes the log, if there is none yet.
         sqlite::statement(&keeper, READABLE).fetch_optional::<i64>()?;
@@ -130,7 +130,7 @@ impl Identity {
         let missing = |error: io::Error| StoreError::Unreachable { detail: error.kind().to_string() };
         let (state, database) = state(file.path()).map_err(missing)?;
         let place = fs::canonicalize(file.path()).map_err(missing)?;
-        let ours = Files {
+        let ours = DatabaseFiles {
             database,
             log: inode(&beside(&place, "-wal")).map_err(missing)?,
             index: inode(&beside(&place, "-shm")).map_err(missing)?,

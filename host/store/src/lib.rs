@@ -2,49 +2,49 @@
 //! that the store begins, audits and commits. It decides nothing: rules live in `brains_core`.
 
 mod audit;
+mod batch_writer;
 mod bounds;
-mod changes;
-mod drain;
 mod duty;
 mod error;
+mod generation_watcher;
 mod idempotency;
 mod identity;
-mod ledger;
+mod key_last_used;
 mod list;
 mod migrate;
-mod notices;
+mod notifier;
 mod open;
 mod plane;
 mod readers;
 mod rows;
 mod server;
-mod sink;
 mod store;
 mod text;
-mod uses;
+mod trace_queue;
+mod usage_ledger;
 mod write;
 
-pub use audit::{Checked, Event, SealedHead, Verification};
-pub use changes::Generation;
+pub use audit::{SealedHead, StoredEvent, Verification, VerifyFrom};
 pub use error::StoreError;
-pub use idempotency::{Begun, KEPT_MS, KeptUnder};
-pub use ledger::{Ledger, LedgerCounts, Place};
+pub use generation_watcher::Generation;
+pub use idempotency::{IdempotencyClaim, IdempotencyKey, KEPT_MS};
+pub use key_last_used::KeyLastUsed;
 pub use list::event::EventFilter;
 pub use list::task::{ReadyFilter, TaskFilter};
 pub use list::trace::TraceFilter;
 pub use list::usage::UsageFilter;
-pub use notices::{LOOK_EVERY, Listener};
+pub use notifier::{CommitListener, LOOK_EVERY};
 pub use plane::component::ComponentChange;
-pub use plane::key::Credential;
+pub use plane::key::StoredCredential;
 pub use plane::mail::mailbox;
 pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::task::{NewTask, TaskCount, TaskPlace};
 pub use plane::trace::Retention;
-pub use plane::workspace::{Called, Entering, Standing, StandingOfTask};
-pub use rows::{Rows, Snapshot};
-pub use sink::{TraceCounts, TraceOptions, TraceSink};
-pub use store::{Options, Scan, Store};
-pub use uses::KeyUses;
+pub use plane::workspace::{SessionContext, SessionSelector, TaskContext, WorkspaceContext};
+pub use rows::{ReadSnapshot, Rows};
+pub use store::{Scan, Store, StoreOptions};
+pub use trace_queue::{TraceCounts, TraceOptions, TraceQueue};
+pub use usage_ledger::{UsageLedger, UsageLedgerCounts, UsageSlot};
 pub use write::{Actor, Scope, Scopes, Tx, Work};
 
 #[cfg(test)]

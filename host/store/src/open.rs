@@ -11,12 +11,12 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
-use crate::identity::{self, Identity};
+use crate::identity::{self, FileIdentity};
 use crate::migrate;
-use crate::readers::Readers;
-use crate::rows::{Rows, Session, Trips};
-use crate::server::Server;
-use crate::store::Options;
+use crate::readers::SqliteReaders;
+use crate::rows::{RoundTripCounter, Rows, Session};
+use crate::server::PostgresServer;
+use crate::store::StoreOptions;
 use crate::write::postgres::BEGIN;
 use crate::write::sqlite::AGAIN;
 
@@ -27,7 +27,7 @@ const PREPARED: usize = 512;
 
 /// A SQLite file, and what a connection to it is told.
 #[derive(Debug, Clone)]
-pub(crate) struct File {
+pub(crate) struct SqliteFile {
     path: PathBuf,
     /// How long SQLite itself waits for a lock. Whoever opened the connection stands still meanwhile.
     busy: Duration,
@@ -46,7 +46,7 @@ const WRITES: &str = "
     PRAGMA journal_size_limit = 67108864;";
 const READS: &str = "PRAGMA query_only = ON;";
 
-impl File {
+impl SqliteFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -57,7 +57,7 @@ impl File {
         conn.busy_timeout(self.busy)?;
         // A plan that looks at bound values is made anew for each of them.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // The last one to close writes the log into the file: that is `Identity`'s, which knows whether it may.
+        // The last one to close writes the log into the file: that is `FileIdentity`'s, which knows whether it may.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         conn.set_prepared_statement_cache_capacity(PREPARED);
         conn.execute_batch(self.pragmas)?;
@@ -68,13 +68,13 @@ impl File {
 /// Makes the file if need be, opens the writer's connection, brings the schema up, prepares the readers.
 pub(crate) async fn open_file(
     path: &Path,
-    options: &Options,
-) -> Result<(Readers, Connection, File, Identity), StoreError> {
+    options: &StoreOptions,
+) -> Result<(SqliteReaders, Connection, SqliteFile, FileIdentity), StoreError> {
     identity::set_aside(path).map_err(|error| StoreError::Unreachable {
         detail: format!("the log beside it: {}", error.kind()),
     })?;
     create(path)?;
-    let file = |busy_ms: u64, pragmas: &'static str| File {
+    let file = |busy_ms: u64, pragmas: &'static str| SqliteFile {
         path: path.to_owned(),
         busy: options.patience.min(Duration::from_millis(busy_ms)),
         pragmas,
@@ -92,12 +92,12 @@ pub(crate) async fn open_file(
         }
     };
     let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
-    let identity = Identity::take(reader.clone())?;
-    Ok((Readers::new(reader, identity.clone(), options.patience, POOL), conn, writer, identity))
+    let identity = FileIdentity::take(reader.clone())?;
+    Ok((SqliteReaders::new(reader, identity.clone(), options.patience, POOL), conn, writer, identity))
 }
 
-async fn open_writer(file: &File, options: &Options) -> Result<Rows, StoreError> {
-    let mut rows = Rows::new(Session::Writer(file.open()?), Trips::default());
+async fn open_writer(file: &SqliteFile, options: &StoreOptions) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new(Session::Writer(file.open()?), RoundTripCounter::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     Ok(rows)
 }
@@ -120,7 +120,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The server's address, and the limits that keep a frozen process from holding everybody up.
-pub(crate) fn server(url: &str, options: &Options) -> Result<PgConnectOptions, StoreError> {
+pub(crate) fn server(url: &str, options: &StoreOptions) -> Result<PgConnectOptions, StoreError> {
     let Ok(server) = PgConnectOptions::from_str(url) else {
         return Err(StoreError::Url { reason: "`db_url` is not a valid Postgres URL" });
     };
@@ -149,19 +149,19 @@ pub(crate) fn place_of(server: &PgConnectOptions) -> String {
 /// Connects once, so that a wrong address fails at once and not after the pool's patience.
 pub(crate) async fn open_server(
     server: PgConnectOptions,
-    options: &Options,
-) -> Result<(Server, Server), StoreError> {
+    options: &StoreOptions,
+) -> Result<(PostgresServer, PostgresServer), StoreError> {
     let first = tokio::time::timeout(options.patience, server.connect()).await;
     let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
     first?.close().await?;
     // What a write asks for it finds by keys: nothing is gained by a plan for these very values. Lists gain much.
     let planned = server.clone().options([("plan_cache_mode", "force_generic_plan")]);
-    let writers = Server::new(planned, options.patience, POOL);
-    let trips = Trips::default();
-    let mut rows = Rows::new(Session::Postgres(writers.begin(BEGIN, &trips).await?), trips);
+    let writers = PostgresServer::new(planned, options.patience, POOL);
+    let round_trips = RoundTripCounter::default();
+    let mut rows = Rows::new(Session::Postgres(writers.begin(BEGIN, &round_trips).await?), round_trips);
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     if let Session::Postgres(begun) = rows.into_session() {
         begun.commit().await?;
     }
-    Ok((Server::new(server, options.patience, POOL), writers))
+    Ok((PostgresServer::new(server, options.patience, POOL), writers))
 }

@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Duration;
 
 use crate::error::StoreError;
-use crate::identity::Identity;
-use crate::open::File;
+use crate::identity::FileIdentity;
+use crate::open::SqliteFile;
 use crate::rows::sqlite;
 
 const BEGIN: &str = "BEGIN DEFERRED";
@@ -16,9 +16,9 @@ const END: &str = "ROLLBACK";
 
 /// Clones are the same connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Readers {
-    file: Arc<File>,
-    pub(crate) identity: Identity,
+pub(crate) struct SqliteReaders {
+    file: Arc<SqliteFile>,
+    pub(crate) identity: FileIdentity,
     patience: Duration,
     most: u32,
     /// As many as may read at once.
@@ -27,8 +27,8 @@ pub(crate) struct Readers {
     free: Arc<Mutex<Vec<Connection>>>,
 }
 
-impl Readers {
-    pub(crate) fn new(file: File, identity: Identity, patience: Duration, most: u32) -> Self {
+impl SqliteReaders {
+    pub(crate) fn new(file: SqliteFile, identity: FileIdentity, patience: Duration, most: u32) -> Self {
         let places = usize::try_from(most).unwrap_or(1);
         Self {
             file: Arc::new(file),
@@ -40,7 +40,7 @@ impl Readers {
         }
     }
 
-    pub(crate) async fn take(&self) -> Result<Reader, StoreError> {
+    pub(crate) async fn take(&self) -> Result<SqliteReader, StoreError> {
         let place = tokio::time::timeout(self.patience, self.places.clone().acquire_owned()).await;
         let place = place
             .map_err(|_| StoreError::Unreachable { detail: "no connection became free in time".into() })?
@@ -54,7 +54,7 @@ impl Readers {
             self.file.open()?
         };
         self.identity.look_now_and_then()?;
-        Ok(Reader { conn: Some(conn), free: Arc::clone(&self.free), begun: false, _place: place })
+        Ok(SqliteReader { conn: Some(conn), free: Arc::clone(&self.free), begun: false, _place: place })
     }
 
     /// Waits for those that read and closes all connections.
@@ -73,7 +73,7 @@ fn lock(free: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connecti
 
 /// A connection that somebody reads through. Dropped it is free, and its view is over.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct SqliteReader {
     /// There until it is given back.
     conn: Option<Connection>,
     free: Arc<Mutex<Vec<Connection>>>,
@@ -82,7 +82,7 @@ pub(crate) struct Reader {
     _place: OwnedSemaphorePermit,
 }
 
-impl Reader {
+impl SqliteReader {
     /// One view for everything that is read from here on.
     pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
         sqlite::run(self.conn()?, BEGIN)?;
@@ -95,7 +95,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for SqliteReader {
     fn drop(&mut self) {
         let Some(conn) = self.conn.take() else { return };
         // One whose view does not end is closed, which ends it.

@@ -8,19 +8,19 @@ use sqlx::PgConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 
 use crate::error::StoreError;
-use crate::readers::Reader;
+use crate::readers::SqliteReader;
 use crate::server::{AnswerTimeout, ServerTransaction};
 
-mod later;
+mod deferred_statements;
 pub(crate) mod sqlite;
 
-pub(crate) use later::{Later, later};
+pub(crate) use deferred_statements::{DeferredStatements, execute_deferred};
 
 /// How often a database was asked: what an operation costs before anything else does.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trips(Arc<AtomicU64>);
+pub(crate) struct RoundTripCounter(Arc<AtomicU64>);
 
-impl Trips {
+impl RoundTripCounter {
     pub(crate) fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -36,14 +36,14 @@ pub struct Rows {
     /// A statement was refused. Postgres would then turn a commit into a rollback without a word, so the
     /// write is given up on both databases.
     refused: bool,
-    later: Later,
-    trips: Trips,
+    deferred: DeferredStatements,
+    round_trips: RoundTripCounter,
 }
 
 pub(crate) enum Session {
     /// The writer's connection; the queue begins and commits.
     Writer(rusqlite::Connection),
-    Sqlite(Reader),
+    Sqlite(SqliteReader),
     Postgres(ServerTransaction),
 }
 
@@ -55,24 +55,24 @@ pub(crate) enum Conn<'c> {
 }
 
 impl Rows {
-    pub(crate) fn new(session: Session, trips: Trips) -> Self {
-        Self { session, refused: false, later: Later::default(), trips }
+    pub(crate) fn new(session: Session, round_trips: RoundTripCounter) -> Self {
+        Self { session, refused: false, deferred: DeferredStatements::default(), round_trips }
     }
 
     /// The connection, for one statement: whatever waits goes first.
     pub(crate) async fn conn(&mut self) -> Result<Conn<'_>, StoreError> {
         self.settle().await?;
-        self.trips.count();
+        self.round_trips.count();
         self.bare()
     }
 
     /// Sends the statements that wait, in one trip.
     pub(crate) async fn settle(&mut self) -> Result<(), StoreError> {
-        if self.later.is_empty() {
+        if self.deferred.is_empty() {
             return Ok(());
         }
-        self.trips.count();
-        let (text, values) = self.later.take();
+        self.round_trips.count();
+        let (text, values) = self.deferred.take();
         let Session::Postgres(ServerTransaction { tx, timeout }) = &mut self.session else { return Ok(()) };
         let done = timeout.wait(sqlx::query_with(text, values).execute(&mut **tx)).await;
         done.map(drop).map_err(|error| self.fail(error))
@@ -80,10 +80,10 @@ impl Rows {
 
     /// Room for the values of a statement that may wait; for Postgres.
     pub(crate) async fn room(&mut self, text: &'static str) -> Result<&mut PgArguments, StoreError> {
-        if !self.later.takes(text) {
+        if !self.deferred.takes(text) {
             self.settle().await?;
         }
-        Ok(self.later.add(text))
+        Ok(self.deferred.add(text))
     }
 
     /// The connection as it is, for what begins and ends a transaction.
@@ -107,14 +107,14 @@ impl Rows {
         self.refused
     }
 
-    pub(crate) fn trips(&self) -> &Trips {
-        &self.trips
+    pub(crate) fn round_trips(&self) -> &RoundTripCounter {
+        &self.round_trips
     }
 
     /// Forgets what the closure before left behind: that it was refused, and what it had not sent.
     pub(crate) fn start_over(&mut self) {
         self.refused = false;
-        self.later.clear();
+        self.deferred.clear();
     }
 
     /// Classifies a failed statement and remembers that there was one.
@@ -132,9 +132,9 @@ impl std::fmt::Debug for Rows {
 
 /// A consistent view of the database that sees no later write.
 #[derive(Debug)]
-pub struct Snapshot(pub(crate) Rows);
+pub struct ReadSnapshot(pub(crate) Rows);
 
-impl std::ops::Deref for Snapshot {
+impl std::ops::Deref for ReadSnapshot {
     type Target = Rows;
 
     fn deref(&self) -> &Rows {
@@ -142,7 +142,7 @@ impl std::ops::Deref for Snapshot {
     }
 }
 
-impl std::ops::DerefMut for Snapshot {
+impl std::ops::DerefMut for ReadSnapshot {
     fn deref_mut(&mut self) -> &mut Rows {
         &mut self.0
     }
@@ -166,7 +166,7 @@ pub(crate) fn many(insert: &'static str) -> &'static str {
 
 /// A value that a row of either database holds.
 pub(crate) trait FromRow: Sized {
-    fn from_sqlite(row: &sqlite::Row<'_>) -> Result<Self, StoreError>;
+    fn from_sqlite(row: &sqlite::SqliteRow<'_>) -> Result<Self, StoreError>;
     fn from_postgres(row: &PgRow) -> Result<Self, StoreError>;
 }
 
@@ -174,7 +174,7 @@ pub(crate) trait FromRow: Sized {
 macro_rules! from_row {
     ($($row:ident => $of:ty $body:block)+) => {$(
         impl $crate::rows::FromRow for $of {
-            fn from_sqlite($row: &$crate::rows::sqlite::Row<'_>) -> Result<Self, $crate::StoreError> $body
+            fn from_sqlite($row: &$crate::rows::sqlite::SqliteRow<'_>) -> Result<Self, $crate::StoreError> $body
             fn from_postgres($row: &sqlx::postgres::PgRow) -> Result<Self, $crate::StoreError> {
                 use sqlx::Row as _;
                 $body

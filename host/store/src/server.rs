@@ -8,20 +8,20 @@ use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
-use crate::rows::Trips;
+use crate::rows::RoundTripCounter;
 
 /// How long connections are doubted after one fell silent.
 const DOUBT: Duration = Duration::from_mins(2);
 
 /// Connections to a server. Clones share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Server {
+pub(crate) struct PostgresServer {
     pool: PgPool,
     patience: Duration,
     timeout: AnswerTimeout,
 }
 
-impl Server {
+impl PostgresServer {
     /// At most so many connections, the first one made when it is asked for.
     pub(crate) fn new(options: PgConnectOptions, patience: Duration, most: u32) -> Self {
         // A statement may wait for a lock that long; whoever is still silent then has none to wait for.
@@ -50,12 +50,12 @@ impl Server {
     pub(crate) async fn begin(
         &self,
         text: &'static str,
-        trips: &Trips,
+        round_trips: &RoundTripCounter,
     ) -> Result<ServerTransaction, StoreError> {
         let begun = async {
             let mut others = self.pool.options().get_max_connections();
             loop {
-                trips.count();
+                round_trips.count();
                 match self.pool.begin_with(text).await {
                     Ok(tx) => return Ok(ServerTransaction { tx, timeout: self.timeout.clone() }),
                     Err(error) => {

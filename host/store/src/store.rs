@@ -12,20 +12,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::Sealing;
-use crate::changes::{self, Generation, Nudge};
 use crate::error::StoreError;
-use crate::ledger::Ledger;
-use crate::notices::{Listener, Notices};
+use crate::generation_watcher::{self, CommitSignal, Generation};
+use crate::key_last_used::KeyLastUsed;
+use crate::notifier::{CommitListener, Notifier};
 use crate::open::{open_file, open_server, place_of, server};
 use crate::plane::trace::Retention;
-use crate::readers::Readers;
-use crate::rows::{Rows, Session, Snapshot, Trips};
-use crate::server::Server;
-use crate::sink::{self, TraceOptions, TraceSink};
-use crate::uses::KeyUses;
-use crate::write::postgres::{Lanes, Writers};
-use crate::write::sqlite::Writer;
-use crate::write::{Actor, Call, Cause, Job, Scopes, Tx, Work};
+use crate::readers::SqliteReaders;
+use crate::rows::{ReadSnapshot, RoundTripCounter, Rows, Session};
+use crate::server::PostgresServer;
+use crate::trace_queue::{self, TraceOptions, TraceQueue};
+use crate::usage_ledger::UsageLedger;
+use crate::write::postgres::{PostgresWriters, ScopeQueues};
+use crate::write::sqlite::SqliteWriter;
+use crate::write::{Actor, Cause, QueuedWrite, Scopes, Tx, Work, WriteRequest};
 
 /// Writes that may wait for the SQLite writer.
 const QUEUE: usize = 1_024;
@@ -35,7 +35,7 @@ const VIEW: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct StoreOptions {
     pub ambient: Arc<dyn Ambient>,
     /// Signs where the audit log stands.
     pub sealing: SealingKey,
@@ -44,7 +44,7 @@ pub struct Options {
     pub traces: TraceOptions,
 }
 
-impl Options {
+impl StoreOptions {
     pub fn new(ambient: Arc<dyn Ambient>, sealing: SealingKey) -> Self {
         Self { ambient, sealing, patience: Duration::from_secs(10), traces: TraceOptions::default() }
     }
@@ -60,34 +60,34 @@ pub struct Store {
 }
 
 struct Inner {
-    hub: Hub,
+    shared: StoreShared,
     place: String,
     traces: TraceOptions,
-    changes: OnceLock<watch::Receiver<Generation>>,
-    sink: OnceLock<TraceSink>,
-    ledger: OnceLock<Ledger>,
-    uses: OnceLock<KeyUses>,
+    generations: OnceLock<watch::Receiver<Generation>>,
+    trace_queue: OnceLock<TraceQueue>,
+    usage_ledger: OnceLock<UsageLedger>,
+    key_last_used: OnceLock<KeyLastUsed>,
 }
 
 /// What the store's own tasks need of it; it keeps no task alive by itself.
 #[derive(Debug, Clone)]
-pub(crate) struct Hub {
-    pub(crate) engine: Engine,
+pub(crate) struct StoreShared {
+    pub(crate) engine: StoreEngine,
     pub(crate) ambient: Arc<dyn Ambient>,
     sealing: Sealing,
     patience: Duration,
-    nudge: Nudge,
-    notices: Notices,
-    trips: Trips,
+    commit_signal: CommitSignal,
+    notifier: Notifier,
+    round_trips: RoundTripCounter,
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
 }
 
 /// One of the two databases, as far as it may be shared between tasks.
 #[derive(Debug, Clone)]
-pub(crate) enum Engine {
-    Sqlite { readers: Readers, queue: mpsc::Sender<Box<dyn Job>> },
-    Postgres { readers: Server, writers: Writers, places: Arc<Semaphore> },
+pub(crate) enum StoreEngine {
+    Sqlite { readers: SqliteReaders, queue: mpsc::Sender<Box<dyn QueuedWrite>> },
+    Postgres { readers: PostgresServer, writers: PostgresWriters, places: Arc<Semaphore> },
 }
 
 impl std::fmt::Debug for Store {
@@ -98,12 +98,12 @@ impl std::fmt::Debug for Store {
 
 /// Where a URL points.
 #[derive(Debug, PartialEq, Eq)]
-enum Place<'u> {
+enum DatabaseUrl<'u> {
     File(&'u Path),
     Server(&'u str),
 }
 
-impl<'u> Place<'u> {
+impl<'u> DatabaseUrl<'u> {
     fn parse(url: &'u str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Server(url));
@@ -128,26 +128,27 @@ impl<'u> Place<'u> {
 impl Store {
     /// Opens the database that `url` names (`sqlite:///path`, a bare path, `postgres://…`), makes the file if
     /// it is not there, and brings the schema up.
-    pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
-        let (nudge, notices, trips) = (Nudge::default(), Notices::default(), Trips::default());
+    pub async fn open(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let (commit_signal, notifier, round_trips) =
+            (CommitSignal::default(), Notifier::default(), RoundTripCounter::default());
         let tasks = TaskTracker::new();
         let closing = CancellationToken::new();
         let sealing = Sealing::new(options.sealing.clone());
-        let (engine, place) = match Place::parse(url)? {
-            Place::File(path) => {
+        let (engine, place) = match DatabaseUrl::parse(url)? {
+            DatabaseUrl::File(path) => {
                 let place = format!("`{}`", path.display());
                 let (readers, conn, file, identity) =
                     open_file(path, &options).await.map_err(|error| error.at(&place))?;
                 tasks.spawn(identity.clone().watch(closing.clone()));
-                let writer = Writer {
+                let writer = SqliteWriter {
                     file,
                     identity,
                     ambient: options.ambient.clone(),
                     sealing: sealing.clone(),
                     closing: closing.clone(),
-                    nudge: nudge.clone(),
-                    notices: notices.clone(),
-                    trips: trips.clone(),
+                    commit_signal: commit_signal.clone(),
+                    notifier: notifier.clone(),
+                    round_trips: round_trips.clone(),
                     patience: options.patience,
                     conn: Some(conn),
                 };
@@ -155,35 +156,45 @@ impl Store {
                 // A thread of its own: it waits for the disk.
                 let runtime = tokio::runtime::Handle::current();
                 tasks.spawn_blocking(move || runtime.block_on(writer.run(jobs)));
-                (Engine::Sqlite { readers, queue }, place)
+                (StoreEngine::Sqlite { readers, queue }, place)
             }
-            Place::Server(url) => {
+            DatabaseUrl::Server(url) => {
                 let server = server(url, &options)?;
                 let place = place_of(&server);
                 let (readers, writing) =
                     open_server(server, &options).await.map_err(|error| error.at(&place))?;
-                let writers = Writers {
+                let writers = PostgresWriters {
                     server: writing,
                     ambient: options.ambient.clone(),
                     sealing: sealing.clone(),
-                    nudge: nudge.clone(),
-                    notices: notices.clone(),
-                    trips: trips.clone(),
-                    lanes: Lanes::default(),
+                    commit_signal: commit_signal.clone(),
+                    notifier: notifier.clone(),
+                    round_trips: round_trips.clone(),
+                    lanes: ScopeQueues::default(),
                 };
-                (Engine::Postgres { readers, writers, places: Arc::new(Semaphore::new(QUEUE)) }, place)
+                (StoreEngine::Postgres { readers, writers, places: Arc::new(Semaphore::new(QUEUE)) }, place)
             }
         };
-        let Options { ambient, patience, traces, .. } = options;
-        let hub = Hub { engine, ambient, sealing, patience, nudge, notices, trips, tasks, closing };
+        let StoreOptions { ambient, patience, traces, .. } = options;
+        let shared = StoreShared {
+            engine,
+            ambient,
+            sealing,
+            patience,
+            commit_signal,
+            notifier,
+            round_trips,
+            tasks,
+            closing,
+        };
         let inner = Inner {
-            hub,
+            shared,
             place,
             traces,
-            changes: OnceLock::new(),
-            sink: OnceLock::new(),
-            ledger: OnceLock::new(),
-            uses: OnceLock::new(),
+            generations: OnceLock::new(),
+            trace_queue: OnceLock::new(),
+            usage_ledger: OnceLock::new(),
+            key_last_used: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -207,7 +218,7 @@ impl Store {
         F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
     {
         let cause = Cause { scopes: scopes.into(), actor: actor.into() };
-        self.inner.hub.submit(Some(cause), work).await
+        self.inner.shared.submit(Some(cause), work).await
     }
 
     /// Runs `work` as one write that nobody audits and nothing serialises: heartbeats, traces.
@@ -216,35 +227,36 @@ impl Store {
         T: Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
     {
-        self.inner.hub.submit(None, work).await
+        self.inner.shared.submit(None, work).await
     }
 
     /// The key that signs the audit log now.
     pub fn sealing_key(&self) -> Arc<SealingKey> {
-        self.inner.hub.sealing.current()
+        self.inner.shared.sealing.current()
     }
 
     /// Signs with another key from the next write on.
     pub fn seal_with(&self, key: SealingKey) {
-        self.inner.hub.sealing.replace(key);
+        self.inner.shared.sealing.replace(key);
     }
 
     /// A consistent view; drop it soon, it holds a connection.
-    pub async fn read(&self) -> Result<Snapshot, StoreError> {
-        let hub = &self.inner.hub;
-        hub.engine.snapshot(&hub.trips).await
+    pub async fn read(&self) -> Result<ReadSnapshot, StoreError> {
+        let shared = &self.inner.shared;
+        shared.engine.snapshot(&shared.round_trips).await
     }
 
     /// As [`Store::read`], but several looks may see different states: for what is told in one, or looked at again by
     /// the write that follows.
-    pub async fn look(&self) -> Result<Snapshot, StoreError> {
-        let hub = &self.inner.hub;
-        match &hub.engine {
-            Engine::Sqlite { readers, .. } => {
-                Ok(Snapshot(Rows::new(Session::Sqlite(readers.take().await?), hub.trips.clone())))
-            }
+    pub async fn look(&self) -> Result<ReadSnapshot, StoreError> {
+        let shared = &self.inner.shared;
+        match &shared.engine {
+            StoreEngine::Sqlite { readers, .. } => Ok(ReadSnapshot(Rows::new(
+                Session::Sqlite(readers.take().await?),
+                shared.round_trips.clone(),
+            ))),
             // Beginning is what tells that the connection stands.
-            Engine::Postgres { .. } => self.read().await,
+            StoreEngine::Postgres { .. } => self.read().await,
         }
     }
 
@@ -252,93 +264,96 @@ impl Store {
     pub async fn scan<T, F>(&self, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
-        F: for<'v> FnOnce(&'v mut Snapshot) -> Scan<'v, T> + Send + 'static,
+        F: for<'v> FnOnce(&'v mut ReadSnapshot) -> Scan<'v, T> + Send + 'static,
     {
-        let hub = &self.inner.hub;
-        let mut view = hub.engine.snapshot(&hub.trips).await?;
+        let shared = &self.inner.shared;
+        let mut view = shared.engine.snapshot(&shared.round_trips).await?;
         if view.is_postgres() {
             return work(&mut view).await;
         }
         let runtime = tokio::runtime::Handle::current();
-        let scanned = hub.tasks.spawn_blocking(move || runtime.block_on(work(&mut view)));
+        let scanned = shared.tasks.spawn_blocking(move || runtime.block_on(work(&mut view)));
         scanned.await.unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }
 
     /// Writes that wait behind a running one.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        match &self.inner.hub.engine {
-            Engine::Sqlite { queue, .. } => QUEUE - queue.capacity(),
-            Engine::Postgres { writers, .. } => writers.lanes.waiting(),
+        match &self.inner.shared.engine {
+            StoreEngine::Sqlite { queue, .. } => QUEUE - queue.capacity(),
+            StoreEngine::Postgres { writers, .. } => writers.lanes.waiting(),
         }
     }
 
     /// How often this store has asked its database for something and waited: what operations cost before anything else.
-    pub fn trips(&self) -> u64 {
-        self.inner.hub.trips.so_far()
+    pub fn round_trips(&self) -> u64 {
+        self.inner.shared.round_trips.so_far()
     }
 
     /// Counters that move whenever keys, configuration or components change, in whichever process. Other
     /// processes' changes show within a quarter of a second.
-    pub fn changes(&self) -> watch::Receiver<Generation> {
-        let hub = &self.inner.hub;
+    pub fn generations(&self) -> watch::Receiver<Generation> {
+        let shared = &self.inner.shared;
         let follow = || {
             let (publish, receive) = watch::channel(Generation::default());
-            hub.tasks.spawn(changes::follow(
-                hub.engine.clone(),
-                hub.nudge.clone(),
-                hub.closing.clone(),
+            shared.tasks.spawn(generation_watcher::follow(
+                shared.engine.clone(),
+                shared.commit_signal.clone(),
+                shared.closing.clone(),
                 publish,
             ));
             receive
         };
-        self.inner.changes.get_or_init(follow).clone()
+        self.inner.generations.get_or_init(follow).clone()
     }
 
     /// Hears of commits of this process that touch one of `topics`: a scope's text, a mailbox. Listen first, then
     /// look, then wait: nothing that is committed in between is missed.
-    pub fn listen(&self, topics: Vec<String>) -> Listener {
-        self.inner.hub.notices.listen(topics)
+    pub fn listen(&self, topics: Vec<String>) -> CommitListener {
+        self.inner.shared.notifier.listen(topics)
     }
 
     /// Where finished requests put their traces.
-    pub fn traces(&self) -> TraceSink {
-        self.inner.sink.get_or_init(|| TraceSink::start(self.inner.hub.clone(), self.inner.traces)).clone()
+    pub fn traces(&self) -> TraceQueue {
+        self.inner
+            .trace_queue
+            .get_or_init(|| TraceQueue::start(self.inner.shared.clone(), self.inner.traces))
+            .clone()
     }
 
     /// Where requests put what they used.
-    pub fn ledger(&self) -> Ledger {
-        self.inner.ledger.get_or_init(|| Ledger::start(self.inner.hub.clone())).clone()
+    pub fn ledger(&self) -> UsageLedger {
+        self.inner.usage_ledger.get_or_init(|| UsageLedger::start(self.inner.shared.clone())).clone()
     }
 
     /// Where it is noted that a key was presented.
-    pub fn key_uses(&self) -> KeyUses {
-        self.inner.uses.get_or_init(|| KeyUses::start(self.inner.hub.clone())).clone()
+    pub fn key_last_used(&self) -> KeyLastUsed {
+        self.inner.key_last_used.get_or_init(|| KeyLastUsed::start(self.inner.shared.clone())).clone()
     }
 
     /// Deletes traces beyond `retention` now; the sink does so by itself once a minute while it is used.
     pub async fn prune_traces(&self, retention: Retention) -> Result<(), Fault> {
-        sink::prune(&self.inner.hub, retention).await
+        trace_queue::prune(&self.inner.shared, retention).await
     }
 
     /// Ends everything: waiting traces, ledger rows and writes are committed, then the connections close.
     pub async fn close(&self) {
-        if let Some(sink) = self.inner.sink.get() {
-            sink.close().await;
+        if let Some(traces) = self.inner.trace_queue.get() {
+            traces.close().await;
         }
-        if let Some(ledger) = self.inner.ledger.get() {
+        if let Some(ledger) = self.inner.usage_ledger.get() {
             ledger.close().await;
         }
-        if let Some(uses) = self.inner.uses.get() {
+        if let Some(uses) = self.inner.key_last_used.get() {
             uses.close().await;
         }
-        let hub = &self.inner.hub;
-        hub.closing.cancel();
-        hub.tasks.close();
-        hub.tasks.wait().await;
-        match &hub.engine {
-            Engine::Sqlite { readers, .. } => readers.close().await,
-            Engine::Postgres { readers, writers, .. } => {
+        let shared = &self.inner.shared;
+        shared.closing.cancel();
+        shared.tasks.close();
+        shared.tasks.wait().await;
+        match &shared.engine {
+            StoreEngine::Sqlite { readers, .. } => readers.close().await,
+            StoreEngine::Postgres { readers, writers, .. } => {
                 readers.close().await;
                 writers.server.close().await;
             }
@@ -346,7 +361,7 @@ impl Store {
     }
 }
 
-impl Hub {
+impl StoreShared {
     pub(crate) async fn submit<T, F>(&self, cause: Option<Cause>, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
@@ -356,16 +371,16 @@ impl Hub {
             return Err(StoreError::Closed.into());
         }
         let lane = cause.as_ref().and_then(|cause| cause.scopes.lane());
-        let (job, answer) = Call::start(cause, work);
+        let (job, answer) = WriteRequest::start(cause, work);
         match &self.engine {
-            Engine::Sqlite { queue, .. } => {
+            StoreEngine::Sqlite { queue, .. } => {
                 match tokio::time::timeout(self.patience, queue.send(job)).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return Err(StoreError::Closed.into()),
                     Err(_) => return Err(StoreError::Overloaded.into()),
                 }
             }
-            Engine::Postgres { writers, places, .. } => {
+            StoreEngine::Postgres { writers, places, .. } => {
                 let place = tokio::time::timeout(self.patience, places.clone().acquire_owned()).await;
                 let Ok(Ok(place)) = place else { return Err(StoreError::Overloaded.into()) };
                 self.tasks.spawn(writers.clone().write(lane, (job, place)));
@@ -375,17 +390,17 @@ impl Hub {
     }
 }
 
-impl Engine {
-    pub(crate) async fn snapshot(&self, trips: &Trips) -> Result<Snapshot, StoreError> {
+impl StoreEngine {
+    pub(crate) async fn snapshot(&self, round_trips: &RoundTripCounter) -> Result<ReadSnapshot, StoreError> {
         let session = match self {
             Self::Sqlite { readers, .. } => {
-                trips.count();
+                round_trips.count();
                 let mut reader = readers.take().await?;
                 reader.begin()?;
                 Session::Sqlite(reader)
             }
-            Self::Postgres { readers, .. } => Session::Postgres(readers.begin(VIEW, trips).await?),
+            Self::Postgres { readers, .. } => Session::Postgres(readers.begin(VIEW, round_trips).await?),
         };
-        Ok(Snapshot(Rows::new(session, trips.clone())))
+        Ok(ReadSnapshot(Rows::new(session, round_trips.clone())))
     }
 }

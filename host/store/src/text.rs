@@ -16,7 +16,7 @@ pub(crate) fn storable(text: &str) -> Cow<'_, str> {
 }
 
 /// The stored word of an enum's value, e.g. `live`.
-pub(crate) fn word(value: &impl Serialize) -> String {
+pub(crate) fn enum_name(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         Ok(_) | Err(_) => String::new(),
@@ -24,7 +24,7 @@ pub(crate) fn word(value: &impl Serialize) -> String {
 }
 
 /// The enum's value behind a stored word.
-pub(crate) fn from_word<T: DeserializeOwned>(column: &str, word: &str) -> Result<T, StoreError> {
+pub(crate) fn from_enum_name<T: DeserializeOwned>(column: &str, word: &str) -> Result<T, StoreError> {
     serde_json::from_value(Value::String(word.to_owned())).map_err(|_| unreadable(column))
 }
 

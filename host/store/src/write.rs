@@ -17,7 +17,7 @@ use brains_core::{Ambient, Fault, Id, Millis, Principal};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
-use crate::audit::{Head, Sealing};
+use crate::audit::{AuditHead, Sealing};
 use crate::error::StoreError;
 use crate::rows::Rows;
 use crate::text::storable;
@@ -144,13 +144,13 @@ pub struct Tx {
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) at: Millis,
     pub(crate) cause: Option<Cause>,
-    pub(crate) heads: Vec<Head>,
+    pub(crate) heads: Vec<AuditHead>,
     /// Heads as closures before this one left them in the same transaction, which holds them.
-    pub(crate) held: Vec<Head>,
+    pub(crate) held: Vec<AuditHead>,
     pub(crate) sealing: Sealing,
-    /// A counter of [`crate::changes`] moved.
+    /// A counter of [`crate::generation_watcher`] moved.
     pub(crate) bumped: bool,
-    /// What [`crate::notices`] tells after the commit.
+    /// What [`crate::notifier`] tells after the commit.
     pub(crate) announced: Vec<String>,
 }
 
@@ -208,7 +208,7 @@ impl Tx {
                 let held = self.held.iter().find(|head| head.scope() == scope).cloned();
                 let head = match held {
                     Some(head) => head,
-                    None => Head::lock(&mut self.rows, scope).await?,
+                    None => AuditHead::lock(&mut self.rows, scope).await?,
                 };
                 self.heads.push(head);
             }
@@ -260,7 +260,7 @@ impl Tx {
 }
 
 /// A closure with its type erased, so that closures of all results stand in one queue.
-pub(crate) trait Job: Send {
+pub(crate) trait QueuedWrite: Send {
     /// Whether nobody waits for it any more. Asked before it starts, never after.
     fn abandoned(&self) -> bool;
     /// Runs the closure and keeps what it returned; some of its statements may wait. On an error the caller rolls back.
@@ -269,14 +269,14 @@ pub(crate) trait Job: Send {
     fn answer(self: Box<Self>, end: Result<(), Fault>);
 }
 
-pub(crate) struct Call<T, F> {
+pub(crate) struct WriteRequest<T, F> {
     cause: Option<Cause>,
     work: Option<F>,
     value: Option<T>,
     reply: oneshot::Sender<Result<T, Fault>>,
 }
 
-impl<T, F> Call<T, F>
+impl<T, F> WriteRequest<T, F>
 where
     T: Send + 'static,
     F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,
@@ -284,13 +284,13 @@ where
     pub(crate) fn start(
         cause: Option<Cause>,
         work: F,
-    ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, Fault>>) {
+    ) -> (Box<dyn QueuedWrite>, oneshot::Receiver<Result<T, Fault>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { cause, work: Some(work), value: None, reply }), answer)
     }
 }
 
-impl<T, F> Job for Call<T, F>
+impl<T, F> QueuedWrite for WriteRequest<T, F>
 where
     T: Send + 'static,
     F: for<'tx> FnOnce(&'tx mut Tx) -> Work<'tx, T> + Send + 'static,

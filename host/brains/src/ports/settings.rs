@@ -9,7 +9,7 @@ use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
 use brains_files::{Gate, Names, Place};
 use brains_runtime::swap::Live;
-use brains_store::TraceSink;
+use brains_store::TraceQueue;
 use serde_json::Value;
 
 use crate::home;
@@ -22,7 +22,7 @@ use crate::sources::Sources;
 pub(crate) struct InForce {
     pub(crate) live: Arc<Live>,
     pub(crate) sources: Arc<Sources>,
-    pub(crate) traces: TraceSink,
+    pub(crate) traces: TraceQueue,
     /// What the files held when they were read last, sound or not.
     pub(crate) read: Arc<Mutex<Option<String>>>,
     pub(crate) gate: Gate,

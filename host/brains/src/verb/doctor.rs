@@ -9,7 +9,7 @@ use brains_core::config::{Config, Resolved};
 use brains_core::plane::operator::{OperatorRecord, stands_for};
 use brains_core::secret::sha256_hex;
 use brains_runtime::bundle;
-use brains_store::{Options as StoreOptions, Store};
+use brains_store::{Store, StoreOptions};
 use fs_err as fs;
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use brains_core::plane::task::check_said;
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
 use brains_core::{Fault, Millis};
-use brains_store::{Event, EventFilter, Scope};
+use brains_store::{EventFilter, Scope, StoredEvent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,8 +38,8 @@ pub(crate) struct EventLine {
     detail: Value,
 }
 
-impl From<Event> for EventLine {
-    fn from(event: Event) -> Self {
+impl From<StoredEvent> for EventLine {
+    fn from(event: StoredEvent) -> Self {
         Self {
             seq: event.seq,
             at: event.at,
@@ -133,7 +133,7 @@ impl Operation for ListEvents {
             EventFilter { kinds: self.kinds, session: self.by, after: None, before, newest_first: true };
         let mut view = cx.control.store.read().await?;
         let mut events = view.list_events(&scope, &filter, limit + 1).await?;
-        let next_cursor = page::cut(&mut events, limit, |event: &Event| event.seq.to_string());
+        let next_cursor = page::cut(&mut events, limit, |event: &StoredEvent| event.seq.to_string());
         Ok(EventPage { events: events.into_iter().map(EventLine::from).collect(), next_cursor })
     }
 }

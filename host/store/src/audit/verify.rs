@@ -26,7 +26,7 @@ const DOUBLED: &str = "
 
 /// Where a check of a chain begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checked {
+pub enum VerifyFrom {
     /// At the first entry.
     Start,
     /// Behind the newest seal that was kept: what that one covers is taken on its word.
@@ -59,7 +59,7 @@ impl Rows {
         scope: &Scope,
         trusted: &Trusted,
         anchors: &[Seal],
-        from: Checked,
+        from: VerifyFrom,
     ) -> Result<Verification, StoreError> {
         let name = scope.as_str();
         let found = |entries, from, broken| Verification { scope: name.to_owned(), entries, from, broken };
@@ -68,8 +68,8 @@ impl Rows {
             return Ok(found(0, 0, Some(Break { seq: 0, reason: Reason::Foreign })));
         }
         let begun = match from {
-            Checked::Start => None,
-            Checked::Checkpoint => self.last_audit_seal(scope).await?,
+            VerifyFrom::Start => None,
+            VerifyFrom::Checkpoint => self.last_audit_seal(scope).await?,
         };
         let began = begun.as_ref().map_or(0, |seal| seal.seq);
         let walk = match &begun {

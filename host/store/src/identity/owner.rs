@@ -7,7 +7,7 @@ use std::path::Path;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{Files, beside, inode};
+use super::{DatabaseFiles, beside, inode};
 
 const ENDING: &str = "-owner";
 /// It is one short line.
@@ -22,7 +22,7 @@ struct Owner {
 }
 
 /// Writes down that these belong together. Without the note a restore after a crash is not seen; nothing else is lost.
-pub(super) fn note(path: &Path, files: Files) {
+pub(super) fn note(path: &Path, files: DatabaseFiles) {
     write(path, &Owner { database: Some(files.database), log: files.log });
 }
 

@@ -3,7 +3,7 @@
 use brains_core::Id;
 use brains_core::id::Session;
 
-use crate::audit::Event;
+use crate::audit::StoredEvent;
 use crate::error::StoreError;
 use crate::list::Query;
 use crate::rows::Rows;
@@ -29,12 +29,12 @@ impl Rows {
         scope: &Scope,
         filter: &EventFilter,
         limit: u32,
-    ) -> Result<Vec<Event>, StoreError> {
-        let mut events: Vec<Event> = Vec::new();
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let mut events: Vec<StoredEvent> = Vec::new();
         let kinds: Vec<Option<&String>> =
             if filter.kinds.is_empty() { vec![None] } else { filter.kinds.iter().map(Some).collect() };
         for kind in kinds {
-            events.extend(piece(scope, filter, kind, limit).fetch_all::<Event>(self).await?);
+            events.extend(piece(scope, filter, kind, limit).fetch_all::<StoredEvent>(self).await?);
         }
         events.sort_unstable_by_key(|event| if filter.newest_first { -event.seq } else { event.seq });
         events.dedup_by_key(|event| event.seq);

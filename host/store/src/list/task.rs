@@ -8,7 +8,7 @@ use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 use crate::error::StoreError;
 use crate::list::Query;
 use crate::rows::{Rows, from_row};
-use crate::text::{from_word, id};
+use crate::text::{from_enum_name, id};
 
 /// Which tasks to list.
 #[derive(Debug, Clone)]
@@ -54,13 +54,13 @@ pub struct ReadyFilter {
     pub tags: Vec<String>,
 }
 
-struct Place {
+struct ReadyTask {
     priority: Priority,
     id: Id<Task>,
 }
 
 from_row! {
-    row => Place { Ok(Self { priority: from_word("priority", row.try_get(0)?)?, id: id("id", row.try_get(1)?)? }) }
+    row => ReadyTask { Ok(Self { priority: from_enum_name("priority", row.try_get(0)?)?, id: id("id", row.try_get(1)?)? }) }
 }
 
 impl Rows {
@@ -74,13 +74,13 @@ impl Rows {
 
     /// The task that should be done next: first what is assigned to the asker, then what nobody is named for.
     pub async fn ready_task(&mut self, filter: &ReadyFilter) -> Result<Option<Id<Task>>, StoreError> {
-        let mut best: Option<Place> = None;
+        let mut best: Option<ReadyTask> = None;
         for name in filter.names.iter().map(Some).chain([None]) {
             // What is assigned goes before what is not; both names of the asker count the same.
             if name.is_none() && best.is_some() {
                 break;
             }
-            let found = ready(filter, name).fetch_all::<Place>(self).await?.into_iter().next();
+            let found = ready(filter, name).fetch_all::<ReadyTask>(self).await?.into_iter().next();
             best = match (best, found) {
                 (Some(best), Some(found)) if (found.priority, &found.id) < (best.priority, &best.id) => {
                     Some(found)

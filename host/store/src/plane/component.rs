@@ -4,10 +4,10 @@ use brains_core::Millis;
 use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState};
 use serde::Serialize;
 
-use crate::changes::Topic;
 use crate::error::StoreError;
+use crate::generation_watcher::Topic;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_json, from_word, list, signed, storable, unsigned, word};
+use crate::text::{enum_name, from_enum_name, from_json, list, signed, storable, unsigned};
 use crate::write::Tx;
 
 const LIST: &str = "
@@ -54,10 +54,10 @@ from_row! {
                 digest: row.try_get("digest")?,
                 version: row.try_get("version")?,
                 plays: match row.try_get::<Option<&str>, _>("plays")? {
-                    Some(plays) => Some(from_word("plays", plays)?),
+                    Some(plays) => Some(from_enum_name("plays", plays)?),
                     None => None,
                 },
-                state: from_word("state", row.try_get("state")?)?,
+                state: from_enum_name("state", row.try_get("state")?)?,
                 reason: row.try_get("reason")?,
             },
             source: row.try_get("source")?,
@@ -72,7 +72,7 @@ from_row! {
         Ok(Self {
             at: Millis(row.try_get("at")?),
             digest: row.try_get("digest")?,
-            state: from_word("state", row.try_get("state")?)?,
+            state: from_enum_name("state", row.try_get("state")?)?,
             reason: row.try_get("reason")?,
         })
     }
@@ -104,7 +104,7 @@ impl Tx {
     pub async fn see_component(&mut self, seen: &ComponentRecord) -> Result<bool, StoreError> {
         let now = &seen.component;
         let before = self.rows.component(&now.id).await?.map(|record| record.component);
-        let state = word(&now.state);
+        let state = enum_name(&now.state);
         let reason = now.reason.as_deref().map(storable);
         let at = self.at.0;
         execute!(
@@ -113,7 +113,7 @@ impl Tx {
             &now.id,
             &now.digest,
             now.version.as_deref().map(storable),
-            now.plays.as_ref().map(word),
+            now.plays.as_ref().map(enum_name),
             &state,
             reason.as_deref(),
             storable(&seen.source).as_ref(),
@@ -152,7 +152,7 @@ impl Tx {
             return Ok(false);
         }
         let at = self.at.0;
-        execute!(&mut self.rows, REMEMBER_KNOWN, id, at, digest, word(&state), reason.as_deref())?;
+        execute!(&mut self.rows, REMEMBER_KNOWN, id, at, digest, enum_name(&state), reason.as_deref())?;
         Ok(true)
     }
 }

@@ -4,8 +4,8 @@ use brains_core::Millis;
 use brains_core::plane::config::ConfigRevision;
 use serde_json::Value;
 
-use crate::changes::Topic;
 use crate::error::StoreError;
+use crate::generation_watcher::Topic;
 use crate::rows::{Rows, fetch_all, fetch_optional, from_row};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;

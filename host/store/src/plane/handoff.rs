@@ -6,7 +6,7 @@ use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_word, id, storable};
+use crate::text::{from_enum_name, id, storable};
 use crate::write::Tx;
 
 const INSERT: &str = "
@@ -41,7 +41,7 @@ from_row! {
             workspace: row.try_get("slug")?,
             title: row.try_get("title")?,
             body: row.try_get("body")?,
-            status: from_word("status", row.try_get("status")?)?,
+            status: from_enum_name("status", row.try_get("status")?)?,
             set_by: row.try_get("set_by")?,
             set_by_session: session("set_by_session")?,
             set_by_agent: row.try_get("set_by_agent")?,

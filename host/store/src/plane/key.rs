@@ -5,10 +5,10 @@ use brains_core::plane::key::KeyRecord;
 use brains_core::plane::operator::OperatorRecord;
 use brains_core::{Id, Millis};
 
-use crate::changes::Topic;
 use crate::error::StoreError;
+use crate::generation_watcher::Topic;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_json, from_word, id, list, storable, word};
+use crate::text::{enum_name, from_enum_name, from_json, id, list, storable};
 use crate::write::Tx;
 
 /// `last_used_at` is kept to the minute.
@@ -43,7 +43,7 @@ from_row! {
             name: row.try_get("name")?,
             operator: row.try_get("operator")?,
             scopes: from_json("scopes", row.try_get("scopes")?)?,
-            role: from_word("role", row.try_get("role")?)?,
+            role: from_enum_name("role", row.try_get("role")?)?,
             agent: row.try_get::<i64, _>("agent")? != 0,
             fingerprint: row.try_get("fingerprint")?,
             hash: row.try_get("hash")?,
@@ -57,7 +57,7 @@ from_row! {
 
 /// A presented key and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
+pub struct StoredCredential {
     pub key: KeyRecord,
     /// None for a built-in operator.
     pub operator: Option<OperatorRecord>,
@@ -75,10 +75,10 @@ impl Rows {
     }
 
     /// The key whose SHA-256 in hex is `hash`, working or not, with its operator.
-    pub async fn credential(&mut self, hash: &str) -> Result<Option<Credential>, StoreError> {
+    pub async fn credential(&mut self, hash: &str) -> Result<Option<StoredCredential>, StoreError> {
         let Some(key) = fetch_optional!(self, KeyRecord, BY_HASH, hash)? else { return Ok(None) };
         let operator = self.operator(&key.operator).await?;
-        Ok(Some(Credential { key, operator }))
+        Ok(Some(StoredCredential { key, operator }))
     }
 }
 
@@ -97,7 +97,7 @@ impl Tx {
             &key.hash,
             key.created_at.0,
             key.expires_at.map(|at| at.0),
-            word(&key.role)
+            enum_name(&key.role)
         )?;
         if added == 0 {
             return Err(StoreError::Taken { noun: "key", name: key.name.clone() });

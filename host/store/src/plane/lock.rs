@@ -7,7 +7,7 @@ use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_word, id, signed, storable, unsigned, word};
+use crate::text::{enum_name, from_enum_name, id, signed, storable, unsigned};
 use crate::write::Tx;
 
 const INSERT: &str = "
@@ -58,10 +58,10 @@ from_row! {
             id: id("id", row.try_get("id")?)?,
             workspace: id("workspace", row.try_get("workspace")?)?,
             resource: Resource {
-                kind: from_word("kind", row.try_get("kind")?)?,
+                kind: from_enum_name("kind", row.try_get("kind")?)?,
                 resource: row.try_get("resource")?,
             },
-            mode: from_word("mode", row.try_get("mode")?)?,
+            mode: from_enum_name("mode", row.try_get("mode")?)?,
             session: id("session", row.try_get("session")?)?,
             count: u32::try_from(row.try_get::<i64, _>("count")?).unwrap_or(u32::MAX),
             fence: unsigned(row.try_get("fence")?),
@@ -75,10 +75,10 @@ from_row! {
             id: id("id", row.try_get("id")?)?,
             turn: unsigned(row.try_get("turn")?),
             resource: Resource {
-                kind: from_word("kind", row.try_get("kind")?)?,
+                kind: from_enum_name("kind", row.try_get("kind")?)?,
                 resource: row.try_get("resource")?,
             },
-            mode: from_word("mode", row.try_get("mode")?)?,
+            mode: from_enum_name("mode", row.try_get("mode")?)?,
             session: id("session", row.try_get("session")?)?,
             since: Millis(row.try_get("since")?),
             alive_until: Millis(row.try_get("alive_until")?),
@@ -143,9 +143,9 @@ impl Tx {
             INSERT,
             lock.id.as_str(),
             lock.workspace.as_str(),
-            word(&lock.resource.kind),
+            enum_name(&lock.resource.kind),
             storable(&lock.resource.resource).as_ref(),
-            word(&lock.mode),
+            enum_name(&lock.mode),
             lock.session.as_str(),
             i64::from(lock.count),
             signed(lock.fence),
@@ -162,7 +162,7 @@ impl Tx {
             &mut self.rows,
             SAVE,
             lock.id.as_str(),
-            word(&lock.mode),
+            enum_name(&lock.mode),
             i64::from(lock.count),
             signed(lock.fence),
             lock.expires_at.0,
@@ -203,9 +203,9 @@ impl Tx {
             wait.id.as_str(),
             workspace.as_str(),
             signed(wait.turn),
-            word(&wait.resource.kind),
+            enum_name(&wait.resource.kind),
             storable(&wait.resource.resource).as_ref(),
-            word(&wait.mode),
+            enum_name(&wait.mode),
             wait.session.as_str(),
             wait.since.0,
             wait.alive_until.0

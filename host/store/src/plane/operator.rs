@@ -3,10 +3,10 @@
 use brains_core::Millis;
 use brains_core::plane::operator::OperatorRecord;
 
-use crate::changes::Topic;
 use crate::error::StoreError;
+use crate::generation_watcher::Topic;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_word, id, storable, word};
+use crate::text::{enum_name, from_enum_name, id, storable};
 use crate::write::Tx;
 
 const INSERT: &str = "
@@ -24,7 +24,7 @@ from_row! {
             id: id("id", row.try_get("id")?)?,
             slug: row.try_get("slug")?,
             display_name: row.try_get("display_name")?,
-            role: from_word("role", row.try_get("role")?)?,
+            role: from_enum_name("role", row.try_get("role")?)?,
             created_at: Millis(row.try_get("created_at")?),
             revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Millis),
         })
@@ -51,7 +51,7 @@ impl Tx {
             operator.id.as_str(),
             &operator.slug,
             operator.display_name.as_deref().map(storable),
-            word(&operator.role),
+            enum_name(&operator.role),
             operator.created_at.0
         )?;
         if added == 0 {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_word, id, signed, storable, unsigned, word};
+use crate::text::{enum_name, from_enum_name, id, signed, storable, unsigned};
 use crate::write::Tx;
 
 /// Sessions that one write ends at most; the rest waits for the next.
@@ -129,7 +129,7 @@ macro_rules! session {
             last_seen_at: Millis($row.try_get(concat!($own, "last_seen_at"))?),
             ended_at: $row.try_get::<Option<i64>, _>(concat!($own, "ended_at"))?.map(Millis),
             ending: match $row.try_get::<Option<&str>, _>(concat!($own, "ending"))? {
-                Some(ending) => Some(from_word("ending", ending)?),
+                Some(ending) => Some(from_enum_name("ending", ending)?),
                 None => None,
             },
             summary: $row.try_get(concat!($own, "summary"))?,
@@ -154,7 +154,7 @@ from_row! {
             kind: row.try_get("kind")?,
             value: row.try_get("value")?,
             linked_at: Millis(row.try_get("linked_at")?),
-            linked_by: from_word("linked_by", row.try_get("linked_by")?)?,
+            linked_by: from_enum_name("linked_by", row.try_get("linked_by")?)?,
         })
     }
     row => CheckpointRecord {
@@ -430,7 +430,7 @@ impl Tx {
     ) -> Result<Option<Holdings>, StoreError> {
         let now = self.now().0;
         let summary = summary.map(storable);
-        if execute!(&mut self.rows, END, id.as_str(), now, word(&ending), summary)? == 0 {
+        if execute!(&mut self.rows, END, id.as_str(), now, enum_name(&ending), summary)? == 0 {
             return Ok(None);
         }
         self.release_holdings(id).await.map(Some)
@@ -496,7 +496,7 @@ impl Tx {
             storable(&link.kind).as_ref(),
             storable(&link.value).as_ref(),
             link.linked_at.0,
-            word(&link.linked_by)
+            enum_name(&link.linked_by)
         )?;
         Ok(added == 1)
     }

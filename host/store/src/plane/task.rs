@@ -8,8 +8,8 @@ use brains_core::plane::task::{
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, later};
-use crate::text::{from_json, from_word, id, list, signed, storable, unsigned};
+use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row};
+use crate::text::{from_enum_name, from_json, id, list, signed, storable, unsigned};
 use crate::write::{Actor, Scope, Tx};
 
 mod graph;
@@ -93,8 +93,8 @@ from_row! {
             workspace: row.try_get("slug")?,
             title: row.try_get("title")?,
             body: row.try_get("body")?,
-            priority: from_word("priority", row.try_get("priority")?)?,
-            status: from_word("status", row.try_get("status")?)?,
+            priority: from_enum_name("priority", row.try_get("priority")?)?,
+            status: from_enum_name("status", row.try_get("status")?)?,
             tags: from_json("tags", row.try_get("tags")?)?,
             depends_on: from_json("depends_on", row.try_get("depends_on")?)?,
             open_dependencies: count("open_dependencies")?,
@@ -253,7 +253,7 @@ impl Tx {
                 break;
             }
         }
-        later!(
+        execute_deferred!(
             &mut self.rows,
             INSERT,
             task.id.as_str(),
@@ -327,7 +327,13 @@ impl Tx {
             execute!(&mut self.rows, UNTAG, after.id.as_str())?;
             self.tag_task(workspace, &after).await?;
         } else if moved && !after.tags.is_empty() {
-            later!(&mut self.rows, MOVE_TAGS, after.id.as_str(), after.status.word(), after.priority.word())?;
+            execute_deferred!(
+                &mut self.rows,
+                MOVE_TAGS,
+                after.id.as_str(),
+                after.status.word(),
+                after.priority.word()
+            )?;
         }
         if moved {
             self.tally(workspace, Some(before), Some(&after)).await?;
@@ -360,7 +366,7 @@ impl Tx {
 
     async fn tag_task(&mut self, workspace: &Id<Workspace>, task: &TaskRecord) -> Result<(), StoreError> {
         for tag in &task.tags {
-            later!(
+            execute_deferred!(
                 &mut self.rows,
                 TAG,
                 task.id.as_str(),
@@ -380,7 +386,7 @@ impl Tx {
         note: Option<&str>,
     ) -> Result<(), StoreError> {
         let author = self.author();
-        later!(
+        execute_deferred!(
             &mut self.rows,
             NOTE,
             task.id.as_str(),
@@ -404,7 +410,7 @@ impl Tx {
             agent: author.agent,
             body: storable(body).into_owned(),
         };
-        later!(
+        execute_deferred!(
             &mut self.rows,
             COMMENT,
             comment.id.as_str(),

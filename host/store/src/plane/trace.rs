@@ -118,28 +118,28 @@ macro_rules! bind_row {
     ($query:expr, $trace:expr) => {{
         let trace: &TraceRecord = $trace;
         let attempts: Vec<Attempt> = trace.attempts.iter().take(ENTRIES).map(covered).collect();
-        let loss: Vec<Cow<'_, str>> = trace.loss.iter().take(ENTRIES).map(|loss| word(loss)).collect();
+        let loss: Vec<Cow<'_, str>> = trace.loss.iter().take(ENTRIES).map(|loss| name_text(loss)).collect();
         $query
             .bind(trace.id.as_str())
             .bind(request_name(&trace.request_id))
             .bind(trace.at.0)
             .bind(trace.operator.as_str())
             .bind(trace.key.as_ref().map(Id::as_str))
-            .bind(trace.client.as_deref().map(word))
+            .bind(trace.client.as_deref().map(name_text))
             .bind(trace.api.as_str())
-            .bind(word(&trace.requested_model))
-            .bind(trace.model.as_deref().map(word))
-            .bind(trace.provider.as_deref().map(word))
-            .bind(trace.tier.as_deref().map(word))
-            .bind(trace.task.as_deref().map(word))
-            .bind(trace.complexity.as_deref().map(word))
+            .bind(name_text(&trace.requested_model))
+            .bind(trace.model.as_deref().map(name_text))
+            .bind(trace.provider.as_deref().map(name_text))
+            .bind(trace.tier.as_deref().map(name_text))
+            .bind(trace.task.as_deref().map(name_text))
+            .bind(trace.complexity.as_deref().map(name_text))
             .bind(trace.confidence)
-            .bind(trace.strategy.as_deref().map(word))
-            .bind(trace.reason.as_deref().map(line))
+            .bind(trace.strategy.as_deref().map(name_text))
+            .bind(trace.reason.as_deref().map(line_text))
             .bind(list(&attempts))
             .bind(i64::from(trace.status))
-            .bind(trace.error_kind.as_deref().map(word))
-            .bind(trace.error_code.as_deref().map(word))
+            .bind(trace.error_kind.as_deref().map(name_text))
+            .bind(trace.error_code.as_deref().map(name_text))
             .bind(trace.first_byte_ms.map(signed))
             .bind(signed(trace.latency_ms))
             .bind(signed(trace.usage.input_tokens))
@@ -153,8 +153,8 @@ macro_rules! bind_row {
             .bind(signed(trace.response_bytes))
             .bind(trace.preamble_hash.as_deref())
             .bind(list(&loss))
-            .bind(trace.request_body.as_deref().map(body))
-            .bind(trace.response_body.as_deref().map(body))
+            .bind(trace.request_body.as_deref().map(body_text))
+            .bind(trace.response_body.as_deref().map(body_text))
     }};
 }
 
@@ -183,20 +183,20 @@ impl Tx {
 
 fn covered(attempt: &Attempt) -> Attempt {
     let mut attempt = attempt.clone();
-    attempt.model = word(&attempt.model).into_owned();
-    attempt.cause = attempt.cause.as_deref().map(|cause| word(cause).into_owned());
+    attempt.model = name_text(&attempt.model).into_owned();
+    attempt.cause = attempt.cause.as_deref().map(|cause| name_text(cause).into_owned());
     attempt
 }
 
-fn word(text: &str) -> Cow<'_, str> {
+fn name_text(text: &str) -> Cow<'_, str> {
     cut(safe(text), WORD)
 }
 
-fn line(text: &str) -> Cow<'_, str> {
+fn line_text(text: &str) -> Cow<'_, str> {
     cut(safe(text), LINE)
 }
 
-fn body(text: &str) -> Cow<'_, str> {
+fn body_text(text: &str) -> Cow<'_, str> {
     cut(safe(text), BODY)
 }
 
@@ -210,5 +210,5 @@ fn safe(text: &str) -> Cow<'_, str> {
 
 /// A request id: ours as it is, a client's only as far as it is no secret.
 fn request_name(text: &str) -> Cow<'_, str> {
-    if Id::<Request>::parse(text).is_some() { Cow::Borrowed(text) } else { word(text) }
+    if Id::<Request>::parse(text).is_some() { Cow::Borrowed(text) } else { name_text(text) }
 }

@@ -11,7 +11,7 @@ use brains_core::{Id, Millis};
 use crate::bounds::{NAME, cut};
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_optional, from_row, insert_all, many};
-use crate::text::{from_word, id, signed, storable, unsigned, word};
+use crate::text::{enum_name, from_enum_name, id, signed, storable, unsigned};
 use crate::write::Tx;
 
 /// No request has more tokens of a sort than this: whatever an upstream claims, sums stay within bounds.
@@ -39,7 +39,7 @@ from_row! {
             provider: row.try_get("provider")?,
             model: row.try_get("model")?,
             tier: row.try_get("tier")?,
-            outcome: from_word("outcome", row.try_get("outcome")?)?,
+            outcome: from_enum_name("outcome", row.try_get("outcome")?)?,
             usage: TraceUsage {
                 input_tokens: unsigned(row.try_get("input_tokens")?),
                 output_tokens: unsigned(row.try_get("output_tokens")?),
@@ -87,7 +87,7 @@ macro_rules! bind_row {
             .bind(storable(&row.provider))
             .bind(cut(storable(&redact(&row.model)), NAME).into_owned())
             .bind(row.tier.as_deref().map(storable))
-            .bind(word(&row.outcome))
+            .bind(enum_name(&row.outcome))
             .bind(signed(row.usage.input_tokens.min(TOKENS_MAX)))
             .bind(signed(row.usage.output_tokens.min(TOKENS_MAX)))
             .bind(signed(row.usage.cached_tokens.min(TOKENS_MAX)))

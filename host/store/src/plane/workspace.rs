@@ -9,7 +9,7 @@ use brains_core::{Id, Millis};
 use crate::error::StoreError;
 use crate::plane::session::session;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
-use crate::text::{from_word, id, storable, unsigned, word};
+use crate::text::{enum_name, from_enum_name, id, storable, unsigned};
 use crate::write::Tx;
 
 /// How many names are tried before giving up.
@@ -123,7 +123,7 @@ macro_rules! workspace {
             name: $row.try_get("name")?,
             path: $row.try_get("path")?,
             common_dir: $row.try_get("common_dir")?,
-            visibility: from_word("visibility", $row.try_get("visibility")?)?,
+            visibility: from_enum_name("visibility", $row.try_get("visibility")?)?,
             created_at: Millis($row.try_get("created_at")?),
             created_by: $row.try_get("created_by")?,
             archived_at: $row.try_get::<Option<i64>, _>("archived_at")?.map(Millis),
@@ -135,15 +135,15 @@ macro_rules! workspace {
 
 from_row! {
     row => WorkspaceRecord { Ok(workspace!(row)) }
-    row => Standing {
+    row => WorkspaceContext {
         let role: Option<&str> = row.try_get("role")?;
         Ok(Self {
             workspace: workspace!(row),
-            membership: role.map(|role| from_word("role", role)).transpose()?,
+            membership: role.map(|role| from_enum_name("role", role)).transpose()?,
             run_out: row.try_get("run_out")?,
         })
     }
-    row => Entering {
+    row => SessionContext {
         let role: Option<&str> = row.try_get("role")?;
         let known: Option<&str> = row.try_get("own_id")?;
         let session = match known {
@@ -151,21 +151,21 @@ from_row! {
             None => None,
         };
         Ok(Self {
-            standing: Standing {
+            standing: WorkspaceContext {
                 workspace: workspace!(row),
-                membership: role.map(|role| from_word("role", role)).transpose()?,
+                membership: role.map(|role| from_enum_name("role", role)).transpose()?,
                 run_out: row.try_get("run_out")?,
             },
             session,
         })
     }
-    row => StandingOfTask {
+    row => TaskContext {
         let role: Option<&str> = row.try_get("role")?;
         Ok(Self {
             task: id("task", row.try_get("task")?)?,
-            standing: Standing {
+            standing: WorkspaceContext {
                 workspace: workspace!(row),
-                membership: role.map(|role| from_word("role", role)).transpose()?,
+                membership: role.map(|role| from_enum_name("role", role)).transpose()?,
                 run_out: row.try_get("run_out")?,
             },
         })
@@ -173,16 +173,16 @@ from_row! {
     row => MemberRecord {
         Ok(Self {
             operator: row.try_get("operator")?,
-            role: from_word("role", row.try_get("role")?)?,
+            role: from_enum_name("role", row.try_get("role")?)?,
             created_at: Millis(row.try_get("created_at")?),
         })
     }
-    row => WorkspaceRole { from_word("role", row.try_get(0)?) }
+    row => WorkspaceRole { from_enum_name("role", row.try_get(0)?) }
 }
 
 /// A workspace, and what an operator is there.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct WorkspaceContext {
     pub workspace: WorkspaceRecord,
     pub membership: Option<WorkspaceRole>,
     /// A lease of a session or a claim of a task is over: [`Tx::reap`] has something to do.
@@ -191,73 +191,73 @@ pub struct Standing {
 
 /// What a write looks at before all else.
 #[derive(Debug, Clone)]
-pub struct Entering {
-    pub standing: Standing,
+pub struct SessionContext {
+    pub standing: WorkspaceContext,
     pub session: Option<SessionRecord>,
 }
 
 /// A task, and where it is.
 #[derive(Debug, Clone)]
-pub struct StandingOfTask {
+pub struct TaskContext {
     pub task: Id<Task>,
-    pub standing: Standing,
+    pub standing: WorkspaceContext,
 }
 
 /// How a session is named: by its id, or by the SHA-256 of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Called<'n> {
+pub enum SessionSelector<'n> {
     Id(&'n Id<Session>),
     Token(&'n str),
 }
 
 impl Rows {
-    /// As [`Rows::standing`], with the session that is called so, in one look.
-    pub async fn entering(
+    /// As [`Rows::workspace_context`], with the session that is called so, in one look.
+    pub async fn session_context(
         &mut self,
         id: &Id<Workspace>,
         operator: &str,
         now: Millis,
-        called: Called<'_>,
-    ) -> Result<Option<Entering>, StoreError> {
+        called: SessionSelector<'_>,
+    ) -> Result<Option<SessionContext>, StoreError> {
         let (named, token) = match called {
-            Called::Id(id) => (Some(id.as_str()), None),
-            Called::Token(hash) => (None, Some(hash)),
+            SessionSelector::Id(id) => (Some(id.as_str()), None),
+            SessionSelector::Token(hash) => (None, Some(hash)),
         };
-        fetch_optional!(self, Entering, ENTERING, id.as_str(), operator, now.0, named, token)
+        fetch_optional!(self, SessionContext, ENTERING, id.as_str(), operator, now.0, named, token)
     }
 
     /// The task that has this id or this code, and its workspace as `operator` meets it, in one look.
-    pub async fn standing_of_task(
+    pub async fn task_context(
         &mut self,
         id: Option<&Id<Task>>,
         code: Option<&str>,
         operator: &str,
         now: Millis,
-    ) -> Result<Option<StandingOfTask>, StoreError> {
-        fetch_optional!(self, StandingOfTask, STANDING_OF_TASK, id.map(Id::as_str), operator, now.0, code)
+    ) -> Result<Option<TaskContext>, StoreError> {
+        fetch_optional!(self, TaskContext, STANDING_OF_TASK, id.map(Id::as_str), operator, now.0, code)
     }
 
     /// A workspace as `operator` meets it, in one look.
-    pub async fn standing(
+    pub async fn workspace_context(
         &mut self,
         id: &Id<Workspace>,
         operator: &str,
         now: Millis,
-    ) -> Result<Option<Standing>, StoreError> {
-        fetch_optional!(self, Standing, STANDING, id.as_str(), operator, now.0)
+    ) -> Result<Option<WorkspaceContext>, StoreError> {
+        fetch_optional!(self, WorkspaceContext, STANDING, id.as_str(), operator, now.0)
     }
 
     pub async fn workspace(&mut self, id: &Id<Workspace>) -> Result<Option<WorkspaceRecord>, StoreError> {
         fetch_optional!(self, WorkspaceRecord, BY_ID, id.as_str())
     }
 
-    pub async fn standing_by_slug(
+    pub async fn workspace_context_by_slug(
         &mut self,
         slug: &str,
         operator: &str,
         now: Millis,
-    ) -> Result<Option<Standing>, StoreError> {
-        fetch_optional!(self, Standing, STANDING_BY_SLUG, storable(slug).as_ref(), operator, now.0)
+    ) -> Result<Option<WorkspaceContext>, StoreError> {
+        fetch_optional!(self, WorkspaceContext, STANDING_BY_SLUG, storable(slug).as_ref(), operator, now.0)
     }
 
     /// The workspace of exactly this working tree.
@@ -358,7 +358,7 @@ impl Tx {
                 storable(&record.name).as_ref(),
                 storable(&record.path).as_ref(),
                 storable(&record.common_dir).as_ref(),
-                word(&record.visibility),
+                enum_name(&record.visibility),
                 record.created_at.0,
                 &record.created_by
             )?;
@@ -383,7 +383,7 @@ impl Tx {
             workspace.id.as_str(),
             &workspace.slug,
             storable(&workspace.name).as_ref(),
-            word(&workspace.visibility),
+            enum_name(&workspace.visibility),
             workspace.archived_at.map(|at| at.0),
             workspace.last_touched_at.map(|at| at.0),
             workspace.last_summary.as_deref().map(storable)
@@ -399,7 +399,7 @@ impl Tx {
         role: WorkspaceRole,
     ) -> Result<(), StoreError> {
         let now = self.now().0;
-        execute!(&mut self.rows, INVITE, workspace.as_str(), operator, word(&role), now).map(drop)
+        execute!(&mut self.rows, INVITE, workspace.as_str(), operator, enum_name(&role), now).map(drop)
     }
 
     /// Tells whether `operator` was a member.

@@ -58,7 +58,7 @@ impl Statement<'_> {
     pub(crate) fn fetch_optional<T: FromRow>(self) -> Result<Option<T>, StoreError> {
         let mut ready = self.0?;
         let mut rows = ready.statement.raw_query();
-        rows.next()?.map(|row| T::from_sqlite(&Row::new(row))).transpose()
+        rows.next()?.map(|row| T::from_sqlite(&SqliteRow::new(row))).transpose()
     }
 
     /// Reads all rows.
@@ -67,20 +67,20 @@ impl Statement<'_> {
         let mut rows = ready.statement.raw_query();
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(T::from_sqlite(&Row::new(row))?);
+            found.push(T::from_sqlite(&SqliteRow::new(row))?);
         }
         Ok(found)
     }
 }
 
 /// A row, read as the other driver's are.
-pub(crate) struct Row<'r> {
+pub(crate) struct SqliteRow<'r> {
     row: &'r rusqlite::Row<'r>,
     /// The column behind the one that was read last: columns are mostly read in their order.
     next: Cell<usize>,
 }
 
-impl<'r> Row<'r> {
+impl<'r> SqliteRow<'r> {
     fn new(row: &'r rusqlite::Row<'r>) -> Self {
         Self { row, next: Cell::new(0) }
     }
@@ -97,17 +97,17 @@ impl<'r> Row<'r> {
 
 /// How a column is named.
 pub(crate) trait At {
-    fn place(self, row: &Row<'_>) -> Result<usize, StoreError>;
+    fn place(self, row: &SqliteRow<'_>) -> Result<usize, StoreError>;
 }
 
 impl At for usize {
-    fn place(self, _: &Row<'_>) -> Result<usize, StoreError> {
+    fn place(self, _: &SqliteRow<'_>) -> Result<usize, StoreError> {
         Ok(self)
     }
 }
 
 impl At for &str {
-    fn place(self, row: &Row<'_>) -> Result<usize, StoreError> {
+    fn place(self, row: &SqliteRow<'_>) -> Result<usize, StoreError> {
         let statement = row.row.as_ref();
         let (next, count) = (row.next.get(), statement.column_count());
         (next..count)

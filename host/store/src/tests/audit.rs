@@ -2,7 +2,7 @@ use brains_core::plane::audit::{Break, CHECKPOINT, HandOver, Reason, Seal, Seali
 use serde_json::json;
 
 use super::bed::{Aside, Bed, on_both, sealing_key};
-use crate::{Actor, Checked, Scope, Store};
+use crate::{Actor, Scope, Store, VerifyFrom};
 
 on_both! { chain_verifies every_change_is_found head_is_signed nothing_is_made_anew_without_the_key
 checkpoints_are_kept_and_checked an_older_state_is_known_by_what_was_kept_elsewhere keys_are_handed_over
@@ -25,7 +25,7 @@ async fn trusted(store: &Store) -> Trusted {
     Trusted::new([store.sealing_key().public().to_owned()], &hand_overs)
 }
 
-async fn verify_with(store: &Store, anchors: &[Seal], from: Checked) -> (i64, Option<Break>) {
+async fn verify_with(store: &Store, anchors: &[Seal], from: VerifyFrom) -> (i64, Option<Break>) {
     let trusted = trusted(store).await;
     let mut view = store.read().await.unwrap();
     let found = view.verify_audit(&Scope::global(), &trusted, anchors, from).await.unwrap();
@@ -33,7 +33,7 @@ async fn verify_with(store: &Store, anchors: &[Seal], from: Checked) -> (i64, Op
 }
 
 async fn verify(store: &Store) -> (i64, Option<Break>) {
-    verify_with(store, &[], Checked::Start).await
+    verify_with(store, &[], VerifyFrom::Start).await
 }
 
 async fn chain_verifies(bed: &Bed) {
@@ -141,10 +141,10 @@ async fn checkpoints_are_kept_and_checked(bed: &Bed) {
     let kept = store.read().await.unwrap().last_audit_seal(&Scope::global()).await.unwrap().unwrap();
     assert_eq!(kept.seq, CHECKPOINT + 5, "at the end of the write that passed it");
     assert_eq!(verify(&store).await, (CHECKPOINT + 7, None));
-    assert_eq!(verify_with(&store, &[], Checked::Checkpoint).await, (2, None));
+    assert_eq!(verify_with(&store, &[], VerifyFrom::Checkpoint).await, (2, None));
     // What came before a checkpoint is taken on its word there, and found from the start.
     bed.statement("UPDATE audit_entry SET action = 'other' WHERE seq = 7").await;
-    assert_eq!(verify_with(&store, &[], Checked::Checkpoint).await, (2, None));
+    assert_eq!(verify_with(&store, &[], VerifyFrom::Checkpoint).await, (2, None));
     assert_eq!(verify(&store).await.1, Some(Break { seq: 7, reason: Reason::Edited }));
     bed.statement("UPDATE audit_entry SET action = 'thing.make' WHERE seq = 7").await;
     for (change, reason) in [
@@ -153,7 +153,7 @@ async fn checkpoints_are_kept_and_checked(bed: &Bed) {
     ] {
         bed.statement("CREATE TABLE spare_seal AS SELECT * FROM audit_seal").await;
         bed.statement(change).await;
-        for from in [Checked::Start, Checked::Checkpoint] {
+        for from in [VerifyFrom::Start, VerifyFrom::Checkpoint] {
             let broken = verify_with(&store, &[], from).await.1;
             assert_eq!(broken.map(|broken| broken.reason), Some(reason), "{change} {from:?}");
         }
@@ -180,16 +180,16 @@ async fn an_older_state_is_known_by_what_was_kept_elsewhere(bed: &Bed) {
     .await;
     // All of it is genuine, and nothing inside of the database can tell.
     assert_eq!(verify(&store).await, (2, None));
-    let broken = verify_with(&store, std::slice::from_ref(&anchor), Checked::Start).await.1;
+    let broken = verify_with(&store, std::slice::from_ref(&anchor), VerifyFrom::Start).await.1;
     assert_eq!(broken, Some(Break { seq: 3, reason: Reason::RolledBack }));
     // Going on from there makes another history of the same length.
     write_entries(&store, 3).await;
-    let broken = verify_with(&store, &[anchor], Checked::Start).await.1;
+    let broken = verify_with(&store, &[anchor], VerifyFrom::Start).await.1;
     // The clock stands still, so only the ids of the entries differ.
     assert_eq!(broken, Some(Break { seq: 4, reason: Reason::Rewritten }));
     bed.statement("DELETE FROM audit_entry; DELETE FROM audit_head").await;
     let gone = sealing_key().seal("global", 1, "aa", 0);
-    let broken = verify_with(&store, &[gone], Checked::Start).await.1;
+    let broken = verify_with(&store, &[gone], VerifyFrom::Start).await.1;
     assert_eq!(broken, Some(Break { seq: 1, reason: Reason::RolledBack }));
     store.close().await;
 }
@@ -319,7 +319,7 @@ async fn rows_outside_of_a_chain_are_found_and_never_listed(bed: &Bed) {
         assert!(known.contains(&Scope::named(name)), "{known:?}");
         let trusted = trusted(&store).await;
         let mut view = store.read().await.unwrap();
-        let found = view.verify_audit(&Scope::named(name), &trusted, &[], Checked::Start).await.unwrap();
+        let found = view.verify_audit(&Scope::named(name), &trusted, &[], VerifyFrom::Start).await.unwrap();
         assert_eq!(found.broken, Some(Break { seq, reason }), "{scope}");
         assert_eq!(view.audit_entries(&Scope::named(name), None, 9).await.unwrap(), []);
         drop(view);

@@ -12,7 +12,7 @@ use brains_core::{Ambient, Fault, Millis};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::rows::{execute, fetch_optional};
-use crate::{Checked, Options, Rows, Scope, Store, StoreError, Tx, Verification};
+use crate::{Rows, Scope, Store, StoreError, StoreOptions, Tx, Verification, VerifyFrom};
 
 /// Runs each function on a database of each kind.
 macro_rules! on_both {
@@ -86,7 +86,7 @@ pub(crate) fn sealing_key() -> SealingKey {
 /// A chain, checked from its first entry.
 pub(crate) async fn verified(rows: &mut Rows, scope: &Scope) -> Verification {
     let trusted = Trusted::new([sealing_key().public().to_owned()], &[]);
-    rows.verify_audit(scope, &trusted, &[], Checked::Start).await.unwrap()
+    rows.verify_audit(scope, &trusted, &[], VerifyFrom::Start).await.unwrap()
 }
 
 /// A database of one test.
@@ -133,8 +133,11 @@ impl Bed {
         self.dir.path().join("brains.db")
     }
 
-    pub(crate) fn options(&self) -> Options {
-        Options { patience: Duration::from_mins(1), ..Options::new(self.ambient.clone(), sealing_key()) }
+    pub(crate) fn options(&self) -> StoreOptions {
+        StoreOptions {
+            patience: Duration::from_mins(1),
+            ..StoreOptions::new(self.ambient.clone(), sealing_key())
+        }
     }
 
     pub(crate) async fn open(&self) -> Store {

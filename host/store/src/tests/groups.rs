@@ -98,7 +98,7 @@ async fn a_commit_is_shared_and_a_failure_is_not(bed: &Bed) {
         _ => Deed::Keep,
     })
     .await;
-    let before = store.trips();
+    let before = store.round_trips();
     go.send(()).unwrap();
     assert_eq!(first.await.unwrap().unwrap(), 1);
     let mut values = Vec::new();
@@ -121,8 +121,8 @@ async fn a_commit_is_shared_and_a_failure_is_not(bed: &Bed) {
     // back to; by itself it would also begin, lock, and commit.
     let each = if bed.is_postgres() { 4 } else { 6 };
     let most = u64::try_from(WRITES * each + 12).unwrap();
-    let trips = store.trips() - before;
-    assert!(trips <= most, "{trips} trips for {WRITES} writes");
+    let round_trips = store.round_trips() - before;
+    assert!(round_trips <= most, "{round_trips} round_trips for {WRITES} writes");
     store.close().await;
 }
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use super::bed::{Bed, TestAmbient, count, counter, increment, on_both, spawn, verified};
-use crate::{Actor, Options, Scope, Store};
+use crate::{Actor, Scope, Store, StoreOptions};
 
 const JOB: &str = "BRAINS_TEST_STORE_JOB";
 
@@ -18,7 +18,7 @@ async fn child() {
     let job = std::env::var_os(JOB).unwrap().into_string().unwrap();
     let [url, writers, writes] = job.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let (writers, writes): (usize, usize) = (writers.parse().unwrap(), writes.parse().unwrap());
-    let mut options = Options::new(Arc::new(TestAmbient::new()), super::bed::sealing_key());
+    let mut options = StoreOptions::new(Arc::new(TestAmbient::new()), super::bed::sealing_key());
     options.patience = std::time::Duration::from_mins(2);
     let store = Store::open(url, options).await.unwrap();
     let tasks: Vec<_> = (0..writers)

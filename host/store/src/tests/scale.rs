@@ -17,7 +17,7 @@ use super::work::{new, office, total, write};
 use crate::list::{Query, event, task};
 use crate::plane::workspace::LOOKS;
 use crate::rows::{Conn, fetch_optional};
-use crate::{EventFilter, NewTask, ReadyFilter, Scope, SessionFilter, Snapshot, Store, TaskFilter};
+use crate::{EventFilter, NewTask, ReadSnapshot, ReadyFilter, Scope, SessionFilter, Store, TaskFilter};
 
 on_both! { looking_costs_the_same_at_any_size }
 
@@ -26,7 +26,7 @@ const SLACK: u64 = 200;
 
 /// A view, and how much its database has done for it.
 struct Metered {
-    view: Snapshot,
+    view: ReadSnapshot,
     steps: Arc<AtomicU64>,
 }
 

@@ -209,7 +209,7 @@ async fn closing_finishes_what_waits(bed: &Bed) {
 
 async fn changes_reach_other_stores(bed: &Bed) {
     let (store, other) = (bed.open().await, bed.open().await);
-    let (mut here, mut there) = (store.changes(), other.changes());
+    let (mut here, mut there) = (store.generations(), other.generations());
     let operator = super::planes::operator(bed, "ann");
     store
         .write(Scope::global(), Actor::system(), move |tx| {

@@ -4,7 +4,7 @@
 use brains_core::Fault;
 
 use crate::rows::{Conn, sqlite};
-use crate::write::{Job, Tx};
+use crate::write::{QueuedWrite, Tx};
 
 const SAVEPOINT: &str = "SAVEPOINT closure";
 const RELEASE: &str = "RELEASE closure";
@@ -12,18 +12,21 @@ const NEXT: &str = "RELEASE closure; SAVEPOINT closure";
 const ROLLBACK_TO: &str = "ROLLBACK TO closure";
 
 /// What is to become of the transaction.
-pub(crate) enum Verdict {
+pub(crate) enum GroupOutcome {
     /// It holds what these did, and is to be committed.
-    Commit(Vec<Box<dyn Job>>),
+    Commit(Vec<Box<dyn QueuedWrite>>),
     /// Nothing in it is to be kept.
     RollBack,
     /// The transaction is lost, and with it what these did.
-    Lost(Vec<Box<dyn Job>>, Fault),
+    Lost(Vec<Box<dyn QueuedWrite>>, Fault),
 }
 
 /// Runs closures in a transaction that was begun.
-pub(crate) async fn run(tx: &mut Tx, group: impl ExactSizeIterator<Item = Box<dyn Job>>) -> Verdict {
-    let mut kept: Vec<Box<dyn Job>> = Vec::with_capacity(group.len());
+pub(crate) async fn run(
+    tx: &mut Tx,
+    group: impl ExactSizeIterator<Item = Box<dyn QueuedWrite>>,
+) -> GroupOutcome {
+    let mut kept: Vec<Box<dyn QueuedWrite>> = Vec::with_capacity(group.len());
     let mut waiting = group;
     // The transaction itself is the savepoint of one that is alone.
     let alone = waiting.len() == 1;
@@ -48,23 +51,23 @@ pub(crate) async fn run(tx: &mut Tx, group: impl ExactSizeIterator<Item = Box<dy
             Err(Failed::Whole(fault)) => {
                 kept.push(job);
                 kept.extend(waiting);
-                return Verdict::Lost(kept, fault);
+                return GroupOutcome::Lost(kept, fault);
             }
         }
     }
     if kept.is_empty() {
-        return Verdict::RollBack;
+        return GroupOutcome::RollBack;
     }
     // The last one failed, and with it what it would have taken along.
     if !tx.is_sealed()
         && let Err(fault) = seal(tx).await
     {
-        return Verdict::Lost(kept, fault);
+        return GroupOutcome::Lost(kept, fault);
     }
-    Verdict::Commit(kept)
+    GroupOutcome::Commit(kept)
 }
 
-async fn by_itself(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Fault> {
+async fn by_itself(tx: &mut Tx, job: &mut dyn QueuedWrite) -> Result<(), Fault> {
     job.run(tx).await?;
     seal(tx).await
 }
@@ -90,7 +93,7 @@ async fn in_savepoint(
     tx: &mut Tx,
     savepoint: Option<&'static str>,
     last: bool,
-    job: &mut dyn Job,
+    job: &mut dyn QueuedWrite,
 ) -> Result<Option<&'static str>, Failed> {
     if let Some(text) = savepoint {
         exec(tx, text).await.map_err(Failed::Whole)?;
@@ -120,14 +123,14 @@ async fn in_savepoint(
 }
 
 /// Tells all of them the same end.
-pub(crate) fn answer(jobs: Vec<Box<dyn Job>>, end: &Result<(), Fault>) {
+pub(crate) fn answer(jobs: Vec<Box<dyn QueuedWrite>>, end: &Result<(), Fault>) {
     for job in jobs {
         job.answer(end.clone());
     }
 }
 
 async fn exec(tx: &mut Tx, text: &'static str) -> Result<(), Fault> {
-    tx.rows.trips().count();
+    tx.rows.round_trips().count();
     let done = match tx.rows.bare()? {
         Conn::Sqlite(conn) => sqlite::run(conn, text),
         Conn::Postgres(conn, timeout) => timeout.wait(sqlx::raw_sql(text).execute(conn)).await.map(drop),

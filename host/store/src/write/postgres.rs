@@ -9,12 +9,12 @@ use brains_core::{Ambient, Fault};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::audit::Sealing;
-use crate::changes::Nudge;
-use crate::notices::Notices;
-use crate::rows::{Rows, Session, Trips};
-use crate::server::Server;
-use crate::write::group::{Verdict, answer, run};
-use crate::write::{Job, Scope, Tx};
+use crate::generation_watcher::CommitSignal;
+use crate::notifier::Notifier;
+use crate::rows::{RoundTripCounter, Rows, Session};
+use crate::server::PostgresServer;
+use crate::write::group::{GroupOutcome, answer, run};
+use crate::write::{QueuedWrite, Scope, Tx};
 
 /// The level is said: the server's default may be another one.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -24,31 +24,31 @@ pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const GROUP: usize = 64;
 
 /// A closure and its place among those that wait.
-pub(crate) type Placed = (Box<dyn Job>, OwnedSemaphorePermit);
+pub(crate) type Placed = (Box<dyn QueuedWrite>, OwnedSemaphorePermit);
 
 /// What a transaction needs. Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Writers {
-    pub(crate) server: Server,
+pub(crate) struct PostgresWriters {
+    pub(crate) server: PostgresServer,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) sealing: Sealing,
-    pub(crate) nudge: Nudge,
-    pub(crate) notices: Notices,
-    pub(crate) trips: Trips,
-    pub(crate) lanes: Lanes,
+    pub(crate) commit_signal: CommitSignal,
+    pub(crate) notifier: Notifier,
+    pub(crate) round_trips: RoundTripCounter,
+    pub(crate) lanes: ScopeQueues,
 }
 
 /// Closures that wait behind a running transaction of their scope. A scope that has an entry has somebody who runs it.
 #[derive(Clone, Default)]
-pub(crate) struct Lanes(Arc<Mutex<HashMap<Scope, Vec<Placed>>>>);
+pub(crate) struct ScopeQueues(Arc<Mutex<HashMap<Scope, Vec<Placed>>>>);
 
-impl std::fmt::Debug for Lanes {
+impl std::fmt::Debug for ScopeQueues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lanes").finish_non_exhaustive()
+        f.debug_struct("ScopeQueues").finish_non_exhaustive()
     }
 }
 
-impl Lanes {
+impl ScopeQueues {
     /// Closures that wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
@@ -79,7 +79,7 @@ impl Lanes {
     }
 }
 
-impl Writers {
+impl PostgresWriters {
     /// Runs a closure, with those of its scope that come meanwhile. Spawned, so that a caller that goes away cuts
     /// nothing in half.
     pub(crate) async fn write(self, lane: Option<Scope>, job: Placed) {
@@ -99,29 +99,29 @@ impl Writers {
         if jobs.is_empty() {
             return;
         }
-        let begun = match self.server.begin(BEGIN, &self.trips).await {
+        let begun = match self.server.begin(BEGIN, &self.round_trips).await {
             Ok(begun) => begun,
             Err(error) => return answer(jobs, &Err(error.into())),
         };
-        let rows = Rows::new(Session::Postgres(begun), self.trips.clone());
+        let rows = Rows::new(Session::Postgres(begun), self.round_trips.clone());
         let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
         let verdict = run(&mut tx, jobs.into_iter()).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
         let Session::Postgres(begun) = tx.rows.into_session() else { return };
-        self.trips.count();
+        self.round_trips.count();
         match verdict {
-            Verdict::Commit(kept) => {
+            GroupOutcome::Commit(kept) => {
                 let end = begun.commit().await.map_err(Fault::from);
                 if end.is_ok() {
                     if bumped {
-                        self.nudge.committed();
+                        self.commit_signal.committed();
                     }
-                    self.notices.publish(&announced);
+                    self.notifier.publish(&announced);
                 }
                 answer(kept, &end);
             }
-            Verdict::RollBack => begun.roll_back().await,
-            Verdict::Lost(all, fault) => {
+            GroupOutcome::RollBack => begun.roll_back().await,
+            GroupOutcome::Lost(all, fault) => {
                 begun.roll_back().await;
                 answer(all, &Err(fault));
             }

@@ -11,14 +11,14 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Sealing;
-use crate::changes::Nudge;
 use crate::error::StoreError;
-use crate::identity::Identity;
-use crate::notices::Notices;
-use crate::open::File;
-use crate::rows::{Rows, Session, Trips, sqlite};
-use crate::write::group::{Verdict, answer, run};
-use crate::write::{Job, Tx};
+use crate::generation_watcher::CommitSignal;
+use crate::identity::FileIdentity;
+use crate::notifier::Notifier;
+use crate::open::SqliteFile;
+use crate::rows::{RoundTripCounter, Rows, Session, sqlite};
+use crate::write::group::{GroupOutcome, answer, run};
+use crate::write::{QueuedWrite, Tx};
 
 /// Closures that share one commit at most.
 const GROUP: usize = 128;
@@ -30,23 +30,23 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
-pub(crate) struct Writer {
-    pub(crate) file: File,
-    pub(crate) identity: Identity,
+pub(crate) struct SqliteWriter {
+    pub(crate) file: SqliteFile,
+    pub(crate) identity: FileIdentity,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) sealing: Sealing,
     pub(crate) closing: CancellationToken,
-    pub(crate) nudge: Nudge,
-    pub(crate) notices: Notices,
-    pub(crate) trips: Trips,
+    pub(crate) commit_signal: CommitSignal,
+    pub(crate) notifier: Notifier,
+    pub(crate) round_trips: RoundTripCounter,
     /// How long to wait for another process's lock.
     pub(crate) patience: Duration,
     pub(crate) conn: Option<Connection>,
 }
 
-impl Writer {
+impl SqliteWriter {
     /// Runs until the store closes and its queue is empty.
-    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Box<dyn QueuedWrite>>) {
         let mut group = Vec::with_capacity(GROUP);
         loop {
             let taken = tokio::select! {
@@ -69,7 +69,7 @@ impl Writer {
     }
 
     /// One group: begin, each closure in its savepoint, commit, answers.
-    async fn commit(&mut self, group: &mut Vec<Box<dyn Job>>) {
+    async fn commit(&mut self, group: &mut Vec<Box<dyn QueuedWrite>>) {
         group.retain(|job| !job.abandoned());
         if group.is_empty() {
             return;
@@ -78,31 +78,31 @@ impl Writer {
             Ok(conn) => conn,
             Err(error) => return answer(std::mem::take(group), &Err(error.into())),
         };
-        let rows = Rows::new(Session::Writer(conn), self.trips.clone());
+        let rows = Rows::new(Session::Writer(conn), self.round_trips.clone());
         let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
         let verdict = run(&mut tx, group.drain(..)).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
         let Session::Writer(conn) = tx.rows.into_session() else { return };
-        self.trips.count();
+        self.round_trips.count();
         // Whatever state a lost connection is in, closing it rolls back; the next group opens a new one.
         match verdict {
-            Verdict::Commit(kept) => {
+            GroupOutcome::Commit(kept) => {
                 let end = self.end(&conn).await.map_err(Fault::from);
                 if end.is_ok() {
                     self.conn = Some(conn);
                     if bumped {
-                        self.nudge.committed();
+                        self.commit_signal.committed();
                     }
-                    self.notices.publish(&announced);
+                    self.notifier.publish(&announced);
                 }
                 answer(kept, &end);
             }
-            Verdict::RollBack => {
+            GroupOutcome::RollBack => {
                 if sqlite::run(&conn, ROLLBACK).is_ok() {
                     self.conn = Some(conn);
                 }
             }
-            Verdict::Lost(all, fault) => {
+            GroupOutcome::Lost(all, fault) => {
                 drop(conn);
                 answer(all, &Err(fault));
             }
@@ -112,7 +112,7 @@ impl Writer {
     /// Takes the database's write lock, waiting for other processes as long as patience lasts.
     async fn begin(&mut self) -> Result<Connection, StoreError> {
         let give_up = Instant::now() + self.patience;
-        self.trips.count();
+        self.round_trips.count();
         loop {
             self.identity.settle().await?;
             let conn = match self.conn.take() {

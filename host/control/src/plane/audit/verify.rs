@@ -3,7 +3,7 @@
 use brains_core::plane::audit::{HandOver, Reason, Seal, SealingKey, Trusted};
 use brains_core::principal::Role;
 use brains_core::{Fault, Origin};
-use brains_store::{Checked, Rows, Scope, Snapshot};
+use brains_store::{ReadSnapshot, Rows, Scope, VerifyFrom};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -95,7 +95,7 @@ impl Operation for VerifyAudit {
         if let Some(text) = &self.anchors {
             anchors.extend(seals_of(text)?);
         }
-        let from = if self.from_checkpoint { Checked::Checkpoint } else { Checked::Start };
+        let from = if self.from_checkpoint { VerifyFrom::Checkpoint } else { VerifyFrom::Start };
         let key = cx.control.store.sealing_key();
         let ours = key.public().to_owned();
         let store = &cx.control.store;
@@ -107,10 +107,10 @@ impl Operation for VerifyAudit {
 
 /// Walks every chain that is there or should be.
 async fn chains(
-    view: &mut Snapshot,
+    view: &mut ReadSnapshot,
     key: String,
     anchors: Vec<Seal>,
-    from: Checked,
+    from: VerifyFrom,
 ) -> Result<Vec<ChainVerified>, Fault> {
     let trusted = Trusted::new([key], &view.hand_overs().await?);
     let mut scopes = view.audit_scopes().await?;

@@ -8,7 +8,7 @@ use brains_core::id::{Id, LockWait, Session};
 use brains_core::plane::lock::{LockDecision, LockRecord, WaitRecord, Wanted, deadlock, decide};
 use brains_core::plane::session::SessionRecord;
 use brains_core::{Fault, Millis};
-use brains_store::{Snapshot, Store};
+use brains_store::{ReadSnapshot, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -104,7 +104,7 @@ async fn attempt_once(
 }
 
 async fn may_be_free(
-    mut view: Snapshot,
+    mut view: ReadSnapshot,
     place: &Place,
     session: &Id<Session>,
     ask: &Ask,

@@ -27,9 +27,9 @@ async fn check(bed: &Bed, expected: [u64; 9]) {
     let caller = Caller { token: Some(token), ..Caller::http() };
     let id = &mine["session_id"];
     let call = async |name: &str, input: Value| -> u64 {
-        let before = bed.control.store.trips();
+        let before = bed.control.store.round_trips();
         bed.control.call_as(name, input, &Principal::admin("fp"), &caller).await.unwrap();
-        bed.control.store.trips() - before
+        bed.control.store.round_trips() - before
     };
     // The lease is looked at by the first call of a while.
     call("count_tasks", json!({ "workspace": "shop" })).await;

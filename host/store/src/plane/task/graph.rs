@@ -5,7 +5,7 @@ use brains_core::id::Task;
 use brains_core::plane::task::TaskRecord;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, from_row, later};
+use crate::rows::{Rows, execute, execute_deferred, fetch_all, from_row};
 use crate::write::Tx;
 
 /// Edges that are looked at to find a circle.
@@ -72,17 +72,17 @@ impl Tx {
         needs: &[TaskRecord],
     ) -> Result<(), StoreError> {
         for need in needs {
-            later!(&mut self.rows, NEED, task.as_str(), need.id.as_str())?;
+            execute_deferred!(&mut self.rows, NEED, task.as_str(), need.id.as_str())?;
         }
         Ok(())
     }
 
     pub(super) async fn met(&mut self, done: &Id<Task>) -> Result<(), StoreError> {
-        later!(&mut self.rows, MET, done.as_str())
+        execute_deferred!(&mut self.rows, MET, done.as_str())
     }
 
     pub(super) async fn unmet(&mut self, reopened: &Id<Task>) -> Result<(), StoreError> {
-        later!(&mut self.rows, UNMET, reopened.as_str())
+        execute_deferred!(&mut self.rows, UNMET, reopened.as_str())
     }
 
     /// Tasks that wait, blocked, for the end of the one with this code.

@@ -5,8 +5,8 @@ use brains_core::id::Workspace;
 use brains_core::plane::task::{Priority, TaskRecord, TaskStatus};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, fetch_all, from_row, later};
-use crate::text::{from_word, unsigned};
+use crate::rows::{Rows, execute_deferred, fetch_all, from_row};
+use crate::text::{from_enum_name, unsigned};
 use crate::write::Tx;
 
 const MORE: &str = "
@@ -29,8 +29,8 @@ pub struct TaskCount {
 from_row! {
     row => TaskCount {
         Ok(Self {
-            status: from_word("status", row.try_get(0)?)?,
-            priority: from_word("priority", row.try_get(1)?)?,
+            status: from_enum_name("status", row.try_get(0)?)?,
+            priority: from_enum_name("priority", row.try_get(1)?)?,
             tasks: unsigned(row.try_get(2)?),
         })
     }
@@ -51,7 +51,13 @@ impl Tx {
     ) -> Result<(), StoreError> {
         for (text, task) in [(FEWER, before), (MORE, after)] {
             let Some(task) = task else { continue };
-            later!(&mut self.rows, text, workspace.as_str(), task.status.word(), task.priority.word())?;
+            execute_deferred!(
+                &mut self.rows,
+                text,
+                workspace.as_str(),
+                task.status.word(),
+                task.priority.word()
+            )?;
         }
         Ok(())
     }

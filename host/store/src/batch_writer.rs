@@ -1,6 +1,6 @@
 //! Rows that requests leave behind and nobody waits for: a bounded queue, and one task that writes them in batches.
 //! While the database is away a batch is tried again; one that it refuses is written row by row. What is queued and how
-//! a lost row is told is said by its [`Kind`]; who waits for room, or does not, is the business of those who put.
+//! a lost row is told is said by its [`BatchTarget`]; who waits for room, or does not, is the business of those who put.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Hub;
+use crate::store::StoreShared;
 use crate::write::{Tx, Work};
 
 /// Rows written by one transaction at most.
@@ -25,7 +25,7 @@ const RETRY_LAST: Duration = Duration::from_secs(5);
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// What kind of rows a queue takes.
-pub(crate) trait Kind: Send + Sync + 'static {
+pub(crate) trait BatchTarget: Send + Sync + 'static {
     type Row: Clone + Send + Sync + 'static;
     /// What they are called in the log.
     const WHAT: &'static str;
@@ -34,12 +34,12 @@ pub(crate) trait Kind: Send + Sync + 'static {
     /// Says in the log that these will never be written.
     fn lost(rows: &[Self::Row], fault: &Fault);
     /// Runs behind each batch.
-    fn between(&mut self, hub: &Hub) -> impl Future<Output = ()> + Send;
+    fn between(&mut self, shared: &StoreShared) -> impl Future<Output = ()> + Send;
 }
 
 /// What became of the rows so far.
 #[derive(Debug, Default)]
-pub(crate) struct Flow {
+pub(crate) struct QueueProgress {
     taken: AtomicU64,
     written: AtomicU64,
     lost: AtomicU64,
@@ -50,21 +50,21 @@ pub(crate) struct Flow {
 
 /// Waiting, written, lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FlowCounts {
+pub(crate) struct QueueCounts {
     pub(crate) queued: u64,
     pub(crate) written: u64,
     pub(crate) lost: u64,
 }
 
-impl Flow {
-    pub(crate) fn counts(&self) -> FlowCounts {
+impl QueueProgress {
+    pub(crate) fn counts(&self) -> QueueCounts {
         let written = self.written.load(Ordering::Relaxed);
         let lost = self.lost.load(Ordering::Relaxed);
         let taken = self.taken.load(Ordering::Relaxed);
-        FlowCounts { queued: taken.saturating_sub(written).saturating_sub(lost), written, lost }
+        QueueCounts { queued: taken.saturating_sub(written).saturating_sub(lost), written, lost }
     }
 
-    /// A row comes; it is [`Flow::lose`]d or written one day.
+    /// A row comes; it is [`QueueProgress::lose`]d or written one day.
     pub(crate) fn take(&self) {
         self.taken.fetch_add(1, Ordering::Relaxed);
     }
@@ -84,35 +84,40 @@ impl Flow {
     }
 }
 
-/// Starts the task that writes what comes out of `waiting`, until its flow closes.
-pub(crate) fn start<K: Kind>(hub: Hub, kind: K, flow: Arc<Flow>, waiting: mpsc::Receiver<K::Row>) {
-    let tasks = hub.tasks.clone();
-    tasks.spawn(Drain { hub, kind, flow }.run(waiting));
+/// Starts the task that writes what comes out of `waiting`, until its progress closes.
+pub(crate) fn start<K: BatchTarget>(
+    shared: StoreShared,
+    kind: K,
+    progress: Arc<QueueProgress>,
+    waiting: mpsc::Receiver<K::Row>,
+) {
+    let tasks = shared.tasks.clone();
+    tasks.spawn(Drain { shared, kind, progress }.run(waiting));
 }
 
 struct Drain<K> {
-    hub: Hub,
+    shared: StoreShared,
     kind: K,
-    flow: Arc<Flow>,
+    progress: Arc<QueueProgress>,
 }
 
-impl<K: Kind> Drain<K> {
+impl<K: BatchTarget> Drain<K> {
     async fn run(mut self, mut waiting: mpsc::Receiver<K::Row>) {
-        let flow = Arc::clone(&self.flow);
+        let progress = Arc::clone(&self.progress);
         loop {
             let mut batch = Vec::with_capacity(BATCH);
             let taken = tokio::select! {
                 taken = waiting.recv_many(&mut batch, BATCH) => taken,
-                () = flow.closing.cancelled() => break,
+                () = progress.closing.cancelled() => break,
             };
             if taken == 0 {
                 break;
             }
             self.write(batch).await;
-            self.kind.between(&self.hub).await;
+            self.kind.between(&self.shared).await;
             tokio::select! {
                 () = tokio::time::sleep(GATHER) => {}
-                () = flow.closing.cancelled() => break,
+                () = progress.closing.cancelled() => break,
             }
         }
         waiting.close();
@@ -125,8 +130,8 @@ impl<K: Kind> Drain<K> {
         if tokio::time::timeout(FLUSH, flush).await.is_err() {
             tracing::warn!("the database did not take the last {} in time", K::WHAT);
         }
-        flow.lose(flow.counts().queued);
-        flow.closed.cancel();
+        progress.lose(progress.counts().queued);
+        progress.closed.cancel();
     }
 
     /// Writes a batch, waiting for the database as long as it is away and nobody closes the store.
@@ -137,13 +142,13 @@ impl<K: Kind> Drain<K> {
             match self.insert(Arc::clone(&batch)).await {
                 Ok(()) => return self.wrote(batch.len()),
                 Err(fault) if fault.kind == FaultKind::Unavailable => {
-                    if self.flow.is_closing() {
+                    if self.progress.is_closing() {
                         return self.lose(&batch, &fault);
                     }
                     tracing::warn!(error = %fault, wait_ms = wait.as_millis(), "{} wait for the database", K::WHAT);
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
-                        () = self.flow.closing.cancelled() => {}
+                        () = self.progress.closing.cancelled() => {}
                     }
                     wait = (wait * 2).min(RETRY_LAST);
                 }
@@ -162,15 +167,15 @@ impl<K: Kind> Drain<K> {
     }
 
     fn wrote(&self, rows: usize) {
-        self.flow.written.fetch_add(rows as u64, Ordering::Relaxed);
+        self.progress.written.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
     fn lose(&self, rows: &[K::Row], fault: &Fault) {
         K::lost(rows, fault);
-        self.flow.lose(rows.len() as u64);
+        self.progress.lose(rows.len() as u64);
     }
 
     async fn insert(&self, batch: Arc<[K::Row]>) -> Result<(), Fault> {
-        self.hub.submit(None, move |tx| Box::pin(async move { K::insert(tx, &batch).await })).await
+        self.shared.submit(None, move |tx| Box::pin(async move { K::insert(tx, &batch).await })).await
     }
 }

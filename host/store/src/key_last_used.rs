@@ -9,7 +9,7 @@ use brains_core::{Ambient, Fault, Millis};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Hub;
+use crate::store::StoreShared;
 
 /// A key is written again after this long.
 const EVERY_MS: i64 = 60_000;
@@ -20,7 +20,7 @@ const BATCH: usize = 256;
 
 /// The way in. Clones are the same notes.
 #[derive(Debug, Clone)]
-pub struct KeyUses {
+pub struct KeyLastUsed {
     queue: mpsc::Sender<Id<Key>>,
     written: Arc<Mutex<HashMap<Id<Key>, Millis>>>,
     ambient: Arc<dyn Ambient>,
@@ -28,13 +28,13 @@ pub struct KeyUses {
     closed: CancellationToken,
 }
 
-impl KeyUses {
-    pub(crate) fn start(hub: Hub) -> Self {
+impl KeyLastUsed {
+    pub(crate) fn start(shared: StoreShared) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let ambient = Arc::clone(&hub.ambient);
+        let ambient = Arc::clone(&shared.ambient);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
-        let tasks = hub.tasks.clone();
-        tasks.spawn(write(hub, waiting, closing.clone(), closed.clone()));
+        let tasks = shared.tasks.clone();
+        tasks.spawn(write(shared, waiting, closing.clone(), closed.clone()));
         Self { queue, written: Arc::default(), ambient, closing, closed }
     }
 
@@ -60,7 +60,7 @@ impl KeyUses {
 }
 
 async fn write(
-    hub: Hub,
+    shared: StoreShared,
     mut waiting: mpsc::Receiver<Id<Key>>,
     closing: CancellationToken,
     closed: CancellationToken,
@@ -75,21 +75,22 @@ async fn write(
         if taken == 0 {
             break;
         }
-        if let Err(fault) = update(&hub, batch).await {
+        if let Err(fault) = update(&shared, batch).await {
             tracing::debug!(error = %fault, "the last use of keys was not noted");
         }
     }
     closed.cancel();
 }
 
-async fn update(hub: &Hub, batch: Vec<Id<Key>>) -> Result<(), Fault> {
-    hub.submit(None, move |tx| {
-        Box::pin(async move {
-            for key in &batch {
-                tx.use_key(key).await?;
-            }
-            Ok(())
+async fn update(shared: &StoreShared, batch: Vec<Id<Key>>) -> Result<(), Fault> {
+    shared
+        .submit(None, move |tx| {
+            Box::pin(async move {
+                for key in &batch {
+                    tx.use_key(key).await?;
+                }
+                Ok(())
+            })
         })
-    })
-    .await
+        .await
 }

@@ -9,13 +9,13 @@ use sqlx::{Arguments as _, AssertSqlSafe};
 const MOST: usize = 12;
 
 #[derive(Default)]
-pub(crate) struct Later {
+pub(crate) struct DeferredStatements {
     /// Each with the number of values that stand before its own.
     texts: Vec<(&'static str, usize)>,
     values: PgArguments,
 }
 
-impl Later {
+impl DeferredStatements {
     pub(crate) fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }
@@ -73,7 +73,7 @@ fn push(whole: &mut String, text: &str, before: usize) {
 }
 
 /// Lets a statement wait whose outcome nobody looks at.
-macro_rules! later {
+macro_rules! execute_deferred {
     ($rows:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
         let rows: &mut $crate::rows::Rows = $rows;
         if rows.is_postgres() {
@@ -90,11 +90,11 @@ macro_rules! later {
         }
     }};
 }
-pub(crate) use later;
+pub(crate) use execute_deferred;
 
 #[cfg(test)]
 mod tests {
-    use super::Later;
+    use super::DeferredStatements;
     use sqlx::SqlSafeStr as _;
 
     const TEXTS: [&str; 3] = [
@@ -103,15 +103,15 @@ mod tests {
         "INSERT INTO c (x) VALUES ($1) ON CONFLICT (x) DO UPDATE SET n = n + 1",
     ];
 
-    fn waiting() -> Later {
-        let mut later = Later::default();
+    fn waiting() -> DeferredStatements {
+        let mut deferred = DeferredStatements::default();
         for text in &TEXTS[..2] {
-            let values = later.add(text);
+            let values = deferred.add(text);
             for value in 0..2_i64 {
                 sqlx::Arguments::add(values, value).unwrap();
             }
         }
-        later
+        deferred
     }
 
     #[test]
@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn two_that_change_rows_do_not_wait_together() {
         let [add, change, count] = TEXTS;
-        let mut later = waiting();
-        assert!(later.takes(add) && later.takes(count) && !later.takes(change));
-        later.add(count);
-        assert!(!later.takes(count) && later.takes(add));
-        later.clear();
-        assert!(later.is_empty() && later.takes(change));
+        let mut deferred = waiting();
+        assert!(deferred.takes(add) && deferred.takes(count) && !deferred.takes(change));
+        deferred.add(count);
+        assert!(!deferred.takes(count) && deferred.takes(add));
+        deferred.clear();
+        assert!(deferred.is_empty() && deferred.takes(change));
     }
 }

@@ -8,8 +8,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, Trips, execute, fetch_all};
-use crate::store::Engine;
+use crate::rows::{RoundTripCounter, Rows, execute, fetch_all};
+use crate::store::StoreEngine;
 use crate::write::Tx;
 
 /// How often another process's changes are looked for.
@@ -46,9 +46,9 @@ impl Topic {
 
 /// Tells the watcher that this process has committed something.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Nudge(Arc<Notify>);
+pub(crate) struct CommitSignal(Arc<Notify>);
 
-impl Nudge {
+impl CommitSignal {
     pub(crate) fn committed(&self) {
         self.0.notify_one();
     }
@@ -78,8 +78,8 @@ impl Rows {
 
 /// Publishes the generation until the store closes. An outage is waited out: the last value stays.
 pub(crate) async fn follow(
-    engine: Engine,
-    nudge: Nudge,
+    engine: StoreEngine,
+    commit_signal: CommitSignal,
     closing: CancellationToken,
     publish: watch::Sender<Generation>,
 ) {
@@ -94,13 +94,13 @@ pub(crate) async fn follow(
         tokio::select! {
             () = closing.cancelled() => return,
             () = publish.closed() => return,
-            () = nudge.0.notified() => {}
+            () = commit_signal.0.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
 }
 
-async fn read(engine: &Engine) -> Result<Generation, StoreError> {
+async fn read(engine: &StoreEngine) -> Result<Generation, StoreError> {
     // Nobody asked for it: it is in no operation's cost.
-    engine.snapshot(&Trips::default()).await?.generation().await
+    engine.snapshot(&RoundTripCounter::default()).await?.generation().await
 }

@@ -8,8 +8,8 @@ use brains_core::plane::usage::UsageRecord;
 use tokio::sync::mpsc;
 use tokio::time::Duration;
 
-use crate::drain::{self, Flow, FlowCounts, Kind};
-use crate::store::Hub;
+use crate::batch_writer::{self, BatchTarget, QueueCounts, QueueProgress};
+use crate::store::StoreShared;
 use crate::write::{Tx, Work};
 
 /// Rows that may wait, taken places included: minutes of an outage of the database.
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What became of the rows so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct LedgerCounts {
+pub struct UsageLedgerCounts {
     /// Waiting to be written.
     pub queued: u64,
     pub written: u64,
@@ -29,28 +29,28 @@ pub struct LedgerCounts {
 
 /// The way in. Clones are the same queue.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct UsageLedger {
     queue: mpsc::Sender<UsageRecord>,
-    flow: Arc<Flow>,
+    progress: Arc<QueueProgress>,
 }
 
 /// Room for one row. Dropped unused it is free again.
 #[derive(Debug)]
-pub struct Place {
+pub struct UsageSlot {
     room: mpsc::OwnedPermit<UsageRecord>,
-    flow: Arc<Flow>,
+    progress: Arc<QueueProgress>,
 }
 
-impl Ledger {
-    pub(crate) fn start(hub: Hub) -> Self {
+impl UsageLedger {
+    pub(crate) fn start(shared: StoreShared) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let flow = Arc::new(Flow::default());
-        drain::start(hub, Usages, Arc::clone(&flow), waiting);
-        Self { queue, flow }
+        let progress = Arc::new(QueueProgress::default());
+        batch_writer::start(shared, Usages, Arc::clone(&progress), waiting);
+        Self { queue, progress }
     }
 
     /// Takes a place, and waits for one for a while when the database does not keep up.
-    pub async fn place(&self) -> Result<Place, Fault> {
+    pub async fn place(&self) -> Result<UsageSlot, Fault> {
         let full = || {
             Fault::unavailable("usage cannot be recorded just now")
                 .retry_after_ms(1_000)
@@ -58,31 +58,31 @@ impl Ledger {
         };
         let room = self.queue.clone().reserve_owned();
         let room = tokio::time::timeout(PATIENCE, room).await.map_err(|_| full())?.map_err(|_| full())?;
-        Ok(Place { room, flow: Arc::clone(&self.flow) })
+        Ok(UsageSlot { room, progress: Arc::clone(&self.progress) })
     }
 
-    pub fn counts(&self) -> LedgerCounts {
-        let FlowCounts { queued, written, lost } = self.flow.counts();
-        LedgerCounts { queued, written, lost }
+    pub fn counts(&self) -> UsageLedgerCounts {
+        let QueueCounts { queued, written, lost } = self.progress.counts();
+        UsageLedgerCounts { queued, written, lost }
     }
 
     /// Writes what waits, for a few seconds at most, and takes no more.
     pub(crate) async fn close(&self) {
-        self.flow.close().await;
+        self.progress.close().await;
     }
 }
 
-impl Place {
+impl UsageSlot {
     /// Leaves the row; never waits.
     pub fn put(self, row: UsageRecord) {
-        self.flow.take();
+        self.progress.take();
         drop(self.room.send(row));
     }
 }
 
 struct Usages;
 
-impl Kind for Usages {
+impl BatchTarget for Usages {
     type Row = UsageRecord;
     const WHAT: &'static str = "rows of the ledger";
 
@@ -96,5 +96,5 @@ impl Kind for Usages {
         }
     }
 
-    async fn between(&mut self, _: &Hub) {}
+    async fn between(&mut self, _: &StoreShared) {}
 }

@@ -1,5 +1,5 @@
 //! Where finished requests put their traces: a bounded queue that never waits. When the database is away the queue
-//! fills and what does not fit is counted; no request notices.
+//! fills and what does not fit is counted; no request notifier.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +9,9 @@ use brains_core::plane::trace::TraceRecord;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
-use crate::drain::{self, Flow, FlowCounts, Kind};
+use crate::batch_writer::{self, BatchTarget, QueueCounts, QueueProgress};
 use crate::plane::trace::Retention;
-use crate::store::Hub;
+use crate::store::StoreShared;
 use crate::write::{Tx, Work};
 
 /// How often the retention is applied.
@@ -43,9 +43,9 @@ pub struct TraceCounts {
 
 /// The way in. Clones are the same queue.
 #[derive(Debug, Clone)]
-pub struct TraceSink {
+pub struct TraceQueue {
     queue: mpsc::Sender<TraceRecord>,
-    flow: Arc<Flow>,
+    progress: Arc<QueueProgress>,
     bounds: Arc<Bounds>,
 }
 
@@ -56,28 +56,28 @@ struct Bounds {
     days: AtomicU64,
 }
 
-impl TraceSink {
-    pub(crate) fn start(hub: Hub, options: TraceOptions) -> Self {
+impl TraceQueue {
+    pub(crate) fn start(shared: StoreShared, options: TraceOptions) -> Self {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
-        let (flow, bounds) = (Arc::new(Flow::default()), Arc::new(Bounds::default()));
+        let (progress, bounds) = (Arc::new(QueueProgress::default()), Arc::new(Bounds::default()));
         bounds.set(options.retention);
         let traces = Traces { bounds: Arc::clone(&bounds), prune_at: Instant::now() };
-        drain::start(hub, traces, Arc::clone(&flow), waiting);
-        Self { queue, flow, bounds }
+        batch_writer::start(shared, traces, Arc::clone(&progress), waiting);
+        Self { queue, progress, bounds }
     }
 
     /// Hands over a trace. False when it had to be dropped, which is counted; never waits.
     pub fn offer(&self, trace: TraceRecord) -> bool {
-        self.flow.take();
-        let taken = !self.flow.is_closing() && self.queue.try_send(trace).is_ok();
+        self.progress.take();
+        let taken = !self.progress.is_closing() && self.queue.try_send(trace).is_ok();
         if !taken {
-            self.flow.lose(1);
+            self.progress.lose(1);
         }
         taken
     }
 
     pub fn counts(&self) -> TraceCounts {
-        let FlowCounts { queued, written, lost } = self.flow.counts();
+        let QueueCounts { queued, written, lost } = self.progress.counts();
         TraceCounts { queued, written, dropped: lost }
     }
 
@@ -88,7 +88,7 @@ impl TraceSink {
 
     /// Writes what waits, for a few seconds at most, and takes no more.
     pub(crate) async fn close(&self) {
-        self.flow.close().await;
+        self.progress.close().await;
     }
 }
 
@@ -109,7 +109,7 @@ struct Traces {
     prune_at: Instant,
 }
 
-impl Kind for Traces {
+impl BatchTarget for Traces {
     type Row = TraceRecord;
     const WHAT: &'static str = "traces";
 
@@ -123,21 +123,21 @@ impl Kind for Traces {
         }
     }
 
-    async fn between(&mut self, hub: &Hub) {
+    async fn between(&mut self, shared: &StoreShared) {
         if Instant::now() < self.prune_at {
             return;
         }
         self.prune_at = Instant::now() + PRUNE_EVERY;
-        if let Err(fault) = prune(hub, self.bounds.retention()).await {
+        if let Err(fault) = prune(shared, self.bounds.retention()).await {
             tracing::warn!(error = %fault, "old traces could not be deleted");
         }
     }
 }
 
 /// Deletes what is beyond the retention, in short writes.
-pub(crate) async fn prune(hub: &Hub, retention: Retention) -> Result<(), Fault> {
+pub(crate) async fn prune(shared: &StoreShared, retention: Retention) -> Result<(), Fault> {
     loop {
-        let more = hub
+        let more = shared
             .submit(None, move |tx| Box::pin(async move { Ok(tx.prune_traces(retention).await?) }))
             .await?;
         if !more {

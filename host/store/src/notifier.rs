@@ -12,9 +12,9 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Who listens for what.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Notices(Arc<Mutex<HashMap<String, Vec<Arc<Notify>>>>>);
+pub(crate) struct Notifier(Arc<Mutex<HashMap<String, Vec<Arc<Notify>>>>>);
 
-impl Notices {
+impl Notifier {
     pub(crate) fn publish(&self, announced: &[String]) {
         if announced.is_empty() {
             return;
@@ -25,26 +25,26 @@ impl Notices {
         }
     }
 
-    pub(crate) fn listen(&self, topics: Vec<String>) -> Listener {
+    pub(crate) fn listen(&self, topics: Vec<String>) -> CommitListener {
         let bell = Arc::new(Notify::new());
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for topic in &topics {
             waiting.entry(topic.clone()).or_default().push(bell.clone());
         }
         drop(waiting);
-        Listener { notices: self.clone(), topics, bell }
+        CommitListener { notifier: self.clone(), topics, bell }
     }
 }
 
 /// Hears of commits from the moment it is made; dropping it ends that.
 #[derive(Debug)]
-pub struct Listener {
-    notices: Notices,
+pub struct CommitListener {
+    notifier: Notifier,
     topics: Vec<String>,
     bell: Arc<Notify>,
 }
 
-impl Listener {
+impl CommitListener {
     /// Returns when something was announced since the last time, or when it is time to look again. Dropping the
     /// future loses nothing.
     pub async fn heard(&self) {
@@ -52,9 +52,9 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for CommitListener {
     fn drop(&mut self) {
-        let mut waiting = self.notices.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.notifier.0.lock().unwrap_or_else(PoisonError::into_inner);
         for topic in &self.topics {
             if let Some(bells) = waiting.get_mut(topic) {
                 bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell));

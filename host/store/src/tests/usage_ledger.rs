@@ -5,7 +5,7 @@ use brains_core::plane::usage::{UsageGroup, UsageOutcome, UsageRecord, UsageSum}
 use brains_core::{Ambient as _, Id};
 
 use super::bed::{Aside, Bed, on_both};
-use crate::{Ledger, LedgerCounts, Store, UsageFilter};
+use crate::{Store, UsageFilter, UsageLedger, UsageLedgerCounts};
 
 on_both! { a_row_comes_back_whole rows_add_up_by_whatever_they_have_in_common absurd_counts_break_no_sum
 nothing_is_lost_while_the_database_is_away a_place_that_is_not_used_is_free_again
@@ -33,7 +33,7 @@ fn row(bed: &Bed, provider: &str, outcome: UsageOutcome) -> UsageRecord {
     }
 }
 
-async fn put(ledger: &Ledger, rows: &[UsageRecord]) {
+async fn put(ledger: &UsageLedger, rows: &[UsageRecord]) {
     let before = ledger.counts().written;
     for row in rows {
         ledger.place().await.unwrap().put(row.clone());
@@ -41,7 +41,7 @@ async fn put(ledger: &Ledger, rows: &[UsageRecord]) {
     settled(ledger, |counts| counts.written == before + rows.len() as u64).await;
 }
 
-async fn settled(ledger: &Ledger, done: impl Fn(LedgerCounts) -> bool) {
+async fn settled(ledger: &UsageLedger, done: impl Fn(UsageLedgerCounts) -> bool) {
     let wait = async {
         while !done(ledger.counts()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -160,7 +160,7 @@ async fn nothing_is_lost_while_the_database_is_away(bed: &Bed) {
         ledger.place().await.unwrap().put(row(bed, "one", UsageOutcome::Ok));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(ledger.counts(), LedgerCounts { queued: 600, written: 0, lost: 0 });
+    assert_eq!(ledger.counts(), UsageLedgerCounts { queued: 600, written: 0, lost: 0 });
     other.run("ROLLBACK").await.unwrap();
     settled(&ledger, |counts| counts.written == 600).await;
     assert_eq!(sums(&store, &UsageFilter::default(), None).await[0].requests, 600);
@@ -177,7 +177,11 @@ async fn a_place_that_is_not_used_is_free_again(bed: &Bed) {
     let held = ledger.place().await.unwrap();
     held.put(row(bed, "one", UsageOutcome::Ok));
     store.close().await;
-    assert_eq!(ledger.counts(), LedgerCounts { queued: 0, written: 1, lost: 0 }, "closing writes what waits");
+    assert_eq!(
+        ledger.counts(),
+        UsageLedgerCounts { queued: 0, written: 1, lost: 0 },
+        "closing writes what waits"
+    );
     assert!(ledger.place().await.is_err());
 }
 
@@ -192,7 +196,7 @@ async fn a_key_is_noted_once_a_minute(bed: &Bed) {
         })
         .await
         .unwrap();
-    let uses = store.key_uses();
+    let uses = store.key_last_used();
     let used = async || store.read().await.unwrap().key(&key.id).await.unwrap().unwrap().last_used_at;
     let noted = async |at| {
         let wait = async {
