@@ -3,18 +3,20 @@
 use brains_core::config::{Layers, RefError, RefSource, Source, resolve};
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::canon::{Event, Fault, FaultKind};
-use brains_dialect::chat::response::{Chunks, Identity, completion};
-use brains_dialect::chat::tee::Tee;
-use brains_dialect::chat::{self, request, request_encode};
 use brains_dialect::envelope::Envelope;
+use brains_dialect::openai_chat::client::answer::completion;
+use brains_dialect::openai_chat::client::stream::Chunks;
+use brains_dialect::openai_chat::client::tee::Tee;
+use brains_dialect::openai_chat::client::{Identity, features, request};
+use brains_dialect::openai_chat::upstream::encode;
 use brains_dialect::sse::{Frames, RawFrames};
-use brains_dialect::{features, json, messages, ndjson, ollama};
+use brains_dialect::{anthropic_messages, json, ndjson, ollama_chat, openai_chat};
 use brains_tests::fuzz::{fuzz, golden};
 use serde_json::value::RawValue;
 
-const REQUESTS: [&str; 2] = ["requests", "translate"];
-const STREAMS: [&str; 3] = ["streams", "messages/streams", "ollama/streams"];
-const ANSWERS: [&str; 3] = ["answers", "messages/answers", "ollama/answers"];
+const REQUESTS: [&str; 2] = ["openai_chat/requests", "translate"];
+const STREAMS: [&str; 3] = ["openai_chat/streams", "anthropic_messages/streams", "ollama_chat/streams"];
+const ANSWERS: [&str; 3] = ["openai_chat/answers", "anthropic_messages/answers", "ollama_chat/answers"];
 
 fn all() -> Vec<Vec<u8>> {
     golden(&[REQUESTS.as_slice(), &STREAMS, &ANSWERS].concat())
@@ -119,15 +121,19 @@ fn requests_and_what_they_become() {
     fuzz(golden(&REQUESTS), |input| {
         let decoded =
             request::decode(input).map_err(|invalid| format!("{} {:?}", invalid.code, invalid.param))?;
-        let options = request_encode::Options { extensions: true, ..request_encode::Options::default() };
-        let encoded = request_encode::encode(&decoded.request, &options);
+        let options = encode::Options { extensions: true, ..encode::Options::default() };
+        let encoded = encode::encode(&decoded.request, &options);
         let again = request::decode(encoded.body.as_bytes()).expect("what we write we can read");
-        let twice = request_encode::encode(&again.request, &options);
+        let twice = encode::encode(&again.request, &options);
         assert_eq!(twice.body, encoded.body, "the second time changes nothing");
-        let on_messages =
-            messages::request_encode::encode(&decoded.request, &messages::request_encode::Options::default());
-        let on_ollama =
-            ollama::request_encode::encode(&decoded.request, &ollama::request_encode::Options::default());
+        let on_messages = anthropic_messages::upstream::encode::encode(
+            &decoded.request,
+            &anthropic_messages::upstream::encode::Options::default(),
+        );
+        let on_ollama = ollama_chat::upstream::encode::encode(
+            &decoded.request,
+            &ollama_chat::upstream::encode::Options::default(),
+        );
         let shown = [on_messages, on_ollama].map(|outcome| match outcome {
             Ok(encoded) => {
                 assert_eq!(json::check(&encoded.body), Ok(()), "{}", encoded.body);
@@ -158,7 +164,7 @@ fn judged(events: &[Event], fault: Option<&Fault>) -> (Vec<u8>, Option<FaultWord
     assert!(fault.is_some() || ended.is_ok(), "no fault, and not whole: {events:?}");
     assert_eq!(completion(events, &identity).is_ok(), ended.is_ok(), "{events:?}");
     for frame in event_frames(&[out.as_bytes()]) {
-        assert!(frame.data == chat::DONE || json::check(&frame.data).is_ok(), "{}", frame.data);
+        assert!(frame.data == openai_chat::DONE || json::check(&frame.data).is_ok(), "{}", frame.data);
     }
     let kinds = events
         .iter()
@@ -223,24 +229,39 @@ macro_rules! streamed {
     };
 }
 
-streamed!(chat_streams, "streams", event_frames, chat::upstream::Decoder::new("r"), |data| data
-    .contains("finish_reason"));
-streamed!(messages_streams, "messages/streams", event_frames, messages::upstream::Decoder::new(), |data| {
-    // The word may be written with escapes.
-    data.contains("message_stop") || data.contains('\\')
-});
-streamed!(ollama_streams, "ollama/streams", lines, ollama::upstream::Decoder::new("r"), |data| {
-    data.contains("done") || data.contains('\\')
-});
+streamed!(
+    chat_streams,
+    "openai_chat/streams",
+    event_frames,
+    openai_chat::upstream::decode::Decoder::new("r"),
+    |data| data.contains("finish_reason")
+);
+streamed!(
+    messages_streams,
+    "anthropic_messages/streams",
+    event_frames,
+    anthropic_messages::upstream::decode::Decoder::new(),
+    |data| {
+        // The word may be written with escapes.
+        data.contains("message_stop") || data.contains('\\')
+    }
+);
+streamed!(
+    ollama_streams,
+    "ollama_chat/streams",
+    lines,
+    ollama_chat::upstream::decode::Decoder::new("r"),
+    |data| { data.contains("done") || data.contains('\\') }
+);
 
 #[test]
 fn whole_answers() {
     fuzz(golden(&ANSWERS), |input| {
         let text = String::from_utf8_lossy(input);
         let read = [
-            chat::upstream::decode_unary(&text, "r"),
-            messages::upstream::decode_unary(&text),
-            ollama::upstream::decode_unary(&text, "r"),
+            openai_chat::upstream::decode::decode_unary(&text, "r"),
+            anthropic_messages::upstream::decode::decode_unary(&text),
+            ollama_chat::upstream::decode::decode_unary(&text, "r"),
         ];
         read.map(|outcome| match outcome {
             Ok(events) => judged(&events, None),
@@ -262,9 +283,9 @@ fn errors_of_upstreams() {
         let text = String::from_utf8_lossy(input);
         let status = 200 + u16::from(input.first().copied().unwrap_or(0)) * 2;
         let faults = [
-            chat::error::parse(status, &[], &text),
-            messages::error::parse(status, &[], &text),
-            ollama::error::parse(status, &[], &text),
+            openai_chat::upstream::error::parse(status, &[], &text),
+            anthropic_messages::upstream::error::parse(status, &[], &text),
+            ollama_chat::upstream::error::parse(status, &[], &text),
         ];
         faults.map(|fault| {
             assert!(fault.message.chars().count() <= 300 && !fault.message.is_empty(), "{}", fault.message);
@@ -276,7 +297,7 @@ fn errors_of_upstreams() {
 
 #[test]
 fn what_the_relay_lane_learns() {
-    fuzz(golden(&["streams", "answers"]), |input| {
+    fuzz(golden(&["openai_chat/streams", "openai_chat/answers"]), |input| {
         let mut tee = Tee::new();
         let verdicts: Vec<String> = event_frames(&[input])
             .iter()

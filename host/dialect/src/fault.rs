@@ -1,5 +1,6 @@
 //! The faults that codecs give, and whether another candidate may answer what this one did not.
 
+use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
 
 /// The upstream said something that is not its protocol.
@@ -55,5 +56,39 @@ pub(crate) const fn fails_over(kind: &FaultKind) -> bool {
         | FaultKind::Unsupported
         | FaultKind::Internal
         | FaultKind::Other(_) => true,
+    }
+}
+
+/// How long the upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds.
+pub fn retry_after_ms(headers: &[Field]) -> Option<u64> {
+    let value = |name: &str| {
+        let field = headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+        field.value.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0)
+    };
+    let ms = value("retry-after-ms").or_else(|| value("retry-after").map(|seconds| seconds * 1000.0))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be positive; the cast saturates"
+    )]
+    Some(ms.ceil() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::retry_after_ms;
+    use crate::canon::exchange::Field;
+
+    #[test]
+    fn waiting_is_read_from_headers() {
+        let wait = |name: &str, value: &str| {
+            retry_after_ms(&[Field { name: name.to_owned(), value: value.to_owned() }])
+        };
+        assert_eq!(wait("Retry-After", "2"), Some(2000));
+        assert_eq!(wait("retry-after", "1.5"), Some(1500));
+        assert_eq!(wait("retry-after-ms", "250"), Some(250));
+        for bad in ["-1", "soon", "NaN", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(wait("retry-after", bad), None, "{bad}");
+        }
     }
 }

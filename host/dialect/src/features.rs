@@ -1,15 +1,11 @@
 //! What a classifier gets to see of a conversation: the newest user turn without what agents inject into it,
-//! the head of the system prompt, a few older turns, and counts. From the canonical request, or straight from
-//! a body on the relay lane.
+//! the head of the system prompt, a few older turns, and counts. From the canonical request; each wire reads them
+//! straight from a body of its own, too, for the relay lane.
 
 mod strip;
-#[cfg(test)]
-mod tests;
 
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Content, OutputFormat, ResultPart, Role, Tool};
-use crate::envelope::Envelope;
-use crate::invalid::Invalid;
 use crate::json::{Kind, Reader, Syntax};
 
 const SYSTEM_HEAD_BYTES: usize = 2048;
@@ -17,27 +13,27 @@ const LAST_USER_BYTES: usize = 32 * 1024;
 const RECENT_TURNS: usize = 10;
 const RECENT_TURN_BYTES: usize = 1024;
 /// What a picture or a sound is taken to cost.
-const MEDIA_TOKENS: usize = 800;
+pub(crate) const MEDIA_TOKENS: usize = 800;
 /// What each message costs beyond its text.
 const MESSAGE_TOKENS: usize = 4;
 
 /// One turn as far as features go.
 #[derive(Debug)]
-struct Turn {
-    role: Role,
-    text: String,
+pub(crate) struct Turn {
+    pub(crate) role: Role,
+    pub(crate) text: String,
     /// Bytes that are sent but not read: tool arguments and results.
-    other_bytes: usize,
-    images: usize,
-    audio: usize,
+    pub(crate) other_bytes: usize,
+    pub(crate) images: usize,
+    pub(crate) audio: usize,
 }
 
 impl Turn {
-    const fn new(role: Role) -> Self {
+    pub(crate) const fn new(role: Role) -> Self {
         Self { role, text: String::new(), other_bytes: 0, images: 0, audio: 0 }
     }
 
-    fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
@@ -83,7 +79,7 @@ pub fn from_request(request: &ChatRequest) -> Features {
             }
             Tool::Other(json) => {
                 tool_bytes += json.len();
-                let mut seen = Tools::default();
+                let mut seen = ToolNames::default();
                 if seen.one(&mut Reader::new(json)).is_ok() {
                     tool_names.append(&mut seen.names);
                 }
@@ -98,31 +94,12 @@ pub fn from_request(request: &ChatRequest) -> Features {
     assemble(&turns, tool_names, tool_bytes, wants_json)
 }
 
-/// Reads the features of a chat body that has been scanned, without building a tree.
-pub fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
-    let mut turns = Vec::new();
-    if let Some(messages) = envelope.messages()? {
-        let read = Reader::new(messages).array(|reader| {
-            if reader.kind()? == Kind::Object {
-                turns.push(read_turn(reader)?);
-            } else {
-                reader.skip()?;
-            }
-            Ok(())
-        });
-        read.map_err(|wrong| Invalid::syntax(messages, &wrong))?;
-    }
-    let mut tools = Tools::default();
-    let mut tool_bytes = 0;
-    if let Some(text) = envelope.get("tools")?.filter(|text| text.starts_with('[')) {
-        tool_bytes = text.len();
-        Reader::new(text).array(|reader| tools.one(reader)).map_err(|wrong| Invalid::syntax(text, &wrong))?;
-    }
-    let wants_json = envelope.get("response_format")?.is_some_and(names_json);
-    Ok(assemble(&turns, tools.names, tool_bytes, wants_json))
-}
-
-fn assemble(turns: &[Turn], tool_names: Vec<String>, tool_bytes: usize, wants_json: bool) -> Features {
+pub(crate) fn assemble(
+    turns: &[Turn],
+    tool_names: Vec<String>,
+    tool_bytes: usize,
+    wants_json: bool,
+) -> Features {
     let count = |of: fn(&Turn) -> usize| turns.iter().map(of).sum::<usize>();
     let (images, audio) = (count(|turn| turn.images), count(|turn| turn.audio));
     let bytes = count(|turn| turn.text.len() + turn.other_bytes) + tool_bytes;
@@ -168,81 +145,14 @@ fn assemble(turns: &[Turn], tool_names: Vec<String>, tool_bytes: usize, wants_js
     features
 }
 
-fn read_turn(reader: &mut Reader<'_>) -> Result<Turn, Syntax> {
-    let mut turn = Turn::new(Role::User);
-    let mut content = Turn::new(Role::User);
-    reader.object(|reader, key| {
-        let kind = reader.kind()?;
-        match (&*key.name(), kind) {
-            ("role", Kind::String) => {
-                turn.role = match &*reader.string()? {
-                    "system" => Role::System,
-                    "developer" => Role::Developer,
-                    "assistant" => Role::Assistant,
-                    "tool" | "function" => Role::Tool,
-                    _ => Role::User,
-                };
-            }
-            ("content", Kind::String) => content.say(&reader.string()?),
-            ("content", Kind::Array) => reader.array(|reader| read_part(reader, &mut content))?,
-            ("tool_calls" | "function_call" | "reasoning_content", _) => {
-                turn.other_bytes += reader.skip()?.len();
-            }
-            _ => drop(reader.skip()?),
-        }
-        Ok(())
-    })?;
-    (turn.images, turn.audio) = (content.images, content.audio);
-    turn.other_bytes += content.other_bytes;
-    if turn.role == Role::Tool {
-        turn.other_bytes += content.text.len();
-    } else {
-        turn.text = content.text;
-    }
-    Ok(turn)
-}
-
-fn read_part(reader: &mut Reader<'_>, turn: &mut Turn) -> Result<(), Syntax> {
-    if reader.kind()? != Kind::Object {
-        return reader.skip().map(drop);
-    }
-    let mut media = (0, 0, 0);
-    let mut text = None;
-    let mut kind_bytes = 0;
-    reader.object(|reader, key| {
-        let kind = reader.kind()?;
-        match (&*key.name(), kind) {
-            ("type", Kind::String) => match &*reader.string()? {
-                "image_url" | "input_image" | "image" => media.0 = 1,
-                "input_audio" | "audio" => media.1 = 1,
-                "file" | "input_file" => media.2 = MEDIA_TOKENS * 4,
-                _ => {}
-            },
-            ("text" | "refusal", Kind::String) => text = Some(reader.string()?),
-            ("cache_control", _) => drop(reader.skip()?),
-            _ => kind_bytes += reader.skip()?.len(),
-        }
-        Ok(())
-    })?;
-    turn.images += media.0;
-    turn.audio += media.1;
-    turn.other_bytes += media.2;
-    if let Some(text) = text {
-        turn.say(&text);
-    } else if media == (0, 0, 0) {
-        turn.other_bytes += kind_bytes;
-    }
-    Ok(())
-}
-
 /// Names of tools: at the top, or inside the member that is named like the type.
 #[derive(Debug, Default)]
-struct Tools {
-    names: Vec<String>,
+pub(crate) struct ToolNames {
+    pub(crate) names: Vec<String>,
 }
 
-impl Tools {
-    fn one(&mut self, reader: &mut Reader<'_>) -> Result<(), Syntax> {
+impl ToolNames {
+    pub(crate) fn one(&mut self, reader: &mut Reader<'_>) -> Result<(), Syntax> {
         if reader.kind()? != Kind::Object {
             return reader.skip().map(drop);
         }
@@ -265,7 +175,7 @@ impl Tools {
     }
 }
 
-fn names_json(format: &str) -> bool {
+pub(crate) fn names_json(format: &str) -> bool {
     format.contains("\"json_object\"") || format.contains("\"json_schema\"")
 }
 

@@ -1,16 +1,18 @@
 //! The wires that models are spoken to on: how each is scanned, decoded and encoded. Shared by the host and
 //! by components, so it does no I/O, reads no clock and depends on little.
 
+pub mod anthropic_messages;
 mod blocks;
 pub mod canon;
-pub mod chat;
 pub mod envelope;
 pub mod fault;
 pub mod features;
 pub mod invalid;
 pub mod json;
-pub mod messages;
+mod media;
 pub mod ndjson;
-pub mod ollama;
+pub mod ollama_chat;
+pub mod openai_chat;
+pub mod sanitise;
 pub mod sse;
 pub mod translation;

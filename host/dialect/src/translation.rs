@@ -28,9 +28,9 @@ impl Wire {
     /// As surfaces name it.
     pub const fn dialect(self) -> &'static str {
         match self {
-            Self::Chat => crate::chat::DIALECT,
-            Self::Messages => crate::messages::DIALECT,
-            Self::Ollama => crate::ollama::DIALECT,
+            Self::Chat => crate::openai_chat::DIALECT,
+            Self::Messages => crate::anthropic_messages::DIALECT,
+            Self::Ollama => crate::ollama_chat::DIALECT,
         }
     }
 }

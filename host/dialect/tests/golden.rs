@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use brains_dialect::canon::{Event, Fault};
-use brains_dialect::chat::request_encode::{Options, encode};
-use brains_dialect::chat::response::{Chunks, Identity, completion};
-use brains_dialect::chat::tee::{Tee, Verdict};
-use brains_dialect::chat::upstream::{Decoder, decode_unary};
-use brains_dialect::chat::{request, response};
+use brains_dialect::openai_chat::client::answer::completion;
+use brains_dialect::openai_chat::client::stream::Chunks;
+use brains_dialect::openai_chat::client::tee::{Tee, Verdict};
+use brains_dialect::openai_chat::client::{Identity, error_frames, request};
+use brains_dialect::openai_chat::upstream::decode::{Decoder, decode_unary};
+use brains_dialect::openai_chat::upstream::encode::{Options, encode};
 use brains_dialect::sse::{Frames, RawFrames};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -88,7 +89,7 @@ fn written(decoded: &Decoded) -> String {
 
 #[test]
 fn streams() {
-    for path in files("streams", "sse") {
+    for path in files("openai_chat/streams", "sse") {
         let stream = fs_err::read(&path).unwrap();
         let decoded = decode(&[&stream]);
         let (forwarded, verdicts, tee) = tee(&[&stream]);
@@ -102,7 +103,7 @@ fn streams() {
 
 #[test]
 fn answers() {
-    for path in files("answers", "json") {
+    for path in files("openai_chat/answers", "json") {
         let body = fs_err::read_to_string(&path).unwrap();
         let mut tee = Tee::new();
         let judged = tee.unary(body.as_bytes());
@@ -123,7 +124,7 @@ fn answers() {
 /// Decoding and encoding a request gives the same JSON, but for the order of members.
 #[test]
 fn requests() {
-    for path in files("requests", "json") {
+    for path in files("openai_chat/requests", "json") {
         let body = fs_err::read(&path).unwrap();
         let decoded = request::decode(&body).unwrap();
         let encoded = encode(&decoded.request, &Options { extensions: true, ..Options::default() });
@@ -142,7 +143,7 @@ fn identity() -> Identity {
 /// Events written as a stream read back as the same events, and as a whole answer too.
 #[test]
 fn what_is_written_reads_back() {
-    for path in files("streams", "sse") {
+    for path in files("openai_chat/streams", "sse") {
         let decoded = decode(&[&fs_err::read(&path).unwrap()]);
         let mut chunks = Chunks::new(&identity(), true);
         let mut out = String::new();
@@ -153,7 +154,7 @@ fn what_is_written_reads_back() {
         assert_eq!(ended.is_ok(), decoded.end.is_ok(), "{}", path.display());
         assert_eq!(completion(&decoded.events, &identity()).is_ok(), ended.is_ok(), "{}", path.display());
         if ended.is_err() {
-            out.push_str(&response::error_frames("{\"error\":{\"message\":\"m\"}}"));
+            out.push_str(&error_frames("{\"error\":{\"message\":\"m\"}}"));
         }
         let again = decode(&[out.as_bytes()]);
         assert_eq!(again.end.is_ok(), decoded.end.is_ok());
@@ -172,7 +173,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn any_chunking_reads_the_same(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
-        for path in files("streams", "sse") {
+        for path in files("openai_chat/streams", "sse") {
             let stream = fs_err::read(&path).unwrap();
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
             at.extend([0, stream.len()]);

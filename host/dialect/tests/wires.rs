@@ -1,5 +1,5 @@
 //! The wires that requests are translated to: recorded streams and answers, and what chat requests become on each.
-//! To add a case, put a file into `golden/messages`, `golden/ollama` or `golden/translate`: the reading of it is
+//! To add a case, put a file into `golden/anthropic_messages`, `golden/ollama_chat` or `golden/translate`: the reading of it is
 //! written beside it on the first run, to be looked at and kept.
 
 #![expect(clippy::unwrap_used, reason = "a test fails at the first surprise")]
@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use brains_dialect::canon::{Event, Fault, FaultKind};
-use brains_dialect::chat::request;
-use brains_dialect::chat::response::{Chunks, Identity, completion};
+use brains_dialect::openai_chat::client::answer::completion;
+use brains_dialect::openai_chat::client::stream::Chunks;
+use brains_dialect::openai_chat::client::{Identity, request};
 use brains_dialect::sse::Frames;
-use brains_dialect::{messages, ndjson, ollama};
+use brains_dialect::{anthropic_messages, ndjson, ollama_chat};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -25,7 +26,16 @@ enum Wire {
 impl Wire {
     const ALL: [Self; 2] = [Self::Messages, Self::Ollama];
 
-    const fn folder(self) -> &'static str {
+    /// The folder of what it was heard to say.
+    const fn dialect(self) -> &'static str {
+        match self {
+            Self::Messages => "anthropic_messages",
+            Self::Ollama => "ollama_chat",
+        }
+    }
+
+    /// In the name of what requests become.
+    const fn ending(self) -> &'static str {
         match self {
             Self::Messages => "messages",
             Self::Ollama => "ollama",
@@ -37,13 +47,14 @@ impl Wire {
             Self::Messages => "sse",
             Self::Ollama => "ndjson",
         };
-        files(&format!("{}/streams", self.folder()), ending)
+        files(&format!("{}/streams", self.dialect()), ending)
     }
 
     fn decode(self, chunks: &[&[u8]]) -> Decoded {
         match self {
             Self::Messages => {
-                let (mut frames, mut decoder) = (Frames::default(), messages::upstream::Decoder::new());
+                let (mut frames, mut decoder) =
+                    (Frames::default(), anthropic_messages::upstream::decode::Decoder::new());
                 let mut decoded = Decoded::default();
                 for chunk in chunks {
                     if !decoded.take(decoder.push(&frames.push(chunk).unwrap())) {
@@ -56,7 +67,7 @@ impl Wire {
             }
             Self::Ollama => {
                 let (mut lines, mut decoder) =
-                    (ndjson::Lines::default(), ollama::upstream::Decoder::new("req-1"));
+                    (ndjson::Lines::default(), ollama_chat::upstream::decode::Decoder::new("req-1"));
                 let mut decoded = Decoded::default();
                 for chunk in chunks {
                     if !decoded.take(decoder.push(&lines.push(chunk).unwrap())) {
@@ -72,20 +83,22 @@ impl Wire {
 
     fn whole(self, body: &str) -> Result<Vec<Event>, Fault> {
         match self {
-            Self::Messages => messages::upstream::decode_unary(body),
-            Self::Ollama => ollama::upstream::decode_unary(body, "req-1"),
+            Self::Messages => anthropic_messages::upstream::decode::decode_unary(body),
+            Self::Ollama => ollama_chat::upstream::decode::decode_unary(body, "req-1"),
         }
     }
 
     fn encode(self, body: &[u8]) -> Result<(String, Vec<String>), Fault> {
         let request = request::decode(body).unwrap().request;
         let encoded = match self {
-            Self::Messages => {
-                messages::request_encode::encode(&request, &messages::request_encode::Options::default())
-            }
-            Self::Ollama => {
-                ollama::request_encode::encode(&request, &ollama::request_encode::Options::default())
-            }
+            Self::Messages => anthropic_messages::upstream::encode::encode(
+                &request,
+                &anthropic_messages::upstream::encode::Options::default(),
+            ),
+            Self::Ollama => ollama_chat::upstream::encode::encode(
+                &request,
+                &ollama_chat::upstream::encode::Options::default(),
+            ),
         }?;
         Ok((encoded.body, encoded.losses))
     }
@@ -189,7 +202,7 @@ fn streams() {
 fn answers() {
     let mut kept = Kept::default();
     for wire in Wire::ALL {
-        for path in files(&format!("{}/answers", wire.folder()), "json") {
+        for path in files(&format!("{}/answers", wire.dialect()), "json") {
             let reading = match wire.whole(&fs_err::read_to_string(&path).unwrap()) {
                 Ok(events) => {
                     let whole = completion(&events, &identity()).unwrap();
@@ -217,7 +230,7 @@ fn requests() {
                 }
                 Err(fault) => format!("{:?} {:?}: {}\n", fault.kind, fault.code, fault.message),
             };
-            kept.agrees(&path.with_extension(format!("{}.txt", wire.folder())), &reading);
+            kept.agrees(&path.with_extension(format!("{}.txt", wire.ending())), &reading);
         }
     }
     kept.settle();

@@ -13,11 +13,11 @@ use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound};
 use brains_dialect::canon::{CallContext, ChatRequest};
-use brains_dialect::chat::DIALECT;
-use brains_dialect::chat::request::{self, Decoded};
-use brains_dialect::chat::response::Identity;
 use brains_dialect::envelope::Envelope;
 use brains_dialect::json;
+use brains_dialect::openai_chat::DIALECT;
+use brains_dialect::openai_chat::client::Identity;
+use brains_dialect::openai_chat::client::request::{self, Decoded};
 use brains_runtime::swap::Snapshot;
 use brains_runtime::{Exchange, Instance};
 

@@ -12,7 +12,7 @@ use brains_core::traffic::backoff::{RETRY_AFTER_MAX_MS, retry_after_ms};
 use brains_core::{Fault, FaultKind, Millis, Origin as Doer, SecretSet};
 use brains_dialect::canon;
 use brains_dialect::canon::exchange::{Head, Request, Response};
-use brains_dialect::chat::error::sanitise;
+use brains_dialect::sanitise::sanitise;
 use brains_egress::{Call, Egress, Grant, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance, Origin};
 

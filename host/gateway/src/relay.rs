@@ -7,10 +7,11 @@ use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::relay::Edit;
-use brains_dialect::chat::tee::{Tee, Verdict};
-use brains_dialect::chat::{DONE, response};
 use brains_dialect::envelope::{Envelope, SpliceError};
 use brains_dialect::invalid::Invalid;
+use brains_dialect::openai_chat::DONE;
+use brains_dialect::openai_chat::client::DONE_FRAME;
+use brains_dialect::openai_chat::client::tee::{Tee, Verdict};
 use brains_dialect::sse::{Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
@@ -194,7 +195,7 @@ impl RelayStream {
         if !self.tee.ended() {
             return Err(truncated("the upstream closed its stream before the answer was whole"));
         }
-        out.extend_from_slice(response::DONE_FRAME.as_bytes());
+        out.extend_from_slice(DONE_FRAME.as_bytes());
         self.done = true;
         Ok(())
     }

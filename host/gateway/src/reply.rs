@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::chat::error::{self, ErrorBody, type_word};
-use brains_dialect::chat::response;
+use brains_dialect::openai_chat::client;
+use brains_dialect::openai_chat::client::error::{self, ErrorBody, type_word};
 
 use crate::record::Recorder;
 
@@ -133,7 +133,7 @@ pub(crate) fn stream<S: AnswerSource>(source: S, first: FirstBytes, recorder: Re
 
 /// The error event of this wire, and the terminator that its clients wait for.
 fn error_event(fault: &Fault) -> String {
-    response::error_frames(&error::render(&ErrorBody {
+    client::error_frames(&error::render(&ErrorBody {
         message: &fault.message,
         kind: type_word(fault.kind.http_status()),
         param: fault.param.as_deref(),

@@ -11,7 +11,9 @@ use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
 use brains_dialect::canon::{
     BlockKind, CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage,
 };
-use brains_dialect::chat::response::{Chunks, DONE_FRAME, Identity, completion};
+use brains_dialect::openai_chat::client::answer::completion;
+use brains_dialect::openai_chat::client::stream::Chunks;
+use brains_dialect::openai_chat::client::{DONE_FRAME, Identity};
 use brains_dialect::{ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{Exchange, Instance};

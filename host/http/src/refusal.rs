@@ -5,7 +5,7 @@ use std::any::Any;
 
 use axum::response::Response;
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::chat::error::type_word;
+use brains_dialect::openai_chat::client::error::type_word;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;

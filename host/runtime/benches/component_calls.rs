@@ -21,7 +21,7 @@ use brains_dialect::canon::task::{Candidate, Features, RouteInput, Verdict};
 use brains_dialect::canon::{
     CallContext, ChatRequest, Content, FunctionTool, Message, Part, Role, Tool, ToolCall, ToolResult,
 };
-use brains_dialect::chat::{request_encode, upstream};
+use brains_dialect::openai_chat::upstream::{decode, encode};
 use brains_runtime::{Exports, Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -270,11 +270,11 @@ fn main() {
     ];
     for (warm_name, fresh_name, bytes, calls) in sizes {
         let request = conversation(bytes);
-        let options = request_encode::Options::default();
+        let options = encode::Options::default();
         let native_us = measure(calls, || {
             // The call takes the request over; so does this.
             let request = request.clone();
-            drop(black_box(request_encode::encode(&request, &options)));
+            drop(black_box(encode::encode(&request, &options)));
         });
         let us = measure(calls, || {
             drop(black_box(waiting.block_on(warm.encode(request.clone(), Vec::new(), context())).unwrap()));
@@ -289,7 +289,7 @@ fn main() {
 
     for (name, count) in [("decode 1 frame", 1), ("decode 8 frames", 8)] {
         let frames = frames(count);
-        let mut native = upstream::Decoder::new("req_1");
+        let mut native = decode::Decoder::new("req_1");
         let native_us = measure(2_000, || {
             let frames = frames.clone();
             drop(black_box(native.push(&frames).unwrap()));

@@ -1,15 +1,16 @@
 //! Vendors that speak the wire `anthropic-messages`: what a provider of one needs beyond its address and its
 //! settings.
 
+use brains_dialect::anthropic_messages::upstream::{decode, encode, error};
+use brains_dialect::anthropic_messages::{DIALECT, VERSION};
 use brains_dialect::canon::catalogue::{Model, Page};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Method, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::json::quote;
-use brains_dialect::messages::{DIALECT, VERSION, error, request_encode, upstream};
 use serde_json::Value;
 
-pub use brains_dialect::messages::request_encode::{Options, Thinking};
+pub use brains_dialect::anthropic_messages::upstream::encode::{Options, Thinking};
 
 use crate::address::{Address, secret_header, text_header};
 use crate::component::Decode;
@@ -73,7 +74,7 @@ impl Upstream {
         ctx: &CallContext,
         options: &Options,
     ) -> Result<Outbound, Fault> {
-        let encoded = request_encode::encode(req, options)?;
+        let encoded = encode::encode(req, options)?;
         Ok(Outbound {
             request: self.messages(req.stream, "", headers, ctx, Body::Text(encoded.body)),
             framing: framing(req.stream),
@@ -126,7 +127,7 @@ fn framing(stream: bool) -> Framing {
 
 /// Reads a streamed answer.
 #[derive(Debug, Default)]
-pub struct Decoder(upstream::Decoder);
+pub struct Decoder(decode::Decoder);
 
 impl Decode for Decoder {
     fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, Fault> {
@@ -140,7 +141,7 @@ impl Decode for Decoder {
 
 /// Reads a whole answer.
 pub fn decode_unary(response: Response) -> Result<Vec<Event>, Fault> {
-    upstream::decode_unary(&text(response.body))
+    decode::decode_unary(&text(response.body))
 }
 
 /// Reads a non-2xx answer.

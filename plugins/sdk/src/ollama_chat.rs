@@ -3,10 +3,10 @@
 use brains_dialect::canon::catalogue::{Model, Page};
 use brains_dialect::canon::exchange::{Body, Frame, Framing, Method, Outbound, Request, Response};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_dialect::ollama::{error, request_encode, upstream};
+use brains_dialect::ollama_chat::upstream::{decode, encode, error};
 use serde_json::Value;
 
-pub use brains_dialect::ollama::request_encode::Options;
+pub use brains_dialect::ollama_chat::upstream::encode::Options;
 
 use crate::address::{Address, secret_header, text_header};
 use crate::component::Decode;
@@ -34,7 +34,7 @@ impl Upstream {
 
     /// The exchange of a translated call, or what of it this wire refuses.
     pub fn encode(&self, req: &ChatRequest, ctx: &CallContext, options: &Options) -> Result<Outbound, Fault> {
-        let encoded = request_encode::encode(req, options)?;
+        let encoded = encode::encode(req, options)?;
         let mut request = self.request(Method::Post, "/api/chat", ctx);
         request.headers.push(text_header("content-type", "application/json"));
         request.body = Body::Text(encoded.body);
@@ -58,12 +58,12 @@ impl Upstream {
 
 /// Reads a streamed answer.
 #[derive(Debug)]
-pub struct Decoder(upstream::Decoder);
+pub struct Decoder(decode::Decoder);
 
 impl Decoder {
     /// For the call of this context.
     pub fn new(ctx: &CallContext) -> Self {
-        Self(upstream::Decoder::new(&ctx.request_id))
+        Self(decode::Decoder::new(&ctx.request_id))
     }
 }
 
@@ -79,7 +79,7 @@ impl Decode for Decoder {
 
 /// Reads a whole answer. The ids of its calls come from the time that stands in it.
 pub fn decode_unary(response: Response) -> Result<Vec<Event>, Fault> {
-    upstream::decode_unary(&text(response.body), "")
+    decode::decode_unary(&text(response.body), "")
 }
 
 /// Reads a non-2xx answer.

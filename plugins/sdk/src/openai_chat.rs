@@ -6,11 +6,12 @@ use brains_dialect::canon::catalogue::{Model, Page};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Method, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_dialect::chat::{DIALECT, error, request_encode, upstream};
 use brains_dialect::json::quote;
+use brains_dialect::openai_chat::DIALECT;
+use brains_dialect::openai_chat::upstream::{decode, encode, error};
 use serde_json::Value;
 
-pub use brains_dialect::chat::request_encode::Options;
+pub use brains_dialect::openai_chat::upstream::encode::Options;
 pub use vendor::{Provider, Vendor};
 
 use crate::address::{Address, secret_header, text_header};
@@ -80,7 +81,7 @@ impl Upstream {
         ctx: &CallContext,
         options: &Options,
     ) -> Outbound {
-        let encoded = request_encode::encode(req, options);
+        let encoded = encode::encode(req, options);
         Outbound {
             request: self.chat(req.stream, "", headers, ctx, Body::Text(encoded.body)),
             framing: framing(req.stream),
@@ -119,12 +120,12 @@ fn framing(stream: bool) -> Framing {
 
 /// Reads a streamed answer.
 #[derive(Debug)]
-pub struct Decoder(upstream::Decoder);
+pub struct Decoder(decode::Decoder);
 
 impl Decoder {
     /// For the call of this context.
     pub fn new(ctx: &CallContext) -> Self {
-        Self(upstream::Decoder::new(&ctx.request_id))
+        Self(decode::Decoder::new(&ctx.request_id))
     }
 }
 
@@ -142,7 +143,7 @@ impl Decode for Decoder {
 pub fn decode_unary(response: Response) -> Result<Vec<Event>, Fault> {
     let seed = response.head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("x-request-id"));
     let seed = seed.map_or_else(String::new, |field| field.value.clone());
-    upstream::decode_unary(&text(response.body), &seed)
+    decode::decode_unary(&text(response.body), &seed)
 }
 
 /// Reads a non-2xx answer.

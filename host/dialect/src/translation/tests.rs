@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Encoded, Fate, TABLE, Wire, fate};
 use crate::canon::{Fault, FaultKind};
 use crate::fault::UNSUPPORTED_PARAMETER;
-use crate::{chat, messages, ollama};
+use crate::{anthropic_messages, ollama_chat, openai_chat};
 
 /// The members of a request in the published schema of chat completions, and the one that vendors added.
 const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens \
@@ -15,17 +15,20 @@ const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias
     stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options top_k";
 
 fn encode(body: &Value, wire: Wire) -> Result<Encoded, Fault> {
-    let decoded = chat::request::decode(body.to_string().as_bytes()).expect("a valid request");
+    let decoded = openai_chat::client::request::decode(body.to_string().as_bytes()).expect("a valid request");
     match wire {
-        Wire::Chat => {
-            Ok(chat::request_encode::encode(&decoded.request, &chat::request_encode::Options::default()))
-        }
-        Wire::Messages => {
-            messages::request_encode::encode(&decoded.request, &messages::request_encode::Options::default())
-        }
-        Wire::Ollama => {
-            ollama::request_encode::encode(&decoded.request, &ollama::request_encode::Options::default())
-        }
+        Wire::Chat => Ok(openai_chat::upstream::encode::encode(
+            &decoded.request,
+            &openai_chat::upstream::encode::Options::default(),
+        )),
+        Wire::Messages => anthropic_messages::upstream::encode::encode(
+            &decoded.request,
+            &anthropic_messages::upstream::encode::Options::default(),
+        ),
+        Wire::Ollama => ollama_chat::upstream::encode::encode(
+            &decoded.request,
+            &ollama_chat::upstream::encode::Options::default(),
+        ),
     }
 }
 

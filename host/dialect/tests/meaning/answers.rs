@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use brains_dialect::anthropic_messages;
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::canon::{BlockKind, Event, StopReason};
-use brains_dialect::chat::response::{Chunks, Identity, completion};
-use brains_dialect::chat::upstream as chat_upstream;
-use brains_dialect::messages;
+use brains_dialect::openai_chat::client::Identity;
+use brains_dialect::openai_chat::client::answer::completion;
+use brains_dialect::openai_chat::client::stream::Chunks;
+use brains_dialect::openai_chat::upstream::decode as chat_upstream;
 use brains_dialect::sse::Frames;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -168,8 +170,8 @@ proptest! {
         let (word, reason) = if calls { ("tool_use", StopReason::ToolUse) } else { ("end_turn", StopReason::EndTurn) };
         let body = json!({"id": "msg_1", "model": MODEL, "stop_reason": word,
             "content": blocks.iter().map(on_messages).collect::<Vec<_>>(), "usage": {"input_tokens": 3}});
-        let whole = messages::upstream::decode_unary(&body.to_string()).unwrap();
-        let mut decoder = messages::upstream::Decoder::new();
+        let whole = anthropic_messages::upstream::decode::decode_unary(&body.to_string()).unwrap();
+        let mut decoder = anthropic_messages::upstream::decode::Decoder::new();
         let mut streamed = decoder.push(&frames(&messages_stream(&blocks, word))).unwrap();
         streamed.extend(decoder.finish(true).unwrap());
         let said = (blocks, reason);

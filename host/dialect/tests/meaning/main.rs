@@ -16,7 +16,7 @@ mod on_ollama;
 mod requests;
 
 use brains_dialect::canon::{ChatRequest, Content, FaultKind, Media, MediaSource, Message, Part, Role};
-use brains_dialect::{messages, ollama};
+use brains_dialect::{anthropic_messages, ollama_chat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -27,15 +27,19 @@ const MODEL: &str = "claude-x";
 const ORIGIN: &str = "anthropic-messages/claude";
 
 fn body_on_messages(request: &ChatRequest) -> Value {
-    let encoded =
-        messages::request_encode::encode(request, &messages::request_encode::Options::default()).unwrap();
+    let encoded = anthropic_messages::upstream::encode::encode(
+        request,
+        &anthropic_messages::upstream::encode::Options::default(),
+    )
+    .unwrap();
     assert_eq!(encoded.losses, Vec::<String>::new());
     serde_json::from_str(&encoded.body).unwrap()
 }
 
 fn body_on_ollama(request: &ChatRequest) -> Value {
     let encoded =
-        ollama::request_encode::encode(request, &ollama::request_encode::Options::default()).unwrap();
+        ollama_chat::upstream::encode::encode(request, &ollama_chat::upstream::encode::Options::default())
+            .unwrap();
     // Marks for the cache and for signatures have no effect on what is said.
     assert!(
         encoded.losses.iter().all(|loss| loss == "cache_control" || loss == "messages.reasoning_details"),
@@ -151,10 +155,15 @@ fn what_cannot_be_said_is_refused() {
         let request =
             ChatRequest { model: MODEL.to_owned(), messages: vec![message], ..ChatRequest::default() };
         let request = sent(&request);
-        let on_messages =
-            messages::request_encode::encode(&request, &messages::request_encode::Options::default());
+        let on_messages = anthropic_messages::upstream::encode::encode(
+            &request,
+            &anthropic_messages::upstream::encode::Options::default(),
+        );
         assert_eq!(on_messages.unwrap_err().kind, FaultKind::Unsupported);
-        let on_ollama = ollama::request_encode::encode(&request, &ollama::request_encode::Options::default());
+        let on_ollama = ollama_chat::upstream::encode::encode(
+            &request,
+            &ollama_chat::upstream::encode::Options::default(),
+        );
         assert_eq!(on_ollama.unwrap_err().kind, FaultKind::Unsupported);
     }
 }

@@ -4,7 +4,8 @@ use brains_dialect::canon::{
     ChatRequest, Content, FunctionTool, Media, MediaSource, Message, OutputFormat, Part, Reasoning,
     ResultPart, Role, Sampling, SchemaFormat, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use brains_dialect::chat::{request, request_encode};
+use brains_dialect::openai_chat::client::request;
+use brains_dialect::openai_chat::upstream::encode;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -275,7 +276,7 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
 
 /// Through the client's wire, as a client would have sent it.
 pub(super) fn sent(request: &ChatRequest) -> ChatRequest {
-    let options = request_encode::Options { extensions: true, ..request_encode::Options::default() };
-    let body = request_encode::encode(request, &options).body;
+    let options = encode::Options { extensions: true, ..encode::Options::default() };
+    let body = encode::encode(request, &options).body;
     request::decode(body.as_bytes()).unwrap().request
 }

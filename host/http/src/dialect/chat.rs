@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use brains_core::{Fault, FaultKind};
 use brains_dialect::canon::exchange::Field;
-use brains_dialect::chat::error::type_word;
+use brains_dialect::openai_chat::client::error::type_word;
 use brains_gateway::{ChatCall, Facts, Outcome, Reply, forwardable};
 use futures_util::StreamExt as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};

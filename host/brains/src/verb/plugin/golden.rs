@@ -9,8 +9,9 @@ use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Payload, Piece
 use brains_dialect::canon::relay::{Call, Edit, Lane};
 use brains_dialect::canon::task::{Candidate, Circuit, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_dialect::chat::response::{Identity, completion};
-use brains_dialect::chat::{DIALECT, request};
+use brains_dialect::openai_chat::DIALECT;
+use brains_dialect::openai_chat::client::answer::completion;
+use brains_dialect::openai_chat::client::{Identity, request};
 use brains_dialect::{features, ndjson, sse};
 use brains_runtime::{CallFault, Exchange, Instance};
 use serde::Deserialize;

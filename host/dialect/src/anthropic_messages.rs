@@ -1,0 +1,49 @@
+//! The wire `anthropic-messages`, as its upstreams speak it: the canonical request as a Messages body, answers and
+//! streams as canonical events.
+
+pub mod upstream;
+
+use crate::canon::StopReason;
+
+/// The name of this wire in surfaces.
+pub const DIALECT: &str = "anthropic-messages";
+
+/// What `anthropic-version` says unless the client says otherwise.
+pub const VERSION: &str = "2023-06-01";
+
+/// Whose signature a thought bears: the wire and the family of models, which is what a signature is good for.
+pub fn origin(model: &str) -> String {
+    let name = model.rsplit(['/', '.']).find(|part| part.contains('-')).unwrap_or(model);
+    let family: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
+    format!("{DIALECT}/{}", family.to_ascii_lowercase())
+}
+
+fn stop_reason(word: &str) -> StopReason {
+    match word {
+        "end_turn" => StopReason::EndTurn,
+        "max_tokens" | "model_context_window_exceeded" => StopReason::MaxTokens,
+        "stop_sequence" => StopReason::StopSequence,
+        "tool_use" => StopReason::ToolUse,
+        "refusal" => StopReason::Refusal,
+        other => StopReason::Other(other.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn an_origin_is_the_wire_and_the_family() {
+        for (model, family) in [
+            ("claude-sonnet-4-6", "claude"),
+            ("anthropic/claude-opus-4.7", "claude"),
+            ("eu.anthropic.claude-haiku-4-5-v1:0", "claude"),
+            ("Kimi-K2", "kimi"),
+            ("m", "m"),
+            ("", ""),
+        ] {
+            assert_eq!(origin(model), format!("anthropic-messages/{family}"), "{model}");
+        }
+    }
+}

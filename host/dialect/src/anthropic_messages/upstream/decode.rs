@@ -1,0 +1,182 @@
+//! What an upstream of this wire answers, as canonical events. Strict about its grammar: a block that never
+//! began, or an answer without `message_stop`, is a fault and never a shorter answer.
+
+mod blocks;
+mod usage;
+
+use super::error;
+use crate::anthropic_messages::stop_reason;
+use crate::canon::exchange::Frame;
+use crate::canon::{Event, Fault, Finish, Start, StopReason};
+use crate::fault::protocol;
+use crate::json::{Node, Object};
+use blocks::Blocks;
+use usage::Counted;
+
+/// Decodes one streamed answer.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    started: bool,
+    finished: bool,
+    /// What went wrong behind events that had to go out first.
+    failed: Option<Fault>,
+    blocks: Blocks,
+    counted: Counted,
+    reason: Option<(StopReason, Option<String>)>,
+}
+
+impl Decoder {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every event that the frames complete. A fault is given when all events before it have been.
+    pub fn push(&mut self, frames: &[Frame]) -> Result<Vec<Event>, Fault> {
+        let mut events = Vec::with_capacity(frames.len());
+        for frame in frames.iter().filter(|frame| !frame.data.trim().is_empty()) {
+            if self.failed.is_some() {
+                break;
+            }
+            if !self.finished {
+                self.failed = self.event(&frame.data, &mut events).err();
+            }
+        }
+        match &self.failed {
+            Some(fault) if events.is_empty() => Err(fault.clone()),
+            Some(_) | None => Ok(events),
+        }
+    }
+
+    /// The stream is over; `clean` says that the transport ended as it should. Fails when the answer did not.
+    pub fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone());
+        }
+        if self.finished {
+            return Ok(Vec::new());
+        }
+        Err(match (clean, self.started) {
+            (false, _) => protocol("the upstream's stream broke off"),
+            (true, false) => protocol("the upstream's stream held no answer"),
+            (true, true) => protocol("the upstream's stream ended without `message_stop`"),
+        })
+    }
+
+    fn event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let mut object = payload(data)?;
+        let kind = object.string("type").ok().flatten();
+        let kind = kind.ok_or_else(|| protocol("an event of the upstream's stream has no type"))?;
+        if !matches!(kind.as_str(), "message_start" | "ping")
+            && kind.starts_with("content_block")
+            && !self.started
+        {
+            return Err(protocol("the upstream's stream has content before `message_start`"));
+        }
+        match kind.as_str() {
+            "message_start" => {
+                let mut message = member(&mut object, "message")?;
+                self.start(&mut message, events);
+            }
+            "content_block_start" => {
+                let index = index(&mut object)?;
+                let node = required(&mut object, "content_block")?;
+                self.blocks.open(index, &node, events)?;
+            }
+            "content_block_delta" => {
+                let index = index(&mut object)?;
+                let mut delta = member(&mut object, "delta")?;
+                self.blocks.delta(index, &mut delta, events)?;
+            }
+            "content_block_stop" => self.blocks.close(index(&mut object)?, events)?,
+            "message_delta" => {
+                let mut delta = member(&mut object, "delta")?;
+                self.stopped(&mut delta);
+                self.count(&mut object, events);
+            }
+            "message_stop" => self.end(events)?,
+            // `ping`, and what is not invented yet.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, message: &mut Object<'_>, events: &mut Vec<Event>) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let text = |message: &mut Object<'_>, name: &str| {
+            message.string(name).ok().flatten().filter(|text| !text.is_empty())
+        };
+        let (id, model) = (text(message, "id"), text(message, "model"));
+        self.blocks.signed_by(model.as_deref().unwrap_or_default());
+        events.push(Event::Start(Start { id, model, extra: None }));
+        self.count(message, events);
+    }
+
+    fn count(&mut self, object: &mut Object<'_>, events: &mut Vec<Event>) {
+        if let Some(node) = object.optional("usage").ok().flatten() {
+            self.counted.add(&node);
+            events.push(Event::Usage(self.counted.usage()));
+        }
+    }
+
+    fn stopped(&mut self, object: &mut Object<'_>) {
+        if let Some(word) = object.string("stop_reason").ok().flatten() {
+            let sequence = object.string("stop_sequence").ok().flatten();
+            self.reason = Some((stop_reason(&word), sequence));
+        }
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
+        let reason = self.reason.take();
+        let (reason, stop_sequence) =
+            reason.ok_or_else(|| protocol("the upstream's answer ended without a stop reason"))?;
+        self.blocks.close_all(events);
+        self.finished = true;
+        events.push(Event::Finish(Finish { choice: 0, reason, stop_sequence }));
+        Ok(())
+    }
+}
+
+/// Decodes a whole answer.
+pub fn decode_unary(body: &str) -> Result<Vec<Event>, Fault> {
+    let mut decoder = Decoder::new();
+    let mut events = Vec::new();
+    let mut object = payload(body)?;
+    decoder.start(&mut object, &mut events);
+    let content = object.optional("content").ok().flatten().and_then(|node| node.array().ok());
+    let content = content.ok_or_else(|| protocol("the upstream's answer has no content"))?;
+    for (index, node) in (0..).zip(&content) {
+        decoder.blocks.open(index, node, &mut events)?;
+        decoder.blocks.close(index, &mut events)?;
+    }
+    decoder.stopped(&mut object);
+    decoder.end(&mut events)?;
+    Ok(events)
+}
+
+/// The object inside a payload, unless it is an error.
+fn payload(data: &str) -> Result<Object<'_>, Fault> {
+    crate::json::check(data.trim()).map_err(|_| protocol("the upstream's answer is not JSON"))?;
+    let mut object =
+        Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+    match object.optional("error").ok().flatten() {
+        Some(node) => Err(error::parse_inner(&node)),
+        None => Ok(object),
+    }
+}
+
+fn required<'a>(object: &mut Object<'a>, name: &str) -> Result<Node<'a>, Fault> {
+    let node = object.optional(name).ok().flatten();
+    node.ok_or_else(|| protocol("an event of the upstream's stream lacks what its type promises"))
+}
+
+fn member<'a>(object: &mut Object<'a>, name: &str) -> Result<Object<'a>, Fault> {
+    let node = required(object, name)?;
+    node.object().map_err(|_| protocol("an event of the upstream's stream is malformed"))
+}
+
+fn index(object: &mut Object<'_>) -> Result<u32, Fault> {
+    let node = required(object, "index")?;
+    node.unsigned().map_err(|_| protocol("a block of the upstream's answer has no number"))
+}

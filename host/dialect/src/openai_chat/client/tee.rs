@@ -1,0 +1,211 @@
+//! What the relay lane learns from an answer that it forwards untouched: usage, why it stopped, errors, whether
+//! it ended as it should. Reads each frame once and keeps nothing of its text.
+
+#[cfg(test)]
+mod tests;
+
+use crate::canon::{Fault, StopReason, Usage};
+use crate::fault::protocol;
+use crate::json::{Kind, Node, Reader, Syntax};
+use crate::openai_chat::upstream::error;
+use crate::openai_chat::{DONE, stop_reason, usage};
+
+/// What to do with a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Part of the answer, or nothing that we know.
+    Forward,
+    /// No choices, only usage: to be held back from a client that did not ask for it.
+    UsageOnly,
+    /// `[DONE]`
+    Done,
+    /// The upstream reports a failure inside the stream.
+    Error(Fault),
+    /// Data that is not a JSON object.
+    Malformed,
+}
+
+/// What has been seen so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    pub id: Option<String>,
+    pub model: Option<String>,
+    pub usage: Option<Usage>,
+    /// Of the first choice.
+    pub finish: Option<StopReason>,
+    pub error: Option<Fault>,
+    /// `[DONE]` came by.
+    pub done: bool,
+    /// Some choice said something: text, a tool call.
+    pub content: bool,
+}
+
+/// Watches one answer.
+#[derive(Debug, Default)]
+pub struct Tee {
+    seen: Seen,
+    /// Number, finished.
+    choices: Vec<(u32, bool)>,
+    malformed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Payload<'a> {
+    id: Option<String>,
+    model: Option<String>,
+    usage: Option<&'a str>,
+    error: Option<&'a str>,
+    choices: Option<usize>,
+}
+
+impl Tee {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Looks at a frame's data; `None` is a frame without any, such as a comment.
+    pub fn frame(&mut self, data: Option<&str>) -> Verdict {
+        let Some(data) = data.map(str::trim).filter(|data| !data.is_empty()) else { return Verdict::Forward };
+        if data == DONE {
+            self.seen.done = true;
+            return Verdict::Done;
+        }
+        let Ok(payload) = self.read(data, "delta") else {
+            self.malformed = true;
+            return Verdict::Malformed;
+        };
+        let (choices, counted) = (payload.choices.unwrap_or(0), payload.usage.is_some());
+        self.note(payload);
+        match &self.seen.error {
+            Some(fault) => Verdict::Error(fault.clone()),
+            None if choices == 0 && counted => Verdict::UsageOnly,
+            None => Verdict::Forward,
+        }
+    }
+
+    /// Whether the answer has begun: a choice said something, or that it has nothing to say. A role alone is a promise.
+    pub fn begun(&self) -> bool {
+        self.seen.content || self.choices.iter().any(|(_, finished)| *finished)
+    }
+
+    /// Whether the stream is a whole answer: every choice that began has said why it stopped, and nothing
+    /// went wrong. `[DONE]` is not required, as not every upstream sends it.
+    pub fn ended(&self) -> bool {
+        self.seen.error.is_none()
+            && !self.malformed
+            && !self.choices.is_empty()
+            && self.choices.iter().all(|(_, finished)| *finished)
+    }
+
+    /// Looks at a whole answer: a JSON object with at least one choice, each with a message.
+    pub fn unary(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let text = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
+        let payload =
+            self.read(text, "message").map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+        let choices = payload.choices.unwrap_or(0);
+        self.note(payload);
+        match &self.seen.error {
+            Some(fault) => Err(fault.clone()),
+            None if choices == 0 => Err(protocol("the upstream's answer has no choices")),
+            None if self.choices.len() != choices => {
+                Err(protocol("a choice of the upstream's answer has no message"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Reads one payload in one pass; `content` names the member of a choice that holds what was said.
+    fn read<'a>(&mut self, text: &'a str, content: &str) -> Result<Payload<'a>, Syntax> {
+        let mut payload = Payload::default();
+        let mut reader = Reader::new(text);
+        reader.object(|reader, key| {
+            let kind = reader.kind()?;
+            match (&*key.name(), kind) {
+                ("id", Kind::String) => payload.id = Some(reader.string()?.into_owned()),
+                ("model", Kind::String) => payload.model = Some(reader.string()?.into_owned()),
+                ("usage", Kind::Object) => payload.usage = Some(reader.skip()?),
+                ("error", _) if kind != Kind::Null => payload.error = Some(reader.skip()?),
+                ("choices", Kind::Array) => {
+                    let mut count = 0;
+                    reader.array(|reader| {
+                        count += 1;
+                        if reader.kind()? == Kind::Object {
+                            self.choice(reader, content)
+                        } else {
+                            reader.skip().map(drop)
+                        }
+                    })?;
+                    payload.choices = Some(count);
+                }
+                _ => drop(reader.skip()?),
+            }
+            Ok(())
+        })?;
+        reader.end()?;
+        Ok(payload)
+    }
+
+    fn choice(&mut self, reader: &mut Reader<'_>, content: &str) -> Result<(), Syntax> {
+        let (mut number, mut said, mut something, mut finish) = (0, false, false, None);
+        reader.object(|reader, key| {
+            let kind = reader.kind()?;
+            let name = key.name();
+            match (&*name, kind) {
+                ("index", Kind::Number) => number = reader.skip()?.parse().unwrap_or(0),
+                ("finish_reason", Kind::String) => finish = Some(stop_reason(&reader.string()?)),
+                (name, Kind::Object) if name == content => {
+                    said = true;
+                    let said = reader.skip()?;
+                    something = speaks(said);
+                }
+                _ => drop(reader.skip()?),
+            }
+            Ok(())
+        })?;
+        self.seen.content |= something;
+        // Of a whole answer only the message counts, of a stream the end may come without a delta.
+        if !said && (finish.is_none() || content == "message") {
+            return Ok(());
+        }
+        let at = self.choices.iter().position(|(seen, _)| *seen == number).unwrap_or_else(|| {
+            self.choices.push((number, false));
+            self.choices.len() - 1
+        });
+        if let Some(reason) = finish {
+            if let Some((_, finished)) = self.choices.get_mut(at) {
+                *finished = true;
+            }
+            if at == 0 {
+                self.seen.finish = Some(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, payload: Payload<'_>) {
+        self.seen.id = self.seen.id.take().or(payload.id.filter(|id| !id.is_empty()));
+        self.seen.model = self.seen.model.take().or(payload.model.filter(|model| !model.is_empty()));
+        if let Some(counted) = payload.usage.and_then(|text| usage::parse(&Node::root(text))) {
+            self.seen.usage = Some(counted);
+        }
+        if let Some(text) = payload.error {
+            self.seen.error = Some(error::parse_inner(&Node::root(text)));
+        }
+    }
+}
+
+/// Whether a delta or message holds more than a role and empty text.
+fn speaks(object: &str) -> bool {
+    let mut something = false;
+    let read = Reader::new(object).object(|reader, key| {
+        let role = key.name() == "role";
+        let value = reader.skip()?;
+        something |= !role && !matches!(value, "\"\"" | "null" | "[]" | "{}");
+        Ok(())
+    });
+    read.is_ok() && something
+}

@@ -1,0 +1,335 @@
+//! The canonical request as an upstream of this wire wants it. What it cannot say is named, never dropped in
+//! silence.
+
+#[cfg(test)]
+mod tests;
+
+use crate::canon::{
+    ChatRequest, Content, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning, ResultPart,
+    Role, Tool, ToolCall, ToolChoice, ToolResult,
+};
+use crate::json::{Members, member, quote};
+use crate::openai_chat::{media, reasoning};
+
+pub use crate::translation::Encoded;
+
+/// What the upstream understands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// `max_completion_tokens`, or `max_tokens` for servers that know only that.
+    pub max_tokens_member: &'static str,
+    /// Whether it knows the role `developer`.
+    pub developer_role: bool,
+    /// Whether it takes members beyond the vendor's own: `top_k`, `cache_control`, `reasoning_content`.
+    pub extensions: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_tokens_member: "max_completion_tokens", developer_role: true, extensions: false }
+    }
+}
+
+/// Writes the request. A stream always asks for usage; whether the client sees it is decided later.
+pub fn encode(request: &ChatRequest, options: &Options) -> Encoded {
+    let mut encoder = Encoder { options, losses: Vec::new() };
+    let body = encoder.request(request);
+    Encoded { body, losses: encoder.losses }
+}
+
+struct Encoder<'o> {
+    options: &'o Options,
+    losses: Vec<String>,
+}
+
+impl Encoder<'_> {
+    fn request(&mut self, request: &ChatRequest) -> Json {
+        let extra = request.extra.as_deref();
+        let mut body = Members::new();
+        body.string("model", &request.model);
+        let messages: Vec<String> =
+            request.messages.iter().flat_map(|message| self.message(message)).collect();
+        body.raw("messages", &list(&messages));
+        if !request.tools.is_empty() {
+            let tools: Vec<String> = request.tools.iter().map(|tool| self.tool(tool)).collect();
+            body.raw("tools", &list(&tools));
+        }
+        match &request.tool_choice {
+            ToolChoice::Auto => {}
+            ToolChoice::None => {
+                body.string("tool_choice", "none");
+            }
+            ToolChoice::Required => {
+                body.string("tool_choice", "required");
+            }
+            ToolChoice::Named(name) => {
+                let choice = format!(r#"{{"type":"function","function":{{"name":{}}}}}"#, quote(name));
+                body.raw("tool_choice", &choice);
+            }
+            ToolChoice::Other(json) => {
+                body.raw("tool_choice", json);
+            }
+        }
+        body.maybe_plain("parallel_tool_calls", request.parallel_tools);
+        output(&request.output, member(extra, "response_format").as_deref(), &mut body);
+        let sampling = &request.sampling;
+        body.maybe_plain("temperature", sampling.temperature);
+        body.maybe_plain("top_p", sampling.top_p);
+        if self.extension(sampling.top_k.is_some(), "top_k") {
+            body.maybe_plain("top_k", sampling.top_k);
+        }
+        body.maybe_plain(self.options.max_tokens_member, sampling.max_output_tokens);
+        if !sampling.stop.is_empty() {
+            let stops: Vec<String> = sampling.stop.iter().map(|stop| quote(stop)).collect();
+            body.raw("stop", &list(&stops));
+        }
+        body.maybe_plain("seed", sampling.seed);
+        body.maybe_plain("frequency_penalty", sampling.frequency_penalty);
+        body.maybe_plain("presence_penalty", sampling.presence_penalty);
+        body.maybe_plain("n", sampling.choices);
+        body.maybe_string("reasoning_effort", request.effort.as_deref());
+        if request.thinking_budget.is_some() {
+            self.lose("thinking_budget");
+        }
+        body.maybe_string("user", request.user.as_deref());
+        if request.stream {
+            let mut stream_options = Members::new();
+            stream_options.plain("include_usage", true);
+            stream_options.extra(member(extra, "stream_options").as_deref(), &["include_usage"]);
+            body.plain("stream", true).raw("stream_options", &stream_options.finish());
+        }
+        body.extra(extra, &["response_format", "stream_options"]);
+        body.finish()
+    }
+
+    /// One message, preceded by those that its tool results become.
+    fn message(&mut self, message: &Message) -> Vec<String> {
+        let mut written = Vec::new();
+        let mut rest = Vec::new();
+        for part in &message.parts {
+            match &part.content {
+                Content::ToolResult(result) => written.push(self.tool_result(message, result)),
+                _ => rest.push(part),
+            }
+        }
+        if !rest.is_empty() || written.is_empty() {
+            written.push(self.plain_message(message, &rest));
+        }
+        written
+    }
+
+    fn plain_message(&mut self, message: &Message, parts: &[&Part]) -> String {
+        let mut out = Members::new();
+        let role = match message.role {
+            Role::Developer if self.options.developer_role => "developer",
+            Role::System | Role::Developer => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        };
+        let extra = message.extra.as_deref();
+        if member(extra, "role").is_none() {
+            out.string("role", role);
+        }
+        out.maybe_string("name", message.name.as_deref());
+        let mut content = Vec::new();
+        let mut calls = Vec::new();
+        let mut refusal: Option<String> = None;
+        let mut thoughts = Vec::new();
+        for part in parts {
+            match &part.content {
+                Content::ToolCall(call) => calls.push(self.tool_call(call)),
+                Content::Refusal(text) if message.role == Role::Assistant && part.extra.is_none() => {
+                    refusal.get_or_insert_default().push_str(text);
+                }
+                Content::Reasoning(thought) => thoughts.push(thought),
+                _ => content.extend(self.part(part).map(|json| (json, *part))),
+            }
+        }
+        match content.as_slice() {
+            [] if message.role == Role::Assistant => out.raw("content", "null"),
+            [(_, Part { content: Content::Text(text), cache: None, extra: None })] => {
+                out.string("content", text)
+            }
+            parts => {
+                out.raw("content", &list(&parts.iter().map(|(json, _)| json.clone()).collect::<Vec<_>>()))
+            }
+        };
+        self.thoughts(&thoughts, &mut out);
+        out.maybe_string("refusal", refusal.as_deref());
+        if !calls.is_empty() {
+            out.raw("tool_calls", &list(&calls));
+        }
+        out.extra(extra, &[]);
+        out.finish()
+    }
+
+    /// The text of all thoughts, and when one of them is marked, each with its marks.
+    fn thoughts(&mut self, thoughts: &[&Reasoning], out: &mut Members) {
+        let readable = thoughts.iter().any(|thought| thought.redacted.is_none());
+        if self.extension(readable, "messages.reasoning_content") {
+            let text: String = thoughts.iter().map(|thought| thought.text.as_str()).collect();
+            out.string("reasoning_content", &text);
+        }
+        let marked = thoughts.iter().any(|thought| reasoning::is_marked(thought));
+        if self.extension(marked, "messages.reasoning_details") {
+            let details = thoughts.iter().enumerate().map(|(at, thought)| reasoning::write(at, thought));
+            out.raw(reasoning::MEMBER, &list(&details.collect::<Vec<_>>()));
+        }
+    }
+
+    fn part(&mut self, part: &Part) -> Option<String> {
+        let mut out = Members::new();
+        match &part.content {
+            Content::Text(text) => out.string("type", "text").string("text", text),
+            Content::Refusal(text) => out.string("type", "refusal").string("refusal", text),
+            Content::Image(media) => {
+                out.string("type", "image_url").raw("image_url", &media::image_json(media))
+            }
+            Content::Audio(media) => {
+                let Some(json) = media::audio_json(media) else {
+                    self.lose("audio_by_reference");
+                    return None;
+                };
+                out.string("type", "input_audio").raw("input_audio", &json)
+            }
+            Content::File(media) => out.string("type", "file").raw("file", &media::file_json(media)),
+            Content::Other(json) => return Some(json.clone()),
+            Content::ToolCall(_) | Content::ToolResult(_) | Content::Reasoning(_) => return None,
+        };
+        self.cache(part.cache.as_deref(), &mut out);
+        out.extra(part.extra.as_deref(), &[]);
+        Some(out.finish())
+    }
+
+    fn tool_call(&mut self, call: &ToolCall) -> String {
+        let extra = call.extra.as_deref();
+        let custom = member(extra, "type").as_deref() == Some("\"custom\"");
+        let (kind, input) = if custom { ("custom", "input") } else { ("function", "arguments") };
+        let mut inner = Members::new();
+        inner
+            .string("name", &self.qualified(call.namespace.as_deref(), &call.name))
+            .string(input, &call.arguments);
+        inner.extra(member(extra, kind).as_deref(), &[]);
+        let mut out = Members::new();
+        out.string("id", &call.id).string("type", kind).raw(kind, &inner.finish());
+        out.extra(extra, &["type", kind]);
+        out.finish()
+    }
+
+    fn tool_result(&mut self, message: &Message, result: &ToolResult) -> String {
+        if result.is_error {
+            self.lose("tool_result_error_mark");
+        }
+        let mut out = Members::new();
+        out.string("role", "tool").string("tool_call_id", &result.call_id);
+        if message.role == Role::Tool {
+            out.maybe_string("name", message.name.as_deref());
+        }
+        if let [ResultPart::Text(text)] = result.content.as_slice() {
+            out.string("content", text);
+        } else {
+            let parts: Vec<String> = result.content.iter().map(result_part).collect();
+            out.raw("content", &list(&parts));
+        }
+        out.extra(result.extra.as_deref(), &[]);
+        if message.role == Role::Tool {
+            out.extra(message.extra.as_deref(), &[]);
+        }
+        out.finish()
+    }
+
+    fn tool(&mut self, tool: &Tool) -> String {
+        let function = match tool {
+            Tool::Function(function) => function,
+            Tool::Other(json) => return json.clone(),
+        };
+        let FunctionTool { name, namespace, description, parameters, strict, cache, extra } = function;
+        let extra = extra.as_deref();
+        let mut inner = Members::new();
+        inner.string("name", &self.qualified(namespace.as_deref(), name));
+        inner.maybe_string("description", description.as_deref());
+        inner.raw("parameters", parameters).maybe_plain("strict", *strict);
+        inner.extra(member(extra, "function").as_deref(), &[]);
+        let mut out = Members::new();
+        out.string("type", "function").raw("function", &inner.finish());
+        self.cache(cache.as_deref(), &mut out);
+        out.extra(extra, &["function"]);
+        out.finish()
+    }
+
+    fn cache(&mut self, ttl: Option<&str>, out: &mut Members) {
+        if !self.extension(ttl.is_some(), "cache_control") {
+            return;
+        }
+        match ttl {
+            Some("5m") => {
+                out.raw("cache_control", r#"{"type":"ephemeral"}"#);
+            }
+            Some(ttl) => {
+                out.raw("cache_control", &format!(r#"{{"type":"ephemeral","ttl":{}}}"#, quote(ttl)));
+            }
+            None => {}
+        }
+    }
+
+    /// This wire has flat names only.
+    fn qualified(&mut self, namespace: Option<&str>, name: &str) -> String {
+        match namespace {
+            Some(namespace) => {
+                self.lose("tool_namespace");
+                format!("{namespace}__{name}")
+            }
+            None => name.to_owned(),
+        }
+    }
+
+    fn extension(&mut self, present: bool, what: &str) -> bool {
+        if present && !self.options.extensions {
+            self.lose(what);
+        }
+        present && self.options.extensions
+    }
+
+    fn lose(&mut self, what: &str) {
+        if !self.losses.iter().any(|loss| loss == what) {
+            self.losses.push(what.to_owned());
+        }
+    }
+}
+
+fn result_part(part: &ResultPart) -> String {
+    let image = |media: &Media| format!(r#"{{"type":"image_url","image_url":{}}}"#, media::image_json(media));
+    match part {
+        ResultPart::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
+        ResultPart::Media(media) => image(media),
+        ResultPart::Other(json) => json.clone(),
+    }
+}
+
+fn output(format: &OutputFormat, kept: Option<&str>, body: &mut Members) {
+    match format {
+        OutputFormat::Text => {}
+        OutputFormat::JsonObject => {
+            body.raw("response_format", r#"{"type":"json_object"}"#);
+        }
+        OutputFormat::JsonSchema(format) => {
+            let mut schema = Members::new();
+            schema.string("name", &format.name).raw("schema", &format.schema);
+            if format.strict {
+                schema.plain("strict", true);
+            }
+            schema.extra(member(kept, "json_schema").as_deref(), &[]);
+            let mut out = Members::new();
+            out.string("type", "json_schema").raw("json_schema", &schema.finish());
+            body.raw("response_format", &out.finish());
+        }
+        OutputFormat::Other(json) => {
+            body.raw("response_format", json);
+        }
+    }
+}
+
+fn list(items: &[String]) -> String {
+    format!("[{}]", items.join(","))
+}
