@@ -156,8 +156,8 @@ async fn what_is_no_good_is_refused_and_named_and_the_old_one_serves() {
             "wasi:cli/environmenX",
         ),
         (
-            patched(component("provider-echo"), "brains:plugin/meta@0.1.0", "brains:plugin/meta@0.2.0"),
-            "meta@0.2.0",
+            patched(component("provider-echo"), "brains:plugin/meta@0.2.0", "brains:plugin/meta@0.1.0"),
+            "meta@0.1.0",
         ),
     ];
     for (wasm, word) in refused {
@@ -211,7 +211,7 @@ async fn row_digest(service: &Brains, id: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_patch_of_the_package_is_spoken() {
     let service = Brains::plain().await;
-    let later = patched(variant("provider-echo", "later"), "@0.1.0", "@0.1.7");
+    let later = patched(variant("provider-echo", "later"), "@0.2.0", "@0.2.7");
     drop_in(&service.home, "later", &later, None);
     serves(&service, "later", &later).await;
     let answer = ask(&service, "later/echo-small").await;

@@ -2,8 +2,8 @@
 // in canonical form becomes an exchange, what came back becomes events. Texts only; whatever else a request holds is
 // named as a loss.
 
-import config from "brains:plugin/config@0.1.0";
-import secrets from "brains:plugin/secrets@0.1.0";
+import config from "brains:plugin/config@0.2.0";
+import secrets from "brains:plugin/secrets@0.2.0";
 
 const SCHEMA = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -203,7 +203,7 @@ export const chat = {
     };
   },
 
-  decodeUnary(res) {
+  decodeUnary(res, _ctx) {
     const answer = parsed(res.body);
     const choice = answer?.choices?.[0];
     if (choice === undefined || choice.finish_reason == null) {

@@ -91,7 +91,7 @@ class Chat(wit_world.exports.Chat):
         framing = http.Framing.SSE if req.stream else http.Framing.RAW
         return chat.Outbound(_request(http.Method.POST, "/chat/completions", accept, body), framing, sorted(losses))
 
-    def decode_unary(self, res: http.Response) -> list[types.Event]:
+    def decode_unary(self, res: http.Response, ctx: types.CallContext) -> list[types.Event]:
         answer = parsed(res.body.value) or {}
         choices = answer.get("choices") or [{}]
         if choices[0].get("finish_reason") is None:

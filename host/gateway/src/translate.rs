@@ -88,7 +88,11 @@ pub(crate) async fn open(
     if !streamed {
         let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
         let response = Response { head, body: payload(&body) };
-        return component.decode_unary(response).await.map(Opened::Events).map_err(|fault| fault.to_fault());
+        return component
+            .decode_unary(response, ctx)
+            .await
+            .map(Opened::Events)
+            .map_err(|fault| fault.to_fault());
     }
     component.open_decoder(head, ctx).await.map_err(|fault| fault.to_fault())?;
     let framer = match outbound.framing {

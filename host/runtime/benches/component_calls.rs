@@ -147,6 +147,7 @@ fn conversation(bytes: usize) -> ChatRequest {
         name: "read_file".into(),
         namespace: None,
         arguments: json!({ "path": "src/main.rs" }).to_string(),
+        signature: None,
         extra: None,
     };
     let result = ToolResult {

@@ -41,7 +41,7 @@ macro_rules! variant {
 
 record! {
     canon::Media => wit::Media { mime, detail, extra ; source };
-    canon::ToolCall => wit::ToolCall { id, name, namespace, arguments, extra };
+    canon::ToolCall => wit::ToolCall { id, name, namespace, arguments, signature, extra };
     canon::ToolResult => wit::ToolResult { call_id, is_error, extra ;  ; list content };
     canon::Reasoning => wit::Reasoning { id, text, signature, redacted, origin };
     canon::Part => wit::Part { cache, extra ; content };

@@ -82,11 +82,15 @@ impl Exchange {
     }
 
     /// A whole answer as events.
-    pub async fn decode_unary(&mut self, response: Response) -> Result<Vec<Event>, CallFault> {
+    pub async fn decode_unary(
+        &mut self,
+        response: Response,
+        ctx: CallContext,
+    ) -> Result<Vec<Event>, CallFault> {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
-        let response = response.into();
+        let (response, ctx) = (response.into(), ctx.into());
         let said = call!(self, "chat.decode-unary", chat, size, |store, guest, decoder| guest
-            .call_decode_unary(store, &response));
+            .call_decode_unary(store, &response, &ctx));
         self.events("chat.decode-unary", said, self.instance.spec().limits.events_per_answer)
     }
 

@@ -8,7 +8,7 @@ use crate::shape::{broken, measure};
 use crate::wasi;
 
 /// The version of `brains:plugin` that this host speaks. Until 1.0 another minor is a break, another patch is not.
-pub(crate) const VERSION: &str = "0.1.0";
+pub(crate) const VERSION: &str = "0.2.0";
 const PACKAGE: &str = "brains:plugin/";
 
 /// What was found.

@@ -32,7 +32,10 @@ pub enum LoadError {
     NotAComponent { reason: String },
     #[error("it imports `{import}`, which components are not given")]
     Import { import: String },
-    #[error("it speaks `{interface}`, this build speaks version {VERSION}")]
+    #[error(
+        "it speaks `{interface}`, this build speaks version {VERSION}: build it anew with the SDK of this build (`brains \
+         plugin new` brings it)"
+    )]
     Version { interface: String },
     #[error("it exports nothing that plays the part of a {plays}")]
     NoPart { plays: &'static str },

@@ -85,7 +85,7 @@ impl Chat for Anthropic {
         self.upstream.encode(&req, &headers, ctx, &self.options)
     }
 
-    fn decode_unary(&self, response: Response) -> Result<Vec<Event>, Fault> {
+    fn decode_unary(&self, response: Response, _: &CallContext) -> Result<Vec<Event>, Fault> {
         anthropic_messages::decode_unary(response)
     }
 

@@ -115,7 +115,7 @@ fn answers_and_errors_are_read() {
     let answer = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
         "content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn", "stop_sequence": null,
         "usage": {"input_tokens": 3, "output_tokens": 1}});
-    let events = component.decode_unary(response(200, &answer.to_string())).unwrap();
+    let events = component.decode_unary(response(200, &answer.to_string()), &CallContext::default()).unwrap();
     assert!(events.iter().any(|event| matches!(event, Event::Delta(delta) if delta.text == "ok")));
     let body = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     assert_eq!(component.decode_error(response(529, &body.to_string())).kind, FaultKind::Overloaded);

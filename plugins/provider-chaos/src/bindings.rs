@@ -16,15 +16,15 @@ wit_bindgen::generate!({
     inline: "
         package brains:chaos;
         world chaos {
-            include brains:plugin/effects@0.1.0;
-            export brains:plugin/meta@0.1.0;
-            export brains:plugin/errors@0.1.0;
-            export brains:plugin/catalogue@0.1.0;
-            export brains:plugin/relay@0.1.0;
-            export brains:plugin/chat@0.1.0;
-            export brains:plugin/standalone@0.1.0;
-            export brains:plugin/classifier@0.1.0;
-            export brains:plugin/policy@0.1.0;
+            include brains:plugin/effects@0.2.0;
+            export brains:plugin/meta@0.2.0;
+            export brains:plugin/errors@0.2.0;
+            export brains:plugin/catalogue@0.2.0;
+            export brains:plugin/relay@0.2.0;
+            export brains:plugin/chat@0.2.0;
+            export brains:plugin/standalone@0.2.0;
+            export brains:plugin/classifier@0.2.0;
+            export brains:plugin/policy@0.2.0;
         }
     ",
     world: "brains:chaos/chaos",

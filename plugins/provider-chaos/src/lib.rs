@@ -203,7 +203,7 @@ impl chat::Guest for Chaos {
         Ok(chat::Outbound { request, framing: Framing::Sse, losses })
     }
 
-    fn decode_unary(res: Response) -> Result<Vec<Event>, Fault> {
+    fn decode_unary(res: Response, _: CallContext) -> Result<Vec<Event>, Fault> {
         let deed = Deed::of("decode-unary", "").act()?;
         if deed == Deed::Tell {
             return Err(Fault {

@@ -81,7 +81,7 @@ impl Chat for Ollama {
         self.upstream.encode(&req, ctx, &self.options)
     }
 
-    fn decode_unary(&self, response: Response) -> Result<Vec<Event>, Fault> {
+    fn decode_unary(&self, response: Response, _: &CallContext) -> Result<Vec<Event>, Fault> {
         ollama_chat::decode_unary(response)
     }
 

@@ -54,7 +54,7 @@ fn answers_and_errors_are_read() {
     let component = component(json!({}));
     let answer = json!({"model": "m", "created_at": "2026-01-01T00:00:00.5Z", "done": true, "done_reason": "stop",
         "message": {"role": "assistant", "content": "ok"}, "prompt_eval_count": 3, "eval_count": 1});
-    let events = component.decode_unary(response(200, &answer.to_string())).unwrap();
+    let events = component.decode_unary(response(200, &answer.to_string()), &CallContext::default()).unwrap();
     assert!(events.iter().any(|event| matches!(event, Event::Usage(usage) if usage.input == 3)));
     let fault = component.decode_error(response(404, r#"{"error":"model 'x' not found"}"#));
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::NotFound, "model 'x' not found"));

@@ -90,7 +90,7 @@ impl Chat for OpenAi {
         Ok(self.upstream.encode(&req, &headers, ctx, &self.options))
     }
 
-    fn decode_unary(&self, response: Response) -> Result<Vec<Event>, Fault> {
+    fn decode_unary(&self, response: Response, _: &CallContext) -> Result<Vec<Event>, Fault> {
         openai_chat::decode_unary(response)
     }
 

@@ -145,8 +145,8 @@ impl<T: Chat> chat_wire::Guest for Export<T> {
         })
     }
 
-    fn decode_unary(response: Response) -> Result<Vec<Event>, Fault> {
-        component::<T>()?.decode_unary(response)
+    fn decode_unary(response: Response, ctx: CallContext) -> Result<Vec<Event>, Fault> {
+        component::<T>()?.decode_unary(response, &ctx)
     }
 }
 

@@ -22,7 +22,7 @@ pub mod effects {
 pub mod meta {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-meta; world meta-part { export brains:plugin/meta@0.1.0; }",
+        inline: "package brains:sdk-meta; world meta-part { export brains:plugin/meta@0.2.0; }",
         world: "brains:sdk-meta/meta-part",
         pub_export_macro: true,
         export_macro_name: "export_meta",
@@ -36,12 +36,12 @@ pub mod meta {
 pub mod errors {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-errors; world errors-part { export brains:plugin/errors@0.1.0; }",
+        inline: "package brains:sdk-errors; world errors-part { export brains:plugin/errors@0.2.0; }",
         world: "brains:sdk-errors/errors-part",
         pub_export_macro: true,
         export_macro_name: "export_errors",
         default_bindings_module: "brains_sdk::bindings::errors",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat, "brains:plugin/http@0.1.0": brains_dialect::canon::exchange },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/http@0.2.0": brains_dialect::canon::exchange },
         generate_all,
     });
 }
@@ -50,12 +50,12 @@ pub mod errors {
 pub mod catalogue {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-catalogue; world catalogue-part { export brains:plugin/catalogue@0.1.0; }",
+        inline: "package brains:sdk-catalogue; world catalogue-part { export brains:plugin/catalogue@0.2.0; }",
         world: "brains:sdk-catalogue/catalogue-part",
         pub_export_macro: true,
         export_macro_name: "export_catalogue",
         default_bindings_module: "brains_sdk::bindings::catalogue",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat, "brains:plugin/http@0.1.0": brains_dialect::canon::exchange },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/http@0.2.0": brains_dialect::canon::exchange },
         generate_all,
     });
 }
@@ -64,12 +64,12 @@ pub mod catalogue {
 pub mod relay {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-relay; world relay-part { export brains:plugin/relay@0.1.0; }",
+        inline: "package brains:sdk-relay; world relay-part { export brains:plugin/relay@0.2.0; }",
         world: "brains:sdk-relay/relay-part",
         pub_export_macro: true,
         export_macro_name: "export_relay",
         default_bindings_module: "brains_sdk::bindings::relay",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat, "brains:plugin/http@0.1.0": brains_dialect::canon::exchange },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/http@0.2.0": brains_dialect::canon::exchange },
         generate_all,
     });
 }
@@ -78,12 +78,12 @@ pub mod relay {
 pub mod chat {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-chat; world chat-part { export brains:plugin/chat@0.1.0; }",
+        inline: "package brains:sdk-chat; world chat-part { export brains:plugin/chat@0.2.0; }",
         world: "brains:sdk-chat/chat-part",
         pub_export_macro: true,
         export_macro_name: "export_chat",
         default_bindings_module: "brains_sdk::bindings::chat",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat, "brains:plugin/http@0.1.0": brains_dialect::canon::exchange },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/http@0.2.0": brains_dialect::canon::exchange },
         generate_all,
     });
 }
@@ -92,12 +92,12 @@ pub mod chat {
 pub mod standalone {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-standalone; world standalone-part { export brains:plugin/standalone@0.1.0; }",
+        inline: "package brains:sdk-standalone; world standalone-part { export brains:plugin/standalone@0.2.0; }",
         world: "brains:sdk-standalone/standalone-part",
         pub_export_macro: true,
         export_macro_name: "export_standalone",
         default_bindings_module: "brains_sdk::bindings::standalone",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat },
         generate_all,
     });
 }
@@ -106,12 +106,12 @@ pub mod standalone {
 pub mod classifier {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-classifier; world classifier-part { export brains:plugin/classifier@0.1.0; }",
+        inline: "package brains:sdk-classifier; world classifier-part { export brains:plugin/classifier@0.2.0; }",
         world: "brains:sdk-classifier/classifier-part",
         pub_export_macro: true,
         export_macro_name: "export_classifier",
         default_bindings_module: "brains_sdk::bindings::classifier",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat, "brains:plugin/task@0.1.0": brains_dialect::canon::task },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/task@0.2.0": brains_dialect::canon::task },
         generate_all,
     });
 }
@@ -120,12 +120,12 @@ pub mod classifier {
 pub mod policy {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package brains:sdk-policy; world policy-part { export brains:plugin/policy@0.1.0; }",
+        inline: "package brains:sdk-policy; world policy-part { export brains:plugin/policy@0.2.0; }",
         world: "brains:sdk-policy/policy-part",
         pub_export_macro: true,
         export_macro_name: "export_policy",
         default_bindings_module: "brains_sdk::bindings::policy",
-        with: { "brains:plugin/types@0.1.0": brains_dialect::canon::chat, "brains:plugin/task@0.1.0": brains_dialect::canon::task },
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/task@0.2.0": brains_dialect::canon::task },
         generate_all,
     });
 }

@@ -68,7 +68,7 @@ pub trait Chat: Component {
     type Decoder: Decode + 'static;
 
     fn encode(&self, req: ChatRequest, headers: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault>;
-    fn decode_unary(&self, response: Response) -> Result<Vec<Event>, Fault>;
+    fn decode_unary(&self, response: Response, ctx: &CallContext) -> Result<Vec<Event>, Fault>;
     fn open(&self, head: Head, ctx: CallContext) -> Result<Self::Decoder, Fault>;
 }
 

@@ -35,6 +35,8 @@ pub struct ToolCall {
     pub namespace: Option<String>,
     /// As the model wrote them: mostly JSON, not always valid.
     pub arguments: String,
+    /// What the vendor wants back with the call, byte for byte, in a later turn.
+    pub signature: Option<String>,
     pub extra: Option<Json>,
 }
 
@@ -246,6 +248,7 @@ pub struct Annotation {
 pub struct BlockEnd {
     pub choice: u32,
     pub index: u32,
+    /// Of a thought, or of a call.
     pub signature: Option<String>,
     pub extra: Option<Json>,
 }

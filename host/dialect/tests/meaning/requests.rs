@@ -96,6 +96,7 @@ fn content(kind: &Content, files: bool) -> BoxedStrategy<Content> {
                     name,
                     namespace: None,
                     arguments,
+                    signature: None,
                     extra: None,
                 })
             })
@@ -136,6 +137,7 @@ fn kinds() -> [Content; 9] {
         name: String::new(),
         namespace: None,
         arguments: String::new(),
+        signature: None,
         extra: None,
     };
     let result = ToolResult { call_id: String::new(), is_error: false, content: Vec::new(), extra: None };

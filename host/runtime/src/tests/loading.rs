@@ -47,9 +47,14 @@ fn another_version_of_the_package_is_named() {
         &component("(component (import \"brains:plugin/log@0.9.0\" (instance)))"),
         "`brains:plugin/log@0.9.0`",
     );
+    // Built for the version before this one: what helps is said.
+    refused(
+        &exporting("brains:plugin/chat@0.1.0"),
+        "`brains:plugin/chat@0.1.0`, this build speaks version 0.2.0: build it anew",
+    );
     refused(&component("(component)"), "nothing that plays the part of a provider");
     // The right version, but nothing of what it promises.
-    refused(&exporting("brains:plugin/standalone@0.1.0"), "do not fit");
+    refused(&exporting("brains:plugin/standalone@0.2.0"), "do not fit");
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl<V: Vendor> Chat for Provider<V> {
         Ok(self.upstream.encode(&req, &headers, ctx, &self.options))
     }
 
-    fn decode_unary(&self, response: Response) -> Result<Vec<Event>, Fault> {
+    fn decode_unary(&self, response: Response, _: &CallContext) -> Result<Vec<Event>, Fault> {
         super::decode_unary(response)
     }
 

@@ -158,7 +158,7 @@ async fn answered(
     }
     let Some(pieces) = &answer.stream else {
         let response = Response { head, body: Payload::Text(body.unwrap_or_default()) };
-        return outcome(request, exchange.decode_unary(response).await);
+        return outcome(request, exchange.decode_unary(response, context()).await);
     };
     let slow = decoded(exchange, head.clone(), framing, pieces).await?;
     let fast = decoded(live(instance).await?, head, framing, &[pieces.concat()]).await?;

@@ -98,7 +98,7 @@ fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {
     }
     extra.extra(outer.rest().as_deref(), &[]);
     let extra = Some(extra.finish()).filter(|text| text != "{}");
-    Ok(ToolCall { id, name, namespace: None, arguments, extra })
+    Ok(ToolCall { id, name, namespace: None, arguments, signature: None, extra })
 }
 
 fn tool_result(object: &mut Object<'_>) -> Result<ToolResult, Invalid> {

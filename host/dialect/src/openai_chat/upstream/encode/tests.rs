@@ -79,7 +79,7 @@ fn user_part() -> impl Strategy<Value = Part> {
 fn call() -> impl Strategy<Value = ToolCall> {
     (word(), word(), text(), any::<bool>()).prop_map(|(id, name, arguments, custom)| {
         let extra = custom.then(|| "{\"type\":\"custom\"}".to_owned());
-        ToolCall { id, name, namespace: None, arguments, extra }
+        ToolCall { id, name, namespace: None, arguments, signature: None, extra }
     })
 }
 
@@ -273,6 +273,7 @@ fn what_this_wire_cannot_say_is_named() {
         name: "f".into(),
         namespace: Some("ns".into()),
         arguments: String::new(),
+        signature: None,
         extra: None,
     };
     let contents = [
