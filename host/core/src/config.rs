@@ -3,6 +3,7 @@
 
 mod budgets;
 mod check;
+mod components;
 mod cover;
 mod difference;
 pub mod document;
@@ -11,25 +12,33 @@ mod layers;
 pub mod manifest;
 mod model;
 mod path;
+mod providers;
 mod reference;
 mod resolve;
+mod routing;
 mod schema;
 mod served;
+mod subsystems;
+mod traces;
+mod unserved;
 
 pub use budgets::Budgets;
 pub use check::Findings;
+pub use components::{ComponentLimits, ComponentSource, ComponentSpec};
 pub use cover::is_covered;
 pub use difference::{Difference, differences};
 pub use environment::variable;
 pub use layers::{Layer, Layers, Place, Provenance, Source};
-pub use model::{
-    Allow, Approvals, Backend, Bridge, BridgeSwitch, ComponentLimits, ComponentSource, ComponentSpec, Config,
-    Exporter, Hook, HookFailure, ProviderPolicy, ProviderSpec, Storage, Subsystems, Target, Tier, Traces,
-};
+pub use model::Config;
 pub use path::{set, unset};
+pub use providers::{Allow, ProviderPolicy, ProviderSpec};
 pub use reference::{RefError, RefSource};
 pub use resolve::{Problem, Resolved, examine, resolve};
+pub use routing::{Target, Tier};
 pub use schema::Schema;
+pub use subsystems::{Backend, BridgeSwitch, Exporter, Storage, Subsystems};
+pub use traces::Traces;
+pub use unserved::{Approvals, Bridge, Hook, HookFailure};
 
 #[cfg(test)]
 mod tests;

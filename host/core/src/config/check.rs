@@ -6,8 +6,9 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::layers::Provenance;
-use super::model::{Backend, Config};
+use super::model::Config;
 use super::resolve::Problem;
+use super::subsystems::Backend;
 use crate::plane::is_slug;
 
 /// Tier names that mean something else in a model's name.

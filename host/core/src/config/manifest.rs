@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::components::ComponentLimits;
 use super::document;
-use super::model::ComponentLimits;
 use crate::plane::is_slug;
 
 /// One component's manifest.
