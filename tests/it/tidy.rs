@@ -186,7 +186,7 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
         ("runtime/src/ledger.rs", "its looks and writes run at the gate"),
         ("runtime/src/compile.rs", "the compiling process itself"),
         ("runtime/src/compiler.rs", "starts the compiling process, on a thread that serves nobody"),
-        ("runtime/src/shelf.rs", "compiled code, on the threads that prepare components"),
+        ("runtime/src/code_cache.rs", "compiled code, on the threads that prepare components"),
         ("runtime/src/verdicts.rs", "what could not be compiled, on the threads that prepare components"),
         ("runtime/src/workers.rs", "bounded workers for calls of components"),
         ("runtime/src/slots.rs", "makes an instance ready, which computes"),

@@ -1,5 +1,5 @@
 //! The engines: where instances live, how guest code is laid out for them, and the thread that keeps time for them. They
-//! hold no compiler: code comes from the shelf, on which only a process of its own puts any.
+//! hold no compiler: code comes from the code cache, into which only a process of its own puts any.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -8,26 +8,26 @@ use brains_dialect::canon::relay::{Call, Lane};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 
 use crate::bindings::exported as exports;
-use crate::cell::Cell;
+use crate::guest::Guest;
 use crate::{CallFault, Instance, bounds};
 
 /// A live instance, used by one exchange and dropped with it.
 #[derive(Debug)]
 pub struct Exchange {
     /// Gone while a call runs, and for good when that call was abandoned or failed.
-    cell: Option<Cell>,
+    guest: Option<Guest>,
     instance: Arc<Instance>,
 }
 
 /// Calls one exported function.
 macro_rules! call {
-    ($self:ident, $name:literal, $export:ident, $size:expr, |$store:ident, $guest:ident, $decoder:ident| $work:expr) => {{
+    ($self:ident, $name:literal, $export:ident, $size:expr, |$store:ident, $exported:ident, $decoder:ident| $work:expr) => {{
         $self
-            .run($name, move |cell, ticker| {
-                cell.call($name, ticker, $size, |$store, guests, $decoder| {
+            .run($name, move |guest, ticker| {
+                guest.call($name, ticker, $size, |$store, exports, $decoder| {
                     let _unused = &$decoder;
-                    match &guests.$export {
-                        Some($guest) => $work.map(Some),
+                    match &exports.$export {
+                        Some($exported) => $work.map(Some),
                         None => Ok(None),
                     }
                 })
@@ -38,17 +38,17 @@ macro_rules! call {
 }
 
 impl Exchange {
-    pub(crate) fn new(cell: Cell, instance: Arc<Instance>) -> Self {
+    pub(crate) fn new(guest: Guest, instance: Arc<Instance>) -> Self {
         instance.counters().opened();
         instance.opened();
-        Self { cell: Some(cell), instance }
+        Self { guest: Some(guest), instance }
     }
 
     /// How the exchange looks when both sides speak the same wire, or that they do not.
     pub async fn prepare(&mut self, asked: Call) -> Result<Lane, CallFault> {
         let asked: exports::relay::Call = asked.into();
-        let said =
-            call!(self, "relay.prepare", relay, 0, |store, guest, decoder| guest.call_prepare(store, &asked));
+        let said = call!(self, "relay.prepare", relay, 0, |store, exported, decoder| exported
+            .call_prepare(store, &asked));
         let lane: Lane = said.map_err(|fault| self.refused(fault))?.into();
         self.bounded("relay.prepare", bounds::lane(&lane))?;
         Ok(lane)
@@ -58,7 +58,7 @@ impl Exchange {
     pub async fn answer(&mut self, request: ChatRequest, ctx: CallContext) -> Result<Vec<Event>, CallFault> {
         let size = bounds::weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
-        let said = call!(self, "standalone.answer", standalone, size, |store, guest, decoder| guest
+        let said = call!(self, "standalone.answer", standalone, size, |store, exported, decoder| exported
             .call_answer(store, &request, &ctx));
         self.events("standalone.answer", said, self.instance.spec().limits.events_per_answer)
     }
@@ -73,7 +73,7 @@ impl Exchange {
         let size = bounds::weight(&request);
         let (request, ctx) = (request.into(), ctx.into());
         let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
-        let said = call!(self, "chat.encode", chat, size, |store, guest, decoder| guest
+        let said = call!(self, "chat.encode", chat, size, |store, exported, decoder| exported
             .call_encode(store, &request, &headers, &ctx));
         let mut outbound: Outbound = said.map(Into::into).map_err(|fault| self.refused(fault))?;
         self.instance.settings().cover_all(&mut outbound.losses);
@@ -89,7 +89,7 @@ impl Exchange {
     ) -> Result<Vec<Event>, CallFault> {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let (response, ctx) = (response.into(), ctx.into());
-        let said = call!(self, "chat.decode-unary", chat, size, |store, guest, decoder| guest
+        let said = call!(self, "chat.decode-unary", chat, size, |store, exported, decoder| exported
             .call_decode_unary(store, &response, &ctx));
         self.events("chat.decode-unary", said, self.instance.spec().limits.events_per_answer)
     }
@@ -97,8 +97,8 @@ impl Exchange {
     /// Begins a streamed answer. The decoder lives in this instance.
     pub async fn open_decoder(&mut self, head: Head, ctx: CallContext) -> Result<(), CallFault> {
         let (head, ctx) = (head.into(), ctx.into());
-        let said = call!(self, "chat.decoder.open", chat, 0, |store, guest, decoder| {
-            guest
+        let said = call!(self, "chat.decoder.open", chat, 0, |store, exported, decoder| {
+            exported
                 .decoder()
                 .call_open(store, &head, &ctx)
                 .map(|opened| opened.map(|resource| *decoder = Some(resource)))
@@ -110,8 +110,8 @@ impl Exchange {
     pub async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, CallFault> {
         let size = bounds::frames(&frames, &self.instance.spec().limits)?;
         let frames: Vec<_> = frames.into_iter().map(Into::into).collect();
-        let said = call!(self, "chat.decoder.push", chat, size, |store, guest, decoder| match *decoder {
-            Some(resource) => guest.decoder().call_push(store, resource, &frames),
+        let said = call!(self, "chat.decoder.push", chat, size, |store, exported, decoder| match *decoder {
+            Some(resource) => exported.decoder().call_push(store, resource, &frames),
             None => Ok(Ok(Vec::new())),
         });
         self.events("chat.decoder.push", said, self.instance.spec().limits.events_per_push)
@@ -121,8 +121,8 @@ impl Exchange {
     pub async fn push_bytes(&mut self, chunk: Vec<u8>) -> Result<Vec<Event>, CallFault> {
         let size = chunk.len();
         let said =
-            call!(self, "chat.decoder.push-bytes", chat, size, |store, guest, decoder| match *decoder {
-                Some(resource) => guest.decoder().call_push_bytes(store, resource, &chunk),
+            call!(self, "chat.decoder.push-bytes", chat, size, |store, exported, decoder| match *decoder {
+                Some(resource) => exported.decoder().call_push_bytes(store, resource, &chunk),
                 None => Ok(Ok(Vec::new())),
             });
         self.events("chat.decoder.push-bytes", said, self.instance.spec().limits.events_per_push)
@@ -130,8 +130,8 @@ impl Exchange {
 
     /// The body ended; `clean` is false after a transport error.
     pub async fn finish(&mut self, clean: bool) -> Result<Vec<Event>, CallFault> {
-        let said = call!(self, "chat.decoder.finish", chat, 0, |store, guest, decoder| match *decoder {
-            Some(resource) => guest.decoder().call_finish(store, resource, clean),
+        let said = call!(self, "chat.decoder.finish", chat, 0, |store, exported, decoder| match *decoder {
+            Some(resource) => exported.decoder().call_finish(store, resource, clean),
             None => Ok(Ok(Vec::new())),
         });
         self.events("chat.decoder.finish", said, self.instance.spec().limits.events_per_push)
@@ -141,7 +141,7 @@ impl Exchange {
     pub async fn decode_error(&mut self, response: Response) -> Result<Fault, CallFault> {
         let size = bounds::body(&response.body, &self.instance.spec().limits)?;
         let response = response.into();
-        let said = call!(self, "errors.decode-error", errors, size, |store, guest, decoder| guest
+        let said = call!(self, "errors.decode-error", errors, size, |store, exported, decoder| exported
             .call_decode_error(store, &response));
         Ok(self.instance.settings().cover_fault(said.into()))
     }
@@ -153,7 +153,7 @@ impl Exchange {
         cursor: Option<String>,
     ) -> Result<Option<Request>, CallFault> {
         let ctx = ctx.into();
-        let said = call!(self, "catalogue.models-request", catalogue, 0, |store, guest, decoder| guest
+        let said = call!(self, "catalogue.models-request", catalogue, 0, |store, exported, decoder| exported
             .call_models_request(store, &ctx, cursor.as_deref()));
         Ok(said.map(Into::into))
     }
@@ -165,7 +165,7 @@ impl Exchange {
             None => 0,
         };
         let response = response.map(Into::into);
-        let said = call!(self, "catalogue.models", catalogue, size, |store, guest, decoder| guest
+        let said = call!(self, "catalogue.models", catalogue, size, |store, exported, decoder| exported
             .call_models(store, response.as_ref()));
         let mut page: Page = said.map(Into::into).map_err(|fault| self.refused(fault))?;
         self.instance.settings().cover_page(&mut page);
@@ -204,16 +204,16 @@ impl Exchange {
     async fn run<R: Send + 'static>(
         &mut self,
         export: &'static str,
-        work: impl FnOnce(&mut Cell, &crate::engine::Ticker) -> Result<R, CallFault> + Send + 'static,
+        work: impl FnOnce(&mut Guest, &crate::engine::Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> Result<R, CallFault> {
         if self.instance.recall().is_cancelled() {
             return Err(CallFault::Recalled);
         }
-        let Some(cell) = self.cell.take() else {
+        let Some(guest) = self.guest.take() else {
             return Err(self.instance.settings().killed(export));
         };
-        let (cell, result) = self.instance.on_lane(export, cell, work).await;
-        self.cell = cell;
+        let (guest, result) = self.instance.on_lane(export, guest, work).await;
+        self.guest = guest;
         result
     }
 }

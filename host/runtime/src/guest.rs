@@ -1,205 +1,203 @@
-//! What stands behind one instance's imports: its settings, its meters, its small store. One per wasmtime store.
+//! One live instance of a component: its store, the interfaces it exports, and the guarded way to call them.
 
-use std::collections::BTreeMap;
+pub(crate) mod state;
+
 use std::sync::Arc;
 
-use brains_core::traffic::budget::{Draw, Spent};
-use brains_core::{Ambient, Secret, SecretSet};
-use rustix::time::{ClockId, clock_gettime};
-use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::component::ResourceAny;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::allowances::Allowances;
-use crate::engine::TICK;
-use crate::grant::Grants;
-use crate::imports::Kept;
-use crate::journal::Journal;
+use crate::bindings::exported as exports;
+use crate::engine::Ticker;
+use crate::factor::secrets::{Guessing, MISSES_PER_EXCHANGE};
+use crate::factor::wasi::Stopped;
+use crate::fault::{CallFault, Culprit};
+use crate::guest::state::{GuestState, InstanceContext, RanOut, on_epoch};
 use crate::limits::Limits;
+use crate::load::Code;
 
-/// What all calls of one named instance share.
-pub(crate) struct Settings {
-    pub(crate) name: String,
-    pub(crate) component: String,
-    /// The settings as the guest reads them.
-    pub(crate) config: String,
-    pub(crate) secrets: BTreeMap<String, Secret>,
-    /// These and those of earlier versions, in every spelling: what nobody is shown.
-    pub(crate) known: Arc<SecretSet>,
-    pub(crate) grants: Grants,
-    pub(crate) limits: Limits,
-    /// Kept from version to version of the same component under the same name.
-    pub(crate) kept: Arc<Kept>,
-    /// Its newest lines.
-    pub(crate) journal: Arc<Journal>,
-    /// What it draws on together with all others.
-    pub(crate) allowances: Arc<Allowances>,
-    pub(crate) ambient: Arc<dyn Ambient>,
+/// Resources that one live instance may hold at once.
+const HANDLES: usize = 4_096;
+
+/// The interfaces of one instance.
+pub(crate) struct GuestExports {
+    pub(crate) meta: Option<exports::meta::Guest>,
+    pub(crate) errors: Option<exports::errors::Guest>,
+    pub(crate) catalogue: Option<exports::catalogue::Guest>,
+    pub(crate) relay: Option<exports::relay::Guest>,
+    pub(crate) chat: Option<exports::chat::Guest>,
+    pub(crate) standalone: Option<exports::standalone::Guest>,
+    pub(crate) classifier: Option<exports::classifier::Guest>,
+    pub(crate) policy: Option<exports::policy::Guest>,
 }
 
-impl Settings {
-    /// A secret that is granted and set.
-    pub(crate) fn secret(&self, name: &str) -> Option<&Secret> {
-        if !self.grants.secrets.contains(name) {
-            return None;
-        }
-        self.secrets.get(name).filter(|secret| !secret.is_empty())
-    }
-}
-
-/// The data of one wasmtime store.
+/// One live instance. After a trap it is dead, and says so.
 pub(crate) struct Guest {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) meter: Meter,
-    pub(crate) memory: Memory,
-    /// What it wrote to stdout and stderr since the last full line.
-    pub(crate) line: Vec<u8>,
-    /// How often it presented something that is not the secret.
-    pub(crate) missed: u32,
+    pub(crate) store: Store<GuestState>,
+    pub(crate) exports: Arc<GuestExports>,
+    pub(crate) decoder: Option<ResourceAny>,
+    pub(crate) calls: u32,
+    /// Its place among all live instances; the loader's own questions take none.
+    pub(crate) lease: Option<OwnedSemaphorePermit>,
+    limits: Limits,
+    dead: bool,
+    /// Memory after the first call.
+    settled_bytes: Option<usize>,
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("calls", &self.calls).field("dead", &self.dead).finish_non_exhaustive()
+    }
 }
 
 impl Guest {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        let memory = Memory {
-            limit_bytes: settings.limits.memory_bytes,
-            held_bytes: 0,
-            refused: None,
-            drawn: None,
-            allowances: Arc::clone(&settings.allowances),
-        };
-        Self { settings, meter: Meter::default(), memory, line: Vec::new(), missed: 0 }
-    }
-}
-
-/// Linear memory and tables of one instance, its part of what all have together, and which of the two ran out.
-#[derive(Debug)]
-pub(crate) struct Memory {
-    pub(crate) limit_bytes: usize,
-    pub(crate) held_bytes: usize,
-    pub(crate) refused: Option<RanOut>,
-    /// Goes back when the instance goes.
-    drawn: Option<Draw>,
-    allowances: Arc<Allowances>,
-}
-
-/// Why more memory was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RanOut {
-    /// The instance has what one may have.
-    Own,
-    /// All instances together have what there is for them.
-    Together(Spent),
-}
-
-impl Memory {
-    fn refuse(&mut self, why: RanOut) -> wasmtime::Error {
-        self.refused = Some(why);
-        // An error traps at once; a plain refusal would leave the guest to abort without saying why.
-        wasmtime::Error::msg("memory limit")
-    }
-
-    fn draw(&mut self, more_bytes: usize) -> wasmtime::Result<()> {
-        match self.allowances.memory(&mut self.drawn, more_bytes as u64) {
-            Ok(()) => Ok(()),
-            Err(spent) => Err(self.refuse(RanOut::Together(spent))),
+    pub(crate) fn new(
+        code: &Code,
+        settings: &Arc<InstanceContext>,
+        ticker: &Ticker,
+    ) -> Result<Self, CallFault> {
+        let limits = settings.limits;
+        let mut store = Store::new(code.pre.engine(), GuestState::new(Arc::clone(settings)));
+        store.limiter(|guest| &mut guest.memory);
+        store.epoch_deadline_callback(on_epoch);
+        store.set_hostcall_fuel(limits.output_bytes);
+        store.set_max_component_handles(HANDLES);
+        arm(&mut store, limits.budget_ms(0));
+        let _running = ticker.run();
+        let made = code.pre.instantiate(&mut store).and_then(|instance| {
+            macro_rules! load {
+                ($name:ident) => {
+                    code.indices
+                        .$name
+                        .as_ref()
+                        .map(|indices| indices.load(&mut store, &instance))
+                        .transpose()?
+                };
+            }
+            Ok(GuestExports {
+                meta: load!(meta),
+                errors: load!(errors),
+                catalogue: load!(catalogue),
+                relay: load!(relay),
+                chat: load!(chat),
+                standalone: load!(standalone),
+                classifier: load!(classifier),
+                policy: load!(policy),
+            })
+        });
+        match made {
+            Ok(exports) => Ok(Self {
+                store,
+                exports: Arc::new(exports),
+                decoder: None,
+                calls: 0,
+                lease: None,
+                limits,
+                dead: false,
+                settled_bytes: None,
+            }),
+            Err(error) => Err(fault(&error, &store, limits.budget_ms(0), "start")),
         }
     }
-}
 
-/// What one element of a table takes.
-const ELEMENT_BYTES: usize = 8;
-const TABLE_ELEMENTS: usize = 20_000;
-
-impl ResourceLimiter for Memory {
-    fn memory_growing(
+    /// Runs one call of `export` under the limits. Any error but a refusal kills the instance.
+    pub(crate) fn call<R>(
         &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        let held = self.held_bytes.saturating_add(more);
-        if held > self.limit_bytes {
-            return Err(self.refuse(RanOut::Own));
+        export: &'static str,
+        ticker: &Ticker,
+        input_bytes: usize,
+        work: impl FnOnce(&mut Store<GuestState>, &GuestExports, &mut Option<ResourceAny>) -> wasmtime::Result<R>,
+    ) -> Result<R, CallFault> {
+        if self.dead {
+            return Err(self.store.data().settings.killed(export));
         }
-        self.draw(more)?;
-        self.held_bytes = held;
-        Ok(true)
+        self.calls = self.calls.saturating_add(1);
+        let budget_ms = self.limits.budget_ms(input_bytes);
+        arm(&mut self.store, budget_ms);
+        self.store.set_hostcall_fuel(self.limits.output_bytes);
+        let exports = Arc::clone(&self.exports);
+        let _running = ticker.run();
+        let result = work(&mut self.store, &exports, &mut self.decoder).map_err(|error| {
+            self.dead = true;
+            fault(&error, &self.store, budget_ms, export)
+        });
+        self.settled_bytes.get_or_insert(self.store.data().memory.held_bytes);
+        result
     }
 
-    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.refused = Some(RanOut::Own);
-        Err(error)
+    /// Whether it holds more than twice the memory that one call takes: it keeps what it should not.
+    pub(crate) fn has_outgrown(&self) -> bool {
+        let held_bytes = self.store.data().memory.held_bytes;
+        self.settled_bytes.is_some_and(|settled_bytes| held_bytes > settled_bytes.saturating_mul(2))
+    }
+}
+
+fn arm(store: &mut Store<GuestState>, budget_ms: u32) {
+    let ticks = store.data_mut().meter.arm(budget_ms);
+    store.set_epoch_deadline(ticks);
+}
+
+impl InstanceContext {
+    /// Whom a fault in `export` is laid to.
+    pub(crate) fn culprit(&self, export: &'static str) -> Culprit {
+        Culprit { component: self.component.clone(), instance: self.name.clone(), export }
     }
 
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        if desired > TABLE_ELEMENTS {
-            return Err(self.refuse(RanOut::Own));
+    /// The fault of whoever calls an instance that is dead.
+    pub(crate) fn killed(&self, export: &'static str) -> CallFault {
+        let message = "an earlier call killed the instance".into();
+        CallFault::Trap { by: self.culprit(export), message }
+    }
+
+    /// The fault of an answer that is not usable, logged like every other.
+    pub(crate) fn unusable(&self, export: &'static str, what: &str) -> CallFault {
+        let what = self.known.cover(what).into_owned();
+        self.told(CallFault::Output { by: self.culprit(export), what })
+    }
+
+    fn told(&self, fault: CallFault) -> CallFault {
+        tracing::warn!(component.id = %self.component, instance = %self.name, cause = %fault, "component call failed");
+        fault
+    }
+}
+
+fn fault(
+    error: &wasmtime::Error,
+    store: &Store<GuestState>,
+    budget_ms: u32,
+    export: &'static str,
+) -> CallFault {
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return CallFault::Exhausted;
+    }
+    let guest = store.data();
+    let by = guest.settings.culprit(export);
+    let said = guest.settings.known.cover(&error.root_cause().to_string()).into_owned();
+    let trap = error.downcast_ref::<Trap>();
+    let fault = if let Some(ran_out) = guest.memory.refused {
+        match ran_out {
+            RanOut::Own => CallFault::Memory { by, limit_bytes: guest.memory.limit_bytes },
+            RanOut::Together(spent) => CallFault::Crowded { limit_mib: spent.limit >> 20 },
         }
-        self.draw(desired.saturating_sub(current).saturating_mul(ELEMENT_BYTES))?;
-        Ok(true)
-    }
-
-    fn instances(&self) -> usize {
-        40
-    }
-
-    fn tables(&self) -> usize {
-        40
-    }
-
-    fn memories(&self) -> usize {
-        8
-    }
+    } else if error.downcast_ref::<Guessing>().is_some() {
+        CallFault::Guesses { by, limit: MISSES_PER_EXCHANGE }
+    } else if trap == Some(&Trap::Interrupt) {
+        CallFault::Deadline { by, limit_ms: budget_ms }
+    } else if trap == Some(&Trap::StackOverflow) {
+        CallFault::Stack { by }
+    } else if said.contains("handle limit exceeded") {
+        CallFault::Handles { by, limit: HANDLES }
+    } else if trap.is_some()
+        || error.downcast_ref::<Stopped>().is_some()
+        // A function of WASI that the empty world has no answer to.
+        || said.starts_with("unknown import")
+    {
+        CallFault::Trap { by, message: said }
+    } else {
+        // What the host refused to take over the border: too much of it, text that is none, a case unknown.
+        CallFault::Output { by, what: said }
+    };
+    guest.settings.told(fault)
 }
-
-/// Computing time of the call that runs. The first half of the budget is wall time, which costs nothing to keep;
-/// only a call that outlasts it has its thread's clock read, so that an honest guest on a busy machine is not
-/// stopped for time that others had.
-#[derive(Debug, Default)]
-pub(crate) struct Meter {
-    half_ms: u32,
-    /// The thread's clock when the first half had passed.
-    since_us: Option<u64>,
-}
-
-impl Meter {
-    /// Ticks until the meter wants to be asked.
-    pub(crate) fn arm(&mut self, budget_ms: u32) -> u64 {
-        self.half_ms = budget_ms.div_ceil(2);
-        self.since_us = None;
-        ticks(self.half_ms)
-    }
-
-    fn judge(&mut self, thread_us: u64) -> UpdateDeadline {
-        let since_us = *self.since_us.get_or_insert(thread_us);
-        let used_ms = thread_us.saturating_sub(since_us) / 1_000;
-        match u64::from(self.half_ms).checked_sub(used_ms) {
-            None | Some(0) => UpdateDeadline::Interrupt,
-            Some(left_ms) => UpdateDeadline::Continue(ticks(u32::try_from(left_ms).unwrap_or(self.half_ms))),
-        }
-    }
-}
-
-fn ticks(ms: u32) -> u64 {
-    u64::from(ms).div_ceil(u64::try_from(TICK.as_millis()).unwrap_or(1).max(1)) + 1
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the shape that wasmtime wants")]
-pub(crate) fn on_epoch(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
-    Ok(store.data_mut().meter.judge(thread_us()))
-}
-
-/// The processor time that this thread has had.
-fn thread_us() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(1_000_000).saturating_add(nanoseconds / 1_000)
-}
-
-#[cfg(test)]
-mod tests;

@@ -12,11 +12,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::bindings::{exported, task};
-use crate::cell::Cell;
 use crate::engine::Ticker;
 use crate::exchange::Exchange;
 use crate::grant::Origin;
-use crate::guest::Settings;
+use crate::guest::Guest;
+use crate::guest::state::InstanceContext;
 use crate::limits::Limits;
 use crate::load::{Component, Exports};
 use crate::runtime::Counters;
@@ -68,10 +68,10 @@ impl InstanceSpec {
 pub struct Instance {
     pub(crate) component: Arc<Component>,
     spec: InstanceSpec,
-    settings: Arc<Settings>,
+    settings: Arc<InstanceContext>,
     shared: Arc<Shared>,
     surfaces: Vec<Surface>,
-    warm: Mutex<Vec<Cell>>,
+    warm: Mutex<Vec<Guest>>,
     slow: AtomicU32,
     overruns: AtomicU32,
     /// What it has of the worker threads, once it runs there.
@@ -95,7 +95,7 @@ impl Instance {
     pub(crate) fn new(
         component: Arc<Component>,
         spec: InstanceSpec,
-        settings: Arc<Settings>,
+        settings: Arc<InstanceContext>,
         shared: Arc<Shared>,
     ) -> Result<Self, CallFault> {
         let share = shared.workers.share();
@@ -114,9 +114,9 @@ impl Instance {
         };
         instance.shared.counters.made();
         if instance.component.exports.relay {
-            let mut cell = instance.shared.cell_for_loading(&instance.component, &instance.settings)?;
+            let mut guest = instance.shared.guest_for_loading(&instance.component, &instance.settings)?;
             let ticker = &instance.shared.engine.ticker;
-            let said = cell.call(SURFACES, ticker, 0, |store, guests, _| match &guests.relay {
+            let said = guest.call(SURFACES, ticker, 0, |store, exports, _| match &exports.relay {
                 Some(relay) => relay.call_surfaces(store),
                 None => Ok(Vec::new()),
             })?;
@@ -174,7 +174,7 @@ impl Instance {
 
     /// A fresh live instance for one exchange. Waits a moment for a place when all are taken.
     pub async fn exchange(self: &Arc<Self>) -> Result<Exchange, CallFault> {
-        Ok(Exchange::new(self.cell().await?, Arc::clone(self)))
+        Ok(Exchange::new(self.guest().await?, Arc::clone(self)))
     }
 
     /// Labels a request.
@@ -183,8 +183,8 @@ impl Instance {
             features.last_user_text.len() + features.recent_text.iter().map(String::len).sum::<usize>();
         let features: task::Features = features.clone().into();
         let said = self
-            .warm_call(CLASSIFY, move |cell, ticker| {
-                cell.call(CLASSIFY, ticker, size, |store, guests, _| match &guests.classifier {
+            .warm_call(CLASSIFY, move |guest, ticker| {
+                guest.call(CLASSIFY, ticker, size, |store, exports, _| match &exports.classifier {
                     Some(classifier) => classifier.call_classify(store, &features).map(Some),
                     None => Ok(None),
                 })
@@ -205,8 +205,8 @@ impl Instance {
         let size = candidates * 256 + input.features.last_user_text.len();
         let input: exported::policy::RouteInput = input.into();
         let said = self
-            .warm_call(DECIDE, move |cell, ticker| {
-                cell.call(DECIDE, ticker, size, |store, guests, _| match &guests.policy {
+            .warm_call(DECIDE, move |guest, ticker| {
+                guest.call(DECIDE, ticker, size, |store, exports, _| match &exports.policy {
                     Some(policy) => policy.call_decide(store, &input).map(Some),
                     None => Ok(None),
                 })
@@ -224,22 +224,22 @@ impl Instance {
     async fn warm_call<R: Send + 'static>(
         self: &Arc<Self>,
         export: &'static str,
-        work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
+        work: impl FnOnce(&mut Guest, &Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> Result<R, CallFault> {
         let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let cell = match warm {
-            Some(cell) => cell,
-            None => self.cell().await?,
+        let guest = match warm {
+            Some(guest) => guest,
+            None => self.guest().await?,
         };
-        let (cell, result) = self.on_lane(export, cell, work).await;
-        if let Some(cell) = cell
+        let (guest, result) = self.on_lane(export, guest, work).await;
+        if let Some(guest) = guest
             && result.is_ok()
-            && cell.calls < CALLS_BEFORE_RETIREMENT
-            && !cell.has_outgrown()
+            && guest.calls < CALLS_BEFORE_RETIREMENT
+            && !guest.has_outgrown()
         {
             let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
             if warm.len() < WARM_AT_MOST {
-                warm.push(cell);
+                warm.push(guest);
             }
         }
         result
@@ -249,22 +249,22 @@ impl Instance {
     pub(crate) async fn on_lane<R: Send + 'static>(
         self: &Arc<Self>,
         export: &'static str,
-        mut cell: Cell,
-        work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault> + Send + 'static,
-    ) -> (Option<Cell>, Result<R, CallFault>) {
+        mut guest: Guest,
+        work: impl FnOnce(&mut Guest, &Ticker) -> Result<R, CallFault> + Send + 'static,
+    ) -> (Option<Guest>, Result<R, CallFault>) {
         self.shared.counters.call();
         if self.overruns.load(Ordering::Relaxed) < OVERRUNS && self.slow.load(Ordering::Relaxed) < SLOW_SCORE
         {
-            let result = self.timed(&mut cell, work);
-            return (Some(cell), result);
+            let result = self.timed(&mut guest, work);
+            return (Some(guest), result);
         }
         let this = Arc::clone(self);
         let ran = self.shared.workers.run(&self.share, move || {
-            let result = this.timed(&mut cell, work);
-            (cell, result)
+            let result = this.timed(&mut guest, work);
+            (guest, result)
         });
         match ran.await {
-            Ok((cell, result)) => (Some(cell), result),
+            Ok((guest, result)) => (Some(guest), result),
             Err(Unrun::Full) => (None, Err(CallFault::Exhausted)),
             Err(Unrun::Died) => {
                 let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
@@ -275,12 +275,12 @@ impl Instance {
 
     fn timed<R>(
         &self,
-        cell: &mut Cell,
-        work: impl FnOnce(&mut Cell, &Ticker) -> Result<R, CallFault>,
+        guest: &mut Guest,
+        work: impl FnOnce(&mut Guest, &Ticker) -> Result<R, CallFault>,
     ) -> Result<R, CallFault> {
         let ambient = &*self.shared.ambient;
         let started_us = ambient.monotonic_us();
-        let result = work(cell, &self.shared.engine.ticker);
+        let result = work(guest, &self.shared.engine.ticker);
         let ended_us = ambient.monotonic_us();
         let slow = ended_us.saturating_sub(started_us) > SLOW_US;
         self.judge(result.as_ref().err(), ended_us);
@@ -299,8 +299,8 @@ impl Instance {
         result
     }
 
-    async fn cell(&self) -> Result<Cell, CallFault> {
-        self.shared.cell(&self.component, &self.settings).await.inspect_err(|fault| self.blame(fault))
+    async fn guest(&self) -> Result<Guest, CallFault> {
+        self.shared.guest(&self.component, &self.settings).await.inspect_err(|fault| self.blame(fault))
     }
 
     /// What a call answered is of no use, although the call itself went well.
@@ -311,7 +311,7 @@ impl Instance {
     fn judge(&self, fault: Option<&CallFault>, now_us: u64) {
         if let Some(risen) = self.component.watchdog.ended(fault, now_us) {
             let (id, digest) = (self.component.id.clone(), self.component.digest.clone());
-            self.shared.alarms.ring(Alarm { id, digest, risen });
+            self.shared.alarms.raise(Alarm { id, digest, risen });
         }
     }
 
@@ -347,7 +347,7 @@ impl Instance {
         &self.shared.counters
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &InstanceContext {
         &self.settings
     }
 

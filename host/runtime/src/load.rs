@@ -1,4 +1,4 @@
-//! From bytes to a component that may be used: hashed, its code found on the shelf, its imports and interface versions
+//! From bytes to a component that may be used: hashed, its code found in the code cache, its imports and interface versions
 //! checked, linked, and asked who it is. Its code is kept once for the pool, and once more, when the pool has ever been
 //! full, for instances beyond it.
 
@@ -11,11 +11,11 @@ use wasmtime::Engine;
 use wasmtime::component::{Component as Compiled, InstancePre, Linker};
 
 use crate::bindings::exported as exports;
-use crate::guest::Guest;
+use crate::code_cache::CodeCache;
+use crate::factor::{self, wasi};
+use crate::guest::state::GuestState;
 use crate::inspect::{Found, VERSION, inspect};
-use crate::shelf::Shelf;
 use crate::watchdog::Watchdog;
-use crate::{imports, wasi};
 
 /// Why a component is not used.
 #[derive(Debug, thiserror::Error)]
@@ -204,7 +204,7 @@ impl std::ops::Deref for Bytes {
 
 /// Compiled and linked for one engine.
 pub(crate) struct Code {
-    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) pre: InstancePre<GuestState>,
     pub(crate) indices: Indices,
 }
 
@@ -261,10 +261,11 @@ impl Component {
         self.beyond.get().and_then(|code| code.as_ref().ok())
     }
 
-    /// Prepares it. The shelf has its code, so this takes milliseconds.
+    /// Prepares it. The code cache has its code, so this takes milliseconds.
     pub(crate) fn go_beyond(&self, engine: &Engine) -> Option<&Code> {
         let made = self.beyond.get_or_init(|| {
-            let compiled = Shelf::find(engine, &self.bytes).ok_or("its code is not on the shelf any more")?;
+            let compiled =
+                CodeCache::find(engine, &self.bytes).ok_or("its code is no longer in the code cache")?;
             bind(engine, &compiled, &imported(engine, &compiled), self.exports)
                 .map_err(|error| format!("{error:#}"))
         });
@@ -292,7 +293,7 @@ pub(crate) fn link(
     bytes: Bytes,
     manifest: Manifest,
 ) -> Result<Component, LoadError> {
-    let compiled = Shelf::find(engine, &bytes).ok_or(LoadError::Checking)?;
+    let compiled = CodeCache::find(engine, &bytes).ok_or(LoadError::Checking)?;
     let Found { imports: wanted, exports: found } = inspect(&bytes)?;
     plays(found, manifest.plays)?;
     let code = bind(engine, &compiled, &wanted, found)
@@ -324,14 +325,14 @@ fn imported(engine: &Engine, compiled: &Compiled) -> Vec<String> {
 /// Links what it imports and finds what it exports.
 fn bind(engine: &Engine, compiled: &Compiled, wanted: &[String], found: Exports) -> wasmtime::Result<Code> {
     let mut linker = Linker::new(engine);
-    imports::link(&mut linker)?;
+    factor::link(&mut linker)?;
     wasi::link(&mut linker, compiled, wanted)?;
     let pre = linker.instantiate_pre(compiled)?;
     let indices = indices(found, &pre)?;
     Ok(Code { pre, indices })
 }
 
-fn indices(found: Exports, pre: &InstancePre<Guest>) -> wasmtime::Result<Indices> {
+fn indices(found: Exports, pre: &InstancePre<GuestState>) -> wasmtime::Result<Indices> {
     macro_rules! bind {
         ($name:ident) => {
             if found.$name { Some(exports::$name::GuestIndices::new(pre)?) } else { None }

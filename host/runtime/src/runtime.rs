@@ -14,18 +14,18 @@ use tokio::sync::Semaphore;
 
 use crate::allowances::{Allowances, Standings};
 use crate::bounds;
+use crate::code_cache::CodeCache;
 use crate::compiler::{Compiler, Job, Pace, Program, Reach};
 use crate::engine::{Engine, Profile};
+use crate::factor::RetainedState;
 use crate::fault::StartError;
 use crate::grant::{Grants, Origin};
-use crate::guest::Settings;
-use crate::imports::Kept;
+use crate::guest::state::InstanceContext;
+use crate::guest_log::GuestLogs;
 use crate::inspect::admit;
 use crate::instance::{Instance, InstanceSpec};
-use crate::journal::Journals;
 use crate::limits::Limits;
 use crate::load::{self, Bytes, Component, LoadError, digest};
-use crate::shelf::Shelf;
 use crate::verdicts::Verdicts;
 use crate::watchdog::Alarms;
 use crate::workers::Workers;
@@ -92,7 +92,7 @@ impl Counters {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
-    shelf: Shelf,
+    code_cache: CodeCache,
     compiler: Compiler,
     /// Who may wait for a component to be compiled, each with its bytes in hand.
     brought: Arc<Semaphore>,
@@ -104,8 +104,8 @@ pub(crate) struct Shared {
     pub(crate) leases: Arc<Semaphore>,
     pub(crate) workers: Workers,
     pub(crate) alarms: Alarms,
-    pub(crate) journals: Journals,
-    kept: Mutex<HashMap<Keeper, Weak<Kept>>>,
+    pub(crate) guest_logs: GuestLogs,
+    retained: Mutex<HashMap<Keeper, Weak<RetainedState>>>,
 }
 
 /// Who keeps something: an instance of one component in one part, whatever its version and settings.
@@ -124,11 +124,11 @@ impl std::fmt::Debug for Runtime {
 
 impl Runtime {
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let shelf = Shelf::open(options.cache.as_deref())?;
+        let code_cache = CodeCache::open(options.cache.as_deref())?;
         let shared = Shared {
-            engine: Engine::start(options.profile, shelf.cache())?,
-            verdicts: Verdicts::open(shelf.directory()),
-            shelf,
+            engine: Engine::start(options.profile, code_cache.cache())?,
+            verdicts: Verdicts::open(code_cache.directory()),
+            code_cache,
             compiler: Compiler::new(options.compiler),
             brought: Arc::new(Semaphore::new(BROUGHT)),
             allowances: Arc::default(),
@@ -137,8 +137,8 @@ impl Runtime {
             leases: Arc::new(Semaphore::new(options.profile.leases())),
             workers: Workers::start(),
             alarms: Alarms::default(),
-            journals: Journals::default(),
-            kept: Mutex::default(),
+            guest_logs: GuestLogs::default(),
+            retained: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -256,7 +256,7 @@ impl Runtime {
 }
 
 impl Shared {
-    /// Puts the code of a content on the shelf.
+    /// Puts the code of a content in the code cache.
     fn compile(
         &self,
         digest: &str,
@@ -266,7 +266,7 @@ impl Shared {
         wanted: &AtomicBool,
     ) -> Result<(), LoadError> {
         let Engine { pool, layout, .. } = &self.engine;
-        if Shelf::find(pool, bytes).is_some() {
+        if CodeCache::find(pool, bytes).is_some() {
             return Ok(());
         }
         load::plays(admit(bytes)?.exports, part)?;
@@ -276,16 +276,16 @@ impl Shared {
         if let Some(refused) = self.verdicts.of(digest, reach).filter(|_| !bundled) {
             return Err(refused);
         }
-        let (folder, ambient) = (self.shelf.directory(), &*self.ambient);
+        let (folder, ambient) = (self.code_cache.directory(), &*self.ambient);
         let job = Job { wasm: bytes, layout: *layout, reach, folder, ambient, wanted };
         let code = self.compiler.compile(job, pace).inspect_err(|error| {
             if !bundled {
                 self.verdicts.note(digest, reach, error);
             }
         })?;
-        self.shelf.put(pool, bytes, code);
+        self.code_cache.put(pool, bytes, code);
         self.counters.compiled.fetch_add(1, Ordering::Relaxed);
-        if Shelf::find(pool, bytes).is_none() {
+        if CodeCache::find(pool, bytes).is_none() {
             return Err(LoadError::Compiler { reason: "its code is not where it was put".into() });
         }
         Ok(())
@@ -295,14 +295,14 @@ impl Shared {
         let mut component = load::link(&self.engine.pool, id, digest, bytes, manifest)?;
         self.counters.loaded.fetch_add(1, Ordering::Relaxed);
         let ticker = &self.engine.ticker;
-        let kept = Arc::default();
-        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE, kept);
-        let mut cell = self.cell_for_loading(&component, &settings)?;
-        let said = cell.call("meta.describe", ticker, 0, |store, guests, _| match &guests.meta {
+        let retained = Arc::default();
+        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE, retained);
+        let mut guest = self.guest_for_loading(&component, &settings)?;
+        let said = guest.call("meta.describe", ticker, 0, |store, exports, _| match &exports.meta {
             Some(meta) => meta.call_describe(store).map(Some),
             None => Ok(None),
         })?;
-        let schema = cell.call(SCHEMA, ticker, 0, |store, guests, _| match &guests.meta {
+        let schema = guest.call(SCHEMA, ticker, 0, |store, exports, _| match &exports.meta {
             Some(meta) => meta.call_config_schema(store).map(Some),
             None => Ok(None),
         })?;
@@ -327,16 +327,19 @@ impl Shared {
         check(&component.schema, &spec.config)?;
         check_grants(&spec)?;
         let read = masked(&component.schema, &spec)?.to_string();
-        let kept = self.kept(&component, &spec.name);
-        let settings = self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, kept);
-        let mut cell = self.cell_for_loading(&component, &settings)?;
+        let retained = self.retained(&component, &spec.name);
+        let settings =
+            self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, retained);
+        let mut guest = self.guest_for_loading(&component, &settings)?;
         let (ticker, read) = (&self.engine.ticker, &settings.config);
         let said =
-            cell.call("meta.validate-config", ticker, read.len(), |store, guests, _| match &guests.meta {
-                Some(meta) => meta.call_validate_config(store, read),
-                None => Ok(Ok(())),
+            guest.call("meta.validate-config", ticker, read.len(), |store, exports, _| {
+                match &exports.meta {
+                    Some(meta) => meta.call_validate_config(store, read),
+                    None => Ok(Ok(())),
+                }
             })?;
-        drop(cell);
+        drop(guest);
         if let Err(mut problems) = said {
             settings.cover_all(&mut problems);
             return Err(LoadError::Settings { path: String::new(), message: bounds::problems(problems) });
@@ -351,10 +354,10 @@ impl Shared {
         config: String,
         secrets: BTreeMap<String, Secret>,
         limits: Limits,
-        kept: Arc<Kept>,
-    ) -> Arc<Settings> {
-        let known = Arc::new(kept.earlier.with(secrets.values()));
-        Arc::new(Settings {
+        retained: Arc<RetainedState>,
+    ) -> Arc<InstanceContext> {
+        let known = Arc::new(retained.earlier.with(secrets.values()));
+        Arc::new(InstanceContext {
             name: name.to_owned(),
             component: component.id.clone(),
             config,
@@ -362,24 +365,24 @@ impl Shared {
             known,
             grants: Grants::of(&component.manifest.asks),
             limits,
-            kept,
-            journal: self.journals.of(name),
+            retained,
+            guest_log: self.guest_logs.of(name),
             allowances: Arc::clone(&self.allowances),
             ambient: Arc::clone(&self.ambient),
         })
     }
 
     /// What another version of the instance keeps, while that lives; else a fresh start.
-    fn kept(&self, component: &Component, name: &str) -> Arc<Kept> {
+    fn retained(&self, component: &Component, name: &str) -> Arc<RetainedState> {
         let keeper = (component.manifest.plays, name.to_owned(), component.id.clone());
-        let mut known = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = known.get(&keeper).and_then(Weak::upgrade) {
-            return kept;
+        let mut known = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(retained) = known.get(&keeper).and_then(Weak::upgrade) {
+            return retained;
         }
-        known.retain(|_, kept| kept.strong_count() > 0);
-        let kept = Arc::default();
-        known.insert(keeper, Arc::downgrade(&kept));
-        kept
+        known.retain(|_, retained| retained.strong_count() > 0);
+        let retained = Arc::default();
+        known.insert(keeper, Arc::downgrade(&retained));
+        retained
     }
 }
 

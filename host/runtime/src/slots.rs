@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::cell::Cell;
-use crate::guest::Settings;
+use crate::guest::Guest;
+use crate::guest::state::InstanceContext;
 use crate::load::{Code, Component};
 use crate::{CallFault, Shared};
 
@@ -16,26 +16,26 @@ const WAIT: Duration = Duration::from_millis(100);
 
 impl Shared {
     /// A live instance for a request.
-    pub(crate) async fn cell(
+    pub(crate) async fn guest(
         &self,
         component: &Arc<Component>,
-        settings: &Arc<Settings>,
-    ) -> Result<Cell, CallFault> {
+        settings: &Arc<InstanceContext>,
+    ) -> Result<Guest, CallFault> {
         let lease = self.lease().await.ok_or(CallFault::Exhausted)?;
-        let mut cell = match self.pooled(component, settings) {
+        let mut guest = match self.pooled(component, settings) {
             Err(CallFault::Exhausted) => self.beyond(component, settings).await?,
             made => made?,
         };
-        cell.lease = Some(lease);
-        Ok(cell)
+        guest.lease = Some(lease);
+        Ok(guest)
     }
 
     /// A live instance for the loader's questions. Blocks while code is prepared, and takes no request's place.
-    pub(crate) fn cell_for_loading(
+    pub(crate) fn guest_for_loading(
         &self,
         component: &Component,
-        settings: &Arc<Settings>,
-    ) -> Result<Cell, CallFault> {
+        settings: &Arc<InstanceContext>,
+    ) -> Result<Guest, CallFault> {
         let made = self.pooled(component, settings);
         match (made, &self.engine.beyond) {
             (Err(CallFault::Exhausted), Some(engine)) => {
@@ -53,11 +53,15 @@ impl Shared {
         tokio::time::timeout(WAIT, Arc::clone(&self.leases).acquire_owned()).await.ok()?.ok()
     }
 
-    fn pooled(&self, component: &Component, settings: &Arc<Settings>) -> Result<Cell, CallFault> {
-        Cell::new(&component.code, settings, &self.engine.ticker)
+    fn pooled(&self, component: &Component, settings: &Arc<InstanceContext>) -> Result<Guest, CallFault> {
+        Guest::new(&component.code, settings, &self.engine.ticker)
     }
 
-    async fn beyond(&self, component: &Arc<Component>, settings: &Arc<Settings>) -> Result<Cell, CallFault> {
+    async fn beyond(
+        &self,
+        component: &Arc<Component>,
+        settings: &Arc<InstanceContext>,
+    ) -> Result<Guest, CallFault> {
         let engine = self.engine.beyond.as_ref().ok_or(CallFault::Exhausted)?;
         if component.beyond().is_none() {
             tracing::info!(component.id = %component.id, "the pool of instances is full, more are allocated on demand");
@@ -70,8 +74,8 @@ impl Shared {
     }
 
     /// What the system refuses to allocate is no fault of the component.
-    fn on_demand(&self, code: &Code, settings: &Arc<Settings>) -> Result<Cell, CallFault> {
-        Cell::new(code, settings, &self.engine.ticker).map_err(|fault| match fault {
+    fn on_demand(&self, code: &Code, settings: &Arc<InstanceContext>) -> Result<Guest, CallFault> {
+        Guest::new(code, settings, &self.engine.ticker).map_err(|fault| match fault {
             CallFault::Output { .. } => CallFault::Exhausted,
             fault => fault,
         })

@@ -429,7 +429,7 @@ impl Live {
 
     /// The newest lines that a component or an instance wrote, oldest first.
     pub fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine> {
-        self.runtime.shared().journals.lines(name, limit)
+        self.runtime.shared().guest_logs.lines(name, limit)
     }
 
     /// Waits for what runs beside the requests.

@@ -67,7 +67,7 @@ pub(crate) struct Alarms {
 const WAITING: usize = 64;
 
 impl Alarms {
-    pub(crate) fn ring(&self, alarm: Alarm) {
+    pub(crate) fn raise(&self, alarm: Alarm) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < WAITING {
             waiting.push(alarm);

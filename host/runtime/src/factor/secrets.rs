@@ -11,12 +11,12 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 
 use crate::bindings::secrets::{self, Refusal};
-use crate::guest::Guest;
+use crate::guest::state::GuestState;
 
 /// More than any signed request has: signing is the host's time, not the component's.
 const DATA_BYTES: usize = 1 << 20;
 
-impl secrets::Host for Guest {
+impl secrets::Host for GuestState {
     fn has(&mut self, name: String) -> bool {
         self.settings.secret(&name).is_some()
     }
@@ -36,14 +36,14 @@ impl secrets::Host for Guest {
             Ok(secret) => secret,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if self.missed >= MISSES_PER_EXCHANGE || self.settings.kept.guesses.are_spent(self.now_us()) {
+        if self.missed >= MISSES_PER_EXCHANGE || self.settings.retained.guesses.are_spent(self.now_us()) {
             return Err(wasmtime::Error::new(Guessing));
         }
         if presented.len() <= PRESENTED_BYTES && secret.matches(presented.as_bytes()) {
             return Ok(Ok(true));
         }
         self.missed += 1;
-        self.settings.kept.guesses.missed(self.now_us());
+        self.settings.retained.guesses.missed(self.now_us());
         Ok(Ok(false))
     }
 }
@@ -89,7 +89,7 @@ impl Guesses {
     }
 }
 
-impl Guest {
+impl GuestState {
     fn now_us(&self) -> u64 {
         self.settings.ambient.monotonic_us()
     }

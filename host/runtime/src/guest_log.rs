@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::plane::component::ComponentLogLine;
 
-use crate::guest::Settings;
+use crate::guest::state::InstanceContext;
 
 /// Lines kept of one instance.
 const LINES: usize = 256;
@@ -15,10 +15,10 @@ const INSTANCES: usize = 256;
 
 /// The lines of one instance.
 #[derive(Debug, Default)]
-pub(crate) struct Journal(Mutex<VecDeque<ComponentLogLine>>);
+pub(crate) struct GuestLog(Mutex<VecDeque<ComponentLogLine>>);
 
-impl Journal {
-    pub(crate) fn keep(&self, by: &Settings, level: tracing::Level, message: &str, fields: &str) {
+impl GuestLog {
+    pub(crate) fn keep(&self, by: &InstanceContext, level: tracing::Level, message: &str, fields: &str) {
         let line = ComponentLogLine {
             at: by.ambient.now(),
             level: level.as_str().to_ascii_lowercase(),
@@ -35,27 +35,27 @@ impl Journal {
     }
 }
 
-/// The journals of all instances, by their names.
+/// The logs of all instances, by their names.
 #[derive(Debug, Default)]
-pub(crate) struct Journals(Mutex<BTreeMap<String, Arc<Journal>>>);
+pub(crate) struct GuestLogs(Mutex<BTreeMap<String, Arc<GuestLog>>>);
 
-impl Journals {
-    /// The journal of the instance of this name; it outlives the instance.
-    pub(crate) fn of(&self, instance: &str) -> Arc<Journal> {
-        let mut journals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if journals.len() >= INSTANCES && !journals.contains_key(instance) {
+impl GuestLogs {
+    /// The log of the instance of this name; it outlives the instance.
+    pub(crate) fn of(&self, instance: &str) -> Arc<GuestLog> {
+        let mut guest_logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if guest_logs.len() >= INSTANCES && !guest_logs.contains_key(instance) {
             // One that only this table still holds belongs to no instance.
-            journals.retain(|_, journal| Arc::strong_count(journal) > 1);
+            guest_logs.retain(|_, guest_log| Arc::strong_count(guest_log) > 1);
         }
-        Arc::clone(journals.entry(instance.to_owned()).or_default())
+        Arc::clone(guest_logs.entry(instance.to_owned()).or_default())
     }
 
     /// Lines of a component or of one instance, oldest first, the newest `limit` of them.
     pub(crate) fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine> {
-        let journals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found: Vec<ComponentLogLine> = journals
+        let guest_logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<ComponentLogLine> = guest_logs
             .values()
-            .flat_map(|journal| journal.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .flat_map(|guest_log| guest_log.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
             .filter(|line| line.component == name || line.instance == name)
             .collect();
         found.sort_by_key(|line| line.at);

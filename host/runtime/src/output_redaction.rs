@@ -9,7 +9,7 @@ use brains_dialect::canon::Fault;
 use brains_dialect::canon::catalogue::Page;
 
 use crate::CallFault;
-use crate::guest::Settings;
+use crate::guest::state::InstanceContext;
 
 /// Secrets of earlier versions that are remembered.
 const EARLIER: usize = 32;
@@ -17,9 +17,9 @@ const EARLIER: usize = 32;
 /// The secrets that versions of an instance were given while the program runs: an answer may repeat one that was
 /// changed since.
 #[derive(Debug, Default)]
-pub(crate) struct Earlier(Mutex<Vec<Secret>>);
+pub(crate) struct SecretHistory(Mutex<Vec<Secret>>);
 
-impl Earlier {
+impl SecretHistory {
     /// All of them with those of one more version, which are remembered too.
     pub(crate) fn with<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) -> SecretSet {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,7 +35,7 @@ impl Earlier {
     }
 }
 
-impl Settings {
+impl InstanceContext {
     /// The beginning of `text`, at least so long when it has as much: no half of a secret stands at its end.
     pub(crate) fn head<'t>(&self, text: &'t str, limit_bytes: usize) -> Cow<'t, str> {
         let looked = text.get(..text.floor_char_boundary(limit_bytes * 4)).unwrap_or_default();

@@ -1,14 +1,14 @@
 use brains_core::Millis;
 use brains_core::config::Budgets;
 
-use super::kv::{Kv, Room};
-use super::log::{LogGate, Passage, clean};
+use super::kv::{KvRoom, KvStore};
+use super::log::{LogRate, Passage, clean};
 use crate::allowances::Allowances;
 use crate::bindings::kv::KvError;
 
 #[test]
 fn what_all_may_log_together_is_over_for_each() {
-    let gate = LogGate::default();
+    let gate = LogRate::default();
     assert_eq!(gate.ask(1_000_000, || false), Passage::Stays { first: true });
     assert_eq!(gate.ask(1_000_001, || true), Passage::Stays { first: false });
     assert_eq!(gate.ask(2_100_000, || true), Passage::Passes { dropped: 2 });
@@ -18,9 +18,9 @@ fn what_all_may_log_together_is_over_for_each() {
 fn what_all_keep_together_is_bounded_and_goes_back() {
     let together = Allowances::default();
     together.limit(Budgets { component_kv_mib: 1, ..Budgets::default() });
-    let room = Room { quota: 1 << 20, allowances: &together };
-    let (one, other) = (Kv::default(), Kv::default());
-    let fill = |kv: &Kv, name: &str| {
+    let room = KvRoom { quota: 1 << 20, allowances: &together };
+    let (one, other) = (KvStore::default(), KvStore::default());
+    let fill = |kv: &KvStore, name: &str| {
         (0..100)
             .take_while(|at| kv.set(format!("{name}{at}"), vec![7; 60_000], None, room, Millis(0)).is_ok())
             .count()
@@ -29,7 +29,7 @@ fn what_all_keep_together_is_bounded_and_goes_back() {
     let used = |named: &str| together.standings().into_iter().find(|(key, _)| *key == named).unwrap().1;
     assert_eq!(used("component_kv_mib").used, 1);
     assert_eq!(used("component_kv_mib").refused, 1);
-    // A smaller value gives back, and so does a shelf that goes.
+    // A smaller value gives back, and so does a store that goes.
     one.set("a0".into(), vec![7; 10], None, room, Millis(0)).unwrap();
     assert_eq!(fill(&other, "b"), 1);
     drop(one);
@@ -38,7 +38,7 @@ fn what_all_keep_together_is_bounded_and_goes_back() {
 
 #[test]
 fn a_second_has_so_many_lines_and_the_next_says_how_many_were_dropped() {
-    let gate = LogGate::default();
+    let gate = LogRate::default();
     let asked: Vec<Passage> = (0..10_000).map(|at| gate.ask(1_000_000 + at, || true)).collect();
     let passed = asked.iter().filter(|passage| matches!(passage, Passage::Passes { .. })).count();
     let told = asked.iter().filter(|passage| **passage == Passage::Stays { first: true }).count();
@@ -55,8 +55,8 @@ fn a_line_is_one_line_and_is_cut_within_no_character() {
 
 #[test]
 fn entries_end_count_and_are_bounded() {
-    let (kv, together) = (Kv::default(), Allowances::default());
-    let room = Room { quota: 400, allowances: &together };
+    let (kv, together) = (KvStore::default(), Allowances::default());
+    let room = KvRoom { quota: 400, allowances: &together };
     let set = |key: &str, size, ends, now| kv.set(key.into(), vec![7; size], ends, room, Millis(now));
     set("a", 100, Some(Millis(50)), 0).unwrap();
     assert_eq!(kv.get("a", Millis(49)).unwrap().len(), 100);
@@ -72,8 +72,8 @@ fn entries_end_count_and_are_bounded() {
 
 #[test]
 fn a_value_that_does_not_fit_leaves_the_one_that_is_there() {
-    let (kv, together) = (Kv::default(), Allowances::default());
-    let room = Room { quota: 400, allowances: &together };
+    let (kv, together) = (KvStore::default(), Allowances::default());
+    let room = KvRoom { quota: 400, allowances: &together };
     let set = |size| kv.set("a".into(), vec![7; size], None, room, Millis(0));
     set(300).unwrap();
     assert!(matches!(set(400), Err(KvError::Quota)));
@@ -84,8 +84,8 @@ fn a_value_that_does_not_fit_leaves_the_one_that_is_there() {
 
 #[test]
 fn a_counter_counts() {
-    let (kv, together) = (Kv::default(), Allowances::default());
-    let room = Room { quota: 1_000, allowances: &together };
+    let (kv, together) = (KvStore::default(), Allowances::default());
+    let room = KvRoom { quota: 1_000, allowances: &together };
     let add = |delta| kv.add("n".into(), delta, room, Millis(0)).unwrap();
     assert_eq!((add(2), add(-5), add(1)), (2, -3, -2));
     assert_eq!(add(i64::MAX), i64::MAX - 2);

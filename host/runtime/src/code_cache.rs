@@ -24,24 +24,24 @@ const COMPRESSION: i32 = 1;
 /// Access for nobody but the owner.
 const MODE: u32 = 0o700;
 
-pub(crate) struct Shelf {
+pub(crate) struct CodeCache {
     cache: Cache,
     /// Goes with the process; none for one that stays.
     passing: Option<TempDir>,
 }
 
-impl std::fmt::Debug for Shelf {
+impl std::fmt::Debug for CodeCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shelf").field("directory", self.cache.directory()).finish_non_exhaustive()
+        f.debug_struct("CodeCache").field("directory", self.cache.directory()).finish_non_exhaustive()
     }
 }
 
-impl Shelf {
+impl CodeCache {
     /// In `wanted`, when that can be ours; else in a place of this process.
     pub(crate) fn open(wanted: Option<&Path>) -> Result<Self, StartError> {
         if let Some(wanted) = wanted {
             match own(wanted).and_then(|path| Self::at(path, None)) {
-                Ok(shelf) => return Ok(shelf),
+                Ok(code_cache) => return Ok(code_cache),
                 Err(error) => tracing::warn!(
                     path = %wanted.display(), %error,
                     "compiled components cannot be kept there, they are compiled anew at every start"
@@ -84,7 +84,7 @@ impl Shelf {
         Component::new(engine, wasm).inspect_err(|error| tracing::debug!("no code: {error:#}")).ok()
     }
 
-    /// Puts code where [`Shelf::find`] looks. What lay there makes room.
+    /// Puts code where [`CodeCache::find`] looks. What lay there makes room.
     pub(crate) fn put(&self, engine: &Engine, wasm: &[u8], code: Vec<u8>) {
         // INVARIANT: what is hashed is what wasmtime hashes in `CodeBuilder::compile_cached`: the engine's settings, the
         // bytes, no debugging package, no name for intrinsics. The tests hold it to that.

@@ -9,7 +9,7 @@ use brains_core::traffic::budget::Draw;
 
 use crate::allowances::Allowances;
 use crate::bindings::kv::{self, KvError};
-use crate::guest::{Guest, Settings};
+use crate::guest::state::{GuestState, InstanceContext};
 
 const VALUE_BYTES: u32 = 64 * 1024;
 const KEY_BYTES: usize = 512;
@@ -17,30 +17,30 @@ const KEY_BYTES: usize = 512;
 const ENTRY_BYTES: usize = 64;
 
 #[derive(Debug, Default)]
-pub(crate) struct Kv(Mutex<Shelf>);
+pub(crate) struct KvStore(Mutex<KvEntries>);
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct KvEntries {
     held_bytes: usize,
-    /// Its part of what all shelves have together; as many bytes as it holds.
+    /// Its part of what all stores have together; as many bytes as it holds.
     drawn: Option<Draw>,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, KvEntry>,
 }
 
 /// What an instance may keep: by its own grant, and together with all others.
 #[derive(Clone, Copy)]
-pub(super) struct Room<'a> {
+pub(super) struct KvRoom<'a> {
     pub(super) quota: usize,
     pub(super) allowances: &'a Allowances,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct KvEntry {
     value: Vec<u8>,
     ends: Option<Millis>,
 }
 
-impl Entry {
+impl KvEntry {
     fn weight(&self, key: &str) -> usize {
         key.len() + self.value.len() + ENTRY_BYTES
     }
@@ -50,8 +50,8 @@ impl Entry {
     }
 }
 
-impl Shelf {
-    fn live(&mut self, key: &str, now: Millis) -> Option<&Entry> {
+impl KvEntries {
+    fn live(&mut self, key: &str, now: Millis) -> Option<&KvEntry> {
         if self.entries.get(key).is_some_and(|entry| entry.is_over(now)) {
             self.remove(key);
         }
@@ -72,12 +72,12 @@ impl Shelf {
     }
 
     /// Puts an entry, or leaves everything as it is.
-    fn put(&mut self, key: String, entry: Entry, room: Room<'_>, now: Millis) -> Result<(), KvError> {
+    fn put(&mut self, key: String, entry: KvEntry, room: KvRoom<'_>, now: Millis) -> Result<(), KvError> {
         if key.len() > KEY_BYTES || entry.value.len() > VALUE_BYTES as usize {
             return Err(KvError::TooLarge(VALUE_BYTES));
         }
         let wanted = entry.weight(&key);
-        let freed = |shelf: &Self| shelf.entries.get(&key).map_or(0, |old| old.weight(&key));
+        let freed = |held: &Self| held.entries.get(&key).map_or(0, |old| old.weight(&key));
         if self.held_bytes + wanted - freed(self) > room.quota {
             self.sweep(now);
         }
@@ -111,8 +111,8 @@ impl Shelf {
     }
 }
 
-impl Kv {
-    fn open(&self) -> MutexGuard<'_, Shelf> {
+impl KvStore {
+    fn open(&self) -> MutexGuard<'_, KvEntries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,36 +125,36 @@ impl Kv {
         key: String,
         value: Vec<u8>,
         ends: Option<Millis>,
-        room: Room<'_>,
+        room: KvRoom<'_>,
         now: Millis,
     ) -> Result<(), KvError> {
-        self.open().put(key, Entry { value, ends }, room, now)
+        self.open().put(key, KvEntry { value, ends }, room, now)
     }
 
     /// A counter is kept as its decimal text; anything else counts as zero.
-    pub(super) fn add(&self, key: String, delta: i64, room: Room<'_>, now: Millis) -> Result<i64, KvError> {
-        let mut shelf = self.open();
-        let (held, ends) = shelf.live(&key, now).map_or((0, None), |entry| {
+    pub(super) fn add(&self, key: String, delta: i64, room: KvRoom<'_>, now: Millis) -> Result<i64, KvError> {
+        let mut entries = self.open();
+        let (held, ends) = entries.live(&key, now).map_or((0, None), |entry| {
             let held = std::str::from_utf8(&entry.value).ok().and_then(|text| text.parse::<i64>().ok());
             (held.unwrap_or(0), entry.ends)
         });
         let sum = held.saturating_add(delta);
-        shelf.put(key, Entry { value: sum.to_string().into_bytes(), ends }, room, now)?;
+        entries.put(key, KvEntry { value: sum.to_string().into_bytes(), ends }, room, now)?;
         Ok(sum)
     }
 }
 
-fn room(settings: &Settings) -> Room<'_> {
-    Room { quota: settings.grants.kv_bytes, allowances: &settings.allowances }
+fn room(settings: &InstanceContext) -> KvRoom<'_> {
+    KvRoom { quota: settings.grants.kv_bytes, allowances: &settings.allowances }
 }
 
-impl kv::Host for Guest {
+impl kv::Host for GuestState {
     fn get(&mut self, key: String) -> Option<Vec<u8>> {
         let settings = &self.settings;
         if settings.grants.kv_bytes == 0 {
             return None;
         }
-        settings.kept.kv.get(&key, settings.ambient.now())
+        settings.retained.kv.get(&key, settings.ambient.now())
     }
 
     fn set(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<(), KvError> {
@@ -164,7 +164,7 @@ impl kv::Host for Guest {
         }
         let now = settings.ambient.now();
         let ends = ttl_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)));
-        settings.kept.kv.set(key, value, ends, room(settings), now)
+        settings.retained.kv.set(key, value, ends, room(settings), now)
     }
 
     fn add(&mut self, key: String, delta: i64) -> Result<i64, KvError> {
@@ -172,12 +172,12 @@ impl kv::Host for Guest {
         if settings.grants.kv_bytes == 0 {
             return Err(KvError::NotGranted);
         }
-        settings.kept.kv.add(key, delta, room(settings), settings.ambient.now())
+        settings.retained.kv.add(key, delta, room(settings), settings.ambient.now())
     }
 
     fn remove(&mut self, key: String) {
         if self.settings.grants.kv_bytes > 0 {
-            self.settings.kept.kv.open().remove(&key);
+            self.settings.retained.kv.open().remove(&key);
         }
     }
 }

@@ -6,7 +6,7 @@ fn covers(set: &SecretSet, secret: &str) -> bool {
 
 #[test]
 fn the_secrets_of_earlier_versions_stay_covered() {
-    let earlier = Earlier::default();
+    let earlier = SecretHistory::default();
     let first = Secret::new("first-secret-0001");
     let second = Secret::new("second-secret-0002");
     assert!(covers(&earlier.with([&first].into_iter()), first.expose()));

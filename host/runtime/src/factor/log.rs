@@ -5,14 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use brains_core::redact::redact;
 
 use crate::bindings::log;
-use crate::guest::{Guest, Settings};
+use crate::guest::state::{GuestState, InstanceContext};
 
 const LINES_PER_SECOND: u32 = 64;
 const LINE_BYTES: usize = 4 * 1024;
 
 /// Lets through so many lines in a second and counts the rest.
 #[derive(Debug, Default)]
-pub(crate) struct LogGate(Mutex<Second>);
+pub(crate) struct LogRate(Mutex<Second>);
 
 #[derive(Debug, Default)]
 struct Second {
@@ -33,7 +33,7 @@ pub(super) enum Passage {
     },
 }
 
-impl LogGate {
+impl LogRate {
     /// `shared` tells whether all components together may write one more.
     pub(super) fn ask(&self, now_us: u64, shared: impl FnOnce() -> bool) -> Passage {
         let mut second = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,12 +53,12 @@ impl LogGate {
     }
 }
 
-impl Settings {
+impl InstanceContext {
     /// Writes one line of a component's log: limited, cut and redacted.
     pub(crate) fn log(&self, level: tracing::Level, message: &str, fields: &[(String, String)]) {
         let (id, name) = (&self.component, &self.name);
         let now_us = self.ambient.monotonic_us();
-        match self.kept.log.ask(now_us, || self.allowances.line(now_us)) {
+        match self.retained.log.ask(now_us, || self.allowances.line(now_us)) {
             Passage::Stays { first } => {
                 if first {
                     tracing::warn!(
@@ -75,7 +75,7 @@ impl Settings {
         }
         let message = clean(&self.head(message, LINE_BYTES));
         let fields = clean(&self.joined(fields));
-        self.journal.keep(self, level, &message, &fields);
+        self.guest_log.keep(self, level, &message, &fields);
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component");
@@ -118,7 +118,7 @@ pub(super) fn clean(text: &str) -> String {
     said.get(..said.floor_char_boundary(LINE_BYTES)).unwrap_or_default().to_owned()
 }
 
-impl log::Host for Guest {
+impl log::Host for GuestState {
     fn write(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) {
         let level = match level {
             log::Level::Trace => tracing::Level::TRACE,

@@ -1,47 +1,50 @@
 //! The host's side of the world: everything is answered from memory, nothing waits. What was not granted is
 //! refused with a value, because scripted guests import their whole world and could not link otherwise.
 
-pub(crate) mod keys;
 pub(crate) mod kv;
 pub(crate) mod log;
+pub(crate) mod secrets;
+pub(crate) mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::bindings::{clock, config, http, kv as wire_kv, log as wire_log, random, secrets, task, types};
-use crate::guest::{Guest, Settings};
-use crate::said::Earlier;
+use crate::bindings::{
+    clock, config, http, kv as wire_kv, log as wire_log, random, secrets as wire_secrets, task, types,
+};
+use crate::guest::state::{GuestState, InstanceContext};
+use crate::output_redaction::SecretHistory;
 
 /// Links all of `brains:plugin`'s imports.
-pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    wire_log::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
-    config::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
-    secrets::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
-    wire_kv::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
-    clock::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
-    random::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    wire_log::add_to_linker::<_, HasSelf<GuestState>>(linker, |guest| guest)?;
+    config::add_to_linker::<_, HasSelf<GuestState>>(linker, |guest| guest)?;
+    wire_secrets::add_to_linker::<_, HasSelf<GuestState>>(linker, |guest| guest)?;
+    wire_kv::add_to_linker::<_, HasSelf<GuestState>>(linker, |guest| guest)?;
+    clock::add_to_linker::<_, HasSelf<GuestState>>(linker, |guest| guest)?;
+    random::add_to_linker::<_, HasSelf<GuestState>>(linker, |guest| guest)
 }
 
 // Types only: nothing to answer.
-impl types::Host for Guest {}
-impl http::Host for Guest {}
-impl task::Host for Guest {}
+impl types::Host for GuestState {}
+impl http::Host for GuestState {}
+impl task::Host for GuestState {}
 
 /// What an instance keeps from one version of it to the next, while the program runs.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
-    pub(crate) kv: kv::Kv,
-    pub(crate) log: log::LogGate,
-    pub(crate) guesses: keys::Guesses,
-    pub(crate) earlier: Earlier,
+pub(crate) struct RetainedState {
+    pub(crate) kv: kv::KvStore,
+    pub(crate) log: log::LogRate,
+    pub(crate) guesses: secrets::Guesses,
+    pub(crate) earlier: SecretHistory,
 }
 
-impl config::Host for Guest {
+impl config::Host for GuestState {
     fn get(&mut self) -> String {
         self.settings.config.clone()
     }
 }
 
-impl clock::Host for Guest {
+impl clock::Host for GuestState {
     /// Zero when the clock is not granted.
     fn now_ms(&mut self) -> u64 {
         if !self.settings.grants.clock {
@@ -58,14 +61,14 @@ impl clock::Host for Guest {
 
 const RANDOM_BYTES: u32 = 64 * 1024;
 
-impl random::Host for Guest {
+impl random::Host for GuestState {
     /// Nothing when randomness is not granted, and at most so much at once.
     fn bytes(&mut self, n: u32) -> Vec<u8> {
         self.settings.random(n)
     }
 }
 
-impl Settings {
+impl InstanceContext {
     pub(crate) fn random(&self, count: u32) -> Vec<u8> {
         if !self.grants.random {
             return Vec::new();

@@ -8,7 +8,7 @@ use wasmtime::component::{
     Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
 
-use crate::guest::Guest;
+use crate::guest::state::GuestState;
 
 /// Interfaces that are answered or, for the functions that make no sense here, trap.
 const GIVEN: &[&str] = &[
@@ -70,7 +70,7 @@ struct Datetime {
 
 /// Links what of WASI the component imports, under the versions that it names.
 pub(crate) fn link(
-    linker: &mut Linker<Guest>,
+    linker: &mut Linker<GuestState>,
     component: &Component,
     imports: &[String],
 ) -> wasmtime::Result<()> {
@@ -114,7 +114,7 @@ pub(crate) fn link(
             "wasi:io/poll" => nothing::<Pollable>(&mut instance, "pollable")?,
             "wasi:io/streams" => streams(&mut instance)?,
             "wasi:random/insecure-seed" => {
-                instance.func_wrap("insecure-seed", |store: StoreContextMut<'_, Guest>, (): ()| {
+                instance.func_wrap("insecure-seed", |store: StoreContextMut<'_, GuestState>, (): ()| {
                     Ok(((number(&store), number(&store)),))
                 })?;
             }
@@ -131,7 +131,7 @@ pub(crate) fn link(
 
 /// Every function of WASI traps until it is given an answer. Only WASI's: an interface of `brains:plugin` is found by
 /// its minor version, and a trap under the exact name of another patch would stand in its way.
-fn refuse_all(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<()> {
+fn refuse_all(linker: &mut Linker<GuestState>, component: &Component) -> wasmtime::Result<()> {
     let engine = component.engine().clone();
     for (import, item) in component.component_type().imports(&engine) {
         let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
@@ -156,7 +156,7 @@ fn refuse_all(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Re
 }
 
 /// Resources that an interface takes over from another one: its instance names them again.
-fn borrowed(instance: &mut LinkerInstance<'_, Guest>, interface: &str) -> wasmtime::Result<()> {
+fn borrowed(instance: &mut LinkerInstance<'_, GuestState>, interface: &str) -> wasmtime::Result<()> {
     match interface {
         "wasi:cli/stdin" => nothing::<Input>(instance, "input-stream"),
         "wasi:cli/stdout" | "wasi:cli/stderr" => nothing::<Output>(instance, "output-stream"),
@@ -180,26 +180,26 @@ fn borrowed(instance: &mut LinkerInstance<'_, Guest>, interface: &str) -> wasmti
 }
 
 /// A resource of which there is never one.
-fn nothing<T: 'static>(instance: &mut LinkerInstance<'_, Guest>, name: &str) -> wasmtime::Result<()> {
+fn nothing<T: 'static>(instance: &mut LinkerInstance<'_, GuestState>, name: &str) -> wasmtime::Result<()> {
     instance.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
 }
 
-fn environment(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+fn environment(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     instance.func_wrap("get-environment", |_, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
     instance.func_wrap("get-arguments", |_, (): ()| Ok((Vec::<String>::new(),)))?;
     instance.func_wrap("initial-cwd", |_, (): ()| Ok((None::<String>,)))
 }
 
-fn monotonic(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    instance.func_wrap("now", |store: StoreContextMut<'_, Guest>, (): ()| {
+fn monotonic(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    instance.func_wrap("now", |store: StoreContextMut<'_, GuestState>, (): ()| {
         let settings = &store.data().settings;
         Ok((if settings.grants.clock { settings.ambient.monotonic_us().saturating_mul(1_000) } else { 0 },))
     })?;
     instance.func_wrap("resolution", |_, (): ()| Ok((1_000_u64,)))
 }
 
-fn wall(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    instance.func_wrap("now", |store: StoreContextMut<'_, Guest>, (): ()| {
+fn wall(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    instance.func_wrap("now", |store: StoreContextMut<'_, GuestState>, (): ()| {
         let settings = &store.data().settings;
         let ms = if settings.grants.clock { u64::try_from(settings.ambient.now().0).unwrap_or(0) } else { 0 };
         let nanoseconds = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
@@ -208,8 +208,8 @@ fn wall(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     instance.func_wrap("resolution", |_, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1_000_000 },)))
 }
 
-fn numbers(instance: &mut LinkerInstance<'_, Guest>, bytes: &str, one: &str) -> wasmtime::Result<()> {
-    instance.func_wrap(bytes, |store: StoreContextMut<'_, Guest>, (count,): (u64,)| {
+fn numbers(instance: &mut LinkerInstance<'_, GuestState>, bytes: &str, one: &str) -> wasmtime::Result<()> {
+    instance.func_wrap(bytes, |store: StoreContextMut<'_, GuestState>, (count,): (u64,)| {
         let settings = &store.data().settings;
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let drawn = settings.random(count);
@@ -218,11 +218,11 @@ fn numbers(instance: &mut LinkerInstance<'_, Guest>, bytes: &str, one: &str) -> 
         }
         Ok((drawn,))
     })?;
-    instance.func_wrap(one, |store: StoreContextMut<'_, Guest>, (): ()| Ok((number(&store),)))
+    instance.func_wrap(one, |store: StoreContextMut<'_, GuestState>, (): ()| Ok((number(&store),)))
 }
 
 /// The seed of hash maps, among others: a constant unless randomness is granted.
-fn number(store: &StoreContextMut<'_, Guest>) -> u64 {
+fn number(store: &StoreContextMut<'_, GuestState>) -> u64 {
     store.data().settings.random(8).try_into().map_or(0x9e37_79b9_7f4a_7c15, u64::from_le_bytes)
 }
 
@@ -230,7 +230,7 @@ const WRITE_BYTES: u64 = 64 * 1024;
 
 type Written = wasmtime::Result<(Result<(), Broken>,)>;
 
-fn streams(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
+fn streams(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     nothing::<Input>(instance, "input-stream")?;
     nothing::<Output>(instance, "output-stream")?;
     for read in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
@@ -244,7 +244,9 @@ fn streams(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     for write in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
         instance.func_wrap(
             write,
-            |mut store: StoreContextMut<'_, Guest>, (_, bytes): (Resource<Output>, Vec<u8>)| -> Written {
+            |mut store: StoreContextMut<'_, GuestState>,
+             (_, bytes): (Resource<Output>, Vec<u8>)|
+             -> Written {
                 store.data_mut().print(&bytes);
                 Ok((Ok(()),))
             },
@@ -253,7 +255,7 @@ fn streams(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     for flush in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
         instance.func_wrap(
             flush,
-            |mut store: StoreContextMut<'_, Guest>, (_,): (Resource<Output>,)| -> Written {
+            |mut store: StoreContextMut<'_, GuestState>, (_,): (Resource<Output>,)| -> Written {
                 store.data_mut().end_line();
                 Ok((Ok(()),))
             },
@@ -264,7 +266,7 @@ fn streams(instance: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
 
 const LINE_BYTES: usize = 4 * 1024;
 
-impl Guest {
+impl GuestState {
     fn print(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte == b'\n' {
