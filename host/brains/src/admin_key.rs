@@ -1,6 +1,6 @@
 //! The admin key: set by configuration, else 32 random bytes in the file `admin-key`.
 
-mod watched;
+mod file;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ use brains_files::{Gate, Links, Place, Visit};
 
 use crate::home::{self, Home};
 
-pub(crate) use watched::Watched;
+pub(crate) use file::AdminKeyFile;
 
 /// The largest file that holds a key.
 const KEY_BYTES: u64 = 64 << 10;
@@ -46,7 +46,7 @@ pub(crate) fn ensure(home: &Home, ambient: &dyn Ambient, gate: &Gate) -> Result<
         return Ok((key, false));
     }
     home.ensure()?;
-    let key = mint(ambient);
+    let key = generate(ambient);
     match home::write_new(&path, format!("{}\n", key.expose()).as_bytes()) {
         Ok(()) => Ok((key, true)),
         // Another process was faster: its key is the key.
@@ -73,7 +73,7 @@ pub(crate) fn write(path: &Path, key: &Secret) -> Result<(), Fault> {
     })
 }
 
-fn mint(ambient: &dyn Ambient) -> Secret {
+fn generate(ambient: &dyn Ambient) -> Secret {
     let mut bytes = [0; 32];
     ambient.fill_random(&mut bytes);
     Secret::new(URL_SAFE_NO_PAD.encode(bytes))

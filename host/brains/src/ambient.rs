@@ -6,18 +6,18 @@ use brains_core::{Ambient, Millis};
 
 /// Time and entropy of this machine.
 #[derive(Debug)]
-pub(crate) struct System {
+pub(crate) struct SystemAmbient {
     started: Instant,
 }
 
-impl System {
+impl SystemAmbient {
     #[expect(clippy::disallowed_methods, reason = "this is the ambient that everyone else is handed")]
     pub(crate) fn new() -> Self {
         Self { started: Instant::now() }
     }
 }
 
-impl Ambient for System {
+impl Ambient for SystemAmbient {
     #[expect(clippy::disallowed_methods, reason = "this is the ambient that everyone else is handed")]
     fn now(&self) -> Millis {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

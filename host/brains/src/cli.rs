@@ -1,7 +1,7 @@
 //! The command line. Verbs of the program's own life are written here by hand; every other verb is made from
 //! the registry of operations (`operation.rs`), so that it exists exactly when its operation does.
 
-pub(crate) mod flat;
+pub(crate) mod compat;
 pub(crate) mod operation;
 
 use std::path::PathBuf;
@@ -91,7 +91,7 @@ Examples:
     Stop,
     /// Print the service's address, and open it when there is a desktop
     #[command(after_help = "Examples:\n  brains open\n  brains open --print")]
-    Open(Open),
+    Open(OpenArgs),
     /// Print the service's log
     #[command(after_help = "Examples:\n  brains logs -n 20\n  brains logs -f | jq .message")]
     Logs(Logs),
@@ -102,7 +102,7 @@ Examples:
     #[command(after_help = "Examples:\n  brains version --json")]
     Version,
     /// The admin key
-    AdminKey(AdminKey),
+    AdminKey(AdminKeyArgs),
     /// Components: what is loaded, what was refused and why; writing one
     Plugin(Plugin),
     /// Print a completion script for a shell
@@ -123,13 +123,13 @@ Examples:
 
 /// Where agents work. Nothing is read from there: a checkout cannot configure the service.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Place {
+pub(crate) struct ProjectPath {
     /// Directory that agents work in
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) path: std::path::PathBuf,
 }
 
-impl Place {
+impl ProjectPath {
     /// A mistyped path is told before anything is made.
     pub(crate) fn check(&self) -> Result<(), brains_core::Fault> {
         if self.path.is_dir() {
@@ -144,7 +144,7 @@ impl Place {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Init {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ProjectPath,
     /// Unique name of the workspace [default: made from the path]
     #[arg(long)]
     pub(crate) slug: Option<String>,
@@ -157,7 +157,7 @@ pub(crate) struct Init {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Up {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: ProjectPath,
     #[command(flatten)]
     pub(crate) serve: ServeAll,
 }
@@ -244,7 +244,7 @@ impl From<&Mcp> for ServeAll {
 
 /// How to open the service.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Open {
+pub(crate) struct OpenArgs {
     /// Only print the address
     #[arg(long)]
     pub(crate) print: bool,
@@ -263,7 +263,7 @@ pub(crate) struct Logs {
 
 /// A verb about the admin key.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct AdminKey {
+pub(crate) struct AdminKeyArgs {
     #[command(subcommand)]
     pub(crate) verb: AdminKeyVerb,
 }
@@ -371,10 +371,10 @@ const REVEAL: &str = "reveal";
 
 /// What the command line asks for.
 #[derive(Debug)]
-pub(crate) enum Asked<'a> {
+pub(crate) enum Invocation<'a> {
     Life(Box<Cli>),
-    Flat {
-        flat: &'static flat::Flat,
+    CompatVerb {
+        flat: &'static compat::CompatVerb,
         entry: &'a Entry,
         matches: ArgMatches,
         global: Global,
@@ -388,11 +388,11 @@ pub(crate) enum Asked<'a> {
     },
 }
 
-impl Asked<'_> {
+impl Invocation<'_> {
     pub(crate) fn global(&self) -> &Global {
         match self {
             Self::Life(cli) => &cli.global,
-            Self::Flat { global, .. } | Self::Operation { global, .. } => global,
+            Self::CompatVerb { global, .. } | Self::Operation { global, .. } => global,
         }
     }
 
@@ -409,7 +409,7 @@ impl Asked<'_> {
 
 /// The whole command line: verbs by hand, then those of the registry.
 pub(crate) fn command(registry: &Registry) -> clap::Command {
-    let command = flat::add_all(operation::add_all(Cli::command(), registry), registry);
+    let command = compat::add_all(operation::add_all(Cli::command(), registry), registry);
     command.mut_subcommand("admin-key", |group| {
         let reveal =
             Arg::new(REVEAL).long(REVEAL).action(ArgAction::SetTrue).help("Show the key itself and its file");
@@ -423,7 +423,10 @@ pub(crate) fn reveals(matches: &ArgMatches) -> bool {
 }
 
 /// Understands a parsed command line.
-pub(crate) fn understand<'a>(matches: &ArgMatches, registry: &'a Registry) -> Result<Asked<'a>, clap::Error> {
+pub(crate) fn understand<'a>(
+    matches: &ArgMatches,
+    registry: &'a Registry,
+) -> Result<Invocation<'a>, clap::Error> {
     let global = Global::from_arg_matches(matches)?;
     let mut path = Vec::new();
     let mut innermost = matches;
@@ -431,15 +434,15 @@ pub(crate) fn understand<'a>(matches: &ArgMatches, registry: &'a Registry) -> Re
         path.push(name);
         innermost = inner;
     }
-    if let Some((flat, entry)) = flat::find(registry, &path) {
-        return Ok(Asked::Flat { flat, entry, matches: innermost.clone(), global });
+    if let Some((flat, entry)) = compat::find(registry, &path) {
+        return Ok(Invocation::CompatVerb { flat, entry, matches: innermost.clone(), global });
     }
     match operation::find(registry, &path) {
         Some(entry) => {
             let bare = operation::bare(&path);
-            Ok(Asked::Operation { entry, matches: innermost.clone(), global, bare })
+            Ok(Invocation::Operation { entry, matches: innermost.clone(), global, bare })
         }
-        None => Ok(Asked::Life(Box::new(Cli::from_arg_matches(matches)?))),
+        None => Ok(Invocation::Life(Box::new(Cli::from_arg_matches(matches)?))),
     }
 }
 

@@ -45,7 +45,7 @@ impl Ender {
 
 /// What signals said, heard on a thread of its own: it listens when all others are busy, or hang.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct EndSignals {
     /// The service is to end.
     pub(crate) ending: CancellationToken,
     /// At once.
@@ -54,7 +54,7 @@ pub(crate) struct Told {
     pub(crate) reload: Arc<Notify>,
 }
 
-impl Told {
+impl EndSignals {
     /// Listens from here on. After the first signal that ends, the process has `drain` left; a second one ends it.
     pub(crate) fn listen(ender: Ender, drain: Duration) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

@@ -19,7 +19,7 @@ use crate::process;
 /// What a running service tells about itself. Holds no secret of anybody's: the database's URL is shown without its
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Running {
+pub(crate) struct RunningService {
     /// Layout of this file.
     pub(crate) v: u32,
     pub(crate) pid: u32,
@@ -61,7 +61,7 @@ impl fmt::Debug for Proof {
     }
 }
 
-impl Running {
+impl RunningService {
     /// The gateway's base URL, when it serves one.
     pub(crate) fn gateway(&self) -> Option<&str> {
         self.urls.get("gateway").map(String::as_str)
@@ -78,12 +78,12 @@ impl Running {
 }
 
 /// The service that `runtime.json` names, if it still runs. A file left by a dead one counts as none.
-pub(crate) fn running(home: &Home) -> Result<Option<Running>, Fault> {
-    Ok(read(home)?.filter(Running::alive))
+pub(crate) fn running(home: &Home) -> Result<Option<RunningService>, Fault> {
+    Ok(read(home)?.filter(RunningService::alive))
 }
 
 /// What `runtime.json` says, true or not.
-pub(crate) fn read(home: &Home) -> Result<Option<Running>, Fault> {
+pub(crate) fn read(home: &Home) -> Result<Option<RunningService>, Fault> {
     let text = match fs::read(home.runtime()) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -98,13 +98,13 @@ pub(crate) fn read(home: &Home) -> Result<Option<Running>, Fault> {
 
 /// The right to serve from one state directory. Dropping it removes `runtime.json` and lets go of the lock.
 #[derive(Debug)]
-pub(crate) struct Instance {
+pub(crate) struct InstanceLock {
     home: Home,
     _lock: std::fs::File,
     published: bool,
 }
 
-impl Instance {
+impl InstanceLock {
     /// Takes the lock, or says who holds it.
     pub(crate) fn claim(home: &Home) -> Result<Self, Fault> {
         home.ensure()?;
@@ -133,7 +133,7 @@ impl Instance {
     }
 
     /// Writes `runtime.json`.
-    pub(crate) fn publish(&mut self, running: &Running) -> io::Result<()> {
+    pub(crate) fn publish(&mut self, running: &RunningService) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(running)?;
         text.push(b'\n');
         home::write_atomically(&self.home.runtime(), &text)?;
@@ -142,7 +142,7 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for InstanceLock {
     fn drop(&mut self) {
         if self.published {
             // The next start overwrites what could not be removed.
@@ -151,7 +151,7 @@ impl Drop for Instance {
     }
 }
 
-fn held(by: Option<Running>) -> Fault {
+fn held(by: Option<RunningService>) -> Fault {
     let fault = match by {
         Some(running) => Fault::conflict(match running.gateway() {
             Some(url) => format!("Brains already runs here: pid {}, {url}", running.pid),

@@ -8,15 +8,20 @@ use brains_core::Principal;
 use brains_core::plane::key::KeyState;
 use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Ambient, Secret};
-use brains_http::{Credential, KeyRing, KeySource, Loading};
+use brains_http::{KeyCredential, KeyRing, KeySource, Loading};
 use brains_runtime::swap::Live;
 use brains_store::{Generation, KeyLastUsed, Store};
 use tokio::sync::watch;
 
-use crate::admin_key::Watched;
+use crate::admin_key::AdminKeyFile;
 
 /// All keys that this service accepts.
-pub(crate) fn ring(live: Arc<Live>, file: Arc<Watched>, store: Store, ambient: Arc<dyn Ambient>) -> KeyRing {
+pub(crate) fn ring(
+    live: Arc<Live>,
+    file: Arc<AdminKeyFile>,
+    store: Store,
+    ambient: Arc<dyn Ambient>,
+) -> KeyRing {
     let changes = store.generations();
     let sources: Vec<Arc<dyn KeySource>> = vec![
         Arc::new(Configured { live: live.clone() }),
@@ -26,8 +31,8 @@ pub(crate) fn ring(live: Arc<Live>, file: Arc<Watched>, store: Store, ambient: A
     KeyRing::new(sources, ambient)
 }
 
-fn admin(key: &Secret) -> Credential {
-    Credential {
+fn admin(key: &Secret) -> KeyCredential {
+    KeyCredential {
         sha256_hex: key.sha256_hex(),
         principal: Principal::admin(key.fingerprint()),
         expires_at: None,
@@ -49,7 +54,7 @@ impl KeySource for Configured {
     fn load(&self) -> Loading<'_> {
         let config = Arc::clone(&self.live.current().config);
         Box::pin(async move {
-            let further = config.api_keys.iter().map(|key| Credential {
+            let further = config.api_keys.iter().map(|key| KeyCredential {
                 sha256_hex: key.sha256_hex(),
                 principal: Principal {
                     operator: ADMIN.into(),
@@ -70,7 +75,7 @@ impl KeySource for Configured {
 #[derive(Debug)]
 struct AdminFile {
     live: Arc<Live>,
-    file: Arc<Watched>,
+    file: Arc<AdminKeyFile>,
 }
 
 impl AdminFile {
@@ -134,7 +139,7 @@ impl KeySource for Stored {
             let working = keys.into_iter().filter(|key| key.state(now) == KeyState::Active);
             let credentials = working.filter_map(|key| {
                 let role = key.role_of(role(&key.operator)?);
-                Some(Credential {
+                Some(KeyCredential {
                     sha256_hex: key.hash,
                     expires_at: key.expires_at,
                     principal: Principal {

@@ -15,8 +15,8 @@ use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::house::House;
 use crate::ports::blocking;
+use crate::services::Services;
 
 /// How often versions that are under way out are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -30,11 +30,11 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    pub(crate) fn new(house: &House) -> Self {
+    pub(crate) fn new(services: &Services) -> Self {
         Self {
-            live: Arc::clone(&house.live),
-            control: Arc::clone(&house.control),
-            store: house.store.clone(),
+            live: Arc::clone(&services.live),
+            control: Arc::clone(&services.control),
+            store: services.store.clone(),
         }
     }
 

@@ -10,7 +10,6 @@ mod ending;
 mod environment;
 mod failure;
 mod home;
-mod house;
 mod instance;
 mod keys;
 mod lifecycle;
@@ -19,10 +18,11 @@ mod output;
 mod overlay;
 mod ports;
 mod process;
+mod process_info;
 mod project;
 mod serve;
+mod services;
 mod shell;
-mod site;
 mod sources;
 mod verb;
 mod watch;
@@ -36,7 +36,7 @@ use brains_core::Fault;
 use brains_runtime::compile;
 use rustix::fs::Mode;
 
-use crate::cli::{AdminKeyVerb, Asked, Cli, Global, McpMode, Verb};
+use crate::cli::{AdminKeyVerb, Cli, Global, Invocation, McpMode, Verb};
 use crate::ending::Ender;
 use crate::environment::Environment;
 use crate::shell::Shell;
@@ -102,7 +102,7 @@ fn program(ender: Ender) -> ExitCode {
 }
 
 fn run(
-    asked: &Asked<'_>,
+    asked: &Invocation<'_>,
     registry: &Registry,
     environment: Environment,
     global: Global,
@@ -113,12 +113,12 @@ fn run(
         rustix::process::umask(Mode::from_raw_mode(0o077));
     }
     let cli = match asked {
-        Asked::Life(cli) => cli,
-        Asked::Flat { flat, entry, matches, .. } => {
+        Invocation::Life(cli) => cli,
+        Invocation::CompatVerb { flat, entry, matches, .. } => {
             let shell = Shell::new(environment, global, ender)?;
             return wait(verb::call::flat(&shell, flat, entry, matches));
         }
-        Asked::Operation { entry, matches, bare, .. } => {
+        Invocation::Operation { entry, matches, bare, .. } => {
             let shell = Shell::new(environment, global, ender)?;
             return wait(verb::call::operation(&shell, entry, matches, *bare));
         }

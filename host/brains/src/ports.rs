@@ -19,13 +19,13 @@ use brains_files::{Gate, Place};
 use brains_runtime::swap::Live;
 use fs_err as fs;
 
-use crate::admin_key::{self, Watched};
+use crate::admin_key::{self, AdminKeyFile};
 use crate::audit_key;
 use crate::home::{self, Home};
 
-pub(crate) use callers::Callers;
+pub(crate) use callers::KeyRingCallers;
 pub(crate) use places::Trees;
-pub(crate) use processes::Processes;
+pub(crate) use processes::LocalProcesses;
 pub(crate) use routing::Routes;
 pub(crate) use settings::{InForce, blocking};
 pub(crate) use versions::Versions;
@@ -35,7 +35,7 @@ pub(crate) use versions::Versions;
 pub(crate) struct KeyFiles {
     pub(crate) home: Home,
     pub(crate) live: Arc<Live>,
-    pub(crate) admin: Arc<Watched>,
+    pub(crate) admin: Arc<AdminKeyFile>,
     pub(crate) gate: Gate,
 }
 
@@ -125,12 +125,12 @@ fn unwritten(what: &str, error: &io::Error) -> Fault {
 
 /// What this process says about itself; the addresses are known once it listens.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct ServiceInfo {
     started_at: Option<Millis>,
     urls: Mutex<BTreeMap<String, String>>,
 }
 
-impl Facts {
+impl ServiceInfo {
     /// `started_at` is none for a command that works on the store directly.
     pub(crate) fn new(started_at: Option<Millis>) -> Self {
         Self { started_at, urls: Mutex::default() }
@@ -141,7 +141,7 @@ impl Facts {
     }
 }
 
-impl Service for Facts {
+impl Service for ServiceInfo {
     fn facts(&self) -> ServiceFacts {
         ServiceFacts {
             version: crate::VERSION.to_owned(),

@@ -15,7 +15,10 @@ use brains_control::Control;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
 use brains_files::Names;
-use brains_http::{App, Counters, Lanes, Listening, Parts, Service, Site, gateway, serve, tools};
+use brains_http::{
+    App, AppParts, ConnectionThreads, ListenerService, ListenerState, ProcessInfo, TrafficCounters, gateway,
+    serve, tools,
+};
 use brains_mcp::{Connections, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -25,17 +28,17 @@ use tokio_util::task::TaskTracker;
 use crate::admin_key;
 use crate::cli::ServeAll;
 use crate::descriptors;
-use crate::ending::Told;
+use crate::ending::EndSignals;
 use crate::home;
-use crate::house::{House, database_url};
-use crate::instance::{Instance, Proof, Running};
+use crate::instance::{InstanceLock, Proof, RunningService};
 use crate::lifecycle::Lifecycle;
 use crate::log;
 use crate::ports::blocking;
 use crate::process;
+use crate::process_info::{LiveBudgets, ThisProcess};
 use crate::project;
+use crate::services::{Services, database_url};
 use crate::shell::Shell;
-use crate::site::{Here, InForce};
 use crate::sources::unsound;
 use crate::watch::Watch;
 
@@ -57,9 +60,9 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     let profile = wanted.profile()?;
     let started_at = shell.ambient.now();
     // Heard from here on: a signal during the start ends it as one later does.
-    let told = Told::listen(shell.ender.clone(), END).context("could not listen for signals")?;
+    let told = EndSignals::listen(shell.ender.clone(), END).context("could not listen for signals")?;
     home::check_owned(&shell.home, &shell.files)?;
-    let mut instance = Instance::claim(&shell.home)?;
+    let mut instance = InstanceLock::claim(&shell.home)?;
     log::start(Some(&shell.home.log()), shell.global.verbose)
         .map_err(|error| Fault::new(home::error_kind(&error), Origin::Brains, error.to_string()))
         .context("could not write the log")?;
@@ -72,13 +75,13 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         doors.push(Bound::at(door, &config, &shell.names).await?);
     }
 
-    let opening = House::open(&shell.home, shell, sources, Some(started_at));
-    let house = tokio::select! {
+    let opening = Services::open(&shell.home, shell, sources, Some(started_at));
+    let services = tokio::select! {
         opened = opening => opened?,
         () = told.ending.cancelled() => return Ok(()),
     };
 
-    if let Err(fault) = house.control.notice_edits().await {
+    if let Err(fault) = services.control.notice_edits().await {
         tracing::warn!(%fault, "edits of the overlay made while nothing ran are in no revision yet");
     }
 
@@ -90,28 +93,29 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         None
     };
     let running = running(shell, &config, &doors, started_at);
-    house.facts.serves(running.urls.clone());
+    services.facts.serves(running.urls.clone());
     if let Some(place) = place {
-        project::register(&house.control, place, &shell.files).await?;
+        project::register(&services.control, place, &shell.files).await?;
     }
-    house.control.start_background();
-    let listening: BTreeMap<&'static str, Listening> =
-        doors.iter().map(|bound| (bound.door.name(), Listening::default())).collect();
-    let connections = Connections::new(Arc::new(InForce(Arc::clone(&house.live))));
-    let site: Arc<dyn Site> = Arc::new(Here::new(&house, listening.clone(), connections.clone()));
-    let counters = Counters::new(Arc::clone(&site), Arc::clone(&shell.ambient), descriptors);
-    let parts = Parts {
-        models: house.gateway.clone(),
-        operations: house.control.clone(),
+    services.control.start_background();
+    let listening: BTreeMap<&'static str, ListenerState> =
+        doors.iter().map(|bound| (bound.door.name(), ListenerState::default())).collect();
+    let connections = Connections::new(Arc::new(LiveBudgets(Arc::clone(&services.live))));
+    let site: Arc<dyn ProcessInfo> =
+        Arc::new(ThisProcess::new(&services, listening.clone(), connections.clone()));
+    let counters = TrafficCounters::new(Arc::clone(&site), Arc::clone(&shell.ambient), descriptors);
+    let parts = AppParts {
+        models: services.gateway.clone(),
+        operations: services.control.clone(),
         site,
-        keys: Arc::new(house.key_ring()),
+        keys: Arc::new(services.key_ring()),
         ambient: Arc::clone(&shell.ambient),
         counters: counters.clone(),
         proof: running.proof.as_ref().map(Proof::secret),
         version: crate::VERSION,
     };
     // They outlive the house: its connections to a database may live there.
-    let lanes = Arc::new(Lanes::start().context("the threads that serve could not start")?);
+    let lanes = Arc::new(ConnectionThreads::start().context("the threads that serve could not start")?);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let mut served = Vec::new();
@@ -119,7 +123,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         // Each door counts its own requests.
         let app = App::new(parts.clone());
         let listening = listening.get(door.name()).cloned().unwrap_or_default();
-        let service = |router| Service {
+        let service = |router| ListenerService {
             router,
             lanes: Arc::clone(&lanes),
             counters: counters.clone(),
@@ -130,7 +134,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
             Door::Gateway => tasks.spawn(serve(listener, service(gateway(app)), stop.clone())),
             Door::Mcp => {
                 let options =
-                    brains_mcp::Options { tools: house.control.clone(), profile, version: crate::VERSION };
+                    brains_mcp::Options { tools: services.control.clone(), profile, version: crate::VERSION };
                 let server = Server::new(options, connections.clone(), stop.child_token());
                 let serving = serve(listener, service(tools(app, server.router())), stop.clone());
                 tasks.spawn(async move {
@@ -145,16 +149,16 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     if let Err(error) = home::ensure_dir(&shell.home.plugins()) {
         tracing::warn!(%error, "there is no plugins directory");
     }
-    let watch = Watch::new(&house, shell.home.plugins(), tasks.clone());
+    let watch = Watch::new(&services, shell.home.plugins(), tasks.clone());
     tasks.spawn(watch.run(stop.clone()));
-    tasks.spawn(Lifecycle::new(&house).run(stop.clone()));
-    tasks.spawn(anchor(house.control.clone(), stop.clone()));
+    tasks.spawn(Lifecycle::new(&services).run(stop.clone()));
+    tasks.spawn(anchor(services.control.clone(), stop.clone()));
     instance.publish(&running).context("could not write `runtime.json`")?;
     if let Some(key) = &fresh_key {
         admin_key::show_once(key, &shell.home.admin_key());
     }
-    announce::serving(shell, &running, &house)?;
-    let runtime = house.live.runtime().stats();
+    announce::serving(shell, &running, &services)?;
+    let runtime = services.live.runtime().stats();
     tracing::info!(
         service.gateway = running.gateway(),
         service.mcp = running.mcp(),
@@ -164,7 +168,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         "serving"
     );
 
-    attend(&house, &told, &listening).await;
+    attend(&services, &told, &listening).await;
     tracing::info!("stopping: requests in flight are finished");
     stop.cancel();
     tasks.close();
@@ -180,8 +184,8 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
             outcome = outcome.and(ended.and_then(|ended| ended.context("a listener failed")));
         }
     }
-    anchor_now(&house.control).await;
-    house.close().await;
+    anchor_now(&services.control).await;
+    services.close().await;
     drop(lanes);
     tracing::info!("stopped");
     drop(instance);
@@ -189,7 +193,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
 }
 
 /// Does what signals say until one says to end, or until no listener is left to serve.
-async fn attend(house: &House, told: &Told, listening: &BTreeMap<&'static str, Listening>) {
+async fn attend(services: &Services, told: &EndSignals, listening: &BTreeMap<&'static str, ListenerState>) {
     let all_failed = async {
         for one in listening.values() {
             one.failed().await;
@@ -200,7 +204,7 @@ async fn attend(house: &House, told: &Told, listening: &BTreeMap<&'static str, L
         tokio::select! {
             () = told.ending.cancelled() => return,
             () = told.reload.notified() => tokio::select! {
-                () = reload(house) => {}
+                () = reload(services) => {}
                 () = told.ending.cancelled() => return,
             },
             () = &mut all_failed => {
@@ -236,11 +240,11 @@ async fn anchor_now(control: &Control) {
     }
 }
 
-async fn reload(house: &House) {
-    match house.control.call("reload_config", json!({}), &Principal::local()).await {
+async fn reload(services: &Services) {
+    match services.control.call("reload_config", json!({}), &Principal::local()).await {
         Ok(reloaded) => tracing::info!(config.reloaded = %reloaded, "configuration reloaded"),
         Err(fault) => {
-            for problem in house.live.problems() {
+            for problem in services.live.problems() {
                 tracing::error!(config.problem = %problem, "the new configuration is not in force, the last good one is");
             }
             tracing::error!(%fault, "the configuration was not reloaded");
@@ -323,10 +327,10 @@ async fn unbound(door: Door, host: &str, port: u16, address: Option<SocketAddr>,
     }
 }
 
-fn running(shell: &Shell, config: &Config, doors: &[Bound], started_at: Millis) -> Running {
+fn running(shell: &Shell, config: &Config, doors: &[Bound], started_at: Millis) -> RunningService {
     let pid = std::process::id();
     let url = |bound: &Bound| (bound.door.name().to_owned(), format!("http://{}", reachable(bound.address)));
-    Running {
+    RunningService {
         v: 1,
         pid,
         pid_started: process::started_ticks(pid),

@@ -7,7 +7,7 @@ use brains_core::{Ambient, Fault};
 use brains_files::{Gate, Names};
 use serde_json::Value;
 
-use crate::ambient::System;
+use crate::ambient::SystemAmbient;
 use crate::cli::Global;
 use crate::ending::Ender;
 use crate::environment::Environment;
@@ -36,7 +36,7 @@ impl Shell {
             environment,
             form: Form::choose(global.json),
             global,
-            ambient: Arc::new(System::new()),
+            ambient: Arc::new(SystemAmbient::new()),
             files: Gate::default(),
             names: Names::default(),
             ender,

@@ -21,10 +21,10 @@ use serde_json::json;
 
 use crate::admin_key;
 use crate::cli;
-use crate::house::open_store;
-use crate::instance::{self, Running};
+use crate::instance::{self, RunningService};
 use crate::output;
 use crate::project;
+use crate::services::open_store;
 use crate::shell::Shell;
 use crate::sources::unsound;
 
@@ -116,7 +116,7 @@ pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
 }
 
 /// The running service, or the error that there is none.
-pub(crate) fn must_run(shell: &Shell) -> Result<Running, Fault> {
+pub(crate) fn must_run(shell: &Shell) -> Result<RunningService, Fault> {
     instance::running(&shell.home)?.ok_or_else(|| {
         Fault::unavailable(format!("no service is running in `{}`", shell.home.dir().display()))
             .code("not_running")

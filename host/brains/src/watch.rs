@@ -23,9 +23,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin_key::Watched;
-use crate::house::House;
+use crate::admin_key::AdminKeyFile;
 use crate::ports::{InForce, blocking};
+use crate::services::Services;
 
 /// Changes come in bursts; the burst is over when nothing has come for this long,
 const QUIET: Duration = Duration::from_millis(60);
@@ -44,25 +44,25 @@ pub(crate) struct Watch {
     control: Arc<Control>,
     live: Arc<Live>,
     store: Store,
-    admin_key: Arc<Watched>,
+    admin_key: Arc<AdminKeyFile>,
     folders: BTreeSet<PathBuf>,
     tasks: TaskTracker,
 }
 
 impl Watch {
     /// `plugins` is the directory of component files.
-    pub(crate) fn new(house: &House, plugins: PathBuf, tasks: TaskTracker) -> Self {
-        let sources = &house.settings.sources;
+    pub(crate) fn new(services: &Services, plugins: PathBuf, tasks: TaskTracker) -> Self {
+        let sources = &services.settings.sources;
         let files = [sources.yaml(), sources.overlay()];
         let parents =
             files.iter().filter_map(|file| std::path::absolute(file).ok()?.parent().map(Path::to_owned));
         let folders = parents.chain([plugins]).collect();
         Self {
-            settings: house.settings.clone(),
-            control: Arc::clone(&house.control),
-            live: Arc::clone(&house.live),
-            store: house.store.clone(),
-            admin_key: Arc::clone(&house.admin_key),
+            settings: services.settings.clone(),
+            control: Arc::clone(&services.control),
+            live: Arc::clone(&services.live),
+            store: services.store.clone(),
+            admin_key: Arc::clone(&services.admin_key),
             folders,
             tasks,
         }

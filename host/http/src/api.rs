@@ -8,10 +8,10 @@ use brains_core::caller::wire;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::app::{App, Caller};
-use crate::circumstances;
+use crate::app::{App, Authenticated};
+use crate::caller_headers;
+use crate::consumers::RequestConsumers;
 use crate::counters::Carries;
-use crate::party::Behind;
 use crate::refusal::{Area, json_response};
 
 /// Tells a session beside any answer that mail waits for it.
@@ -23,18 +23,18 @@ const REPLAYED: HeaderName = HeaderName::from_static(wire::REPLAYED);
 /// and how often is settled before a byte of the body is looked at.
 pub(crate) async fn run(
     State(app): State<App>,
-    Caller(principal): Caller,
+    Authenticated(principal): Authenticated,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let caller = circumstances::caller(&parts.headers, &principal, app.proof());
+    let caller = caller_headers::caller(&parts.headers, &principal, app.proof());
     let read = async {
         let admitted = app.operations().admit(&name, &principal, &caller)?;
         app.counters().operation(&principal, admitted.settings)?;
         let carries = if admitted.upload { Carries::Upload } else { Carries::Operation };
-        let behind = parts.extensions.get::<Behind>();
-        let whole = app.read(&parts.headers, body, carries, behind).await?;
+        let consumers = parts.extensions.get::<RequestConsumers>();
+        let whole = app.read(&parts.headers, body, carries, consumers).await?;
         app.counters().check_tree(&whole.bytes)?;
         let input = input(&whole.bytes)?;
         Ok((input, whole.held))
@@ -68,7 +68,7 @@ pub(crate) async fn run(
 }
 
 /// The document that describes every route. It tells what can be done here, so it takes a key.
-pub(crate) async fn document(State(app): State<App>, Caller(_): Caller) -> Response {
+pub(crate) async fn document(State(app): State<App>, Authenticated(_): Authenticated) -> Response {
     json_response(StatusCode::OK, &app.operations().document())
 }
 

@@ -11,24 +11,24 @@ use http::HeaderMap;
 use http::request::Parts as RequestParts;
 
 use crate::auth;
-use crate::body::{self, Whole};
-use crate::counters::{Carries, Counters};
+use crate::body::{self, WholeBody};
+use crate::consumers::RequestConsumers;
+use crate::counters::{Carries, TrafficCounters};
 use crate::keyring::KeyRing;
-use crate::limits::{House, Limits, WrongKeys};
-use crate::party::Behind;
-use crate::port::{Models, Operations, Site};
+use crate::limits::{InFlight, KeyRateLimits, WrongKeys};
+use crate::port::{Models, Operations, ProcessInfo};
 use crate::refusal::Area;
 
 /// What a listener stands on.
 #[derive(Debug, Clone)]
-pub struct Parts {
+pub struct AppParts {
     pub models: Arc<dyn Models>,
     pub operations: Arc<dyn Operations>,
-    pub site: Arc<dyn Site>,
+    pub site: Arc<dyn ProcessInfo>,
     pub keys: Arc<KeyRing>,
     pub ambient: Arc<dyn Ambient>,
     /// What all listeners count together.
-    pub counters: Counters,
+    pub counters: TrafficCounters,
     /// What a program proves with that it may read this service's state directory; none is accepted when there is none.
     pub proof: Option<Secret>,
     /// The program's version, told to everyone.
@@ -40,19 +40,19 @@ pub struct Parts {
 pub struct App(Arc<Inner>);
 
 struct Inner {
-    parts: Parts,
-    limits: Limits,
+    parts: AppParts,
+    limits: KeyRateLimits,
     wrong_keys: WrongKeys,
-    house: House,
+    in_flight: InFlight,
     started_seconds: i64,
 }
 
 impl App {
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: AppParts) -> Self {
         Self(Arc::new(Inner {
-            limits: Limits::new(Arc::clone(&parts.ambient)),
+            limits: KeyRateLimits::new(Arc::clone(&parts.ambient)),
             wrong_keys: WrongKeys::new(Arc::clone(&parts.ambient)),
-            house: House::default(),
+            in_flight: InFlight::default(),
             started_seconds: parts.ambient.now().0 / 1000,
             parts,
         }))
@@ -66,7 +66,7 @@ impl App {
         &*self.0.parts.operations
     }
 
-    pub(crate) fn site(&self) -> &dyn Site {
+    pub(crate) fn site(&self) -> &dyn ProcessInfo {
         &*self.0.parts.site
     }
 
@@ -82,19 +82,19 @@ impl App {
         self.0.parts.version
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &KeyRateLimits {
         &self.0.limits
     }
 
-    pub(crate) fn house(&self) -> &House {
-        &self.0.house
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.0.in_flight
     }
 
     pub(crate) fn started_seconds(&self) -> i64 {
         self.0.started_seconds
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &TrafficCounters {
         &self.0.parts.counters
     }
 
@@ -108,9 +108,9 @@ impl App {
         headers: &HeaderMap,
         body: Body,
         carries: Carries,
-        behind: Option<&Behind>,
-    ) -> Result<Whole, Fault> {
-        let read = body::read(headers, body, &self.counters().allowance(carries, behind)).await;
+        consumers: Option<&RequestConsumers>,
+    ) -> Result<WholeBody, Fault> {
+        let read = body::read(headers, body, &self.counters().allowance(carries, consumers)).await;
         if read.as_ref().is_err_and(|fault| fault.kind == FaultKind::TooSlow) {
             self.counters().count_late();
         }
@@ -134,9 +134,9 @@ impl fmt::Debug for App {
 }
 
 /// The principal that the key layer found. A handler that takes it cannot be reached around that layer.
-pub(crate) struct Caller(pub(crate) Principal);
+pub(crate) struct Authenticated(pub(crate) Principal);
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+impl<S: Sync> FromRequestParts<S> for Authenticated {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut RequestParts, _: &S) -> Result<Self, Response> {

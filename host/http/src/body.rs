@@ -53,23 +53,23 @@ pub(crate) struct Allowance {
 
 /// A body that has arrived, and what it counts for until the request is over.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct WholeBody {
     pub(crate) bytes: Bytes,
-    pub(crate) held: Held,
+    pub(crate) held: BodyReservation,
 }
 
 /// The bytes that a body counts for.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct BodyReservation {
     all: Draw,
     own: Option<Draw>,
 }
 
 impl Allowance {
-    fn held(&self) -> Result<Held, Fault> {
+    fn held(&self) -> Result<BodyReservation, Fault> {
         let all = self.all.0.draw(0, 0).map_err(|_| self.spent())?;
         let own = self.own.as_ref().map(|(budget, _)| budget.draw(0, 0)).transpose();
-        Ok(Held { all, own: own.map_err(|_| self.spent())? })
+        Ok(BodyReservation { all, own: own.map_err(|_| self.spent())? })
     }
 
     fn spent(&self) -> Fault {
@@ -89,7 +89,7 @@ impl Allowance {
     }
 }
 
-impl Held {
+impl BodyReservation {
     /// Counts a body that has grown to `bytes`.
     fn grow_to(&mut self, bytes: usize, allowance: &Allowance) -> Result<(), Fault> {
         let missing = (bytes as u64).saturating_sub(self.all.amount());
@@ -105,7 +105,7 @@ impl Held {
 }
 
 /// The body, or why it was not accepted. Dropping the future leaves the rest unread.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, allowance: &Allowance) -> Result<Whole, Fault> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body, allowance: &Allowance) -> Result<WholeBody, Fault> {
     let reading = collect(headers, body, allowance);
     if allowance.seconds == 0 {
         return reading.await;
@@ -118,7 +118,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, allowance: &Allowance)
     }
 }
 
-async fn collect(headers: &HeaderMap, mut body: Body, allowance: &Allowance) -> Result<Whole, Fault> {
+async fn collect(headers: &HeaderMap, mut body: Body, allowance: &Allowance) -> Result<WholeBody, Fault> {
     let coding = Coding::of(headers)?;
     let announced = content_length(headers);
     if announced.is_some_and(|length| length > allowance.limit_bytes) {
@@ -157,7 +157,7 @@ async fn collect(headers: &HeaderMap, mut body: Body, allowance: &Allowance) -> 
     }
     let bytes = unfolder.finish(allowance)?;
     held.grow_to(bytes.len(), allowance)?;
-    Ok(Whole { bytes, held })
+    Ok(WholeBody { bytes, held })
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {

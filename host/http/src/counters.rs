@@ -12,9 +12,9 @@ use brains_core::{Ambient, Fault, FaultKind, Origin, Principal};
 use serde_json::{Map, Value, json};
 
 use crate::body::Allowance;
+use crate::consumers::{Consumer, Consumers, RequestConsumers};
 use crate::limits::now_ms;
-use crate::party::{Behind, Parties, Party};
-use crate::port::Site;
+use crate::port::ProcessInfo;
 use crate::serve::{Owner, Seat, Seats};
 
 /// The code of a refusal that ends its connection.
@@ -28,21 +28,21 @@ const MIB: u64 = 1 << 20;
 
 /// The counters. A clone is the same.
 #[derive(Clone)]
-pub struct Counters(Arc<Inner>);
+pub struct TrafficCounters(Arc<Inner>);
 
 struct Inner {
-    site: Arc<dyn Site>,
+    site: Arc<dyn ProcessInfo>,
     ambient: Arc<dyn Ambient>,
     /// File descriptors that the process may have; 0 when nobody knows.
     descriptors: u64,
     seats: Seats,
-    parties: Parties,
+    consumers: Consumers,
     bodies: Budget,
     operations: Mutex<Window>,
     refused: Refused,
 }
 
-/// Refusals of what is counted by party: the parties are forgotten, these stay.
+/// Refusals of what is counted by consumer: the consumers are forgotten, these stay.
 #[derive(Debug, Default)]
 struct Refused {
     by_key: AtomicU64,
@@ -64,15 +64,15 @@ pub(crate) enum Carries {
     Upload,
 }
 
-impl Counters {
+impl TrafficCounters {
     /// `descriptors` is how many files the process may have open; 0 when that is not known.
-    pub fn new(site: Arc<dyn Site>, ambient: Arc<dyn Ambient>, descriptors: u64) -> Self {
+    pub fn new(site: Arc<dyn ProcessInfo>, ambient: Arc<dyn Ambient>, descriptors: u64) -> Self {
         Self(Arc::new(Inner {
             site,
             ambient,
             descriptors,
             seats: Seats::default(),
-            parties: Parties::default(),
+            consumers: Consumers::default(),
             bodies: Budget::default(),
             operations: Mutex::default(),
             refused: Refused::default(),
@@ -92,58 +92,60 @@ impl Counters {
         connections(&self.budgets(), self.0.descriptors)
     }
 
-    /// The parties behind a request that came by no connection that is counted.
-    pub(crate) fn behind(&self, principal: &Principal) -> Behind {
-        self.0.parties.of(principal)
+    /// The consumers behind a request that came by no connection that is counted.
+    pub(crate) fn consumers_of(&self, principal: &Principal) -> RequestConsumers {
+        self.0.consumers.of(principal)
     }
 
     /// Counts a connection against its key and operator, once each key; a longer idle one of the same key, or operator,
     /// gives way to it.
-    pub(crate) fn claim(&self, seat: &Seat, principal: &Principal) -> Result<Behind, Fault> {
+    pub(crate) fn claim(&self, seat: &Seat, principal: &Principal) -> Result<RequestConsumers, Fault> {
         let operator = principal.owner();
         // Whoever changes keys counts under the last one.
         let former = {
             let mut owner = seat.owner();
             match &*owner {
                 Some(known)
-                    if *known.behind.fingerprint == principal.fingerprint && known.operator == operator =>
+                    if *known.consumers.fingerprint == principal.fingerprint
+                        && known.operator == operator =>
                 {
-                    return Ok(known.behind.clone());
+                    return Ok(known.consumers.clone());
                 }
                 _ => owner.take(),
             }
         };
         drop(former);
-        let behind = self.0.parties.of(principal);
+        let consumers = self.0.consumers.of(principal);
         let (budgets, all) = (self.budgets(), self.connections());
         let share = |limit: u32, most: u64| if limit == 0 { most } else { u64::from(limit).min(most) };
         let per_key = share(budgets.connections_per_key, all / 4 * 3);
         let per_operator = share(budgets.connections_per_operator, all / 8 * 7);
         let own_key = |one: &Seat| {
-            one.owner().as_ref().is_some_and(|owner| *owner.behind.fingerprint == principal.fingerprint)
+            one.owner().as_ref().is_some_and(|owner| *owner.consumers.fingerprint == principal.fingerprint)
         };
         let own = |one: &Seat| one.owner().as_ref().is_some_and(|owner| owner.operator == operator);
-        let key = self.draw(&behind.key, per_key, own_key).ok_or_else(|| {
+        let key = self.draw(&consumers.key, per_key, own_key).ok_or_else(|| {
             self.0.refused.by_key.fetch_add(1, Ordering::Relaxed);
             crowded("key", per_key, "connections_per_key")
         })?;
-        let whole = self.draw(&behind.operator, per_operator, own).ok_or_else(|| {
+        let whole = self.draw(&consumers.operator, per_operator, own).ok_or_else(|| {
             self.0.refused.by_operator.fetch_add(1, Ordering::Relaxed);
             crowded("operator", per_operator, "connections_per_operator")
         })?;
-        let owner = Owner { behind: behind.clone(), operator: operator.to_owned(), _draws: [key, whole] };
+        let owner =
+            Owner { consumers: consumers.clone(), operator: operator.to_owned(), _draws: [key, whole] };
         *seat.owner() = Some(owner);
-        Ok(behind)
+        Ok(consumers)
     }
 
     fn draw(
         &self,
-        party: &Party,
+        consumer: &Consumer,
         limit: u64,
         own: impl Fn(&Seat) -> bool,
     ) -> Option<brains_core::traffic::budget::Draw> {
         loop {
-            match party.connections.draw(1, limit) {
+            match consumer.connections.draw(1, limit) {
                 Ok(draw) => return Some(draw),
                 // What it counted for comes back here, its socket when it has left.
                 Err(_) => drop(self.0.seats.send_away(&own)?.owner().take()),
@@ -152,9 +154,12 @@ impl Counters {
     }
 
     /// Lets a model request of this key be under way beside its others.
-    pub(crate) fn request(&self, behind: &Behind) -> Result<brains_core::traffic::budget::Draw, Fault> {
+    pub(crate) fn request(
+        &self,
+        consumers: &RequestConsumers,
+    ) -> Result<brains_core::traffic::budget::Draw, Fault> {
         let limit = self.requests_per_key();
-        behind.key.requests.draw(1, limit).map_err(|_| {
+        consumers.key.requests.draw(1, limit).map_err(|_| {
             self.0.refused.requests.fetch_add(1, Ordering::Relaxed);
             Fault::unavailable(format!("as many requests of this key are under way as may be, {limit}"))
                 .retry_after_ms(SPENT_RETRY_MS)
@@ -198,7 +203,7 @@ impl Counters {
     }
 
     /// What a body may be.
-    pub(crate) fn allowance(&self, carries: Carries, behind: Option<&Behind>) -> Allowance {
+    pub(crate) fn allowance(&self, carries: Carries, consumers: Option<&RequestConsumers>) -> Allowance {
         let config = self.0.site.config();
         let budgets = &config.budgets;
         let (limit, key) = match carries {
@@ -213,8 +218,8 @@ impl Counters {
             seconds: budgets.body_seconds,
             all: (self.0.bodies.clone(), budget_bytes),
             // One body always fits, however small the budget is.
-            own: behind.map(|behind| {
-                (behind.key.body_bytes.clone(), (budget_bytes / 2).max(limit.min(budget_bytes)))
+            own: consumers.map(|consumers| {
+                (consumers.key.body_bytes.clone(), (budget_bytes / 2).max(limit.min(budget_bytes)))
             }),
         }
     }
@@ -236,19 +241,20 @@ impl Counters {
     /// How every budget of the listeners stands, by its key.
     pub(crate) fn standings(&self) -> Map<String, Value> {
         let budgets = self.budgets();
-        let Inner { parties, refused, seats, bodies, descriptors, .. } = &*self.0;
+        let Inner { consumers, refused, seats, bodies, descriptors, .. } = &*self.0;
         let all = self.connections();
         let count = |refused: &AtomicU64| refused.load(Ordering::Relaxed);
         let standing = |used: u64, limit: u64, refused: u64| json!(Standing { used, limit, refused });
         let body = bodies.standing(u64::from(budgets.body_mib) * MIB);
-        let used = |pick: fn(&Party) -> &Budget| move |party: &Party| pick(party).standing(0).used;
-        let connections = used(|party| &party.connections);
+        let used =
+            |pick: fn(&Consumer) -> &Budget| move |consumer: &Consumer| pick(consumer).standing(0).used;
+        let connections = used(|consumer| &consumer.connections);
         [
             ("connections", json!(seats.standing(all))),
             (
                 "connections_per_key",
                 standing(
-                    parties.most_of_a_key(connections),
+                    consumers.most_of_a_key(connections),
                     budgets.connections_per_key.into(),
                     count(&refused.by_key),
                 ),
@@ -256,7 +262,7 @@ impl Counters {
             (
                 "connections_per_operator",
                 standing(
-                    parties.most_of_an_operator(connections),
+                    consumers.most_of_an_operator(connections),
                     budgets.connections_per_operator.into(),
                     count(&refused.by_operator),
                 ),
@@ -264,7 +270,7 @@ impl Counters {
             (
                 "requests_per_key",
                 standing(
-                    parties.most_of_a_key(used(|party| &party.requests)),
+                    consumers.most_of_a_key(used(|consumer| &consumer.requests)),
                     self.requests_per_key(),
                     count(&refused.requests),
                 ),
@@ -311,9 +317,9 @@ fn crowded(whose: &str, limit: u64, key: &str) -> Fault {
     .hint(format!("close some, or raise `budgets.{key}`"))
 }
 
-impl fmt::Debug for Counters {
+impl fmt::Debug for TrafficCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Counters").field("descriptors", &self.0.descriptors).finish_non_exhaustive()
+        f.debug_struct("TrafficCounters").field("descriptors", &self.0.descriptors).finish_non_exhaustive()
     }
 }
 

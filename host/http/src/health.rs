@@ -37,7 +37,7 @@ pub(crate) async fn ready(State(app): State<App>, request: Request) -> Response 
             members.extend(readiness.for_administrators);
         }
         let limit = app.site().config().max_concurrent_requests;
-        members.insert("requests".into(), json!({ "in_flight": app.house().in_flight(), "limit": limit }));
+        members.insert("requests".into(), json!({ "in_flight": app.in_flight().count(), "limit": limit }));
         let budgets = members.entry("budgets").or_insert_with(|| json!({}));
         if let Some(budgets) = budgets.as_object_mut() {
             budgets.extend(app.counters().standings());

@@ -13,11 +13,11 @@ use brains_core::{Ambient, Fault, Millis, Principal};
 use tokio::sync::Mutex;
 
 /// A boxed future: sources of several kinds stand in one list, where an `async fn` cannot.
-pub type Loading<'a> = Pin<Box<dyn Future<Output = Result<Vec<Credential>, Fault>> + Send + 'a>>;
+pub type Loading<'a> = Pin<Box<dyn Future<Output = Result<Vec<KeyCredential>, Fault>> + Send + 'a>>;
 
 /// One key, known by its hash alone, and whom it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
+pub struct KeyCredential {
     /// SHA-256 of the key in lower-case hex.
     pub sha256_hex: String,
     pub principal: Principal,
@@ -36,28 +36,28 @@ pub trait KeySource: fmt::Debug + Send + Sync {
 
 /// The keys of all sources. An earlier source wins when two know the same key.
 pub struct KeyRing {
-    shelves: Vec<Shelf>,
+    sources: Vec<CachedSource>,
     ambient: Arc<dyn Ambient>,
 }
 
 #[derive(Debug)]
-struct Shelf {
+struct CachedSource {
     source: Arc<dyn KeySource>,
-    held: ArcSwapOption<Held>,
+    keys: ArcSwapOption<LoadedKeys>,
     /// One reader of a changed source at a time; the others wait for what it read.
-    filling: Mutex<()>,
+    loading: Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct LoadedKeys {
     generation: u64,
-    by_hash: HashMap<String, Credential>,
+    by_hash: HashMap<String, KeyCredential>,
     /// The hash of the key that has this fingerprint.
     by_fingerprint: HashMap<String, String>,
 }
 
-impl Held {
-    fn credential(&self, hash: &str, now: Millis) -> Option<&Credential> {
+impl LoadedKeys {
+    fn credential(&self, hash: &str, now: Millis) -> Option<&KeyCredential> {
         let found = self.by_hash.get(hash);
         found.filter(|credential| credential.expires_at.is_none_or(|at| at > now))
     }
@@ -65,11 +65,11 @@ impl Held {
 
 impl KeyRing {
     pub fn new(sources: Vec<Arc<dyn KeySource>>, ambient: Arc<dyn Ambient>) -> Self {
-        let shelves = sources
+        let sources = sources
             .into_iter()
-            .map(|source| Shelf { source, held: ArcSwapOption::empty(), filling: Mutex::new(()) })
+            .map(|source| CachedSource { source, keys: ArcSwapOption::empty(), loading: Mutex::new(()) })
             .collect();
-        Self { shelves, ambient }
+        Self { sources, ambient }
     }
 
     /// Whom the key stands for; `None` when no source knows it. It is looked up by hash: how long that takes tells
@@ -78,11 +78,11 @@ impl KeyRing {
     pub async fn find(&self, presented: &[u8]) -> Result<Option<Principal>, Fault> {
         let hash = sha256_hex(presented);
         let mut trouble = None;
-        for shelf in &self.shelves {
-            match shelf.held().await {
-                Ok(held) => {
-                    if let Some(credential) = held.credential(&hash, self.ambient.now()) {
-                        shelf.source.used(&credential.principal);
+        for cached in &self.sources {
+            match cached.keys().await {
+                Ok(keys) => {
+                    if let Some(credential) = keys.credential(&hash, self.ambient.now()) {
+                        cached.source.used(&credential.principal);
                         return Ok(Some(credential.principal.clone()));
                     }
                 }
@@ -93,13 +93,13 @@ impl KeyRing {
     }
 
     /// Whom a key that was found before stands for now, by its fingerprint; `None` when it counts no more.
-    pub async fn still(&self, fingerprint: &str) -> Result<Option<Principal>, Fault> {
+    pub async fn find_by_fingerprint(&self, fingerprint: &str) -> Result<Option<Principal>, Fault> {
         let mut trouble = None;
-        for shelf in &self.shelves {
-            match shelf.held().await {
-                Ok(held) => {
-                    let hash = held.by_fingerprint.get(fingerprint);
-                    if let Some(found) = hash.and_then(|hash| held.credential(hash, self.ambient.now())) {
+        for cached in &self.sources {
+            match cached.keys().await {
+                Ok(keys) => {
+                    let hash = keys.by_fingerprint.get(fingerprint);
+                    if let Some(found) = hash.and_then(|hash| keys.credential(hash, self.ambient.now())) {
                         return Ok(Some(found.principal.clone()));
                     }
                 }
@@ -111,20 +111,20 @@ impl KeyRing {
 
     /// Reads every source again before the next request is judged, whatever generation it claims.
     pub fn forget(&self) {
-        for shelf in &self.shelves {
-            shelf.held.store(None);
+        for cached in &self.sources {
+            cached.keys.store(None);
         }
     }
 }
 
-impl Shelf {
-    async fn held(&self) -> Result<Arc<Held>, Fault> {
-        if let Some(held) = self.current() {
-            return Ok(held);
+impl CachedSource {
+    async fn keys(&self) -> Result<Arc<LoadedKeys>, Fault> {
+        if let Some(keys) = self.current() {
+            return Ok(keys);
         }
-        let _filling = self.filling.lock().await;
-        if let Some(held) = self.current() {
-            return Ok(held);
+        let _loading = self.loading.lock().await;
+        if let Some(keys) = self.current() {
+            return Ok(keys);
         }
         // Asked before the read: what changes during it is read again.
         let generation = self.source.generation();
@@ -138,19 +138,19 @@ impl Shelf {
             .collect();
         let by_hash =
             credentials.into_iter().map(|credential| (credential.sha256_hex.clone(), credential)).collect();
-        let held = Arc::new(Held { generation, by_hash, by_fingerprint });
-        self.held.store(Some(Arc::clone(&held)));
-        Ok(held)
+        let keys = Arc::new(LoadedKeys { generation, by_hash, by_fingerprint });
+        self.keys.store(Some(Arc::clone(&keys)));
+        Ok(keys)
     }
 
-    fn current(&self) -> Option<Arc<Held>> {
-        self.held.load_full().filter(|held| held.generation == self.source.generation())
+    fn current(&self) -> Option<Arc<LoadedKeys>> {
+        self.keys.load_full().filter(|keys| keys.generation == self.source.generation())
     }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyRing").field("shelves", &self.shelves.len()).finish_non_exhaustive()
+        f.debug_struct("KeyRing").field("sources", &self.sources.len()).finish_non_exhaustive()
     }
 }
 

@@ -1,19 +1,20 @@
 //! The HTTP surface: names, keys, limits and bodies are checked here, then a request goes to the gateway or to an
 //! operation, and what comes back is rendered for the caller. No rule of routing and no operation lives here.
 
-mod accompanied;
 mod api;
 mod app;
 mod auth;
 mod body;
-mod circumstances;
+mod body_progress;
+mod caller_headers;
+mod consumers;
 mod counters;
 mod dialect;
+mod guarded_body;
 mod health;
 mod keyring;
 mod limits;
 mod origin;
-mod party;
 mod port;
 mod refusal;
 mod request_id;
@@ -21,12 +22,11 @@ mod router;
 mod serve;
 #[cfg(test)]
 mod testing;
-mod unread;
 
-pub use app::{App, Parts};
+pub use app::{App, AppParts};
 pub use auth::ANONYMOUS;
-pub use counters::Counters;
-pub use keyring::{Credential, KeyRing, KeySource, Loading};
-pub use port::{Admitted, Models, Operations, Readiness, Site};
+pub use counters::TrafficCounters;
+pub use keyring::{KeyCredential, KeyRing, KeySource, Loading};
+pub use port::{Admitted, Models, Operations, ProcessInfo, Readiness};
 pub use router::{gateway, tools};
-pub use serve::{Lanes, Listening, Service, serve};
+pub use serve::{ConnectionThreads, ListenerService, ListenerState, serve};

@@ -44,12 +44,12 @@ impl WrongKeys {
 
 /// Requests of the last minute by key.
 #[derive(Debug)]
-pub(crate) struct Limits {
+pub(crate) struct KeyRateLimits {
     window: Mutex<Window>,
     ambient: Arc<dyn Ambient>,
 }
 
-impl Limits {
+impl KeyRateLimits {
     pub(crate) fn new(ambient: Arc<dyn Ambient>) -> Self {
         Self { window: Mutex::default(), ambient }
     }
@@ -63,27 +63,27 @@ impl Limits {
 
 /// The requests under way.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct House(Arc<Mutex<Occupancy>>);
+pub(crate) struct InFlight(Arc<Mutex<Occupancy>>);
 
 /// One of them. It is over when its answer's body is.
 #[derive(Debug)]
-pub(crate) struct Inside(House);
+pub(crate) struct InFlightPermit(InFlight);
 
-impl House {
+impl InFlight {
     /// Whether another one would be let in now.
     pub(crate) fn check(&self, limit: u32) -> Result<(), Fault> {
-        if limit > 0 && self.in_flight() >= limit { Err(full(limit)) } else { Ok(()) }
+        if limit > 0 && self.count() >= limit { Err(full(limit)) } else { Ok(()) }
     }
 
     /// Lets a request in while fewer than `limit` are under way; 0 is no limit.
-    pub(crate) fn enter(&self, limit: u32) -> Result<Inside, Fault> {
+    pub(crate) fn enter(&self, limit: u32) -> Result<InFlightPermit, Fault> {
         if self.0.lock().unwrap_or_else(PoisonError::into_inner).enter(limit) {
-            return Ok(Inside(self.clone()));
+            return Ok(InFlightPermit(self.clone()));
         }
         Err(full(limit))
     }
 
-    pub(crate) fn in_flight(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).inside()
     }
 }
@@ -94,7 +94,7 @@ fn full(limit: u32) -> Fault {
         .hint("`max_concurrent_requests` sets it")
 }
 
-impl Drop for Inside {
+impl Drop for InFlightPermit {
     fn drop(&mut self) {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).leave();
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, Uri};
 
 /// A name as a request writes it: a host, and a port when it names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Named<'a> {
+pub(crate) struct RequestedHost<'a> {
     text: &'a str,
     host: Host<'a>,
 }
@@ -21,7 +21,7 @@ enum Host<'a> {
     Address(IpAddr),
 }
 
-impl<'a> Named<'a> {
+impl<'a> RequestedHost<'a> {
     /// Reads what RFC 9110 (7.2) allows, and of that only what cannot be meant otherwise: a name without a dot at its
     /// end, four numbers, or an IPv6 address in brackets; then nothing, or `:` and a port.
     fn parse(text: &'a str) -> Option<Self> {
@@ -67,15 +67,16 @@ pub(crate) fn check_host<'a>(
     uri: &'a Uri,
     local: Option<SocketAddr>,
     allowed: &[String],
-) -> Result<Named<'a>, Fault> {
+) -> Result<RequestedHost<'a>, Fault> {
     let mut hosts = headers.get_all(HOST).iter();
-    let target = uri.authority().map(|authority| Named::parse(authority.as_str()));
+    let target = uri.authority().map(|authority| RequestedHost::parse(authority.as_str()));
     let named = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => std::str::from_utf8(host.as_bytes()).ok().and_then(Named::parse),
+        (Some(host), None) => std::str::from_utf8(host.as_bytes()).ok().and_then(RequestedHost::parse),
         (None, _) => target.flatten(),
         (Some(_), Some(_)) => None,
     };
-    let ours = |named: Option<Named<'_>>| named.is_some_and(|named| answers_to(named, local, allowed));
+    let ours =
+        |named: Option<RequestedHost<'_>>| named.is_some_and(|named| answers_to(named, local, allowed));
     named.filter(|named| ours(Some(*named)) && target.is_none_or(ours)).ok_or_else(|| {
         Fault::new(FaultKind::Misdirected, Origin::Client, "this listener does not answer to that host name")
             .param("host")
@@ -83,7 +84,7 @@ pub(crate) fn check_host<'a>(
     })
 }
 
-fn answers_to(named: Named<'_>, local: Option<SocketAddr>, allowed: &[String]) -> bool {
+fn answers_to(named: RequestedHost<'_>, local: Option<SocketAddr>, allowed: &[String]) -> bool {
     let own = match named.host {
         Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
         Host::Address(address) => {
@@ -112,7 +113,11 @@ fn bare(host: &str) -> &str {
 }
 
 /// An Origin, when one is sent, is the page's own (the same authority that was called) or configured.
-pub(crate) fn check_origin(headers: &HeaderMap, host: &Named<'_>, allowed: &[String]) -> Result<(), Fault> {
+pub(crate) fn check_origin(
+    headers: &HeaderMap,
+    host: &RequestedHost<'_>,
+    allowed: &[String],
+) -> Result<(), Fault> {
     for origin in headers.get_all(ORIGIN) {
         let text = origin.to_str().unwrap_or_default();
         let own = ["http://", "https://"].iter().any(|scheme| {

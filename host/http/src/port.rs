@@ -94,7 +94,7 @@ impl Operations for Control {
 }
 
 /// The process around the surface.
-pub trait Site: Debug + Send + Sync {
+pub trait ProcessInfo: Debug + Send + Sync {
     /// The configuration in force. Asked anew by every request, so a change counts from the next one on.
     fn config(&self) -> Arc<Config>;
     fn readiness(&self) -> BoxFuture<'_, Readiness>;

@@ -21,17 +21,17 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::Level;
 
-use crate::accompanied::Accompanied;
 use crate::app::App;
 use crate::auth::ANONYMOUS;
-use crate::body::Whole;
+use crate::body::WholeBody;
+use crate::body_progress::TrackedBody;
+use crate::consumers::RequestConsumers;
 use crate::counters::{Carries, TOO_MANY_CONNECTIONS};
 use crate::dialect::{chat, models};
-use crate::party::Behind;
+use crate::guarded_body::GuardedBody;
 use crate::refusal::{Area, closing, no_route, panicked, wrong_method};
 use crate::request_id::RequestId;
-use crate::serve::Peer;
-use crate::unread::Watched;
+use crate::serve::ClientConnection;
 use crate::{api, health, limits, origin};
 
 /// The gateway's listener.
@@ -59,7 +59,7 @@ pub fn tools(app: App, tools: Router) -> Router {
 fn admitted(app: App, routes: Router) -> Router {
     let layers = ServiceBuilder::new()
         // Outermost, so that every answer carries the request's name, refusals and panics included.
-        .layer(from_fn_with_state(app.clone(), name_request))
+        .layer(from_fn_with_state(app.clone(), assign_request_id))
         // Before the span: whatever prints headers prints these as `Sensitive`.
         .layer(SetSensitiveRequestHeadersLayer::new([
             AUTHORIZATION,
@@ -77,9 +77,9 @@ fn admitted(app: App, routes: Router) -> Router {
         // A panic costs its own request only, and its caller gets an answer.
         .layer(from_fn(catch_panic))
         // An answer before the body was read ends the connection without cutting the answer off.
-        .layer(from_fn(part_politely))
+        .layer(from_fn(linger_on_close))
         // A page on a foreign site must not reach anything below, not even a refusal of the key.
-        .layer(from_fn_with_state(app.clone(), check_names))
+        .layer(from_fn_with_state(app.clone(), check_host_and_origin))
         // Nobody without a key learns what there is, or makes us read a body.
         .layer(from_fn_with_state(app.clone(), check_key))
         // Known callers only are counted; one over the limit does not get its body read.
@@ -104,7 +104,7 @@ async fn not_allowed(request: Request) -> Response {
     Area::of(request.uri().path()).refuse(&wrong_method())
 }
 
-async fn name_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
+async fn assign_request_id(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers(), app.ambient());
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;
@@ -129,11 +129,11 @@ async fn catch_panic(request: Request, next: Next) -> Response {
 
 /// A client may still be sending when the answer is ready. Closing at once would reset the connection under the
 /// answer, so the connection is told to linger.
-async fn part_politely(request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().cloned();
+async fn linger_on_close(request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ClientConnection>().cloned();
     let http1 = request.version() <= Version::HTTP_11;
     let (parts, body) = request.into_parts();
-    let (body, unread) = Watched::wrap(body);
+    let (body, unread) = TrackedBody::wrap(body);
     let response = next.run(Request::from_parts(parts, body)).await;
     if http1 && unread.left_over() {
         if let Some(peer) = peer {
@@ -144,9 +144,9 @@ async fn part_politely(request: Request, next: Next) -> Response {
     response
 }
 
-async fn check_names(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn check_host_and_origin(State(app): State<App>, request: Request, next: Next) -> Response {
     let config = app.site().config();
-    let local = request.extensions().get::<Peer>().map(Peer::local);
+    let local = request.extensions().get::<ClientConnection>().map(ClientConnection::local);
     let checked = origin::check_host(request.headers(), request.uri(), local, &config.allowed_hosts)
         .and_then(|host| origin::check_origin(request.headers(), &host, &config.allowed_origins));
     match checked {
@@ -174,12 +174,12 @@ async fn check_key(State(app): State<App>, mut request: Request, next: Next) -> 
     let known = checked.and_then(|principal| {
         // Who needs no key is nobody in particular.
         if principal.fingerprint != ANONYMOUS {
-            let seat = request.extensions().get::<Peer>().map(|peer| Arc::clone(peer.seat()));
-            let behind = match seat {
+            let seat = request.extensions().get::<ClientConnection>().map(|peer| Arc::clone(peer.seat()));
+            let consumers = match seat {
                 Some(seat) => app.counters().claim(&seat, &principal)?,
-                None => app.counters().behind(&principal),
+                None => app.counters().consumers_of(&principal),
             };
-            request.extensions_mut().insert(behind);
+            request.extensions_mut().insert(consumers);
         }
         Ok(principal)
     });
@@ -203,8 +203,8 @@ async fn check_limits(State(app): State<App>, request: Request, next: Next) -> R
     // for people and for each other: they take no place from requests to models. A request with a body takes its place
     // once the body is there.
     let inside = match (area, request.body().is_end_stream()) {
-        (Area::Models, true) => app.house().enter(config.max_concurrent_requests).map(Some),
-        (Area::Models, false) => app.house().check(config.max_concurrent_requests).map(|()| None),
+        (Area::Models, true) => app.in_flight().enter(config.max_concurrent_requests).map(Some),
+        (Area::Models, false) => app.in_flight().check(config.max_concurrent_requests).map(|()| None),
         _ => Ok(None),
     };
     let inside = match inside {
@@ -212,7 +212,7 @@ async fn check_limits(State(app): State<App>, request: Request, next: Next) -> R
         Err(fault) => return area.refuse(&fault),
     };
     let leave_with = |response: Response| match inside {
-        Some(inside) => response.map(|body| Body::new(Accompanied::new(body, inside))),
+        Some(inside) => response.map(|body| Body::new(GuardedBody::new(body, inside))),
         None => response,
     };
     let caller =
@@ -237,14 +237,14 @@ async fn read_whole(State(app): State<App>, request: Request, next: Next) -> Res
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    let behind = parts.extensions.get::<Behind>();
-    let read = app.read(&parts.headers, body, Carries::Operation, behind).await;
+    let consumers = parts.extensions.get::<RequestConsumers>();
+    let read = app.read(&parts.headers, body, Carries::Operation, consumers).await;
     match read.and_then(|whole| app.counters().check_tree(&whole.bytes).map(|()| whole)) {
-        Ok(Whole { bytes, held }) => {
+        Ok(WholeBody { bytes, held }) => {
             parts.headers.remove(CONTENT_ENCODING);
             parts.headers.insert(CONTENT_LENGTH, bytes.len().into());
             let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-            response.map(|body| Body::new(Accompanied::new(body, held)))
+            response.map(|body| Body::new(GuardedBody::new(body, held)))
         }
         Err(fault) => area.refuse(&fault),
     }

@@ -3,9 +3,9 @@
 //! waited for; nothing here outlives `serve`. Connections are counted over all listeners, and when places or file
 //! descriptors run short the one that is worth the least gives way.
 
-mod lanes;
-mod linger;
-mod listening;
+mod connection_threads;
+mod lingering_close;
+mod listener_state;
 mod seats;
 
 use std::convert::Infallible;
@@ -28,14 +28,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
-use linger::Lingering;
-use seats::Taken;
+use lingering_close::LingeringStream;
+use seats::TakenSeat;
 
-use crate::accompanied::Accompanied;
-use crate::counters::Counters;
+use crate::counters::TrafficCounters;
+use crate::guarded_body::GuardedBody;
 
-pub use lanes::Lanes;
-pub use listening::Listening;
+pub use connection_threads::ConnectionThreads;
+pub use listener_state::ListenerState;
 pub(crate) use seats::{Owner, Seat, Seats};
 
 /// How long a later head may take, and how long a connection may idle between requests. Longer than the pools of common
@@ -52,13 +52,13 @@ const DESCRIPTORS: [i32; 2] = [24, 23];
 
 /// The connection that a request came by.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer {
+pub(crate) struct ClientConnection {
     local: SocketAddr,
     linger: Arc<AtomicBool>,
     seat: Arc<Seat>,
 }
 
-impl Peer {
+impl ClientConnection {
     /// The address that the client reached.
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
@@ -77,23 +77,27 @@ impl Peer {
 
 /// What a listener is served with.
 #[derive(Debug)]
-pub struct Service {
+pub struct ListenerService {
     pub router: Router,
-    pub lanes: Arc<Lanes>,
-    pub counters: Counters,
-    pub listening: Listening,
+    pub lanes: Arc<ConnectionThreads>,
+    pub counters: TrafficCounters,
+    pub listening: ListenerState,
     /// How long requests in flight may take once it was told to stop.
     pub drain: Duration,
 }
 
 /// Serves until `shutdown`, then lets requests in flight finish for a while; what is left is dropped. A listener that
 /// dies is opened again, which is told; it is an error when that does not succeed for long.
-pub async fn serve(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { router, lanes, counters, listening, drain } = service;
+pub async fn serve(
+    listener: TcpListener,
+    service: ListenerService,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let ListenerService { router, lanes, counters, listening, drain } = service;
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     let _abort_on_drop = abort.clone().drop_guard();
-    let start = |stream: TcpStream, place: Taken| {
+    let start = |stream: TcpStream, place: TakenSeat| {
         let Ok(stream) = stream.into_std() else { return };
         let head = Duration::from_secs(counters.budgets().head_seconds.into());
         let (router, shutdown, abort) = (router.clone(), shutdown.clone(), abort.clone());
@@ -125,10 +129,10 @@ pub async fn serve(listener: TcpListener, service: Service, shutdown: Cancellati
 /// Takes connections until it is time to stop; the listener is closed then.
 async fn take(
     mut listener: TcpListener,
-    start: impl Fn(TcpStream, Taken),
-    counters: &Counters,
+    start: impl Fn(TcpStream, TakenSeat),
+    counters: &TrafficCounters,
     shutdown: &CancellationToken,
-    listening: &Listening,
+    listening: &ListenerState,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let mut tries = 0;
@@ -163,7 +167,7 @@ async fn take(
 /// The next connection; an error when the listener is one no more.
 async fn accept(
     listener: &TcpListener,
-    counters: &Counters,
+    counters: &TrafficCounters,
     failures: &mut Failures,
 ) -> io::Result<TcpStream> {
     loop {
@@ -207,7 +211,7 @@ impl Failures {
 
 async fn connection(
     stream: TcpStream,
-    place: &Taken,
+    place: &TakenSeat,
     router: Router,
     shutdown: CancellationToken,
     head: Duration,
@@ -215,8 +219,8 @@ async fn connection(
     // Tokens are small: none waits for the next one to fill a packet.
     let Ok(local) = stream.set_nodelay(true).and_then(|()| stream.local_addr()) else { return };
     let seat = Arc::clone(&place.seat);
-    let peer = Peer { local, linger: Arc::default(), seat: Arc::clone(&seat) };
-    let io = TokioIo::new(Lingering::new(stream, Arc::clone(&peer.linger)));
+    let peer = ClientConnection { local, linger: Arc::default(), seat: Arc::clone(&seat) };
+    let io = TokioIo::new(LingeringStream::new(stream, Arc::clone(&peer.linger)));
     let service = service_fn(move |request: Request<Incoming>| {
         let busy = peer.seat.begin();
         let mut request = request.map(Body::new);
@@ -224,7 +228,7 @@ async fn connection(
         let answer = router.clone().call(request);
         async move {
             let response = answer.await.unwrap_or_else(|never| match never {});
-            Ok::<_, Infallible>(response.map(|body| Accompanied::new(body, busy)))
+            Ok::<_, Infallible>(response.map(|body| GuardedBody::new(body, busy)))
         }
     });
     let serving = http1::Builder::new()

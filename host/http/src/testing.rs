@@ -21,9 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::keyring::{Credential, KeyRing, KeySource, Loading};
-use crate::port::{Admitted, Models, Operations, Readiness, Site};
-use crate::{App, Counters, Lanes, Listening, Parts, Service, gateway, serve};
+use crate::keyring::{KeyCredential, KeyRing, KeySource, Loading};
+use crate::port::{Admitted, Models, Operations, ProcessInfo, Readiness};
+use crate::{
+    App, AppParts, ConnectionThreads, ListenerService, ListenerState, TrafficCounters, gateway, serve,
+};
 
 pub(crate) const KEY: &str = "the-admin-key";
 
@@ -170,7 +172,7 @@ impl Operations for Fake {
 #[derive(Debug)]
 struct Grounds(Arc<Config>);
 
-impl Site for Grounds {
+impl ProcessInfo for Grounds {
     fn config(&self) -> Arc<Config> {
         Arc::clone(&self.0)
     }
@@ -191,19 +193,19 @@ impl Site for Grounds {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     pub(crate) generation: AtomicU64,
-    pub(crate) held: Mutex<Option<Vec<Credential>>>,
+    pub(crate) held: Mutex<Option<Vec<KeyCredential>>>,
     pub(crate) loads: AtomicUsize,
 }
 
 impl Keys {
-    pub(crate) fn set(&self, held: Option<Vec<Credential>>) {
+    pub(crate) fn set(&self, held: Option<Vec<KeyCredential>>) {
         *self.held.lock().unwrap() = held;
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-pub(crate) fn credential(key: &str, principal: Principal) -> Credential {
-    Credential { sha256_hex: sha256_hex(key.as_bytes()), principal, expires_at: None }
+pub(crate) fn credential(key: &str, principal: Principal) -> KeyCredential {
+    KeyCredential { sha256_hex: sha256_hex(key.as_bytes()), principal, expires_at: None }
 }
 
 impl KeySource for Keys {
@@ -219,25 +221,25 @@ impl KeySource for Keys {
 }
 
 /// A listener that serves until it is dropped or stopped.
-pub(crate) struct Listener {
+pub(crate) struct TestListener {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) fake: Arc<Fake>,
     pub(crate) keys: Arc<Keys>,
-    pub(crate) listening: Listening,
+    pub(crate) listening: ListenerState,
     door: std::net::TcpListener,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
-impl Listener {
+impl TestListener {
     pub(crate) async fn start(config: Config) -> Self {
         let fake = Arc::new(Fake::default());
         let keys = Arc::new(Keys::default());
         keys.set(Some(vec![credential(KEY, Principal::admin("admin"))]));
         let ring = Arc::new(KeyRing::new(vec![Arc::clone(&keys) as Arc<dyn KeySource>], Arc::new(Still)));
-        let site: Arc<dyn Site> = Arc::new(Grounds(Arc::new(config)));
-        let counters = Counters::new(Arc::clone(&site), Arc::new(Still), 0);
-        let app = App::new(Parts {
+        let site: Arc<dyn ProcessInfo> = Arc::new(Grounds(Arc::new(config)));
+        let counters = TrafficCounters::new(Arc::clone(&site), Arc::new(Still), 0);
+        let app = App::new(AppParts {
             models: Arc::clone(&fake) as Arc<dyn Models>,
             operations: Arc::clone(&fake) as Arc<dyn Operations>,
             site,
@@ -254,10 +256,11 @@ impl Listener {
         let socket = socket.into_std().unwrap();
         let door = socket.try_clone().unwrap();
         let socket = TcpListener::from_std(socket).unwrap();
-        let listening = Listening::default();
+        let listening = ListenerState::default();
         let drain = Duration::from_millis(200);
-        let lanes = Arc::new(Lanes::start().unwrap());
-        let service = Service { router: gateway(app), lanes, counters, listening: listening.clone(), drain };
+        let lanes = Arc::new(ConnectionThreads::start().unwrap());
+        let service =
+            ListenerService { router: gateway(app), lanes, counters, listening: listening.clone(), drain };
         let serving = serve(socket, service, shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self { address, fake, keys, listening, door, tasks, shutdown }
@@ -280,7 +283,7 @@ impl Listener {
         path: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Answer {
+    ) -> TestAnswer {
         let mut stream = self.connect().await;
         stream.write_all(&head(method, path, headers, body.len())).await.unwrap();
         // The service may answer and stop reading before all of it went out.
@@ -291,10 +294,10 @@ impl Listener {
             .await
             .expect("an end")
             .expect("an answer");
-        Answer::parse(&answer)
+        TestAnswer::parse(&answer)
     }
 
-    pub(crate) async fn with_key(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+    pub(crate) async fn with_key(&self, method: &str, path: &str, body: &[u8]) -> TestAnswer {
         self.ask(method, path, &[("authorization", "Bearer the-admin-key")], body).await
     }
 
@@ -332,13 +335,13 @@ pub(crate) fn head(method: &str, path: &str, headers: &[(&str, &str)], length: u
 
 /// An answer, taken apart.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestAnswer {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl TestAnswer {
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));

@@ -1,21 +1,21 @@
 use super::*;
-use crate::ambient::System;
+use crate::ambient::SystemAmbient;
 
 #[test]
 fn a_key_is_made_once() {
     let scratch = tempfile::tempdir().unwrap();
     let home = Home::at(&scratch.path().join("state"));
     let gate = Gate::default();
-    let (key, fresh) = ensure(&home, &System::new(), &gate).unwrap();
+    let (key, fresh) = ensure(&home, &SystemAmbient::new(), &gate).unwrap();
     assert!(fresh && key.expose().len() == 43);
     assert!(key.expose().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
-    assert_eq!(ensure(&home, &System::new(), &gate).unwrap(), (key, false));
+    assert_eq!(ensure(&home, &SystemAmbient::new(), &gate).unwrap(), (key, false));
 }
 
 #[tokio::test]
 async fn a_rotated_key_counts_at_once_and_the_old_one_no_more() {
     let scratch = tempfile::tempdir().unwrap();
-    let watched = Watched::new(scratch.path().join("admin-key"), Gate::default());
+    let watched = AdminKeyFile::new(scratch.path().join("admin-key"), Gate::default());
     assert_eq!(watched.current().await.unwrap(), None);
     let mut before = watched.generation();
     assert_eq!(watched.generation(), before, "nothing changed");
@@ -43,7 +43,7 @@ async fn a_state_directory_that_is_replaced_is_watched_anew() {
     let scratch = tempfile::tempdir().unwrap();
     let state = scratch.path().join("state");
     fs_err::create_dir(&state).unwrap();
-    let watched = Watched::new(state.join("admin-key"), Gate::default());
+    let watched = AdminKeyFile::new(state.join("admin-key"), Gate::default());
     write(watched.path(), &Secret::new("one")).unwrap();
     assert_eq!(watched.current().await.unwrap(), Some(Secret::new("one")));
     fs_err::rename(&state, scratch.path().join("before")).unwrap();
@@ -59,7 +59,7 @@ async fn a_state_directory_that_is_replaced_is_watched_anew() {
 #[tokio::test]
 async fn an_empty_file_is_no_key_and_a_link_is_none() {
     let scratch = tempfile::tempdir().unwrap();
-    let watched = Watched::new(scratch.path().join("admin-key"), Gate::default());
+    let watched = AdminKeyFile::new(scratch.path().join("admin-key"), Gate::default());
     fs_err::write(watched.path(), "\n").unwrap();
     assert_eq!(watched.current().await.unwrap_err().kind.exit_code(), 2);
     assert_eq!(read(&Gate::default(), watched.path()).unwrap_err().kind.exit_code(), 2);

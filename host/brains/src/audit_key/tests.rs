@@ -5,7 +5,7 @@ use brains_core::plane::audit::GENESIS;
 use fs_err as fs;
 
 use super::*;
-use crate::ambient::System;
+use crate::ambient::SystemAmbient;
 
 fn anchors(path: &Path) -> Result<Vec<Seal>, Fault> {
     let path = path.to_owned();
@@ -16,7 +16,7 @@ fn anchors(path: &Path) -> Result<Vec<Seal>, Fault> {
 fn many_processes_make_one_key() {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::at(dir.path());
-    let ambient = System::new();
+    let ambient = SystemAmbient::new();
     let keys: Vec<String> = std::thread::scope(|scope| {
         let made: Vec<_> =
             (0..16).map(|_| scope.spawn(|| ensure(&home, &ambient, &Gate::default()).unwrap())).collect();
@@ -31,13 +31,16 @@ fn many_processes_make_one_key() {
 fn space_around_the_key_is_no_part_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let home = Home::at(dir.path());
-    let key = ensure(&home, &System::new(), &Gate::default()).unwrap();
+    let key = ensure(&home, &SystemAmbient::new(), &Gate::default()).unwrap();
     let text = fs::read_to_string(home.audit_key()).unwrap();
     fs::write(home.audit_key(), format!("\u{20}\n\t{}\r\n\n", text.trim())).unwrap();
-    assert_eq!(ensure(&home, &System::new(), &Gate::default()).unwrap().public(), key.public());
+    assert_eq!(ensure(&home, &SystemAmbient::new(), &Gate::default()).unwrap().public(), key.public());
     for broken in ["", "   \n", "not a key", text.get(2..).unwrap()] {
         fs::write(home.audit_key(), broken).unwrap();
-        assert!(ensure(&home, &System::new(), &Gate::default()).unwrap_err().hint.is_some(), "{broken}");
+        assert!(
+            ensure(&home, &SystemAmbient::new(), &Gate::default()).unwrap_err().hint.is_some(),
+            "{broken}"
+        );
         assert_eq!(fs::read_to_string(home.audit_key()).unwrap(), broken, "a broken key is not replaced");
     }
 }

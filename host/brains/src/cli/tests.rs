@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 
-fn parse<'a>(registry: &'a Registry, line: &[&str]) -> Result<Asked<'a>, clap::Error> {
+fn parse<'a>(registry: &'a Registry, line: &[&str]) -> Result<Invocation<'a>, clap::Error> {
     let words = std::iter::once("brains").chain(line.iter().copied());
     understand(&command(registry).try_get_matches_from(words)?, registry)
 }
@@ -15,13 +15,13 @@ fn parse<'a>(registry: &'a Registry, line: &[&str]) -> Result<Asked<'a>, clap::E
 #[track_caller]
 fn serve(line: &[&str]) -> ServeAll {
     match parse(&Registry::new(), line).unwrap() {
-        Asked::Life(cli) => match cli.verb {
+        Invocation::Life(cli) => match cli.verb {
             Verb::Up(up) => up.serve,
             Verb::ServeAll(serve) => serve,
             Verb::Serve(serve) => serve.into(),
             other => panic!("{other:?}"),
         },
-        other @ (Asked::Flat { .. } | Asked::Operation { .. }) => panic!("{other:?}"),
+        other @ (Invocation::CompatVerb { .. } | Invocation::Operation { .. }) => panic!("{other:?}"),
     }
 }
 
@@ -72,17 +72,19 @@ fn the_example_of_every_operation_gives_its_json() {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let asked =
                 parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));
-            let Asked::Operation { entry: found, matches, .. } = asked else { panic!("{}", example.command) };
+            let Invocation::Operation { entry: found, matches, .. } = asked else {
+                panic!("{}", example.command)
+            };
             assert_eq!(found.name, entry.name, "{}", example.command);
             if let Some(document) = expected.get("document").and_then(|document| document.as_str()) {
                 let path = scratch.path().join("brains.yaml");
                 fs_err::write(&path, document).unwrap();
                 let words = [words[0], words[1], path.to_str().unwrap()];
-                let Ok(Asked::Operation { entry, matches, .. }) = parse(&registry, &words) else {
+                let Ok(Invocation::Operation { entry, matches, .. }) = parse(&registry, &words) else {
                     panic!("{words:?}")
                 };
                 assert_eq!(operation::input(entry, &matches, Path::new("absent")).unwrap(), expected);
-                let Ok(Asked::Operation { entry, matches, .. }) = parse(&registry, &words[..2]) else {
+                let Ok(Invocation::Operation { entry, matches, .. }) = parse(&registry, &words[..2]) else {
                     panic!("{words:?}")
                 };
                 assert_eq!(operation::input(entry, &matches, &path).unwrap(), expected);
@@ -152,7 +154,7 @@ fn what_is_not_there_is_a_usage_error() {
 #[test]
 fn values_are_read_as_people_type_them() {
     let registry = Registry::new();
-    let Ok(Asked::Operation { entry, matches, global, .. }) =
+    let Ok(Invocation::Operation { entry, matches, global, .. }) =
         parse(&registry, &["--json", "explain", "-", "--request", "{model: brains-auto, n: 2}"])
     else {
         panic!("explain is an operation")
@@ -168,10 +170,12 @@ fn the_admin_key_is_shown_only_when_asked_for() {
     let registry = Registry::new();
     for (line, revealed) in [(&["admin-key", "show"][..], false), (&["admin-key", "show", "--reveal"], true)]
     {
-        let Ok(Asked::Operation { entry, matches, .. }) = parse(&registry, line) else { panic!("{line:?}") };
+        let Ok(Invocation::Operation { entry, matches, .. }) = parse(&registry, line) else {
+            panic!("{line:?}")
+        };
         assert_eq!((entry.name, reveals(&matches)), ("show_admin_key", revealed));
     }
-    let Ok(Asked::Operation { matches, .. }) = parse(&registry, &["models"]) else { panic!("models") };
+    let Ok(Invocation::Operation { matches, .. }) = parse(&registry, &["models"]) else { panic!("models") };
     assert!(!reveals(&matches));
 }
 
@@ -208,7 +212,9 @@ fn flat_verbs_stand_for_operations_that_take_what_they_send() {
             json!({ "workspace": "app", "session": session, "limit": 50, "full": true }),
         ),
     ] {
-        let Ok(Asked::Flat { flat, entry, matches, .. }) = parse(&registry, line) else { panic!("{line:?}") };
+        let Ok(Invocation::CompatVerb { flat, entry, matches, .. }) = parse(&registry, line) else {
+            panic!("{line:?}")
+        };
         assert_eq!(flat.input(&matches), input, "{line:?}");
         entry.check(input).unwrap();
     }

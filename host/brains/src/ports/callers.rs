@@ -9,11 +9,11 @@ use brains_http::{ANONYMOUS, KeyRing};
 
 /// The keys of this process.
 #[derive(Debug)]
-pub(crate) struct Callers {
+pub(crate) struct KeyRingCallers {
     pub(crate) ring: KeyRing,
 }
 
-impl ports::Callers for Callers {
+impl ports::Callers for KeyRingCallers {
     fn still<'a>(
         &'a self,
         principal: &'a Principal,
@@ -23,7 +23,7 @@ impl ports::Callers for Callers {
             if principal.fingerprint == principal.operator || principal.fingerprint == ANONYMOUS {
                 return Ok(principal.clone());
             }
-            self.ring.still(&principal.fingerprint).await?.ok_or_else(unknown_key)
+            self.ring.find_by_fingerprint(&principal.fingerprint).await?.ok_or_else(unknown_key)
         })
     }
 }

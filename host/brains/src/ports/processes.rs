@@ -8,11 +8,11 @@ use crate::process;
 
 /// Told by `/proc`; without it the process ids alone have to do.
 #[derive(Debug)]
-pub(crate) struct Processes {
+pub(crate) struct LocalProcesses {
     machine: String,
 }
 
-impl Processes {
+impl LocalProcesses {
     /// A machine is the same one until it starts anew: then all its processes are others.
     pub(crate) fn new() -> Self {
         let line = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
@@ -21,7 +21,7 @@ impl Processes {
     }
 }
 
-impl ports::Processes for Processes {
+impl ports::Processes for LocalProcesses {
     fn machine(&self) -> String {
         self.machine.clone()
     }

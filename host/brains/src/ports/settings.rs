@@ -13,8 +13,8 @@ use brains_store::TraceQueue;
 use serde_json::Value;
 
 use crate::home;
-use crate::house::retention;
 use crate::overlay;
+use crate::services::retention;
 use crate::sources::Sources;
 
 /// What is in force, and where it comes from.

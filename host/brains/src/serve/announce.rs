@@ -3,19 +3,19 @@
 use brains_core::plane::component::ComponentStanding;
 use brains_runtime::bundle;
 
-use crate::house::House;
-use crate::instance::Running;
+use crate::instance::RunningService;
 use crate::output;
+use crate::services::Services;
 use crate::shell::Shell;
 
 /// The question of the first request.
 const FIRST: &str = "Fix the retry bug in the webhook handler";
 
 /// Tells where everything is, how to send a request and how to stop.
-pub(crate) fn serving(shell: &Shell, running: &Running, house: &House) -> std::io::Result<()> {
+pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Services) -> std::io::Result<()> {
     let gateway = running.gateway();
-    let snapshot = house.live.current();
-    let components = house.live.components();
+    let snapshot = services.live.current();
+    let components = services.live.components();
     let (key, bearer) = match (&snapshot.config.api_key, snapshot.config.allow_unauthenticated_api) {
         (_, true) => ("none needed: `allow_unauthenticated_api` is set".to_owned(), None),
         (Some(_), false) => (

@@ -14,14 +14,14 @@ use clap::ArgMatches;
 use serde_json::Value;
 
 use crate::admin_key;
-use crate::cli::flat::Flat;
+use crate::cli::compat::CompatVerb;
 use crate::cli::{self, operation};
 use crate::home::Home;
-use crate::house::House;
-use crate::instance::{self, Proof, Running};
+use crate::instance::{self, Proof, RunningService};
 use crate::lifecycle;
 use crate::log;
 use crate::output::{self, Form};
+use crate::services::Services;
 use crate::shell::Shell;
 use crate::sources::unsound;
 use crate::verb::token;
@@ -83,7 +83,7 @@ async fn lines(shell: &Shell, entry: &Entry, mut input: Value, member: &str) -> 
 /// Runs the operation behind a flat verb and tells its answer in that verb's shape, always as JSON.
 pub(crate) async fn flat(
     shell: &Shell,
-    flat: &Flat,
+    flat: &CompatVerb,
     entry: &Entry,
     matches: &ArgMatches,
 ) -> Result<(), anyhow::Error> {
@@ -137,8 +137,8 @@ fn ask(question: &str) -> Result<(), Fault> {
 }
 
 /// A client of our own service, at one of its URLs.
-pub(crate) fn client(shell: &Shell, running: &Running, url: &str) -> Service {
-    Service {
+pub(crate) fn client(shell: &Shell, running: &RunningService, url: &str) -> ServiceClient {
+    ServiceClient {
         client: LocalClient::new(url, key(shell), PATIENCE),
         url: url.to_owned(),
         proof: running.proof.as_ref().map(Proof::secret),
@@ -147,14 +147,14 @@ pub(crate) fn client(shell: &Shell, running: &Running, url: &str) -> Service {
 
 /// The running service as a client sees it.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct ServiceClient {
     client: Result<LocalClient, LocalError>,
     url: String,
     /// Shows the service that the caller's surface is what it says.
     proof: Option<Secret>,
 }
 
-impl Service {
+impl ServiceClient {
     pub(crate) async fn get_json(&self, path: &str) -> Result<(u16, Value), Fault> {
         self.client()?.get_json(path).await.map_err(|error| self.unanswered(&error))
     }
@@ -203,7 +203,7 @@ fn key(shell: &Shell) -> Option<Secret> {
 
 async fn of_service(
     shell: &Shell,
-    running: &Running,
+    running: &RunningService,
     name: &str,
     input: &Value,
     caller: &Caller,
@@ -250,20 +250,20 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
     };
     let sources = shell.sources(flags)?;
     let sources = if aside { sources.in_place_of(&home) } else { sources };
-    let house = House::open(&home, shell, sources, None).await?;
+    let services = Services::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
     let addressee = Addressee::of(&input, &principal, caller);
     if entry.kind != Kind::Read {
-        house.control.free_what_the_dead_hold().await;
+        services.control.free_what_the_dead_hold().await;
     }
-    let answer = house.control.answer(entry.name, input, &principal, caller).await;
+    let answer = services.control.answer(entry.name, input, &principal, caller).await;
     if entry.kind != Kind::Read {
-        lifecycle::write(&house.live, &house.store).await;
+        lifecycle::write(&services.live, &services.store).await;
     }
     if let Some(addressee) = &addressee {
-        tell(house.control.mail_notice(addressee).await);
+        tell(services.control.mail_notice(addressee).await);
     }
-    house.close().await;
+    services.close().await;
     let answer = answer?;
     tell(answer.replayed.then(|| REPLAYED.to_owned()));
     Ok(answer.value)

@@ -20,10 +20,10 @@ use brains_control::Table;
 use crate::admin_key;
 use crate::audit_key;
 use crate::home::{DIR_MODE, FILE_MODE};
-use crate::house::database_url;
-use crate::instance::{self, Running};
+use crate::instance::{self, RunningService};
 use crate::output;
 use crate::process;
+use crate::services::database_url;
 use crate::shell::Shell;
 use crate::verb::call;
 
@@ -152,7 +152,7 @@ fn closed(check: &'static str, path: &Path, wanted: u32) -> Finding {
     }
 }
 
-fn service(file: &Path, running: Option<&Running>) -> Finding {
+fn service(file: &Path, running: Option<&RunningService>) -> Finding {
     match running {
         Some(running) => {
             ok("service", format!("pid {}, {}", running.pid, running.gateway().unwrap_or("no gateway")))
@@ -167,7 +167,7 @@ fn service(file: &Path, running: Option<&Running>) -> Finding {
 }
 
 /// What the running service says about itself.
-async fn readiness(shell: &Shell, running: Option<&Running>) -> Vec<Finding> {
+async fn readiness(shell: &Shell, running: Option<&RunningService>) -> Vec<Finding> {
     let Some((running, url)) = running.and_then(|running| Some((running, running.gateway()?))) else {
         return Vec::new();
     };
@@ -268,7 +268,7 @@ fn admin(shell: &Shell, config: &Config) -> Finding {
     }
 }
 
-async fn port(shell: &Shell, config: &Config, running: Option<&Running>) -> Finding {
+async fn port(shell: &Shell, config: &Config, running: Option<&RunningService>) -> Finding {
     let (host, port) = (config.gateway_host.as_str(), config.gateway_port);
     if running.is_some_and(|running| running.ports.get("gateway") == Some(&port)) {
         return ok("port", format!("{port} is ours"));

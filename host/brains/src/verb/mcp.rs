@@ -18,11 +18,11 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Mcp;
-use crate::house::House;
 use crate::instance;
 use crate::log;
-use crate::ports::Processes;
+use crate::ports::LocalProcesses;
 use crate::process;
+use crate::services::Services;
 use crate::shell::Shell;
 use crate::verb::call;
 
@@ -38,11 +38,11 @@ pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Erro
     // Only this process knows it: it stands for the agent for as long as the process lives.
     let connection = Id::<id::Request>::mint(&*shell.ambient).as_str().to_owned();
     let directory = std::env::current_dir().ok();
-    let process = ports::Processes::find(&Processes::new(), std::process::id());
+    let process = ports::Processes::find(&LocalProcesses::new(), std::process::id());
     let tools = Arc::new(Nearest {
         shell,
         registry: Registry::new(),
-        house: OnceCell::new(),
+        services: OnceCell::new(),
         begun: Mutex::default(),
     });
     let options = Options { tools: tools.clone(), profile, version: crate::VERSION };
@@ -72,8 +72,8 @@ pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Erro
     if tokio::time::timeout(FREEING, tools.end_all(&caller)).await.is_err() {
         tracing::warn!("the sessions of this agent could not be ended in time");
     }
-    if let Some(house) = Arc::into_inner(tools).and_then(|tools| tools.house.into_inner()) {
-        house.close().await;
+    if let Some(services) = Arc::into_inner(tools).and_then(|tools| tools.services.into_inner()) {
+        services.close().await;
     }
     Ok(served?)
 }
@@ -115,7 +115,7 @@ struct Nearest {
     shell: Shell,
     registry: Registry,
     /// Opened by the first call that finds no service.
-    house: OnceCell<House>,
+    services: OnceCell<Services>,
     /// Sessions that were started or taken up here.
     begun: Mutex<BTreeSet<String>>,
 }
@@ -133,20 +133,20 @@ impl Nearest {
                 service.operation(asked.name, &asked.input, asked.caller).await?;
             return Ok(Answer { value, notice: mail, replayed });
         }
-        let house = self.house.get_or_try_init(|| self.open()).await?;
-        Tools::call(&*house.control, asked).await
+        let services = self.services.get_or_try_init(|| self.open()).await?;
+        Tools::call(&*services.control, asked).await
     }
 
-    async fn open(&self) -> Result<House, Fault> {
+    async fn open(&self) -> Result<Services, Fault> {
         let sources = self.shell.sources(BTreeMap::new())?;
-        let opened = House::open(&self.shell.home, &self.shell, sources, None).await;
-        let house = opened.map_err(|error| match error.downcast::<Fault>() {
+        let opened = Services::open(&self.shell.home, &self.shell, sources, None).await;
+        let services = opened.map_err(|error| match error.downcast::<Fault>() {
             Ok(fault) => fault,
             Err(error) => Fault::unavailable(format!("{error:#}")),
         })?;
         // With no service there is nobody else who notices that an agent died.
-        house.control.start_reaping();
-        Ok(house)
+        services.control.start_reaping();
+        Ok(services)
     }
 
     /// Ends the sessions that were begun here, so that what they hold is free. One that went on elsewhere is another

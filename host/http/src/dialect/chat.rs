@@ -13,10 +13,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::accompanied::Accompanied;
-use crate::app::{App, Caller};
+use crate::app::{App, Authenticated};
+use crate::consumers::RequestConsumers;
 use crate::counters::Carries;
-use crate::party::Behind;
+use crate::guarded_body::GuardedBody;
 use crate::refusal::Area;
 use crate::request_id::RequestId;
 
@@ -28,16 +28,16 @@ const CLIENT_CHARS: usize = 200;
 /// Answers a chat completion, whole or as a stream.
 pub(crate) async fn completions(
     State(app): State<App>,
-    Caller(principal): Caller,
+    Authenticated(principal): Authenticated,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let behind = parts.extensions.get::<Behind>();
+    let consumers = parts.extensions.get::<RequestConsumers>();
     let read = async {
-        let whole = app.read(&parts.headers, body, Carries::Chat, behind).await?;
+        let whole = app.read(&parts.headers, body, Carries::Chat, consumers).await?;
         // A place is for what is under way upstream: a body that dawdles keeps nobody from one.
-        let own = behind.map(|behind| app.counters().request(behind)).transpose()?;
-        let place = app.house().enter(app.site().config().max_concurrent_requests)?;
+        let own = consumers.map(|consumers| app.counters().request(consumers)).transpose()?;
+        let place = app.in_flight().enter(app.site().config().max_concurrent_requests)?;
         Ok((whole.bytes, (whole.held, own, place)))
     };
     let (body, held) = match read.await {
@@ -56,7 +56,7 @@ pub(crate) async fn completions(
             client: client(&parts.headers),
         })
         .await;
-    render(outcome).map(|body| Body::new(Accompanied::new(body, held)))
+    render(outcome).map(|body| Body::new(GuardedBody::new(body, held)))
 }
 
 fn render(Outcome { facts, result }: Outcome) -> Response {

@@ -6,18 +6,22 @@ use brains_gateway::ModelEntry;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{App, Caller};
+use crate::app::{App, Authenticated};
 use crate::refusal::{Area, json_response};
 
 /// Every name that a request may carry as `model`.
-pub(crate) async fn list(State(app): State<App>, Caller(_): Caller) -> Response {
+pub(crate) async fn list(State(app): State<App>, Authenticated(_): Authenticated) -> Response {
     let data: Vec<Value> =
         app.models().list().await.iter().map(|entry| model(entry, app.started_seconds())).collect();
     json_response(StatusCode::OK, &json!({ "object": "list", "data": data }))
 }
 
 /// One of them.
-pub(crate) async fn retrieve(State(app): State<App>, Caller(_): Caller, Path(id): Path<String>) -> Response {
+pub(crate) async fn retrieve(
+    State(app): State<App>,
+    Authenticated(_): Authenticated,
+    Path(id): Path<String>,
+) -> Response {
     match app.models().find(id.trim_matches('/')).await {
         Ok(entry) => json_response(StatusCode::OK, &model(&entry, app.started_seconds())),
         Err(fault) => Area::Models.refuse(&fault),

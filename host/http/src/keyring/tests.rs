@@ -45,7 +45,7 @@ async fn an_expired_key_is_no_key() {
     let (ring, _, rows) = ring();
     let now = Still.now();
     for (expires_at, known) in [(now.plus_ms(1), true), (now, false), (now.plus_ms(-1), false)] {
-        rows.set(Some(vec![Credential {
+        rows.set(Some(vec![KeyCredential {
             expires_at: Some(expires_at),
             ..credential("row", Principal::admin("row"))
         }]));

@@ -6,12 +6,12 @@ use brains_core::config::Config;
 use brains_core::principal::KeyScope;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::testing::{KEY, Listener, credential, head};
+use crate::testing::{KEY, TestListener, credential, head};
 
 const CHAT: &str = "/v1/chat/completions";
 
-async fn plain() -> Listener {
-    Listener::start(Config::default()).await
+async fn plain() -> TestListener {
+    TestListener::start(Config::default()).await
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn scopes_and_changes_of_keys_count_at_once() {
 
 #[tokio::test]
 async fn limits_count_per_key_and_before_the_body() {
-    let listener = Listener::start(Config { rate_limit_per_minute: 2, ..Config::default() }).await;
+    let listener = TestListener::start(Config { rate_limit_per_minute: 2, ..Config::default() }).await;
     for left in ["1", "0"] {
         let answer = listener.with_key("POST", CHAT, b"{}").await;
         assert_eq!((answer.status, answer.header("x-ratelimit-remaining-requests")), (200, left));
@@ -164,7 +164,7 @@ async fn without_a_limit_there_is_nothing_to_say() {
 
 #[tokio::test]
 async fn everyone_is_let_in_when_told_so() {
-    let listener = Listener::start(Config { allow_unauthenticated_api: true, ..Config::default() }).await;
+    let listener = TestListener::start(Config { allow_unauthenticated_api: true, ..Config::default() }).await;
     assert_eq!(listener.ask("GET", "/v1/models", &[], b"").await.status, 200);
     assert_eq!(listener.ask("GET", "/v1/models", &[("x-api-key", "wrong")], b"").await.status, 200);
     assert_eq!(listener.ask("GET", "/v1/models", &[("host", "evil.example")], b"").await.status, 421);
@@ -245,7 +245,7 @@ async fn operations_take_an_object_or_nothing() {
 
 #[tokio::test]
 async fn a_refused_upload_is_taken_to_its_end_and_gets_its_answer() {
-    let listener = Listener::start(Config { max_body_bytes: 1024, ..Config::default() }).await;
+    let listener = TestListener::start(Config { max_body_bytes: 1024, ..Config::default() }).await;
     let big = vec![b' '; 24 << 20];
     for (key, status) in [("wrong", "401"), (KEY, "413")] {
         let mut stream = listener.connect().await;

@@ -10,7 +10,7 @@ use brains_core::traffic::budget::{Draw, Standing};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::party::Behind;
+use crate::consumers::RequestConsumers;
 
 /// Whoever was asked to leave is waited for so long before another one is asked.
 const LEAVING: Duration = Duration::from_millis(250);
@@ -44,14 +44,14 @@ pub(crate) struct Seat {
 /// Whose connection it is, and what it counts against.
 #[derive(Debug)]
 pub(crate) struct Owner {
-    pub(crate) behind: Behind,
+    pub(crate) consumers: RequestConsumers,
     pub(crate) operator: String,
     pub(crate) _draws: [Draw; 2],
 }
 
 /// A seat that is taken until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct TakenSeat {
     number: u64,
     pub(crate) seat: Arc<Seat>,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Busy(Arc<Seat>);
 impl Seats {
     /// A seat among at most `limit`. When all are taken, the connection that is worth the least gives way; when none may,
     /// it waits until one ends.
-    pub(crate) async fn take(&self, limit: impl Fn() -> u64) -> Taken {
+    pub(crate) async fn take(&self, limit: impl Fn() -> u64) -> TakenSeat {
         loop {
             let freed = self.0.freed.notified();
             if let Some(taken) = self.try_take(limit()) {
@@ -75,7 +75,7 @@ impl Seats {
         }
     }
 
-    fn try_take(&self, limit: u64) -> Option<Taken> {
+    fn try_take(&self, limit: u64) -> Option<TakenSeat> {
         let mut taken = self.0.held();
         if taken.len() as u64 >= limit {
             return None;
@@ -90,7 +90,7 @@ impl Seats {
             owner: Mutex::new(None),
         });
         taken.insert(number, Arc::clone(&seat));
-        Some(Taken { number, seat })
+        Some(TakenSeat { number, seat })
     }
 
     /// Asks the idle connection that is worth the least to leave; none when nobody idles.
@@ -165,7 +165,7 @@ impl Drop for Busy {
     }
 }
 
-impl Drop for Taken {
+impl Drop for TakenSeat {
     fn drop(&mut self) {
         self.seat.owner().take();
         self.seat.room.held().remove(&self.number);
@@ -177,7 +177,7 @@ impl Drop for Taken {
 mod tests {
     use super::*;
 
-    fn seats(count: usize) -> (Seats, Vec<Taken>) {
+    fn seats(count: usize) -> (Seats, Vec<TakenSeat>) {
         let seats = Seats::default();
         let taken = (0..count).map(|_| seats.try_take(count as u64).unwrap()).collect();
         (seats, taken)

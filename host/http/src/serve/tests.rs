@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::Listening;
-use super::listening::TRIES;
-use crate::testing::Listener;
+use super::ListenerState;
+use super::listener_state::TRIES;
+use crate::testing::TestListener;
 
 const HANG: Duration = Duration::from_secs(20);
 
@@ -24,7 +24,7 @@ async fn until(what: &str, ready: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn a_listener_that_dies_is_opened_again_and_nobody_inside_notices() {
-    let listener = Listener::start(Config::default()).await;
+    let listener = TestListener::start(Config::default()).await;
     let mut half = listener.connect().await;
     half.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n").await.unwrap();
     assert_eq!(listener.ask("GET", "/health", &[], b"").await.status, 200);
@@ -43,7 +43,7 @@ async fn a_listener_that_dies_is_opened_again_and_nobody_inside_notices() {
 
 #[tokio::test]
 async fn an_address_that_is_taken_is_tried_again_until_it_is_free() {
-    let listener = Listener::start(Config::default()).await;
+    let listener = TestListener::start(Config::default()).await;
     listener.slam();
     let squatter = std::net::TcpListener::bind(listener.address).unwrap();
     until("a try", || listener.listening.told()["last_error"].to_string().contains("in use")).await;
@@ -58,7 +58,7 @@ async fn an_address_that_is_taken_is_tried_again_until_it_is_free() {
 async fn a_listener_is_given_up_after_so_many_tries_and_none_is_made_at_the_end() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gone = || io::Error::from(io::ErrorKind::InvalidInput);
-    let listening = Listening::default();
+    let listening = ListenerState::default();
     let stop = CancellationToken::new();
     let mut tries = 0;
     assert!(listening.reopen(address, gone(), &mut tries, &stop).await.unwrap().is_some());
@@ -69,5 +69,5 @@ async fn a_listener_is_given_up_after_so_many_tries_and_none_is_made_at_the_end(
     tokio::time::timeout(HANG, listening.failed()).await.unwrap();
     assert_eq!(listening.told()["state"], "failed");
     stop.cancel();
-    assert!(Listening::default().reopen(address, gone(), &mut 0, &stop).await.unwrap().is_none());
+    assert!(ListenerState::default().reopen(address, gone(), &mut 0, &stop).await.unwrap().is_none());
 }

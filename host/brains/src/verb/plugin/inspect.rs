@@ -17,15 +17,15 @@ use crate::shell::Shell;
 pub(super) fn check(shell: &Shell, path: &Path) -> Result<(), anyhow::Error> {
     let mut artifact = Artifact::find(path)?;
     let loaded = artifact.load(&runtime(shell)?);
-    let answer = told(&artifact, loaded.as_deref());
+    let answer = describe(&artifact, loaded.as_deref());
     output::answer(&answer, shell.form, None)?;
     match loaded {
         Ok(_) => Ok(()),
-        Err(error) => Err(refused(&error).into()),
+        Err(error) => Err(unusable_component(&error).into()),
     }
 }
 
-fn told(artifact: &Artifact, loaded: Result<&Component, &LoadError>) -> Value {
+fn describe(artifact: &Artifact, loaded: Result<&Component, &LoadError>) -> Value {
     let Artifact { path, manifest, bytes, .. } = artifact;
     let mut answer = json!({
         "component": manifest.component,
@@ -111,7 +111,7 @@ fn settings(schema: &Value) -> Vec<String> {
 }
 
 /// A component that cannot be used.
-pub(super) fn refused(error: &LoadError) -> Fault {
+pub(super) fn unusable_component(error: &LoadError) -> Fault {
     Fault::invalid(format!("a service would refuse this component: {}", chain(error)))
         .code("component_refused")
         .hint("`docs/guides/write-a-plugin.md` says what a component exports and may import")

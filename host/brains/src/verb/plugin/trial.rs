@@ -38,7 +38,7 @@ struct Outcome {
 pub(super) async fn test(shell: &Shell, wanted: &TestPlugin) -> Result<(), anyhow::Error> {
     let mut artifact = Artifact::find(&wanted.path)?;
     let runtime = runtime(shell)?;
-    let component = artifact.load(&runtime).map_err(|error| inspect::refused(&error))?;
+    let component = artifact.load(&runtime).map_err(|error| inspect::unusable_component(&error))?;
     let mut steps = vec![Outcome {
         step: "describe".into(),
         ok: true,

@@ -25,7 +25,7 @@ const TOLD: WatchFlags = WatchFlags::CLOSE_WRITE
 
 /// The key file and what is known of it.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct AdminKeyFile {
     path: PathBuf,
     gate: Gate,
     changes: AtomicU64,
@@ -36,7 +36,7 @@ pub(crate) struct Watched {
     held: Mutex<Option<Secret>>,
 }
 
-impl Watched {
+impl AdminKeyFile {
     pub(crate) fn new(path: PathBuf, gate: Gate) -> Self {
         let queue = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
         if let Err(error) = &queue {

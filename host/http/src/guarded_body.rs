@@ -7,21 +7,21 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-pub(crate) struct Accompanied<H> {
+pub(crate) struct GuardedBody<H> {
     body: Body,
     _held: H,
 }
 
-impl<H> Accompanied<H> {
+impl<H> GuardedBody<H> {
     pub(crate) fn new(body: Body, held: H) -> Self {
         Self { body, _held: held }
     }
 }
 
 // Nothing of what is held is ever moved or looked at.
-impl<H> Unpin for Accompanied<H> {}
+impl<H> Unpin for GuardedBody<H> {}
 
-impl<H> HttpBody for Accompanied<H> {
+impl<H> HttpBody for GuardedBody<H> {
     type Data = Bytes;
     type Error = axum::Error;
 

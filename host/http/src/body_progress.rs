@@ -8,33 +8,33 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// A body that tells a [`Remainder`] when it has ended.
+/// A body that tells a [`BodyProgress`] when it has ended.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct TrackedBody {
     inner: Body,
     ended: Arc<AtomicBool>,
 }
 
 /// What is known of the body once its reader is done with it.
 #[derive(Debug)]
-pub(crate) struct Remainder(Arc<AtomicBool>);
+pub(crate) struct BodyProgress(Arc<AtomicBool>);
 
-impl Watched {
-    pub(crate) fn wrap(inner: Body) -> (Body, Remainder) {
+impl TrackedBody {
+    pub(crate) fn wrap(inner: Body) -> (Body, BodyProgress) {
         let ended = Arc::new(AtomicBool::new(inner.is_end_stream()));
-        let remainder = Remainder(Arc::clone(&ended));
+        let remainder = BodyProgress(Arc::clone(&ended));
         let body = if inner.is_end_stream() { inner } else { Body::new(Self { inner, ended }) };
         (body, remainder)
     }
 }
 
-impl Remainder {
+impl BodyProgress {
     pub(crate) fn left_over(&self) -> bool {
         !self.0.load(Ordering::Acquire)
     }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -14,28 +14,30 @@ use brains_runtime::swap::Live;
 use brains_runtime::{Options as RuntimeOptions, Profile, Program, Runtime, bundle};
 use brains_store::{Retention, Store, StoreError, StoreOptions, TraceOptions};
 
-use crate::admin_key::Watched;
+use crate::admin_key::AdminKeyFile;
 use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
-use crate::ports::{Callers, Facts, InForce, KeyFiles, Processes, Routes, Trees, Versions, blocking};
+use crate::ports::{
+    InForce, KeyFiles, KeyRingCallers, LocalProcesses, Routes, ServiceInfo, Trees, Versions, blocking,
+};
 use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
 
 /// Everything, open.
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct Services {
     pub(crate) live: Arc<Live>,
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) control: Arc<Control>,
     pub(crate) settings: InForce,
-    pub(crate) facts: Arc<Facts>,
-    pub(crate) admin_key: Arc<Watched>,
+    pub(crate) facts: Arc<ServiceInfo>,
+    pub(crate) admin_key: Arc<AdminKeyFile>,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
-impl House {
+impl Services {
     /// Resolves the configuration, opens the database, loads the components. `since` is set by a service.
     pub(crate) async fn open(
         home: &Home,
@@ -84,8 +86,8 @@ impl House {
             names: shell.names.clone(),
         };
         settings.keep_to(&config.budgets);
-        let admin_key = Arc::new(Watched::new(home.admin_key(), gate.clone()));
-        let facts = Arc::new(Facts::new(since));
+        let admin_key = Arc::new(AdminKeyFile::new(home.admin_key(), gate.clone()));
+        let facts = Arc::new(ServiceInfo::new(since));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
             settings: Arc::new(settings.clone()),
@@ -96,10 +98,10 @@ impl House {
                 gate: gate.clone(),
             }),
             places: Arc::new(Trees::beside(gate.clone(), home.dir())),
-            processes: Arc::new(Processes::new()),
+            processes: Arc::new(LocalProcesses::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
-            callers: Arc::new(Callers {
+            callers: Arc::new(KeyRingCallers {
                 ring: keys::ring(
                     Arc::clone(&live),
                     Arc::clone(&admin_key),

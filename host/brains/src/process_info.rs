@@ -11,23 +11,23 @@ use brains_core::config::{Budgets, Config};
 use brains_core::plane::component::ComponentState;
 use brains_files::{Gate, Names};
 use brains_gateway::Gateway;
-use brains_http::{Listening, Readiness, Site};
+use brains_http::{ListenerState, ProcessInfo, Readiness};
 use brains_mcp::{Bounds, Connections};
 use brains_runtime::swap::Live;
 use brains_store::Store;
 use serde_json::{Map, json};
 
-use crate::house::House;
-use crate::ports::Facts;
+use crate::ports::ServiceInfo;
+use crate::services::Services;
 
 /// This process.
 #[derive(Debug)]
-pub(crate) struct Here {
+pub(crate) struct ThisProcess {
     live: Arc<Live>,
     store: Store,
     gateway: Arc<Gateway>,
-    facts: Arc<Facts>,
-    listening: BTreeMap<&'static str, Listening>,
+    facts: Arc<ServiceInfo>,
+    listening: BTreeMap<&'static str, ListenerState>,
     mcp: Connections,
     gate: Gate,
     names: Names,
@@ -35,25 +35,29 @@ pub(crate) struct Here {
 
 /// The budgets in force, for who knows nothing else of the configuration.
 #[derive(Debug)]
-pub(crate) struct InForce(pub(crate) Arc<Live>);
+pub(crate) struct LiveBudgets(pub(crate) Arc<Live>);
 
-impl Bounds for InForce {
+impl Bounds for LiveBudgets {
     fn budgets(&self) -> Budgets {
         self.0.current().config.budgets
     }
 }
 
-impl Here {
-    pub(crate) fn new(house: &House, listening: BTreeMap<&'static str, Listening>, mcp: Connections) -> Self {
+impl ThisProcess {
+    pub(crate) fn new(
+        services: &Services,
+        listening: BTreeMap<&'static str, ListenerState>,
+        mcp: Connections,
+    ) -> Self {
         Self {
             mcp,
-            live: Arc::clone(&house.live),
-            store: house.store.clone(),
-            gateway: Arc::clone(&house.gateway),
-            facts: Arc::clone(&house.facts),
+            live: Arc::clone(&services.live),
+            store: services.store.clone(),
+            gateway: Arc::clone(&services.gateway),
+            facts: Arc::clone(&services.facts),
             listening,
-            gate: house.settings.gate.clone(),
-            names: house.settings.names.clone(),
+            gate: services.settings.gate.clone(),
+            names: services.settings.names.clone(),
         }
     }
 
@@ -104,7 +108,7 @@ impl Here {
     }
 }
 
-impl Site for Here {
+impl ProcessInfo for ThisProcess {
     fn config(&self) -> Arc<Config> {
         Arc::clone(&self.live.current().config)
     }

@@ -37,16 +37,16 @@ struct State {
 
 /// What is known of one listener, for whoever looks after the process.
 #[derive(Debug, Clone)]
-pub struct Listening(Arc<watch::Sender<State>>);
+pub struct ListenerState(Arc<watch::Sender<State>>);
 
-impl Default for Listening {
+impl Default for ListenerState {
     fn default() -> Self {
         let state = State { standing: Standing::Serving, restarts: 0, last_error: None };
         Self(Arc::new(watch::Sender::new(state)))
     }
 }
 
-impl Listening {
+impl ListenerState {
     /// As the health endpoint shows it.
     pub fn told(&self) -> Value {
         let state = self.0.borrow();

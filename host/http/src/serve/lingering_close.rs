@@ -19,20 +19,20 @@ const BYTES: usize = 64 << 20;
 const WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Lingering {
+pub(super) struct LingeringStream {
     stream: TcpStream,
     wanted: Arc<AtomicBool>,
     left_bytes: usize,
     until: Option<Pin<Box<Sleep>>>,
 }
 
-impl Lingering {
+impl LingeringStream {
     pub(super) fn new(stream: TcpStream, wanted: Arc<AtomicBool>) -> Self {
         Self { stream, wanted, left_bytes: BYTES, until: None }
     }
 }
 
-impl AsyncRead for Lingering {
+impl AsyncRead for LingeringStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -42,7 +42,7 @@ impl AsyncRead for Lingering {
     }
 }
 
-impl AsyncWrite for Lingering {
+impl AsyncWrite for LingeringStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, data)
     }

@@ -17,7 +17,7 @@ const LANES: usize = 8;
 
 /// The lanes of a process. Dropping it ends them, and whatever still runs there.
 #[derive(Debug)]
-pub struct Lanes {
+pub struct ConnectionThreads {
     lanes: Vec<Lane>,
     stop: CancellationToken,
 }
@@ -38,7 +38,7 @@ impl Drop for Open {
     }
 }
 
-impl Lanes {
+impl ConnectionThreads {
     /// One for each core.
     pub fn start() -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -81,7 +81,7 @@ impl Lanes {
     }
 }
 
-impl Drop for Lanes {
+impl Drop for ConnectionThreads {
     fn drop(&mut self) {
         self.stop.cancel();
         for lane in &mut self.lanes {

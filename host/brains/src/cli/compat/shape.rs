@@ -12,7 +12,7 @@ pub(super) fn each(items: &Value, shape: impl Fn(&Value) -> Value) -> Value {
 }
 
 /// Words of a list with commas between them; none for an empty one.
-fn words(list: &Value) -> Value {
+fn comma_list(list: &Value) -> Value {
     let words: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if words.is_empty() { Value::Null } else { words.join(",").into() }
 }
@@ -35,8 +35,8 @@ pub(super) fn task(task: &Value) -> Value {
         "claimed_at": task["claimed_at"],
         "completed_at": task["completed_at"],
         "completion_summary": task["completion_summary"],
-        "depends_on": words(&task["depends_on"]),
-        "tags": words(&task["tags"]),
+        "depends_on": comma_list(&task["depends_on"]),
+        "tags": comma_list(&task["tags"]),
         "created_at": task["created_at"],
     })
 }

@@ -11,7 +11,7 @@ use shape::{at, each, event, handoff, message, state, task};
 
 /// One flat verb.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Flat {
+pub(crate) struct CompatVerb {
     verb: &'static str,
     /// The operation that it stands for.
     operation: &'static str,
@@ -66,8 +66,8 @@ const fn switch(flag: &'static str, field: &'static str, default: bool) -> Spell
 const WORKSPACE: Spelling = or("workspace", "workspace", ".");
 
 /// The verbs, by plane.
-const VERBS: [Flat; 15] = [
-    Flat {
+const VERBS: [CompatVerb; 15] = [
+    CompatVerb {
         verb: "task-create",
         operation: "create_task",
         options: &[
@@ -81,7 +81,7 @@ const VERBS: [Flat; 15] = [
         ],
         shape: |answer, _| task(&answer["task"]),
     },
-    Flat {
+    CompatVerb {
         verb: "task-list",
         operation: "list_tasks",
         options: &[
@@ -93,25 +93,25 @@ const VERBS: [Flat; 15] = [
         ],
         shape: |answer, _| each(&answer["tasks"], task),
     },
-    Flat {
+    CompatVerb {
         verb: "task-claim",
         operation: "claim_task",
         options: &[required("code", "task"), required("session", "session")],
         shape: |answer, _| task(&answer["task"]),
     },
-    Flat {
+    CompatVerb {
         verb: "task-complete",
         operation: "complete_task",
         options: &[required("code", "task"), required("session", "session"), text("summary", "summary")],
         shape: |answer, _| task(&answer["task"]),
     },
-    Flat {
+    CompatVerb {
         verb: "task-release",
         operation: "release_task",
         options: &[required("code", "task"), required("session", "session"), text("reason", "reason")],
         shape: |answer, _| json!({ "code": at(answer, "/task/code"), "status": at(answer, "/task/status") }),
     },
-    Flat {
+    CompatVerb {
         verb: "task-handoff",
         operation: "handoff_task",
         options: &[
@@ -126,13 +126,13 @@ const VERBS: [Flat; 15] = [
         ],
         shape: |answer, _| json!({ "completed": task(&answer["completed"]), "next": task(&answer["next"]) }),
     },
-    Flat {
+    CompatVerb {
         verb: "handoff-set",
         operation: "set_handoff",
         options: &[required("title", "title"), WORKSPACE, text("body", "body"), text("session", "session")],
         shape: |answer, _| handoff(&answer["handoff"], &["handoff_id", "status", "workspace"]),
     },
-    Flat {
+    CompatVerb {
         verb: "handoff-pick",
         operation: "pick_handoff",
         options: &[WORKSPACE, text("session", "session")],
@@ -140,13 +140,13 @@ const VERBS: [Flat; 15] = [
             handoff(&answer["handoff"], &["handoff_id", "title", "body", "status", "workspace"])
         },
     },
-    Flat {
+    CompatVerb {
         verb: "handoff-clear",
         operation: "clear_handoff",
         options: &[WORKSPACE, text("reason", "reason"), text("session", "session")],
         shape: |answer, _| handoff(&answer["handoff"], &["handoff_id", "status", "workspace"]),
     },
-    Flat {
+    CompatVerb {
         verb: "handoff-list",
         operation: "list_handoffs",
         options: &[WORKSPACE, switch("all", "all", false)],
@@ -156,7 +156,7 @@ const VERBS: [Flat; 15] = [
             })
         },
     },
-    Flat {
+    CompatVerb {
         verb: "message-send",
         operation: "send_message",
         options: &[
@@ -169,7 +169,7 @@ const VERBS: [Flat; 15] = [
         ],
         shape: |answer, asked| message(&answer["message"], at(asked, "/to/0")),
     },
-    Flat {
+    CompatVerb {
         verb: "message-read",
         operation: "read_messages",
         options: &[
@@ -185,19 +185,19 @@ const VERBS: [Flat; 15] = [
             })
         },
     },
-    Flat {
+    CompatVerb {
         verb: "event-append",
         operation: "append_event",
         options: &[required("kind", "kind"), required("message", "message"), text("session", "session")],
         shape: |answer, _| json!({ "id": answer["seq"], "kind": answer["kind"] }),
     },
-    Flat {
+    CompatVerb {
         verb: "events",
         operation: "list_events",
         options: &[number("limit", "100")],
         shape: |answer, _| each(&answer["events"], event),
     },
-    Flat {
+    CompatVerb {
         verb: "state",
         operation: "get_state",
         options: &[text("workspace", "workspace"), text("session", "session"), number("limit", "50")],
@@ -216,13 +216,13 @@ pub(crate) fn add_all(mut command: Command, registry: &Registry) -> Command {
 }
 
 /// The flat verb of this name, and its operation.
-pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<(&'static Flat, &'a Entry)> {
+pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<(&'static CompatVerb, &'a Entry)> {
     let [verb] = path else { return None };
     let flat = VERBS.iter().find(|flat| flat.verb == *verb)?;
     registry.find(flat.operation).map(|entry| (flat, entry))
 }
 
-impl Flat {
+impl CompatVerb {
     fn command(&self, entry: &Entry) -> Command {
         let required = self.options.iter().filter(|option| option.takes == Takes::Required);
         let typed = required.fold(String::new(), |typed, option| typed + " --" + option.flag + " \u{2026}");
