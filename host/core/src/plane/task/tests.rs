@@ -51,7 +51,7 @@ fn held_by(session: &Id<Session>) -> TaskRecord {
 }
 
 #[track_caller]
-fn refused(result: Result<impl std::fmt::Debug, Fault>, code: &str) -> Fault {
+fn assert_refused(result: Result<impl std::fmt::Debug, Fault>, code: &str) -> Fault {
     let fault = result.unwrap_err();
     assert_eq!(fault.code, code, "{fault:?}");
     fault
@@ -62,13 +62,13 @@ fn a_claim_has_one_winner_and_the_loser_is_told_whom() {
     let (a, b) = (session('a'), session('b'));
     let (task, how) = task().claim(mover(&a), NOW, Some(60_000)).unwrap();
     assert_eq!((how, task.status, task.attempts), (Claimed::Fresh, TaskStatus::InProgress, 1));
-    let fault = refused(task.clone().claim(mover(&b), NOW, None), "task_held");
+    let fault = assert_refused(task.clone().claim(mover(&b), NOW, None), "task_held");
     assert!(fault.message.contains(a.as_str()) && fault.message.contains("since"), "{fault:?}");
     let (again, how) = task.clone().claim(mover(&a), NOW.plus_ms(30_000), Some(60_000)).unwrap();
     assert_eq!((how, again.attempts, again.claimed_at), (Claimed::Renewed, 1, Some(NOW)));
     assert_eq!(again.lease_expires_at, Some(NOW.plus_ms(90_000)));
     // The lease ends at its last instant, not after it.
-    refused(task.clone().claim(mover(&b), NOW.plus_ms(59_999), None), "task_held");
+    assert_refused(task.clone().claim(mover(&b), NOW.plus_ms(59_999), None), "task_held");
     let (taken, _) = task.claim(mover(&b), NOW.plus_ms(60_000), None).unwrap();
     assert_eq!((taken.holder, taken.attempts, taken.lease_expires_at), (Some(b), 2, None));
 }
@@ -76,42 +76,44 @@ fn a_claim_has_one_winner_and_the_loser_is_told_whom() {
 #[test]
 fn what_cannot_be_claimed_says_why() {
     let a = session('a');
-    refused(task().claim(PERSON, NOW, None), "session_required");
+    assert_refused(task().claim(PERSON, NOW, None), "session_required");
     let waiting = TaskRecord { depends_on: vec!["APP-2".into()], open_dependencies: 1, ..task() };
-    assert!(refused(waiting.claim(mover(&a), NOW, None), "dependencies_open").message.contains("APP-2"));
+    assert!(
+        assert_refused(waiting.claim(mover(&a), NOW, None), "dependencies_open").message.contains("APP-2")
+    );
     let assigned = TaskRecord { assignee: Some("bob".into()), ..task() };
-    assert!(refused(assigned.claim(mover(&a), NOW, None), "task_assigned").message.contains("bob"));
+    assert!(assert_refused(assigned.claim(mover(&a), NOW, None), "task_assigned").message.contains("bob"));
     for assignee in ["ada", a.as_str()] {
         assert!(TaskRecord { assignee: Some(assignee.into()), ..task() }.claim(mover(&a), NOW, None).is_ok());
     }
     let blocked = task().block(mover(&a), NOW, "no key".into(), None).unwrap();
-    assert!(refused(blocked.claim(mover(&a), NOW, None), "task_blocked").message.contains("no key"));
+    assert!(assert_refused(blocked.claim(mover(&a), NOW, None), "task_blocked").message.contains("no key"));
     let done = held_by(&a).complete(mover(&a), NOW, None).unwrap();
-    refused(done.claim(mover(&a), NOW, None), "task_closed");
+    assert_refused(done.claim(mover(&a), NOW, None), "task_closed");
 }
 
 #[test]
 fn only_the_holder_or_a_maintainer_ends_a_task() {
     let (a, b) = (session('a'), session('b'));
-    refused(held_by(&a).complete(mover(&b), NOW, None), "task_held");
-    refused(held_by(&a).release(mover(&b)), "task_held");
-    refused(held_by(&a).block(mover(&b), NOW, "x".into(), None), "task_held");
-    refused(held_by(&a).archive(mover(&b), &[]), "task_held");
-    refused(held_by(&a).assign(mover(&b), Some(b.to_string())), "task_held");
-    refused(task().complete(mover(&a), NOW, None), "task_not_held");
-    refused(task().complete(PERSON, NOW, None), "task_not_held");
-    refused(task().release(mover(&a)), "task_not_held");
+    assert_refused(held_by(&a).complete(mover(&b), NOW, None), "task_held");
+    assert_refused(held_by(&a).release(mover(&b)), "task_held");
+    assert_refused(held_by(&a).block(mover(&b), NOW, "x".into(), None), "task_held");
+    assert_refused(held_by(&a).archive(mover(&b), &[]), "task_held");
+    assert_refused(held_by(&a).assign(mover(&b), Some(b.to_string())), "task_held");
+    assert_refused(task().complete(mover(&a), NOW, None), "task_not_held");
+    assert_refused(task().complete(PERSON, NOW, None), "task_not_held");
+    assert_refused(task().release(mover(&a)), "task_not_held");
     for task in [task(), held_by(&a)] {
         assert_eq!(task.complete(BOSS, NOW, None).unwrap().status, TaskStatus::Done);
     }
     assert!(held_by(&a).release(BOSS).is_ok() && held_by(&a).archive(BOSS, &[]).is_ok());
     let done = held_by(&a).complete(mover(&a), NOW, Some("s".into())).unwrap();
     assert_eq!((done.holder.clone(), done.lease_expires_at), (Some(a.clone()), None));
-    refused(done.clone().complete(BOSS, NOW, None), "task_closed");
-    refused(done.clone().release(BOSS), "task_closed");
+    assert_refused(done.clone().complete(BOSS, NOW, None), "task_closed");
+    assert_refused(done.clone().release(BOSS), "task_closed");
     let open = done.reopen().unwrap();
     assert_eq!((open.status, open.holder.clone(), open.completed_at), (TaskStatus::Available, None, None));
-    refused(open.reopen(), "task_not_closed");
+    assert_refused(open.reopen(), "task_not_closed");
 }
 
 #[test]
@@ -122,25 +124,29 @@ fn blocking_lets_go_and_unblocking_opens() {
     let again = blocked.clone().block(mover(&a), NOW.plus_ms(5), "still".into(), None).unwrap();
     assert_eq!(again.block, Some(Block { reason: "still".into(), on: None, since: NOW }));
     assert_eq!(blocked.unblock().unwrap(), TaskRecord { attempts: 1, ..task() });
-    refused(task().unblock(), "task_not_blocked");
+    assert_refused(task().unblock(), "task_not_blocked");
 }
 
 #[test]
 fn a_task_that_others_wait_for_is_not_put_away_unfinished() {
     let a = session('a');
     let waiting = ["APP-2".to_owned()];
-    assert!(refused(task().archive(mover(&a), &waiting), "task_needed").message.contains("APP-2"));
+    assert!(assert_refused(task().archive(mover(&a), &waiting), "task_needed").message.contains("APP-2"));
     let done = held_by(&a).complete(mover(&a), NOW, None).unwrap();
     let archived = done.archive(mover(&a), &waiting).unwrap();
     assert_eq!(archived.completed_at, Some(NOW));
-    refused(archived.may_change(), "task_closed");
-    refused(archived.archive(mover(&a), &[]), "task_closed");
+    assert_refused(archived.may_change(), "task_closed");
+    assert_refused(archived.archive(mover(&a), &[]), "task_closed");
 }
 
 #[test]
 fn a_stale_revision_is_refused() {
     assert!(task().expect_revision(None).is_ok() && task().expect_revision(Some(1)).is_ok());
-    assert!(refused(task().expect_revision(Some(7)), "stale_revision").message.contains("revision 1, not 7"));
+    assert!(
+        assert_refused(task().expect_revision(Some(7)), "stale_revision")
+            .message
+            .contains("revision 1, not 7")
+    );
 }
 
 #[test]
@@ -168,10 +174,10 @@ fn input_is_checked() {
         assert_eq!(check_title("title", title).unwrap_err().param.as_deref(), Some("title"));
     }
     assert!(check_title("title", &"\u{e9}".repeat(TITLE_MAX)).is_ok());
-    refused(check_title("title", &"x".repeat(TITLE_MAX + 1)), "text_too_long");
+    assert_refused(check_title("title", &"x".repeat(TITLE_MAX + 1)), "text_too_long");
     assert!(check_text("body", "x".repeat(TEXT_MAX)).is_ok());
-    refused(check_text("body", "x".repeat(TEXT_MAX + 1)), "text_too_long");
-    refused(check_said("reason", " \n".into()), "invalid_value");
+    assert_refused(check_text("body", "x".repeat(TEXT_MAX + 1)), "text_too_long");
+    assert_refused(check_said("reason", " \n".into()), "invalid_value");
     let tags = |tags: &[&str]| check_tags(&tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>());
     assert_eq!(tags(&["UI", "api ", "ui"]).unwrap(), ["api", "ui"]);
     for bad in [&["a,b"][..], &[""], &["a\tb"]] {
@@ -180,7 +186,7 @@ fn input_is_checked() {
     assert_eq!(check_lease(None).unwrap(), None);
     assert_eq!(check_lease(Some(5)).unwrap(), Some(300_000));
     for minutes in [0, -5, 1_441, i64::MAX] {
-        refused(check_lease(Some(minutes)), "lease_out_of_range");
+        assert_refused(check_lease(Some(minutes)), "lease_out_of_range");
     }
 }
 

@@ -96,12 +96,12 @@ fn ordinary_texts_stay() {
 #[test]
 fn what_only_looks_ordinary_is_covered() {
     for text in [
-        format!("data:text/plain;base64,{}+{}/{}==", word(20), word(15), word(12)),
-        format!("data:image/png and then ;base64, {}", word(40)),
+        format!("data:text/plain;base64,{}+{}/{}==", ordinary(20), ordinary(15), ordinary(12)),
+        format!("data:image/png and then ;base64, {}", ordinary(40)),
         format!("the digest of it all is that my key is {HEX}"),
         format!("password checksum={HEX}").replace("checksum", "hash"),
-        format!("api_key: sha256 {HEX} no, Bearer {}", word(40)),
-        format!("commit\n{}", word(40)),
+        format!("api_key: sha256 {HEX} no, Bearer {}", ordinary(40)),
+        format!("commit\n{}", ordinary(40)),
     ] {
         assert!(redact(&text).contains(COVER), "{text}");
     }
