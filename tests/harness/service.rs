@@ -84,15 +84,21 @@ pub fn program() -> PathBuf {
 #[derive(Debug)]
 pub struct Home {
     pub directory: tempfile::TempDir,
+    program: PathBuf,
 }
 
 impl Default for Home {
     fn default() -> Self {
-        Self { directory: tempfile::tempdir().expect("a folder") }
+        Self::of(program())
     }
 }
 
 impl Home {
+    /// One in which another build of the program runs.
+    pub fn of(program: PathBuf) -> Self {
+        Self { directory: tempfile::tempdir().expect("a folder"), program }
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -105,10 +111,10 @@ impl Home {
     /// The same, once a shell has set its limits.
     fn command_under(&self, limits: Option<&str>, arguments: &[&str]) -> Command {
         let mut command = match limits {
-            None => Command::new(program()),
+            None => Command::new(&self.program),
             Some(limits) => {
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(program());
+                shell.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(&self.program);
                 shell
             }
         };

@@ -1,7 +1,8 @@
 //! The gateway beside a bare axum + reqwest relay, in front of the same upstream, in turns within one run. What counts
 //! is the processor time per request of each and their ratio; times of the wall are told, not judged.
 //!
-//! `cargo xtask bench gateway`. The upstream and the relay are this program again, in roles of their own, so that
+//! `cargo xtask bench gateway`. With `BRAINS_BENCH_BEFORE` naming another build of the program, that one takes its turns too, and
+//! each shape tells how many times its processor time ours is. The upstream and the relay are this program again, in roles of their own, so that
 //! each has its own processor time.
 #![expect(
     clippy::expect_used,
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::routing::any;
-use brains_tests::service::program;
+use brains_tests::service::{Home, program};
 use brains_tests::{Brains, Setup};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -71,6 +72,13 @@ struct Side {
     /// The model that it takes instead of the shape's.
     model: Option<&'static str>,
     pid: u32,
+}
+
+impl Side {
+    fn of(name: &'static str, service: &Brains) -> Self {
+        let (base, key) = (service.client.base.clone(), service.client.key.clone());
+        Self { name, base, key, model: None, pid: service.pid() }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -141,18 +149,17 @@ async fn measure() {
     let setup = Setup::upstream(&format!("{upstream_base}/v1"))
         .and(&format!("anthropic_base_url: \"{upstream_base}\"\nmodels:\n{tiers}"));
     println!("program: {}", program().file_name().unwrap_or_default().to_string_lossy());
-    let service = Brains::start(setup).await;
+    let service = Brains::start(setup.clone()).await;
+    let before = match std::env::var_os("BRAINS_BENCH_BEFORE") {
+        Some(other) => Some(Brains::start_in(Home::of(other.into()), setup).await),
+        None => None,
+    };
     let relay_pid = relay.id().expect("running");
-    let sides = [
+    let mut sides = vec![
         Side { name: "relay", base: relay_base, key: String::new(), model: Some("m"), pid: relay_pid },
-        Side {
-            name: "brains",
-            base: service.client.base.clone(),
-            key: service.client.key.clone(),
-            model: None,
-            pid: service.pid(),
-        },
+        Side::of("brains", &service),
     ];
+    sides.extend(before.iter().map(|before| Side::of("before", before)));
     let at_start_mib = resident_mib(service.pid());
     println!("memory after start: {at_start_mib:.1} MiB");
     println!(
@@ -161,9 +168,9 @@ async fn measure() {
     );
     let mut costs: Vec<(&str, f64)> = Vec::new();
     for shape in SHAPES.into_iter().filter(|shape| wants(shape.name)) {
-        let mut turns: Vec<[Turn; 2]> = Vec::new();
+        let mut turns: Vec<[Turn; 3]> = Vec::new();
         for round in 0..=ROUNDS {
-            let mut turn = [Turn::default(); 2];
+            let mut turn = [Turn::default(); 3];
             for (at, side) in sides.iter().enumerate() {
                 turn[at] = run(side, shape, shape.requests).await;
             }
@@ -172,7 +179,7 @@ async fn measure() {
                 turns.push(turn);
             }
         }
-        let of = |figure: &dyn Fn(&[Turn; 2]) -> f64| median(turns.iter().map(figure).collect());
+        let of = |figure: &dyn Fn(&[Turn; 3]) -> f64| median(turns.iter().map(figure).collect());
         let cpu = [of(&|turn| turn[0].cpu_us), of(&|turn| turn[1].cpu_us)];
         let ratio = of(&|turn| turn[1].cpu_us / turn[0].cpu_us);
         let added = of(&|turn| turn[1].whole_us - turn[0].whole_us);
@@ -186,6 +193,11 @@ async fn measure() {
             json!({"bench": "gateway", "shape": shape.name, "cpu_ratio": ratio, "cpu_us": cpu,
                 "added_p50_us": added, "first_byte_ratio": first})
         );
+        if before.is_some() {
+            let times = of(&|turn| turn[1].cpu_us / turn[2].cpu_us);
+            println!("{}: {times:.3} times the CPU of the build before", shape.name);
+            println!("{}", json!({"bench": "gateway", "shape": shape.name, "times_before": times}));
+        }
         costs.push((shape.name, cpu[1]));
     }
     let cost = |name: &str| costs.iter().find(|(shape, _)| *shape == name).map(|(_, cost)| *cost);
@@ -203,6 +215,9 @@ async fn measure() {
         beside_peers(&upstream_base, &sides[1]).await;
     }
     service.stop().await;
+    if let Some(before) = before {
+        before.stop().await;
+    }
 }
 
 /// The other gateways and this one in turns, at 1 KB: the reference decides for itself, `LiteLLM` is told the model.
