@@ -2,18 +2,17 @@
 
 use brains_core::config::{Layers, RefError, RefSource, Source, resolve};
 use brains_dialect::canon::exchange::Frame;
+use brains_dialect::canon::relay::{Edit, Member};
 use brains_dialect::canon::{Event, Fault, FaultKind};
 use brains_dialect::envelope::Envelope;
-use brains_dialect::openai_chat::client::answer::completion;
-use brains_dialect::openai_chat::client::stream::Chunks;
-use brains_dialect::openai_chat::client::tee::Tee;
-use brains_dialect::openai_chat::client::{Identity, features, request};
+use brains_dialect::ingress::{AnswerIdentity, Ingress, RelayChanges};
 use brains_dialect::openai_chat::upstream::encode;
 use brains_dialect::sse::{Frames, RawFrames};
 use brains_dialect::{anthropic_messages, json, ndjson, ollama_chat, openai_chat};
 use brains_tests::fuzz::{fuzz, golden};
 use serde_json::value::RawValue;
 
+const INGRESS: Ingress = Ingress::OpenAiChat;
 const REQUESTS: [&str; 2] = ["openai_chat/requests", "translate"];
 const STREAMS: [&str; 3] = ["openai_chat/streams", "anthropic_messages/streams", "ollama_chat/streams"];
 const ANSWERS: [&str; 3] = ["openai_chat/answers", "anthropic_messages/answers", "ollama_chat/answers"];
@@ -40,15 +39,13 @@ fn json_text() {
 fn envelopes_and_splices() {
     fuzz(golden(&REQUESTS), |input| {
         let envelope = Envelope::scan(input).map_err(|invalid| invalid.code)?;
-        let mut splice = envelope.splice();
-        let spliced = splice
-            .set_string("model", "other \"m\"")
-            .and_then(|splice| splice.remove("stream"))
-            .and_then(|splice| splice.preamble("first"))
-            .and_then(|splice| splice.finish());
+        let member = Member { name: "model".to_owned(), value: r#""other \"m\"""#.to_owned() };
+        let edits = [Edit::Set(member), Edit::Remove("stream".to_owned())];
+        let changes = RelayChanges { instructions: &["first"], stream: false, edits: &edits };
+        let spliced = INGRESS.splice(&envelope, &changes);
         let Ok(spliced) = spliced else { return Err("not spliced") };
         let again = Envelope::scan_text(&spliced).expect("a splice leaves JSON");
-        assert_eq!(again.model().expect("one model").as_deref(), Some("other \"m\""));
+        assert_eq!(again.string("model").expect("one model").as_deref(), Some("other \"m\""));
         assert_eq!(again.get("stream").expect("none"), None);
         // Every other byte of a value stays.
         for member in
@@ -62,7 +59,7 @@ fn envelopes_and_splices() {
                     .any(|it| it.name == member.name && &again.text()[it.value.clone()] == before)
             );
         }
-        let _features = features::from_envelope(&again);
+        let _features = INGRESS.features(&again);
         Ok(again.members().len())
     });
 }
@@ -119,19 +116,19 @@ fn lines_of_json() {
 #[test]
 fn requests_and_what_they_become() {
     fuzz(golden(&REQUESTS), |input| {
-        let decoded =
-            request::decode(input).map_err(|invalid| format!("{} {:?}", invalid.code, invalid.param))?;
+        let decode = |body: &[u8]| Envelope::scan(body).and_then(|envelope| INGRESS.decode(&envelope));
+        let decoded = decode(input).map_err(|invalid| format!("{} {:?}", invalid.code, invalid.param))?;
         let options = encode::Options { extensions: true, ..encode::Options::default() };
-        let encoded = encode::encode(&decoded.request, &options);
-        let again = request::decode(encoded.body.as_bytes()).expect("what we write we can read");
-        let twice = encode::encode(&again.request, &options);
+        let encoded = encode::encode(&decoded, &options);
+        let again = decode(encoded.body.as_bytes()).expect("what we write we can read");
+        let twice = encode::encode(&again, &options);
         assert_eq!(twice.body, encoded.body, "the second time changes nothing");
         let on_messages = anthropic_messages::upstream::encode::encode(
-            &decoded.request,
+            &decoded,
             &anthropic_messages::upstream::encode::Options::default(),
         );
         let on_ollama = ollama_chat::upstream::encode::encode(
-            &decoded.request,
+            &decoded,
             &ollama_chat::upstream::encode::Options::default(),
         );
         let shown = [on_messages, on_ollama].map(|outcome| match outcome {
@@ -154,15 +151,15 @@ fn requests_and_what_they_become() {
 
 /// What holds of every decoded stream: the client's writer takes all of it, and calls whole what is whole.
 fn judged(events: &[Event], fault: Option<&Fault>) -> (Vec<u8>, Option<FaultWord>) {
-    let identity = Identity { id: "c".to_owned(), created: 1, model: "m".to_owned() };
-    let mut chunks = Chunks::new(&identity, true);
+    let identity = AnswerIdentity { id: "c".to_owned(), created: 1, model: "m".to_owned() };
+    let mut chunks = INGRESS.stream_writer(&identity, true);
     let mut out = String::new();
     for event in events {
         chunks.push(event, &mut out).expect("a decoder's events fit together");
     }
     let ended = chunks.finish(&mut out);
     assert!(fault.is_some() || ended.is_ok(), "no fault, and not whole: {events:?}");
-    assert_eq!(completion(events, &identity).is_ok(), ended.is_ok(), "{events:?}");
+    assert_eq!(INGRESS.answer(events, &identity).is_ok(), ended.is_ok(), "{events:?}");
     for frame in event_frames(&[out.as_bytes()]) {
         assert!(frame.data == openai_chat::DONE || json::check(&frame.data).is_ok(), "{}", frame.data);
     }
@@ -298,13 +295,13 @@ fn errors_of_upstreams() {
 #[test]
 fn what_the_relay_lane_learns() {
     fuzz(golden(&["openai_chat/streams", "openai_chat/answers"]), |input| {
-        let mut tee = Tee::new();
+        let mut tee = INGRESS.tee();
         let verdicts: Vec<String> = event_frames(&[input])
             .iter()
             .map(|frame| format!("{:?}", tee.frame(Some(&frame.data))).chars().take(12).collect())
             .collect();
-        let mut whole = Tee::new();
-        let judged = whole.unary(input).is_ok();
+        let mut whole = INGRESS.tee();
+        let judged = whole.whole(input).is_ok();
         (verdicts, tee.ended(), judged)
     });
 }

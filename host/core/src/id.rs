@@ -71,6 +71,11 @@ impl<N> Id<N> {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// What stands behind the prefix, for ids whose shape somebody else's wire prescribes.
+    pub fn unique(&self) -> &str {
+        self.text.split_once('_').map_or(&self.text, |(_, unique)| unique)
+    }
 }
 
 impl<N> Clone for Id<N> {

@@ -80,37 +80,6 @@ impl<'a> Envelope<'a> {
         Ok(self.get(name)?.map(|text| Node::at(text, name)).filter(|node| !node.is_null()))
     }
 
-    pub fn model(&self) -> Result<Option<Cow<'a, str>>, Invalid> {
-        self.string("model")
-    }
-
-    /// Absent is false.
-    pub fn stream(&self) -> Result<bool, Invalid> {
-        Ok(self.boolean("stream")?.unwrap_or(false))
-    }
-
-    /// Whether `stream_options.include_usage` is set.
-    pub fn include_usage(&self) -> Result<bool, Invalid> {
-        let Some(options) = self.node("stream_options")? else { return Ok(false) };
-        let usage = options.object()?.optional("include_usage")?;
-        usage.map_or(Ok(false), |node| node.boolean())
-    }
-
-    /// The `messages` array as it stands in the text.
-    pub fn messages(&self) -> Result<Option<&'a str>, Invalid> {
-        let Some(node) = self.node("messages")? else { return Ok(None) };
-        if node.kind()? == crate::json::Kind::Array {
-            Ok(Some(node.text()))
-        } else {
-            Err(node.expected("an array"))
-        }
-    }
-
-    /// How many choices are asked for.
-    pub fn choices(&self) -> Result<Option<u32>, Invalid> {
-        self.node("n")?.map(|node| node.unsigned()).transpose()
-    }
-
     pub fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, Invalid> {
         self.node(name)?.map(|node| node.string()).transpose()
     }

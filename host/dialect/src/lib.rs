@@ -7,6 +7,7 @@ pub mod canon;
 pub mod envelope;
 pub mod fault;
 pub mod features;
+pub mod ingress;
 pub mod invalid;
 pub mod json;
 mod media;

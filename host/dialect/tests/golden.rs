@@ -6,16 +6,16 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use brains_dialect::canon::{Event, Fault};
-use brains_dialect::openai_chat::client::answer::completion;
-use brains_dialect::openai_chat::client::stream::Chunks;
-use brains_dialect::openai_chat::client::tee::{Tee, Verdict};
-use brains_dialect::openai_chat::client::{Identity, error_frames, request};
+use brains_dialect::canon::{ChatRequest, Event, Fault};
+use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
 use brains_dialect::openai_chat::upstream::decode::{Decoder, decode_unary};
 use brains_dialect::openai_chat::upstream::encode::{Options, encode};
 use brains_dialect::sse::{Frames, RawFrames};
 use proptest::prelude::*;
 use serde_json::Value;
+
+const INGRESS: Ingress = Ingress::OpenAiChat;
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(folder);
@@ -59,9 +59,9 @@ fn decode(chunks: &[&[u8]]) -> Decoded {
 }
 
 /// What the relay lane forwards, and what it learned.
-fn tee(chunks: &[&[u8]]) -> (Vec<u8>, Vec<Verdict>, Tee) {
+fn tee(chunks: &[&[u8]]) -> (Vec<u8>, Vec<FrameOutcome>, RelayTee) {
     let (mut raw, mut tee, mut out, mut verdicts) =
-        (RawFrames::default(), Tee::new(), Vec::new(), Vec::new());
+        (RawFrames::default(), INGRESS.tee(), Vec::new(), Vec::new());
     let mut batches: Vec<_> = chunks.iter().map(|chunk| raw.push(chunk).unwrap()).collect();
     batches.extend(raw.finish());
     for batch in batches {
@@ -73,6 +73,15 @@ fn tee(chunks: &[&[u8]]) -> (Vec<u8>, Vec<Verdict>, Tee) {
         }
     }
     (out, verdicts, tee)
+}
+
+/// As the kept readings have it.
+fn observed(tee: &RelayTee) -> String {
+    format!("{:?}", tee.observed()).replacen("ObservedAnswer", "Seen", 1)
+}
+
+fn request(body: &[u8]) -> ChatRequest {
+    INGRESS.decode(&Envelope::scan(body).unwrap()).unwrap()
 }
 
 fn written(decoded: &Decoded) -> String {
@@ -96,7 +105,7 @@ fn streams() {
         assert_eq!(forwarded, stream);
         assert_eq!(tee.ended(), decoded.end.is_ok(), "{}: both readings agree on the end", path.display());
         let mut reading = written(&decoded);
-        writeln!(reading, "-- tee, ended: {}\n{:?}\n{verdicts:?}", tee.ended(), tee.seen()).unwrap();
+        writeln!(reading, "-- tee, ended: {}\n{}\n{verdicts:?}", tee.ended(), observed(&tee)).unwrap();
         agrees(&path, &reading);
     }
 }
@@ -105,19 +114,19 @@ fn streams() {
 fn answers() {
     for path in files("openai_chat/answers", "json") {
         let body = fs_err::read_to_string(&path).unwrap();
-        let mut tee = Tee::new();
-        let judged = tee.unary(body.as_bytes());
+        let mut tee = INGRESS.tee();
+        let judged = tee.whole(body.as_bytes());
         let reading = match decode_unary(&body, "req-1") {
             Ok(events) => {
                 assert!(judged.is_ok(), "{}", path.display());
-                let whole = completion(&events, &identity()).unwrap();
+                let whole = INGRESS.answer(&events, &identity()).unwrap();
                 serde_json::from_str::<Value>(&whole).unwrap();
                 format!("{}{whole}\n", written(&Decoded { events, end: Ok(()) }))
             }
             Err(fault) => format!("{fault:?}\n"),
         };
         let judged = judged.map_err(|fault| fault.message);
-        agrees(&path, &format!("{reading}-- tee\n{judged:?}\n{:?}\n", tee.seen()));
+        agrees(&path, &format!("{reading}-- tee\n{judged:?}\n{}\n", observed(&tee)));
     }
 }
 
@@ -126,18 +135,18 @@ fn answers() {
 fn requests() {
     for path in files("openai_chat/requests", "json") {
         let body = fs_err::read(&path).unwrap();
-        let decoded = request::decode(&body).unwrap();
-        let encoded = encode(&decoded.request, &Options { extensions: true, ..Options::default() });
+        let decoded = request(&body);
+        let encoded = encode(&decoded, &Options { extensions: true, ..Options::default() });
         assert_eq!(encoded.losses, Vec::<String>::new());
         let (ours, theirs): (Value, Value) =
             (serde_json::from_str(&encoded.body).unwrap(), serde_json::from_slice(&body).unwrap());
         assert_eq!(ours, theirs, "{}", path.display());
-        assert_eq!(request::decode(encoded.body.as_bytes()).unwrap(), decoded);
+        assert_eq!(request(encoded.body.as_bytes()), decoded);
     }
 }
 
-fn identity() -> Identity {
-    Identity { id: "chatcmpl-x".to_owned(), created: 1_700_000_000, model: "shown".to_owned() }
+fn identity() -> AnswerIdentity {
+    AnswerIdentity { id: "chatcmpl-x".to_owned(), created: 1_700_000_000, model: "shown".to_owned() }
 }
 
 /// Events written as a stream read back as the same events, and as a whole answer too.
@@ -145,16 +154,17 @@ fn identity() -> Identity {
 fn what_is_written_reads_back() {
     for path in files("openai_chat/streams", "sse") {
         let decoded = decode(&[&fs_err::read(&path).unwrap()]);
-        let mut chunks = Chunks::new(&identity(), true);
+        let mut chunks = INGRESS.stream_writer(&identity(), true);
         let mut out = String::new();
         for event in &decoded.events {
             chunks.push(event, &mut out).unwrap();
         }
         let ended = chunks.finish(&mut out);
         assert_eq!(ended.is_ok(), decoded.end.is_ok(), "{}", path.display());
-        assert_eq!(completion(&decoded.events, &identity()).is_ok(), ended.is_ok(), "{}", path.display());
+        assert_eq!(INGRESS.answer(&decoded.events, &identity()).is_ok(), ended.is_ok(), "{}", path.display());
         if ended.is_err() {
-            out.push_str(&error_frames("{\"error\":{\"message\":\"m\"}}"));
+            let error = ErrorReport { status: 502, message: "m", param: None, code: None };
+            out.push_str(&INGRESS.error_event(&error));
         }
         let again = decode(&[out.as_bytes()]);
         assert_eq!(again.end.is_ok(), decoded.end.is_ok());
@@ -184,7 +194,7 @@ proptest! {
             let (_, whole_verdicts, whole) = tee(&[&stream]);
             prop_assert_eq!(bytes, stream);
             prop_assert_eq!(verdicts, whole_verdicts);
-            prop_assert_eq!(judged.seen(), whole.seen());
+            prop_assert_eq!(judged.observed(), whole.observed());
         }
     }
 }

@@ -8,13 +8,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use brains_dialect::canon::{Event, Fault, FaultKind};
-use brains_dialect::openai_chat::client::answer::completion;
-use brains_dialect::openai_chat::client::stream::Chunks;
-use brains_dialect::openai_chat::client::{Identity, request};
+use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::{AnswerIdentity, Ingress};
 use brains_dialect::sse::Frames;
 use brains_dialect::{anthropic_messages, ndjson, ollama_chat};
 use proptest::prelude::*;
 use serde_json::Value;
+
+/// The wire of the client.
+const INGRESS: Ingress = Ingress::OpenAiChat;
 
 /// The wires that are not the client's own.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +91,7 @@ impl Wire {
     }
 
     fn encode(self, body: &[u8]) -> Result<(String, Vec<String>), Fault> {
-        let request = request::decode(body).unwrap().request;
+        let request = INGRESS.decode(&Envelope::scan(body).unwrap()).unwrap();
         let encoded = match self {
             Self::Messages => anthropic_messages::upstream::encode::encode(
                 &request,
@@ -150,13 +152,13 @@ impl Kept {
     }
 }
 
-fn identity() -> Identity {
-    Identity { id: "chatcmpl-x".to_owned(), created: 1_700_000_000, model: "shown".to_owned() }
+fn identity() -> AnswerIdentity {
+    AnswerIdentity { id: "chatcmpl-x".to_owned(), created: 1_700_000_000, model: "shown".to_owned() }
 }
 
 /// What a client of chat completions sees of the events, and whether that is whole.
 fn as_chat(events: &[Event]) -> (String, Result<(), Fault>) {
-    let mut chunks = Chunks::new(&identity(), true);
+    let mut chunks = INGRESS.stream_writer(&identity(), true);
     let mut out = String::new();
     for event in events {
         if let Err(fault) = chunks.push(event, &mut out) {
@@ -205,7 +207,7 @@ fn answers() {
         for path in files(&format!("{}/answers", wire.dialect()), "json") {
             let reading = match wire.whole(&fs_err::read_to_string(&path).unwrap()) {
                 Ok(events) => {
-                    let whole = completion(&events, &identity()).unwrap();
+                    let whole = INGRESS.answer(&events, &identity()).unwrap();
                     serde_json::from_str::<Value>(&whole).unwrap();
                     format!("{}-- as chat\n{whole}\n", shown(&events))
                 }

@@ -11,13 +11,11 @@ use brains_core::id::{Completion, Id};
 use brains_core::traffic::attempt::{self, Moment, Next};
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::exchange::Field;
-use brains_dialect::canon::relay::{Call, Lane, Outbound};
+use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest};
 use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::AnswerIdentity;
 use brains_dialect::json;
-use brains_dialect::openai_chat::DIALECT;
-use brains_dialect::openai_chat::client::Identity;
-use brains_dialect::openai_chat::client::request::{self, Decoded};
 use brains_runtime::swap::Snapshot;
 use brains_runtime::{Exchange, Instance};
 
@@ -29,11 +27,9 @@ use crate::record::Recorder;
 use crate::relay::{self, RelayStream, invalid_body, spliced};
 use crate::reply::{self, Reply};
 use crate::translate::{self, AnswerWriter, Opened, SinglePiece, TranslateCall, with_preamble};
-use crate::{Gateway, exchange};
+use crate::{Gateway, INGRESS, exchange};
 
 const JSON: &str = "application/json";
-/// The surface of chat completions, as components name it.
-const SURFACE: &str = "chat";
 
 /// One request on its way to the candidates.
 #[derive(Debug)]
@@ -246,12 +242,14 @@ impl Dispatch<'_> {
         candidate: &RankedCandidate,
         attempt: u32,
     ) -> Result<Option<(Exchange, Outbound)>, Fault> {
-        if !instance.surfaces().iter().any(|surface| surface.name == SURFACE && surface.dialect == DIALECT) {
+        let relays =
+            |surface: &Surface| surface.name == INGRESS.surface() && surface.dialect == INGRESS.name();
+        if !instance.surfaces().iter().any(relays) {
             return Ok(None);
         }
         let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
         let call = Call {
-            surface: SURFACE.to_owned(),
+            surface: INGRESS.surface().to_owned(),
             model: candidate.model.clone(),
             stream: self.stream,
             query: self.query.to_owned(),
@@ -284,8 +282,8 @@ impl Dispatch<'_> {
         let mut request = self.canonical()?;
         request.model.clone_from(&candidate.model);
         with_preamble(&mut request, &self.snapshot.config.gateway_preamble);
-        let identity = Identity {
-            id: format!("chat{}", Id::<Completion>::mint(&*self.gateway.ambient)).replacen('_', "-", 1),
+        let identity = AnswerIdentity {
+            id: INGRESS.answer_id(Id::<Completion>::mint(&*self.gateway.ambient).unique()),
             created: self.gateway.ambient.now().0 / 1000,
             model: candidate.model.clone(),
         };
@@ -324,8 +322,7 @@ impl Dispatch<'_> {
                 .code("json_too_large")
                 .hint("send less at once, or raise `budgets.json_nodes`")
         })?;
-        let Decoded { request, .. } = request::decode(body).map_err(invalid_body)?;
-        Ok(request)
+        INGRESS.decode(self.envelope).map_err(invalid_body)
     }
 
     fn context(&self, attempt: u32) -> CallContext {

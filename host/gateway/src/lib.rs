@@ -31,8 +31,7 @@ use brains_core::{Ambient, Fault, Principal};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::task::Verdict;
 use brains_dialect::envelope::Envelope;
-use brains_dialect::openai_chat::DIALECT;
-use brains_dialect::openai_chat::client::features;
+use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
 use brains_runtime::swap::Live;
 use brains_store::{TraceQueue, UsageLedger};
@@ -52,6 +51,9 @@ pub use models::ModelEntry;
 pub use plan::{DEFAULT_MODEL, Plan, RankedCandidate, Step};
 pub use reply::Reply;
 pub use strategy::Traits;
+
+/// The wire of all clients so far.
+const INGRESS: Ingress = Ingress::OpenAiChat;
 
 /// What the gateway stands on.
 #[derive(Debug)]
@@ -200,7 +202,7 @@ impl Gateway {
         let snapshot = self.live.current();
         let envelope = Envelope::scan(body).map_err(invalid_body)?;
         RequestHead::read(&envelope)?;
-        let features = features::from_envelope(&envelope).map_err(invalid_body)?;
+        let features = INGRESS.features(&envelope).map_err(invalid_body)?;
         let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
         let by = plan::labelled_by(&snapshot, failed.as_deref());
         Ok((verdict, by))
@@ -227,7 +229,7 @@ impl Gateway {
     ) -> Result<Plan, Fault> {
         let context = self.plan_context(snapshot);
         let target = self.resolve_model(&head.model, context).await?;
-        let features = || features::from_envelope(envelope).map_err(invalid_body);
+        let features = || INGRESS.features(envelope).map_err(invalid_body);
         plan(&head.model, target, features, context).await
     }
 
@@ -256,17 +258,10 @@ struct RequestHead {
 
 impl RequestHead {
     fn read(envelope: &Envelope<'_>) -> Result<Self, Fault> {
-        let model = envelope.model().map_err(invalid_body)?;
-        let stream = envelope.stream().map_err(invalid_body)?;
-        let include_usage = envelope.include_usage().map_err(invalid_body)?;
-        let messages = envelope.messages().map_err(invalid_body)?;
-        let empty = messages.is_none_or(|text| text.trim_start_matches('[').trim_start().starts_with(']'));
-        if empty {
-            return Err(Fault::invalid("`messages` must hold at least one message").param("messages"));
-        }
-        let model = model.map_or_else(|| DEFAULT_MODEL.to_owned(), std::borrow::Cow::into_owned);
+        let head = INGRESS.read_head(envelope).map_err(invalid_body)?;
+        let model = head.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned());
         resolve::check_length(&model)?;
-        Ok(Self { model, stream, include_usage })
+        Ok(Self { model, stream: head.stream, include_usage: head.include_usage })
     }
 }
 
@@ -278,7 +273,7 @@ fn blank_record(call: &ChatCall, facts: &Facts, at: brains_core::Millis) -> Trac
         operator: call.principal.operator.clone(),
         key: call.principal.key.clone(),
         client: call.client.clone(),
-        api: DIALECT.to_owned(),
+        api: INGRESS.name().to_owned(),
         requested_model: String::new(),
         model: None,
         provider: None,

@@ -8,14 +8,13 @@ use bytes::Bytes;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::envelope::{Envelope, SpliceError};
+use brains_dialect::ingress::{FrameOutcome, RelayChanges, RelayTee};
 use brains_dialect::invalid::Invalid;
-use brains_dialect::openai_chat::DONE;
-use brains_dialect::openai_chat::client::DONE_FRAME;
-use brains_dialect::openai_chat::client::tee::{Tee, Verdict};
 use brains_dialect::sse::{Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
+use crate::INGRESS;
 use crate::drain_ready;
 use crate::exchange::{component_fault, redact_message};
 use crate::record::Recorder;
@@ -34,19 +33,11 @@ pub(crate) fn spliced(
     stream: bool,
     edits: &[Edit],
 ) -> Result<Bytes, Fault> {
-    let mut splice = envelope.splice();
-    let body = (|| {
-        if !preamble.is_empty() {
-            splice.preamble(preamble)?;
-        }
-        if stream {
-            splice.want_usage()?;
-        }
-        splice.apply(edits)?.finish()
-    })();
+    let instructions: &[&str] = if preamble.is_empty() { &[] } else { &[preamble] };
+    let body = INGRESS.splice(envelope, &RelayChanges { instructions, stream, edits });
     body.map(Bytes::from).map_err(|error| match error {
         SpliceError::Body(invalid) => invalid_body(invalid),
-        SpliceError::NotJson { .. } | SpliceError::NoMessages => Fault::new(
+        SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
             FaultKind::Plugin,
             Origin::Component,
             format!("the component's edits do not fit: {error}"),
@@ -71,10 +62,10 @@ pub(crate) async fn whole(
     recorder: &mut Recorder,
 ) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
-    let mut tee = Tee::new();
-    tee.unary(&body).map_err(|fault| redact_message(component_fault(fault), instance))?;
+    let mut tee = INGRESS.tee();
+    tee.whole(&body).map_err(|fault| redact_message(component_fault(fault), instance))?;
     recorder.sent(&body);
-    recorder.usage(tee.seen().usage.as_ref());
+    recorder.usage(tee.observed().usage.as_ref());
     Ok(body)
 }
 
@@ -84,7 +75,7 @@ pub(crate) struct RelayStream {
     upstream: Upstream,
     instance: Arc<Instance>,
     frames: RawFrames,
-    tee: Tee,
+    tee: RelayTee,
     hide_usage: bool,
     /// A first piece of the answer went out.
     begun: bool,
@@ -93,7 +84,7 @@ pub(crate) struct RelayStream {
 
 impl RelayStream {
     pub(crate) fn new(upstream: Upstream, instance: Arc<Instance>, hide_usage: bool) -> Self {
-        let (frames, tee) = (RawFrames::default(), Tee::new());
+        let (frames, tee) = (RawFrames::default(), INGRESS.tee());
         Self { upstream, instance, frames, tee, hide_usage, begun: false, done: false }
     }
 
@@ -103,10 +94,10 @@ impl RelayStream {
         let begin = out.len();
         for (bytes, message) in batch.iter() {
             match self.tee.frame(message.data.as_deref()) {
-                Verdict::Forward => out.extend_from_slice(bytes),
-                Verdict::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
-                Verdict::UsageOnly => untouched = false,
-                Verdict::Done => {
+                FrameOutcome::Forward => out.extend_from_slice(bytes),
+                FrameOutcome::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
+                FrameOutcome::UsageOnly => untouched = false,
+                FrameOutcome::Done => {
                     if !self.tee.ended() {
                         return Err(truncated("the upstream ended its stream before the answer was whole"));
                     }
@@ -114,8 +105,10 @@ impl RelayStream {
                     self.done = true;
                     return Ok(());
                 }
-                Verdict::Error(fault) => return Err(component_fault(fault)),
-                Verdict::Malformed => return Err(truncated("the upstream sent a frame that is not JSON")),
+                FrameOutcome::Error(fault) => return Err(component_fault(fault)),
+                FrameOutcome::Malformed => {
+                    return Err(truncated("the upstream sent a frame that is not JSON"));
+                }
             }
         }
         debug_assert!(!untouched || out.len() - begin == batch.bytes.len(), "frames cover the batch");
@@ -149,7 +142,7 @@ impl AnswerSource for RelayStream {
                 Ok(None) => self.closed(&mut out),
                 Err(error) => Err(error.to_fault()),
             };
-            recorder.usage(self.tee.seen().usage.as_ref());
+            recorder.usage(self.tee.observed().usage.as_ref());
             if let Err(fault) = sorted {
                 self.done = true;
                 return Progress::Failed {
@@ -179,7 +172,7 @@ impl RelayStream {
     fn closed(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if let Some(rest) = std::mem::take(&mut self.frames).finish() {
             let whole_done =
-                rest.iter().any(|(_, message)| message.data.as_deref().map(str::trim) == Some(DONE));
+                rest.iter().any(|(_, message)| message.data.is_some_and(|data| INGRESS.is_terminator(&data)));
             if whole_done {
                 // The blank line never came; the client needs it.
                 return self.ended(out);
@@ -195,7 +188,7 @@ impl RelayStream {
         if !self.tee.ended() {
             return Err(truncated("the upstream closed its stream before the answer was whole"));
         }
-        out.extend_from_slice(DONE_FRAME.as_bytes());
+        out.extend_from_slice(INGRESS.terminator().as_bytes());
         self.done = true;
         Ok(())
     }

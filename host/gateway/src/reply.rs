@@ -8,9 +8,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::openai_chat::client;
-use brains_dialect::openai_chat::client::error::{self, ErrorBody, type_word};
+use brains_dialect::ingress::ErrorReport;
 
+use crate::INGRESS;
 use crate::record::Recorder;
 
 /// Comments and promises are held until the answer begins; no honest upstream makes more of them.
@@ -133,10 +133,10 @@ pub(crate) fn stream<S: AnswerSource>(source: S, first: FirstBytes, recorder: Re
 
 /// The error event of this wire, and the terminator that its clients wait for.
 fn error_event(fault: &Fault) -> String {
-    client::error_frames(&error::render(&ErrorBody {
+    INGRESS.error_event(&ErrorReport {
         message: &fault.message,
-        kind: type_word(fault.kind.http_status()),
+        status: fault.kind.http_status(),
         param: fault.param.as_deref(),
         code: Some(&fault.code),
-    }))
+    })
 }

@@ -11,13 +11,12 @@ use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
 use brains_dialect::canon::{
     BlockKind, CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage,
 };
-use brains_dialect::openai_chat::client::answer::completion;
-use brains_dialect::openai_chat::client::stream::Chunks;
-use brains_dialect::openai_chat::client::{DONE_FRAME, Identity};
+use brains_dialect::ingress::{AnswerIdentity, StreamWriter};
 use brains_dialect::{ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{Exchange, Instance};
 
+use crate::INGRESS;
 use crate::catalogue::payload;
 use crate::drain_ready;
 use crate::exchange::{component_fault, redact_message, refusal, send};
@@ -116,19 +115,19 @@ pub(crate) async fn open(
 /// Writes events in the client's wire.
 #[derive(Debug)]
 pub(crate) struct AnswerWriter {
-    identity: Identity,
-    chunks: Chunks,
+    identity: AnswerIdentity,
+    chunks: StreamWriter,
 }
 
 impl AnswerWriter {
-    pub(crate) fn new(identity: Identity, include_usage: bool) -> Self {
-        let chunks = Chunks::new(&identity, include_usage);
+    pub(crate) fn new(identity: AnswerIdentity, include_usage: bool) -> Self {
+        let chunks = INGRESS.stream_writer(&identity, include_usage);
         Self { identity, chunks }
     }
 
     /// The whole answer.
     pub(crate) fn whole(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
-        let body = Bytes::from(completion(events, &self.identity).map_err(component_fault)?);
+        let body = Bytes::from(INGRESS.answer(events, &self.identity).map_err(component_fault)?);
         recorder.sent(&body);
         recorder.usage(last_usage(events));
         Ok(body)
@@ -322,7 +321,7 @@ impl AnswerSource for TranslateStream {
             }
         }
         debug_assert!(
-            out.is_empty() || out.ends_with(DONE_FRAME),
+            out.is_empty() || out.ends_with(INGRESS.terminator()),
             "a finished stream ends in its terminator"
         );
         Progress::End

@@ -1,29 +1,85 @@
 //! What a client of this wire sends and gets: its request read and changed, its answer written, our errors.
 
-pub mod answer;
+mod answer;
 pub mod error;
-pub mod features;
-pub mod request;
-pub mod stream;
-pub mod tee;
+mod features;
+mod head;
+mod request;
+mod splice;
+mod stream;
+mod tee;
 
-/// What is the same on every chunk of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// `chatcmpl-…`
-    pub id: String,
-    /// Seconds since the epoch.
-    pub created: i64,
-    pub model: String,
-}
+use super::{DIALECT, DONE};
+use crate::canon::task::Features;
+use crate::canon::{ChatRequest, Event, Fault, Json};
+use crate::envelope::{Envelope, SpliceError};
+use crate::ingress::{AnswerIdentity, ClientWire, ErrorReport, RelayChanges, RequestHead};
+use crate::invalid::Invalid;
 
-/// A comment that clients ignore and that keeps the connection alive.
-pub const KEEP_ALIVE: &str = ": keep-alive\n\n";
+pub use stream::OpenAiChatWriter;
+pub use tee::OpenAiChatTee;
 
 /// The frame that ends a stream.
-pub const DONE_FRAME: &str = "data: [DONE]\n\n";
+const DONE_FRAME: &str = "data: [DONE]\n\n";
 
-/// What a stream that fails after its head ends with. `envelope` comes from [`error::render`].
-pub fn error_frames(envelope: &str) -> String {
-    format!("data: {envelope}\n\n{DONE_FRAME}")
+/// Chat completions, as clients speak them.
+#[derive(Debug)]
+pub(crate) enum OpenAiChatClient {}
+
+impl ClientWire for OpenAiChatClient {
+    const NAME: &'static str = DIALECT;
+    const SURFACE: &'static str = "chat";
+    const TERMINATOR: &'static str = DONE_FRAME;
+    type Tee = OpenAiChatTee;
+    type Writer = OpenAiChatWriter;
+
+    fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
+        head::read(envelope)
+    }
+
+    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+        features::from_envelope(envelope)
+    }
+
+    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<String, SpliceError> {
+        splice::splice(envelope, changes)
+    }
+
+    fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
+        request::decode(envelope)
+    }
+
+    fn tee() -> OpenAiChatTee {
+        OpenAiChatTee::default()
+    }
+
+    fn is_terminator(data: &str) -> bool {
+        data.trim() == DONE
+    }
+
+    fn answer_id(unique: &str) -> String {
+        format!("chatcmpl-{unique}")
+    }
+
+    fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        answer::completion(events, identity)
+    }
+
+    fn writer(identity: &AnswerIdentity, include_usage: bool) -> OpenAiChatWriter {
+        OpenAiChatWriter::new(identity, include_usage)
+    }
+
+    fn error_body(error: &ErrorReport<'_>) -> Json {
+        error::body(error)
+    }
+
+    fn error_event(error: &ErrorReport<'_>) -> String {
+        format!("data: {}\n\n{DONE_FRAME}", error::body(error))
+    }
+}
+
+/// A request from its bytes.
+#[cfg(test)]
+pub(crate) fn decode(body: &[u8]) -> Result<ChatRequest, Invalid> {
+    request::decode(&Envelope::scan(body)?)
 }

@@ -15,18 +15,18 @@ const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias
     stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options top_k";
 
 fn encode(body: &Value, wire: Wire) -> Result<Encoded, Fault> {
-    let decoded = openai_chat::client::request::decode(body.to_string().as_bytes()).expect("a valid request");
+    let decoded = openai_chat::client::decode(body.to_string().as_bytes()).expect("a valid request");
     match wire {
         Wire::Chat => Ok(openai_chat::upstream::encode::encode(
-            &decoded.request,
+            &decoded,
             &openai_chat::upstream::encode::Options::default(),
         )),
         Wire::Messages => anthropic_messages::upstream::encode::encode(
-            &decoded.request,
+            &decoded,
             &anthropic_messages::upstream::encode::Options::default(),
         ),
         Wire::Ollama => ollama_chat::upstream::encode::encode(
-            &decoded.request,
+            &decoded,
             &ollama_chat::upstream::encode::Options::default(),
         ),
     }

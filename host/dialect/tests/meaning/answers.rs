@@ -5,9 +5,7 @@ use std::fmt::Write as _;
 use brains_dialect::anthropic_messages;
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::canon::{BlockKind, Event, StopReason};
-use brains_dialect::openai_chat::client::Identity;
-use brains_dialect::openai_chat::client::answer::completion;
-use brains_dialect::openai_chat::client::stream::Chunks;
+use brains_dialect::ingress::{AnswerIdentity, Ingress};
 use brains_dialect::openai_chat::upstream::decode as chat_upstream;
 use brains_dialect::sse::Frames;
 use proptest::prelude::*;
@@ -147,9 +145,9 @@ fn frames(stream: &str) -> Vec<Frame> {
 
 /// As a client of chat completions gets it, read by our own reading of that wire.
 fn through_chat(events: &[Event]) -> [(Vec<Block>, StopReason); 2] {
-    let identity = Identity { id: "c".to_owned(), created: 1, model: MODEL.to_owned() };
-    let whole = completion(events, &identity).unwrap();
-    let mut chunks = Chunks::new(&identity, true);
+    let identity = AnswerIdentity { id: "c".to_owned(), created: 1, model: MODEL.to_owned() };
+    let whole = Ingress::OpenAiChat.answer(events, &identity).unwrap();
+    let mut chunks = Ingress::OpenAiChat.stream_writer(&identity, true);
     let mut out = String::new();
     for event in events {
         chunks.push(event, &mut out).unwrap();

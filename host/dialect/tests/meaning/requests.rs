@@ -4,7 +4,8 @@ use brains_dialect::canon::{
     ChatRequest, Content, FunctionTool, Media, MediaSource, Message, OutputFormat, Part, Reasoning,
     ResultPart, Role, Sampling, SchemaFormat, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use brains_dialect::openai_chat::client::request;
+use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::Ingress;
 use brains_dialect::openai_chat::upstream::encode;
 use proptest::prelude::*;
 use serde_json::json;
@@ -280,5 +281,5 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
 pub(super) fn sent(request: &ChatRequest) -> ChatRequest {
     let options = encode::Options { extensions: true, ..encode::Options::default() };
     let body = encode::encode(request, &options).body;
-    request::decode(body.as_bytes()).unwrap().request
+    Ingress::OpenAiChat.decode(&Envelope::scan(body.as_bytes()).unwrap()).unwrap()
 }

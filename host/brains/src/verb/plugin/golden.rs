@@ -9,13 +9,15 @@ use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Payload, Piece
 use brains_dialect::canon::relay::{Call, Edit, Lane};
 use brains_dialect::canon::task::{Candidate, Circuit, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_dialect::openai_chat::DIALECT;
-use brains_dialect::openai_chat::client::answer::completion;
-use brains_dialect::openai_chat::client::{Identity, request};
+use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::{AnswerIdentity, Ingress};
 use brains_dialect::{features, ndjson, sse};
 use brains_runtime::{CallFault, Exchange, Instance};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+/// The wire that clients speak in a case.
+const INGRESS: Ingress = Ingress::OpenAiChat;
 
 /// A case as its file has it.
 #[derive(Debug, Deserialize)]
@@ -76,6 +78,11 @@ struct Choice {
     sticky: bool,
 }
 
+fn canonical(body: &str) -> Result<ChatRequest, String> {
+    let decoded = Envelope::scan(body.as_bytes()).and_then(|envelope| INGRESS.decode(&envelope));
+    decoded.map_err(|wrong| format!("`request`: {wrong}"))
+}
+
 fn empty() -> Value {
     json!({})
 }
@@ -103,10 +110,10 @@ pub(super) fn first_difference(expected: &Value, came: &Value) -> String {
 
 async fn provider(instance: &Arc<Instance>, case: &Case) -> Result<Value, String> {
     let body = case.request.as_ref().ok_or("a case of a provider needs a `request`")?.to_string();
-    let request = request::decode(body.as_bytes()).map_err(|wrong| format!("`request`: {wrong}"))?.request;
+    let request = canonical(&body)?;
     let exports = instance.exports();
     let mut came = Map::new();
-    let surface = instance.surfaces().iter().find(|surface| surface.dialect == DIALECT).cloned();
+    let surface = instance.surfaces().iter().find(|surface| surface.dialect == INGRESS.name()).cloned();
     if let Some(surface) = surface {
         let call = Call {
             surface: surface.name,
@@ -219,14 +226,14 @@ async fn decoded(
     }))
 }
 
-/// The answer as a client of chat completions sees it, or the fault in its place.
+/// The answer as a client sees it, or the fault in its place.
 fn outcome(
     request: &ChatRequest,
     events: Result<Vec<Event>, CallFault>,
 ) -> Result<Map<String, Value>, String> {
-    let identity = Identity { id: "chatcmpl-test".into(), created: 0, model: request.model.clone() };
+    let identity = AnswerIdentity { id: INGRESS.answer_id("test"), created: 0, model: request.model.clone() };
     let fault = match events {
-        Ok(events) => match completion(&events, &identity) {
+        Ok(events) => match INGRESS.answer(&events, &identity) {
             Ok(text) => {
                 let answer = serde_json::from_str(&text).map_err(|error| format!("the answer: {error}"))?;
                 return Ok(Map::from_iter([("answer".to_owned(), answer)]));
@@ -301,7 +308,7 @@ fn text(pieces: &[Piece]) -> String {
 
 async fn classifier(instance: &Arc<Instance>, case: &Case) -> Result<Value, String> {
     let body = case.request.as_ref().ok_or("a case of a classifier needs a `request`")?.to_string();
-    let request = request::decode(body.as_bytes()).map_err(|wrong| format!("`request`: {wrong}"))?.request;
+    let request = canonical(&body)?;
     let verdict = instance.classify(&features::from_request(&request)).await.map_err(failed)?;
     let signals: Vec<_> = verdict.signals.iter().map(|signal| signal.evidence.as_str()).collect();
     let extra = verdict.extra.as_deref().and_then(|extra| serde_json::from_str::<Value>(extra).ok());

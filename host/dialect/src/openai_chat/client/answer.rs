@@ -1,8 +1,8 @@
 //! Canonical events as one `chat.completion` (spec/gateway.md 16.1).
 
-use super::Identity;
 use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::fault::protocol;
+use crate::ingress::AnswerIdentity;
 use crate::json::{Members, Node, quote};
 use crate::openai_chat::{finish_word, reasoning, usage};
 
@@ -24,7 +24,7 @@ struct Block {
 }
 
 /// Writes the completion. Fails when a choice never finished: that is no answer but a piece of one.
-pub fn completion(events: &[Event], identity: &Identity) -> Result<Json, Fault> {
+pub(super) fn completion(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
     let mut choices: Vec<Choice> = Vec::new();
     let mut counted: Option<&Usage> = None;
     let mut start = None;

@@ -1,24 +1,16 @@
 //! Our errors on this wire: the envelope that its clients expect (spec/gateway.md 18).
 
+use crate::canon::Json;
+use crate::ingress::ErrorReport;
 use crate::json::{Members, quote};
 
-/// An error as the envelope shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorBody<'a> {
-    pub message: &'a str,
-    /// `type`; see [`type_word`].
-    pub kind: &'a str,
-    pub param: Option<&'a str>,
-    pub code: Option<&'a str>,
-}
-
 /// `{"error":{"message":…,"type":…,"param":…,"code":…}}`
-pub fn render(error: &ErrorBody<'_>) -> String {
+pub(super) fn body(error: &ErrorReport<'_>) -> Json {
     let text = |value: Option<&str>| value.map_or_else(|| "null".to_owned(), quote);
     let mut inner = Members::new();
     inner
         .string("message", error.message)
-        .string("type", error.kind)
+        .string("type", type_word(error.status))
         .raw("param", &text(error.param))
         .raw("code", &text(error.code));
     let mut out = Members::new();
@@ -41,13 +33,13 @@ pub const fn type_word(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{ErrorBody, render, type_word};
+    use super::{ErrorReport, body, type_word};
 
     #[test]
     fn ours_as_the_envelope() {
-        let body = ErrorBody { message: "no \"x\"", kind: type_word(404), param: Some("model"), code: None };
+        let error = ErrorReport { status: 404, message: "no \"x\"", param: Some("model"), code: None };
         assert_eq!(
-            render(&body),
+            body(&error),
             r#"{"error":{"message":"no \"x\"","type":"invalid_request_error","param":"model","code":null}}"#
         );
         let words = [400, 401, 403, 404, 413, 429, 500, 502, 503, 504].map(type_word);

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::head::messages;
 use crate::canon::Role;
 use crate::canon::task::Features;
 use crate::envelope::Envelope;
@@ -11,9 +12,9 @@ use crate::invalid::Invalid;
 use crate::json::{Kind, Reader, Syntax};
 
 /// Reads the features of a chat body that has been scanned, without building a tree.
-pub fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
     let mut turns = Vec::new();
-    if let Some(messages) = envelope.messages()? {
+    if let Some(messages) = messages(envelope)? {
         let read = Reader::new(messages).array(|reader| {
             if reader.kind()? == Kind::Object {
                 turns.push(read_turn(reader)?);

@@ -6,20 +6,12 @@ mod message;
 mod tests;
 
 use crate::canon::{ChatRequest, FunctionTool, OutputFormat, Sampling, SchemaFormat, Tool, ToolChoice};
+use crate::envelope::Envelope;
 use crate::invalid::Invalid;
 use crate::json::{Kind, Members, Node, Object};
 
-/// A request, and what of it concerns only the wire to the client.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decoded {
-    pub request: ChatRequest,
-    /// `stream_options.include_usage`
-    pub include_usage: bool,
-}
-
-/// Reads a body. Whoever may have scanned it already does not need to: it is checked here again.
-pub fn decode(body: &[u8]) -> Result<Decoded, Invalid> {
-    let envelope = crate::envelope::Envelope::scan(body)?;
+/// Reads a body that has been scanned.
+pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
     let mut object = Node::root(envelope.text()).object()?;
     let mut request =
         ChatRequest { model: object.required("model")?.string()?.into_owned(), ..ChatRequest::default() };
@@ -43,10 +35,10 @@ pub fn decode(body: &[u8]) -> Result<Decoded, Invalid> {
             kept.raw("response_format", &format!("{{\"json_schema\":{rest}}}"));
         }
     }
-    let mut include_usage = false;
     if let Some(node) = object.optional("stream_options")? {
         let mut options = node.object()?;
-        include_usage = boolean(&mut options, "include_usage")?.unwrap_or(false);
+        // The head has it: it concerns only the wire to the client.
+        boolean(&mut options, "include_usage")?;
         if let Some(rest) = options.rest() {
             kept.raw("stream_options", &rest);
         }
@@ -54,7 +46,7 @@ pub fn decode(body: &[u8]) -> Result<Decoded, Invalid> {
     kept.extra(object.rest().as_deref(), &[]);
     let kept = kept.finish();
     request.extra = (kept != "{}").then_some(kept);
-    Ok(Decoded { request, include_usage })
+    Ok(request)
 }
 
 fn sampling(object: &mut Object<'_>) -> Result<Sampling, Invalid> {

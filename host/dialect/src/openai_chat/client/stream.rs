@@ -3,15 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use super::{DONE_FRAME, Identity};
+use super::DONE_FRAME;
 use crate::canon::{BlockEnd, BlockKind, Event, Fault, Reasoning, Usage};
 use crate::fault::protocol;
+use crate::ingress::{AnswerIdentity, WireWriter};
 use crate::json::{Members, Node, quote};
 use crate::openai_chat::{finish_word, reasoning, usage};
 
 /// Writes one streamed answer, event by event, as whole SSE frames.
 #[derive(Debug)]
-pub struct Chunks {
+pub struct OpenAiChatWriter {
     /// `"id":…,"object":…,"created":…,"model":…`, the same on every chunk.
     head: String,
     include_usage: bool,
@@ -81,8 +82,8 @@ impl Choice {
     }
 }
 
-impl Chunks {
-    pub fn new(identity: &Identity, include_usage: bool) -> Self {
+impl OpenAiChatWriter {
+    pub(super) fn new(identity: &AnswerIdentity, include_usage: bool) -> Self {
         let head = format!(
             "\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{},\"model\":{}",
             quote(&identity.id),
@@ -91,9 +92,10 @@ impl Chunks {
         );
         Self { head, include_usage, choices: Vec::new(), usage: None }
     }
+}
 
-    /// Appends the frames of one event to `out`.
-    pub fn push(&mut self, event: &Event, out: &mut String) -> Result<(), Fault> {
+impl WireWriter for OpenAiChatWriter {
+    fn push(&mut self, event: &Event, out: &mut String) -> Result<(), Fault> {
         match event {
             Event::Start(_) => self.open(0, out),
             Event::BlockStart(block) => {
@@ -192,9 +194,8 @@ impl Chunks {
         Ok(())
     }
 
-    /// Appends the usage chunk, when asked for, and the end. Fails when a choice never finished; the host
-    /// then writes [`super::error_frames`] instead.
-    pub fn finish(&mut self, out: &mut String) -> Result<(), Fault> {
+    /// Appends the usage chunk, when asked for, and the end.
+    fn finish(&mut self, out: &mut String) -> Result<(), Fault> {
         let unfinished = self.choices.iter().any(|choice| choice.touched && !choice.finished);
         if unfinished || !self.choices.iter().any(|choice| choice.finished) {
             return Err(protocol("the answer ended without a finish reason"));
@@ -208,11 +209,12 @@ impl Chunks {
         Ok(())
     }
 
-    /// The last usage that was said.
-    pub const fn usage(&self) -> Option<&Usage> {
+    fn usage(&self) -> Option<&Usage> {
         self.usage.as_ref()
     }
+}
 
+impl OpenAiChatWriter {
     /// A choice's first chunk names its role.
     fn open(&mut self, number: u32, out: &mut String) {
         if self.choices.iter().any(|choice| choice.number == number) {

@@ -4,46 +4,17 @@
 #[cfg(test)]
 mod tests;
 
-use crate::canon::{Fault, StopReason, Usage};
+use crate::canon::Fault;
 use crate::fault::protocol;
+use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
 use crate::json::{Kind, Node, Reader, Syntax};
 use crate::openai_chat::upstream::error;
 use crate::openai_chat::{DONE, stop_reason, usage};
 
-/// What to do with a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Part of the answer, or nothing that we know.
-    Forward,
-    /// No choices, only usage: to be held back from a client that did not ask for it.
-    UsageOnly,
-    /// `[DONE]`
-    Done,
-    /// The upstream reports a failure inside the stream.
-    Error(Fault),
-    /// Data that is not a JSON object.
-    Malformed,
-}
-
-/// What has been seen so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Seen {
-    pub id: Option<String>,
-    pub model: Option<String>,
-    pub usage: Option<Usage>,
-    /// Of the first choice.
-    pub finish: Option<StopReason>,
-    pub error: Option<Fault>,
-    /// `[DONE]` came by.
-    pub done: bool,
-    /// Some choice said something: text, a tool call.
-    pub content: bool,
-}
-
 /// Watches one answer.
 #[derive(Debug, Default)]
-pub struct Tee {
-    seen: Seen,
+pub struct OpenAiChatTee {
+    observed: ObservedAnswer,
     /// Number, finished.
     choices: Vec<(u32, bool)>,
     malformed: bool,
@@ -58,57 +29,54 @@ struct Payload<'a> {
     choices: Option<usize>,
 }
 
-impl Tee {
-    pub fn new() -> Self {
-        Self::default()
+impl WireTee for OpenAiChatTee {
+    fn observed(&self) -> &ObservedAnswer {
+        &self.observed
     }
 
-    pub const fn seen(&self) -> &Seen {
-        &self.seen
-    }
-
-    /// Looks at a frame's data; `None` is a frame without any, such as a comment.
-    pub fn frame(&mut self, data: Option<&str>) -> Verdict {
-        let Some(data) = data.map(str::trim).filter(|data| !data.is_empty()) else { return Verdict::Forward };
+    fn frame(&mut self, data: Option<&str>) -> FrameOutcome {
+        let Some(data) = data.map(str::trim).filter(|data| !data.is_empty()) else {
+            return FrameOutcome::Forward;
+        };
         if data == DONE {
-            self.seen.done = true;
-            return Verdict::Done;
+            self.observed.done = true;
+            return FrameOutcome::Done;
         }
         let Ok(payload) = self.read(data, "delta") else {
             self.malformed = true;
-            return Verdict::Malformed;
+            return FrameOutcome::Malformed;
         };
         let (choices, counted) = (payload.choices.unwrap_or(0), payload.usage.is_some());
         self.note(payload);
-        match &self.seen.error {
-            Some(fault) => Verdict::Error(fault.clone()),
-            None if choices == 0 && counted => Verdict::UsageOnly,
-            None => Verdict::Forward,
+        match &self.observed.error {
+            Some(fault) => FrameOutcome::Error(fault.clone()),
+            None if choices == 0 && counted => FrameOutcome::UsageOnly,
+            None => FrameOutcome::Forward,
         }
     }
 
     /// Whether the answer has begun: a choice said something, or that it has nothing to say. A role alone is a promise.
-    pub fn begun(&self) -> bool {
-        self.seen.content || self.choices.iter().any(|(_, finished)| *finished)
+    fn begun(&self) -> bool {
+        self.observed.content || self.choices.iter().any(|(_, finished)| *finished)
     }
 
     /// Whether the stream is a whole answer: every choice that began has said why it stopped, and nothing
     /// went wrong. `[DONE]` is not required, as not every upstream sends it.
-    pub fn ended(&self) -> bool {
-        self.seen.error.is_none()
+    fn ended(&self) -> bool {
+        self.observed.error.is_none()
             && !self.malformed
             && !self.choices.is_empty()
             && self.choices.iter().all(|(_, finished)| *finished)
     }
 
     /// Looks at a whole answer: a JSON object with at least one choice, each with a message.
-    pub fn unary(&mut self, body: &[u8]) -> Result<(), Fault> {
+    fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
         let text = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
         let payload =
             self.read(text, "message").map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
         let choices = payload.choices.unwrap_or(0);
         self.note(payload);
-        match &self.seen.error {
+        match &self.observed.error {
             Some(fault) => Err(fault.clone()),
             None if choices == 0 => Err(protocol("the upstream's answer has no choices")),
             None if self.choices.len() != choices => {
@@ -117,7 +85,9 @@ impl Tee {
             None => Ok(()),
         }
     }
+}
 
+impl OpenAiChatTee {
     /// Reads one payload in one pass; `content` names the member of a choice that holds what was said.
     fn read<'a>(&mut self, text: &'a str, content: &str) -> Result<Payload<'a>, Syntax> {
         let mut payload = Payload::default();
@@ -166,7 +136,7 @@ impl Tee {
             }
             Ok(())
         })?;
-        self.seen.content |= something;
+        self.observed.content |= something;
         // Of a whole answer only the message counts, of a stream the end may come without a delta.
         if !said && (finish.is_none() || content == "message") {
             return Ok(());
@@ -180,20 +150,20 @@ impl Tee {
                 *finished = true;
             }
             if at == 0 {
-                self.seen.finish = Some(reason);
+                self.observed.finish = Some(reason);
             }
         }
         Ok(())
     }
 
     fn note(&mut self, payload: Payload<'_>) {
-        self.seen.id = self.seen.id.take().or(payload.id.filter(|id| !id.is_empty()));
-        self.seen.model = self.seen.model.take().or(payload.model.filter(|model| !model.is_empty()));
+        self.observed.id = self.observed.id.take().or(payload.id.filter(|id| !id.is_empty()));
+        self.observed.model = self.observed.model.take().or(payload.model.filter(|model| !model.is_empty()));
         if let Some(counted) = payload.usage.and_then(|text| usage::parse(&Node::root(text))) {
-            self.seen.usage = Some(counted);
+            self.observed.usage = Some(counted);
         }
         if let Some(text) = payload.error {
-            self.seen.error = Some(error::parse_inner(&Node::root(text)));
+            self.observed.error = Some(error::parse_inner(&Node::root(text)));
         }
     }
 }

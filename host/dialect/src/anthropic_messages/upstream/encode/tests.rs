@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Options, Thinking, encode};
-use crate::openai_chat::client::request::decode;
+use crate::openai_chat::client::decode;
 
 fn encoded(body: &Value, options: &Options) -> (Value, Vec<String>) {
-    let request = decode(body.to_string().as_bytes()).expect("a valid request").request;
+    let request = decode(body.to_string().as_bytes()).expect("a valid request");
     let encoded = encode(&request, options).expect("encoded");
     (serde_json::from_str(&encoded.body).expect("JSON"), encoded.losses)
 }
@@ -102,7 +102,7 @@ fn a_vendor_without_structured_outputs_refuses_a_schema() {
     assert_eq!(lost, ["tools.strict"]);
     let format = json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}});
     let body = effortful(&json!({"response_format": format}));
-    let request = decode(body.to_string().as_bytes()).expect("a valid request").request;
+    let request = decode(body.to_string().as_bytes()).expect("a valid request");
     let refused = encode(&request, &options).expect_err("refused");
     assert!(refused.message.starts_with("`response_format` "), "{}", refused.message);
 }

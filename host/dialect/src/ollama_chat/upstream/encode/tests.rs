@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{Options, encode};
-use crate::openai_chat::client::request::decode;
+use crate::openai_chat::client::decode;
 
 fn encoded(effort: &str, options: &Options) -> (Value, Vec<String>) {
     let body =
         json!({"model": "m", "reasoning_effort": effort, "messages": [{"role": "user", "content": "x"}]});
-    let request = decode(body.to_string().as_bytes()).expect("a valid request").request;
+    let request = decode(body.to_string().as_bytes()).expect("a valid request");
     let encoded = encode(&request, options).expect("encoded");
     (serde_json::from_str(&encoded.body).expect("JSON"), encoded.losses)
 }

@@ -8,8 +8,7 @@ use crate::features::from_request;
 #[track_caller]
 fn both(body: &str) -> Features {
     let features = from_envelope(&Envelope::scan(body.as_bytes()).unwrap()).unwrap();
-    let mut canonical =
-        from_request(&crate::openai_chat::client::request::decode(body.as_bytes()).unwrap().request);
+    let mut canonical = from_request(&crate::openai_chat::client::decode(body.as_bytes()).unwrap());
     // One counts the text of tools, the other the members that it is made of.
     let (a, b) = (features.approx_input_tokens, canonical.approx_input_tokens);
     assert!(a.abs_diff(b) <= 10 + a / 2, "{a} and {b} tokens");

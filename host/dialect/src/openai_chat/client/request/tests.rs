@@ -1,7 +1,7 @@
 //! Type errors name their member, and nothing is coerced.
 
-use super::decode;
 use crate::canon::{Content, Role};
+use crate::openai_chat::client::decode;
 
 #[track_caller]
 fn wrong(body: &str, param: &str, message: &str) {
@@ -113,7 +113,7 @@ fn malformed_json_says_where() {
 #[test]
 fn an_assistant_turn_without_content() {
     let body = r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":""}}]}]}"#;
-    let request = decode(body.as_bytes()).unwrap().request;
+    let request = decode(body.as_bytes()).unwrap();
     assert_eq!(request.messages[0].role, Role::Assistant);
     assert!(
         matches!(&request.messages[0].parts[..], [part] if matches!(&part.content, Content::ToolCall(call) if call.id == "c"))
@@ -124,7 +124,6 @@ fn an_assistant_turn_without_content() {
 fn null_is_absent_and_leftovers_keep_their_text() {
     let body = r#"{"model":"m","messages":[],"temperature":null,"tools":null,"max_tokens":5,"max_completion_tokens":7,"x":  1.50 ,"stream_options":{"a":1}}"#;
     let decoded = decode(body.as_bytes()).unwrap();
-    assert_eq!(decoded.request.extra.as_deref(), Some(r#"{"stream_options":{"a":1},"x":1.50}"#));
-    assert_eq!(decoded.request.sampling.max_output_tokens, Some(7));
-    assert!(!decoded.include_usage);
+    assert_eq!(decoded.extra.as_deref(), Some(r#"{"stream_options":{"a":1},"x":1.50}"#));
+    assert_eq!(decoded.sampling.max_output_tokens, Some(7));
 }

@@ -1,14 +1,14 @@
 //! The literal sequences of spec/gateway.md 16.
 
-use super::Chunks;
+use super::OpenAiChatWriter;
 use crate::canon::{
     Annotation, BlockEnd, BlockKind, BlockStart, Delta, Event, Finish, Start, StopReason, ToolStart, Usage,
 };
+use crate::ingress::{AnswerIdentity, WireWriter as _};
 use crate::openai_chat::client::answer::completion;
-use crate::openai_chat::client::{Identity, error_frames};
 
-fn identity() -> Identity {
-    Identity { id: "chatcmpl-1".to_owned(), created: 1_700_000_000, model: "m".to_owned() }
+fn identity() -> AnswerIdentity {
+    AnswerIdentity { id: "chatcmpl-1".to_owned(), created: 1_700_000_000, model: "m".to_owned() }
 }
 
 fn opens(index: u32, kind: BlockKind) -> Event {
@@ -50,7 +50,7 @@ fn two_calls() -> Vec<Event> {
 
 /// The frames, with what is the same on all of them left out.
 fn stream(events: &[Event], include_usage: bool) -> Vec<String> {
-    let mut chunks = Chunks::new(&identity(), include_usage);
+    let mut chunks = OpenAiChatWriter::new(&identity(), include_usage);
     let mut out = String::new();
     for event in events {
         chunks.push(event, &mut out).unwrap();
@@ -112,7 +112,7 @@ fn an_answer_that_never_finished_is_no_answer() {
     let events = [Event::Start(Start::default()), opens(0, BlockKind::Text), delta(0, "half")];
     assert!(completion(&events, &identity()).is_err());
     assert!(completion(&[], &identity()).is_err());
-    let mut chunks = Chunks::new(&identity(), true);
+    let mut chunks = OpenAiChatWriter::new(&identity(), true);
     let mut out = String::new();
     for event in &events {
         chunks.push(event, &mut out).unwrap();
@@ -129,7 +129,7 @@ fn a_component_that_lies_is_found_out() {
         vec![delta(0, "x")],
         vec![Event::Annotation(Annotation { choice: 0, index: 0, value: "{} }\n\ndata: x".to_owned() })],
     ] {
-        let mut chunks = Chunks::new(&identity(), false);
+        let mut chunks = OpenAiChatWriter::new(&identity(), false);
         let mut out = String::new();
         assert!(wrong.iter().any(|event| chunks.push(event, &mut out).is_err()), "{wrong:?}");
         assert!(completion(&wrong, &identity()).is_err());
@@ -151,9 +151,4 @@ fn json_over_several_lines_stays_one_frame() {
     let frames = stream(&events, true);
     assert_eq!(frames.len(), 4);
     assert!(frames[3].ends_with("\"a\":[1, 2]}}"), "{}", frames[3]);
-}
-
-#[test]
-fn a_failure_in_the_middle() {
-    assert_eq!(error_frames("{\"error\":{}}"), "data: {\"error\":{}}\n\ndata: [DONE]\n\n");
 }

@@ -1,0 +1,177 @@
+//! The wires that clients speak. Who serves a client holds an [`Ingress`] and names no wire: what differs between them
+//! is said once a wire, by its `ClientWire`. The set is closed, so every match here is whole.
+
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use wire::{AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, RelayChanges, RequestHead};
+pub(crate) use wire::{ClientWire, WireTee, WireWriter};
+
+use crate::canon::task::Features;
+use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
+use crate::envelope::{Envelope, SpliceError};
+use crate::invalid::Invalid;
+use crate::openai_chat::client::{OpenAiChatClient, OpenAiChatTee, OpenAiChatWriter};
+
+/// The wire of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ingress {
+    /// `POST /v1/chat/completions`.
+    OpenAiChat,
+}
+
+/// Calls the client's wire.
+macro_rules! wire {
+    ($ingress:expr, $client:ident => $said:expr) => {
+        match $ingress {
+            Ingress::OpenAiChat => {
+                type $client = OpenAiChatClient;
+                $said
+            }
+        }
+    };
+}
+
+impl Ingress {
+    pub const ALL: [Self; 1] = [Self::OpenAiChat];
+
+    /// The wire's name: the dialect of surfaces, and the api in traces.
+    pub const fn name(self) -> &'static str {
+        wire!(self, Client => Client::NAME)
+    }
+
+    /// The surface whose component may relay a request of this wire.
+    pub const fn surface(self) -> &'static str {
+        wire!(self, Client => Client::SURFACE)
+    }
+
+    /// What the request says to the host. Fails when nobody could serve it.
+    pub fn read_head(self, envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
+        wire!(self, Client => Client::read_head(envelope))
+    }
+
+    /// What a classifier gets to see of the request.
+    pub fn features(self, envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+        wire!(self, Client => Client::features(envelope))
+    }
+
+    /// Relay lane: the body for an upstream of the same wire.
+    pub fn splice(self, envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<String, SpliceError> {
+        wire!(self, Client => Client::splice(envelope, changes))
+    }
+
+    /// Translate lane: the request in canonical form.
+    pub fn decode(self, envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
+        wire!(self, Client => Client::decode(envelope))
+    }
+
+    /// Relay lane: reads an answer while it passes.
+    pub fn tee(self) -> RelayTee {
+        match self {
+            Self::OpenAiChat => RelayTee::OpenAiChat(OpenAiChatClient::tee()),
+        }
+    }
+
+    /// Whether a frame of this data ends a stream.
+    pub fn is_terminator(self, data: &str) -> bool {
+        wire!(self, Client => Client::is_terminator(data))
+    }
+
+    /// The frame that ends a whole stream.
+    pub const fn terminator(self) -> &'static str {
+        wire!(self, Client => Client::TERMINATOR)
+    }
+
+    /// How the id of an answer looks. `unique` is the part of a minted id behind its prefix.
+    pub fn answer_id(self, unique: &str) -> String {
+        wire!(self, Client => Client::answer_id(unique))
+    }
+
+    /// Translate lane: the whole answer. Fails when the events are only a piece of one.
+    pub fn answer(self, events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        wire!(self, Client => Client::answer(events, identity))
+    }
+
+    /// Translate lane: the answer as a stream, with counts in it when the client asked for them.
+    pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
+        match self {
+            Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
+        }
+    }
+
+    /// An error as the body of an answer that has a status for it.
+    pub fn error_body(self, error: &ErrorReport<'_>) -> Json {
+        wire!(self, Client => Client::error_body(error))
+    }
+
+    /// An error as the end of a stream that has begun, with what its clients wait for.
+    pub fn error_event(self, error: &ErrorReport<'_>) -> String {
+        wire!(self, Client => Client::error_event(error))
+    }
+}
+
+/// Reads an answer of some wire while it passes; see [`Ingress::tee`].
+#[derive(Debug)]
+pub enum RelayTee {
+    OpenAiChat(OpenAiChatTee),
+}
+
+/// Calls the wire's own reader or writer.
+macro_rules! inner {
+    ($outer:expr, $inner:ident => $said:expr) => {
+        match $outer {
+            Self::OpenAiChat($inner) => $said,
+        }
+    };
+}
+
+impl RelayTee {
+    /// Looks at a frame's data; `None` is a frame without any, such as a comment.
+    pub fn frame(&mut self, data: Option<&str>) -> FrameOutcome {
+        inner!(self, tee => tee.frame(data))
+    }
+
+    /// Looks at a whole answer. Fails when it is none.
+    pub fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
+        inner!(self, tee => tee.whole(body))
+    }
+
+    /// Whether a part of the answer came by; the promise of one is none.
+    pub fn begun(&self) -> bool {
+        inner!(self, tee => tee.begun())
+    }
+
+    /// Whether the stream so far is a whole answer in which nothing went wrong.
+    pub fn ended(&self) -> bool {
+        inner!(self, tee => tee.ended())
+    }
+
+    pub fn observed(&self) -> &ObservedAnswer {
+        inner!(self, tee => tee.observed())
+    }
+}
+
+/// Writes an answer in the frames of some wire; see [`Ingress::stream_writer`].
+#[derive(Debug)]
+pub enum StreamWriter {
+    OpenAiChat(OpenAiChatWriter),
+}
+
+impl StreamWriter {
+    /// Appends the frames of one event to `out`.
+    pub fn push(&mut self, event: &Event, out: &mut String) -> Result<(), Fault> {
+        inner!(self, writer => writer.push(event, out))
+    }
+
+    /// Appends what is left to say and the terminator. Fails when the answer is not whole; an
+    /// [error event](Ingress::error_event) ends the stream then.
+    pub fn finish(&mut self, out: &mut String) -> Result<(), Fault> {
+        inner!(self, writer => writer.finish(out))
+    }
+
+    /// The last counts that came by.
+    pub fn usage(&self) -> Option<&Usage> {
+        inner!(self, writer => writer.usage())
+    }
+}

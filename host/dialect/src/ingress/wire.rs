@@ -1,0 +1,117 @@
+//! What a client's wire must say, as a list that the compiler checks, and the values in it that belong to no wire.
+
+use crate::canon::relay::Edit;
+use crate::canon::task::Features;
+use crate::canon::{ChatRequest, Event, Fault, Json, StopReason, Usage};
+use crate::envelope::{Envelope, SpliceError};
+use crate::invalid::Invalid;
+
+/// A wire that clients speak. Adding one is a type that implements this, and a variant of
+/// [`Ingress`](super::Ingress), which says what each member is for.
+pub(crate) trait ClientWire {
+    const NAME: &'static str;
+    const SURFACE: &'static str;
+    const TERMINATOR: &'static str;
+    type Tee: WireTee;
+    type Writer: WireWriter;
+
+    fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid>;
+    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
+    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<String, SpliceError>;
+    fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
+    fn tee() -> Self::Tee;
+    fn is_terminator(data: &str) -> bool;
+    fn answer_id(unique: &str) -> String;
+    fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault>;
+    fn writer(identity: &AnswerIdentity, include_usage: bool) -> Self::Writer;
+    fn error_body(error: &ErrorReport<'_>) -> Json;
+    fn error_event(error: &ErrorReport<'_>) -> String;
+}
+
+/// Reads an answer of the wire while it passes.
+pub(crate) trait WireTee {
+    fn frame(&mut self, data: Option<&str>) -> FrameOutcome;
+    fn whole(&mut self, body: &[u8]) -> Result<(), Fault>;
+    fn begun(&self) -> bool;
+    fn ended(&self) -> bool;
+    fn observed(&self) -> &ObservedAnswer;
+}
+
+/// Writes an answer as a stream of the wire's frames.
+pub(crate) trait WireWriter {
+    fn push(&mut self, event: &Event, out: &mut String) -> Result<(), Fault>;
+    fn finish(&mut self, out: &mut String) -> Result<(), Fault>;
+    fn usage(&self) -> Option<&Usage>;
+}
+
+/// What a request says to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestHead {
+    /// As the client wrote it; none when it leaves the choice to us.
+    pub model: Option<String>,
+    pub stream: bool,
+    /// Whether the client wants token counts inside a streamed answer.
+    pub include_usage: bool,
+}
+
+/// What the host changes of a client's body for an upstream of the same wire.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RelayChanges<'a> {
+    /// Texts that stand before everything that the client says, in this order.
+    pub instructions: &'a [&'a str],
+    /// The answer is streamed: the upstream is asked for token counts, which not every wire gives by itself.
+    pub stream: bool,
+    /// What the component sets and removes.
+    pub edits: &'a [Edit],
+}
+
+/// What is the same on every piece of an answer that we write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerIdentity {
+    /// See [`Ingress::answer_id`](super::Ingress::answer_id).
+    pub id: String,
+    /// Seconds since the epoch.
+    pub created: i64,
+    pub model: String,
+}
+
+/// An error of ours, as far as wires have a place for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorReport<'a> {
+    /// The HTTP status that goes with it, also where it is not sent.
+    pub status: u16,
+    pub message: &'a str,
+    /// The offending member.
+    pub param: Option<&'a str>,
+    pub code: Option<&'a str>,
+}
+
+/// What to do with a frame of a relayed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrameOutcome {
+    /// Part of the answer, or nothing that we know.
+    Forward,
+    /// Nothing but token counts: to be held back from a client that did not ask for them.
+    UsageOnly,
+    /// The frame that ends a stream.
+    Done,
+    /// The upstream reports a failure inside the stream.
+    Error(Fault),
+    /// Data that is not a JSON object.
+    Malformed,
+}
+
+/// What a relayed answer has said so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObservedAnswer {
+    pub id: Option<String>,
+    pub model: Option<String>,
+    pub usage: Option<Usage>,
+    /// Of the first choice.
+    pub finish: Option<StopReason>,
+    pub error: Option<Fault>,
+    /// The frame that ends a stream came by.
+    pub done: bool,
+    /// Something was said: text, a tool call.
+    pub content: bool,
+}
