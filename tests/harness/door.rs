@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use brains_control::Entry;
+use brains_control::OperationEntry;
 use serde_json::Value;
 
 use crate::client::Client;
@@ -58,7 +58,7 @@ impl Door {
     pub const ALL: [Self; 3] = [Self::Http, Self::Mcp, Self::Cli];
 
     /// Calls an operation of the team's first service with `key`. A `session_token` in the input says who acts.
-    pub async fn call(self, team: &Team, key: &str, entry: &Entry, input: &Value) -> Outcome {
+    pub async fn call(self, team: &Team, key: &str, entry: &OperationEntry, input: &Value) -> Outcome {
         match self {
             Self::Http => http(&team.admin().with_key(key), entry, input).await,
             Self::Mcp => over_mcp(&team.services[0].mcp.with_key(key), entry, input).await,
@@ -67,7 +67,7 @@ impl Door {
     }
 }
 
-async fn http(client: &Client, entry: &Entry, input: &Value) -> Outcome {
+async fn http(client: &Client, entry: &OperationEntry, input: &Value) -> Outcome {
     let answer = client.post(&format!("/api/ops/{}", entry.name), input.to_string()).await;
     let end = match answer.status {
         200 => End::Done,
@@ -79,7 +79,7 @@ async fn http(client: &Client, entry: &Entry, input: &Value) -> Outcome {
     Outcome::of(end, &answer.json(), answer.text())
 }
 
-async fn over_mcp(client: &Client, entry: &Entry, input: &Value) -> Outcome {
+async fn over_mcp(client: &Client, entry: &OperationEntry, input: &Value) -> Outcome {
     let reply = mcp::call(client, entry.name, input.clone()).await;
     let result = &reply["result"];
     if result["isError"] == false {
@@ -90,7 +90,7 @@ async fn over_mcp(client: &Client, entry: &Entry, input: &Value) -> Outcome {
     Outcome::of(end, &said.unwrap_or_default(), reply.to_string())
 }
 
-async fn by_command(team: &Team, key: &str, entry: &Entry, input: &Value) -> Outcome {
+async fn by_command(team: &Team, key: &str, entry: &OperationEntry, input: &Value) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let words = words(entry, input, folder.path());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -109,7 +109,7 @@ async fn by_command(team: &Team, key: &str, entry: &Entry, input: &Value) -> Out
 }
 
 /// The command that stands for a call; what it takes as a file is written into `folder`.
-pub fn words(entry: &Entry, input: &Value, folder: &Path) -> Vec<String> {
+pub fn words(entry: &OperationEntry, input: &Value, folder: &Path) -> Vec<String> {
     let mut words: Vec<String> = entry.cli.path.iter().map(|word| (*word).to_owned()).collect();
     for field in entry.fields() {
         let Some(value) = input.get(&field.name).filter(|value| !value.is_null()) else { continue };

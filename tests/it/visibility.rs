@@ -3,7 +3,7 @@
 
 pub(crate) mod table;
 
-use brains_control::{Audience, Entry, Registry};
+use brains_control::{Audience, OperationEntry, Registry};
 use brains_core::principal::Role;
 use brains_tests::door::{Door, End, Outcome};
 use brains_tests::on_both_databases;
@@ -161,12 +161,12 @@ async fn prepare(team: &Team, run: Run, door: Door) -> Value {
 }
 
 /// What an agent says as its session only, said without one.
-fn is_mute(verb: &Verb, entry: &Entry, door: Door) -> bool {
+fn is_mute(verb: &Verb, entry: &OperationEntry, door: Door) -> bool {
     door == Door::Mcp && entry.tool.spoken && !verb.as_session
 }
 
 /// What is wrong with the end of a call, if anything is.
-fn problem(verb: &Verb, entry: &Entry, run: Run, door: Door, outcome: &Outcome) -> Option<String> {
+fn problem(verb: &Verb, entry: &OperationEntry, run: Run, door: Door, outcome: &Outcome) -> Option<String> {
     let standing = effective(run);
     let allowed = standing >= verb.least;
     let (expected, code) = if door == Door::Mcp && entry.tool.audience == Audience::People {

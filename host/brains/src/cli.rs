@@ -6,11 +6,11 @@ pub(crate) mod operation;
 
 use std::path::PathBuf;
 
-use brains_control::{Entry, Registry};
+use brains_control::{OperationEntry, Registry};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use brains_mcp::Profile;
+use brains_mcp::ToolProfile;
 
 use crate::serve::Door;
 
@@ -192,8 +192,8 @@ impl ServeAll {
     }
 
     /// The tools that clients are shown that do not say.
-    pub(crate) fn profile(&self) -> Result<Profile, brains_core::Fault> {
-        self.profile.as_deref().map_or(Ok(Profile::default()), Profile::parse)
+    pub(crate) fn profile(&self) -> Result<ToolProfile, brains_core::Fault> {
+        self.profile.as_deref().map_or(Ok(ToolProfile::default()), ToolProfile::parse)
     }
 }
 
@@ -375,12 +375,12 @@ pub(crate) enum Invocation<'a> {
     Life(Box<Cli>),
     CompatVerb {
         flat: &'static compat::CompatVerb,
-        entry: &'a Entry,
+        entry: &'a OperationEntry,
         matches: ArgMatches,
         global: Global,
     },
     Operation {
-        entry: &'a Entry,
+        entry: &'a OperationEntry,
         matches: ArgMatches,
         global: Global,
         /// The member of the answer that is printed alone.

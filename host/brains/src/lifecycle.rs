@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_control::Control;
+use brains_control::ControlPlane;
 use brains_core::plane::component::{ComponentRecord, ComponentStanding};
 use brains_core::{Fault, Principal};
 use brains_runtime::Alarm;
@@ -25,7 +25,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     live: Arc<Live>,
-    control: Arc<Control>,
+    control: Arc<ControlPlane>,
     store: Store,
 }
 

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brains_control::Pending;
-use brains_control::ports::{AdminKey, AdminKeySource, Files, Service, ServiceFacts};
+use brains_control::BoxedFuture;
+use brains_control::ports::{ActiveAdminKey, AdminKeySource, KeyFilesPort, ServiceFacts, ServicePort};
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Fault, Millis, Origin, Secret};
 use brains_files::{Gate, Place};
@@ -49,7 +49,7 @@ impl KeyFiles {
         &self,
         path: std::path::PathBuf,
         work: impl FnOnce(&std::path::Path) -> Result<(), Fault> + Send + 'static,
-    ) -> Pending<'_, Result<(), Fault>> {
+    ) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let changed = self.gate.write(Place::of(&path), move |visit| {
                 visit.check_time().map_err(|error| unwritten("a key file", &error))?;
@@ -60,8 +60,8 @@ impl KeyFiles {
     }
 }
 
-impl Files for KeyFiles {
-    fn write_operator_key(&self, slug: String, key: Secret) -> Pending<'_, Result<(), Fault>> {
+impl KeyFilesPort for KeyFiles {
+    fn write_operator_key(&self, slug: String, key: Secret) -> BoxedFuture<'_, Result<(), Fault>> {
         let folder = self.home.operator_keys();
         self.change(self.operator(&slug), move |path| {
             home::ensure_dir(&folder)
@@ -70,7 +70,7 @@ impl Files for KeyFiles {
         })
     }
 
-    fn remove_operator_key(&self, slug: String) -> Pending<'_, Result<(), Fault>> {
+    fn remove_operator_key(&self, slug: String) -> BoxedFuture<'_, Result<(), Fault>> {
         self.change(self.operator(&slug), |path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(unwritten("the operator's key", &error))
@@ -79,35 +79,35 @@ impl Files for KeyFiles {
         })
     }
 
-    fn admin_key(&self) -> Pending<'_, Result<AdminKey, Fault>> {
+    fn admin_key(&self) -> BoxedFuture<'_, Result<ActiveAdminKey, Fault>> {
         Box::pin(async {
             if let Some(key) = &self.live.current().config.api_key {
                 let source = AdminKeySource::Configuration;
-                return Ok(AdminKey { source, fingerprint: key.fingerprint() });
+                return Ok(ActiveAdminKey { source, fingerprint: key.fingerprint() });
             }
             let key = self.admin.current().await?;
             let key =
                 key.ok_or_else(|| Fault::not_found("file", "admin-key").hint("`brains init` makes it"))?;
-            Ok(AdminKey { source: AdminKeySource::File, fingerprint: key.fingerprint() })
+            Ok(ActiveAdminKey { source: AdminKeySource::File, fingerprint: key.fingerprint() })
         })
     }
 
-    fn write_admin_key(&self, key: Secret) -> Pending<'_, Result<(), Fault>> {
+    fn write_admin_key(&self, key: Secret) -> BoxedFuture<'_, Result<(), Fault>> {
         self.change(self.admin.path().to_owned(), move |path| admin_key::write(path, &key))
     }
 
-    fn write_audit_key(&self, key: SealingKey) -> Pending<'_, Result<(), Fault>> {
+    fn write_audit_key(&self, key: SealingKey) -> BoxedFuture<'_, Result<(), Fault>> {
         self.change(self.home.audit_key(), move |path| audit_key::write(path, &key))
     }
 
-    fn audit_anchors(&self) -> Pending<'_, Result<Vec<Seal>, Fault>> {
+    fn audit_anchors(&self) -> BoxedFuture<'_, Result<Vec<Seal>, Fault>> {
         let path = self.home.audit_anchors();
         Box::pin(async move {
             self.gate.run(Place::of(&path), move |visit| audit_key::read_anchors(visit, &path)).await?
         })
     }
 
-    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> Pending<'_, Result<(), Fault>> {
+    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> BoxedFuture<'_, Result<(), Fault>> {
         self.change(self.home.audit_anchors(), move |path| audit_key::write_anchors(path, &anchors))
     }
 }
@@ -141,7 +141,7 @@ impl ServiceInfo {
     }
 }
 
-impl Service for ServiceInfo {
+impl ServicePort for ServiceInfo {
     fn facts(&self) -> ServiceFacts {
         ServiceFacts {
             version: crate::VERSION.to_owned(),

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use brains_control::ports::Service as _;
+use brains_control::ports::ServicePort as _;
 use brains_core::config::{Budgets, Config};
 use brains_core::plane::component::ComponentState;
 use brains_files::{Gate, Names};

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use brains_control::Control;
-use brains_control::ports::Places as _;
+use brains_control::ControlPlane;
+use brains_control::ports::DirectoriesPort as _;
 use brains_core::{Caller, Fault, Principal};
 use brains_files::Gate;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(crate) fn input(path: &Path, slug: Option<&str>, name: Option<&str>) -> Valu
 }
 
 /// Registers the project at `path`, when there is one.
-pub(crate) async fn register(control: &Control, path: &Path, gate: &Gate) -> Result<(), Fault> {
+pub(crate) async fn register(control: &ControlPlane, path: &Path, gate: &Gate) -> Result<(), Fault> {
     if is_project(path, gate).await? {
         let caller = Caller::cli();
         control.call_as("register_workspace", input(path, None, None), &Principal::local(), &caller).await?;

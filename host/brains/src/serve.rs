@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use brains_control::Control;
+use brains_control::ControlPlane;
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal, redact};
 use brains_files::Names;
@@ -19,7 +19,7 @@ use brains_http::{
     App, AppParts, ConnectionThreads, ListenerService, ListenerState, ProcessInfo, TrafficCounters, gateway,
     serve, tools,
 };
-use brains_mcp::{Connections, Server};
+use brains_mcp::{Connections, McpServer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -133,9 +133,12 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
         served.push(match door {
             Door::Gateway => tasks.spawn(serve(listener, service(gateway(app)), stop.clone())),
             Door::Mcp => {
-                let options =
-                    brains_mcp::Options { tools: services.control.clone(), profile, version: crate::VERSION };
-                let server = Server::new(options, connections.clone(), stop.child_token());
+                let options = brains_mcp::McpOptions {
+                    tools: services.control.clone(),
+                    profile,
+                    version: crate::VERSION,
+                };
+                let server = McpServer::new(options, connections.clone(), stop.child_token());
                 let serving = serve(listener, service(tools(app, server.router())), stop.clone());
                 tasks.spawn(async move {
                     let ended = serving.await;
@@ -224,7 +227,7 @@ fn flags(wanted: &ServeAll) -> BTreeMap<String, Value> {
 }
 
 /// Writes down every now and then where the audit log stands.
-async fn anchor(control: Arc<Control>, stop: CancellationToken) {
+async fn anchor(control: Arc<ControlPlane>, stop: CancellationToken) {
     loop {
         anchor_now(&control).await;
         tokio::select! {
@@ -234,7 +237,7 @@ async fn anchor(control: Arc<Control>, stop: CancellationToken) {
     }
 }
 
-async fn anchor_now(control: &Control) {
+async fn anchor_now(control: &ControlPlane) {
     if let Err(fault) = control.anchor_audit().await {
         tracing::error!(%fault, "it was not written down where the audit log stands");
     }

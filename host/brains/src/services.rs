@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use brains_control::{Control, Ports};
+use brains_control::{ControlPlane, Ports};
 use brains_core::config::Config;
 use brains_core::{Ambient, Fault, Millis, redact};
 use brains_egress::Egress;
@@ -30,7 +30,7 @@ pub(crate) struct Services {
     pub(crate) live: Arc<Live>,
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) control: Arc<Control>,
+    pub(crate) control: Arc<ControlPlane>,
     pub(crate) settings: InForce,
     pub(crate) facts: Arc<ServiceInfo>,
     pub(crate) admin_key: Arc<AdminKeyFile>,
@@ -97,7 +97,7 @@ impl Services {
                 admin: Arc::clone(&admin_key),
                 gate: gate.clone(),
             }),
-            places: Arc::new(Trees::beside(gate.clone(), home.dir())),
+            directories: Arc::new(Trees::beside(gate.clone(), home.dir())),
             processes: Arc::new(LocalProcesses::new()),
             service: facts.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
@@ -110,7 +110,7 @@ impl Services {
                 ),
             }),
         };
-        let control = Arc::new(Control::new(store.clone(), ports, Arc::clone(&ambient)));
+        let control = Arc::new(ControlPlane::new(store.clone(), ports, Arc::clone(&ambient)));
         Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })
     }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brains_control::Control;
+use brains_control::ControlPlane;
 use brains_core::{Fault, Principal};
 use brains_files::Place;
 use brains_runtime::swap::Live;
@@ -41,7 +41,7 @@ const ALONE: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub(crate) struct Watch {
     settings: InForce,
-    control: Arc<Control>,
+    control: Arc<ControlPlane>,
     live: Arc<Live>,
     store: Store,
     admin_key: Arc<AdminKeyFile>,

@@ -11,13 +11,13 @@ use brains_core::{Fault, Id, Millis, Principal};
 use brains_store::{Rows, Scope, SessionContext, TaskContext, Tx, WorkspaceContext};
 use serde_json::Value;
 
-use crate::acting::{Acting, Seen, unknown};
 use crate::context::Cx;
-use crate::operation::Entry;
+use crate::operation::OperationEntry;
+use crate::session_identity::{SessionIdentity, SessionLookup, unknown_session};
 
 /// A workspace that the caller may use, and as what.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct WorkspaceAccess {
     pub(crate) workspace: WorkspaceRecord,
     pub(crate) role: WorkspaceRole,
     least: WorkspaceRole,
@@ -26,7 +26,7 @@ pub(crate) struct Place {
     archived: bool,
 }
 
-impl Place {
+impl WorkspaceAccess {
     pub(crate) fn scope(&self) -> Scope {
         Scope::workspace(self.workspace.id.as_str())
     }
@@ -42,29 +42,29 @@ impl Place {
     pub(crate) async fn enter(
         &self,
         tx: &mut Tx,
-        acting: &Acting,
+        identity: &SessionIdentity,
         fence: Option<u64>,
     ) -> Result<Option<SessionRecord>, Fault> {
         let (id, owner, now) = (&self.workspace.id, self.principal.owner(), tx.now());
-        let (standing, mut seen) = match acting.called() {
+        let (standing, mut seen) = match identity.called() {
             Some(called) => match tx.session_context(id, owner, now, called).await? {
                 Some(SessionContext { standing, session }) => {
-                    (Some(standing), Seen::Is(session.map(Box::new)))
+                    (Some(standing), SessionLookup::Is(session.map(Box::new)))
                 }
-                None => (None, Seen::NotYet),
+                None => (None, SessionLookup::NotYet),
             },
-            None => (tx.workspace_context(id, owner, now).await?, Seen::NotYet),
+            None => (tx.workspace_context(id, owner, now).await?, SessionLookup::NotYet),
         };
         let run_out = standing.as_ref().is_some_and(|standing| standing.run_out);
         self.check(standing)?;
         if run_out {
             tx.reap(id).await?;
             // It may have been one of those whose lease was over.
-            seen = Seen::NotYet;
+            seen = SessionLookup::NotYet;
         }
-        let session = match acting.enter(tx, seen).await? {
+        let session = match identity.enter(tx, seen).await? {
             Some(session) if session.workspace == self.workspace.id => Some(session),
-            Some(session) if acting.is_named() => return Err(elsewhere(&session, &self.workspace)),
+            Some(session) if identity.is_named() => return Err(elsewhere(&session, &self.workspace)),
             _ => None,
         };
         if let Some(fence) = fence {
@@ -129,13 +129,13 @@ impl Cx<'_> {
         rows: &mut Rows,
         reference: Option<&str>,
         least: WorkspaceRole,
-    ) -> Result<Place, Fault> {
+    ) -> Result<WorkspaceAccess, Fault> {
         let (found, told) = match reference {
             Some(reference) => (self.referred(rows, reference).await?, reference.to_owned()),
             None => self.current(rows).await?,
         };
         let found = found.ok_or_else(|| not_found(&told))?;
-        self.place(found, least, || not_found(&told))
+        self.workspace_access(found, least, || not_found(&told))
     }
 
     /// The workspace of something that was looked up; `absent` is what the caller hears if it cannot see it.
@@ -145,23 +145,23 @@ impl Cx<'_> {
         id: &Id<Workspace>,
         least: WorkspaceRole,
         absent: impl Fn() -> Fault + Send,
-    ) -> Result<Place, Fault> {
+    ) -> Result<WorkspaceAccess, Fault> {
         let found = self.standing(rows, id).await?.ok_or_else(&absent)?;
-        self.place(found, least, absent)
+        self.workspace_access(found, least, absent)
     }
 
     /// The task that has this id or this code, and its workspace.
-    pub(crate) async fn task_and_place(
+    pub(crate) async fn task_and_workspace(
         &self,
         rows: &mut Rows,
         id: Option<&Id<Task>>,
         code: Option<&str>,
         least: WorkspaceRole,
         absent: impl Fn() -> Fault,
-    ) -> Result<(Id<Task>, Place), Fault> {
+    ) -> Result<(Id<Task>, WorkspaceAccess), Fault> {
         let found = rows.task_context(id, code, self.principal.owner(), self.now()).await?;
         let TaskContext { task, standing } = found.ok_or_else(&absent)?;
-        Ok((task, self.place(standing, least, absent)?))
+        Ok((task, self.workspace_access(standing, least, absent)?))
     }
 
     async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<WorkspaceContext>, Fault> {
@@ -174,10 +174,10 @@ impl Cx<'_> {
         rows: &mut Rows,
         id: &Id<Session>,
         least: WorkspaceRole,
-    ) -> Result<(SessionRecord, Place), Fault> {
-        let session = rows.session(id).await?.ok_or_else(|| unknown(id))?;
-        let place = self.workspace_of(rows, &session.workspace, least, || unknown(id)).await?;
-        Ok((session, place))
+    ) -> Result<(SessionRecord, WorkspaceAccess), Fault> {
+        let session = rows.session(id).await?.ok_or_else(|| unknown_session(id))?;
+        let access = self.workspace_of(rows, &session.workspace, least, || unknown_session(id)).await?;
+        Ok((session, access))
     }
 
     /// The session that the caller acts as, and its workspace.
@@ -186,18 +186,19 @@ impl Cx<'_> {
         rows: &mut Rows,
         named: Option<Id<Session>>,
         least: WorkspaceRole,
-    ) -> Result<(SessionRecord, Place), Fault> {
+    ) -> Result<(SessionRecord, WorkspaceAccess), Fault> {
         let Some(id) = &named else {
-            let session = self.acting(None).require(rows, self.now()).await?;
-            let place = self.workspace_of(rows, &session.workspace, least, || unknown(&session.id)).await?;
-            return Ok((session, place));
+            let session = self.session_identity(None).require(rows, self.now()).await?;
+            let access =
+                self.workspace_of(rows, &session.workspace, least, || unknown_session(&session.id)).await?;
+            return Ok((session, access));
         };
         // Not found before not yours: an id in a workspace that one cannot see does not exist.
-        let (session, place) = self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
-        self.acting(None).prove(rows, &session).await?;
+        let (session, access) = self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
+        self.session_identity(None).prove(rows, &session).await?;
         session.check_alive(self.now())?;
-        check_role(place.role, least, &place.workspace)?;
-        Ok((session, Place { least, ..place }))
+        check_role(access.role, least, &access.workspace)?;
+        Ok((session, WorkspaceAccess { least, ..access }))
     }
 
     /// The session that the caller acts as; when a workspace is named too, it must be the session's own.
@@ -205,28 +206,28 @@ impl Cx<'_> {
         &self,
         named: Option<Id<Session>>,
         workspace: Option<&str>,
-    ) -> Result<(SessionRecord, Place), Fault> {
+    ) -> Result<(SessionRecord, WorkspaceAccess), Fault> {
         let mut view = self.control.store.look().await?;
-        let (session, place) = self.own_session(&mut view, named, WorkspaceRole::Member).await?;
+        let (session, access) = self.own_session(&mut view, named, WorkspaceRole::Member).await?;
         if workspace.is_some() {
             let meant = self.workspace(&mut view, workspace, WorkspaceRole::Member).await?;
             if meant.workspace.id != session.workspace {
                 return Err(elsewhere(&session, &meant.workspace));
             }
         }
-        Ok((session, place))
+        Ok((session, access))
     }
 
-    fn place(
+    fn workspace_access(
         &self,
         found: WorkspaceContext,
         least: WorkspaceRole,
         absent: impl Fn() -> Fault,
-    ) -> Result<Place, Fault> {
+    ) -> Result<WorkspaceAccess, Fault> {
         let WorkspaceContext { workspace, membership, .. } = found;
         let role = standing(self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, least, &workspace)?;
-        Ok(Place { workspace, role, least, principal: self.principal.clone(), archived: false })
+        Ok(WorkspaceAccess { workspace, role, least, principal: self.principal.clone(), archived: false })
     }
 
     async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceContext>, Fault> {
@@ -241,7 +242,7 @@ impl Cx<'_> {
 
     /// The workspace that the caller works in, and what to call it if there is none.
     async fn current(&self, rows: &mut Rows) -> Result<(Option<WorkspaceContext>, String), Fault> {
-        if let Some(session) = self.acting(None).find(rows, self.now()).await? {
+        if let Some(session) = self.session_identity(None).find(rows, self.now()).await? {
             return Ok((self.standing(rows, &session.workspace).await?, session.workspace.to_string()));
         }
         let Some(directory) = self.caller.directory.clone() else {
@@ -275,7 +276,7 @@ impl Cx<'_> {
     async fn at(&self, rows: &mut Rows, path: PathBuf) -> Result<Option<WorkspaceContext>, Fault> {
         let location = match self.located {
             Some(located) if located.path == path => located.found.clone()?,
-            _ => self.control.ports.places.locate(path).await?,
+            _ => self.control.ports.directories.locate(path).await?,
         };
         let found = match rows.workspace_at(&location.common_dir, &location.path).await? {
             Some(exact) => Some(exact),
@@ -300,14 +301,14 @@ pub(crate) struct Located {
 }
 
 impl Located {
-    pub(crate) async fn ahead(entry: &Entry, input: &Value, cx: &Cx<'_>) -> Option<Self> {
+    pub(crate) async fn ahead(entry: &OperationEntry, input: &Value, cx: &Cx<'_>) -> Option<Self> {
         entry.input_schema.pointer("/properties/workspace")?;
         let path = match input.get("workspace") {
             Some(Value::String(reference)) => cx.directory(reference).ok()??,
             Some(_) => return None,
             None => cx.caller.directory.clone()?,
         };
-        let found = cx.control.ports.places.locate(path.clone()).await;
+        let found = cx.control.ports.directories.locate(path.clone()).await;
         Some(Self { path, found })
     }
 }

@@ -1,15 +1,15 @@
 //! What the service does by itself: whichever process holds the lease of a duty does it, however many there are on
-//! one database. Started once, ended and waited for by [`Control::close`].
+//! one database. Started once, ended and waited for by [`ControlPlane::close`].
 
-mod duty;
+mod leased_job;
 mod reaper;
 mod retention;
 
 use std::sync::Arc;
 
-use crate::context::Control;
+use crate::context::ControlPlane;
 
-impl Control {
+impl ControlPlane {
     /// Starts noticing that agents died, for a process that works on the store directly and stays.
     pub fn start_reaping(self: &Arc<Self>) {
         self.tasks.spawn(reaper::run(Arc::clone(self)));

@@ -1,4 +1,4 @@
-//! What an operation works with. Built once per process (`Control`) and once per call (`Cx`).
+//! What an operation works with. Built once per process (`ControlPlane`) and once per call (`Cx`).
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::{Located, Place};
-use crate::acting::{Acting, Renewals};
-use crate::once::{Once, written};
-use crate::operation::Entry;
+use crate::access::{Located, WorkspaceAccess};
+use crate::idempotency::{KeyedRequest, written};
+use crate::operation::OperationEntry;
 use crate::ports::Ports;
 use crate::registry::Registry;
+use crate::session_identity::{Renewals, SessionIdentity};
 
 /// The operations and everything they stand on.
 #[derive(Debug)]
-pub struct Control {
+pub struct ControlPlane {
     pub store: Store,
     pub ports: Ports,
     pub ambient: Arc<dyn Ambient>,
@@ -31,13 +31,13 @@ pub struct Control {
     pub(crate) editing: Mutex<()>,
     /// Rung whenever something may have become free that somebody waits for.
     pub(crate) freed: Arc<Notify>,
-    /// Whatever goes on behind an answer; waited for in [`Control::close`].
+    /// Whatever goes on behind an answer; waited for in [`ControlPlane::close`].
     pub(crate) tasks: TaskTracker,
     renewals: Renewals,
     pub(crate) closing: CancellationToken,
 }
 
-impl Control {
+impl ControlPlane {
     pub fn new(store: Store, ports: Ports, ambient: Arc<dyn Ambient>) -> Self {
         Self {
             store,
@@ -73,14 +73,14 @@ impl Control {
         self.answer(name, input, principal, caller).await.map(|answered| answered.value)
     }
 
-    /// As [`Control::call_as`]; also tells whether the answer is one from before.
+    /// As [`ControlPlane::call_as`]; also tells whether the answer is one from before.
     pub async fn answer(
         &self,
         name: &str,
         input: Value,
         principal: &Principal,
         caller: &Caller,
-    ) -> Result<Answered, Fault> {
+    ) -> Result<OperationAnswer, Fault> {
         let cx = Cx {
             control: self,
             principal,
@@ -123,7 +123,7 @@ impl Control {
 
 /// What an operation came to.
 #[derive(Debug)]
-pub struct Answered {
+pub struct OperationAnswer {
     pub value: Value,
     /// Whether it was done before under the same idempotency key, and this is what was answered then.
     pub replayed: bool,
@@ -132,11 +132,11 @@ pub struct Answered {
 /// One call: who asks, how, and what there is. Built by the registry, never by an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Cx<'a> {
-    pub control: &'a Control,
+    pub control: &'a ControlPlane,
     pub principal: &'a Principal,
     pub caller: &'a Caller,
     /// The key that names this request, when it carries one.
-    pub(crate) once: Option<&'a Once>,
+    pub(crate) once: Option<&'a KeyedRequest>,
     /// The fence that this request carries.
     pub(crate) fence: Option<u64>,
     /// An agent says this as its session, or not at all.
@@ -144,7 +144,7 @@ pub struct Cx<'a> {
     /// Where the directory lies that this call is about, when that was asked already.
     pub(crate) located: Option<&'a Located>,
     /// The operation that is called; none for what the program does by itself.
-    pub(crate) entry: Option<&'a Entry>,
+    pub(crate) entry: Option<&'a OperationEntry>,
 }
 
 impl Cx<'_> {
@@ -165,7 +165,7 @@ impl Cx<'_> {
         if !self.control.renewals.is_due(&name, now) {
             return;
         }
-        match self.acting(None).renew(&self.control.store, now).await {
+        match self.session_identity(None).renew(&self.control.store, now).await {
             Ok(Some(lease_ms)) => self.control.renewals.looked(name, now, lease_ms),
             Ok(None) => {}
             Err(fault) => tracing::debug!(%fault, "a lease was not renewed by a call"),
@@ -247,7 +247,7 @@ impl Cx<'_> {
     /// acts as one of this workspace.
     pub(crate) async fn write_in<T, F>(
         &self,
-        place: &Place,
+        access: &WorkspaceAccess,
         session: Option<Id<Session>>,
         work: F,
     ) -> Result<T, Fault>
@@ -255,13 +255,13 @@ impl Cx<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx, Option<SessionRecord>) -> Work<'tx, T> + Send + 'static,
     {
-        self.write_in_or_repeat(place, session, work, |_, kept| Box::pin(async move { Ok(kept) })).await
+        self.write_in_or_repeat(access, session, work, |_, kept| Box::pin(async move { Ok(kept) })).await
     }
 
     /// As [`Cx::write_in`]; an answer that was kept goes through `again`.
     async fn write_in_or_repeat<T, F, G>(
         &self,
-        place: &Place,
+        access: &WorkspaceAccess,
         session: Option<Id<Session>>,
         work: F,
         again: G,
@@ -271,13 +271,13 @@ impl Cx<'_> {
         F: for<'tx> FnOnce(&'tx mut Tx, Option<SessionRecord>) -> Work<'tx, T> + Send + 'static,
         G: for<'tx> FnOnce(&'tx mut Tx, T) -> Work<'tx, T> + Send + 'static,
     {
-        let (place, acting, fence) = (place.clone(), self.acting(session), self.fence);
-        let scope = place.scope();
+        let (access, identity, fence) = (access.clone(), self.session_identity(session), self.fence);
+        let scope = access.scope();
         let written = self.write_or_repeat(
             scope,
             move |tx| {
                 Box::pin(async move {
-                    let session = place.enter(tx, &acting, fence).await?;
+                    let session = access.enter(tx, &identity, fence).await?;
                     work(tx, session).await
                 })
             },
@@ -290,7 +290,7 @@ impl Cx<'_> {
     /// tells whether the session still has it.
     pub(crate) async fn grant_as<T, F, G>(
         &self,
-        place: &Place,
+        access: &WorkspaceAccess,
         session: Option<Id<Session>>,
         work: F,
         again: G,
@@ -301,7 +301,7 @@ impl Cx<'_> {
         G: for<'tx> FnOnce(&'tx mut Tx, T) -> Work<'tx, T> + Send + 'static,
     {
         self.write_in_or_repeat(
-            place,
+            access,
             session,
             move |tx, session| {
                 Box::pin(async move {
@@ -317,7 +317,7 @@ impl Cx<'_> {
     /// As [`Cx::write_in`], for what only a session can do.
     pub(crate) async fn write_as<T, F>(
         &self,
-        place: &Place,
+        access: &WorkspaceAccess,
         session: Option<Id<Session>>,
         work: F,
     ) -> Result<T, Fault>
@@ -325,21 +325,21 @@ impl Cx<'_> {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: for<'tx> FnOnce(&'tx mut Tx, SessionRecord) -> Work<'tx, T> + Send + 'static,
     {
-        self.grant_as(place, session, work, |_, kept| Box::pin(async move { Ok(kept) })).await
+        self.grant_as(access, session, work, |_, kept| Box::pin(async move { Ok(kept) })).await
     }
 
     /// The session that this call is recognised as, when it lives.
     pub(crate) async fn acting_alive(&self) -> Result<Option<SessionRecord>, Fault> {
         let mut view = self.control.store.look().await?;
-        let Some(id) = self.acting(None).proven(&mut view).await? else { return Ok(None) };
+        let Some(id) = self.session_identity(None).proven(&mut view).await? else { return Ok(None) };
         let session = view.session(&id).await?;
         Ok(session.filter(|session| session.lives(self.now())))
     }
 
     /// Who this call may act as; `session` is the one that it names.
-    pub(crate) fn acting(&self, session: Option<Id<Session>>) -> Acting {
-        let acting = Acting::of(self.principal, self.caller, session);
-        if self.spoken && self.is_agent() { acting.always() } else { acting }
+    pub(crate) fn session_identity(&self, session: Option<Id<Session>>) -> SessionIdentity {
+        let identity = SessionIdentity::of(self.principal, self.caller, session);
+        if self.spoken && self.is_agent() { identity.always() } else { identity }
     }
 
     /// One audited write outside of every workspace.

@@ -21,7 +21,7 @@ pub enum FieldKind {
 
 /// One field of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
+pub struct InputField {
     /// As in the JSON body, `display_name`.
     pub name: String,
     pub kind: FieldKind,
@@ -35,7 +35,7 @@ pub struct Field {
     pub default: Option<String>,
 }
 
-impl Field {
+impl InputField {
     /// The option's name without its dashes, `display-name`.
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
@@ -60,7 +60,7 @@ impl FieldKind {
 }
 
 /// Positional fields first, in the order of `cli`; then the rest as declared.
-pub(crate) fn fields(schema: &Value, cli: &CliShape) -> Vec<Field> {
+pub(crate) fn fields(schema: &Value, cli: &CliShape) -> Vec<InputField> {
     let empty = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     let required: Vec<&str> = schema
@@ -70,9 +70,9 @@ pub(crate) fn fields(schema: &Value, cli: &CliShape) -> Vec<Field> {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let mut fields: Vec<Field> = properties
+    let mut fields: Vec<InputField> = properties
         .iter()
-        .map(|(name, schema)| Field {
+        .map(|(name, schema)| InputField {
             name: name.clone(),
             kind: kind(schema),
             required: required.contains(&name.as_str()),

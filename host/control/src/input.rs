@@ -1,6 +1,9 @@
 //! From a JSON value to an operation's input: unknown members are refused, every error names the member
 //! it is about. Also the notations that inputs share.
 
+pub(crate) mod page;
+pub(crate) mod string_list;
+
 use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -103,12 +106,12 @@ impl JsonSchema for Span {
 
 /// A moment: RFC 3339, or how long ago (`15m`, `24h`, `7d`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum TimePoint {
     At(Millis),
     Ago(Span),
 }
 
-impl Moment {
+impl TimePoint {
     pub(crate) fn resolve(self, now: Millis) -> Millis {
         match self {
             Self::At(at) => at,
@@ -117,7 +120,7 @@ impl Moment {
     }
 }
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for TimePoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         if let Some(span) = Span::parse(&text) {
@@ -131,7 +134,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-impl JsonSchema for Moment {
+impl JsonSchema for TimePoint {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Moment".into()
     }

@@ -2,28 +2,29 @@
 //! command line and the generated documents are made from the registry. Nothing here knows a wire.
 
 mod access;
-mod acting;
 mod background;
 mod context;
-mod envelope;
 mod field;
+mod idempotency;
 mod input;
-mod kept;
-mod once;
+mod input_redaction;
+mod key_generator;
 pub mod openapi;
 mod operation;
 mod plane;
 pub mod ports;
 pub mod reference;
 mod registry;
+mod request_options;
+mod session_identity;
 #[cfg(test)]
 mod testing;
 mod tool;
 mod waiting;
 
-pub use context::{Answered, Control, Cx};
-pub use field::{Field, FieldKind};
-pub use operation::{Alias, CliShape, Entry, Example, Kind, Operation, Pending, Table};
+pub use context::{ControlPlane, Cx, OperationAnswer};
+pub use field::{FieldKind, InputField};
+pub use operation::{Alias, BoxedFuture, CliShape, Example, Operation, OperationEntry, OperationKind, Table};
 pub use plane::Addressee;
 pub use ports::Ports;
 pub use registry::Registry;

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::kept::add_warnings;
-use crate::operation::{Entry, Kind, add_properties};
+use crate::input_redaction::add_warnings_to_schema;
+use crate::operation::{OperationEntry, OperationKind, add_properties};
 use crate::registry::{Registry, scope_word};
 
 /// The whole document.
@@ -27,7 +27,7 @@ pub fn document(registry: &Registry) -> Value {
             enveloped.push((name.to_owned(), entry.once, entry.by_session));
         }
         let output = (entry.describe_output)(&mut generator).to_value();
-        if entry.kind != Kind::Read
+        if entry.kind != OperationKind::Read
             && let Some(name) =
                 output.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
         {
@@ -45,7 +45,7 @@ pub fn document(registry: &Registry) -> Value {
     }
     for name in warning {
         if let Some(schema) = schemas.get_mut(&name) {
-            add_warnings(schema);
+            add_warnings_to_schema(schema);
         }
     }
     sort(&mut schemas);
@@ -72,7 +72,7 @@ pub fn document(registry: &Registry) -> Value {
     })
 }
 
-fn operation(entry: &Entry, input: &Value, output: &Value) -> Value {
+fn operation(entry: &OperationEntry, input: &Value, output: &Value) -> Value {
     let examples: Map<String, Value> = entry
         .examples
         .iter()
@@ -106,15 +106,15 @@ fn operation(entry: &Entry, input: &Value, output: &Value) -> Value {
     })
 }
 
-fn answer_words(kind: Kind) -> &'static str {
+fn answer_words(kind: OperationKind) -> &'static str {
     match kind {
-        Kind::Read => "What there is.",
-        Kind::Write | Kind::Flow => "Done.",
-        Kind::Touch => "Noted.",
+        OperationKind::Read => "What there is.",
+        OperationKind::Write | OperationKind::Flow => "Done.",
+        OperationKind::Touch => "Noted.",
     }
 }
 
-pub(crate) fn role_word(entry: &Entry) -> &'static str {
+pub(crate) fn role_word(entry: &OperationEntry) -> &'static str {
     match entry.role {
         brains_core::principal::Role::Admin => "admin",
         brains_core::principal::Role::Member => "member",

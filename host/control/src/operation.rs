@@ -13,19 +13,19 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::context::Cx;
-use crate::envelope::{self, Envelope};
-use crate::field::{self, Field};
+use crate::field::{self, InputField};
 use crate::input;
-use crate::kept;
+use crate::input_redaction;
+use crate::request_options::{self, RequestOptions};
 use crate::tool::ToolShape;
 
 /// A boxed future: operations are called through a table, where an `async fn` cannot stand.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How an operation touches the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum OperationKind {
     /// Reads a snapshot, changes nothing.
     Read,
     /// Changes state in one transaction, with an event and an audit entry.
@@ -36,7 +36,7 @@ pub enum Kind {
     Flow,
 }
 
-impl Kind {
+impl OperationKind {
     /// The scope that a key needs for operations of this kind.
     pub const fn scope(self) -> KeyScope {
         match self {
@@ -150,7 +150,7 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     const NAME: &'static str;
     /// The plane it belongs to; names the reference page.
     const NOUN: &'static str;
-    const KIND: Kind;
+    const KIND: OperationKind;
     /// The scope that a key needs for it. `gateway` stands for every key: then the operation shows what was done with it.
     const SCOPE: KeyScope = Self::KIND.scope();
     /// The least role that may call it.
@@ -162,7 +162,7 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     /// How agents see it.
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND);
     /// Whether a request may carry an idempotency key: its one write goes through [`Cx::write`].
-    const ONCE: bool = matches!(Self::KIND, Kind::Write);
+    const ONCE: bool = matches!(Self::KIND, OperationKind::Write);
     /// Whether its input carries a file, so that its body may be as large as uploads are.
     const UPLOAD: bool = false;
     /// Whether its answer makes the caller a session.
@@ -172,17 +172,17 @@ pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
     fn run(self, cx: &Cx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
 }
 
-type Call = for<'a> fn(&'a Entry, Value, &'a Cx<'a>) -> Pending<'a, Result<Value, Fault>>;
-type Check = fn(&Entry, Value) -> Result<(), Fault>;
+type Call = for<'a> fn(&'a OperationEntry, Value, &'a Cx<'a>) -> BoxedFuture<'a, Result<Value, Fault>>;
+type Check = fn(&OperationEntry, Value) -> Result<(), Fault>;
 type Describe = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 
 /// An operation without its types.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own that a surface asks")]
-pub struct Entry {
+pub struct OperationEntry {
     pub name: &'static str,
     pub noun: &'static str,
-    pub kind: Kind,
+    pub kind: OperationKind,
     pub role: Role,
     pub scope: KeyScope,
     /// The first sentence of the input type's comment.
@@ -209,7 +209,7 @@ pub struct Entry {
     check: Check,
 }
 
-impl Entry {
+impl OperationEntry {
     pub(crate) fn of<O: Operation>() -> Self {
         let mut input_schema = inline_schema::<O>();
         let by_session = input_schema.pointer("/properties/session").is_some();
@@ -218,8 +218,8 @@ impl Entry {
             input_schema.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         let summary = first_sentence(&description);
         let mut output_schema = inline_schema::<O::Output>();
-        if O::KIND != Kind::Read {
-            kept::add_warnings(&mut output_schema);
+        if O::KIND != OperationKind::Read {
+            input_redaction::add_warnings_to_schema(&mut output_schema);
         }
         Self {
             name: O::NAME,
@@ -243,7 +243,7 @@ impl Entry {
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
             check: |entry, mut value| {
-                Envelope::open(entry, &mut value, &Principal::local(), &Caller::http())?;
+                RequestOptions::open(entry, &mut value, &Principal::local(), &Caller::http())?;
                 input::read::<O>(&entry.input_schema, value).map(drop)
             },
         }
@@ -260,7 +260,7 @@ impl Entry {
     }
 
     /// The input's fields in the order of their declaration, positional ones marked.
-    pub fn fields(&self) -> Vec<Field> {
+    pub fn fields(&self) -> Vec<InputField> {
         field::fields(&self.input_schema, &self.cli)
     }
 
@@ -288,7 +288,7 @@ impl Entry {
     }
 }
 
-async fn run<O: Operation>(entry: &Entry, value: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
+async fn run<O: Operation>(entry: &OperationEntry, value: Value, cx: &Cx<'_>) -> Result<Value, Fault> {
     let operation: O = input::read(&entry.input_schema, value)?;
     let output = operation.run(cx).await?;
     serde_json::to_value(output).map_err(|error| {
@@ -305,7 +305,7 @@ fn inline_schema<T: JsonSchema>() -> Value {
 
 /// Adds the members of the envelope to a schema.
 pub(crate) fn add_properties(schema: &mut Value, once: bool, by_session: bool) {
-    let added = envelope::properties(once, by_session);
+    let added = request_options::properties(once, by_session);
     if added.is_empty() {
         return;
     }

@@ -10,17 +10,14 @@ mod handoff;
 mod key;
 mod lock;
 mod mail;
-mod mint;
 mod model;
 mod operator;
-mod page;
 mod route;
 mod service;
 mod session;
 mod task;
 mod trace;
 mod usage;
-mod words;
 mod workspace;
 
 pub use mail::Addressee;

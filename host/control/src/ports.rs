@@ -17,48 +17,48 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::operation::Pending;
+use crate::operation::BoxedFuture;
 
 /// The ports that an operation may use.
 #[derive(Debug, Clone)]
 pub struct Ports {
-    pub routing: Arc<dyn Routing>,
-    pub settings: Arc<dyn Settings>,
-    pub files: Arc<dyn Files>,
-    pub places: Arc<dyn Places>,
-    pub processes: Arc<dyn Processes>,
-    pub service: Arc<dyn Service>,
-    pub components: Arc<dyn Components>,
-    pub callers: Arc<dyn Callers>,
+    pub routing: Arc<dyn RoutingPort>,
+    pub settings: Arc<dyn ConfigPort>,
+    pub files: Arc<dyn KeyFilesPort>,
+    pub directories: Arc<dyn DirectoriesPort>,
+    pub processes: Arc<dyn ProcessesPort>,
+    pub service: Arc<dyn ServicePort>,
+    pub components: Arc<dyn ComponentsPort>,
+    pub callers: Arc<dyn CallersPort>,
 }
 
 /// The gateway's own classification and routing, run without sending anything. `body` is a chat
 /// completions request as a client would send it.
-pub trait Routing: Debug + Send + Sync {
-    fn classify(&self, body: Vec<u8>) -> Pending<'_, Result<Classification, Fault>>;
-    fn plan(&self, body: Vec<u8>) -> Pending<'_, Result<RoutePlan, Fault>>;
-    fn explain(&self, body: Vec<u8>) -> Pending<'_, Result<Explanation, Fault>>;
+pub trait RoutingPort: Debug + Send + Sync {
+    fn classify(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Classification, Fault>>;
+    fn plan(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<RoutePlan, Fault>>;
+    fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>>;
     /// The names that a request may carry as `model`.
-    fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>>;
+    fn models(&self) -> BoxedFuture<'_, Result<Vec<ModelName>, Fault>>;
 }
 
 /// The configuration in force and its overlay.
-pub trait Settings: Debug + Send + Sync {
-    fn shown(&self) -> Shown;
+pub trait ConfigPort: Debug + Send + Sync {
+    fn active(&self) -> ActiveConfig;
     /// The JSON Schema of the whole configuration.
     fn schema(&self) -> Value;
     /// Validates one document as the configuration file, over the defaults and under nothing. The fault says why it
     /// could not be.
-    fn check(&self, document: String) -> Pending<'_, Result<Findings, Fault>>;
+    fn check(&self, document: String) -> BoxedFuture<'_, Result<Findings, Fault>>;
     /// The overlay as it stands in its file.
-    fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>>;
+    fn overlay(&self) -> BoxedFuture<'_, Result<Overlay, Fault>>;
     /// The overlay as proposed, all layers validated with it; nothing is changed. Edits that bring a raw secret
     /// or a key that the overlay may not hold are problems.
-    fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>>;
+    fn plan(&self, proposal: Proposal) -> BoxedFuture<'_, Result<OverlayCandidate, Vec<Problem>>>;
     /// Replaces the overlay in one step, mode 0600, when its text is still `expected`; says whether it was.
-    fn write_overlay(&self, text: String, expected: String) -> Pending<'_, Result<bool, Fault>>;
+    fn write_overlay(&self, text: String, expected: String) -> BoxedFuture<'_, Result<bool, Fault>>;
     /// Reads all layers again and puts them in force; the last good state stays when they are not sound.
-    fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>>;
+    fn reload(&self) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>>;
     /// Every component, those that were rejected included.
     fn components(&self) -> Vec<ComponentRecord>;
     /// The JSON Schema of a component's settings; none when it has none or could not be asked.
@@ -66,24 +66,24 @@ pub trait Settings: Debug + Send + Sync {
 }
 
 /// Contents of components and what is known of them beside the configuration.
-pub trait Components: Debug + Send + Sync {
+pub trait ComponentsPort: Debug + Send + Sync {
     /// Checks, compiles and keeps a content, without using it. It takes its time.
     fn stage(
         &self,
         id: String,
         wasm: Vec<u8>,
         manifest: Option<Manifest>,
-    ) -> Pending<'_, Result<StagedVersion, Fault>>;
+    ) -> BoxedFuture<'_, Result<StagedVersion, Fault>>;
     /// The content that waits for somebody to take it.
-    fn waiting(&self, id: String) -> Pending<'_, Result<Option<StagedVersion>, Fault>>;
+    fn waiting(&self, id: String) -> BoxedFuture<'_, Result<Option<StagedVersion>, Fault>>;
     /// Contents that can be brought back, newest first.
     fn earlier(&self, id: &str) -> Vec<String>;
     /// Whether the program itself brings this content.
     fn is_bundled(&self, id: &str, digest: &str) -> bool;
     /// A content that was taken out of service may be used again.
-    fn pardon(&self, id: String, digest: String) -> Pending<'_, Result<(), Fault>>;
+    fn pardon(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>>;
     /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
-    fn forget(&self, id: String) -> Pending<'_, Result<(), Fault>>;
+    fn forget(&self, id: String) -> BoxedFuture<'_, Result<(), Fault>>;
     /// The newest lines that a component or one of its instances wrote, oldest first.
     fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine>;
 }
@@ -105,37 +105,37 @@ pub struct StagedVersion {
 }
 
 /// Key files of the state directory.
-pub trait Files: Debug + Send + Sync {
+pub trait KeyFilesPort: Debug + Send + Sync {
     /// Writes `operator-keys/<slug>.key`, mode 0600, in one step.
-    fn write_operator_key(&self, slug: String, key: Secret) -> Pending<'_, Result<(), Fault>>;
+    fn write_operator_key(&self, slug: String, key: Secret) -> BoxedFuture<'_, Result<(), Fault>>;
     /// Removes it; a file that is not there is no error.
-    fn remove_operator_key(&self, slug: String) -> Pending<'_, Result<(), Fault>>;
-    fn admin_key(&self) -> Pending<'_, Result<AdminKey, Fault>>;
+    fn remove_operator_key(&self, slug: String) -> BoxedFuture<'_, Result<(), Fault>>;
+    fn admin_key(&self) -> BoxedFuture<'_, Result<ActiveAdminKey, Fault>>;
     /// Replaces `admin-key`, mode 0600, in one step; it counts at once.
-    fn write_admin_key(&self, key: Secret) -> Pending<'_, Result<(), Fault>>;
+    fn write_admin_key(&self, key: Secret) -> BoxedFuture<'_, Result<(), Fault>>;
     /// Replaces `audit-key`, mode 0600, in one step.
-    fn write_audit_key(&self, key: SealingKey) -> Pending<'_, Result<(), Fault>>;
+    fn write_audit_key(&self, key: SealingKey) -> BoxedFuture<'_, Result<(), Fault>>;
     /// Where each chain of the audit log stood, as it was kept outside of the database.
-    fn audit_anchors(&self) -> Pending<'_, Result<Vec<Seal>, Fault>>;
-    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> Pending<'_, Result<(), Fault>>;
+    fn audit_anchors(&self) -> BoxedFuture<'_, Result<Vec<Seal>, Fault>>;
+    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> BoxedFuture<'_, Result<(), Fault>>;
 }
 
 /// Directories of this machine.
-pub trait Places: Debug + Send + Sync {
+pub trait DirectoriesPort: Debug + Send + Sync {
     /// Which working tree `path`, which is absolute, belongs to. One that does not exist is told by its name alone.
     /// Nothing in the directory is run, and no more of it is read than what names the tree.
-    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>>;
+    fn locate(&self, path: PathBuf) -> BoxedFuture<'_, Result<Location, Fault>>;
 }
 
 /// Those who call, by their keys.
-pub trait Callers: Debug + Send + Sync {
+pub trait CallersPort: Debug + Send + Sync {
     /// Who `principal` is now: its key may have another role or other scopes than when it was presented. One that counts
     /// no more is refused as any wrong key is. Asked often: cheap.
-    fn still<'a>(&'a self, principal: &'a Principal) -> Pending<'a, Result<Principal, Fault>>;
+    fn still<'a>(&'a self, principal: &'a Principal) -> BoxedFuture<'a, Result<Principal, Fault>>;
 }
 
 /// Processes of this machine.
-pub trait Processes: Debug + Send + Sync {
+pub trait ProcessesPort: Debug + Send + Sync {
     /// Names this machine since its last start.
     fn machine(&self) -> String;
     /// The process that has `pid` now; none when there is none.
@@ -145,13 +145,13 @@ pub trait Processes: Debug + Send + Sync {
 }
 
 /// The process that answers.
-pub trait Service: Debug + Send + Sync {
+pub trait ServicePort: Debug + Send + Sync {
     fn facts(&self) -> ServiceFacts;
 }
 
 /// The admin key in force.
 #[derive(Debug, Clone)]
-pub struct AdminKey {
+pub struct ActiveAdminKey {
     pub source: AdminKeySource,
     pub fingerprint: String,
 }
@@ -168,7 +168,7 @@ pub enum AdminKeySource {
 
 /// The configuration in force.
 #[derive(Debug, Clone, Default)]
-pub struct Shown {
+pub struct ActiveConfig {
     pub config: Arc<Config>,
     pub provenance: Arc<Provenance>,
     pub warnings: Vec<Problem>,
@@ -178,7 +178,7 @@ pub struct Shown {
 
 /// One change of the overlay.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Edit {
+pub struct OverlayEdit {
     /// Dotted path, `models.cheap.model`.
     pub key: String,
     /// `None` removes it.
@@ -189,7 +189,7 @@ pub struct Edit {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Proposal {
     /// As it is, with these edits.
-    Edits(Vec<Edit>),
+    Edits(Vec<OverlayEdit>),
     /// This text.
     Text(String),
 }
@@ -207,7 +207,7 @@ pub struct Overlay {
 
 /// An overlay that may be written.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Candidate {
+pub struct OverlayCandidate {
     pub next: Overlay,
     /// What it replaces.
     pub previous: Overlay,
@@ -233,7 +233,8 @@ pub struct ServiceFacts {
 
 /// A name that a request may carry as `model`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Model {
+#[schemars(rename = "Model")]
+pub struct ModelName {
     /// What a request writes into `model`.
     pub id: String,
     /// What it stands for: `automatic`, `tier` or `model`.

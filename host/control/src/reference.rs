@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use brains_core::FaultKind;
 use serde_json::Value;
 
-use crate::field::Field;
+use crate::field::InputField;
 use crate::openapi::role_word;
-use crate::operation::Entry;
+use crate::operation::OperationEntry;
 use crate::registry::{Registry, scope_word};
 
 const NOTE: &str =
@@ -17,30 +17,30 @@ const NOTE: &str =
 
 /// One generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct ReferencePage {
     /// File name under `docs/reference/`.
     pub file: String,
     pub text: String,
 }
 
 /// Every generated file of `docs/reference/`, the OpenAPI document included.
-pub fn pages(registry: &Registry) -> Vec<Page> {
+pub fn pages(registry: &Registry) -> Vec<ReferencePage> {
     let mut nouns: Vec<&str> = Vec::new();
     for entry in registry.entries() {
         if !nouns.contains(&entry.noun) {
             nouns.push(entry.noun);
         }
     }
-    let mut pages: Vec<Page> = nouns
+    let mut pages: Vec<ReferencePage> = nouns
         .iter()
         .map(|noun| {
-            let entries: Vec<&Entry> =
+            let entries: Vec<&OperationEntry> =
                 registry.entries().iter().filter(|entry| entry.noun == *noun).collect();
-            Page { file: format!("{noun}.md"), text: noun_page(noun, &entries) }
+            ReferencePage { file: format!("{noun}.md"), text: noun_page(noun, &entries) }
         })
         .collect();
-    pages.push(Page { file: "operations.md".into(), text: index(registry, &nouns) });
-    pages.push(Page {
+    pages.push(ReferencePage { file: "operations.md".into(), text: index(registry, &nouns) });
+    pages.push(ReferencePage {
         file: "openapi.json".into(),
         text: format!("{:#}\n", crate::openapi::document(registry)),
     });
@@ -118,7 +118,7 @@ const FAULTS: &[(FaultKind, &str)] = &[
     (FaultKind::Internal, "our own fault"),
 ];
 
-fn noun_page(noun: &str, entries: &[&Entry]) -> String {
+fn noun_page(noun: &str, entries: &[&OperationEntry]) -> String {
     let mut text = format!("{NOTE}# {noun}\n");
     for entry in entries {
         operation(&mut text, entry);
@@ -126,7 +126,7 @@ fn noun_page(noun: &str, entries: &[&Entry]) -> String {
     text
 }
 
-fn operation(text: &mut String, entry: &Entry) {
+fn operation(text: &mut String, entry: &OperationEntry) {
     let fields = entry.fields();
     line(text, format_args!("\n## {}\n\n{}\n", entry.name, entry.description));
     line(text, format_args!("```console\n$ brains {}\n```\n", usage(entry, &fields)));
@@ -179,7 +179,7 @@ fn operation(text: &mut String, entry: &Entry) {
 }
 
 /// `key create NAME [--scopes …]`.
-fn usage(entry: &Entry, fields: &[Field]) -> String {
+fn usage(entry: &OperationEntry, fields: &[InputField]) -> String {
     let mut words = vec![shown_path(entry)];
     for field in fields {
         let name = field.name.to_uppercase();
@@ -197,12 +197,12 @@ fn usage(entry: &Entry, fields: &[Field]) -> String {
 }
 
 /// The shortest spelling that help shows.
-fn shown_path(entry: &Entry) -> String {
+fn shown_path(entry: &OperationEntry) -> String {
     let shown = entry.cli.aliases.iter().filter(|alias| !alias.hidden).map(|alias| alias.path);
     shown.chain([entry.cli.path]).min_by_key(|path| path.len()).unwrap_or(entry.cli.path).join(" ")
 }
 
-fn other_names(entry: &Entry) -> String {
+fn other_names(entry: &OperationEntry) -> String {
     let shown = shown_path(entry);
     let others: Vec<String> = [entry.cli.path]
         .into_iter()

@@ -9,17 +9,17 @@ use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
 use crate::access::Located;
-use crate::context::{Answered, Cx};
-use crate::envelope::Envelope;
-use crate::kept;
-use crate::operation::{Entry, Operation};
+use crate::context::{Cx, OperationAnswer};
+use crate::input_redaction;
+use crate::operation::{Operation, OperationEntry};
 use crate::plane;
+use crate::request_options::RequestOptions;
 use crate::tool::Audience;
 
 /// Every operation of this build, in the order of the planes.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    entries: Vec<Entry>,
+    entries: Vec<OperationEntry>,
 }
 
 impl Registry {
@@ -30,15 +30,15 @@ impl Registry {
     }
 
     pub(crate) fn add<O: Operation>(&mut self) {
-        self.entries.push(Entry::of::<O>());
+        self.entries.push(OperationEntry::of::<O>());
     }
 
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[OperationEntry] {
         &self.entries
     }
 
     /// The operation of this name; a reference product's name (`brains.audit_list`) finds its successor.
-    pub fn find(&self, name: &str) -> Option<&Entry> {
+    pub fn find(&self, name: &str) -> Option<&OperationEntry> {
         let bare = name.strip_prefix("brains.").unwrap_or(name);
         self.entries
             .iter()
@@ -47,7 +47,12 @@ impl Registry {
     }
 
     /// The operation of this name, if whoever asks may call it at all: looked at before any input is.
-    pub fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<&Entry, Fault> {
+    pub fn admit(
+        &self,
+        name: &str,
+        principal: &Principal,
+        caller: &Caller,
+    ) -> Result<&OperationEntry, Fault> {
         let entry = self.find(name).ok_or_else(|| {
             Fault::not_found("operation", name.chars().take(64).collect::<String>())
                 .hint("`GET /api/openapi.json` lists the operations")
@@ -64,25 +69,25 @@ impl Registry {
     }
 
     /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
-    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<Answered, Fault> {
+    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<OperationAnswer, Fault> {
         let entry = self.admit(name, cx.principal, cx.caller)?;
         let mut input = input;
-        let envelope = Envelope::open(entry, &mut input, cx.principal, cx.caller)?;
-        let caller = circumstances(cx.caller, envelope.token);
+        let options = RequestOptions::open(entry, &mut input, cx.principal, cx.caller)?;
+        let caller = circumstances(cx.caller, options.token);
         let cx = Cx {
             caller: caller.as_ref().unwrap_or(cx.caller),
-            once: envelope.once.as_ref(),
+            once: options.once.as_ref(),
             entry: Some(entry),
-            fence: envelope.fence,
+            fence: options.fence,
             spoken: entry.tool.spoken,
             ..*cx
         };
-        let covered = kept::look(entry, &mut input)?;
+        let covered = input_redaction::redact_input(entry, &mut input)?;
         let located = Located::ahead(entry, &input, &cx).await;
         let cx = Cx { located: located.as_ref(), ..cx };
         let mut value = entry.call(input, &cx).await?;
-        kept::tell(&mut value, &covered);
-        Ok(Answered { value, replayed: envelope.once.is_some_and(|once| once.is_replayed()) })
+        input_redaction::report_covered(&mut value, &covered);
+        Ok(OperationAnswer { value, replayed: options.once.is_some_and(|once| once.is_replayed()) })
     }
 }
 
@@ -105,13 +110,13 @@ impl Default for Registry {
     }
 }
 
-fn for_people(entry: &Entry) -> Fault {
+fn for_people(entry: &OperationEntry) -> Fault {
     Fault::forbidden(format!("`{}` is for people, not for agents", entry.name))
         .code("people_only")
         .hint("ask the operator to do it on the command line or in the console")
 }
 
-pub(crate) fn refusal(entry: &Entry, principal: &Principal) -> Fault {
+pub(crate) fn refusal(entry: &OperationEntry, principal: &Principal) -> Fault {
     let fault = Fault::forbidden(format!("`{}` is not allowed to this key", entry.name));
     if entry.role == brains_core::principal::Role::Admin && principal.role != entry.role {
         fault.hint("it takes the admin key or an operator with the role `admin`")
@@ -120,7 +125,7 @@ pub(crate) fn refusal(entry: &Entry, principal: &Principal) -> Fault {
     }
 }
 
-pub(crate) fn scope_word(entry: &Entry) -> &'static str {
+pub(crate) fn scope_word(entry: &OperationEntry) -> &'static str {
     use brains_core::principal::KeyScope;
     match entry.scope {
         KeyScope::Gateway => "gateway",

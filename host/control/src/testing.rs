@@ -20,12 +20,12 @@ use brains_core::{Ambient, Fault, Millis, Principal, Secret};
 use brains_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
-use crate::Control;
-use crate::operation::Pending;
+use crate::ControlPlane;
+use crate::operation::BoxedFuture;
 use crate::ports::{
-    AdminKey, AdminKeySource, Callers, Candidate, Classification, Components, Explanation, Files, Model,
-    Overlay, Places, Ports, Processes, Proposal, Reloaded, RoutePlan, Routing, Service, ServiceFacts,
-    Settings, Shown, StagedVersion,
+    ActiveAdminKey, ActiveConfig, AdminKeySource, CallersPort, Classification, ComponentsPort, ConfigPort,
+    DirectoriesPort, Explanation, KeyFilesPort, ModelName, Overlay, OverlayCandidate, Ports, ProcessesPort,
+    Proposal, Reloaded, RoutePlan, RoutingPort, ServiceFacts, ServicePort, StagedVersion,
 };
 
 pub(crate) const NOW: Millis = Millis(1_790_000_000_000);
@@ -131,12 +131,12 @@ fn classification() -> Classification {
     }
 }
 
-impl Routing for Fakes {
-    fn classify(&self, body: Vec<u8>) -> Pending<'_, Result<Classification, Fault>> {
+impl RoutingPort for Fakes {
+    fn classify(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Classification, Fault>> {
         self.note(&body);
         Box::pin(async { Ok(classification()) })
     }
-    fn plan(&self, body: Vec<u8>) -> Pending<'_, Result<RoutePlan, Fault>> {
+    fn plan(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<RoutePlan, Fault>> {
         self.note(&body);
         let plan = RoutePlan {
             classification: None,
@@ -147,7 +147,7 @@ impl Routing for Fakes {
         };
         Box::pin(async { Ok(plan) })
     }
-    fn explain(&self, body: Vec<u8>) -> Pending<'_, Result<Explanation, Fault>> {
+    fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>> {
         self.note(&body);
         let explanation = Explanation {
             requested: "brains-auto".into(),
@@ -163,8 +163,8 @@ impl Routing for Fakes {
         };
         Box::pin(async { Ok(explanation) })
     }
-    fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>> {
-        let auto = Model {
+    fn models(&self) -> BoxedFuture<'_, Result<Vec<ModelName>, Fault>> {
+        let auto = ModelName {
             id: "brains-auto".into(),
             kind: "automatic".into(),
             tier: None,
@@ -175,16 +175,16 @@ impl Routing for Fakes {
     }
 }
 
-impl Settings for Fakes {
-    fn shown(&self) -> Shown {
+impl ConfigPort for Fakes {
+    fn active(&self) -> ActiveConfig {
         match Self::resolved(&self.overlay.lock().unwrap()) {
-            Ok(resolved) => Shown {
+            Ok(resolved) => ActiveConfig {
                 config: resolved.config,
                 provenance: Arc::new(resolved.provenance),
                 warnings: resolved.warnings,
                 problems: Vec::new(),
             },
-            Err(problems) => Shown {
+            Err(problems) => ActiveConfig {
                 config: Arc::new(Config::default()),
                 provenance: Arc::new(Provenance::default()),
                 warnings: Vec::new(),
@@ -195,15 +195,15 @@ impl Settings for Fakes {
     fn schema(&self) -> Value {
         json!({ "type": "object" })
     }
-    fn check(&self, document: String) -> Pending<'_, Result<Findings, Fault>> {
+    fn check(&self, document: String) -> BoxedFuture<'_, Result<Findings, Fault>> {
         let yaml = Some(Source { name: "document".into(), text: document });
         let checked = examine(&Layers { yaml, ..Layers::default() }, &[], &NoReferences);
         Box::pin(async { Ok(checked) })
     }
-    fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {
+    fn overlay(&self) -> BoxedFuture<'_, Result<Overlay, Fault>> {
         Box::pin(async { Ok(overlay(&self.overlay.lock().unwrap())) })
     }
-    fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
+    fn plan(&self, proposal: Proposal) -> BoxedFuture<'_, Result<OverlayCandidate, Vec<Problem>>> {
         let previous = self.overlay.lock().unwrap().clone();
         let next = match proposal {
             Proposal::Text(text) => text,
@@ -219,7 +219,7 @@ impl Settings for Fakes {
             }
         };
         let by_hand = self.edited_meanwhile.lock().unwrap().take();
-        let planned = Self::resolved(&next).map(|resolved| Candidate {
+        let planned = Self::resolved(&next).map(|resolved| OverlayCandidate {
             next: overlay(&next),
             previous: overlay(&previous),
             warnings: resolved.warnings,
@@ -233,7 +233,7 @@ impl Settings for Fakes {
             planned
         })
     }
-    fn write_overlay(&self, text: String, expected: String) -> Pending<'_, Result<bool, Fault>> {
+    fn write_overlay(&self, text: String, expected: String) -> BoxedFuture<'_, Result<bool, Fault>> {
         Box::pin(async move {
             self.write_allowed()?;
             let mut overlay = self.overlay.lock().unwrap();
@@ -244,7 +244,7 @@ impl Settings for Fakes {
             Ok(same)
         })
     }
-    fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>> {
+    fn reload(&self) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
         let reloaded = if self.reload_refused.swap(false, Ordering::SeqCst) {
             let place = brains_core::config::Place::default();
             Err(vec![Problem {
@@ -294,19 +294,19 @@ fn staged(digest: &str) -> StagedVersion {
     }
 }
 
-impl Components for Fakes {
+impl ComponentsPort for Fakes {
     fn stage(
         &self,
         _: String,
         wasm: Vec<u8>,
         manifest: Option<Manifest>,
-    ) -> Pending<'_, Result<StagedVersion, Fault>> {
+    ) -> BoxedFuture<'_, Result<StagedVersion, Fault>> {
         let asks = manifest.map(|manifest| manifest.asks).unwrap_or_default();
         let digest = format!("sha256:{}", brains_core::secret::sha256_hex(&wasm));
         let more = asks.beyond(&Asks::default());
         Box::pin(async move { Ok(StagedVersion { asks, more, ..staged(&digest) }) })
     }
-    fn waiting(&self, _: String) -> Pending<'_, Result<Option<StagedVersion>, Fault>> {
+    fn waiting(&self, _: String) -> BoxedFuture<'_, Result<Option<StagedVersion>, Fault>> {
         Box::pin(async { Ok(None) })
     }
     fn earlier(&self, _: &str) -> Vec<String> {
@@ -315,10 +315,10 @@ impl Components for Fakes {
     fn is_bundled(&self, _: &str, _: &str) -> bool {
         false
     }
-    fn pardon(&self, _: String, _: String) -> Pending<'_, Result<(), Fault>> {
+    fn pardon(&self, _: String, _: String) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
-    fn forget(&self, _: String) -> Pending<'_, Result<(), Fault>> {
+    fn forget(&self, _: String) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
     fn lines(&self, _: &str, _: usize) -> Vec<ComponentLogLine> {
@@ -326,46 +326,46 @@ impl Components for Fakes {
     }
 }
 
-impl Files for Fakes {
-    fn write_operator_key(&self, slug: String, key: Secret) -> Pending<'_, Result<(), Fault>> {
+impl KeyFilesPort for Fakes {
+    fn write_operator_key(&self, slug: String, key: Secret) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             self.write_allowed()?;
             self.operator_keys.lock().unwrap().insert(slug, key.expose().into());
             Ok(())
         })
     }
-    fn remove_operator_key(&self, slug: String) -> Pending<'_, Result<(), Fault>> {
+    fn remove_operator_key(&self, slug: String) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             self.operator_keys.lock().unwrap().remove(&slug);
             Ok(())
         })
     }
-    fn admin_key(&self) -> Pending<'_, Result<AdminKey, Fault>> {
+    fn admin_key(&self) -> BoxedFuture<'_, Result<ActiveAdminKey, Fault>> {
         let configured = self.admin_key_configured.load(Ordering::SeqCst);
-        let key = AdminKey {
+        let key = ActiveAdminKey {
             source: if configured { AdminKeySource::Configuration } else { AdminKeySource::File },
             fingerprint: Secret::new(self.admin_key.lock().unwrap().clone()).fingerprint(),
         };
         Box::pin(async { Ok(key) })
     }
-    fn write_admin_key(&self, key: Secret) -> Pending<'_, Result<(), Fault>> {
+    fn write_admin_key(&self, key: Secret) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             self.write_allowed()?;
             *self.admin_key.lock().unwrap() = key.expose().into();
             Ok(())
         })
     }
-    fn write_audit_key(&self, key: SealingKey) -> Pending<'_, Result<(), Fault>> {
+    fn write_audit_key(&self, key: SealingKey) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             self.write_allowed()?;
             *self.audit_key.lock().unwrap() = key.public().into();
             Ok(())
         })
     }
-    fn audit_anchors(&self) -> Pending<'_, Result<Vec<Seal>, Fault>> {
+    fn audit_anchors(&self) -> BoxedFuture<'_, Result<Vec<Seal>, Fault>> {
         Box::pin(async { Ok(self.audit_anchors.lock().unwrap().clone()) })
     }
-    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> Pending<'_, Result<(), Fault>> {
+    fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             self.write_allowed()?;
             *self.audit_anchors.lock().unwrap() = anchors;
@@ -374,9 +374,9 @@ impl Files for Fakes {
     }
 }
 
-impl Places for Fakes {
+impl DirectoriesPort for Fakes {
     /// Everything under `/nowhere` is missing, everything under `/plain` is no project.
-    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>> {
+    fn locate(&self, path: PathBuf) -> BoxedFuture<'_, Result<Location, Fault>> {
         let asked = path.to_string_lossy().trim_end_matches('/').to_owned();
         let location = Location {
             exists: !asked.starts_with("/nowhere"),
@@ -390,7 +390,7 @@ impl Places for Fakes {
     }
 }
 
-impl Processes for Fakes {
+impl ProcessesPort for Fakes {
     fn machine(&self) -> String {
         "here".into()
     }
@@ -403,8 +403,8 @@ impl Processes for Fakes {
     }
 }
 
-impl Callers for Fakes {
-    fn still<'a>(&'a self, principal: &'a Principal) -> Pending<'a, Result<Principal, Fault>> {
+impl CallersPort for Fakes {
+    fn still<'a>(&'a self, principal: &'a Principal) -> BoxedFuture<'a, Result<Principal, Fault>> {
         let gone = self.gone.lock().unwrap().contains(&principal.fingerprint);
         Box::pin(async move {
             if gone { Err(brains_core::principal::unknown_key()) } else { Ok(principal.clone()) }
@@ -412,7 +412,7 @@ impl Callers for Fakes {
     }
 }
 
-impl Service for Fakes {
+impl ServicePort for Fakes {
     fn facts(&self) -> ServiceFacts {
         ServiceFacts {
             version: "1.2.3".into(),
@@ -425,7 +425,7 @@ impl Service for Fakes {
 /// A control, what stands around it, and the directory that it lives in.
 #[derive(Debug)]
 pub(crate) struct Bed {
-    pub(crate) control: Control,
+    pub(crate) control: ControlPlane,
     pub(crate) fakes: Arc<Fakes>,
     ambient: Arc<Manual>,
     pub(crate) directory: tempfile::TempDir,
@@ -462,23 +462,23 @@ impl Bed {
             routing: fakes.clone(),
             settings: fakes.clone(),
             files: fakes.clone(),
-            places: fakes.clone(),
+            directories: fakes.clone(),
             processes: fakes.clone(),
             service: fakes.clone(),
             components: fakes.clone(),
             callers: fakes.clone(),
         };
-        Self { control: Control::new(store, ports, ambient.clone()), fakes, ambient, directory }
+        Self { control: ControlPlane::new(store, ports, ambient.clone()), fakes, ambient, directory }
     }
 
     /// A second control over the same database and files.
-    pub(crate) async fn sibling(&self) -> Control {
+    pub(crate) async fn sibling(&self) -> ControlPlane {
         let url = format!("sqlite://{}", self.directory.path().join("brains.db").display());
         let store =
             Store::open(&url, StoreOptions::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32])))
                 .await
                 .unwrap();
-        Control::new(store, self.control.ports.clone(), self.ambient.clone())
+        ControlPlane::new(store, self.control.ports.clone(), self.ambient.clone())
     }
 
     /// The operator behind the admin key calls.

@@ -3,7 +3,7 @@
 
 use brains_core::principal::Role;
 
-use crate::operation::Kind;
+use crate::operation::OperationKind;
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub struct ToolShape {
 
 impl ToolShape {
     /// The careful default: what takes an admin is for people.
-    pub const fn of(role: Role, kind: Kind) -> Self {
-        let read_only = matches!(kind, Kind::Read);
+    pub const fn of(role: Role, kind: OperationKind) -> Self {
+        let read_only = matches!(kind, OperationKind::Read);
         Self {
             audience: if matches!(role, Role::Admin) { Audience::People } else { Audience::Everyone },
             spoken: false,
@@ -45,7 +45,7 @@ impl ToolShape {
             core: None,
             read_only,
             destructive: false,
-            idempotent: read_only || matches!(kind, Kind::Touch),
+            idempotent: read_only || matches!(kind, OperationKind::Touch),
             open_world: false,
         }
     }

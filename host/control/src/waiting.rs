@@ -12,7 +12,7 @@ use brains_core::{Fault, Principal};
 use brains_store::{CommitListener, ReadSnapshot};
 use tokio::time::Instant;
 
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::registry::refusal;
 
@@ -40,7 +40,7 @@ pub(crate) enum Ground {
     /// What is outside of the workspaces: administrators only.
     Outside,
     /// A workspace that the caller sees, by the name that it was asked for.
-    Inside(Box<Place>, String),
+    Inside(Box<WorkspaceAccess>, String),
 }
 
 /// A wait that has begun: what is committed from now on is heard.
@@ -64,7 +64,7 @@ impl<'a> Waiting<'a> {
     ) -> Self {
         let ground = match ground {
             // What was put away is looked at as it was before.
-            Ground::Inside(place, told) => Ground::Inside(Box::new(place.even_archived()), told),
+            Ground::Inside(access, told) => Ground::Inside(Box::new(access.even_archived()), told),
             Ground::Outside => Ground::Outside,
         };
         Self { cx, listener: cx.control.store.listen(topics), end: Instant::now() + time, ground, session }
@@ -78,17 +78,17 @@ impl<'a> Waiting<'a> {
         match &self.ground {
             Ground::Outside if principal.role != Role::Admin => return Err(outside()),
             Ground::Outside => {}
-            Ground::Inside(place, told) => {
-                place.still_seen(&mut view, &principal, told, self.cx.now()).await?;
+            Ground::Inside(access, told) => {
+                access.still_seen(&mut view, &principal, told, self.cx.now()).await?;
             }
         }
         let Some(session) = &self.session else { return Ok(view) };
         let found = view.session(&session.id).await?;
         let now = self.cx.now();
-        let found = found.ok_or_else(|| crate::acting::unknown(&session.id))?;
+        let found = found.ok_or_else(|| crate::session_identity::unknown_session(&session.id))?;
         found.check_alive(now)?;
         // Taken up again meanwhile, it may be somebody else's.
-        if found.epoch != session.epoch && !self.cx.acting(None).is(&mut view, &found).await? {
+        if found.epoch != session.epoch && !self.cx.session_identity(None).is(&mut view, &found).await? {
             return Err(foreign(&session.id));
         }
         if found.is_due(now) {

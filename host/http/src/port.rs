@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use brains_control::{Addressee, Answered, Control, Kind, openapi};
+use brains_control::{Addressee, ControlPlane, OperationAnswer, OperationKind, openapi};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
@@ -55,7 +55,7 @@ pub trait Operations: Debug + Send + Sync {
         input: Value,
         principal: &'a Principal,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Answered, Fault>>;
+    ) -> BoxFuture<'a, Result<OperationAnswer, Fault>>;
     /// The line about mail that waits for whoever called.
     fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>>;
     /// Whether the operation may change who is allowed in.
@@ -64,7 +64,7 @@ pub trait Operations: Debug + Send + Sync {
     fn document(&self) -> Value;
 }
 
-impl Operations for Control {
+impl Operations for ControlPlane {
     fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<Admitted, Fault> {
         let entry = self.registry().admit(name, principal, caller)?;
         Ok(Admitted { upload: entry.upload, settings: entry.noun == SETTINGS })
@@ -76,16 +76,16 @@ impl Operations for Control {
         input: Value,
         principal: &'a Principal,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<Answered, Fault>> {
-        Box::pin(Control::answer(self, name, input, principal, caller))
+    ) -> BoxFuture<'a, Result<OperationAnswer, Fault>> {
+        Box::pin(ControlPlane::answer(self, name, input, principal, caller))
     }
 
     fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>> {
-        Box::pin(Control::mail_notice(self, addressee))
+        Box::pin(ControlPlane::mail_notice(self, addressee))
     }
 
     fn changes_state(&self, name: &str) -> bool {
-        self.registry().find(name).is_some_and(|entry| entry.kind != Kind::Read)
+        self.registry().find(name).is_some_and(|entry| entry.kind != OperationKind::Read)
     }
 
     fn document(&self) -> Value {

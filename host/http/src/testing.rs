@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brains_control::{Addressee, Answered};
+use brains_control::{Addressee, OperationAnswer};
 use brains_core::config::Config;
 use brains_core::id::Id;
 use brains_core::secret::sha256_hex;
@@ -146,13 +146,13 @@ impl Operations for Fake {
         input: Value,
         _: &'a Principal,
         _: &'a Caller,
-    ) -> BoxFuture<'a, Result<Answered, Fault>> {
+    ) -> BoxFuture<'a, Result<OperationAnswer, Fault>> {
         Box::pin(async move {
             assert!(
                 ["say_back", "set_config", "upload"].contains(&name),
                 "one that was not admitted: {name}"
             );
-            Ok(Answered { value: input, replayed: false })
+            Ok(OperationAnswer { value: input, replayed: false })
         })
     }
 

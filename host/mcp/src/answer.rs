@@ -1,20 +1,20 @@
 //! An operation's answer or refusal as a tool's result. What went wrong with a call is told to the model, with a word
 //! that stays the same and the next step; protocol errors are for faults of the protocol alone.
 
-use brains_control::Entry;
+use brains_control::OperationEntry;
 use brains_core::Fault;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
-use crate::port::Answer;
+use crate::port::ToolAnswer;
 use crate::schema;
 
 /// The member of a result's `_meta` that says that the request was done before, and that this is its answer from then.
 const REPLAYED: &str = "brains/replayed";
 
 /// The answer in both forms: clients that know schemas read the one, all others the other.
-pub(crate) fn success(entry: &Entry, answer: Answer) -> CallToolResult {
-    let Answer { mut value, notice, replayed } = answer;
+pub(crate) fn success(entry: &OperationEntry, answer: ToolAnswer) -> CallToolResult {
+    let ToolAnswer { mut value, notice, replayed } = answer;
     schema::prune(&entry.output_schema, &mut value);
     let mut result = CallToolResult::structured(value);
     result.content.extend(notice.map(ContentBlock::text));

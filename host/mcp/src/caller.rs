@@ -25,14 +25,14 @@ pub(crate) struct Connection(pub(crate) String);
 
 /// Where messages come from.
 #[derive(Debug, Clone)]
-pub(crate) enum Door {
+pub(crate) enum McpTransport {
     /// Over HTTP: each message has a request of its own, whose key was checked.
     Http,
     /// Over this process's standard input: one agent, known from the start.
     Stdio { principal: Principal, connection: String, directory: Option<PathBuf>, process: Option<Process> },
 }
 
-impl Door {
+impl McpTransport {
     /// Who sent the message.
     pub(crate) fn principal(&self, context: &RequestContext<RoleServer>) -> Result<Principal, Fault> {
         match self {

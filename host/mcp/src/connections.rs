@@ -62,7 +62,7 @@ pub(crate) enum Use {
 
 /// Whether there is room for one more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum ConnectionRoom {
     Free,
     /// Once this connection, which idles, is closed.
     After(String),
@@ -110,7 +110,7 @@ impl Connections {
     }
 
     /// Whether `principal` may have so many `more` connections, and what must be closed before.
-    pub(crate) fn room(&self, principal: &Principal, more: usize) -> Result<Room, Fault> {
+    pub(crate) fn room(&self, principal: &Principal, more: usize) -> Result<ConnectionRoom, Fault> {
         let budgets = self.bounds.budgets();
         let mut held = self.held();
         let own_key = |open: &Open| open.fingerprint == principal.fingerprint;
@@ -126,7 +126,7 @@ impl Connections {
         } else if full(held.open.len(), budgets.mcp_connections) {
             (Ran::All, budgets.mcp_connections)
         } else {
-            return Ok(Room::Free);
+            return Ok(ConnectionRoom::Free);
         };
         *held.refused.entry(ran).or_default() += 1;
         let chosen = match ran {
@@ -135,7 +135,7 @@ impl Connections {
             // Others' only when nobody is there to notice.
             Ran::All => held.idlest(own_key).or_else(|| held.idlest(|open| open.streams == 0)),
         };
-        chosen.map(Room::After).ok_or_else(|| refusal(ran, limit))
+        chosen.map(ConnectionRoom::After).ok_or_else(|| refusal(ran, limit))
     }
 
     /// How the budgets stand, by their keys.
@@ -243,20 +243,24 @@ mod tests {
         let connections = Connections::new(Arc::new(Few));
         let ada = somebody("ada", "a1");
         for id in ["one", "two"] {
-            assert_eq!(connections.room(&ada, 1), Ok(Room::Free));
+            assert_eq!(connections.room(&ada, 1), Ok(ConnectionRoom::Free));
             connections.add(id, &ada);
         }
-        assert_eq!(connections.room(&ada, 1), Ok(Room::After("one".into())));
+        assert_eq!(connections.room(&ada, 1), Ok(ConnectionRoom::After("one".into())));
         let stream = connections.begin("one", Use::Stream);
-        assert_eq!(connections.room(&ada, 1), Ok(Room::After("two".into())), "somebody listens to the other");
+        assert_eq!(
+            connections.room(&ada, 1),
+            Ok(ConnectionRoom::After("two".into())),
+            "somebody listens to the other"
+        );
         let busy = connections.begin("two", Use::Request);
-        assert_eq!(connections.room(&ada, 1), Ok(Room::After("one".into())));
+        assert_eq!(connections.room(&ada, 1), Ok(ConnectionRoom::After("one".into())));
         let also = connections.begin("one", Use::Request);
         let refused = connections.room(&ada, 1).unwrap_err();
         assert_eq!((&*refused.code, refused.retry_after_ms), ("too_many_connections", Some(1_000)));
         assert!(refused.hint.unwrap().contains("budgets.mcp_connections_per_key"));
         drop((stream, busy, also));
-        assert_eq!(connections.room(&ada, 1), Ok(Room::After("two".into())));
+        assert_eq!(connections.room(&ada, 1), Ok(ConnectionRoom::After("two".into())));
     }
 
     #[test]
@@ -266,11 +270,11 @@ mod tests {
         for (number, (operator, key)) in keys.into_iter().enumerate() {
             connections.add(&number.to_string(), &somebody(operator, key));
         }
-        assert_eq!(connections.room(&somebody("ada", "a3"), 1), Ok(Room::After("0".into())));
+        assert_eq!(connections.room(&somebody("ada", "a3"), 1), Ok(ConnectionRoom::After("0".into())));
         let bob = somebody("bob", "b1");
-        assert_eq!(connections.room(&bob, 1), Ok(Room::Free));
+        assert_eq!(connections.room(&bob, 1), Ok(ConnectionRoom::Free));
         connections.add("3", &bob);
-        assert_eq!(connections.room(&somebody("eve", "e1"), 1), Ok(Room::After("0".into())));
+        assert_eq!(connections.room(&somebody("eve", "e1"), 1), Ok(ConnectionRoom::After("0".into())));
         let heard: Vec<InUse> = ["0", "1", "2", "3"].map(|id| connections.begin(id, Use::Stream)).into();
         assert!(
             connections.room(&somebody("eve", "e1"), 1).is_err(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brains_control::Kind;
+use brains_control::OperationKind;
 use brains_core::{Fault, FaultKind, Origin};
 use futures_util::FutureExt as _;
 use rmcp::model::{
@@ -21,14 +21,14 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer;
-use crate::caller::{Door, parts};
+use crate::caller::{McpTransport, parts};
 use crate::instructions::INSTRUCTIONS;
-use crate::port::Call;
+use crate::port::ToolInvocation;
 use crate::prompt;
 use crate::resource;
-use crate::server::House;
+use crate::server::ServerShared;
 use crate::subscription::{self, Followed, Follower};
-use crate::tool::Profile;
+use crate::tool::ToolProfile;
 
 /// How often a caller that waits and asked for it is told that the wait goes on.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -40,24 +40,24 @@ pub(crate) struct Hangup(pub(crate) CancellationToken);
 /// Answers the messages of one door.
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
-    house: Arc<House>,
-    door: Door,
+    shared: Arc<ServerShared>,
+    transport: McpTransport,
     followed: Arc<Followed>,
 }
 
 impl Handler {
-    pub(crate) fn new(house: Arc<House>, door: Door) -> Self {
-        Self { house, door, followed: Arc::default() }
+    pub(crate) fn new(shared: Arc<ServerShared>, transport: McpTransport) -> Self {
+        Self { shared, transport, followed: Arc::default() }
     }
 
     fn follower(&self, uri: String, context: &RequestContext<RoleServer>) -> Result<Follower, ErrorData> {
-        let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
+        let principal = self.transport.principal(context).map_err(|fault| protocol_error(&fault))?;
         Ok(Follower { uri, principal })
     }
 
-    fn profile(&self, context: &RequestContext<RoleServer>) -> Result<Profile, Fault> {
+    fn profile(&self, context: &RequestContext<RoleServer>) -> Result<ToolProfile, Fault> {
         let query = parts(context).and_then(|parts| parts.uri.query());
-        Profile::of_query(query).unwrap_or(Ok(self.house.profile))
+        ToolProfile::of_query(query).unwrap_or(Ok(self.shared.profile))
     }
 
     async fn read(
@@ -65,9 +65,9 @@ impl Handler {
         uri: String,
         context: &RequestContext<RoleServer>,
     ) -> Result<ResourceContents, ErrorData> {
-        let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
-        let caller = self.door.caller(context);
-        match resource::read(&*self.house.tools, &uri, &principal, &caller).await {
+        let principal = self.transport.principal(context).map_err(|fault| protocol_error(&fault))?;
+        let caller = self.transport.caller(context);
+        match resource::read(&*self.shared.tools, &uri, &principal, &caller).await {
             Ok(text) => Ok(ResourceContents::text(text, uri).with_mime_type(resource::JSON)),
             Err(fault) => Err(unread(&fault, &uri)),
         }
@@ -78,15 +78,16 @@ impl Handler {
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tools = &*self.house.tools;
+        let tools = &*self.shared.tools;
         let Some(entry) = tools.registry().find(&request.name) else {
             let shown: String = request.name.chars().take(64).collect();
             return Err(ErrorData::invalid_params(format!("unknown tool `{shown}`"), None));
         };
-        let principal = self.door.principal(context).map_err(|fault| protocol_error(&fault))?;
-        let caller = self.door.caller(context);
+        let principal = self.transport.principal(context).map_err(|fault| protocol_error(&fault))?;
+        let caller = self.transport.caller(context);
         let input = Value::Object(request.arguments.unwrap_or_default());
-        let work = tools.call(Call { name: entry.name, input, principal: &principal, caller: &caller });
+        let work =
+            tools.call(ToolInvocation { name: entry.name, input, principal: &principal, caller: &caller });
         let outcome = tokio::select! {
             biased;
             outcome = work => outcome,
@@ -104,7 +105,7 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let server = Implementation::new("brains", self.house.version).with_title("Brains");
+        let server = Implementation::new("brains", self.shared.version).with_title("Brains");
         let mut config = ServerConfig::new(
             ServerCapabilities::builder()
                 .enable_prompts()
@@ -123,9 +124,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         one_page(request)?;
-        let principal = self.door.principal(&context).map_err(|fault| protocol_error(&fault))?;
+        let principal = self.transport.principal(&context).map_err(|fault| protocol_error(&fault))?;
         let profile = self.profile(&context).map_err(|fault| protocol_error(&fault))?;
-        Ok(ListToolsResult::with_all_items(self.house.catalogue.list(profile, &principal)))
+        Ok(ListToolsResult::with_all_items(self.shared.catalogue.list(profile, &principal)))
     }
 
     async fn call_tool(
@@ -141,10 +142,10 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let principal = self.door.principal(&context).map_err(|fault| protocol_error(&fault))?;
-        let caller = self.door.caller(&context);
+        let principal = self.transport.principal(&context).map_err(|fault| protocol_error(&fault))?;
+        let caller = self.transport.caller(&context);
         let cursor = request.and_then(|request| request.cursor);
-        let listed = resource::list(&*self.house.tools, cursor, &principal, &caller).await;
+        let listed = resource::list(&*self.shared.tools, cursor, &principal, &caller).await;
         listed.map_err(|fault| protocol_error(&fault))
     }
 
@@ -174,7 +175,7 @@ impl ServerHandler for Handler {
 
     /// Goes on when nothing is left that the listener may see: one that ends at once would be opened again and again.
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let tools = &*self.house.tools;
+        let tools = &*self.shared.tools;
         let sink = context.sink();
         let follow = async |uri: &String| {
             let Ok(follower) = self.follower(uri.clone(), context.request_context()) else { return };
@@ -190,7 +191,7 @@ impl ServerHandler for Handler {
             () = all => {}
             () = context.cancelled() => {}
             () = hung_up(context.request_context()) => {}
-            () = self.house.stop.cancelled() => {}
+            () = self.shared.stop.cancelled() => {}
         }
         Ok(())
     }
@@ -202,7 +203,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let follower = self.follower(request.uri, &context)?;
-        let begun = follower.begin(&*self.house.tools).await;
+        let begun = follower.begin(&*self.shared.tools).await;
         let mut seen = begun.map_err(|fault| unread(&fault, &follower.uri))?;
         let Some(end) = self.followed.add(&follower.uri) else {
             let most = subscription::MOST;
@@ -211,10 +212,10 @@ impl ServerHandler for Handler {
                 None,
             ));
         };
-        let (house, peer) = (Arc::clone(&self.house), context.peer);
-        self.house.tasks.spawn(async move {
+        let (shared, peer) = (Arc::clone(&self.shared), context.peer);
+        self.shared.tasks.spawn(async move {
             let follow = async {
-                while follower.changed(&*house.tools, &mut seen).await.is_ok() {
+                while follower.changed(&*shared.tools, &mut seen).await.is_ok() {
                     let note = ResourceUpdatedNotificationParam::new(follower.uri.clone());
                     if peer.notify_resource_updated(note).await.is_err() {
                         break;
@@ -224,7 +225,7 @@ impl ServerHandler for Handler {
             tokio::select! {
                 () = follow => {}
                 () = end.cancelled() => {}
-                () = house.stop.cancelled() => {}
+                () = shared.stop.cancelled() => {}
             }
         });
         Ok(())
@@ -282,8 +283,8 @@ async fn hung_up(context: &RequestContext<RoleServer>) {
 }
 
 /// Tells a caller that waits that it still does, for as long as it listens. Never ends by itself.
-async fn progress(context: &RequestContext<RoleServer>, kind: Kind) {
-    if let (Kind::Flow, Some(token)) = (kind, context.meta.get_progress_token()) {
+async fn progress(context: &RequestContext<RoleServer>, kind: OperationKind) {
+    if let (OperationKind::Flow, Some(token)) = (kind, context.meta.get_progress_token()) {
         let mut seconds = 0.0;
         loop {
             tokio::time::sleep(PROGRESS).await;
@@ -300,17 +301,19 @@ async fn progress(context: &RequestContext<RoleServer>, kind: Kind) {
 /// Why a resource cannot be had.
 fn unread(fault: &Fault, uri: &str) -> ErrorData {
     match fault.kind {
-        FaultKind::NotFound => ErrorData::resource_not_found(told(fault), Some(json!({ "uri": uri }))),
+        FaultKind::NotFound => {
+            ErrorData::resource_not_found(message_with_hint(fault), Some(json!({ "uri": uri })))
+        }
         _ => protocol_error(fault),
     }
 }
 
 /// A fault of the message itself.
 fn protocol_error(fault: &Fault) -> ErrorData {
-    ErrorData::invalid_params(told(fault), None)
+    ErrorData::invalid_params(message_with_hint(fault), None)
 }
 
-fn told(fault: &Fault) -> String {
+fn message_with_hint(fault: &Fault) -> String {
     match &fault.hint {
         Some(hint) => format!("{}; {hint}", fault.message),
         None => fault.message.clone(),

@@ -4,10 +4,11 @@
 
 mod answer;
 mod caller;
+mod connection_codec;
 mod connections;
-mod desk;
 mod handler;
 mod instructions;
+mod key_watch;
 mod message;
 mod pending;
 mod port;
@@ -17,13 +18,12 @@ mod schema;
 mod server;
 mod session;
 mod sse;
-mod standing;
 mod stdio;
 mod subscription;
 mod tool;
 
 pub use connections::{Bounds, Connections};
-pub use port::{Answer, Call, Tools};
-pub use server::{Options, Server};
+pub use port::{ToolAnswer, ToolInvocation, Tools};
+pub use server::{McpOptions, McpServer};
 pub use stdio::{Agent, serve as serve_stdio};
-pub use tool::Profile;
+pub use tool::ToolProfile;

@@ -24,7 +24,7 @@ const MOST_VALUES: usize = 100_000;
 
 /// What some bytes are.
 #[derive(Debug)]
-pub(crate) enum Reading {
+pub(crate) enum ParsedMessage {
     Message(Box<ClientJsonRpcMessage>),
     /// Several in one, which only early versions of the protocol know.
     Batch(Vec<Value>),
@@ -80,15 +80,15 @@ impl Unreadable {
 }
 
 /// Reads one message. `bytes` are no more than [`MOST_BYTES`].
-pub(crate) fn read(bytes: &[u8]) -> Reading {
+pub(crate) fn read(bytes: &[u8]) -> ParsedMessage {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
     if bytes.is_empty() {
-        return Reading::Nothing;
+        return ParsedMessage::Nothing;
     }
     match tree(bytes) {
-        Ok(Value::Array(items)) => Reading::Batch(items),
+        Ok(Value::Array(items)) => ParsedMessage::Batch(items),
         Ok(value) => of_value(value),
-        Err(unreadable) => Reading::Unreadable(*unreadable),
+        Err(unreadable) => ParsedMessage::Unreadable(*unreadable),
     }
 }
 
@@ -118,9 +118,9 @@ fn tree(bytes: &[u8]) -> Result<Value, Box<Unreadable>> {
 }
 
 /// Reads a message whose tree is there.
-pub(crate) fn of_value(value: Value) -> Reading {
+pub(crate) fn of_value(value: Value) -> ParsedMessage {
     let invalid = |id: Option<Value>, message: String| {
-        Reading::Unreadable(Unreadable::new(id, ErrorCode::INVALID_REQUEST, message))
+        ParsedMessage::Unreadable(Unreadable::new(id, ErrorCode::INVALID_REQUEST, message))
     };
     let Value::Object(members) = &value else {
         return invalid(None, "a message is a JSON object".to_owned());
@@ -134,7 +134,7 @@ pub(crate) fn of_value(value: Value) -> Reading {
         if members.contains_key("result") || members.contains_key("error") {
             // An answer to something that we asked; what cannot be read of it is answered by nobody.
             let answer = serde_json::from_value(value);
-            return answer.map_or(Reading::Nothing, |answer| Reading::Message(Box::new(answer)));
+            return answer.map_or(ParsedMessage::Nothing, |answer| ParsedMessage::Message(Box::new(answer)));
         }
         return invalid(id, "`method` is missing".to_owned());
     };
@@ -145,16 +145,16 @@ pub(crate) fn of_value(value: Value) -> Reading {
         return match sent {
             Some(_) => invalid(None, "`id` must be a text or an integer".to_owned()),
             None => serde_json::from_value(value)
-                .map_or(Reading::Nothing, |message| Reading::Message(Box::new(message))),
+                .map_or(ParsedMessage::Nothing, |message| ParsedMessage::Message(Box::new(message))),
         };
     };
     let params = members.get("params").cloned();
     match serde_json::from_value::<ClientJsonRpcMessage>(value) {
         Ok(message) => match wrong_params(&message, &method, params) {
-            Some(error) => Reading::Unreadable(Unreadable { id, error }),
-            None => Reading::Message(Box::new(message)),
+            Some(error) => ParsedMessage::Unreadable(Unreadable { id, error }),
+            None => ParsedMessage::Message(Box::new(message)),
         },
-        Err(error) => Reading::Unreadable(Unreadable {
+        Err(error) => ParsedMessage::Unreadable(Unreadable {
             id,
             error: ErrorData::invalid_params(format!("`{method}` has wrong parameters: {error}"), None),
         }),

@@ -9,9 +9,9 @@ use rmcp::model::{ErrorData, RequestId};
 
 /// The requests under way, each by a name that holds its id.
 #[derive(Debug, Clone)]
-pub(crate) struct Pending<K>(Arc<Mutex<HashSet<K>>>);
+pub(crate) struct PendingRequests<K>(Arc<Mutex<HashSet<K>>>);
 
-impl<K> Default for Pending<K> {
+impl<K> Default for PendingRequests<K> {
     fn default() -> Self {
         Self(Arc::default())
     }
@@ -19,26 +19,26 @@ impl<K> Default for Pending<K> {
 
 /// Holds a name until the answer is on its way, or nobody waits for it.
 #[derive(Debug)]
-pub(crate) struct Held<K: Eq + Hash> {
-    pending: Pending<K>,
+pub(crate) struct PendingGuard<K: Eq + Hash> {
+    pending: PendingRequests<K>,
     request: K,
 }
 
-impl<K: Eq + Hash + Clone> Pending<K> {
+impl<K: Eq + Hash + Clone> PendingRequests<K> {
     /// None when a request of this name is under way.
-    pub(crate) fn hold(&self, request: K) -> Option<Held<K>> {
+    pub(crate) fn hold(&self, request: K) -> Option<PendingGuard<K>> {
         let fresh = self.requests().insert(request.clone());
-        fresh.then(|| Held { pending: self.clone(), request })
+        fresh.then(|| PendingGuard { pending: self.clone(), request })
     }
 }
 
-impl<K> Pending<K> {
+impl<K> PendingRequests<K> {
     fn requests(&self) -> MutexGuard<'_, HashSet<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash> Drop for Held<K> {
+impl<K: Eq + Hash> Drop for PendingGuard<K> {
     fn drop(&mut self) {
         self.pending.requests().remove(&self.request);
     }

@@ -2,14 +2,14 @@
 
 use std::fmt::Debug;
 
-use brains_control::{Addressee, Answered, Control, Registry};
+use brains_control::{Addressee, ControlPlane, OperationAnswer, Registry};
 use brains_core::{Caller, Fault, FaultKind, Principal};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 /// One call of a tool.
 #[derive(Debug)]
-pub struct Call<'a> {
+pub struct ToolInvocation<'a> {
     /// The operation's name.
     pub name: &'a str,
     pub input: Value,
@@ -19,7 +19,7 @@ pub struct Call<'a> {
 
 /// What a call came to.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ToolAnswer {
     pub value: Value,
     /// A line for whoever called, beside what was asked for: that mail waits.
     pub notice: Option<String>,
@@ -31,26 +31,26 @@ pub struct Answer {
 pub trait Tools: Debug + Send + Sync {
     fn registry(&self) -> &Registry;
     /// Dropping the future ends a wait; a change is made whole or not at all.
-    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>>;
+    fn call<'a>(&'a self, call: ToolInvocation<'a>) -> BoxFuture<'a, Result<ToolAnswer, Fault>>;
     /// Whether the caller's key still counts. Asked often: cheap.
     fn counts<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool>;
 }
 
-impl Tools for Control {
+impl Tools for ControlPlane {
     fn registry(&self) -> &Registry {
-        Control::registry(self)
+        ControlPlane::registry(self)
     }
 
-    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer, Fault>> {
+    fn call<'a>(&'a self, call: ToolInvocation<'a>) -> BoxFuture<'a, Result<ToolAnswer, Fault>> {
         Box::pin(async move {
-            let Call { name, input, principal, caller } = call;
+            let ToolInvocation { name, input, principal, caller } = call;
             let addressee = Addressee::of(&input, principal, caller);
-            let Answered { value, replayed } = self.answer(name, input, principal, caller).await?;
+            let OperationAnswer { value, replayed } = self.answer(name, input, principal, caller).await?;
             let notice = match &addressee {
                 Some(addressee) => self.mail_notice(addressee).await,
                 None => None,
             };
-            Ok(Answer { value, notice, replayed })
+            Ok(ToolAnswer { value, notice, replayed })
         })
     }
 

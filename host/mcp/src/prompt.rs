@@ -14,9 +14,9 @@ struct Shown {
     title: &'static str,
     description: &'static str,
     arguments: &'static [Argument],
-    text: fn(&Given) -> String,
+    text: fn(&PromptArguments) -> String,
     /// The resource that is put beside the text.
-    beside: fn(&Given) -> String,
+    beside: fn(&PromptArguments) -> String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ const PROMPTS: [Shown; 3] = [
         text: |given| {
             format!(
                 "Start work in the workspace `{}` of Brains. Its state is beside this.\n\n\
-                 1. Call `start_session` with that workspace, and keep the `session_token` if there is one.\n\
+                 1. ToolInvocation `start_session` with that workspace, and keep the `session_token` if there is one.\n\
                  2. If a handoff waits, `pick_handoff` and go on from there; otherwise `next_task`.\n\
                  3. Say what you are about to touch with `set_focus`, and take `acquire_lock` on files that others may \
                  edit too. When somebody is in the way, `who_blocks` says who: choose other work or ask by \
@@ -59,7 +59,7 @@ const PROMPTS: [Shown; 3] = [
                  1. Finish or undo whatever is half written; say which files you leave changed.\n\
                  2. For a task that you hold: `complete_task` if it is done, else `handoff_task` with the rest as the \
                  title, and what you found out in the body.\n\
-                 3. Call `set_handoff`: the title is one line that says where things stand; the body says what is done, \
+                 3. ToolInvocation `set_handoff`: the title is one line that says where things stand; the body says what is done, \
                  what is next, what to look out for, and how to check it.\n\
                  4. `end_session` with a summary; it frees every lock that you hold.",
                 given.of("workspace")
@@ -91,9 +91,9 @@ const PROMPTS: [Shown; 3] = [
 
 /// The arguments of one call, all of them there.
 #[derive(Debug)]
-pub(crate) struct Given(Vec<(&'static str, String)>);
+pub(crate) struct PromptArguments(Vec<(&'static str, String)>);
 
-impl Given {
+impl PromptArguments {
     fn of(&self, name: &str) -> &str {
         self.0.iter().find(|(given, _)| *given == name).map_or("", |(_, value)| value.as_str())
     }
@@ -144,7 +144,7 @@ pub(crate) fn fill(name: &str, arguments: Option<&JsonObject>) -> Result<Filled,
             }
         }
     }
-    let given = Given(given);
+    let given = PromptArguments(given);
     Ok(Filled {
         description: prompt.description,
         text: (prompt.text)(&given),

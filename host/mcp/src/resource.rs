@@ -6,7 +6,7 @@ use brains_core::{Caller, Fault, Principal};
 use rmcp::model::{ListResourcesResult, Resource, ResourceTemplate};
 use serde_json::{Value, json};
 
-use crate::port::{Call, Tools};
+use crate::port::{ToolInvocation, Tools};
 use crate::schema;
 
 pub(crate) const JSON: &str = "application/json";
@@ -123,7 +123,7 @@ async fn answer(
     principal: &Principal,
     caller: &Caller,
 ) -> Result<Value, Fault> {
-    let mut value = tools.call(Call { name: operation, input, principal, caller }).await?.value;
+    let mut value = tools.call(ToolInvocation { name: operation, input, principal, caller }).await?.value;
     if let Some(entry) = Registry::find(tools.registry(), operation) {
         schema::prune(&entry.output_schema, &mut value);
     }

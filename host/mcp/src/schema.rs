@@ -26,7 +26,7 @@ pub(crate) fn input(schema: &Value) -> Map<String, Value> {
 pub(crate) fn output(schema: &Value) -> Map<String, Value> {
     let kind = |schema: &Value| {
         let real = without_null(schema).0;
-        let worded = real.as_object().is_some_and(|real| words(real).is_some());
+        let worded = real.as_object().is_some_and(|real| enum_values(real).is_some());
         let kind = real.get("type").and_then(Value::as_str).or(worded.then_some("string"))?;
         Some(json!({ "type": kind }))
     };
@@ -71,7 +71,7 @@ fn member(schema: &Value) -> Value {
     let (real, _) = without_null(schema);
     let Value::Object(real) = real else { return json!({}) };
     let mut out = Map::new();
-    if let Some(words) = words(&real) {
+    if let Some(words) = enum_values(&real) {
         out.insert("type".into(), "string".into());
         out.insert("enum".into(), words);
     }
@@ -130,7 +130,7 @@ fn without_null(schema: &Value) -> (Value, bool) {
 }
 
 /// `enum: […]`, or `oneOf` of constants as documented enums are written.
-fn words(schema: &Map<String, Value>) -> Option<Value> {
+fn enum_values(schema: &Map<String, Value>) -> Option<Value> {
     if let Some(words) = schema.get("enum").and_then(Value::as_array) {
         let words: Vec<Value> = words.iter().filter(|word| word.is_string()).cloned().collect();
         return (!words.is_empty()).then(|| words.into());

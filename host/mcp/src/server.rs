@@ -21,15 +21,15 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::caller::Door;
-use crate::connections::{Connections, Room, Use};
+use crate::caller::McpTransport;
+use crate::connections::{ConnectionRoom, Connections, Use};
 use crate::handler::Handler;
-use crate::message::{self, Reading, Unreadable};
+use crate::key_watch::{KeyWatch, LOOK_EVERY};
+use crate::message::{self, ParsedMessage, Unreadable};
 use crate::port::Tools;
 use crate::session::Sessions;
 use crate::sse::{self, Streams};
-use crate::standing::{LOOK_EVERY, Standing};
-use crate::tool::{Catalogue, Profile};
+use crate::tool::{ToolCatalogue, ToolProfile};
 
 /// What a message calls itself, and what a stream of events does.
 const JSON: &[u8] = b"application/json";
@@ -39,52 +39,52 @@ const REFUSED: i32 = -32_000;
 
 /// How a server is set up.
 #[derive(Debug)]
-pub struct Options {
+pub struct McpOptions {
     pub tools: Arc<dyn Tools>,
     /// What a client is shown that does not say.
-    pub profile: Profile,
+    pub profile: ToolProfile,
     pub version: &'static str,
 }
 
 /// What every handler stands on.
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct ServerShared {
     pub(crate) tools: Arc<dyn Tools>,
-    pub(crate) catalogue: Catalogue,
-    pub(crate) profile: Profile,
+    pub(crate) catalogue: ToolCatalogue,
+    pub(crate) profile: ToolProfile,
     pub(crate) version: &'static str,
     /// Ends what is served.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
-impl House {
-    pub(crate) fn new(options: Options, stop: CancellationToken) -> Arc<Self> {
-        let Options { tools, profile, version } = options;
-        let catalogue = Catalogue::of(tools.registry());
+impl ServerShared {
+    pub(crate) fn new(options: McpOptions, stop: CancellationToken) -> Arc<Self> {
+        let McpOptions { tools, profile, version } = options;
+        let catalogue = ToolCatalogue::of(tools.registry());
         Arc::new(Self { catalogue, tools, profile, version, stop, tasks: TaskTracker::new() })
     }
 }
 
 /// The tools over HTTP.
 #[derive(Debug, Clone)]
-pub struct Server {
-    house: Arc<House>,
+pub struct McpServer {
+    shared: Arc<ServerShared>,
     connections: Connections,
-    standing: Standing,
+    key_watch: KeyWatch,
     sessions: Arc<Sessions>,
     streams: Streams,
 }
 
-impl Server {
+impl McpServer {
     /// `stop` ends every connection.
-    pub fn new(options: Options, connections: Connections, stop: CancellationToken) -> Self {
-        let standing = Standing::default();
-        let sessions = Arc::new(Sessions::new(connections.clone(), standing.clone()));
+    pub fn new(options: McpOptions, connections: Connections, stop: CancellationToken) -> Self {
+        let key_watch = KeyWatch::default();
+        let sessions = Arc::new(Sessions::new(connections.clone(), key_watch.clone()));
         Self {
-            house: House::new(options, stop),
+            shared: ServerShared::new(options, stop),
             connections,
-            standing,
+            key_watch,
             sessions,
             streams: Streams::default(),
         }
@@ -99,11 +99,11 @@ impl Server {
             .with_max_request_body_bytes(usize::MAX)
             // One answer is one JSON document; an answer that takes progress notes becomes a stream.
             .with_json_response(true);
-        config.cancellation_token = self.house.stop.child_token();
-        self.house.tasks.spawn(watch(self.clone()));
-        let house = Arc::clone(&self.house);
+        config.cancellation_token = self.shared.stop.child_token();
+        self.shared.tasks.spawn(watch(self.clone()));
+        let shared = Arc::clone(&self.shared);
         let streamable = StreamableHttpService::new(
-            move || Ok(Handler::new(Arc::clone(&house), Door::Http)),
+            move || Ok(Handler::new(Arc::clone(&shared), McpTransport::Http)),
             Arc::clone(&self.sessions),
             config,
         );
@@ -122,20 +122,20 @@ impl Server {
 
     /// Waits until every stream has ended; call it after `stop`.
     pub async fn finished(&self) {
-        self.house.tasks.close();
-        self.house.tasks.wait().await;
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 
     pub(crate) fn handler(&self) -> Handler {
-        Handler::new(Arc::clone(&self.house), Door::Http)
+        Handler::new(Arc::clone(&self.shared), McpTransport::Http)
     }
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }
 
-    pub(crate) fn standing(&self) -> &Standing {
-        &self.standing
+    pub(crate) fn key_watch(&self) -> &KeyWatch {
+        &self.key_watch
     }
 
     pub(crate) fn streams(&self) -> &Streams {
@@ -143,16 +143,16 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.house.stop
+        &self.shared.stop
     }
 
     pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.house.tasks
+        &self.shared.tasks
     }
 
     /// Makes room for `more` connections: the caller's own longest idle one gives way before anybody is refused.
     pub(crate) async fn make_room(&self, principal: &Principal, more: usize) -> Result<(), Fault> {
-        while let Room::After(id) = self.connections.room(principal, more)? {
+        while let ConnectionRoom::After(id) = self.connections.room(principal, more)? {
             // Whatever it is, it is forgotten: an end that fails leaves nothing that could be counted.
             self.connections.remove(&id);
             self.streams.forget(&id);
@@ -165,7 +165,7 @@ impl Server {
 }
 
 /// Refuses a message to a connection of another operator as if there were none, and a connection that is one too many.
-async fn own_connection(State(server): State<Server>, request: Request, next: Next) -> Response {
+async fn own_connection(State(server): State<McpServer>, request: Request, next: Next) -> Response {
     let Some(principal) = request.extensions().get::<Principal>().cloned() else {
         return next.run(request).await;
     };
@@ -174,11 +174,11 @@ async fn own_connection(State(server): State<Server>, request: Request, next: Ne
         let (parts, body) = request.into_parts();
         // It was read and capped before it came here.
         let Ok(bytes) = sse::whole(body).await else {
-            return refused(&Fault::invalid("the message broke off"));
+            return refusal_response(&Fault::invalid("the message broke off"));
         };
         let opens = opens_connection(&bytes);
         if opens && let Err(fault) = server.make_room(&principal, 1).await {
-            return refused(&fault);
+            return refusal_response(&fault);
         }
         let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
         // Several that were begun at once found the same room.
@@ -217,7 +217,7 @@ fn opens_connection(bytes: &[u8]) -> bool {
 }
 
 /// A refusal before any message was looked at.
-pub(crate) fn refused(fault: &Fault) -> Response {
+pub(crate) fn refusal_response(fault: &Fault) -> Response {
     let body = json!({
         "jsonrpc": "2.0",
         "id": null,
@@ -236,13 +236,13 @@ pub(crate) fn refused(fault: &Fault) -> Response {
 }
 
 /// Ends connections and streams whose key counts no more, until the server ends.
-async fn watch(server: Server) {
+async fn watch(server: McpServer) {
     loop {
         tokio::select! {
             () = server.stop().cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        for id in server.standing.round(&*server.house.tools).await {
+        for id in server.key_watch.round(&*server.shared.tools).await {
             if let Err(error) = server.sessions.close_session(&id.into()).await {
                 tracing::debug!(%error, "a connection without a key had ended already");
             }
@@ -251,7 +251,7 @@ async fn watch(server: Server) {
 }
 
 /// Answers a message that cannot be read in words of the protocol, and holds a stream of events to the key that reads it.
-async fn readable(State(server): State<Server>, request: Request, next: Next) -> Response {
+async fn readable(State(server): State<McpServer>, request: Request, next: Next) -> Response {
     let principal = request.extensions().get::<Principal>().cloned();
     let is_json = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON));
     let request = if request.method() == Method::POST && is_json {
@@ -260,10 +260,10 @@ async fn readable(State(server): State<Server>, request: Request, next: Next) ->
             return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
         };
         let unreadable = match message::read(&bytes) {
-            Reading::Unreadable(unreadable) => Some(unreadable),
+            ParsedMessage::Unreadable(unreadable) => Some(unreadable),
             // The SDK answers one message a request.
-            Reading::Batch(_) => Some(Unreadable::batch()),
-            Reading::Message(_) | Reading::Nothing => None,
+            ParsedMessage::Batch(_) => Some(Unreadable::batch()),
+            ParsedMessage::Message(_) | ParsedMessage::Nothing => None,
         };
         if let Some(unreadable) = unreadable {
             return (unreadable.status(), Json(unreadable.answer())).into_response();
@@ -280,7 +280,7 @@ async fn readable(State(server): State<Server>, request: Request, next: Next) ->
     let lasts = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
     match principal {
         Some(principal) if lasts => {
-            let open = server.standing.open(&principal);
+            let open = server.key_watch.open(&principal);
             let ended = open.ended().clone().cancelled_owned();
             response.map(|body| {
                 let frames = body.into_data_stream().take_until(ended).map(move |frame| {

@@ -20,8 +20,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::connections::Connections;
 use crate::handler::Hangup;
-use crate::pending::{Held, Pending, taken};
-use crate::standing::Standing;
+use crate::key_watch::KeyWatch;
+use crate::pending::{PendingGuard, PendingRequests, taken};
 
 /// How long a connection may idle: as long as a person may leave an agent alone.
 const IDLE: Duration = Duration::from_hours(8);
@@ -31,17 +31,17 @@ const IDLE: Duration = Duration::from_hours(8);
 pub(crate) struct Sessions {
     inner: LocalSessionManager,
     connections: Connections,
-    standing: Standing,
-    pending: Pending<(SessionId, RequestId)>,
+    key_watch: KeyWatch,
+    pending: PendingRequests<(SessionId, RequestId)>,
 }
 
 impl Sessions {
-    pub(crate) fn new(connections: Connections, standing: Standing) -> Self {
+    pub(crate) fn new(connections: Connections, key_watch: KeyWatch) -> Self {
         let mut inner = LocalSessionManager::default();
         let mut config = SessionConfig::default();
         config.keep_alive = Some(IDLE);
         inner.session_config = config;
-        Self { inner, connections, standing, pending: Pending::default() }
+        Self { inner, connections, key_watch, pending: PendingRequests::default() }
     }
 }
 
@@ -49,7 +49,7 @@ impl Sessions {
 #[derive(Debug)]
 struct Watched<S> {
     inner: Pin<Box<S>>,
-    held: Option<Held<(SessionId, RequestId)>>,
+    held: Option<PendingGuard<(SessionId, RequestId)>>,
     _hangup: DropGuard,
 }
 
@@ -68,7 +68,7 @@ impl<S: Stream<Item = ServerSseMessage>> Stream for Watched<S> {
 }
 
 /// The answer to a request whose id is taken.
-fn refused(id: &RequestId) -> ServerSseMessage {
+fn duplicate_id(id: &RequestId) -> ServerSseMessage {
     ServerSseMessage::from_message(ServerJsonRpcMessage::error(taken(id), Some(id.clone())))
 }
 
@@ -90,7 +90,7 @@ impl SessionManager for Sessions {
             && let Some(principal) = parts.extensions.get::<Principal>()
         {
             self.connections.add(id, principal);
-            self.standing.connect(id, principal);
+            self.key_watch.connect(id, principal);
         }
         self.inner.initialize_session(id, message).await
     }
@@ -101,7 +101,7 @@ impl SessionManager for Sessions {
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         self.connections.remove(id);
-        self.standing.disconnect(id);
+        self.key_watch.disconnect(id);
         self.inner.close_session(id).await
     }
 
@@ -113,7 +113,7 @@ impl SessionManager for Sessions {
         let held = match &message {
             JsonRpcMessage::Request(request) => {
                 let Some(held) = self.pending.hold((id.clone(), request.id.clone())) else {
-                    return Ok(Either::Left(stream::iter([refused(&request.id)])));
+                    return Ok(Either::Left(stream::iter([duplicate_id(&request.id)])));
                 };
                 Some(held)
             }

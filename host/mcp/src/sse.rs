@@ -23,9 +23,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::caller::Connection;
+use crate::connection_codec::{ConnectionCodec, DecodedInput};
 use crate::connections::{InUse, Use};
-use crate::desk::{Desk, Taken};
-use crate::server::{Server, not_found, refused};
+use crate::server::{McpServer, not_found, refusal_response};
 
 /// Messages that may wait on either side of a stream.
 const QUEUE: usize = 64;
@@ -41,7 +41,7 @@ pub(crate) struct Streams(Arc<Mutex<HashMap<String, Sending>>>);
 struct Sending {
     messages: mpsc::Sender<ClientJsonRpcMessage>,
     answers: mpsc::Sender<String>,
-    desk: Arc<Desk>,
+    codec: Arc<ConnectionCodec>,
 }
 
 impl Streams {
@@ -56,10 +56,10 @@ impl Streams {
 }
 
 /// Opens a stream. Its first event says where to post messages; it ends with the connection.
-pub(crate) async fn open(State(server): State<Server>, request: Request) -> Response {
+pub(crate) async fn open(State(server): State<McpServer>, request: Request) -> Response {
     let Some(principal) = request.extensions().get::<Principal>().cloned() else { return not_found() };
     if let Err(fault) = server.make_room(&principal, 1).await {
-        return refused(&fault);
+        return refusal_response(&fault);
     }
     let id = session_id().to_string();
     let query = request.uri().query().map(|query| format!("&{query}")).unwrap_or_default();
@@ -67,13 +67,14 @@ pub(crate) async fn open(State(server): State<Server>, request: Request) -> Resp
     let (answers, outgoing) = mpsc::channel(QUEUE);
     server.connections().add(&id, &principal);
     let in_use = server.connections().begin(&id, Use::Stream);
-    let desk = Arc::<Desk>::default();
-    let sending = Sending { messages: incoming, answers: answers.clone(), desk: Arc::clone(&desk) };
+    let codec = Arc::<ConnectionCodec>::default();
+    let sending = Sending { messages: incoming, answers: answers.clone(), codec: Arc::clone(&codec) };
     server.streams().held().insert(id.clone(), sending);
     let stop = server.stop().child_token();
     let stopping = stop.clone();
-    let serving = serve(server.clone(), id.clone(), Wire { messages, answers, desk }, stop.clone());
-    let open = server.standing().open(&principal);
+    let serving =
+        serve(server.clone(), id.clone(), StdioTransport { messages, answers, codec }, stop.clone());
+    let open = server.key_watch().open(&principal);
     server.tasks().spawn(async move {
         tokio::pin!(serving);
         tokio::select! {
@@ -93,7 +94,7 @@ pub(crate) async fn open(State(server): State<Server>, request: Request) -> Resp
 
 /// Takes one message for a stream of the same operator. The message is run as the key of this very request may.
 pub(crate) async fn accept(
-    State(server): State<Server>,
+    State(server): State<McpServer>,
     Query(query): Query<HashMap<String, String>>,
     request: Request,
 ) -> Response {
@@ -110,7 +111,7 @@ pub(crate) async fn accept(
         return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
     };
     parts.extensions.insert(Connection(id.to_owned()));
-    let Taken { messages, answers } = stream.desk.take(&bytes);
+    let DecodedInput { messages, answers } = stream.codec.take(&bytes);
     let read = messages.len();
     for mut message in messages {
         message.insert_extension(parts.clone());
@@ -139,7 +140,7 @@ pub(crate) async fn whole(body: Body) -> Result<Bytes, axum::Error> {
 }
 
 /// Answers the messages of one stream until it ends, and forgets it.
-async fn serve(server: Server, id: String, wire: Wire, stop: CancellationToken) {
+async fn serve(server: McpServer, id: String, wire: StdioTransport, stop: CancellationToken) {
     let served =
         serve_server_with_ct::<_, _, _, TransportAdapterIdentity>(server.handler(), wire, stop.clone()).await;
     match served {
@@ -157,10 +158,10 @@ async fn serve(server: Server, id: String, wire: Wire, stop: CancellationToken) 
 
 /// The two queues of a stream as a transport.
 #[derive(Debug)]
-struct Wire {
+struct StdioTransport {
     messages: mpsc::Receiver<ClientJsonRpcMessage>,
     answers: mpsc::Sender<String>,
-    desk: Arc<Desk>,
+    codec: Arc<ConnectionCodec>,
 }
 
 /// Nobody reads the stream any more.
@@ -175,16 +176,16 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-impl Transport<RoleServer> for Wire {
+impl Transport<RoleServer> for StdioTransport {
     type Error = Closed;
 
     fn send(
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Closed>> + Send + 'static {
-        let (desk, answers) = (Arc::clone(&self.desk), self.answers.clone());
+        let (codec, answers) = (Arc::clone(&self.codec), self.answers.clone());
         async move {
-            match desk.give(&message) {
+            match codec.give(&message) {
                 Ok(Some(text)) => answers.send(text).await.map_err(|_| Closed),
                 Ok(None) => Ok(()),
                 Err(error) => {

@@ -1,6 +1,6 @@
 //! The tools over this process's standard input and output: one agent, for as long as it keeps them open.
 
-mod wire;
+mod transport;
 
 use std::io;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use rmcp::transport::TransportAdapterIdentity;
 use rmcp::transport::io::stdio_pipes;
 use tokio_util::sync::CancellationToken;
 
-use crate::caller::Door;
+use crate::caller::McpTransport;
 use crate::handler::Handler;
-use crate::server::{House, Options};
-use wire::Wire;
+use crate::server::{McpOptions, ServerShared};
+use transport::StdioTransport;
 
 /// How long a client that has ended its side may take to read the last answers.
 const WRITING: Duration = Duration::from_secs(2);
@@ -33,13 +33,13 @@ pub struct Agent {
 }
 
 /// Serves until the client closes its end, or `stop`.
-pub async fn serve(options: Options, agent: Agent, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve(options: McpOptions, agent: Agent, stop: CancellationToken) -> io::Result<()> {
     let Agent { principal, connection, directory, process } = agent;
-    let door = Door::Stdio { principal, connection, directory, process };
-    let house = House::new(options, stop.clone());
+    let transport = McpTransport::Stdio { principal, connection, directory, process };
+    let shared = ServerShared::new(options, stop.clone());
     let (input, output) = stdio_pipes();
-    let wire = Wire::new(input, output, &house.tasks);
-    let handler = Handler::new(house.clone(), door);
+    let wire = StdioTransport::new(input, output, &shared.tasks);
+    let handler = Handler::new(shared.clone(), transport);
     let served = serve_server_with_ct::<_, _, _, TransportAdapterIdentity>(handler, wire, stop.clone()).await;
     let ended = match served {
         Ok(service) => service.waiting().await.map(drop).map_err(io::Error::other),
@@ -49,7 +49,7 @@ pub async fn serve(options: Options, agent: Agent, stop: CancellationToken) -> i
     };
     stop.cancel();
     // What was answered last is written, when somebody reads it.
-    house.tasks.close();
-    drop(tokio::time::timeout(WRITING, house.tasks.wait()).await);
+    shared.tasks.close();
+    drop(tokio::time::timeout(WRITING, shared.tasks.wait()).await);
     ended
 }

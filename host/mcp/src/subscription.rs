@@ -12,7 +12,7 @@ use brains_core::{Caller, Fault, Principal};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::port::{Call, Tools};
+use crate::port::{ToolInvocation, Tools};
 use crate::resource;
 
 /// Addresses that one connection, or one request to listen, may follow.
@@ -32,7 +32,7 @@ pub(crate) struct Follower {
 
 /// An address as it was when it was read, and up to which event of its workspace that is known.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct SeenResource {
     slug: String,
     after: String,
     digest: String,
@@ -40,16 +40,16 @@ pub(crate) struct Seen {
 
 impl Follower {
     /// Looks for the first time. A fault says that there is nothing to follow.
-    pub(crate) async fn begin(&self, tools: &dyn Tools) -> Result<Seen, Fault> {
+    pub(crate) async fn begin(&self, tools: &dyn Tools) -> Result<SeenResource, Fault> {
         let slug = resource::workspace(&self.uri)?.to_owned();
         // The position first: what happens between the two is met again.
         let (after, _) = self.events(tools, &slug, None, 0).await?;
         let digest = self.digest(tools).await?;
-        Ok(Seen { slug, after, digest })
+        Ok(SeenResource { slug, after, digest })
     }
 
     /// Returns when what stands there is no longer as it was seen.
-    pub(crate) async fn changed(&self, tools: &dyn Tools, seen: &mut Seen) -> Result<(), Fault> {
+    pub(crate) async fn changed(&self, tools: &dyn Tools, seen: &mut SeenResource) -> Result<(), Fault> {
         loop {
             let (after, happened) = self.events(tools, &seen.slug, Some(&seen.after), WAIT_MS).await?;
             if !happened {
@@ -79,7 +79,7 @@ impl Follower {
             input.insert("after".into(), after.into());
         }
         let (principal, caller) = (&self.principal, &observer());
-        let heard = tools.call(Call { name: "wait_events", input, principal, caller }).await?.value;
+        let heard = tools.call(ToolInvocation { name: "wait_events", input, principal, caller }).await?.value;
         let happened = heard.get("events").and_then(Value::as_array).is_some_and(|events| !events.is_empty());
         let after = heard.get("after").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok((after, happened))

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use brains_control::{Audience, Entry, Registry};
+use brains_control::{Audience, OperationEntry, Registry};
 use brains_core::{Fault, Principal};
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value};
@@ -16,7 +16,7 @@ const TOKEN: &str = "session_token";
 
 /// Which tools a client is shown. Every tool may be called under both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Profile {
+pub enum ToolProfile {
     /// All of them.
     #[default]
     Full,
@@ -24,7 +24,7 @@ pub enum Profile {
     Core,
 }
 
-impl Profile {
+impl ToolProfile {
     /// Reads the word of an option or a query.
     pub fn parse(word: &str) -> Result<Self, Fault> {
         match word {
@@ -47,7 +47,7 @@ impl Profile {
 /// One operation as clients see it.
 #[derive(Debug)]
 struct Shown {
-    entry: Entry,
+    entry: OperationEntry,
     tool: Tool,
     /// As the small profile shows it.
     core: Option<Tool>,
@@ -55,11 +55,11 @@ struct Shown {
 
 /// Every tool there is, in the registry's order.
 #[derive(Debug)]
-pub(crate) struct Catalogue {
+pub(crate) struct ToolCatalogue {
     shown: Vec<Shown>,
 }
 
-impl Catalogue {
+impl ToolCatalogue {
     pub(crate) fn of(registry: &Registry) -> Self {
         let open = registry
             .entries()
@@ -70,16 +70,16 @@ impl Catalogue {
     }
 
     /// What this caller may call.
-    pub(crate) fn list(&self, profile: Profile, principal: &Principal) -> Vec<Tool> {
+    pub(crate) fn list(&self, profile: ToolProfile, principal: &Principal) -> Vec<Tool> {
         let permitted = self.shown.iter().filter(|shown| shown.entry.permits(principal));
         match profile {
-            Profile::Full => permitted.map(|shown| shown.tool.clone()).collect(),
-            Profile::Core => permitted.filter_map(|shown| shown.core.clone()).collect(),
+            ToolProfile::Full => permitted.map(|shown| shown.tool.clone()).collect(),
+            ToolProfile::Core => permitted.filter_map(|shown| shown.core.clone()).collect(),
         }
     }
 }
 
-fn tool(entry: &Entry) -> Tool {
+fn tool(entry: &OperationEntry) -> Tool {
     let mut input = schema::input(&entry.input_schema);
     if entry.by_session {
         // Said in every list so often that it is said shortly.
@@ -91,7 +91,7 @@ fn tool(entry: &Entry) -> Tool {
 }
 
 /// The tool in as few words as it takes to use it. What is left out may be given all the same.
-fn core(entry: &Entry) -> Option<Tool> {
+fn core(entry: &OperationEntry) -> Option<Tool> {
     let mut input = schema::input(&entry.input_schema);
     let optional = entry.tool.core?;
     let by_session = entry.by_session.then_some(TOKEN);
@@ -100,7 +100,12 @@ fn core(entry: &Entry) -> Option<Tool> {
     Some(shown(entry, format!("{}.", entry.summary), input, output))
 }
 
-fn shown(entry: &Entry, description: String, input: Map<String, Value>, output: Map<String, Value>) -> Tool {
+fn shown(
+    entry: &OperationEntry,
+    description: String,
+    input: Map<String, Value>,
+    output: Map<String, Value>,
+) -> Tool {
     let shape = entry.tool;
     let mut annotations = ToolAnnotations::new().read_only(shape.read_only).open_world(shape.open_world);
     // For a tool that changes nothing the other two mean nothing.

@@ -3,7 +3,7 @@
 
 mod shape;
 
-use brains_control::{Entry, Registry};
+use brains_control::{OperationEntry, Registry};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value, json};
 
@@ -216,14 +216,17 @@ pub(crate) fn add_all(mut command: Command, registry: &Registry) -> Command {
 }
 
 /// The flat verb of this name, and its operation.
-pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<(&'static CompatVerb, &'a Entry)> {
+pub(crate) fn find<'a>(
+    registry: &'a Registry,
+    path: &[&str],
+) -> Option<(&'static CompatVerb, &'a OperationEntry)> {
     let [verb] = path else { return None };
     let flat = VERBS.iter().find(|flat| flat.verb == *verb)?;
     registry.find(flat.operation).map(|entry| (flat, entry))
 }
 
 impl CompatVerb {
-    fn command(&self, entry: &Entry) -> Command {
+    fn command(&self, entry: &OperationEntry) -> Command {
         let required = self.options.iter().filter(|option| option.takes == Takes::Required);
         let typed = required.fold(String::new(), |typed, option| typed + " --" + option.flag + " \u{2026}");
         let example = format!(

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use brains_control::{Entry, Field, FieldKind, Registry};
+use brains_control::{FieldKind, InputField, OperationEntry, Registry};
 use brains_core::Fault;
 use brains_core::config::document::{self, Aliases};
 use clap::builder::PossibleValuesParser;
@@ -67,14 +67,14 @@ pub(crate) fn add_all(mut command: Command, registry: &Registry) -> Command {
 }
 
 /// The operation behind the words of a command.
-pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<&'a Entry> {
+pub(crate) fn find<'a>(registry: &'a Registry, path: &[&str]) -> Option<&'a OperationEntry> {
     registry
         .entries()
         .iter()
         .find(|entry| entry.cli.path == path || entry.cli.aliases.iter().any(|alias| alias.path == path))
 }
 
-fn add(command: Command, path: &'static [&'static str], entry: &Entry, hidden: bool) -> Command {
+fn add(command: Command, path: &'static [&'static str], entry: &OperationEntry, hidden: bool) -> Command {
     match path {
         [] => command,
         [verb] => command.subcommand(leaf(verb, entry).hide(hidden)),
@@ -92,7 +92,7 @@ fn add(command: Command, path: &'static [&'static str], entry: &Entry, hidden: b
     }
 }
 
-fn leaf(verb: &'static str, entry: &Entry) -> Command {
+fn leaf(verb: &'static str, entry: &OperationEntry) -> Command {
     let mut command = Command::new(verb).about(entry.summary.clone()).long_about(entry.description.clone());
     for field in entry.fields() {
         let arg = argument(&field);
@@ -131,21 +131,21 @@ fn leaf(verb: &'static str, entry: &Entry) -> Command {
 }
 
 /// A field that holds the text of a configuration: people name its file.
-fn is_document(entry: &Entry, field: &Field) -> bool {
+fn is_document(entry: &OperationEntry, field: &InputField) -> bool {
     holds(entry, field, "application/yaml")
 }
 
 /// A field that holds a component: people name its file.
-fn is_component(entry: &Entry, field: &Field) -> bool {
+fn is_component(entry: &OperationEntry, field: &InputField) -> bool {
     holds(entry, field, "application/wasm")
 }
 
 /// A field that holds JSON of some length: people name its file.
-fn is_list(entry: &Entry, field: &Field) -> bool {
+fn is_list(entry: &OperationEntry, field: &InputField) -> bool {
     holds(entry, field, "application/json")
 }
 
-fn holds(entry: &Entry, field: &Field, what: &str) -> bool {
+fn holds(entry: &OperationEntry, field: &InputField, what: &str) -> bool {
     let media = entry.input_schema.pointer(&format!("/properties/{}/contentMediaType", field.name));
     media.is_some_and(|media| media == what)
 }
@@ -155,7 +155,7 @@ fn lower_first(text: &str) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn argument(field: &Field) -> Arg {
+fn argument(field: &InputField) -> Arg {
     let value_name = field.name.to_ascii_uppercase();
     let mut arg = Arg::new(field.name.clone()).help(help(field)).required(field.required);
     if !field.positional {
@@ -200,7 +200,7 @@ fn argument(field: &Field) -> Arg {
     }
 }
 
-fn help(field: &Field) -> String {
+fn help(field: &InputField) -> String {
     let mut help = field.description.trim_end_matches('.').to_owned();
     if field.kind == FieldKind::Json {
         help.push_str(" (JSON or YAML; `-` reads it from stdin)");
@@ -215,7 +215,7 @@ fn help(field: &Field) -> String {
 
 /// What was typed, as the operation's input. Fields that were not given are left out; `document` is the file
 /// that a field of its kind stands for then.
-pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Result<Value, Fault> {
+pub(crate) fn input(entry: &OperationEntry, matches: &ArgMatches, document: &Path) -> Result<Value, Fault> {
     let mut input = Map::new();
     for field in entry.fields() {
         let value = if is_component(entry, &field) {
@@ -249,7 +249,7 @@ pub(crate) fn input(entry: &Entry, matches: &ArgMatches, document: &Path) -> Res
 /// What a component's file says without being read: its manifest beside it, and its name as the id. What was typed
 /// counts above it.
 fn beside(
-    entry: &Entry,
+    entry: &OperationEntry,
     matches: &ArgMatches,
     file: &Path,
     input: &mut Map<String, Value>,
@@ -286,7 +286,7 @@ pub(crate) fn confirmed(matches: &ArgMatches) -> bool {
     matches.get_flag(YES)
 }
 
-fn value(field: &Field, matches: &ArgMatches) -> Result<Option<Value>, Fault> {
+fn value(field: &InputField, matches: &ArgMatches) -> Result<Option<Value>, Fault> {
     let name = field.name.as_str();
     Ok(match &field.kind {
         FieldKind::Text => one::<String>(matches, name)

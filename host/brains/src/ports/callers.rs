@@ -13,7 +13,7 @@ pub(crate) struct KeyRingCallers {
     pub(crate) ring: KeyRing,
 }
 
-impl ports::Callers for KeyRingCallers {
+impl ports::CallersPort for KeyRingCallers {
     fn still<'a>(
         &'a self,
         principal: &'a Principal,

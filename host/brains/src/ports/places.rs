@@ -6,8 +6,8 @@ mod ground;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use brains_control::Pending;
-use brains_control::ports::Places;
+use brains_control::BoxedFuture;
+use brains_control::ports::DirectoriesPort;
 use brains_core::Fault;
 use brains_core::plane::workspace::Location;
 use brains_files::{Gate, Links, Place, Visit, look};
@@ -54,8 +54,8 @@ impl Trees {
     }
 }
 
-impl Places for Trees {
-    fn locate(&self, path: PathBuf) -> Pending<'_, Result<Location, Fault>> {
+impl DirectoriesPort for Trees {
+    fn locate(&self, path: PathBuf) -> BoxedFuture<'_, Result<Location, Fault>> {
         let state = self.state.clone();
         Box::pin(async move {
             let looked = self.gate.run(Place::of(&path), move |visit| locate(visit, &path, state.as_deref()));

@@ -21,7 +21,7 @@ impl LocalProcesses {
     }
 }
 
-impl ports::Processes for LocalProcesses {
+impl ports::ProcessesPort for LocalProcesses {
     fn machine(&self) -> String {
         self.machine.clone()
     }

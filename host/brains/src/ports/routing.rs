@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brains_control::Pending;
+use brains_control::BoxedFuture;
 use brains_control::ports::{
-    Classification, ExplainedStep, Explanation, LabelScore, Model, PlannedAttempt, RoutePlan, Routing,
-    SignalSeen,
+    Classification, ExplainedStep, Explanation, LabelScore, ModelName, PlannedAttempt, RoutePlan,
+    RoutingPort, SignalSeen,
 };
 use brains_core::id::{Id, Trace};
 use brains_core::{Ambient, Fault};
@@ -21,15 +21,15 @@ pub(crate) struct Routes {
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
-impl Routing for Routes {
-    fn classify(&self, body: Vec<u8>) -> Pending<'_, Result<Classification, Fault>> {
+impl RoutingPort for Routes {
+    fn classify(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Classification, Fault>> {
         Box::pin(async move {
             let (verdict, component) = self.gateway.classify(&body).await?;
             Ok(of_verdict(&verdict, component))
         })
     }
 
-    fn plan(&self, body: Vec<u8>) -> Pending<'_, Result<RoutePlan, Fault>> {
+    fn plan(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<RoutePlan, Fault>> {
         Box::pin(async move {
             let plan = self.gateway.explain(&body).await?;
             Ok(RoutePlan {
@@ -42,7 +42,7 @@ impl Routing for Routes {
         })
     }
 
-    fn explain(&self, body: Vec<u8>) -> Pending<'_, Result<Explanation, Fault>> {
+    fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>> {
         Box::pin(async move {
             let plan = self.gateway.explain(&body).await?;
             let first = plan.attempts.first();
@@ -65,11 +65,11 @@ impl Routing for Routes {
         })
     }
 
-    fn models(&self) -> Pending<'_, Result<Vec<Model>, Fault>> {
+    fn models(&self) -> BoxedFuture<'_, Result<Vec<ModelName>, Fault>> {
         Box::pin(async move {
             let models = self.gateway.models().await.into_iter();
             Ok(models
-                .map(|entry| Model {
+                .map(|entry| ModelName {
                     id: entry.id,
                     kind: entry.kind.to_owned(),
                     tier: entry.tier,

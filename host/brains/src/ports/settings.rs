@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brains_control::Pending;
-use brains_control::ports::{Candidate, Edit, Overlay, Proposal, Reloaded, Settings, Shown};
+use brains_control::BoxedFuture;
+use brains_control::ports::{
+    ActiveConfig, ConfigPort, Overlay, OverlayCandidate, OverlayEdit, Proposal, Reloaded,
+};
 use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
@@ -62,17 +64,17 @@ impl InForce {
         self.names.keep_to(budgets);
     }
 
-    fn plan_now(&self, proposal: Proposal) -> Result<Candidate, Vec<Problem>> {
+    fn plan_now(&self, proposal: Proposal) -> Result<OverlayCandidate, Vec<Problem>> {
         let previous = self.sources.overlay_text().map_err(|fault| vec![self.problem("", fault.message)])?;
         let document = match proposal {
             Proposal::Edits(edits) => self.edited(&previous, &edits)?,
             Proposal::Text(text) => text,
         };
         let Resolved { warnings, .. } = self.sources.resolve_overlay(document.clone())?;
-        Ok(Candidate { next: self.read(document), previous: self.read(previous), warnings })
+        Ok(OverlayCandidate { next: self.read(document), previous: self.read(previous), warnings })
     }
 
-    fn edited(&self, text: &str, edits: &[Edit]) -> Result<String, Vec<Problem>> {
+    fn edited(&self, text: &str, edits: &[OverlayEdit]) -> Result<String, Vec<Problem>> {
         let schema = self.sources.schema();
         let mut problems = Vec::new();
         let mut document = text.to_owned();
@@ -114,10 +116,10 @@ impl InForce {
     }
 }
 
-impl Settings for InForce {
-    fn shown(&self) -> Shown {
+impl ConfigPort for InForce {
+    fn active(&self) -> ActiveConfig {
         let current = self.live.current();
-        Shown {
+        ActiveConfig {
             config: Arc::clone(&current.config),
             provenance: Arc::clone(&current.provenance),
             warnings: current.warnings.clone(),
@@ -129,19 +131,19 @@ impl Settings for InForce {
         self.sources.schema().json().clone()
     }
 
-    fn check(&self, document: String) -> Pending<'_, Result<Findings, Fault>> {
+    fn check(&self, document: String) -> BoxedFuture<'_, Result<Findings, Fault>> {
         let sources = Arc::clone(&self.sources);
         Box::pin(async move { self.aside(move || sources.check(document)).await })
     }
 
-    fn overlay(&self) -> Pending<'_, Result<Overlay, Fault>> {
+    fn overlay(&self) -> BoxedFuture<'_, Result<Overlay, Fault>> {
         let this = self.clone();
         Box::pin(
             async move { self.aside(move || this.sources.overlay_text().map(|text| this.read(text))).await? },
         )
     }
 
-    fn plan(&self, proposal: Proposal) -> Pending<'_, Result<Candidate, Vec<Problem>>> {
+    fn plan(&self, proposal: Proposal) -> BoxedFuture<'_, Result<OverlayCandidate, Vec<Problem>>> {
         let this = self.clone();
         Box::pin(async move {
             let planned = self.aside(move || this.plan_now(proposal)).await;
@@ -149,7 +151,7 @@ impl Settings for InForce {
         })
     }
 
-    fn write_overlay(&self, text: String, expected: String) -> Pending<'_, Result<bool, Fault>> {
+    fn write_overlay(&self, text: String, expected: String) -> BoxedFuture<'_, Result<bool, Fault>> {
         let (path, links) = (self.sources.overlay().to_owned(), self.sources.overlay_links());
         Box::pin(async move {
             let written = self.gate.write(Place::of(&path), move |visit| {
@@ -167,7 +169,7 @@ impl Settings for InForce {
         })
     }
 
-    fn reload(&self) -> Pending<'_, Result<Reloaded, Vec<Problem>>> {
+    fn reload(&self) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
         Box::pin(async move {
             let this = self.clone();
             match blocking(move || this.reload_now()).await {

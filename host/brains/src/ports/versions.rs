@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use brains_control::Pending;
-use brains_control::ports::{Components, StagedVersion};
+use brains_control::BoxedFuture;
+use brains_control::ports::{ComponentsPort, StagedVersion};
 use brains_core::config::manifest::Manifest;
 use brains_core::plane::component::ComponentLogLine;
 use brains_core::{Fault, FaultKind, Origin};
@@ -19,13 +19,13 @@ pub(crate) struct Versions {
     pub(crate) live: Arc<Live>,
 }
 
-impl Components for Versions {
+impl ComponentsPort for Versions {
     fn stage(
         &self,
         id: String,
         wasm: Vec<u8>,
         manifest: Option<Manifest>,
-    ) -> Pending<'_, Result<StagedVersion, Fault>> {
+    ) -> BoxedFuture<'_, Result<StagedVersion, Fault>> {
         let live = Arc::clone(&self.live);
         Box::pin(async move {
             let wanted = Wanted::default();
@@ -35,7 +35,7 @@ impl Components for Versions {
         })
     }
 
-    fn waiting(&self, id: String) -> Pending<'_, Result<Option<StagedVersion>, Fault>> {
+    fn waiting(&self, id: String) -> BoxedFuture<'_, Result<Option<StagedVersion>, Fault>> {
         let live = Arc::clone(&self.live);
         Box::pin(async move { Ok(blocking(move || live.waiting(&id)).await?.map(told)) })
     }
@@ -48,12 +48,12 @@ impl Components for Versions {
         self.live.is_bundled_content(id, digest)
     }
 
-    fn pardon(&self, id: String, digest: String) -> Pending<'_, Result<(), Fault>> {
+    fn pardon(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>> {
         let live = Arc::clone(&self.live);
         Box::pin(async move { blocking(move || live.pardon(&id, &digest)).await })
     }
 
-    fn forget(&self, id: String) -> Pending<'_, Result<(), Fault>> {
+    fn forget(&self, id: String) -> BoxedFuture<'_, Result<(), Fault>> {
         let live = Arc::clone(&self.live);
         Box::pin(async move {
             blocking(move || live.forget(&id)).await?.map_err(|error| {

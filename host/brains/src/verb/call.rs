@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use brains_control::{Addressee, Entry, Kind, Registry};
+use brains_control::{Addressee, OperationEntry, OperationKind, Registry};
 use brains_core::caller::wire;
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Runs one operation and tells its answer.
 pub(crate) async fn operation(
     shell: &Shell,
-    entry: &Entry,
+    entry: &OperationEntry,
     matches: &ArgMatches,
     bare: Option<&'static str>,
 ) -> Result<(), anyhow::Error> {
@@ -69,7 +69,12 @@ pub(crate) async fn operation(
 }
 
 /// Prints the items of every page as they come, one a line.
-async fn lines(shell: &Shell, entry: &Entry, mut input: Value, member: &str) -> Result<(), anyhow::Error> {
+async fn lines(
+    shell: &Shell,
+    entry: &OperationEntry,
+    mut input: Value,
+    member: &str,
+) -> Result<(), anyhow::Error> {
     loop {
         let answer = answered(shell, entry, input.clone()).await?;
         output::lines(answer.get(member))?;
@@ -84,7 +89,7 @@ async fn lines(shell: &Shell, entry: &Entry, mut input: Value, member: &str) -> 
 pub(crate) async fn flat(
     shell: &Shell,
     flat: &CompatVerb,
-    entry: &Entry,
+    entry: &OperationEntry,
     matches: &ArgMatches,
 ) -> Result<(), anyhow::Error> {
     let input = flat.input(matches);
@@ -101,7 +106,7 @@ pub(crate) async fn by_name(shell: &Shell, name: &str, input: Value) -> Result<V
     answered(shell, entry, input).await
 }
 
-async fn answered(shell: &Shell, entry: &Entry, input: Value) -> Result<Value, anyhow::Error> {
+async fn answered(shell: &Shell, entry: &OperationEntry, input: Value) -> Result<Value, anyhow::Error> {
     let caller = Caller {
         directory: std::env::current_dir().ok(),
         token: token::of(&shell.home, &input),
@@ -229,12 +234,17 @@ fn tell(mail: Option<String>) {
 
 /// Without a service: the store is opened here. A reading verb leaves no trace of itself: where there is no
 /// state yet it reads an empty one.
-async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Result<Value, anyhow::Error> {
+async fn here(
+    shell: &Shell,
+    entry: &OperationEntry,
+    input: Value,
+    caller: &Caller,
+) -> Result<Value, anyhow::Error> {
     log::start(None, shell.global.verbose)?;
     let mut flags = BTreeMap::new();
     // Whether a document is sound is told whatever is in use.
     let aside = entry.name == CHECK && configured(shell).is_err();
-    let empty = entry.kind == Kind::Read && !shell.home.exists();
+    let empty = entry.kind == OperationKind::Read && !shell.home.exists();
     let scratch = if empty || aside { Some(tempfile::tempdir()?) } else { None };
     let home = match &scratch {
         Some(scratch) => {
@@ -253,11 +263,11 @@ async fn here(shell: &Shell, entry: &Entry, input: Value, caller: &Caller) -> Re
     let services = Services::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
     let addressee = Addressee::of(&input, &principal, caller);
-    if entry.kind != Kind::Read {
+    if entry.kind != OperationKind::Read {
         services.control.free_what_the_dead_hold().await;
     }
     let answer = services.control.answer(entry.name, input, &principal, caller).await;
-    if entry.kind != Kind::Read {
+    if entry.kind != OperationKind::Read {
         lifecycle::write(&services.live, &services.store).await;
     }
     if let Some(addressee) = &addressee {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use brains_control::{Entry, Registry, ports};
+use brains_control::{OperationEntry, Registry, ports};
 use brains_core::caller::CallSurface;
 use brains_core::{Caller, Fault, Id, Principal, id};
 use brains_egress::local::LocalAnswer;
-use brains_mcp::{Agent, Answer, Call, Options, Profile, Tools, serve_stdio};
+use brains_mcp::{Agent, McpOptions, ToolAnswer, ToolInvocation, ToolProfile, Tools, serve_stdio};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::OnceCell;
@@ -34,18 +34,18 @@ const FREEING: Duration = Duration::from_secs(5);
 /// Serves the client that started this process until it closes its end.
 pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Error> {
     log::start(None, shell.global.verbose)?;
-    let profile = wanted.profile.as_deref().map_or(Ok(Profile::default()), Profile::parse)?;
+    let profile = wanted.profile.as_deref().map_or(Ok(ToolProfile::default()), ToolProfile::parse)?;
     // Only this process knows it: it stands for the agent for as long as the process lives.
     let connection = Id::<id::Request>::mint(&*shell.ambient).as_str().to_owned();
     let directory = std::env::current_dir().ok();
-    let process = ports::Processes::find(&LocalProcesses::new(), std::process::id());
+    let process = ports::ProcessesPort::find(&LocalProcesses::new(), std::process::id());
     let tools = Arc::new(Nearest {
         shell,
         registry: Registry::new(),
         services: OnceCell::new(),
         begun: Mutex::default(),
     });
-    let options = Options { tools: tools.clone(), profile, version: crate::VERSION };
+    let options = McpOptions { tools: tools.clone(), profile, version: crate::VERSION };
     let stop = CancellationToken::new();
     let agent = Agent {
         principal: Principal::local(),
@@ -121,7 +121,7 @@ struct Nearest {
 }
 
 impl Nearest {
-    async fn run(&self, asked: Call<'_>) -> Result<Answer, Fault> {
+    async fn run(&self, asked: ToolInvocation<'_>) -> Result<ToolAnswer, Fault> {
         let shell = &self.shell;
         let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
         let running = instance::running(&shell.home)?.filter(|_| !elsewhere);
@@ -131,7 +131,7 @@ impl Nearest {
             let service = call::client(shell, running, url);
             let LocalAnswer { value, mail, replayed, .. } =
                 service.operation(asked.name, &asked.input, asked.caller).await?;
-            return Ok(Answer { value, notice: mail, replayed });
+            return Ok(ToolAnswer { value, notice: mail, replayed });
         }
         let services = self.services.get_or_try_init(|| self.open()).await?;
         Tools::call(&*services.control, asked).await
@@ -155,7 +155,7 @@ impl Nearest {
         let begun = std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
         for session in begun {
             let input = json!({ "session": session });
-            let call = Call { name: "end_session", input, principal: &Principal::local(), caller };
+            let call = ToolInvocation { name: "end_session", input, principal: &Principal::local(), caller };
             if let Err(fault) = self.run(call).await {
                 tracing::debug!(%fault, "a session of this agent was not ended");
             }
@@ -170,10 +170,10 @@ impl Tools for Nearest {
 
     fn call<'a>(
         &'a self,
-        call: Call<'a>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>> {
+        call: ToolInvocation<'a>,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<ToolAnswer, Fault>> + Send + 'a>> {
         Box::pin(async move {
-            let begins = self.registry.find(call.name).is_some_and(Entry::makes_session);
+            let begins = self.registry.find(call.name).is_some_and(OperationEntry::makes_session);
             let answer = self.run(call).await?;
             let session = answer.value.get("session_id").and_then(Value::as_str).filter(|_| begins);
             if let Some(session) = session {

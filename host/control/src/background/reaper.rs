@@ -8,18 +8,18 @@ use brains_core::Fault;
 use brains_core::plane::session::Ending;
 use brains_store::{Actor, Scope};
 
-use super::duty::Duty;
-use crate::context::Control;
+use super::leased_job::LeasedJob;
+use crate::context::ControlPlane;
 
 /// How often is looked; with the lease of the duty it keeps a dead process's session below ten seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LEASE: Duration = Duration::from_secs(6);
 
-pub(super) async fn run(control: Arc<Control>) {
-    let mut leases = Duty::new(&control, "reaper", LEASE);
+pub(super) async fn run(control: Arc<ControlPlane>) {
+    let mut leases = LeasedJob::new(&control, "reaper", LEASE);
     // Only a process of the same machine can tell whether another one lives.
     let machine = control.ports.processes.machine();
-    let mut processes = Duty::new(&control, format!("reaper {machine}"), LEASE);
+    let mut processes = LeasedJob::new(&control, format!("reaper {machine}"), LEASE);
     loop {
         if let Err(fault) = look(&control, &mut leases, &mut processes).await {
             tracing::warn!(%fault, "the reaper could not do its round; it tries again");
@@ -33,7 +33,11 @@ pub(super) async fn run(control: Arc<Control>) {
     processes.drop(&control).await;
 }
 
-async fn look(control: &Control, leases: &mut Duty, processes: &mut Duty) -> Result<(), Fault> {
+async fn look(
+    control: &ControlPlane,
+    leases: &mut LeasedJob,
+    processes: &mut LeasedJob,
+) -> Result<(), Fault> {
     let mut freed = 0;
     if leases.is_ours(control).await? {
         freed += run_out(control).await?;
@@ -49,7 +53,7 @@ async fn look(control: &Control, leases: &mut Duty, processes: &mut Duty) -> Res
 }
 
 /// Reaps leases and locks that ran out; tells how many.
-pub(super) async fn run_out(control: &Control) -> Result<u64, Fault> {
+pub(super) async fn run_out(control: &ControlPlane) -> Result<u64, Fault> {
     let workspaces = control.store.read().await?.run_out(control.ambient.now()).await?;
     let mut freed = 0;
     for workspace in workspaces {
@@ -64,7 +68,7 @@ pub(super) async fn run_out(control: &Control) -> Result<u64, Fault> {
 }
 
 /// Ends the sessions of processes of this machine that are gone; tells how many.
-pub(super) async fn dead(control: &Control) -> Result<u64, Fault> {
+pub(super) async fn dead(control: &ControlPlane) -> Result<u64, Fault> {
     let machine = control.ports.processes.machine();
     let sessions = control.store.read().await?.sessions_on(&machine).await?;
     let mut ended = 0;

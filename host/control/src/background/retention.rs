@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use brains_core::Fault;
 
-use super::duty::Duty;
-use crate::context::Control;
+use super::leased_job::LeasedJob;
+use crate::context::ControlPlane;
 
 const LOOK_EVERY: Duration = Duration::from_mins(10);
 const LEASE: Duration = Duration::from_mins(20);
 
-pub(super) async fn run(control: Arc<Control>) {
-    let mut duty = Duty::new(&control, "retention", LEASE);
+pub(super) async fn run(control: Arc<ControlPlane>) {
+    let mut duty = LeasedJob::new(&control, "retention", LEASE);
     loop {
         match look(&control, &mut duty).await {
             Ok(0) => {}
@@ -31,11 +31,11 @@ pub(super) async fn run(control: Arc<Control>) {
     duty.drop(&control).await;
 }
 
-async fn look(control: &Control, duty: &mut Duty) -> Result<u64, Fault> {
+async fn look(control: &ControlPlane, duty: &mut LeasedJob) -> Result<u64, Fault> {
     if duty.is_ours(control).await? { forget(control).await } else { Ok(0) }
 }
 
-pub(super) async fn forget(control: &Control) -> Result<u64, Fault> {
+pub(super) async fn forget(control: &ControlPlane) -> Result<u64, Fault> {
     control
         .store
         .touch(|tx| Box::pin(async move { Ok(tx.prune_answers().await? + tx.prune_foci().await?) }))

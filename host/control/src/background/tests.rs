@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::duty::Duty;
+use super::leased_job::LeasedJob;
 use super::{reaper, retention};
 use crate::testing::Bed;
 
@@ -10,8 +10,8 @@ use crate::testing::Bed;
 async fn a_duty_has_one_owner_at_a_time() {
     let bed = Bed::new().await;
     let sibling = bed.sibling().await;
-    let mut ours = Duty::new(&bed.control, "d", Duration::from_secs(6));
-    let mut theirs = Duty::new(&sibling, "d", Duration::from_secs(6));
+    let mut ours = LeasedJob::new(&bed.control, "d", Duration::from_secs(6));
+    let mut theirs = LeasedJob::new(&sibling, "d", Duration::from_secs(6));
     assert!(ours.is_ours(&bed.control).await.unwrap());
     assert!(!theirs.is_ours(&sibling).await.unwrap());
     bed.advance_ms(4_000);

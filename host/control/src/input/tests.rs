@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Moment, Span, read};
+use super::{Span, TimePoint, read};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,7 +15,7 @@ struct Sample {
     #[serde(default)]
     count: u8,
     inner: Option<Inner>,
-    since: Option<Moment>,
+    since: Option<TimePoint>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -100,7 +100,7 @@ fn spans_are_a_count_and_a_unit() {
 #[test]
 fn moments_are_times_or_how_long_ago() {
     let now = Millis(1_000_000_000);
-    let read = |text: &str| serde_json::from_value::<Moment>(json!(text)).unwrap().resolve(now);
+    let read = |text: &str| serde_json::from_value::<TimePoint>(json!(text)).unwrap().resolve(now);
     assert_eq!(read("1h"), Millis(1_000_000_000 - 3_600_000));
     assert_eq!(read("1970-01-01T00:00:01Z"), Millis(1_000));
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::mint;
+use crate::key_generator;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::ports::AdminKeySource;
 
 /// Shows where the admin key comes from, and its fingerprint.
@@ -29,7 +29,7 @@ pub(crate) struct AdminKeyShown {
 impl Operation for ShowAdminKey {
     const NAME: &'static str = "show_admin_key";
     const NOUN: &'static str = "admin-key";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["admin-key", "show"]);
     const EXAMPLES: &'static [Example] =
@@ -65,7 +65,7 @@ impl std::fmt::Debug for AdminKeyRotated {
 impl Operation for RotateAdminKey {
     const NAME: &'static str = "rotate_admin_key";
     const NOUN: &'static str = "admin-key";
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["admin-key", "rotate"])
         .confirm("Replace the admin key? Everything that uses the old one stops working at once.");
@@ -84,7 +84,7 @@ impl Operation for RotateAdminKey {
                     .hint("change `BRAINS_API_KEY` or `api_key` where it is set, or unset it to use the key file"));
             }
         }
-        let key = mint::admin_key(&*cx.control.ambient);
+        let key = key_generator::admin_key(&*cx.control.ambient);
         let fingerprint = key.fingerprint();
         let raw = key.expose().to_owned();
         // Audited first and written last: whoever could not be told the new key still has the old one.

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::input::page;
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 
 pub(crate) use export::ExportAudit;
 pub(crate) use verify::{RotateAuditKey, VerifyAudit};
@@ -91,7 +91,7 @@ pub(crate) struct AuditPage {
 impl Operation for ListAudit {
     const NAME: &'static str = "list_audit";
     const NOUN: &'static str = "audit";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "list"])
         .aliases(&[Alias { path: &["audit-list"], hidden: true }])

@@ -2,7 +2,7 @@
 //! `version`, how a content comes in and what it is given in `given`.
 
 mod change;
-mod given;
+mod install_input;
 mod version;
 
 pub(crate) use change::{AddComponent, DisableComponent, EnableComponent, RemoveComponent};
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 
 /// Lists the components with their state, those that were refused included.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,7 +39,7 @@ pub(crate) struct ComponentList {
 impl Operation for ListComponents {
     const NAME: &'static str = "list_components";
     const NOUN: &'static str = "component";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "list"])
         .table("components", &["id", "plays", "state", "version", "reason"]);
@@ -120,7 +120,7 @@ fn find(cx: &Cx<'_>, id: &str) -> Result<ComponentRecord, Fault> {
 impl Operation for ShowComponent {
     const NAME: &'static str = "show_component";
     const NOUN: &'static str = "component";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "show"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] =
@@ -174,7 +174,7 @@ pub(crate) struct ComponentLines {
 impl Operation for ComponentLogs {
     const NAME: &'static str = "component_logs";
     const NOUN: &'static str = "component";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "logs"])
         .positional(&["id"])

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::ports::Edit;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
+use crate::ports::OverlayEdit;
 
 pub(crate) use change::notice_at_start;
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
@@ -52,7 +52,7 @@ pub(crate) struct ConfigShown {
 impl Operation for ShowConfig {
     const NAME: &'static str = "show_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "show"])
         .positional(&["key"])
@@ -64,7 +64,7 @@ impl Operation for ShowConfig {
     type Output = ConfigShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigShown, Fault> {
-        let shown = cx.control.ports.settings.shown();
+        let shown = cx.control.ports.settings.active();
         let within = |path: &str| match self.key.as_deref() {
             None => true,
             Some(key) => path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
@@ -99,7 +99,7 @@ pub(crate) struct GetConfig {
 impl Operation for GetConfig {
     const NAME: &'static str = "get_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "get"])
         .positional(&["key"])
@@ -117,7 +117,7 @@ impl Operation for GetConfig {
 }
 
 fn shown_value(cx: &Cx<'_>, key: String) -> Result<ValueShown, Fault> {
-    let shown = cx.control.ports.settings.shown();
+    let shown = cx.control.ports.settings.active();
     let value = shown.config.get(&key).cloned().ok_or_else(|| unknown_key(&key))?;
     let from = shown.provenance.of(&key).clone();
     Ok(ValueShown { key, value, from })
@@ -145,11 +145,11 @@ pub(crate) struct ConfigChanged {
 }
 
 /// Makes edits for another plane, as one change; gives the number of its revision.
-pub(super) async fn put(cx: &Cx<'_>, edits: Vec<Edit>, action: &'static str) -> Result<u64, Fault> {
+pub(super) async fn put(cx: &Cx<'_>, edits: Vec<OverlayEdit>, action: &'static str) -> Result<u64, Fault> {
     change::apply(cx, edits, action).await.map(|change| change.revision)
 }
 
-async fn edit(cx: &Cx<'_>, edit: Edit, action: &'static str) -> Result<ConfigChanged, Fault> {
+async fn edit(cx: &Cx<'_>, edit: OverlayEdit, action: &'static str) -> Result<ConfigChanged, Fault> {
     let key = edit.key.clone();
     let change = change::apply(cx, vec![edit], action).await?;
     let (value, from) = match shown_value(cx, key.clone()) {
@@ -173,7 +173,7 @@ pub(crate) struct SetConfig {
 impl Operation for SetConfig {
     const NAME: &'static str = "set_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "set"])
         .positional(&["key", "value"])
@@ -203,7 +203,7 @@ impl Operation for SetConfig {
                 .param("value")
                 .hint("`unset_config` removes a value"));
         }
-        edit(cx, Edit { key: self.key, value: Some(self.value) }, "config.set").await
+        edit(cx, OverlayEdit { key: self.key, value: Some(self.value) }, "config.set").await
     }
 }
 
@@ -218,7 +218,7 @@ pub(crate) struct UnsetConfig {
 impl Operation for UnsetConfig {
     const NAME: &'static str = "unset_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "unset"])
         .positional(&["key"])
@@ -231,7 +231,7 @@ impl Operation for UnsetConfig {
     type Output = ConfigChanged;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigChanged, Fault> {
-        edit(cx, Edit { key: self.key, value: None }, "config.unset").await
+        edit(cx, OverlayEdit { key: self.key, value: None }, "config.unset").await
     }
 }
 
@@ -256,7 +256,7 @@ pub(crate) struct ConfigChecked {
 impl Operation for CheckConfig {
     const NAME: &'static str = "check_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     // It changes nothing, but it costs what a document may cost, and it reads what references name.
     const SCOPE: KeyScope = KeyScope::Write;
     const ROLE: Role = Role::Admin;
@@ -295,7 +295,7 @@ pub(crate) struct ConfigReloaded {
 impl Operation for ReloadConfig {
     const NAME: &'static str = "reload_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "reload"]);
     const EXAMPLES: &'static [Example] =
@@ -323,7 +323,7 @@ pub(crate) struct SchemaShown {
 impl Operation for ConfigSchema {
     const NAME: &'static str = "config_schema";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "schema"]);
     const EXAMPLES: &'static [Example] =

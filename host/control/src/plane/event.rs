@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::waiting::{Ground, Waiting, check_timeout, default_ms, outside};
 
@@ -56,9 +56,9 @@ impl From<StoredEvent> for EventLine {
 async fn ground(cx: &Cx<'_>, workspace: Option<&str>, global: bool) -> Result<(Ground, Scope), Fault> {
     if !global {
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, workspace, WorkspaceRole::Reader).await?;
-        let (scope, told) = (place.scope(), workspace.unwrap_or(&place.workspace.slug).to_owned());
-        return Ok((Ground::Inside(Box::new(place), told), scope));
+        let access = cx.workspace(&mut view, workspace, WorkspaceRole::Reader).await?;
+        let (scope, told) = (access.scope(), workspace.unwrap_or(&access.workspace.slug).to_owned());
+        return Ok((Ground::Inside(Box::new(access), told), scope));
     }
     if workspace.is_some() {
         return Err(Fault::invalid("`global` and `workspace` exclude each other").param("global"));
@@ -113,7 +113,7 @@ pub(crate) struct EventPage {
 impl Operation for ListEvents {
     const NAME: &'static str = "list_events";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["event", "list"])
         .table("events", &["seq", "at", "kind", "operator", "agent", "session", "detail"]);
@@ -176,7 +176,7 @@ pub(crate) struct EventsHeard {
 impl Operation for WaitEvents {
     const NAME: &'static str = "wait_events";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["event", "wait"])
         .table("events", &["seq", "at", "kind", "operator", "session", "detail"]);
@@ -246,7 +246,7 @@ pub(crate) struct Appended {
 impl Operation for AppendEvent {
     const NAME: &'static str = "append_event";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["event", "append"]).positional(&["kind", "message"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -268,12 +268,12 @@ impl Operation for AppendEvent {
             .hint("kinds with a dot are the program's own"));
         }
         let message = check_said("message", self.message)?;
-        let place = {
+        let access = {
             let mut view = cx.control.store.read().await?;
             cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Member).await?
         };
-        let (kind, scope) = (self.kind, place.scope());
-        cx.write_in(&place, self.session, move |tx, _| {
+        let (kind, scope) = (self.kind, access.scope());
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 tx.record(&kind, json!({ "message": message })).await?;
                 let newest = EventFilter { newest_first: true, ..EventFilter::default() };

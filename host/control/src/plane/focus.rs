@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::context::Cx;
 use crate::input::Span;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 const NOUN: &str = "focus";
@@ -65,7 +65,7 @@ pub(crate) struct FocusSet {
 impl Operation for SetFocus {
     const NAME: &'static str = "set_focus";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["focus", "set"])
         .positional(&["intent"])
@@ -91,8 +91,8 @@ impl Operation for SetFocus {
         if ttl_ms > TTL_MAX_MS {
             return Err(Fault::invalid("`ttl` is at most 24 hours").param("ttl"));
         }
-        let (session, place) = cx.session_there(self.session, None).await?;
-        cx.write_as(&place, Some(session.id), move |tx, session| {
+        let (session, access) = cx.session_there(self.session, None).await?;
+        cx.write_as(&access, Some(session.id), move |tx, session| {
             Box::pin(async move {
                 let now = tx.now();
                 let focus = FocusRecord {
@@ -176,7 +176,7 @@ pub(crate) struct FocusCleared {
 impl Operation for ClearFocus {
     const NAME: &'static str = "clear_focus";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["focus", "clear"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -188,9 +188,9 @@ impl Operation for ClearFocus {
     type Output = FocusCleared;
 
     async fn run(self, cx: &Cx<'_>) -> Result<FocusCleared, Fault> {
-        let (session, place) = cx.session_there(self.session, None).await?;
+        let (session, access) = cx.session_there(self.session, None).await?;
         let cleared = cx
-            .write_as(&place, Some(session.id), |tx, session| {
+            .write_as(&access, Some(session.id), |tx, session| {
                 Box::pin(async move {
                     let cleared = tx.clear_focus(&session.id).await?;
                     if cleared {
@@ -221,7 +221,7 @@ pub(crate) struct FocusList {
 impl Operation for ListFocus {
     const NAME: &'static str = "list_focus";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape =
         CliShape::new(&["focus", "list"]).table("focus", &["session", "task", "intent", "paths", "since"]);
@@ -234,7 +234,7 @@ impl Operation for ListFocus {
 
     async fn run(self, cx: &Cx<'_>) -> Result<FocusList, Fault> {
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        Ok(FocusList { focus: view.foci(&place.workspace.id, cx.now()).await? })
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        Ok(FocusList { focus: view.foci(&access.workspace.id, cx.now()).await? })
     }
 }

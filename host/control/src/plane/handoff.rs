@@ -11,10 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 const NOUN: &str = "handoff";
@@ -27,16 +27,16 @@ pub(crate) struct HandoffShown {
 
 /// How old a handoff may be.
 fn stale_after_ms(cx: &Cx<'_>) -> i64 {
-    i64::from(cx.control.ports.settings.shown().config.handoff_stale_hours).saturating_mul(3_600_000)
+    i64::from(cx.control.ports.settings.active().config.handoff_stale_hours).saturating_mul(3_600_000)
 }
 
 /// The workspace of the handoff that is named, else of the one that is.
-async fn place(
+async fn workspace_access(
     cx: &Cx<'_>,
     workspace: Option<&str>,
     handoff: Option<&Id<Handoff>>,
     least: WorkspaceRole,
-) -> Result<Place, Fault> {
+) -> Result<WorkspaceAccess, Fault> {
     let mut view = cx.control.store.read().await?;
     let Some(handoff) = handoff else { return cx.workspace(&mut view, workspace, least).await };
     let found = view.handoff_workspace(handoff).await?.ok_or_else(|| absent(handoff))?;
@@ -49,7 +49,7 @@ fn absent(handoff: &Id<Handoff>) -> Fault {
 
 async fn load(
     tx: &mut Tx,
-    place: &Place,
+    access: &WorkspaceAccess,
     named: Option<&Id<Handoff>>,
     stale_after_ms: i64,
 ) -> Result<HandoffRecord, Fault> {
@@ -58,14 +58,14 @@ async fn load(
     let found = if let Some(id) = named {
         rows.handoff(id).await?.ok_or_else(|| absent(id))?
     } else {
-        let slug = &place.workspace.slug;
-        rows.active_handoff(&place.workspace.id).await?.ok_or_else(|| none_active(slug))?
+        let slug = &access.workspace.slug;
+        rows.active_handoff(&access.workspace.id).await?.ok_or_else(|| none_active(slug))?
     };
     Ok(found.aged(now, stale_after_ms))
 }
 
 /// The handoff that waits to be picked up in a workspace.
-pub(super) async fn waiting(
+pub(super) async fn pending(
     rows: &mut Rows,
     cx: &Cx<'_>,
     workspace: &Id<Workspace>,
@@ -101,7 +101,7 @@ pub(crate) struct HandoffSet {
 impl Operation for SetHandoff {
     const NAME: &'static str = "set_handoff";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["handoff", "set"]).positional(&["title"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -114,10 +114,10 @@ impl Operation for SetHandoff {
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffSet, Fault> {
         let (title, body) = (check_title("title", &self.title)?, check_text("body", self.body)?);
-        let place = place(cx, self.workspace.as_deref(), None, WorkspaceRole::Member).await?;
-        let (workspace, slug) = (place.workspace.id.clone(), place.workspace.slug.clone());
+        let access = workspace_access(cx, self.workspace.as_deref(), None, WorkspaceRole::Member).await?;
+        let (workspace, slug) = (access.workspace.id.clone(), access.workspace.slug.clone());
         let stale_after_ms = stale_after_ms(cx);
-        cx.write_in(&place, self.session, move |tx, _| {
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 let mut replaced = None;
                 if let Some(before) = tx.active_handoff(&workspace).await? {
@@ -157,7 +157,7 @@ pub(crate) struct PickHandoff {
 impl Operation for PickHandoff {
     const NAME: &'static str = "pick_handoff";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["handoff", "pick"]);
     const EXAMPLES: &'static [Example] =
@@ -165,10 +165,11 @@ impl Operation for PickHandoff {
     type Output = HandoffShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffShown, Fault> {
-        let place =
-            place(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member).await?;
-        let (named, inside, stale_after_ms) = (self.handoff, place.clone(), stale_after_ms(cx));
-        cx.write_in(&place, self.session, move |tx, _| {
+        let access =
+            workspace_access(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member)
+                .await?;
+        let (named, inside, stale_after_ms) = (self.handoff, access.clone(), stale_after_ms(cx));
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 let mut handoff = load(tx, &inside, named.as_ref(), stale_after_ms).await?;
                 handoff.may_pick(named.is_some())?;
@@ -200,7 +201,7 @@ pub(crate) struct ClearHandoff {
 impl Operation for ClearHandoff {
     const NAME: &'static str = "clear_handoff";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["handoff", "clear"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -213,10 +214,11 @@ impl Operation for ClearHandoff {
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandoffShown, Fault> {
         let reason = self.reason.map(|reason| check_text("reason", reason)).transpose()?;
-        let place =
-            place(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member).await?;
-        let (named, inside, stale_after_ms) = (self.handoff, place.clone(), stale_after_ms(cx));
-        cx.write_in(&place, self.session, move |tx, _| {
+        let access =
+            workspace_access(cx, self.workspace.as_deref(), self.handoff.as_ref(), WorkspaceRole::Member)
+                .await?;
+        let (named, inside, stale_after_ms) = (self.handoff, access.clone(), stale_after_ms(cx));
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 let mut handoff = load(tx, &inside, named.as_ref(), stale_after_ms).await?;
                 handoff.may_pick(named.is_some())?;
@@ -257,7 +259,7 @@ pub(crate) struct HandoffPage {
 impl Operation for ListHandoffs {
     const NAME: &'static str = "list_handoffs";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["handoff", "list"])
         .table("handoffs", &["id", "status", "title", "set_by", "set_by_agent", "set_at"]);
@@ -276,11 +278,11 @@ impl Operation for ListHandoffs {
             .transpose()?;
         let (now, stale_after_ms) = (cx.now(), stale_after_ms(cx));
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let found = if self.all {
-            view.handoffs(&place.workspace.id, before.as_ref(), limit + 1).await?
+            view.handoffs(&access.workspace.id, before.as_ref(), limit + 1).await?
         } else {
-            view.active_handoff(&place.workspace.id).await?.into_iter().collect()
+            view.active_handoff(&access.workspace.id).await?.into_iter().collect()
         };
         let mut handoffs: Vec<HandoffRecord> = found
             .into_iter()

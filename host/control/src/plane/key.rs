@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Cx;
+use crate::idempotency::lapsed;
 use crate::input::Span;
-use crate::once::lapsed;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 const NAME_MAX: usize = 100;
@@ -68,7 +68,7 @@ impl std::fmt::Debug for KeyCreated {
 impl Operation for CreateKey {
     const NAME: &'static str = "create_key";
     const NOUN: &'static str = "key";
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["key", "create"])
         .positional(&["name"])
@@ -319,7 +319,7 @@ pub(crate) struct KeyList {
 impl Operation for ListKeys {
     const NAME: &'static str = "list_keys";
     const NOUN: &'static str = "key";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["key", "list"]).table(
         "keys",
@@ -333,10 +333,10 @@ impl Operation for ListKeys {
     type Output = KeyList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<KeyList, Fault> {
-        let operator = match sight(cx.principal, self.operator) {
-            Sight::Everybody => None,
-            Sight::Only(slug) => Some(slug),
-            Sight::Own(_) | Sight::Nobody => return Ok(KeyList { keys: Vec::new() }),
+        let operator = match visible_keys(cx.principal, self.operator) {
+            VisibleKeys::Everybody => None,
+            VisibleKeys::Only(slug) => Some(slug),
+            VisibleKeys::Own(_) | VisibleKeys::Nobody => return Ok(KeyList { keys: Vec::new() }),
         };
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
@@ -348,7 +348,7 @@ impl Operation for ListKeys {
 
 /// Whose things a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum VisibleKeys {
     Everybody,
     Only(String),
     /// What was done with this key.
@@ -356,7 +356,7 @@ pub(super) enum Sight {
     Nobody,
 }
 
-impl Sight {
+impl VisibleKeys {
     /// Whether something that `operator` did with `key` is in it.
     pub(super) fn holds(&self, operator: &str, key: Option<&Id<Key>>) -> bool {
         match self {
@@ -369,18 +369,18 @@ impl Sight {
 }
 
 /// What `principal` may see, out of what it asks for. A key that is for models alone sees what was done with it.
-pub(super) fn sight(principal: &Principal, asked: Option<String>) -> Sight {
+pub(super) fn visible_keys(principal: &Principal, asked: Option<String>) -> VisibleKeys {
     if !principal.may(KeyScope::Read) && !principal.may(KeyScope::Write) {
         return match &principal.key {
-            Some(key) if asked.is_none_or(|slug| slug == principal.operator) => Sight::Own(key.clone()),
-            _ => Sight::Nobody,
+            Some(key) if asked.is_none_or(|slug| slug == principal.operator) => VisibleKeys::Own(key.clone()),
+            _ => VisibleKeys::Nobody,
         };
     }
     match (principal.role, asked) {
-        (Role::Admin, None) => Sight::Everybody,
-        (Role::Admin, Some(slug)) => Sight::Only(slug),
-        (Role::Member, Some(slug)) if slug != principal.operator => Sight::Nobody,
-        (Role::Member, _) => Sight::Only(principal.operator.clone()),
+        (Role::Admin, None) => VisibleKeys::Everybody,
+        (Role::Admin, Some(slug)) => VisibleKeys::Only(slug),
+        (Role::Member, Some(slug)) if slug != principal.operator => VisibleKeys::Nobody,
+        (Role::Member, _) => VisibleKeys::Only(principal.operator.clone()),
     }
 }
 
@@ -401,7 +401,7 @@ pub(crate) struct KeyRevoked {
 impl Operation for RevokeKey {
     const NAME: &'static str = "revoke_key";
     const NOUN: &'static str = "key";
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["key", "revoke"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] = &[Example {

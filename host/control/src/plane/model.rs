@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::ports::Model;
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
+use crate::ports::ModelName;
 use crate::tool::ToolShape;
 
 /// Lists the model names that a request may carry.
@@ -19,13 +19,13 @@ pub(crate) struct ListModels {}
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ModelList {
     /// Automatic first, then tiers, then single models.
-    models: Vec<Model>,
+    models: Vec<ModelName>,
 }
 
 impl Operation for ListModels {
     const NAME: &'static str = "list_models";
     const NOUN: &'static str = "model";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["model", "list"])
         .aliases(&[Alias { path: &["models"], hidden: false }])

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Cx;
-use crate::once::lapsed;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::idempotency::lapsed;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::key::{self, KeyLine};
 use crate::plane::session;
 use crate::tool::ToolShape;
@@ -52,7 +52,7 @@ impl std::fmt::Debug for OperatorAdded {
 impl Operation for AddOperator {
     const NAME: &'static str = "add_operator";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["operator", "add"])
         .positional(&["slug"])
@@ -221,7 +221,7 @@ fn first_working(keys: &[KeyLine], slug: &str) -> Option<String> {
 impl Operation for ListOperators {
     const NAME: &'static str = "list_operators";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["operator", "list"])
         .table("operators", &["slug", "display_name", "role", "key_fingerprint", "created_at", "revoked_at"]);
@@ -258,7 +258,7 @@ pub(crate) struct OperatorShown {
 impl Operation for ShowOperator {
     const NAME: &'static str = "show_operator";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["operator", "show"]).positional(&["slug"]);
     const EXAMPLES: &'static [Example] = &[
@@ -272,7 +272,7 @@ impl Operation for ShowOperator {
         let asked = self.slug.unwrap_or_else(|| cx.principal.operator.clone());
         let slug = if asked == LOCAL { ADMIN.to_owned() } else { asked };
         let unseen = || Fault::not_found("operator", &slug).param("slug");
-        if !key::sight(cx.principal, Some(slug.clone())).holds(&slug, None) {
+        if !key::visible_keys(cx.principal, Some(slug.clone())).holds(&slug, None) {
             return Err(unseen());
         }
         let mut view = cx.control.store.read().await?;
@@ -307,7 +307,7 @@ pub(crate) struct OperatorRevoked {
 impl Operation for RevokeOperator {
     const NAME: &'static str = "revoke_operator";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["operator", "revoke"])
         .positional(&["slug"])

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::ports::{Classification, Explanation, RoutePlan};
 use crate::tool::ToolShape;
 
@@ -57,7 +57,7 @@ pub(crate) struct ClassifyPrompt {
 impl Operation for ClassifyPrompt {
     const NAME: &'static str = "classify_prompt";
     const NOUN: &'static str = "route";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["route", "classify"])
         .positional(&["prompt"])
@@ -90,7 +90,7 @@ pub(crate) struct PlanPrompt {
 impl Operation for PlanPrompt {
     const NAME: &'static str = "plan_prompt";
     const NOUN: &'static str = "route";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["route", "plan"])
         .positional(&["prompt"])
@@ -133,7 +133,7 @@ pub(crate) struct ExplainRoute {
 impl Operation for ExplainRoute {
     const NAME: &'static str = "explain_route";
     const NOUN: &'static str = "route";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["route", "explain"])
         .positional(&["prompt"])

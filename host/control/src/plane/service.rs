@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Shows version, uptime, addresses and counters of the running service.
@@ -44,7 +44,7 @@ pub(crate) struct TraceCounters {
 impl Operation for ServiceStatus {
     const NAME: &'static str = "service_status";
     const NOUN: &'static str = "service";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["service", "status"]);
     const EXAMPLES: &'static [Example] =
@@ -68,7 +68,7 @@ impl Operation for ServiceStatus {
             urls: facts.urls,
             traces: TraceCounters { written: counts.written, dropped: counts.dropped },
             components,
-            config_sound: ports.settings.shown().problems.is_empty(),
+            config_sound: ports.settings.active().problems.is_empty(),
         })
     }
 }

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 
 pub(crate) use look::glance;
@@ -38,7 +38,7 @@ pub(crate) struct TaskShown {
 #[derive(Debug, Clone)]
 struct Named {
     id: Id<Task>,
-    place: Place,
+    access: WorkspaceAccess,
 }
 
 /// Finds the task that `reference` names: its code or its id.
@@ -58,8 +58,8 @@ async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRol
         ))
         .param("task"));
     }
-    let (id, place) = cx.task_and_place(rows, id.as_ref(), code.as_deref(), least, absent).await?;
-    Ok(Named { id, place })
+    let (id, access) = cx.task_and_workspace(rows, id.as_ref(), code.as_deref(), least, absent).await?;
+    Ok(Named { id, access })
 }
 
 async fn locate(cx: &Cx<'_>, reference: &str, least: WorkspaceRole) -> Result<Named, Fault> {
@@ -73,10 +73,10 @@ async fn load(tx: &mut Tx, id: &Id<Task>) -> Result<TaskRecord, Fault> {
 }
 
 /// Tasks of the same workspace that one is to wait for.
-async fn needs(tx: &mut Tx, place: &Place, codes: &[String]) -> Result<Vec<TaskRecord>, Fault> {
+async fn needs(tx: &mut Tx, access: &WorkspaceAccess, codes: &[String]) -> Result<Vec<TaskRecord>, Fault> {
     let mut needs: Vec<TaskRecord> = Vec::with_capacity(codes.len());
     for text in codes {
-        let need = need(tx, place, text, "depends_on").await?;
+        let need = need(tx, access, text, "depends_on").await?;
         if !needs.iter().any(|known| known.id == need.id) {
             needs.push(need);
         }
@@ -90,9 +90,14 @@ async fn needs(tx: &mut Tx, place: &Place, codes: &[String]) -> Result<Vec<TaskR
     Ok(needs)
 }
 
-async fn need(tx: &mut Tx, place: &Place, text: &str, param: &'static str) -> Result<TaskRecord, Fault> {
+async fn need(
+    tx: &mut Tx,
+    access: &WorkspaceAccess,
+    text: &str,
+    param: &'static str,
+) -> Result<TaskRecord, Fault> {
     let told: String = text.chars().take(100).collect();
-    let slug = &place.workspace.slug;
+    let slug = &access.workspace.slug;
     // What is in another workspace is not found, whether the caller could see it or not.
     let absent = || {
         Fault::not_found("task", &told)
@@ -105,7 +110,7 @@ async fn need(tx: &mut Tx, place: &Place, text: &str, param: &'static str) -> Re
         (None, Some(code)) => tx.task_of_code(&code).await?,
         (None, None) => None,
     };
-    let found = found.filter(|found| found.workspace == place.workspace.id).ok_or_else(absent)?;
+    let found = found.filter(|found| found.workspace == access.workspace.id).ok_or_else(absent)?;
     let task = tx.task(&found.id).await?.ok_or_else(absent)?;
     if task.status == brains_core::plane::task::TaskStatus::Archived && task.completed_at.is_none() {
         return Err(Fault::conflict(format!(
@@ -148,10 +153,10 @@ async fn change<F>(cx: &Cx<'_>, asked: Change, decide: F) -> Result<TaskShown, F
 where
     F: FnOnce(TaskRecord, Mover<'_>, Millis) -> Result<Changed, Fault> + Send + 'static,
 {
-    let Named { id, place } = locate(cx, &asked.task, WorkspaceRole::Member).await?;
-    let who = Who::of(cx, &place);
-    let workspace = place.workspace.id.clone();
-    cx.write_in(&place, asked.session, move |tx, session| {
+    let Named { id, access } = locate(cx, &asked.task, WorkspaceRole::Member).await?;
+    let who = Who::of(cx, &access);
+    let workspace = access.workspace.id.clone();
+    cx.write_in(&access, asked.session, move |tx, session| {
         Box::pin(async move {
             let before = load(tx, &id).await?;
             before.expect_revision(asked.expected_revision)?;
@@ -159,7 +164,7 @@ where
             let changed = decide(before.clone(), who.mover(session.as_ref()), tx.now())?;
             let task =
                 tx.save_task(&workspace, &before, changed.task, asked.word, asked.note.as_deref()).await?;
-            tx.record(asked.action, told(&task, changed.detail, asked.note.as_deref())).await?;
+            tx.record(asked.action, event_detail(&task, changed.detail, asked.note.as_deref())).await?;
             Ok(TaskShown { task })
         })
     })
@@ -167,7 +172,7 @@ where
 }
 
 /// What an event tells of a task: never its text.
-fn told(task: &TaskRecord, detail: Value, note: Option<&str>) -> Value {
+fn event_detail(task: &TaskRecord, detail: Value, note: Option<&str>) -> Value {
     let mut told = json!({ "task": task.code, "revision": task.revision });
     if let (Some(told), Value::Object(detail)) = (told.as_object_mut(), detail) {
         told.extend(detail);
@@ -186,10 +191,10 @@ struct Who {
 }
 
 impl Who {
-    fn of(cx: &Cx<'_>, place: &Place) -> Self {
+    fn of(cx: &Cx<'_>, access: &WorkspaceAccess) -> Self {
         Self {
             operator: cx.principal.owner().to_owned(),
-            may_decide: place.role >= WorkspaceRole::Maintainer && !cx.is_agent(),
+            may_decide: access.role >= WorkspaceRole::Maintainer && !cx.is_agent(),
         }
     }
 

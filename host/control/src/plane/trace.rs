@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
-use crate::input::Moment;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::key::{self, Sight};
-use crate::plane::page;
+use crate::input::TimePoint;
+use crate::input::page;
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
+use crate::plane::key::{self, VisibleKeys};
 use crate::tool::ToolShape;
 
 const NOUN: &str = "trace";
@@ -27,9 +27,9 @@ pub(crate) struct ListTraces {
     #[schemars(range(min = 1, max = 1000))]
     limit: u32,
     /// Only from this moment on: a time, or how long ago, e.g. `24h`.
-    since: Option<Moment>,
+    since: Option<TimePoint>,
     /// Only before this moment.
-    until: Option<Moment>,
+    until: Option<TimePoint>,
     /// Only those that this provider instance answered.
     provider: Option<String>,
     /// Only those that this model answered.
@@ -59,7 +59,7 @@ pub(crate) struct TracePage {
 impl Operation for ListTraces {
     const NAME: &'static str = "list_traces";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const SCOPE: KeyScope = KeyScope::Gateway;
     const CLI: CliShape =
@@ -98,11 +98,11 @@ impl Operation for ListTraces {
             Some(cursor) => Some(Id::<Trace>::parse(cursor).ok_or_else(page::bad_cursor)?),
             None => None,
         };
-        let (operator, key) = match key::sight(cx.principal, self.operator) {
-            Sight::Everybody => (None, None),
-            Sight::Only(slug) => (Some(slug), None),
-            Sight::Own(key) => (Some(cx.principal.operator.clone()), Some(key)),
-            Sight::Nobody => return Ok(TracePage { traces: Vec::new(), next_cursor: None }),
+        let (operator, key) = match key::visible_keys(cx.principal, self.operator) {
+            VisibleKeys::Everybody => (None, None),
+            VisibleKeys::Only(slug) => (Some(slug), None),
+            VisibleKeys::Own(key) => (Some(cx.principal.operator.clone()), Some(key)),
+            VisibleKeys::Nobody => return Ok(TracePage { traces: Vec::new(), next_cursor: None }),
         };
         let now = cx.now();
         let filter = TraceFilter {
@@ -152,7 +152,7 @@ pub(crate) struct TraceShown {
 impl Operation for ShowTrace {
     const NAME: &'static str = "show_trace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const SCOPE: KeyScope = KeyScope::Gateway;
     const CLI: CliShape = CliShape::new(&["trace", "show"]).positional(&["id"]);
@@ -165,7 +165,7 @@ impl Operation for ShowTrace {
     type Output = TraceShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TraceShown, Fault> {
-        let sight = key::sight(cx.principal, None);
+        let sight = key::visible_keys(cx.principal, None);
         let mut view = cx.control.store.read().await?;
         let found = match Id::<Trace>::parse(&self.id) {
             Some(id) => view.trace(&id).await?,
@@ -190,7 +190,7 @@ async fn of_request(
     principal: &Principal,
 ) -> Result<Option<TraceRecord>, Fault> {
     let own = view.trace_of_request(request_id, &principal.operator).await?;
-    if own.is_some() || key::sight(principal, None) != Sight::Everybody {
+    if own.is_some() || key::visible_keys(principal, None) != VisibleKeys::Everybody {
         return Ok(own);
     }
     let operators = view.operators_of_request(request_id).await?;

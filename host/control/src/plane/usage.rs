@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
-use crate::input::Moment;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::key::{self, Sight};
-use crate::plane::page;
+use crate::input::TimePoint;
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
+use crate::plane::key::{self, VisibleKeys};
 use crate::tool::ToolShape;
 
 /// Adds up what requests used: tokens and cost, also of those that failed or whose client left. A member sees
@@ -24,9 +24,9 @@ pub(crate) struct ListUsage {
     #[serde(default)]
     by: UsageGroup,
     /// Only from this moment on: a time, or how long ago, e.g. `24h`.
-    since: Option<Moment>,
+    since: Option<TimePoint>,
     /// Only before this moment.
-    until: Option<Moment>,
+    until: Option<TimePoint>,
     /// Only requests of this operator.
     operator: Option<String>,
     /// Only requests made with this key.
@@ -58,7 +58,7 @@ pub(crate) struct UsageShown {
 impl Operation for ListUsage {
     const NAME: &'static str = "list_usage";
     const NOUN: &'static str = "usage";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const SCOPE: KeyScope = KeyScope::Gateway;
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
@@ -90,13 +90,13 @@ impl Operation for ListUsage {
 
     async fn run(self, cx: &Cx<'_>) -> Result<UsageShown, Fault> {
         let limit = page::limit(self.limit)?;
-        let (operator, key) = match key::sight(cx.principal, self.operator) {
-            Sight::Everybody => (None, self.key),
-            Sight::Only(slug) => (Some(slug), self.key),
-            Sight::Own(own) if self.key.as_ref().is_none_or(|asked| *asked == own) => {
+        let (operator, key) = match key::visible_keys(cx.principal, self.operator) {
+            VisibleKeys::Everybody => (None, self.key),
+            VisibleKeys::Only(slug) => (Some(slug), self.key),
+            VisibleKeys::Own(own) if self.key.as_ref().is_none_or(|asked| *asked == own) => {
                 (Some(cx.principal.operator.clone()), Some(own))
             }
-            Sight::Own(_) | Sight::Nobody => {
+            VisibleKeys::Own(_) | VisibleKeys::Nobody => {
                 return Ok(UsageShown { usage: Vec::new(), total: UsageSum::default() });
             }
         };

@@ -20,8 +20,8 @@ use serde_json::json;
 
 use crate::access::{not_found, role_in};
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::page::{cut, default_limit, limit};
+use crate::input::page::{cut, default_limit, limit};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 pub(crate) use change::{ArchiveWorkspace, RenameWorkspace, SetWorkspaceVisibility, UnarchiveWorkspace};
@@ -76,7 +76,7 @@ pub(crate) struct WorkspaceRegistered {
 impl Operation for RegisterWorkspace {
     const NAME: &'static str = "register_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "register"])
         .positional(&["path"])
@@ -110,7 +110,7 @@ impl Operation for RegisterWorkspace {
                 .code("relative_path")
                 .param("path")
         })?;
-        let location = cx.control.ports.places.locate(path.clone()).await?;
+        let location = cx.control.ports.directories.locate(path.clone()).await?;
         if self.visibility == Some(Visibility::Private) {
             cx.check_person("a workspace is made private")?;
         }
@@ -199,17 +199,17 @@ impl Fresh {
         let others_below = rows.others_below(&self.record.path, owner).await?;
         if let Some(there) = there {
             let role = role_in(rows, &self.principal, &there).await?;
-            return role.map(|role| Some((there, role))).ok_or_else(|| self.refused());
+            return role.map(|role| Some((there, role))).ok_or_else(|| self.invisible());
         }
         match self.claim {
             Claim::Any => Ok(None),
             Claim::Missing => Err(Fault::not_found("directory", &self.told).param("path")),
             Claim::Project if !others_below => Ok(None),
-            Claim::Project | Claim::None => Err(self.refused()),
+            Claim::Project | Claim::None => Err(self.invisible()),
         }
     }
 
-    fn refused(&self) -> Fault {
+    fn invisible(&self) -> Fault {
         not_found(&self.told).param("path")
     }
 
@@ -286,7 +286,7 @@ pub(crate) struct WorkspacePage {
 impl Operation for ListWorkspaces {
     const NAME: &'static str = "list_workspaces";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "list"]).table(
         "workspaces",
@@ -327,7 +327,7 @@ pub(crate) struct ShowWorkspace {
 impl Operation for ShowWorkspace {
     const NAME: &'static str = "show_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "show"]).positional(&["workspace"]);
     const EXAMPLES: &'static [Example] =
@@ -337,7 +337,7 @@ impl Operation for ShowWorkspace {
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace: place.workspace, role: place.role } })
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace: access.workspace, role: access.role } })
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Page;
+use super::ReferencePage;
 use crate::field::{choice, type_word};
 
 /// How wide the prose of the file may be.
@@ -36,7 +36,7 @@ const FILE_HEAD: &str = "\
 ";
 
 /// The page of all keys.
-pub fn page(schema: &Value) -> Page {
+pub fn page(schema: &Value) -> ReferencePage {
     let mut text = HEAD.to_owned();
     for key in keys(schema) {
         let default =
@@ -53,7 +53,7 @@ pub fn page(schema: &Value) -> Page {
         let cells = cells.map(|cell| cell.replace('|', "\\|"));
         text.extend(["| ", &cells.join(" | "), " |\n"]);
     }
-    Page { file: "configuration.md".into(), text }
+    ReferencePage { file: "configuration.md".into(), text }
 }
 
 /// The complete file; `examples` stand before the keys.

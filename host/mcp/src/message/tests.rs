@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{IdFinder, Reading, read, without_halves};
+use super::{IdFinder, ParsedMessage, read, without_halves};
 
 #[test]
 fn the_id_is_found_wherever_it_stands() {
@@ -57,7 +57,7 @@ fn every_request_that_cannot_be_read_is_answered() {
         (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":[]}", json!(1), -32602),
     ] {
         let shown = String::from_utf8_lossy(text);
-        let Reading::Unreadable(unreadable) = read(text) else { panic!("{shown} was read") };
+        let ParsedMessage::Unreadable(unreadable) = read(text) else { panic!("{shown} was read") };
         assert_eq!((unreadable.id, i64::from(unreadable.error.code.0)), (id, code), "{shown}");
     }
     for text in [
@@ -66,11 +66,11 @@ fn every_request_that_cannot_be_read_is_answered() {
         b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"x\",\"arguments\":{\"t\":\"\\ud83d\"}}}",
         b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}",
     ] {
-        assert!(matches!(read(text), Reading::Message(_)), "{}", String::from_utf8_lossy(text));
+        assert!(matches!(read(text), ParsedMessage::Message(_)), "{}", String::from_utf8_lossy(text));
     }
-    assert!(matches!(read(b" \n"), Reading::Nothing));
+    assert!(matches!(read(b" \n"), ParsedMessage::Nothing));
     assert!(matches!(
         read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":5}"),
-        Reading::Message(_) | Reading::Nothing
+        ParsedMessage::Message(_) | ParsedMessage::Nothing
     ));
 }

@@ -1,8 +1,8 @@
-use brains_control::{Kind, Registry};
+use brains_control::{OperationKind, Registry};
 use brains_core::Principal;
 use brains_core::principal::{KeyScope, Role};
 
-use super::{Catalogue, Profile, title};
+use super::{ToolCatalogue, ToolProfile, title};
 
 /// Bytes that the tools may take, in the whole list and in the core profile; what the protocol puts around them comes on
 /// top.
@@ -10,22 +10,22 @@ const FULL_BYTES: usize = 40 * 1024 - 512;
 const CORE_BYTES: usize = 10 * 1024 - 512;
 const CORE_TOOLS: usize = 16;
 
-fn wire(profile: Profile) -> (usize, usize) {
-    let tools = Catalogue::of(&Registry::new()).list(profile, &Principal::admin("x"));
+fn wire(profile: ToolProfile) -> (usize, usize) {
+    let tools = ToolCatalogue::of(&Registry::new()).list(profile, &Principal::admin("x"));
     (tools.len(), serde_json::to_string(&tools).unwrap().len())
 }
 
 #[test]
 fn the_lists_keep_their_budgets() {
-    let (_, full) = wire(Profile::Full);
-    let (tools, core) = wire(Profile::Core);
+    let (_, full) = wire(ToolProfile::Full);
+    let (tools, core) = wire(ToolProfile::Core);
     assert!(full <= FULL_BYTES, "{full} bytes");
     assert!(tools <= CORE_TOOLS && core <= CORE_BYTES, "{tools} tools, {core} bytes");
 }
 
 #[test]
 fn every_tool_says_what_it_is() {
-    for tool in Catalogue::of(&Registry::new()).list(Profile::Full, &Principal::admin("x")) {
+    for tool in ToolCatalogue::of(&Registry::new()).list(ToolProfile::Full, &Principal::admin("x")) {
         let name = &tool.name;
         assert!(
             name.len() <= 64 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
@@ -53,15 +53,15 @@ fn every_tool_says_what_it_is() {
 fn a_key_is_shown_what_it_may_call() {
     let registry = Registry::new();
     let reader = Principal { role: Role::Member, scopes: vec![KeyScope::Read], ..Principal::admin("x") };
-    for tool in Catalogue::of(&registry).list(Profile::Full, &reader) {
-        assert_eq!(registry.find(&tool.name).unwrap().kind, Kind::Read, "{}", tool.name);
+    for tool in ToolCatalogue::of(&registry).list(ToolProfile::Full, &reader) {
+        assert_eq!(registry.find(&tool.name).unwrap().kind, OperationKind::Read, "{}", tool.name);
     }
 }
 
 #[test]
 fn what_is_for_people_is_not_shown_to_agents() {
-    let names: Vec<String> = Catalogue::of(&Registry::new())
-        .list(Profile::Full, &Principal::admin("x"))
+    let names: Vec<String> = ToolCatalogue::of(&Registry::new())
+        .list(ToolProfile::Full, &Principal::admin("x"))
         .into_iter()
         .map(|tool| tool.name.into_owned())
         .collect();
@@ -74,13 +74,13 @@ fn what_is_for_people_is_not_shown_to_agents() {
 
 #[test]
 fn profiles_are_read_from_a_query() {
-    assert_eq!(Profile::of_query(Some("a=b&profile=core")).unwrap().unwrap(), Profile::Core);
+    assert_eq!(ToolProfile::of_query(Some("a=b&profile=core")).unwrap().unwrap(), ToolProfile::Core);
     assert_eq!(
-        Profile::of_query(Some("profile=tiny")).unwrap().unwrap_err().param.as_deref(),
+        ToolProfile::of_query(Some("profile=tiny")).unwrap().unwrap_err().param.as_deref(),
         Some("profile")
     );
-    assert!(Profile::of_query(Some("other=core")).is_none());
-    assert!(Profile::of_query(None).is_none());
+    assert!(ToolProfile::of_query(Some("other=core")).is_none());
+    assert!(ToolProfile::of_query(None).is_none());
 }
 
 #[test]

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::known_scope;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 
 /// Layout of the lines.
 const LAYOUT: u32 = 1;
@@ -66,7 +66,7 @@ fn entry_line(entry: &Entry) -> Map<String, Value> {
 impl Operation for ExportAudit {
     const NAME: &'static str = "export_audit";
     const NOUN: &'static str = "audit";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "export"]).lines("lines");
     const EXAMPLES: &'static [Example] = &[

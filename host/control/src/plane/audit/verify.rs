@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::context::{Control, Cx};
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::context::{ControlPlane, Cx};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 
 /// Checks every chain of the audit log from its first entry to its head: hashes, signatures, and the seals that were
 /// written down outside of the database.
@@ -49,7 +49,7 @@ pub(crate) struct AuditVerified {
     chains: Vec<ChainVerified>,
 }
 
-fn told(reason: Reason) -> (&'static str, &'static str) {
+fn describe(reason: Reason) -> (&'static str, &'static str) {
     match reason {
         Reason::Missing => ("missing", "an entry before this one was deleted or moved"),
         Reason::Unlinked => ("unlinked", "the entry does not follow from the one before it"),
@@ -73,7 +73,7 @@ fn told(reason: Reason) -> (&'static str, &'static str) {
 impl Operation for VerifyAudit {
     const NAME: &'static str = "verify_audit";
     const NOUN: &'static str = "audit";
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "verify"])
         .aliases(&[Alias { path: &["audit-verify"], hidden: true }])
@@ -122,7 +122,7 @@ async fn chains(
     for scope in scopes {
         let ours: Vec<Seal> = anchors.iter().filter(|seal| seal.scope == scope.as_str()).cloned().collect();
         let found = view.verify_audit(&scope, &trusted, &ours, from).await?;
-        let broken = found.broken.as_ref().map(|broken| told(broken.reason));
+        let broken = found.broken.as_ref().map(|broken| describe(broken.reason));
         chains.push(ChainVerified {
             scope: found.scope,
             entries: found.entries,
@@ -152,7 +152,7 @@ fn seals_of(text: &str) -> Result<Vec<Seal>, Fault> {
     Ok(seals)
 }
 
-impl Control {
+impl ControlPlane {
     /// Writes down, outside of the database, where every chain stands. A chain that no longer holds what was written
     /// down before keeps its old mark, for `verify_audit` to find.
     pub async fn anchor_audit(&self) -> Result<(), Fault> {
@@ -212,7 +212,7 @@ pub(crate) struct AuditKeyRotated {
 impl Operation for RotateAuditKey {
     const NAME: &'static str = "rotate_audit_key";
     const NOUN: &'static str = "audit";
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "rotate-key"])
         .confirm("The audit log is signed by a new key from now on. Go on?");

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::find;
-use super::given::{Given, bytes, id, manifest, meant};
+use super::install_input::{InstallInput, bytes, id, manifest, meant};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::config;
-use crate::ports::Edit;
+use crate::ports::OverlayEdit;
 
 pub(super) const NOUN: &str = "component";
 pub(super) const TABLE: &[&str] = &["id", "state", "digest", "reason", "revision"];
@@ -51,7 +51,11 @@ pub(super) fn changed(cx: &Cx<'_>, id: &str, revision: Option<u64>) -> Result<Co
     })
 }
 
-pub(super) async fn put(cx: &Cx<'_>, edits: Vec<Edit>, action: &'static str) -> Result<Option<u64>, Fault> {
+pub(super) async fn put(
+    cx: &Cx<'_>,
+    edits: Vec<OverlayEdit>,
+    action: &'static str,
+) -> Result<Option<u64>, Fault> {
     if edits.is_empty() { Ok(None) } else { config::put(cx, edits, action).await.map(Some) }
 }
 
@@ -65,14 +69,14 @@ pub(super) async fn note(cx: &Cx<'_>, action: &'static str, detail: Value) -> Re
         .await
 }
 
-pub(super) fn pin_to(id: &str, digest: &str) -> Edit {
-    Edit { key: format!("components.{id}.digest"), value: Some(digest.into()) }
+pub(super) fn pin_to(id: &str, digest: &str) -> OverlayEdit {
+    OverlayEdit { key: format!("components.{id}.digest"), value: Some(digest.into()) }
 }
 
 /// What takes a value out that stands in the overlay; none when it stands elsewhere.
-pub(super) fn unset(cx: &Cx<'_>, key: String) -> Option<Edit> {
-    let shown = cx.control.ports.settings.shown();
-    (shown.provenance.of(&key).layer == Layer::Overlay).then_some(Edit { key, value: None })
+pub(super) fn unset(cx: &Cx<'_>, key: String) -> Option<OverlayEdit> {
+    let shown = cx.control.ports.settings.active();
+    (shown.provenance.of(&key).layer == Layer::Overlay).then_some(OverlayEdit { key, value: None })
 }
 
 /// Brings a component in: checks, compiles and keeps it, and puts it to work when it asks for nothing or is given
@@ -105,7 +109,7 @@ pub(crate) struct AddComponent {
 impl Operation for AddComponent {
     const NAME: &'static str = "add_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "add"]).positional(&["wasm"]).table("", TABLE);
     const EXAMPLES: &'static [Example] = &[
@@ -128,7 +132,7 @@ impl Operation for AddComponent {
         let manifest = manifest(self.manifest.as_deref())?;
         let id = id(self.id, manifest.as_ref())?;
         let settings = &cx.control.ports.settings;
-        let is_named = settings.shown().config.components.contains_key(&id);
+        let is_named = settings.active().config.components.contains_key(&id);
         let taken = settings
             .components()
             .into_iter()
@@ -140,7 +144,7 @@ impl Operation for AddComponent {
         }
         let staged = cx.control.ports.components.stage(id.clone(), wasm, manifest).await?;
         meant(&staged, self.digest.as_deref())?;
-        let given = Given {
+        let given = InstallInput {
             instance: self.instance,
             settings: self.settings,
             secrets: self.secrets,
@@ -180,7 +184,7 @@ pub(crate) struct EnableComponent {
 impl Operation for EnableComponent {
     const NAME: &'static str = "enable_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "enable"]).positional(&["id"]).table("", TABLE);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -195,11 +199,11 @@ impl Operation for EnableComponent {
         let id = record.component.id.clone();
         let ports = &cx.control.ports;
         let mut edits = Vec::new();
-        let config = ports.settings.shown().config;
+        let config = ports.settings.active().config;
         let entry = config.components.get(&id);
         if entry.is_some_and(|entry| !entry.enabled) {
             let key = format!("components.{id}.enabled");
-            edits.push(unset(cx, key.clone()).unwrap_or(Edit { key, value: Some(true.into()) }));
+            edits.push(unset(cx, key.clone()).unwrap_or(OverlayEdit { key, value: Some(true.into()) }));
         }
         let waiting = ports.components.waiting(id.clone()).await?;
         if let Some(waiting) = &waiting
@@ -213,7 +217,7 @@ impl Operation for EnableComponent {
             Fault::conflict(format!("`{id}` cannot be put to work: {reason}"))
                 .hint("`brains plugin show` tells more")
         })?;
-        let given = Given {
+        let given = InstallInput {
             instance: self.instance,
             settings: self.settings,
             secrets: self.secrets,
@@ -243,7 +247,7 @@ pub(crate) struct DisableComponent {
 impl Operation for DisableComponent {
     const NAME: &'static str = "disable_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "disable"]).positional(&["id"]).table("", TABLE);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -255,9 +259,9 @@ impl Operation for DisableComponent {
 
     async fn run(self, cx: &Cx<'_>) -> Result<ComponentChanged, Fault> {
         let id = find(cx, &self.id)?.component.id;
-        let config = cx.control.ports.settings.shown().config;
+        let config = cx.control.ports.settings.active().config;
         let off = config.components.get(&id).is_some_and(|entry| !entry.enabled);
-        let edit = Edit { key: format!("components.{id}.enabled"), value: Some(false.into()) };
+        let edit = OverlayEdit { key: format!("components.{id}.enabled"), value: Some(false.into()) };
         let revision = put(cx, if off { Vec::new() } else { vec![edit] }, "component.disable").await?;
         changed(cx, &id, revision)
     }
@@ -282,7 +286,7 @@ pub(crate) struct ComponentRemoved {
 impl Operation for RemoveComponent {
     const NAME: &'static str = "remove_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "remove"])
         .positional(&["id"])
@@ -322,8 +326,8 @@ impl Operation for RemoveComponent {
 
 /// The edits that take out everything that the overlay says of a component. What another layer says of it is in
 /// the way.
-fn uses(cx: &Cx<'_>, id: &str) -> Result<Vec<Edit>, Fault> {
-    let shown = cx.control.ports.settings.shown();
+fn uses(cx: &Cx<'_>, id: &str) -> Result<Vec<OverlayEdit>, Fault> {
+    let shown = cx.control.ports.settings.active();
     let config = &shown.config;
     let own = config.providers.iter().filter(|(_, spec)| spec.component == id);
     let mut keys: Vec<String> = own.map(|(name, _)| format!("providers.{name}")).collect();
@@ -333,9 +337,9 @@ fn uses(cx: &Cx<'_>, id: &str) -> Result<Vec<Edit>, Fault> {
     keys.extend(config.components.contains_key(id).then(|| format!("components.{id}")));
     for key in &keys {
         let below = format!("{key}.");
-        let elsewhere = shown.provenance.iter().any(|(path, place)| {
+        let elsewhere = shown.provenance.iter().any(|(path, access)| {
             (path == key || path.starts_with(&below))
-                && !matches!(place.layer, Layer::Overlay | Layer::Default)
+                && !matches!(access.layer, Layer::Overlay | Layer::Default)
         });
         if elsewhere {
             return Err(Fault::conflict(format!("`{key}` uses it, and does not stand in the overlay"))
@@ -345,5 +349,5 @@ fn uses(cx: &Cx<'_>, id: &str) -> Result<Vec<Edit>, Fault> {
                 )));
         }
     }
-    Ok(keys.into_iter().map(|key| Edit { key, value: None }).collect())
+    Ok(keys.into_iter().map(|key| OverlayEdit { key, value: None }).collect())
 }

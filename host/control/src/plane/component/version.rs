@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::change::{ComponentChanged, NOUN, TABLE, changed, note, pin_to, put, unset};
 use super::find;
-use super::given::{bytes, manifest, meant};
+use super::install_input::{bytes, manifest, meant};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 
 /// Pins a component to one content: another one in its file waits until somebody takes it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub(crate) struct PinComponent {
 impl Operation for PinComponent {
     const NAME: &'static str = "pin_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "pin"]).positional(&["id", "digest"]).table("", TABLE);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -75,7 +75,7 @@ pub(crate) struct UpgradeComponent {
 impl Operation for UpgradeComponent {
     const NAME: &'static str = "upgrade_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "upgrade"]).positional(&["id", "wasm"]).table("", TABLE);
     const EXAMPLES: &'static [Example] = &[
@@ -113,7 +113,7 @@ impl Operation for UpgradeComponent {
                 .code("component_refused")
                 .hint("`brains plugin add` brings it in under an id of its own"));
         }
-        let config = ports.settings.shown().config;
+        let config = ports.settings.active().config;
         let own = config.providers.values().filter(|spec| spec.component == id);
         let allowed: Vec<&String> = own.flat_map(|spec| &spec.allow.http).collect();
         let more: Vec<&str> =
@@ -156,7 +156,7 @@ pub(crate) struct RollbackComponent {
 impl Operation for RollbackComponent {
     const NAME: &'static str = "rollback_component";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape =
         CliShape::new(&["plugin", "rollback"]).positional(&["id", "digest"]).table("", TABLE);

@@ -14,7 +14,7 @@ use brains_store::{Scope, Tx};
 use serde_json::{Value, json};
 
 use crate::context::Cx;
-use crate::ports::{Candidate, Edit, Overlay, Proposal, Reloaded};
+use crate::ports::{Overlay, OverlayCandidate, OverlayEdit, Proposal, Reloaded};
 
 /// A change that is in force.
 #[derive(Debug)]
@@ -36,7 +36,11 @@ pub(super) const BY_HAND: &str = "file";
 const EDITED: &str = "config.file";
 
 /// Validates, keeps, writes and applies `edits`.
-pub(super) async fn apply(cx: &Cx<'_>, edits: Vec<Edit>, action: &'static str) -> Result<Change, Fault> {
+pub(super) async fn apply(
+    cx: &Cx<'_>,
+    edits: Vec<OverlayEdit>,
+    action: &'static str,
+) -> Result<Change, Fault> {
     settle(cx, action, |_| Ok(Proposal::Edits(edits.clone()))).await
 }
 
@@ -65,7 +69,7 @@ pub(super) async fn settle(
                     "the configuration before the edit cannot be put in force"
                 );
             }
-            Err(refused(problems))
+            Err(unsound(problems))
         }
     }
 }
@@ -75,14 +79,14 @@ async fn settle_file(
     cx: &Cx<'_>,
     action: &'static str,
     propose: impl Fn(&Overlay) -> Result<Proposal, Fault>,
-) -> Result<(Kept, Candidate), Fault> {
+) -> Result<(Kept, OverlayCandidate), Fault> {
     let settings = &cx.control.ports.settings;
     let mut tries = 0;
     loop {
         tries += 1;
         let newest = newest(cx).await?;
         let proposal = propose(&settings.overlay().await?)?;
-        let candidate = settings.plan(proposal).await.map_err(refused)?;
+        let candidate = settings.plan(proposal).await.map_err(unsound)?;
         match keep(cx, newest, action, &candidate.next, &candidate.previous).await {
             Ok(kept) => return Ok((kept, candidate)),
             Err(fault) if fault.code == OVERTAKEN && tries < TRIES => {}
@@ -92,15 +96,15 @@ async fn settle_file(
 }
 
 /// Takes back what `made` changed. Edits that others made on top of it stay.
-async fn revert(cx: &Cx<'_>, made: &Candidate, revision: u64) -> Result<(), Fault> {
+async fn revert(cx: &Cx<'_>, made: &OverlayCandidate, revision: u64) -> Result<(), Fault> {
     const ACTION: &str = "config.revert";
     match keep(cx, revision, ACTION, &made.previous, &made.next).await {
         Err(fault) if fault.code == OVERTAKEN => {}
         outcome => return outcome.map(drop),
     }
-    let back: Vec<Edit> = differences(&made.next.shown, &made.previous.shown)
+    let back: Vec<OverlayEdit> = differences(&made.next.shown, &made.previous.shown)
         .into_iter()
-        .map(|change| Edit { key: change.key, value: change.new })
+        .map(|change| OverlayEdit { key: change.key, value: change.new })
         .collect();
     settle_file(cx, ACTION, |_| Ok(Proposal::Edits(back.clone()))).await.map(drop)
 }
@@ -116,7 +120,7 @@ pub(super) async fn reload(cx: &Cx<'_>) -> Result<(Reloaded, Option<u64>), Fault
     let _one_at_a_time = cx.control.editing.lock().await;
     let settings = &cx.control.ports.settings;
     let read = settings.overlay().await;
-    let reloaded = settings.reload().await.map_err(refused)?;
+    let reloaded = settings.reload().await.map_err(unsound)?;
     let detail = json!({ "changed": reloaded.changed });
     let noticed = notice(cx, read?, Some(detail)).await?;
     Ok((reloaded, noticed))
@@ -282,7 +286,7 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
 }
 
 /// Problems as one fault: the first in full, the rest as a number.
-fn refused(problems: Vec<Problem>) -> Fault {
+fn unsound(problems: Vec<Problem>) -> Fault {
     let more = problems.len().saturating_sub(1);
     let Some(first) = problems.into_iter().next() else {
         return Fault::invalid("the configuration is not sound").code("invalid_config");

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::{NOUN, change};
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::page;
-use crate::ports::{Edit, Overlay, Proposal};
+use crate::input::page;
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
+use crate::ports::{Overlay, OverlayEdit, Proposal};
 
 /// Revisions that are looked through for authors at most.
 const WALK: u32 = 1_000;
@@ -44,7 +44,7 @@ pub(in crate::plane) struct RevisionPage {
 impl Operation for ListConfigRevisions {
     const NAME: &'static str = "list_config_revisions";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "history"])
         .aliases(&[Alias { path: &["config", "revisions"], hidden: true }])
@@ -122,7 +122,7 @@ struct Content {
 impl Operation for DiffConfig {
     const NAME: &'static str = "diff_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "diff"])
         .positional(&["from", "to"])
@@ -249,7 +249,7 @@ pub(in crate::plane) struct ConfigRolledBack {
 impl Operation for RollbackConfig {
     const NAME: &'static str = "rollback_config";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["config", "rollback"])
         .positional(&["revision"])
@@ -301,7 +301,7 @@ impl Goal {
                 .param("revision")
                 .hint("set that value by reference, `${ENV:NAME}` or `${FILE:path}`, and try again, or edit the file"));
             }
-            edits.push(Edit { key: change.key, value: change.new });
+            edits.push(OverlayEdit { key: change.key, value: change.new });
         }
         Ok(Proposal::Edits(edits))
     }

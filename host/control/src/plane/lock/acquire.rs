@@ -16,9 +16,9 @@ use serde_json::json;
 use super::wait;
 use super::{LockLine, NOUN, held, resource};
 use crate::context::Cx;
+use crate::idempotency::lapsed;
 use crate::input::Span;
-use crate::once::lapsed;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// What a session asks for.
@@ -67,7 +67,7 @@ pub(crate) struct LockGranted {
 impl Operation for AcquireLock {
     const NAME: &'static str = "acquire_lock";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "acquire"])
         .positional(&["path"])
@@ -97,11 +97,11 @@ impl Operation for AcquireLock {
             counts: true,
         };
         let wait_ms = check_wait(self.wait_ms)?;
-        let (session, place) = {
+        let (session, access) = {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?
         };
-        let lock = wait::acquire(cx, &place, &session, &ask, wait_ms).await?;
+        let lock = wait::acquire(cx, &access, &session, &ask, wait_ms).await?;
         let mut view = cx.control.store.read().await?;
         Ok(LockGranted { lock: LockLine::of(&mut view, lock).await? })
     }
@@ -211,7 +211,7 @@ pub(crate) struct RenewLock {
 impl Operation for RenewLock {
     const NAME: &'static str = "renew_lock";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Touch;
+    const KIND: OperationKind = OperationKind::Touch;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "renew"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] = &[Example {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::acquire::{Ask, described};
 use super::{NOUN, wait};
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// One claim.
@@ -74,7 +74,7 @@ pub(crate) struct ClaimWorkspace {
 impl Operation for ClaimWorkspace {
     const NAME: &'static str = "claim_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "claim"])
         .aliases(&[Alias { path: &["workspace-claim"], hidden: true }])
@@ -96,9 +96,9 @@ impl Operation for ClaimWorkspace {
             reason: check_text("scope", Some(&self.scope))?,
             counts: false,
         };
-        let (session, place) = cx.session_there(self.session, self.workspace.as_deref()).await?;
-        let lock = wait::acquire(cx, &place, &session, &ask, 0).await?;
-        Ok(Claim::of(lock, &place.workspace.slug))
+        let (session, access) = cx.session_there(self.session, self.workspace.as_deref()).await?;
+        let lock = wait::acquire(cx, &access, &session, &ask, 0).await?;
+        Ok(Claim::of(lock, &access.workspace.slug))
     }
 }
 
@@ -124,7 +124,7 @@ pub(crate) struct ClaimReleased {
 impl Operation for ReleaseWorkspace {
     const NAME: &'static str = "release_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "release"])
         .aliases(&[Alias { path: &["workspace-release"], hidden: true }]);
@@ -137,9 +137,9 @@ impl Operation for ReleaseWorkspace {
     type Output = ClaimReleased;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ClaimReleased, Fault> {
-        let (session, place) = cx.session_there(self.session, self.workspace.as_deref()).await?;
+        let (session, access) = cx.session_there(self.session, self.workspace.as_deref()).await?;
         let released = cx
-            .write_as(&place, Some(session.id), move |tx, session| {
+            .write_as(&access, Some(session.id), move |tx, session| {
                 Box::pin(async move {
                     let now = tx.now();
                     let own = tx.locks_of(&session.id, now).await?;
@@ -154,7 +154,7 @@ impl Operation for ReleaseWorkspace {
             })
             .await?;
         cx.control.freed.notify_waiters();
-        Ok(ClaimReleased { workspace: place.workspace.slug, released })
+        Ok(ClaimReleased { workspace: access.workspace.slug, released })
     }
 }
 
@@ -178,7 +178,7 @@ pub(crate) struct ClaimList {
 impl Operation for ListWorkspaceClaims {
     const NAME: &'static str = "list_workspace_claims";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "claims"])
         .aliases(&[Alias { path: &["workspace-claims"], hidden: true }])
@@ -194,8 +194,8 @@ impl Operation for ListWorkspaceClaims {
     async fn run(self, cx: &Cx<'_>) -> Result<ClaimList, Fault> {
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        let workspace = &place.workspace;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let workspace = &access.workspace;
         let locks = if self.include_expired {
             view.locks(&workspace.id).await?
         } else {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LockLine, NOUN, WaitLine, resource};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page::{cut, default_limit, limit};
+use crate::input::page::{cut, default_limit, limit};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 
 /// Lists the locks that hold in a workspace, those that run out first first, and who waits for one.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -41,7 +41,7 @@ pub(crate) struct LockPage {
 impl Operation for ListLocks {
     const NAME: &'static str = "list_locks";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "list"]).table(
         "locks",
@@ -58,8 +58,8 @@ impl Operation for ListLocks {
         let limit = limit(self.limit)?;
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        let workspace = &place.workspace.id;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let workspace = &access.workspace.id;
         let mut locks = view.held_locks(workspace, now).await?;
         locks.retain(|lock| self.holder.as_ref().is_none_or(|holder| lock.session == *holder));
         let after = |cursor: &String| {
@@ -67,7 +67,7 @@ impl Operation for ListLocks {
             Some((at.parse::<i64>().ok()?, id.to_owned()))
         };
         if let Some(cursor) = &self.cursor {
-            let (at, id) = after(cursor).ok_or_else(crate::plane::page::bad_cursor)?;
+            let (at, id) = after(cursor).ok_or_else(crate::input::page::bad_cursor)?;
             locks.retain(|lock| (lock.expires_at.0, lock.id.as_str()) > (at, id.as_str()));
         }
         let next_cursor = cut(&mut locks, limit, |lock| format!("{} {}", lock.expires_at.0, lock.id));
@@ -109,7 +109,7 @@ pub(crate) struct Blockers {
 impl Operation for WhoBlocks {
     const NAME: &'static str = "who_blocks";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "blockers"]).positional(&["path"]).table(
         "holders",
@@ -126,9 +126,9 @@ impl Operation for WhoBlocks {
         let resource = resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?;
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        let held = view.held_locks(&place.workspace.id, now).await?;
-        let queue = view.lock_waits(&place.workspace.id, now).await?;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let held = view.held_locks(&access.workspace.id, now).await?;
+        let queue = view.lock_waits(&access.workspace.id, now).await?;
         let nobody = Id::mint(&*cx.control.ambient);
         let session = self.seen_from.as_ref().unwrap_or(&nobody);
         let wanted = Wanted { resource: &resource, mode: self.mode, session, turn: None };

@@ -14,7 +14,7 @@ use super::acquire::{described, still_held};
 use super::{LockLine, NOUN, resource};
 use crate::context::Cx;
 use crate::input::Span;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::mail::Notice;
 use crate::tool::ToolShape;
 
@@ -50,7 +50,7 @@ pub(crate) struct LockReleased {
 impl Operation for ReleaseLock {
     const NAME: &'static str = "release_lock";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "release"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] = &[
@@ -74,13 +74,13 @@ impl Operation for ReleaseLock {
             return Err(Fault::invalid("a lock is told by `id` or by what it is on, not by both").param("id"));
         }
         let on = resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?;
-        let (session, place) = {
+        let (session, access) = {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?
         };
         let (id, all) = (self.id, self.all);
         let answer = cx
-            .write_as(&place, Some(session.id), move |tx, session| {
+            .write_as(&access, Some(session.id), move |tx, session| {
                 Box::pin(async move {
                     let now = tx.now();
                     let own = tx.locks_of(&session.id, now).await?;
@@ -135,7 +135,7 @@ pub(crate) struct LockStolen {
 impl Operation for StealLock {
     const NAME: &'static str = "steal_lock";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "steal"])
         .positional(&["id"])
@@ -152,14 +152,14 @@ impl Operation for StealLock {
         let ttl_ms = check_ttl(self.ttl.map(|span| span.ms))?;
         let reason = check_text("reason", Some(&self.reason))?
             .ok_or_else(|| Fault::invalid("`reason` is empty").param("reason"))?;
-        let (session, place) = {
+        let (session, access) = {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session, WorkspaceRole::Maintainer).await?
         };
-        let (id, workspace) = (self.id, place.workspace.clone());
+        let (id, workspace) = (self.id, access.workspace.clone());
         let (lock, taken_from) = cx
             .grant_as(
-                &place,
+                &access,
                 Some(session.id),
                 move |tx, session| {
                     Box::pin(async move {
@@ -200,7 +200,7 @@ impl Operation for StealLock {
                             "from_fence": old.fence, "reason": reason,
                         });
                         tx.record("lock.steal", detail).await?;
-                        told(&session, &old, &lock, &reason).send(tx, &session, &workspace).await?;
+                        theft_notice(&session, &old, &lock, &reason).send(tx, &session, &workspace).await?;
                         Ok((lock, old.session))
                     })
                 },
@@ -216,7 +216,7 @@ impl Operation for StealLock {
 }
 
 /// What the old holder is told: who took what, and why.
-fn told(thief: &SessionRecord, old: &LockRecord, new: &LockRecord, reason: &str) -> Notice {
+fn theft_notice(thief: &SessionRecord, old: &LockRecord, new: &LockRecord, reason: &str) -> Notice {
     let on = &old.resource.resource;
     let what = match old.resource.kind {
         LockKind::Workspace => "the workspace".to_owned(),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::acquire::{Ask, attempt, still_held};
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::waiting::{Ground, Waiting};
 
@@ -26,31 +26,31 @@ const SIGN_EVERY: Duration = Duration::from_secs(3);
 /// Acquires a lock, waiting for it as long as asked.
 pub(super) async fn acquire(
     cx: &Cx<'_>,
-    place: &Place,
+    access: &WorkspaceAccess,
     session: &SessionRecord,
     ask: &Ask,
     wait_ms: u64,
 ) -> Result<LockRecord, Fault> {
-    let refused = match attempt_once(cx, place, &session.id, ask, None).await {
+    let refused = match attempt_once(cx, access, &session.id, ask, None).await {
         Err(fault) if fault.code == "lock_held" => fault,
         decided => return decided,
     };
     if wait_ms == 0 {
         return Err(refused);
     }
-    let queued = Queued::enter(cx, place, &session.id, ask).await?;
-    wait(cx, place, session, ask, &queued, Duration::from_millis(wait_ms)).await
+    let queued = Queued::enter(cx, access, &session.id, ask).await?;
+    wait(cx, access, session, ask, &queued, Duration::from_millis(wait_ms)).await
 }
 
 async fn wait(
     cx: &Cx<'_>,
-    place: &Place,
+    access: &WorkspaceAccess,
     session: &SessionRecord,
     ask: &Ask,
     queued: &Queued,
     time: Duration,
 ) -> Result<LockRecord, Fault> {
-    let ground = Ground::Inside(Box::new(place.clone()), place.workspace.slug.clone());
+    let ground = Ground::Inside(Box::new(access.clone()), access.workspace.slug.clone());
     let waiting = Waiting::start(cx, Vec::new(), time, ground, Some(session.clone()));
     let mut sign_at = Instant::now() + SIGN_EVERY;
     loop {
@@ -61,8 +61,8 @@ async fn wait(
         let last = waiting.is_over();
         let view = waiting.look().await?;
         // A look that writes nothing: most wakings find that it is somebody else's turn.
-        if may_be_free(view, place, &session.id, ask, queued.turn, cx.now()).await? || last {
-            match attempt_once(cx, place, &session.id, ask, Some((&queued.id, queued.turn))).await {
+        if may_be_free(view, access, &session.id, ask, queued.turn, cx.now()).await? || last {
+            match attempt_once(cx, access, &session.id, ask, Some((&queued.id, queued.turn))).await {
                 Ok(lock) => {
                     queued.served();
                     return Ok(lock);
@@ -83,14 +83,14 @@ async fn wait(
 
 async fn attempt_once(
     cx: &Cx<'_>,
-    place: &Place,
+    access: &WorkspaceAccess,
     session: &Id<Session>,
     ask: &Ask,
     queued: Option<(&Id<LockWait>, u64)>,
 ) -> Result<LockRecord, Fault> {
     let (ask, queued) = (ask.clone(), queued.map(|(id, turn)| (id.clone(), turn)));
     cx.grant_as(
-        place,
+        access,
         Some(session.clone()),
         move |tx, session| {
             Box::pin(async move {
@@ -105,14 +105,14 @@ async fn attempt_once(
 
 async fn may_be_free(
     mut view: ReadSnapshot,
-    place: &Place,
+    access: &WorkspaceAccess,
     session: &Id<Session>,
     ask: &Ask,
     turn: u64,
     now: Millis,
 ) -> Result<bool, Fault> {
-    let held = view.held_locks(&place.workspace.id, now).await?;
-    let waiting = view.lock_waits(&place.workspace.id, now).await?;
+    let held = view.held_locks(&access.workspace.id, now).await?;
+    let waiting = view.lock_waits(&access.workspace.id, now).await?;
     let wanted = Wanted { resource: &ask.resource, mode: ask.mode, session, turn: Some(turn) };
     Ok(!matches!(decide(&wanted, &held, &waiting, now), LockDecision::Blocked { .. }))
 }
@@ -128,7 +128,12 @@ struct Queued {
 }
 
 impl Queued {
-    async fn enter(cx: &Cx<'_>, place: &Place, session: &Id<Session>, ask: &Ask) -> Result<Self, Fault> {
+    async fn enter(
+        cx: &Cx<'_>,
+        access: &WorkspaceAccess,
+        session: &Id<Session>,
+        ask: &Ask,
+    ) -> Result<Self, Fault> {
         let now = cx.now();
         let wait = WaitRecord {
             id: Id::mint(&*cx.control.ambient),
@@ -147,11 +152,11 @@ impl Queued {
             freed: Arc::clone(&cx.control.freed),
             served: false.into(),
         };
-        let workspace = place.workspace.id.clone();
+        let workspace = access.workspace.id.clone();
         let wait = cx
             .control
             .store
-            .write(place.scope(), cx.actor(), move |tx| {
+            .write(access.scope(), cx.actor(), move |tx| {
                 Box::pin(async move {
                     let now = tx.now();
                     let held = tx.held_locks(&workspace, now).await?;

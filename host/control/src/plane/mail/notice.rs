@@ -5,12 +5,12 @@ use brains_core::plane::mail::{COUNTED_MAX, notice};
 use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
-use crate::acting::Acting;
-use crate::context::Control;
+use crate::context::ControlPlane;
+use crate::session_identity::SessionIdentity;
 
 /// Who made a call, as far as it says so: kept by a surface before the call takes its input away.
 #[derive(Debug, Clone)]
-pub struct Addressee(Acting);
+pub struct Addressee(SessionIdentity);
 
 impl Addressee {
     /// None when nothing about the call names a session.
@@ -25,11 +25,11 @@ impl Addressee {
             && caller.token.is_none()
             && caller.connection.is_none()
             && caller.native.is_empty();
-        (!nobody).then(|| Self(Acting::of(principal, &caller, named)))
+        (!nobody).then(|| Self(SessionIdentity::of(principal, &caller, named)))
     }
 }
 
-impl Control {
+impl ControlPlane {
     /// A line such as `2 unread messages: read_messages shows them`, for the session behind a call; none without unread
     /// mail or without a session. Nothing of the mail is in it.
     pub async fn mail_notice(&self, addressee: &Addressee) -> Option<String> {
@@ -42,10 +42,10 @@ impl Control {
         }
     }
 
-    async fn unread(&self, Addressee(acting): &Addressee) -> Result<u32, Fault> {
+    async fn unread(&self, Addressee(identity): &Addressee) -> Result<u32, Fault> {
         let now = self.ambient.now();
         let mut view = self.store.read().await?;
-        match acting.find(&mut view, now).await? {
+        match identity.find(&mut view, now).await? {
             Some(session) => Ok(view.unread(&session.id, now, COUNTED_MAX + 1).await?),
             None => Ok(0),
         }

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{NOUN, absent};
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page;
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::waiting::{Ground, Waiting, check_timeout, default_ms};
 
@@ -59,7 +59,7 @@ pub(crate) struct MailRead {
 impl Operation for ReadMessages {
     const NAME: &'static str = "read_messages";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "read"]).table(
         "messages",
@@ -76,7 +76,7 @@ impl Operation for ReadMessages {
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
         let limit = taken(self.limit)?;
         let mut view = cx.control.store.read().await?;
-        let (me, place) = cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?;
+        let (me, access) = cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?;
         let now = cx.now();
         let before =
             if self.include_read { read_before(&mut view, &me.id, limit).await? } else { Vec::new() };
@@ -88,7 +88,7 @@ impl Operation for ReadMessages {
             MailRead::default()
         } else {
             drop(view);
-            take(cx, &me, &place, limit).await?
+            take(cx, &me, &access, limit).await?
         };
         read.messages.extend(before);
         read.messages.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -112,8 +112,13 @@ fn taken(limit: u32) -> Result<u32, Fault> {
 }
 
 /// Takes what waits out of the mailbox of the acting session.
-async fn take(cx: &Cx<'_>, me: &SessionRecord, place: &Place, limit: u32) -> Result<MailRead, Fault> {
-    cx.write_as(place, Some(me.id.clone()), move |tx, session| {
+async fn take(
+    cx: &Cx<'_>,
+    me: &SessionRecord,
+    access: &WorkspaceAccess,
+    limit: u32,
+) -> Result<MailRead, Fault> {
+    cx.write_as(access, Some(me.id.clone()), move |tx, session| {
         Box::pin(async move {
             let messages = tx.read_letters(&session.id, limit).await?;
             if !messages.is_empty() {
@@ -150,7 +155,7 @@ pub(crate) struct WaitMessages {
 impl Operation for WaitMessages {
     const NAME: &'static str = "wait_messages";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "wait"]).table(
         "messages",
@@ -166,11 +171,11 @@ impl Operation for WaitMessages {
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
         let (limit, time) = (taken(self.limit)?, check_timeout(self.timeout_ms)?);
-        let (me, place) = {
+        let (me, access) = {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?
         };
-        let ground = Ground::Inside(Box::new(place.clone()), place.workspace.slug.clone());
+        let ground = Ground::Inside(Box::new(access.clone()), access.workspace.slug.clone());
         let waiting = Waiting::start(cx, vec![mailbox(&me.id)], time, ground, Some(me.clone()));
         loop {
             let mut view = waiting.look().await?;
@@ -182,7 +187,7 @@ impl Operation for WaitMessages {
                     return Ok(MailRead { messages, unread });
                 }
                 drop(view);
-                let read = take(cx, &me, &place, limit).await?;
+                let read = take(cx, &me, &access, limit).await?;
                 // Another reader of the same mailbox may have been faster.
                 if !read.messages.is_empty() {
                     return Ok(read);
@@ -236,7 +241,7 @@ pub(crate) struct MessagePage {
 impl Operation for ListMessages {
     const NAME: &'static str = "list_messages";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "list"]).table(
         "messages",
@@ -298,7 +303,7 @@ pub(crate) struct MessageShown {
 impl Operation for ShowMessage {
     const NAME: &'static str = "show_message";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "show"]).positional(&["message"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -311,7 +316,7 @@ impl Operation for ShowMessage {
 
     async fn run(self, cx: &Cx<'_>) -> Result<MessageShown, Fault> {
         let mut view = cx.control.store.read().await?;
-        let me = cx.acting(self.session).find(&mut view, cx.now()).await?;
+        let me = cx.session_identity(self.session).find(&mut view, cx.now()).await?;
         if let Some(me) = &me
             && let Some(message) = view.letter(&me.id, &self.message).await?
         {
@@ -352,7 +357,7 @@ pub(crate) struct ShowThread {
 impl Operation for ShowThread {
     const NAME: &'static str = "show_thread";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "thread"])
         .positional(&["message"])
@@ -403,7 +408,7 @@ pub(crate) struct Acknowledged {
 impl Operation for AcknowledgeMessage {
     const NAME: &'static str = "acknowledge_message";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "acknowledge"]).positional(&["message"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -416,12 +421,12 @@ impl Operation for AcknowledgeMessage {
 
     async fn run(self, cx: &Cx<'_>) -> Result<Acknowledged, Fault> {
         let note = self.note.map(|note| check_text("note", note)).transpose()?;
-        let place = {
+        let access = {
             let mut view = cx.control.store.read().await?;
             cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?.1
         };
         let message = self.message;
-        cx.write_as(&place, self.session, move |tx, session| {
+        cx.write_as(&access, self.session, move |tx, session| {
             Box::pin(async move {
                 if !tx.acknowledge(&session.id, &message, note.as_deref()).await? {
                     return Err(absent(&message));

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::post::post;
 use super::{NOUN, absent};
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Sends a message to sessions, to everybody who works in a workspace, or in answer to another message. Each recipient
@@ -69,7 +69,7 @@ pub(crate) struct MessageSent {
 impl Operation for SendMessage {
     const NAME: &'static str = "send_message";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["message", "send"]).positional(&["subject"]);
     const EXAMPLES: &'static [Example] = &[
@@ -98,7 +98,7 @@ impl Operation for SendMessage {
         self.to.dedup();
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
-        let sender = match cx.acting(self.session.clone()).find(&mut view, now).await? {
+        let sender = match cx.session_identity(self.session.clone()).find(&mut view, now).await? {
             Some(_) => Some(cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Member).await?),
             None => None,
         };
@@ -132,9 +132,9 @@ impl Operation for SendMessage {
                     .hint("`list_sessions` shows who is there; leave `to` out to reach everybody")
             })?;
         }
-        let from = sender.map(|(_, place)| place);
+        let from = sender.map(|(_, access)| access);
         let target = match (&self.workspace, &from) {
-            (None, Some(place)) => place.clone(),
+            (None, Some(access)) => access.clone(),
             (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Member).await?,
         };
         drop(view);
@@ -153,11 +153,11 @@ impl Operation for SendMessage {
             wants_acknowledgement: self.wants_acknowledgement,
             target: target.clone(),
         };
-        let (acting, fence) = (cx.acting(self.session), cx.fence);
+        let (identity, fence) = (cx.session_identity(self.session), cx.fence);
         // Both workspaces, so that whoever starts in the other one meanwhile gets it too.
         cx.write(Scopes::new(from.scope(), vec![target.scope()]), move |tx| {
             Box::pin(async move {
-                from.enter(tx, &acting, fence).await?;
+                from.enter(tx, &identity, fence).await?;
                 if outgoing.target.workspace.id != from.workspace.id {
                     outgoing.target.confirm(tx).await?;
                 }
@@ -185,7 +185,7 @@ struct Outgoing {
     priority: Urgency,
     wants_acknowledgement: bool,
     expires_at: Option<brains_core::Millis>,
-    target: Place,
+    target: WorkspaceAccess,
 }
 
 impl Outgoing {

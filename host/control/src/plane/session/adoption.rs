@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::NOUN;
 use crate::access::role_in;
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// What is offered, by its name in the event of a start, and the event by which it is taken up.
@@ -76,7 +76,7 @@ pub(crate) struct Adoption {
 impl Operation for AdoptionReport {
     const NAME: &'static str = "adoption_report";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "adoption"])
         .aliases(&[Alias { path: &["adoption-report"], hidden: true }]);
@@ -117,7 +117,7 @@ impl Operation for AdoptionReport {
                 })
                 .collect(),
         };
-        let mut seen = Seen { cx, only: only.map(|workspace| workspace.id), known: BTreeMap::new() };
+        let mut seen = SessionLookup { cx, only: only.map(|workspace| workspace.id), known: BTreeMap::new() };
         let mut from = (cx.now().plus_ms(-self.since_days * DAY_MS), String::new());
         loop {
             let starts = view.session_starts(from.0, &from.1, PAGE).await?;
@@ -140,13 +140,13 @@ impl Operation for AdoptionReport {
 }
 
 /// Which workspaces the caller sees, each asked once.
-struct Seen<'a> {
+struct SessionLookup<'a> {
     cx: &'a Cx<'a>,
     only: Option<Id<Workspace>>,
     known: BTreeMap<String, bool>,
 }
 
-impl Seen<'_> {
+impl SessionLookup<'_> {
     async fn sees(&mut self, rows: &mut Rows, scope: &str) -> Result<bool, Fault> {
         if let Some(known) = self.known.get(scope) {
             return Ok(*known);

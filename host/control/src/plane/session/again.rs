@@ -7,18 +7,18 @@ use brains_core::id::{Id, Session};
 use brains_core::plane::session::SessionRecord;
 use brains_store::Tx;
 
-use crate::acting::Acting;
-use crate::once::{KEY, lapsed};
+use crate::idempotency::{KEY, lapsed};
+use crate::session_identity::SessionIdentity;
 
 /// The session, as it is now. `links` are the ids that the request came with.
 pub(super) async fn still_own(
     tx: &mut Tx,
-    acting: &Acting,
+    identity: &SessionIdentity,
     links: &[NativeId],
     id: &Id<Session>,
 ) -> Result<SessionRecord, Fault> {
-    let session = tx.session(id).await?.ok_or_else(|| crate::acting::unknown(id))?;
-    let mut own = acting.is(tx, &session).await?;
+    let session = tx.session(id).await?.ok_or_else(|| crate::session_identity::unknown_session(id))?;
+    let mut own = identity.is(tx, &session).await?;
     for link in links {
         own = own || tx.is_linked(id, &link.kind, &link.value).await?;
     }

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::NOUN;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page::{bad_cursor, cut, default_limit, limit};
+use crate::input::page::{bad_cursor, cut, default_limit, limit};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Notes where your session stands, for whoever takes it up again.
@@ -40,7 +40,7 @@ pub(crate) struct CheckpointAnswer {
 impl Operation for WriteCheckpoint {
     const NAME: &'static str = "write_checkpoint";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "checkpoint"]).positional(&["summary"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -57,9 +57,9 @@ impl Operation for WriteCheckpoint {
         let next_action = check_text("next_action", self.next_action.as_deref())?;
         let blockers = check_text("blockers", self.blockers.as_deref())?;
         let scratchpad_path = check_text("scratchpad_path", self.scratchpad_path.as_deref())?;
-        let (session, place) = cx.session_there(self.session, None).await?;
+        let (session, access) = cx.session_there(self.session, None).await?;
         let checkpoint = cx
-            .write_as(&place, Some(session.id), move |tx, session| {
+            .write_as(&access, Some(session.id), move |tx, session| {
                 Box::pin(async move {
                     let checkpoint = CheckpointRecord {
                         id: Id::mint(tx.ambient()),
@@ -111,7 +111,7 @@ pub(crate) struct CheckpointPage {
 impl Operation for ListCheckpoints {
     const NAME: &'static str = "list_checkpoints";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "checkpoints"])
         .positional(&["id"])
@@ -154,7 +154,7 @@ pub(crate) struct LatestCheckpoint {
 impl Operation for ShowCheckpoint {
     const NAME: &'static str = "latest_checkpoint";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "latest-checkpoint"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] = &[Example {

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::NOUN;
 use crate::context::Cx;
 use crate::input::Span;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Renews a session's lease and does nothing else. Every other call as the session does so too.
@@ -36,7 +36,7 @@ pub(crate) struct SessionRenewed {
 impl Operation for HeartbeatSession {
     const NAME: &'static str = "heartbeat_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Touch;
+    const KIND: OperationKind = OperationKind::Touch;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "heartbeat"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -112,7 +112,7 @@ impl From<&Holdings> for Freed {
 impl Operation for EndSession {
     const NAME: &'static str = "end_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape =
         CliShape::new(&["session", "end"]).aliases(&[Alias { path: &["session-end"], hidden: true }]);
@@ -126,7 +126,7 @@ impl Operation for EndSession {
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionEnded, Fault> {
         let summary = check_text("summary", Some(&self.summary))?;
-        let (session, place) = {
+        let (session, access) = {
             let mut view = cx.control.store.read().await?;
             match cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await {
                 // A request that is made again finds its session ended, and its answer kept.
@@ -137,10 +137,10 @@ impl Operation for EndSession {
                 found => found?,
             }
         };
-        let place = place.even_archived();
-        let (id, workspace) = (session.id.clone(), place.clone());
+        let access = access.even_archived();
+        let (id, workspace) = (session.id.clone(), access.clone());
         let freed = cx
-            .write_as(&place, Some(session.id.clone()), move |tx, _| {
+            .write_as(&access, Some(session.id.clone()), move |tx, _| {
                 Box::pin(async move {
                     let freed = end(tx, &id, Ending::Ended, summary.as_deref()).await?;
                     let mut workspace = workspace.confirm(tx).await?;
@@ -170,7 +170,7 @@ pub(crate) struct KillSession {
 impl Operation for KillSession {
     const NAME: &'static str = "kill_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "kill"])
         .positional(&["id"])
@@ -186,21 +186,23 @@ impl Operation for KillSession {
     async fn run(self, cx: &Cx<'_>) -> Result<SessionEnded, Fault> {
         let reason = check_text("reason", Some(&self.reason))?
             .ok_or_else(|| Fault::invalid("`reason` is empty").param("reason"))?;
-        let (session, place) = {
+        let (session, access) = {
             let mut view = cx.control.store.read().await?;
             // Whoever started it may end it; for others it takes authority.
-            let (session, place) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Member).await?;
+            let (session, access) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Member).await?;
             let own = session.operator == cx.principal.owner();
             let least = if own { WorkspaceRole::Member } else { WorkspaceRole::Maintainer };
             (
                 session,
-                cx.workspace_of(&mut view, &place.workspace.id, least, || crate::acting::unknown(&self.id))
-                    .await?,
+                cx.workspace_of(&mut view, &access.workspace.id, least, || {
+                    crate::session_identity::unknown_session(&self.id)
+                })
+                .await?,
             )
         };
         let id = session.id.clone();
         let freed = cx
-            .write_in(&place.even_archived(), None, move |tx, _| {
+            .write_in(&access.even_archived(), None, move |tx, _| {
                 Box::pin(async move {
                     let freed = end(tx, &id, Ending::Killed, None).await?;
                     tx.record("session.kill", json!({ "session": id, "reason": reason, "freed": freed }))
@@ -221,5 +223,5 @@ async fn end(tx: &mut Tx, id: &Id<Session>, ending: Ending, summary: Option<&str
     if let Some(session) = tx.session(id).await? {
         session.check_alive(tx.now())?;
     }
-    Err(crate::acting::unknown(id))
+    Err(crate::session_identity::unknown_session(id))
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::start::check_native;
 use super::{NOUN, SessionLine};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// How many sessions one native id is shown for.
@@ -44,7 +44,7 @@ pub(crate) struct LinkAnswer {
 impl Operation for LinkSession {
     const NAME: &'static str = "link_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "link"]).positional(&["tool", "tool_session_id"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -61,9 +61,9 @@ impl Operation for LinkSession {
             NativeId { kind: self.tool.trim().to_owned(), value: self.tool_session_id.trim().to_owned() };
         check_native(&native)?;
         let linked_by = self.linked_by;
-        let (session, place) = cx.session_there(self.session, None).await?;
+        let (session, access) = cx.session_there(self.session, None).await?;
         let link = cx
-            .write_as(&place, Some(session.id), move |tx, session| {
+            .write_as(&access, Some(session.id), move |tx, session| {
                 Box::pin(async move {
                     let NativeId { kind, value } = native;
                     let link = LinkRecord {
@@ -105,14 +105,14 @@ pub(crate) struct LinkList {
 }
 
 /// Links as they may be told: our own connections are nobody's business.
-pub(super) fn told(links: Vec<LinkRecord>) -> Vec<LinkRecord> {
+pub(super) fn without_own_connections(links: Vec<LinkRecord>) -> Vec<LinkRecord> {
     links.into_iter().filter(|link| link.kind != CONNECTION).collect()
 }
 
 impl Operation for ListSessionLinks {
     const NAME: &'static str = "list_session_links";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape =
         CliShape::new(&["session", "links"]).table("links", &["kind", "value", "linked_at", "linked_by"]);
@@ -128,7 +128,7 @@ impl Operation for ListSessionLinks {
     async fn run(self, cx: &Cx<'_>) -> Result<LinkList, Fault> {
         let (session, _) = cx.session_there(self.session, None).await?;
         let mut view = cx.control.store.read().await?;
-        Ok(LinkList { links: told(view.session_links(&session.id).await?) })
+        Ok(LinkList { links: without_own_connections(view.session_links(&session.id).await?) })
     }
 }
 
@@ -151,7 +151,7 @@ pub(crate) struct SessionsFound {
 impl Operation for FindSessions {
     const NAME: &'static str = "find_sessions";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "find"])
         .positional(&["tool", "tool_session_id"])
@@ -174,7 +174,7 @@ impl Operation for FindSessions {
         let mut sessions = Vec::new();
         for link in view.linked_sessions(&native.kind, &native.value, FOUND).await? {
             match cx.session_in_sight(&mut view, &link.session, WorkspaceRole::Reader).await {
-                Ok((session, place)) => sessions.push(SessionLine::of(session, &place.workspace.slug, now)),
+                Ok((session, access)) => sessions.push(SessionLine::of(session, &access.workspace.slug, now)),
                 Err(fault) if fault.code == "session_not_found" => {}
                 Err(fault) => return Err(fault),
             }

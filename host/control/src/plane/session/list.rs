@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{NOUN, SessionLine};
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
-use crate::plane::page::{bad_cursor, cut, default_limit, limit};
+use crate::input::page::{bad_cursor, cut, default_limit, limit};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Lists the sessions of a workspace, newest first.
@@ -45,7 +45,7 @@ pub(crate) struct SessionPage {
 impl Operation for ListSessions {
     const NAME: &'static str = "list_sessions";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape =
         CliShape::new(&["session", "list"]).aliases(&[Alias { path: &["sessions"], hidden: true }]).table(
@@ -71,11 +71,11 @@ impl Operation for ListSessions {
         let before = self.cursor.map(|cursor| Id::parse(&cursor).ok_or_else(bad_cursor)).transpose()?;
         let filter = SessionFilter { all: self.all, operator: self.operator, before };
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let now = cx.now();
-        let mut found = view.sessions(&place.workspace.id, &filter, now, limit + 1).await?;
+        let mut found = view.sessions(&access.workspace.id, &filter, now, limit + 1).await?;
         let next_cursor = cut(&mut found, limit, |session| session.id.to_string());
-        let slug = &place.workspace.slug;
+        let slug = &access.workspace.slug;
         let sessions = found.into_iter().map(|session| SessionLine::of(session, slug, now)).collect();
         Ok(SessionPage { sessions, next_cursor })
     }
@@ -104,7 +104,7 @@ pub(crate) struct SessionShown {
 impl Operation for ShowSession {
     const NAME: &'static str = "show_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "show"]).positional(&["id"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -118,13 +118,13 @@ impl Operation for ShowSession {
     async fn run(self, cx: &Cx<'_>) -> Result<SessionShown, Fault> {
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
-        let (session, place) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Reader).await?;
+        let (session, access) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Reader).await?;
         let lives = session.lives(now);
         Ok(SessionShown {
             focus: if lives { view.focus(&session.id, now).await? } else { None },
             locks: if lives { view.locks_of(&session.id, now).await? } else { Vec::new() },
             checkpoints_total: view.checkpoint_count(&session.id).await?,
-            session: SessionLine::of(session, &place.workspace.slug, now),
+            session: SessionLine::of(session, &access.workspace.slug, now),
         })
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NOUN;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Lists the other operators who have sessions that live, freshest first. It tells no workspace and counts only those
@@ -35,7 +35,7 @@ pub(crate) struct PresenceList {
 impl Operation for ListPresence {
     const NAME: &'static str = "list_presence";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "presence"]).table(
         "operators",

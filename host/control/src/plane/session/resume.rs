@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::again::still_own;
-use super::link::told;
+use super::link::without_own_connections;
 use super::start::{SessionStarted, link_all, links};
 use super::welcome::Welcome;
 use super::{NOUN, process};
 use crate::access::check_fence;
 use crate::context::Cx;
 use crate::input::Span;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 
 /// Takes a session up again under its id, after a pause, an end or a crash. One that lives is taken up by whoever can
 /// show that it is theirs; one that is over by anybody who works for the same operator. Its old token is void. With the
@@ -63,7 +63,7 @@ impl std::fmt::Debug for SessionResumed {
 impl Operation for ResumeSession {
     const NAME: &'static str = "resume_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "resume"])
         .positional(&["session"])
@@ -80,7 +80,7 @@ impl Operation for ResumeSession {
     async fn run(self, cx: &Cx<'_>) -> Result<SessionResumed, Fault> {
         let lease = self.lease.map(|span| check_lease(Some(span.ms))).transpose()?;
         let process = process(cx, self.pid);
-        let (session, place) = {
+        let (session, access) = {
             let mut view = cx.control.store.read().await?;
             cx.session_in_sight(&mut view, &self.session, WorkspaceRole::Member).await?
         };
@@ -89,23 +89,27 @@ impl Operation for ResumeSession {
         let hash = secret.sha256_hex();
         // Only who may act is looked at here: the session may well be over.
         let fence = cx.fence;
-        let (acting, owner) = (cx.acting(Some(session.id.clone())), cx.principal.owner().to_owned());
-        let (asks, shown) = (acting.clone(), links.clone());
-        let (id, entered, now_hash) = (session.id.clone(), place.clone(), hash.clone());
+        let (identity, owner) =
+            (cx.session_identity(Some(session.id.clone())), cx.principal.owner().to_owned());
+        let (asks, shown) = (identity.clone(), links.clone());
+        let (id, entered, now_hash) = (session.id.clone(), access.clone(), hash.clone());
         let (session, before) = cx
             .write_or_repeat(
-                place.scope(),
+                access.scope(),
                 move |tx| {
                     Box::pin(async move {
                         entered.confirm(tx).await?;
                         tx.reap(&entered.workspace.id).await?;
                         let now = tx.now();
-                        let session = tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                        let session = tx
+                            .session(&id)
+                            .await?
+                            .ok_or_else(|| crate::session_identity::unknown_session(&id))?;
                         let over = !session.lives(now) && session.operator == owner;
-                        if !over && !acting.is(tx, &session).await? {
+                        if !over && !identity.is(tx, &session).await? {
                             return Err(foreign(&id));
                         }
-                        if session.ending == Some(Ending::Killed) && !acting.is(tx, &session).await? {
+                        if session.ending == Some(Ending::Killed) && !identity.is(tx, &session).await? {
                             return Err(foreign(&id));
                         }
                         if let Some(fence) = fence {
@@ -122,8 +126,10 @@ impl Operation for ResumeSession {
                         link_all(tx, &id, links).await?;
                         // What was said to everybody while it was away.
                         tx.deliver_standing(&session.workspace, &id).await?;
-                        let session: SessionRecord =
-                            tx.session(&id).await?.ok_or_else(|| crate::acting::unknown(&id))?;
+                        let session: SessionRecord = tx
+                            .session(&id)
+                            .await?
+                            .ok_or_else(|| crate::session_identity::unknown_session(&id))?;
                         tx.act_as(&session);
                         tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
                         Ok(session)
@@ -150,8 +156,8 @@ impl Operation for ResumeSession {
             last_checkpoint: view.checkpoints(&id, None, 1).await?.pop(),
             checkpoints_total: view.checkpoint_count(&id).await?,
             locks: view.locks_of(&id, now).await?,
-            tool_session_links: told(view.session_links(&id).await?),
-            started: SessionStarted::of(session, &secret, &place, welcome, now),
+            tool_session_links: without_own_connections(view.session_links(&id).await?),
+            started: SessionStarted::of(session, &secret, &access, welcome, now),
         })
     }
 }

@@ -16,10 +16,10 @@ use serde_json::json;
 use super::again::still_own;
 use super::welcome::Welcome;
 use super::{NOUN, SessionLine, process};
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::input::Span;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::plane::workspace::{Fresh, Wish};
 use crate::tool::ToolShape;
 
@@ -74,16 +74,16 @@ impl SessionStarted {
     pub(super) fn of(
         session: SessionRecord,
         token: &Secret,
-        place: &Place,
+        access: &WorkspaceAccess,
         welcome: Welcome,
         now: Millis,
     ) -> Self {
         Self {
             session_id: session.id.clone(),
             session_token: token.expose().to_owned(),
-            workspace: place.workspace.slug.clone(),
+            workspace: access.workspace.slug.clone(),
             operator: session.operator.clone(),
-            session: SessionLine::of(session, &place.workspace.slug, now),
+            session: SessionLine::of(session, &access.workspace.slug, now),
             welcome,
         }
     }
@@ -92,7 +92,7 @@ impl SessionStarted {
 impl Operation for StartSession {
     const NAME: &'static str = "start_session";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["session", "start"])
         .aliases(&[Alias { path: &["session-start"], hidden: true }])
@@ -118,13 +118,13 @@ impl Operation for StartSession {
         let lease_ms = check_lease(self.lease.map(|span| span.ms))?;
         let process = process(cx, self.pid);
         let links = links(cx, &tool, self.tool_session_id)?;
-        let place = find_or_register(cx, self.workspace.as_deref()).await?;
+        let access = find_or_register(cx, self.workspace.as_deref()).await?;
         let ambient = &*cx.control.ambient;
         let secret = token(ambient);
         let now = cx.now();
         let session = SessionRecord {
             id: Id::mint(ambient),
-            workspace: place.workspace.id.clone(),
+            workspace: access.workspace.id.clone(),
             operator: cx.principal.owner().to_owned(),
             tool,
             agent: cx.is_agent(),
@@ -139,10 +139,10 @@ impl Operation for StartSession {
             summary: None,
             process,
         };
-        let (entered, acting, shown) = (place.clone(), cx.acting(None), links.clone());
+        let (entered, identity, shown) = (access.clone(), cx.session_identity(None), links.clone());
         let (session, before) = cx
             .write_or_repeat(
-                place.scope(),
+                access.scope(),
                 move |tx| {
                     Box::pin(async move {
                         entered.confirm(tx).await?;
@@ -162,7 +162,7 @@ impl Operation for StartSession {
                     })
                 },
                 move |tx, before: SessionRecord| {
-                    Box::pin(async move { still_own(tx, &acting, &shown, &before.id).await })
+                    Box::pin(async move { still_own(tx, &identity, &shown, &before.id).await })
                 },
             )
             .await?;
@@ -179,12 +179,12 @@ impl Operation for StartSession {
             let welcome = Welcome::of(&mut view, &session, cx.now()).await?;
             welcome.with_handoff(&mut view, cx, &session.workspace).await?
         };
-        Ok(SessionStarted::of(session, &secret, &place, welcome, cx.now()))
+        Ok(SessionStarted::of(session, &secret, &access, welcome, cx.now()))
     }
 }
 
 /// The workspace that is meant; a directory with a project in it is registered when it is not yet.
-async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place, Fault> {
+async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<WorkspaceAccess, Fault> {
     let found = {
         let mut view = cx.control.store.read().await?;
         cx.workspace(&mut view, reference, WorkspaceRole::Member).await
@@ -199,7 +199,7 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Place,
     };
     let Some(path) = path else { return Err(absent) };
     let told = path.display().to_string();
-    let location = cx.control.ports.places.locate(path).await?;
+    let location = cx.control.ports.directories.locate(path).await?;
     let known = location.exists && location.marked;
     let fresh = Fresh::of(cx, location, &Wish::default(), told)?;
     // Whatever is in the way, it is told as what is not there.

@@ -27,7 +27,8 @@ const PEERS: u32 = 200;
 
 /// Another session of the workspace.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Peer {
+#[schemars(rename = "Peer")]
+pub(crate) struct SessionPeer {
     session: Id<Session>,
     operator: String,
     tool: String,
@@ -69,7 +70,7 @@ pub(crate) struct Welcome {
     /// How many other sessions live in the workspace.
     peers_count: usize,
     /// The freshest of them.
-    peers: Vec<Peer>,
+    peers: Vec<SessionPeer>,
     /// How many locks others hold.
     locks_count: usize,
     /// Those that hold longest.
@@ -132,7 +133,7 @@ impl Welcome {
             tasks_count,
             tasks,
             peers_count,
-            peers: peers.into_iter().map(|peer| Peer::of(peer, &foci)).collect(),
+            peers: peers.into_iter().map(|peer| SessionPeer::of(peer, &foci)).collect(),
             locks_count,
             locks,
             hints,
@@ -152,7 +153,7 @@ impl Welcome {
         cx: &Cx<'_>,
         workspace: &Id<Workspace>,
     ) -> Result<Self, Fault> {
-        self.handoff = handoff::waiting(rows, cx, workspace).await?;
+        self.handoff = handoff::pending(rows, cx, workspace).await?;
         if self.handoff.is_some() {
             self.hints.push("somebody left word of where work stopped: `pick_handoff` takes it up".into());
         }
@@ -160,7 +161,7 @@ impl Welcome {
     }
 }
 
-impl Peer {
+impl SessionPeer {
     fn of(session: SessionRecord, foci: &[FocusRecord]) -> Self {
         let focus = foci.iter().find(|focus| focus.session == session.id);
         Self {

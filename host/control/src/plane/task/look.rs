@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{NOUN, find};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::page;
-use crate::plane::words::Words;
+use crate::input::page;
+use crate::input::string_list::StringList;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Characters of a body that a list shows.
@@ -38,7 +38,7 @@ pub(crate) struct ListTasks {
     priority: Option<Priority>,
     /// Only those with all of these tags.
     #[serde(default)]
-    tags: Words,
+    tags: StringList,
     /// Only those that this session holds or completed.
     holder: Option<Id<Session>>,
     /// Only those assigned to this session or operator.
@@ -68,7 +68,7 @@ pub(crate) struct TaskPage {
 impl Operation for ListTasks {
     const NAME: &'static str = "list_tasks";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "list"])
         .table("tasks", &["code", "priority", "status", "title", "tags", "depends_on", "assignee", "holder"]);
@@ -88,9 +88,9 @@ impl Operation for ListTasks {
         let limit = page::limit(self.limit)?;
         let after = self.cursor.as_deref().map(read_cursor).transpose()?;
         let mut view = cx.control.store.look().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let filter = TaskFilter {
-            workspace: place.workspace.id,
+            workspace: access.workspace.id,
             statuses: statuses(self.status, self.ready),
             priority: self.priority,
             tags: check_tags(&self.tags.0)?,
@@ -158,7 +158,7 @@ pub(crate) struct TaskCounts {
 impl Operation for CountTasks {
     const NAME: &'static str = "count_tasks";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "count"]);
     const EXAMPLES: &'static [Example] =
@@ -168,14 +168,14 @@ impl Operation for CountTasks {
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskCounts, Fault> {
         let mut view = cx.control.store.look().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let mut counts = TaskCounts {
-            workspace: place.workspace.id.clone(),
+            workspace: access.workspace.id.clone(),
             tasks: 0,
             by_status: TaskStatus::ALL.map(|status| (status.word().to_owned(), 0)).into(),
             open_by_priority: Priority::ALL.map(|priority| (priority.word().to_owned(), 0)).into(),
         };
-        for count in view.task_counts(&place.workspace.id).await? {
+        for count in view.task_counts(&access.workspace.id).await? {
             *counts.by_status.entry(count.status.word().to_owned()).or_default() += count.tasks;
             if count.status != TaskStatus::Archived {
                 counts.tasks += count.tasks;
@@ -211,7 +211,7 @@ pub(crate) struct TaskWhole {
 impl Operation for ShowTask {
     const NAME: &'static str = "show_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "show"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -259,7 +259,7 @@ pub(crate) struct CommentPage {
 impl Operation for ListTaskComments {
     const NAME: &'static str = "list_task_comments";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "comments"])
         .positional(&["task"])
@@ -310,7 +310,7 @@ pub(crate) struct HistoryPage {
 impl Operation for ListTaskHistory {
     const NAME: &'static str = "list_task_history";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "history"])
         .positional(&["task"])

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::write::{Draft, created, refuse_circle};
-use super::{Change, Changed, NOUN, Named, TaskShown, Who, change, load, locate, need, needs, told};
-use crate::access::Place;
+use super::{Change, Changed, NOUN, Named, TaskShown, Who, change, event_detail, load, locate, need, needs};
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
-use crate::once::lapsed;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::words::Words;
+use crate::idempotency::lapsed;
+use crate::input::string_list::StringList;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Tasks that are named as waiting.
@@ -43,7 +43,7 @@ pub(crate) struct ClaimTask {
 impl Operation for ClaimTask {
     const NAME: &'static str = "claim_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "claim"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -57,10 +57,10 @@ impl Operation for ClaimTask {
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
         let lease_ms = check_lease(self.lease_minutes)?;
         let expected = self.expected_revision;
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        let (who, inside) = (Who::of(cx, &place), place.clone());
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        let (who, inside) = (Who::of(cx, &access), access.clone());
         cx.grant_as(
-            &place,
+            &access,
             self.session,
             move |tx, session| {
                 Box::pin(async move {
@@ -81,7 +81,7 @@ impl Operation for ClaimTask {
 
 async fn claim(
     tx: &mut Tx,
-    place: &Place,
+    access: &WorkspaceAccess,
     who: &Who,
     session: &Id<Session>,
     before: TaskRecord,
@@ -93,11 +93,14 @@ async fn claim(
         Claimed::Renewed => "renewed",
         Claimed::Fresh => "claimed",
     };
-    let task = tx.save_task(&place.workspace.id, &before, after, word, None).await?;
+    let task = tx.save_task(&access.workspace.id, &before, after, word, None).await?;
     let detail =
         json!({ "holder": session, "attempt": task.attempts, "lease_expires_at": task.lease_expires_at });
-    tx.record(if how == Claimed::Fresh { "task.claim" } else { "task.renew" }, told(&task, detail, None))
-        .await?;
+    tx.record(
+        if how == Claimed::Fresh { "task.claim" } else { "task.renew" },
+        event_detail(&task, detail, None),
+    )
+    .await?;
     Ok(task)
 }
 
@@ -130,7 +133,7 @@ pub(crate) struct NextTask {
     priority: Option<Priority>,
     /// Only tasks with all of these tags.
     #[serde(default)]
-    tags: Words,
+    tags: StringList,
     /// Give it back by itself after so many minutes; left out, when the session ends.
     #[schemars(range(min = 1, max = 1440))]
     lease_minutes: Option<i64>,
@@ -145,7 +148,7 @@ pub(crate) struct NextGiven {
 impl Operation for NextTask {
     const NAME: &'static str = "next_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "next"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -159,7 +162,7 @@ impl Operation for NextTask {
     async fn run(self, cx: &Cx<'_>) -> Result<NextGiven, Fault> {
         let lease_ms = check_lease(self.lease_minutes)?;
         let (tags, priority) = (check_tags(&self.tags.0)?, self.priority);
-        let place = {
+        let access = {
             let mut view = cx.control.store.read().await?;
             match (&self.workspace, &self.session) {
                 (None, Some(session)) => {
@@ -170,9 +173,9 @@ impl Operation for NextTask {
                 }
             }
         };
-        let (who, inside) = (Who::of(cx, &place), place.clone());
+        let (who, inside) = (Who::of(cx, &access), access.clone());
         cx.grant_as(
-            &place,
+            &access,
             self.session,
             move |tx, session| {
                 Box::pin(async move {
@@ -219,7 +222,7 @@ pub(crate) struct ReleaseTask {
 impl Operation for ReleaseTask {
     const NAME: &'static str = "release_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "release"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -237,7 +240,7 @@ impl Operation for ReleaseTask {
             expected_revision: self.expected_revision,
             word: "released",
             action: "task.release",
-            note: said("reason", self.reason)?,
+            note: optional_text("reason", self.reason)?,
         };
         change(cx, asked, |task, mover, _| {
             let detail = json!({ "holder": task.holder });
@@ -248,7 +251,7 @@ impl Operation for ReleaseTask {
 }
 
 /// A text that may be left out; an empty one is none.
-fn said(param: &'static str, text: Option<String>) -> Result<Option<String>, Fault> {
+fn optional_text(param: &'static str, text: Option<String>) -> Result<Option<String>, Fault> {
     text.filter(|text| !text.trim().is_empty()).map(|text| check_text(param, text)).transpose()
 }
 
@@ -269,7 +272,7 @@ pub(crate) struct CompleteTask {
 impl Operation for CompleteTask {
     const NAME: &'static str = "complete_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "complete"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -281,7 +284,7 @@ impl Operation for CompleteTask {
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
-        let summary = said("summary", self.summary)?;
+        let summary = optional_text("summary", self.summary)?;
         let asked = Change {
             task: self.task,
             session: self.session,
@@ -313,7 +316,7 @@ pub(crate) struct BlockTask {
 impl Operation for BlockTask {
     const NAME: &'static str = "block_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "block"]).positional(&["task", "reason"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -326,9 +329,9 @@ impl Operation for BlockTask {
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
         let reason = check_said("reason", self.reason)?;
         let (on, expected) = (self.on, self.expected_revision);
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        let (who, inside) = (Who::of(cx, &place), place.clone());
-        cx.write_in(&place, self.session, move |tx, session| {
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        let (who, inside) = (Who::of(cx, &access), access.clone());
+        cx.write_in(&access, self.session, move |tx, session| {
             Box::pin(async move {
                 let before = load(tx, &id).await?;
                 before.expect_revision(expected)?;
@@ -345,7 +348,7 @@ impl Operation for BlockTask {
                 )?;
                 let task =
                     tx.save_task(&inside.workspace.id, &before, after, "blocked", Some(&reason)).await?;
-                tx.record("task.block", told(&task, json!({ "on": on }), Some(&reason))).await?;
+                tx.record("task.block", event_detail(&task, json!({ "on": on }), Some(&reason))).await?;
                 Ok(TaskShown { task })
             })
         })
@@ -354,8 +357,13 @@ impl Operation for BlockTask {
 }
 
 /// The code of the task that is in the way, unless waiting for it would have no end.
-async fn blocker(tx: &mut Tx, place: &Place, task: &TaskRecord, on: &str) -> Result<String, Fault> {
-    let on = need(tx, place, on, "on").await?;
+async fn blocker(
+    tx: &mut Tx,
+    access: &WorkspaceAccess,
+    task: &TaskRecord,
+    on: &str,
+) -> Result<String, Fault> {
+    let on = need(tx, access, on, "on").await?;
     if on.status.is_closed() {
         return Err(Fault::conflict(format!("`{}` is {} already: it is not in the way", on.code, on.status))
             .code("task_closed")
@@ -398,7 +406,7 @@ pub(crate) struct UnblockTask {
 impl Operation for UnblockTask {
     const NAME: &'static str = "unblock_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "unblock"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -416,7 +424,7 @@ impl Operation for UnblockTask {
             expected_revision: self.expected_revision,
             word: "unblocked",
             action: "task.unblock",
-            note: said("reason", self.reason)?,
+            note: optional_text("reason", self.reason)?,
         };
         change(cx, asked, |task, _, _| task.unblock().map(Changed::new)).await
     }
@@ -439,7 +447,7 @@ pub(crate) struct ReopenTask {
 impl Operation for ReopenTask {
     const NAME: &'static str = "reopen_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "reopen"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -457,7 +465,7 @@ impl Operation for ReopenTask {
             expected_revision: self.expected_revision,
             word: "reopened",
             action: "task.reopen",
-            note: said("reason", self.reason)?,
+            note: optional_text("reason", self.reason)?,
         };
         change(cx, asked, |task, _, _| task.reopen().map(Changed::new)).await
     }
@@ -480,7 +488,7 @@ pub(crate) struct ArchiveTask {
 impl Operation for ArchiveTask {
     const NAME: &'static str = "archive_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "archive"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -492,18 +500,18 @@ impl Operation for ArchiveTask {
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
-        let (reason, expected) = (said("reason", self.reason)?, self.expected_revision);
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        let (who, workspace) = (Who::of(cx, &place), place.workspace.id.clone());
-        cx.write_in(&place, self.session, move |tx, session| {
+        let (reason, expected) = (optional_text("reason", self.reason)?, self.expected_revision);
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        let (who, workspace) = (Who::of(cx, &access), access.workspace.id.clone());
+        cx.write_in(&access, self.session, move |tx, session| {
             Box::pin(async move {
                 let before = load(tx, &id).await?;
                 before.expect_revision(expected)?;
-                let waiting = waiting(tx, &id, &before.code).await?;
+                let waiting = dependents(tx, &id, &before.code).await?;
                 let session = session.map(|session| session.id);
                 let after = before.clone().archive(who.mover(session.as_ref()), &waiting)?;
                 let task = tx.save_task(&workspace, &before, after, "archived", reason.as_deref()).await?;
-                tx.record("task.archive", told(&task, Value::Null, reason.as_deref())).await?;
+                tx.record("task.archive", event_detail(&task, Value::Null, reason.as_deref())).await?;
                 Ok(TaskShown { task })
             })
         })
@@ -512,7 +520,7 @@ impl Operation for ArchiveTask {
 }
 
 /// Codes of open tasks that wait for this one, by dependency or because they are blocked on it.
-async fn waiting(tx: &mut Tx, id: &Id<Task>, code: &str) -> Result<Vec<String>, Fault> {
+async fn dependents(tx: &mut Tx, id: &Id<Task>, code: &str) -> Result<Vec<String>, Fault> {
     let mut waiting = tx.waiting_for(id, WAITING).await?;
     for blocked in tx.blocked_on(code).await? {
         if !waiting.contains(&blocked.code) {
@@ -538,10 +546,10 @@ pub(crate) struct HandoffTask {
     priority: Priority,
     /// Codes of further tasks that must be done first.
     #[serde(default)]
-    depends_on: Words,
+    depends_on: StringList,
     /// Words to find the next one by.
     #[serde(default)]
-    tags: Words,
+    tags: StringList,
     /// Session or operator that alone may claim the next one.
     assignee: Option<String>,
     /// What was done.
@@ -562,7 +570,7 @@ pub(crate) struct HandedOn {
 impl Operation for HandoffTask {
     const NAME: &'static str = "handoff_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "handoff"]).positional(&["task", "title"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -575,11 +583,11 @@ impl Operation for HandoffTask {
 
     async fn run(self, cx: &Cx<'_>) -> Result<HandedOn, Fault> {
         let draft = Draft::check(&self.title, self.body, self.priority, &self.tags, self.assignee)?;
-        let (summary, expected) = (said("summary", self.summary)?, self.expected_revision);
+        let (summary, expected) = (optional_text("summary", self.summary)?, self.expected_revision);
         let depends_on = self.depends_on.0;
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        let (who, inside) = (Who::of(cx, &place), place.clone());
-        cx.write_in(&place, self.session, move |tx, session| {
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        let (who, inside) = (Who::of(cx, &access), access.clone());
+        cx.write_in(&access, self.session, move |tx, session| {
             Box::pin(async move {
                 let before = load(tx, &id).await?;
                 before.expect_revision(expected)?;
@@ -594,8 +602,8 @@ impl Operation for HandoffTask {
                 let needs = needs(tx, &inside, &first).await?;
                 let next = draft.insert(tx, &inside, needs).await?;
                 let detail = json!({ "next": next.code });
-                tx.record("task.complete", told(&completed, detail, summary.as_deref())).await?;
-                tx.record("task.create", told(&next, created(&next), None)).await?;
+                tx.record("task.complete", event_detail(&completed, detail, summary.as_deref())).await?;
+                tx.record("task.create", event_detail(&next, created(&next), None)).await?;
                 Ok(HandedOn { completed, next })
             })
         })

@@ -14,11 +14,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{NOUN, Named, TaskShown, load, locate, needs, told};
-use crate::access::{Place, role_in};
+use super::{NOUN, Named, TaskShown, event_detail, load, locate, needs};
+use crate::access::{WorkspaceAccess, role_in};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
-use crate::plane::words::Words;
+use crate::input::string_list::StringList;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Creates a task in a workspace. It can be claimed once everything that it depends on is done.
@@ -37,10 +37,10 @@ pub(crate) struct CreateTask {
     priority: Priority,
     /// Codes of tasks that must be done first.
     #[serde(default)]
-    depends_on: Words,
+    depends_on: StringList,
     /// Words to find it by.
     #[serde(default)]
-    tags: Words,
+    tags: StringList,
     /// Session or operator that alone may claim it.
     assignee: Option<String>,
     /// The session that creates it.
@@ -50,7 +50,7 @@ pub(crate) struct CreateTask {
 impl Operation for CreateTask {
     const NAME: &'static str = "create_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "create"]).positional(&["title"]);
     const EXAMPLES: &'static [Example] = &[
@@ -70,16 +70,16 @@ impl Operation for CreateTask {
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
         let draft = Draft::check(&self.title, self.body, self.priority, &self.tags, self.assignee)?;
-        let place = {
+        let access = {
             let mut view = cx.control.store.look().await?;
             cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Member).await?
         };
-        let (depends_on, inside) = (self.depends_on.0, place.clone());
-        cx.write_in(&place, self.session, move |tx, _| {
+        let (depends_on, inside) = (self.depends_on.0, access.clone());
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 let needs = needs(tx, &inside, &depends_on).await?;
                 let task = draft.insert(tx, &inside, needs).await?;
-                tx.record("task.create", told(&task, created(&task), None)).await?;
+                tx.record("task.create", event_detail(&task, created(&task), None)).await?;
                 Ok(TaskShown { task })
             })
         })
@@ -107,7 +107,7 @@ impl Draft {
         title: &str,
         body: String,
         priority: Priority,
-        tags: &Words,
+        tags: &StringList,
         assignee: Option<String>,
     ) -> Result<Self, Fault> {
         Ok(Self {
@@ -122,20 +122,20 @@ impl Draft {
     pub(super) async fn insert(
         self,
         tx: &mut Tx,
-        place: &Place,
+        access: &WorkspaceAccess,
         needs: Vec<TaskRecord>,
     ) -> Result<TaskRecord, Fault> {
         let Self { title, body, priority, tags, assignee } = self;
         if let Some(assignee) = &assignee {
-            check_assignee(tx, place, assignee).await?;
+            check_assignee(tx, access, assignee).await?;
         }
         let new = NewTask { title, body, priority, tags, needs, assignee };
-        Ok(tx.insert_task(&place.workspace.id, &place.workspace.slug, &new).await?)
+        Ok(tx.insert_task(&access.workspace.id, &access.workspace.slug, &new).await?)
     }
 }
 
 /// Refuses an assignee that could never claim the task.
-async fn check_assignee(tx: &mut Tx, place: &Place, assignee: &str) -> Result<(), Fault> {
+async fn check_assignee(tx: &mut Tx, access: &WorkspaceAccess, assignee: &str) -> Result<(), Fault> {
     let now = tx.now();
     let absent = |what: &str| {
         Fault::not_found(what, assignee.chars().take(100).collect::<String>())
@@ -144,7 +144,7 @@ async fn check_assignee(tx: &mut Tx, place: &Place, assignee: &str) -> Result<()
             .hint("name a live session of the workspace, or an operator who can work in it")
     };
     if let Some(id) = Id::<Session>::parse(assignee) {
-        let there = |session: &SessionRecord| session.workspace == place.workspace.id;
+        let there = |session: &SessionRecord| session.workspace == access.workspace.id;
         let session = tx.session(&id).await?.filter(there).ok_or_else(|| absent("session"))?;
         return session.check_alive(now).map_err(|fault| fault.param("assignee"));
     }
@@ -156,7 +156,7 @@ async fn check_assignee(tx: &mut Tx, place: &Place, assignee: &str) -> Result<()
     let role = match tx.operator(assignee).await? {
         Some(operator) if operator.is_active() => {
             let principal = brains_core::Principal { role: operator.role, ..principal };
-            role_in(tx, &principal, &place.workspace).await?
+            role_in(tx, &principal, &access.workspace).await?
         }
         Some(_) => None,
         // The built-in operator has no row.
@@ -178,9 +178,9 @@ pub(crate) struct UpdateTask {
     /// How urgent it is, `p0` first.
     priority: Option<Priority>,
     /// All its tags from now on.
-    tags: Option<Words>,
+    tags: Option<StringList>,
     /// Codes of all tasks that must be done first from now on.
-    depends_on: Option<Words>,
+    depends_on: Option<StringList>,
     /// Refuse if the task has another revision by now.
     expected_revision: Option<u64>,
     /// The session that changes it.
@@ -190,7 +190,7 @@ pub(crate) struct UpdateTask {
 impl Operation for UpdateTask {
     const NAME: &'static str = "update_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "update"]).positional(&["task"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -205,9 +205,9 @@ impl Operation for UpdateTask {
         let body = self.body.map(|body| check_text("body", body)).transpose()?;
         let tags = self.tags.map(|tags| check_tags(&tags.0)).transpose()?;
         let (priority, depends_on, expected) = (self.priority, self.depends_on, self.expected_revision);
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        let inside = place.clone();
-        cx.write_in(&place, self.session, move |tx, _| {
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        let inside = access.clone();
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 let before = load(tx, &id).await?;
                 before.expect_revision(expected)?;
@@ -231,7 +231,7 @@ impl Operation for UpdateTask {
                 }
                 let note = fields.join(", ");
                 let task = tx.save_task(&inside.workspace.id, &before, after, "updated", Some(&note)).await?;
-                tx.record("task.update", told(&task, json!({ "changed": fields }), None)).await?;
+                tx.record("task.update", event_detail(&task, json!({ "changed": fields }), None)).await?;
                 Ok(TaskShown { task })
             })
         })
@@ -294,7 +294,7 @@ pub(crate) struct AssignTask {
 impl Operation for AssignTask {
     const NAME: &'static str = "assign_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "assign"]).positional(&["task", "assignee"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -306,9 +306,9 @@ impl Operation for AssignTask {
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
         let (assignee, expected) = (self.assignee, self.expected_revision);
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        let (who, inside) = (super::Who::of(cx, &place), place.clone());
-        cx.write_in(&place, self.session, move |tx, session| {
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        let (who, inside) = (super::Who::of(cx, &access), access.clone());
+        cx.write_in(&access, self.session, move |tx, session| {
             Box::pin(async move {
                 let before = load(tx, &id).await?;
                 before.expect_revision(expected)?;
@@ -320,7 +320,8 @@ impl Operation for AssignTask {
                 let word = if after.assignee.is_some() { "assigned" } else { "unassigned" };
                 let note = after.assignee.clone();
                 let task = tx.save_task(&inside.workspace.id, &before, after, word, note.as_deref()).await?;
-                tx.record("task.assign", told(&task, json!({ "assignee": task.assignee }), None)).await?;
+                tx.record("task.assign", event_detail(&task, json!({ "assignee": task.assignee }), None))
+                    .await?;
                 Ok(TaskShown { task })
             })
         })
@@ -351,7 +352,7 @@ pub(crate) struct Commented {
 impl Operation for CommentTask {
     const NAME: &'static str = "comment_task";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["task", "comment"]).positional(&["task", "body"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -364,8 +365,8 @@ impl Operation for CommentTask {
 
     async fn run(self, cx: &Cx<'_>) -> Result<Commented, Fault> {
         let body = check_said("body", self.body)?;
-        let Named { id, place } = locate(cx, &self.task, WorkspaceRole::Member).await?;
-        cx.write_in(&place, self.session, move |tx, _| {
+        let Named { id, access } = locate(cx, &self.task, WorkspaceRole::Member).await?;
+        cx.write_in(&access, self.session, move |tx, _| {
             Box::pin(async move {
                 let task = load(tx, &id).await?;
                 let comment = tx.insert_comment(&id, &body).await?;

@@ -135,7 +135,7 @@ async fn edits_of_two_processes_lose_nothing() {
     let bed = Bed::new().await;
     let other = bed.sibling().await;
     let keys: Vec<_> = (0..20).map(|at| format!("provider_policies.p{at}.retry_max_attempts")).collect();
-    let run = async |control: &crate::Control, half: usize| {
+    let run = async |control: &crate::ControlPlane, half: usize| {
         for key in keys.iter().skip(half).step_by(2) {
             let input = json!({ "key": key, "value": 2 });
             control.call("set_config", input, &brains_core::Principal::local()).await.unwrap();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{NOUN, WorkspaceAnswer, WorkspaceLine};
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::session;
 use crate::tool::ToolShape;
 
@@ -29,7 +29,7 @@ pub(crate) struct RenameWorkspace {
 impl Operation for RenameWorkspace {
     const NAME: &'static str = "rename_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "rename"]).positional(&["workspace", "slug"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -69,7 +69,7 @@ pub(crate) struct ArchiveWorkspace {
 impl Operation for ArchiveWorkspace {
     const NAME: &'static str = "archive_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "archive"]).positional(&["workspace"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -106,7 +106,7 @@ pub(crate) struct UnarchiveWorkspace {
 impl Operation for UnarchiveWorkspace {
     const NAME: &'static str = "unarchive_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "unarchive"]).positional(&["workspace"]);
     const EXAMPLES: &'static [Example] = &[Example {
@@ -141,7 +141,7 @@ pub(crate) struct SetWorkspaceVisibility {
 impl Operation for SetWorkspaceVisibility {
     const NAME: &'static str = "set_workspace_visibility";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape =
         CliShape::new(&["workspace", "visibility"]).positional(&["workspace", "visibility"]);
@@ -174,16 +174,16 @@ async fn change<F>(
 where
     F: FnOnce(&mut WorkspaceRecord, Millis) -> Result<serde_json::Value, Fault> + Send + 'static,
 {
-    let place = {
+    let access = {
         let mut view = cx.control.store.read().await?;
         cx.workspace(&mut view, Some(reference), least).await?.even_archived()
     };
-    let role = place.role;
-    let scopes = Scopes::new(place.scope(), vec![Scope::global()]);
+    let role = access.role;
+    let scopes = Scopes::new(access.scope(), vec![Scope::global()]);
     let workspace = cx
         .write(scopes, move |tx| {
             Box::pin(async move {
-                let mut workspace = place.confirm(tx).await?;
+                let mut workspace = access.confirm(tx).await?;
                 let detail = alter(&mut workspace, tx.now())?;
                 tx.save_workspace(&workspace).await?;
                 session::end_unseen(tx, &workspace).await?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fresh, NOUN, Wish, WorkspaceLine};
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Directories that one list names at most.
@@ -59,7 +59,7 @@ pub(crate) struct WorkspacesImported {
 impl Operation for ImportWorkspaces {
     const NAME: &'static str = "import_workspaces";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "import"])
         .positional(&["workspaces"])
@@ -121,7 +121,7 @@ async fn locate(cx: &Cx<'_>, path: &str) -> Result<Location, Fault> {
                 .param("path"));
         }
     };
-    cx.control.ports.places.locate(asked).await
+    cx.control.ports.directories.locate(asked).await
 }
 
 /// The fault, with the element of the list that it is about.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::NOUN;
-use crate::access::Place;
+use crate::access::WorkspaceAccess;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::session;
 use crate::tool::ToolShape;
 
@@ -32,7 +32,7 @@ pub(crate) struct ListWorkspaceMembers {
 impl Operation for ListWorkspaceMembers {
     const NAME: &'static str = "list_workspace_members";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "members"])
         .positional(&["workspace"])
@@ -47,8 +47,8 @@ impl Operation for ListWorkspaceMembers {
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
         let mut view = cx.control.store.read().await?;
-        let place = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        Ok(MemberList { members: listed(view.members(&place.workspace.id).await?) })
+        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        Ok(MemberList { members: listed(view.members(&access.workspace.id).await?) })
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct InviteToWorkspace {
 impl Operation for InviteToWorkspace {
     const NAME: &'static str = "invite_to_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "invite"])
         .positional(&["workspace", "operator"])
@@ -86,19 +86,19 @@ impl Operation for InviteToWorkspace {
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
-        let place = owned(cx, &self.workspace).await?;
+        let access = owned(cx, &self.workspace).await?;
         let role = self.role.unwrap_or(WorkspaceRole::Member);
         let operator = self.operator;
         let members = cx
-            .write_in(&place.clone(), None, move |tx, _| {
+            .write_in(&access.clone(), None, move |tx, _| {
                 Box::pin(async move {
                     check_operator(tx, &operator).await?;
                     if role != WorkspaceRole::Owner {
-                        keep_an_owner(tx, &place, &operator).await?;
+                        keep_an_owner(tx, &access, &operator).await?;
                     }
-                    tx.set_member(&place.workspace.id, &operator, role).await?;
+                    tx.set_member(&access.workspace.id, &operator, role).await?;
                     tx.record("workspace.invite", json!({ "operator": operator, "role": role })).await?;
-                    Ok(tx.members(&place.workspace.id).await?)
+                    Ok(tx.members(&access.workspace.id).await?)
                 })
             })
             .await?;
@@ -119,7 +119,7 @@ pub(crate) struct UninviteFromWorkspace {
 impl Operation for UninviteFromWorkspace {
     const NAME: &'static str = "uninvite_from_workspace";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Write;
+    const KIND: OperationKind = OperationKind::Write;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "uninvite"])
         .positional(&["workspace", "operator"])
@@ -133,20 +133,20 @@ impl Operation for UninviteFromWorkspace {
     type Output = MemberList;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MemberList, Fault> {
-        let place = owned(cx, &self.workspace).await?;
+        let access = owned(cx, &self.workspace).await?;
         let operator = self.operator;
         let members = cx
-            .write_in(&place.clone(), None, move |tx, _| {
+            .write_in(&access.clone(), None, move |tx, _| {
                 Box::pin(async move {
-                    keep_an_owner(tx, &place, &operator).await?;
-                    if !tx.remove_member(&place.workspace.id, &operator).await? {
+                    keep_an_owner(tx, &access, &operator).await?;
+                    if !tx.remove_member(&access.workspace.id, &operator).await? {
                         return Err(Fault::not_found("member", &operator)
                             .param("operator")
                             .hint("`brains workspace members` shows them"));
                     }
-                    session::end_unseen(tx, &place.workspace).await?;
+                    session::end_unseen(tx, &access.workspace).await?;
                     tx.record("workspace.uninvite", json!({ "operator": operator })).await?;
-                    Ok(tx.members(&place.workspace.id).await?)
+                    Ok(tx.members(&access.workspace.id).await?)
                 })
             })
             .await?;
@@ -154,7 +154,7 @@ impl Operation for UninviteFromWorkspace {
     }
 }
 
-async fn owned(cx: &Cx<'_>, reference: &str) -> Result<Place, Fault> {
+async fn owned(cx: &Cx<'_>, reference: &str) -> Result<WorkspaceAccess, Fault> {
     let mut view = cx.control.store.read().await?;
     cx.workspace(&mut view, Some(reference), WorkspaceRole::Owner).await
 }
@@ -173,8 +173,8 @@ async fn check_operator(tx: &mut Tx, slug: &str) -> Result<(), Fault> {
 }
 
 /// The last owner stays one: a workspace that nobody can open is lost to its people.
-async fn keep_an_owner(tx: &mut Tx, place: &Place, operator: &str) -> Result<(), Fault> {
-    let workspace = &place.workspace.id;
+async fn keep_an_owner(tx: &mut Tx, access: &WorkspaceAccess, operator: &str) -> Result<(), Fault> {
+    let workspace = &access.workspace.id;
     if tx.membership(workspace, operator).await? == Some(WorkspaceRole::Owner)
         && tx.owners(workspace).await? == 1
     {

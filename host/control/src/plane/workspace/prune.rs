@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::NOUN;
-use crate::access::{Place, not_found, role_in};
+use crate::access::{WorkspaceAccess, not_found, role_in};
 use crate::context::Cx;
-use crate::operation::{Alias, CliShape, Example, Kind, Operation};
+use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 /// Workspaces that one write puts away at most: it holds the scope of each.
@@ -23,13 +23,14 @@ const PAGE: u32 = 1_000;
 
 /// A workspace, named.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Named {
+#[schemars(rename = "Named")]
+pub(crate) struct PrunableWorkspace {
     id: Id<Workspace>,
     slug: String,
     path: String,
 }
 
-impl Named {
+impl PrunableWorkspace {
     fn of(workspace: &WorkspaceRecord) -> Self {
         Self { id: workspace.id.clone(), slug: workspace.slug.clone(), path: workspace.path.clone() }
     }
@@ -37,7 +38,8 @@ impl Named {
 
 /// A workspace that stays although it was meant.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct Kept {
+#[schemars(rename = "Kept")]
+pub(crate) struct KeptWorkspace {
     slug: String,
     /// Why.
     reason: String,
@@ -46,8 +48,8 @@ pub(crate) struct Kept {
 /// What is to be put away, and what is not.
 #[derive(Debug, Default)]
 struct Planned {
-    places: Vec<Place>,
-    kept: Vec<Kept>,
+    places: Vec<WorkspaceAccess>,
+    kept: Vec<KeptWorkspace>,
 }
 
 /// Puts away the workspaces whose slug or path matches a pattern. Without `apply` it only says which. None is deleted:
@@ -65,7 +67,7 @@ pub(crate) struct PruneWorkspaces {
     #[serde(default)]
     apply: bool,
     /// How many of them are named in the answer.
-    #[serde(default = "crate::plane::page::default_limit")]
+    #[serde(default = "crate::input::page::default_limit")]
     #[schemars(range(max = 1000))]
     sample: u32,
 }
@@ -112,17 +114,17 @@ pub(crate) struct Pruned {
     /// Whether nothing was done.
     dry_run: bool,
     /// The first of those that match.
-    sample: Vec<Named>,
+    sample: Vec<PrunableWorkspace>,
     /// How many were archived.
     archived: usize,
     /// Those that match and stay.
-    kept: Vec<Kept>,
+    kept: Vec<KeptWorkspace>,
 }
 
 impl Operation for PruneWorkspaces {
     const NAME: &'static str = "prune_workspaces";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "prune"])
         .aliases(&[Alias { path: &["workspaces", "prune"], hidden: true }]);
@@ -154,7 +156,7 @@ impl Operation for PruneWorkspaces {
             matched: found.len(),
             patterns,
             dry_run: !self.apply,
-            sample: found.iter().take(sample).map(Named::of).collect(),
+            sample: found.iter().take(sample).map(PrunableWorkspace::of).collect(),
             archived,
             kept,
         })
@@ -184,19 +186,19 @@ pub(crate) struct WorkspacesChecked {
     missing_count: usize,
     no_marker_count: usize,
     /// Those without a directory.
-    missing: Vec<Named>,
+    missing: Vec<PrunableWorkspace>,
     /// Those in which nothing says that a project lives there.
-    no_marker: Vec<Named>,
+    no_marker: Vec<PrunableWorkspace>,
     /// How many of the missing were archived.
     pruned_missing: usize,
     /// Missing ones that stay.
-    kept: Vec<Kept>,
+    kept: Vec<KeptWorkspace>,
 }
 
 impl Operation for CheckWorkspaces {
     const NAME: &'static str = "check_workspaces";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Flow;
+    const KIND: OperationKind = OperationKind::Flow;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "doctor"])
         .aliases(&[Alias { path: &["workspaces", "doctor"], hidden: true }]);
@@ -228,8 +230,8 @@ impl Operation for CheckWorkspaces {
             ok: total.saturating_sub(missing.len() + no_marker.len()),
             missing_count: missing.len(),
             no_marker_count: no_marker.len(),
-            missing: missing.iter().map(Named::of).collect(),
-            no_marker: no_marker.iter().map(Named::of).collect(),
+            missing: missing.iter().map(PrunableWorkspace::of).collect(),
+            no_marker: no_marker.iter().map(PrunableWorkspace::of).collect(),
             pruned_missing,
             kept,
         })
@@ -243,7 +245,7 @@ async fn look(
 ) -> Result<(Vec<WorkspaceRecord>, Vec<WorkspaceRecord>), Fault> {
     let (mut missing, mut no_marker) = (Vec::new(), Vec::new());
     for workspace in found {
-        let location = cx.control.ports.places.locate(workspace.path.clone().into()).await?;
+        let location = cx.control.ports.directories.locate(workspace.path.clone().into()).await?;
         if !location.exists {
             missing.push(workspace);
         } else if !location.marked || location.path != workspace.path {
@@ -277,36 +279,40 @@ async fn plan(cx: &Cx<'_>, found: &[WorkspaceRecord]) -> Result<Planned, Fault> 
         let role = role_in(&mut view, cx.principal, workspace).await?;
         if role.is_none_or(|role| role < WorkspaceRole::Maintainer) {
             let reason = format!("it takes the role `{}`", WorkspaceRole::Maintainer.word());
-            planned.kept.push(Kept { slug, reason });
+            planned.kept.push(KeptWorkspace { slug, reason });
         } else if !view.live_sessions(&workspace.id, now, 1).await?.is_empty() {
             planned.kept.push(busy(slug));
         } else {
             let absent = || not_found(&workspace.slug);
-            let place = cx.workspace_of(&mut view, &workspace.id, WorkspaceRole::Maintainer, absent);
-            planned.places.push(place.await?);
+            let access = cx.workspace_of(&mut view, &workspace.id, WorkspaceRole::Maintainer, absent);
+            planned.places.push(access.await?);
         }
     }
     Ok(planned)
 }
 
-fn busy(slug: String) -> Kept {
-    Kept { slug, reason: "sessions work in it".into() }
+fn busy(slug: String) -> KeptWorkspace {
+    KeptWorkspace { slug, reason: "sessions work in it".into() }
 }
 
 /// Archives what is planned, so many in one write; tells how many, and what stays after all.
-async fn put_away(cx: &Cx<'_>, planned: Planned, cause: &'static str) -> Result<(usize, Vec<Kept>), Fault> {
+async fn put_away(
+    cx: &Cx<'_>,
+    planned: Planned,
+    cause: &'static str,
+) -> Result<(usize, Vec<KeptWorkspace>), Fault> {
     let Planned { places, mut kept } = planned;
     let mut archived = 0;
     for places in places.chunks(AT_ONCE) {
-        let scopes = Scopes::new(Scope::global(), places.iter().map(Place::scope).collect());
+        let scopes = Scopes::new(Scope::global(), places.iter().map(WorkspaceAccess::scope).collect());
         let (places, count) = (places.to_vec(), places.len());
         let stay: Vec<String> = cx
             .write(scopes, move |tx| {
                 Box::pin(async move {
                     let mut stay = Vec::new();
-                    for place in places {
-                        if !archive(tx, &place, cause).await? {
-                            stay.push(place.workspace.slug);
+                    for access in places {
+                        if !archive(tx, &access, cause).await? {
+                            stay.push(access.workspace.slug);
                         }
                     }
                     Ok(stay)
@@ -321,8 +327,8 @@ async fn put_away(cx: &Cx<'_>, planned: Planned, cause: &'static str) -> Result<
 }
 
 /// Archives one; `false` when somebody began to work in it meanwhile.
-async fn archive(tx: &mut Tx, place: &Place, cause: &str) -> Result<bool, Fault> {
-    let mut workspace = place.confirm(tx).await?;
+async fn archive(tx: &mut Tx, access: &WorkspaceAccess, cause: &str) -> Result<bool, Fault> {
+    let mut workspace = access.confirm(tx).await?;
     let now = tx.now();
     if !tx.live_sessions(&workspace.id, now, 1).await?.is_empty() {
         return Ok(false);
@@ -330,6 +336,6 @@ async fn archive(tx: &mut Tx, place: &Place, cause: &str) -> Result<bool, Fault>
     workspace.archived_at = Some(now);
     tx.save_workspace(&workspace).await?;
     let detail = json!({ "slug": workspace.slug, "cause": cause });
-    tx.record_in(&place.scope(), "workspace.archive", detail).await?;
+    tx.record_in(&access.scope(), "workspace.archive", detail).await?;
     Ok(true)
 }

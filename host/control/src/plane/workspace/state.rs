@@ -14,13 +14,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{NOUN, WorkspaceLine};
-use crate::acting::unknown;
 use crate::context::Cx;
-use crate::operation::{CliShape, Example, Kind, Operation};
+use crate::input::page;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::event::EventLine;
 use crate::plane::lock::{Claim, LockLine};
 use crate::plane::session::SessionLine;
-use crate::plane::{handoff, page, task};
+use crate::plane::{handoff, task};
+use crate::session_identity::unknown_session;
 
 const fn default_limit() -> u32 {
     50
@@ -46,7 +47,8 @@ pub(crate) struct GetState {
 
 /// A workspace at one moment.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct State {
+#[schemars(rename = "State")]
+pub(crate) struct WorkspaceState {
     generated_at: Millis,
     workspace: WorkspaceLine,
     /// Those that live, newest first.
@@ -69,7 +71,7 @@ pub(crate) struct State {
 impl Operation for GetState {
     const NAME: &'static str = "get_state";
     const NOUN: &'static str = NOUN;
-    const KIND: Kind = Kind::Read;
+    const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["workspace", "state"]).positional(&["workspace"]);
     const EXAMPLES: &'static [Example] = &[
@@ -80,25 +82,25 @@ impl Operation for GetState {
             input: r#"{"workspace": "shop", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
         },
     ];
-    type Output = State;
+    type Output = WorkspaceState;
 
-    async fn run(self, cx: &Cx<'_>) -> Result<State, Fault> {
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceState, Fault> {
         let limit = page::limit(self.limit)?;
         let now = cx.now();
         // One view: the parts belong to the same moment.
         let mut view = cx.control.store.read().await?;
         let session = match self.session {
             Some(id) => Some(cx.own_session(&mut view, Some(id), WorkspaceRole::Reader).await?.0),
-            None => cx.acting(None).find(&mut view, now).await?,
+            None => cx.session_identity(None).find(&mut view, now).await?,
         };
-        let place = match (&self.workspace, &session) {
+        let access = match (&self.workspace, &session) {
             (None, Some(session)) => {
-                let absent = || unknown(&session.id);
+                let absent = || unknown_session(&session.id);
                 cx.workspace_of(&mut view, &session.workspace, WorkspaceRole::Reader, absent).await?
             }
             (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Reader).await?,
         };
-        let (id, slug) = (place.workspace.id.clone(), place.workspace.slug.clone());
+        let (id, slug) = (access.workspace.id.clone(), access.workspace.slug.clone());
         let sessions = view.sessions(&id, &SessionFilter::default(), now, limit).await?;
         let mut locks = view.held_locks(&id, now).await?;
         let claims = locks.iter().filter(|lock| lock.resource.kind == LockKind::Workspace);
@@ -109,21 +111,21 @@ impl Operation for GetState {
             active_tasks.iter_mut().for_each(task::glance);
         }
         let newest = EventFilter { newest_first: true, ..EventFilter::default() };
-        let events = view.list_events(&place.scope(), &newest, limit).await?;
+        let events = view.list_events(&access.scope(), &newest, limit).await?;
         let unread_messages = match &session {
             Some(session) => Some(view.unread_letters(&session.id, now, limit).await?),
             None => None,
         };
-        Ok(State {
+        Ok(WorkspaceState {
             generated_at: now,
             active_sessions: sessions.into_iter().map(|one| SessionLine::of(one, &slug, now)).collect(),
             active_claims,
             active_locks: LockLine::all(&mut view, locks).await?,
-            active_handoffs: handoff::waiting(&mut view, cx, &id).await?.into_iter().collect(),
+            active_handoffs: handoff::pending(&mut view, cx, &id).await?.into_iter().collect(),
             active_tasks,
             recent_events: events.into_iter().map(EventLine::from).collect(),
             unread_messages,
-            workspace: WorkspaceLine { workspace: place.workspace, role: place.role },
+            workspace: WorkspaceLine { workspace: access.workspace, role: access.role },
         })
     }
 }

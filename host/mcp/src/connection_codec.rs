@@ -9,7 +9,7 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
-use crate::message::{self, Reading, Unreadable};
+use crate::message::{self, ParsedMessage, Unreadable};
 use crate::pending::taken;
 
 /// The last version of the protocol that has batches.
@@ -17,7 +17,7 @@ const LAST_WITH_BATCHES: &str = "2025-03-26";
 
 /// One connection's.
 #[derive(Debug, Default)]
-pub(crate) struct Desk(Mutex<State>);
+pub(crate) struct ConnectionCodec(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -36,40 +36,40 @@ struct Batch {
 
 /// What came of some bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
+pub(crate) struct DecodedInput {
     /// To be served.
     pub(crate) messages: Vec<ClientJsonRpcMessage>,
     /// To be sent at once.
     pub(crate) answers: Vec<Value>,
 }
 
-impl Desk {
+impl ConnectionCodec {
     /// Takes what a client sent as one message.
-    pub(crate) fn take(&self, bytes: &[u8]) -> Taken {
+    pub(crate) fn take(&self, bytes: &[u8]) -> DecodedInput {
         let mut state = self.state();
-        let mut came = Taken::default();
+        let mut came = DecodedInput::default();
         match message::read(bytes) {
-            Reading::Nothing => {}
-            Reading::Unreadable(unreadable) => came.answers.push(unreadable.answer()),
-            Reading::Message(message) => match state.admit(*message, None) {
+            ParsedMessage::Nothing => {}
+            ParsedMessage::Unreadable(unreadable) => came.answers.push(unreadable.answer()),
+            ParsedMessage::Message(message) => match state.admit(*message, None) {
                 Ok(message) => came.messages.push(message),
                 Err(refusal) => came.answers.push(refusal),
             },
-            Reading::Batch(items) if state.has_batches && !items.is_empty() => {
+            ParsedMessage::Batch(items) if state.has_batches && !items.is_empty() => {
                 state.batches_seen += 1;
                 let number = state.batches_seen;
                 state.batches.insert(number, Batch::default());
                 for item in items {
                     let refusal = match message::of_value(item) {
-                        Reading::Message(message) => match state.admit(*message, Some(number)) {
+                        ParsedMessage::Message(message) => match state.admit(*message, Some(number)) {
                             Ok(message) => {
                                 came.messages.push(message);
                                 continue;
                             }
                             Err(refusal) => refusal,
                         },
-                        Reading::Unreadable(unreadable) => unreadable.answer(),
-                        Reading::Batch(_) | Reading::Nothing => continue,
+                        ParsedMessage::Unreadable(unreadable) => unreadable.answer(),
+                        ParsedMessage::Batch(_) | ParsedMessage::Nothing => continue,
                     };
                     if let Some(batch) = state.batches.get_mut(&number) {
                         batch.answers.push(refusal);
@@ -77,7 +77,7 @@ impl Desk {
                 }
                 came.answers.extend(state.finished(number));
             }
-            Reading::Batch(_) => came.answers.push(Unreadable::batch().answer()),
+            ParsedMessage::Batch(_) => came.answers.push(Unreadable::batch().answer()),
         }
         came
     }
@@ -165,22 +165,22 @@ mod tests {
         serde_json::from_value(json!({ "jsonrpc": "2.0", "id": id, "result": {} })).unwrap()
     }
 
-    fn greet(desk: &Desk, version: &str) {
+    fn greet(codec: &ConnectionCodec, version: &str) {
         let hello = json!({ "jsonrpc": "2.0", "id": 0, "result": {
             "protocolVersion": version, "capabilities": {}, "serverInfo": { "name": "s", "version": "1" } } });
-        desk.give(&serde_json::from_value(hello).unwrap()).unwrap();
+        codec.give(&serde_json::from_value(hello).unwrap()).unwrap();
     }
 
     #[test]
     fn an_id_is_free_again_when_it_is_answered_or_cancelled() {
-        let desk = Desk::default();
-        assert_eq!(desk.take(&request(1)).messages.len(), 1);
-        let second = desk.take(&request(1));
+        let codec = ConnectionCodec::default();
+        assert_eq!(codec.take(&request(1)).messages.len(), 1);
+        let second = codec.take(&request(1));
         assert!(second.messages.is_empty() && second.answers[0]["error"]["code"] == -32600, "{second:?}");
-        desk.give(&answer(1)).unwrap().unwrap();
-        assert_eq!(desk.take(&request(1)).messages.len(), 1);
-        desk.take(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
-        assert_eq!(desk.take(&request(1)).messages.len(), 1);
+        codec.give(&answer(1)).unwrap().unwrap();
+        assert_eq!(codec.take(&request(1)).messages.len(), 1);
+        codec.take(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+        assert_eq!(codec.take(&request(1)).messages.len(), 1);
     }
 
     #[test]
@@ -191,24 +191,24 @@ mod tests {
             { "jsonrpc": "2.0", "id": 2, "method": 5 },
             { "jsonrpc": "2.0", "id": 3, "method": "ping" },
         ]);
-        let desk = Desk::default();
+        let codec = ConnectionCodec::default();
         for version in [None, Some("2025-06-18"), Some("2025-11-25")] {
             if let Some(version) = version {
-                greet(&desk, version);
+                greet(&codec, version);
             }
-            let came = desk.take(batch.to_string().as_bytes());
+            let came = codec.take(batch.to_string().as_bytes());
             assert!(
                 came.messages.is_empty() && came.answers[0].to_string().contains("no batches"),
                 "{came:?}"
             );
         }
-        greet(&desk, "2025-03-26");
-        let came = desk.take(batch.to_string().as_bytes());
+        greet(&codec, "2025-03-26");
+        let came = codec.take(batch.to_string().as_bytes());
         assert_eq!((came.messages.len(), came.answers.len()), (3, 0));
-        assert_eq!(desk.give(&answer(3)).unwrap(), None);
-        let all: Vec<Value> = serde_json::from_str(&desk.give(&answer(1)).unwrap().unwrap()).unwrap();
+        assert_eq!(codec.give(&answer(3)).unwrap(), None);
+        let all: Vec<Value> = serde_json::from_str(&codec.give(&answer(1)).unwrap().unwrap()).unwrap();
         let ids: Vec<_> = all.iter().map(|one| one["id"].as_u64().unwrap()).collect();
         assert_eq!(ids, [2, 3, 1]);
-        assert!(desk.take(b"[]").answers[0]["error"]["code"] == -32600);
+        assert!(codec.take(b"[]").answers[0]["error"]["code"] == -32600);
     }
 }

@@ -10,11 +10,11 @@ use brains_core::plane::is_slug;
 use serde_json::{Map, Value, json};
 
 use crate::context::Cx;
-use crate::ports::{Edit, StagedVersion};
+use crate::ports::{OverlayEdit, StagedVersion};
 
 /// What an operator gives to an instance.
 #[derive(Debug, Default)]
-pub(super) struct Given {
+pub(super) struct InstallInput {
     pub(super) instance: Option<String>,
     pub(super) settings: Map<String, Value>,
     pub(super) secrets: BTreeMap<String, String>,
@@ -66,7 +66,7 @@ pub(super) fn meant(staged: &StagedVersion, digest: Option<&str>) -> Result<(), 
     }
 }
 
-impl Given {
+impl InstallInput {
     pub(super) fn is_nothing(&self) -> bool {
         self.instance.is_none()
             && self.settings.is_empty()
@@ -82,7 +82,7 @@ impl Given {
         plays: Plays,
         asked: &[String],
         approval: &str,
-    ) -> Result<Vec<Edit>, Fault> {
+    ) -> Result<Vec<OverlayEdit>, Fault> {
         match plays {
             Plays::Provider => self.provider(cx, id, asked, approval),
             Plays::Classifier | Plays::Policy => self.part(cx, id, plays),
@@ -92,12 +92,12 @@ impl Given {
         }
     }
 
-    fn part(self, cx: &Cx<'_>, id: &str, plays: Plays) -> Result<Vec<Edit>, Fault> {
+    fn part(self, cx: &Cx<'_>, id: &str, plays: Plays) -> Result<Vec<OverlayEdit>, Fault> {
         if !self.secrets.is_empty() || !self.allow_http.is_empty() || self.instance.is_some() {
             let what = format!("a {} has no name, no secrets and reaches nothing", plays.name());
             return Err(Fault::invalid(what).hint("give it `--settings` only"));
         }
-        let config = cx.control.ports.settings.shown().config;
+        let config = cx.control.ports.settings.active().config;
         let now = if plays == Plays::Classifier { &config.classifier } else { &config.policy };
         if self.settings.is_empty() && now.as_ref().is_some_and(|part| part.component == id) {
             return Ok(Vec::new());
@@ -107,11 +107,17 @@ impl Given {
         if !self.settings.is_empty() {
             part.insert("config".into(), Value::Object(self.settings));
         }
-        Ok(vec![Edit { key: plays.name().to_owned(), value: Some(Value::Object(part)) }])
+        Ok(vec![OverlayEdit { key: plays.name().to_owned(), value: Some(Value::Object(part)) }])
     }
 
-    fn provider(self, cx: &Cx<'_>, id: &str, asked: &[String], approval: &str) -> Result<Vec<Edit>, Fault> {
-        let config = cx.control.ports.settings.shown().config;
+    fn provider(
+        self,
+        cx: &Cx<'_>,
+        id: &str,
+        asked: &[String],
+        approval: &str,
+    ) -> Result<Vec<OverlayEdit>, Fault> {
+        let config = cx.control.ports.settings.active().config;
         let mut own = config.providers.iter().filter(|(_, spec)| spec.component == id);
         let named = match &self.instance {
             Some(name) => config.providers.get_key_value(name.as_str()),
@@ -150,18 +156,18 @@ impl Given {
             return Ok(vec![self.instance_of(id, &name)]);
         };
         let at = format!("providers.{name}");
-        let put = |key: String, value: Value| Edit { key, value: Some(value) };
+        let put = |key: String, value: Value| OverlayEdit { key, value: Some(value) };
         let settings = self.settings.into_iter().map(|(key, value)| put(format!("{at}.config.{key}"), value));
         let secrets =
             self.secrets.into_iter().map(|(key, value)| put(format!("{at}.secrets.{key}"), value.into()));
-        let mut edits: Vec<Edit> = settings.chain(secrets).collect();
+        let mut edits: Vec<OverlayEdit> = settings.chain(secrets).collect();
         if all.len() > allowed.len() {
             edits.push(put(format!("{at}.allow.http"), json!(all)));
         }
         Ok(edits)
     }
 
-    fn instance_of(self, id: &str, name: &str) -> Edit {
+    fn instance_of(self, id: &str, name: &str) -> OverlayEdit {
         let mut members = Map::new();
         members.insert("component".into(), id.into());
         if !self.settings.is_empty() {
@@ -173,7 +179,7 @@ impl Given {
         if !self.allow_http.is_empty() {
             members.insert("allow".into(), json!({ "http": self.allow_http }));
         }
-        Edit { key: format!("providers.{name}"), value: Some(Value::Object(members)) }
+        OverlayEdit { key: format!("providers.{name}"), value: Some(Value::Object(members)) }
     }
 }
 

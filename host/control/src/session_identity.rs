@@ -15,9 +15,9 @@ use crate::access::role_in;
 /// How many of the sessions that an id was tied to are looked at for one of the caller's operator.
 const LAST_LINKS: u32 = 8;
 
-/// The session that is [`Acting::called`] so.
+/// The session that is [`SessionIdentity::called`] so.
 #[derive(Debug)]
-pub(crate) enum Seen {
+pub(crate) enum SessionLookup {
     /// Nobody has looked.
     NotYet,
     /// There was one, or none.
@@ -26,7 +26,7 @@ pub(crate) enum Seen {
 
 /// What a caller can show, owned, so that a write can look at it.
 #[derive(Debug, Clone)]
-pub(crate) struct Acting {
+pub(crate) struct SessionIdentity {
     principal: Principal,
     named: Option<Id<Session>>,
     connection: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Acting {
     always: bool,
 }
 
-impl Acting {
+impl SessionIdentity {
     pub(crate) fn of(principal: &Principal, caller: &Caller, named: Option<Id<Session>>) -> Self {
         Self {
             principal: principal.clone(),
@@ -72,7 +72,7 @@ impl Acting {
         Ok(session)
     }
 
-    /// As [`Acting::find`], for what only a session can do.
+    /// As [`SessionIdentity::find`], for what only a session can do.
     pub(crate) async fn require(&self, rows: &mut Rows, now: Millis) -> Result<SessionRecord, Fault> {
         self.find(rows, now).await?.ok_or_else(missing)
     }
@@ -83,14 +83,18 @@ impl Acting {
         self.named.as_ref().map(SessionSelector::Id).or(token)
     }
 
-    /// The same as [`Acting::require`], inside a write: renews the lease, and the audit log names the session from here
-    /// on. `seen` is what a look at [`Acting::called`] found, if there was one.
-    pub(crate) async fn enter(&self, tx: &mut Tx, seen: Seen) -> Result<Option<SessionRecord>, Fault> {
+    /// The same as [`SessionIdentity::require`], inside a write: renews the lease, and the audit log names the session from here
+    /// on. `seen` is what a look at [`SessionIdentity::called`] found, if there was one.
+    pub(crate) async fn enter(
+        &self,
+        tx: &mut Tx,
+        seen: SessionLookup,
+    ) -> Result<Option<SessionRecord>, Fault> {
         let now = tx.now();
         let found = match (seen, &self.named) {
-            (Seen::Is(seen), Some(id)) => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
-            (Seen::Is(seen), None) => Some(self.of_token(seen.map(|seen| *seen))?),
-            (Seen::NotYet, _) => self.find(tx, now).await?,
+            (SessionLookup::Is(seen), Some(id)) => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
+            (SessionLookup::Is(seen), None) => Some(self.of_token(seen.map(|seen| *seen))?),
+            (SessionLookup::NotYet, _) => self.find(tx, now).await?,
         };
         let Some(mut session) = found else { return Ok(None) };
         session.check_alive(now)?;
@@ -181,7 +185,7 @@ impl Acting {
         id: &Id<Session>,
         seen: Option<SessionRecord>,
     ) -> Result<SessionRecord, Fault> {
-        let session = seen.ok_or_else(|| unknown(id))?;
+        let session = seen.ok_or_else(|| unknown_session(id))?;
         if self.is(rows, &session).await? {
             return Ok(session);
         }
@@ -190,7 +194,7 @@ impl Acting {
             Some(workspace) => role_in(rows, &self.principal, &workspace).await?.is_some(),
             None => false,
         };
-        Err(if seen { foreign(id) } else { unknown(id) })
+        Err(if seen { foreign(id) } else { unknown_session(id) })
     }
 
     fn of_token(&self, seen: Option<SessionRecord>) -> Result<SessionRecord, Fault> {
@@ -258,7 +262,7 @@ impl Renewals {
 }
 
 /// A session that is not there, or that the caller must not know of.
-pub(crate) fn unknown(id: &Id<Session>) -> Fault {
+pub(crate) fn unknown_session(id: &Id<Session>) -> Fault {
     Fault::not_found("session", id)
         .code("session_not_found")
         .param("session")

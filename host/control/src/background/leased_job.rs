@@ -5,19 +5,19 @@ use std::time::Duration;
 use brains_core::id::{Connection, Id};
 use brains_core::{Fault, Millis};
 
-use crate::context::Control;
+use crate::context::ControlPlane;
 
 /// A duty and whether this process has it.
 #[derive(Debug)]
-pub(super) struct Duty {
+pub(super) struct LeasedJob {
     name: String,
     holder: String,
     lease_ms: i64,
     held_until: Option<Millis>,
 }
 
-impl Duty {
-    pub(super) fn new(control: &Control, name: impl Into<String>, lease: Duration) -> Self {
+impl LeasedJob {
+    pub(super) fn new(control: &ControlPlane, name: impl Into<String>, lease: Duration) -> Self {
         Self {
             name: name.into(),
             holder: Id::<Connection>::mint(&*control.ambient).to_string(),
@@ -27,7 +27,7 @@ impl Duty {
     }
 
     /// Whether the duty is ours for now; takes it when it is free, renews it in time.
-    pub(super) async fn is_ours(&mut self, control: &Control) -> Result<bool, Fault> {
+    pub(super) async fn is_ours(&mut self, control: &ControlPlane) -> Result<bool, Fault> {
         let now = control.ambient.now();
         if self.held_until.is_some_and(|until| until.since(now) > self.lease_ms / 2) {
             return Ok(true);
@@ -42,7 +42,7 @@ impl Duty {
     }
 
     /// Lets go at the end, so that the next process need not wait for the lease.
-    pub(super) async fn drop(self, control: &Control) {
+    pub(super) async fn drop(self, control: &ControlPlane) {
         if self.held_until.is_none() {
             return;
         }

@@ -11,9 +11,9 @@ use brains_core::secret::sha256_hex;
 use brains_core::{Caller, Fault, Id, Principal, Secret};
 use serde_json::{Map, Value, json};
 
-use crate::acting::Acting;
-use crate::once::{KEY, Once, Party};
-use crate::operation::Entry;
+use crate::idempotency::{KEY, KeyedRequest, RequestParty};
+use crate::operation::OperationEntry;
+use crate::session_identity::SessionIdentity;
 
 const TOKEN: &str = "session_token";
 const FENCE: &str = "fence";
@@ -21,21 +21,21 @@ const KEY_MAX: usize = 255;
 
 /// What came with a request beside its input.
 #[derive(Debug, Default)]
-pub(crate) struct Envelope {
-    pub(crate) once: Option<Once>,
+pub(crate) struct RequestOptions {
+    pub(crate) once: Option<KeyedRequest>,
     pub(crate) token: Option<Secret>,
     pub(crate) fence: Option<u64>,
 }
 
-impl Envelope {
+impl RequestOptions {
     /// Takes the members out of `input`. Those that `entry` does not have stay, and are refused as unknown.
     pub(crate) fn open(
-        entry: &Entry,
+        entry: &OperationEntry,
         input: &mut Value,
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Self, Fault> {
-        let mut envelope = Self::default();
+        let mut options = Self::default();
         let mut key = caller.idempotency_key.clone().filter(|_| entry.once);
         if let Some(members) = input.as_object_mut() {
             if entry.once
@@ -49,29 +49,29 @@ impl Envelope {
                 key = Some(named);
             }
             if entry.by_session {
-                envelope.token = take_text(members, TOKEN)?.map(Secret::new);
+                options.token = take_text(members, TOKEN)?.map(Secret::new);
             }
             if entry.once && entry.by_session {
-                envelope.fence = take_fence(members)?;
+                options.fence = take_fence(members)?;
             }
         }
         if let Some(key) = key {
             check_key(&key)?;
             let mut asked = input.clone();
-            if let (Some(fence), Some(members)) = (envelope.fence, asked.as_object_mut()) {
+            if let (Some(fence), Some(members)) = (options.fence, asked.as_object_mut()) {
                 members.insert(FENCE.into(), fence.into());
             }
             let named = input.get("session").and_then(Value::as_str).and_then(Id::parse);
-            let token = envelope.token.clone().or_else(|| caller.token.clone());
+            let token = options.token.clone().or_else(|| caller.token.clone());
             let shown = Caller { token, ..caller.clone() };
-            let party = Party {
-                session: (!entry.makes_session).then(|| Acting::of(principal, &shown, named)),
+            let party = RequestParty {
+                session: (!entry.makes_session).then(|| SessionIdentity::of(principal, &shown, named)),
                 otherwise: otherwise(principal, caller, input),
             };
             let owner = principal.owner().to_owned();
-            envelope.once = Some(Once::new(owner, party, kept_name(key), entry.name, digest(&asked)));
+            options.once = Some(KeyedRequest::new(owner, party, kept_name(key), entry.name, digest(&asked)));
         }
-        Ok(envelope)
+        Ok(options)
     }
 }
 

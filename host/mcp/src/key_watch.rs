@@ -15,7 +15,7 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Everything that is open. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Standing(Arc<Mutex<Held>>);
+pub(crate) struct KeyWatch(Arc<Mutex<Held>>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -27,26 +27,26 @@ struct Held {
 
 /// A stream that is open. Dropped, it is forgotten.
 #[derive(Debug)]
-pub(crate) struct Open {
-    standing: Standing,
+pub(crate) struct OpenStream {
+    key_watch: KeyWatch,
     number: u64,
     ended: CancellationToken,
 }
 
-impl Open {
+impl OpenStream {
     /// Cancelled when the stream must end.
     pub(crate) fn ended(&self) -> &CancellationToken {
         &self.ended
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.standing.held().streams.remove(&self.number);
+        self.key_watch.held().streams.remove(&self.number);
     }
 }
 
-impl Standing {
+impl KeyWatch {
     pub(crate) fn connect(&self, id: &str, principal: &Principal) {
         self.held().connections.insert(id.to_owned(), principal.clone());
     }
@@ -56,14 +56,14 @@ impl Standing {
     }
 
     /// Holds a stream that is read by the key of `principal`.
-    pub(crate) fn open(&self, principal: &Principal) -> Open {
+    pub(crate) fn open(&self, principal: &Principal) -> OpenStream {
         let ended = CancellationToken::new();
         let mut held = self.held();
         held.numbers += 1;
         let number = held.numbers;
         held.streams.insert(number, (principal.clone(), ended.clone()));
         drop(held);
-        Open { standing: self.clone(), number, ended }
+        OpenStream { key_watch: self.clone(), number, ended }
     }
 
     /// Looks at every key once. Streams of those that count no more end; tells the connections that must be closed.

@@ -8,7 +8,7 @@ use brains_core::redact::{self, redact};
 use brains_core::{Fault, FaultKind, Origin};
 use serde_json::{Map, Value, json};
 
-use crate::operation::{Entry, Kind};
+use crate::operation::{OperationEntry, OperationKind};
 
 /// The member of an answer that tells what was covered or is otherwise worth a word.
 pub(crate) const WARNINGS: &str = "warnings";
@@ -90,13 +90,13 @@ const DOCUMENTS: [&str; 4] = ["document", "manifest", "value", "wasm"];
 const DIGESTS: [usize; 6] = [32, 38, 40, 56, 64, 128];
 
 /// Covers in `input` what must not be kept, and tells where. Refuses names that are secrets, and what is too long.
-pub(crate) fn look(entry: &Entry, input: &mut Value) -> Result<Vec<String>, Fault> {
+pub(crate) fn redact_input(entry: &OperationEntry, input: &mut Value) -> Result<Vec<String>, Fault> {
     let mut covered = Vec::new();
     if let Some(members) = input.as_object_mut() {
         for (name, value) in members {
             walk(name, known(name), name, value, &mut |name, sort, path, text| {
                 bounded(name, sort, path, text)?;
-                if entry.kind == Kind::Read {
+                if entry.kind == OperationKind::Read {
                     return Ok(());
                 }
                 match sort {
@@ -106,8 +106,8 @@ pub(crate) fn look(entry: &Entry, input: &mut Value) -> Result<Vec<String>, Faul
                             covered.push(path.to_owned());
                         }
                     }
-                    Text::Name if is_secret(text) => return Err(refused(path)),
-                    Text::Path if is_secret(&without_digests(text)) => return Err(refused(path)),
+                    Text::Name if is_secret(text) => return Err(looks_like_secret(path)),
+                    Text::Path if is_secret(&without_digests(text)) => return Err(looks_like_secret(path)),
                     Text::Name | Text::Path | Text::Exact => {}
                 }
                 Ok(())
@@ -118,7 +118,7 @@ pub(crate) fn look(entry: &Entry, input: &mut Value) -> Result<Vec<String>, Faul
 }
 
 /// Adds to an answer which members of the input were covered.
-pub(crate) fn tell(answer: &mut Value, covered: &[String]) {
+pub(crate) fn report_covered(answer: &mut Value, covered: &[String]) {
     let Some(members) = answer.as_object_mut().filter(|_| !covered.is_empty()) else { return };
     let told = covered.iter().map(|path| {
         Value::from(format!(
@@ -133,7 +133,7 @@ pub(crate) fn tell(answer: &mut Value, covered: &[String]) {
 }
 
 /// Adds the member to the schema of an answer.
-pub(crate) fn add_warnings(schema: &mut Value) {
+pub(crate) fn add_warnings_to_schema(schema: &mut Value) {
     let text = json!({ "type": "string" });
     let Some(schema) = schema.as_object_mut().filter(|schema| schema.get("type") == Some(&"object".into()))
     else {
@@ -214,7 +214,7 @@ fn without_digests(path: &str) -> String {
     path.split('/').map(|part| if is_digest(part) { "" } else { part }).collect::<Vec<_>>().join("/")
 }
 
-fn refused(path: &str) -> Fault {
+fn looks_like_secret(path: &str) -> Fault {
     Fault::invalid(format!("`{path}` looks like a secret, and others would read it"))
         .code("looks_like_secret")
         .param(path.to_owned())

@@ -9,26 +9,26 @@ use brains_store::{IdempotencyClaim, IdempotencyKey, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::acting::Acting;
+use crate::session_identity::SessionIdentity;
 
 /// The member that carries the key.
 pub(crate) const KEY: &str = "idempotency_key";
 
 /// Whose a request is: the strongest that its call proves.
 #[derive(Debug, Clone)]
-pub(crate) struct Party {
+pub(crate) struct RequestParty {
     /// How it may show that it is a session; none for what makes the caller a session, which would be another party
     /// behind it than before.
-    pub(crate) session: Option<Acting>,
+    pub(crate) session: Option<SessionIdentity>,
     /// Who it is when it is none: a connection, a native id, a key.
     pub(crate) otherwise: String,
 }
 
 /// A request that is to happen once.
 #[derive(Debug, Clone)]
-pub(crate) struct Once {
+pub(crate) struct KeyedRequest {
     operator: String,
-    party: Party,
+    party: RequestParty,
     key: String,
     operation: String,
     digest: String,
@@ -37,13 +37,19 @@ pub(crate) struct Once {
 
 /// A request inside its write, with its party settled.
 #[derive(Debug)]
-pub(crate) struct Settled {
-    once: Once,
+pub(crate) struct SettledRequest {
+    once: KeyedRequest,
     party: String,
 }
 
-impl Once {
-    pub(crate) fn new(operator: String, party: Party, key: String, operation: &str, digest: String) -> Self {
+impl KeyedRequest {
+    pub(crate) fn new(
+        operator: String,
+        party: RequestParty,
+        key: String,
+        operation: &str,
+        digest: String,
+    ) -> Self {
         Self { operator, party, key, operation: operation.to_owned(), digest, replayed: Arc::default() }
     }
 
@@ -53,17 +59,17 @@ impl Once {
     }
 
     /// Finds out whose the request is. Only what is proven counts: a session id that somebody read names nobody.
-    pub(crate) async fn settle(self, tx: &mut Tx) -> Result<Settled, Fault> {
+    pub(crate) async fn settle(self, tx: &mut Tx) -> Result<SettledRequest, Fault> {
         let session = match &self.party.session {
-            Some(acting) => acting.proven(tx).await?,
+            Some(identity) => identity.proven(tx).await?,
             None => None,
         };
         let party = session.map_or_else(|| self.party.otherwise.clone(), |id| format!("session {id}"));
-        Ok(Settled { once: self, party })
+        Ok(SettledRequest { once: self, party })
     }
 }
 
-impl Settled {
+impl SettledRequest {
     fn under(&self) -> IdempotencyKey<'_> {
         IdempotencyKey { operator: &self.once.operator, party: &self.party, key: &self.once.key }
     }

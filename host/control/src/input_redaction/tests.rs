@@ -8,7 +8,7 @@ const TOKEN: &str = "ghp_x7Kq2mZ9pL4vT8wR3nB6yD1sF5hJ0gCaE2uQ";
 
 fn looked(name: &str, mut input: Value) -> (Result<Vec<String>, Fault>, Value) {
     let registry = Registry::new();
-    let looked = look(registry.find(name).unwrap(), &mut input);
+    let looked = redact_input(registry.find(name).unwrap(), &mut input);
     (looked, input)
 }
 
@@ -42,13 +42,13 @@ fn texts(schema: &Value, name: &str, found: &mut BTreeSet<String>) {
 fn every_text_of_every_change_is_in_the_table() {
     let registry = Registry::new();
     let mut found = BTreeSet::new();
-    for entry in registry.entries().iter().filter(|entry| entry.kind != Kind::Read) {
+    for entry in registry.entries().iter().filter(|entry| entry.kind != OperationKind::Read) {
         texts(&entry.input_schema, "", &mut found);
     }
     // Those of the envelope never reach an operation.
-    let envelope = ["idempotency_key", "session_token"];
+    let options = ["idempotency_key", "session_token"];
     let missing: Vec<_> =
-        found.iter().filter(|name| known(name).is_none() && !envelope.contains(&name.as_str())).collect();
+        found.iter().filter(|name| known(name).is_none() && !options.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "say in `MEMBERS` what these are: {missing:?}");
     for (name, _) in MEMBERS {
         assert!(
@@ -70,10 +70,10 @@ fn what_somebody_says_is_covered_and_told() {
     // A reference names what is there or nothing.
     assert_eq!(input["depends_on"], json!([TOKEN]));
     let mut answer = json!({ "task": {} });
-    tell(&mut answer, &covered);
+    report_covered(&mut answer, &covered);
     let told = answer["warnings"][0].as_str().unwrap();
     assert!(told.starts_with("`title` held") && !told.contains(TOKEN), "{told}");
-    tell(&mut answer, &[]);
+    report_covered(&mut answer, &[]);
     assert_eq!(answer["warnings"].as_array().unwrap().len(), 1);
 }
 
@@ -125,7 +125,7 @@ fn a_text_beyond_its_bound_is_refused_whoever_takes_it() {
             found.iter().filter(|name| !["idempotency_key", "session_token", "wasm"].contains(&name.as_str()))
         {
             let mut input = Value::Object(Map::from_iter([(member.clone(), long.clone().into())]));
-            let fault = look(entry, &mut input).unwrap_err();
+            let fault = redact_input(entry, &mut input).unwrap_err();
             assert_eq!(&*fault.code, "text_too_long", "{} {member}", entry.name);
         }
     }

@@ -12,17 +12,17 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::desk::{Desk, Taken};
+use crate::connection_codec::{ConnectionCodec, DecodedInput};
 use crate::message::{IdFinder, MOST_BYTES, Unreadable};
 
 /// Answers that may wait to be written.
 const QUEUE: usize = 64;
 
 /// Standard input and output as a transport.
-pub(super) struct Wire<R> {
+pub(super) struct StdioTransport<R> {
     input: BufReader<R>,
     line: Line,
-    desk: Arc<Desk>,
+    codec: Arc<ConnectionCodec>,
     messages: VecDeque<ClientJsonRpcMessage>,
     owed: VecDeque<String>,
     answers: Option<mpsc::Sender<String>>,
@@ -51,19 +51,19 @@ impl Line {
     }
 
     /// What the line came to; the next one begins.
-    fn end(&mut self, desk: &Desk) -> Taken {
+    fn end(&mut self, codec: &ConnectionCodec) -> DecodedInput {
         let line = std::mem::take(self);
         match line.too_long {
             Some(finder) => {
                 let answer = Unreadable::too_long(finder.found()).answer();
-                Taken { messages: Vec::new(), answers: vec![answer] }
+                DecodedInput { messages: Vec::new(), answers: vec![answer] }
             }
-            None => desk.take(&line.bytes),
+            None => codec.take(&line.bytes),
         }
     }
 }
 
-impl<R: AsyncRead + Unpin> Wire<R> {
+impl<R: AsyncRead + Unpin> StdioTransport<R> {
     /// `tasks` own the writing.
     pub(super) fn new(
         input: R,
@@ -75,7 +75,7 @@ impl<R: AsyncRead + Unpin> Wire<R> {
         Self {
             input: BufReader::new(input),
             line: Line::default(),
-            desk: Arc::default(),
+            codec: Arc::default(),
             messages: VecDeque::new(),
             owed: VecDeque::new(),
             answers: Some(answers),
@@ -83,7 +83,7 @@ impl<R: AsyncRead + Unpin> Wire<R> {
     }
 
     /// The next line, or none at the end of the input.
-    async fn next_line(&mut self) -> Option<Taken> {
+    async fn next_line(&mut self) -> Option<DecodedInput> {
         loop {
             let (used, ended) = match self.input.fill_buf().await {
                 // A last line without its end counts, too.
@@ -97,7 +97,7 @@ impl<R: AsyncRead + Unpin> Wire<R> {
             };
             self.input.consume(used);
             if ended {
-                return Some(self.line.end(&self.desk));
+                return Some(self.line.end(&self.codec));
             }
         }
     }
@@ -129,16 +129,16 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Wire<R> {
+impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for StdioTransport<R> {
     type Error = Closed;
 
     fn send(
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Closed>> + Send + 'static {
-        let (desk, answers) = (Arc::clone(&self.desk), self.answers.clone());
+        let (codec, answers) = (Arc::clone(&self.codec), self.answers.clone());
         async move {
-            let text = desk.give(&message).map_err(|error| {
+            let text = codec.give(&message).map_err(|error| {
                 tracing::error!(%error, "an answer could not be written as JSON");
                 Closed
             })?;
@@ -161,7 +161,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Wire<R> {
             if let Some(message) = self.messages.pop_front() {
                 return Some(message);
             }
-            let Taken { messages, answers } = self.next_line().await?;
+            let DecodedInput { messages, answers } = self.next_line().await?;
             self.messages.extend(messages);
             self.owed.extend(answers.iter().map(ToString::to_string));
         }
@@ -173,7 +173,7 @@ impl<R: AsyncRead + Send + Unpin> Transport<RoleServer> for Wire<R> {
     }
 }
 
-impl<R> fmt::Debug for Wire<R> {
+impl<R> fmt::Debug for StdioTransport<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").finish_non_exhaustive()
     }
