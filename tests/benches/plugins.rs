@@ -22,7 +22,7 @@ use brains_core::config::manifest::Manifest;
 use brains_core::{Ambient, Millis, Secret};
 use brains_dialect::canon::exchange::{Frame, Head};
 use brains_dialect::canon::{CallContext, ChatRequest, Content, Message, Part, Role};
-use brains_runtime::{Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
+use brains_runtime::{CallLimits, Instance, InstanceSpec, PoolProfile, Program, Runtime, RuntimeOptions};
 use brains_tests::{Brains, Setup, Upstream, model};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -111,16 +111,17 @@ struct Called {
 }
 
 fn calls(threads: &tokio::runtime::Runtime, file: &Path) -> Called {
-    let options = Options {
+    let options = RuntimeOptions {
         cache: None,
-        profile: Profile::Laptop,
+        profile: PoolProfile::Laptop,
         compiler: Program::at(brains_tests::service::program()),
         ambient: Arc::new(Clock(Instant::now())),
     };
     let runtime = Runtime::start(options).expect("a runtime");
     let manifest = fs_err::read_to_string(file.with_extension("yaml")).expect("a manifest");
     let manifest = Manifest::parse(&manifest).expect("a manifest");
-    let limits = Limits::of(manifest.plays, manifest.limits, brains_core::config::ComponentLimits::default());
+    let limits =
+        CallLimits::of(manifest.plays, manifest.limits, brains_core::config::ComponentLimits::default());
     let bytes = fs_err::read(file).expect("built by `cargo xtask bench`");
     let began_us = processor_us();
     let component = Arc::new(runtime.load("measured", &bytes, manifest).expect("a component"));

@@ -184,13 +184,16 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
     ];
     let homes: BTreeMap<&str, &str> = BTreeMap::from([
         ("core/src/config/document.rs", "the one reader and writer of documents; pure"),
-        ("runtime/src/directory.rs", "its looks run at the gate"),
-        ("runtime/src/depot.rs", "its looks and writes run at the gate"),
-        ("runtime/src/ledger.rs", "its looks and writes run at the gate"),
-        ("runtime/src/compile.rs", "the compiling process itself"),
-        ("runtime/src/compiler.rs", "starts the compiling process, on a thread that serves nobody"),
+        ("runtime/src/component/directory.rs", "its looks run at the gate"),
+        ("runtime/src/component/blob_store.rs", "its looks and writes run at the gate"),
+        ("runtime/src/component/history.rs", "its looks and writes run at the gate"),
+        ("runtime/src/load/compile.rs", "the compiling process itself"),
+        ("runtime/src/load/compiler.rs", "starts the compiling process, on a thread that serves nobody"),
         ("runtime/src/code_cache.rs", "compiled code, on the threads that prepare components"),
-        ("runtime/src/verdicts.rs", "what could not be compiled, on the threads that prepare components"),
+        (
+            "runtime/src/load/compile_failures.rs",
+            "what could not be compiled, on the threads that prepare components",
+        ),
         ("runtime/src/workers.rs", "bounded workers for calls of components"),
         ("runtime/src/slots.rs", "makes an instance ready, which computes"),
         ("store/src/open.rs", "opens the database at the start"),

@@ -9,7 +9,7 @@ use brains_core::plane::key::KeyState;
 use brains_core::principal::{ADMIN, KeyScope, LOCAL, Role};
 use brains_core::{Ambient, Secret};
 use brains_http::{KeyCredential, KeyRing, KeySource, Loading};
-use brains_runtime::swap::Live;
+use brains_runtime::ComponentRegistry;
 use brains_store::{Generation, KeyLastUsed, Store};
 use tokio::sync::watch;
 
@@ -17,7 +17,7 @@ use crate::admin_key::AdminKeyFile;
 
 /// All keys that this service accepts.
 pub(crate) fn ring(
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
     file: Arc<AdminKeyFile>,
     store: Store,
     ambient: Arc<dyn Ambient>,
@@ -42,7 +42,7 @@ fn admin(key: &Secret) -> KeyCredential {
 /// `api_key` and `api_keys`.
 #[derive(Debug)]
 struct Configured {
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
 }
 
 impl KeySource for Configured {
@@ -74,7 +74,7 @@ impl KeySource for Configured {
 /// The file `admin-key`, which counts while configuration names no admin key.
 #[derive(Debug)]
 struct AdminFile {
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
     file: Arc<AdminKeyFile>,
 }
 

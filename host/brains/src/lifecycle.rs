@@ -9,7 +9,7 @@ use brains_control::ControlPlane;
 use brains_core::plane::component::{ComponentRecord, ComponentStanding};
 use brains_core::{Fault, Principal};
 use brains_runtime::Alarm;
-use brains_runtime::swap::{Happening, Live};
+use brains_runtime::{ComponentRegistry, VersionEvent};
 use brains_store::{Actor, Scope, Store, Tx};
 use serde_json::json;
 use tokio::time::sleep;
@@ -24,7 +24,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// What it takes.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
     control: Arc<ControlPlane>,
     store: Store,
 }
@@ -45,7 +45,7 @@ impl Lifecycle {
             let draining = self.live.draining() > 0;
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.live.rung() => {}
+                () = self.live.notified() => {}
                 () = sleep(SWEEP), if draining => {}
             }
         }
@@ -112,8 +112,8 @@ impl Lifecycle {
 }
 
 /// Writes what became of components: rows, history and events. True when anything happened.
-pub(crate) async fn write(live: &Live, store: &Store) -> bool {
-    let happened = live.happenings();
+pub(crate) async fn write(live: &ComponentRegistry, store: &Store) -> bool {
+    let happened = live.version_events();
     if happened.is_empty() {
         return false;
     }
@@ -121,8 +121,8 @@ pub(crate) async fn write(live: &Live, store: &Store) -> bool {
         live.components().into_iter().map(|record| (record.component.id.clone(), record)).collect();
     let written = store.write(Scope::global(), Actor::system(), move |tx| {
         Box::pin(async move {
-            for happening in happened {
-                keep(tx, &happening, &records).await?;
+            for event in happened {
+                keep(tx, &event, &records).await?;
             }
             Ok(())
         })
@@ -135,10 +135,10 @@ pub(crate) async fn write(live: &Live, store: &Store) -> bool {
 
 async fn keep(
     tx: &mut Tx,
-    happening: &Happening,
+    event: &VersionEvent,
     records: &BTreeMap<String, ComponentRecord>,
 ) -> Result<(), Fault> {
-    let Happening { id, digest, state, reason } = happening;
+    let VersionEvent { id, digest, state, reason } = event;
     let record = match records.get(id) {
         Some(record) => record.clone(),
         None => match tx.component(id).await? {

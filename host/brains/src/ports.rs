@@ -16,7 +16,7 @@ use brains_control::ports::{ActiveAdminKey, AdminKeySource, KeyFilesPort, Servic
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Fault, Millis, Origin, Secret};
 use brains_files::{Gate, Place};
-use brains_runtime::swap::Live;
+use brains_runtime::ComponentRegistry;
 use fs_err as fs;
 
 use crate::admin_key::{self, AdminKeyFile};
@@ -34,7 +34,7 @@ pub(crate) use versions::Versions;
 #[derive(Debug)]
 pub(crate) struct KeyFiles {
     pub(crate) home: Home,
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<ComponentRegistry>,
     pub(crate) admin: Arc<AdminKeyFile>,
     pub(crate) gate: Gate,
 }

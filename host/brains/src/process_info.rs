@@ -13,7 +13,7 @@ use brains_files::{Gate, Names};
 use brains_gateway::Gateway;
 use brains_http::{ListenerState, ProcessInfo, Readiness};
 use brains_mcp::{Bounds, Connections};
-use brains_runtime::swap::Live;
+use brains_runtime::ComponentRegistry;
 use brains_store::Store;
 use serde_json::{Map, json};
 
@@ -23,7 +23,7 @@ use crate::services::Services;
 /// This process.
 #[derive(Debug)]
 pub(crate) struct ThisProcess {
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
     store: Store,
     gateway: Arc<Gateway>,
     facts: Arc<ServiceInfo>,
@@ -35,7 +35,7 @@ pub(crate) struct ThisProcess {
 
 /// The budgets in force, for who knows nothing else of the configuration.
 #[derive(Debug)]
-pub(crate) struct LiveBudgets(pub(crate) Arc<Live>);
+pub(crate) struct LiveBudgets(pub(crate) Arc<ComponentRegistry>);
 
 impl Bounds for LiveBudgets {
     fn budgets(&self) -> Budgets {

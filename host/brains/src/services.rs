@@ -10,8 +10,8 @@ use brains_egress::Egress;
 use brains_files::Gate;
 use brains_gateway::{Gateway, GatewayParts};
 use brains_http::KeyRing;
-use brains_runtime::swap::Live;
-use brains_runtime::{Options as RuntimeOptions, Profile, Program, Runtime, bundle};
+use brains_runtime::ComponentRegistry;
+use brains_runtime::{PoolProfile, Program, Runtime, RuntimeOptions, bundle};
 use brains_store::{Retention, Store, StoreError, StoreOptions, TraceOptions};
 
 use crate::admin_key::AdminKeyFile;
@@ -27,7 +27,7 @@ use crate::sources::{Sources, unsound};
 /// Everything, open.
 #[derive(Debug)]
 pub(crate) struct Services {
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<ComponentRegistry>,
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) control: Arc<ControlPlane>,
@@ -52,7 +52,7 @@ impl Services {
         let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
 
         let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live = Arc::new(Live::new(
+        let live = Arc::new(ComponentRegistry::new(
             Arc::new(runtime),
             bundle::components(),
             home.plugins(),
@@ -133,7 +133,7 @@ impl Services {
 }
 
 /// Stops the compiler when it is dropped.
-struct Ended(Option<Arc<Live>>);
+struct Ended(Option<Arc<ComponentRegistry>>);
 
 impl Ended {
     fn not(mut self) {
@@ -203,7 +203,7 @@ fn start_runtime(home: &Home, ambient: Arc<dyn Ambient>) -> Result<Runtime, Faul
         }
     };
     let compiler = Program::this();
-    Runtime::start(RuntimeOptions { cache, profile: Profile::default(), compiler, ambient }).map_err(
+    Runtime::start(RuntimeOptions { cache, profile: PoolProfile::default(), compiler, ambient }).map_err(
         |error| {
             let cause =
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();

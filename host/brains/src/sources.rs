@@ -1,5 +1,5 @@
 //! Where configuration comes from on this machine: the files of the state directory, or those that were named,
-//! the environment and the command line. Reading and resolving only; what is in force is `brains_runtime::swap`. What is
+//! the environment and the command line. Reading and resolving only; what is in force is `brains_runtime::component`. What is
 //! read here is read at the gate: a file behind which nobody answers is a problem that is told, and holds nobody up.
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use brains_control::ControlPlane;
 use brains_core::{Fault, Principal};
 use brains_files::Place;
-use brains_runtime::swap::Live;
+use brains_runtime::ComponentRegistry;
 use brains_runtime::{Look, Pace};
 use brains_store::{Actor, Scope, Store};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -42,7 +42,7 @@ const ALONE: Duration = Duration::from_millis(400);
 pub(crate) struct Watch {
     settings: InForce,
     control: Arc<ControlPlane>,
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
     store: Store,
     admin_key: Arc<AdminKeyFile>,
     folders: BTreeSet<PathBuf>,

@@ -81,7 +81,7 @@ pub trait ComponentsPort: Debug + Send + Sync {
     /// Whether the program itself brings this content.
     fn is_bundled(&self, id: &str, digest: &str) -> bool;
     /// A content that was taken out of service may be used again.
-    fn pardon(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>>;
+    fn unquarantine(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>>;
     /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
     fn forget(&self, id: String) -> BoxedFuture<'_, Result<(), Fault>>;
     /// The newest lines that a component or one of its instances wrote, oldest first.

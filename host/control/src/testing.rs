@@ -315,7 +315,7 @@ impl ComponentsPort for Fakes {
     fn is_bundled(&self, _: &str, _: &str) -> bool {
         false
     }
-    fn pardon(&self, _: String, _: String) -> BoxedFuture<'_, Result<(), Fault>> {
+    fn unquarantine(&self, _: String, _: String) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async { Ok(()) })
     }
     fn forget(&self, _: String) -> BoxedFuture<'_, Result<(), Fault>> {

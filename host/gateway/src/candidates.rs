@@ -3,7 +3,7 @@
 use brains_core::config::Config;
 use brains_core::traffic::breaker::State;
 use brains_dialect::canon::task::{Candidate, Circuit};
-use brains_runtime::swap::Snapshot;
+use brains_runtime::ActiveSet;
 
 use crate::catalogue::ModelCatalogue;
 use crate::gates::Gates;
@@ -14,7 +14,7 @@ use crate::resolve::ModelTarget;
 /// tier, or the one that was named. Targets whose provider has no live instance are left out.
 pub(crate) fn candidates(
     target: &ModelTarget,
-    snapshot: &Snapshot,
+    snapshot: &ActiveSet,
     health: &Health,
     gates: &Gates,
     catalogue: &ModelCatalogue,

@@ -15,8 +15,8 @@ use brains_dialect::canon::CallContext;
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Head, Payload, Response};
 use brains_egress::Egress;
+use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
-use brains_runtime::swap::Snapshot;
 
 use crate::exchange;
 
@@ -64,7 +64,7 @@ impl ModelCatalogue {
     }
 
     /// The first configured provider that lists the bare id `model`.
-    pub(crate) fn provider_of(&self, snapshot: &Snapshot, model: &str) -> Option<String> {
+    pub(crate) fn provider_of(&self, snapshot: &ActiveSet, model: &str) -> Option<String> {
         let lists = self.lock();
         snapshot
             .providers()
@@ -80,7 +80,7 @@ impl ModelCatalogue {
     }
 
     /// Asks every provider whose list is missing or old, all at once, and waits for a bounded time.
-    pub(crate) async fn refresh(&self, snapshot: &Snapshot, egress: &Egress, ambient: &dyn Ambient) {
+    pub(crate) async fn refresh(&self, snapshot: &ActiveSet, egress: &Egress, ambient: &dyn Ambient) {
         let now_ms = ambient.now().0;
         let stale: Vec<Arc<Instance>> = snapshot
             .providers()

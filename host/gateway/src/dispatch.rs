@@ -16,7 +16,7 @@ use brains_dialect::canon::{CallContext, ChatRequest};
 use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::AnswerIdentity;
 use brains_dialect::json;
-use brains_runtime::swap::Snapshot;
+use brains_runtime::ActiveSet;
 use brains_runtime::{Exchange, Instance};
 
 use crate::exchange::redact_message;
@@ -35,7 +35,7 @@ const JSON: &str = "application/json";
 #[derive(Debug)]
 pub(crate) struct Dispatch<'a> {
     pub(crate) gateway: &'a Gateway,
-    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) snapshot: &'a ActiveSet,
     pub(crate) envelope: &'a Envelope<'a>,
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,

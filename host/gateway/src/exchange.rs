@@ -14,7 +14,7 @@ use brains_dialect::canon;
 use brains_dialect::canon::exchange::{Head, Request, Response};
 use brains_dialect::sanitise::sanitise;
 use brains_egress::{Call, Egress, Grant, Upstream};
-use brains_runtime::{CallFault, Exchange, Instance, Origin};
+use brains_runtime::{CallFault, Exchange, GrantedOrigin, Instance};
 
 use crate::catalogue::payload;
 
@@ -44,7 +44,7 @@ pub(crate) async fn send(
 }
 
 /// What is no origin grants nothing.
-fn grant(origin: &Origin) -> Option<Grant> {
+fn grant(origin: &GrantedOrigin) -> Option<Grant> {
     if origin.operator { Grant::operator(&origin.url).ok() } else { Grant::public(&origin.url).ok() }
 }
 

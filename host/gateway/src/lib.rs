@@ -33,7 +33,7 @@ use brains_dialect::canon::task::Verdict;
 use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
-use brains_runtime::swap::Live;
+use brains_runtime::ComponentRegistry;
 use brains_store::{TraceQueue, UsageLedger};
 
 use catalogue::ModelCatalogue;
@@ -58,7 +58,7 @@ const INGRESS: Ingress = Ingress::OpenAiChat;
 /// What the gateway stands on.
 #[derive(Debug)]
 pub struct GatewayParts {
-    pub live: Arc<Live>,
+    pub live: Arc<ComponentRegistry>,
     pub egress: Arc<Egress>,
     pub traces: TraceQueue,
     pub ledger: UsageLedger,
@@ -68,7 +68,7 @@ pub struct GatewayParts {
 /// The model gateway.
 #[derive(Debug)]
 pub struct Gateway {
-    live: Arc<Live>,
+    live: Arc<ComponentRegistry>,
     egress: Arc<Egress>,
     traces: TraceQueue,
     ledger: UsageLedger,
@@ -211,7 +211,7 @@ impl Gateway {
     async fn prepare<'b>(
         &self,
         body: &'b [u8],
-        snapshot: &brains_runtime::swap::Snapshot,
+        snapshot: &brains_runtime::ActiveSet,
         recorder: &mut Recorder,
     ) -> Result<(Envelope<'b>, RequestHead, Plan), Fault> {
         let envelope = Envelope::scan(body).map_err(invalid_body)?;
@@ -225,7 +225,7 @@ impl Gateway {
         &self,
         envelope: &Envelope<'_>,
         head: &RequestHead,
-        snapshot: &brains_runtime::swap::Snapshot,
+        snapshot: &brains_runtime::ActiveSet,
     ) -> Result<Plan, Fault> {
         let context = self.plan_context(snapshot);
         let target = self.resolve_model(&head.model, context).await?;
@@ -233,7 +233,7 @@ impl Gateway {
         plan(&head.model, target, features, context).await
     }
 
-    fn plan_context<'a>(&'a self, snapshot: &'a brains_runtime::swap::Snapshot) -> PlanContext<'a> {
+    fn plan_context<'a>(&'a self, snapshot: &'a brains_runtime::ActiveSet) -> PlanContext<'a> {
         PlanContext { snapshot, health: &self.health, gates: &self.gates, catalogue: &self.catalogue }
     }
 

@@ -1,7 +1,7 @@
 //! The names that a request may carry as `model`: aliases first, then what the providers list.
 
 use brains_core::Fault;
-use brains_runtime::swap::Snapshot;
+use brains_runtime::ActiveSet;
 
 use crate::plan::model_target;
 use crate::resolve::{ModelTarget, aliases};
@@ -49,7 +49,7 @@ impl Gateway {
         Ok(self.entry(id.to_owned(), &target, &snapshot))
     }
 
-    fn entry(&self, id: String, target: &ModelTarget, snapshot: &Snapshot) -> ModelEntry {
+    fn entry(&self, id: String, target: &ModelTarget, snapshot: &ActiveSet) -> ModelEntry {
         let (kind, tier, target) = match target {
             ModelTarget::Auto => ("automatic", None, None),
             ModelTarget::Tier(tier) => {

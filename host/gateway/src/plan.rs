@@ -9,8 +9,8 @@ use serde_json::json;
 use brains_core::Fault;
 use brains_core::config::Config;
 use brains_dialect::canon::task::{self, Features, RouteInput, Score, Signal, Verdict};
+use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
-use brains_runtime::swap::Snapshot;
 
 use crate::candidates::{candidates, configured_order};
 use crate::catalogue::ModelCatalogue;
@@ -63,7 +63,7 @@ pub const DEFAULT_MODEL: &str = "brains-auto";
 const GLANCE_BYTES: usize = 1024;
 
 /// A provider that would be a candidate and is being prepared.
-fn awaited<'a>(target: &ModelTarget, snapshot: &'a Snapshot) -> Option<&'a str> {
+fn awaited<'a>(target: &ModelTarget, snapshot: &'a ActiveSet) -> Option<&'a str> {
     let config = &snapshot.config;
     let tiers = config.models.iter().filter(|(name, _)| match target {
         ModelTarget::Auto => true,
@@ -79,7 +79,7 @@ fn awaited<'a>(target: &ModelTarget, snapshot: &'a Snapshot) -> Option<&'a str> 
 /// What the plan needs to know of the rest of the gateway.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlanContext<'a> {
-    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) snapshot: &'a ActiveSet,
     pub(crate) health: &'a Health,
     pub(crate) gates: &'a Gates,
     pub(crate) catalogue: &'a ModelCatalogue,
@@ -209,7 +209,7 @@ pub(crate) async fn plan(
 }
 
 /// Whose label it is: none when the classifier failed, and the default stood in.
-pub(crate) fn labelled_by(snapshot: &Snapshot, failed: Option<&str>) -> Option<String> {
+pub(crate) fn labelled_by(snapshot: &ActiveSet, failed: Option<&str>) -> Option<String> {
     let instance = snapshot.classifier.as_ref().filter(|_| failed.is_none())?;
     Some(instance.component_id().to_owned())
 }
@@ -305,7 +305,7 @@ fn describe(requested: &str, target: &ModelTarget) -> String {
     }
 }
 
-fn no_candidate(target: &ModelTarget, snapshot: &Snapshot) -> Fault {
+fn no_candidate(target: &ModelTarget, snapshot: &ActiveSet) -> Fault {
     if let Some(awaited) = awaited(target, snapshot) {
         return preparing(awaited);
     }

@@ -22,7 +22,9 @@ use brains_dialect::canon::{
     CallContext, ChatRequest, Content, FunctionTool, Message, Part, Role, Tool, ToolCall, ToolResult,
 };
 use brains_dialect::openai_chat::upstream::{decode, encode};
-use brains_runtime::{Exports, Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
+use brains_runtime::{
+    CallLimits, Exports, Instance, InstanceSpec, PoolProfile, Program, Runtime, RuntimeOptions,
+};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -124,7 +126,7 @@ fn instances(runtime: &Runtime, folder: &Path) -> Vec<(Plays, Exports, Arc<Insta
                 secrets: BTreeMap::from([("api_key".to_owned(), Secret::new("measured"))]),
                 grants: Vec::new(),
                 timeout_ms: 1_000,
-                limits: if plays == Plays::Provider { Limits::PROVIDER } else { Limits::JUDGE },
+                limits: if plays == Plays::Provider { CallLimits::PROVIDER } else { CallLimits::JUDGE },
             };
             let exports = component.exports();
             (plays, exports, Arc::new(runtime.instantiate(component, spec).unwrap()))
@@ -222,8 +224,12 @@ fn main() {
     #[expect(clippy::disallowed_methods, reason = "the real clock, at the edge")]
     let ambient: Arc<dyn Ambient> = Arc::new(Clock(Instant::now()));
     let compiler = Program::at(folder("BRAINS_BIN", "release/brains"));
-    let options =
-        Options { cache: Some(cache.path().to_owned()), profile: Profile::Laptop, compiler, ambient };
+    let options = RuntimeOptions {
+        cache: Some(cache.path().to_owned()),
+        profile: PoolProfile::Laptop,
+        compiler,
+        ambient,
+    };
     let runtime = Runtime::start(options).unwrap();
     let waiting = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bundled = instances(&runtime, &folder("BRAINS_BUNDLE", "bundle"));

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use brains_core::config::Budgets;
 use brains_core::traffic::budget::{Budget, Draw, Spent, Standing};
 
-use crate::compiler::Reach;
+use crate::load::compiler::Reach;
 
 /// How the budgets of components stand, by the names of their keys.
 pub type Standings = [(&'static str, Standing); 3];

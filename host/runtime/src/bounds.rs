@@ -11,7 +11,7 @@ use brains_dialect::canon::{
 use serde::de::IgnoredAny;
 
 use crate::CallFault;
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 
 const EDITS: usize = 256;
 const SURFACES: usize = 64;
@@ -64,7 +64,7 @@ fn source(source: &MediaSource) -> usize {
 }
 
 /// Bytes of a body that may be handed over.
-pub(crate) fn body(body: &Payload, limits: &Limits) -> Result<usize, CallFault> {
+pub(crate) fn body(body: &Payload, limits: &CallLimits) -> Result<usize, CallFault> {
     let size = match body {
         Payload::Text(text) => text.len(),
         Payload::Bytes(bytes) => bytes.len(),
@@ -76,7 +76,7 @@ pub(crate) fn body(body: &Payload, limits: &Limits) -> Result<usize, CallFault> 
 }
 
 /// Bytes of frames that may be handed over.
-pub(crate) fn frames(frames: &[Frame], limits: &Limits) -> Result<usize, CallFault> {
+pub(crate) fn frames(frames: &[Frame], limits: &CallLimits) -> Result<usize, CallFault> {
     if frames.iter().any(|frame| frame.data.len() > limits.frame_bytes) {
         return Err(too_large("frame", limits.frame_bytes));
     }

@@ -12,7 +12,7 @@ use crate::fault::StartError;
 
 /// How many instances the pool holds. Eight times as many may live: the others are allocated on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Profile {
+pub enum PoolProfile {
     /// 256 instances.
     Laptop,
     /// 1,000 instances.
@@ -22,7 +22,7 @@ pub enum Profile {
     Exactly(u32),
 }
 
-impl Profile {
+impl PoolProfile {
     const fn slots(self) -> u32 {
         match self {
             Self::Laptop => 256,
@@ -37,7 +37,7 @@ impl Profile {
     }
 }
 
-pub(crate) struct Engine {
+pub(crate) struct ComponentEngine {
     pub(crate) pool: wasmtime::Engine,
     /// Allocates each instance on demand, for those beyond the pool; none when the first does so anyway.
     pub(crate) beyond: Option<wasmtime::Engine>,
@@ -46,17 +46,17 @@ pub(crate) struct Engine {
     pub(crate) ticker: Ticker,
 }
 
-impl Engine {
-    pub(crate) fn start(profile: Profile, cache: &Cache) -> Result<Self, StartError> {
+impl ComponentEngine {
+    pub(crate) fn start(profile: PoolProfile, cache: &Cache) -> Result<Self, StartError> {
         let Fitting { pool, beyond, layout } = first_that_fits(profile, cache)?;
         let ticker = Ticker::start([&pool].into_iter().chain(&beyond).cloned().collect())?;
         Ok(Self { pool, beyond, layout, ticker })
     }
 }
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for ComponentEngine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("layout", &self.layout).finish_non_exhaustive()
+        f.debug_struct("ComponentEngine").field("layout", &self.layout).finish_non_exhaustive()
     }
 }
 
@@ -114,7 +114,7 @@ struct Fitting {
 
 /// Pool with page map, pool without, pool in a small address space, no pool: the first that this machine grants. Then,
 /// beside a pool, the engine for what does not fit into it. Both take the same compiled code.
-fn first_that_fits(profile: Profile, cache: &Cache) -> Result<Fitting, StartError> {
+fn first_that_fits(profile: PoolProfile, cache: &Cache) -> Result<Fitting, StartError> {
     let slots = profile.slots();
     for (pagemap, reservation_bytes) in [(true, None), (false, None), (false, Some(64 * 1024 * 1024))] {
         let layout = Layout { reservation_bytes };
@@ -169,14 +169,14 @@ impl Ticker {
     }
 
     /// Time passes for guests until what is returned is dropped.
-    pub(crate) fn run(&self) -> Running<'_> {
+    pub(crate) fn run(&self) -> RunningCall<'_> {
         self.beat.running.fetch_add(1, Ordering::SeqCst);
         if self.beat.asleep.load(Ordering::SeqCst)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
         }
-        Running(&self.beat)
+        RunningCall(&self.beat)
     }
 }
 
@@ -217,9 +217,9 @@ impl Beat {
 }
 
 /// While it lives, a call is running.
-pub(crate) struct Running<'a>(&'a Beat);
+pub(crate) struct RunningCall<'a>(&'a Beat);
 
-impl Drop for Running<'_> {
+impl Drop for RunningCall<'_> {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::SeqCst);
     }

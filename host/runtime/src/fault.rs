@@ -81,7 +81,7 @@ impl CallFault {
     /// component wrote; that stands in the log.
     pub fn to_fault(&self) -> Fault {
         match self {
-            Self::Refused(fault) => refused(fault),
+            Self::Refused(fault) => component_refusal(fault),
             Self::Exhausted => Fault::unavailable("every slot for components is taken")
                 .code("server_is_overloaded")
                 .retry_after_ms(1_000)
@@ -182,7 +182,7 @@ const CODE_BYTES: usize = 64;
 /// A longer wait is no advice.
 const WAIT_MS: u64 = 86_400_000;
 
-fn refused(fault: &canon::Fault) -> Fault {
+fn component_refusal(fault: &canon::Fault) -> Fault {
     use canon::FaultKind as Said;
     let (kind, origin) = match &fault.kind {
         Said::InvalidRequest | Said::ContentFiltered => (FaultKind::Invalid, Origin::Upstream),

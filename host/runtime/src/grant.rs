@@ -8,14 +8,14 @@ use brains_core::config::manifest::Asks;
 
 /// An origin that an instance may reach, and who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct GrantedOrigin {
     /// A URL of the origin.
     pub url: String,
     /// The operator wrote it, so it may lead to a private address.
     pub operator: bool,
 }
 
-impl Origin {
+impl GrantedOrigin {
     /// Whether what a component asks to reach lies within.
     pub(crate) fn includes(&self, asked: &str) -> bool {
         match (OriginPattern::parse(&self.url), OriginPattern::parse(asked)) {

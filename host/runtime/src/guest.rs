@@ -14,7 +14,7 @@ use crate::factor::secrets::{Guessing, MISSES_PER_EXCHANGE};
 use crate::factor::wasi::Stopped;
 use crate::fault::{CallFault, Culprit};
 use crate::guest::state::{GuestState, InstanceContext, RanOut, on_epoch};
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 use crate::load::Code;
 
 /// Resources that one live instance may hold at once.
@@ -40,7 +40,7 @@ pub(crate) struct Guest {
     pub(crate) calls: u32,
     /// Its place among all live instances; the loader's own questions take none.
     pub(crate) lease: Option<OwnedSemaphorePermit>,
-    limits: Limits,
+    limits: CallLimits,
     dead: bool,
     /// Memory after the first call.
     settled_bytes: Option<usize>,

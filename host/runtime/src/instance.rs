@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::bindings::{exported, task};
 use crate::engine::Ticker;
 use crate::exchange::Exchange;
-use crate::grant::Origin;
+use crate::grant::GrantedOrigin;
 use crate::guest::Guest;
 use crate::guest::state::InstanceContext;
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 use crate::load::{Component, Exports};
-use crate::runtime::Counters;
+use crate::runtime::RuntimeCounters;
 use crate::watchdog::Alarm;
 use crate::workers::{Share, Unrun};
-use crate::{CallFault, Shared, bounds, load};
+use crate::{CallFault, RuntimeShared, bounds, load};
 
 /// A reused instance is dropped after this many calls.
 const CALLS_BEFORE_RETIREMENT: u32 = 10_000;
@@ -46,9 +46,9 @@ pub struct InstanceSpec {
     pub config: Value,
     pub secrets: BTreeMap<String, Secret>,
     /// Origins that it may reach: what the operator wrote and what was allowed.
-    pub grants: Vec<Origin>,
+    pub grants: Vec<GrantedOrigin>,
     pub timeout_ms: u64,
-    pub limits: Limits,
+    pub limits: CallLimits,
 }
 
 impl InstanceSpec {
@@ -69,7 +69,7 @@ pub struct Instance {
     pub(crate) component: Arc<Component>,
     spec: InstanceSpec,
     settings: Arc<InstanceContext>,
-    shared: Arc<Shared>,
+    shared: Arc<RuntimeShared>,
     surfaces: Vec<Surface>,
     warm: Mutex<Vec<Guest>>,
     slow: AtomicU32,
@@ -96,7 +96,7 @@ impl Instance {
         component: Arc<Component>,
         spec: InstanceSpec,
         settings: Arc<InstanceContext>,
-        shared: Arc<Shared>,
+        shared: Arc<RuntimeShared>,
     ) -> Result<Self, CallFault> {
         let share = shared.workers.share();
         let mut instance = Self {
@@ -163,7 +163,7 @@ impl Instance {
         &self.settings.known
     }
 
-    pub fn grants(&self) -> &[Origin] {
+    pub fn grants(&self) -> &[GrantedOrigin] {
         &self.spec.grants
     }
 
@@ -343,7 +343,7 @@ impl Instance {
         (short(&config), short(&grants))
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &RuntimeCounters {
         &self.shared.counters
     }
 
@@ -360,7 +360,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.shared.counters.unmade();
         // Whoever waits for a version to be gone looks again.
-        self.shared.alarms.bell.notify_one();
+        self.shared.alarms.notify.notify_one();
     }
 }
 

@@ -6,7 +6,7 @@ use brains_core::config::manifest::{Plays, USUAL_MEMORY_MIB};
 
 /// Limits of one component's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct CallLimits {
     /// Linear memory of one instance.
     pub memory_bytes: usize,
     /// Computing time of one call, before what its input earns.
@@ -30,7 +30,7 @@ const MIB: usize = 1024 * 1024;
 const MOST_MEMORY_BYTES: usize = 256 * MIB;
 const MOST_CALL_MS: u32 = 50;
 
-impl Limits {
+impl CallLimits {
     /// Of a provider: it may have to write or read a whole body.
     pub const PROVIDER: Self = Self {
         memory_bytes: USUAL_MEMORY_MIB as usize * MIB,
@@ -72,7 +72,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
         Self::PROVIDER
     }

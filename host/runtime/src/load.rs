@@ -2,6 +2,12 @@
 //! checked, linked, and asked who it is. Its code is kept once for the pool, and once more, when the pool has ever been
 //! full, for instances beyond it.
 
+pub mod compile;
+pub(crate) mod compile_failures;
+pub(crate) mod compiler;
+pub(crate) mod inspect;
+pub(crate) mod shape;
+
 use std::sync::{Arc, OnceLock};
 
 use brains_core::config::manifest::{Manifest, Plays};
@@ -14,7 +20,7 @@ use crate::bindings::exported as exports;
 use crate::code_cache::CodeCache;
 use crate::factor::{self, wasi};
 use crate::guest::state::GuestState;
-use crate::inspect::{Found, VERSION, inspect};
+use crate::load::inspect::{Found, VERSION, inspect};
 use crate::watchdog::Watchdog;
 
 /// Why a component is not used.

@@ -15,27 +15,27 @@ use tokio::sync::Semaphore;
 use crate::allowances::{Allowances, Standings};
 use crate::bounds;
 use crate::code_cache::CodeCache;
-use crate::compiler::{Compiler, Job, Pace, Program, Reach};
-use crate::engine::{Engine, Profile};
+use crate::engine::{ComponentEngine, PoolProfile};
 use crate::factor::RetainedState;
 use crate::fault::StartError;
-use crate::grant::{Grants, Origin};
+use crate::grant::{GrantedOrigin, Grants};
 use crate::guest::state::InstanceContext;
 use crate::guest_log::GuestLogs;
-use crate::inspect::admit;
 use crate::instance::{Instance, InstanceSpec};
-use crate::limits::Limits;
+use crate::limits::CallLimits;
+use crate::load::compile_failures::CompileFailures;
+use crate::load::compiler::{CompileJob, Compiler, Pace, Program, Reach};
+use crate::load::inspect::admit;
 use crate::load::{self, Bytes, Component, LoadError, digest};
-use crate::verdicts::Verdicts;
 use crate::watchdog::Alarms;
 use crate::workers::Workers;
 
 /// How the runtime is set up.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RuntimeOptions {
     /// Where compiled code is kept; none compiles at every start.
     pub cache: Option<PathBuf>,
-    pub profile: Profile,
+    pub profile: PoolProfile,
     /// What compiles.
     pub compiler: Program,
     pub ambient: Arc<dyn Ambient>,
@@ -58,7 +58,7 @@ pub struct Stats {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct RuntimeCounters {
     compiled: AtomicU64,
     loaded: AtomicU64,
     calls: AtomicU64,
@@ -66,7 +66,7 @@ pub(crate) struct Counters {
     instances: AtomicU64,
 }
 
-impl Counters {
+impl RuntimeCounters {
     pub(crate) fn made(&self) {
         self.instances.fetch_add(1, Ordering::Relaxed);
     }
@@ -90,16 +90,16 @@ impl Counters {
 
 /// What every instance needs of the runtime.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) engine: Engine,
+pub(crate) struct RuntimeShared {
+    pub(crate) engine: ComponentEngine,
     code_cache: CodeCache,
     compiler: Compiler,
     /// Who may wait for a component to be compiled, each with its bytes in hand.
     brought: Arc<Semaphore>,
-    verdicts: Verdicts,
+    compile_failures: CompileFailures,
     pub(crate) allowances: Arc<Allowances>,
     pub(crate) ambient: Arc<dyn Ambient>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: RuntimeCounters,
     /// Live instances that there may be at once.
     pub(crate) leases: Arc<Semaphore>,
     pub(crate) workers: Workers,
@@ -113,7 +113,7 @@ type Keeper = (Plays, String, String);
 
 /// Loads and runs components.
 pub struct Runtime {
-    shared: Arc<Shared>,
+    shared: Arc<RuntimeShared>,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -123,17 +123,17 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    pub fn start(options: Options) -> Result<Self, StartError> {
+    pub fn start(options: RuntimeOptions) -> Result<Self, StartError> {
         let code_cache = CodeCache::open(options.cache.as_deref())?;
-        let shared = Shared {
-            engine: Engine::start(options.profile, code_cache.cache())?,
-            verdicts: Verdicts::open(code_cache.directory()),
+        let shared = RuntimeShared {
+            engine: ComponentEngine::start(options.profile, code_cache.cache())?,
+            compile_failures: CompileFailures::open(code_cache.directory()),
             code_cache,
             compiler: Compiler::new(options.compiler),
             brought: Arc::new(Semaphore::new(BROUGHT)),
             allowances: Arc::default(),
             ambient: options.ambient,
-            counters: Counters::default(),
+            counters: RuntimeCounters::default(),
             leases: Arc::new(Semaphore::new(options.profile.leases())),
             workers: Workers::start(),
             alarms: Alarms::default(),
@@ -192,7 +192,7 @@ impl Runtime {
             Err(LoadError::Checking) => {
                 load::plays(admit(bytes)?.exports, part)?;
                 let reach = self.shared.allowances.reach();
-                Err(self.shared.verdicts.of(digest, reach).unwrap_or(LoadError::Checking))
+                Err(self.shared.compile_failures.of(digest, reach).unwrap_or(LoadError::Checking))
             }
             loaded => loaded,
         }
@@ -231,7 +231,7 @@ impl Runtime {
         self.shared.instantiate(component, spec)
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &RuntimeShared {
         &self.shared
     }
 
@@ -255,7 +255,7 @@ impl Runtime {
     }
 }
 
-impl Shared {
+impl RuntimeShared {
     /// Puts the code of a content in the code cache.
     fn compile(
         &self,
@@ -265,7 +265,7 @@ impl Shared {
         pace: Pace,
         wanted: &AtomicBool,
     ) -> Result<(), LoadError> {
-        let Engine { pool, layout, .. } = &self.engine;
+        let ComponentEngine { pool, layout, .. } = &self.engine;
         if CodeCache::find(pool, bytes).is_some() {
             return Ok(());
         }
@@ -273,14 +273,14 @@ impl Shared {
         let bundled = pace == Pace::Bundled;
         // What came with the program is not measured by what others may take.
         let reach = if bundled { Reach::default() } else { self.allowances.reach() };
-        if let Some(refused) = self.verdicts.of(digest, reach).filter(|_| !bundled) {
+        if let Some(refused) = self.compile_failures.of(digest, reach).filter(|_| !bundled) {
             return Err(refused);
         }
         let (folder, ambient) = (self.code_cache.directory(), &*self.ambient);
-        let job = Job { wasm: bytes, layout: *layout, reach, folder, ambient, wanted };
+        let job = CompileJob { wasm: bytes, layout: *layout, reach, folder, ambient, wanted };
         let code = self.compiler.compile(job, pace).inspect_err(|error| {
             if !bundled {
-                self.verdicts.note(digest, reach, error);
+                self.compile_failures.note(digest, reach, error);
             }
         })?;
         self.code_cache.put(pool, bytes, code);
@@ -296,7 +296,8 @@ impl Shared {
         self.counters.loaded.fetch_add(1, Ordering::Relaxed);
         let ticker = &self.engine.ticker;
         let retained = Arc::default();
-        let settings = self.settings(&component, id, "{}".into(), BTreeMap::new(), Limits::PROBE, retained);
+        let settings =
+            self.settings(&component, id, "{}".into(), BTreeMap::new(), CallLimits::PROBE, retained);
         let mut guest = self.guest_for_loading(&component, &settings)?;
         let said = guest.call("meta.describe", ticker, 0, |store, exports, _| match &exports.meta {
             Some(meta) => meta.call_describe(store).map(Some),
@@ -353,7 +354,7 @@ impl Shared {
         name: &str,
         config: String,
         secrets: BTreeMap<String, Secret>,
-        limits: Limits,
+        limits: CallLimits,
         retained: Arc<RetainedState>,
     ) -> Arc<InstanceContext> {
         let known = Arc::new(retained.earlier.with(secrets.values()));
@@ -463,7 +464,7 @@ fn masked(schema: &Value, spec: &InstanceSpec) -> Result<Value, LoadError> {
 
 /// Origins that the settings name: a base URL that the operator wrote grants exactly that origin; one that
 /// stands in the schema as a default leads to the public internet only.
-pub(crate) fn named_origins(schema: &Value, config: &Value) -> Vec<Origin> {
+pub(crate) fn named_origins(schema: &Value, config: &Value) -> Vec<GrantedOrigin> {
     let Some(fields) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
     fields
         .iter()
@@ -471,7 +472,7 @@ pub(crate) fn named_origins(schema: &Value, config: &Value) -> Vec<Origin> {
         .filter_map(|(name, field)| {
             let written = config.get(name).and_then(Value::as_str);
             let url = written.or_else(|| field.get("default").and_then(Value::as_str))?;
-            Some(Origin { url: url.to_owned(), operator: written.is_some() })
+            Some(GrantedOrigin { url: url.to_owned(), operator: written.is_some() })
         })
         .collect()
 }

@@ -9,12 +9,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::guest::Guest;
 use crate::guest::state::InstanceContext;
 use crate::load::{Code, Component};
-use crate::{CallFault, Shared};
+use crate::{CallFault, RuntimeShared};
 
 /// How long a request waits for a place.
 const WAIT: Duration = Duration::from_millis(100);
 
-impl Shared {
+impl RuntimeShared {
     /// A live instance for a request.
     pub(crate) async fn guest(
         &self,

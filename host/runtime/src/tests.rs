@@ -3,7 +3,7 @@
 
 mod faults;
 mod instances;
-mod live;
+mod lifecycle;
 mod loading;
 mod parts;
 mod slots;
@@ -18,7 +18,9 @@ use brains_core::{Ambient, Millis, Secret};
 use brains_dialect::canon::{CallContext, ChatRequest, Content, Event, Message, Part, Role};
 use serde_json::{Value, json};
 
-use crate::{CallFault, Component, Instance, InstanceSpec, Limits, Options, Profile, Program, Runtime};
+use crate::{
+    CallFault, CallLimits, Component, Instance, InstanceSpec, PoolProfile, Program, Runtime, RuntimeOptions,
+};
 
 #[derive(Debug)]
 struct Clock(Instant);
@@ -90,15 +92,15 @@ fn compiled() -> PathBuf {
 }
 
 fn runtime() -> Arc<Runtime> {
-    started(Profile::Laptop)
+    started(PoolProfile::Laptop)
 }
 
-fn started(profile: Profile) -> Arc<Runtime> {
+fn started(profile: PoolProfile) -> Arc<Runtime> {
     Arc::new(Runtime::start(options(compiled(), profile)).unwrap())
 }
 
-fn options(cache: PathBuf, profile: Profile) -> Options {
-    Options { cache: Some(cache), profile, compiler: compiler(), ambient: clock() }
+fn options(cache: PathBuf, profile: PoolProfile) -> RuntimeOptions {
+    RuntimeOptions { cache: Some(cache), profile, compiler: compiler(), ambient: clock() }
 }
 
 /// The program itself: what compiles is a process of it.
@@ -121,7 +123,7 @@ fn spec(name: &str, config: Value) -> InstanceSpec {
         secrets: BTreeMap::new(),
         grants: Vec::new(),
         timeout_ms: 1_000,
-        limits: Limits::PROVIDER,
+        limits: CallLimits::PROVIDER,
     }
 }
 

@@ -56,11 +56,11 @@ pub struct Alarm {
     pub risen: Risen,
 }
 
-/// Alarms that nobody has seen to yet, and the bell for whoever does.
+/// Alarms that nobody has seen to yet, and the notify for whoever does.
 #[derive(Debug, Default)]
 pub(crate) struct Alarms {
     waiting: Mutex<Vec<Alarm>>,
-    pub(crate) bell: Notify,
+    pub(crate) notify: Notify,
 }
 
 /// Alarms kept; a component rings once, so more would be more components than anybody has.
@@ -72,7 +72,7 @@ impl Alarms {
         if waiting.len() < WAITING {
             waiting.push(alarm);
         }
-        self.bell.notify_one();
+        self.notify.notify_one();
     }
 
     pub(crate) fn take(&self) -> Vec<Alarm> {

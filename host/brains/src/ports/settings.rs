@@ -10,7 +10,7 @@ use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
 use brains_files::{Gate, Names, Place};
-use brains_runtime::swap::Live;
+use brains_runtime::ComponentRegistry;
 use brains_store::TraceQueue;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ use crate::sources::Sources;
 /// What is in force, and where it comes from.
 #[derive(Debug, Clone)]
 pub(crate) struct InForce {
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<ComponentRegistry>,
     pub(crate) sources: Arc<Sources>,
     pub(crate) traces: TraceQueue,
     /// What the files held when they were read last, sound or not.

@@ -9,14 +9,14 @@ use brains_core::config::manifest::Manifest;
 use brains_core::plane::component::ComponentLogLine;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_runtime::LoadError;
-use brains_runtime::swap::{Live, Staged};
+use brains_runtime::{ComponentRegistry, Staged};
 
 use super::blocking;
 
 /// The versions of this process.
 #[derive(Debug)]
 pub(crate) struct Versions {
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<ComponentRegistry>,
 }
 
 impl ComponentsPort for Versions {
@@ -48,9 +48,9 @@ impl ComponentsPort for Versions {
         self.live.is_bundled_content(id, digest)
     }
 
-    fn pardon(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>> {
+    fn unquarantine(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>> {
         let live = Arc::clone(&self.live);
-        Box::pin(async move { blocking(move || live.pardon(&id, &digest)).await })
+        Box::pin(async move { blocking(move || live.unquarantine(&id, &digest)).await })
     }
 
     fn forget(&self, id: String) -> BoxedFuture<'_, Result<(), Fault>> {

@@ -1,14 +1,14 @@
 use super::CodeCache;
-use crate::Profile;
-use crate::compile::machine_code;
-use crate::engine::{Engine, Layout};
+use crate::PoolProfile;
+use crate::engine::{ComponentEngine, Layout};
+use crate::load::compile::machine_code;
 
 /// The name under which code is put is the one that wasmtime looks it up by: this fails should that ever change.
 #[test]
 fn code_from_another_process_is_found_by_an_engine_without_a_compiler() {
     let folder = tempfile::tempdir().unwrap();
     let code_cache = CodeCache::open(Some(folder.path())).unwrap();
-    let engine = Engine::start(Profile::Laptop, code_cache.cache()).unwrap();
+    let engine = ComponentEngine::start(PoolProfile::Laptop, code_cache.cache()).unwrap();
     let wasm = wat::parse_str("(component (core module (func (export \"f\"))))").unwrap();
     assert!(CodeCache::find(&engine.pool, &wasm).is_none(), "nothing compiles here");
     let code = machine_code(&wasm, engine.layout).unwrap();

@@ -13,7 +13,7 @@ use crate::engine::TICK;
 use crate::factor::RetainedState;
 use crate::grant::Grants;
 use crate::guest_log::GuestLog;
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 
 /// What all calls of one named instance share.
 pub(crate) struct InstanceContext {
@@ -25,7 +25,7 @@ pub(crate) struct InstanceContext {
     /// These and those of earlier versions, in every spelling: what nobody is shown.
     pub(crate) known: Arc<SecretSet>,
     pub(crate) grants: Grants,
-    pub(crate) limits: Limits,
+    pub(crate) limits: CallLimits,
     /// Kept from version to version of the same component under the same name.
     pub(crate) retained: Arc<RetainedState>,
     /// Its newest lines.

@@ -3,7 +3,7 @@ use brains_dialect::canon::{CallContext, ChatRequest};
 use serde_json::json;
 
 use super::{answer, bundled, hostile, load, options, runtime, said, secret, spec};
-use crate::{LoadError, Profile, Runtime};
+use crate::{LoadError, PoolProfile, Runtime};
 
 fn manifest() -> Manifest {
     hostile().manifest
@@ -61,7 +61,7 @@ fn another_version_of_the_package_is_named() {
 fn a_warm_start_compiles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let start = || {
-        let runtime = Runtime::start(options(folder.path().to_owned(), Profile::Laptop)).unwrap();
+        let runtime = Runtime::start(options(folder.path().to_owned(), PoolProfile::Laptop)).unwrap();
         let mut count = 0;
         for laid in bundled() {
             let plays = laid.manifest.plays;
@@ -247,7 +247,7 @@ fn what_the_operator_wrote_as_an_origin_must_be_one() {
     let runtime = runtime();
     let component = load(&runtime, hostile(), Plays::Provider);
     let mut with = spec("x", json!({}));
-    with.grants.push(crate::Origin { url: "api.example.com".into(), operator: true });
+    with.grants.push(crate::GrantedOrigin { url: "api.example.com".into(), operator: true });
     let error = runtime.instantiate(component, with).unwrap_err().to_string();
     assert!(error.contains("`api.example.com` is not an origin such as"), "{error}");
 }

@@ -3,7 +3,7 @@ use brains_dialect::canon::task::{Candidate, Features, RouteInput, Verdict};
 use serde_json::json;
 
 use super::{Laid, bundled, load, runtime, spec};
-use crate::{Instance, Limits};
+use crate::{CallLimits, Instance};
 
 fn instances(plays: Plays) -> Vec<std::sync::Arc<Instance>> {
     let runtime = runtime();
@@ -13,7 +13,7 @@ fn instances(plays: Plays) -> Vec<std::sync::Arc<Instance>> {
         .into_iter()
         .map(|laid| {
             let mut spec = spec("judge", json!({}));
-            spec.limits = Limits::JUDGE;
+            spec.limits = CallLimits::JUDGE;
             std::sync::Arc::new(runtime.instantiate(load(&runtime, laid, plays), spec).unwrap())
         })
         .collect()

@@ -7,11 +7,11 @@ use brains_core::config::manifest::Plays;
 use brains_dialect::canon::CallContext;
 
 use super::{answer, doing, started};
-use crate::{CallFault, Profile};
+use crate::{CallFault, PoolProfile};
 
 #[tokio::test]
 async fn beyond_the_pool_there_is_memory_on_demand_and_beyond_that_a_refusal() {
-    let runtime = started(Profile::Exactly(3));
+    let runtime = started(PoolProfile::Exactly(3));
     let instance = doing(&runtime, Plays::Provider, "ok");
     let mut held = Vec::new();
     for _ in 0..24 {
@@ -34,7 +34,7 @@ async fn beyond_the_pool_there_is_memory_on_demand_and_beyond_that_a_refusal() {
 
 #[tokio::test]
 async fn whoever_waits_is_served_when_another_ends() {
-    let runtime = started(Profile::Exactly(1));
+    let runtime = started(PoolProfile::Exactly(1));
     let instance = doing(&runtime, Plays::Provider, "ok");
     let mut held = Vec::new();
     for _ in 0..8 {
@@ -59,7 +59,7 @@ async fn look<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
 
 #[tokio::test]
 async fn a_full_pool_keeps_nobody_from_loading() {
-    let runtime = started(Profile::Exactly(2));
+    let runtime = started(PoolProfile::Exactly(2));
     let instance = doing(&runtime, Plays::Provider, "ok");
     let mut held = Vec::new();
     for _ in 0..16 {
@@ -72,7 +72,7 @@ async fn a_full_pool_keeps_nobody_from_loading() {
 
 #[tokio::test]
 async fn a_misdeed_beyond_the_pool_is_the_same_fault() {
-    let runtime = started(Profile::Exactly(1));
+    let runtime = started(PoolProfile::Exactly(1));
     let instance = doing(&runtime, Plays::Provider, "ok");
     let _held = instance.exchange().await.unwrap();
     for (deed, word) in [("spin", "deadline"), ("grow", "memory"), ("recurse", "stack"), ("trap", "trap")] {

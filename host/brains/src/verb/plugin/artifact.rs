@@ -7,7 +7,7 @@ use std::sync::Arc;
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::{Fault, FaultKind};
-use brains_runtime::{Component, LoadError, Options, Profile, Program, Runtime};
+use brains_runtime::{Component, LoadError, PoolProfile, Program, Runtime, RuntimeOptions};
 
 use crate::home;
 use crate::shell::Shell;
@@ -104,9 +104,9 @@ pub(super) fn manifest(path: &Path) -> Result<Option<Manifest>, Fault> {
 pub(super) fn runtime(shell: &Shell) -> Result<Runtime, Fault> {
     let cache =
         shell.home.exists().then(|| shell.home.compiled()).filter(|dir| home::ensure_dir(dir).is_ok());
-    let options = Options {
+    let options = RuntimeOptions {
         cache,
-        profile: Profile::default(),
+        profile: PoolProfile::default(),
         compiler: Program::this(),
         ambient: Arc::clone(&shell.ambient),
     };

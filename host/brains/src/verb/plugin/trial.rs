@@ -8,7 +8,7 @@ use std::sync::Arc;
 use brains_control::Table;
 use brains_core::config::{ComponentLimits, document};
 use brains_core::{Fault, Secret};
-use brains_runtime::{Component, Instance, InstanceSpec, Limits, Runtime};
+use brains_runtime::{CallLimits, Component, Instance, InstanceSpec, Runtime};
 use fs_err as fs;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ fn instance(
         secrets: secrets.iter().map(set).collect::<BTreeMap<_, _>>(),
         grants: Vec::new(),
         timeout_ms: 0,
-        limits: Limits::of(manifest.plays, manifest.limits, ComponentLimits::default()),
+        limits: CallLimits::of(manifest.plays, manifest.limits, ComponentLimits::default()),
     };
     runtime.instantiate(Arc::clone(component), spec).map(Arc::new)
 }

@@ -229,7 +229,7 @@ impl Operation for EnableComponent {
         };
         edits.extend(given.edits(cx, &id, plays, &asked, &approval)?);
         if let Some(waiting) = waiting.filter(|waiting| waiting.quarantined.is_some()) {
-            ports.components.pardon(id.clone(), waiting.digest.clone()).await?;
+            ports.components.unquarantine(id.clone(), waiting.digest.clone()).await?;
         }
         let revision = put(cx, edits, "component.enable").await?;
         changed(cx, &id, revision)

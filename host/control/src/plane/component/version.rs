@@ -136,7 +136,7 @@ impl Operation for UpgradeComponent {
             });
         }
         if staged.quarantined.is_some() {
-            ports.components.pardon(id.clone(), staged.digest.clone()).await?;
+            ports.components.unquarantine(id.clone(), staged.digest.clone()).await?;
         }
         let revision = put(cx, vec![pin_to(&id, &staged.digest)], "component.upgrade").await?;
         changed(cx, &id, revision)
@@ -189,7 +189,7 @@ impl Operation for RollbackComponent {
                     .hint(format!("`brains plugin upgrade {id} FILE` brings another content"))
             })?,
         };
-        components.pardon(id.clone(), digest.clone()).await?;
+        components.unquarantine(id.clone(), digest.clone()).await?;
         let edit = match unset(cx, format!("components.{id}.digest")) {
             Some(edit) if components.is_bundled(&id, &digest) => edit,
             _ => pin_to(&id, &digest),

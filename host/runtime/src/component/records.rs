@@ -6,11 +6,11 @@ use std::sync::Arc;
 use brains_core::config::Config;
 use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState, ComponentVersion};
 
-use super::{Live, Snapshot, Standings};
-use crate::directory::Offered;
+use super::{ActiveSet, ComponentRegistry, Standings};
+use crate::component::directory::Offered;
 use crate::instance::Instance;
 
-impl Live {
+impl ComponentRegistry {
     /// Every component that is bundled, named or lies in the plugins directory, as it stands now.
     pub fn components(&self) -> Vec<ComponentRecord> {
         let snapshot = self.current();
@@ -38,7 +38,7 @@ impl Live {
             let checked = std::mem::replace(&mut record.versions, live);
             record.versions.extend(checked);
             record.versions.extend(self.kept_versions(&record.component.id, notes));
-            let waiting = self.ledger().of(&record.component.id).and_then(|entry| entry.waiting.clone());
+            let waiting = self.history().of(&record.component.id).and_then(|entry| entry.waiting.clone());
             if let Some(digest) =
                 waiting.filter(|digest| !record.versions.iter().any(|v| v.digest == *digest))
             {
@@ -55,7 +55,7 @@ impl Live {
     pub(super) fn records(
         &self,
         config: &Config,
-        snapshot: &Snapshot,
+        snapshot: &ActiveSet,
         dropped: &BTreeMap<String, Offered>,
         standings: &Standings,
     ) -> Vec<ComponentRecord> {
@@ -72,7 +72,7 @@ impl Live {
         &self,
         id: &str,
         config: &Config,
-        snapshot: &Snapshot,
+        snapshot: &ActiveSet,
         dropped: Option<&Offered>,
         standings: &Standings,
     ) -> ComponentRecord {
@@ -144,11 +144,15 @@ impl Live {
     }
 
     /// What waits, was refused, or can be brought back.
-    fn kept_versions(&self, id: &str, notes: &[crate::choice::Note]) -> Vec<ComponentVersion> {
+    fn kept_versions(
+        &self,
+        id: &str,
+        notes: &[crate::component::selection_rule::Note],
+    ) -> Vec<ComponentVersion> {
         let mut versions: Vec<ComponentVersion> =
             notes.iter().map(|note| version(&note.digest, note.state, Some(&note.reason))).collect();
-        let ledger = self.ledger();
-        let Some(entry) = ledger.of(id) else { return versions };
+        let history = self.history();
+        let Some(entry) = history.of(id) else { return versions };
         let past = entry.past.iter().filter(|digest| self.holds(digest));
         versions.extend(past.map(|digest| version(digest, ComponentStanding::Previous, None)));
         for (digest, reason) in &entry.quarantined {

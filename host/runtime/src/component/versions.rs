@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 
-use super::choosing::{guessed, operators};
-use super::{Happening, Live, Snapshot, lock};
-use crate::choice::approval;
-use crate::inspect::admit;
-use crate::ledger::Ledger;
+use super::version_selection::{guessed, operators};
+use super::{ActiveSet, ComponentRegistry, VersionEvent, lock};
+use crate::component::history::VersionHistory;
+use crate::component::selection_rule::approval;
+use crate::load::inspect::admit;
 use crate::load::{Component, LoadError, digest};
 use crate::watchdog::Alarm;
 
@@ -33,13 +33,13 @@ pub struct Staged {
 
 /// A version that was taken out of service, and the one that serves again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Back {
+pub struct Rollback {
     pub to: String,
     /// The configuration names the bad one.
     pub pinned: bool,
 }
 
-impl Live {
+impl ComponentRegistry {
     /// Checks, compiles and keeps a content that somebody brings, without using it. Blocks for as long as that takes, and
     /// while it is `wanted`.
     pub fn stage(
@@ -54,12 +54,12 @@ impl Live {
         let by_exports = found.exports.part().unwrap_or(Plays::Provider);
         let manifest = manifest.unwrap_or_else(|| guessed(id, &current.config, by_exports));
         let digest = digest(bytes);
-        self.happenings.add(id, &digest, ComponentStanding::Checking, None);
+        self.version_events.add(id, &digest, ComponentStanding::Checking, None);
         lock(&self.checking).insert(id.to_owned(), digest.clone());
         let kept = self.keep_staged(id, &digest, bytes, &manifest, wanted);
         lock(&self.checking).remove(id);
         let component = kept.inspect_err(|error| {
-            self.happenings.add(id, &digest, ComponentStanding::Rejected, Some(&super::chain(error)));
+            self.version_events.add(id, &digest, ComponentStanding::Rejected, Some(&super::chain(error)));
         })?;
         let version = component.version().to_owned();
         lock(&self.loaded).insert((id.to_owned(), digest.clone()), component);
@@ -78,7 +78,7 @@ impl Live {
         wanted: &AtomicBool,
     ) -> Result<Arc<Component>, LoadError> {
         let component = self.runtime.load_wanted(id, bytes, manifest, wanted)?;
-        self.depot
+        self.blob_store
             .put(digest, bytes)
             .map_err(|source| LoadError::Keep { digest: digest.to_owned(), source })?;
         self.note_waiting(id, digest, manifest);
@@ -86,11 +86,11 @@ impl Live {
     }
 
     fn note_waiting(&self, id: &str, digest: &str, manifest: &Manifest) {
-        let mut ledger = self.ledger();
-        ledger.came_with(id, digest, manifest);
-        ledger.waits(id, Some(digest));
-        drop(ledger);
-        Ledger::save(&self.ledger);
+        let mut history = self.history();
+        history.came_with(id, digest, manifest);
+        history.waits(id, Some(digest));
+        drop(history);
+        VersionHistory::save(&self.history);
     }
 
     /// The content of a component that waits for somebody: a file that may not serve by itself, one that was taken
@@ -108,11 +108,11 @@ impl Live {
                 && digest(&bytes) == offer.digest
             {
                 self.note_waiting(id, &offer.digest, &offer.manifest);
-                self.stow(&offer.digest, &bytes);
+                self.store(&offer.digest, &bytes);
             }
             return Some(self.staged(id, &offer.digest, &offer.manifest));
         }
-        let entry = self.ledger().of(id).cloned()?;
+        let entry = self.history().of(id).cloned()?;
         let waiting =
             entry.waiting.filter(|waiting| live != Some(waiting.as_str()) && self.holds(waiting))?;
         let manifest = entry.manifests.get(&waiting)?;
@@ -120,8 +120,8 @@ impl Live {
     }
 
     fn staged(&self, id: &str, digest: &str, manifest: &Manifest) -> Staged {
-        let ledger = self.ledger();
-        let entry = ledger.of(id);
+        let history = self.history();
+        let entry = history.of(id);
         let live = entry.and_then(|entry| entry.manifests.get(entry.live.as_ref()?));
         let limits = operators(id, &self.current().config);
         Staged {
@@ -142,8 +142,8 @@ impl Live {
             .instances()
             .find(|one| one.component_id() == id)
             .map(|one| one.component().digest().to_owned());
-        let ledger = self.ledger();
-        let Some(entry) = ledger.of(id) else { return Vec::new() };
+        let history = self.history();
+        let Some(entry) = history.of(id) else { return Vec::new() };
         let known = entry.live.iter().chain(&entry.past);
         known.filter(|digest| Some(*digest) != live.as_ref() && self.holds_for(id, digest)).cloned().collect()
     }
@@ -154,9 +154,9 @@ impl Live {
     }
 
     /// A content may be used again although it was taken out of service.
-    pub fn pardon(&self, id: &str, digest: &str) {
-        self.ledger().pardon(id, digest);
-        Ledger::save(&self.ledger);
+    pub fn unquarantine(&self, id: &str, digest: &str) {
+        self.history().unquarantine(id, digest);
+        VersionHistory::save(&self.history);
     }
 
     /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
@@ -165,8 +165,8 @@ impl Live {
             self.directory.remove(&file.path)?;
             self.directory.look(crate::Look::Settled);
         }
-        self.ledger().forget(id);
-        Ledger::save(&self.ledger);
+        self.history().forget(id);
+        VersionHistory::save(&self.history);
         Ok(())
     }
 
@@ -175,33 +175,33 @@ impl Live {
         self.runtime.shared().alarms.take()
     }
 
-    /// Waits until there is something to see to: an alarm, a happening, a version that is gone.
-    pub async fn rung(&self) {
-        self.runtime.shared().alarms.bell.notified().await;
+    /// Waits until there is something to see to: an alarm, a version event, a version that is gone.
+    pub async fn notified(&self) {
+        self.runtime.shared().alarms.notify.notified().await;
     }
 
     /// Takes a version out of service in favour of the best earlier one. None when it does not serve any more, or
     /// when there is nothing to go back to: a bad version is better than none.
-    pub fn quarantine(&self, alarm: &Alarm) -> Option<Back> {
+    pub fn quarantine(&self, alarm: &Alarm) -> Option<Rollback> {
         let current = self.current();
         let serves = current
             .instances()
             .any(|one| one.component_id() == alarm.id && one.component().digest() == alarm.digest);
         let back = {
-            let mut ledger = self.ledger();
-            let entry = ledger.of(&alarm.id).filter(|_| serves)?;
+            let mut history = self.history();
+            let entry = history.of(&alarm.id).filter(|_| serves)?;
             let to = entry.good(&alarm.digest).find(|known| self.holds_for(&alarm.id, known)).cloned()?;
-            ledger.quarantine(&alarm.id, &alarm.digest, &alarm.risen.to_string());
+            history.quarantine(&alarm.id, &alarm.digest, &alarm.risen.to_string());
             to
         };
         self.reapply();
         let pin = current.config.components.get(&alarm.id).and_then(|entry| entry.digest.as_deref());
-        Some(Back { to: back, pinned: pin == Some(alarm.digest.as_str()) })
+        Some(Rollback { to: back, pinned: pin == Some(alarm.digest.as_str()) })
     }
 
-    /// Happenings since somebody asked last.
-    pub fn happenings(&self) -> Vec<Happening> {
-        self.happenings.take()
+    /// Version events since somebody asked last.
+    pub fn version_events(&self) -> Vec<VersionEvent> {
+        self.version_events.take()
     }
 
     /// Versions that exchanges still run on although a later one serves.
@@ -231,9 +231,14 @@ impl Live {
                 .any(|one| one.component_id() == version.id && one.component().digest() == version.digest);
             if !serves {
                 let kept =
-                    self.ledger().of(&version.id).is_some_and(|entry| entry.past.contains(&version.digest));
+                    self.history().of(&version.id).is_some_and(|entry| entry.past.contains(&version.digest));
                 let state = if kept { ComponentStanding::Previous } else { ComponentStanding::Off };
-                self.happenings.add(&version.id, &version.digest, state, Some("nothing runs on it any more"));
+                self.version_events.add(
+                    &version.id,
+                    &version.digest,
+                    state,
+                    Some("nothing runs on it any more"),
+                );
             }
         }
     }
@@ -241,27 +246,29 @@ impl Live {
     /// Writes the memory down and removes contents that nothing needs.
     pub fn tidy(&self) {
         let _one_at_a_time = lock(&self.applying);
-        Ledger::save(&self.ledger);
-        let mut needed = self.ledger().needed();
+        VersionHistory::save(&self.history);
+        let mut needed = self.history().needed();
         let current = self.current();
         needed.extend(current.config.components.values().filter_map(|entry| entry.digest.clone()));
         needed.extend(lock(&self.checking).values().cloned());
-        self.depot.keep_only(&needed);
+        self.blob_store.keep_only(&needed);
     }
 
     /// Notes what serves now and what became of the rest.
-    pub(super) fn remember(&self, old: &Snapshot, new: &Snapshot) {
-        let mut ledger = self.ledger();
+    pub(super) fn remember(&self, old: &ActiveSet, new: &ActiveSet) {
+        let mut history = self.history();
         for instance in new.instances() {
             let component = instance.component();
-            ledger.serves(component.id(), component.digest(), component.manifest());
+            history.serves(component.id(), component.digest(), component.manifest());
         }
-        drop(ledger);
+        drop(history);
         for record in &new.components {
             let now = &record.component;
             let before = old.components.iter().find(|record| record.component.id == now.id);
             let before = before.map(|record| &record.component);
-            let fresh = |notes: &[crate::choice::Note]| notes.iter().any(|note| note.digest == now.digest);
+            let fresh = |notes: &[crate::component::selection_rule::Note]| {
+                notes.iter().any(|note| note.digest == now.digest)
+            };
             // What waits beside the live one is told below, under its own digest.
             let reason = now.reason.as_deref().filter(|_| now.state != ComponentStanding::Live);
             let same = before.is_some_and(|before| {
@@ -271,20 +278,20 @@ impl Live {
             });
             let unused = before.is_none() && now.state == ComponentStanding::Off;
             if !same && !unused && !new.notes.get(&now.id).is_some_and(|notes| fresh(notes)) {
-                self.happenings.add(&now.id, &now.digest, now.state, reason);
+                self.version_events.add(&now.id, &now.digest, now.state, reason);
             }
         }
         for (id, notes) in &new.notes {
             for note in notes {
                 if !old.notes.get(id).is_some_and(|known| known.contains(note)) {
-                    self.happenings.add(id, &note.digest, note.state, Some(&note.reason));
+                    self.version_events.add(id, &note.digest, note.state, Some(&note.reason));
                 }
             }
         }
         for record in &old.components {
             let was = &record.component;
             if !new.components.iter().any(|record| record.component.id == was.id) {
-                self.happenings.add(&was.id, &was.digest, ComponentStanding::Off, Some("it is gone"));
+                self.version_events.add(&was.id, &was.digest, ComponentStanding::Off, Some("it is gone"));
             }
         }
         for instance in old.instances() {
@@ -292,18 +299,18 @@ impl Live {
             let goes_on =
                 new.instances().any(|one| one.component_id() == id && one.component().digest() == digest);
             if !goes_on && instance.exchanges() > 0 {
-                self.happenings.add(id, digest, ComponentStanding::Draining, None);
+                self.version_events.add(id, digest, ComponentStanding::Draining, None);
             }
         }
     }
 
     /// Keeps the code of what serves and of the version that could be brought back at once, and no other.
-    pub(super) fn let_go(&self, snapshot: &Snapshot) {
-        let ledger = self.ledger();
+    pub(super) fn let_go(&self, snapshot: &ActiveSet) {
+        let history = self.history();
         let checking = self.checking();
         lock(&self.loaded).retain(|(id, digest), _| {
             snapshot.instances().any(|one| one.component_id() == id && one.component().digest() == digest)
-                || ledger.of(id).is_some_and(|entry| entry.past.first() == Some(digest))
+                || history.of(id).is_some_and(|entry| entry.past.first() == Some(digest))
                 || checking.get(id) == Some(digest)
         });
     }

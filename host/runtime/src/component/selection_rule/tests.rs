@@ -3,7 +3,7 @@ use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::plane::component::ComponentStanding;
 
 use super::{Choice, Grounds, Newest, approval, choose};
-use crate::ledger::Entry;
+use crate::component::history::ComponentHistory;
 
 fn asks(secrets: &[&str]) -> Asks {
     Asks { secrets: secrets.iter().map(|name| (*name).to_owned()).collect(), ..Asks::default() }
@@ -20,17 +20,17 @@ fn asking(asks: &Asks, limits: ComponentLimits) -> Manifest {
     }
 }
 
-fn entry(live: &str, past: &[&str], secrets: &[&str]) -> Entry {
+fn entry(live: &str, past: &[&str], secrets: &[&str]) -> ComponentHistory {
     let manifest = asking(&asks(secrets), ComponentLimits::default());
-    Entry {
+    ComponentHistory {
         live: Some(live.into()),
         past: past.iter().map(|digest| (*digest).to_owned()).collect(),
         manifests: [(live.to_owned(), manifest)].into(),
-        ..Entry::default()
+        ..ComponentHistory::default()
     }
 }
 
-fn chosen(pin: Option<&str>, newest: Option<(&str, &Asks)>, entry: Option<&Entry>) -> Choice {
+fn chosen(pin: Option<&str>, newest: Option<(&str, &Asks)>, entry: Option<&ComponentHistory>) -> Choice {
     let told = newest.map(|(digest, asks)| (digest, asking(asks, ComponentLimits::default())));
     let newest = told.as_ref().map(|(digest, manifest)| Newest { digest, manifest: Some(manifest) });
     let grounds =

@@ -19,7 +19,7 @@ const BYTES: u64 = 256 << 20;
 
 /// The store.
 #[derive(Debug)]
-pub(crate) struct Depot {
+pub(crate) struct BlobStore {
     folder: PathBuf,
     gate: Gate,
     /// What is there, by digest.
@@ -28,7 +28,7 @@ pub(crate) struct Depot {
     writing: Mutex<()>,
 }
 
-impl Depot {
+impl BlobStore {
     /// In the folder `components` of the state directory.
     pub(crate) fn new(components: &Path, gate: Gate) -> Self {
         let folder = components.join("sha256");

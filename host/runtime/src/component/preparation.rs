@@ -10,9 +10,9 @@ use brains_core::config::Config;
 use brains_core::plane::component::ComponentStanding;
 use tokio::sync::Notify;
 
-use super::parts::parts;
-use super::{Live, chain, lock};
-use crate::compiler::Pace;
+use super::configured_part::parts;
+use super::{ComponentRegistry, chain, lock};
+use crate::load::compiler::Pace;
 use crate::load::{Bytes, LoadError};
 
 /// A content of a component: id and digest.
@@ -22,7 +22,7 @@ type Content = (String, String);
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
-    bell: Notify,
+    notify: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -37,13 +37,13 @@ impl Queue {
         let mut waiting = lock(&self.waiting);
         if !waiting.quick.contains(&content) && !waiting.long.contains(&content) {
             waiting.quick.push_back(content);
-            self.bell.notify_one();
+            self.notify.notify_one();
         }
     }
 
     fn takes_long(&self, content: Content) {
         lock(&self.waiting).long.push_back(content);
-        self.bell.notify_one();
+        self.notify.notify_one();
     }
 
     fn next(&self, pace: Pace) -> Option<Content> {
@@ -55,13 +55,13 @@ impl Queue {
     }
 }
 
-impl Live {
+impl ComponentRegistry {
     /// Waits until something new is to be prepared.
     pub async fn due(&self) {
-        self.preparing.bell.notified().await;
+        self.preparing.notify.notified().await;
     }
 
-    /// Whether [`Live::prepare`] has something to do.
+    /// Whether [`ComponentRegistry::prepare`] has something to do.
     pub fn has_due(&self, pace: Pace) -> bool {
         let waiting = lock(&self.preparing.waiting);
         match pace {
@@ -81,7 +81,7 @@ impl Live {
             let known = lock(&self.loaded).contains_key(&key) || lock(&self.refused).contains_key(&key);
             let before = lock(&self.prepared).insert(key.0.clone(), key.1.clone());
             if offer.file.is_some() && !known && before.as_ref() != Some(&key.1) {
-                self.happenings.add(&key.0, &key.1, ComponentStanding::Seen, None);
+                self.version_events.add(&key.0, &key.1, ComponentStanding::Seen, None);
                 self.queue(&key.0, &key.1);
             }
         }
@@ -97,8 +97,8 @@ impl Live {
     /// configuration finds it ready. Blocks for as long as that takes.
     pub fn prepare(&self, pace: Pace) {
         let Some((id, digest)) = self.preparing.next(pace) else { return };
-        self.happenings.add(&id, &digest, ComponentStanding::Checking, None);
-        self.runtime.shared().alarms.bell.notify_one();
+        self.version_events.add(&id, &digest, ComponentStanding::Checking, None);
+        self.runtime.shared().alarms.notify.notify_one();
         let current = self.current();
         let offer = self.offer(&id, &current.config).ok().flatten();
         match self.load_at(&id, &digest, offer.as_ref(), &current.config, Some(pace)) {

@@ -11,13 +11,13 @@ use brains_core::config::{ComponentLimits, Config};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::plane::is_slug;
 
-use super::parts::Part;
-use super::{Live, Snapshot, Standings, chain, lock};
-use crate::choice::{Choice, Grounds, Newest, Note, approval, choose};
-use crate::compiler::Pace;
-use crate::directory::Offered;
-use crate::inspect::admit;
+use super::configured_part::ConfiguredPart;
+use super::{ActiveSet, ComponentRegistry, Standings, chain, lock};
+use crate::component::directory::Offered;
+use crate::component::selection_rule::{Choice, Grounds, Newest, Note, approval, choose};
 use crate::instance::Instance;
+use crate::load::compiler::Pace;
+use crate::load::inspect::admit;
 use crate::load::{Bytes, Component, LoadError, digest};
 
 /// What a component's place offers now.
@@ -32,7 +32,7 @@ pub(super) struct Offer {
 /// One part of those asked for, by its number, and what became of it.
 type Made = (usize, Result<Arc<Instance>, LoadError>);
 
-impl Live {
+impl ComponentRegistry {
     /// Files of the plugins directory that are providers by themselves. Why another one is not is noted.
     pub(super) fn implied(
         &self,
@@ -99,7 +99,7 @@ impl Live {
             );
         }
         // What served before is tried again when the newest content is no good.
-        let serves = self.ledger().of(id).and_then(|entry| entry.live.clone());
+        let serves = self.history().of(id).and_then(|entry| entry.live.clone());
         let serves = serves.is_some_and(|live| self.holds_for(id, &live));
         if let Some(flaw) = file.flaw() {
             return if serves { Ok(()) } else { no(ComponentStanding::Rejected, flaw) };
@@ -139,9 +139,9 @@ impl Live {
     pub(super) fn make(
         &self,
         id: &str,
-        parts: &[(usize, &Part<'_>)],
+        parts: &[(usize, &ConfiguredPart<'_>)],
         config: &Config,
-        old: &Snapshot,
+        old: &ActiveSet,
         standings: &mut Standings,
     ) -> Vec<Made> {
         if config.components.get(id).is_some_and(|entry| !entry.enabled) {
@@ -226,9 +226,9 @@ impl Live {
             });
         }
         let mut choice = {
-            let ledger = self.ledger();
+            let history = self.history();
             choose(
-                Grounds { id, pin, newest, entry: ledger.of(id), allowed, limits: operators(id, config) },
+                Grounds { id, pin, newest, entry: history.of(id), allowed, limits: operators(id, config) },
                 held,
             )
         };
@@ -292,7 +292,7 @@ impl Live {
         file.map(|file| file.digest).unwrap_or_default()
     }
 
-    /// As [`Live::load`], without waiting for a content that is being prepared already.
+    /// As [`ComponentRegistry::load`], without waiting for a content that is being prepared already.
     fn ready(
         &self,
         id: &str,
@@ -324,7 +324,7 @@ impl Live {
         })
     }
 
-    /// As [`Live::load`]; at a pace what must be compiled is compiled here.
+    /// As [`ComponentRegistry::load`]; at a pace what must be compiled is compiled here.
     pub(super) fn load_at(
         &self,
         id: &str,
@@ -347,7 +347,7 @@ impl Live {
             return Err(LoadError::Refused { reason: reason.clone() });
         }
         let bytes = self.content(id, wanted, offer)?;
-        self.ledger().came_with(id, wanted, &manifest);
+        self.history().came_with(id, wanted, &manifest);
         let compiled = pace.map_or(Ok(()), |pace| {
             self.runtime.compile(wanted, &bytes, manifest.plays, pace, &AtomicBool::new(true))
         });
@@ -374,7 +374,7 @@ impl Live {
         {
             return Ok(Bytes::Bundled(known.bundled.wasm));
         }
-        if let Some(bytes) = self.depot.get(wanted) {
+        if let Some(bytes) = self.blob_store.get(wanted) {
             return Ok(Bytes::Read(bytes.into()));
         }
         let Some(file) = offer.and_then(|offer| offer.file.as_ref()) else {
@@ -386,7 +386,7 @@ impl Live {
             return Err(LoadError::Digest { wanted: wanted.to_owned(), found });
         }
         admit(&bytes)?;
-        self.stow(wanted, &bytes);
+        self.store(wanted, &bytes);
         Ok(Bytes::Read(bytes.into()))
     }
 
@@ -395,14 +395,14 @@ impl Live {
     }
 
     /// Keeps a content. Without a place for it, it serves all the same and cannot be brought back.
-    pub(super) fn stow(&self, digest: &str, bytes: &[u8]) {
-        if let Err(error) = self.depot.put(digest, bytes) {
+    pub(super) fn store(&self, digest: &str, bytes: &[u8]) {
+        if let Err(error) = self.blob_store.put(digest, bytes) {
             tracing::warn!(%error, component.digest = digest, "a component could not be kept");
         }
     }
 
     pub(super) fn known_manifest(&self, id: &str, wanted: &str) -> Option<Manifest> {
-        let remembered = self.ledger().of(id).and_then(|entry| entry.manifests.get(wanted).cloned());
+        let remembered = self.history().of(id).and_then(|entry| entry.manifests.get(wanted).cloned());
         remembered.or_else(|| {
             let known = self.bundled.iter().find(|known| known.bundled.id == id && known.digest == wanted)?;
             known.manifest.clone().ok()
@@ -414,12 +414,12 @@ impl Live {
     }
 
     pub(super) fn holds(&self, digest: &str) -> bool {
-        self.depot.holds(digest) || self.bundled.iter().any(|known| known.digest == digest)
+        self.blob_store.holds(digest) || self.bundled.iter().any(|known| known.digest == digest)
     }
 
     /// Whether a content of a component can be had without its file.
     pub(super) fn holds_for(&self, id: &str, digest: &str) -> bool {
-        self.depot.holds(digest)
+        self.blob_store.holds(digest)
             || self.bundled.iter().any(|known| known.bundled.id == id && known.digest == digest)
     }
 }
@@ -437,7 +437,7 @@ const fn is_final(error: &LoadError) -> bool {
 }
 
 /// The same error for every part.
-fn failed(parts: &[(usize, &Part<'_>)], error: LoadError) -> Vec<Made> {
+fn failed(parts: &[(usize, &ConfiguredPart<'_>)], error: LoadError) -> Vec<Made> {
     let reason = chain(&error);
     let mut first = Some(error);
     parts

@@ -8,7 +8,7 @@ use brains_core::config::manifest::Plays;
 use serde_json::Value;
 
 /// One part as it is written in the configuration.
-pub(super) struct Part<'a> {
+pub(super) struct ConfiguredPart<'a> {
     pub(super) path: String,
     pub(super) name: &'a str,
     pub(super) component: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct Part<'a> {
 /// Longest silence of the upstream of a provider that nobody configured.
 const IMPLIED_TIMEOUT_MS: u64 = 60_000;
 
-impl<'a> Part<'a> {
+impl<'a> ConfiguredPart<'a> {
     /// The provider that a file is by itself.
     pub(super) fn implied(id: &'a str, nothing: &'a Value) -> Self {
         Self {
@@ -44,11 +44,11 @@ impl<'a> Part<'a> {
 }
 
 /// Every part of the configuration, in its order.
-pub(super) fn parts(config: &Config) -> Vec<Part<'_>> {
-    let mut parts: Vec<Part<'_>> = config
+pub(super) fn parts(config: &Config) -> Vec<ConfiguredPart<'_>> {
+    let mut parts: Vec<ConfiguredPart<'_>> = config
         .providers
         .iter()
-        .map(|(name, spec)| Part {
+        .map(|(name, spec)| ConfiguredPart {
             path: format!("providers.{name}"),
             name,
             component: &spec.component,
@@ -65,7 +65,7 @@ pub(super) fn parts(config: &Config) -> Vec<Part<'_>> {
         [("classifier", Plays::Classifier, &config.classifier), ("policy", Plays::Policy, &config.policy)]
     {
         if let Some(part) = part {
-            parts.push(Part {
+            parts.push(ConfiguredPart {
                 path: path.to_owned(),
                 name: path,
                 component: &part.component,

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::compiler::Reach;
 use crate::load::LoadError;
+use crate::load::compiler::Reach;
 
 /// Contents that are remembered.
 const MOST: usize = 256;
@@ -20,7 +20,7 @@ const FILE_BYTES: u64 = 1 << 20;
 
 /// How it went, and how far it was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Verdict {
+struct CompileFailure {
     reason: String,
     seconds: u32,
     memory_mib: u32,
@@ -28,7 +28,7 @@ struct Verdict {
     by: String,
 }
 
-impl Verdict {
+impl CompileFailure {
     /// Whether another try could not go any further.
     fn holds(&self, reach: Reach) -> bool {
         let within = |now: u32, then: u32| then == 0 || (now != 0 && now <= then);
@@ -39,12 +39,12 @@ impl Verdict {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Debug)]
-pub(crate) struct Verdicts {
+pub(crate) struct CompileFailures {
     path: PathBuf,
-    known: Mutex<BTreeMap<String, Verdict>>,
+    known: Mutex<BTreeMap<String, CompileFailure>>,
 }
 
-impl Verdicts {
+impl CompileFailures {
     /// Those that were written down in `folder`; one that cannot be read counts for nothing.
     pub(crate) fn open(folder: &Path) -> Self {
         let path = folder.join(FILE);
@@ -57,8 +57,8 @@ impl Verdicts {
     /// Why this content is not tried again.
     pub(crate) fn of(&self, digest: &str, reach: Reach) -> Option<LoadError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let verdict = known.get(digest).filter(|verdict| verdict.holds(reach))?;
-        Some(LoadError::Refused { reason: verdict.reason.clone() })
+        let failure = known.get(digest).filter(|failure| failure.holds(reach))?;
+        Some(LoadError::Refused { reason: failure.reason.clone() })
     }
 
     /// Remembers why a content could not be compiled, when that says something about the content.
@@ -74,18 +74,18 @@ impl Verdicts {
             return;
         }
         let Reach { seconds, memory_mib } = reach;
-        let verdict = Verdict { reason: error.to_string(), seconds, memory_mib, by: VERSION.into() };
+        let failure = CompileFailure { reason: error.to_string(), seconds, memory_mib, by: VERSION.into() };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.pop_first();
         }
-        known.insert(digest.to_owned(), verdict);
+        known.insert(digest.to_owned(), failure);
         if let Err(error) = self.write(&known) {
             tracing::warn!(%error, "what could not be compiled could not be written down");
         }
     }
 
-    fn write(&self, known: &BTreeMap<String, Verdict>) -> std::io::Result<()> {
+    fn write(&self, known: &BTreeMap<String, CompileFailure>) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(".refused-").tempfile_in(folder)?;
         file.write_all(&serde_json::to_vec(known)?)?;

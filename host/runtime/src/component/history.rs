@@ -21,7 +21,7 @@ const QUARANTINED: usize = 16;
 
 /// The memory of one component.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct ComponentHistory {
     /// The content that served last.
     #[serde(default)]
     pub(crate) live: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
     pub(crate) manifests: BTreeMap<String, Manifest>,
 }
 
-impl Entry {
+impl ComponentHistory {
     /// Contents to go back to from `digest`, best first: what served last, then what served before.
     pub(crate) fn good(&self, digest: &str) -> impl Iterator<Item = &String> {
         let all = self.live.iter().chain(&self.past);
@@ -54,21 +54,21 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Written {
     v: u32,
-    components: BTreeMap<String, Entry>,
+    components: BTreeMap<String, ComponentHistory>,
 }
 
 /// All components' memories and the file that holds them.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct VersionHistory {
     path: PathBuf,
     gate: Gate,
-    entries: BTreeMap<String, Entry>,
-    written: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, ComponentHistory>,
+    written: BTreeMap<String, ComponentHistory>,
     /// One writer at a time, the newest last.
     writing: Arc<Mutex<()>>,
 }
 
-impl Ledger {
+impl VersionHistory {
     /// Reads what is there. A file that cannot be read is set aside: what serves then is what configuration and
     /// files say.
     pub(crate) fn open(components: &Path, gate: Gate) -> Self {
@@ -100,7 +100,7 @@ impl Ledger {
         Self { path, gate, written: entries.clone(), entries, writing: Arc::default() }
     }
 
-    pub(crate) fn of(&self, id: &str) -> Option<&Entry> {
+    pub(crate) fn of(&self, id: &str) -> Option<&ComponentHistory> {
         self.entries.get(id)
     }
 
@@ -152,7 +152,7 @@ impl Ledger {
     }
 
     /// `digest` may come back.
-    pub(crate) fn pardon(&mut self, id: &str, digest: &str) {
+    pub(crate) fn unquarantine(&mut self, id: &str, digest: &str) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.quarantined.remove(digest);
         }
@@ -165,7 +165,7 @@ impl Ledger {
 
     /// Every content that something may still need.
     pub(crate) fn needed(&self) -> BTreeSet<String> {
-        self.entries.values().flat_map(Entry::named).cloned().collect()
+        self.entries.values().flat_map(ComponentHistory::named).cloned().collect()
     }
 
     /// Writes the file anew when anything changed, in one step. Whoever looks something up meanwhile does not wait.
@@ -183,7 +183,7 @@ impl Ledger {
         }
     }
 
-    fn unwritten(&mut self) -> Option<(PathBuf, Gate, BTreeMap<String, Entry>)> {
+    fn unwritten(&mut self) -> Option<(PathBuf, Gate, BTreeMap<String, ComponentHistory>)> {
         for entry in self.entries.values_mut() {
             let named: BTreeSet<String> = entry.named().cloned().collect();
             entry.manifests.retain(|digest, _| named.contains(digest));

@@ -14,9 +14,9 @@ use brains_core::Ambient;
 use brains_core::config::Budgets;
 use rustix::process::Signal;
 
-use crate::compile::{Order, REFUSED, VERB};
 use crate::engine::Layout;
 use crate::load::LoadError;
+use crate::load::compile::{Order, REFUSED, VERB};
 
 /// The program that compiles, by its path and what stands before the order on its command line.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Program {
         Self::at(path)
     }
 
-    /// One that hands [`crate::compile::VERB`] to [`crate::compile::child`].
+    /// One that hands [`crate::load::compile::VERB`] to [`crate::load::compile::child`].
     pub fn at(path: PathBuf) -> Self {
         Self { path, arguments: vec![VERB.to_owned()] }
     }
@@ -94,7 +94,7 @@ pub enum Pace {
 
 /// One component to compile.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Job<'a> {
+pub(crate) struct CompileJob<'a> {
     pub(crate) wasm: &'a [u8],
     pub(crate) layout: Layout,
     pub(crate) reach: Reach,
@@ -123,7 +123,7 @@ impl Compiler {
 
     /// The machine code of a component. Blocks until it is there, or until it is clear that it will not be. What takes
     /// longer than its pace allows is [`LoadError::Checking`].
-    pub(crate) fn compile(&self, job: Job<'_>, pace: Pace) -> Result<Vec<u8>, LoadError> {
+    pub(crate) fn compile(&self, job: CompileJob<'_>, pace: Pace) -> Result<Vec<u8>, LoadError> {
         let Reach { seconds, memory_mib } = job.reach;
         let hurries = pace == Pace::Quick && (seconds == 0 || seconds > QUICK_SECONDS);
         match self.attempt(job, pace, if hurries { QUICK_SECONDS } else { seconds })? {
@@ -148,8 +148,8 @@ impl Compiler {
     }
 
     /// Runs one process, for at most so many seconds of a processor.
-    fn attempt(&self, job: Job<'_>, pace: Pace, seconds: u32) -> Result<End, LoadError> {
-        let Job { wasm, layout, reach, folder, ambient, wanted } = job;
+    fn attempt(&self, job: CompileJob<'_>, pace: Pace, seconds: u32) -> Result<End, LoadError> {
+        let CompileJob { wasm, layout, reach, folder, ambient, wanted } = job;
         let _place = self.enter(pace, wanted)?;
         let input = || -> io::Result<std::fs::File> {
             let mut file = tempfile::tempfile_in(folder)?;

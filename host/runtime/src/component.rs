@@ -1,12 +1,18 @@
 //! What serves right now: one snapshot of configuration and instances, replaced in one step. A request keeps
 //! the snapshot that it began with; a change that does not hold together changes nothing.
 
-mod choosing;
-mod happening;
-mod list;
-mod parts;
-mod preparing;
-mod version;
+pub(crate) mod blob_store;
+pub mod bundle;
+mod configured_part;
+pub(crate) mod directory;
+pub(crate) mod drains;
+pub(crate) mod history;
+mod preparation;
+mod records;
+pub(crate) mod selection_rule;
+mod version_event;
+mod version_selection;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,28 +26,28 @@ use brains_core::redact::redact;
 use brains_files::Gate;
 use serde_json::Value;
 
-use crate::bundle::Bundled;
-use crate::choice::{Note, approval};
-use crate::depot::Depot;
-use crate::directory::{Directory, Look, Looked};
-use crate::drain::Drains;
-use crate::grant::Origin;
+use crate::component::blob_store::BlobStore;
+use crate::component::bundle::Bundled;
+use crate::component::directory::{Directory, Look, Looked};
+use crate::component::drains::Drains;
+use crate::component::history::VersionHistory;
+use crate::component::selection_rule::{Note, approval};
+use crate::grant::GrantedOrigin;
 use crate::instance::{Instance, InstanceSpec};
-use crate::ledger::Ledger;
 use crate::load::{Component, LoadError, digest};
 use crate::runtime::{Runtime, named_origins};
 
-use choosing::operators;
-use happening::Happenings;
-use parts::{Part, parts};
-use preparing::Queue;
+use configured_part::{ConfiguredPart, parts};
+use preparation::Queue;
+use version_event::VersionEvents;
+use version_selection::operators;
 
-pub use happening::Happening;
-pub use version::{Back, Staged};
+pub use version_event::VersionEvent;
+pub use versions::{Rollback, Staged};
 
 /// Configuration and instances that belong together.
 #[derive(Debug, Default)]
-pub struct Snapshot {
+pub struct ActiveSet {
     pub config: Arc<Config>,
     pub provenance: Arc<Provenance>,
     pub warnings: Vec<Problem>,
@@ -50,7 +56,7 @@ pub struct Snapshot {
     /// In configured order.
     providers: Vec<Arc<Instance>>,
     /// Every component that is bundled, named or lies in the plugins directory, as it stood when this was made; what
-    /// changes without another snapshot is in [`Live::components`].
+    /// changes without another snapshot is in [`ComponentRegistry::components`].
     components: Vec<ComponentRecord>,
     /// Contents that do not serve, by component.
     notes: BTreeMap<String, Vec<Note>>,
@@ -62,7 +68,7 @@ pub struct Snapshot {
     awaited: Vec<String>,
 }
 
-impl Snapshot {
+impl ActiveSet {
     pub fn providers(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.providers.iter()
     }
@@ -87,13 +93,13 @@ impl Snapshot {
 
 /// The snapshot in force, and what it takes to make the next one.
 #[derive(Debug)]
-pub struct Live {
+pub struct ComponentRegistry {
     runtime: Arc<Runtime>,
     bundled: Vec<Known>,
     directory: Directory,
-    depot: Depot,
-    ledger: Mutex<Ledger>,
-    current: ArcSwap<Snapshot>,
+    blob_store: BlobStore,
+    history: Mutex<VersionHistory>,
+    current: ArcSwap<ActiveSet>,
     /// One change at a time.
     applying: Mutex<()>,
     /// Why the newest configuration is not in force.
@@ -110,7 +116,7 @@ pub struct Live {
     prepared: Mutex<BTreeMap<String, String>>,
     preparing: Queue,
     drains: Drains,
-    happenings: Happenings,
+    version_events: VersionEvents,
 }
 
 /// A bundled component, hashed once.
@@ -130,7 +136,7 @@ struct Standings {
     notes: BTreeMap<String, Vec<Note>>,
 }
 
-impl Live {
+impl ComponentRegistry {
     /// `plugins` is where component files lie, `components` where contents and the memory of them are kept; files are
     /// touched at `gate`.
     pub fn new(
@@ -149,8 +155,8 @@ impl Live {
             runtime,
             bundled: bundled.collect(),
             directory: Directory::new(plugins, gate.clone()),
-            depot: Depot::new(components, gate.clone()),
-            ledger: Mutex::new(Ledger::open(components, gate.clone())),
+            blob_store: BlobStore::new(components, gate.clone()),
+            history: Mutex::new(VersionHistory::open(components, gate.clone())),
             current: ArcSwap::default(),
             applying: Mutex::default(),
             problems: Mutex::default(),
@@ -161,7 +167,7 @@ impl Live {
             prepared: Mutex::default(),
             preparing: Queue::default(),
             drains: Drains::default(),
-            happenings: Happenings::default(),
+            version_events: VersionEvents::default(),
         }
     }
 
@@ -169,7 +175,7 @@ impl Live {
         &self.runtime
     }
 
-    pub fn current(&self) -> Arc<Snapshot> {
+    pub fn current(&self) -> Arc<ActiveSet> {
         self.current.load_full()
     }
 
@@ -187,7 +193,7 @@ impl Live {
 
     /// The first configuration: a component that cannot be used is reported, the rest serves. Of what is not compiled yet
     /// the bundled contents are compiled here, so call it where blocking is fine; others join when they are ready.
-    pub fn start(&self, resolved: Resolved) -> Arc<Snapshot> {
+    pub fn start(&self, resolved: Resolved) -> Arc<ActiveSet> {
         self.runtime.limit(resolved.config.budgets);
         self.compile_bundled(&resolved.config);
         self.directory.look(Look::Once);
@@ -201,7 +207,7 @@ impl Live {
 
     /// A later configuration: all of it, or nothing. A part that was rejected before, for the same reason, stays
     /// rejected and keeps no other change from counting.
-    pub fn apply(&self, resolved: Resolved) -> Result<Arc<Snapshot>, Vec<Problem>> {
+    pub fn apply(&self, resolved: Resolved) -> Result<Arc<ActiveSet>, Vec<Problem>> {
         let _one_at_a_time = lock(&self.applying);
         let outcome = self.replace(resolved, |old, new| old.path == new.path && old.message == new.message);
         *lock(&self.problems) = outcome.as_ref().err().cloned().unwrap_or_default();
@@ -213,7 +219,7 @@ impl Live {
 
     /// The configuration in force, with what the plugins directory offers now. Why a newer configuration is not in
     /// force stays as it is. A part that was rejected before may be rejected for another reason now.
-    pub fn refresh(&self) -> Result<Arc<Snapshot>, Vec<Problem>> {
+    pub fn refresh(&self) -> Result<Arc<ActiveSet>, Vec<Problem>> {
         let _one_at_a_time = lock(&self.applying);
         let outcome = self.replace(self.in_force(), |old, new| old.path == new.path);
         *lock(&self.offered_problems) = outcome.as_ref().err().cloned().unwrap_or_default();
@@ -234,7 +240,7 @@ impl Live {
         &self,
         resolved: Resolved,
         same: impl Fn(&Problem, &Problem) -> bool,
-    ) -> Result<Arc<Snapshot>, Vec<Problem>> {
+    ) -> Result<Arc<ActiveSet>, Vec<Problem>> {
         let (snapshot, problems) = self.build(resolved);
         let current = self.current();
         // Of what was still being prepared nobody knew more than that.
@@ -245,7 +251,7 @@ impl Live {
             return Err(fresh);
         }
         let snapshot = self.install(snapshot);
-        Ledger::save(&self.ledger);
+        VersionHistory::save(&self.history);
         Ok(snapshot)
     }
 
@@ -257,7 +263,7 @@ impl Live {
             tracing::warn!(path = problem.path, "{}", problem.message);
         }
         self.install(snapshot);
-        Ledger::save(&self.ledger);
+        VersionHistory::save(&self.history);
     }
 
     /// Looks at the plugins directory. What it finds counts from the next configuration that is applied.
@@ -270,7 +276,7 @@ impl Live {
         looked
     }
 
-    fn install(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+    fn install(&self, snapshot: ActiveSet) -> Arc<ActiveSet> {
         self.runtime.limit(snapshot.config.budgets);
         let snapshot = Arc::new(snapshot);
         let old = self.current.swap(Arc::clone(&snapshot));
@@ -282,11 +288,11 @@ impl Live {
         }
         self.remember(&old, &snapshot);
         self.let_go(&snapshot);
-        self.runtime.shared().alarms.bell.notify_one();
+        self.runtime.shared().alarms.notify.notify_one();
         snapshot
     }
 
-    fn build(&self, resolved: Resolved) -> (Snapshot, Vec<Problem>) {
+    fn build(&self, resolved: Resolved) -> (ActiveSet, Vec<Problem>) {
         let Resolved { config, provenance, warnings } = resolved;
         let mut problems = Vec::new();
         let mut standings = Standings::default();
@@ -295,14 +301,14 @@ impl Live {
         let nothing = Value::Object(serde_json::Map::new());
         let mut all = parts(&config);
         let implied = self.implied(&config, &dropped, &mut standings);
-        all.extend(implied.iter().map(|id| Part::implied(id, &nothing)));
+        all.extend(implied.iter().map(|id| ConfiguredPart::implied(id, &nothing)));
 
         let mut made: Vec<Option<Result<Arc<Instance>, LoadError>>> = all.iter().map(|_| None).collect();
         for (at, part) in all.iter().enumerate() {
             if all.iter().take(at).any(|earlier| earlier.component == part.component) {
                 continue;
             }
-            let own: Vec<(usize, &Part<'_>)> =
+            let own: Vec<(usize, &ConfiguredPart<'_>)> =
                 all.iter().enumerate().filter(|(_, other)| other.component == part.component).collect();
             for (at, result) in self.make(part.component, &own, &config, &old, &mut standings) {
                 if let Some(place) = made.get_mut(at) {
@@ -311,7 +317,7 @@ impl Live {
             }
         }
 
-        let mut snapshot = Snapshot { warnings, ..Snapshot::default() };
+        let mut snapshot = ActiveSet { warnings, ..ActiveSet::default() };
         for (part, made) in all.iter().zip(made) {
             match made {
                 // It is switched off.
@@ -339,7 +345,7 @@ impl Live {
                     } else if !part.implied {
                         problems.push(Problem {
                             path: part.path.clone(),
-                            place: place(&provenance, &part.path),
+                            place: provenance_of(&provenance, &part.path),
                             message: format!("component `{}`: {reason}", part.component),
                             hint: Some(
                                 "`brains plugin list` shows every component and why one is not live".into(),
@@ -361,16 +367,16 @@ impl Live {
     /// The running instance when nothing about it changed, else another one.
     fn instance(
         &self,
-        part: &Part<'_>,
+        part: &ConfiguredPart<'_>,
         component: &Arc<Component>,
         config: &Config,
-        old: &Snapshot,
+        old: &ActiveSet,
     ) -> Result<Arc<Instance>, LoadError> {
         if component.manifest().plays != part.plays {
             return Err(LoadError::NoPart { plays: part.plays.name() });
         }
         let mut grants = named_origins(component.schema(), part.config);
-        grants.extend(part.allow.iter().map(|url| Origin { url: url.clone(), operator: true }));
+        grants.extend(part.allow.iter().map(|url| GrantedOrigin { url: url.clone(), operator: true }));
         let missing: Vec<String> = component
             .manifest()
             .asks
@@ -391,7 +397,7 @@ impl Live {
             secrets: part.secrets.clone(),
             grants,
             timeout_ms: part.timeout_ms,
-            limits: crate::Limits::of(part.plays, component.manifest().limits, wanted),
+            limits: crate::CallLimits::of(part.plays, component.manifest().limits, wanted),
         };
         let before = old.instances().find(|running| running.name() == spec.name);
         match before {
@@ -411,7 +417,7 @@ impl Live {
         if more.is_empty() || pinned || self.is_bundled_content(id, digest) {
             return Ok(());
         }
-        let served = self.ledger().of(id).is_some_and(|entry| {
+        let served = self.history().of(id).is_some_and(|entry| {
             entry.live.as_deref() == Some(digest) || entry.past.iter().any(|past| past == digest)
         });
         if served { Ok(()) } else { Err(LoadError::Limits { more, approval: approval(id, &manifest.asks) }) }
@@ -437,8 +443,8 @@ impl Live {
         self.runtime.close().await;
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    fn history(&self) -> MutexGuard<'_, VersionHistory> {
+        lock(&self.history)
     }
 
     fn checking(&self) -> BTreeMap<String, String> {
@@ -451,7 +457,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Where a part's component stands that could not be made an instance, and what there is to do.
-fn fate(part: &Part<'_>, error: &LoadError) -> (ComponentStanding, String) {
+fn fate(part: &ConfiguredPart<'_>, error: &LoadError) -> (ComponentStanding, String) {
     let reason = chain(error);
     match error {
         LoadError::Pending(_) | LoadError::Limits { .. } => (ComponentStanding::Pending, reason),
@@ -467,7 +473,7 @@ fn fate(part: &Part<'_>, error: &LoadError) -> (ComponentStanding, String) {
     }
 }
 
-fn place(provenance: &Provenance, path: &str) -> Place {
+fn provenance_of(provenance: &Provenance, path: &str) -> Place {
     let nearest = provenance.iter().find(|(known, _)| known.starts_with(path));
     nearest.map_or_else(|| Place { layer: Layer::Default, source: None }, |(_, place)| place.clone())
 }

@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::redact::redact;
 
-/// Happenings that may wait to be written down; older ones make room.
+/// Events that may wait to be written down; older ones make room.
 const WAITING: usize = 4_096;
 
 /// One version came to stand where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happening {
+pub struct VersionEvent {
     pub id: String,
     pub digest: String,
     pub state: ComponentStanding,
@@ -20,15 +20,15 @@ pub struct Happening {
 
 /// Those that wait.
 #[derive(Debug, Default)]
-pub(super) struct Happenings {
-    waiting: Mutex<VecDeque<Happening>>,
+pub(super) struct VersionEvents {
+    waiting: Mutex<VecDeque<VersionEvent>>,
 }
 
-impl Happenings {
+impl VersionEvents {
     pub(super) fn add(&self, id: &str, digest: &str, state: ComponentStanding, reason: Option<&str>) {
         // It is kept in rows, events and logs.
         let reason = reason.map(redact);
-        let happening = Happening {
+        let event = VersionEvent {
             id: id.to_owned(),
             digest: digest.to_owned(),
             state,
@@ -45,10 +45,10 @@ impl Happenings {
         if waiting.len() == WAITING {
             waiting.pop_front();
         }
-        waiting.push_back(happening);
+        waiting.push_back(event);
     }
 
-    pub(super) fn take(&self) -> Vec<Happening> {
+    pub(super) fn take(&self) -> Vec<VersionEvent> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }
 }

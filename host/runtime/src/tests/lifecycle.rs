@@ -8,22 +8,22 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::{answer, asking, hostile, runtime, said};
-use crate::bundle::Bundled;
+use crate::component::ComponentRegistry;
+use crate::component::bundle::Bundled;
 use crate::load::digest;
-use crate::swap::Live;
 use crate::{CallFault, Look, Pace};
 
 const MANIFEST: &str = "component: under-test\nplays: provider\nasks: { kv: 1KiB }\n";
 
 /// A bundle of one sound component and one that is none, in a folder of files that may be named.
-fn live(files: &std::path::Path) -> Live {
+fn live(files: &std::path::Path) -> ComponentRegistry {
     let wasm: &'static [u8] = Box::leak(hostile().wasm.into_boxed_slice());
     let bundled = vec![
         Bundled { id: "broken", wasm: b"\0asm\x0d\0\x01\0broken", manifest: MANIFEST },
         Bundled { id: "under-test", wasm, manifest: MANIFEST },
         Bundled { id: "unused", wasm, manifest: MANIFEST },
     ];
-    Live::new(
+    ComponentRegistry::new(
         runtime(),
         Box::leak(bundled.into_boxed_slice()),
         files.to_owned(),
@@ -54,7 +54,7 @@ fn resolved(config: Config) -> Resolved {
 }
 
 /// Prepares what waits for it.
-fn prepare(live: &Live) {
+fn prepare(live: &ComponentRegistry) {
     for pace in [Pace::Quick, Pace::Long] {
         while live.has_due(pace) {
             live.prepare(pace);
@@ -62,7 +62,7 @@ fn prepare(live: &Live) {
     }
 }
 
-fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
+fn standing(live: &ComponentRegistry, id: &str) -> (ComponentStanding, Option<String>) {
     let all = live.components();
     let record = all.iter().find(|record| record.component.id == id).unwrap();
     (record.component.state, record.component.reason.clone())
@@ -71,7 +71,7 @@ fn standing(live: &Live, id: &str) -> (ComponentStanding, Option<String>) {
 #[test]
 fn without_components_there_is_an_empty_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let live = Live::new(
+    let live = ComponentRegistry::new(
         runtime(),
         &[],
         folder.path().join("plugins"),
@@ -231,18 +231,24 @@ async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
     let folder = tempfile::tempdir().unwrap();
     let components = folder.path().join("components");
     let open = || {
-        let live =
-            Live::new(runtime(), &[], folder.path().to_owned(), &components, &brains_files::Gate::default());
+        let live = ComponentRegistry::new(
+            runtime(),
+            &[],
+            folder.path().to_owned(),
+            &components,
+            &brains_files::Gate::default(),
+        );
         live.start(resolved(Config::default()));
         live
     };
-    let drop_in = |live: &Live, wasm: &[u8]| {
+    let drop_in = |live: &ComponentRegistry, wasm: &[u8]| {
         fs_err::write(folder.path().join("mine.wasm"), wasm).unwrap();
         live.look(Look::Once);
         prepare(live);
         live.refresh().unwrap();
     };
-    let serves = |live: &Live| live.current().provider("mine").unwrap().component().digest().to_owned();
+    let serves =
+        |live: &ComponentRegistry| live.current().provider("mine").unwrap().component().digest().to_owned();
     let [one, two, three] = ["one", "two", "three"].map(variant);
     let live = open();
     drop_in(&live, &one);
@@ -264,8 +270,12 @@ async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
     assert_eq!(live.quarantine(&alarms[0]), None, "it does not serve any more");
     live.sweep();
     assert!(live.components_loaded() <= 2);
-    let told: Vec<_> =
-        live.happenings().into_iter().filter(|one| one.digest == digest(&two)).map(|one| one.state).collect();
+    let told: Vec<_> = live
+        .version_events()
+        .into_iter()
+        .filter(|one| one.digest == digest(&two))
+        .map(|one| one.state)
+        .collect();
     assert!(
         told.ends_with(&[ComponentStanding::Live, ComponentStanding::Quarantined, ComponentStanding::Off]),
         "{told:?}"

@@ -14,9 +14,9 @@ use brains_core::redact::redact;
 use brains_files::{Gate, Links, Place, Visit};
 use fs_err as fs;
 
-use crate::inspect::admit;
 use crate::load::digest;
-use crate::shape::FILE_BYTES;
+use crate::load::inspect::admit;
+use crate::load::shape::FILE_BYTES;
 
 /// How a look at the directory is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

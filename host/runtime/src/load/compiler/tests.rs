@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Compiler, Job, Pace, Program, Reach};
+use super::{CompileJob, Compiler, Pace, Program, Reach};
 use crate::engine::Layout;
 use crate::load::LoadError;
 use crate::tests::{clock, compiler};
@@ -24,7 +24,7 @@ fn compile(
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout { reservation_bytes: None };
     let ambient = &*clock();
-    compiler.compile(Job { wasm, layout, reach, folder: folder.path(), ambient, wanted }, pace)
+    compiler.compile(CompileJob { wasm, layout, reach, folder: folder.path(), ambient, wanted }, pace)
 }
 
 fn tried(program: Program, reach: Reach) -> LoadError {

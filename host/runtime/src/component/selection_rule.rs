@@ -5,7 +5,7 @@ use brains_core::config::ComponentLimits;
 use brains_core::config::manifest::{Asks, Manifest};
 use brains_core::plane::component::ComponentStanding;
 
-use crate::ledger::Entry;
+use crate::component::history::ComponentHistory;
 
 /// What a component's place offers now.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub(crate) struct Grounds<'a> {
     pub(crate) id: &'a str,
     pub(crate) pin: Option<&'a str>,
     pub(crate) newest: Option<Newest<'a>>,
-    pub(crate) entry: Option<&'a Entry>,
+    pub(crate) entry: Option<&'a ComponentHistory>,
     /// Origins that the configuration allows to its instances.
     pub(crate) allowed: &'a [String],
     /// Limits that the configuration sets.
@@ -45,7 +45,7 @@ pub(crate) struct Grounds<'a> {
 
 /// Decides. `held` tells whether a content can be had without its file.
 pub(crate) fn choose(grounds: Grounds<'_>, held: impl Fn(&str) -> bool) -> Choice {
-    let nothing = Entry::default();
+    let nothing = ComponentHistory::default();
     let entry = grounds.entry.unwrap_or(&nothing);
     let earlier = |than: &str| entry.good(than).find(|known| held(known)).cloned();
     let mut choice = Choice::default();
@@ -92,7 +92,7 @@ pub(crate) fn choose(grounds: Grounds<'_>, held: impl Fn(&str) -> bool) -> Choic
 }
 
 /// A file beside a pin.
-fn beside(id: &str, pin: &str, newest: Newest<'_>, entry: &Entry) -> Note {
+fn beside(id: &str, pin: &str, newest: Newest<'_>, entry: &ComponentHistory) -> Note {
     if let Some(reason) = entry.quarantined.get(newest.digest) {
         return Note {
             digest: newest.digest.to_owned(),
@@ -110,7 +110,7 @@ fn beside(id: &str, pin: &str, newest: Newest<'_>, entry: &Entry) -> Note {
 }
 
 /// What the newest content asks for and the one that serves was not given.
-fn beyond(grounds: Grounds<'_>, newest: Newest<'_>, entry: &Entry) -> Option<Note> {
+fn beyond(grounds: Grounds<'_>, newest: Newest<'_>, entry: &ComponentHistory) -> Option<Note> {
     let live = entry.live.as_ref().filter(|live| *live != newest.digest)?;
     let manifest = newest.manifest?;
     let mut more = manifest.beyond(entry.manifests.get(live), grounds.limits);

@@ -4,8 +4,8 @@
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use crate::factor::wasi;
+use crate::load::shape::{broken, measure};
 use crate::load::{Exports, LoadError};
-use crate::shape::{broken, measure};
 
 /// The version of `brains:plugin` that this host speaks. Until 1.0 another minor is a break, another patch is not.
 pub(crate) const VERSION: &str = "0.2.0";
