@@ -118,18 +118,18 @@ fn requests_and_what_they_become() {
     fuzz(golden(&REQUESTS), |input| {
         let decode = |body: &[u8]| Envelope::scan(body).and_then(|envelope| INGRESS.decode(&envelope));
         let decoded = decode(input).map_err(|invalid| format!("{} {:?}", invalid.code, invalid.param))?;
-        let options = encode::Options { extensions: true, ..encode::Options::default() };
+        let options = encode::OpenAiChatOptions { extensions: true, ..encode::OpenAiChatOptions::default() };
         let encoded = encode::encode(&decoded, &options);
         let again = decode(encoded.body.as_bytes()).expect("what we write we can read");
         let twice = encode::encode(&again, &options);
         assert_eq!(twice.body, encoded.body, "the second time changes nothing");
         let on_messages = anthropic_messages::upstream::encode::encode(
             &decoded,
-            &anthropic_messages::upstream::encode::Options::default(),
+            &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
         );
         let on_ollama = ollama_chat::upstream::encode::encode(
             &decoded,
-            &ollama_chat::upstream::encode::Options::default(),
+            &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         );
         let shown = [on_messages, on_ollama].map(|outcome| match outcome {
             Ok(encoded) => {
@@ -230,14 +230,14 @@ streamed!(
     chat_streams,
     "openai_chat/streams",
     event_frames,
-    openai_chat::upstream::decode::Decoder::new("r"),
+    openai_chat::upstream::decode::OpenAiChatDecoder::new("r"),
     |data| data.contains("finish_reason")
 );
 streamed!(
     messages_streams,
     "anthropic_messages/streams",
     event_frames,
-    anthropic_messages::upstream::decode::Decoder::new(),
+    anthropic_messages::upstream::decode::AnthropicMessagesDecoder::new(),
     |data| {
         // The word may be written with escapes.
         data.contains("message_stop") || data.contains('\\')
@@ -247,7 +247,7 @@ streamed!(
     ollama_streams,
     "ollama_chat/streams",
     lines,
-    ollama_chat::upstream::decode::Decoder::new("r"),
+    ollama_chat::upstream::decode::OllamaChatDecoder::new("r"),
     |data| { data.contains("done") || data.contains('\\') }
 );
 

@@ -8,7 +8,7 @@ use crate::fault::protocol;
 use crate::json::Members;
 
 #[derive(Debug, Default)]
-pub(crate) struct Blocks {
+pub(crate) struct BlockBuilder {
     choices: Vec<Choice>,
     calls: u32,
 }
@@ -52,7 +52,7 @@ pub(crate) struct CallPiece {
     pub(crate) arguments: String,
 }
 
-impl Blocks {
+impl BlockBuilder {
     /// A choice has been seen.
     pub(crate) fn touch(&mut self, number: u32) {
         self.choice(number);

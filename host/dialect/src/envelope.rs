@@ -15,7 +15,7 @@ use crate::json::{Node, Reader};
 
 /// A top-level member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member<'a> {
+pub struct EnvelopeMember<'a> {
     /// With its escapes resolved.
     pub name: Cow<'a, str>,
     /// From the name's opening quote.
@@ -29,7 +29,7 @@ pub struct Envelope<'a> {
     text: &'a str,
     /// Just behind the opening brace.
     open: usize,
-    members: Vec<Member<'a>>,
+    members: Vec<EnvelopeMember<'a>>,
 }
 
 impl<'a> Envelope<'a> {
@@ -42,7 +42,7 @@ impl<'a> Envelope<'a> {
     pub fn scan_text(text: &'a str) -> Result<Self, Invalid> {
         let mut reader = Reader::new(text);
         let kind = reader.kind().map_err(|wrong| Invalid::syntax(text, &wrong))?;
-        if kind != crate::json::Kind::Object {
+        if kind != crate::json::JsonKind::Object {
             let message = format!("the body must be a JSON object, not {}", kind.noun());
             return Err(Invalid { code: "invalid_json", message, param: None });
         }
@@ -52,7 +52,7 @@ impl<'a> Envelope<'a> {
             .object(|reader, key| {
                 let value = reader.skip()?.len();
                 let end = reader.offset();
-                members.push(Member { name: key.name(), start: key.offset, value: end - value..end });
+                members.push(EnvelopeMember { name: key.name(), start: key.offset, value: end - value..end });
                 Ok(())
             })
             .and_then(|()| reader.end())
@@ -64,7 +64,7 @@ impl<'a> Envelope<'a> {
         self.text
     }
 
-    pub fn members(&self) -> &[Member<'a>] {
+    pub fn members(&self) -> &[EnvelopeMember<'a>] {
         &self.members
     }
 

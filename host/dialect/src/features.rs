@@ -6,7 +6,7 @@ mod strip;
 
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Content, OutputFormat, ResultPart, Role, Tool};
-use crate::json::{Kind, Reader, Syntax};
+use crate::json::{JsonKind, Reader, Syntax};
 
 const SYSTEM_HEAD_BYTES: usize = 2048;
 const LAST_USER_BYTES: usize = 32 * 1024;
@@ -153,16 +153,16 @@ pub(crate) struct ToolNames {
 
 impl ToolNames {
     pub(crate) fn one(&mut self, reader: &mut Reader<'_>) -> Result<(), Syntax> {
-        if reader.kind()? != Kind::Object {
+        if reader.kind()? != JsonKind::Object {
             return reader.skip().map(drop);
         }
         let names = &mut self.names;
         reader.object(|reader, key| {
             let kind = reader.kind()?;
             match (&*key.name(), kind) {
-                ("name", Kind::String) => names.push(reader.string()?.into_owned()),
-                ("function" | "custom", Kind::Object) => reader.object(|reader, key| {
-                    if key.name() == "name" && reader.kind()? == Kind::String {
+                ("name", JsonKind::String) => names.push(reader.string()?.into_owned()),
+                ("function" | "custom", JsonKind::Object) => reader.object(|reader, key| {
+                    if key.name() == "name" && reader.kind()? == JsonKind::String {
                         names.push(reader.string()?.into_owned());
                         return Ok(());
                     }

@@ -28,7 +28,7 @@ pub struct Syntax {
 
 /// The kind of the value that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     Null,
     Bool,
     Number,
@@ -37,7 +37,7 @@ pub enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonKind {
     /// With its article, for error messages.
     pub const fn noun(self) -> &'static str {
         match self {
@@ -84,15 +84,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Looks at what comes next without consuming it.
-    pub fn kind(&mut self) -> Result<Kind, Syntax> {
+    pub fn kind(&mut self) -> Result<JsonKind, Syntax> {
         self.space();
         match self.byte() {
-            Some(b'{') => Ok(Kind::Object),
-            Some(b'[') => Ok(Kind::Array),
-            Some(b'"') => Ok(Kind::String),
-            Some(b't' | b'f') => Ok(Kind::Bool),
-            Some(b'n') => Ok(Kind::Null),
-            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b'{') => Ok(JsonKind::Object),
+            Some(b'[') => Ok(JsonKind::Array),
+            Some(b'"') => Ok(JsonKind::String),
+            Some(b't' | b'f') => Ok(JsonKind::Bool),
+            Some(b'n') => Ok(JsonKind::Null),
+            Some(b'-' | b'0'..=b'9') => Ok(JsonKind::Number),
             Some(_) => Err(self.wrong("expected a value")),
             None => Err(self.wrong("unexpected end, expected a value")),
         }
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
 
     /// Consumes a string.
     pub fn string(&mut self) -> Result<Cow<'a, str>, Syntax> {
-        if self.kind()? != Kind::String {
+        if self.kind()? != JsonKind::String {
             return Err(self.wrong("expected a string"));
         }
         Ok(self.key()?.name())
@@ -169,13 +169,13 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self) -> Result<(), Syntax> {
         match self.kind()? {
-            Kind::Object => self.object(|reader, _| reader.value()),
-            Kind::Array => self.array(Self::value),
-            Kind::String => self.key().map(drop),
-            Kind::Number => self.number(),
-            Kind::Null => self.word("null"),
-            Kind::Bool if self.byte() == Some(b't') => self.word("true"),
-            Kind::Bool => self.word("false"),
+            JsonKind::Object => self.object(|reader, _| reader.value()),
+            JsonKind::Array => self.array(Self::value),
+            JsonKind::String => self.key().map(drop),
+            JsonKind::Number => self.number(),
+            JsonKind::Null => self.word("null"),
+            JsonKind::Bool if self.byte() == Some(b't') => self.word("true"),
+            JsonKind::Bool => self.word("false"),
         }
     }
 

@@ -41,10 +41,10 @@ pub struct Batch {
 
 impl Batch {
     /// Each frame's bytes with what they say.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Message<'_>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], SseMessage<'_>)> {
         self.frames.iter().map(|range| {
             let bytes = self.bytes.get(range.clone()).unwrap_or_default();
-            (bytes, Message::parse(bytes))
+            (bytes, SseMessage::parse(bytes))
         })
     }
 
@@ -131,14 +131,14 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What a frame says. Fields that did not occur are `None`; a frame of comments only has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Message<'a> {
+pub struct SseMessage<'a> {
     pub event: Option<Cow<'a, str>>,
     pub data: Option<Cow<'a, str>>,
     pub id: Option<Cow<'a, str>>,
     pub retry_ms: Option<u64>,
 }
 
-impl<'a> Message<'a> {
+impl<'a> SseMessage<'a> {
     /// Reads one frame's lines. Bytes that are not UTF-8 become U+FFFD.
     pub fn parse(frame: &'a [u8]) -> Self {
         let mut message = Self::default();
@@ -199,7 +199,7 @@ impl Frames {
 }
 
 fn parsed(batch: &Batch) -> Vec<Frame> {
-    let frame = |message: Message<'_>| {
+    let frame = |message: SseMessage<'_>| {
         let name = message.event.map(Cow::into_owned);
         message.data.map(|data| Frame { name, data: data.into_owned() })
     };

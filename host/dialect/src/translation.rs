@@ -16,13 +16,13 @@ use crate::json::{Members, Node};
 
 /// The wires that a request is translated to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
+pub enum UpstreamWire {
     Chat,
     Messages,
     Ollama,
 }
 
-impl Wire {
+impl UpstreamWire {
     pub const ALL: [Self; 3] = [Self::Chat, Self::Messages, Self::Ollama];
 
     /// As surfaces name it.
@@ -37,7 +37,7 @@ impl Wire {
 
 /// What becomes of one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Disposition {
     /// The upstream gets what the client said.
     Kept,
     /// The upstream gets the same meaning in its own words.
@@ -48,31 +48,31 @@ pub enum Fate {
     Refused(&'static str),
 }
 
-/// One member of a chat request, by its path without indices, and its fate on each wire.
+/// One member of a chat request, by its path without indices, and its disposition on each wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub struct TranslationRow {
     pub member: &'static str,
-    pub chat: Fate,
-    pub messages: Fate,
-    pub ollama: Fate,
+    pub chat: Disposition,
+    pub messages: Disposition,
+    pub ollama: Disposition,
 }
 
-impl Row {
-    pub const fn fate(&self, wire: Wire) -> Fate {
+impl TranslationRow {
+    pub const fn disposition(&self, wire: UpstreamWire) -> Disposition {
         match wire {
-            Wire::Chat => self.chat,
-            Wire::Messages => self.messages,
-            Wire::Ollama => self.ollama,
+            UpstreamWire::Chat => self.chat,
+            UpstreamWire::Messages => self.messages,
+            UpstreamWire::Ollama => self.ollama,
         }
     }
 }
 
-/// The fate of a member. What nobody has heard of is forwarded on the client's own wire and lost on another.
-pub fn fate(member: &str, wire: Wire) -> Fate {
+/// The disposition of a member. What nobody has heard of is forwarded on the client's own wire and lost on another.
+pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
     match (TABLE.iter().find(|row| row.member == member), wire) {
-        (Some(row), _) => row.fate(wire),
-        (None, Wire::Chat) => Fate::Kept,
-        (None, Wire::Messages | Wire::Ollama) => Fate::Lost("not known on this wire"),
+        (Some(row), _) => row.disposition(wire),
+        (None, UpstreamWire::Chat) => Disposition::Kept,
+        (None, UpstreamWire::Messages | UpstreamWire::Ollama) => Disposition::Lost("not known on this wire"),
     }
 }
 
@@ -107,7 +107,7 @@ pub struct Encoded {
 /// What one request loses on its way.
 #[derive(Debug)]
 pub(crate) struct Losses {
-    wire: Wire,
+    wire: UpstreamWire,
     names: Vec<String>,
 }
 
@@ -115,15 +115,15 @@ pub(crate) struct Losses {
 const MOST_NAMES: usize = 32;
 
 impl Losses {
-    pub(crate) const fn new(wire: Wire) -> Self {
+    pub(crate) const fn new(wire: UpstreamWire) -> Self {
         Self { wire, names: Vec::new() }
     }
 
     /// The upstream's wire has no place for this member: the table says whether that is a loss or a refusal.
     pub(crate) fn cannot(&mut self, member: &str) -> Result<(), Fault> {
-        match fate(member, self.wire) {
-            Fate::Refused(why) => Err(unsupported(member, why)),
-            Fate::Kept | Fate::Mapped(_) | Fate::Lost(_) => {
+        match disposition(member, self.wire) {
+            Disposition::Refused(why) => Err(unsupported(member, why)),
+            Disposition::Kept | Disposition::Mapped(_) | Disposition::Lost(_) => {
                 self.name(member);
                 Ok(())
             }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use brains_dialect::canon::{ChatRequest, Event, Fault};
 use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
-use brains_dialect::openai_chat::upstream::decode::{Decoder, decode_unary};
-use brains_dialect::openai_chat::upstream::encode::{Options, encode};
+use brains_dialect::openai_chat::upstream::decode::{OpenAiChatDecoder, decode_unary};
+use brains_dialect::openai_chat::upstream::encode::{OpenAiChatOptions, encode};
 use brains_dialect::sse::{Frames, RawFrames};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -43,7 +43,8 @@ struct Decoded {
 }
 
 fn decode(chunks: &[&[u8]]) -> Decoded {
-    let (mut frames, mut decoder, mut events) = (Frames::default(), Decoder::new("req-1"), Vec::new());
+    let (mut frames, mut decoder, mut events) =
+        (Frames::default(), OpenAiChatDecoder::new("req-1"), Vec::new());
     for chunk in chunks {
         match decoder.push(&frames.push(chunk).unwrap()) {
             Ok(more) => events.extend(more),
@@ -136,7 +137,8 @@ fn requests() {
     for path in files("openai_chat/requests", "json") {
         let body = fs_err::read(&path).unwrap();
         let decoded = request(&body);
-        let encoded = encode(&decoded, &Options { extensions: true, ..Options::default() });
+        let encoded =
+            encode(&decoded, &OpenAiChatOptions { extensions: true, ..OpenAiChatOptions::default() });
         assert_eq!(encoded.losses, Vec::<String>::new());
         let (ours, theirs): (Value, Value) =
             (serde_json::from_str(&encoded.body).unwrap(), serde_json::from_slice(&body).unwrap());

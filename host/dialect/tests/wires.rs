@@ -55,8 +55,10 @@ impl Wire {
     fn decode(self, chunks: &[&[u8]]) -> Decoded {
         match self {
             Self::Messages => {
-                let (mut frames, mut decoder) =
-                    (Frames::default(), anthropic_messages::upstream::decode::Decoder::new());
+                let (mut frames, mut decoder) = (
+                    Frames::default(),
+                    anthropic_messages::upstream::decode::AnthropicMessagesDecoder::new(),
+                );
                 let mut decoded = Decoded::default();
                 for chunk in chunks {
                     if !decoded.take(decoder.push(&frames.push(chunk).unwrap())) {
@@ -68,8 +70,10 @@ impl Wire {
                 decoded
             }
             Self::Ollama => {
-                let (mut lines, mut decoder) =
-                    (ndjson::Lines::default(), ollama_chat::upstream::decode::Decoder::new("req-1"));
+                let (mut lines, mut decoder) = (
+                    ndjson::Lines::default(),
+                    ollama_chat::upstream::decode::OllamaChatDecoder::new("req-1"),
+                );
                 let mut decoded = Decoded::default();
                 for chunk in chunks {
                     if !decoded.take(decoder.push(&lines.push(chunk).unwrap())) {
@@ -95,11 +99,11 @@ impl Wire {
         let encoded = match self {
             Self::Messages => anthropic_messages::upstream::encode::encode(
                 &request,
-                &anthropic_messages::upstream::encode::Options::default(),
+                &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
             ),
             Self::Ollama => ollama_chat::upstream::encode::encode(
                 &request,
-                &ollama_chat::upstream::encode::Options::default(),
+                &ollama_chat::upstream::encode::OllamaChatOptions::default(),
             ),
         }?;
         Ok((encoded.body, encoded.losses))

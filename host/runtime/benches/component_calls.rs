@@ -277,7 +277,7 @@ fn main() {
     ];
     for (warm_name, fresh_name, bytes, calls) in sizes {
         let request = conversation(bytes);
-        let options = encode::Options::default();
+        let options = encode::OpenAiChatOptions::default();
         let native_us = measure(calls, || {
             // The call takes the request over; so does this.
             let request = request.clone();
@@ -296,7 +296,7 @@ fn main() {
 
     for (name, count) in [("decode 1 frame", 1), ("decode 8 frames", 8)] {
         let frames = frames(count);
-        let mut native = decode::Decoder::new("req_1");
+        let mut native = decode::OpenAiChatDecoder::new("req_1");
         let native_us = measure(2_000, || {
             let frames = frames.clone();
             drop(black_box(native.push(&frames).unwrap()));

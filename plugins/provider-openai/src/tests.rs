@@ -121,7 +121,9 @@ fn answers_are_read() {
         "id": "c1", "model": "m", "choices": [{ "index": 0, "message": { "role": "assistant", "content": "ok" }, "finish_reason": "stop" }],
         "usage": { "prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4 }
     });
-    let events = component(json!({})).decode_unary(response(200, &answer.to_string()), &CallContext::default()).unwrap();
+    let events = component(json!({}))
+        .decode_unary(response(200, &answer.to_string()), &CallContext::default())
+        .unwrap();
     assert!(events.iter().any(|event| matches!(event, Event::Delta(delta) if delta.text == "ok")));
     assert!(events.iter().any(|event| matches!(event, Event::Usage(usage) if usage.input == 3)));
 }

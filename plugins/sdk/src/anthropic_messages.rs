@@ -10,7 +10,9 @@ use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::json::quote;
 use serde_json::Value;
 
-pub use brains_dialect::anthropic_messages::upstream::encode::{Options, Thinking};
+pub use brains_dialect::anthropic_messages::upstream::encode::{
+    AnthropicMessagesOptions as Options, Thinking,
+};
 
 use crate::address::{Address, secret_header, text_header};
 use crate::component::Decode;
@@ -127,7 +129,7 @@ fn framing(stream: bool) -> Framing {
 
 /// Reads a streamed answer.
 #[derive(Debug, Default)]
-pub struct Decoder(decode::Decoder);
+pub struct Decoder(decode::AnthropicMessagesDecoder);
 
 impl Decode for Decoder {
     fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, Fault> {

@@ -6,7 +6,7 @@ use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::ollama_chat::upstream::{decode, encode, error};
 use serde_json::Value;
 
-pub use brains_dialect::ollama_chat::upstream::encode::Options;
+pub use brains_dialect::ollama_chat::upstream::encode::OllamaChatOptions as Options;
 
 use crate::address::{Address, secret_header, text_header};
 use crate::component::Decode;
@@ -58,12 +58,12 @@ impl Upstream {
 
 /// Reads a streamed answer.
 #[derive(Debug)]
-pub struct Decoder(decode::Decoder);
+pub struct Decoder(decode::OllamaChatDecoder);
 
 impl Decoder {
     /// For the call of this context.
     pub fn new(ctx: &CallContext) -> Self {
-        Self(decode::Decoder::new(&ctx.request_id))
+        Self(decode::OllamaChatDecoder::new(&ctx.request_id))
     }
 }
 

@@ -11,7 +11,7 @@ use brains_dialect::openai_chat::DIALECT;
 use brains_dialect::openai_chat::upstream::{decode, encode, error};
 use serde_json::Value;
 
-pub use brains_dialect::openai_chat::upstream::encode::Options;
+pub use brains_dialect::openai_chat::upstream::encode::OpenAiChatOptions as Options;
 pub use vendor::{Provider, Vendor};
 
 use crate::address::{Address, secret_header, text_header};
@@ -120,12 +120,12 @@ fn framing(stream: bool) -> Framing {
 
 /// Reads a streamed answer.
 #[derive(Debug)]
-pub struct Decoder(decode::Decoder);
+pub struct Decoder(decode::OpenAiChatDecoder);
 
 impl Decoder {
     /// For the call of this context.
     pub fn new(ctx: &CallContext) -> Self {
-        Self(decode::Decoder::new(&ctx.request_id))
+        Self(decode::OpenAiChatDecoder::new(&ctx.request_id))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Members, Reader};
+use super::{JsonKind, Members, Reader};
 use crate::invalid::Invalid;
 
 /// A member of an object that is kept as text, unless it is `null`.
@@ -37,7 +37,7 @@ impl<'a> Node<'a> {
         &self.path
     }
 
-    pub fn kind(&self) -> Result<Kind, Invalid> {
+    pub fn kind(&self) -> Result<JsonKind, Invalid> {
         Reader::new(self.text).kind().map_err(|wrong| Invalid::syntax(self.text, &wrong))
     }
 
@@ -46,30 +46,30 @@ impl<'a> Node<'a> {
     }
 
     pub fn string(&self) -> Result<Cow<'a, str>, Invalid> {
-        self.must_be(Kind::String, "a string")?;
+        self.must_be(JsonKind::String, "a string")?;
         Reader::new(self.text).string().map_err(|wrong| Invalid::syntax(self.text, &wrong))
     }
 
     pub fn boolean(&self) -> Result<bool, Invalid> {
-        self.must_be(Kind::Bool, "a boolean")?;
+        self.must_be(JsonKind::Bool, "a boolean")?;
         Ok(self.text == "true")
     }
 
     pub fn float(&self) -> Result<f32, Invalid> {
-        self.must_be(Kind::Number, "a number")?;
+        self.must_be(JsonKind::Number, "a number")?;
         let value = self.text.parse::<f32>().map_err(|_| self.expected("a number"))?;
         if value.is_finite() { Ok(value) } else { Err(self.expected("a number in range")) }
     }
 
     /// A whole number that is not negative.
     pub fn unsigned(&self) -> Result<u32, Invalid> {
-        self.must_be(Kind::Number, "a whole number")?;
+        self.must_be(JsonKind::Number, "a whole number")?;
         self.text.parse().map_err(|_| self.expected("a whole number from 0 to 4294967295"))
     }
 
     /// A whole number.
     pub fn integer(&self) -> Result<i64, Invalid> {
-        self.must_be(Kind::Number, "a whole number")?;
+        self.must_be(JsonKind::Number, "a whole number")?;
         self.text.parse().map_err(|_| self.expected("a whole number of 64 bits"))
     }
 
@@ -90,7 +90,7 @@ impl<'a> Node<'a> {
     }
 
     pub fn array(&self) -> Result<Vec<Self>, Invalid> {
-        self.must_be(Kind::Array, "an array")?;
+        self.must_be(JsonKind::Array, "an array")?;
         let mut items = Vec::new();
         let mut reader = Reader::new(self.text);
         reader
@@ -104,7 +104,7 @@ impl<'a> Node<'a> {
     }
 
     pub fn object(&self) -> Result<Object<'a>, Invalid> {
-        self.must_be(Kind::Object, "an object")?;
+        self.must_be(JsonKind::Object, "an object")?;
         let mut members: Vec<(Cow<'a, str>, Self)> = Vec::new();
         let mut reader = Reader::new(self.text);
         reader
@@ -120,7 +120,7 @@ impl<'a> Node<'a> {
 
     /// The error that this value should have been `wanted`.
     pub fn expected(&self, wanted: &str) -> Invalid {
-        let found = self.kind().map_or("something else", Kind::noun);
+        let found = self.kind().map_or("something else", JsonKind::noun);
         self.invalid(format!("expected {wanted}, found {found}"))
     }
 
@@ -133,7 +133,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn must_be(&self, kind: Kind, wanted: &str) -> Result<(), Invalid> {
+    fn must_be(&self, kind: JsonKind, wanted: &str) -> Result<(), Invalid> {
         if self.kind()? == kind { Ok(()) } else { Err(self.expected(wanted)) }
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Frames, Message, RawFrames};
+use super::{Frames, RawFrames, SseMessage};
 use crate::canon::exchange::Frame;
 
 fn frames(stream: &[u8]) -> Vec<(Option<String>, String)> {
@@ -35,12 +35,12 @@ fn the_rules() {
 
 #[test]
 fn fields() {
-    let message = Message::parse(b"id: 7\nretry: 30\nevent: e\ndata: d\n\n");
+    let message = SseMessage::parse(b"id: 7\nretry: 30\nevent: e\ndata: d\n\n");
     assert_eq!(
         (message.id.as_deref(), message.retry_ms, message.event.as_deref()),
         (Some("7"), Some(30), Some("e"))
     );
-    let odd = Message::parse(b"id: a\0b\nretry: soon\n\n");
+    let odd = SseMessage::parse(b"id: a\0b\nretry: soon\n\n");
     assert_eq!((odd.id, odd.retry_ms), (None, None));
 }
 

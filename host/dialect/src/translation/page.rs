@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Fate, Row, TABLE, Wire};
+use super::{Disposition, TABLE, TranslationRow, UpstreamWire};
 
 /// `docs/reference/translation.md`.
 pub fn page() -> String {
@@ -19,7 +19,7 @@ pub fn page() -> String {
         nothing (`n: 1`, `store: false`, `logprobs: false`, an empty `logit_bias`) are neither lost nor refused.\n\n",
     );
     let _written = write!(out, "| Member |");
-    for wire in Wire::ALL {
+    for wire in UpstreamWire::ALL {
         let _written = write!(out, " `{}` |", wire.dialect());
     }
     out.push_str("\n|---|---|---|---|\n");
@@ -29,14 +29,14 @@ pub fn page() -> String {
     out
 }
 
-fn line(row: &Row, out: &mut String) {
+fn line(row: &TranslationRow, out: &mut String) {
     let _written = write!(out, "| `{}` |", row.member);
-    for wire in Wire::ALL {
-        let _written = match row.fate(wire) {
-            Fate::Kept => write!(out, " kept |"),
-            Fate::Mapped(how) => write!(out, " mapped: {how} |"),
-            Fate::Lost(why) => write!(out, " lost: {why} |"),
-            Fate::Refused(why) => write!(out, " **refused**: {why} |"),
+    for wire in UpstreamWire::ALL {
+        let _written = match row.disposition(wire) {
+            Disposition::Kept => write!(out, " kept |"),
+            Disposition::Mapped(how) => write!(out, " mapped: {how} |"),
+            Disposition::Lost(why) => write!(out, " lost: {why} |"),
+            Disposition::Refused(why) => write!(out, " **refused**: {why} |"),
         };
     }
     out.push('\n');

@@ -1,8 +1,8 @@
 //! The table itself, in the order of the published schema of chat completions. A test compares it with what the
 //! encoders do, member by member.
 
-use super::Fate::{Kept, Lost, Mapped, Refused};
-use super::Row;
+use super::Disposition::{Kept, Lost, Mapped, Refused};
+use super::TranslationRow;
 
 const ONE_ANSWER: &str = "one answer per request";
 const NO_PROBABILITIES: &str = "no log probabilities are given";
@@ -15,7 +15,7 @@ const NO_STORAGE: &str = "nothing is stored";
 const HINT: &str = "a hint for speed or price, without effect on the answer";
 const NO_PLACE: &str = "no place for it";
 
-pub const TABLE: &[Row] = &[
+pub const TABLE: &[TranslationRow] = &[
     row("model", Kept, Kept, Kept),
     row(
         "messages",
@@ -216,6 +216,11 @@ pub const TABLE: &[Row] = &[
     row("web_search_options", Kept, Refused(NO_SEARCH), Refused(NO_SEARCH)),
 ];
 
-const fn row(member: &'static str, chat: super::Fate, messages: super::Fate, ollama: super::Fate) -> Row {
-    Row { member, chat, messages, ollama }
+const fn row(
+    member: &'static str,
+    chat: super::Disposition,
+    messages: super::Disposition,
+    ollama: super::Disposition,
+) -> TranslationRow {
+    TranslationRow { member, chat, messages, ollama }
 }

@@ -1,9 +1,9 @@
-//! The table says what the encoders do: every member of the published schema stands in it, and each fate is what
+//! The table says what the encoders do: every member of the published schema stands in it, and each disposition is what
 //! really becomes of a sample.
 
 use serde_json::{Value, json};
 
-use super::{Encoded, Fate, TABLE, Wire, fate};
+use super::{Disposition, Encoded, TABLE, UpstreamWire, disposition};
 use crate::canon::{Fault, FaultKind};
 use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::{anthropic_messages, ollama_chat, openai_chat};
@@ -14,20 +14,20 @@ const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias
     prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream \
     stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options top_k";
 
-fn encode(body: &Value, wire: Wire) -> Result<Encoded, Fault> {
+fn encode(body: &Value, wire: UpstreamWire) -> Result<Encoded, Fault> {
     let decoded = openai_chat::client::decode(body.to_string().as_bytes()).expect("a valid request");
     match wire {
-        Wire::Chat => Ok(openai_chat::upstream::encode::encode(
+        UpstreamWire::Chat => Ok(openai_chat::upstream::encode::encode(
             &decoded,
-            &openai_chat::upstream::encode::Options::default(),
+            &openai_chat::upstream::encode::OpenAiChatOptions::default(),
         )),
-        Wire::Messages => anthropic_messages::upstream::encode::encode(
+        UpstreamWire::Messages => anthropic_messages::upstream::encode::encode(
             &decoded,
-            &anthropic_messages::upstream::encode::Options::default(),
+            &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
         ),
-        Wire::Ollama => ollama_chat::upstream::encode::encode(
+        UpstreamWire::Ollama => ollama_chat::upstream::encode::encode(
             &decoded,
-            &ollama_chat::upstream::encode::Options::default(),
+            &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         ),
     }
 }
@@ -193,21 +193,21 @@ fn every_member_of_the_schema_stands_in_the_table() {
 fn each_fate_is_what_becomes_of_a_sample() {
     for row in TABLE {
         let Sample { member, with, without, inert } = sample(row.member);
-        for wire in Wire::ALL {
-            let shown = format!("`{member}` on {wire:?}: the table says {:?}", row.fate(wire));
+        for wire in UpstreamWire::ALL {
+            let shown = format!("`{member}` on {wire:?}: the table says {:?}", row.disposition(wire));
             let encoded = encode(&with, wire);
-            match row.fate(wire) {
-                Fate::Refused(_) => {
+            match row.disposition(wire) {
+                Disposition::Refused(_) => {
                     let fault = encoded.expect_err(&shown);
                     assert_eq!(fault.kind, FaultKind::Unsupported, "{shown}");
                     assert_eq!(fault.code.as_deref(), Some(UNSUPPORTED_PARAMETER), "{shown}");
                     assert!(fault.message.starts_with(&format!("`{member}` ")), "{shown}: {}", fault.message);
                 }
-                Fate::Lost(_) => {
+                Disposition::Lost(_) => {
                     let losses = encoded.expect(&shown).losses;
                     assert!(losses.iter().any(|loss| loss == member), "{shown}: {losses:?}");
                 }
-                Fate::Kept | Fate::Mapped(_) => {
+                Disposition::Kept | Disposition::Mapped(_) => {
                     let encoded = encoded.expect(&shown);
                     assert!(
                         !encoded.losses.iter().any(|loss| loss == member),
@@ -235,13 +235,13 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
     body["response_format"] =
         json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "x_format": 1}});
     body["stream_options"] = json!({"x_stream": true});
-    let kept = encode(&body, Wire::Chat).expect("encoded");
+    let kept = encode(&body, UpstreamWire::Chat).expect("encoded");
     assert_eq!(kept.losses, Vec::<String>::new());
     let names = ["x_new", "x_turn", "x_part", "x_image", "x_tool", "x_function", "x_format"];
     for name in names {
         assert!(kept.body.contains(&format!("\"{name}\"")), "{name}: {}", kept.body);
     }
-    for wire in [Wire::Messages, Wire::Ollama] {
+    for wire in [UpstreamWire::Messages, UpstreamWire::Ollama] {
         let encoded = encode(&body, wire).expect("encoded");
         for name in names.iter().chain(&["x_stream"]) {
             let named = encoded.losses.iter().any(|loss| loss.ends_with(name));
@@ -252,7 +252,7 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
             );
         }
     }
-    assert_eq!(fate("x_new", Wire::Chat), Fate::Kept);
+    assert_eq!(disposition("x_new", UpstreamWire::Chat), Disposition::Kept);
 }
 
 /// Values that ask for nothing are no loss.
@@ -276,7 +276,7 @@ fn values_that_ask_for_nothing_pass() {
     // An assistant's turn as a client's library dumps it.
     body["messages"] = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so", "refusal": null,
         "annotations": [], "audio": null, "function_call": null, "tool_calls": null}, {"role": "user", "content": "and?"}]);
-    for wire in [Wire::Messages, Wire::Ollama] {
+    for wire in [UpstreamWire::Messages, UpstreamWire::Ollama] {
         assert_eq!(encode(&body, wire).expect("encoded").losses, Vec::<String>::new(), "{wire:?}");
     }
 }
@@ -288,7 +288,7 @@ fn a_header_full_of_names_is_cut() {
         body[format!("x_{at}")] = json!(1);
     }
     body["x\r\ny: z"] = json!(1);
-    let losses = encode(&body, Wire::Ollama).expect("encoded").losses;
+    let losses = encode(&body, UpstreamWire::Ollama).expect("encoded").losses;
     assert_eq!(losses.len(), super::MOST_NAMES);
     assert!(losses.iter().all(|name| name.len() <= 64 && !name.contains(char::is_whitespace)), "{losses:?}");
 }

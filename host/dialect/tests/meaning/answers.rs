@@ -153,7 +153,7 @@ fn through_chat(events: &[Event]) -> [(Vec<Block>, StopReason); 2] {
         chunks.push(event, &mut out).unwrap();
     }
     chunks.finish(&mut out).unwrap();
-    let mut decoder = chat_upstream::Decoder::new("x");
+    let mut decoder = chat_upstream::OpenAiChatDecoder::new("x");
     let mut streamed = decoder.push(&frames(&out)).unwrap();
     streamed.extend(decoder.finish(true).unwrap());
     [heard(&chat_upstream::decode_unary(&whole, "x").unwrap()), heard(&streamed)]
@@ -169,7 +169,7 @@ proptest! {
         let body = json!({"id": "msg_1", "model": MODEL, "stop_reason": word,
             "content": blocks.iter().map(on_messages).collect::<Vec<_>>(), "usage": {"input_tokens": 3}});
         let whole = anthropic_messages::upstream::decode::decode_unary(&body.to_string()).unwrap();
-        let mut decoder = anthropic_messages::upstream::decode::Decoder::new();
+        let mut decoder = anthropic_messages::upstream::decode::AnthropicMessagesDecoder::new();
         let mut streamed = decoder.push(&frames(&messages_stream(&blocks, word))).unwrap();
         streamed.extend(decoder.finish(true).unwrap());
         let said = (blocks, reason);

@@ -29,7 +29,7 @@ const ORIGIN: &str = "anthropic-messages/claude";
 fn body_on_messages(request: &ChatRequest) -> Value {
     let encoded = anthropic_messages::upstream::encode::encode(
         request,
-        &anthropic_messages::upstream::encode::Options::default(),
+        &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
     )
     .unwrap();
     assert_eq!(encoded.losses, Vec::<String>::new());
@@ -37,9 +37,11 @@ fn body_on_messages(request: &ChatRequest) -> Value {
 }
 
 fn body_on_ollama(request: &ChatRequest) -> Value {
-    let encoded =
-        ollama_chat::upstream::encode::encode(request, &ollama_chat::upstream::encode::Options::default())
-            .unwrap();
+    let encoded = ollama_chat::upstream::encode::encode(
+        request,
+        &ollama_chat::upstream::encode::OllamaChatOptions::default(),
+    )
+    .unwrap();
     // Marks for the cache and for signatures have no effect on what is said.
     assert!(
         encoded.losses.iter().all(|loss| loss == "cache_control" || loss == "messages.reasoning_details"),
@@ -157,12 +159,12 @@ fn what_cannot_be_said_is_refused() {
         let request = sent(&request);
         let on_messages = anthropic_messages::upstream::encode::encode(
             &request,
-            &anthropic_messages::upstream::encode::Options::default(),
+            &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
         );
         assert_eq!(on_messages.unwrap_err().kind, FaultKind::Unsupported);
         let on_ollama = ollama_chat::upstream::encode::encode(
             &request,
-            &ollama_chat::upstream::encode::Options::default(),
+            &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         );
         assert_eq!(on_ollama.unwrap_err().kind, FaultKind::Unsupported);
     }

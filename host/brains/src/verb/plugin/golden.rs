@@ -161,7 +161,7 @@ async fn answered(
     if !(200..300).contains(&answer.status) {
         let response = Response { head, body: Payload::Text(body.unwrap_or_default()) };
         let fault = exchange.decode_error(response).await.map_err(failed)?;
-        return Ok(Map::from_iter([("fault".to_owned(), told(&fault))]));
+        return Ok(Map::from_iter([("fault".to_owned(), fault_json(&fault))]));
     }
     let Some(pieces) = &answer.stream else {
         let response = Response { head, body: Payload::Text(body.unwrap_or_default()) };
@@ -243,10 +243,10 @@ fn outcome(
         Err(CallFault::Refused(fault)) => fault,
         Err(fault) => return Err(fault.to_string()),
     };
-    Ok(Map::from_iter([("fault".to_owned(), told(&fault))]))
+    Ok(Map::from_iter([("fault".to_owned(), fault_json(&fault))]))
 }
 
-fn told(fault: &Fault) -> Value {
+fn fault_json(fault: &Fault) -> Value {
     json!({
         "kind": format!("{:?}", fault.kind),
         "message": fault.message,

@@ -10,22 +10,22 @@ use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault, Finish, Start, StopReason};
 use crate::fault::protocol;
 use crate::json::{Node, Object};
-use blocks::Blocks;
+use blocks::OpenBlocks;
 use usage::Counted;
 
 /// Decodes one streamed answer.
 #[derive(Debug, Default)]
-pub struct Decoder {
+pub struct AnthropicMessagesDecoder {
     started: bool,
     finished: bool,
     /// What went wrong behind events that had to go out first.
     failed: Option<Fault>,
-    blocks: Blocks,
+    blocks: OpenBlocks,
     counted: Counted,
     reason: Option<(StopReason, Option<String>)>,
 }
 
-impl Decoder {
+impl AnthropicMessagesDecoder {
     pub fn new() -> Self {
         Self::default()
     }
@@ -140,7 +140,7 @@ impl Decoder {
 
 /// Decodes a whole answer.
 pub fn decode_unary(body: &str) -> Result<Vec<Event>, Fault> {
-    let mut decoder = Decoder::new();
+    let mut decoder = AnthropicMessagesDecoder::new();
     let mut events = Vec::new();
     let mut object = payload(body)?;
     decoder.start(&mut object, &mut events);

@@ -8,13 +8,13 @@ mod turns;
 
 use crate::canon::{ChatRequest, Fault, OutputFormat};
 use crate::json::Members;
-use crate::translation::{Losses, Wire};
+use crate::translation::{Losses, UpstreamWire};
 
 pub use crate::translation::Encoded;
 
 /// What the upstream wants beyond what requests say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct AnthropicMessagesOptions {
     /// The longest answer when the client names none: this wire wants a number.
     pub default_max_tokens: u32,
     pub thinking: Thinking,
@@ -34,19 +34,19 @@ pub enum Thinking {
     Off,
 }
 
-impl Default for Options {
+impl Default for AnthropicMessagesOptions {
     fn default() -> Self {
         Self { default_max_tokens: 8192, thinking: Thinking::Adaptive, structured_outputs: true }
     }
 }
 
 /// Writes the request, or says what of it this wire refuses.
-pub fn encode(request: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
-    let mut losses = Losses::new(Wire::Messages);
+pub fn encode(request: &ChatRequest, options: &AnthropicMessagesOptions) -> Result<Encoded, Fault> {
+    let mut losses = Losses::new(UpstreamWire::Messages);
     let conversation = turns::Conversation::of(request, &mut losses)?;
     let mut body = Members::new();
     body.string("model", &request.model);
-    settings::Settings { request, options, losses: &mut losses }.write(&conversation, &mut body)?;
+    settings::SettingsWriter { request, options, losses: &mut losses }.write(&conversation, &mut body)?;
     let mut system = conversation.system;
     if let OutputFormat::JsonObject = request.output {
         // Said in words, as this wire enforces a schema or nothing.

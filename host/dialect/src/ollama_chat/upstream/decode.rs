@@ -2,29 +2,29 @@
 //! line with `done` makes an answer whole.
 
 use super::error;
-use crate::blocks::{Blocks, CallPiece};
+use crate::blocks::{BlockBuilder, CallPiece};
 use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault, Start, StopReason, Usage};
 use crate::fault::protocol;
-use crate::json::{Kind, Members, Node, Object};
+use crate::json::{JsonKind, Members, Node, Object};
 
 /// Decodes one answer, line by line.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct OllamaChatDecoder {
     /// Part of the ids of calls, which this wire leaves out.
     call_seed: String,
     started: bool,
     /// What went wrong behind events that had to go out first.
     failed: Option<Fault>,
-    blocks: Blocks,
+    blocks: BlockBuilder,
 }
 
-impl Decoder {
+impl OllamaChatDecoder {
     /// `call_seed` helps to make ids of calls unique; the request's id does. The time in the first line, which
     /// counts nanoseconds, is the other part: a client may send the same request id twice.
     pub fn new(call_seed: &str) -> Self {
         let call_seed = call_seed.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-        Self { call_seed, started: false, failed: None, blocks: Blocks::default() }
+        Self { call_seed, started: false, failed: None, blocks: BlockBuilder::default() }
     }
 
     /// Every event that the lines complete. A fault is given when all events before it have been.
@@ -125,9 +125,9 @@ impl Decoder {
     }
 }
 
-/// Decodes a whole answer. `call_seed` as for [`Decoder::new`].
+/// Decodes a whole answer. `call_seed` as for [`OllamaChatDecoder::new`].
 pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
-    let mut decoder = Decoder::new(call_seed);
+    let mut decoder = OllamaChatDecoder::new(call_seed);
     let mut events = Vec::new();
     decoder.line(body, &mut events)?;
     if decoder.blocks.finished() { Ok(events) } else { Err(protocol("the upstream's answer is not whole")) }
@@ -143,7 +143,7 @@ fn call_piece(position: usize, node: &Node<'_>) -> Result<CallPiece, Fault> {
     let name = name.ok_or_else(|| protocol("a tool call of the upstream's answer has no name"))?;
     let arguments = match function.optional("arguments").map_err(wrong)? {
         None => "{}".to_owned(),
-        Some(node) if node.kind().map_err(wrong)? == Kind::String => {
+        Some(node) if node.kind().map_err(wrong)? == JsonKind::String => {
             node.string().map_err(wrong)?.into_owned()
         }
         Some(node) => node.text().to_owned(),

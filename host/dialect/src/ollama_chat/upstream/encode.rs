@@ -7,13 +7,13 @@ mod tests;
 
 use crate::canon::{ChatRequest, Fault, FunctionTool, Json, OutputFormat, Tool, ToolChoice};
 use crate::json::{Members, Node, member, quote};
-use crate::translation::{Losses, Wire, asks_nothing};
+use crate::translation::{Losses, UpstreamWire, asks_nothing};
 
 pub use crate::translation::Encoded;
 
 /// What the upstream is told beyond what requests say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct OllamaChatOptions {
     /// The model's window; the server's own default cuts long conversations in silence.
     pub context_length: Option<u32>,
     /// How long the model stays loaded, such as `5m`.
@@ -22,22 +22,22 @@ pub struct Options {
     pub thinking: bool,
 }
 
-impl Default for Options {
+impl Default for OllamaChatOptions {
     fn default() -> Self {
         Self { context_length: None, keep_alive: None, thinking: true }
     }
 }
 
 /// Writes the request, or says what of it this wire refuses.
-pub fn encode(request: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
-    let mut encoder = Encoder { request, options, losses: Losses::new(Wire::Ollama) };
+pub fn encode(request: &ChatRequest, options: &OllamaChatOptions) -> Result<Encoded, Fault> {
+    let mut encoder = Encoder { request, options, losses: Losses::new(UpstreamWire::Ollama) };
     let body = encoder.body()?;
     Ok(Encoded { body, losses: encoder.losses.into_names() })
 }
 
 struct Encoder<'r> {
     request: &'r ChatRequest,
-    options: &'r Options,
+    options: &'r OllamaChatOptions,
     losses: Losses,
 }
 

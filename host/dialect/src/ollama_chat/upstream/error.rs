@@ -8,7 +8,7 @@ use crate::sanitise::sanitise;
 
 /// Reads what an upstream answered instead of 2xx, whatever shape it chose.
 pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
-    let said = crate::json::check(body.trim()).is_ok().then(|| said(&Node::root(body))).flatten();
+    let said = crate::json::check(body.trim()).is_ok().then(|| error_text(&Node::root(body))).flatten();
     // A page of a proxy, or a plain `404 page not found`.
     let said = said.or_else(|| crate::json::check(body.trim()).is_err().then(|| body.to_owned()));
     let kind = kind(status, said.as_deref().unwrap_or_default());
@@ -38,7 +38,7 @@ fn message(said: Option<&str>, otherwise: impl FnOnce() -> String) -> String {
     said.map(sanitise).filter(|text| !text.is_empty()).unwrap_or_else(otherwise)
 }
 
-fn said(body: &Node<'_>) -> Option<String> {
+fn error_text(body: &Node<'_>) -> Option<String> {
     text(&body.object().ok()?.optional("error").ok()??)
 }
 

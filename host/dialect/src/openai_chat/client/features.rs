@@ -9,14 +9,14 @@ use crate::canon::task::Features;
 use crate::envelope::Envelope;
 use crate::features::{MEDIA_TOKENS, ToolNames, Turn, assemble, names_json};
 use crate::invalid::Invalid;
-use crate::json::{Kind, Reader, Syntax};
+use crate::json::{JsonKind, Reader, Syntax};
 
 /// Reads the features of a chat body that has been scanned, without building a tree.
 pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
     let mut turns = Vec::new();
     if let Some(messages) = messages(envelope)? {
         let read = Reader::new(messages).array(|reader| {
-            if reader.kind()? == Kind::Object {
+            if reader.kind()? == JsonKind::Object {
                 turns.push(read_turn(reader)?);
             } else {
                 reader.skip()?;
@@ -41,7 +41,7 @@ fn read_turn(reader: &mut Reader<'_>) -> Result<Turn, Syntax> {
     reader.object(|reader, key| {
         let kind = reader.kind()?;
         match (&*key.name(), kind) {
-            ("role", Kind::String) => {
+            ("role", JsonKind::String) => {
                 turn.role = match &*reader.string()? {
                     "system" => Role::System,
                     "developer" => Role::Developer,
@@ -50,8 +50,8 @@ fn read_turn(reader: &mut Reader<'_>) -> Result<Turn, Syntax> {
                     _ => Role::User,
                 };
             }
-            ("content", Kind::String) => content.say(&reader.string()?),
-            ("content", Kind::Array) => reader.array(|reader| read_part(reader, &mut content))?,
+            ("content", JsonKind::String) => content.say(&reader.string()?),
+            ("content", JsonKind::Array) => reader.array(|reader| read_part(reader, &mut content))?,
             ("tool_calls" | "function_call" | "reasoning_content", _) => {
                 turn.other_bytes += reader.skip()?.len();
             }
@@ -70,7 +70,7 @@ fn read_turn(reader: &mut Reader<'_>) -> Result<Turn, Syntax> {
 }
 
 fn read_part(reader: &mut Reader<'_>, turn: &mut Turn) -> Result<(), Syntax> {
-    if reader.kind()? != Kind::Object {
+    if reader.kind()? != JsonKind::Object {
         return reader.skip().map(drop);
     }
     let mut media = (0, 0, 0);
@@ -79,13 +79,13 @@ fn read_part(reader: &mut Reader<'_>, turn: &mut Turn) -> Result<(), Syntax> {
     reader.object(|reader, key| {
         let kind = reader.kind()?;
         match (&*key.name(), kind) {
-            ("type", Kind::String) => match &*reader.string()? {
+            ("type", JsonKind::String) => match &*reader.string()? {
                 "image_url" | "input_image" | "image" => media.0 = 1,
                 "input_audio" | "audio" => media.1 = 1,
                 "file" | "input_file" => media.2 = MEDIA_TOKENS * 4,
                 _ => {}
             },
-            ("text" | "refusal", Kind::String) => text = Some(reader.string()?),
+            ("text" | "refusal", JsonKind::String) => text = Some(reader.string()?),
             ("cache_control", _) => drop(reader.skip()?),
             _ => kind_bytes += reader.skip()?.len(),
         }

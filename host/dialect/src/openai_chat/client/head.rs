@@ -3,7 +3,7 @@
 use crate::envelope::Envelope;
 use crate::ingress::RequestHead;
 use crate::invalid::Invalid;
-use crate::json::Kind;
+use crate::json::JsonKind;
 
 /// Reads the head. A conversation without a message is refused here, before anybody is asked about it.
 pub(super) fn read(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
@@ -29,7 +29,7 @@ fn include_usage(envelope: &Envelope<'_>) -> Result<bool, Invalid> {
 /// The `messages` array as it stands in the text.
 pub(super) fn messages<'a>(envelope: &Envelope<'a>) -> Result<Option<&'a str>, Invalid> {
     let Some(node) = envelope.node("messages")? else { return Ok(None) };
-    if node.kind()? == Kind::Array { Ok(Some(node.text())) } else { Err(node.expected("an array")) }
+    if node.kind()? == JsonKind::Array { Ok(Some(node.text())) } else { Err(node.expected("an array")) }
 }
 
 #[cfg(test)]

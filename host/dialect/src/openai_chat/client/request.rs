@@ -8,7 +8,7 @@ mod tests;
 use crate::canon::{ChatRequest, FunctionTool, OutputFormat, Sampling, SchemaFormat, Tool, ToolChoice};
 use crate::envelope::Envelope;
 use crate::invalid::Invalid;
-use crate::json::{Kind, Members, Node, Object};
+use crate::json::{JsonKind, Members, Node, Object};
 
 /// Reads a body that has been scanned.
 pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
@@ -66,9 +66,9 @@ fn sampling(object: &mut Object<'_>) -> Result<Sampling, Invalid> {
 
 fn stop(node: &Node<'_>) -> Result<Vec<String>, Invalid> {
     match node.kind()? {
-        Kind::String => Ok(vec![node.string()?.into_owned()]),
-        Kind::Array => node.array()?.iter().map(|item| Ok(item.string()?.into_owned())).collect(),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::Object => {
+        JsonKind::String => Ok(vec![node.string()?.into_owned()]),
+        JsonKind::Array => node.array()?.iter().map(|item| Ok(item.string()?.into_owned())).collect(),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => {
             Err(node.expected("a string or an array of strings"))
         }
     }
@@ -105,7 +105,7 @@ fn tool(node: &Node<'_>) -> Result<Tool, Invalid> {
 pub(super) const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 fn tool_choice(node: &Node<'_>) -> Result<ToolChoice, Invalid> {
-    if node.kind()? == Kind::String {
+    if node.kind()? == JsonKind::String {
         return match node.string()?.as_ref() {
             "auto" => Ok(ToolChoice::Auto),
             "none" => Ok(ToolChoice::None),

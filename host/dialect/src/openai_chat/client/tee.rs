@@ -7,7 +7,7 @@ mod tests;
 use crate::canon::Fault;
 use crate::fault::protocol;
 use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
-use crate::json::{Kind, Node, Reader, Syntax};
+use crate::json::{JsonKind, Node, Reader, Syntax};
 use crate::openai_chat::upstream::error;
 use crate::openai_chat::{DONE, stop_reason, usage};
 
@@ -95,15 +95,15 @@ impl OpenAiChatTee {
         reader.object(|reader, key| {
             let kind = reader.kind()?;
             match (&*key.name(), kind) {
-                ("id", Kind::String) => payload.id = Some(reader.string()?.into_owned()),
-                ("model", Kind::String) => payload.model = Some(reader.string()?.into_owned()),
-                ("usage", Kind::Object) => payload.usage = Some(reader.skip()?),
-                ("error", _) if kind != Kind::Null => payload.error = Some(reader.skip()?),
-                ("choices", Kind::Array) => {
+                ("id", JsonKind::String) => payload.id = Some(reader.string()?.into_owned()),
+                ("model", JsonKind::String) => payload.model = Some(reader.string()?.into_owned()),
+                ("usage", JsonKind::Object) => payload.usage = Some(reader.skip()?),
+                ("error", _) if kind != JsonKind::Null => payload.error = Some(reader.skip()?),
+                ("choices", JsonKind::Array) => {
                     let mut count = 0;
                     reader.array(|reader| {
                         count += 1;
-                        if reader.kind()? == Kind::Object {
+                        if reader.kind()? == JsonKind::Object {
                             self.choice(reader, content)
                         } else {
                             reader.skip().map(drop)
@@ -125,9 +125,9 @@ impl OpenAiChatTee {
             let kind = reader.kind()?;
             let name = key.name();
             match (&*name, kind) {
-                ("index", Kind::Number) => number = reader.skip()?.parse().unwrap_or(0),
-                ("finish_reason", Kind::String) => finish = Some(stop_reason(&reader.string()?)),
-                (name, Kind::Object) if name == content => {
+                ("index", JsonKind::Number) => number = reader.skip()?.parse().unwrap_or(0),
+                ("finish_reason", JsonKind::String) => finish = Some(stop_reason(&reader.string()?)),
+                (name, JsonKind::Object) if name == content => {
                     said = true;
                     let said = reader.skip()?;
                     something = speaks(said);

@@ -5,30 +5,30 @@
 mod tests;
 
 use super::error;
-use crate::blocks::{Blocks, CallPiece};
+use crate::blocks::{BlockBuilder, CallPiece};
 use crate::canon::exchange::Frame;
 use crate::canon::{Annotation, Event, Fault, Start, Usage};
 use crate::fault::protocol;
-use crate::json::{Kind, Members, Node, Object};
+use crate::json::{JsonKind, Members, Node, Object};
 use crate::openai_chat::{DONE, reasoning, stop_reason, usage};
 
 /// Decodes one streamed answer.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct OpenAiChatDecoder {
     /// Part of the ids of calls that came without one.
     call_seed: String,
     started: bool,
     done: bool,
     /// What went wrong behind events that had to go out first.
     failed: Option<Fault>,
-    blocks: Blocks,
+    blocks: BlockBuilder,
 }
 
-impl Decoder {
+impl OpenAiChatDecoder {
     /// `call_seed` makes ids of tool calls that the upstream left out unique; the request's id does.
     pub fn new(call_seed: &str) -> Self {
         let call_seed = call_seed.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self { call_seed, started: false, done: false, failed: None, blocks: Blocks::default() }
+        Self { call_seed, started: false, done: false, failed: None, blocks: BlockBuilder::default() }
     }
 
     /// Every event that the frames complete. A fault is given when all events before it have been.
@@ -179,7 +179,7 @@ impl Decoder {
             name = inner.string("name").map_err(wrong)?.filter(|name| !name.is_empty());
             if let Some(node) = inner.optional(input).map_err(wrong)? {
                 // Some servers send the arguments as an object instead of its text.
-                arguments = if node.kind().map_err(wrong)? == Kind::String {
+                arguments = if node.kind().map_err(wrong)? == JsonKind::String {
                     node.string().map_err(wrong)?.into_owned()
                 } else {
                     node.text().to_owned()
@@ -192,9 +192,9 @@ impl Decoder {
     }
 }
 
-/// Decodes a whole answer. `call_seed` as for [`Decoder::new`].
+/// Decodes a whole answer. `call_seed` as for [`OpenAiChatDecoder::new`].
 pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
-    let mut decoder = Decoder::new(call_seed);
+    let mut decoder = OpenAiChatDecoder::new(call_seed);
     let mut events = Vec::new();
     let mut object = payload(body)?;
     decoder.start(&mut object, &mut events);

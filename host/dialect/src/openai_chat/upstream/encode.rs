@@ -15,7 +15,7 @@ pub use crate::translation::Encoded;
 
 /// What the upstream understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct OpenAiChatOptions {
     /// `max_completion_tokens`, or `max_tokens` for servers that know only that.
     pub max_tokens_member: &'static str,
     /// Whether it knows the role `developer`.
@@ -24,21 +24,21 @@ pub struct Options {
     pub extensions: bool,
 }
 
-impl Default for Options {
+impl Default for OpenAiChatOptions {
     fn default() -> Self {
         Self { max_tokens_member: "max_completion_tokens", developer_role: true, extensions: false }
     }
 }
 
 /// Writes the request. A stream always asks for usage; whether the client sees it is decided later.
-pub fn encode(request: &ChatRequest, options: &Options) -> Encoded {
+pub fn encode(request: &ChatRequest, options: &OpenAiChatOptions) -> Encoded {
     let mut encoder = Encoder { options, losses: Vec::new() };
     let body = encoder.request(request);
     Encoded { body, losses: encoder.losses }
 }
 
 struct Encoder<'o> {
-    options: &'o Options,
+    options: &'o OpenAiChatOptions,
     losses: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ mod tests;
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
 use crate::fault::{fails_over, retry_after_ms};
-use crate::json::{Kind, Node};
+use crate::json::{JsonKind, Node};
 use crate::sanitise::sanitise;
 
 /// Reads what an upstream answered instead of 2xx, whatever shape it chose.
@@ -88,9 +88,9 @@ impl Said {
 fn text(node: Option<Node<'_>>) -> Option<String> {
     let node = node?;
     match node.kind().ok()? {
-        Kind::String => Some(node.string().ok()?.into_owned()),
-        Kind::Number => Some(node.text().to_owned()),
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
+        JsonKind::String => Some(node.string().ok()?.into_owned()),
+        JsonKind::Number => Some(node.text().to_owned()),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Array | JsonKind::Object => None,
     }
 }
 

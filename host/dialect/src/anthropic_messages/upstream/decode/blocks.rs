@@ -6,7 +6,7 @@ use crate::fault::protocol;
 use crate::json::{Members, Node, Object};
 
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(super) struct OpenBlocks {
     open: Vec<Block>,
     /// Every index below was used.
     next: u32,
@@ -32,7 +32,7 @@ enum Flow {
     Other,
 }
 
-impl Blocks {
+impl OpenBlocks {
     /// The model whose signatures these are.
     pub(super) fn signed_by(&mut self, model: &str) {
         self.origin = origin(model);

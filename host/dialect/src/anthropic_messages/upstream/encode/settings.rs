@@ -1,7 +1,7 @@
 //! Everything of a request but its conversation: tools, limits, sampling, thinking, the form of the answer.
 
 use super::turns::{Conversation, cached};
-use super::{Options, Thinking};
+use super::{AnthropicMessagesOptions, Thinking};
 use crate::canon::{ChatRequest, Fault, FunctionTool, OutputFormat, Tool, ToolChoice};
 use crate::json::{Members, Node, member, quote};
 use crate::translation::{Losses, asks_nothing};
@@ -9,9 +9,9 @@ use crate::translation::{Losses, asks_nothing};
 /// The least that an upstream may be told to think.
 const LEAST_BUDGET: u32 = 1024;
 
-pub(super) struct Settings<'r, 'l> {
+pub(super) struct SettingsWriter<'r, 'l> {
     pub(super) request: &'r ChatRequest,
-    pub(super) options: &'r Options,
+    pub(super) options: &'r AnthropicMessagesOptions,
     pub(super) losses: &'l mut Losses,
 }
 
@@ -22,7 +22,7 @@ enum Thought {
     Budget(u32),
 }
 
-impl Settings<'_, '_> {
+impl SettingsWriter<'_, '_> {
     pub(super) fn write(mut self, conversation: &Conversation, body: &mut Members) -> Result<(), Fault> {
         let tools = self.tools()?;
         let forced = !tools.is_empty()

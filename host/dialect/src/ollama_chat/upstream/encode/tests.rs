@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, encode};
+use super::{OllamaChatOptions, encode};
 use crate::openai_chat::client::decode;
 
-fn encoded(effort: &str, options: &Options) -> (Value, Vec<String>) {
+fn encoded(effort: &str, options: &OllamaChatOptions) -> (Value, Vec<String>) {
     let body =
         json!({"model": "m", "reasoning_effort": effort, "messages": [{"role": "user", "content": "x"}]});
     let request = decode(body.to_string().as_bytes()).expect("a valid request");
@@ -23,19 +23,23 @@ fn an_effort_is_told_to_models_that_think() {
         ("high", json!("high")),
         ("max", json!("high")),
     ] {
-        let (body, lost) = encoded(effort, &Options::default());
+        let (body, lost) = encoded(effort, &OllamaChatOptions::default());
         assert_eq!((&body["think"], lost.len()), (&think, 0), "{effort}");
-        let (body, lost) = encoded(effort, &Options { thinking: false, ..Options::default() });
+        let (body, lost) =
+            encoded(effort, &OllamaChatOptions { thinking: false, ..OllamaChatOptions::default() });
         assert_eq!(body.get("think"), None, "{effort}");
         assert_eq!(lost.is_empty(), effort == "none", "{effort}");
     }
-    assert_eq!(encoded("odd", &Options::default()).1, ["reasoning_effort"]);
+    assert_eq!(encoded("odd", &OllamaChatOptions::default()).1, ["reasoning_effort"]);
 }
 
 #[test]
 fn settings_are_told_with_every_request() {
-    let options =
-        Options { context_length: Some(32_768), keep_alive: Some("10m".to_owned()), thinking: true };
+    let options = OllamaChatOptions {
+        context_length: Some(32_768),
+        keep_alive: Some("10m".to_owned()),
+        thinking: true,
+    };
     let (body, _) = encoded("none", &options);
     assert_eq!((&body["options"], &body["keep_alive"]), (&json!({"num_ctx": 32_768}), &json!("10m")));
 }

@@ -2,7 +2,7 @@
 
 use crate::canon::{Content, Message, Part, Reasoning, ResultPart, Role, ToolCall, ToolResult};
 use crate::invalid::Invalid;
-use crate::json::{Kind, Members, Node, Object};
+use crate::json::{JsonKind, Members, Node, Object};
 use crate::openai_chat::{media, reasoning};
 
 pub(super) fn all(node: &Node<'_>) -> Result<Vec<Message>, Invalid> {
@@ -105,9 +105,9 @@ fn tool_result(object: &mut Object<'_>) -> Result<ToolResult, Invalid> {
     let call_id = object.required("tool_call_id")?.string()?.into_owned();
     let node = object.required("content")?;
     let content = match node.kind()? {
-        Kind::String => vec![ResultPart::Text(node.string()?.into_owned())],
-        Kind::Array => node.array()?.iter().map(result_part).collect::<Result<_, _>>()?,
-        Kind::Null | Kind::Bool | Kind::Number | Kind::Object => {
+        JsonKind::String => vec![ResultPart::Text(node.string()?.into_owned())],
+        JsonKind::Array => node.array()?.iter().map(result_part).collect::<Result<_, _>>()?,
+        JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => {
             return Err(node.expected("a string or an array of parts"));
         }
     };
@@ -125,9 +125,9 @@ fn result_part(node: &Node<'_>) -> Result<ResultPart, Invalid> {
 
 fn content_parts(node: &Node<'_>) -> Result<Vec<Part>, Invalid> {
     match node.kind()? {
-        Kind::String => Ok(vec![Part::plain(Content::Text(node.string()?.into_owned()))]),
-        Kind::Array => node.array()?.iter().map(part).collect(),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::Object => {
+        JsonKind::String => Ok(vec![Part::plain(Content::Text(node.string()?.into_owned()))]),
+        JsonKind::Array => node.array()?.iter().map(part).collect(),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => {
             Err(node.expected("a string or an array of parts"))
         }
     }

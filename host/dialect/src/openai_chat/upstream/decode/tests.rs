@@ -1,6 +1,6 @@
 //! What a golden file cannot say: how a stream that breaks is told.
 
-use super::Decoder;
+use super::OpenAiChatDecoder;
 use crate::canon::exchange::Frame;
 use crate::canon::{Event, FaultKind};
 
@@ -12,17 +12,17 @@ fn frame(data: &str) -> Frame {
 fn a_broken_transport_after_the_finish_loses_nothing() {
     let whole = frame(r#"{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}"#);
     let half = frame(r#"{"choices":[{"index":0,"delta":{"content":"x"}}]}"#);
-    let mut decoder = Decoder::new("r");
+    let mut decoder = OpenAiChatDecoder::new("r");
     decoder.push(&[whole]).unwrap();
     assert_eq!(decoder.finish(false), Ok(Vec::new()));
-    let mut decoder = Decoder::new("r");
+    let mut decoder = OpenAiChatDecoder::new("r");
     decoder.push(&[half]).unwrap();
     assert_eq!(decoder.finish(false).unwrap_err().message, "the upstream's stream broke off");
 }
 
 #[test]
 fn a_fault_comes_after_the_events_before_it() {
-    let mut decoder = Decoder::new("r");
+    let mut decoder = OpenAiChatDecoder::new("r");
     let frames = [
         frame(r#"{"choices":[{"index":0,"delta":{"content":"x"}}]}"#),
         frame(r#"{"error":{"message":"m","code":"rate_limit_exceeded"}}"#),
@@ -36,7 +36,7 @@ fn a_fault_comes_after_the_events_before_it() {
 
 #[test]
 fn calls_told_apart_by_id_when_there_is_no_index() {
-    let mut decoder = Decoder::new("r");
+    let mut decoder = OpenAiChatDecoder::new("r");
     let call = |id: &str, name: &str, arguments: &str| {
         let text = format!(
             r#"{{"choices":[{{"delta":{{"tool_calls":[{{"id":"{id}","function":{{"name":"{name}","arguments":"{arguments}"}}}}]}}}}]}}"#
@@ -56,7 +56,7 @@ fn calls_told_apart_by_id_when_there_is_no_index() {
 
 #[test]
 fn a_call_that_never_gets_a_name_is_a_fault() {
-    let mut decoder = Decoder::new("r");
+    let mut decoder = OpenAiChatDecoder::new("r");
     decoder.push(&[frame(r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a"}]}}]}"#)]).unwrap();
     let end = decoder.push(&[frame(r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#)]);
     assert_eq!(end.unwrap_err().kind, FaultKind::Protocol);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Options, encode};
+use super::{OpenAiChatOptions, encode};
 use crate::canon::{
     ChatRequest, Content, FunctionTool, Media, MediaSource, Message, OutputFormat, Part, Reasoning,
     ResultPart, Role, Sampling, SchemaFormat, Tool, ToolCall, ToolChoice, ToolResult,
@@ -251,7 +251,7 @@ fn request() -> impl Strategy<Value = ChatRequest> {
 proptest! {
     #[test]
     fn decoding_undoes_encoding(request in request()) {
-        let encoded = encode(&request, &Options { extensions: true, ..Options::default() });
+        let encoded = encode(&request, &OpenAiChatOptions { extensions: true, ..OpenAiChatOptions::default() });
         prop_assert_eq!(&encoded.losses, &Vec::<String>::new());
         let decoded = decode(encoded.body.as_bytes()).unwrap();
         prop_assert_eq!(decoded, request);
@@ -290,7 +290,7 @@ fn what_this_wire_cannot_say_is_named() {
         thinking_budget: Some(5),
         ..ChatRequest::default()
     };
-    let encoded = encode(&request, &Options::default());
+    let encoded = encode(&request, &OpenAiChatOptions::default());
     let mut losses = encoded.losses;
     losses.sort();
     assert_eq!(
@@ -324,7 +324,8 @@ fn bytes_become_base64() {
         };
         let parts = vec![Part::plain(Content::Image(media)), Part::plain(Content::Text(String::new()))];
         let messages = vec![Message { role: Role::User, name: None, parts, extra: None }];
-        let encoded = encode(&ChatRequest { messages, ..ChatRequest::default() }, &Options::default());
+        let encoded =
+            encode(&ChatRequest { messages, ..ChatRequest::default() }, &OpenAiChatOptions::default());
         assert!(encoded.body.contains(&format!("\"data:image/png;base64,{expected}\"")), "{}", encoded.body);
     }
 }
