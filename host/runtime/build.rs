@@ -9,6 +9,7 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("bundle.rs");
     let mut bundled = String::new();
     let mut defaults = String::from("None");
+    let mut unserved = defaults.clone();
     if let Some(folder) = env::var_os("BRAINS_BUNDLE").map(PathBuf::from) {
         println!("cargo::rerun-if-changed={}", folder.display());
         let mut components: Vec<PathBuf> = match fs::read_dir(&folder) {
@@ -28,10 +29,12 @@ fn main() -> io::Result<()> {
                 "    Bundled {{ id: {id:?}, wasm: include_bytes!({wasm}), manifest: include_str!({manifest}) }},"
             );
         }
-        let fragment = folder.join("defaults.yaml");
-        if fragment.exists() {
-            println!("cargo::rerun-if-changed={}", fragment.display());
-            defaults = format!("Some(include_str!({}))", literal(&fragment));
+        for (name, constant) in [("defaults.yaml", &mut defaults), ("unserved.yaml", &mut unserved)] {
+            let fragment = folder.join(name);
+            if fragment.exists() {
+                println!("cargo::rerun-if-changed={}", fragment.display());
+                *constant = format!("Some(include_str!({}))", literal(&fragment));
+            }
         }
     }
     // A build script has no reason to depend on more than the standard library.
@@ -39,7 +42,7 @@ fn main() -> io::Result<()> {
     fs::write(
         out,
         format!(
-            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\n"
+            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\nconst UNSERVED: Option<&'static str> = {unserved};\n"
         ),
     )
 }

@@ -50,18 +50,21 @@ impl Sources {
         let overlay = environment.path("BRAINS_RUNTIME_OVERLAY");
         let overlay_named = overlay.is_some();
         let overlay = overlay.unwrap_or_else(|| home.overlay());
-        let manifests = bundle::components()
+        let broken = |what: &str, error| {
+            Fault::internal(format!("{what}: {error}")).hint("build the components again: cargo xtask build")
+        };
+        let mut manifests = bundle::components()
             .iter()
             .map(|bundled| {
                 Manifest::parse(bundled.manifest).map_err(|error| {
-                    Fault::internal(format!(
-                        "the manifest of the bundled component `{}`: {error}",
-                        bundled.id
-                    ))
-                    .hint("build the components again: cargo xtask build")
+                    broken(&format!("the manifest of the bundled component `{}`", bundled.id), error)
                 })
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(text) = bundle::unserved() {
+            let unserved = Manifest::parse_unserved(text);
+            manifests.extend(unserved.map_err(|error| broken("the keys that are not served", error))?);
+        }
         Ok(Self { environment: environment.clone(), yaml, overlay, overlay_named, flags, manifests, gate })
     }
 

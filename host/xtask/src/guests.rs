@@ -96,8 +96,11 @@ fn guests(repository: &Repository) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
+/// What is bundled beside the components: their configuration, and the keys of those that are not here yet.
+const FRAGMENTS: [&str; 2] = ["defaults.yaml", "unserved.yaml"];
+
 fn laid_out(repository: &Repository, guests: &[Guest]) -> bool {
-    bundle(repository).join("defaults.yaml").is_file()
+    FRAGMENTS.iter().all(|name| bundle(repository).join(name).is_file())
         && guests.iter().all(|guest| {
             let folder = guest.bundle(repository);
             ["wasm", "yaml"].iter().all(|ending| folder.join(format!("{}.{ending}", guest.id)).is_file())
@@ -114,7 +117,10 @@ fn lay_out(repository: &Repository, guests: &[Guest], built: &Path) -> Result<()
     let mut folders: BTreeMap<PathBuf, Vec<(String, PathBuf)>> = BTreeMap::new();
     folders.insert(
         bundle(repository),
-        vec![("defaults.yaml".to_owned(), repository.at("plugins/defaults.yaml"))],
+        FRAGMENTS
+            .iter()
+            .map(|name| ((*name).to_owned(), repository.at(&format!("plugins/{name}"))))
+            .collect(),
     );
     folders.insert(bundle_for_tests(repository), Vec::new());
     folders.insert(repository.at(EXAMPLES), Vec::new());

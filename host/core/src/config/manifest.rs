@@ -100,6 +100,9 @@ pub struct Flat {
     /// Whether the instance exists without any flat key being set.
     #[serde(default)]
     pub always: bool,
+    /// Whether this build has the component.
+    #[serde(skip, default = "served")]
+    pub served: bool,
     /// The keys by name.
     #[schemars(with = "std::collections::BTreeMap<String, FlatKey>")]
     pub keys: IndexMap<String, FlatKey>,
@@ -143,7 +146,24 @@ pub enum FlatType {
 #[error("manifest: {0}")]
 pub struct ManifestError(String);
 
+const fn served() -> bool {
+    true
+}
+
 impl Manifest {
+    /// Reads and checks the manifests of components that this build knows by their flat keys alone.
+    pub fn parse_unserved(text: &str) -> Result<Vec<Self>, ManifestError> {
+        let mut manifests: Vec<Self> =
+            document::parse_as(text).map_err(|error| ManifestError(error.to_string()))?;
+        for manifest in &mut manifests {
+            manifest.check().map_err(ManifestError)?;
+            if let Some(flat) = &mut manifest.flat {
+                flat.served = false;
+            }
+        }
+        Ok(manifests)
+    }
+
     /// Reads and checks a manifest.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = document::parse_as(text).map_err(|error| ManifestError(error.to_string()))?;

@@ -92,6 +92,7 @@ fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result
     work.problems.append(&mut whole);
 
     let shown = schema.cover(document.clone());
+    schema.drop_unserved(&mut document);
     work.fill(&mut document, &provenance, refs);
     let mut config: Config = match serde_path_to_error::deserialize(document) {
         Ok(config) => config,

@@ -21,6 +21,8 @@ pub struct Schema {
     /// Where each flat key goes.
     flat: BTreeMap<String, Vec<String>>,
     manifests: Vec<(String, Flat)>,
+    /// Flat keys of components that this build does not have.
+    unserved: Vec<String>,
     clashes: Vec<String>,
 }
 
@@ -28,8 +30,13 @@ impl Schema {
     pub fn new(manifests: &[Manifest]) -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
         let mut root = settings.into_generator().into_root_schema_for::<Config>().to_value();
-        let mut schema =
-            Self { root: Value::Null, flat: BTreeMap::new(), manifests: Vec::new(), clashes: Vec::new() };
+        let mut schema = Self {
+            root: Value::Null,
+            flat: BTreeMap::new(),
+            manifests: Vec::new(),
+            unserved: Vec::new(),
+            clashes: Vec::new(),
+        };
         if let Some(keys) = root.get_mut("properties").and_then(Value::as_object_mut) {
             keys.insert(
                 "schema_version".into(),
@@ -47,6 +54,9 @@ impl Schema {
         let Some(flat) = &manifest.flat else { return };
         for (name, key) in &flat.keys {
             let Some(inner) = key.path() else { continue };
+            if keys.contains_key(name) && !flat.served {
+                continue;
+            }
             if keys.contains_key(name) {
                 self.clashes.push(format!(
                     "component `{}` claims the key `{name}`, which is taken",
@@ -54,12 +64,31 @@ impl Schema {
                 ));
                 continue;
             }
-            keys.insert(name.clone(), key.schema());
+            let mut schema = key.schema();
+            if !flat.served {
+                if let Some(members) = schema.as_object_mut() {
+                    members.insert("x-served".into(), Value::Bool(false));
+                }
+                self.unserved.push(name.clone());
+            }
+            keys.insert(name.clone(), schema);
+            if !flat.served {
+                continue;
+            }
             let path =
                 ["providers", flat.instance.as_str()].into_iter().chain(inner).map(str::to_owned).collect();
             self.flat.insert(name.clone(), path);
         }
-        self.manifests.push((manifest.component.clone(), flat.clone()));
+        if flat.served {
+            self.manifests.push((manifest.component.clone(), flat.clone()));
+        }
+    }
+
+    /// Takes the flat keys out of `document` that no component of this build answers to.
+    pub(super) fn drop_unserved(&self, document: &mut Value) {
+        if let Some(members) = document.as_object_mut() {
+            members.retain(|name, _| !self.unserved.contains(name));
+        }
     }
 
     /// The schema as JSON Schema, draft 2020-12.
@@ -137,7 +166,7 @@ impl Schema {
     /// The built-in defaults as a document.
     pub(super) fn defaults(&self) -> Map<String, Value> {
         let keys = self.root.get("properties").and_then(Value::as_object).into_iter().flatten();
-        keys.filter(|(name, _)| !self.flat.contains_key(*name))
+        keys.filter(|(name, _)| !self.flat.contains_key(*name) && !self.unserved.contains(name))
             .filter_map(|(name, key)| Some((name.clone(), key.get("default")?.clone())))
             .filter(|(_, value)| !value.is_null())
             .collect()

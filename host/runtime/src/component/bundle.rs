@@ -16,6 +16,11 @@ pub const fn components() -> &'static [Bundled] {
     BUNDLED
 }
 
+/// Flat keys of components that are not part of the bundle, as a list of manifests.
+pub const fn unserved() -> Option<&'static str> {
+    UNSERVED
+}
+
 /// The bundle's configuration fragment, the lowest layer above the built-in defaults.
 pub const fn defaults() -> Option<&'static str> {
     DEFAULTS

@@ -126,3 +126,19 @@ fn what_nothing_reads_is_told_and_refused_where_it_is_relied_on() {
         ]
     );
 }
+
+#[test]
+fn keys_of_a_component_that_is_not_here_are_known_and_not_served() {
+    let absent = "- {component: acme, plays: provider, flat: {instance: acme, keys: {acme_key: {to: secret.key, type: secret}, acme_timeout_seconds: {to: timeout_seconds, type: seconds, default: 60}}}}";
+    let mut known = manifests();
+    known.extend(Manifest::parse_unserved(absent).unwrap());
+    let found = |yaml: &str| {
+        let yaml = Some(Source { name: "/etc/brains.yaml".into(), text: yaml.into() });
+        examine(&Layers { yaml, ..Layers::default() }, &known, &Refs)
+    };
+    let one = found("acme_key: \"${ENV:NOBODY}\"\nacme_timeout_seconds: 60\n");
+    assert_eq!(one.problems, [], "nothing reads the reference, so it may lead nowhere");
+    let warned: Vec<&str> = one.warnings.iter().map(|warning| warning.path.as_str()).collect();
+    assert_eq!(warned, ["acme_key"], "the default changes nothing");
+    assert_eq!(found("acme_timeout_seconds: soon\n").problems.len(), 1, "it is checked all the same");
+}
