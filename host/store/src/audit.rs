@@ -1,12 +1,13 @@
 //! The audit log: one hash chain per scope. A write locks the head row of its scope, appends entries, moves the head
 //! and signs it, all in its own transaction. What a sound chain is, is `brains_core`'s; here are its rows.
 
-mod sealing;
+pub(crate) mod head;
+pub(crate) mod sealing;
 mod verify;
 
 use brains_core::canonical::canonical;
 use brains_core::id::{AuditEntry, Key};
-use brains_core::plane::audit::{CHECKPOINT, Entry, GENESIS, HAND_OVER, HandOver, Seal, SealingKey};
+use brains_core::plane::audit::{CHECKPOINT, Entry, HAND_OVER, HandOver, Seal, SealingKey};
 use brains_core::redact::redact_json;
 use brains_core::{Id, Millis};
 use serde::Serialize;
@@ -17,13 +18,8 @@ use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, fr
 use crate::text::{enum_name, storable};
 use crate::write::{Actor, Scope, Tx};
 
-pub(crate) use sealing::Sealing;
 pub use verify::{Verification, VerifyFrom};
 
-const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1";
-const HEAD_POSTGRES: &str = "SELECT seq, hash FROM audit_head WHERE scope = $1 FOR UPDATE";
-const OPEN_SCOPE: &str =
-    "INSERT INTO audit_head (scope, seq, hash) VALUES ($1, 0, $2) ON CONFLICT (scope) DO NOTHING";
 const MOVE_HEAD: &str = "
     UPDATE audit_head SET seq = $2, hash = $3, sealed_at = $4, seal_key = $5, signature = $6 WHERE scope = $1";
 const KEEP_SEAL: &str = "
@@ -65,34 +61,6 @@ const SCOPES: &str = "
     UNION SELECT COALESCE(scope, '') FROM audit_seal ORDER BY 1";
 const EVENTS: &str = "
     SELECT seq, at, kind, operator, session, detail, agent FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-
-/// The newest position of one scope's chain, held by the running write.
-#[derive(Debug, Clone)]
-pub(crate) struct AuditHead {
-    scope: Scope,
-    seq: i64,
-    /// Where it stood when the transaction began.
-    began: i64,
-    hash: String,
-}
-
-impl AuditHead {
-    pub(crate) fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    /// Reads the head; on Postgres also locks it until the transaction ends.
-    pub(crate) async fn lock(rows: &mut Rows, scope: &Scope) -> Result<Self, StoreError> {
-        let text = if rows.is_postgres() { HEAD_POSTGRES } else { HEAD };
-        let mut found = fetch_optional!(rows, (i64, String), text, scope.as_str())?;
-        if found.is_none() {
-            execute!(rows, OPEN_SCOPE, scope.as_str(), GENESIS)?;
-            found = fetch_optional!(rows, (i64, String), text, scope.as_str())?;
-        }
-        let (seq, hash) = found.ok_or(StoreError::Scope)?;
-        Ok(Self { scope: scope.clone(), seq, began: seq, hash })
-    }
-}
 
 from_row! {
     row => Entry {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::StoreShared;
+use crate::engine::StoreShared;
 use crate::write::{Tx, Work};
 
 /// Rows written by one transaction at most.
@@ -33,8 +33,10 @@ pub(crate) trait BatchTarget: Send + Sync + 'static {
     fn insert<'tx>(tx: &'tx mut Tx, batch: &'tx [Self::Row]) -> Work<'tx, ()>;
     /// Says in the log that these will never be written.
     fn lost(rows: &[Self::Row], fault: &Fault);
-    /// Runs behind each batch.
-    fn between(&mut self, shared: &StoreShared) -> impl Future<Output = ()> + Send;
+    /// Runs after each batch.
+    fn after_batch(&mut self, _: &StoreShared) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// What became of the rows so far.
@@ -87,21 +89,21 @@ impl QueueProgress {
 /// Starts the task that writes what comes out of `waiting`, until its progress closes.
 pub(crate) fn start<K: BatchTarget>(
     shared: StoreShared,
-    kind: K,
+    target: K,
     progress: Arc<QueueProgress>,
     waiting: mpsc::Receiver<K::Row>,
 ) {
     let tasks = shared.tasks.clone();
-    tasks.spawn(Drain { shared, kind, progress }.run(waiting));
+    tasks.spawn(BatchWriter { shared, target, progress }.run(waiting));
 }
 
-struct Drain<K> {
+struct BatchWriter<K> {
     shared: StoreShared,
-    kind: K,
+    target: K,
     progress: Arc<QueueProgress>,
 }
 
-impl<K: BatchTarget> Drain<K> {
+impl<K: BatchTarget> BatchWriter<K> {
     async fn run(mut self, mut waiting: mpsc::Receiver<K::Row>) {
         let progress = Arc::clone(&self.progress);
         loop {
@@ -114,7 +116,7 @@ impl<K: BatchTarget> Drain<K> {
                 break;
             }
             self.write(batch).await;
-            self.kind.between(&self.shared).await;
+            self.target.after_batch(&self.shared).await;
             tokio::select! {
                 () = tokio::time::sleep(GATHER) => {}
                 () = progress.closing.cancelled() => break,

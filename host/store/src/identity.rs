@@ -8,6 +8,7 @@
 //! the log, which shows in the log's counters (`PRAGMA wal_checkpoint(NOOP)`): a change that they do not explain, and that
 //! nothing explains within [`EXPLAINED_WITHIN`], is somebody else's.
 
+mod inodes;
 mod owner;
 
 use std::io;
@@ -24,8 +25,10 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
-use crate::open::SqliteFile;
 use crate::rows::{from_row, sqlite};
+use crate::sqlite_file::SqliteFile;
+
+use inodes::{DatabaseFiles, beside, inode};
 
 pub(crate) use owner::set_aside;
 
@@ -62,14 +65,6 @@ struct Inner {
     /// Stays open as long as the store, so that SQLite takes no log away, and is closed last.
     keeper: Mutex<Option<Connection>>,
     alarm: Notify,
-}
-
-/// The inodes of the database, its log and the log's index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DatabaseFiles {
-    pub(crate) database: u64,
-    pub(crate) log: u64,
-    index: u64,
 }
 
 /// What the last look found, and when it was.
@@ -337,17 +332,6 @@ fn state(path: &Path) -> io::Result<(State, u64)> {
     let found = fs::metadata(path)?;
     let state = State { size_bytes: found.len(), modified: (found.mtime(), found.mtime_nsec()) };
     Ok((state, found.ino()))
-}
-
-fn inode(path: &Path) -> io::Result<u64> {
-    Ok(fs::metadata(path)?.ino())
-}
-
-/// A file whose name is the database's and an ending.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,35 +7,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use brains_core::id::{Id, Key};
 use brains_core::{Ambient, Fault, Millis};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use crate::store::StoreShared;
+use crate::batch_writer::{self, BatchTarget, QueueProgress};
+use crate::engine::StoreShared;
+use crate::write::{Tx, Work};
 
 /// A key is written again after this long.
 const EVERY_MS: i64 = 60_000;
 /// Keys that may wait. One that finds no room is noted by its next request.
 const QUEUE: usize = 1_024;
-/// Keys written by one transaction at most.
-const BATCH: usize = 256;
 
 /// The way in. Clones are the same notes.
 #[derive(Debug, Clone)]
 pub struct KeyLastUsed {
     queue: mpsc::Sender<Id<Key>>,
+    progress: Arc<QueueProgress>,
     written: Arc<Mutex<HashMap<Id<Key>, Millis>>>,
     ambient: Arc<dyn Ambient>,
-    closing: CancellationToken,
-    closed: CancellationToken,
 }
 
 impl KeyLastUsed {
     pub(crate) fn start(shared: StoreShared) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let ambient = Arc::clone(&shared.ambient);
-        let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
-        let tasks = shared.tasks.clone();
-        tasks.spawn(write(shared, waiting, closing.clone(), closed.clone()));
-        Self { queue, written: Arc::default(), ambient, closing, closed }
+        let progress = Arc::new(QueueProgress::default());
+        let ambient = Arc::clone(&shared.context.ambient);
+        batch_writer::start(shared, KeyUses, Arc::clone(&progress), waiting);
+        Self { queue, progress, written: Arc::default(), ambient }
     }
 
     /// The key was presented just now.
@@ -43,54 +40,44 @@ impl KeyLastUsed {
         let now = self.ambient.now();
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = written.get(key).is_some_and(|at| (0..EVERY_MS).contains(&now.since(*at)));
-        if !fresh && self.queue.try_send(key.clone()).is_ok() {
-            // Keys come from the store, so there are as many as somebody made; those of old are forgotten.
-            if written.len() >= QUEUE {
-                written.retain(|_, at| (0..EVERY_MS).contains(&now.since(*at)));
-            }
-            written.insert(key.clone(), now);
+        if fresh {
+            return;
         }
+        self.progress.take();
+        if self.queue.try_send(key.clone()).is_err() {
+            return self.progress.lose(1);
+        }
+        // Keys come from the store, so there are as many as somebody made; those of old are forgotten.
+        if written.len() >= QUEUE {
+            written.retain(|_, at| (0..EVERY_MS).contains(&now.since(*at)));
+        }
+        written.insert(key.clone(), now);
     }
 
-    /// Writes what waits and takes no more.
+    /// Writes what waits, for a few seconds at most, and takes no more.
     pub(crate) async fn close(&self) {
-        self.closing.cancel();
-        self.closed.cancelled().await;
+        self.progress.close().await;
     }
 }
 
-async fn write(
-    shared: StoreShared,
-    mut waiting: mpsc::Receiver<Id<Key>>,
-    closing: CancellationToken,
-    closed: CancellationToken,
-) {
-    loop {
-        let mut batch = Vec::new();
-        let taken = tokio::select! {
-            biased;
-            taken = waiting.recv_many(&mut batch, BATCH) => taken,
-            () = closing.cancelled() => 0,
-        };
-        if taken == 0 {
-            break;
-        }
-        if let Err(fault) = update(&shared, batch).await {
-            tracing::debug!(error = %fault, "the last use of keys was not noted");
-        }
-    }
-    closed.cancel();
-}
+struct KeyUses;
 
-async fn update(shared: &StoreShared, batch: Vec<Id<Key>>) -> Result<(), Fault> {
-    shared
-        .submit(None, move |tx| {
-            Box::pin(async move {
-                for key in &batch {
-                    tx.use_key(key).await?;
-                }
-                Ok(())
-            })
+impl BatchTarget for KeyUses {
+    type Row = Id<Key>;
+    const WHAT: &'static str = "last uses of keys";
+
+    fn insert<'tx>(tx: &'tx mut Tx, batch: &'tx [Id<Key>]) -> Work<'tx, ()> {
+        Box::pin(async move {
+            for key in batch {
+                tx.use_key(key).await?;
+            }
+            Ok(())
         })
-        .await
+    }
+
+    fn lost(rows: &[Id<Key>], fault: &Fault) {
+        for key in rows {
+            tracing::debug!(error = %fault, key.id = %key, "the last use of a key was not noted");
+        }
+    }
 }

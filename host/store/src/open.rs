@@ -1,72 +1,78 @@
 //! Opening a database of either kind: making the file, the connections, bringing the schema up.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::Arc;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::time::{Duration, Instant};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::audit::sealing::Sealing;
+use crate::database_url::DatabaseUrl;
+use crate::engine::{StoreEngine, StoreShared, WRITE_QUEUE};
 use crate::error::StoreError;
 use crate::identity::{self, FileIdentity};
 use crate::migrate;
+use crate::options::StoreOptions;
 use crate::readers::SqliteReaders;
-use crate::rows::{RoundTripCounter, Rows, Session};
+use crate::round_trips::RoundTripCounter;
+use crate::rows::{DatabaseSession, Rows};
 use crate::server::PostgresServer;
-use crate::store::StoreOptions;
-use crate::write::postgres::BEGIN;
-use crate::write::sqlite::AGAIN;
+use crate::sqlite_file::{PREPARED, SqliteFile};
+use crate::write::WriteContext;
+use crate::write::postgres::{BEGIN, PostgresWriters, ScopeQueues};
+use crate::write::sqlite::{AGAIN, SqliteWriter};
 
 /// Connections of a pool.
 const POOL: u32 = 8;
-/// Statements that a connection keeps prepared: more than there are that are used again and again.
-const PREPARED: usize = 512;
 
-/// A SQLite file, and what a connection to it is told.
-#[derive(Debug, Clone)]
-pub(crate) struct SqliteFile {
-    path: PathBuf,
-    /// How long SQLite itself waits for a lock. Whoever opened the connection stands still meanwhile.
-    busy: Duration,
-    pragmas: &'static str,
-}
-
-const WRITES: &str = "
-    PRAGMA foreign_keys = ON;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    -- What a savepoint may have to put back: a file of its own for each would cost more than the write.
-    PRAGMA temp_store = MEMORY;
-    -- Pages of the log before they go into the database: those that change again and again then go once.
-    PRAGMA wal_autocheckpoint = 8000;
-    -- After a burst the log file is cut back to this.
-    PRAGMA journal_size_limit = 67108864;";
-const READS: &str = "PRAGMA query_only = ON;";
-
-impl SqliteFile {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn open(&self) -> Result<Connection, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&self.path, flags)?;
-        conn.busy_timeout(self.busy)?;
-        // A plan that looks at bound values is made anew for each of them.
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // The last one to close writes the log into the file: that is `FileIdentity`'s, which knows whether it may.
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        conn.set_prepared_statement_cache_capacity(PREPARED);
-        conn.execute_batch(self.pragmas)?;
-        Ok(conn)
-    }
+/// Opens the database that `url` names; tells where it is, for people.
+pub(crate) async fn open(url: &str, options: StoreOptions) -> Result<(StoreShared, String), StoreError> {
+    let sealing = Sealing::new(options.sealing.clone());
+    let context = WriteContext::new(Arc::clone(&options.ambient), sealing);
+    let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+    let patience = options.patience;
+    let (engine, place) = match DatabaseUrl::parse(url)? {
+        DatabaseUrl::File(path) => {
+            let place = format!("`{}`", path.display());
+            let (readers, conn, file, identity) =
+                open_file(path, &options).await.map_err(|error| error.at(&place))?;
+            tasks.spawn(identity.clone().watch(closing.clone()));
+            let writer = SqliteWriter {
+                file,
+                identity,
+                context: context.clone(),
+                closing: closing.clone(),
+                patience,
+                conn: Some(conn),
+            };
+            let (queue, waiting) = mpsc::channel(WRITE_QUEUE);
+            // A thread of its own: it waits for the disk.
+            let runtime = tokio::runtime::Handle::current();
+            tasks.spawn_blocking(move || runtime.block_on(writer.run(waiting)));
+            (StoreEngine::Sqlite { readers, queue }, place)
+        }
+        DatabaseUrl::Server(url) => {
+            let server = server(url, &options)?;
+            let place = place_of(&server);
+            let (readers, server) = open_server(server, &options).await.map_err(|error| error.at(&place))?;
+            let writers =
+                PostgresWriters { server, context: context.clone(), queues: ScopeQueues::default() };
+            let places = Arc::new(Semaphore::new(WRITE_QUEUE));
+            (StoreEngine::Postgres { readers, writers, places }, place)
+        }
+    };
+    Ok((StoreShared { engine, context, patience, tasks, closing }, place))
 }
 
 /// Makes the file if need be, opens the writer's connection, brings the schema up, prepares the readers.
-pub(crate) async fn open_file(
+async fn open_file(
     path: &Path,
     options: &StoreOptions,
 ) -> Result<(SqliteReaders, Connection, SqliteFile, FileIdentity), StoreError> {
@@ -74,14 +80,8 @@ pub(crate) async fn open_file(
         detail: format!("the log beside it: {}", error.kind()),
     })?;
     create(path)?;
-    let file = |busy_ms: u64, pragmas: &'static str| SqliteFile {
-        path: path.to_owned(),
-        busy: options.patience.min(Duration::from_millis(busy_ms)),
-        pragmas,
-    };
-    // The writer has a thread of its own and asks again by itself; a short wait keeps it able to stop. Only a program
-    // that has the whole file to itself keeps a reader waiting, who stands on a thread of others.
-    let (writer, reader) = (file(500, WRITES), file(50, READS));
+    let writer = SqliteFile::for_writing(path, options.patience);
+    let reader = SqliteFile::for_reading(path, options.patience);
     let give_up = Instant::now() + options.patience;
     let rows = loop {
         match open_writer(&writer, options).await {
@@ -91,13 +91,13 @@ pub(crate) async fn open_file(
             opened => break opened?,
         }
     };
-    let Session::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
+    let DatabaseSession::Writer(conn) = rows.into_session() else { return Err(StoreError::Closed) };
     let identity = FileIdentity::take(reader.clone())?;
     Ok((SqliteReaders::new(reader, identity.clone(), options.patience, POOL), conn, writer, identity))
 }
 
 async fn open_writer(file: &SqliteFile, options: &StoreOptions) -> Result<Rows, StoreError> {
-    let mut rows = Rows::new(Session::Writer(file.open()?), RoundTripCounter::default());
+    let mut rows = Rows::new(DatabaseSession::Writer(file.open()?), RoundTripCounter::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     Ok(rows)
 }
@@ -120,7 +120,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The server's address, and the limits that keep a frozen process from holding everybody up.
-pub(crate) fn server(url: &str, options: &StoreOptions) -> Result<PgConnectOptions, StoreError> {
+fn server(url: &str, options: &StoreOptions) -> Result<PgConnectOptions, StoreError> {
     let Ok(server) = PgConnectOptions::from_str(url) else {
         return Err(StoreError::Url { reason: "`db_url` is not a valid Postgres URL" });
     };
@@ -138,7 +138,7 @@ pub(crate) fn server(url: &str, options: &StoreOptions) -> Result<PgConnectOptio
 }
 
 /// The server's address for people: no user, no password.
-pub(crate) fn place_of(server: &PgConnectOptions) -> String {
+fn place_of(server: &PgConnectOptions) -> String {
     let database = server.get_database().unwrap_or(server.get_username());
     match server.get_socket() {
         Some(socket) => format!("`{database}` at `{}`", socket.display()),
@@ -147,7 +147,7 @@ pub(crate) fn place_of(server: &PgConnectOptions) -> String {
 }
 
 /// Connects once, so that a wrong address fails at once and not after the pool's patience.
-pub(crate) async fn open_server(
+async fn open_server(
     server: PgConnectOptions,
     options: &StoreOptions,
 ) -> Result<(PostgresServer, PostgresServer), StoreError> {
@@ -158,9 +158,10 @@ pub(crate) async fn open_server(
     let planned = server.clone().options([("plan_cache_mode", "force_generic_plan")]);
     let writers = PostgresServer::new(planned, options.patience, POOL);
     let round_trips = RoundTripCounter::default();
-    let mut rows = Rows::new(Session::Postgres(writers.begin(BEGIN, &round_trips).await?), round_trips);
+    let mut rows =
+        Rows::new(DatabaseSession::Postgres(writers.begin(BEGIN, &round_trips).await?), round_trips);
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
-    if let Session::Postgres(begun) = rows.into_session() {
+    if let DatabaseSession::Postgres(begun) = rows.into_session() {
         begun.commit().await?;
     }
     Ok((PostgresServer::new(server, options.patience, POOL), writers))

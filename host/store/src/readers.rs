@@ -8,8 +8,8 @@ use tokio::time::Duration;
 
 use crate::error::StoreError;
 use crate::identity::FileIdentity;
-use crate::open::SqliteFile;
 use crate::rows::sqlite;
+use crate::sqlite_file::SqliteFile;
 
 const BEGIN: &str = "BEGIN DEFERRED";
 const END: &str = "ROLLBACK";

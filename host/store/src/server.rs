@@ -8,7 +8,7 @@ use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 use tokio::time::{Duration, Instant};
 
 use crate::error::StoreError;
-use crate::rows::RoundTripCounter;
+use crate::round_trips::RoundTripCounter;
 
 /// How long connections are doubted after one fell silent.
 const DOUBT: Duration = Duration::from_mins(2);

@@ -10,26 +10,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
 use crate::batch_writer::{self, BatchTarget, QueueCounts, QueueProgress};
+use crate::engine::StoreShared;
+use crate::options::TraceOptions;
 use crate::plane::trace::Retention;
-use crate::store::StoreShared;
 use crate::write::{Tx, Work};
 
 /// How often the retention is applied.
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
-
-/// How traces are queued and kept.
-#[derive(Debug, Clone, Copy)]
-pub struct TraceOptions {
-    /// Traces that may wait to be written.
-    pub queue: usize,
-    pub retention: Retention,
-}
-
-impl Default for TraceOptions {
-    fn default() -> Self {
-        Self { queue: 4_096, retention: Retention { rows: Some(50_000), days: Some(30) } }
-    }
-}
 
 /// What became of the traces so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -123,7 +110,7 @@ impl BatchTarget for Traces {
         }
     }
 
-    async fn between(&mut self, shared: &StoreShared) {
+    async fn after_batch(&mut self, shared: &StoreShared) {
         if Instant::now() < self.prune_at {
             return;
         }

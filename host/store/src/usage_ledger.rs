@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Duration;
 
 use crate::batch_writer::{self, BatchTarget, QueueCounts, QueueProgress};
-use crate::store::StoreShared;
+use crate::engine::StoreShared;
 use crate::write::{Tx, Work};
 
 /// Rows that may wait, taken places included: minutes of an outage of the database.
@@ -95,6 +95,4 @@ impl BatchTarget for Usages {
             tracing::error!(error = %fault, trace.id = %row.trace, "a row of the ledger is lost");
         }
     }
-
-    async fn between(&mut self, _: &StoreShared) {}
 }

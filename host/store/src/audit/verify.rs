@@ -6,7 +6,7 @@ use brains_core::plane::audit::{Break, Entry, HandOver, Reason, Seal, Trusted, W
 
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_all, fetch_optional};
-use crate::write::Scope;
+use crate::write::scope::Scope;
 
 /// Entries read at a time.
 const PAGE: u32 = 1_000;

@@ -7,7 +7,7 @@ use std::path::Path;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseFiles, beside, inode};
+use crate::identity::inodes::{DatabaseFiles, beside, inode};
 
 const ENDING: &str = "-owner";
 /// It is one short line.

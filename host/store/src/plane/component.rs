@@ -5,7 +5,7 @@ use brains_core::plane::component::{ComponentRecord, ComponentStanding, Componen
 use serde::Serialize;
 
 use crate::error::StoreError;
-use crate::generation_watcher::Topic;
+use crate::generation::Topic;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
 use crate::text::{enum_name, from_enum_name, from_json, list, signed, storable, unsigned};
 use crate::write::Tx;

@@ -5,7 +5,7 @@ use brains_core::plane::config::ConfigRevision;
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::generation_watcher::Topic;
+use crate::generation::Topic;
 use crate::rows::{Rows, fetch_all, fetch_optional, from_row};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;

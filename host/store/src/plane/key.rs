@@ -6,7 +6,7 @@ use brains_core::plane::operator::OperatorRecord;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::generation_watcher::Topic;
+use crate::generation::Topic;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
 use crate::text::{enum_name, from_enum_name, from_json, id, list, storable};
 use crate::write::Tx;

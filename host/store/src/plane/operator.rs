@@ -4,7 +4,7 @@ use brains_core::Millis;
 use brains_core::plane::operator::OperatorRecord;
 
 use crate::error::StoreError;
-use crate::generation_watcher::Topic;
+use crate::generation::Topic;
 use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
 use crate::text::{enum_name, from_enum_name, id, storable};
 use crate::write::Tx;

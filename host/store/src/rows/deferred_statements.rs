@@ -72,26 +72,6 @@ fn push(whole: &mut String, text: &str, before: usize) {
     }
 }
 
-/// Lets a statement wait whose outcome nobody looks at.
-macro_rules! execute_deferred {
-    ($rows:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
-        let rows: &mut $crate::rows::Rows = $rows;
-        if rows.is_postgres() {
-            match rows.room($sql).await {
-                Err(error) => Err(error),
-                Ok(values) => {
-                    let added: Result<(), sqlx::error::BoxDynError> =
-                        Ok(())$(.and_then(|()| sqlx::Arguments::add(values, $bind)))*;
-                    added.map_err(|source| rows.fail(sqlx::Error::Encode(source)))
-                }
-            }
-        } else {
-            $crate::rows::execute!(rows, $sql $(, $bind)*).map(drop)
-        }
-    }};
-}
-pub(crate) use execute_deferred;
-
 #[cfg(test)]
 mod tests {
     use super::DeferredStatements;

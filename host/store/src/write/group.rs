@@ -4,7 +4,8 @@
 use brains_core::Fault;
 
 use crate::rows::{Conn, sqlite};
-use crate::write::{QueuedWrite, Tx};
+use crate::write::queued::QueuedWrite;
+use crate::write::tx::Tx;
 
 const SAVEPOINT: &str = "SAVEPOINT closure";
 const RELEASE: &str = "RELEASE closure";

@@ -5,16 +5,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brains_core::{Ambient, Fault};
+use brains_core::Fault;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::audit::Sealing;
-use crate::generation_watcher::CommitSignal;
-use crate::notifier::Notifier;
-use crate::rows::{RoundTripCounter, Rows, Session};
+use crate::rows::DatabaseSession;
 use crate::server::PostgresServer;
+use crate::write::context::WriteContext;
 use crate::write::group::{GroupOutcome, answer, run};
-use crate::write::{QueuedWrite, Scope, Tx};
+use crate::write::queued::QueuedWrite;
+use crate::write::scope::Scope;
 
 /// The level is said: the server's default may be another one.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -30,12 +29,8 @@ pub(crate) type Placed = (Box<dyn QueuedWrite>, OwnedSemaphorePermit);
 #[derive(Debug, Clone)]
 pub(crate) struct PostgresWriters {
     pub(crate) server: PostgresServer,
-    pub(crate) ambient: Arc<dyn Ambient>,
-    pub(crate) sealing: Sealing,
-    pub(crate) commit_signal: CommitSignal,
-    pub(crate) notifier: Notifier,
-    pub(crate) round_trips: RoundTripCounter,
-    pub(crate) lanes: ScopeQueues,
+    pub(crate) context: WriteContext,
+    pub(crate) queues: ScopeQueues,
 }
 
 /// Closures that wait behind a running transaction of their scope. A scope that has an entry has somebody who runs it.
@@ -57,21 +52,21 @@ impl ScopeQueues {
 
     /// Puts a closure behind those of its scope; given back to whoever is the first and has to run them.
     fn join(&self, scope: &Scope, job: Placed) -> Option<Placed> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = lanes.get_mut(scope) {
+        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = queues.get_mut(scope) {
             waiting.push(job);
             return None;
         }
-        lanes.insert(scope.clone(), Vec::new());
+        queues.insert(scope.clone(), Vec::new());
         Some(job)
     }
 
-    /// What has come meanwhile; the lane ends when nothing has.
+    /// What has come meanwhile; the queue ends when nothing has.
     fn next(&self, scope: &Scope) -> Vec<Placed> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(waiting) = lanes.get_mut(scope) else { return Vec::new() };
+        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(waiting) = queues.get_mut(scope) else { return Vec::new() };
         if waiting.is_empty() {
-            lanes.remove(scope);
+            queues.remove(scope);
             return Vec::new();
         }
         let most = waiting.len().min(GROUP);
@@ -82,13 +77,13 @@ impl ScopeQueues {
 impl PostgresWriters {
     /// Runs a closure, with those of its scope that come meanwhile. Spawned, so that a caller that goes away cuts
     /// nothing in half.
-    pub(crate) async fn write(self, lane: Option<Scope>, job: Placed) {
-        let Some(scope) = lane else { return self.commit(vec![job]).await };
-        let Some(first) = self.lanes.join(&scope, job) else { return };
+    pub(crate) async fn write(self, scope: Option<Scope>, job: Placed) {
+        let Some(scope) = scope else { return self.commit(vec![job]).await };
+        let Some(first) = self.queues.join(&scope, job) else { return };
         let mut group = vec![first];
         while !group.is_empty() {
             self.commit(group).await;
-            group = self.lanes.next(&scope);
+            group = self.queues.next(&scope);
         }
     }
 
@@ -99,24 +94,20 @@ impl PostgresWriters {
         if jobs.is_empty() {
             return;
         }
-        let begun = match self.server.begin(BEGIN, &self.round_trips).await {
+        let begun = match self.server.begin(BEGIN, &self.context.round_trips).await {
             Ok(begun) => begun,
             Err(error) => return answer(jobs, &Err(error.into())),
         };
-        let rows = Rows::new(Session::Postgres(begun), self.round_trips.clone());
-        let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
-        let verdict = run(&mut tx, jobs.into_iter()).await;
+        let mut tx = self.context.transaction(DatabaseSession::Postgres(begun));
+        let outcome = run(&mut tx, jobs.into_iter()).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
-        let Session::Postgres(begun) = tx.rows.into_session() else { return };
-        self.round_trips.count();
-        match verdict {
+        let DatabaseSession::Postgres(begun) = tx.rows.into_session() else { return };
+        self.context.round_trips.count();
+        match outcome {
             GroupOutcome::Commit(kept) => {
                 let end = begun.commit().await.map_err(Fault::from);
                 if end.is_ok() {
-                    if bumped {
-                        self.commit_signal.committed();
-                    }
-                    self.notifier.publish(&announced);
+                    self.context.committed(bumped, &announced);
                 }
                 answer(kept, &end);
             }

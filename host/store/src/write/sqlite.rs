@@ -2,23 +2,19 @@
 //! together share one `BEGIN IMMEDIATE`, each in a savepoint of its own, and are answered after its `COMMIT`.
 //! The queue is an optimisation, the database's lock is the exclusion: other processes write to the same file.
 
-use std::sync::Arc;
-
-use brains_core::{Ambient, Fault};
+use brains_core::Fault;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::Sealing;
 use crate::error::StoreError;
-use crate::generation_watcher::CommitSignal;
 use crate::identity::FileIdentity;
-use crate::notifier::Notifier;
-use crate::open::SqliteFile;
-use crate::rows::{RoundTripCounter, Rows, Session, sqlite};
+use crate::rows::{DatabaseSession, sqlite};
+use crate::sqlite_file::SqliteFile;
+use crate::write::context::WriteContext;
 use crate::write::group::{GroupOutcome, answer, run};
-use crate::write::{QueuedWrite, Tx};
+use crate::write::queued::QueuedWrite;
 
 /// Closures that share one commit at most.
 const GROUP: usize = 128;
@@ -33,12 +29,8 @@ const ROLLBACK: &str = "ROLLBACK";
 pub(crate) struct SqliteWriter {
     pub(crate) file: SqliteFile,
     pub(crate) identity: FileIdentity,
-    pub(crate) ambient: Arc<dyn Ambient>,
-    pub(crate) sealing: Sealing,
+    pub(crate) context: WriteContext,
     pub(crate) closing: CancellationToken,
-    pub(crate) commit_signal: CommitSignal,
-    pub(crate) notifier: Notifier,
-    pub(crate) round_trips: RoundTripCounter,
     /// How long to wait for another process's lock.
     pub(crate) patience: Duration,
     pub(crate) conn: Option<Connection>,
@@ -78,22 +70,18 @@ impl SqliteWriter {
             Ok(conn) => conn,
             Err(error) => return answer(std::mem::take(group), &Err(error.into())),
         };
-        let rows = Rows::new(Session::Writer(conn), self.round_trips.clone());
-        let mut tx = Tx::new(rows, self.ambient.clone(), self.sealing.clone());
-        let verdict = run(&mut tx, group.drain(..)).await;
+        let mut tx = self.context.transaction(DatabaseSession::Writer(conn));
+        let outcome = run(&mut tx, group.drain(..)).await;
         let (bumped, announced) = (tx.bumped, tx.announced);
-        let Session::Writer(conn) = tx.rows.into_session() else { return };
-        self.round_trips.count();
+        let DatabaseSession::Writer(conn) = tx.rows.into_session() else { return };
+        self.context.round_trips.count();
         // Whatever state a lost connection is in, closing it rolls back; the next group opens a new one.
-        match verdict {
+        match outcome {
             GroupOutcome::Commit(kept) => {
                 let end = self.end(&conn).await.map_err(Fault::from);
                 if end.is_ok() {
                     self.conn = Some(conn);
-                    if bumped {
-                        self.commit_signal.committed();
-                    }
-                    self.notifier.publish(&announced);
+                    self.context.committed(bumped, &announced);
                 }
                 answer(kept, &end);
             }
@@ -112,7 +100,7 @@ impl SqliteWriter {
     /// Takes the database's write lock, waiting for other processes as long as patience lasts.
     async fn begin(&mut self) -> Result<Connection, StoreError> {
         let give_up = Instant::now() + self.patience;
-        self.round_trips.count();
+        self.context.round_trips.count();
         loop {
             self.identity.settle().await?;
             let conn = match self.conn.take() {

@@ -1,0 +1,39 @@
+//! How a store is opened.
+
+use std::sync::Arc;
+
+use brains_core::Ambient;
+use brains_core::plane::audit::SealingKey;
+use tokio::time::Duration;
+
+use crate::plane::trace::Retention;
+
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    pub ambient: Arc<dyn Ambient>,
+    /// Signs where the audit log stands.
+    pub sealing: SealingKey,
+    /// How long to wait for a lock, a connection or a place in the queue before giving up.
+    pub patience: Duration,
+    pub traces: TraceOptions,
+}
+
+impl StoreOptions {
+    pub fn new(ambient: Arc<dyn Ambient>, sealing: SealingKey) -> Self {
+        Self { ambient, sealing, patience: Duration::from_secs(10), traces: TraceOptions::default() }
+    }
+}
+
+/// How traces are queued and kept.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceOptions {
+    /// Traces that may wait to be written.
+    pub queue: usize,
+    pub retention: Retention,
+}
+
+impl Default for TraceOptions {
+    fn default() -> Self {
+        Self { queue: 4_096, retention: Retention { rows: Some(50_000), days: Some(30) } }
+    }
+}
