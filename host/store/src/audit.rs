@@ -14,53 +14,76 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, storable};
 use crate::write::{Actor, Scope, Tx};
 
 pub use verify::{Verification, VerifyFrom};
 
+// What a hand that passes by the rules left without a value is read as none: then no digest fits it.
+macro_rules! entry_columns {
+    () => {
+        "COALESCE(id, '') AS id, scope, seq, COALESCE(at, 0) AS at, COALESCE(operator, '') AS operator, key_id, session,
+        surface, COALESCE(action, '') AS action, COALESCE(detail, '') AS detail,
+        COALESCE(prev_hash, '') AS prev_hash, COALESCE(hash, '') AS hash, agent"
+    };
+}
+macro_rules! seal_columns {
+    () => {
+        "scope, seq, COALESCE(hash, '') AS hash, COALESCE(sealed_at, 0) AS sealed_at,
+        COALESCE(seal_key, '') AS seal_key, COALESCE(signature, '') AS signature"
+    };
+}
+macro_rules! head_columns {
+    () => {
+        "scope, COALESCE(seq, -1) AS seq, COALESCE(hash, '') AS hash, sealed_at, seal_key, signature"
+    };
+}
+/// The columns of an event.
+macro_rules! event_columns {
+    ($($form:tt)*) => {
+        $crate::rows::column_list!([$($form)*] seq, at, kind, operator, session, detail, agent)
+    };
+}
+pub(crate) use event_columns;
+
+statements! {
+    SEALED_HEAD = "
+    SELECT ", head_columns!(), "
+    FROM audit_head WHERE scope = $1";
+    SEALED_HEADS = "
+    SELECT ", head_columns!(), "
+    FROM audit_head ORDER BY scope";
+    SEALS_UP = "
+    SELECT ", seal_columns!(), " FROM audit_seal
+    WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    LAST_SEAL = "
+    SELECT ", seal_columns!(), " FROM audit_seal
+    WHERE scope = $1 AND seq > 0 ORDER BY seq DESC LIMIT 1";
+    PAGE_UP = "
+    SELECT ", entry_columns!(), " FROM audit_entry
+    WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    PAGE_DOWN = "
+    SELECT ", entry_columns!(), " FROM audit_entry
+    WHERE scope = $1 AND seq > 0
+        AND seq < (SELECT CASE WHEN h.seq < $2 THEN h.seq + 1 ELSE $2 END FROM audit_head h WHERE h.scope = $1)
+    ORDER BY seq DESC LIMIT $3";
+    EVENTS = "
+    SELECT ", event_columns!(), " FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+}
+
 const MOVE_HEAD: &str = "
     UPDATE audit_head SET seq = $2, hash = $3, sealed_at = $4, seal_key = $5, signature = $6 WHERE scope = $1";
 const KEEP_SEAL: &str = "
     INSERT INTO audit_seal (scope, seq, hash, sealed_at, seal_key, signature) VALUES ($1, $2, $3, $4, $5, $6)";
-const SEALED_HEAD: &str = "
-    SELECT scope, COALESCE(seq, -1) AS seq, COALESCE(hash, '') AS hash, sealed_at, seal_key, signature
-    FROM audit_head WHERE scope = $1";
-const SEALED_HEADS: &str = "
-    SELECT scope, COALESCE(seq, -1) AS seq, COALESCE(hash, '') AS hash, sealed_at, seal_key, signature
-    FROM audit_head ORDER BY scope";
-const SEALS_UP: &str = "
-    SELECT scope, seq, COALESCE(hash, '') AS hash, COALESCE(sealed_at, 0) AS sealed_at,
-        COALESCE(seal_key, '') AS seal_key, COALESCE(signature, '') AS signature FROM audit_seal
-    WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-const LAST_SEAL: &str = "
-    SELECT scope, seq, COALESCE(hash, '') AS hash, COALESCE(sealed_at, 0) AS sealed_at,
-        COALESCE(seal_key, '') AS seal_key, COALESCE(signature, '') AS signature FROM audit_seal
-    WHERE scope = $1 AND seq > 0 ORDER BY seq DESC LIMIT 1";
 const APPEND: &str = "
     INSERT INTO audit_entry (id, scope, seq, at, operator, key_id, session, surface, action, detail, prev_hash, hash, agent)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const EMIT: &str = "
     INSERT INTO event (scope, seq, at, kind, operator, session, detail, agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-// What a hand that passes by the rules left without a value is read as none: then no digest fits it.
-const PAGE_UP: &str = "
-    SELECT COALESCE(id, '') AS id, scope, seq, COALESCE(at, 0) AS at, COALESCE(operator, '') AS operator, key_id, session,
-        surface, COALESCE(action, '') AS action, COALESCE(detail, '') AS detail,
-        COALESCE(prev_hash, '') AS prev_hash, COALESCE(hash, '') AS hash, agent FROM audit_entry
-    WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-const PAGE_DOWN: &str = "
-    SELECT COALESCE(id, '') AS id, scope, seq, COALESCE(at, 0) AS at, COALESCE(operator, '') AS operator, key_id, session,
-        surface, COALESCE(action, '') AS action, COALESCE(detail, '') AS detail,
-        COALESCE(prev_hash, '') AS prev_hash, COALESCE(hash, '') AS hash, agent FROM audit_entry
-    WHERE scope = $1 AND seq > 0
-        AND seq < (SELECT CASE WHEN h.seq < $2 THEN h.seq + 1 ELSE $2 END FROM audit_head h WHERE h.scope = $1)
-    ORDER BY seq DESC LIMIT $3";
 const SCOPES: &str = "
     SELECT scope FROM audit_head UNION SELECT COALESCE(scope, '') FROM audit_entry
     UNION SELECT COALESCE(scope, '') FROM audit_seal ORDER BY 1";
-const EVENTS: &str = "
-    SELECT seq, at, kind, operator, session, detail, agent FROM event WHERE scope = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 from_row! {
     row => Entry {

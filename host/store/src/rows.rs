@@ -9,6 +9,7 @@ use crate::readers::SqliteReader;
 use crate::round_trips::RoundTripCounter;
 use crate::server::{AnswerTimeout, ServerTransaction};
 
+pub(crate) mod columns;
 mod deferred_statements;
 pub(crate) mod from_row;
 pub(crate) mod sqlite;
@@ -17,6 +18,7 @@ pub(crate) mod statements;
 
 use deferred_statements::DeferredStatements;
 
+pub(crate) use columns::{column_list, statements};
 pub(crate) use from_row::{FromRow, from_row};
 pub(crate) use statements::{execute, execute_deferred, fetch_all, fetch_optional, insert_all, many};
 

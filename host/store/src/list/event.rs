@@ -3,7 +3,7 @@
 use brains_core::Id;
 use brains_core::id::Session;
 
-use crate::audit::StoredEvent;
+use crate::audit::{StoredEvent, event_columns};
 use crate::error::StoreError;
 use crate::list::Query;
 use crate::rows::Rows;
@@ -44,8 +44,7 @@ impl Rows {
 }
 
 pub(crate) fn piece(scope: &Scope, filter: &EventFilter, kind: Option<&String>, limit: u32) -> Query {
-    let mut query =
-        Query::new("SELECT seq, at, kind, operator, session, detail, agent FROM event WHERE scope = ");
+    let mut query = Query::new(concat!("SELECT ", event_columns!(), " FROM event WHERE scope = "));
     query.push_bind(scope.as_str().to_owned());
     if let Some(kind) = kind {
         query.push(" AND kind = ").push_bind(kind.clone());

@@ -6,16 +6,26 @@ use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::generation::Topic;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, column_list, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, from_json, list, signed, storable, unsigned};
 use crate::write::Tx;
 
-const LIST: &str = "
-    SELECT id, digest, version, plays, state, reason, source, size_bytes, exports, instances, flat_keys
+/// The columns of a component.
+macro_rules! component_columns {
+    ($($form:tt)*) => {
+        column_list!([$($form)*] id, digest, version, plays, state, reason, source, size_bytes, exports, instances, flat_keys)
+    };
+}
+
+statements! {
+    LIST = "
+    SELECT ", component_columns!(), "
     FROM component ORDER BY id";
-const GET: &str = "
-    SELECT id, digest, version, plays, state, reason, source, size_bytes, exports, instances, flat_keys
+    GET = "
+    SELECT ", component_columns!(), "
     FROM component WHERE id = $1";
+}
+
 const SEE: &str = "
     INSERT INTO component
         (id, digest, version, plays, state, reason, source, size_bytes, exports, instances, flat_keys, seen_at)

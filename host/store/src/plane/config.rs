@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::generation::Topic;
-use crate::rows::{Rows, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, column_list, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
@@ -14,15 +14,25 @@ const APPEND: &str = "
     INSERT INTO config_revision (id, number, created_at, author, cause, changed, digest, document, text)
     SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM config_revision
     RETURNING number";
-const LIST: &str = "
-    SELECT id, number, created_at, author, cause, changed, digest, NULL AS document, NULL AS text FROM config_revision
+
+/// The columns of a revision.
+macro_rules! revision_columns {
+    ($($form:tt)*) => {
+        column_list!([$($form)*] id, number, created_at, author, cause, changed, digest)
+    };
+}
+
+statements! {
+    LIST = "
+    SELECT ", revision_columns!(), ", NULL AS document, NULL AS text FROM config_revision
     WHERE number < $1 ORDER BY number DESC LIMIT $2";
-const GET: &str = "
-    SELECT id, number, created_at, author, cause, changed, digest, document, text FROM config_revision
+    GET = "
+    SELECT ", revision_columns!(), ", document, text FROM config_revision
     WHERE number = $1";
-const LATEST: &str = "
-    SELECT id, number, created_at, author, cause, changed, digest, document, text FROM config_revision
+    LATEST = "
+    SELECT ", revision_columns!(), ", document, text FROM config_revision
     ORDER BY number DESC LIMIT 1";
+}
 
 from_row! {
     row => ConfigRevision {

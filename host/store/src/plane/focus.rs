@@ -5,22 +5,32 @@ use brains_core::plane::focus::FocusRecord;
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, column_list, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{from_json, id, list, storable};
 use crate::write::Tx;
+
+/// The columns of a focus.
+macro_rules! focus_columns {
+    ($($form:tt)*) => {
+        column_list!([$($form)*] session, workspace, intent, task, paths, since, expires_at)
+    };
+}
+
+statements! {
+    GET = "
+    SELECT ", focus_columns!(), " FROM focus WHERE session = $1 AND expires_at > $2";
+    /// Foci of sessions that live.
+    LIST = "
+    SELECT ", focus_columns!(), "
+    FROM focus f WHERE workspace = $1 AND expires_at > $2 AND EXISTS (
+        SELECT 1 FROM session s WHERE s.id = f.session AND s.ended_at IS NULL AND s.lease_until > $2)
+    ORDER BY since DESC, session";
+}
 
 const SET: &str = "
     INSERT INTO focus (session, workspace, intent, task, paths, since, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (session) DO UPDATE SET workspace = excluded.workspace, intent = excluded.intent,
         task = excluded.task, paths = excluded.paths, since = excluded.since, expires_at = excluded.expires_at";
-const GET: &str = "
-    SELECT session, workspace, intent, task, paths, since, expires_at FROM focus WHERE session = $1 AND expires_at > $2";
-/// Foci of sessions that live.
-const LIST: &str = "
-    SELECT f.session, f.workspace, f.intent, f.task, f.paths, f.since, f.expires_at
-    FROM focus f JOIN session s ON s.id = f.session
-    WHERE f.workspace = $1 AND f.expires_at > $2 AND s.ended_at IS NULL AND s.lease_until > $2
-    ORDER BY f.since DESC, f.session";
 const CLEAR: &str = "DELETE FROM focus WHERE session = $1";
 const PRUNE: &str = "DELETE FROM focus WHERE expires_at <= $1";
 

@@ -7,7 +7,7 @@ use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
 use crate::generation::Topic;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, column_list, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, from_json, id, list, storable};
 use crate::write::Tx;
 
@@ -17,21 +17,31 @@ const USED_EVERY_MS: i64 = 60_000;
 const INSERT: &str = "
     INSERT INTO api_key (id, name, operator, scopes, agent, fingerprint, hash, created_at, expires_at, role)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
-const LIST: &str = "
-    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+/// The columns of a key.
+macro_rules! key_columns {
+    ($($form:tt)*) => {
+        column_list!([$($form)*] id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at)
+    };
+}
+
+statements! {
+    LIST = "
+    SELECT ", key_columns!(), "
     FROM api_key ORDER BY id";
-const LIST_OF: &str = "
-    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    LIST_OF = "
+    SELECT ", key_columns!(), "
     FROM api_key WHERE operator = $1 ORDER BY id";
-const GET: &str = "
-    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    GET = "
+    SELECT ", key_columns!(), "
     FROM api_key WHERE id = $1";
-const BY_HASH: &str = "
-    SELECT id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at
+    BY_HASH = "
+    SELECT ", key_columns!(), "
     FROM api_key WHERE hash = $1";
-const REVOKE: &str = "
+    REVOKE = "
     UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL
-    RETURNING id, name, operator, scopes, role, agent, fingerprint, hash, created_at, expires_at, revoked_at, last_used_at";
+    RETURNING ", key_columns!(), "";
+}
+
 const REVOKE_OF: &str = "UPDATE api_key SET revoked_at = $2 WHERE operator = $1 AND revoked_at IS NULL";
 const USED: &str = "
     UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)";

@@ -6,40 +6,50 @@ use brains_core::plane::lock::{LockRecord, Resource, WaitRecord};
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, column_list, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, id, signed, storable, unsigned};
 use crate::write::Tx;
+
+/// The columns of a lock.
+macro_rules! lock_columns {
+    ($($form:tt)*) => {
+        column_list!([$($form)*] id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason)
+    };
+}
+
+statements! {
+    GET = "
+    SELECT ", lock_columns!(), "
+    FROM lock WHERE id = $1";
+    LIST = "
+    SELECT ", lock_columns!(), "
+    FROM lock WHERE workspace = $1 ORDER BY expires_at, id";
+    /// Locks that hold: their time is not over, and neither is their session's.
+    HELD = "
+    SELECT ", lock_columns!(), "
+    FROM lock l WHERE workspace = $1 AND expires_at > $2 AND EXISTS (
+        SELECT 1 FROM session s WHERE s.id = l.session AND s.ended_at IS NULL AND s.lease_until > $2)
+    ORDER BY expires_at, id";
+    OF_SESSION = "
+    SELECT ", lock_columns!(), "
+    FROM lock WHERE session = $1 AND expires_at > $2 ORDER BY expires_at, id";
+    BY_FENCE = "
+    SELECT ", lock_columns!(), "
+    FROM lock WHERE workspace = $1 AND fence = $2 AND expires_at > $3";
+    RENEW = "
+    UPDATE lock SET expires_at = $2 WHERE id = $1 AND session = $3 AND expires_at > $4
+    RETURNING ", lock_columns!(), "";
+}
 
 const INSERT: &str = "
     INSERT INTO lock (id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const SAVE: &str =
     "UPDATE lock SET mode = $2, count = $3, fence = $4, expires_at = $5, reason = $6 WHERE id = $1";
-const GET: &str = "
-    SELECT id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason
-    FROM lock WHERE id = $1";
-const LIST: &str = "
-    SELECT id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason
-    FROM lock WHERE workspace = $1 ORDER BY expires_at, id";
-/// Locks that hold: their time is not over, and neither is their session's.
-const HELD: &str = "
-    SELECT l.id, l.workspace, l.kind, l.resource, l.mode, l.session, l.count, l.fence, l.acquired_at, l.expires_at, l.reason
-    FROM lock l JOIN session s ON s.id = l.session
-    WHERE l.workspace = $1 AND l.expires_at > $2 AND s.ended_at IS NULL AND s.lease_until > $2
-    ORDER BY l.expires_at, l.id";
-const OF_SESSION: &str = "
-    SELECT id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason
-    FROM lock WHERE session = $1 AND expires_at > $2 ORDER BY expires_at, id";
-const BY_FENCE: &str = "
-    SELECT id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason
-    FROM lock WHERE workspace = $1 AND fence = $2 AND expires_at > $3";
 const DELETE: &str = "DELETE FROM lock WHERE id = $1";
 const FREE_OF: &str = "DELETE FROM lock WHERE session = $1";
 const RUN_OUT: &str = "DELETE FROM lock WHERE workspace = $1 AND expires_at <= $2";
 const PRUNE: &str = "DELETE FROM lock WHERE expires_at <= $1";
-const RENEW: &str = "
-    UPDATE lock SET expires_at = $2 WHERE id = $1 AND session = $3 AND expires_at > $4
-    RETURNING id, workspace, kind, resource, mode, session, count, fence, acquired_at, expires_at, reason";
 
 const QUEUE: &str = "
     INSERT INTO lock_wait (id, workspace, turn, kind, resource, mode, session, since, alive_until)

@@ -5,18 +5,28 @@ use brains_core::plane::operator::OperatorRecord;
 
 use crate::error::StoreError;
 use crate::generation::Topic;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, column_list, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, id, storable};
 use crate::write::Tx;
 
 const INSERT: &str = "
     INSERT INTO operator (id, slug, display_name, role, created_at)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-const LIST: &str = "SELECT id, slug, display_name, role, created_at, revoked_at FROM operator ORDER BY slug";
-const GET: &str = "SELECT id, slug, display_name, role, created_at, revoked_at FROM operator WHERE slug = $1";
-const REVOKE: &str = "
+
+/// The columns of an operator.
+macro_rules! operator_columns {
+    ($($form:tt)*) => {
+        column_list!([$($form)*] id, slug, display_name, role, created_at, revoked_at)
+    };
+}
+
+statements! {
+    LIST = "SELECT ", operator_columns!(), " FROM operator ORDER BY slug";
+    GET = "SELECT ", operator_columns!(), " FROM operator WHERE slug = $1";
+    REVOKE = "
     UPDATE operator SET revoked_at = $2 WHERE slug = $1 AND revoked_at IS NULL
-    RETURNING id, slug, display_name, role, created_at, revoked_at";
+    RETURNING ", operator_columns!(), "";
+}
 
 from_row! {
     row => OperatorRecord {

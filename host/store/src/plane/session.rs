@@ -1,67 +1,60 @@
-//! Sessions, what they are known by, and their checkpoints. The end of a session, however it comes, frees what it
-//! held in the same write.
+//! Sessions: what they are, how they are found, renewed, ended and resumed.
+
+pub(crate) mod checkpoint;
+pub(crate) mod link;
+pub(crate) mod reap;
 
 use brains_core::id::{Session, Workspace};
-use brains_core::plane::session::{CheckpointRecord, Ending, LinkRecord, Process, SessionRecord};
+use brains_core::plane::session::{Ending, Process, SessionRecord};
 use brains_core::{Id, Millis};
-use serde::Serialize;
-use serde_json::json;
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, id, signed, storable, unsigned};
 use crate::write::Tx;
 
-/// Sessions that one write ends at most; the rest waits for the next.
-const REAP: i64 = 500;
+pub use reap::Holdings;
+
+/// The columns of a session.
+macro_rules! session_columns {
+    ($($form:tt)*) => {
+        $crate::rows::column_list!([$($form)*] id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at, ended_at, ending, summary, machine, pid, pid_started)
+    };
+}
+pub(super) use session_columns;
+
+statements! {
+    GET = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE id = $1";
+    BY_TOKEN = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE token_hash = $1";
+    LIST = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE workspace = $1 AND id < $2 AND ($3 = 1 OR (ended_at IS NULL AND lease_until > $4))
+        AND ($5 = '' OR operator = $5)
+    ORDER BY id DESC LIMIT $6";
+    LIVE = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE ended_at IS NULL AND lease_until > $1 AND workspace = $2 ORDER BY last_seen_at DESC, id LIMIT $3";
+    OF_OPERATOR = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE operator = $1 AND ended_at IS NULL ORDER BY id";
+    PROCESSES = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE machine = $1 AND ended_at IS NULL AND pid IS NOT NULL ORDER BY id";
+}
 
 const INSERT: &str = "
     INSERT INTO session (id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at,
         last_seen_at, machine, pid, pid_started)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-const GET: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE id = $1";
-const BY_TOKEN: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE token_hash = $1";
-/// The newest life of what a link names.
-const BY_LINK: &str = "
-    SELECT s.id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session s JOIN session_link l ON l.session = s.id
-    WHERE l.kind = $1 AND l.value = $2 AND s.operator = $3 AND s.ended_at IS NULL
-    ORDER BY l.linked_at DESC, s.id DESC LIMIT 1";
-const LINKED: &str = "SELECT COUNT(*) FROM session_link WHERE session = $1 AND kind = $2 AND value = $3";
-const LIST: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE workspace = $1 AND id < $2 AND ($3 = 1 OR (ended_at IS NULL AND lease_until > $4))
-        AND ($5 = '' OR operator = $5)
-    ORDER BY id DESC LIMIT $6";
-const LIVE: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE ended_at IS NULL AND lease_until > $1 AND workspace = $2 ORDER BY last_seen_at DESC, id LIMIT $3";
-const OF_OPERATOR: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE operator = $1 AND ended_at IS NULL ORDER BY id";
-const RUN_OUT_IN: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE workspace = $1 AND ended_at IS NULL AND lease_until <= $2 ORDER BY id LIMIT $3";
 const RUN_OUT: &str = "
     SELECT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1
     UNION SELECT workspace FROM task
         WHERE status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $1
     ORDER BY 1";
-const PROCESSES: &str = "
-    SELECT id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at,
-        ended_at, ending, summary, machine, pid, pid_started
-    FROM session WHERE machine = $1 AND ended_at IS NULL AND pid IS NOT NULL ORDER BY id";
 /// Live sessions by operator, of the workspaces that `$2` sees: never which ones, only how many.
 const PRESENCE: &str = "
     SELECT s.operator, COUNT(DISTINCT s.workspace) AS workspaces, COUNT(*) AS sessions,
@@ -93,22 +86,6 @@ const RESUME: &str = "
         lease_until = $5, last_seen_at = $4, machine = $6, pid = $7, pid_started = $8
     WHERE id = $1";
 const RETOKEN: &str = "UPDATE session SET token_hash = $2 WHERE id = $1";
-const LINK: &str = "
-    INSERT INTO session_link (session, kind, value, linked_at, linked_by) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT DO NOTHING";
-const UNLINK: &str = "DELETE FROM session_link WHERE session = $1 AND kind = $2";
-const LINKS: &str = "
-    SELECT session, kind, value, linked_at, linked_by FROM session_link WHERE session = $1 ORDER BY linked_at, kind, value";
-const FIND: &str = "
-    SELECT session, kind, value, linked_at, linked_by FROM session_link
-    WHERE kind = $1 AND value = $2 ORDER BY linked_at DESC, session DESC LIMIT $3";
-const NOTE: &str = "
-    INSERT INTO checkpoint (id, session, workspace, epoch, summary, next_action, blockers, scratchpad_path, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const NOTES: &str = "
-    SELECT id, session, workspace, epoch, summary, next_action, blockers, scratchpad_path, created_at
-    FROM checkpoint WHERE session = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-const NOTE_COUNT: &str = "SELECT COUNT(*) FROM checkpoint WHERE session = $1";
 
 /// The session in a row of either database, in columns whose names begin with `$own`.
 macro_rules! session {
@@ -148,28 +125,6 @@ pub(super) use session;
 
 from_row! {
     row => SessionRecord { Ok(session!(row, "")) }
-    row => LinkRecord {
-        Ok(Self {
-            session: id("session", row.try_get("session")?)?,
-            kind: row.try_get("kind")?,
-            value: row.try_get("value")?,
-            linked_at: Millis(row.try_get("linked_at")?),
-            linked_by: from_enum_name("linked_by", row.try_get("linked_by")?)?,
-        })
-    }
-    row => CheckpointRecord {
-        Ok(Self {
-            id: id("id", row.try_get("id")?)?,
-            session: id("session", row.try_get("session")?)?,
-            workspace: id("workspace", row.try_get("workspace")?)?,
-            epoch: unsigned(row.try_get("epoch")?),
-            summary: row.try_get("summary")?,
-            next_action: row.try_get("next_action")?,
-            blockers: row.try_get("blockers")?,
-            scratchpad_path: row.try_get("scratchpad_path")?,
-            created_at: Millis(row.try_get("created_at")?),
-        })
-    }
     row => SessionStart {
         Ok(Self {
             scope: row.try_get("scope")?,
@@ -217,15 +172,6 @@ pub struct SessionStart {
     pub detail: String,
 }
 
-/// What the end of a session freed, by plane.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Holdings {
-    /// How many locks.
-    pub locks: u64,
-    /// How many tasks.
-    pub tasks: u64,
-}
-
 impl Rows {
     pub async fn session(&mut self, id: &Id<Session>) -> Result<Option<SessionRecord>, StoreError> {
         fetch_optional!(self, SessionRecord, GET, id.as_str())
@@ -234,34 +180,6 @@ impl Rows {
     /// The session whose token has this SHA-256.
     pub async fn session_by_token(&mut self, hash: &str) -> Result<Option<SessionRecord>, StoreError> {
         fetch_optional!(self, SessionRecord, BY_TOKEN, hash)
-    }
-
-    /// The operator's newest session that is not over and is linked to this.
-    pub async fn session_by_link(
-        &mut self,
-        kind: &str,
-        value: &str,
-        operator: &str,
-    ) -> Result<Option<SessionRecord>, StoreError> {
-        fetch_optional!(
-            self,
-            SessionRecord,
-            BY_LINK,
-            storable(kind).as_ref(),
-            storable(value).as_ref(),
-            operator
-        )
-    }
-
-    pub async fn is_linked(
-        &mut self,
-        session: &Id<Session>,
-        kind: &str,
-        value: &str,
-    ) -> Result<bool, StoreError> {
-        let (kind, value) = (storable(kind), storable(value));
-        let found = fetch_optional!(self, i64, LINKED, session.as_str(), kind.as_ref(), value.as_ref())?;
-        Ok(found != Some(0))
     }
 
     pub async fn sessions(
@@ -344,43 +262,6 @@ impl Rows {
         let found = fetch_optional!(self, i64, DID, scope, session, kind, from.0, until.0)?;
         Ok(found.is_some_and(|count| count > 0))
     }
-
-    /// What a session is known by, oldest first.
-    pub async fn session_links(&mut self, session: &Id<Session>) -> Result<Vec<LinkRecord>, StoreError> {
-        fetch_all!(self, LinkRecord, LINKS, session.as_str())
-    }
-
-    /// Sessions that are or were known by this, newest link first.
-    pub async fn linked_sessions(
-        &mut self,
-        kind: &str,
-        value: &str,
-        limit: u32,
-    ) -> Result<Vec<LinkRecord>, StoreError> {
-        fetch_all!(
-            self,
-            LinkRecord,
-            FIND,
-            storable(kind).as_ref(),
-            storable(value).as_ref(),
-            i64::from(limit)
-        )
-    }
-
-    /// Checkpoints older than `before`, newest first.
-    pub async fn checkpoints(
-        &mut self,
-        session: &Id<Session>,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<CheckpointRecord>, StoreError> {
-        let before = before.unwrap_or("cp_~");
-        fetch_all!(self, CheckpointRecord, NOTES, session.as_str(), before, i64::from(limit))
-    }
-
-    pub async fn checkpoint_count(&mut self, session: &Id<Session>) -> Result<u64, StoreError> {
-        Ok(unsigned(fetch_optional!(self, i64, NOTE_COUNT, session.as_str())?.unwrap_or(0)))
-    }
 }
 
 impl Tx {
@@ -436,37 +317,6 @@ impl Tx {
         self.release_holdings(id).await.map(Some)
     }
 
-    /// Frees everything that a session holds: one line per plane.
-    pub async fn release_holdings(&mut self, session: &Id<Session>) -> Result<Holdings, StoreError> {
-        let locks = self.free_locks_of(session).await?;
-        self.leave_queues(session).await?;
-        self.clear_focus(session).await?;
-        let tasks = self.release_tasks(session, "the session of its holder is over").await?;
-        Ok(Holdings { locks, tasks })
-    }
-
-    /// Ends the sessions of a workspace whose lease ran out, and the claims of tasks whose own did, so that nothing in
-    /// this write meets what they held.
-    pub async fn reap(&mut self, workspace: &Id<Workspace>) -> Result<u64, StoreError> {
-        let now = self.now();
-        let over = fetch_all!(&mut self.rows, SessionRecord, RUN_OUT_IN, workspace.as_str(), now.0, REAP)?;
-        let mut reaped = 0;
-        for session in over {
-            reaped += u64::from(self.reap_one(&session, Ending::Expired).await?);
-        }
-        self.free_overdue_tasks(workspace).await?;
-        Ok(reaped)
-    }
-
-    /// Ends one session for a cause of its own; tells whether it was still there to end.
-    pub async fn reap_one(&mut self, session: &SessionRecord, ending: Ending) -> Result<bool, StoreError> {
-        let Some(freed) = self.end_session(&session.id, ending, None).await? else { return Ok(false) };
-        let detail =
-            json!({ "session": session.id, "operator": session.operator, "cause": ending, "freed": freed });
-        self.record_by_system("session.reap", detail).await?;
-        Ok(true)
-    }
-
     /// Brings a session back to life under a new epoch; what it was known by through a connection is forgotten.
     pub async fn resume_session(
         &mut self,
@@ -485,42 +335,6 @@ impl Tx {
     /// Replaces a session's token.
     pub async fn replace_token(&mut self, id: &Id<Session>, token_hash: &str) -> Result<(), StoreError> {
         execute!(&mut self.rows, RETOKEN, id.as_str(), token_hash).map(drop)
-    }
-
-    /// Ties a session to an id; tells whether it was not tied before.
-    pub async fn link_session(&mut self, link: &LinkRecord) -> Result<bool, StoreError> {
-        let added = execute!(
-            &mut self.rows,
-            LINK,
-            link.session.as_str(),
-            storable(&link.kind).as_ref(),
-            storable(&link.value).as_ref(),
-            link.linked_at.0,
-            enum_name(&link.linked_by)
-        )?;
-        Ok(added == 1)
-    }
-
-    /// Forgets the links of one kind.
-    pub async fn unlink_session(&mut self, session: &Id<Session>, kind: &str) -> Result<(), StoreError> {
-        execute!(&mut self.rows, UNLINK, session.as_str(), kind).map(drop)
-    }
-
-    pub async fn insert_checkpoint(&mut self, checkpoint: &CheckpointRecord) -> Result<(), StoreError> {
-        execute!(
-            &mut self.rows,
-            NOTE,
-            checkpoint.id.as_str(),
-            checkpoint.session.as_str(),
-            checkpoint.workspace.as_str(),
-            signed(checkpoint.epoch),
-            storable(&checkpoint.summary).as_ref(),
-            checkpoint.next_action.as_deref().map(storable),
-            checkpoint.blockers.as_deref().map(storable),
-            checkpoint.scratchpad_path.as_deref().map(storable),
-            checkpoint.created_at.0
-        )
-        .map(drop)
     }
 }
 

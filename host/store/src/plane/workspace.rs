@@ -7,55 +7,30 @@ use brains_core::plane::workspace::{MemberRecord, WorkspaceRecord, WorkspaceRole
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::plane::session::session;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::plane::session::{session, session_columns};
+use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, id, storable, unsigned};
 use crate::write::Tx;
 
 /// How many names are tried before giving up.
 const SLUGS: usize = 1_000;
 
-const INSERT: &str = "
-    INSERT INTO workspace (id, slug, name, path, common_dir, visibility, created_at, created_by)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-const BY_ID: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace WHERE id = $1";
-const BY_PLACE: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace WHERE common_dir = $1 AND path = $2";
-/// The one with the longest path that holds `$1`.
-const ABOVE: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace
-    WHERE $1 = path OR path = '/' OR SUBSTR($1, 1, LENGTH(path) + 1) = path || '/'
-    ORDER BY LENGTH(path) DESC, id LIMIT 1";
-/// Whether anybody but `$3` registered one between `$1` and `$2`: what lies below a directory, in the order of bytes.
-const OTHERS_BELOW: &str = "
-    SELECT COUNT(*) FROM (
-        SELECT 1 FROM workspace WHERE path > $1 AND path < $2 AND created_by <> $3 LIMIT 1
-    ) below";
-const SEEN_BY_ALL: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL) ORDER BY slug LIMIT $3";
-const SEEN_BY: &str = "
-    SELECT id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary
-    FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL)
-        AND (visibility = 'shared' OR EXISTS (
-            SELECT 1 FROM workspace_member m WHERE m.workspace = workspace.id AND m.operator = $4))
-    ORDER BY slug LIMIT $3";
-const CHANGE: &str = "
-    UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
-    WHERE id = $1";
-const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
+/// The columns of a workspace.
+macro_rules! workspace_columns {
+    ($($form:tt)*) => {
+        $crate::rows::column_list!([$($form)*] id, slug, name, path, common_dir, visibility, created_at, created_by, archived_at, last_touched_at, last_summary)
+    };
+}
+
 /// A workspace with what the operator `$2` is there, and whether at `$3` a lease or a claim has run out that somebody should end;
 /// with what else is asked, and how the workspace is found.
 macro_rules! standing {
-    ($more:literal, $from:literal, $rest:literal) => {
+    ($more:expr, $from:literal, $rest:literal) => {
         concat!(
             "
-    SELECT w.id, w.slug, w.name, w.path, w.common_dir, w.visibility, w.created_at, w.created_by, w.archived_at,
-        w.last_touched_at, w.last_summary, m.role, EXISTS (
+    SELECT ",
+            workspace_columns!("w."),
+            ", m.role, EXISTS (
             SELECT 1 FROM session s WHERE s.workspace = w.id AND s.ended_at IS NULL AND s.lease_until <= $3
         ) OR EXISTS (
             SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
@@ -72,32 +47,55 @@ macro_rules! standing {
     };
 }
 
-const STANDING: &str = standing!("", "workspace w", "WHERE w.id = $1");
-/// The same, and the session that has an id or a token's SHA-256.
-const ENTERING: &str = standing!(
-    ", x.id AS own_id, x.workspace AS own_workspace, x.operator AS own_operator, x.tool AS own_tool,
-        x.agent AS own_agent, x.epoch AS own_epoch, x.token_hash AS own_token_hash, x.lease_ms AS own_lease_ms,
-        x.lease_until AS own_lease_until, x.started_at AS own_started_at, x.last_seen_at AS own_last_seen_at,
-        x.ended_at AS own_ended_at, x.ending AS own_ending, x.summary AS own_summary, x.machine AS own_machine,
-        x.pid AS own_pid, x.pid_started AS own_pid_started",
-    "workspace w",
-    "LEFT JOIN session x ON x.id = $4 OR x.token_hash = $5 WHERE w.id = $1"
-);
-const STANDING_BY_SLUG: &str = standing!("", "workspace w", "WHERE w.slug = $1");
-const STANDING_OF_TASK: &str = standing!(
-    ", k.id AS task",
-    "task k JOIN workspace w ON w.id = k.workspace",
-    "WHERE k.id = $1 OR k.code = $4"
-);
-/// The texts that a reader of this file does not find in one piece.
-#[cfg(test)]
-pub(crate) const COMPOSED: [(&str, &str); 4] = [
-    ("STANDING", STANDING),
-    ("ENTERING", ENTERING),
-    ("STANDING_BY_SLUG", STANDING_BY_SLUG),
-    ("STANDING_OF_TASK", STANDING_OF_TASK),
-];
+statements! {
+    BY_ID = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace WHERE id = $1";
+    BY_PLACE = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace WHERE common_dir = $1 AND path = $2";
+    /// The one with the longest path that holds `$1`.
+    ABOVE = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace
+    WHERE $1 = path OR path = '/' OR SUBSTR($1, 1, LENGTH(path) + 1) = path || '/'
+    ORDER BY LENGTH(path) DESC, id LIMIT 1";
+    SEEN_BY_ALL = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL) ORDER BY slug LIMIT $3";
+    SEEN_BY = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace WHERE slug > $1 AND ($2 = 1 OR archived_at IS NULL)
+        AND (visibility = 'shared' OR EXISTS (
+            SELECT 1 FROM workspace_member m WHERE m.workspace = workspace.id AND m.operator = $4))
+    ORDER BY slug LIMIT $3";
+    STANDING = standing!("", "workspace w", "WHERE w.id = $1");
+    /// The same, and the session that has an id or a token's SHA-256.
+    ENTERING = standing!(
+        concat!(", ", session_columns!("x.", "own_")),
+        "workspace w",
+        "LEFT JOIN session x ON x.id = $4 OR x.token_hash = $5 WHERE w.id = $1"
+    );
+    STANDING_BY_SLUG = standing!("", "workspace w", "WHERE w.slug = $1");
+    STANDING_OF_TASK = standing!(
+        ", k.id AS task",
+        "task k JOIN workspace w ON w.id = k.workspace",
+        "WHERE k.id = $1 OR k.code = $4"
+    );
+}
 
+const INSERT: &str = "
+    INSERT INTO workspace (id, slug, name, path, common_dir, visibility, created_at, created_by)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+/// Whether anybody but `$3` registered one between `$1` and `$2`: what lies below a directory, in the order of bytes.
+const OTHERS_BELOW: &str = "
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM workspace WHERE path > $1 AND path < $2 AND created_by <> $3 LIMIT 1
+    ) below";
+const CHANGE: &str = "
+    UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
+    WHERE id = $1";
+const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
 const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
 const MEMBERS: &str =
     "SELECT operator, role, created_at FROM workspace_member WHERE workspace = $1 ORDER BY operator";
