@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people at a terminal")]
 
 mod bench;
+mod dependencies;
 mod guests;
 mod postgres;
 mod scripted;
@@ -45,7 +46,7 @@ enum Verb {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Installs what the tests need and runs them all: fmt, clippy, unit, plugins, it.
+    /// Installs what the tests need and runs them all: fmt, machete, deny, clippy, unit, plugins, it.
     Test {
         /// Only these steps; any other word is a filter on the integration tests.
         areas: Vec<String>,

@@ -10,12 +10,12 @@ use serde_json::Value;
 use crate::postgres::{Cluster, Durability};
 use crate::shell::{Call, Repository, Watch};
 use crate::tally::{self, Tally};
-use crate::{guests, scripted, tools};
+use crate::{dependencies, guests, scripted, tools};
 
 const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
 /// Tests of the wires against what is recorded, and there and back.
 const WIRES: [&str; 3] = ["golden", "meaning", "wires"];
-const STEPS: [&str; 5] = ["fmt", "clippy", "unit", "plugins", "it"];
+const STEPS: [&str; 7] = ["fmt", "machete", "deny", "clippy", "unit", "plugins", "it"];
 
 /// What the steps need from the environment. The cluster stops when this goes.
 #[derive(Debug)]
@@ -125,6 +125,12 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
             repository.cargo_plugins("fmt").args(["--all", "--check"]).run()?;
             Ok(Tally::default())
         });
+    }
+    if wants("machete") {
+        report.step("machete", || dependencies::machete(repository).map(|()| Tally::default()));
+    }
+    if wants("deny") {
+        report.step("deny", || dependencies::deny(repository).map(|()| Tally::default()));
     }
     if wants("clippy") || wants("unit") || wants("it") {
         report.step("components", || guests::build(repository).map(|()| Tally::default()));

@@ -36,6 +36,27 @@ pub(crate) fn rust_components(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
+/// A program that cargo installs, at one version, in `target/tools`.
+pub(crate) fn cargo_program(repository: &Repository, name: &str, version: &str) -> Result<PathBuf> {
+    let home = repository.at("target/tools");
+    let program = home.join("bin").join(name);
+    let stamp = home.join(format!("{name}.version"));
+    if stamp::holds(&stamp, version) && program.exists() {
+        return Ok(program);
+    }
+    eprintln!("{:>12} {name} {version}", "Installing");
+    repository
+        .cargo("install")
+        .args(["--locked", "--quiet", "--force", "--version", version, name])
+        .arg("--root")
+        .arg(&home)
+        .arg("--target-dir")
+        .arg(repository.at("target/tools/build"))
+        .run()?;
+    fs_err::write(&stamp, version)?;
+    Ok(program)
+}
+
 /// The folder with the server programs of Postgres.
 pub(crate) fn postgres() -> Result<PathBuf> {
     if let Some(found) = find_postgres() {
