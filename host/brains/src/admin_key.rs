@@ -5,8 +5,6 @@ mod file;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brains_core::{Ambient, Fault, Origin, Secret};
 use brains_files::{Gate, Links, Place, Visit};
 
@@ -74,9 +72,7 @@ pub(crate) fn write(path: &Path, key: &Secret) -> Result<(), Fault> {
 }
 
 fn generate(ambient: &dyn Ambient) -> Secret {
-    let mut bytes = [0; 32];
-    ambient.fill_random(&mut bytes);
-    Secret::new(URL_SAFE_NO_PAD.encode(bytes))
+    Secret::generate("", ambient)
 }
 
 /// Shows a fresh key, once, on stderr: stdout may be piped somewhere that keeps it.

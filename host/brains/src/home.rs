@@ -1,6 +1,6 @@
 //! The state directory and what lies in it (contract 2). Made on the first write, never by a reading verb.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,8 @@ use crate::environment::Environment;
 pub(crate) const DIR_MODE: u32 = 0o700;
 /// Mode of the files.
 pub(crate) const FILE_MODE: u32 = 0o600;
+/// How names of files begin that are not finished.
+const UNFINISHED: &str = ".brains-";
 
 /// Where Brains keeps its state.
 #[derive(Debug, Clone)]
@@ -182,14 +184,10 @@ pub(crate) fn ensure_dir(dir: &Path) -> io::Result<()> {
 
 /// Writes a whole file so that a reader sees the old or the new text, never half of one; 0600.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let file = staged(dir, bytes)?;
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    file.persist(&target).map_err(|failed| {
-        io::Error::new(failed.error.kind(), format!("`{}`: {}", target.display(), failed.error))
-    })?;
-    fs::File::open(target.parent().unwrap_or(dir))?.sync_all()
+    brains_files::write_atomically(&target, UNFINISHED, bytes)
+        .map_err(|source| io::Error::new(source.kind(), format!("`{}`: {source}", target.display())))
 }
 
 /// As [`write_atomically`], when the file's content is still `expected`; a file that is missing counts as empty.
@@ -270,14 +268,8 @@ pub(crate) fn read_named(path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
 
 /// A file beside its goal, 0600, on disk.
 fn staged(dir: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".brains-")
-        .permissions(std::fs::Permissions::from_mode(FILE_MODE))
-        .tempfile_in(dir)
-        .map_err(|source| io::Error::new(source.kind(), format!("`{}`: {source}", dir.display())))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+    brains_files::stage(dir, UNFINISHED, bytes)
+        .map_err(|source| io::Error::new(source.kind(), format!("`{}`: {source}", dir.display())))
 }
 
 /// Writes a file that must not be there yet, 0600. `AlreadyExists` tells that someone was faster.

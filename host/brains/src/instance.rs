@@ -7,8 +7,6 @@ use std::fs::TryLockError;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brains_core::{Ambient, Fault, Millis, Origin, Secret};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -45,9 +43,7 @@ pub(crate) struct Proof(String);
 
 impl Proof {
     pub(crate) fn mint(ambient: &dyn Ambient) -> Self {
-        let mut bytes = [0; 32];
-        ambient.fill_random(&mut bytes);
-        Self(URL_SAFE_NO_PAD.encode(bytes))
+        Self(Secret::generate("", ambient).expose().to_owned())
     }
 
     pub(crate) fn secret(&self) -> Secret {

@@ -8,7 +8,6 @@ mod field;
 mod idempotency;
 mod input;
 mod input_redaction;
-mod key_generator;
 pub mod openapi;
 mod operation;
 mod plane;

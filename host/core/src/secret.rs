@@ -5,10 +5,14 @@ mod spellings;
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::time::Ambient;
 
 pub use set::{SecretSet, Sight};
 
@@ -22,6 +26,13 @@ pub struct Secret(SecretString);
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
+    }
+
+    /// A fresh one: `prefix` and 256 random bits as URL-safe text.
+    pub fn generate(prefix: &str, ambient: &dyn Ambient) -> Self {
+        let mut bytes = zeroize::Zeroizing::new([0; 32]);
+        ambient.fill_random(&mut *bytes);
+        Self::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(*bytes)))
     }
 
     /// The text itself. Callers hand it to a wire or a hash, never to a log.
@@ -51,10 +62,7 @@ impl Secret {
 
 /// SHA-256 of `bytes` as 64 lower-case hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        hex.extend([byte >> 4, byte & 15].into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)));
-        hex
-    })
+    hex::encode(Sha256::digest(bytes))
 }
 
 impl fmt::Debug for Secret {

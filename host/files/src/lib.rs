@@ -7,11 +7,13 @@ mod names;
 pub mod owned;
 mod read;
 mod visit;
+mod write;
 
 pub use gate::{Gate, Limits, Place};
 pub use names::Names;
 pub use read::{Links, ReadError, look, read, read_text, regular};
 pub use visit::Visit;
+pub use write::{stage, write_atomically};
 
 #[cfg(test)]
 mod tests;

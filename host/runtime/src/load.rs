@@ -11,8 +11,8 @@ pub(crate) mod shape;
 use std::sync::{Arc, OnceLock};
 
 use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::secret::sha256_hex;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component as Compiled, InstancePre, Linker};
 
@@ -283,11 +283,7 @@ impl Component {
 
 /// `sha256:` and the hex digits of `bytes`.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    format!("sha256:{}", sha256_hex(bytes))
 }
 
 /// Everything up to the question who it is, which needs a running instance. What was not compiled yet is

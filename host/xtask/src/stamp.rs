@@ -1,6 +1,5 @@
 //! A digest over sources, kept beside what was made of them: equal digest, nothing to do.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -28,11 +27,7 @@ pub(crate) fn digest(root: &Path, sources: &[&str], words: &[&str]) -> Result<St
         sha.update((content.len() as u64).to_le_bytes());
         sha.update(content);
     }
-    let mut text = String::with_capacity(64);
-    for byte in sha.finalize() {
-        let _written = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+    Ok(hex::encode(sha.finalize()))
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

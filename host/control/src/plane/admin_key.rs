@@ -1,15 +1,14 @@
 //! The admin key. Its value and its path are for whoever can read the state directory; they are never here,
 //! except for the one answer that hands out a fresh key.
 
-use brains_core::Fault;
 use brains_core::principal::Role;
+use brains_core::{Fault, Secret};
 use brains_store::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::context::Cx;
-use crate::key_generator;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::ports::AdminKeySource;
 
@@ -84,7 +83,7 @@ impl Operation for RotateAdminKey {
                     .hint("change `BRAINS_API_KEY` or `api_key` where it is set, or unset it to use the key file"));
             }
         }
-        let key = key_generator::admin_key(&*cx.control.ambient);
+        let key = Secret::generate("", &*cx.control.ambient);
         let fingerprint = key.fingerprint();
         let raw = key.expose().to_owned();
         // Audited first and written last: whoever could not be told the new key still has the old one.

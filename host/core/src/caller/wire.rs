@@ -1,9 +1,13 @@
 //! What our own programs and our own service say to each other in headers: their names, and how a caller is written and
 //! read. Headers are ASCII, so what may be any text is percent-encoded.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::{CallSurface, Caller, NATIVE_HEADERS, NATIVE_MAX, NativeId};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
 use crate::Secret;
 use crate::plane::session::Process;
 
@@ -92,35 +96,15 @@ fn process(text: &str) -> Option<Process> {
     Some(Process { machine, pid, started: started.parse().ok() })
 }
 
-/// Every byte that a header cannot hold as `%` and two digits.
+/// What a header cannot hold, or what stands between the parts of one.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'=');
+
 fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && !b"%=".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            let digits = [byte >> 4, byte & 15].into_iter();
-            encoded.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%' {
-            let (digits, after) = after.split_at_checked(2)?;
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-            rest = after;
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -476,21 +476,6 @@ fn kind(value: &Value) -> &'static str {
 /// The known name that is most like `name`, when one is near enough to be meant.
 fn nearest<'a>(schema: &'a Value, name: &str) -> Option<&'a str> {
     let keys = schema.get("properties")?.as_object()?.keys();
-    let (distance, near) = keys.map(|key| (distance(key, name), key.as_str())).min()?;
+    let (distance, near) = keys.map(|key| (strsim::levenshtein(key, name), key.as_str())).min()?;
     (distance * 3 <= name.len()).then_some(near)
-}
-
-/// Levenshtein's distance.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (down, a) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), down + 1);
-        let mut before = down + 1;
-        for (slot, b) in row.iter_mut().skip(1).zip(right.chars()) {
-            let best = (before + 1).min(*slot + 1).min(diagonal + usize::from(a != b));
-            diagonal = std::mem::replace(slot, best);
-            before = best;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -1,7 +1,5 @@
 //! Keys: named, scoped, expiring, revocable. The store keeps a hash; the key itself is shown once, when it is made.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +75,5 @@ impl KeyRecord {
 
 /// A fresh key: the prefix and 32 random bytes.
 pub fn generate(ambient: &dyn Ambient) -> Secret {
-    let mut bytes = [0; 32];
-    ambient.fill_random(&mut bytes);
-    Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Secret::generate(PREFIX, ambient)
 }

@@ -1,8 +1,6 @@
 //! Sessions: the durable thread of one agent in one workspace. They live by a lease that every call renews; who may
 //! act as one is decided here, from what the caller can show.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -204,9 +202,7 @@ pub const CONNECTION: &str = "connection";
 
 /// A fresh token: the prefix and 32 random bytes.
 pub fn token(ambient: &dyn Ambient) -> Secret {
-    let mut bytes = [0; 32];
-    ambient.fill_random(&mut bytes);
-    Secret::new(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Secret::generate(TOKEN_PREFIX, ambient)
 }
 
 /// The name of a tool, trimmed.

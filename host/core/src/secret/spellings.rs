@@ -55,7 +55,7 @@ fn in_ascii(text: &str) -> String {
 }
 
 fn in_hex(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+    hex::encode(bytes).into_bytes()
 }
 
 /// The digits of base 64 that depend on nothing but the secret, when `before` bytes of a group stand in front of it.

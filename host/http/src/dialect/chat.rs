@@ -11,6 +11,7 @@ use brains_gateway::{ChatCall, Facts, Outcome, Reply, forwardable};
 use futures_util::StreamExt as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_encode_byte;
 use serde_json::{Value, json};
 
 use crate::app::{App, Authenticated};
@@ -142,7 +143,6 @@ fn write_facts(facts: &Facts, headers: &mut HeaderMap) {
 
 /// Visible ASCII and spaces as they are, every other byte percent-encoded.
 fn visible(text: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());
     for byte in text.trim().bytes() {
         if out.len() + 3 > FACT_BYTES {
@@ -151,8 +151,7 @@ fn visible(text: &str) -> String {
         if byte.is_ascii_graphic() || byte == b' ' {
             out.push(char::from(byte));
         } else {
-            let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().map_or('0', char::from);
-            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            out.push_str(percent_encode_byte(byte));
         }
     }
     out

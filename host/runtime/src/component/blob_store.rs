@@ -2,7 +2,7 @@
 //! checked against its name whenever it is read. Which contents there are is known without asking the file system.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -69,12 +69,7 @@ impl BlobStore {
                 return Ok(());
             }
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-            // 0600 by itself.
-            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&folder)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|failed| failed.error)?;
-            fs::File::open(&folder)?.sync_all()
+            brains_files::write_atomically(&path, UNFINISHED, &bytes)
         });
         written.map_err(|fault| io::Error::new(io::ErrorKind::TimedOut, fault))??;
         self.held().insert(digest.to_owned());

@@ -2,7 +2,6 @@
 //! memory that outlives the process, in `versions.json` beside the store. The configuration's pins stand above it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -196,11 +195,7 @@ impl VersionHistory {
 fn write(path: &Path, document: &Written) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".versions-").tempfile_in(folder)?;
-    file.write_all(&serde_json::to_vec_pretty(document)?)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|failed| failed.error)?;
-    fs::File::open(folder)?.sync_all()
+    brains_files::write_atomically(path, ".versions-", &serde_json::to_vec_pretty(document)?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! or before there is another compiler. In `refused.json` beside the compiled code, so that a restart does not forget.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -86,11 +85,7 @@ impl CompileFailures {
     }
 
     fn write(&self, known: &BTreeMap<String, CompileFailure>) -> std::io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".refused-").tempfile_in(folder)?;
-        file.write_all(&serde_json::to_vec(known)?)?;
-        file.persist(&self.path).map_err(|failed| failed.error)?;
-        Ok(())
+        brains_files::write_atomically(&self.path, ".refused-", &serde_json::to_vec(known)?)
     }
 }
 

@@ -138,24 +138,14 @@ impl SealingKey {
 
     /// Reads the text of a key file: 64 hex digits, with whatever space around them an editor left.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
         let mut seed = zeroize::Zeroizing::new([0; SEED_BYTES]);
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        if pairs.len() != SEED_BYTES || !rest.is_empty() {
-            return None;
-        }
-        for (byte, [high, low]) in seed.iter_mut().zip(pairs) {
-            let digit =
-                |symbol: u8| char::from(symbol).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            *byte = digit(*high)? << 4 | digit(*low)?;
-        }
+        hex::decode_to_slice(text.trim(), &mut *seed).ok()?;
         Some(Self::from_seed(&seed))
     }
 
     /// The text of a key file.
     pub fn text(&self) -> Secret {
-        let digits = self.signing.to_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        Secret::new(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect::<String>())
+        Secret::new(hex::encode(self.signing.to_bytes()))
     }
 
     /// The public key, base64url.
