@@ -1,5 +1,10 @@
 //! The only crate that knows SQL: one store over SQLite and Postgres. Reads are snapshots, writes are closures
 //! that the store begins, audits and commits. It decides nothing: rules live in `brains_core`.
+//!
+//! Architecture invariant: SQL and database drivers stand here only, and no type of a driver leaves this crate.
+//! Architecture invariant: a row changes through [`Store::write`], which audits it, or [`Store::touch`], which does not.
+//! Architecture invariant: no rule of the product stands here, and the time that rows carry is the [`brains_core::Ambient`]'s.
+//! Architecture invariant: modules point one way, from `store.rs`, which nothing here knows, to `engine.rs` and the rows below it.
 
 mod audit;
 mod batch_writer;
