@@ -2,7 +2,7 @@
 //! For tests only: it is never bundled with the program.
 
 mod bindings;
-mod deed;
+mod fault_mode;
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use bindings::brains::plugin::types::{
 use bindings::exports::brains::plugin::{
     catalogue, chat, classifier, errors, meta, policy, relay, standalone,
 };
-use deed::Deed;
+use fault_mode::FaultMode;
 
 /// The component.
 #[derive(Debug)]
@@ -28,10 +28,10 @@ const HUGE_BYTES: usize = 40 << 20;
 
 impl meta::Guest for Chaos {
     fn describe() -> meta::Info {
-        let version = match Deed::at_load("describe").act_anyway() {
-            Deed::Garble => deed::garbled(),
-            Deed::Huge => " ".repeat(HUGE_BYTES),
-            Deed::Lie => "v".repeat(1_000),
+        let version = match FaultMode::at_load("describe").act_anyway() {
+            FaultMode::Garble => fault_mode::garbled(),
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
+            FaultMode::Lie => "v".repeat(1_000),
             _ => env!("CARGO_PKG_VERSION").into(),
         };
         meta::Info {
@@ -42,10 +42,10 @@ impl meta::Guest for Chaos {
     }
 
     fn config_schema() -> String {
-        match Deed::at_load("config-schema").act_anyway() {
-            Deed::Garble => deed::garbled(),
-            Deed::Huge => " ".repeat(HUGE_BYTES),
-            Deed::Lie => "{ this is not JSON".into(),
+        match FaultMode::at_load("config-schema").act_anyway() {
+            FaultMode::Garble => fault_mode::garbled(),
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
+            FaultMode::Lie => "{ this is not JSON".into(),
             _ => include_str!("../config.schema.json").into(),
         }
     }
@@ -55,9 +55,9 @@ impl meta::Guest for Chaos {
         if settings.get("token").is_some_and(Value::is_string) {
             return Err(vec!["a secret came in as text".into()]);
         }
-        match Deed::only_at("validate-config").act_anyway() {
-            Deed::Garble => return Err(vec![deed::garbled()]),
-            Deed::Lie => return Err(vec!["it is so\n".repeat(10_000); 100]),
+        match FaultMode::only_at("validate-config").act_anyway() {
+            FaultMode::Garble => return Err(vec![fault_mode::garbled()]),
+            FaultMode::Lie => return Err(vec!["it is so\n".repeat(10_000); 100]),
             _ => {}
         }
         match settings.get("refuse") {
@@ -69,14 +69,14 @@ impl meta::Guest for Chaos {
 
 impl errors::Guest for Chaos {
     fn decode_error(res: Response) -> Fault {
-        let deed = match Deed::of("decode-error", "").act() {
-            Ok(deed) => deed,
+        let mode = match FaultMode::of("decode-error", "").act() {
+            Ok(mode) => mode,
             Err(fault) => return fault,
         };
-        let message = match deed {
-            Deed::Garble => deed::garbled(),
-            Deed::Huge => " ".repeat(HUGE_BYTES),
-            Deed::Tell => told(&res),
+        let message = match mode {
+            FaultMode::Garble => fault_mode::garbled(),
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
+            FaultMode::Tell => repeated(&res),
             _ => format!("the upstream answered {}", res.head.status),
         };
         Fault {
@@ -91,33 +91,33 @@ impl errors::Guest for Chaos {
 
 impl catalogue::Guest for Chaos {
     fn models_request(_: CallContext, _: Option<String>) -> Option<Request> {
-        match Deed::only_at("models-request").act_anyway() {
-            Deed::Ok => None,
-            Deed::Garble => Some(Request { url: vec![Piece::Text(deed::garbled())], ..request() }),
+        match FaultMode::only_at("models-request").act_anyway() {
+            FaultMode::Ok => None,
+            FaultMode::Garble => Some(Request { url: vec![Piece::Text(fault_mode::garbled())], ..request() }),
             _ => Some(request()),
         }
     }
 
     fn models(_: Option<Response>) -> Result<catalogue::Page, Fault> {
-        let deed = Deed::of("models", "").act()?;
+        let mode = FaultMode::of("models", "").act()?;
         let model = |id: String| catalogue::Model {
             id,
             label: None,
             context: None,
             max_output: None,
             caps: Vec::new(),
-            pricing: (deed == Deed::Lie).then(|| "{ this is not JSON".into()),
+            pricing: (mode == FaultMode::Lie).then(|| "{ this is not JSON".into()),
             extra: None,
         };
-        let ids = match deed {
-            Deed::Garble => vec![deed::garbled()],
-            Deed::Huge => vec![" ".repeat(HUGE_BYTES)],
-            Deed::Amplify => deed::amplified(),
-            Deed::Flood => (0..deed::FLOOD).map(|count| format!("model-{count}")).collect(),
+        let ids = match mode {
+            FaultMode::Garble => vec![fault_mode::garbled()],
+            FaultMode::Huge => vec![" ".repeat(HUGE_BYTES)],
+            FaultMode::Amplify => fault_mode::amplified(),
+            FaultMode::Flood => (0..fault_mode::FLOOD).map(|count| format!("model-{count}")).collect(),
             _ => vec!["chaos-ok".into(), "chaos-trap".into()],
         };
         // Whoever follows pages without end never stops.
-        let next = (deed == Deed::Million).then(|| "again".into());
+        let next = (mode == FaultMode::Million).then(|| "again".into());
         Ok(catalogue::Page { models: ids.into_iter().map(model).collect(), next })
     }
 }
@@ -126,11 +126,11 @@ impl catalogue::Guest for Chaos {
 fn request() -> Request {
     let text = |text: &str| Piece::Text(text.into());
     let secret = || Piece::Secret("token".into());
-    let base = deed::setting("reach").or_else(|| deed::setting("base_url"));
+    let base = fault_mode::setting("reach").or_else(|| fault_mode::setting("base_url"));
     let base = base.unwrap_or_else(|| "https://chaos.invalid".into());
     let path = text("/v1/chat/completions");
     let mut headers = Vec::new();
-    let url = match deed::setting("secret_in").as_deref() {
+    let url = match fault_mode::setting("secret_in").as_deref() {
         Some("fragment") => vec![text(&base), path, text("?a#"), secret()],
         Some("host") => vec![text("http://"), secret(), text("."), text(&base.replace("http://", "")), path],
         Some("path") => vec![text(&base), text("/"), secret()],
@@ -141,7 +141,7 @@ fn request() -> Request {
         }
         _ => vec![text(&base), path],
     };
-    let settings = deed::settings();
+    let settings = fault_mode::settings();
     if let [name, value] = settings.get("header").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
         let (name, value) = (name.as_str().unwrap_or_default(), value.as_str().unwrap_or_default());
         headers.push(Header { name: name.into(), value: vec![text(value)] });
@@ -153,26 +153,26 @@ fn request() -> Request {
 impl relay::Guest for Chaos {
     fn surfaces() -> Vec<relay::Surface> {
         let surface = |dialect: String| relay::Surface { name: "chat".into(), dialect };
-        match Deed::only_at("surfaces").act_anyway() {
-            Deed::Garble => vec![surface(deed::garbled())],
-            Deed::Huge => vec![surface(" ".repeat(HUGE_BYTES))],
-            Deed::Flood => (0..deed::FLOOD).map(|_| surface("openai-chat".into())).collect(),
-            _ => vec![surface(deed::setting("claims").unwrap_or_else(|| "openai-chat".into()))],
+        match FaultMode::only_at("surfaces").act_anyway() {
+            FaultMode::Garble => vec![surface(fault_mode::garbled())],
+            FaultMode::Huge => vec![surface(" ".repeat(HUGE_BYTES))],
+            FaultMode::Flood => (0..fault_mode::FLOOD).map(|_| surface("openai-chat".into())).collect(),
+            _ => vec![surface(fault_mode::setting("claims").unwrap_or_else(|| "openai-chat".into()))],
         }
     }
 
     fn prepare(c: relay::Call) -> Result<relay::Lane, Fault> {
-        if deed::setting("lane").is_some() {
+        if fault_mode::setting("lane").is_some() {
             return Ok(relay::Lane::Translate);
         }
         let mut request = request();
-        let value = match Deed::of("prepare", &c.model).act()? {
-            Deed::Lie => "{ this is not JSON".into(),
-            Deed::Huge => " ".repeat(HUGE_BYTES),
-            Deed::Garble => {
+        let value = match FaultMode::of("prepare", &c.model).act()? {
+            FaultMode::Lie => "{ this is not JSON".into(),
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
+            FaultMode::Garble => {
                 request
                     .headers
-                    .push(Header { name: "x-bad".into(), value: vec![Piece::Text(deed::garbled())] });
+                    .push(Header { name: "x-bad".into(), value: vec![Piece::Text(fault_mode::garbled())] });
                 json!(c.model).to_string()
             }
             _ => json!(c.model).to_string(),
@@ -190,11 +190,11 @@ impl chat::Guest for Chaos {
 
     fn encode(req: ChatRequest, _: Vec<Field>, _: CallContext) -> Result<chat::Outbound, Fault> {
         let mut losses = Vec::new();
-        let body = match Deed::of("encode", &req.model).act()? {
-            Deed::Huge => " ".repeat(HUGE_BYTES),
-            Deed::Garble => deed::garbled(),
-            Deed::Amplify => {
-                losses = deed::amplified();
+        let body = match FaultMode::of("encode", &req.model).act()? {
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
+            FaultMode::Garble => fault_mode::garbled(),
+            FaultMode::Amplify => {
+                losses = fault_mode::amplified();
                 String::new()
             }
             _ => last_text(&req),
@@ -204,11 +204,11 @@ impl chat::Guest for Chaos {
     }
 
     fn decode_unary(res: Response, _: CallContext) -> Result<Vec<Event>, Fault> {
-        let deed = Deed::of("decode-unary", "").act()?;
-        if deed == Deed::Tell {
+        let mode = FaultMode::of("decode-unary", "").act()?;
+        if mode == FaultMode::Tell {
             return Err(Fault {
                 kind: FaultKind::InvalidRequest,
-                message: told(&res),
+                message: repeated(&res),
                 code: None,
                 retry_after_ms: None,
                 failover: false,
@@ -218,7 +218,7 @@ impl chat::Guest for Chaos {
             Payload::Text(text) => text,
             Payload::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         };
-        Ok(answer(deed, text))
+        Ok(answer(mode, text))
     }
 }
 
@@ -230,18 +230,18 @@ pub struct Decoder {
 
 impl chat::GuestDecoder for Decoder {
     fn open(_: Head, _: CallContext) -> Result<chat::Decoder, Fault> {
-        Deed::only_at("open").act()?;
+        FaultMode::only_at("open").act()?;
         Ok(chat::Decoder::new(Self::default()))
     }
 
     fn push(&self, frames: Vec<Frame>) -> Result<Vec<Event>, Fault> {
-        match Deed::of("push", "").act()? {
-            Deed::Ok => {
+        match FaultMode::of("push", "").act()? {
+            FaultMode::Ok => {
                 let mut events = if self.began.replace(true) { Vec::new() } else { beginning() };
                 events.extend(frames.into_iter().map(|frame| delta(frame.data)));
                 Ok(events)
             }
-            deed => Ok(answer(deed, String::new())),
+            mode => Ok(answer(mode, String::new())),
         }
     }
 
@@ -250,10 +250,10 @@ impl chat::GuestDecoder for Decoder {
     }
 
     fn finish(&self, clean: bool) -> Result<Vec<Event>, Fault> {
-        match Deed::only_at("finish").act()? {
-            Deed::Ok if clean => return Ok(vec![finish()]),
-            Deed::Ok => {}
-            deed => return Ok(answer(deed, String::new())),
+        match FaultMode::only_at("finish").act()? {
+            FaultMode::Ok if clean => return Ok(vec![finish()]),
+            FaultMode::Ok => {}
+            mode => return Ok(answer(mode, String::new())),
         }
         Err(Fault {
             kind: FaultKind::Protocol,
@@ -267,29 +267,29 @@ impl chat::GuestDecoder for Decoder {
 
 impl standalone::Guest for Chaos {
     fn answer(req: ChatRequest, _: CallContext) -> Result<Vec<Event>, Fault> {
-        let deed = Deed::of("answer", &req.model).act()?;
-        let text = match deed {
-            Deed::Ask => deed::ask(),
-            Deed::Peek => deed::peek(),
+        let mode = FaultMode::of("answer", &req.model).act()?;
+        let text = match mode {
+            FaultMode::Ask => fault_mode::ask(),
+            FaultMode::Peek => fault_mode::peek(),
             _ => last_text(&req),
         };
-        Ok(answer(deed, text))
+        Ok(answer(mode, text))
     }
 }
 
 impl classifier::Guest for Chaos {
     fn classify(f: Features) -> Result<Verdict, Fault> {
-        let deed = Deed::of("classify", "").act()?;
-        let label = match deed {
-            Deed::Garble => deed::garbled(),
-            Deed::Huge => " ".repeat(HUGE_BYTES),
-            Deed::Print => "code\r\nx-forged: 1".into(),
+        let mode = FaultMode::of("classify", "").act()?;
+        let label = match mode {
+            FaultMode::Garble => fault_mode::garbled(),
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
+            FaultMode::Print => "code\r\nx-forged: 1".into(),
             _ => f.last_user_text.split(' ').next().unwrap_or_default().to_owned(),
         };
-        let confidence = if deed == Deed::Lie { f32::NAN } else { 0.5 };
-        let signals = match deed {
-            Deed::Flood => (0..deed::FLOOD).map(|_| signal(" ".into())).collect(),
-            Deed::Amplify => deed::amplified().into_iter().map(signal).collect(),
+        let confidence = if mode == FaultMode::Lie { f32::NAN } else { 0.5 };
+        let signals = match mode {
+            FaultMode::Flood => (0..fault_mode::FLOOD).map(|_| signal(" ".into())).collect(),
+            FaultMode::Amplify => fault_mode::amplified().into_iter().map(signal).collect(),
             _ => Vec::new(),
         };
         Ok(Verdict { label, confidence, scores: Vec::new(), signals, extra: None })
@@ -302,11 +302,11 @@ fn signal(evidence: String) -> Signal {
 
 impl policy::Guest for Chaos {
     fn decide(input: policy::RouteInput) -> Result<policy::Decision, Fault> {
-        let deed = Deed::of("decide", "").act()?;
-        let beyond = if deed == Deed::Lie { 7 } else { 0 };
-        let reason = match deed {
-            Deed::Garble => deed::garbled(),
-            Deed::Huge => " ".repeat(HUGE_BYTES),
+        let mode = FaultMode::of("decide", "").act()?;
+        let beyond = if mode == FaultMode::Lie { 7 } else { 0 };
+        let reason = match mode {
+            FaultMode::Garble => fault_mode::garbled(),
+            FaultMode::Huge => " ".repeat(HUGE_BYTES),
             _ => "in order".into(),
         };
         let picks = (0_u32..)
@@ -325,7 +325,7 @@ fn leak() {
 }
 
 /// Everything that the upstream said, which also goes into the log.
-fn told(res: &Response) -> String {
+fn repeated(res: &Response) -> String {
     let body = match &res.body {
         Payload::Text(text) => text.clone(),
         Payload::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -346,14 +346,14 @@ fn last_text(request: &ChatRequest) -> String {
     texts.next().unwrap_or_default()
 }
 
-fn answer(deed: Deed, text: String) -> Vec<Event> {
-    match deed {
-        Deed::Flood => (0..deed::FLOOD).map(|_| delta(String::new())).collect(),
-        Deed::Million => (0..1_000_000).map(|_| delta(String::new())).collect(),
-        Deed::Amplify => deed::amplified().into_iter().map(delta).collect(),
-        Deed::Garble => vec![delta(deed::garbled())],
-        Deed::Lie => vec![Event::Other("{ this is not JSON".into())],
-        Deed::Huge => vec![delta(" ".repeat(HUGE_BYTES))],
+fn answer(mode: FaultMode, text: String) -> Vec<Event> {
+    match mode {
+        FaultMode::Flood => (0..fault_mode::FLOOD).map(|_| delta(String::new())).collect(),
+        FaultMode::Million => (0..1_000_000).map(|_| delta(String::new())).collect(),
+        FaultMode::Amplify => fault_mode::amplified().into_iter().map(delta).collect(),
+        FaultMode::Garble => vec![delta(fault_mode::garbled())],
+        FaultMode::Lie => vec![Event::Other("{ this is not JSON".into())],
+        FaultMode::Huge => vec![delta(" ".repeat(HUGE_BYTES))],
         _ => [
             beginning(),
             vec![

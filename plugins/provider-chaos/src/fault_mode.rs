@@ -9,7 +9,7 @@ use crate::bindings::brains::plugin::{clock, config, kv, log, random, secrets};
 
 /// One way to behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum FaultMode {
     /// Answers as it should.
     Ok,
     /// Answers with far more bytes than it holds: the same ones over and over.
@@ -54,37 +54,37 @@ pub(crate) enum Deed {
     Trap,
 }
 
-/// Every deed by the name that a model's name may end in.
-const NAMES: [(&str, Deed); 21] = [
-    ("ok", Deed::Ok),
-    ("amplify", Deed::Amplify),
-    ("ask", Deed::Ask),
-    ("exit", Deed::Exit),
-    ("flood", Deed::Flood),
-    ("garble", Deed::Garble),
-    ("grow", Deed::Grow),
-    ("guess", Deed::Guess),
-    ("hoard", Deed::Hoard),
-    ("huge", Deed::Huge),
-    ("keep", Deed::Keep),
-    ("leak", Deed::Leak),
-    ("lie", Deed::Lie),
-    ("million", Deed::Million),
-    ("peek", Deed::Peek),
-    ("print", Deed::Print),
-    ("recurse", Deed::Recurse),
-    ("refuse", Deed::Refuse),
-    ("spin", Deed::Spin),
-    ("tell", Deed::Tell),
-    ("trap", Deed::Trap),
+/// Every mode by the name that a model's name may end in.
+const NAMES: [(&str, FaultMode); 21] = [
+    ("ok", FaultMode::Ok),
+    ("amplify", FaultMode::Amplify),
+    ("ask", FaultMode::Ask),
+    ("exit", FaultMode::Exit),
+    ("flood", FaultMode::Flood),
+    ("garble", FaultMode::Garble),
+    ("grow", FaultMode::Grow),
+    ("guess", FaultMode::Guess),
+    ("hoard", FaultMode::Hoard),
+    ("huge", FaultMode::Huge),
+    ("keep", FaultMode::Keep),
+    ("leak", FaultMode::Leak),
+    ("lie", FaultMode::Lie),
+    ("million", FaultMode::Million),
+    ("peek", FaultMode::Peek),
+    ("print", FaultMode::Print),
+    ("recurse", FaultMode::Recurse),
+    ("refuse", FaultMode::Refuse),
+    ("spin", FaultMode::Spin),
+    ("tell", FaultMode::Tell),
+    ("trap", FaultMode::Trap),
 ];
 
 /// How many events a flood has.
 pub(crate) const FLOOD: u32 = 66_000;
 
 /// What it does while it is loaded, when there are no settings yet. Whoever wants that writes it into the file, in place
-/// of `none` and the dots: an export, a colon and a deed.
-static AT_LOAD: &str = "misdeed-while-loading=none......................;";
+/// of `none` and the dots: an export, a colon and a mode.
+static AT_LOAD: &str = "fault-while-loading=none......................;";
 
 /// The settings as they are.
 pub(crate) fn settings() -> Value {
@@ -96,7 +96,7 @@ pub(crate) fn setting(name: &str) -> Option<String> {
     settings().get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
-impl Deed {
+impl FaultMode {
     /// As the model's name says after its last hyphen, else as the settings say; nothing in another export than the one
     /// that they name.
     pub(crate) fn of(export: &str, model: &str) -> Self {
@@ -115,12 +115,12 @@ impl Deed {
     pub(crate) fn at_load(export: &str) -> Self {
         let written = black_box(AT_LOAD).split_once('=').map_or("", |(_, written)| written);
         let written = written.trim_end_matches(['.', ';']);
-        let deed = written.split_once(':').filter(|(at, _)| *at == export).map(|(_, deed)| deed);
-        deed.and_then(Self::named).unwrap_or(Self::Ok)
+        let mode = written.split_once(':').filter(|(at, _)| *at == export).map(|(_, mode)| mode);
+        mode.and_then(Self::named).unwrap_or(Self::Ok)
     }
 
     fn named(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(known, _)| *known == name).map(|(_, deed)| *deed)
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
     }
 
     /// Does what needs no answer.
@@ -173,7 +173,7 @@ impl Deed {
         Ok(self)
     }
 
-    /// Acts where no fault can be told.
+    /// Acts where no fault can be given.
     pub(crate) fn act_anyway(self) -> Self {
         self.act().unwrap_or(Self::Refuse)
     }
