@@ -59,11 +59,11 @@ class Errors(wit_world.exports.Errors):
         }
         kind = kinds.get(res.head.status, types.FaultKind_Upstream)()
         said = (parsed(res.body.value) or {}).get("error", {}).get("message")
-        told = fault(kind, said or f"the vendor answered {res.head.status}", res.head.status != 400)
+        refused = fault(kind, said or f"the vendor answered {res.head.status}", res.head.status != 400)
         for field in res.head.headers:
             if field.name == "retry-after" and field.value.isdigit():
-                told.retry_after_ms = int(field.value) * 1000
-        return told
+                refused.retry_after_ms = int(field.value) * 1000
+        return refused
 
 
 class Catalogue(wit_world.exports.Catalogue):

@@ -1,14 +1,16 @@
-//! Which block a piece of an answer belongs to, on wires that have no blocks: they open with their first piece;
-//! text, reasoning and refusal follow one another, tool calls stay open until the choice is finished.
+//! Which block a piece of an answer belongs to, on wires that have no blocks: they open with their first piece; text,
+//! reasoning and refusal follow one another; calls that come in pieces stay open until the choice is finished, whole
+//! ones end at once.
 
 use crate::canon::{
-    BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, Finish, Reasoning, StopReason, ToolStart,
+    BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, Finish, Reasoning, StopReason, ToolCall, ToolStart,
 };
 use crate::fault::protocol;
 use crate::json::Members;
 
+/// The blocks of one answer. Every method appends the events that its piece completes.
 #[derive(Debug, Default)]
-pub(crate) struct BlockBuilder {
+pub struct BlockBuilder {
     choices: Vec<Choice>,
     calls: u32,
 }
@@ -32,54 +34,61 @@ enum Flow {
 }
 
 /// One call, waiting until its name is known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Call {
     wire_index: Option<u32>,
     id: Option<String>,
     name: Option<String>,
     waiting: String,
     block: Option<u32>,
+    signature: Option<String>,
+    ended: bool,
 }
 
-/// What a chunk says about a call.
-#[derive(Debug)]
-pub(crate) struct CallPiece {
-    pub(crate) index: Option<u32>,
+/// What a chunk says about a call. Which call it continues is found by `index`, else by `id`, else a piece with a name
+/// opens a call and one without continues the last.
+#[derive(Debug, Default)]
+pub struct CallPiece {
+    pub index: Option<u32>,
     /// Its place in the chunk's list.
-    pub(crate) position: usize,
-    pub(crate) id: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) arguments: String,
+    pub position: usize,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    /// A piece of the arguments' text, which need not be JSON by itself.
+    pub arguments: String,
+    pub signature: Option<String>,
 }
 
 impl BlockBuilder {
-    /// A choice has been seen.
-    pub(crate) fn touch(&mut self, number: u32) {
+    /// A choice has been seen, though nothing of it was said.
+    pub fn touch(&mut self, number: u32) {
         self.choice(number);
     }
 
     /// The block that annotations of a choice belong to.
-    pub(crate) fn current(&self, number: u32) -> u32 {
+    pub fn current(&self, number: u32) -> u32 {
         let choice = self.choices.iter().find(|choice| choice.number == number);
         choice.map_or(0, |choice| choice.next.saturating_sub(1))
     }
 
     /// Whether at least one choice was seen and none is unfinished.
-    pub(crate) fn finished(&self) -> bool {
+    pub fn finished(&self) -> bool {
         !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finished)
     }
 
-    pub(crate) fn text(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+    /// A piece of text.
+    pub fn text(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Text, text, events);
     }
 
-    pub(crate) fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+    /// A piece of a thought.
+    pub fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Reasoning, text, events);
     }
 
     /// What a vendor says of a thought beyond its text: the signature of the one that is open, or one that nobody
     /// may read.
-    pub(crate) fn signed(&mut self, number: u32, thought: Reasoning, events: &mut Vec<Event>) {
+    pub fn signed(&mut self, number: u32, thought: Reasoning, events: &mut Vec<Event>) {
         let Reasoning { text, signature, redacted, origin, .. } = thought;
         let choice = self.choice(number);
         if let Some(data) = redacted {
@@ -98,55 +107,54 @@ impl BlockBuilder {
         }
     }
 
-    pub(crate) fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
+    /// A piece of a refusal.
+    pub fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<Event>) {
         self.flow(choice, Flow::Refusal, text, events);
     }
 
-    pub(crate) fn tool_call(&mut self, number: u32, piece: CallPiece, seed: &str, events: &mut Vec<Event>) {
-        let count = &mut self.calls;
+    /// A piece of a call. `seed` is part of the ids of calls that come without one.
+    pub fn tool_call(&mut self, number: u32, piece: CallPiece, seed: &str, events: &mut Vec<Event>) {
         let choice = choice(&mut self.choices, number);
         choice.close_flow(events);
         let slot = choice.slot(&piece);
         let Some(call) = choice.calls.get_mut(slot) else { return };
         call.id = call.id.take().or(piece.id);
         call.name = call.name.take().or(piece.name);
-        let Some(block) = call.block else {
+        call.signature = call.signature.take().or(piece.signature);
+        let Some(index) = call.block else {
             call.waiting.push_str(&piece.arguments);
-            let Some(name) = call.name.clone() else { return };
-            *count += 1;
-            let id = call.id.get_or_insert_with(|| format!("call_{seed}_{count}")).clone();
-            let index = choice.next;
-            call.block = Some(index);
-            choice.next += 1;
-            let kind = BlockKind::ToolCall(ToolStart { id, name, namespace: None });
-            events.push(Event::BlockStart(BlockStart { choice: number, index, kind }));
-            let waiting = std::mem::take(&mut call.waiting);
-            if !waiting.is_empty() {
-                events.push(Event::Delta(Delta { choice: number, index, text: waiting }));
-            }
+            call.open(number, &mut choice.next, &mut self.calls, seed, events);
             return;
         };
         if !piece.arguments.is_empty() {
-            events.push(Event::Delta(Delta { choice: number, index: block, text: piece.arguments }));
+            events.push(Event::Delta(Delta { choice: number, index, text: piece.arguments }));
         }
     }
 
-    pub(crate) fn finish(
-        &mut self,
-        number: u32,
-        reason: StopReason,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Fault> {
+    /// A call that comes whole, and ends at once. An empty id is none.
+    pub fn whole_call(&mut self, number: u32, call: ToolCall, seed: &str, events: &mut Vec<Event>) {
+        let ToolCall { id, name, arguments, signature, .. } = call;
+        let choice = choice(&mut self.choices, number);
+        choice.close_flow(events);
+        let id = Some(id).filter(|id| !id.is_empty());
+        let mut call = Call { id, name: Some(name), waiting: arguments, signature, ..Call::default() };
+        call.open(number, &mut choice.next, &mut self.calls, seed, events);
+        call.end(number, events);
+        choice.calls.push(call);
+    }
+
+    /// The choice has ended. What is open is closed; a call whose name never came is a fault.
+    pub fn finish(&mut self, number: u32, reason: StopReason, events: &mut Vec<Event>) -> Result<(), Fault> {
         let choice = self.choice(number);
         if std::mem::replace(&mut choice.finished, true) {
             return Ok(());
         }
         choice.close_flow(events);
-        for call in &choice.calls {
-            let Some(index) = call.block else {
+        for call in &mut choice.calls {
+            if call.block.is_none() {
                 return Err(protocol("a tool call of the upstream's answer has no name"));
-            };
-            events.push(Event::BlockEnd(BlockEnd { choice: number, index, signature: None, extra: None }));
+            }
+            call.end(number, events);
         }
         // Some servers say `stop` although they called tools: an agent would end its turn without running them.
         let reason = match reason {
@@ -204,6 +212,34 @@ fn signer(origin: Option<String>) -> Option<String> {
     })
 }
 
+impl Call {
+    /// Opens its block, once its name is known, with the arguments that have come so far.
+    fn open(&mut self, choice: u32, next: &mut u32, count: &mut u32, seed: &str, events: &mut Vec<Event>) {
+        let Some(name) = self.name.clone() else { return };
+        *count += 1;
+        let id = self.id.get_or_insert_with(|| format!("call_{seed}_{count}")).clone();
+        let index = *next;
+        *next += 1;
+        self.block = Some(index);
+        let signature = self.signature.take();
+        let kind = BlockKind::ToolCall(ToolStart { id, name, namespace: None, signature });
+        events.push(Event::BlockStart(BlockStart { choice, index, kind }));
+        let text = std::mem::take(&mut self.waiting);
+        if !text.is_empty() {
+            events.push(Event::Delta(Delta { choice, index, text }));
+        }
+    }
+
+    /// Closes its block, unless that has been done.
+    fn end(&mut self, choice: u32, events: &mut Vec<Event>) {
+        let Some(index) = self.block.filter(|_| !self.ended) else { return };
+        self.ended = true;
+        // One that came behind the beginning.
+        let signature = self.signature.take();
+        events.push(Event::BlockEnd(BlockEnd { choice, index, signature, extra: None }));
+    }
+}
+
 impl Choice {
     const fn new(number: u32) -> Self {
         Self { number, next: 0, open: None, signature: None, calls: Vec::new(), finished: false }
@@ -228,8 +264,7 @@ impl Choice {
             (None, None) => Some(self.calls.len().saturating_sub(1)),
         };
         found.unwrap_or_else(|| {
-            let (wire_index, id, name) = (piece.index, None, None);
-            self.calls.push(Call { wire_index, id, name, waiting: String::new(), block: None });
+            self.calls.push(Call { wire_index: piece.index, ..Call::default() });
             self.calls.len() - 1
         })
     }

@@ -2,9 +2,11 @@
 
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
+use crate::json::{Node, check};
+use crate::sanitise::sanitise;
 
 /// The upstream said something that is not its protocol.
-pub(crate) fn protocol(message: &str) -> Fault {
+pub fn protocol(message: &str) -> Fault {
     Fault {
         kind: FaultKind::Protocol,
         message: message.to_owned(),
@@ -15,7 +17,7 @@ pub(crate) fn protocol(message: &str) -> Fault {
 }
 
 /// The request cannot be served as it is, by nobody.
-pub(crate) fn invalid(message: impl Into<String>) -> Fault {
+pub fn invalid(message: impl Into<String>) -> Fault {
     Fault {
         kind: FaultKind::InvalidRequest,
         message: message.into(),
@@ -27,7 +29,7 @@ pub(crate) fn invalid(message: impl Into<String>) -> Fault {
 
 /// A member of the request that the candidate cannot honour; another one may. The message begins with the
 /// member's name in backticks: surfaces read the `param` of their error from there.
-pub(crate) fn unsupported(member: &str, why: &str) -> Fault {
+pub fn unsupported(member: &str, why: &str) -> Fault {
     Fault {
         kind: FaultKind::Unsupported,
         message: format!("`{member}` is not supported by the provider of this model: {why}"),
@@ -41,7 +43,7 @@ pub(crate) fn unsupported(member: &str, why: &str) -> Fault {
 pub const UNSUPPORTED_PARAMETER: &str = "unsupported_parameter";
 
 /// Whether a fault of this kind says nothing about what another candidate would answer.
-pub(crate) const fn fails_over(kind: &FaultKind) -> bool {
+pub const fn fails_over(kind: &FaultKind) -> bool {
     match kind {
         FaultKind::InvalidRequest | FaultKind::ContentFiltered => false,
         FaultKind::Unauthorized
@@ -57,6 +59,47 @@ pub(crate) const fn fails_over(kind: &FaultKind) -> bool {
         | FaultKind::Internal
         | FaultKind::Other(_) => true,
     }
+}
+
+/// What the status of an answer says by itself.
+pub const fn kind_of_status(status: u16) -> FaultKind {
+    match status {
+        401 => FaultKind::Unauthorized,
+        402 | 403 => FaultKind::Forbidden,
+        404 => FaultKind::NotFound,
+        408 | 504 | 524 => FaultKind::Timeout,
+        429 => FaultKind::RateLimited,
+        503 | 529 => FaultKind::Overloaded,
+        100..=399 | 500..=599 => FaultKind::Upstream,
+        _ => FaultKind::InvalidRequest,
+    }
+}
+
+/// What an upstream answered instead of 2xx. `message` is its own text, which is made safe to pass on.
+pub fn answered(status: u16, headers: &[Field], kind: FaultKind, message: Option<&str>) -> Fault {
+    let message = safe(message).unwrap_or_else(|| format!("the upstream answered {status}"));
+    Fault { failover: fails_over(&kind), kind, message, code: None, retry_after_ms: retry_after_ms(headers) }
+}
+
+/// The text of an error as most vendors write it: `{"error":{"message":…}}`, `{"error":…}` or `{"message":…}`.
+pub fn error_message(body: &str) -> Option<String> {
+    check(body.trim()).ok()?;
+    let mut object = Node::root(body).object().ok()?;
+    let Some(error) = object.optional("error").ok()? else { return object.string("message").ok()? };
+    match error.object() {
+        Ok(mut error) => error.string("message").ok()?,
+        Err(_) => error.string().ok().map(Into::into),
+    }
+}
+
+/// What an upstream reported with a 2xx or inside a stream. `message` is its own text, which is made safe to pass on.
+pub fn reported(kind: FaultKind, message: Option<&str>) -> Fault {
+    let message = safe(message).unwrap_or_else(|| "the upstream reported an error".to_owned());
+    Fault { failover: fails_over(&kind), kind, message, code: None, retry_after_ms: None }
+}
+
+fn safe(message: Option<&str>) -> Option<String> {
+    message.map(sanitise).filter(|text| !text.is_empty())
 }
 
 /// How long the upstream asks to wait: `retry-after-ms`, or `retry-after` in seconds.

@@ -13,7 +13,7 @@ pub use bounds::{Unbounded, within};
 pub(crate) use node::member;
 pub use node::{Node, Object};
 pub(crate) use write::quote_into;
-pub use write::{Members, quote};
+pub use write::{Members, array, quote, strings};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;

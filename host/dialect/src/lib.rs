@@ -2,8 +2,9 @@
 //! by components, so it does no I/O, reads no clock and depends on little.
 
 pub mod anthropic_messages;
-mod blocks;
+pub mod blocks;
 pub mod canon;
+pub mod decoder;
 pub mod envelope;
 pub mod fault;
 pub mod features;

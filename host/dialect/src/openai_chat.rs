@@ -3,6 +3,7 @@
 pub mod client;
 mod media;
 mod reasoning;
+mod signature;
 pub mod upstream;
 mod usage;
 

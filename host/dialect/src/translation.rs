@@ -76,9 +76,15 @@ pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
     }
 }
 
+/// The disposition of a member by a table of the component's own. What stands in none is lost.
+pub fn disposition_in(table: &[(&str, Disposition)], member: &str) -> Disposition {
+    let row = table.iter().find(|(name, _)| *name == member);
+    row.map_or(Disposition::Lost("no place for it"), |(_, disposition)| *disposition)
+}
+
 /// Arguments as the object that wires other than the client's own want. Text that is none is kept for the model to
 /// see what it wrote.
-pub(crate) fn arguments_object(text: &str) -> String {
+pub fn arguments_object(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() {
         return "{}".to_owned();
@@ -106,8 +112,8 @@ pub struct Encoded {
 
 /// What one request loses on its way.
 #[derive(Debug)]
-pub(crate) struct Losses {
-    wire: UpstreamWire,
+pub struct Losses {
+    disposition: fn(&str) -> Disposition,
     names: Vec<String>,
 }
 
@@ -115,13 +121,22 @@ pub(crate) struct Losses {
 const MOST_NAMES: usize = 32;
 
 impl Losses {
-    pub(crate) const fn new(wire: UpstreamWire) -> Self {
-        Self { wire, names: Vec::new() }
+    pub(crate) fn new(wire: UpstreamWire) -> Self {
+        Self::by(match wire {
+            UpstreamWire::Chat => |member| disposition(member, UpstreamWire::Chat),
+            UpstreamWire::Messages => |member| disposition(member, UpstreamWire::Messages),
+            UpstreamWire::Ollama => |member| disposition(member, UpstreamWire::Ollama),
+        })
+    }
+
+    /// As the table of a component's own says; mostly `|member| disposition_in(TABLE, member)`.
+    pub const fn by(disposition: fn(&str) -> Disposition) -> Self {
+        Self { disposition, names: Vec::new() }
     }
 
     /// The upstream's wire has no place for this member: the table says whether that is a loss or a refusal.
-    pub(crate) fn cannot(&mut self, member: &str) -> Result<(), Fault> {
-        match disposition(member, self.wire) {
+    pub fn cannot(&mut self, member: &str) -> Result<(), Fault> {
+        match (self.disposition)(member) {
             Disposition::Refused(why) => Err(unsupported(member, why)),
             Disposition::Kept | Disposition::Mapped(_) | Disposition::Lost(_) => {
                 self.name(member);
@@ -131,7 +146,7 @@ impl Losses {
     }
 
     /// Names a loss.
-    pub(crate) fn name(&mut self, member: &str) {
+    pub fn name(&mut self, member: &str) {
         let plain = member.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte));
         let name = if plain && member.len() <= 64 { member } else { "unknown" };
         if self.names.len() < MOST_NAMES && !self.names.iter().any(|known| known == name) {
@@ -141,17 +156,18 @@ impl Losses {
 
     /// The members of `extra`, leftovers that stood at `place`: none of them can be said, but for those that were
     /// `read` or ask for nothing.
-    pub(crate) fn leftovers(&mut self, place: &str, extra: Option<&str>, read: &[&str]) -> Result<(), Fault> {
+    pub fn leftovers(&mut self, place: &str, extra: Option<&str>, read: &[&str]) -> Result<(), Fault> {
         let Some(object) = extra.and_then(|text| Node::root(text).object().ok()) else { return Ok(()) };
         let said = object.iter().filter(|(name, node)| !read.contains(name) && !asks_nothing(node.text()));
         for (name, _) in said {
-            self.cannot(&format!("{place}.{name}"))?;
+            let mark = if place.is_empty() { "" } else { "." };
+            self.cannot(&format!("{place}{mark}{name}"))?;
         }
         Ok(())
     }
 
     /// A tool's name on wires that have flat ones only.
-    pub(crate) fn qualified(&mut self, namespace: Option<&str>, name: &str) -> String {
+    pub fn qualified(&mut self, namespace: Option<&str>, name: &str) -> String {
         match namespace {
             Some(namespace) => {
                 self.name("tool_namespace");
@@ -161,7 +177,8 @@ impl Losses {
         }
     }
 
-    pub(crate) fn into_names(self) -> Vec<String> {
+    /// Their names, for [`Outbound::losses`](crate::canon::exchange::Outbound::losses).
+    pub fn into_names(self) -> Vec<String> {
         self.names
     }
 }

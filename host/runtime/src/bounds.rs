@@ -42,7 +42,7 @@ fn content(content: &Content) -> usize {
     match content {
         Content::Text(text) | Content::Refusal(text) | Content::Other(text) => text.len(),
         Content::Image(media) | Content::Audio(media) | Content::File(media) => source(&media.source),
-        Content::ToolCall(call) => call.arguments.len(),
+        Content::ToolCall(call) => call.arguments.len() + call.signature.as_ref().map_or(0, String::len),
         Content::ToolResult(result) => result
             .content
             .iter()

@@ -67,7 +67,7 @@ record! {
 record! {
     wit::Usage => canon::Usage { input, output, cached_input, cache_write, reasoning, cost, extra };
     wit::Start => canon::Start { id, model, extra };
-    wit::ToolStart => canon::ToolStart { id, name, namespace };
+    wit::ToolStart => canon::ToolStart { id, name, namespace, signature };
     wit::BlockStart => canon::BlockStart { choice, index ; kind };
     wit::Delta => canon::Delta { choice, index, text };
     wit::Annotation => canon::Annotation { choice, index, value };

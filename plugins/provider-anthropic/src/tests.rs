@@ -1,12 +1,16 @@
 //! The exchanges as they leave, and answers as they are read.
 
+use brains_sdk::anthropic_messages::AnthropicMessages;
 use brains_sdk::canon::exchange::{Body, Field, Framing, Head, Payload, Piece, Request, Response};
 use brains_sdk::canon::relay::{Call, Edit, Lane, Member};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
+use brains_sdk::vendor::{Provider, Upstream, VendorWire};
 use brains_sdk::{Catalogue, Chat, Component, Errors, Relay};
 use serde_json::json;
 
-use crate::{Anthropic, Settings};
+use crate::Settings;
+
+type Anthropic = Provider<crate::Anthropic>;
 
 fn component(settings: serde_json::Value) -> Anthropic {
     let settings: Settings = serde_json::from_value(settings).unwrap();
@@ -87,9 +91,14 @@ fn a_translated_call_carries_its_body() {
 
 #[test]
 fn a_set_key_is_a_hole_for_the_host() {
-    let upstream = brains_sdk::anthropic_messages::Upstream::new("https://a.example").key("api_key");
+    let upstream = Upstream::new("https://a.example").key("x-api-key", "api_key");
+    let request = AnthropicMessages::models_exchange(
+        &upstream,
+        &AnthropicMessages::MODELS.query(Some("m-1")),
+        &CallContext::default(),
+    );
     assert_eq!(
-        shown(&upstream.models_request(&CallContext::default(), Some("m-1"))),
+        shown(&request.into_request()),
         "Get https://a.example/v1/models?limit=1000&after_id=m-1 | accept: application/json | \
          anthropic-version: 2023-06-01 | x-api-key: <api_key>"
     );

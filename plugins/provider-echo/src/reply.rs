@@ -76,6 +76,7 @@ fn tell_calls(choice: u32, seed: u64, calls: &[Wanted], events: &mut Vec<Event>)
             id: format!("call_{seed:016x}_{choice}_{index}"),
             name: call.tool.clone(),
             namespace: None,
+            signature: None,
         };
         events.push(Event::BlockStart(BlockStart { choice, index, kind: BlockKind::ToolCall(start) }));
         events.extend(pieces(&call.arguments).map(|text| Event::Delta(Delta { choice, index, text })));

@@ -2,10 +2,13 @@
 
 use brains_sdk::canon::exchange::{Body, Framing, Head, Payload, Piece, Response};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
+use brains_sdk::vendor::Provider;
 use brains_sdk::{Catalogue, Chat, Component, Errors};
 use serde_json::json;
 
-use crate::{Ollama, Settings};
+use crate::Settings;
+
+type Ollama = Provider<crate::Ollama>;
 
 fn component(settings: serde_json::Value) -> Ollama {
     let settings: Settings = serde_json::from_value(settings).unwrap();

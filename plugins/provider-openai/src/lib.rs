@@ -1,105 +1,79 @@
 //! A provider for OpenAI and everything that speaks its chat completions. Clients of the same wire are relayed:
 //! their bytes pass, only the name of the model is set. Others are translated.
 
-mod settings;
+use std::collections::BTreeMap;
 
-use brains_sdk::canon::catalogue::Page;
-use brains_sdk::canon::exchange::{Field, Head, Outbound, Request, Response};
-use brains_sdk::canon::relay::{Call, Lane, Surface};
-use brains_sdk::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_sdk::openai_chat::{self, Decoder, Options, Upstream};
-use brains_sdk::{Catalogue, Chat, Component, Errors, Info, Relay, host};
+use brains_sdk::openai_chat::{OpenAiChat, Options};
+use brains_sdk::vendor::{Provider, Upstream, Vendor};
+use brains_sdk::{Info, info};
+use serde::Deserialize;
 
-pub use settings::{MaxTokens, Settings};
-
-/// The secret that is sent as a bearer token, when it is set.
-const API_KEY: &str = "api_key";
-
-/// The component.
-#[derive(Debug)]
-pub struct OpenAi {
-    upstream: Upstream,
-    options: Options,
-    models: Vec<String>,
+/// As in `config.schema.json`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub base_url: String,
+    pub organization: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub models: Vec<String>,
+    pub max_tokens_member: MaxTokens,
+    pub developer_role: bool,
+    pub extensions: bool,
 }
 
-impl Component for OpenAi {
-    type Config = Settings;
+/// What the vendor calls the limit of the answer's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxTokens {
+    #[default]
+    MaxCompletionTokens,
+    MaxTokens,
+}
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.openai.com/v1".to_owned(),
+            organization: None,
+            headers: BTreeMap::new(),
+            models: Vec::new(),
+            max_tokens_member: MaxTokens::default(),
+            developer_role: true,
+            extensions: false,
+        }
+    }
+}
+
+/// The vendor.
+#[derive(Debug)]
+pub enum OpenAi {}
+
+impl Vendor for OpenAi {
+    type Wire = OpenAiChat;
+    type Settings = Settings;
     const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
 
     fn info() -> Info {
-        brains_sdk::info!()
+        info!()
     }
 
-    fn new(settings: Settings) -> Result<Self, Vec<String>> {
-        let problems = settings.problems();
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let mut upstream = Upstream::new(&settings.base_url);
-        if let Some(organization) = &settings.organization {
-            upstream = upstream.header("openai-organization", organization);
-        }
-        for (name, value) in &settings.headers {
-            upstream = upstream.header(name.to_ascii_lowercase(), value);
-        }
-        if host::has_secret(API_KEY) {
-            upstream = upstream.bearer(API_KEY);
-        }
-        Ok(Self { upstream, options: settings.options(), models: settings.models })
+    fn upstream(settings: &Settings) -> Upstream {
+        let upstream = Upstream::new(&settings.base_url).bearer_if_set("api_key").models(&settings.models);
+        let organization = settings.organization.as_deref();
+        upstream.header_of("organization", "openai-organization", organization).headers(&settings.headers)
+    }
+
+    fn options(settings: &Settings) -> Options {
+        let max_tokens_member = match settings.max_tokens_member {
+            MaxTokens::MaxCompletionTokens => "max_completion_tokens",
+            MaxTokens::MaxTokens => "max_tokens",
+        };
+        let Settings { developer_role, extensions, .. } = *settings;
+        Options { max_tokens_member, developer_role, extensions }
     }
 }
 
-impl Errors for OpenAi {
-    fn decode_error(&self, response: Response) -> Fault {
-        openai_chat::decode_error(response)
-    }
-}
-
-impl Catalogue for OpenAi {
-    fn models_request(&self, ctx: &CallContext, _: Option<&str>) -> Option<Request> {
-        self.models.is_empty().then(|| self.upstream.models_request(ctx))
-    }
-
-    fn models(&self, response: Option<Response>) -> Result<Page, Fault> {
-        match response {
-            Some(response) => openai_chat::models(response),
-            None => Ok(Page {
-                models: self.models.iter().map(|id| openai_chat::known_model(id)).collect(),
-                next: None,
-            }),
-        }
-    }
-}
-
-impl Relay for OpenAi {
-    fn surfaces(&self) -> Vec<Surface> {
-        Upstream::surfaces()
-    }
-
-    fn prepare(&self, call: Call) -> Result<Lane, Fault> {
-        Ok(self.upstream.prepare(&call))
-    }
-}
-
-impl Chat for OpenAi {
-    type Decoder = Decoder;
-
-    fn encode(&self, req: ChatRequest, headers: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault> {
-        Ok(self.upstream.encode(&req, &headers, ctx, &self.options))
-    }
-
-    fn decode_unary(&self, response: Response, _: &CallContext) -> Result<Vec<Event>, Fault> {
-        openai_chat::decode_unary(response)
-    }
-
-    fn open(&self, _: Head, ctx: CallContext) -> Result<Decoder, Fault> {
-        Ok(Decoder::new(&ctx))
-    }
-}
-
-brains_sdk::export_provider!(OpenAi);
+brains_sdk::export_provider!(Provider<OpenAi>);
 
 #[cfg(test)]
 mod tests;

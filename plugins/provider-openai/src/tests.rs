@@ -3,10 +3,14 @@
 use brains_sdk::canon::exchange::{Body, Field, Framing, Head, Method, Payload, Piece, Request, Response};
 use brains_sdk::canon::relay::{Call, Edit, Lane, Member};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
+use brains_sdk::openai_chat::OpenAiChat;
+use brains_sdk::vendor::{Provider, Upstream, VendorWire};
 use brains_sdk::{Catalogue, Chat, Component, Errors, Relay};
 use serde_json::json;
 
-use crate::{OpenAi, Settings};
+use crate::Settings;
+
+type OpenAi = Provider<crate::OpenAi>;
 
 fn component(settings: serde_json::Value) -> OpenAi {
     let settings: Settings = serde_json::from_value(settings).unwrap();
@@ -77,8 +81,8 @@ fn settings_show_in_the_exchange() {
 
 #[test]
 fn a_set_key_is_a_hole_for_the_host() {
-    let upstream = brains_sdk::openai_chat::Upstream::new("https://a.example/v1").bearer("api_key");
-    let request = upstream.models_request(&CallContext::default());
+    let upstream = Upstream::new("https://a.example/v1").bearer("api_key");
+    let request = OpenAiChat::models_exchange(&upstream, "", &CallContext::default()).into_request();
     assert_eq!(request.method, Method::Get);
     assert_eq!(
         shown(&request),

@@ -3,12 +3,14 @@
 //! a WebAssembly component. The bindings stay out of sight and hardly convert anything: the canonical types are
 //! the types of the interface.
 //!
+//! A provider is written in one of two ways. A vendor that speaks a wire of ours is a few lines over [`vendor`]; one with a
+//! wire of its own implements [`Chat`] with the tools of [`wire`].
+//!
 //! A component never does I/O. It describes HTTP exchanges, and the host performs them.
 //!
 //! Everything here also runs natively, so a component's unit tests are ordinary ones.
 
 mod adapter;
-mod address;
 pub mod anthropic_messages;
 #[doc(hidden)]
 pub mod bindings;
@@ -17,7 +19,8 @@ mod export;
 pub mod host;
 pub mod ollama_chat;
 pub mod openai_chat;
-mod payload;
+pub mod vendor;
+pub mod wire;
 
 pub use adapter::Export;
 pub use brains_dialect as dialect;

@@ -1,99 +1,57 @@
-//! Servers that speak the wire `ollama-chat`: what a provider of one needs beyond its address and its settings.
+//! The wire `ollama-chat`, for servers that speak it.
 
-use brains_dialect::canon::catalogue::{Model, Page};
-use brains_dialect::canon::exchange::{Body, Frame, Framing, Method, Outbound, Request, Response};
+use brains_dialect::canon::catalogue::Model;
+use brains_dialect::canon::exchange::{Field, Framing, Head};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::ollama_chat::upstream::{decode, encode, error};
+use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
 pub use brains_dialect::ollama_chat::upstream::encode::OllamaChatOptions as Options;
 
-use crate::address::{Address, secret_header, text_header};
-use crate::component::Decode;
-use crate::payload::{listed, text};
+use crate::vendor::{Upstream, VendorWire};
+use crate::wire::{Exchange, ModelList, one_page};
 
-/// One server's address and what goes to it with every exchange.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    address: Address,
-    secret: Option<String>,
-}
-
-impl Upstream {
-    /// `base_url` without a path: `http://127.0.0.1:11434`. A query in it is kept.
-    pub fn new(base_url: &str) -> Self {
-        Self { address: Address::new(base_url), secret: None }
-    }
-
-    /// Sends this secret as a bearer token. Give it only when [`has_secret`](crate::host::has_secret) says so.
-    #[must_use]
-    pub fn bearer(mut self, secret: impl Into<String>) -> Self {
-        self.secret = Some(secret.into());
-        self
-    }
-
-    /// The exchange of a translated call, or what of it this wire refuses.
-    pub fn encode(&self, req: &ChatRequest, ctx: &CallContext, options: &Options) -> Result<Outbound, Fault> {
-        let encoded = encode::encode(req, options)?;
-        let mut request = self.request(Method::Post, "/api/chat", ctx);
-        request.headers.push(text_header("content-type", "application/json"));
-        request.body = Body::Text(encoded.body);
-        let framing = if req.stream { Framing::Ndjson } else { Framing::Raw };
-        Ok(Outbound { request, framing, losses: encoded.losses })
-    }
-
-    /// The exchange that lists the models that are pulled.
-    pub fn models_request(&self, ctx: &CallContext) -> Request {
-        self.request(Method::Get, "/api/tags", ctx)
-    }
-
-    fn request(&self, method: Method, path: &str, ctx: &CallContext) -> Request {
-        let mut request = self.address.request(method, path, "", ctx);
-        request.headers.push(text_header("accept", "application/x-ndjson, application/json"));
-        let bearer = self.secret.as_deref().map(|secret| secret_header("authorization", "Bearer ", secret));
-        request.headers.extend(bearer);
-        request
-    }
-}
-
-/// Reads a streamed answer.
+/// Ollama's own chat. The address has no path: `http://127.0.0.1:11434`.
 #[derive(Debug)]
-pub struct Decoder(decode::OllamaChatDecoder);
+pub enum OllamaChat {}
 
-impl Decoder {
-    /// For the call of this context.
-    pub fn new(ctx: &CallContext) -> Self {
-        Self(decode::OllamaChatDecoder::new(&ctx.request_id))
+impl VendorWire for OllamaChat {
+    type Options = Options;
+    type Decoder = decode::OllamaChatDecoder;
+
+    const STREAMED: Framing = Framing::Ndjson;
+    const MODELS: ModelList = ModelList { query: "", member: "models", cursor: "", next: one_page, model };
+
+    fn exchange(upstream: &Upstream, _: bool, query: &str, _: &[Field], ctx: &CallContext) -> Exchange {
+        let exchange = accepting(upstream.post("/api/chat", query, ctx)).signed(upstream);
+        exchange.header("content-type", "application/json")
+    }
+
+    fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
+        encode::encode(req, options)
+    }
+
+    fn decoder(ctx: &CallContext) -> decode::OllamaChatDecoder {
+        decode::OllamaChatDecoder::new(&ctx.request_id)
+    }
+
+    fn decode_unary(body: &str, ctx: &CallContext) -> Result<Vec<Event>, Fault> {
+        decode::decode_unary(body, &ctx.request_id)
+    }
+
+    fn decode_error(head: &Head, body: &str) -> Fault {
+        error::parse(head.status, &head.headers, body)
+    }
+
+    /// Those that are pulled.
+    fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange {
+        accepting(upstream.get("/api/tags", query, ctx)).signed(upstream)
     }
 }
 
-impl Decode for Decoder {
-    fn push(&mut self, lines: Vec<Frame>) -> Result<Vec<Event>, Fault> {
-        self.0.push(&lines)
-    }
-
-    fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
-        self.0.finish(clean)
-    }
-}
-
-/// Reads a whole answer. The ids of its calls come from the time that stands in it.
-pub fn decode_unary(response: Response) -> Result<Vec<Event>, Fault> {
-    decode::decode_unary(&text(response.body), "")
-}
-
-/// Reads a non-2xx answer.
-pub fn decode_error(response: Response) -> Fault {
-    error::parse(response.head.status, &response.head.headers, &text(response.body))
-}
-
-/// Reads the list of models.
-pub fn models(response: Response) -> Result<Page, Fault> {
-    if !(200..300).contains(&response.head.status) {
-        return Err(decode_error(response));
-    }
-    let (_, list) = listed(response, "models")?;
-    Ok(Page { models: list.iter().filter_map(model).collect(), next: None })
+fn accepting(exchange: Exchange) -> Exchange {
+    exchange.header("accept", "application/x-ndjson, application/json")
 }
 
 fn model(entry: &Value) -> Option<Model> {

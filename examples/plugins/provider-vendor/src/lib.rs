@@ -1,7 +1,8 @@
 //! A vendor that speaks chat completions and wants to know where to compute. What is the vendor's own stands here; the
 //! wire comes from the SDK.
 
-use brains_sdk::openai_chat::{Provider, Upstream, Vendor};
+use brains_sdk::openai_chat::OpenAiChat;
+use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
 use serde::Deserialize;
 
@@ -21,9 +22,10 @@ impl Default for Settings {
 
 /// The vendor.
 #[derive(Debug)]
-pub struct Acme;
+pub enum Acme {}
 
 impl Vendor for Acme {
+    type Wire = OpenAiChat;
     type Settings = Settings;
     const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
 
@@ -31,9 +33,9 @@ impl Vendor for Acme {
         info!()
     }
 
-    fn upstream(settings: &Settings) -> Result<Upstream, Vec<String>> {
-        let upstream = Upstream::new(&settings.base_url).header("x-vendor-region", &settings.region);
-        Ok(upstream.bearer_if_set("api_key"))
+    fn upstream(settings: &Settings) -> Upstream {
+        let upstream = Upstream::new(&settings.base_url).bearer_if_set("api_key");
+        upstream.header("x-vendor-region", &settings.region)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Chat values (WIT interface `types`).
 
+use std::fmt;
+
 /// UTF-8 JSON text, parsed only by who needs it.
 pub type Json = String;
 
@@ -204,11 +206,25 @@ pub struct Start {
     pub extra: Option<Json>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ToolStart {
     pub id: String,
     pub name: String,
     pub namespace: Option<String>,
+    /// Where it is known as the call begins; one that comes later stands at the end of the block.
+    pub signature: Option<String>,
+}
+
+/// Few calls have a signature: it is shown where there is one.
+impl fmt::Debug for ToolStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ToolStart");
+        shown.field("id", &self.id).field("name", &self.name).field("namespace", &self.namespace);
+        if let Some(signature) = &self.signature {
+            shown.field("signature", signature);
+        }
+        shown.finish()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,7 +264,7 @@ pub struct Annotation {
 pub struct BlockEnd {
     pub choice: u32,
     pub index: u32,
-    /// Of a thought, or of a call.
+    /// Of a thought, or of a call that began without one.
     pub signature: Option<String>,
     pub extra: Option<Json>,
 }

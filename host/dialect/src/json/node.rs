@@ -175,6 +175,16 @@ impl<'a> Object<'a> {
         self.optional(name)?.map(|node| node.string().map(Cow::into_owned)).transpose()
     }
 
+    /// A string that must be there.
+    pub fn required_string(&mut self, name: &str) -> Result<String, Invalid> {
+        self.required(name)?.string().map(Cow::into_owned)
+    }
+
+    /// The items of an array; none when it is not there.
+    pub fn array(&mut self, name: &str) -> Result<Vec<Node<'a>>, Invalid> {
+        self.optional(name)?.map_or(Ok(Vec::new()), |node| node.array())
+    }
+
     /// Puts a member back among the leftovers.
     pub fn put_back(&mut self, name: &'a str, node: Node<'a>) {
         self.members.push((Cow::Borrowed(name), node));

@@ -37,6 +37,16 @@ pub(crate) fn quote_into(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// JSON texts as an array.
+pub fn array(items: &[String]) -> String {
+    format!("[{}]", items.join(","))
+}
+
+/// Texts as an array of JSON strings.
+pub fn strings(items: &[String]) -> String {
+    array(&items.iter().map(|item| quote(item)).collect::<Vec<_>>())
+}
+
 /// An object being written, member by member.
 #[derive(Debug, Clone)]
 pub struct Members(String);

@@ -93,6 +93,12 @@ pub const TABLE: &[TranslationRow] = &[
         Mapped("`tool_use`; arguments that are no object become `{\"_raw\": …}`"),
         Mapped("arguments as an object; those that are none become `{\"_raw\": …}`"),
     ),
+    row(
+        "messages.tool_calls.extra_content",
+        Kept,
+        Lost("calls bear no signature, thoughts do"),
+        Lost("calls bear no signature"),
+    ),
     row("messages.tool_calls.custom", Kept, Refused("calls with free text"), Refused("calls with free text")),
     row("messages.audio", Kept, Lost(TEXT_ONLY), Lost(TEXT_ONLY)),
     row(

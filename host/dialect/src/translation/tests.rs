@@ -106,6 +106,10 @@ fn sample(member: &'static str) -> Sample {
         "messages.reasoning_details" => assistant(json!({"content": "so", "reasoning_details": [
             {"type": "reasoning.text", "index": 0, "text": "hmm", "signature": "sig", "format": "anthropic-messages/m"}]})),
         "messages.tool_calls" => sample_pair("messages.role.tool"),
+        "messages.tool_calls.extra_content" => assistant(json!({"tool_calls": [{
+            "id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"},
+            "extra_content": {"google": {"thought_signature": "sig"}},
+        }]})),
         "messages.tool_calls.custom" => assistant(
             json!({"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "f", "input": "x"}}]}),
         ),

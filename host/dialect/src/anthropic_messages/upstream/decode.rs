@@ -6,20 +6,21 @@ mod usage;
 
 use super::error;
 use crate::anthropic_messages::stop_reason;
-use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault, Finish, Start, StopReason};
+use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
 use crate::json::{Node, Object};
 use blocks::OpenBlocks;
 use usage::Counted;
 
 /// Decodes one streamed answer.
+pub type AnthropicMessagesDecoder = FrameDecoder<MessageEvents>;
+
+/// Reads the events of a stream.
 #[derive(Debug, Default)]
-pub struct AnthropicMessagesDecoder {
+pub struct MessageEvents {
     started: bool,
     finished: bool,
-    /// What went wrong behind events that had to go out first.
-    failed: Option<Fault>,
     blocks: OpenBlocks,
     counted: Counted,
     reason: Option<(StopReason, Option<String>)>,
@@ -29,39 +30,21 @@ impl AnthropicMessagesDecoder {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    /// Every event that the frames complete. A fault is given when all events before it have been.
-    pub fn push(&mut self, frames: &[Frame]) -> Result<Vec<Event>, Fault> {
-        let mut events = Vec::with_capacity(frames.len());
-        for frame in frames.iter().filter(|frame| !frame.data.trim().is_empty()) {
-            if self.failed.is_some() {
-                break;
-            }
-            if !self.finished {
-                self.failed = self.event(&frame.data, &mut events).err();
-            }
-        }
-        match &self.failed {
-            Some(fault) if events.is_empty() => Err(fault.clone()),
-            Some(_) | None => Ok(events),
-        }
+impl ReadFrame for MessageEvents {
+    const END: &'static str = "`message_stop`";
+
+    fn frame(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if self.finished { Ok(()) } else { self.event(data, events) }
     }
 
-    /// The stream is over; `clean` says that the transport ended as it should. Fails when the answer did not.
-    pub fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
-        if let Some(fault) = &self.failed {
-            return Err(fault.clone());
-        }
-        if self.finished {
-            return Ok(Vec::new());
-        }
-        Err(match (clean, self.started) {
-            (false, _) => protocol("the upstream's stream broke off"),
-            (true, false) => protocol("the upstream's stream held no answer"),
-            (true, true) => protocol("the upstream's stream ended without `message_stop`"),
-        })
+    fn is_whole(&self) -> bool {
+        self.finished
     }
+}
 
+impl MessageEvents {
     fn event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
         let mut object = payload(data)?;
         let kind = object.string("type").ok().flatten();
@@ -140,7 +123,7 @@ impl AnthropicMessagesDecoder {
 
 /// Decodes a whole answer.
 pub fn decode_unary(body: &str) -> Result<Vec<Event>, Fault> {
-    let mut decoder = AnthropicMessagesDecoder::new();
+    let mut decoder = MessageEvents::default();
     let mut events = Vec::new();
     let mut object = payload(body)?;
     decoder.start(&mut object, &mut events);

@@ -2,9 +2,8 @@
 
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
-use crate::fault::{fails_over, retry_after_ms};
+use crate::fault::{answered, kind_of_status, reported};
 use crate::json::Node;
-use crate::sanitise::sanitise;
 
 /// Reads what an upstream answered instead of 2xx, whatever shape it chose.
 pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
@@ -12,29 +11,16 @@ pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
     let kind = match said.kind() {
         // A proxy in front of the vendor has a status and its own page.
         // `api_error` goes with any 5xx and says no more than the status.
-        None | Some(FaultKind::Upstream) => by_status(status),
+        None | Some(FaultKind::Upstream) => kind_of_status(status),
         Some(kind) => kind,
     };
-    Fault {
-        failover: fails_over(&kind),
-        kind,
-        message: said.message(format!("the upstream answered {status}")),
-        code: None,
-        retry_after_ms: retry_after_ms(headers),
-    }
+    answered(status, headers, kind, said.message.as_deref())
 }
 
 /// Reads the `error` object of an event inside a stream, or of a body that came with a 2xx.
 pub(super) fn parse_inner(node: &Node<'_>) -> Fault {
     let said = Said::inner(node);
-    let kind = said.kind().unwrap_or(FaultKind::Upstream);
-    Fault {
-        failover: fails_over(&kind),
-        kind,
-        message: said.message("the upstream reported an error".to_owned()),
-        code: None,
-        retry_after_ms: None,
-    }
+    reported(said.kind().unwrap_or(FaultKind::Upstream), said.message.as_deref())
 }
 
 #[derive(Debug, Default)]
@@ -59,10 +45,6 @@ impl Said {
         Self { kind: object.string("type").ok().flatten(), message: object.string("message").ok().flatten() }
     }
 
-    fn message(&self, otherwise: String) -> String {
-        self.message.as_deref().map(sanitise).filter(|text| !text.is_empty()).unwrap_or(otherwise)
-    }
-
     fn kind(&self) -> Option<FaultKind> {
         let message = self.message.as_deref().unwrap_or_default().to_ascii_lowercase();
         let long = ["prompt is too long", "exceed context limit", "context window", "context length"];
@@ -82,19 +64,6 @@ impl Said {
             "api_error" => Some(FaultKind::Upstream),
             _ => None,
         }
-    }
-}
-
-const fn by_status(status: u16) -> FaultKind {
-    match status {
-        401 => FaultKind::Unauthorized,
-        402 | 403 => FaultKind::Forbidden,
-        404 => FaultKind::NotFound,
-        408 | 504 | 524 => FaultKind::Timeout,
-        429 => FaultKind::RateLimited,
-        503 | 529 => FaultKind::Overloaded,
-        100..=399 | 500..=599 => FaultKind::Upstream,
-        _ => FaultKind::InvalidRequest,
     }
 }
 

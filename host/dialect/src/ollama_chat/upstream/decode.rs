@@ -3,19 +3,20 @@
 
 use super::error;
 use crate::blocks::{BlockBuilder, CallPiece};
-use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault, Start, StopReason, Usage};
+use crate::decoder::{FrameDecoder, ReadFrame, read_whole};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object};
 
 /// Decodes one answer, line by line.
+pub type OllamaChatDecoder = FrameDecoder<AnswerLines>;
+
+/// Reads the lines of an answer.
 #[derive(Debug)]
-pub struct OllamaChatDecoder {
+pub struct AnswerLines {
     /// Part of the ids of calls, which this wire leaves out.
     call_seed: String,
     started: bool,
-    /// What went wrong behind events that had to go out first.
-    failed: Option<Fault>,
     blocks: BlockBuilder,
 }
 
@@ -23,38 +24,26 @@ impl OllamaChatDecoder {
     /// `call_seed` helps to make ids of calls unique; the request's id does. The time in the first line, which
     /// counts nanoseconds, is the other part: a client may send the same request id twice.
     pub fn new(call_seed: &str) -> Self {
+        Self::of(AnswerLines::new(call_seed))
+    }
+}
+
+impl ReadFrame for AnswerLines {
+    const END: &'static str = "its last line";
+
+    fn frame(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if self.blocks.finished() { Ok(()) } else { self.line(data, events) }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.blocks.finished()
+    }
+}
+
+impl AnswerLines {
+    fn new(call_seed: &str) -> Self {
         let call_seed = call_seed.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-        Self { call_seed, started: false, failed: None, blocks: BlockBuilder::default() }
-    }
-
-    /// Every event that the lines complete. A fault is given when all events before it have been.
-    pub fn push(&mut self, lines: &[Frame]) -> Result<Vec<Event>, Fault> {
-        let mut events = Vec::with_capacity(lines.len());
-        for line in lines.iter().filter(|line| !line.data.trim().is_empty()) {
-            if self.failed.is_some() || self.blocks.finished() {
-                break;
-            }
-            self.failed = self.line(&line.data, &mut events).err();
-        }
-        match &self.failed {
-            Some(fault) if events.is_empty() => Err(fault.clone()),
-            Some(_) | None => Ok(events),
-        }
-    }
-
-    /// The stream is over; `clean` says that the transport ended as it should. Fails when the answer did not.
-    pub fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
-        if let Some(fault) = &self.failed {
-            return Err(fault.clone());
-        }
-        if self.blocks.finished() {
-            return Ok(Vec::new());
-        }
-        Err(match (clean, self.started) {
-            (false, _) => protocol("the upstream's stream broke off"),
-            (true, false) => protocol("the upstream's stream held no answer"),
-            (true, true) => protocol("the upstream's stream ended without its last line"),
-        })
+        Self { call_seed, started: false, blocks: BlockBuilder::default() }
     }
 
     fn line(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
@@ -127,10 +116,7 @@ impl OllamaChatDecoder {
 
 /// Decodes a whole answer. `call_seed` as for [`OllamaChatDecoder::new`].
 pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
-    let mut decoder = OllamaChatDecoder::new(call_seed);
-    let mut events = Vec::new();
-    decoder.line(body, &mut events)?;
-    if decoder.blocks.finished() { Ok(events) } else { Err(protocol("the upstream's answer is not whole")) }
+    read_whole(AnswerLines::new(call_seed), body)
 }
 
 /// A call comes whole, in one line.
@@ -148,7 +134,7 @@ fn call_piece(position: usize, node: &Node<'_>) -> Result<CallPiece, Fault> {
         }
         Some(node) => node.text().to_owned(),
     };
-    Ok(CallPiece { index: None, position, id, name: Some(name), arguments })
+    Ok(CallPiece { position, id, name: Some(name), arguments, ..CallPiece::default() })
 }
 
 fn usage(object: &mut Object<'_>) -> Option<Usage> {

@@ -2,9 +2,8 @@
 
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
-use crate::fault::{fails_over, retry_after_ms};
+use crate::fault::{answered, kind_of_status, reported};
 use crate::json::Node;
-use crate::sanitise::sanitise;
 
 /// Reads what an upstream answered instead of 2xx, whatever shape it chose.
 pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
@@ -12,30 +11,13 @@ pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
     // A page of a proxy, or a plain `404 page not found`.
     let said = said.or_else(|| crate::json::check(body.trim()).is_err().then(|| body.to_owned()));
     let kind = kind(status, said.as_deref().unwrap_or_default());
-    Fault {
-        failover: fails_over(&kind),
-        kind,
-        message: message(said.as_deref(), || format!("the upstream answered {status}")),
-        code: None,
-        retry_after_ms: retry_after_ms(headers),
-    }
+    answered(status, headers, kind, said.as_deref())
 }
 
 /// Reads the `error` member of a line that came with a 2xx.
 pub(super) fn parse_inner(error: &Node<'_>) -> Fault {
     let said = text(error);
-    let kind = kind(500, said.as_deref().unwrap_or_default());
-    Fault {
-        failover: fails_over(&kind),
-        kind,
-        message: message(said.as_deref(), || "the upstream reported an error".to_owned()),
-        code: None,
-        retry_after_ms: None,
-    }
-}
-
-fn message(said: Option<&str>, otherwise: impl FnOnce() -> String) -> String {
-    said.map(sanitise).filter(|text| !text.is_empty()).unwrap_or_else(otherwise)
+    reported(kind(500, said.as_deref().unwrap_or_default()), said.as_deref())
 }
 
 fn error_text(body: &Node<'_>) -> Option<String> {
@@ -56,18 +38,15 @@ fn kind(status: u16, message: &str) -> FaultKind {
     if says(&["context length", "context window", "exceeds the available context"]) {
         return FaultKind::ContextTooLong;
     }
-    match status {
-        401 => FaultKind::Unauthorized,
-        402 | 403 => FaultKind::Forbidden,
-        404 => FaultKind::NotFound,
-        408 | 504 => FaultKind::Timeout,
-        429 => FaultKind::RateLimited,
-        503 | 529 => FaultKind::Overloaded,
-        _ if says(&["server busy", "overloaded", "maximum pending requests"]) => FaultKind::Overloaded,
-        100..=399 | 500..=599 => FaultKind::Upstream,
+    match kind_of_status(status) {
+        FaultKind::Upstream | FaultKind::InvalidRequest
+            if says(&["server busy", "overloaded", "maximum pending requests"]) =>
+        {
+            FaultKind::Overloaded
+        }
         // The model cannot do what was asked; another one may.
-        _ if says(&["does not support"]) => FaultKind::Unsupported,
-        _ => FaultKind::InvalidRequest,
+        FaultKind::InvalidRequest if says(&["does not support"]) => FaultKind::Unsupported,
+        kind => kind,
     }
 }
 

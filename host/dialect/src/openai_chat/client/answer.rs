@@ -4,7 +4,7 @@ use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasonin
 use crate::fault::protocol;
 use crate::ingress::AnswerIdentity;
 use crate::json::{Members, Node, quote};
-use crate::openai_chat::{finish_word, reasoning, usage};
+use crate::openai_chat::{finish_word, reasoning, signature, usage};
 
 #[derive(Debug, Default)]
 struct Choice {
@@ -179,6 +179,10 @@ impl Block {
         function.string("name", &start.name).string("arguments", arguments);
         let mut out = Members::new();
         out.string("id", &start.id).string("type", "function").raw("function", &function.finish());
+        let signature = start.signature.as_ref().or_else(|| self.end.as_ref()?.signature.as_ref());
+        if let Some(signature) = signature {
+            out.raw(signature::MEMBER, &signature::json(signature));
+        }
         Some(out.finish())
     }
 }

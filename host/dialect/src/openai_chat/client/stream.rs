@@ -8,7 +8,7 @@ use crate::canon::{BlockEnd, BlockKind, Event, Fault, Reasoning, Usage};
 use crate::fault::protocol;
 use crate::ingress::{AnswerIdentity, WireWriter};
 use crate::json::{Members, Node, quote};
-use crate::openai_chat::{finish_word, reasoning, usage};
+use crate::openai_chat::{finish_word, reasoning, signature, usage};
 
 /// Writes one streamed answer, event by event, as whole SSE frames.
 #[derive(Debug)]
@@ -66,6 +66,12 @@ impl Choice {
         }
     }
 
+    /// The number of the call that a block is.
+    fn call(&self, block: u32) -> Option<u32> {
+        let found = self.blocks.iter().rev().find(|(index, _)| *index == block);
+        found.and_then(|(_, flow)| if let Flow::Call(number) = flow { Some(*number) } else { None })
+    }
+
     /// The entries that are due when a thought has ended.
     fn thought(&mut self, end: &BlockEnd) -> Option<String> {
         let at = self.thoughts.iter().position(|(block, _)| *block == end.index)?;
@@ -117,9 +123,10 @@ impl WireWriter for OpenAiChatWriter {
                         let number = choice.calls;
                         choice.calls += 1;
                         opener = Some(format!(
-                            "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":\"\"}}}}]}}",
+                            "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":\"\"}}{}}}]}}",
                             quote(&start.id),
-                            quote(&start.name)
+                            quote(&start.name),
+                            start.signature.as_deref().map(signed).unwrap_or_default()
                         ));
                         Flow::Call(number)
                     }
@@ -184,6 +191,11 @@ impl WireWriter for OpenAiChatWriter {
                 self.chunk(finish.choice, "{}", Some(finish_word(&finish.reason)), out);
             }
             Event::BlockEnd(end) => {
+                let number = self.choice(end.choice).ok().and_then(|choice| choice.call(end.index));
+                if let (Some(number), Some(signature)) = (number, &end.signature) {
+                    let piece = format!("{{\"tool_calls\":[{{\"index\":{number}{}}}]}}", signed(signature));
+                    self.chunk(end.choice, &piece, None, out);
+                }
                 let details = self.choice(end.choice).ok().and_then(|choice| choice.thought(end));
                 if let Some(details) = details {
                     self.chunk(end.choice, &format!("{{\"{}\":[{details}]}}", reasoning::MEMBER), None, out);
@@ -266,4 +278,9 @@ impl OpenAiChatWriter {
         }
         out.push_str("}\n\n");
     }
+}
+
+/// The member that a signature is, behind others.
+fn signed(signature: &str) -> String {
+    format!(",\"{}\":{}", signature::MEMBER, signature::json(signature))
 }

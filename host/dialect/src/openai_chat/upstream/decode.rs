@@ -6,63 +6,51 @@ mod tests;
 
 use super::error;
 use crate::blocks::{BlockBuilder, CallPiece};
-use crate::canon::exchange::Frame;
 use crate::canon::{Annotation, Event, Fault, Start, Usage};
+use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object};
-use crate::openai_chat::{DONE, reasoning, stop_reason, usage};
+use crate::openai_chat::{DONE, reasoning, signature, stop_reason, usage};
 
 /// Decodes one streamed answer.
+pub type OpenAiChatDecoder = FrameDecoder<CompletionChunks>;
+
+/// Reads the chunks of a stream.
 #[derive(Debug)]
-pub struct OpenAiChatDecoder {
+pub struct CompletionChunks {
     /// Part of the ids of calls that came without one.
     call_seed: String,
     started: bool,
     done: bool,
-    /// What went wrong behind events that had to go out first.
-    failed: Option<Fault>,
     blocks: BlockBuilder,
 }
 
 impl OpenAiChatDecoder {
     /// `call_seed` makes ids of tool calls that the upstream left out unique; the request's id does.
     pub fn new(call_seed: &str) -> Self {
+        Self::of(CompletionChunks::new(call_seed))
+    }
+}
+
+impl ReadFrame for CompletionChunks {
+    const END: &'static str = "a finish reason";
+
+    fn frame(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        if data.trim() == DONE {
+            self.done = true;
+        }
+        if self.done { Ok(()) } else { self.chunk(data, events) }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.blocks.finished()
+    }
+}
+
+impl CompletionChunks {
+    fn new(call_seed: &str) -> Self {
         let call_seed = call_seed.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self { call_seed, started: false, done: false, failed: None, blocks: BlockBuilder::default() }
-    }
-
-    /// Every event that the frames complete. A fault is given when all events before it have been.
-    pub fn push(&mut self, frames: &[Frame]) -> Result<Vec<Event>, Fault> {
-        let mut events = Vec::with_capacity(frames.len());
-        for frame in frames.iter().filter(|frame| !frame.data.trim().is_empty()) {
-            if self.failed.is_some() {
-                break;
-            }
-            if frame.data.trim() == DONE {
-                self.done = true;
-            } else if !self.done {
-                self.failed = self.chunk(&frame.data, &mut events).err();
-            }
-        }
-        match &self.failed {
-            Some(fault) if events.is_empty() => Err(fault.clone()),
-            Some(_) | None => Ok(events),
-        }
-    }
-
-    /// The stream is over; `clean` says that the transport ended as it should. Fails when the answer did not.
-    pub fn finish(&mut self, clean: bool) -> Result<Vec<Event>, Fault> {
-        if let Some(fault) = &self.failed {
-            return Err(fault.clone());
-        }
-        if self.blocks.finished() {
-            return Ok(Vec::new());
-        }
-        Err(match (clean, self.started) {
-            (false, _) => protocol("the upstream's stream broke off"),
-            (true, false) => protocol("the upstream's stream held no answer"),
-            (true, true) => protocol("the upstream's stream ended without a finish reason"),
-        })
+        Self { call_seed, started: false, done: false, blocks: BlockBuilder::default() }
     }
 
     fn chunk(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
@@ -169,6 +157,7 @@ impl OpenAiChatDecoder {
         let mut call = node.object().map_err(wrong)?;
         let index = call.optional("index").map_err(wrong)?.and_then(|node| node.unsigned().ok());
         let id = call.string("id").map_err(wrong)?.filter(|id| !id.is_empty());
+        let signature = signature::take(&mut call).map_err(wrong)?;
         let inner = match call.optional("function").map_err(wrong)? {
             Some(node) => Some((node, "arguments")),
             None => call.optional("custom").map_err(wrong)?.map(|node| (node, "input")),
@@ -186,7 +175,7 @@ impl OpenAiChatDecoder {
                 };
             }
         }
-        let piece = CallPiece { index, position, id, name, arguments };
+        let piece = CallPiece { index, position, id, name, arguments, signature };
         self.blocks.tool_call(choice, piece, &self.call_seed, events);
         Ok(())
     }
@@ -194,7 +183,7 @@ impl OpenAiChatDecoder {
 
 /// Decodes a whole answer. `call_seed` as for [`OpenAiChatDecoder::new`].
 pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
-    let mut decoder = OpenAiChatDecoder::new(call_seed);
+    let mut decoder = CompletionChunks::new(call_seed);
     let mut events = Vec::new();
     let mut object = payload(body)?;
     decoder.start(&mut object, &mut events);

@@ -9,7 +9,7 @@ use crate::canon::{
     Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::json::{Members, member, quote};
-use crate::openai_chat::{media, reasoning};
+use crate::openai_chat::{media, reasoning, signature};
 
 pub use crate::translation::Encoded;
 
@@ -213,6 +213,12 @@ impl Encoder<'_> {
         inner.extra(member(extra, kind).as_deref(), &[]);
         let mut out = Members::new();
         out.string("id", &call.id).string("type", kind).raw(kind, &inner.finish());
+        // Beside what else the client wrote there, the signature stands among the leftovers already.
+        if let Some(signature) = &call.signature
+            && member(extra, signature::MEMBER).is_none()
+        {
+            out.raw(signature::MEMBER, &signature::json(signature));
+        }
         out.extra(extra, &["type", kind]);
         out.finish()
     }

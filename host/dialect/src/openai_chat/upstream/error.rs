@@ -5,25 +5,14 @@ mod tests;
 
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
-use crate::fault::{fails_over, retry_after_ms};
+use crate::fault::{answered, kind_of_status, reported};
 use crate::json::{JsonKind, Node};
-use crate::sanitise::sanitise;
 
 /// Reads what an upstream answered instead of 2xx, whatever shape it chose.
 pub fn parse(status: u16, headers: &[Field], body: &str) -> Fault {
     let said = Said::read(body);
-    let kind = kind(status, &said);
-    let message = match said.message.as_deref().map(sanitise) {
-        Some(text) if !text.is_empty() => text,
-        Some(_) | None => format!("the upstream answered {status}"),
-    };
-    Fault {
-        failover: fails_over(&kind),
-        kind,
-        message,
-        code: said.code,
-        retry_after_ms: retry_after_ms(headers),
-    }
+    let fault = answered(status, headers, kind(status, &said), said.message.as_deref());
+    Fault { code: said.code, ..fault }
 }
 
 /// Reads the `error` member of a payload that came with a 2xx or inside a stream.
@@ -34,11 +23,7 @@ pub fn parse_inner(error: &Node<'_>) -> Fault {
         FaultKind::InvalidRequest if status == 0 => by_type(&said).unwrap_or(FaultKind::Upstream),
         kind => kind,
     };
-    let message = match said.message.as_deref().map(sanitise) {
-        Some(text) if !text.is_empty() => text,
-        Some(_) | None => "the upstream reported an error".to_owned(),
-    };
-    Fault { failover: fails_over(&kind), kind, message, code: said.code, retry_after_ms: None }
+    Fault { code: said.code, ..reported(kind, said.message.as_deref()) }
 }
 
 #[derive(Debug, Default)]
@@ -98,16 +83,7 @@ fn kind(status: u16, said: &Said) -> FaultKind {
     if let Some(kind) = by_code(said).filter(|_| status < 500) {
         return kind;
     }
-    match status {
-        401 => FaultKind::Unauthorized,
-        402 | 403 => FaultKind::Forbidden,
-        404 => FaultKind::NotFound,
-        408 | 504 | 524 => FaultKind::Timeout,
-        429 => FaultKind::RateLimited,
-        503 | 529 => FaultKind::Overloaded,
-        100..=399 | 500..=599 => FaultKind::Upstream,
-        _ => FaultKind::InvalidRequest,
-    }
+    kind_of_status(status)
 }
 
 fn by_code(said: &Said) -> Option<FaultKind> {

@@ -1,6 +1,7 @@
 //! {{summary}}.
 
-use brains_sdk::openai_chat::{Provider, Upstream, Vendor};
+use brains_sdk::openai_chat::OpenAiChat;
+use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
 use serde::Deserialize;
 
@@ -17,9 +18,10 @@ impl Default for Settings {
     }
 }
 
-struct {{type}};
+enum {{type}} {}
 
 impl Vendor for {{type}} {
+    type Wire = OpenAiChat;
     type Settings = Settings;
     const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
 
@@ -27,8 +29,8 @@ impl Vendor for {{type}} {
         info!()
     }
 
-    fn upstream(settings: &Settings) -> Result<Upstream, Vec<String>> {
-        Ok(Upstream::new(&settings.base_url).bearer_if_set("api_key"))
+    fn upstream(settings: &Settings) -> Upstream {
+        Upstream::new(&settings.base_url).bearer_if_set("api_key")
     }
 }
 

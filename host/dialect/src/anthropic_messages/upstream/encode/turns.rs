@@ -213,6 +213,9 @@ impl Reader<'_> {
             self.losses.cannot("messages.tool_calls.custom")?;
         }
         self.leftovers("messages.tool_calls", call.extra.as_deref())?;
+        if call.signature.is_some() {
+            self.losses.cannot("messages.tool_calls.extra_content")?;
+        }
         let mut out = Members::new();
         out.string("type", "tool_use").string("id", &call_id(&call.id));
         out.string("name", &self.losses.qualified(call.namespace.as_deref(), &call.name));

@@ -113,6 +113,9 @@ impl<'r> Writer<'_, 'r> {
             self.losses.cannot("messages.tool_calls.custom")?;
         }
         self.leftovers("messages.tool_calls", call.extra.as_deref())?;
+        if call.signature.is_some() {
+            self.losses.cannot("messages.tool_calls.extra_content")?;
+        }
         let name = self.losses.qualified(call.namespace.as_deref(), &call.name);
         let mut function = Members::new();
         function.string("name", &name).raw("arguments", &arguments_object(&call.arguments));

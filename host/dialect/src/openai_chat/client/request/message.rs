@@ -3,7 +3,7 @@
 use crate::canon::{Content, Message, Part, Reasoning, ResultPart, Role, ToolCall, ToolResult};
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Members, Node, Object};
-use crate::openai_chat::{media, reasoning};
+use crate::openai_chat::{media, reasoning, signature};
 
 pub(super) fn all(node: &Node<'_>) -> Result<Vec<Message>, Invalid> {
     node.array()?.iter().map(message).collect()
@@ -89,6 +89,7 @@ fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {
     let mut inner = outer.required(member)?.object()?;
     let name = inner.required("name")?.string()?.into_owned();
     let arguments = inner.required(input)?.string()?.into_owned();
+    let signature = signature::take(&mut outer)?;
     let mut extra = Members::new();
     if kind == "custom" {
         extra.string("type", "custom");
@@ -98,7 +99,7 @@ fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {
     }
     extra.extra(outer.rest().as_deref(), &[]);
     let extra = Some(extra.finish()).filter(|text| text != "{}");
-    Ok(ToolCall { id, name, namespace: None, arguments, signature: None, extra })
+    Ok(ToolCall { id, name, namespace: None, arguments, signature, extra })
 }
 
 fn tool_result(object: &mut Object<'_>) -> Result<ToolResult, Invalid> {

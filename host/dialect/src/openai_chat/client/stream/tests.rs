@@ -28,7 +28,12 @@ fn finishes(reason: StopReason) -> Event {
 }
 
 fn call(id: &str, name: &str) -> BlockKind {
-    BlockKind::ToolCall(ToolStart { id: id.to_owned(), name: name.to_owned(), namespace: None })
+    BlockKind::ToolCall(ToolStart {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        namespace: None,
+        signature: None,
+    })
 }
 
 fn two_calls() -> Vec<Event> {

@@ -77,9 +77,10 @@ fn user_part() -> impl Strategy<Value = Part> {
 }
 
 fn call() -> impl Strategy<Value = ToolCall> {
-    (word(), word(), text(), any::<bool>()).prop_map(|(id, name, arguments, custom)| {
+    let signature = prop::option::of("[a-zA-Z+/=]{1,8}");
+    (word(), word(), text(), any::<bool>(), signature).prop_map(|(id, name, arguments, custom, signature)| {
         let extra = custom.then(|| "{\"type\":\"custom\"}".to_owned());
-        ToolCall { id, name, namespace: None, arguments, signature: None, extra }
+        ToolCall { id, name, namespace: None, arguments, signature, extra }
     })
 }
 

@@ -1,0 +1,229 @@
+//! A whole provider from what is the vendor's own: its address, its settings, its ways, over a wire. The SDK speaks three;
+//! [`VendorWire`] is what a fourth says of itself. [`Provider`] makes a component of the two.
+//!
+//! ```
+//! use brains_sdk::openai_chat::OpenAiChat;
+//! use brains_sdk::vendor::{Provider, Upstream, Vendor};
+//! use brains_sdk::{Component, Info, info};
+//! use serde::Deserialize;
+//!
+//! #[derive(Default, Deserialize)]
+//! #[serde(default, deny_unknown_fields)]
+//! struct Settings {
+//!     region: String,
+//! }
+//!
+//! struct Acme;
+//!
+//! impl Vendor for Acme {
+//!     type Wire = OpenAiChat;
+//!     type Settings = Settings;
+//!     const CONFIG_SCHEMA: &'static str = r#"{"type":"object","properties":{"region":{"type":"string"}}}"#;
+//!
+//!     fn info() -> Info {
+//!         info!()
+//!     }
+//!
+//!     fn upstream(settings: &Settings) -> Upstream {
+//!         Upstream::new(&format!("https://{}.vendor.example/v1", settings.region)).bearer_if_set("api_key")
+//!     }
+//! }
+//!
+//! brains_sdk::export_provider!(Provider<Acme>);
+//!
+//! assert!(Provider::<Acme>::new(Settings { region: "eu".into() }).is_ok());
+//! ```
+
+mod upstream;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use brains_dialect::canon::catalogue::Page;
+use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Outbound, Request, Response};
+use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
+use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
+use brains_dialect::json::quote;
+use brains_dialect::translation::Encoded;
+use serde::de::DeserializeOwned;
+
+pub use upstream::Upstream;
+
+use crate::component::{Catalogue, Chat, Component, Decode, Errors, Info, Relay};
+use crate::wire::{Exchange, ModelList, answered, error_message, kind_of_status, text};
+
+/// A vendor and the wire that it speaks.
+pub trait Vendor: 'static {
+    /// The wire.
+    type Wire: VendorWire;
+
+    /// The settings. Give every field a default: `{}` is what an instance without settings has.
+    type Settings: DeserializeOwned;
+
+    /// JSON Schema 2020-12 of the settings.
+    const CONFIG_SCHEMA: &'static str;
+
+    /// What the component says of itself.
+    fn info() -> Info;
+
+    /// Where the vendor answers and what it is sent. What is wrong with it refuses the settings.
+    fn upstream(settings: &Self::Settings) -> Upstream;
+
+    /// How the vendor's wire differs from the common one.
+    fn options(_settings: &Self::Settings) -> <Self::Wire as VendorWire>::Options {
+        Default::default()
+    }
+}
+
+/// A wire that vendors speak: what a provider of one needs beyond its address and its settings. The SDK has three; a component
+/// with a wire of its own implements it with the tools of [`wire`](crate::wire).
+pub trait VendorWire: 'static {
+    /// How vendors of this wire differ.
+    type Options: Default + 'static;
+
+    /// Reads a streamed answer.
+    type Decoder: Decode + 'static;
+
+    /// How streamed answers are cut; whole ones are not.
+    const STREAMED: Framing;
+
+    /// How the models are listed.
+    const MODELS: ModelList;
+
+    /// What this wire wants of an address beyond that it is one.
+    fn check(upstream: Upstream) -> Upstream {
+        upstream
+    }
+
+    /// The exchange of a call, but for its body: the same for a body of ours and for one of a client.
+    fn exchange(
+        upstream: &Upstream,
+        stream: bool,
+        query: &str,
+        headers: &[Field],
+        ctx: &CallContext,
+    ) -> Exchange;
+
+    /// The body of a translated call, or what of it this wire refuses.
+    fn encode(req: &ChatRequest, options: &Self::Options) -> Result<Encoded, Fault>;
+
+    /// The decoder of a streamed answer.
+    fn decoder(ctx: &CallContext) -> Self::Decoder;
+
+    /// Reads a whole answer.
+    fn decode_unary(body: &str, ctx: &CallContext) -> Result<Vec<Event>, Fault>;
+
+    /// Reads a non-2xx answer.
+    fn decode_error(head: &Head, body: &str) -> Fault {
+        let kind = kind_of_status(head.status);
+        answered(head.status, &head.headers, kind, error_message(body).as_deref())
+    }
+
+    /// The exchange that lists the models.
+    fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange;
+}
+
+/// A wire that clients speak too, so that their bytes can pass.
+pub trait RelayedWire: VendorWire {
+    /// What there is to relay, and what it is called in a call.
+    const SURFACE: &'static str;
+
+    /// The name of the wire.
+    const DIALECT: &'static str;
+}
+
+/// The component of a vendor, in both lanes where clients speak its wire.
+pub struct Provider<V: Vendor> {
+    upstream: Upstream,
+    options: <V::Wire as VendorWire>::Options,
+    vendor: PhantomData<V>,
+}
+
+impl<V: Vendor> fmt::Debug for Provider<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}
+
+impl<V: Vendor> Component for Provider<V> {
+    type Config = V::Settings;
+
+    const CONFIG_SCHEMA: &'static str = V::CONFIG_SCHEMA;
+
+    fn info() -> Info {
+        V::info()
+    }
+
+    fn new(settings: V::Settings) -> Result<Self, Vec<String>> {
+        let upstream = V::Wire::check(V::upstream(&settings)).checked()?;
+        Ok(Self { upstream, options: V::options(&settings), vendor: PhantomData })
+    }
+}
+
+impl<V: Vendor> Errors for Provider<V> {
+    fn decode_error(&self, response: Response) -> Fault {
+        V::Wire::decode_error(&response.head, &text(response.body))
+    }
+}
+
+impl<V: Vendor> Catalogue for Provider<V> {
+    fn models_request(&self, ctx: &CallContext, cursor: Option<&str>) -> Option<Request> {
+        if self.upstream.named_models().is_some() {
+            return None;
+        }
+        let query = V::Wire::MODELS.query(cursor);
+        Some(V::Wire::models_exchange(&self.upstream, &query, ctx).into_request())
+    }
+
+    fn models(&self, response: Option<Response>) -> Result<Page, Fault> {
+        match response {
+            None => Ok(self.upstream.named_models().unwrap_or_default()),
+            Some(response) if !(200..300).contains(&response.head.status) => Err(self.decode_error(response)),
+            Some(response) => V::Wire::MODELS.read(&text(response.body)),
+        }
+    }
+}
+
+impl<V: Vendor<Wire: RelayedWire>> Relay for Provider<V> {
+    fn surfaces(&self) -> Vec<Surface> {
+        vec![Surface { name: V::Wire::SURFACE.to_owned(), dialect: V::Wire::DIALECT.to_owned() }]
+    }
+
+    /// The client's own body, under the vendor's name of the model.
+    fn prepare(&self, call: Call) -> Result<Lane, Fault> {
+        if call.surface != V::Wire::SURFACE {
+            return Ok(Lane::Translate);
+        }
+        let Call { model, stream, query, headers, ctx, .. } = call;
+        let exchange = V::Wire::exchange(&self.upstream, stream, &query, &headers, &ctx);
+        let model = Member { name: "model".to_owned(), value: quote(&model) };
+        Ok(Lane::Relay(relay::Outbound {
+            request: exchange.into_request(),
+            framing: framing::<V::Wire>(stream),
+            edits: vec![Edit::Set(model)],
+        }))
+    }
+}
+
+impl<V: Vendor> Chat for Provider<V> {
+    type Decoder = <V::Wire as VendorWire>::Decoder;
+
+    fn encode(&self, req: ChatRequest, headers: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault> {
+        let Encoded { body, losses } = V::Wire::encode(&req, &self.options)?;
+        let exchange = V::Wire::exchange(&self.upstream, req.stream, "", &headers, ctx);
+        let request = exchange.body(Body::Text(body)).into_request();
+        Ok(Outbound { request, framing: framing::<V::Wire>(req.stream), losses })
+    }
+
+    fn decode_unary(&self, response: Response, ctx: &CallContext) -> Result<Vec<Event>, Fault> {
+        V::Wire::decode_unary(&text(response.body), ctx)
+    }
+
+    fn open(&self, _: Head, ctx: CallContext) -> Result<Self::Decoder, Fault> {
+        Ok(V::Wire::decoder(&ctx))
+    }
+}
+
+fn framing<W: VendorWire>(stream: bool) -> Framing {
+    if stream { W::STREAMED } else { Framing::Raw }
+}

@@ -1,0 +1,104 @@
+//! A vendor's address, and the exchanges that go to it.
+
+use std::fmt::Write as _;
+
+use brains_dialect::canon::CallContext;
+use brains_dialect::canon::exchange::{Body, Field, Header, Method, Piece, Request};
+
+/// A base URL taken apart once: queries of the vendor's, of the account's and of the call's are put together.
+///
+/// ```
+/// use brains_sdk::canon::{CallContext, exchange::Piece};
+/// use brains_sdk::wire::Address;
+///
+/// let address = Address::new("https://api.vendor.example/v1/?version=2");
+/// let request = address.get("/models", "page=3", &CallContext::default()).into_request();
+/// let url = "https://api.vendor.example/v1/models?version=2&page=3";
+/// assert_eq!(request.url, [Piece::Text(url.into())]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    base: String,
+    query: String,
+}
+
+impl Address {
+    pub fn new(base_url: &str) -> Self {
+        let (base, query) = base_url.split_once('?').unwrap_or((base_url, ""));
+        Self { base: base.trim_end_matches('/').to_owned(), query: query.to_owned() }
+    }
+
+    /// An exchange that reads. The address of the call's account wins.
+    pub fn get(&self, path: &str, query: &str, ctx: &CallContext) -> Exchange {
+        self.exchange(Method::Get, path, query, ctx)
+    }
+
+    /// An exchange that sends something. The address of the call's account wins.
+    pub fn post(&self, path: &str, query: &str, ctx: &CallContext) -> Exchange {
+        self.exchange(Method::Post, path, query, ctx)
+    }
+
+    fn exchange(&self, method: Method, path: &str, query: &str, ctx: &CallContext) -> Exchange {
+        let own = ctx.base_url.as_deref().map(Self::new);
+        let Self { base, query: own_query } = own.as_ref().unwrap_or(self);
+        let mut url = format!("{base}{path}");
+        let queries = [own_query.as_str(), query];
+        for (mark, query) in ["?", "&"].into_iter().zip(queries.into_iter().filter(|it| !it.is_empty())) {
+            let _written = write!(url, "{mark}{query}");
+        }
+        let url = vec![Piece::Text(url)];
+        Exchange(Request { method, url, headers: Vec::new(), body: Body::Empty, timeout_ms: None })
+    }
+}
+
+/// An exchange being described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange(Request);
+
+impl Exchange {
+    /// Sends this header too.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let value = vec![Piece::Text(value.to_owned())];
+        self.0.headers.push(Header { name: name.to_owned(), value });
+        self
+    }
+
+    /// Sends a secret as this header, with `scheme` in front of it. The host fills it in.
+    #[must_use]
+    pub fn secret(mut self, name: &str, scheme: &str, secret: &str) -> Self {
+        let scheme = (!scheme.is_empty()).then(|| Piece::Text(scheme.to_owned()));
+        let value = scheme.into_iter().chain([Piece::Secret(secret.to_owned())]).collect();
+        self.0.headers.push(Header { name: name.to_owned(), value });
+        self
+    }
+
+    /// Sends those of the client's headers that mean something to the vendor.
+    #[must_use]
+    pub fn forwarded(self, headers: &[Field], names: &[&str]) -> Self {
+        let meant = headers.iter().filter(|field| names.contains(&field.name.as_str()));
+        meant.fold(self, |exchange, field| exchange.header(&field.name, &field.value))
+    }
+
+    /// Asks for server-sent events, or for JSON.
+    #[must_use]
+    pub fn accepting(self, stream: bool) -> Self {
+        self.header("accept", if stream { "text/event-stream" } else { "application/json" })
+    }
+
+    /// Sends this JSON.
+    #[must_use]
+    pub fn json(self, body: String) -> Self {
+        self.header("content-type", "application/json").body(Body::Text(body))
+    }
+
+    #[must_use]
+    pub(crate) fn body(mut self, body: Body) -> Self {
+        self.0.body = body;
+        self
+    }
+
+    pub fn into_request(self) -> Request {
+        self.0
+    }
+}
