@@ -292,6 +292,7 @@ pub(crate) enum PluginVerb {
     #[command(after_help = "\
 Examples:
   brains plugin new --kind provider acme
+  brains plugin new --kind provider --wire own lumen
   brains plugin new --kind policy --summary \"The cheapest first\" thrifty")]
     New(NewPlugin),
     /// Build a component of Rust: dist/<id>.wasm with its manifest
@@ -313,6 +314,10 @@ pub(crate) struct NewPlugin {
     /// The part that it plays
     #[arg(long)]
     pub(crate) kind: PluginKind,
+    /// What a provider's vendor speaks: chat completions, or a wire that the component reads and writes itself
+    /// [default: openai-chat]
+    #[arg(long)]
+    pub(crate) wire: Option<PluginWire>,
     /// The language that it is written in
     #[arg(long, value_name = "LANG", default_value = "rust")]
     pub(crate) lang: String,
@@ -332,6 +337,14 @@ pub(crate) enum PluginKind {
     Provider,
     Classifier,
     Policy,
+}
+
+/// The wires that there are scaffolds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PluginWire {
+    #[value(name = "openai-chat")]
+    OpenAiChat,
+    Own,
 }
 
 impl PluginKind {

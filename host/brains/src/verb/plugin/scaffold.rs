@@ -8,7 +8,7 @@ use fs_err as fs;
 use serde_json::json;
 
 use super::artifact::unreadable;
-use crate::cli::NewPlugin;
+use crate::cli::{NewPlugin, PluginKind, PluginWire};
 use crate::home;
 use crate::output;
 use crate::shell::Shell;
@@ -63,6 +63,12 @@ fn check(wanted: &NewPlugin) -> Result<(), Fault> {
             "any language that builds components works: `examples/plugins` has JavaScript and Python",
         );
     }
+    if wanted.wire.is_some() && wanted.kind != PluginKind::Provider {
+        return invalid(
+            format!("a {} speaks no wire", wanted.kind.name()),
+            "leave out --wire, or take --kind provider",
+        );
+    }
     let name = &wanted.name;
     if !is_slug(name) || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
         return invalid(
@@ -85,7 +91,7 @@ fn write(folder: &Path, wanted: &NewPlugin) -> std::io::Result<usize> {
         ("{{summary}}", summary.trim_end_matches('.').replace(['"', '\\', '\n', ':', '#'], " ")),
         ("{{version}}", crate::VERSION.to_owned()),
     ];
-    let own = format!("{}/", wanted.kind.name());
+    let own = format!("{}/", template(wanted));
     let templates = TEMPLATES.iter().filter_map(|(path, text)| {
         let path = match path.strip_prefix("common/").or_else(|| path.strip_prefix(own.as_str())) {
             Some(path) => path,
@@ -112,6 +118,14 @@ fn write(folder: &Path, wanted: &NewPlugin) -> std::io::Result<usize> {
         count += 1;
     }
     Ok(count)
+}
+
+/// The folder of its templates.
+const fn template(wanted: &NewPlugin) -> &'static str {
+    match wanted.wire {
+        Some(PluginWire::Own) => "provider-own",
+        Some(PluginWire::OpenAiChat) | None => wanted.kind.name(),
+    }
 }
 
 /// `acme-eu` as `AcmeEu`.

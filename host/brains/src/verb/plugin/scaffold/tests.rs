@@ -31,12 +31,16 @@ fn the_vendored_manifests_want_what_the_sdk_is_built_with() {
 
 #[test]
 fn a_scaffold_has_no_mark_left_and_no_test_of_ours() {
-    for kind in
-        [crate::cli::PluginKind::Provider, crate::cli::PluginKind::Classifier, crate::cli::PluginKind::Policy]
-    {
+    for (kind, wire) in [
+        (PluginKind::Provider, None),
+        (PluginKind::Provider, Some(PluginWire::Own)),
+        (PluginKind::Classifier, None),
+        (PluginKind::Policy, None),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let wanted = NewPlugin {
             kind,
+            wire,
             lang: "rust".into(),
             name: "acme".into(),
             into: folder.path().to_owned(),
@@ -57,4 +61,23 @@ fn a_scaffold_has_no_mark_left_and_no_test_of_ours() {
         }
         assert!(!folder.path().join("sdk/brains-dialect/src/sse/tests.rs").exists());
     }
+}
+
+/// The scaffold of a wire of its own is the example under a name of its own: what holds for one holds for the other.
+#[test]
+fn the_scaffold_of_an_own_wire_is_the_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let example = root.join("examples/plugins/provider-parts");
+    let template = root.join("templates/plugin/rust/provider-own");
+    let read = |folder: &Path, file: &str| fs::read_to_string(folder.join(file)).unwrap();
+    let files = ["src/request.rs", "src/answer.rs", "config.schema.json"];
+    let cases = ["cut", "rate-limited", "stream", "whole"].map(|case| format!("golden/{case}.json"));
+    for file in files.into_iter().chain(cases.iter().map(String::as_str)) {
+        assert_eq!(read(&template, file), read(&example, file), "{file}");
+    }
+    let code = |text: String| -> String {
+        text.lines().filter(|line| !line.starts_with("//!")).collect::<Vec<_>>().join("\n")
+    };
+    let scaffold = code(read(&template, "src/lib.rs")).replace("{{type}}", "Parts");
+    assert_eq!(scaffold, code(read(&example, "src/lib.rs")));
 }
