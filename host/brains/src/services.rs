@@ -89,7 +89,7 @@ impl Services {
         let admin_key = Arc::new(AdminKeyFile::new(home.admin_key(), gate.clone()));
         let facts = Arc::new(ServiceInfo::new(since));
         let ports = Ports {
-            routing: Arc::new(Routes { gateway: Arc::clone(&gateway), ambient: Arc::clone(&ambient) }),
+            routing: Arc::new(Routes { gateway: Arc::clone(&gateway) }),
             settings: Arc::new(settings.clone()),
             files: Arc::new(KeyFiles {
                 home: home.clone(),

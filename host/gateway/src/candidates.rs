@@ -5,24 +5,22 @@ use brains_core::traffic::breaker::State;
 use brains_dialect::canon::task::{Candidate, Circuit};
 use brains_runtime::ActiveSet;
 
-use crate::catalogue::ModelCatalogue;
-use crate::gates::Gates;
-use crate::health::Health;
+use crate::provider_state::CandidateState;
 use crate::resolve::ModelTarget;
+use crate::upstreams::Upstreams;
 
 /// Lists the candidates for a target: every one of every tier for an automatic model, those of one
 /// tier, or the one that was named. Targets whose provider has no live instance are left out.
 pub(crate) fn candidates(
     target: &ModelTarget,
     snapshot: &ActiveSet,
-    health: &Health,
-    gates: &Gates,
-    catalogue: &ModelCatalogue,
+    upstreams: &Upstreams,
 ) -> Vec<Candidate> {
     let one = |tier: &str, provider: &str, model: &str| {
         let instance = snapshot.provider(provider)?;
-        let standing = health.standing(instance.name(), model, gates.now_ms());
-        let entry = catalogue.find(instance.name(), model);
+        let CandidateState { circuit, health } =
+            upstreams.states.candidate(instance, model, &snapshot.config);
+        let entry = upstreams.catalogue.find(instance.name(), model);
         Some(Candidate {
             id: format!("{}/{model}", instance.name()),
             provider: instance.name().to_owned(),
@@ -31,14 +29,14 @@ pub(crate) fn candidates(
             input_price: entry.as_ref().and_then(|known| known.input_price),
             output_price: entry.as_ref().and_then(|known| known.output_price),
             context: entry.as_ref().and_then(|known| known.context).unwrap_or(0),
-            p50_ms: standing.first_byte_ms,
-            error_rate: standing.error_rate,
-            circuit: match gates.state(instance, model, &snapshot.config) {
+            p50_ms: health.first_byte_ms,
+            error_rate: health.error_rate,
+            circuit: match circuit {
                 State::Closed => Circuit::Closed,
                 State::HalfOpen => Circuit::HalfOpen,
                 State::Open => Circuit::Open,
             },
-            in_flight: standing.in_flight,
+            in_flight: health.in_flight,
             labels: entry.map(|known| known.caps).unwrap_or_default(),
             ..Candidate::default()
         })

@@ -1,59 +1,59 @@
-//! A chat request from its first byte to its record. [`Gateway::chat`] reads top to bottom: scan the envelope,
-//! **plan** (resolve, classify, route: the same function that `explain` runs), **dispatch** (relay or translate,
-//! or the next candidate), **reply**, **record**. Admission by key and limit happens before, in `http`.
+//! A request to a model from its first byte to its record. [`Gateway::answer`] reads top to bottom: read the head, **plan**
+//! (resolve, classify, route: the same function that `explain` runs), **compose** what is sent, **walk** the candidates
+//! until one answers, **reply**, **record**. Admission by key and limit happens before, in `http`.
+//!
+//! Architecture invariant: no vendor's name and no wire's name. What a client's wire must say stands in `dialect`.
+//!
+//! Architecture invariant: no SQL, no operation, no socket of its own: rows go to the store's queues, exchanges to egress.
+//!
+//! Architecture invariant: a request is written down once, in its record; whoever wants to know of it listens
+//! (`record/listeners.rs`).
 
 mod candidates;
 mod catalogue;
-mod dispatch;
-mod drain_ready;
+mod compose;
 mod exchange;
-mod facts;
-mod gates;
-mod health;
+mod generation;
 mod models;
 mod plan;
+mod provider_state;
 mod record;
-mod relay;
 mod reply;
+mod request;
 mod resolve;
+mod routing_headers;
 mod strategy;
-mod translate;
+mod upstreams;
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use brains_core::id::Id;
-use brains_core::plane::trace::{TraceRecord, TraceUsage};
-use brains_core::{Ambient, Fault, Principal};
-use brains_dialect::canon::exchange::Field;
+use brains_core::plane::trace::TraceRecord;
+use brains_core::{Ambient, Fault, Id};
 use brains_dialect::canon::task::Verdict;
-use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
-use brains_runtime::ComponentRegistry;
+use brains_runtime::{ActiveSet, ComponentRegistry};
 use brains_store::{TraceQueue, UsageLedger};
 
-use catalogue::ModelCatalogue;
-use dispatch::Dispatch;
-use gates::Gates;
-use health::Health;
-use plan::{PlanContext, model_target, plan};
-use record::Recorder;
-use relay::invalid_body;
-use resolve::ModelTarget;
+use compose::Composed;
+use generation::{GeneratedAnswer, GenerationAttempt};
+use plan::{PlanContext, plan};
+use record::{Listeners, Recorder, TraceListener, UsageListener};
+use request::ClientRequest;
+use upstreams::Upstreams;
+use walk::Walk;
 
-pub use facts::Facts;
-pub use gates::{BreakerStanding, ProviderStanding, Traffic};
 pub use models::ModelEntry;
 pub use plan::{DEFAULT_MODEL, Plan, RankedCandidate, Step};
+pub use provider_state::{BreakerStanding, ProviderStanding, Traffic};
 pub use reply::Reply;
+pub use request::GatewayCall;
+pub use routing_headers::{RoutingHeaders, TRACE_ID};
 pub use strategy::Traits;
-
-/// The wire of all clients so far.
-const INGRESS: Ingress = Ingress::OpenAiChat;
 
 /// What the gateway stands on.
 #[derive(Debug)]
@@ -69,234 +69,151 @@ pub struct GatewayParts {
 #[derive(Debug)]
 pub struct Gateway {
     live: Arc<ComponentRegistry>,
-    egress: Arc<Egress>,
     traces: TraceQueue,
     ledger: UsageLedger,
-    ambient: Arc<dyn Ambient>,
-    health: Arc<Health>,
-    gates: Arc<Gates>,
-    catalogue: ModelCatalogue,
+    upstreams: Upstreams,
 }
 
-/// A request that was admitted.
-#[derive(Debug)]
-pub struct ChatCall {
-    pub principal: Principal,
-    pub request_id: String,
-    /// The client's headers that a provider may see; never credentials. See [`forwardable`].
-    pub headers: Vec<Field>,
-    pub query: String,
-    /// Decompressed.
-    pub body: Bytes,
-    /// The client program, from its `user-agent`.
-    pub client: Option<String>,
-}
-
-/// What became of a request, with the facts for its headers.
+/// What became of a request.
 #[derive(Debug)]
 pub struct Outcome {
-    pub facts: Facts,
+    /// What the caller learns of the routing.
+    pub headers: RoutingHeaders,
+    /// Attempts that were made.
+    pub attempts: u32,
     pub result: Result<Reply, Fault>,
 }
 
-/// Whether a client's header says something to a provider. Everything else stays here: credentials above all.
-pub fn forwardable(name: &str) -> bool {
-    ["anthropic-", "openai-", "x-stainless-", "x-claude-code-"].iter().any(|prefix| name.starts_with(prefix))
-        || ["session-id", "thread-id", "originator", "x-client-request-id"].contains(&name)
+/// What the classifier says of a request.
+#[derive(Debug, Clone)]
+pub struct Classified {
+    pub verdict: Verdict,
+    pub traits: Traits,
+    /// The component that said so; none when the default stood in.
+    pub component: Option<String>,
 }
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
         let GatewayParts { live, egress, traces, ledger, ambient } = parts;
-        let gates = Arc::new(Gates::new(Arc::clone(&ambient)));
-        let (health, catalogue) = (Arc::default(), ModelCatalogue::default());
-        Self { live, egress, traces, ledger, ambient, health, gates, catalogue }
+        Self { live, traces, ledger, upstreams: Upstreams::new(egress, ambient) }
     }
 
     /// The breakers that remember a failure, and how busy the providers are.
     pub fn traffic(&self) -> Traffic {
-        self.gates.standing()
+        self.upstreams.states.traffic()
     }
 
-    /// Answers one chat completion. Dropping the future, or the stream that comes of it, cancels the upstream
-    /// call; the trace is kept all the same.
-    pub async fn chat(&self, call: ChatCall) -> Outcome {
+    /// Answers one request. Dropping the future, or the stream that comes of it, cancels the upstream call; the trace is
+    /// kept all the same.
+    pub async fn answer(&self, ingress: Ingress, call: GatewayCall) -> Outcome {
         let snapshot = self.live.current();
-        let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
-        let mut facts = Facts::new(Id::mint(&*self.ambient));
-        let bodies = snapshot.config.traces.bodies.then_some(snapshot.config.traces.body_max_bytes as usize);
-        let mut recorder = Recorder::new(
-            blank_record(&call, &facts, self.ambient.now()),
-            bodies,
-            self.traces.clone(),
-            Arc::clone(&self.ambient),
-            Arc::clone(&self.health),
-        );
-        recorder.body(&call.body);
-
-        let prepared = self.prepare(&call.body, &snapshot, &mut recorder).await;
-        let (envelope, head, plan) = match prepared {
-            Ok(prepared) => prepared,
-            Err(fault) => {
-                recorder.failed(&fault);
-                return Outcome { facts, result: Err(fault) };
-            }
-        };
-        facts.planned(&plan);
-        recorder.planned(&plan);
-        if !snapshot.config.gateway_preamble.is_empty() {
-            facts.preamble(&snapshot.config.gateway_preamble);
-            recorder.preamble(&snapshot.config.gateway_preamble);
-        }
-
-        let result = match self.ledger.place().await {
-            Ok(place) => {
-                recorder.place(place);
-                let dispatch = Dispatch {
-                    gateway: self,
-                    snapshot: &snapshot,
-                    envelope: &envelope,
-                    stream: head.stream,
-                    include_usage: head.include_usage,
-                    request_id: &call.request_id,
-                    headers: &call.headers,
-                    query: &call.query,
-                    deadline,
-                };
-                dispatch.run(&plan, &mut facts, recorder).await
-            }
+        let mut recorder = self.recorder(ingress, &call, &snapshot);
+        let generated = self.generate(ingress, &call, &snapshot, &mut recorder).await;
+        let (headers, attempts) = (recorder.headers(), recorder.attempts());
+        let result = match generated {
+            Ok(answer) => Ok(answer.into_reply(ingress, recorder)),
             Err(fault) => {
                 recorder.failed(&fault);
                 Err(fault)
             }
         };
-        Outcome { facts, result }
+        Outcome { headers, attempts, result }
     }
 
-    /// What a request would do, without doing it. Takes the body of a chat completion.
-    pub async fn explain(&self, body: &[u8]) -> Result<Plan, Fault> {
+    async fn generate(
+        &self,
+        ingress: Ingress,
+        call: &GatewayCall,
+        snapshot: &ActiveSet,
+        recorder: &mut Recorder,
+    ) -> Result<GeneratedAnswer, Fault> {
+        let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
+        let client = ClientRequest::read(ingress, &call.body)?;
+        recorder.head(&client.model, client.head.stream);
+
+        let plan = self.plan(&client, snapshot).await?;
+        recorder.planned(&plan);
+        let composed = Composed::new(&client, &snapshot.config);
+        recorder.preamble(composed.preamble_hash());
+
+        // Whoever is called leaves a row, so there must be room for it before anybody is.
+        recorder.listeners().usage = UsageListener(Some(self.ledger.place().await?));
+        let attempt = GenerationAttempt {
+            upstreams: &self.upstreams,
+            composed: &composed,
+            request_id: &call.request_id,
+            headers: &call.headers,
+            query: &call.query,
+            deadline,
+        };
+        let walk = Walk { upstreams: &self.upstreams, snapshot, deadline };
+        walk.first_answer(&attempt, &plan.attempts, recorder).await
+    }
+
+    /// What a request of this body would do, without doing it.
+    pub async fn explain(&self, ingress: Ingress, body: &[u8]) -> Result<Plan, Fault> {
         let snapshot = self.live.current();
-        let envelope = Envelope::scan(body).map_err(invalid_body)?;
-        let head = RequestHead::read(&envelope)?;
-        let mut plan = self.planned(&envelope, &head, &snapshot).await?;
-        let dispatch = Dispatch {
-            gateway: self,
-            snapshot: &snapshot,
-            envelope: &envelope,
-            stream: head.stream,
-            include_usage: head.include_usage,
+        let client = ClientRequest::read(ingress, body)?;
+        let mut plan = self.plan(&client, &snapshot).await?;
+        let attempt = GenerationAttempt {
+            upstreams: &self.upstreams,
+            composed: &Composed::new(&client, &snapshot.config),
             request_id: "",
             headers: &[],
             query: "",
             deadline: Instant::now(),
         };
         for candidate in &mut plan.attempts {
-            candidate.lane = dispatch.lane(candidate).await;
+            if let Some(instance) = snapshot.provider(&candidate.provider) {
+                candidate.lane = attempt.lane(instance, candidate).await;
+            }
         }
         Ok(plan)
     }
 
-    /// What the classifier says of a chat completion's body, whatever model it names. The second value is the
-    /// classifier's name; none when the default stood in.
-    pub async fn classify(&self, body: &[u8]) -> Result<(Verdict, Option<String>), Fault> {
-        let snapshot = self.live.current();
-        let envelope = Envelope::scan(body).map_err(invalid_body)?;
-        RequestHead::read(&envelope)?;
-        let features = INGRESS.features(&envelope).map_err(invalid_body)?;
-        let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
-        let by = plan::labelled_by(&snapshot, failed.as_deref());
-        Ok((verdict, by))
-    }
-
-    async fn prepare<'b>(
-        &self,
-        body: &'b [u8],
-        snapshot: &brains_runtime::ActiveSet,
-        recorder: &mut Recorder,
-    ) -> Result<(Envelope<'b>, RequestHead, Plan), Fault> {
-        let envelope = Envelope::scan(body).map_err(invalid_body)?;
-        let head = RequestHead::read(&envelope)?;
-        recorder.head(&head.model, head.stream);
-        let plan = self.planned(&envelope, &head, snapshot).await?;
-        Ok((envelope, head, plan))
-    }
-
-    async fn planned(
-        &self,
-        envelope: &Envelope<'_>,
-        head: &RequestHead,
-        snapshot: &brains_runtime::ActiveSet,
-    ) -> Result<Plan, Fault> {
-        let context = self.plan_context(snapshot);
-        let target = self.resolve_model(&head.model, context).await?;
-        let features = || INGRESS.features(envelope).map_err(invalid_body);
-        plan(&head.model, target, features, context).await
-    }
-
-    fn plan_context<'a>(&'a self, snapshot: &'a brains_runtime::ActiveSet) -> PlanContext<'a> {
-        PlanContext { snapshot, health: &self.health, gates: &self.gates, catalogue: &self.catalogue }
-    }
-
-    /// What a name means. A bare id may stand in a list that was not asked for yet, so an unknown one asks for the
-    /// lists once.
-    async fn resolve_model(&self, name: &str, context: PlanContext<'_>) -> Result<ModelTarget, Fault> {
-        if let Ok(target) = model_target(name, context) {
-            return Ok(target);
+    /// The routing headers of the request that was explained, should it be sent next and its first candidate answer.
+    pub fn expected_headers(&self, plan: &Plan) -> RoutingHeaders {
+        let mut record = record::blank(Id::mint(&*self.upstreams.ambient), self.upstreams.ambient.now());
+        record::describe(plan, &mut record);
+        if let Some(first) = plan.attempts.first() {
+            record::name_candidate(first, &mut record);
+            record.attempts.push(record::cancelled(first));
         }
-        self.catalogue.refresh(context.snapshot, &self.egress, &*self.ambient).await;
-        model_target(name, context)
+        routing_headers::headers(&record)
     }
-}
 
-/// What the envelope says to the host.
-#[derive(Debug)]
-struct RequestHead {
-    model: String,
-    stream: bool,
-    include_usage: bool,
-}
-
-impl RequestHead {
-    fn read(envelope: &Envelope<'_>) -> Result<Self, Fault> {
-        let head = INGRESS.read_head(envelope).map_err(invalid_body)?;
-        let model = head.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned());
-        resolve::check_length(&model)?;
-        Ok(Self { model, stream: head.stream, include_usage: head.include_usage })
+    /// What the classifier says of a request of this body, whatever model it names.
+    pub async fn classify(&self, ingress: Ingress, body: &[u8]) -> Result<Classified, Fault> {
+        let snapshot = self.live.current();
+        let features = ClientRequest::read(ingress, body)?.features()?;
+        let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
+        let component = plan::labelled_by(&snapshot, failed.as_deref());
+        Ok(Classified { traits: strategy::traits(&verdict), verdict, component })
     }
-}
 
-fn blank_record(call: &ChatCall, facts: &Facts, at: brains_core::Millis) -> TraceRecord {
-    TraceRecord {
-        id: facts.trace.clone(),
-        request_id: call.request_id.clone(),
-        at,
-        operator: call.principal.operator.clone(),
-        key: call.principal.key.clone(),
-        client: call.client.clone(),
-        api: INGRESS.name().to_owned(),
-        requested_model: String::new(),
-        model: None,
-        provider: None,
-        tier: None,
-        task: None,
-        complexity: None,
-        confidence: None,
-        strategy: None,
-        reason: None,
-        attempts: Vec::new(),
-        status: 0,
-        error_kind: None,
-        error_code: None,
-        first_byte_ms: None,
-        latency_ms: 0,
-        usage: TraceUsage::default(),
-        cost_usd: None,
-        stream: false,
-        request_bytes: call.body.len() as u64,
-        response_bytes: 0,
-        preamble_hash: None,
-        loss: Vec::new(),
-        request_body: None,
-        response_body: None,
+    async fn plan(&self, client: &ClientRequest<'_>, snapshot: &ActiveSet) -> Result<Plan, Fault> {
+        let context = PlanContext { snapshot, upstreams: &self.upstreams };
+        plan(&client.model, || client.features(), context).await
+    }
+
+    fn recorder(&self, ingress: Ingress, call: &GatewayCall, snapshot: &ActiveSet) -> Recorder {
+        let ambient = &self.upstreams.ambient;
+        let record = TraceRecord {
+            request_id: call.request_id.clone(),
+            operator: call.principal.operator.clone(),
+            key: call.principal.key.clone(),
+            client: call.client.clone(),
+            request_bytes: call.body.len() as u64,
+            api: ingress.name().to_owned(),
+            ..record::blank(Id::mint(&**ambient), ambient.now())
+        };
+        let traces = &snapshot.config.traces;
+        let body_limit = traces.bodies.then_some(traces.body_max_bytes as usize);
+        let trace = TraceListener(self.traces.clone());
+        let listeners = Listeners { permit: None, usage: UsageListener::default(), trace };
+        let mut recorder = Recorder::new(record, body_limit, listeners, Arc::clone(ambient));
+        recorder.body(&call.body);
+        recorder
     }
 }

@@ -3,7 +3,7 @@
 use brains_core::Fault;
 use brains_runtime::ActiveSet;
 
-use crate::plan::model_target;
+use crate::plan::{PlanContext, model_target, resolve_model};
 use crate::resolve::{ModelTarget, aliases};
 use crate::{DEFAULT_MODEL, Gateway};
 
@@ -24,15 +24,15 @@ impl Gateway {
     /// Everything that can be asked for, aliases first. Lists that are old are fetched again.
     pub async fn models(&self) -> Vec<ModelEntry> {
         let snapshot = self.live.current();
-        self.catalogue.refresh(&snapshot, &self.egress, &*self.ambient).await;
+        self.upstreams.refresh_catalogue(&snapshot).await;
         let mut entries: Vec<ModelEntry> = Vec::new();
-        let context = self.plan_context(&snapshot);
+        let context = PlanContext { snapshot: &snapshot, upstreams: &self.upstreams };
         entries.extend(aliases(&snapshot.config).into_iter().filter_map(|id| {
             let target = model_target(&id, context).ok()?;
             Some(self.entry(id, &target, &snapshot))
         }));
         for instance in snapshot.providers() {
-            for known in self.catalogue.models_of(instance.name()) {
+            for known in self.upstreams.catalogue.models_of(instance.name()) {
                 let target =
                     ModelTarget::Exact { provider: instance.name().to_owned(), model: known.id.clone() };
                 entries.push(self.entry(format!("{}/{}", instance.name(), known.id), &target, &snapshot));
@@ -44,8 +44,8 @@ impl Gateway {
     /// One name, if it can be asked for.
     pub async fn model(&self, id: &str) -> Result<ModelEntry, Fault> {
         let snapshot = self.live.current();
-        let context = self.plan_context(&snapshot);
-        let target = self.resolve_model(id, context).await?;
+        let context = PlanContext { snapshot: &snapshot, upstreams: &self.upstreams };
+        let target = resolve_model(id, context).await?;
         Ok(self.entry(id.to_owned(), &target, &snapshot))
     }
 
@@ -60,7 +60,8 @@ impl Gateway {
                 ("model", None, Some((provider.clone(), model.clone())))
             }
         };
-        let known = target.as_ref().and_then(|(provider, model)| self.catalogue.find(provider, model));
+        let known =
+            target.as_ref().and_then(|(provider, model)| self.upstreams.catalogue.find(provider, model));
         let (provider, model) = target.unzip();
         debug_assert!(kind != "automatic" || id.ends_with("auto") || id == DEFAULT_MODEL);
         let (label, context) = known.map_or((None, None), |known| (known.label, known.context));

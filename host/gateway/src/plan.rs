@@ -13,11 +13,9 @@ use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
 
 use crate::candidates::{candidates, configured_order};
-use crate::catalogue::ModelCatalogue;
-use crate::gates::Gates;
-use crate::health::Health;
 use crate::resolve::{ModelTarget, resolve};
 use crate::strategy::{Traits, strategy, traits};
+use crate::upstreams::Upstreams;
 
 /// One candidate of the plan, in the order of attempts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,9 +78,7 @@ fn awaited<'a>(target: &ModelTarget, snapshot: &'a ActiveSet) -> Option<&'a str>
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlanContext<'a> {
     pub(crate) snapshot: &'a ActiveSet,
-    pub(crate) health: &'a Health,
-    pub(crate) gates: &'a Gates,
-    pub(crate) catalogue: &'a ModelCatalogue,
+    pub(crate) upstreams: &'a Upstreams,
 }
 
 /// Reads what `model` means, now.
@@ -92,12 +88,21 @@ pub(crate) fn model_target(model: &str, context: PlanContext<'_>) -> Result<Mode
         model,
         &snapshot.config,
         |name| snapshot.provider(name).map(|instance| instance.name().to_owned()),
-        |id| context.catalogue.provider_of(snapshot, id),
+        |id| context.upstreams.catalogue.provider_of(snapshot, id),
     )
     .map_err(|unknown| match model.split_once('/') {
         Some((provider, _)) if snapshot.awaits(provider) => preparing(provider),
         _ => unknown,
     })
+}
+
+/// What a name means. A bare id may stand in a list that was not asked for yet, so an unknown one asks for the lists once.
+pub(crate) async fn resolve_model(name: &str, context: PlanContext<'_>) -> Result<ModelTarget, Fault> {
+    if let Ok(target) = model_target(name, context) {
+        return Ok(target);
+    }
+    context.upstreams.refresh_catalogue(context.snapshot).await;
+    model_target(name, context)
 }
 
 /// The fault of a request that comes before its provider.
@@ -113,14 +118,14 @@ fn preparing(provider: &str) -> Fault {
 /// Decides. `features` is only called for names that leave something to decide.
 pub(crate) async fn plan(
     requested: &str,
-    target: ModelTarget,
     features: impl FnOnce() -> Result<Features, Fault>,
     context: PlanContext<'_>,
 ) -> Result<Plan, Fault> {
-    let PlanContext { snapshot, health, gates, catalogue } = context;
+    let target = resolve_model(requested, context).await?;
+    let PlanContext { snapshot, upstreams } = context;
     let config = &snapshot.config;
     let mut steps = vec![Step { step: "resolve", detail: describe(requested, &target) }];
-    let candidates = candidates(&target, snapshot, health, gates, catalogue);
+    let candidates = candidates(&target, snapshot, upstreams);
     if candidates.is_empty() {
         return Err(no_candidate(&target, snapshot));
     }

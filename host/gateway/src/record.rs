@@ -1,47 +1,47 @@
-//! The trace of one request while it runs. Whatever ends it (an answer, a fault, a client that left), it is
-//! offered to the store exactly once, redacted, and never waited for; a request that called somebody leaves its row
-//! in the ledger, for which its place was kept; and the gate that let it through learns what came of it.
+//! One request's record while it runs: the only place where it is written down. The recorder keeps time, changes the
+//! record, and tells its listeners what happened. Whatever ends the request (an answer, a fault, a client that left), it
+//! ends exactly once.
+
+mod listeners;
+mod trace;
+mod usage;
 
 use std::sync::Arc;
 
-use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord};
-use brains_core::plane::usage::{UsageOutcome, UsageRecord};
+use brains_core::id::{Id, Trace};
+use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord, TraceUsage};
+use brains_core::plane::usage::UsageOutcome;
 use brains_core::redact::redact;
-use brains_core::secret::sha256_hex;
 use brains_core::traffic::attempt::blames_provider;
-use brains_core::{Ambient, Fault, FaultKind};
+use brains_core::{Ambient, Fault, FaultKind, Millis};
 use brains_dialect::canon::Usage;
 use brains_dialect::canon::task::exact;
-use brains_store::{TraceQueue, UsageSlot};
 
-use crate::gates::Permit;
-use crate::health::Health;
 use crate::plan::{Plan, RankedCandidate};
+use crate::provider_state::Permit;
+use crate::routing_headers::{self, RoutingHeaders, was_made};
+
+pub(crate) use listeners::{Listeners, RequestEvent, RequestListener};
+pub(crate) use trace::TraceListener;
+pub(crate) use usage::UsageListener;
 
 /// The status that stands for a client which left before the answer's end.
 const CLIENT_LEFT: u16 = 499;
 
-/// Keeps one request's facts until its end.
-#[expect(clippy::struct_excessive_bools, reason = "each tells whether one thing has happened yet")]
+/// Keeps one request's record until its end.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     record: TraceRecord,
-    traces: TraceQueue,
+    listeners: Listeners,
     ambient: Arc<dyn Ambient>,
-    health: Arc<Health>,
     started_us: u64,
     attempt_started_us: u64,
-    /// The attempt under way, not yet in the list.
+    /// The last attempt of the list is under way.
     attempting: bool,
-    first_byte: bool,
     /// The upstream gave figures.
     counted: bool,
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
-    /// Room in the ledger.
-    place: Option<UsageSlot>,
-    /// The gate of the candidate that is asked.
-    permit: Option<Permit>,
     ended: bool,
 }
 
@@ -49,46 +49,42 @@ impl Recorder {
     pub(crate) fn new(
         record: TraceRecord,
         body_limit: Option<usize>,
-        traces: TraceQueue,
+        listeners: Listeners,
         ambient: Arc<dyn Ambient>,
-        health: Arc<Health>,
     ) -> Self {
         let started_us = ambient.monotonic_us();
         Self {
             record,
-            traces,
+            listeners,
             ambient,
-            health,
             started_us,
             attempt_started_us: started_us,
             attempting: false,
-            first_byte: false,
             counted: false,
             prices: (None, None),
             body_limit,
-            place: None,
-            permit: None,
             ended: false,
         }
     }
 
-    /// Where the request's row of the ledger goes.
-    pub(crate) fn place(&mut self, place: UsageSlot) {
-        self.place = Some(place);
+    /// The routing headers as the record stands.
+    pub(crate) fn headers(&self) -> RoutingHeaders {
+        routing_headers::headers(&self.record)
+    }
+
+    /// Attempts that were made so far, the one under way included.
+    pub(crate) fn attempts(&self) -> u32 {
+        let made = self.record.attempts.iter().filter(|attempt| was_made(attempt)).count();
+        u32::try_from(made).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) const fn listeners(&mut self) -> &mut Listeners {
+        &mut self.listeners
     }
 
     pub(crate) fn head(&mut self, model: &str, stream: bool) {
         model.clone_into(&mut self.record.requested_model);
         self.record.stream = stream;
-    }
-
-    pub(crate) fn planned(&mut self, plan: &Plan) {
-        let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        self.record.task = non_empty(&plan.task);
-        self.record.complexity = non_empty(&plan.traits.complexity);
-        self.record.confidence = (!plan.task.is_empty()).then(|| exact(plan.confidence));
-        self.record.strategy = non_empty(plan.strategy);
-        self.record.reason = non_empty(&plan.reason);
     }
 
     pub(crate) fn body(&mut self, body: &[u8]) {
@@ -97,85 +93,74 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn preamble(&mut self, preamble: &str) {
-        self.record.preamble_hash = Some(sha256_hex(preamble.as_bytes()));
+    /// What is tried, and in which order, is decided.
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        describe(plan, &mut self.record);
+        self.emit(RequestEvent::Planned);
     }
 
-    /// A gate let the request through to a candidate.
-    pub(crate) fn entered(&mut self, permit: Permit) {
-        self.permit = Some(permit);
+    pub(crate) fn preamble(&mut self, hash: Option<String>) {
+        self.record.preamble_hash = hash;
     }
 
-    /// The attempts at a candidate are over without an answer; `fault` is the last one's.
-    pub(crate) fn gave_up(&mut self, fault: &Fault) {
-        if let Some(permit) = self.permit.take() {
-            permit.ended(blames_provider(fault.kind).then_some(false));
-        }
+    /// A candidate may be asked.
+    pub(crate) fn permitted(&mut self, permit: Permit) {
+        self.listeners.permit = Some(permit);
     }
 
-    /// The answer has begun.
-    pub(crate) fn begun(&mut self) {
-        let probed = self.permit.as_mut().is_some_and(Permit::begun);
-        if let (true, Some(provider), Some(model)) = (probed, &self.record.provider, &self.record.model) {
-            self.health.recovered(provider, model);
-        }
-    }
-
+    /// Whether the attempt under way decides about a breaker.
     pub(crate) fn is_probe(&self) -> bool {
-        self.permit.as_ref().is_some_and(Permit::is_probe)
+        self.listeners.permit.as_ref().is_some_and(Permit::is_probe)
     }
 
-    /// A candidate was not asked.
-    pub(crate) fn skipped(&mut self, candidate: &RankedCandidate, cause: &str) {
-        self.candidate(candidate);
+    /// A candidate was not asked. The record names it only while nobody was.
+    pub(crate) fn skipped(&mut self, candidate: &RankedCandidate, code: &'static str, cause: &str) {
+        if self.attempts() == 0 {
+            name_candidate(candidate, &mut self.record);
+        }
         self.record.attempts.push(Attempt {
-            provider: candidate.provider.clone(),
-            model: candidate.model.clone(),
             outcome: AttemptOutcome::Skipped,
-            status: None,
-            latency_ms: 0,
+            code: Some(code.to_owned()),
             cause: Some(cause.to_owned()),
+            ..cancelled(candidate)
         });
     }
 
-    fn candidate(&mut self, candidate: &RankedCandidate) {
-        self.record.tier = (!candidate.tier.is_empty()).then(|| candidate.tier.clone());
-        self.record.provider = Some(candidate.provider.clone());
-        self.record.model = Some(candidate.model.clone());
-    }
-
-    /// An attempt begins; `prices` are US dollars per million tokens in and out.
+    /// An attempt begins; `prices` are US dollars per million tokens in and out. Until something else comes of it, it is
+    /// one that was cancelled.
     pub(crate) fn attempt(&mut self, candidate: &RankedCandidate, prices: (Option<f64>, Option<f64>)) {
-        self.candidate(candidate);
+        name_candidate(candidate, &mut self.record);
         self.prices = prices;
         self.record.loss.clear();
+        self.record.attempts.push(cancelled(candidate));
         self.attempt_started_us = self.ambient.monotonic_us();
         self.attempting = true;
-        self.health.began(&candidate.provider, &candidate.model);
+        self.emit(RequestEvent::AttemptStarted);
     }
 
-    /// The attempt under way failed; another one may follow.
-    pub(crate) fn attempt_failed(&mut self, fault: &Fault) {
-        self.close_attempt(
-            AttemptOutcome::Failed,
-            fault.upstream_status,
-            Some(fault.message.clone()),
-            blames_provider(fault.kind).then_some(false),
-        );
+    /// The answer has begun: no other candidate is asked any more.
+    pub(crate) fn answer_began(&mut self) {
+        self.emit(RequestEvent::FirstByte);
+    }
+
+    /// The attempt under way failed; `is_last` when the candidate is not asked again.
+    pub(crate) fn attempt_failed(&mut self, fault: &Fault, is_last: bool) {
+        let good = blames_provider(fault.kind).then_some(false);
+        self.end_attempt(good, is_last, |attempt| {
+            attempt.outcome = AttemptOutcome::Failed;
+            attempt.status = fault.upstream_status;
+            attempt.code = Some(fault.code.clone().into_owned());
+            attempt.cause = Some(fault.message.clone());
+        });
     }
 
     pub(crate) fn losses(&mut self, losses: &[String]) {
         self.record.loss.extend_from_slice(losses);
     }
 
-    pub(crate) fn losses_so_far(&self) -> Vec<String> {
-        self.record.loss.clone()
-    }
-
     /// Bytes of the answer's body go out.
     pub(crate) fn sent(&mut self, bytes: &[u8]) {
-        if !self.first_byte && !bytes.is_empty() {
-            self.first_byte = true;
+        if self.record.first_byte_ms.is_none() && !bytes.is_empty() {
             self.record.first_byte_ms = Some(self.since_ms(self.started_us));
         }
         self.record.response_bytes = self.record.response_bytes.saturating_add(bytes.len() as u64);
@@ -216,81 +201,54 @@ impl Recorder {
     /// The answer went out whole.
     pub(crate) fn answered(mut self) {
         self.guess();
-        self.close_attempt(AttemptOutcome::Ok, Some(200), None, Some(true));
-        if let Some(permit) = self.permit.take() {
-            permit.ended(Some(true));
-        }
+        self.end_attempt(Some(true), true, |attempt| {
+            attempt.outcome = AttemptOutcome::Ok;
+            attempt.status = Some(200);
+        });
         self.record.status = 200;
-        self.offer(UsageOutcome::Ok);
+        self.end(UsageOutcome::Ok);
     }
 
     /// The request ends in a fault, before or after its first byte.
     pub(crate) fn failed(mut self, fault: &Fault) {
-        if self.attempting {
-            self.attempt_failed(fault);
-        }
-        self.gave_up(fault);
-        self.record.status = if self.first_byte { 200 } else { fault.kind.http_status() };
+        self.attempt_failed(fault, true);
+        let begun = self.record.first_byte_ms.is_some();
+        self.record.status = if begun { 200 } else { fault.kind.http_status() };
         self.record.error_kind = Some(format!("{:?}", fault.kind).to_lowercase());
         self.record.error_code = Some(fault.code.clone().into_owned());
-        self.offer(UsageOutcome::Failed);
+        self.end(UsageOutcome::Failed);
     }
 
-    fn close_attempt(
-        &mut self,
-        outcome: AttemptOutcome,
-        status: Option<u16>,
-        cause: Option<String>,
-        good: Option<bool>,
-    ) {
+    /// Ends the attempt that is under way, if one is.
+    fn end_attempt(&mut self, good: Option<bool>, is_last: bool, write: impl FnOnce(&mut Attempt)) {
         if !std::mem::take(&mut self.attempting) {
             return;
         }
-        let (provider, model) =
-            (self.record.provider.clone().unwrap_or_default(), self.record.model.clone().unwrap_or_default());
-        let first_byte_ms = self.record.first_byte_ms.and_then(|ms| u32::try_from(ms).ok());
-        let now_ms = self.ambient.monotonic_us() / 1000;
-        self.health.ended(&provider, &model, good, first_byte_ms, now_ms);
         let latency_ms = self.since_ms(self.attempt_started_us);
-        self.record.attempts.push(Attempt { provider, model, outcome, status, latency_ms, cause });
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.latency_ms = latency_ms;
+            write(attempt);
+        }
+        self.emit(RequestEvent::AttemptEnded { good, is_last });
     }
 
-    fn since_ms(&self, since_us: u64) -> u64 {
-        self.ambient.monotonic_us().saturating_sub(since_us) / 1000
-    }
-
-    fn offer(&mut self, outcome: UsageOutcome) {
+    fn end(&mut self, outcome: UsageOutcome) {
         self.ended = true;
         self.record.latency_ms = self.since_ms(self.started_us);
         self.record.cost_usd = self.cost();
-        self.settle(outcome);
         // Redacted before it is cut, so that no half of a key stays; every other text is redacted where it is kept.
         if let (Some(limit), Some(body)) = (self.body_limit, &mut self.record.response_body) {
             *body = cut(&redact(body), limit);
         }
-        if self.traces.offer(self.record.clone()) {
-            return;
-        }
-        tracing::debug!(trace.id = %self.record.id, "trace queue is full, trace dropped");
+        self.emit(RequestEvent::Ended(outcome));
     }
 
-    /// Leaves the row of the ledger. A request that no candidate was asked for used nothing.
-    fn settle(&mut self, outcome: UsageOutcome) {
-        let (Some(place), record) = (self.place.take(), &self.record) else { return };
-        let asked = record.attempts.iter().any(|attempt| attempt.outcome != AttemptOutcome::Skipped);
-        let (true, Some(provider), Some(model)) = (asked, &record.provider, &record.model) else { return };
-        place.put(UsageRecord {
-            trace: record.id.clone(),
-            at: record.at,
-            operator: record.operator.clone(),
-            key: record.key.clone(),
-            provider: provider.clone(),
-            model: model.clone(),
-            tier: record.tier.clone(),
-            outcome,
-            usage: record.usage,
-            cost_usd: record.cost_usd,
-        });
+    fn emit(&mut self, event: RequestEvent) {
+        self.listeners.emit(event, &self.record);
+    }
+
+    fn since_ms(&self, since_us: u64) -> u64 {
+        self.ambient.monotonic_us().saturating_sub(since_us) / 1000
     }
 
     #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
@@ -310,11 +268,78 @@ impl Drop for Recorder {
             // Nothing came back yet, but the prompt was sent and will be billed.
             self.usage(None);
         }
-        self.close_attempt(AttemptOutcome::Cancelled, None, Some("the client left".into()), None);
+        self.end_attempt(None, true, |attempt| attempt.cause = Some("the client left".into()));
         self.record.status = CLIENT_LEFT;
         self.record.error_kind = Some("cancelled".into());
         self.record.error_code = Some(FaultKind::Cancelled.code().into());
-        self.offer(UsageOutcome::Cancelled);
+        self.end(UsageOutcome::Cancelled);
+    }
+}
+
+/// The record of a request of which nothing is known yet.
+pub(crate) fn blank(id: Id<Trace>, at: Millis) -> TraceRecord {
+    TraceRecord {
+        id,
+        request_id: String::new(),
+        at,
+        operator: String::new(),
+        key: None,
+        client: None,
+        api: String::new(),
+        requested_model: String::new(),
+        model: None,
+        provider: None,
+        tier: None,
+        task: None,
+        complexity: None,
+        confidence: None,
+        strategy: None,
+        reason: None,
+        attempts: Vec::new(),
+        status: 0,
+        error_kind: None,
+        error_code: None,
+        first_byte_ms: None,
+        latency_ms: 0,
+        usage: TraceUsage::default(),
+        cost_usd: None,
+        stream: false,
+        request_bytes: 0,
+        response_bytes: 0,
+        preamble_hash: None,
+        loss: Vec::new(),
+        request_body: None,
+        response_body: None,
+    }
+}
+
+/// Writes down what was decided.
+pub(crate) fn describe(plan: &Plan, record: &mut TraceRecord) {
+    let non_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    record.task = non_empty(&plan.task);
+    record.complexity = non_empty(&plan.traits.complexity);
+    record.confidence = (!plan.task.is_empty()).then(|| exact(plan.confidence));
+    record.strategy = non_empty(plan.strategy);
+    record.reason = non_empty(&plan.reason);
+}
+
+/// Writes down who is asked.
+pub(crate) fn name_candidate(candidate: &RankedCandidate, record: &mut TraceRecord) {
+    record.tier = (!candidate.tier.is_empty()).then(|| candidate.tier.clone());
+    record.provider = Some(candidate.provider.clone());
+    record.model = Some(candidate.model.clone());
+}
+
+/// An attempt that nobody waited for.
+pub(crate) fn cancelled(candidate: &RankedCandidate) -> Attempt {
+    Attempt {
+        provider: candidate.provider.clone(),
+        model: candidate.model.clone(),
+        outcome: AttemptOutcome::Cancelled,
+        status: None,
+        latency_ms: 0,
+        code: None,
+        cause: None,
     }
 }
 

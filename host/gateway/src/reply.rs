@@ -8,9 +8,8 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::ingress::ErrorReport;
+use brains_dialect::ingress::{ErrorReport, Ingress};
 
-use crate::INGRESS;
 use crate::record::Recorder;
 
 /// Comments and promises are held until the answer begins; no honest upstream makes more of them.
@@ -93,14 +92,19 @@ pub(crate) struct FirstBytes {
 }
 
 /// The whole stream, from its first bytes to its record.
-pub(crate) fn stream<S: AnswerSource>(source: S, first: FirstBytes, recorder: Recorder) -> Reply {
+pub(crate) fn stream<S: AnswerSource>(
+    ingress: Ingress,
+    source: S,
+    first: FirstBytes,
+    recorder: Recorder,
+) -> Reply {
     struct State<S> {
         source: S,
         recorder: Option<Recorder>,
         first: Option<FirstBytes>,
     }
     let state = State { source, recorder: Some(recorder), first: Some(first) };
-    Reply::Stream(Box::pin(futures_util::stream::unfold(state, |mut state| async move {
+    Reply::Stream(Box::pin(futures_util::stream::unfold(state, move |mut state| async move {
         let mut recorder = state.recorder.take()?;
         let progress = match state.first.take() {
             Some(FirstBytes { first, fault: None }) => Progress::Bytes(first),
@@ -117,7 +121,7 @@ pub(crate) fn stream<S: AnswerSource>(source: S, first: FirstBytes, recorder: Re
                 let mut out = sent_before.to_vec();
                 recorder.sent(&out);
                 recorder.guess();
-                let event = error_event(&fault);
+                let event = error_event(ingress, &fault);
                 recorder.sent(event.as_bytes());
                 out.extend_from_slice(event.as_bytes());
                 recorder.failed(&fault);
@@ -131,9 +135,9 @@ pub(crate) fn stream<S: AnswerSource>(source: S, first: FirstBytes, recorder: Re
     })))
 }
 
-/// The error event of this wire, and the terminator that its clients wait for.
-fn error_event(fault: &Fault) -> String {
-    INGRESS.error_event(&ErrorReport {
+/// The error event of the client's wire, with what its clients wait for.
+fn error_event(ingress: Ingress, fault: &Fault) -> String {
+    ingress.error_event(&ErrorReport {
         message: &fault.message,
         status: fault.kind.http_status(),
         param: fault.param.as_deref(),

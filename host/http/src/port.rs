@@ -7,24 +7,25 @@ use std::sync::Arc;
 use brains_control::{Addressee, ControlPlane, OperationAnswer, OperationKind, openapi};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
-use brains_gateway::{ChatCall, Gateway, ModelEntry, Outcome};
+use brains_dialect::ingress::Ingress;
+use brains_gateway::{Gateway, GatewayCall, ModelEntry, Outcome};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
 /// The plane of the configuration.
 const SETTINGS: &str = "config";
 
-/// Models: chat and the list of names. Boxed futures, for one router serves every implementation.
+/// Models: answers and the list of names. Boxed futures, for one router serves every implementation.
 pub trait Models: Debug + Send + Sync {
     /// Dropping the future, or the stream that comes of it, ends the upstream call.
-    fn chat(&self, call: ChatCall) -> BoxFuture<'_, Outcome>;
+    fn answer(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
 }
 
 impl Models for Gateway {
-    fn chat(&self, call: ChatCall) -> BoxFuture<'_, Outcome> {
-        Box::pin(Gateway::chat(self, call))
+    fn answer(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        Box::pin(Gateway::answer(self, ingress, call))
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use brains_control::{Addressee, OperationAnswer};
 use brains_core::config::Config;
-use brains_core::id::Id;
+use brains_core::id::{Id, Trace};
 use brains_core::secret::sha256_hex;
 use brains_core::{Ambient, Caller, Fault, Millis, Principal};
-use brains_gateway::{ChatCall, Facts, ModelEntry, Outcome, Reply};
+use brains_dialect::ingress::Ingress;
+use brains_gateway::{GatewayCall, ModelEntry, Outcome, Reply, RoutingHeaders, TRACE_ID};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -68,26 +69,22 @@ impl Drop for Alive {
     }
 }
 
-fn facts() -> Facts {
-    Facts {
-        trace: Id::mint(&Still),
-        task: Some("code".into()),
-        complexity: None,
-        confidence: Some(0.5),
-        tier: Some("strong".into()),
-        provider: Some("up".into()),
-        model: Some("m-1".into()),
-        strategy: Some("tier"),
-        reason: Some("weil es „schön“ ist".into()),
-        attempts: 2,
-        causes: Vec::new(),
-        losses: Vec::new(),
-        preamble: None,
-    }
+fn routing() -> RoutingHeaders {
+    vec![
+        (TRACE_ID, Id::<Trace>::mint(&Still).to_string()),
+        ("x-brains-task", "code".into()),
+        ("x-brains-confidence", "0.50".into()),
+        ("x-brains-tier", "strong".into()),
+        ("x-brains-provider", "up".into()),
+        ("x-brains-model", "m-1".into()),
+        ("x-brains-strategy", "tier".into()),
+        ("x-brains-attempts", "2".into()),
+        ("x-brains-route-reason", "weil es „schön“ ist".into()),
+    ]
 }
 
 impl Models for Fake {
-    fn chat(&self, call: ChatCall) -> BoxFuture<'_, Outcome> {
+    fn answer(&self, _: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
         let alive = Alive::new(&self.alive);
         let wanted = String::from_utf8_lossy(&call.body).into_owned();
         self.bodies.lock().unwrap().push(call.body);
@@ -106,7 +103,7 @@ impl Models for Fake {
                 "busy" => Err(Fault::unavailable("no candidate is left").retry_after_ms(1_200)),
                 _ => Ok(Reply::Whole { content_type: "application/json", body: Bytes::from_static(b"{}") }),
             };
-            Outcome { facts: facts(), result }
+            Outcome { headers: routing(), attempts: 2, result }
         })
     }
 

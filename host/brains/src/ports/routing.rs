@@ -8,30 +8,32 @@ use brains_control::ports::{
     Classification, ExplainedStep, Explanation, LabelScore, ModelName, PlannedAttempt, RoutePlan,
     RoutingPort, SignalSeen,
 };
-use brains_core::id::{Id, Trace};
-use brains_core::{Ambient, Fault};
-use brains_dialect::canon::task::{Score, Signal, Verdict, exact};
-use brains_gateway::{Facts, Gateway, Plan, RankedCandidate};
-use serde::Deserialize;
+use brains_core::Fault;
+use brains_dialect::canon::task::{Score, Signal, exact};
+use brains_dialect::ingress::Ingress;
+use brains_gateway::{Classified, Gateway, Plan, RankedCandidate, RoutingHeaders, TRACE_ID, Traits};
+
+/// The wire in which operations give a request.
+const INGRESS: Ingress = Ingress::OpenAiChat;
 
 /// Asks the gateway.
 #[derive(Debug)]
 pub(crate) struct Routes {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) ambient: Arc<dyn Ambient>,
 }
 
 impl RoutingPort for Routes {
     fn classify(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Classification, Fault>> {
         Box::pin(async move {
-            let (verdict, component) = self.gateway.classify(&body).await?;
-            Ok(of_verdict(&verdict, component))
+            let Classified { verdict, traits, component } = self.gateway.classify(INGRESS, &body).await?;
+            let label = labelled(&verdict.label, verdict.confidence, &verdict.scores, &verdict.signals);
+            Ok(classification(label, &traits, component))
         })
     }
 
     fn plan(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<RoutePlan, Fault>> {
         Box::pin(async move {
-            let plan = self.gateway.explain(&body).await?;
+            let plan = self.gateway.explain(INGRESS, &body).await?;
             Ok(RoutePlan {
                 classification: of_plan(&plan),
                 tier: tier(&plan),
@@ -44,7 +46,7 @@ impl RoutingPort for Routes {
 
     fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>> {
         Box::pin(async move {
-            let plan = self.gateway.explain(&body).await?;
+            let plan = self.gateway.explain(INGRESS, &body).await?;
             let first = plan.attempts.first();
             Ok(Explanation {
                 provider: first.map(|attempt| attempt.provider.clone()).unwrap_or_default(),
@@ -53,7 +55,7 @@ impl RoutingPort for Routes {
                 tier: tier(&plan),
                 strategy: plan.strategy.to_owned(),
                 attempts: attempts(&plan.attempts),
-                headers: headers(&plan, Id::mint(&*self.ambient)),
+                headers: shown(self.gateway.expected_headers(&plan)),
                 steps: plan
                     .steps
                     .into_iter()
@@ -85,42 +87,24 @@ fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn of_verdict(verdict: &Verdict, component: Option<String>) -> Classification {
-    let extra: Extra =
-        verdict.extra.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    Classification {
-        complexity: extra.complexity,
-        recommended_model_tier: extra.tier,
-        needs_codebase: extra.needs_codebase,
-        needs_external_docs: extra.needs_external_docs,
-        freshness_required: extra.freshness_required,
-        component,
-        ..labelled(&verdict.label, verdict.confidence, &verdict.scores, &verdict.signals)
-    }
-}
-
 /// None when the request names its model itself: then nothing was classified.
 fn of_plan(plan: &Plan) -> Option<Classification> {
-    plan.steps.iter().any(|step| step.step == "classify").then(|| Classification {
-        complexity: non_empty(&plan.traits.complexity),
-        needs_codebase: plan.traits.needs_codebase,
-        needs_external_docs: plan.traits.needs_external_docs,
-        freshness_required: plan.traits.freshness_required,
-        recommended_model_tier: non_empty(&plan.traits.tier),
-        component: plan.classifier.clone(),
-        ..labelled(&plan.task, plan.confidence, &plan.scores, &plan.signals)
-    })
+    let label = || labelled(&plan.task, plan.confidence, &plan.scores, &plan.signals);
+    let classified = plan.steps.iter().any(|step| step.step == "classify");
+    classified.then(|| classification(label(), &plan.traits, plan.classifier.clone()))
 }
 
-/// What a classifier of tasks adds to its label.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Extra {
-    complexity: Option<String>,
-    tier: Option<String>,
-    needs_codebase: bool,
-    needs_external_docs: bool,
-    freshness_required: bool,
+/// A label with what the classifier adds to it.
+fn classification(label: Classification, traits: &Traits, component: Option<String>) -> Classification {
+    Classification {
+        complexity: non_empty(&traits.complexity),
+        recommended_model_tier: non_empty(&traits.tier),
+        needs_codebase: traits.needs_codebase,
+        needs_external_docs: traits.needs_external_docs,
+        freshness_required: traits.freshness_required,
+        component,
+        ..label
+    }
 }
 
 fn labelled(label: &str, confidence: f32, scores: &[Score], signals: &[Signal]) -> Classification {
@@ -163,25 +147,8 @@ fn attempts(candidates: &[RankedCandidate]) -> Vec<PlannedAttempt> {
     candidates.iter().map(attempt).collect()
 }
 
-/// The headers of the same request sent next, should its first candidate answer.
-fn headers(plan: &Plan, trace: Id<Trace>) -> BTreeMap<String, String> {
-    let first = plan.attempts.first();
-    let facts = Facts {
-        trace,
-        task: non_empty(&plan.task),
-        complexity: non_empty(&plan.traits.complexity),
-        confidence: (!plan.task.is_empty()).then_some(plan.confidence),
-        tier: tier(plan),
-        provider: first.map(|attempt| attempt.provider.clone()),
-        model: first.map(|attempt| attempt.model.clone()),
-        strategy: Some(plan.strategy),
-        reason: non_empty(&plan.reason),
-        attempts: 1,
-        causes: Vec::new(),
-        losses: Vec::new(),
-        preamble: None,
-    };
-    // The name of a trace that there will not be says nothing.
-    let told = facts.headers().into_iter().filter(|(name, _)| *name != "trace-id");
-    told.map(|(name, value)| (format!("x-brains-{name}"), value)).collect()
+/// The headers by name. That of a trace that there will not be says nothing.
+fn shown(headers: RoutingHeaders) -> BTreeMap<String, String> {
+    let kept = headers.into_iter().filter(|(name, _)| *name != TRACE_ID);
+    kept.map(|(name, value)| (name.to_owned(), value)).collect()
 }

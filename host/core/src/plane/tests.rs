@@ -127,6 +127,7 @@ fn traces_and_components_survive_json() {
             outcome: AttemptOutcome::Failed,
             status: Some(503),
             latency_ms: 5,
+            code: Some("server_is_overloaded".into()),
             cause: Some("overloaded".into()),
         }],
         status: 503,
@@ -148,6 +149,9 @@ fn traces_and_components_survive_json() {
     assert_eq!(json["at"], "2023-11-14T22:13:20.000Z");
     assert_eq!(json["attempts"][0]["outcome"], "failed");
     assert!(json.get("request_body").is_none());
+    let mut older = json.clone();
+    older["attempts"][0].as_object_mut().unwrap().remove("code");
+    assert_eq!(serde_json::from_value::<TraceRecord>(older).unwrap().attempts[0].code, None);
     assert_eq!(serde_json::from_value::<TraceRecord>(json).unwrap(), trace);
 
     let component = ComponentRecord {

@@ -96,6 +96,9 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     pub latency_ms: u64,
+    /// Stable word for why it was no success; none in traces that were kept before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Why it was no success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

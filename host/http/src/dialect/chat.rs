@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`: the request to the gateway, its outcome to the client. The routing facts travel in
+//! `POST /v1/chat/completions`: the request to the gateway, its outcome to the client. What is told of the routing travels in
 //! headers only, so the body stays the wire's own.
 
 use axum::body::Body;
@@ -6,8 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use brains_core::{Fault, FaultKind};
 use brains_dialect::canon::exchange::Field;
+use brains_dialect::ingress::Ingress;
 use brains_dialect::openai_chat::client::error::type_word;
-use brains_gateway::{ChatCall, Facts, Outcome, Reply, forwardable};
+use brains_gateway::{GatewayCall, Outcome, Reply, RoutingHeaders};
 use futures_util::StreamExt as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -21,8 +22,8 @@ use crate::guarded_body::GuardedBody;
 use crate::refusal::Area;
 use crate::request_id::RequestId;
 
-/// A header of routing facts is cut here: some clients give up on long ones.
-const FACT_BYTES: usize = 1024;
+/// A routing header is cut here: some clients give up on long ones.
+const ROUTING_BYTES: usize = 1024;
 /// How much of a `user-agent` is kept.
 const CLIENT_CHARS: usize = 200;
 
@@ -48,19 +49,22 @@ pub(crate) async fn completions(
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let outcome = app
         .models()
-        .chat(ChatCall {
-            principal,
-            request_id,
-            headers: fields(&parts.headers),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            body,
-            client: client(&parts.headers),
-        })
+        .answer(
+            Ingress::OpenAiChat,
+            GatewayCall {
+                principal,
+                request_id,
+                headers: fields(&parts.headers),
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                body,
+                client: client(&parts.headers),
+            },
+        )
         .await;
     render(outcome).map(|body| Body::new(GuardedBody::new(body, held)))
 }
 
-fn render(Outcome { facts, result }: Outcome) -> Response {
+fn render(Outcome { headers, attempts, result }: Outcome) -> Response {
     let mut response = match result {
         Ok(Reply::Whole { content_type, body }) => {
             let mut response = Response::new(Body::from(body));
@@ -78,14 +82,14 @@ fn render(Outcome { facts, result }: Outcome) -> Response {
         }
         Err(fault) => {
             let mut response = Area::Models.refuse(&fault);
-            if facts.attempts > 1 && is_exhausted(&fault) {
+            if attempts > 1 && is_exhausted(&fault) {
                 response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
             }
             response
         }
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    write_facts(&facts, response.headers_mut());
+    write_routing(headers, response.headers_mut());
     response
 }
 
@@ -132,11 +136,10 @@ fn message(fault: &Fault) -> String {
     }
 }
 
-fn write_facts(facts: &Facts, headers: &mut HeaderMap) {
-    for (name, value) in facts.headers() {
-        let name = HeaderName::try_from(format!("x-brains-{name}"));
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(visible(&value))) {
-            headers.insert(name, value);
+fn write_routing(routing: RoutingHeaders, headers: &mut HeaderMap) {
+    for (name, value) in routing {
+        if let Ok(value) = HeaderValue::try_from(visible(&value)) {
+            headers.insert(HeaderName::from_static(name), value);
         }
     }
 }
@@ -145,7 +148,7 @@ fn write_facts(facts: &Facts, headers: &mut HeaderMap) {
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.trim().bytes() {
-        if out.len() + 3 > FACT_BYTES {
+        if out.len() + 3 > ROUTING_BYTES {
             break;
         }
         if byte.is_ascii_graphic() || byte == b' ' {
@@ -155,6 +158,12 @@ fn visible(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a client's header says something to a provider. Everything else stays here: credentials above all.
+fn forwardable(name: &str) -> bool {
+    ["anthropic-", "openai-", "x-stainless-", "x-claude-code-"].iter().any(|prefix| name.starts_with(prefix))
+        || ["session-id", "thread-id", "originator", "x-client-request-id"].contains(&name)
 }
 
 /// Only what says something to a provider; credentials never leave this room.

@@ -34,6 +34,7 @@ fn trace(bed: &Bed, provider: &str) -> TraceRecord {
             outcome: AttemptOutcome::Ok,
             status: Some(200),
             latency_ms: 12,
+            code: None,
             cause: None,
         }],
         status: 200,

@@ -1,11 +1,11 @@
 use super::*;
 
 #[test]
-fn facts_become_visible_ascii() {
+fn routing_headers_become_visible_ascii() {
     assert_eq!(visible("tier `strong` (0.82)"), "tier `strong` (0.82)");
     assert_eq!(visible("schön\r\nx-evil: 1"), "sch%C3%B6n%0D%0Ax-evil: 1");
     assert_eq!(visible("\u{1f9e0}\0"), "%F0%9F%A7%A0%00");
-    assert!(visible(&"é".repeat(5_000)).len() <= FACT_BYTES);
+    assert!(visible(&"é".repeat(5_000)).len() <= ROUTING_BYTES);
 }
 
 #[test]

@@ -6,16 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::canon::relay::Edit;
-use brains_dialect::envelope::{Envelope, SpliceError};
-use brains_dialect::ingress::{FrameOutcome, RelayChanges, RelayTee};
-use brains_dialect::invalid::Invalid;
+use brains_dialect::ingress::{FrameOutcome, Ingress, RelayTee};
 use brains_dialect::sse::{Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
-use crate::INGRESS;
-use crate::drain_ready;
+use super::drain_ready;
 use crate::exchange::{component_fault, redact_message};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
@@ -25,44 +21,15 @@ pub(crate) const WHOLE_BYTES: usize = 32 << 20;
 /// Frames are gathered into one write up to this size.
 const GATHERED_BYTES: usize = 64 << 10;
 
-/// The client's body with the splices that the documentation names: model, preamble, usage flag, and what the
-/// component asked for.
-pub(crate) fn spliced(
-    envelope: &Envelope<'_>,
-    preamble: &str,
-    stream: bool,
-    edits: &[Edit],
-) -> Result<Bytes, Fault> {
-    let instructions: &[&str] = if preamble.is_empty() { &[] } else { &[preamble] };
-    let body = INGRESS.splice(envelope, &RelayChanges { instructions, stream, edits });
-    body.map(Bytes::from).map_err(|error| match error {
-        SpliceError::Body(invalid) => invalid_body(invalid),
-        SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
-            FaultKind::Plugin,
-            Origin::Component,
-            format!("the component's edits do not fit: {error}"),
-        )
-        .failover(),
-    })
-}
-
-/// A fault of the client's body, told with its path.
-pub(crate) fn invalid_body(invalid: Invalid) -> Fault {
-    let fault = Fault::invalid(invalid.message).code(invalid.code);
-    match invalid.param {
-        Some(param) => fault.param(param),
-        None => fault,
-    }
-}
-
 /// Reads a whole answer and judges it before a byte of it goes out.
 pub(crate) async fn whole(
+    ingress: Ingress,
     upstream: Upstream,
     instance: &Instance,
     recorder: &mut Recorder,
 ) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
-    let mut tee = INGRESS.tee();
+    let mut tee = ingress.tee();
     tee.whole(&body).map_err(|fault| redact_message(component_fault(fault), instance))?;
     recorder.sent(&body);
     recorder.usage(tee.observed().usage.as_ref());
@@ -75,6 +42,7 @@ pub(crate) struct RelayStream {
     upstream: Upstream,
     instance: Arc<Instance>,
     frames: RawFrames,
+    ingress: Ingress,
     tee: RelayTee,
     hide_usage: bool,
     /// A first piece of the answer went out.
@@ -83,9 +51,14 @@ pub(crate) struct RelayStream {
 }
 
 impl RelayStream {
-    pub(crate) fn new(upstream: Upstream, instance: Arc<Instance>, hide_usage: bool) -> Self {
-        let (frames, tee) = (RawFrames::default(), INGRESS.tee());
-        Self { upstream, instance, frames, tee, hide_usage, begun: false, done: false }
+    pub(crate) fn new(
+        ingress: Ingress,
+        upstream: Upstream,
+        instance: Arc<Instance>,
+        hide_usage: bool,
+    ) -> Self {
+        let (frames, tee) = (RawFrames::default(), ingress.tee());
+        Self { upstream, instance, ingress, frames, tee, hide_usage, begun: false, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
@@ -171,8 +144,9 @@ impl RelayStream {
     /// The upstream closed its stream: whole, or cut short.
     fn closed(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if let Some(rest) = std::mem::take(&mut self.frames).finish() {
-            let whole_done =
-                rest.iter().any(|(_, message)| message.data.is_some_and(|data| INGRESS.is_terminator(&data)));
+            let whole_done = rest
+                .iter()
+                .any(|(_, message)| message.data.is_some_and(|data| self.ingress.is_terminator(&data)));
             if whole_done {
                 // The blank line never came; the client needs it.
                 return self.ended(out);
@@ -188,7 +162,7 @@ impl RelayStream {
         if !self.tee.ended() {
             return Err(truncated("the upstream closed its stream before the answer was whole"));
         }
-        out.extend_from_slice(INGRESS.terminator().as_bytes());
+        out.extend_from_slice(self.ingress.terminator().as_bytes());
         self.done = true;
         Ok(())
     }

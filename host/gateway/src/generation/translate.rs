@@ -8,33 +8,21 @@ use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
-use brains_dialect::canon::{
-    BlockKind, CallContext, ChatRequest, Content, Event, Message, Part, Role, Usage,
-};
-use brains_dialect::ingress::{AnswerIdentity, StreamWriter};
+use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
+use brains_dialect::ingress::{AnswerIdentity, Ingress, StreamWriter};
 use brains_dialect::{ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{Exchange, Instance};
 
-use crate::INGRESS;
+use super::drain_ready;
+use super::relay::WHOLE_BYTES;
 use crate::catalogue::payload;
-use crate::drain_ready;
 use crate::exchange::{component_fault, redact_message, refusal, send};
 use crate::record::Recorder;
-use crate::relay::WHOLE_BYTES;
 use crate::reply::{AnswerSource, Progress};
 
 /// Frames that go to a decoder in one call.
 const FRAMES: usize = 32;
-
-/// The preamble as the first instruction; nothing that the client sends can come before it.
-pub(crate) fn with_preamble(request: &mut ChatRequest, preamble: &str) {
-    if preamble.is_empty() {
-        return;
-    }
-    let parts = vec![Part::plain(Content::Text(preamble.to_owned()))];
-    request.messages.insert(0, Message { role: Role::System, name: None, parts, extra: None });
-}
 
 /// What the component's side of the lane has opened.
 #[derive(Debug)]
@@ -58,7 +46,7 @@ pub(crate) struct TranslateCall<'a> {
 /// Lets the component answer: by itself, or over an exchange that it describes.
 pub(crate) async fn open(
     call: TranslateCall<'_>,
-    writer: AnswerWriter,
+    answer: &ClientAnswer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
     let TranslateCall { egress, instance, request, ctx, deadline, now } = call;
@@ -105,42 +93,44 @@ pub(crate) async fn open(
         instance,
         component,
         framer,
-        writer,
+        ingress: answer.ingress,
+        writer: answer.writer(),
         arrived: None,
         begun: false,
         done: false,
     })))
 }
 
-/// Writes events in the client's wire.
+/// How the answer looks to the client: its wire, and what is the same on every piece of it.
 #[derive(Debug)]
-pub(crate) struct AnswerWriter {
-    identity: AnswerIdentity,
-    chunks: StreamWriter,
+pub(crate) struct ClientAnswer {
+    pub(crate) ingress: Ingress,
+    pub(crate) identity: AnswerIdentity,
+    pub(crate) include_usage: bool,
 }
 
-impl AnswerWriter {
-    pub(crate) fn new(identity: AnswerIdentity, include_usage: bool) -> Self {
-        let chunks = INGRESS.stream_writer(&identity, include_usage);
-        Self { identity, chunks }
+impl ClientAnswer {
+    fn writer(&self) -> StreamWriter {
+        self.ingress.stream_writer(&self.identity, self.include_usage)
     }
 
     /// The whole answer.
     pub(crate) fn whole(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
-        let body = Bytes::from(INGRESS.answer(events, &self.identity).map_err(component_fault)?);
+        let body = self.ingress.answer(events, &self.identity).map_err(component_fault)?;
+        let body = Bytes::from(body);
         recorder.sent(&body);
         recorder.usage(last_usage(events));
         Ok(body)
     }
 
     /// The whole answer as a stream.
-    pub(crate) fn streamed(mut self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
-        let mut out = String::new();
+    pub(crate) fn streamed(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
+        let (mut writer, mut out) = (self.writer(), String::new());
         for event in events {
-            self.chunks.push(event, &mut out).map_err(component_fault)?;
+            writer.push(event, &mut out).map_err(component_fault)?;
         }
-        self.chunks.finish(&mut out).map_err(component_fault)?;
-        recorder.usage(self.chunks.usage());
+        writer.finish(&mut out).map_err(component_fault)?;
+        recorder.usage(writer.usage());
         Ok(out.into())
     }
 }
@@ -205,7 +195,8 @@ pub(crate) struct TranslateStream {
     instance: Arc<Instance>,
     component: Exchange,
     framer: Framer,
-    writer: AnswerWriter,
+    ingress: Ingress,
+    writer: StreamWriter,
     /// The end of the body, or its failure, when that was seen while frames were gathered.
     arrived: Option<Result<Option<Bytes>, EgressError>>,
     /// Something was said.
@@ -231,7 +222,7 @@ impl TranslateStream {
                 events.extend(self.component.finish(true).await.map_err(|fault| fault.to_fault())?);
                 self.write(&events, out)?;
                 self.done = true;
-                self.writer.chunks.finish(out).map_err(component_fault)
+                self.writer.finish(out).map_err(component_fault)
             }
             Err(error) => {
                 // What the decoder still holds is worth having: usage, a reason that came with the last frame.
@@ -279,7 +270,7 @@ impl TranslateStream {
 
     fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
         self.begun |= events.iter().any(says_something);
-        events.iter().try_for_each(|event| self.writer.chunks.push(event, out)).map_err(component_fault)
+        events.iter().try_for_each(|event| self.writer.push(event, out)).map_err(component_fault)
     }
 }
 
@@ -308,7 +299,7 @@ impl AnswerSource for TranslateStream {
         let mut out = String::new();
         while !self.done {
             let stepped = self.step(&mut out).await;
-            recorder.usage(self.writer.chunks.usage());
+            recorder.usage(self.writer.usage());
             if let Err(fault) = stepped {
                 self.done = true;
                 return Progress::Failed {
@@ -321,7 +312,7 @@ impl AnswerSource for TranslateStream {
             }
         }
         debug_assert!(
-            out.is_empty() || out.ends_with(INGRESS.terminator()),
+            out.is_empty() || out.ends_with(self.ingress.terminator()),
             "a finished stream ends in its terminator"
         );
         Progress::End

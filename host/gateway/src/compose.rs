@@ -1,0 +1,79 @@
+//! What is sent to a provider: the client's request, and what this gateway puts in front of it. Composed once; the relay
+//! lane takes it as splices of the client's bytes, the translate lane in canonical form.
+
+use bytes::Bytes;
+
+use brains_core::config::Config;
+use brains_core::secret::sha256_hex;
+use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::relay::Edit;
+use brains_dialect::canon::{ChatRequest, Content, Message, Part, Role};
+use brains_dialect::envelope::{Envelope, SpliceError};
+use brains_dialect::ingress::{Ingress, RelayChanges, RequestHead};
+use brains_dialect::json;
+
+use crate::request::{ClientRequest, invalid_body};
+
+/// One request as it is sent to whoever answers it.
+#[derive(Debug)]
+pub(crate) struct Composed<'a> {
+    pub(crate) ingress: Ingress,
+    pub(crate) head: &'a RequestHead,
+    envelope: &'a Envelope<'a>,
+    /// The first instruction: nothing that the client sends can come before it. Empty when there is none.
+    preamble: &'a str,
+    json_nodes: u32,
+}
+
+impl<'a> Composed<'a> {
+    pub(crate) fn new(client: &'a ClientRequest<'a>, config: &'a Config) -> Self {
+        let ClientRequest { ingress, envelope, head, .. } = client;
+        let (preamble, json_nodes) = (config.gateway_preamble.as_str(), config.budgets.json_nodes);
+        Self { ingress: *ingress, head, envelope, preamble, json_nodes }
+    }
+
+    /// The texts that stand before everything that the client says, in this order.
+    fn instructions(&self) -> Option<&'a str> {
+        (!self.preamble.is_empty()).then_some(self.preamble)
+    }
+
+    /// SHA-256 of the preamble, in hex.
+    pub(crate) fn preamble_hash(&self) -> Option<String> {
+        self.instructions().map(|preamble| sha256_hex(preamble.as_bytes()))
+    }
+
+    /// The client's bytes with what is put in front, and a component's edits.
+    pub(crate) fn spliced(&self, edits: &[Edit]) -> Result<Bytes, Fault> {
+        let instructions = self.instructions();
+        let changes = RelayChanges { instructions: instructions.as_slice(), stream: self.head.stream, edits };
+        let body = self.ingress.splice(self.envelope, &changes);
+        body.map(Bytes::from).map_err(|error| match error {
+            SpliceError::Body(invalid) => invalid_body(invalid),
+            SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
+                FaultKind::Plugin,
+                Origin::Component,
+                format!("the component's edits do not fit: {error}"),
+            )
+            .failover(),
+        })
+    }
+
+    /// The request in canonical form, for `model`. It is a tree, which has a bound: the relay lane makes none, and so has
+    /// none.
+    pub(crate) fn canonical(&self, model: &str) -> Result<ChatRequest, Fault> {
+        let body = self.envelope.text().as_bytes();
+        json::within(body, self.json_nodes).map_err(|over| {
+            Fault::invalid(format!("the request is too large a document: {over}"))
+                .code("json_too_large")
+                .hint("send less at once, or raise `budgets.json_nodes`")
+        })?;
+        let mut request = self.ingress.decode(self.envelope).map_err(invalid_body)?;
+        model.clone_into(&mut request.model);
+        let instructions = self.instructions().into_iter().map(|text| {
+            let parts = vec![Part::plain(Content::Text(text.to_owned()))];
+            Message { role: Role::System, name: None, parts, extra: None }
+        });
+        request.messages.splice(0..0, instructions);
+        Ok(request)
+    }
+}

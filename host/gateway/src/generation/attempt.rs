@@ -1,0 +1,187 @@
+//! One attempt at a provider: over the relay lane when its component speaks the client's wire, else over the translate
+//! lane.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use brains_core::Fault;
+use brains_core::id::{Completion, Id};
+use brains_dialect::canon::CallContext;
+use brains_dialect::canon::exchange::Field;
+use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
+use brains_dialect::ingress::{AnswerIdentity, Ingress};
+use brains_runtime::{Exchange, Instance};
+
+use super::relay::{self, RelayStream};
+use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
+use crate::compose::Composed;
+use crate::exchange;
+use crate::plan::RankedCandidate;
+use crate::record::Recorder;
+use crate::reply::{self, FirstBytes, Reply};
+use crate::upstreams::Upstreams;
+use crate::walk::ProviderAttempt;
+
+const JSON: &str = "application/json";
+
+/// One request, to whichever provider.
+#[derive(Debug)]
+pub(crate) struct GenerationAttempt<'a> {
+    pub(crate) upstreams: &'a Upstreams,
+    pub(crate) composed: &'a Composed<'a>,
+    pub(crate) request_id: &'a str,
+    pub(crate) headers: &'a [Field],
+    pub(crate) query: &'a str,
+    pub(crate) deadline: Instant,
+}
+
+/// An answer that has begun.
+pub(crate) enum GeneratedAnswer {
+    Whole(Bytes),
+    Complete(Bytes),
+    Relay(Box<RelayStream>, FirstBytes),
+    Translate(Box<TranslateStream>, FirstBytes),
+}
+
+impl ProviderAttempt for GenerationAttempt<'_> {
+    type Answer = GeneratedAnswer;
+
+    async fn attempt(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        recorder: &mut Recorder,
+    ) -> Result<GeneratedAnswer, Fault> {
+        match self.relayed(instance, candidate, recorder).await? {
+            Some(answer) => Ok(answer),
+            None => self.translated(instance, candidate, recorder).await,
+        }
+    }
+}
+
+impl GenerationAttempt<'_> {
+    /// The lane that an attempt would take, without making it; none when the component does not say.
+    pub(crate) async fn lane(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+    ) -> Option<&'static str> {
+        match self.prepared(instance, candidate, 1).await {
+            Ok(Some(_)) => Some("relay"),
+            Ok(None) => Some("translate"),
+            Err(_) => None,
+        }
+    }
+
+    /// The relay lane; none when the component does not speak the client's wire, or declines.
+    async fn relayed(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        recorder: &mut Recorder,
+    ) -> Result<Option<GeneratedAnswer>, Fault> {
+        let Some((mut component, outbound)) = self.prepared(instance, candidate, recorder.attempts()).await?
+        else {
+            return Ok(None);
+        };
+        let body = self.composed.spliced(&outbound.edits)?;
+        let Upstreams { egress, ambient, .. } = self.upstreams;
+        let upstream = exchange::send(egress, instance, outbound.request, body, self.deadline).await?;
+        if !(200..300).contains(&upstream.status()) {
+            return Err(exchange::refusal(&mut component, instance, upstream, ambient.now()).await);
+        }
+        // The component has said all it has to say; its memory is not held while bytes move.
+        drop(component);
+        let Composed { ingress, head, .. } = *self.composed;
+        if !head.stream {
+            let whole = relay::whole(ingress, upstream, instance, recorder).await?;
+            return Ok(Some(GeneratedAnswer::Whole(whole)));
+        }
+        let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
+        let first = reply::begin(&mut stream, recorder).await?;
+        Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
+    }
+
+    /// The exchange as the component describes it; none when the relay lane is not for this request.
+    async fn prepared(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        attempt: u32,
+    ) -> Result<Option<(Exchange, Outbound)>, Fault> {
+        let ingress = self.composed.ingress;
+        let relays =
+            |surface: &Surface| surface.name == ingress.surface() && surface.dialect == ingress.name();
+        if !instance.surfaces().iter().any(relays) {
+            return Ok(None);
+        }
+        let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
+        let call = Call {
+            surface: ingress.surface().to_owned(),
+            model: candidate.model.clone(),
+            stream: self.composed.head.stream,
+            query: self.query.to_owned(),
+            headers: self.headers.to_vec(),
+            ctx: self.context(attempt),
+        };
+        match component.prepare(call).await.map_err(|fault| fault.to_fault())? {
+            Lane::Translate => Ok(None),
+            Lane::Relay(outbound) => Ok(Some((component, outbound))),
+        }
+    }
+
+    /// The translate lane.
+    async fn translated(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        recorder: &mut Recorder,
+    ) -> Result<GeneratedAnswer, Fault> {
+        let request = self.composed.canonical(&candidate.model)?;
+        let Upstreams { egress, ambient, .. } = self.upstreams;
+        let now = ambient.now();
+        let Composed { ingress, head, .. } = *self.composed;
+        let identity = AnswerIdentity {
+            id: ingress.answer_id(Id::<Completion>::mint(&**ambient).unique()),
+            created: now.0 / 1000,
+            model: candidate.model.clone(),
+        };
+        let answer = ClientAnswer { ingress, identity, include_usage: head.include_usage };
+        let ctx = self.context(recorder.attempts());
+        let call = TranslateCall { egress, instance, request, ctx, deadline: self.deadline, now };
+        match translate::open(call, &answer, recorder).await? {
+            Opened::Events(events) if head.stream => {
+                answer.streamed(&events, recorder).map(GeneratedAnswer::Complete)
+            }
+            Opened::Events(events) => answer.whole(&events, recorder).map(GeneratedAnswer::Whole),
+            Opened::Stream(mut stream) => {
+                let first = reply::begin(&mut *stream, recorder).await?;
+                Ok(GeneratedAnswer::Translate(stream, first))
+            }
+        }
+    }
+
+    fn context(&self, attempt: u32) -> CallContext {
+        CallContext { request_id: self.request_id.to_owned(), attempt, ..CallContext::default() }
+    }
+}
+
+impl GeneratedAnswer {
+    /// The reply to the client; the record ends with it.
+    pub(crate) fn into_reply(self, ingress: Ingress, recorder: Recorder) -> Reply {
+        match self {
+            Self::Whole(body) => {
+                recorder.answered();
+                Reply::Whole { content_type: JSON, body }
+            }
+            Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder),
+            Self::Translate(stream, first) => reply::stream(ingress, *stream, first, recorder),
+            Self::Complete(bytes) => {
+                let first = FirstBytes { first: bytes, fault: None };
+                reply::stream(ingress, SinglePiece(None), first, recorder)
+            }
+        }
+    }
+}

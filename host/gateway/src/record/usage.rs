@@ -1,0 +1,34 @@
+//! The usage ledger as a listener: an ended request leaves a row in the slot that was kept for it.
+
+use brains_core::plane::trace::TraceRecord;
+use brains_core::plane::usage::UsageRecord;
+use brains_store::UsageSlot;
+
+use super::{RequestEvent, RequestListener};
+use crate::routing_headers::was_made;
+
+/// Leaves the row. Without a slot nobody was called yet.
+#[derive(Debug, Default)]
+pub(crate) struct UsageListener(pub(crate) Option<UsageSlot>);
+
+impl RequestListener for UsageListener {
+    fn on(&mut self, event: RequestEvent, record: &TraceRecord) {
+        let RequestEvent::Ended(outcome) = event else { return };
+        let Some(slot) = self.0.take() else { return };
+        // A request that no candidate was asked for used nothing.
+        let called = record.attempts.iter().any(was_made);
+        let (true, Some(provider), Some(model)) = (called, &record.provider, &record.model) else { return };
+        slot.put(UsageRecord {
+            trace: record.id.clone(),
+            at: record.at,
+            operator: record.operator.clone(),
+            key: record.key.clone(),
+            provider: provider.clone(),
+            model: model.clone(),
+            tier: record.tier.clone(),
+            outcome,
+            usage: record.usage,
+            cost_usd: record.cost_usd,
+        });
+    }
+}

@@ -1,0 +1,60 @@
+//! A client's request: what it came with, and what its envelope says to the host.
+
+use bytes::Bytes;
+
+use brains_core::{Fault, Principal};
+use brains_dialect::canon::exchange::Field;
+use brains_dialect::canon::task::Features;
+use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::{Ingress, RequestHead};
+use brains_dialect::invalid::Invalid;
+
+use crate::{DEFAULT_MODEL, resolve};
+
+/// A request that was admitted.
+#[derive(Debug)]
+pub struct GatewayCall {
+    pub principal: Principal,
+    pub request_id: String,
+    /// The client's headers that a provider may see; never credentials.
+    pub headers: Vec<Field>,
+    pub query: String,
+    /// Decompressed.
+    pub body: Bytes,
+    /// The client program, from its `user-agent`.
+    pub client: Option<String>,
+}
+
+/// A request whose envelope was read: a body of which no tree was built.
+#[derive(Debug)]
+pub(crate) struct ClientRequest<'a> {
+    pub(crate) ingress: Ingress,
+    pub(crate) envelope: Envelope<'a>,
+    pub(crate) head: RequestHead,
+    /// The model's name; a default when the client leaves the choice to us.
+    pub(crate) model: String,
+}
+
+impl<'a> ClientRequest<'a> {
+    pub(crate) fn read(ingress: Ingress, body: &'a [u8]) -> Result<Self, Fault> {
+        let envelope = Envelope::scan(body).map_err(invalid_body)?;
+        let mut head = ingress.read_head(&envelope).map_err(invalid_body)?;
+        let model = head.model.take().unwrap_or_else(|| DEFAULT_MODEL.to_owned());
+        resolve::check_length(&model)?;
+        Ok(Self { ingress, envelope, head, model })
+    }
+
+    /// What a classifier gets to see of it.
+    pub(crate) fn features(&self) -> Result<Features, Fault> {
+        self.ingress.features(&self.envelope).map_err(invalid_body)
+    }
+}
+
+/// A fault of the client's body, with its path.
+pub(crate) fn invalid_body(invalid: Invalid) -> Fault {
+    let fault = Fault::invalid(invalid.message).code(invalid.code);
+    match invalid.param {
+        Some(param) => fault.param(param),
+        None => fault,
+    }
+}

@@ -1,0 +1,32 @@
+//! What a request reaches the providers with: the client for outbound HTTP, what the providers list, and what this
+//! process knows of them.
+
+use std::sync::Arc;
+
+use brains_core::Ambient;
+use brains_egress::Egress;
+use brains_runtime::ActiveSet;
+
+use crate::catalogue::ModelCatalogue;
+use crate::provider_state::ProviderStates;
+
+/// Shared by all requests.
+#[derive(Debug)]
+pub(crate) struct Upstreams {
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) catalogue: ModelCatalogue,
+    pub(crate) states: Arc<ProviderStates>,
+    pub(crate) ambient: Arc<dyn Ambient>,
+}
+
+impl Upstreams {
+    pub(crate) fn new(egress: Arc<Egress>, ambient: Arc<dyn Ambient>) -> Self {
+        let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
+        Self { egress, catalogue: ModelCatalogue::default(), states, ambient }
+    }
+
+    /// Asks every provider whose list of models is missing or old.
+    pub(crate) async fn refresh_catalogue(&self, snapshot: &ActiveSet) {
+        self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
+    }
+}
