@@ -66,10 +66,11 @@ impl Services {
         drop(blocking(move || starting.start(resolved)).await?);
         ended.not();
 
-        let egress = Egress::new(brains_egress::Options { names: shell.names.clone(), ..Default::default() })
-            .map_err(|error| {
-                Fault::internal(format!("the client for providers could not be set up: {error}"))
-            })?;
+        let egress =
+            Egress::new(brains_egress::EgressOptions { names: shell.names.clone(), ..Default::default() })
+                .map_err(|error| {
+                    Fault::internal(format!("the client for providers could not be set up: {error}"))
+                })?;
         let gateway = Arc::new(Gateway::new(GatewayParts {
             live: Arc::clone(&live),
             egress: Arc::new(egress),

@@ -23,7 +23,7 @@ use crate::mask::Mask;
 use crate::origin::{Grant, covering};
 use brains_files::Names;
 
-use crate::resolve::{Checked, Lookup, System};
+use crate::resolve::{CheckedResolver, Lookup, SystemResolver};
 use crate::upstream::Upstream;
 
 /// How many redirects within one origin are followed.
@@ -32,7 +32,7 @@ const IDLE: Duration = Duration::from_secs(90);
 const IDLE_PER_HOST: usize = 64;
 
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EgressOptions {
     pub user_agent: String,
     /// `None` asks the system,
     pub lookup: Option<Arc<dyn Lookup>>,
@@ -40,7 +40,7 @@ pub struct Options {
     pub names: Names,
 }
 
-impl Default for Options {
+impl Default for EgressOptions {
     fn default() -> Self {
         Self {
             user_agent: concat!("brains/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -51,7 +51,7 @@ impl Default for Options {
 }
 
 /// One exchange to be sent.
-pub struct Call<'a> {
+pub struct OutboundCall<'a> {
     /// As a component described it; its own time limit shortens `silence`.
     pub request: Request,
     /// Stands in for an empty body of `request`.
@@ -66,10 +66,10 @@ pub struct Call<'a> {
     pub deadline: Instant,
 }
 
-impl fmt::Debug for Call<'_> {
+impl fmt::Debug for OutboundCall<'_> {
     /// Without the secrets, and without headers and body, which may hold the client's own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
+        f.debug_struct("OutboundCall")
             .field("method", &self.request.method)
             .field("grants", &self.grants)
             .finish_non_exhaustive()
@@ -85,11 +85,12 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(options: &Options) -> Result<Self, EgressError> {
+    fn new(options: &EgressOptions) -> Result<Self, EgressError> {
         install_tls();
-        let lookup = options.lookup.clone().unwrap_or_else(|| Arc::new(System(options.names.clone())));
+        let lookup =
+            options.lookup.clone().unwrap_or_else(|| Arc::new(SystemResolver(options.names.clone())));
         let client = |public_only: bool| {
-            let resolver = Arc::new(Checked { lookup: lookup.clone(), public_only });
+            let resolver = Arc::new(CheckedResolver { lookup: lookup.clone(), public_only });
             let builder = || {
                 reqwest::Client::builder()
                     .user_agent(options.user_agent.clone())
@@ -117,12 +118,12 @@ impl Clients {
 /// what it reads, and on another thread that costs more than the reading.
 #[derive(Debug)]
 pub struct Egress {
-    options: Options,
+    options: EgressOptions,
     clients: ThreadLocal<Clients>,
 }
 
 impl Egress {
-    pub fn new(options: Options) -> Result<Self, EgressError> {
+    pub fn new(options: EgressOptions) -> Result<Self, EgressError> {
         let clients = ThreadLocal::new();
         // Here, so that what keeps all of them from working is told at once.
         clients.get_or_try(|| Clients::new(&options))?;
@@ -131,8 +132,8 @@ impl Egress {
 
     /// Sends the exchange and waits for the head. Dropping the future, or what it gives, ends the exchange at
     /// once: the connection is closed or its stream reset.
-    pub async fn send(&self, call: Call<'_>) -> Result<Upstream, EgressError> {
-        let Call { request, body, grants, secrets, known, silence, deadline } = call;
+    pub async fn send(&self, call: OutboundCall<'_>) -> Result<Upstream, EgressError> {
+        let OutboundCall { request, body, grants, secrets, known, silence, deadline } = call;
         let (mut url, mut grant) = fill::url(&request.url, grants, secrets)?;
         let method = fill::method(request.method);
         let mut headers = fill::headers(&request.headers, secrets)?;

@@ -16,11 +16,11 @@ mod tests;
 
 use std::sync::Once;
 
-pub use client::{Call, Egress, Options};
+pub use client::{Egress, EgressOptions, OutboundCall};
 pub use error::{EgressError, Phase};
 pub use fill::Secrets;
 pub use origin::{BadOrigin, Grant};
-pub use resolve::{Looking, Lookup};
+pub use resolve::{Lookup, LookupFuture};
 pub use upstream::Upstream;
 
 /// Makes the process use one TLS provider. Every client of this crate calls it; it acts once.

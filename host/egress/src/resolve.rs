@@ -13,19 +13,19 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use crate::address::is_public;
 
 /// A lookup under way. Boxed, as the resolver is chosen at run time.
-pub type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+pub type LookupFuture = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Who knows addresses.
 pub trait Lookup: Send + Sync + fmt::Debug {
-    fn lookup(&self, host: &str) -> Looking;
+    fn lookup(&self, host: &str) -> LookupFuture;
 }
 
 /// The system's resolver.
 #[derive(Debug)]
-pub(crate) struct System(pub(crate) Names);
+pub(crate) struct SystemResolver(pub(crate) Names);
 
-impl Lookup for System {
-    fn lookup(&self, host: &str) -> Looking {
+impl Lookup for SystemResolver {
+    fn lookup(&self, host: &str) -> LookupFuture {
         let (names, host) = (self.0.clone(), host.to_owned());
         Box::pin(async move { names.look_up(&host).await })
     }
@@ -42,12 +42,12 @@ pub(crate) struct NoAddress(#[source] pub(crate) Option<io::Error>);
 
 /// The resolver of one client.
 #[derive(Debug)]
-pub(crate) struct Checked {
+pub(crate) struct CheckedResolver {
     pub(crate) lookup: Arc<dyn Lookup>,
     pub(crate) public_only: bool,
 }
 
-impl Resolve for Checked {
+impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let looking = self.lookup.lookup(name.as_str());
         let public_only = self.public_only;

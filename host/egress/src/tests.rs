@@ -16,7 +16,7 @@ use brains_dialect::canon::exchange::{Body, Header, Method, Piece, Request};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::{Call, Egress, EgressError, Grant, Looking, Lookup, Options, Upstream};
+use crate::{Egress, EgressError, EgressOptions, Grant, Lookup, LookupFuture, OutboundCall, Upstream};
 
 const KEY: &str = "sk-very-secret-0123456789";
 
@@ -25,7 +25,7 @@ const KEY: &str = "sk-very-secret-0123456789";
 struct Fixed(Vec<IpAddr>);
 
 impl Lookup for Fixed {
-    fn lookup(&self, _host: &str) -> Looking {
+    fn lookup(&self, _host: &str) -> LookupFuture {
         let found = self.0.clone();
         Box::pin(
             async move { if found.is_empty() { Err(io::Error::other("no such name")) } else { Ok(found) } },
@@ -35,7 +35,8 @@ impl Lookup for Fixed {
 
 fn egress(addresses: &[&str]) -> Egress {
     let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
-    Egress::new(Options { lookup: Some(Arc::new(Fixed(addresses))), ..Options::default() }).unwrap()
+    Egress::new(EgressOptions { lookup: Some(Arc::new(Fixed(addresses))), ..EgressOptions::default() })
+        .unwrap()
 }
 
 fn secrets(name: &str) -> Option<Secret> {
@@ -71,7 +72,14 @@ async fn send_by(
     silence: Duration,
 ) -> Result<Upstream, EgressError> {
     let deadline = Instant::now() + Duration::from_secs(30);
-    let call =
-        Call { request, body: Bytes::new(), grants, secrets: &secrets, known: known(), silence, deadline };
+    let call = OutboundCall {
+        request,
+        body: Bytes::new(),
+        grants,
+        secrets: &secrets,
+        known: known(),
+        silence,
+        deadline,
+    };
     egress.send(call).await
 }

@@ -13,7 +13,7 @@ use brains_core::{Fault, FaultKind, Millis, Origin as Doer, SecretSet};
 use brains_dialect::canon;
 use brains_dialect::canon::exchange::{Head, Request, Response};
 use brains_dialect::sanitise::sanitise;
-use brains_egress::{Call, Egress, Grant, Upstream};
+use brains_egress::{Egress, Grant, OutboundCall, Upstream};
 use brains_runtime::{CallFault, Exchange, GrantedOrigin, Instance};
 
 use crate::catalogue::payload;
@@ -31,7 +31,7 @@ pub(crate) async fn send(
 ) -> Result<Upstream, Fault> {
     let grants: Vec<Grant> = instance.grants().iter().filter_map(grant).collect();
     let secrets = |name: &str| instance.secret(name).cloned();
-    let call = Call {
+    let call = OutboundCall {
         request,
         body,
         grants: &grants,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::server::Server;
 use super::{egress, get, send, send_by};
 use crate::address::is_public;
-use crate::{Egress, EgressError, Grant, Looking, Lookup, Options};
+use crate::{Egress, EgressError, EgressOptions, Grant, Lookup, LookupFuture};
 
 #[test]
 fn only_global_addresses_are_public() {
@@ -143,7 +143,7 @@ async fn a_star_never_leads_to_a_private_address_whoever_wrote_it() {
 struct Turning(AtomicUsize);
 
 impl Lookup for Turning {
-    fn lookup(&self, _host: &str) -> Looking {
+    fn lookup(&self, _host: &str) -> LookupFuture {
         let turn = self.0.fetch_add(1, Ordering::SeqCst);
         let address = if turn == 0 { "192.0.0.9" } else { "127.0.0.1" };
         Box::pin(async move { Ok(vec![address.parse().unwrap()]) })
@@ -154,7 +154,8 @@ impl Lookup for Turning {
 async fn a_name_is_looked_up_once_and_what_was_checked_is_what_is_reached() {
     let server = Server::answering(1, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
     let lookup = Arc::new(Turning::default());
-    let egress = Egress::new(Options { lookup: Some(lookup.clone()), ..Options::default() }).unwrap();
+    let egress =
+        Egress::new(EgressOptions { lookup: Some(lookup.clone()), ..EgressOptions::default() }).unwrap();
     let url = server.named("turning.test", "/");
     let grants = [Grant::public(&url).unwrap()];
     // Every look-up is checked by itself, and none follows the check: the first address is reserved, the later ones are
@@ -183,7 +184,7 @@ async fn a_name_with_several_private_addresses_is_refused() {
 
 #[tokio::test]
 async fn names_of_this_machine_are_private() {
-    let system = Egress::new(Options::default()).unwrap();
+    let system = Egress::new(EgressOptions::default()).unwrap();
     for host in ["localhost", "LOCALHOST"] {
         let url = format!("http://{host}:9/");
         let error = send_by(&system, get(&url), &[Grant::public(&url).unwrap()], Duration::from_secs(5))

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::server::Server;
 use super::{KEY, egress, get, secrets, send, send_by, with_key};
-use crate::{Call, EgressError, Grant, Phase, Upstream};
+use crate::{EgressError, Grant, OutboundCall, Phase, Upstream};
 
 const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -87,7 +87,7 @@ async fn the_total_ends_a_drip() {
         }
     })
     .await;
-    let call = Call {
+    let call = OutboundCall {
         request: get(&server.url("/")),
         body: bytes::Bytes::new(),
         grants: &grant(&server),
