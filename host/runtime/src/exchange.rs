@@ -26,14 +26,14 @@ macro_rules! call {
             .run($name, move |guest, ticker| {
                 guest.call($name, ticker, $size, |$store, exports, $decoder| {
                     let _unused = &$decoder;
-                    match &exports.$export {
+                    match exports.$export($store)? {
                         Some($exported) => $work.map(Some),
                         None => Ok(None),
                     }
                 })
             })
             .await?
-            .ok_or_else(|| CallFault::Missing { by: $self.instance.settings().culprit($name) })?
+            .ok_or_else(|| CallFault::Missing { by: $self.instance.context().culprit($name) })?
     }};
 }
 
@@ -49,7 +49,7 @@ impl Exchange {
         let asked: exports::relay::Call = asked.into();
         let said = call!(self, "relay.prepare", relay, 0, |store, exported, decoder| exported
             .call_prepare(store, &asked));
-        let lane: Lane = said.map_err(|fault| self.refused(fault))?.into();
+        let lane: Lane = said.map_err(|fault| self.refusal(fault))?.into();
         self.bounded("relay.prepare", bounds::lane(&lane))?;
         Ok(lane)
     }
@@ -75,8 +75,8 @@ impl Exchange {
         let headers: Vec<_> = headers.into_iter().map(Into::into).collect();
         let said = call!(self, "chat.encode", chat, size, |store, exported, decoder| exported
             .call_encode(store, &request, &headers, &ctx));
-        let mut outbound: Outbound = said.map(Into::into).map_err(|fault| self.refused(fault))?;
-        self.instance.settings().cover_all(&mut outbound.losses);
+        let mut outbound: Outbound = said.map(Into::into).map_err(|fault| self.refusal(fault))?;
+        self.instance.context().redaction.cover_all(&mut outbound.losses);
         bounds::losses(&mut outbound.losses);
         Ok(outbound)
     }
@@ -103,7 +103,7 @@ impl Exchange {
                 .call_open(store, &head, &ctx)
                 .map(|opened| opened.map(|resource| *decoder = Some(resource)))
         });
-        said.map_err(|fault| self.refused(fault))
+        said.map_err(|fault| self.refusal(fault))
     }
 
     /// Every frame that is ready.
@@ -143,7 +143,7 @@ impl Exchange {
         let response = response.into();
         let said = call!(self, "errors.decode-error", errors, size, |store, exported, decoder| exported
             .call_decode_error(store, &response));
-        Ok(self.instance.settings().cover_fault(said.into()))
+        Ok(self.instance.context().redaction.cover_fault(said.into()))
     }
 
     /// How to ask for the list of models; none when the list is built in.
@@ -167,8 +167,8 @@ impl Exchange {
         let response = response.map(Into::into);
         let said = call!(self, "catalogue.models", catalogue, size, |store, exported, decoder| exported
             .call_models(store, response.as_ref()));
-        let mut page: Page = said.map(Into::into).map_err(|fault| self.refused(fault))?;
-        self.instance.settings().cover_page(&mut page);
+        let mut page: Page = said.map(Into::into).map_err(|fault| self.refusal(fault))?;
+        self.instance.context().redaction.cover_page(&mut page);
         self.bounded("catalogue.models", bounds::page(page))
     }
 
@@ -179,18 +179,18 @@ impl Exchange {
         limit: usize,
     ) -> Result<Vec<Event>, CallFault> {
         let events: Vec<Event> =
-            said.map_err(|fault| self.refused(fault))?.into_iter().map(Into::into).collect();
+            said.map_err(|fault| self.refusal(fault))?.into_iter().map(Into::into).collect();
         self.bounded(export, bounds::events(&events, limit))?;
         Ok(events)
     }
 
-    fn refused(&self, fault: exports::chat::Fault) -> CallFault {
-        self.instance.settings().refused(fault.into())
+    fn refusal(&self, fault: exports::chat::Fault) -> CallFault {
+        self.instance.context().refusal(fault.into())
     }
 
     fn bounded<R>(&self, export: &'static str, answer: Result<R, String>) -> Result<R, CallFault> {
         answer
-            .map_err(|what| self.instance.settings().unusable(export, &what))
+            .map_err(|what| self.instance.context().unusable(export, &what))
             .inspect_err(|fault| self.instance.blame(fault))
     }
 
@@ -210,9 +210,9 @@ impl Exchange {
             return Err(CallFault::Recalled);
         }
         let Some(guest) = self.guest.take() else {
-            return Err(self.instance.settings().killed(export));
+            return Err(self.instance.context().killed(export));
         };
-        let (guest, result) = self.instance.on_lane(export, guest, work).await;
+        let (guest, result) = self.instance.run_call(export, guest, work).await;
         self.guest = guest;
         result
     }

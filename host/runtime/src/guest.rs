@@ -1,5 +1,7 @@
-//! One live instance of a component: its store, the interfaces it exports, and the guarded way to call them.
+//! A guest: one live instance of a component, with its store, the interfaces it exports, and the guarded way to call them.
 
+pub(crate) mod memory;
+pub(crate) mod meter;
 pub(crate) mod state;
 
 use std::sync::Arc;
@@ -8,39 +10,32 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::ResourceAny;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::bindings::exported as exports;
+use crate::context::InstanceContext;
 use crate::engine::Ticker;
 use crate::factor::secrets::{Guessing, MISSES_PER_EXCHANGE};
 use crate::factor::wasi::Stopped;
-use crate::fault::{CallFault, Culprit};
-use crate::guest::state::{GuestState, InstanceContext, RanOut, on_epoch};
-use crate::limits::CallLimits;
+use crate::fault::CallFault;
 use crate::load::Code;
+use crate::world::GuestExports;
+
+use memory::RanOut;
+use meter::on_epoch;
+use state::GuestState;
 
 /// Resources that one live instance may hold at once.
 const HANDLES: usize = 4_096;
-
-/// The interfaces of one instance.
-pub(crate) struct GuestExports {
-    pub(crate) meta: Option<exports::meta::Guest>,
-    pub(crate) errors: Option<exports::errors::Guest>,
-    pub(crate) catalogue: Option<exports::catalogue::Guest>,
-    pub(crate) relay: Option<exports::relay::Guest>,
-    pub(crate) chat: Option<exports::chat::Guest>,
-    pub(crate) standalone: Option<exports::standalone::Guest>,
-    pub(crate) classifier: Option<exports::classifier::Guest>,
-    pub(crate) policy: Option<exports::policy::Guest>,
-}
+/// What a fault names instead of an export, before there is one.
+const START: &str = "start";
 
 /// One live instance. After a trap it is dead, and says so.
 pub(crate) struct Guest {
-    pub(crate) store: Store<GuestState>,
-    pub(crate) exports: Arc<GuestExports>,
-    pub(crate) decoder: Option<ResourceAny>,
+    store: Store<GuestState>,
+    exports: Box<GuestExports>,
+    /// The one that reads a streamed answer.
+    decoder: Option<ResourceAny>,
     pub(crate) calls: u32,
     /// Its place among all live instances; the loader's own questions take none.
     pub(crate) lease: Option<OwnedSemaphorePermit>,
-    limits: CallLimits,
     dead: bool,
     /// Memory after the first call.
     settled_bytes: Option<usize>,
@@ -55,51 +50,38 @@ impl std::fmt::Debug for Guest {
 impl Guest {
     pub(crate) fn new(
         code: &Code,
-        settings: &Arc<InstanceContext>,
+        context: &Arc<InstanceContext>,
         ticker: &Ticker,
     ) -> Result<Self, CallFault> {
-        let limits = settings.limits;
-        let mut store = Store::new(code.pre.engine(), GuestState::new(Arc::clone(settings)));
+        let limits = context.limits;
+        let mut store = Store::new(code.pre.engine(), GuestState::new(Arc::clone(context)));
         store.limiter(|guest| &mut guest.memory);
         store.epoch_deadline_callback(on_epoch);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_max_component_handles(HANDLES);
         arm(&mut store, limits.budget_ms(0));
         let _running = ticker.run();
-        let made = code.pre.instantiate(&mut store).and_then(|instance| {
-            macro_rules! load {
-                ($name:ident) => {
-                    code.indices
-                        .$name
-                        .as_ref()
-                        .map(|indices| indices.load(&mut store, &instance))
-                        .transpose()?
-                };
-            }
-            Ok(GuestExports {
-                meta: load!(meta),
-                errors: load!(errors),
-                catalogue: load!(catalogue),
-                relay: load!(relay),
-                chat: load!(chat),
-                standalone: load!(standalone),
-                classifier: load!(classifier),
-                policy: load!(policy),
-            })
-        });
-        match made {
-            Ok(exports) => Ok(Self {
+        match code.pre.instantiate(&mut store) {
+            Ok(instance) => Ok(Self {
                 store,
-                exports: Arc::new(exports),
+                exports: Box::new(GuestExports::new(instance, code.exports.clone())),
                 decoder: None,
                 calls: 0,
                 lease: None,
-                limits,
                 dead: false,
                 settled_bytes: None,
             }),
-            Err(error) => Err(fault(&error, &store, limits.budget_ms(0), "start")),
+            Err(error) => Err(fault(&error, &store, limits.budget_ms(0), START)),
         }
+    }
+
+    /// Binds all that it exports. Whether that has the types of this build is looked at when a component is loaded.
+    pub(crate) fn bind_all(&mut self) -> Result<(), CallFault> {
+        let bound = self.exports.bind_all(&mut self.store);
+        bound.map_err(|error| {
+            self.dead = true;
+            fault(&error, &self.store, self.store.data().context.limits.budget_ms(0), START)
+        })
     }
 
     /// Runs one call of `export` under the limits. Any error but a refusal kills the instance.
@@ -108,18 +90,22 @@ impl Guest {
         export: &'static str,
         ticker: &Ticker,
         input_bytes: usize,
-        work: impl FnOnce(&mut Store<GuestState>, &GuestExports, &mut Option<ResourceAny>) -> wasmtime::Result<R>,
+        work: impl FnOnce(
+            &mut Store<GuestState>,
+            &mut GuestExports,
+            &mut Option<ResourceAny>,
+        ) -> wasmtime::Result<R>,
     ) -> Result<R, CallFault> {
         if self.dead {
-            return Err(self.store.data().settings.killed(export));
+            return Err(self.store.data().context.killed(export));
         }
         self.calls = self.calls.saturating_add(1);
-        let budget_ms = self.limits.budget_ms(input_bytes);
+        let limits = &self.store.data().context.limits;
+        let (budget_ms, output_bytes) = (limits.budget_ms(input_bytes), limits.output_bytes);
         arm(&mut self.store, budget_ms);
-        self.store.set_hostcall_fuel(self.limits.output_bytes);
-        let exports = Arc::clone(&self.exports);
+        self.store.set_hostcall_fuel(output_bytes);
         let _running = ticker.run();
-        let result = work(&mut self.store, &exports, &mut self.decoder).map_err(|error| {
+        let result = work(&mut self.store, &mut self.exports, &mut self.decoder).map_err(|error| {
             self.dead = true;
             fault(&error, &self.store, budget_ms, export)
         });
@@ -139,30 +125,6 @@ fn arm(store: &mut Store<GuestState>, budget_ms: u32) {
     store.set_epoch_deadline(ticks);
 }
 
-impl InstanceContext {
-    /// Whom a fault in `export` is laid to.
-    pub(crate) fn culprit(&self, export: &'static str) -> Culprit {
-        Culprit { component: self.component.clone(), instance: self.name.clone(), export }
-    }
-
-    /// The fault of whoever calls an instance that is dead.
-    pub(crate) fn killed(&self, export: &'static str) -> CallFault {
-        let message = "an earlier call killed the instance".into();
-        CallFault::Trap { by: self.culprit(export), message }
-    }
-
-    /// The fault of an answer that is not usable, logged like every other.
-    pub(crate) fn unusable(&self, export: &'static str, what: &str) -> CallFault {
-        let what = self.known.cover(what).into_owned();
-        self.told(CallFault::Output { by: self.culprit(export), what })
-    }
-
-    fn told(&self, fault: CallFault) -> CallFault {
-        tracing::warn!(component.id = %self.component, instance = %self.name, cause = %fault, "component call failed");
-        fault
-    }
-}
-
 fn fault(
     error: &wasmtime::Error,
     store: &Store<GuestState>,
@@ -173,8 +135,8 @@ fn fault(
         return CallFault::Exhausted;
     }
     let guest = store.data();
-    let by = guest.settings.culprit(export);
-    let said = guest.settings.known.cover(&error.root_cause().to_string()).into_owned();
+    let by = guest.context.culprit(export);
+    let said = guest.context.redaction.cover(&error.root_cause().to_string()).into_owned();
     let trap = error.downcast_ref::<Trap>();
     let fault = if let Some(ran_out) = guest.memory.refused {
         match ran_out {
@@ -199,5 +161,5 @@ fn fault(
         // What the host refused to take over the border: too much of it, text that is none, a case unknown.
         CallFault::Output { by, what: said }
     };
-    guest.settings.told(fault)
+    guest.context.logged(fault)
 }

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use brains_core::Millis;
 use brains_core::plane::component::ComponentLogLine;
 
-use crate::guest::state::InstanceContext;
+use crate::context::InstanceIdentity;
 
 /// Lines kept of one instance.
 const LINES: usize = 256;
@@ -18,12 +19,19 @@ const INSTANCES: usize = 256;
 pub(crate) struct GuestLog(Mutex<VecDeque<ComponentLogLine>>);
 
 impl GuestLog {
-    pub(crate) fn keep(&self, by: &InstanceContext, level: tracing::Level, message: &str, fields: &str) {
+    pub(crate) fn keep(
+        &self,
+        by: &InstanceIdentity,
+        at: Millis,
+        level: tracing::Level,
+        message: &str,
+        fields: &str,
+    ) {
         let line = ComponentLogLine {
-            at: by.ambient.now(),
+            at,
             level: level.as_str().to_ascii_lowercase(),
             component: by.component.clone(),
-            instance: by.name.clone(),
+            instance: by.instance.clone(),
             message: message.to_owned(),
             fields: fields.to_owned(),
         };

@@ -1,5 +1,5 @@
-//! A component with its settings, secrets and grants, under a name of its own. Providers get a fresh live
-//! instance per exchange; classifiers and policies, which keep nothing, are reused for a while.
+//! An instance: a component with its settings, secrets and grants, under a name of its own. A provider gets a fresh guest
+//! for each exchange; classifiers and policies, which keep nothing, are reused for a while.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,27 +12,22 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::bindings::{exported, task};
+use crate::context::InstanceContext;
 use crate::engine::Ticker;
 use crate::exchange::Exchange;
 use crate::grant::GrantedOrigin;
 use crate::guest::Guest;
-use crate::guest::state::InstanceContext;
 use crate::limits::CallLimits;
 use crate::load::{Component, Exports};
+use crate::placement::Placement;
 use crate::runtime::RuntimeCounters;
 use crate::watchdog::Alarm;
-use crate::workers::{Share, Unrun};
+use crate::workers::NotRun;
 use crate::{CallFault, RuntimeShared, bounds, load};
 
 /// A reused instance is dropped after this many calls.
 const CALLS_BEFORE_RETIREMENT: u32 = 10_000;
 const WARM_AT_MOST: usize = 16;
-/// A call longer than this holds up the task that made it.
-const SLOW_US: u64 = 1_000;
-/// Slow calls, weighed against quick ones, after which an instance runs on the worker threads.
-const SLOW_SCORE: u32 = 40;
-/// Calls over the budget after which it stays there.
-const OVERRUNS: u32 = 2;
 
 const SURFACES: &str = "relay.surfaces";
 const CLASSIFY: &str = "classifier.classify";
@@ -68,16 +63,18 @@ impl InstanceSpec {
 pub struct Instance {
     pub(crate) component: Arc<Component>,
     spec: InstanceSpec,
-    settings: Arc<InstanceContext>,
+    context: Arc<InstanceContext>,
     shared: Arc<RuntimeShared>,
     surfaces: Vec<Surface>,
     warm: Mutex<Vec<Guest>>,
-    slow: AtomicU32,
-    overruns: AtomicU32,
-    /// What it has of the worker threads, once it runs there.
-    share: Share,
-    /// Exchanges under way on this version.
-    open: AtomicU32,
+    placement: Placement,
+    exchanges: OpenExchanges,
+}
+
+/// Exchanges under way on one version of an instance.
+#[derive(Debug, Default)]
+struct OpenExchanges {
+    count: AtomicU32,
     /// Ends what is still under way when the version is not kept any longer.
     recall: CancellationToken,
 }
@@ -95,34 +92,32 @@ impl Instance {
     pub(crate) fn new(
         component: Arc<Component>,
         spec: InstanceSpec,
-        settings: Arc<InstanceContext>,
+        context: Arc<InstanceContext>,
         shared: Arc<RuntimeShared>,
     ) -> Result<Self, CallFault> {
-        let share = shared.workers.share();
+        let placement = Placement::new(shared.workers.share());
         let mut instance = Self {
             component,
             spec,
-            settings,
+            context,
             shared,
             surfaces: Vec::new(),
             warm: Mutex::default(),
-            slow: AtomicU32::new(0),
-            overruns: AtomicU32::new(0),
-            share,
-            open: AtomicU32::new(0),
-            recall: CancellationToken::new(),
+            placement,
+            exchanges: OpenExchanges::default(),
         };
         instance.shared.counters.made();
         if instance.component.exports.relay {
-            let mut guest = instance.shared.guest_for_loading(&instance.component, &instance.settings)?;
+            let mut guest = instance.shared.guest_for_loading(&instance.component, &instance.context)?;
             let ticker = &instance.shared.engine.ticker;
-            let said = guest.call(SURFACES, ticker, 0, |store, exports, _| match &exports.relay {
-                Some(relay) => relay.call_surfaces(store),
-                None => Ok(Vec::new()),
-            })?;
+            let said =
+                guest.call(SURFACES, ticker, 0, |store, exports, _| match exports.relay(store)? {
+                    Some(relay) => relay.call_surfaces(store),
+                    None => Ok(Vec::new()),
+                })?;
             let surfaces: Vec<Surface> =
                 said.into_iter().map(|s| Surface { name: s.name, dialect: s.dialect }).collect();
-            bounds::surfaces(&surfaces).map_err(|what| instance.settings.unusable(SURFACES, &what))?;
+            bounds::surfaces(&surfaces).map_err(|what| instance.context.unusable(SURFACES, &what))?;
             instance.surfaces = surfaces;
         }
         Ok(instance)
@@ -155,12 +150,12 @@ impl Instance {
 
     /// A secret that its component asks for and that is set.
     pub fn secret(&self, name: &str) -> Option<&Secret> {
-        self.settings.secret(name)
+        self.context.factors.secrets.get(name)
     }
 
     /// Every secret that it or an earlier version of it was given, so that none of them is told to anybody else.
     pub fn known(&self) -> &Arc<SecretSet> {
-        &self.settings.known
+        self.context.known()
     }
 
     pub fn grants(&self) -> &[GrantedOrigin] {
@@ -184,18 +179,18 @@ impl Instance {
         let features: task::Features = features.clone().into();
         let said = self
             .warm_call(CLASSIFY, move |guest, ticker| {
-                guest.call(CLASSIFY, ticker, size, |store, exports, _| match &exports.classifier {
+                guest.call(CLASSIFY, ticker, size, |store, exports, _| match exports.classifier(store)? {
                     Some(classifier) => classifier.call_classify(store, &features).map(Some),
                     None => Ok(None),
                 })
             })
             .await?;
         let verdict: Verdict = said
-            .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(CLASSIFY) })?
-            .map_err(|fault| self.settings.refused(fault.into()))?
+            .ok_or_else(|| CallFault::Missing { by: self.context.culprit(CLASSIFY) })?
+            .map_err(|fault| self.context.refusal(fault.into()))?
             .into();
         bounds::verdict(verdict)
-            .map_err(|what| self.settings.unusable(CLASSIFY, &what))
+            .map_err(|what| self.context.unusable(CLASSIFY, &what))
             .inspect_err(|fault| self.blame(fault))
     }
 
@@ -206,18 +201,18 @@ impl Instance {
         let input: exported::policy::RouteInput = input.into();
         let said = self
             .warm_call(DECIDE, move |guest, ticker| {
-                guest.call(DECIDE, ticker, size, |store, exports, _| match &exports.policy {
+                guest.call(DECIDE, ticker, size, |store, exports, _| match exports.policy(store)? {
                     Some(policy) => policy.call_decide(store, &input).map(Some),
                     None => Ok(None),
                 })
             })
             .await?;
         let decision: Decision = said
-            .ok_or_else(|| CallFault::Missing { by: self.settings.culprit(DECIDE) })?
-            .map_err(|fault| self.settings.refused(fault.into()))?
+            .ok_or_else(|| CallFault::Missing { by: self.context.culprit(DECIDE) })?
+            .map_err(|fault| self.context.refusal(fault.into()))?
             .into();
         bounds::decision(decision, candidates)
-            .map_err(|what| self.settings.unusable(DECIDE, &what))
+            .map_err(|what| self.context.unusable(DECIDE, &what))
             .inspect_err(|fault| self.blame(fault))
     }
 
@@ -231,7 +226,7 @@ impl Instance {
             Some(guest) => guest,
             None => self.guest().await?,
         };
-        let (guest, result) = self.on_lane(export, guest, work).await;
+        let (guest, result) = self.run_call(export, guest, work).await;
         if let Some(guest) = guest
             && result.is_ok()
             && guest.calls < CALLS_BEFORE_RETIREMENT
@@ -246,28 +241,27 @@ impl Instance {
     }
 
     /// Runs a call where it holds up nobody: here, while the instance is quick, else on a bounded set of worker threads.
-    pub(crate) async fn on_lane<R: Send + 'static>(
+    pub(crate) async fn run_call<R: Send + 'static>(
         self: &Arc<Self>,
         export: &'static str,
         mut guest: Guest,
         work: impl FnOnce(&mut Guest, &Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> (Option<Guest>, Result<R, CallFault>) {
         self.shared.counters.call();
-        if self.overruns.load(Ordering::Relaxed) < OVERRUNS && self.slow.load(Ordering::Relaxed) < SLOW_SCORE
-        {
+        if self.placement.is_quick() {
             let result = self.timed(&mut guest, work);
             return (Some(guest), result);
         }
         let this = Arc::clone(self);
-        let ran = self.shared.workers.run(&self.share, move || {
+        let ran = self.shared.workers.run(&self.placement.share, move || {
             let result = this.timed(&mut guest, work);
             (guest, result)
         });
         match ran.await {
             Ok((guest, result)) => (Some(guest), result),
-            Err(Unrun::Full) => (None, Err(CallFault::Exhausted)),
-            Err(Unrun::Died) => {
-                let (by, message) = (self.settings.culprit(export), "the worker thread failed".into());
+            Err(NotRun::Full) => (None, Err(CallFault::Exhausted)),
+            Err(NotRun::Died) => {
+                let (by, message) = (self.context.culprit(export), "the worker thread failed".into());
                 (None, Err(CallFault::Trap { by, message }))
             }
         }
@@ -282,25 +276,14 @@ impl Instance {
         let started_us = ambient.monotonic_us();
         let result = work(guest, &self.shared.engine.ticker);
         let ended_us = ambient.monotonic_us();
-        let slow = ended_us.saturating_sub(started_us) > SLOW_US;
         self.judge(result.as_ref().err(), ended_us);
-        // Twice over the budget moves the instance off the callers' threads for good; one call in twenty slow
-        // does so until it is quick again.
-        if matches!(result, Err(CallFault::Deadline { .. })) {
-            self.overruns.fetch_add(1, Ordering::Relaxed);
-        }
-        let add = if slow { SLOW_SCORE / 2 } else { 0 };
-        let score = self.slow.load(Ordering::Relaxed);
-        let next =
-            if add > 0 { score.saturating_add(add).min(SLOW_SCORE * 4) } else { score.saturating_sub(1) };
-        if next != score {
-            self.slow.store(next, Ordering::Relaxed);
-        }
+        let is_over_budget = matches!(result, Err(CallFault::Deadline { .. }));
+        self.placement.took(ended_us.saturating_sub(started_us), is_over_budget);
         result
     }
 
     async fn guest(&self) -> Result<Guest, CallFault> {
-        self.shared.guest(&self.component, &self.settings).await.inspect_err(|fault| self.blame(fault))
+        self.shared.guest(&self.component, &self.context).await.inspect_err(|fault| self.blame(fault))
     }
 
     /// What a call answered is of no use, although the call itself went well.
@@ -316,20 +299,20 @@ impl Instance {
     }
 
     pub(crate) fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
+        self.exchanges.count.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn closed(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.exchanges.count.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Exchanges under way on this version.
     pub(crate) fn exchanges(&self) -> u64 {
-        self.open.load(Ordering::Relaxed).into()
+        self.exchanges.count.load(Ordering::Relaxed).into()
     }
 
     pub(crate) const fn recall(&self) -> &CancellationToken {
-        &self.recall
+        &self.exchanges.recall
     }
 
     /// What names the version beside its content: its settings and what it is granted.
@@ -347,8 +330,8 @@ impl Instance {
         &self.shared.counters
     }
 
-    pub(crate) fn settings(&self) -> &InstanceContext {
-        &self.settings
+    pub(crate) fn context(&self) -> &InstanceContext {
+        &self.context
     }
 
     pub(crate) const fn spec(&self) -> &InstanceSpec {

@@ -16,12 +16,12 @@ use serde_json::Value;
 use wasmtime::Engine;
 use wasmtime::component::{Component as Compiled, InstancePre, Linker};
 
-use crate::bindings::exported as exports;
 use crate::code_cache::CodeCache;
-use crate::factor::{self, wasi};
+use crate::factor::ComponentImports;
 use crate::guest::state::GuestState;
 use crate::load::inspect::{Found, VERSION, inspect};
 use crate::watchdog::Watchdog;
+use crate::world::{self, WorldExports};
 
 /// Why a component is not used.
 #[derive(Debug, thiserror::Error)]
@@ -162,18 +162,6 @@ impl Exports {
     }
 }
 
-/// Where each exported interface is found.
-pub(crate) struct Indices {
-    pub(crate) meta: Option<exports::meta::GuestIndices>,
-    pub(crate) errors: Option<exports::errors::GuestIndices>,
-    pub(crate) catalogue: Option<exports::catalogue::GuestIndices>,
-    pub(crate) relay: Option<exports::relay::GuestIndices>,
-    pub(crate) chat: Option<exports::chat::GuestIndices>,
-    pub(crate) standalone: Option<exports::standalone::GuestIndices>,
-    pub(crate) classifier: Option<exports::classifier::GuestIndices>,
-    pub(crate) policy: Option<exports::policy::GuestIndices>,
-}
-
 /// A component that was checked, compiled and linked. Instances of it share the code.
 pub struct Component {
     pub(crate) id: String,
@@ -211,7 +199,7 @@ impl std::ops::Deref for Bytes {
 /// Compiled and linked for one engine.
 pub(crate) struct Code {
     pub(crate) pre: InstancePre<GuestState>,
-    pub(crate) indices: Indices,
+    pub(crate) exports: WorldExports,
 }
 
 impl std::fmt::Debug for Component {
@@ -272,7 +260,7 @@ impl Component {
         let made = self.beyond.get_or_init(|| {
             let compiled =
                 CodeCache::find(engine, &self.bytes).ok_or("its code is no longer in the code cache")?;
-            bind(engine, &compiled, &imported(engine, &compiled), self.exports)
+            bind(engine, &compiled, self.manifest.plays, &imported(engine, &compiled), self.exports)
                 .map_err(|error| format!("{error:#}"))
         });
         made.as_ref()
@@ -298,7 +286,7 @@ pub(crate) fn link(
     let compiled = CodeCache::find(engine, &bytes).ok_or(LoadError::Checking)?;
     let Found { imports: wanted, exports: found } = inspect(&bytes)?;
     plays(found, manifest.plays)?;
-    let code = bind(engine, &compiled, &wanted, found)
+    let code = bind(engine, &compiled, manifest.plays, &wanted, found)
         .map_err(|error| LoadError::Interface { reason: format!("{error:#}") })?;
     Ok(Component {
         id: id.to_owned(),
@@ -324,30 +312,20 @@ fn imported(engine: &Engine, compiled: &Compiled) -> Vec<String> {
     compiled.component_type().imports(engine).map(|(import, _)| import.to_owned()).collect()
 }
 
-/// Links what it imports and finds what it exports.
-fn bind(engine: &Engine, compiled: &Compiled, wanted: &[String], found: Exports) -> wasmtime::Result<Code> {
+/// Links the factors of its world to what it imports, and finds what it exports.
+fn bind(
+    engine: &Engine,
+    compiled: &Compiled,
+    plays: Plays,
+    wanted: &[String],
+    found: Exports,
+) -> wasmtime::Result<Code> {
     let mut linker = Linker::new(engine);
-    factor::link(&mut linker)?;
-    wasi::link(&mut linker, compiled, wanted)?;
-    let pre = linker.instantiate_pre(compiled)?;
-    let indices = indices(found, &pre)?;
-    Ok(Code { pre, indices })
-}
-
-fn indices(found: Exports, pre: &InstancePre<GuestState>) -> wasmtime::Result<Indices> {
-    macro_rules! bind {
-        ($name:ident) => {
-            if found.$name { Some(exports::$name::GuestIndices::new(pre)?) } else { None }
-        };
+    let imports = ComponentImports { component: compiled, names: wanted };
+    for link in world::factors(plays) {
+        link(&mut linker, &imports)?;
     }
-    Ok(Indices {
-        meta: bind!(meta),
-        errors: bind!(errors),
-        catalogue: bind!(catalogue),
-        relay: bind!(relay),
-        chat: bind!(chat),
-        standalone: bind!(standalone),
-        classifier: bind!(classifier),
-        policy: bind!(policy),
-    })
+    let pre = linker.instantiate_pre(compiled)?;
+    let exports = WorldExports::find(plays, found, &pre)?;
+    Ok(Code { pre, exports })
 }

@@ -2,14 +2,11 @@
 //! ways of its own, and what it was configured with, may hold one.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::{Secret, SecretSet};
 use brains_dialect::canon::Fault;
 use brains_dialect::canon::catalogue::Page;
-
-use crate::CallFault;
-use crate::guest::state::InstanceContext;
 
 /// Secrets of earlier versions that are remembered.
 const EARLIER: usize = 32;
@@ -35,44 +32,57 @@ impl SecretHistory {
     }
 }
 
-impl InstanceContext {
+/// Covers the secrets of one instance in what its component says.
+#[derive(Debug, Clone)]
+pub(crate) struct OutputRedaction(Arc<SecretSet>);
+
+impl OutputRedaction {
+    pub(crate) const fn new(secrets: Arc<SecretSet>) -> Self {
+        Self(secrets)
+    }
+
+    /// Every secret that is covered.
+    pub(crate) const fn secrets(&self) -> &Arc<SecretSet> {
+        &self.0
+    }
+
+    /// The whole text.
+    pub(crate) fn cover<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.0.cover(text)
+    }
+
     /// The beginning of `text`, at least so long when it has as much: no half of a secret stands at its end.
     pub(crate) fn head<'t>(&self, text: &'t str, limit_bytes: usize) -> Cow<'t, str> {
         let looked = text.get(..text.floor_char_boundary(limit_bytes * 4)).unwrap_or_default();
         if looked.len() == text.len() {
-            return self.known.cover(text);
+            return self.0.cover(text);
         }
-        let sure = self.known.look(looked.as_bytes()).open;
-        self.known.cover(looked.get(..looked.floor_char_boundary(sure)).unwrap_or_default())
+        let sure = self.0.look(looked.as_bytes()).open;
+        self.0.cover(looked.get(..looked.floor_char_boundary(sure)).unwrap_or_default())
     }
 
     pub(crate) fn cover_all(&self, texts: &mut [String]) {
         for text in texts {
-            self.known.cover_in(text);
+            self.0.cover_in(text);
         }
     }
 
     pub(crate) fn cover_fault(&self, mut fault: Fault) -> Fault {
-        self.known.cover_in(&mut fault.message);
+        self.0.cover_in(&mut fault.message);
         // A word with a secret in it is no word any more.
-        fault.code = fault.code.filter(|code| matches!(self.known.cover(code), Cow::Borrowed(_)));
+        fault.code = fault.code.filter(|code| matches!(self.0.cover(code), Cow::Borrowed(_)));
         fault
     }
 
-    /// The component's own no.
-    pub(crate) fn refused(&self, fault: Fault) -> CallFault {
-        CallFault::Refused(self.cover_fault(fault))
-    }
-
     pub(crate) fn cover_page(&self, page: &mut Page) {
-        if self.known.is_empty() {
+        if self.0.is_empty() {
             return;
         }
-        page.models.retain(|model| matches!(self.known.cover(&model.id), Cow::Borrowed(_)));
+        page.models.retain(|model| matches!(self.0.cover(&model.id), Cow::Borrowed(_)));
         for model in &mut page.models {
-            model.label.iter_mut().for_each(|label| self.known.cover_in(label));
+            model.label.iter_mut().for_each(|label| self.0.cover_in(label));
             self.cover_all(&mut model.caps);
-            model.pricing.iter_mut().for_each(|pricing| self.known.cover_in(pricing));
+            model.pricing.iter_mut().for_each(|pricing| self.0.cover_in(pricing));
         }
     }
 }

@@ -15,11 +15,11 @@ use tokio::sync::Semaphore;
 use crate::allowances::{Allowances, Standings};
 use crate::bounds;
 use crate::code_cache::CodeCache;
+use crate::context::{ConfiguredInstance, InstanceContext, InstanceIdentity};
 use crate::engine::{ComponentEngine, PoolProfile};
-use crate::factor::RetainedState;
+use crate::factor::{HostServices, RetainedState};
 use crate::fault::StartError;
-use crate::grant::{GrantedOrigin, Grants};
-use crate::guest::state::InstanceContext;
+use crate::grant::GrantedOrigin;
 use crate::guest_log::GuestLogs;
 use crate::instance::{Instance, InstanceSpec};
 use crate::limits::CallLimits;
@@ -296,19 +296,19 @@ impl RuntimeShared {
         self.counters.loaded.fetch_add(1, Ordering::Relaxed);
         let ticker = &self.engine.ticker;
         let retained = Arc::default();
-        let settings =
-            self.settings(&component, id, "{}".into(), BTreeMap::new(), CallLimits::PROBE, retained);
-        let mut guest = self.guest_for_loading(&component, &settings)?;
-        let said = guest.call("meta.describe", ticker, 0, |store, exports, _| match &exports.meta {
-            Some(meta) => meta.call_describe(store).map(Some),
-            None => Ok(None),
-        })?;
-        let schema = guest.call(SCHEMA, ticker, 0, |store, exports, _| match &exports.meta {
+        let context = self.context(&component, id, "{}", &BTreeMap::new(), CallLimits::PROBE, &retained);
+        let mut guest = self.guest_for_loading(&component, &context)?;
+        let said =
+            guest.call("meta.describe", ticker, 0, |store, exports, _| match exports.meta(store)? {
+                Some(meta) => meta.call_describe(store).map(Some),
+                None => Ok(None),
+            })?;
+        let schema = guest.call(SCHEMA, ticker, 0, |store, exports, _| match exports.meta(store)? {
             Some(meta) => meta.call_config_schema(store).map(Some),
             None => Ok(None),
         })?;
         if let (Some(info), Some(schema)) = (said, schema) {
-            bounds::introduction(&info.version, &schema).map_err(|what| settings.unusable(SCHEMA, &what))?;
+            bounds::introduction(&info.version, &schema).map_err(|what| context.unusable(SCHEMA, &what))?;
             component.version = info.version;
             component.schema = serde_json::from_str(&schema)
                 .map_err(|error| LoadError::Schema { reason: error.to_string() })?;
@@ -329,48 +329,43 @@ impl RuntimeShared {
         check_grants(&spec)?;
         let read = masked(&component.schema, &spec)?.to_string();
         let retained = self.retained(&component, &spec.name);
-        let settings =
-            self.settings(&component, &spec.name, read, spec.secrets.clone(), spec.limits, retained);
-        let mut guest = self.guest_for_loading(&component, &settings)?;
-        let (ticker, read) = (&self.engine.ticker, &settings.config);
+        let context = self.context(&component, &spec.name, &read, &spec.secrets, spec.limits, &retained);
+        let mut guest = self.guest_for_loading(&component, &context)?;
+        let ticker = &self.engine.ticker;
         let said =
             guest.call("meta.validate-config", ticker, read.len(), |store, exports, _| {
-                match &exports.meta {
-                    Some(meta) => meta.call_validate_config(store, read),
+                match exports.meta(store)? {
+                    Some(meta) => meta.call_validate_config(store, &read),
                     None => Ok(Ok(())),
                 }
             })?;
         drop(guest);
         if let Err(mut problems) = said {
-            settings.cover_all(&mut problems);
+            context.redaction.cover_all(&mut problems);
             return Err(LoadError::Settings { path: String::new(), message: bounds::problems(problems) });
         }
-        Ok(Instance::new(component, spec, settings, Arc::clone(self))?)
+        Ok(Instance::new(component, spec, context, Arc::clone(self))?)
     }
 
-    fn settings(
+    /// What guests of an instance of this name share.
+    fn context(
         &self,
         component: &Component,
         name: &str,
-        config: String,
-        secrets: BTreeMap<String, Secret>,
+        config: &str,
+        secrets: &BTreeMap<String, Secret>,
         limits: CallLimits,
-        retained: Arc<RetainedState>,
+        retained: &Arc<RetainedState>,
     ) -> Arc<InstanceContext> {
-        let known = Arc::new(retained.earlier.with(secrets.values()));
-        Arc::new(InstanceContext {
-            name: name.to_owned(),
-            component: component.id.clone(),
-            config,
-            secrets,
-            known,
-            grants: Grants::of(&component.manifest.asks),
-            limits,
-            retained,
-            guest_log: self.guest_logs.of(name),
-            allowances: Arc::clone(&self.allowances),
+        let identity = InstanceIdentity { component: component.id.clone(), instance: name.to_owned() };
+        let asks = &component.manifest.asks;
+        let services = HostServices {
             ambient: Arc::clone(&self.ambient),
-        })
+            allowances: Arc::clone(&self.allowances),
+            guest_log: self.guest_logs.of(name),
+        };
+        let configured = ConfiguredInstance { identity, config, secrets, asks, limits };
+        Arc::new(InstanceContext::new(configured, retained, &services))
     }
 
     /// What another version of the instance keeps, while that lives; else a fresh start.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::context::InstanceContext;
 use crate::guest::Guest;
-use crate::guest::state::InstanceContext;
 use crate::load::{Code, Component};
 use crate::{CallFault, RuntimeShared};
 
@@ -19,11 +19,11 @@ impl RuntimeShared {
     pub(crate) async fn guest(
         &self,
         component: &Arc<Component>,
-        settings: &Arc<InstanceContext>,
+        context: &Arc<InstanceContext>,
     ) -> Result<Guest, CallFault> {
         let lease = self.lease().await.ok_or(CallFault::Exhausted)?;
-        let mut guest = match self.pooled(component, settings) {
-            Err(CallFault::Exhausted) => self.beyond(component, settings).await?,
+        let mut guest = match self.pooled(component, context) {
+            Err(CallFault::Exhausted) => self.beyond(component, context).await?,
             made => made?,
         };
         guest.lease = Some(lease);
@@ -34,16 +34,18 @@ impl RuntimeShared {
     pub(crate) fn guest_for_loading(
         &self,
         component: &Component,
-        settings: &Arc<InstanceContext>,
+        context: &Arc<InstanceContext>,
     ) -> Result<Guest, CallFault> {
-        let made = self.pooled(component, settings);
-        match (made, &self.engine.beyond) {
+        let made = self.pooled(component, context);
+        let mut guest = match (made, &self.engine.beyond) {
             (Err(CallFault::Exhausted), Some(engine)) => {
                 let code = component.go_beyond(engine).ok_or(CallFault::Exhausted)?;
-                self.on_demand(code, settings)
+                self.on_demand(code, context)
             }
             (made, _) => made,
-        }
+        }?;
+        guest.bind_all()?;
+        Ok(guest)
     }
 
     async fn lease(&self) -> Option<OwnedSemaphorePermit> {
@@ -53,14 +55,14 @@ impl RuntimeShared {
         tokio::time::timeout(WAIT, Arc::clone(&self.leases).acquire_owned()).await.ok()?.ok()
     }
 
-    fn pooled(&self, component: &Component, settings: &Arc<InstanceContext>) -> Result<Guest, CallFault> {
-        Guest::new(&component.code, settings, &self.engine.ticker)
+    fn pooled(&self, component: &Component, context: &Arc<InstanceContext>) -> Result<Guest, CallFault> {
+        Guest::new(&component.code, context, &self.engine.ticker)
     }
 
     async fn beyond(
         &self,
         component: &Arc<Component>,
-        settings: &Arc<InstanceContext>,
+        context: &Arc<InstanceContext>,
     ) -> Result<Guest, CallFault> {
         let engine = self.engine.beyond.as_ref().ok_or(CallFault::Exhausted)?;
         if component.beyond().is_none() {
@@ -70,12 +72,12 @@ impl RuntimeShared {
             // A panic in there is told by the runtime; the code is missing then, which says it all.
             let _ready = preparing.await.unwrap_or(false);
         }
-        self.on_demand(component.beyond().ok_or(CallFault::Exhausted)?, settings)
+        self.on_demand(component.beyond().ok_or(CallFault::Exhausted)?, context)
     }
 
     /// What the system refuses to allocate is no fault of the component.
-    fn on_demand(&self, code: &Code, settings: &Arc<InstanceContext>) -> Result<Guest, CallFault> {
-        Guest::new(code, settings, &self.engine.ticker).map_err(|fault| match fault {
+    fn on_demand(&self, code: &Code, context: &Arc<InstanceContext>) -> Result<Guest, CallFault> {
+        Guest::new(code, context, &self.engine.ticker).map_err(|fault| match fault {
             CallFault::Output { .. } => CallFault::Exhausted,
             fault => fault,
         })

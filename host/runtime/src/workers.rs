@@ -23,14 +23,14 @@ pub(crate) struct Workers {
 
 /// What one instance has of the workers.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct WorkerShare {
     running: Arc<Semaphore>,
     queued: AtomicUsize,
 }
 
 /// Why a call did not run to its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unrun {
+pub(crate) enum NotRun {
     /// The queue is full.
     Full,
     /// The thread died under it.
@@ -41,9 +41,9 @@ pub(crate) enum Unrun {
 struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(queued: &'a AtomicUsize, most: usize) -> Result<Self, Unrun> {
+    fn take(queued: &'a AtomicUsize, most: usize) -> Result<Self, NotRun> {
         let place = Self(queued);
-        if queued.fetch_add(1, Ordering::Relaxed) < most { Ok(place) } else { Err(Unrun::Full) }
+        if queued.fetch_add(1, Ordering::Relaxed) < most { Ok(place) } else { Err(NotRun::Full) }
     }
 }
 
@@ -66,27 +66,27 @@ impl Workers {
     }
 
     /// The share of one instance: all threads but one.
-    pub(crate) fn share(&self) -> Share {
-        Share { running: Arc::new(Semaphore::new(self.threads - 1)), queued: AtomicUsize::new(0) }
+    pub(crate) fn share(&self) -> WorkerShare {
+        WorkerShare { running: Arc::new(Semaphore::new(self.threads - 1)), queued: AtomicUsize::new(0) }
     }
 
     /// Runs `work` on a thread as soon as the instance and the others leave one.
     pub(crate) async fn run<R: Send + 'static>(
         &self,
-        share: &Share,
+        share: &WorkerShare,
         work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Unrun> {
+    ) -> Result<R, NotRun> {
         let _own = Place::take(&share.queued, QUEUE_OF_ONE)?;
         let _place = Place::take(&self.queued, QUEUE)?;
         // Its own first: whoever waits for that holds nothing that the others wait for. Neither is ever closed.
-        let own = Arc::clone(&share.running).acquire_owned().await.map_err(|_| Unrun::Full)?;
-        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Unrun::Full)?;
+        let own = Arc::clone(&share.running).acquire_owned().await.map_err(|_| NotRun::Full)?;
+        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| NotRun::Full)?;
         let ran = self.tasks.spawn_blocking(move || {
             // Held by the thread: a caller that leaves does not free it.
             let _held = (own, permit);
             work()
         });
-        ran.await.map_err(|_| Unrun::Died)
+        ran.await.map_err(|_| NotRun::Died)
     }
 
     pub(crate) async fn close(&self) {
@@ -105,7 +105,7 @@ mod tests {
     use tokio::task::JoinSet;
     use tokio::time::timeout;
 
-    use super::{QUEUE_OF_ONE, Unrun, Workers};
+    use super::{NotRun, QUEUE_OF_ONE, Workers};
 
     /// A hang is a failure.
     const HANG: Duration = Duration::from_secs(30);
@@ -126,7 +126,7 @@ mod tests {
         while stuck.queued.load(Ordering::Relaxed) < QUEUE_OF_ONE {
             tokio::task::yield_now().await;
         }
-        assert_eq!(workers.run(&stuck, || ()).await, Err(Unrun::Full), "its own queue is full");
+        assert_eq!(workers.run(&stuck, || ()).await, Err(NotRun::Full), "its own queue is full");
         let answer = timeout(HANG, workers.run(&quick, || 7)).await;
         assert_eq!(answer.expect("the other is not held up"), Ok(7));
         drop(hold);
@@ -139,7 +139,7 @@ mod tests {
     async fn a_thread_that_dies_is_told() {
         let workers = Workers::start();
         let share = workers.share();
-        let died: Result<(), Unrun> = workers.run(&share, || std::panic::resume_unwind(Box::new(()))).await;
-        assert_eq!(died, Err(Unrun::Died));
+        let died: Result<(), NotRun> = workers.run(&share, || std::panic::resume_unwind(Box::new(()))).await;
+        assert_eq!(died, Err(NotRun::Died));
     }
 }

@@ -1,21 +1,34 @@
-//! A small store of one instance, in memory. It outlives versions, settings and grants of the instance, and ends with
-//! the instance or the program: a component keeps there what it can do without.
+//! A small key-value store of one instance, in memory. It outlives versions, settings and grants of the instance, and ends
+//! with the instance or the program: a component keeps there what it can do without.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use brains_core::Millis;
 use brains_core::traffic::budget::Draw;
+use brains_core::{Ambient, Millis};
+use wasmtime::component::Linker;
 
+use super::{ComponentImports, Factor, FactorView, InstanceDefinition, RetainedState};
 use crate::allowances::Allowances;
 use crate::bindings::kv::{self, KvError};
-use crate::guest::state::{GuestState, InstanceContext};
+use crate::guest::state::GuestState;
 
+/// The most that any instance may keep.
+const QUOTA_BYTES: usize = 1 << 20;
 const VALUE_BYTES: u32 = 64 * 1024;
 const KEY_BYTES: usize = 512;
 /// What an entry costs beside its key and value.
 const ENTRY_BYTES: usize = 64;
 
+/// The store of one instance, with what it may keep there; nothing when it asks for no space.
+pub(crate) struct KvFactor {
+    quota: usize,
+    retained: Arc<RetainedState>,
+    allowances: Arc<Allowances>,
+    ambient: Arc<dyn Ambient>,
+}
+
+/// What is kept.
 #[derive(Debug, Default)]
 pub(crate) struct KvStore(Mutex<KvEntries>);
 
@@ -144,40 +157,63 @@ impl KvStore {
     }
 }
 
-fn room(settings: &InstanceContext) -> KvRoom<'_> {
-    KvRoom { quota: settings.grants.kv_bytes, allowances: &settings.allowances }
+impl KvFactor {
+    fn room(&self) -> KvRoom<'_> {
+        KvRoom { quota: self.quota, allowances: &self.allowances }
+    }
+
+    fn store(&self) -> &KvStore {
+        &self.retained.kv
+    }
 }
 
-impl kv::Host for GuestState {
+impl Factor for KvFactor {
+    type State = ();
+
+    fn link(linker: &mut Linker<GuestState>, _: &ComponentImports<'_>) -> wasmtime::Result<()> {
+        kv::add_to_linker::<_, Self>(linker, Self::view)
+    }
+
+    fn configure(definition: &InstanceDefinition<'_>) -> Self {
+        Self {
+            quota: definition.asks.kv_bytes().min(QUOTA_BYTES),
+            retained: Arc::clone(definition.retained),
+            allowances: Arc::clone(&definition.services.allowances),
+            ambient: Arc::clone(&definition.services.ambient),
+        }
+    }
+}
+
+impl kv::Host for FactorView<'_, KvFactor> {
     fn get(&mut self, key: String) -> Option<Vec<u8>> {
-        let settings = &self.settings;
-        if settings.grants.kv_bytes == 0 {
+        let kv = self.factor;
+        if kv.quota == 0 {
             return None;
         }
-        settings.retained.kv.get(&key, settings.ambient.now())
+        kv.store().get(&key, kv.ambient.now())
     }
 
     fn set(&mut self, key: String, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<(), KvError> {
-        let settings = &self.settings;
-        if settings.grants.kv_bytes == 0 {
+        let kv = self.factor;
+        if kv.quota == 0 {
             return Err(KvError::NotGranted);
         }
-        let now = settings.ambient.now();
+        let now = kv.ambient.now();
         let ends = ttl_ms.map(|ms| now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX)));
-        settings.retained.kv.set(key, value, ends, room(settings), now)
+        kv.store().set(key, value, ends, kv.room(), now)
     }
 
     fn add(&mut self, key: String, delta: i64) -> Result<i64, KvError> {
-        let settings = &self.settings;
-        if settings.grants.kv_bytes == 0 {
+        let kv = self.factor;
+        if kv.quota == 0 {
             return Err(KvError::NotGranted);
         }
-        settings.retained.kv.add(key, delta, room(settings), settings.ambient.now())
+        kv.store().add(key, delta, kv.room(), kv.ambient.now())
     }
 
     fn remove(&mut self, key: String) {
-        if self.settings.grants.kv_bytes > 0 {
-            self.settings.retained.kv.open().remove(&key);
+        if self.factor.quota > 0 {
+            self.factor.store().open().remove(&key);
         }
     }
 }

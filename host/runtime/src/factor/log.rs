@@ -1,14 +1,33 @@
 //! A component's log: so many lines in a second, each cut, on one line and redacted.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use brains_core::Ambient;
 use brains_core::redact::redact;
+use wasmtime::component::Linker;
 
+use super::{ComponentImports, Factor, FactorView, InstanceDefinition, RetainedState};
+use crate::allowances::Allowances;
 use crate::bindings::log;
-use crate::guest::state::{GuestState, InstanceContext};
+use crate::context::InstanceIdentity;
+use crate::guest::state::GuestState;
+use crate::guest_log::GuestLog;
+use crate::output_redaction::OutputRedaction;
 
 const LINES_PER_SECOND: u32 = 64;
-const LINE_BYTES: usize = 4 * 1024;
+/// The most of a line that is kept; of what a guest prints too.
+pub(super) const LINE_BYTES: usize = 4 * 1024;
+
+/// The log of one instance.
+pub(crate) struct LogFactor {
+    by: Arc<InstanceIdentity>,
+    redaction: OutputRedaction,
+    retained: Arc<RetainedState>,
+    /// Its newest lines.
+    newest: Arc<GuestLog>,
+    allowances: Arc<Allowances>,
+    ambient: Arc<dyn Ambient>,
+}
 
 /// Lets through so many lines in a second and counts the rest.
 #[derive(Debug, Default)]
@@ -53,10 +72,10 @@ impl LogRate {
     }
 }
 
-impl InstanceContext {
-    /// Writes one line of a component's log: limited, cut and redacted.
-    pub(crate) fn log(&self, level: tracing::Level, message: &str, fields: &[(String, String)]) {
-        let (id, name) = (&self.component, &self.name);
+impl LogFactor {
+    /// Writes one line: limited, cut and redacted.
+    pub(crate) fn write(&self, level: tracing::Level, message: &str, fields: &[(String, String)]) {
+        let InstanceIdentity { component: id, instance: name } = &*self.by;
         let now_us = self.ambient.monotonic_us();
         match self.retained.log.ask(now_us, || self.allowances.line(now_us)) {
             Passage::Stays { first } => {
@@ -73,9 +92,9 @@ impl InstanceContext {
                 tracing::warn!(component.id = %id, instance = %name, dropped, "lines of a component were dropped");
             }
         }
-        let message = clean(&self.head(message, LINE_BYTES));
+        let message = clean(&self.redaction.head(message, LINE_BYTES));
         let fields = clean(&self.joined(fields));
-        self.guest_log.keep(self, level, &message, &fields);
+        self.newest.keep(&self.by, self.ambient.now(), level, &message, &fields);
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(component.id = %id, instance = %name, %fields, said = %message, "component");
@@ -103,10 +122,12 @@ impl InstanceContext {
                 break;
             }
             let space = if line.is_empty() { "" } else { " " };
-            line.extend([space, &self.head(name, LINE_BYTES), "=", &self.head(value, LINE_BYTES)]);
+            let (name, value) =
+                (self.redaction.head(name, LINE_BYTES), self.redaction.head(value, LINE_BYTES));
+            line.extend([space, &name, "=", &value]);
         }
         // A secret may lie across the names and values.
-        self.head(&line, LINE_BYTES).into_owned()
+        self.redaction.head(&line, LINE_BYTES).into_owned()
     }
 }
 
@@ -118,7 +139,27 @@ pub(super) fn clean(text: &str) -> String {
     said.get(..said.floor_char_boundary(LINE_BYTES)).unwrap_or_default().to_owned()
 }
 
-impl log::Host for GuestState {
+impl Factor for LogFactor {
+    type State = ();
+
+    fn link(linker: &mut Linker<GuestState>, _: &ComponentImports<'_>) -> wasmtime::Result<()> {
+        log::add_to_linker::<_, Self>(linker, Self::view)
+    }
+
+    fn configure(definition: &InstanceDefinition<'_>) -> Self {
+        let services = definition.services;
+        Self {
+            by: Arc::clone(definition.identity),
+            redaction: definition.redaction.clone(),
+            retained: Arc::clone(definition.retained),
+            newest: Arc::clone(&services.guest_log),
+            allowances: Arc::clone(&services.allowances),
+            ambient: Arc::clone(&services.ambient),
+        }
+    }
+}
+
+impl log::Host for FactorView<'_, LogFactor> {
     fn write(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) {
         let level = match level {
             log::Level::Trace => tracing::Level::TRACE,
@@ -127,6 +168,6 @@ impl log::Host for GuestState {
             log::Level::Warn => tracing::Level::WARN,
             log::Level::Error => tracing::Level::ERROR,
         };
-        self.settings.log(level, &message, &fields);
+        self.factor.write(level, &message, &fields);
     }
 }

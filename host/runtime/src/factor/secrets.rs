@@ -1,24 +1,71 @@
 //! What a component may do with secrets that it never sees: ask whether one is set, compare, and have the host sign.
 //! Whoever compares may be wrong a few times; then it is guessing.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use brains_core::Secret;
+use brains_core::{Ambient, Secret};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use wasmtime::component::Linker;
 
+use super::{ComponentImports, Factor, FactorView, InstanceDefinition, RetainedState};
 use crate::bindings::secrets::{self, Refusal};
 use crate::guest::state::GuestState;
 
 /// More than any signed request has: signing is the host's time, not the component's.
 const DATA_BYTES: usize = 1 << 20;
 
-impl secrets::Host for GuestState {
+/// The secrets of one instance, by name.
+pub(crate) struct SecretsFactor {
+    /// Those that the component asks for.
+    granted: BTreeSet<String>,
+    set: BTreeMap<String, Secret>,
+    retained: Arc<RetainedState>,
+    ambient: Arc<dyn Ambient>,
+}
+
+/// How often a guest presented something that is not the secret.
+#[derive(Default)]
+pub(crate) struct Misses(u32);
+
+impl SecretsFactor {
+    /// One that is granted and set.
+    pub(crate) fn get(&self, name: &str) -> Option<&Secret> {
+        self.granted(name).ok()
+    }
+
+    fn granted(&self, name: &str) -> Result<&Secret, Refusal> {
+        if !self.granted.contains(name) {
+            return Err(Refusal::NotGranted);
+        }
+        self.set.get(name).filter(|secret| !secret.is_empty()).ok_or(Refusal::NotSet)
+    }
+}
+
+impl Factor for SecretsFactor {
+    type State = Misses;
+
+    fn link(linker: &mut Linker<GuestState>, _: &ComponentImports<'_>) -> wasmtime::Result<()> {
+        secrets::add_to_linker::<_, Self>(linker, Self::view)
+    }
+
+    fn configure(definition: &InstanceDefinition<'_>) -> Self {
+        Self {
+            granted: definition.asks.secrets.iter().cloned().collect(),
+            set: definition.secrets.clone(),
+            retained: Arc::clone(definition.retained),
+            ambient: Arc::clone(&definition.services.ambient),
+        }
+    }
+}
+
+impl secrets::Host for FactorView<'_, SecretsFactor> {
     fn has(&mut self, name: String) -> bool {
-        self.settings.secret(&name).is_some()
+        self.factor.get(&name).is_some()
     }
 
     fn sign(
@@ -28,22 +75,24 @@ impl secrets::Host for GuestState {
         key_prefix: String,
         data: Vec<u8>,
     ) -> Result<Vec<u8>, Refusal> {
-        sign(self.granted(&name)?, &algorithm, &key_prefix, &data).ok_or(Refusal::Unsupported)
+        sign(self.factor.granted(&name)?, &algorithm, &key_prefix, &data).ok_or(Refusal::Unsupported)
     }
 
     fn matches(&mut self, name: String, presented: String) -> wasmtime::Result<Result<bool, Refusal>> {
-        let secret = match self.granted(&name) {
+        let secrets = self.factor;
+        let secret = match secrets.granted(&name) {
             Ok(secret) => secret,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if self.missed >= MISSES_PER_EXCHANGE || self.settings.retained.guesses.are_spent(self.now_us()) {
+        let guesses = &secrets.retained.guesses;
+        if self.state.0 >= MISSES_PER_EXCHANGE || guesses.are_spent(secrets.ambient.monotonic_us()) {
             return Err(wasmtime::Error::new(Guessing));
         }
         if presented.len() <= PRESENTED_BYTES && secret.matches(presented.as_bytes()) {
             return Ok(Ok(true));
         }
-        self.missed += 1;
-        self.settings.retained.guesses.missed(self.now_us());
+        self.state.0 += 1;
+        guesses.missed(secrets.ambient.monotonic_us());
         Ok(Ok(false))
     }
 }
@@ -86,19 +135,6 @@ impl Guesses {
             *minute = Minute { began_us: now_us, misses: 0 };
         }
         look(&mut minute)
-    }
-}
-
-impl GuestState {
-    fn now_us(&self) -> u64 {
-        self.settings.ambient.monotonic_us()
-    }
-
-    fn granted(&self, name: &str) -> Result<&Secret, Refusal> {
-        if !self.settings.grants.secrets.contains(name) {
-            return Err(Refusal::NotGranted);
-        }
-        self.settings.secret(name).ok_or(Refusal::NotSet)
     }
 }
 

@@ -8,7 +8,38 @@ use wasmtime::component::{
     Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType,
 };
 
+use super::clock::ClockFactor;
+use super::log::{LINE_BYTES, LogFactor};
+use super::random::RandomFactor;
+use super::{ComponentImports, Factor, FactorView, InstanceDefinition};
 use crate::guest::state::GuestState;
+
+/// The empty world of one instance. What it answers at all, the factors of the same capability answer.
+pub(crate) struct WasiFactor {
+    log: LogFactor,
+    clock: ClockFactor,
+    random: RandomFactor,
+}
+
+/// What a guest wrote to stdout and stderr since the last full line.
+#[derive(Default)]
+pub(crate) struct UnfinishedLine(Vec<u8>);
+
+impl Factor for WasiFactor {
+    type State = UnfinishedLine;
+
+    fn link(linker: &mut Linker<GuestState>, imports: &ComponentImports<'_>) -> wasmtime::Result<()> {
+        link(linker, imports.component, imports.names)
+    }
+
+    fn configure(definition: &InstanceDefinition<'_>) -> Self {
+        Self {
+            log: LogFactor::configure(definition),
+            clock: ClockFactor::configure(definition),
+            random: RandomFactor::configure(definition),
+        }
+    }
+}
 
 /// Interfaces that are answered or, for the functions that make no sense here, trap.
 const GIVEN: &[&str] = &[
@@ -69,11 +100,7 @@ struct Datetime {
 }
 
 /// Links what of WASI the component imports, under the versions that it names.
-pub(crate) fn link(
-    linker: &mut Linker<GuestState>,
-    component: &Component,
-    imports: &[String],
-) -> wasmtime::Result<()> {
+fn link(linker: &mut Linker<GuestState>, component: &Component, imports: &[String]) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     refuse_all(linker, component)?;
     for import in imports.iter().filter(|import| is_given(import)) {
@@ -192,16 +219,14 @@ fn environment(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Resul
 
 fn monotonic(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     instance.func_wrap("now", |store: StoreContextMut<'_, GuestState>, (): ()| {
-        let settings = &store.data().settings;
-        Ok((if settings.grants.clock { settings.ambient.monotonic_us().saturating_mul(1_000) } else { 0 },))
+        Ok((store.data().context.factors.wasi.clock.monotonic_us().saturating_mul(1_000),))
     })?;
     instance.func_wrap("resolution", |_, (): ()| Ok((1_000_u64,)))
 }
 
 fn wall(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     instance.func_wrap("now", |store: StoreContextMut<'_, GuestState>, (): ()| {
-        let settings = &store.data().settings;
-        let ms = if settings.grants.clock { u64::try_from(settings.ambient.now().0).unwrap_or(0) } else { 0 };
+        let ms = store.data().context.factors.wasi.clock.now_ms();
         let nanoseconds = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
         Ok((Datetime { seconds: ms / 1_000, nanoseconds },))
     })?;
@@ -210,9 +235,8 @@ fn wall(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
 
 fn numbers(instance: &mut LinkerInstance<'_, GuestState>, bytes: &str, one: &str) -> wasmtime::Result<()> {
     instance.func_wrap(bytes, |store: StoreContextMut<'_, GuestState>, (count,): (u64,)| {
-        let settings = &store.data().settings;
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let drawn = settings.random(count);
+        let drawn = store.data().context.factors.wasi.random.bytes(count);
         if drawn.is_empty() && count > 0 {
             return Err(Stopped("randomness is not granted").into());
         }
@@ -223,7 +247,15 @@ fn numbers(instance: &mut LinkerInstance<'_, GuestState>, bytes: &str, one: &str
 
 /// The seed of hash maps, among others: a constant unless randomness is granted.
 fn number(store: &StoreContextMut<'_, GuestState>) -> u64 {
-    store.data().settings.random(8).try_into().map_or(0x9e37_79b9_7f4a_7c15, u64::from_le_bytes)
+    store
+        .data()
+        .context
+        .factors
+        .wasi
+        .random
+        .bytes(8)
+        .try_into()
+        .map_or(0x9e37_79b9_7f4a_7c15, u64::from_le_bytes)
 }
 
 const WRITE_BYTES: u64 = 64 * 1024;
@@ -247,7 +279,7 @@ fn streams(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()
             |mut store: StoreContextMut<'_, GuestState>,
              (_, bytes): (Resource<Output>, Vec<u8>)|
              -> Written {
-                store.data_mut().print(&bytes);
+                WasiFactor::view(store.data_mut()).print(&bytes);
                 Ok((Ok(()),))
             },
         )?;
@@ -256,7 +288,7 @@ fn streams(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()
         instance.func_wrap(
             flush,
             |mut store: StoreContextMut<'_, GuestState>, (_,): (Resource<Output>,)| -> Written {
-                store.data_mut().end_line();
+                WasiFactor::view(store.data_mut()).end_line();
                 Ok((Ok(()),))
             },
         )?;
@@ -264,23 +296,21 @@ fn streams(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()
     Ok(())
 }
 
-const LINE_BYTES: usize = 4 * 1024;
-
-impl GuestState {
+impl FactorView<'_, WasiFactor> {
     fn print(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if *byte == b'\n' {
                 self.end_line();
-            } else if self.line.len() < LINE_BYTES {
-                self.line.push(*byte);
+            } else if self.state.0.len() < LINE_BYTES {
+                self.state.0.push(*byte);
             }
         }
     }
 
     fn end_line(&mut self) {
-        if !self.line.is_empty() {
-            let line = std::mem::take(&mut self.line);
-            self.settings.log(tracing::Level::INFO, &String::from_utf8_lossy(&line), &[]);
+        if !self.state.0.is_empty() {
+            let line = std::mem::take(&mut self.state.0);
+            self.factor.log.write(tracing::Level::INFO, &String::from_utf8_lossy(&line), &[]);
         }
     }
 }

@@ -1,33 +1,12 @@
 use std::sync::Arc;
 
 use brains_core::config::Budgets;
-use wasmtime::UpdateDeadline;
 
-use super::{Memory, Meter, RanOut, ResourceLimiter as _};
+use super::{GuestMemory, RanOut, ResourceLimiter as _};
 use crate::allowances::Allowances;
 
-#[test]
-fn a_call_that_was_preempted_goes_on_and_one_that_computes_is_stopped() {
-    let mut meter = Meter::default();
-    assert_eq!(meter.arm(20), 6);
-    // However long the wall took, the first look only starts the thread's clock.
-    assert!(matches!(meter.judge(5_000_000), UpdateDeadline::Continue(6)));
-    assert!(matches!(meter.judge(5_000_100), UpdateDeadline::Continue(6)));
-    assert!(matches!(meter.judge(5_006_000), UpdateDeadline::Continue(3)));
-    assert!(matches!(meter.judge(5_010_000), UpdateDeadline::Interrupt));
-}
-
-#[test]
-fn each_call_begins_with_a_full_budget() {
-    let mut meter = Meter::default();
-    meter.arm(10);
-    assert!(matches!(meter.judge(1_000), UpdateDeadline::Continue(_)));
-    meter.arm(10);
-    assert!(matches!(meter.judge(900_000), UpdateDeadline::Continue(_)));
-}
-
-fn memory(limit_bytes: usize, allowances: &Arc<Allowances>) -> Memory {
-    Memory { limit_bytes, held_bytes: 0, refused: None, drawn: None, allowances: Arc::clone(allowances) }
+fn memory(limit_bytes: usize, allowances: &Arc<Allowances>) -> GuestMemory {
+    GuestMemory::new(limit_bytes, Arc::clone(allowances))
 }
 
 #[test]
