@@ -1,5 +1,5 @@
-//! Which addresses are on the public internet. Everything else is only reached through an origin that the
-//! operator wrote.
+//! Tells addresses on the public internet from all others, which are reached only through an origin that the operator
+//! wrote.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,5 +1,5 @@
-//! Sending one exchange. Follows no redirect but one that stays on its origin, inherits no proxy, and ends when
-//! whoever asked for it lets go of it.
+//! Sends one exchange. Follows no redirect but one that stays on its origin, takes no proxy from the environment, and ends
+//! when its future, or what it gave, is dropped.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use brains_core::SecretSet;
 use brains_dialect::canon::exchange::Request;
+use brains_files::Names;
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderMap, Method};
@@ -21,22 +22,22 @@ use crate::fill::{self, Secrets};
 use crate::install_tls;
 use crate::mask::Mask;
 use crate::origin::{Grant, covering};
-use brains_files::Names;
-
 use crate::resolve::{CheckedResolver, Lookup, SystemResolver};
 use crate::upstream::Upstream;
+use crate::wait::WaitLimits;
 
 /// How many redirects within one origin are followed.
 const HOPS: usize = 3;
 const IDLE: Duration = Duration::from_secs(90);
 const IDLE_PER_HOST: usize = 64;
 
+/// How the clients are set up.
 #[derive(Debug, Clone)]
 pub struct EgressOptions {
     pub user_agent: String,
-    /// `None` asks the system,
+    /// Resolves names of hosts; `None` asks the system.
     pub lookup: Option<Arc<dyn Lookup>>,
-    /// by this.
+    /// The system's resolver.
     pub names: Names,
 }
 
@@ -114,8 +115,8 @@ impl Clients {
     }
 }
 
-/// The way out of a process. Each thread keeps connections of its own: the task that reads one wakes whoever waits for
-/// what it reads, and on another thread that costs more than the reading.
+/// The outbound HTTP client of the process. Each thread keeps connections of its own: the task that reads one wakes the
+/// task that waits for it, and on another thread that costs more than the reading.
 #[derive(Debug)]
 pub struct Egress {
     options: EgressOptions,
@@ -125,7 +126,7 @@ pub struct Egress {
 impl Egress {
     pub fn new(options: EgressOptions) -> Result<Self, EgressError> {
         let clients = ThreadLocal::new();
-        // Here, so that what keeps all of them from working is told at once.
+        // Made here, so that a setup that cannot work fails at the start.
         clients.get_or_try(|| Clients::new(&options))?;
         Ok(Self { options, clients })
     }
@@ -142,13 +143,13 @@ impl Egress {
             Some(limit_ms) => silence.min(Duration::from_millis(limit_ms.into())),
             None => silence,
         };
+        let wait = WaitLimits { silence, deadline };
         for _ in 0..=HOPS {
             let host: Arc<str> = url.host_str().unwrap_or_default().into();
-            let response = self
-                .hop(method.clone(), url.clone(), grant, headers.clone(), body.clone(), silence, deadline)
-                .await?;
+            let response =
+                self.hop(method.clone(), url.clone(), grant, headers.clone(), body.clone(), wait).await?;
             if !is_redirect(response.status().as_u16()) {
-                return Ok(Upstream::new(response, host, Mask::new(known), silence, deadline));
+                return Ok(Upstream::new(response, host, Mask::new(known), wait));
             }
             let target = location(&url, response.headers());
             let same =
@@ -162,7 +163,6 @@ impl Egress {
         Err(EgressError::Protocol { host: url.host_str().unwrap_or_default().to_owned() })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `send`, which holds them all")]
     async fn hop(
         &self,
         method: Method,
@@ -170,8 +170,7 @@ impl Egress {
         grant: &Grant,
         headers: HeaderMap,
         body: Bytes,
-        silence: Duration,
-        deadline: Instant,
+        wait: WaitLimits,
     ) -> Result<reqwest::Response, EgressError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         if !grant.is_private() && literal(&url).is_some_and(|address| !is_public(address)) {
@@ -180,19 +179,13 @@ impl Egress {
         let clients = self.clients.get_or_try(|| Clients::new(&self.options))?;
         let client = if grant.is_private() { &clients.private } else { &clients.public };
         let sending = client.request(method, url).headers(headers).body(body).send();
-        let (until, phase) = patience(silence, deadline, Phase::Head);
+        let (until, phase) = wait.next(Phase::Head);
         match tokio::time::timeout_at(until, sending).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(EgressError::of(&error, &host)),
             Err(_) => Err(EgressError::Timeout { host, phase }),
         }
     }
-}
-
-/// Until when to wait, and what it is called when that passes.
-pub(crate) fn patience(silence: Duration, deadline: Instant, phase: Phase) -> (Instant, Phase) {
-    let quiet = Instant::now().checked_add(silence).unwrap_or(deadline);
-    if quiet < deadline { (quiet, phase) } else { (deadline, Phase::Total) }
 }
 
 /// The address in a URL that has no name. `url` has brought odd spellings into one form.

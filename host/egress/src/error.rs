@@ -1,4 +1,4 @@
-//! What can go wrong on the way out. Messages name the host at most: never a path, a query or a header.
+//! Why an exchange failed. Messages name the host at most: never a path, a query or a header.
 
 use std::error::Error;
 use std::io;

@@ -1,7 +1,5 @@
-//! From a described exchange to one that can be sent. Everything is checked on the description first; secrets
-//! go into their holes last, and only where they cannot change where the request goes.
-
-use std::fmt::Write as _;
+//! Turns a described exchange into one that can be sent. The description is checked first; secrets are filled in last, and
+//! only where they cannot change where the request goes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +8,13 @@ use brains_dialect::canon::exchange::{Body, FormField, Header, Method, Piece};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use crate::error::EgressError;
 use crate::origin::{Grant, covering};
 
-/// Who holds an instance's secrets. A closure from name to secret is one.
+/// The secrets of an instance, by name. A closure from name to secret is one.
 pub trait Secrets: Send + Sync {
     fn secret(&self, name: &str) -> Option<Secret>;
 }
@@ -26,7 +25,7 @@ impl<F: Fn(&str) -> Option<Secret> + Send + Sync> Secrets for F {
     }
 }
 
-/// Headers that belong to the connection, not to who describes a request.
+/// Headers that the client sets: they belong to the connection, not to the described request.
 const OURS: [&str; 14] = [
     "host",
     "content-length",
@@ -48,6 +47,8 @@ const OURS: [&str; 14] = [
 const HEADERS: usize = 128;
 const HEAD_BYTES: usize = 64 << 10;
 const URL_BYTES: usize = 16 << 10;
+/// All but what is safe in every part of a URL.
+const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The URL with its secrets, after its origin has been found among the grants.
 pub(crate) fn url<'g>(
@@ -69,7 +70,7 @@ pub(crate) fn url<'g>(
                         "a secret may stand in the query of a URL, nowhere else in it",
                     ));
                 }
-                encode_query(secret(secrets, name)?.expose(), &mut text);
+                text.extend(utf8_percent_encode(secret(secrets, name)?.expose(), QUERY_VALUE));
             }
             Piece::BasicCredentials(_) => {
                 return Err(EgressError::refused(
@@ -202,16 +203,4 @@ fn secret(secrets: &dyn Secrets, name: &str) -> Result<Secret, EgressError> {
         .secret(name)
         .filter(|secret| !secret.is_empty())
         .ok_or_else(|| EgressError::refused(format!("the secret `{name}` is not set or not granted")))
-}
-
-/// Percent-encodes all but what is safe in every part of a URL.
-fn encode_query(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _: std::fmt::Result = write!(out, "%{byte:02X}");
-        }
-    }
 }

@@ -1,5 +1,11 @@
-//! The way out: the only crate that knows reqwest. Sends the exchanges that components describe, towards
-//! granted origins only, to addresses that were checked, with the instance's secrets filled in at the last moment.
+//! Outbound HTTP: sends the exchanges that components describe, and calls the program's own service on this machine.
+//!
+//! Architecture invariant: this is the only crate that knows reqwest.
+//! Architecture invariant: an exchange goes to an origin that is granted, and to an address that was checked when its name
+//! was resolved. Nothing resolves the name again, and no redirect leaves the origin.
+//! Architecture invariant: secrets are filled in last, and nowhere in a URL where they could change its origin or path.
+//! What comes back shows none of them.
+//! Architecture invariant: nothing here knows components, instances or the store; grants and secrets come with each call.
 
 mod address;
 mod client;
@@ -10,6 +16,7 @@ mod mask;
 mod origin;
 mod resolve;
 mod upstream;
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! A small client for a program that calls its own running service on this machine.
+//! A client for a program that calls its own running service on this machine, for the command line and stdio.
 
 use std::time::Duration;
 

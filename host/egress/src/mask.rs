@@ -1,5 +1,5 @@
-//! What an upstream sends back never shows the instance's secrets. An upstream that repeats a credential would
-//! otherwise hand it to the component, and through an error's text to clients and logs.
+//! Masks the secrets of an instance in a stream of bytes. An upstream that repeats a credential would otherwise hand it to
+//! the component, and through an error's text to clients and logs.
 
 use std::sync::Arc;
 

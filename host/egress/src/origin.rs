@@ -1,4 +1,4 @@
-//! Origins that an instance may reach, and who granted them.
+//! Grants: the origins that an instance may reach, and who granted them.
 
 use brains_core::OriginPattern;
 use url::Url;

@@ -1,4 +1,5 @@
-//! Names to addresses. What is checked here is what the connection goes to: nothing looks the name up again.
+//! Resolves names of hosts to addresses and checks them. The connection goes to what was checked here: nothing resolves
+//! the name again.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +16,7 @@ use crate::address::is_public;
 /// A lookup under way. Boxed, as the resolver is chosen at run time.
 pub type LookupFuture = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Who knows addresses.
+/// Resolves names of hosts.
 pub trait Lookup: Send + Sync + fmt::Debug {
     fn lookup(&self, host: &str) -> LookupFuture;
 }
@@ -40,7 +41,7 @@ pub(crate) struct PrivateAddress;
 #[error("the name has no address")]
 pub(crate) struct NoAddress(#[source] pub(crate) Option<io::Error>);
 
-/// The resolver of one client.
+/// The resolver of one client: gives only addresses that the client may reach.
 #[derive(Debug)]
 pub(crate) struct CheckedResolver {
     pub(crate) lookup: Arc<dyn Lookup>,

@@ -1,19 +1,17 @@
-//! An answer under way: its head, and its body piece by piece with a limit on silence. Neither shows a secret of the
-//! instance that asked.
+//! The answer of an upstream: its head, and its body piece by piece, with a limit on silence. Secrets of the instance are
+//! masked in both.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use brains_dialect::canon::exchange::Field;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
-use tokio::time::Instant;
 
-use crate::client::patience;
 use crate::error::{EgressError, Phase};
 use crate::mask::Mask;
+use crate::wait::WaitLimits;
 
 /// Dropping it ends the exchange.
 pub struct Upstream {
@@ -21,8 +19,7 @@ pub struct Upstream {
     host: Arc<str>,
     mask: Mask,
     ended: bool,
-    silence: Duration,
-    deadline: Instant,
+    wait: WaitLimits,
 }
 
 impl fmt::Debug for Upstream {
@@ -40,10 +37,9 @@ impl Upstream {
         response: reqwest::Response,
         host: Arc<str>,
         mask: Mask,
-        silence: Duration,
-        deadline: Instant,
+        wait: WaitLimits,
     ) -> Self {
-        Self { response, host, mask, ended: false, silence, deadline }
+        Self { response, host, mask, ended: false, wait }
     }
 
     pub fn status(&self) -> u16 {
@@ -74,7 +70,7 @@ impl Upstream {
             if let Some(ready) = self.ready_chunk() {
                 return ready;
             }
-            let (until, phase) = patience(self.silence, self.deadline, Phase::Gap);
+            let (until, phase) = self.wait.next(Phase::Gap);
             let read = tokio::time::timeout_at(until, self.response.chunk()).await;
             let Ok(read) = read else {
                 return Err(EgressError::Timeout { host: self.host.to_string(), phase });
