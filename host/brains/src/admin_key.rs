@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use brains_core::{Ambient, Fault, Origin, Secret};
-use brains_files::{Gate, Links, Place, Visit};
+use brains_files::{Gate, GateTarget, Links, Visit};
 
 use crate::home::{self, Home};
 
@@ -18,7 +18,7 @@ const KEY_BYTES: u64 = 64 << 10;
 /// Reads the key file, and waits for it.
 pub(crate) fn read(gate: &Gate, path: &Path) -> Result<Option<Secret>, Fault> {
     let file = path.to_owned();
-    gate.wait(Place::of(path), move |visit| read_at(visit, &file))?
+    gate.wait(GateTarget::of(path), move |visit| read_at(visit, &file))?
 }
 
 fn read_at(visit: &Visit, path: &Path) -> Result<Option<Secret>, Fault> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Ambient, Fault, FaultKind, Origin};
-use brains_files::{Gate, Links, Place, ReadError, Visit};
+use brains_files::{Gate, GateTarget, Links, ReadError, Visit};
 
 use crate::home::{self, Home};
 
@@ -42,8 +42,9 @@ fn text(key: &SealingKey) -> String {
 
 fn read(gate: &Gate, path: &Path) -> Result<Option<SealingKey>, Fault> {
     let file = path.to_owned();
-    let text = gate
-        .wait(Place::of(path), move |visit| brains_files::read_text(visit, &file, Links::Refused, KEY_BYTES));
+    let text = gate.wait(GateTarget::of(path), move |visit| {
+        brains_files::read_text(visit, &file, Links::Refused, KEY_BYTES)
+    });
     match text? {
         Ok(text) => SealingKey::parse(&text).map(Some).ok_or_else(|| {
             Fault::invalid(format!("`{}` is not an audit key: it should hold 64 hex digits", path.display()))

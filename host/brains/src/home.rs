@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::{Fault, FaultKind, Origin};
-use brains_files::{Gate, Links, Place, Visit, owned};
+use brains_files::{Gate, GateTarget, Links, Visit, owned};
 use fs_err as fs;
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -150,7 +150,7 @@ const PASSABLE: u32 = 0o011;
 /// reach it. One that others may only read is told of in the log: `chmod` would be a surprise to who opened it.
 pub(crate) fn check_owned(home: &Home, gate: &Gate) -> Result<(), Fault> {
     let home = home.clone();
-    gate.wait(Place::of(&home.dir.clone()), move |visit| {
+    gate.wait(GateTarget::of(&home.dir.clone()), move |visit| {
         let me = rustix::process::geteuid().as_raw();
         let place = visit.resolve(home.dir()).unwrap_or_else(|_| home.dir.clone());
         let Ok(found) = brains_files::look(visit, &place) else { return Ok(()) };
@@ -259,7 +259,7 @@ fn content(visit: &Visit, path: &Path) -> io::Result<Option<Vec<u8>>> {
 pub(crate) fn read_named(path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
     let file = path.to_owned();
     let read = Gate::default()
-        .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Followed, most))?;
+        .wait(GateTarget::of(path), move |visit| brains_files::read(visit, &file, Links::Followed, most))?;
     read.map_err(|error| {
         let told = error.to_string();
         Fault::new(error_kind(&error.into()), Origin::Client, told)

@@ -15,7 +15,7 @@ use brains_control::BoxedFuture;
 use brains_control::ports::{ActiveAdminKey, AdminKeySource, KeyFilesPort, ServiceFacts, ServicePort};
 use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Fault, Millis, Origin, Secret};
-use brains_files::{Gate, Place};
+use brains_files::{Gate, GateTarget};
 use brains_runtime::ComponentRegistry;
 use fs_err as fs;
 
@@ -51,7 +51,7 @@ impl KeyFiles {
         work: impl FnOnce(&std::path::Path) -> Result<(), Fault> + Send + 'static,
     ) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
-            let changed = self.gate.write(Place::of(&path), move |visit| {
+            let changed = self.gate.write(GateTarget::of(&path), move |visit| {
                 visit.check_time().map_err(|error| unwritten("a key file", &error))?;
                 work(&path)
             });
@@ -103,7 +103,7 @@ impl KeyFilesPort for KeyFiles {
     fn audit_anchors(&self) -> BoxedFuture<'_, Result<Vec<Seal>, Fault>> {
         let path = self.home.audit_anchors();
         Box::pin(async move {
-            self.gate.run(Place::of(&path), move |visit| audit_key::read_anchors(visit, &path)).await?
+            self.gate.run(GateTarget::of(&path), move |visit| audit_key::read_anchors(visit, &path)).await?
         })
     }
 

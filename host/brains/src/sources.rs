@@ -12,7 +12,7 @@ use brains_core::config::{
 };
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
-use brains_files::{Gate, Links, Place, ReadError};
+use brains_files::{Gate, GateTarget, Links, ReadError};
 use brains_runtime::bundle;
 use serde_json::Value;
 
@@ -108,7 +108,7 @@ impl Sources {
 
     fn text(&self, path: &Path, links: Links) -> Result<Result<String, ReadError>, Fault> {
         let file = path.to_owned();
-        self.gate.wait(Place::of(path), move |visit| {
+        self.gate.wait(GateTarget::of(path), move |visit| {
             brains_files::read_text(visit, &file, links, DOCUMENT_BYTES as u64)
         })
     }
@@ -201,7 +201,7 @@ impl RefSource for Operators<'_> {
 
     fn file(&self, path: &str) -> Result<String, RefError> {
         let file = self.environment.open_tilde(path);
-        let place = Place::of(&file);
+        let place = GateTarget::of(&file);
         let read = self.gate.wait(place, move |visit| {
             brains_files::read_text(visit, &file, Links::Followed, REFERENCE_BYTES)
         });

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use brains_control::ControlPlane;
 use brains_core::{Fault, Principal};
-use brains_files::Place;
+use brains_files::GateTarget;
 use brains_runtime::ComponentRegistry;
 use brains_runtime::{Look, Pace};
 use brains_store::{Actor, Scope, Store};
@@ -131,7 +131,7 @@ impl Watch {
     /// Whether all folders are watched. While that hangs somewhere they are looked at instead.
     async fn cover(&self, told: &Arc<Mutex<Told>>) -> bool {
         let (told, folders) = (Arc::clone(told), self.folders.clone());
-        let covered = self.settings.gate.run(Place::named("the watched folders"), move |visit| {
+        let covered = self.settings.gate.run(GateTarget::named("the watched folders"), move |visit| {
             folders.iter().all(|folder| visit.enter(folder).is_ok())
                 && told.try_lock().is_ok_and(|mut told| told.cover(&folders))
         });

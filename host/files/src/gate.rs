@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::mounts::Mounts;
 use crate::visit::Visit;
 
-pub use admission::Limits;
-use admission::{Admission, Answer};
+pub use admission::GateLimits;
+use admission::{AdmissionAnswer, GateAdmission};
 
 /// So many times as long as a look may a write take.
 const PATIENCE: u32 = 6;
@@ -34,14 +34,14 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// What a piece of work looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum GateTarget {
     /// A path; its place is the mount that it lies on.
     Path(PathBuf),
     /// Something else that may not answer, by its name.
     Named(String),
 }
 
-impl Place {
+impl GateTarget {
     pub fn of(path: &Path) -> Self {
         Self::Path(path.to_owned())
     }
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for GateTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "`{}`", path.display()),
@@ -62,7 +62,7 @@ impl fmt::Display for Place {
 
 /// What is refused is named after what the gate is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Words {
+pub(crate) struct GateLabels {
     pub(crate) stalled: &'static str,
     pub(crate) spent: &'static str,
     /// The keys of the configuration that set the limits.
@@ -70,7 +70,7 @@ pub(crate) struct Words {
     pub(crate) hint: &'static str,
 }
 
-const FILES: Words = Words {
+const FILES: GateLabels = GateLabels {
     stalled: "file_stalled",
     spent: "file_threads_spent",
     threads: "budgets.file_threads",
@@ -79,7 +79,7 @@ const FILES: Words = Words {
 
 /// The gate. A clone is the same one.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Shared>);
+pub struct Gate(Arc<GateShared>);
 
 impl Default for Gate {
     fn default() -> Self {
@@ -87,8 +87,8 @@ impl Default for Gate {
     }
 }
 
-pub(crate) struct Shared {
-    words: Words,
+pub(crate) struct GateShared {
+    words: GateLabels,
     threads: AtomicU32,
     time_ms: AtomicU64,
     pub(crate) mounts: Mounts,
@@ -102,12 +102,12 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct State {
-    admission: Admission,
+    admission: GateAdmission,
     jobs: VecDeque<Job>,
     idle: usize,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for GateShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("limits", &self.limits()).finish_non_exhaustive()
     }
@@ -120,8 +120,8 @@ impl Gate {
         gate
     }
 
-    pub(crate) fn with(words: Words) -> Self {
-        Self(Arc::new(Shared {
+    pub(crate) fn with(words: GateLabels) -> Self {
+        Self(Arc::new(GateShared {
             words,
             threads: AtomicU32::new(0),
             time_ms: AtomicU64::new(0),
@@ -135,10 +135,10 @@ impl Gate {
 
     /// The limits that count from now on.
     pub fn keep_to(&self, budgets: &Budgets) {
-        self.set(Limits { threads: budgets.file_threads, time: seconds(budgets.file_seconds) });
+        self.set(GateLimits { threads: budgets.file_threads, time: seconds(budgets.file_seconds) });
     }
 
-    pub(crate) fn set(&self, limits: Limits) {
+    pub(crate) fn set(&self, limits: GateLimits) {
         self.0.threads.store(limits.threads, Ordering::Relaxed);
         let time_ms = u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX);
         self.0.time_ms.store(time_ms, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl Gate {
     /// Runs `work`, which touches `place`, or says that the place does not answer.
     pub async fn run<T: Send + 'static>(
         &self,
-        place: Place,
+        place: GateTarget,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         self.run_until(place, self.0.limits().time, work).await
@@ -166,7 +166,7 @@ impl Gate {
     /// As [`Self::run`], for work that waits until something is on the disk, which takes longer on a busy one.
     pub async fn write<T: Send + 'static>(
         &self,
-        place: Place,
+        place: GateTarget,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         self.run_until(place, self.0.limits().time * PATIENCE, work).await
@@ -174,7 +174,7 @@ impl Gate {
 
     async fn run_until<T: Send + 'static>(
         &self,
-        place: Place,
+        place: GateTarget,
         time: Duration,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
@@ -187,9 +187,9 @@ impl Gate {
             tokio::pin!(freed);
             freed.as_mut().enable();
             match shared.begin(&key, limits) {
-                Answer::Begun(ticket) => break ticket,
-                Answer::Stalled => return Err(shared.refuse(shared.stalled(&place))),
-                Answer::Full => {}
+                AdmissionAnswer::Begun(ticket) => break ticket,
+                AdmissionAnswer::Stalled => return Err(shared.refuse(shared.stalled(&place))),
+                AdmissionAnswer::Full => {}
             }
             if timeout_at(until, freed).await.is_err() {
                 return Err(shared.refuse(shared.spent(&place)));
@@ -209,7 +209,7 @@ impl Gate {
     #[expect(clippy::needless_pass_by_value, reason = "a place is made for the call, as it is for `run`")]
     pub fn wait<T: Send + 'static>(
         &self,
-        place: Place,
+        place: GateTarget,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         self.wait_until(&place, self.0.limits().time, work)
@@ -219,7 +219,7 @@ impl Gate {
     #[expect(clippy::needless_pass_by_value, reason = "a place is made for the call, as it is for `write`")]
     pub fn wait_write<T: Send + 'static>(
         &self,
-        place: Place,
+        place: GateTarget,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         self.wait_until(&place, self.0.limits().time * PATIENCE, work)
@@ -227,7 +227,7 @@ impl Gate {
 
     fn wait_until<T: Send + 'static>(
         &self,
-        place: &Place,
+        place: &GateTarget,
         time: Duration,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
@@ -236,9 +236,9 @@ impl Gate {
         let until = Instant::now() + time;
         let key = shared.key(place);
         let ticket = match shared.begin_until(&key, limits, until) {
-            Answer::Begun(ticket) => ticket,
-            Answer::Stalled => return Err(shared.refuse(shared.stalled(place))),
-            Answer::Full => return Err(shared.refuse(shared.spent(place))),
+            AdmissionAnswer::Begun(ticket) => ticket,
+            AdmissionAnswer::Stalled => return Err(shared.refuse(shared.stalled(place))),
+            AdmissionAnswer::Full => return Err(shared.refuse(shared.spent(place))),
         };
         let (reply, answer) = mpsc::sync_channel(1);
         let visit = Visit::new(Arc::clone(shared), place.clone(), key, ticket, until);
@@ -268,9 +268,9 @@ impl Gate {
     }
 }
 
-impl Shared {
-    fn limits(&self) -> Limits {
-        Limits {
+impl GateShared {
+    fn limits(&self) -> GateLimits {
+        GateLimits {
             threads: self.threads.load(Ordering::Relaxed),
             time: Duration::from_millis(self.time_ms.load(Ordering::Relaxed)),
         }
@@ -280,24 +280,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn key(&self, place: &Place) -> String {
+    pub(crate) fn key(&self, place: &GateTarget) -> String {
         match place {
-            Place::Path(path) => self.mounts.of(path),
-            Place::Named(name) => name.clone(),
+            GateTarget::Path(path) => self.mounts.of(path),
+            GateTarget::Named(name) => name.clone(),
         }
     }
 
-    fn begin(&self, key: &str, limits: Limits) -> Answer {
+    fn begin(&self, key: &str, limits: GateLimits) -> AdmissionAnswer {
         self.lock().admission.begin(key, Instant::now(), limits)
     }
 
     /// Waits for room with the thread.
-    fn begin_until(&self, key: &str, limits: Limits, until: Instant) -> Answer {
+    fn begin_until(&self, key: &str, limits: GateLimits, until: Instant) -> AdmissionAnswer {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
             match state.admission.begin(key, now, limits) {
-                Answer::Full if now < until => {}
+                AdmissionAnswer::Full if now < until => {}
                 answer => return answer,
             }
             let left = until.saturating_duration_since(now);
@@ -310,13 +310,13 @@ impl Shared {
         &self,
         (from, ticket, answered): (&str, u64, bool),
         to: &str,
-        place: &Place,
+        place: &GateTarget,
         until: Instant,
     ) -> Result<u64, Fault> {
         let limits = self.limits();
         self.end(from, ticket, answered);
         let answer = match self.begin(to, limits) {
-            Answer::Full if self.lock().admission.queue(to, Instant::now(), limits) => {
+            AdmissionAnswer::Full if self.lock().admission.queue(to, Instant::now(), limits) => {
                 let answer = self.begin_until(to, limits, until);
                 self.lock().admission.unqueue(to);
                 self.tell();
@@ -325,8 +325,8 @@ impl Shared {
             answer => answer,
         };
         match answer {
-            Answer::Begun(ticket) => Ok(ticket),
-            Answer::Stalled | Answer::Full => Err(self.refuse(self.stalled(place))),
+            AdmissionAnswer::Begun(ticket) => Ok(ticket),
+            AdmissionAnswer::Stalled | AdmissionAnswer::Full => Err(self.refuse(self.stalled(place))),
         }
     }
 
@@ -346,7 +346,7 @@ impl Shared {
         fault
     }
 
-    fn stalled(&self, place: &Place) -> Fault {
+    fn stalled(&self, place: &GateTarget) -> Fault {
         let time = self.limits().time;
         Fault::unavailable(format!("{place} does not answer in time"))
             .code(self.words.stalled)
@@ -354,7 +354,7 @@ impl Shared {
             .retry_after_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn spent(&self, place: &Place) -> Fault {
+    fn spent(&self, place: &GateTarget) -> Fault {
         Fault::unavailable(format!("{place} was not looked at: too much is looked at already"))
             .code(self.words.spent)
             .hint(format!("try again; `{}` sets how much may be", self.words.threads))

@@ -9,7 +9,7 @@ mod read;
 mod visit;
 mod write;
 
-pub use gate::{Gate, Limits, Place};
+pub use gate::{Gate, GateLimits, GateTarget};
 pub use names::Names;
 pub use read::{Links, ReadError, look, read, read_text, regular};
 pub use visit::Visit;

@@ -7,9 +7,9 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use brains_core::config::Budgets;
 use brains_core::traffic::budget::Standing;
 
-use crate::gate::{Gate, Limits, Place, Words, seconds};
+use crate::gate::{Gate, GateLabels, GateLimits, GateTarget, seconds};
 
-const NAMES: Words = Words {
+const NAMES: GateLabels = GateLabels {
     stalled: "name_stalled",
     spent: "name_threads_spent",
     threads: "budgets.name_threads",
@@ -35,7 +35,7 @@ impl Names {
 
     /// The limits that count from now on.
     pub fn keep_to(&self, budgets: &Budgets) {
-        self.0.set(Limits { threads: budgets.name_threads, time: seconds(budgets.name_seconds) });
+        self.0.set(GateLimits { threads: budgets.name_threads, time: seconds(budgets.name_seconds) });
     }
 
     /// How it stands, for `/health/ready`.
@@ -49,7 +49,7 @@ impl Names {
             return Ok(vec![address]);
         }
         let name = host.to_owned();
-        let found = self.0.run(Place::named(host.to_ascii_lowercase()), move |_| {
+        let found = self.0.run(GateTarget::named(host.to_ascii_lowercase()), move |_| {
             (name.as_str(), 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect())
         });
         found.await.map_err(io::Error::other)?

@@ -11,7 +11,7 @@ const HANG: Duration = Duration::from_secs(30);
 
 fn gate(threads: u32, time: Duration) -> Gate {
     let gate = Gate::default();
-    gate.set(Limits { threads, time });
+    gate.set(GateLimits { threads, time });
     gate
 }
 
@@ -22,14 +22,14 @@ async fn work_that_hangs_is_told_of_and_holds_up_nobody_else() {
     let hangs = std::sync::Arc::new(std::sync::Mutex::new(hangs));
     for _ in 0..20 {
         let hangs = std::sync::Arc::clone(&hangs);
-        let fault = gate.run(Place::named("dead"), move |_| hangs.lock().unwrap().recv().is_ok()).await;
+        let fault = gate.run(GateTarget::named("dead"), move |_| hangs.lock().unwrap().recv().is_ok()).await;
         let fault = fault.unwrap_err();
         assert_eq!((fault.kind, &*fault.code), (FaultKind::Unavailable, "file_stalled"));
     }
     assert!(gate.standing().used <= 2, "{:?}", gate.standing());
-    assert_eq!(gate.run(Place::named("well"), |_| 7).await.unwrap(), 7);
+    assert_eq!(gate.run(GateTarget::named("well"), |_| 7).await.unwrap(), 7);
     let beside = gate.clone();
-    let waited = std::thread::spawn(move || beside.wait(Place::named("well"), |_| 8)).join().unwrap();
+    let waited = std::thread::spawn(move || beside.wait(GateTarget::named("well"), |_| 8)).join().unwrap();
     assert_eq!(waited.unwrap(), 8);
     assert!(gate.standing().refused >= 20);
 }
@@ -39,7 +39,7 @@ async fn a_crowd_is_served_in_turn() {
     let gate = gate(4, HANG);
     let all = (0..500).map(|n| {
         let gate = gate.clone();
-        async move { gate.run(Place::named(format!("p{}", n % 7)), move |_| n).await.unwrap() }
+        async move { gate.run(GateTarget::named(format!("p{}", n % 7)), move |_| n).await.unwrap() }
     });
     let mut all: tokio::task::JoinSet<usize> = all.collect();
     let mut sum = 0;
@@ -53,9 +53,9 @@ async fn a_crowd_is_served_in_turn() {
 #[tokio::test]
 async fn a_panic_of_the_work_is_its_own() {
     let gate = Gate::default();
-    let fault = gate.run(Place::named("x"), |_| panic!("broken")).await.map(|(): ()| ()).unwrap_err();
+    let fault = gate.run(GateTarget::named("x"), |_| panic!("broken")).await.map(|(): ()| ()).unwrap_err();
     assert_eq!(fault.kind, FaultKind::Internal);
-    assert_eq!(gate.run(Place::named("x"), |_| 1).await.unwrap(), 1);
+    assert_eq!(gate.run(GateTarget::named("x"), |_| 1).await.unwrap(), 1);
     assert_eq!(gate.standing().used, 0);
 }
 
@@ -91,7 +91,7 @@ async fn a_path_is_resolved_as_the_system_resolves_it() {
     ] {
         let asked = root.join(path);
         let expected = fs::canonicalize(&asked).ok();
-        let told = gate.run(Place::of(&asked), move |visit| visit.resolve(&asked).ok()).await.unwrap();
+        let told = gate.run(GateTarget::of(&asked), move |visit| visit.resolve(&asked).ok()).await.unwrap();
         assert_eq!(told, expected, "{path}");
     }
 }
@@ -112,7 +112,8 @@ async fn only_regular_files_within_their_size_are_read() {
     let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
     let gate = Gate::default();
     let try_read = async |path: std::path::PathBuf, links: Links| {
-        let read = gate.run(Place::of(&path), move |visit| read_text(visit, &path, links, 8)).await.unwrap();
+        let read =
+            gate.run(GateTarget::of(&path), move |visit| read_text(visit, &path, links, 8)).await.unwrap();
         read.map_err(|error| error.to_string())
     };
     for (name, links, told) in [

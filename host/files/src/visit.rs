@@ -12,7 +12,7 @@ use std::sync::Arc;
 use brains_core::Fault;
 use tokio::time::Instant;
 
-use crate::gate::{Place, Shared};
+use crate::gate::{GateShared, GateTarget};
 
 /// As many as the kernel follows.
 const LINKS: usize = 40;
@@ -20,8 +20,8 @@ const LINKS: usize = 40;
 /// The booking of one piece of work.
 #[derive(Debug)]
 pub struct Visit {
-    gate: Arc<Shared>,
-    place: Place,
+    gate: Arc<GateShared>,
+    place: GateTarget,
     at: RefCell<(String, u64)>,
     until: Instant,
     refused: RefCell<Option<Fault>>,
@@ -30,7 +30,13 @@ pub struct Visit {
 }
 
 impl Visit {
-    pub(crate) fn new(gate: Arc<Shared>, place: Place, key: String, ticket: u64, until: Instant) -> Self {
+    pub(crate) fn new(
+        gate: Arc<GateShared>,
+        place: GateTarget,
+        key: String,
+        ticket: u64,
+        until: Instant,
+    ) -> Self {
         Self {
             gate,
             place,

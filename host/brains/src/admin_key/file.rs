@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use brains_core::{Fault, Secret};
-use brains_files::{Gate, Place, Visit};
+use brains_files::{Gate, GateTarget, Visit};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 
 use super::read_at;
@@ -74,7 +74,7 @@ impl AdminKeyFile {
     pub(crate) async fn current(&self) -> Result<Option<Secret>, Fault> {
         let (path, queue) = (self.path.clone(), self.queue.as_ref().and_then(|queue| queue.try_clone().ok()));
         let told = self.told.load(Ordering::Acquire);
-        let read = self.gate.run(Place::of(&self.path), move |visit| {
+        let read = self.gate.run(GateTarget::of(&self.path), move |visit| {
             // Watched before it is read: what changes in between is told.
             let told = told || queue.is_some_and(|queue| watch(visit, &queue, &path));
             (told, read_at(visit, &path))

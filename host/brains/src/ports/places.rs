@@ -10,7 +10,7 @@ use brains_control::BoxedFuture;
 use brains_control::ports::DirectoriesPort;
 use brains_core::Fault;
 use brains_core::plane::workspace::Location;
-use brains_files::{Gate, Links, Place, Visit, look};
+use brains_files::{Gate, GateTarget, Links, Visit, look};
 use fs_err as fs;
 
 /// Files that say that a project lives in a directory (spec/surface.md 2.3).
@@ -58,7 +58,8 @@ impl DirectoriesPort for Trees {
     fn locate(&self, path: PathBuf) -> BoxedFuture<'_, Result<Location, Fault>> {
         let state = self.state.clone();
         Box::pin(async move {
-            let looked = self.gate.run(Place::of(&path), move |visit| locate(visit, &path, state.as_deref()));
+            let looked =
+                self.gate.run(GateTarget::of(&path), move |visit| locate(visit, &path, state.as_deref()));
             looked.await?
         })
     }

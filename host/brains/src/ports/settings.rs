@@ -9,7 +9,7 @@ use brains_control::ports::{
 use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::{Fault, Origin};
-use brains_files::{Gate, Names, Place};
+use brains_files::{Gate, GateTarget, Names};
 use brains_runtime::ComponentRegistry;
 use brains_store::TraceQueue;
 use serde_json::Value;
@@ -42,7 +42,7 @@ impl InForce {
 
     /// Does what parses documents and waits for files on a thread that serves nobody. The files have limits of their own.
     async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-        self.gate.write(Place::named("the configuration"), move |_| work()).await
+        self.gate.write(GateTarget::named("the configuration"), move |_| work()).await
     }
 
     /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile what is bundled.
@@ -154,7 +154,7 @@ impl ConfigPort for InForce {
     fn write_overlay(&self, text: String, expected: String) -> BoxedFuture<'_, Result<bool, Fault>> {
         let (path, links) = (self.sources.overlay().to_owned(), self.sources.overlay_links());
         Box::pin(async move {
-            let written = self.gate.write(Place::of(&path), move |visit| {
+            let written = self.gate.write(GateTarget::of(&path), move |visit| {
                 home::replace(visit, &path, links, expected.as_bytes(), text.as_bytes())
             });
             written.await?.map_err(|error| {

@@ -14,7 +14,7 @@ const REMEMBERED: usize = 1_024;
 
 /// How much there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct GateLimits {
     /// Pieces of work at once; 0 is no limit.
     pub threads: u32,
     /// How long one may take.
@@ -23,7 +23,7 @@ pub struct Limits {
 
 /// What becomes of somebody who wants to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum AdmissionAnswer {
     Begun(u64),
     /// Room may come.
     Full,
@@ -50,29 +50,33 @@ impl There {
 
 /// What is under way.
 #[derive(Debug, Default)]
-pub(super) struct Admission {
+pub(super) struct GateAdmission {
     places: BTreeMap<String, There>,
     next: u64,
     pub(super) refused: u64,
 }
 
-impl Admission {
-    pub(super) fn begin(&mut self, place: &str, now: Instant, limits: Limits) -> Answer {
+impl GateAdmission {
+    pub(super) fn begin(&mut self, place: &str, now: Instant, limits: GateLimits) -> AdmissionAnswer {
         let doubtful = self.doubtful(now, limits.time);
         let used = self.used();
         let known = self.places.get(place);
         if let Some(there) = known.filter(|there| there.is_full()) {
-            return if there.late(now, limits.time) > 0 { Answer::Stalled } else { Answer::Full };
+            return if there.late(now, limits.time) > 0 {
+                AdmissionAnswer::Stalled
+            } else {
+                AdmissionAnswer::Full
+            };
         }
         let trusted = known.is_some_and(|there| there.answered);
         let threads = limits.threads as usize;
         if threads > 0 && (used >= threads || !trusted && doubtful >= (threads / 2).max(1)) {
-            return Answer::Full;
+            return AdmissionAnswer::Full;
         }
         self.forget();
         self.next += 1;
         self.places.entry(place.to_owned()).or_default().under_way.insert(self.next, now);
-        Answer::Begun(self.next)
+        AdmissionAnswer::Begun(self.next)
     }
 
     /// It came to its end.
@@ -84,7 +88,7 @@ impl Admission {
     }
 
     /// It left for another place, and waits for room there with its thread; false when too many do.
-    pub(super) fn queue(&mut self, place: &str, now: Instant, limits: Limits) -> bool {
+    pub(super) fn queue(&mut self, place: &str, now: Instant, limits: GateLimits) -> bool {
         let threads = limits.threads as usize;
         if threads > 0 && self.doubtful(now, limits.time) >= (threads / 2).max(1) {
             return false;
@@ -123,36 +127,38 @@ impl Admission {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { threads: 32, time: Duration::from_secs(5) };
+    const LIMITS: GateLimits = GateLimits { threads: 32, time: Duration::from_secs(5) };
 
-    fn fill(admission: &mut Admission, place: &str, now: Instant) -> (usize, Answer) {
+    fn fill(admission: &mut GateAdmission, place: &str, now: Instant) -> (usize, AdmissionAnswer) {
         for count in 0..100 {
             match admission.begin(place, now, LIMITS) {
-                Answer::Begun(_) => {}
+                AdmissionAnswer::Begun(_) => {}
                 answer => return (count, answer),
             }
         }
-        (100, Answer::Full)
+        (100, AdmissionAnswer::Full)
     }
 
-    fn known(admission: &mut Admission, place: &str, now: Instant) {
-        let Answer::Begun(ticket) = admission.begin(place, now, LIMITS) else { panic!("no room in {place}") };
+    fn known(admission: &mut GateAdmission, place: &str, now: Instant) {
+        let AdmissionAnswer::Begun(ticket) = admission.begin(place, now, LIMITS) else {
+            panic!("no room in {place}")
+        };
         admission.end(place, ticket, true);
     }
 
     #[test]
     fn a_place_that_does_not_answer_keeps_two_threads_and_is_told_of_then() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (mut admission, now) = (GateAdmission::default(), Instant::now());
         known(&mut admission, "/", now);
-        assert_eq!(fill(&mut admission, "/dead", now), (2, Answer::Full));
+        assert_eq!(fill(&mut admission, "/dead", now), (2, AdmissionAnswer::Full));
         let later = now + LIMITS.time;
-        assert_eq!(fill(&mut admission, "/dead", later), (0, Answer::Stalled));
-        assert_eq!(fill(&mut admission, "/", later), (8, Answer::Full));
+        assert_eq!(fill(&mut admission, "/dead", later), (0, AdmissionAnswer::Stalled));
+        assert_eq!(fill(&mut admission, "/", later), (8, AdmissionAnswer::Full));
     }
 
     #[test]
     fn many_dead_places_leave_half_of_all_threads_to_those_that_answer() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (mut admission, now) = (GateAdmission::default(), Instant::now());
         for place in ["/", "/home", "/srv"] {
             known(&mut admission, place, now);
         }
@@ -164,26 +170,26 @@ mod tests {
 
     #[test]
     fn a_place_that_comes_back_is_used_again() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
-        let Answer::Begun(ticket) = admission.begin("/nfs", now, LIMITS) else { panic!("no room") };
+        let (mut admission, now) = (GateAdmission::default(), Instant::now());
+        let AdmissionAnswer::Begun(ticket) = admission.begin("/nfs", now, LIMITS) else { panic!("no room") };
         let later = now + LIMITS.time;
-        assert!(matches!(admission.begin("/nfs", later, LIMITS), Answer::Begun(_)));
-        assert_eq!(admission.begin("/nfs", later, LIMITS), Answer::Stalled);
+        assert!(matches!(admission.begin("/nfs", later, LIMITS), AdmissionAnswer::Begun(_)));
+        assert_eq!(admission.begin("/nfs", later, LIMITS), AdmissionAnswer::Stalled);
         admission.end("/nfs", ticket, true);
-        assert!(matches!(admission.begin("/nfs", later, LIMITS), Answer::Begun(_)));
+        assert!(matches!(admission.begin("/nfs", later, LIMITS), AdmissionAnswer::Begun(_)));
     }
 
     #[test]
     fn one_slow_piece_of_work_stops_no_other_where_answers_come() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (mut admission, now) = (GateAdmission::default(), Instant::now());
         known(&mut admission, "/", now);
-        let Answer::Begun(_) = admission.begin("/", now, LIMITS) else { panic!("no room") };
-        assert_eq!(fill(&mut admission, "/", now + LIMITS.time * 2), (7, Answer::Stalled));
+        let AdmissionAnswer::Begun(_) = admission.begin("/", now, LIMITS) else { panic!("no room") };
+        assert_eq!(fill(&mut admission, "/", now + LIMITS.time * 2), (7, AdmissionAnswer::Stalled));
     }
 
     #[test]
     fn those_that_wait_within_their_work_count_as_doubtful() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (mut admission, now) = (GateAdmission::default(), Instant::now());
         let waiting = (0..100).take_while(|_| admission.queue("/dead", now, LIMITS)).count();
         assert_eq!(waiting, 16);
         assert_eq!(admission.used(), 16);

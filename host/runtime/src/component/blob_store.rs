@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use brains_files::{Gate, Links, Place};
+use brains_files::{Gate, GateTarget, Links};
 use fs_err as fs;
 
 use crate::load::digest;
@@ -33,7 +33,7 @@ impl BlobStore {
     pub(crate) fn new(components: &Path, gate: Gate) -> Self {
         let folder = components.join("sha256");
         let looked = folder.clone();
-        let found = gate.wait(Place::of(&folder), move |_| {
+        let found = gate.wait(GateTarget::of(&folder), move |_| {
             let names = fs::read_dir(looked).into_iter().flatten().flatten().map(|entry| entry.file_name());
             let hex = names.filter_map(|name| Some(name.to_str()?.strip_suffix(".wasm")?.to_owned()));
             hex.map(|hex| format!("sha256:{hex}")).collect()
@@ -64,7 +64,7 @@ impl BlobStore {
         let Some(path) = self.path(digest) else { return Err(io::ErrorKind::InvalidInput.into()) };
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (folder, bytes) = (self.folder.clone(), bytes.to_vec());
-        let written = self.gate.wait_write(Place::of(&path), move |visit| {
+        let written = self.gate.wait_write(GateTarget::of(&path), move |visit| {
             if brains_files::regular(visit, &path, Links::Refused).is_ok() {
                 return Ok(());
             }
@@ -79,9 +79,9 @@ impl BlobStore {
     /// A content, if it is there and still is what its name says.
     pub(crate) fn get(&self, wanted: &str) -> Option<Vec<u8>> {
         let path = self.path(wanted)?;
-        let read = self
-            .gate
-            .wait(Place::of(&path), move |visit| brains_files::read(visit, &path, Links::Refused, BYTES));
+        let read = self.gate.wait(GateTarget::of(&path), move |visit| {
+            brains_files::read(visit, &path, Links::Refused, BYTES)
+        });
         let bytes = match read {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(error)) if error.is_absent() => {
@@ -112,7 +112,8 @@ impl BlobStore {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.held().retain(|digest| keep.contains(digest));
         let (folder, keep) = (self.folder.clone(), keep.clone());
-        let tidied = self.gate.wait_write(Place::of(&self.folder), move |_| remove_others(&folder, &keep));
+        let tidied =
+            self.gate.wait_write(GateTarget::of(&self.folder), move |_| remove_others(&folder, &keep));
         if let Err(fault) = tidied {
             tracing::warn!(%fault, "components that nothing needs could not be removed");
         }

@@ -11,7 +11,7 @@ use brains_core::Fault;
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::redact::redact;
-use brains_files::{Gate, Links, Place, Visit};
+use brains_files::{Gate, GateTarget, Links, Visit};
 use fs_err as fs;
 
 use crate::load::digest;
@@ -105,7 +105,7 @@ impl Directory {
         let _one_at_a_time = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut looked = Looked::default();
         let folder = self.folder.clone();
-        let own = self.gate.wait(Place::of(&self.folder), move |visit| present(visit, &folder));
+        let own = self.gate.wait(GateTarget::of(&self.folder), move |visit| present(visit, &folder));
         let elsewhere = self.elsewhere().into_iter().filter_map(|path| {
             let stamps = self.stamps(&path).ok()?;
             Some((path, stamps))
@@ -163,16 +163,16 @@ impl Directory {
     /// What a component's file holds.
     pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = path.to_owned();
-        let read = self
-            .gate
-            .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Refused, FILE_BYTES));
+        let read = self.gate.wait(GateTarget::of(path), move |visit| {
+            brains_files::read(visit, &file, Links::Refused, FILE_BYTES)
+        });
         Ok(read.map_err(stalled)??)
     }
 
     /// Removes a component's file and the manifest beside it.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
         let file = path.to_owned();
-        let removed = self.gate.wait_write(Place::of(path), move |visit| {
+        let removed = self.gate.wait_write(GateTarget::of(path), move |visit| {
             visit.check_time()?;
             fs::remove_file(&file)?;
             drop(fs::remove_file(file.with_extension("yaml")));
@@ -213,14 +213,14 @@ impl Directory {
 
     fn stamps(&self, path: &Path) -> io::Result<Stamps> {
         let file = path.to_owned();
-        let found = self.gate.wait(Place::of(path), move |visit| stamps(visit, &file));
+        let found = self.gate.wait(GateTarget::of(path), move |visit| stamps(visit, &file));
         found.map_err(stalled)
     }
 
     fn read_offer(&self, path: &Path, found: Stamps) -> Offered {
         let manifest = found.1.map(|_| {
             let file = path.with_extension("yaml");
-            let text = self.gate.wait(Place::of(path), move |visit| {
+            let text = self.gate.wait(GateTarget::of(path), move |visit| {
                 brains_files::read_text(visit, &file, Links::Refused, DOCUMENT_BYTES as u64)
             });
             match text {
@@ -238,9 +238,9 @@ impl Directory {
             part: None,
         };
         let file = path.to_owned();
-        let read = self
-            .gate
-            .wait(Place::of(path), move |visit| brains_files::read(visit, &file, Links::Refused, FILE_BYTES));
+        let read = self.gate.wait(GateTarget::of(path), move |visit| {
+            brains_files::read(visit, &file, Links::Refused, FILE_BYTES)
+        });
         match read {
             Ok(Ok(bytes)) => {
                 offered.digest = digest(&bytes);

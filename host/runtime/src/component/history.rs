@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brains_core::config::manifest::Manifest;
 use brains_core::redact::redact;
-use brains_files::{Gate, Links, Place};
+use brains_files::{Gate, GateTarget, Links};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ impl VersionHistory {
     pub(crate) fn open(components: &Path, gate: Gate) -> Self {
         let path = components.join("versions.json");
         let file = path.clone();
-        let read = gate.wait(Place::of(&path), move |visit| {
+        let read = gate.wait(GateTarget::of(&path), move |visit| {
             let text = match brains_files::read(visit, &file, Links::Refused, FILE_BYTES) {
                 Err(error) if error.is_absent() => return Ok(BTreeMap::new()),
                 Err(error) => Err(error.to_string()),
@@ -174,7 +174,7 @@ impl VersionHistory {
         let _one_at_a_time = writing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((path, gate, entries)) = lock().unwritten() else { return };
         let document = Written { v: 1, components: entries.clone() };
-        let written = gate.wait_write(Place::of(&path.clone()), move |_| write(&path, &document));
+        let written = gate.wait_write(GateTarget::of(&path.clone()), move |_| write(&path, &document));
         match written {
             Ok(Ok(())) => lock().written = entries,
             Ok(Err(error)) => tracing::warn!(%error, "the record of component versions could not be written"),

@@ -1,11 +1,11 @@
-use brains_files::{Gate, Place};
+use brains_files::{Gate, GateTarget};
 use fs_err as fs;
 
 use super::*;
 
 /// Looks as a service does.
 fn looked<T: Send + 'static>(look: impl FnOnce(&Visit) -> T + Send + 'static) -> T {
-    Gate::default().wait(Place::named("test"), look).unwrap()
+    Gate::default().wait(GateTarget::named("test"), look).unwrap()
 }
 
 #[test]
