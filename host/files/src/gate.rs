@@ -1,6 +1,6 @@
-//! The gate: every look at a file that a request or a change of configuration makes goes through it. It is bounded in how
-//! many and how long, by place, and whoever finds a place that does not answer is told so. Its threads are its own and
-//! nobody waits for their end, for nothing ends one that hangs in the system.
+//! The gate: a bounded pool of threads through which requests and changes of configuration access files. It bounds how many
+//! accesses run at once, how long each may take, and how many of them one mount may hold; a caller of one that does not
+//! answer gets an error. Nobody waits for the end of its threads, because nothing ends one that hangs in the kernel.
 
 mod admission;
 
@@ -25,17 +25,17 @@ use crate::visit::Visit;
 pub use admission::GateLimits;
 use admission::{AdmissionAnswer, GateAdmission};
 
-/// So many times as long as a look may a write take.
-const PATIENCE: u32 = 6;
+/// A write may take so many times as long as a read.
+const WRITE_TIME_FACTOR: u32 = 6;
 /// How long a thread without work stays.
 const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What a piece of work looks at.
+/// What a piece of work accesses; work is counted by the mount, or the name, that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GateTarget {
-    /// A path; its place is the mount that it lies on.
+    /// A path, counted by the mount that it lies on.
     Path(PathBuf),
     /// Something else that may not answer, by its name.
     Named(String),
@@ -60,7 +60,7 @@ impl fmt::Display for GateTarget {
     }
 }
 
-/// What is refused is named after what the gate is for.
+/// Codes and hints of a gate's errors, which differ by what the gate is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GateLabels {
     pub(crate) stalled: &'static str,
@@ -93,7 +93,7 @@ pub(crate) struct GateShared {
     time_ms: AtomicU64,
     pub(crate) mounts: Mounts,
     state: Mutex<State>,
-    /// Somebody came to an end.
+    /// A piece of work has ended; for tasks that wait, and for threads.
     freed: Notify,
     left: Condvar,
     /// There is work.
@@ -169,7 +169,7 @@ impl Gate {
         place: GateTarget,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        self.run_until(place, self.0.limits().time * PATIENCE, work).await
+        self.run_until(place, self.0.limits().time * WRITE_TIME_FACTOR, work).await
     }
 
     async fn run_until<T: Send + 'static>(
@@ -222,7 +222,7 @@ impl Gate {
         place: GateTarget,
         work: impl FnOnce(&Visit) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        self.wait_until(&place, self.0.limits().time * PATIENCE, work)
+        self.wait_until(&place, self.0.limits().time * WRITE_TIME_FACTOR, work)
     }
 
     fn wait_until<T: Send + 'static>(

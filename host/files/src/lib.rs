@@ -1,5 +1,9 @@
-//! What a service touches of the file system, and the names of hosts that it looks up: on threads of its own, which serve
-//! nobody, so that a dead mount, a pipe without a writer or a silent name server holds up those alone who asked for it.
+//! File access and name look-ups that may block: they run on threads of their own, so that a dead mount, a pipe without a
+//! writer or a silent name server holds up only the callers that asked for it.
+//!
+//! Architecture invariant: nothing here runs on a thread that serves requests, and a caller waits no longer than its limit.
+//! Architecture invariant: what does not answer, by mount or by name, takes no more than its share of the threads.
+//! Architecture invariant: nothing here knows what a file means; its readers live in the crates that own the format.
 
 mod gate;
 mod mounts;

@@ -1,4 +1,4 @@
-//! Which mount a path lies on, told by its name alone: asking the file system is what may hang.
+//! Tells which mount a path lies on, from the path alone: asking the file system is what may hang.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! Host names to addresses. The system's resolver blocks for as long as a name server is silent, so it is asked at a gate:
-//! a name that nobody answers for keeps a few threads, and all others are looked up beside it.
+//! Resolves names of hosts. The system's resolver blocks for as long as a name server is silent, so it runs at a gate of its
+//! own: a name that nobody answers for keeps a few threads, and all others are resolved beside it.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};

@@ -1,4 +1,4 @@
-//! Whether what is ours is ours alone: nobody else may write where keys, configuration and components lie.
+//! Checks owner and mode of the program's own files: nobody else may write where keys, configuration and components lie.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,5 +1,5 @@
-//! Reading a file whole: only a regular one, only up to a size, and through a link only where the operator wrote the path
-//! himself. What is wrong is told by path and kind, never by what the file holds.
+//! Reads a file whole: only a regular one, only up to a size, and through a link only where the operator wrote the path.
+//! Errors name path and kind, never what the file holds.
 
 use std::fmt;
 use std::fs::{self, FileType, Metadata, OpenOptions};

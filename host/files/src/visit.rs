@@ -1,5 +1,5 @@
-//! A piece of work at the gate: it says where it goes next before it goes there, so that one which is led from a healthy
-//! place into a dead one by a link counts for the dead one.
+//! A visit: what a piece of work at the gate holds. It reports each path before it touches it, so that work which a link
+//! leads from a healthy mount to a dead one is counted against the dead one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

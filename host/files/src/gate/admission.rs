@@ -1,5 +1,5 @@
-//! Who may begin: a pure count of what is under way, by place. A place that does not answer keeps a few threads and no
-//! more, and half of all stay free of places that have not answered yet.
+//! Admission: which piece of work may begin, as a pure count of what is under way by mount or name. One that does not answer
+//! keeps a few threads and no more, and half of all threads stay free of those that have not answered yet.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,11 +21,11 @@ pub struct GateLimits {
     pub time: Duration,
 }
 
-/// What becomes of somebody who wants to begin.
+/// Whether a piece of work may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AdmissionAnswer {
     Begun(u64),
-    /// Room may come.
+    /// No thread is free for it now.
     Full,
     /// What is under way there has not answered in its time.
     Stalled,
