@@ -127,6 +127,7 @@ pub(crate) struct ProviderExports {
 }
 
 /// The exports of one world.
+#[expect(clippy::large_enum_variant, reason = "a guest has one of them, in a box of its own")]
 #[derive(Clone)]
 enum World {
     Provider(ProviderExports),

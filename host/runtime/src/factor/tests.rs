@@ -1,10 +1,89 @@
-use brains_core::Millis;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use brains_core::config::Budgets;
+use brains_core::config::manifest::Asks;
+use brains_core::{Millis, Secret, SecretSet};
 
 use super::kv::{KvRoom, KvStore};
 use super::log::{LogRate, Passage, clean};
+use super::{Factor, FactorView, Factors, HostServices, InstanceDefinition};
 use crate::allowances::Allowances;
-use crate::bindings::kv::KvError;
+use crate::bindings::kv::{Host as _, KvError};
+use crate::bindings::secrets::{Host as _, Refusal};
+use crate::bindings::{clock, config, random};
+use crate::context::InstanceIdentity;
+use crate::output_redaction::OutputRedaction;
+
+/// The factors of an instance with one secret, whose component asks for this.
+fn configured(asks: &Asks) -> Factors {
+    let identity = InstanceIdentity { component: "acme".into(), instance: "acme-eu".into() };
+    Factors::configure(&InstanceDefinition {
+        identity: &Arc::new(identity),
+        config: "{\"token\":true}",
+        secrets: &BTreeMap::from([("token".to_owned(), Secret::new("right"))]),
+        asks,
+        redaction: &OutputRedaction::new(Arc::new(SecretSet::default())),
+        retained: &Arc::default(),
+        services: &HostServices {
+            ambient: crate::tests::clock(),
+            allowances: Arc::default(),
+            guest_log: Arc::default(),
+        },
+    })
+}
+
+/// What one call of a guest sees.
+fn view<'a, F: Factor>(factor: &'a F, state: &'a mut F::State) -> FactorView<'a, F> {
+    FactorView { factor, state }
+}
+
+#[test]
+fn what_nobody_asks_for_is_refused_with_a_value() {
+    let factors = configured(&Asks::default());
+    assert_eq!(config::Host::get(&mut view(&factors.config, &mut ())), "{\"token\":true}");
+    assert_eq!(clock::Host::now_ms(&mut view(&factors.clock, &mut ())), 0);
+    assert!(random::Host::bytes(&mut view(&factors.random, &mut ()), 8).is_empty());
+    assert!(matches!(view(&factors.kv, &mut ()).add("n".into(), 1), Err(KvError::NotGranted)));
+    let mut misses = Default::default();
+    let refusal = view(&factors.secrets, &mut misses).matches("token".into(), "right".into()).unwrap();
+    assert!(matches!(refusal, Err(Refusal::NotGranted)));
+    assert!(!view(&factors.secrets, &mut misses).has("token".into()));
+}
+
+#[test]
+fn what_is_asked_for_is_there_within_its_limits() {
+    let asks = Asks {
+        secrets: vec!["token".into(), "unset".into()],
+        clock: true,
+        random: true,
+        kv: "64MiB".into(),
+        ..Asks::default()
+    };
+    let factors = configured(&asks);
+    assert!(clock::Host::now_ms(&mut view(&factors.clock, &mut ())) > 0);
+    assert_eq!(random::Host::bytes(&mut view(&factors.random, &mut ()), u32::MAX).len(), 64 * 1024);
+    let set = |key: u32| view(&factors.kv, &mut ()).set(key.to_string(), vec![7; 60_000], None);
+    assert_eq!((0..100).take_while(|key| set(*key).is_ok()).count(), 17, "a mebibyte is the most");
+    assert!(view(&factors.kv, &mut ()).get("0".into()).is_some());
+    let mut misses = Default::default();
+    let refusal = view(&factors.secrets, &mut misses).matches("unset".into(), "x".into()).unwrap();
+    assert!(matches!(refusal, Err(Refusal::NotSet)));
+}
+
+#[test]
+fn each_guest_may_be_wrong_about_a_secret_a_few_times() {
+    let factors = configured(&Asks { secrets: vec!["token".into()], ..Asks::default() });
+    let mut misses = Default::default();
+    let mut guess = |text: &str| view(&factors.secrets, &mut misses).matches("token".into(), text.into());
+    for _ in 0..super::secrets::MISSES_PER_EXCHANGE {
+        assert!(matches!(guess("wrong"), Ok(Ok(false))));
+    }
+    assert!(guess("right").is_err(), "it has guessed too often to be told even that");
+    let mut misses = Default::default();
+    let right = view(&factors.secrets, &mut misses).matches("token".into(), "right".into());
+    assert!(matches!(right, Ok(Ok(true))), "another guest begins anew");
+}
 
 #[test]
 fn what_all_may_log_together_is_over_for_each() {

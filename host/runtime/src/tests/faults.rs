@@ -221,6 +221,10 @@ async fn calls_for_what_is_not_exported_are_faults() {
     assert_eq!(fault, CallFault::Missing { by });
     // The instance is as good as before.
     assert!(exchange.answer(asking("hello"), CallContext::default()).await.is_ok());
+    // Exported, but not by the world of the part that it plays.
+    let policy = doing(&runtime, Plays::Policy, "none");
+    let fault = policy.classify(&Features::default()).await.unwrap_err();
+    assert!(matches!(fault, CallFault::Missing { by } if by.export == "classifier.classify"));
 }
 
 fn bundled_with(runtime: &crate::Runtime, fits: impl Fn(crate::Exports) -> bool) -> Arc<Instance> {

@@ -57,6 +57,18 @@ fn another_version_of_the_package_is_named() {
     refused(&exporting("brains:plugin/standalone@0.2.0"), "do not fit");
 }
 
+/// Guests bind what is called in them; what a component exports is looked at as a whole before any of that.
+#[test]
+fn a_function_of_another_type_is_found_when_the_component_is_loaded() {
+    let answers_nothing = "(component
+        (core module $code (func (export \"answer\")))
+        (core instance $ran (instantiate $code))
+        (func $answer (canon lift (core func $ran \"answer\")))
+        (instance $standalone (export \"answer\" (func $answer)))
+        (export \"brains:plugin/standalone@0.2.0\" (instance $standalone)))";
+    refused(&component(answers_nothing), "component `under-test` in `start`");
+}
+
 #[test]
 fn a_warm_start_compiles_nothing() {
     let folder = tempfile::tempdir().unwrap();
