@@ -1,5 +1,5 @@
-//! What all components draw on together: memory of live instances, what they keep, lines of the log. The limits are those
-//! of the configuration in force.
+//! Limits that all components share: memory of guests, space of key-value stores, lines of the log. They are those of the
+//! configuration in force.
 
 use std::sync::{Mutex, PoisonError};
 

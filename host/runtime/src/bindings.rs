@@ -1,5 +1,5 @@
-//! The border as wasmtime sees it: types and calls generated from `wit/brains-plugin.wit`. Each exported
-//! interface is bound on its own, so that what a component exports says what it is.
+//! Types and calls generated from `wit/brains-plugin.wit`. Each exported interface is bound on its own, so that what a
+//! component exports says what it is.
 
 wasmtime::component::bindgen!({
     inline: "

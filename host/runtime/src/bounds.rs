@@ -1,5 +1,5 @@
-//! What may cross the border, beyond its types: how much is handed over, and whether what comes back is usable.
-//! JSON that a component wrote is only looked at where it is spliced or passed on as it stands.
+//! Checks what crosses the border beyond its types: how much is handed over, and whether an answer is usable. JSON that a
+//! component wrote is only checked where it is spliced or passed on as it stands.
 
 use brains_dialect::canon::catalogue::Page;
 use brains_dialect::canon::exchange::{Frame, Payload};

@@ -1,6 +1,6 @@
-//! Where compiled code lies: the cache of wasmtime, in a directory that is ours alone, because what lies there is run. The
-//! engines of a service have no compiler: what they ask for and do not find here fails. Code is put here under the name
-//! that they ask for, which wasmtime's own cache makes.
+//! The cache of compiled code: wasmtime's own, in a directory that only this user may write to, because what lies there is
+//! executed. The engines of a service have no compiler: code that is not found here cannot be run. It is stored under the
+//! name that wasmtime's cache computes.
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! Between the border's types and the canonical ones, which mirror each other: every conversion is a move.
+//! Converts between the types of the bindings and the canonical ones, which mirror each other: every conversion is a move.
 
 use brains_dialect::canon;
 use brains_dialect::canon::{catalogue, exchange, relay, task};

@@ -1,4 +1,4 @@
-//! One exchange of a provider: a live instance of its own, from the first question to the last frame.
+//! One exchange of a provider, from the first call to the last frame, in a guest of its own.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What can go wrong when the runtime starts and when a component is called. A call's fault is a value that says
-//! who failed, where, and what ran out; it costs the call, never its neighbours.
+//! Why a runtime could not start, and why a call of a component failed. A call's fault is a value that names the component,
+//! the export and what ran out; it costs the call, never its neighbours.
 
 use std::fmt;
 

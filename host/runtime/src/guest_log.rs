@@ -1,5 +1,5 @@
-//! The newest lines that instances wrote, for whoever asks what a component says. In memory, bounded, by instance;
-//! lines come in redacted and cut.
+//! The newest log lines of each instance, in memory and bounded, for the operations that show them. Lines come in redacted
+//! and cut.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

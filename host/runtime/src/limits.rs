@@ -1,5 +1,4 @@
-//! What one call may use. Defaults are the host's; a component's entry in the configuration may tighten or widen
-//! some of them.
+//! Limits of one call. Defaults are the host's; a component's entry in the configuration may tighten or widen some of them.
 
 use brains_core::config::ComponentLimits as Wanted;
 use brains_core::config::manifest::{Plays, USUAL_MEMORY_MIB};

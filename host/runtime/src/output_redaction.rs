@@ -1,5 +1,5 @@
-//! What a component says, without the secrets of its instance. It is never told one, but what its upstream repeats in
-//! ways of its own, and what it was configured with, may hold one.
+//! Covers the secrets of an instance in what its component answers and logs. A component is never shown one, but its
+//! upstream may repeat one in ways of its own, and its settings may hold one.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};

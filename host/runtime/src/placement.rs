@@ -1,4 +1,4 @@
-//! Where the calls of one instance run: on the thread of whoever makes them while they are quick, else on the workers.
+//! Decides on which thread the calls of one instance run: on their caller's while they are quick, else on a worker.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

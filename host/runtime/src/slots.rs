@@ -1,5 +1,5 @@
-//! Where live instances come from: the pool, then memory allocated on demand, then a short wait for one to end. Whoever
-//! finds nothing by then is told to come again; nobody else notices.
+//! Gives out guests: from the pool, then from memory allocated on demand; when too many are alive, after a short wait for one
+//! to end. A caller that gets none is answered with "try again"; no other call is affected.
 
 use std::sync::Arc;
 use std::time::Duration;

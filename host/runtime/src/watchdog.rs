@@ -1,5 +1,5 @@
-//! Counts the calls of one component's content and rings when too many of them fail. The rule is
-//! `brains_core::traffic::fault_rate`; what follows from it is decided by whoever listens.
+//! Counts the calls of one version of a component and raises an alarm when too many of them fail. The rule is
+//! `brains_core::traffic::fault_rate`; what follows from it is decided by the listener.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +14,8 @@ use crate::CallFault;
 pub(crate) struct Watchdog {
     calls: AtomicU64,
     faults: Mutex<FaultRate>,
-    /// It rang; once is enough.
-    rang: AtomicBool,
+    /// The alarm was raised; once is enough.
+    raised: AtomicBool,
 }
 
 impl Watchdog {
@@ -26,7 +26,7 @@ impl Watchdog {
             return None;
         }
         let risen = self.faults.lock().unwrap_or_else(PoisonError::into_inner).fault(call, now_us / 1_000)?;
-        (!self.rang.swap(true, Ordering::Relaxed)).then_some(risen)
+        (!self.raised.swap(true, Ordering::Relaxed)).then_some(risen)
     }
 }
 
@@ -56,26 +56,26 @@ pub struct Alarm {
     pub risen: Risen,
 }
 
-/// Alarms that nobody has seen to yet, and the notify for whoever does.
+/// Pending alarms, and their notifier.
 #[derive(Debug, Default)]
 pub(crate) struct Alarms {
-    waiting: Mutex<Vec<Alarm>>,
+    pending: Mutex<Vec<Alarm>>,
     pub(crate) notify: Notify,
 }
 
-/// Alarms kept; a component rings once, so more would be more components than anybody has.
-const WAITING: usize = 64;
+/// Alarms kept; a component raises one, so more would be more components than anybody has.
+const PENDING: usize = 64;
 
 impl Alarms {
     pub(crate) fn raise(&self, alarm: Alarm) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < WAITING {
-            waiting.push(alarm);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.len() < PENDING {
+            pending.push(alarm);
         }
         self.notify.notify_one();
     }
 
     pub(crate) fn take(&self) -> Vec<Alarm> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

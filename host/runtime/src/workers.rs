@@ -1,5 +1,5 @@
-//! Where calls run that would hold up whoever makes them: a few threads with a bounded queue. One instance never takes
-//! all of either, so that a slow component stands in the way of itself and not of the others.
+//! Worker threads for calls that would hold up their caller: a few, with a bounded queue. One instance never takes all of
+//! either, so that a slow component delays its own calls and not those of others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
