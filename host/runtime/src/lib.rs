@@ -1,5 +1,10 @@
-//! The only crate that knows wasmtime: loads components, grants, limits and calls them, and keeps the snapshot of
-//! configuration and instances that serves. No type of wasmtime leaves it.
+//! Components: loads, grants, limits and calls them, and keeps the active set of configuration and instances.
+//!
+//! Architecture invariant: this is the only crate that knows wasmtime; no type of it leaves.
+//! Architecture invariant: a component is handed values and answers with values. All that it can reach is a factor
+//! (`factor/`), which answers from memory; no call waits for anything.
+//! Architecture invariant: time, memory, output and handles of every call are bounded. What goes wrong costs that call.
+//! Architecture invariant: nothing here performs an exchange, and nothing here knows the store, egress or a surface.
 
 mod allowances;
 mod bindings;
