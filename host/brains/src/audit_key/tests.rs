@@ -9,7 +9,7 @@ use crate::ambient::SystemAmbient;
 
 fn anchors(path: &Path) -> Result<Vec<Seal>, Fault> {
     let path = path.to_owned();
-    Gate::default().wait(Place::of(&path.clone()), move |visit| read_anchors(visit, &path)).unwrap()
+    Gate::default().wait(GateTarget::of(&path.clone()), move |visit| read_anchors(visit, &path)).unwrap()
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 
 fn replace(path: &Path, expected: &[u8], bytes: &[u8]) -> io::Result<bool> {
     let (path, expected, bytes) = (path.to_owned(), expected.to_vec(), bytes.to_vec());
-    let replaced = Gate::default().wait(Place::of(&path.clone()), move |visit| {
+    let replaced = Gate::default().wait(GateTarget::of(&path.clone()), move |visit| {
         super::replace(visit, &path, Links::Followed, &expected, &bytes)
     });
     replaced.unwrap()

@@ -6,7 +6,7 @@ fn at(path: PathBuf) -> Location {
 
 fn beside(path: PathBuf, state: Option<PathBuf>) -> Location {
     let located = move |visit: &Visit| locate(visit, &path, state.as_deref());
-    Gate::default().wait(Place::named("test"), located).unwrap().unwrap()
+    Gate::default().wait(GateTarget::named("test"), located).unwrap().unwrap()
 }
 
 fn write(path: &Path, text: &str) {
