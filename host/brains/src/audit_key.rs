@@ -8,7 +8,7 @@ use brains_core::plane::audit::{Seal, SealingKey};
 use brains_core::{Ambient, Fault, FaultKind, Origin};
 use brains_files::{Gate, GateTarget, Links, ReadError, Visit};
 
-use crate::home::{self, Home};
+use crate::home::{self, Home, unwritten};
 
 /// The largest files that hold them.
 const KEY_BYTES: u64 = 64 << 10;
@@ -27,13 +27,13 @@ pub(crate) fn ensure(home: &Home, ambient: &dyn Ambient, gate: &Gate) -> Result<
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             read(gate, &path)?.ok_or_else(|| Fault::internal("the audit key came and went while it was read"))
         }
-        Err(error) => Err(unwritten("the audit key", &error)),
+        Err(error) => Err(unwritten("the audit key", error)),
     }
 }
 
 /// Replaces the key in one step.
 pub(crate) fn write(path: &Path, key: &SealingKey) -> Result<(), Fault> {
-    home::write_atomically(path, text(key).as_bytes()).map_err(|error| unwritten("the audit key", &error))
+    home::write_atomically(path, text(key).as_bytes()).map_err(|error| unwritten("the audit key", error))
 }
 
 fn text(key: &SealingKey) -> String {
@@ -76,23 +76,13 @@ pub(crate) fn write_anchors(path: &Path, anchors: &[Seal]) -> Result<(), Fault> 
     let mut text = serde_json::to_vec_pretty(anchors)
         .map_err(|error| Fault::internal(format!("the anchors could not be written as JSON: {error}")))?;
     text.push(b'\n');
-    home::write_atomically(path, &text).map_err(|error| unwritten("the anchors of the audit log", &error))
+    home::write_atomically(path, &text).map_err(|error| unwritten("the anchors of the audit log", error))
 }
 
 fn unread(what: &str, error: ReadError) -> Fault {
     let told = format!("{what}: {error}");
     Fault::new(home::error_kind(&error.into()), Origin::Brains, told)
         .hint("it must be a regular file that the user who runs Brains can read")
-}
-
-fn unwritten(what: &str, error: &io::Error) -> Fault {
-    tracing::warn!(%error, "a file of the audit log could not be written");
-    Fault::new(
-        home::error_kind(error),
-        Origin::Brains,
-        format!("{what} could not be written: {}", error.kind()),
-    )
-    .hint("check the state directory: `brains doctor`")
 }
 
 #[cfg(test)]

@@ -29,15 +29,23 @@ fn fault(error: &Error) -> Option<&Fault> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }
 
+/// What led to the error, down to its fault. What led to that is for the log: it may name what no answer may.
+fn causes(error: &Error) -> impl Iterator<Item = String> {
+    let below = error.chain().take_while(|cause| cause.downcast_ref::<Fault>().is_none()).count();
+    error.chain().take(below + 1).skip(1).map(ToString::to_string)
+}
+
 fn write_lines(out: &mut impl std::io::Write, error: &Error) -> std::io::Result<()> {
     writeln!(out, "error: {error}")?;
-    for cause in error.chain().skip(1) {
+    for cause in causes(error) {
         writeln!(out, "cause: {cause}")?;
     }
-    if let Some(hint) = fault(error).and_then(|fault| fault.hint.as_deref()) {
-        for line in hint.lines() {
-            writeln!(out, "hint: {line}")?;
-        }
+    let Some(fault) = fault(error) else { return Ok(()) };
+    for line in fault.hint.iter().flat_map(|hint| hint.lines()) {
+        writeln!(out, "hint: {line}")?;
+    }
+    if let Some(wait_ms) = fault.retry_after_ms {
+        writeln!(out, "hint: try again in {} s", wait_ms.div_ceil(1000).max(1))?;
     }
     Ok(())
 }
@@ -46,10 +54,12 @@ fn as_object(error: &Error, code: u8) -> serde_json::Value {
     let fault = fault(error);
     json!({ "error": {
         "message": error.to_string(),
-        "causes": error.chain().skip(1).map(ToString::to_string).collect::<Vec<_>>(),
+        "causes": causes(error).collect::<Vec<_>>(),
+        "kind": fault.map(|fault| fault.kind.word()),
         "code": fault.map_or("failure", |fault| &fault.code),
         "param": fault.and_then(|fault| fault.param.as_deref()),
         "hint": fault.and_then(|fault| fault.hint.as_deref()),
+        "retry_after_ms": fault.and_then(|fault| fault.retry_after_ms),
         "exit_code": code,
     }})
 }

@@ -289,6 +289,19 @@ pub(crate) fn open_append(path: &Path) -> io::Result<fs::File> {
     Ok(fs::File::from_parts(file, path))
 }
 
+/// A file of the state directory that could not be written. Its path stays in the log: an answer may go to another machine.
+pub(crate) fn unwritten(what: &str, error: io::Error) -> Fault {
+    let fault = Fault::new(
+        error_kind(&error),
+        Origin::Brains,
+        format!("{what} could not be written: {}", error.kind()),
+    )
+    .hint("check the state directory: `brains doctor`")
+    .cause(error);
+    tracing::warn!(fault = %fault.chain(), "a file of the state directory could not be written");
+    fault
+}
+
 /// What a failed file access means to a script.
 pub(crate) fn error_kind(error: &io::Error) -> FaultKind {
     match error.kind() {

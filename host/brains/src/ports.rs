@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use brains_control::BoxedFuture;
 use brains_control::ports::{ActiveAdminKey, AdminKeySource, KeyFilesPort, ServiceFacts, ServicePort};
 use brains_core::plane::audit::{Seal, SealingKey};
-use brains_core::{Fault, Millis, Origin, Secret};
+use brains_core::{Fault, Millis, Secret};
 use brains_files::{Gate, GateTarget};
 use brains_runtime::ComponentRegistry;
 use fs_err as fs;
 
 use crate::admin_key::{self, AdminKeyFile};
 use crate::audit_key;
-use crate::home::{self, Home};
+use crate::home::{self, Home, unwritten};
 
 pub(crate) use callers::KeyRingCallers;
 pub(crate) use places::Trees;
@@ -52,7 +52,7 @@ impl KeyFiles {
     ) -> BoxedFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let changed = self.gate.write(GateTarget::of(&path), move |visit| {
-                visit.check_time().map_err(|error| unwritten("a key file", &error))?;
+                visit.check_time().map_err(|error| unwritten("a key file", error))?;
                 work(&path)
             });
             changed.await?
@@ -66,14 +66,14 @@ impl KeyFilesPort for KeyFiles {
         self.change(self.operator(&slug), move |path| {
             home::ensure_dir(&folder)
                 .and_then(|()| home::write_atomically(path, format!("{}\n", key.expose()).as_bytes()))
-                .map_err(|error| unwritten("the operator's key", &error))
+                .map_err(|error| unwritten("the operator's key", error))
         })
     }
 
     fn remove_operator_key(&self, slug: String) -> BoxedFuture<'_, Result<(), Fault>> {
         self.change(self.operator(&slug), |path| match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(unwritten("the operator's key", &error))
+                Err(unwritten("the operator's key", error))
             }
             _ => Ok(()),
         })
@@ -110,17 +110,6 @@ impl KeyFilesPort for KeyFiles {
     fn keep_audit_anchors(&self, anchors: Vec<Seal>) -> BoxedFuture<'_, Result<(), Fault>> {
         self.change(self.home.audit_anchors(), move |path| audit_key::write_anchors(path, &anchors))
     }
-}
-
-fn unwritten(what: &str, error: &io::Error) -> Fault {
-    // The path stays in the log: an answer may go to another machine.
-    tracing::warn!(%error, "a key file could not be written");
-    Fault::new(
-        home::error_kind(error),
-        Origin::Brains,
-        format!("{what} could not be written: {}", error.kind()),
-    )
-    .hint("check the state directory: `brains doctor`")
 }
 
 /// What this process says about itself; the addresses are known once it listens.

@@ -1,10 +1,14 @@
 //! The one error that crosses rooms: what went wrong × whose doing it was × may it be tried again.
 //! Surfaces render it (`http` per dialect, the CLI as `error:`/`hint:`); nothing here knows a wire.
 
+mod cause;
 mod wire;
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
+
+pub use cause::{ErrorChain, FaultCause};
 
 /// What went wrong, in the terms of spec section 18 (errors) and of the operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +63,8 @@ pub enum Origin {
 }
 
 /// An error as a value. `message` is lowercase, without a full stop, and never holds a secret, a path of
-/// this machine or an upstream's raw body; `hint` says what to do next.
+/// this machine or an upstream's raw body; `hint` says what to do next. What led to it, which may name all of that, is its
+/// [`source`](Error::source): for the log, never for an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub kind: FaultKind,
@@ -75,6 +80,16 @@ pub struct Fault {
     pub failover: bool,
     /// The status that the upstream answered with, when one did.
     pub upstream_status: Option<u16>,
+    pub cause: FaultCause,
+}
+
+/// How a text that has no member for a hint tells it. Which one a surface takes is part of its wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HintStyle {
+    /// `message (hint)`: the error envelopes of models.
+    Parentheses,
+    /// `message; hint`: the results of tools.
+    Semicolon,
 }
 
 impl Fault {
@@ -89,6 +104,7 @@ impl Fault {
             retry_after_ms: None,
             failover: false,
             upstream_status: None,
+            cause: FaultCause::default(),
         }
     }
 
@@ -149,6 +165,28 @@ impl Fault {
         self.failover = true;
         self
     }
+
+    /// Keeps what led to it, for the log.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = FaultCause::new(cause);
+        self
+    }
+
+    /// What went wrong and what to do about it, in one text. The command line has a line for each instead: causes stand
+    /// between them.
+    pub fn advice(&self, style: HintStyle) -> Cow<'_, str> {
+        match (&self.hint, style) {
+            (None, _) => Cow::Borrowed(&self.message),
+            (Some(hint), HintStyle::Parentheses) => Cow::Owned(format!("{} ({hint})", self.message)),
+            (Some(hint), HintStyle::Semicolon) => Cow::Owned(format!("{}; {hint}", self.message)),
+        }
+    }
+
+    /// The message and everything that led to it, for the log.
+    pub fn chain(&self) -> ErrorChain<'_> {
+        ErrorChain(self)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -157,7 +195,11 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.get()
+    }
+}
 
 impl FaultKind {
     /// The stable word used when the fault names no closer one.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brains_core::SecretSet;
+use brains_core::fault::FaultCause;
 use brains_dialect::canon::exchange::Request;
 use brains_files::Names;
 use bytes::Bytes;
@@ -160,7 +161,10 @@ impl Egress {
             })?;
             url = target;
         }
-        Err(EgressError::Protocol { host: url.host_str().unwrap_or_default().to_owned() })
+        Err(EgressError::Protocol {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            cause: FaultCause::default(),
+        })
     }
 
     async fn hop(
@@ -182,7 +186,7 @@ impl Egress {
         let (until, phase) = wait.next(Phase::Head);
         match tokio::time::timeout_at(until, sending).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(EgressError::of(&error, &host)),
+            Ok(Err(error)) => Err(EgressError::of(error, &host)),
             Err(_) => Err(EgressError::Timeout { host, phase }),
         }
     }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use brains_core::fault::FaultCause;
 use brains_core::{Fault, FaultKind, Origin};
 
 use crate::resolve::{NoAddress, PrivateAddress};
@@ -26,19 +27,19 @@ pub enum EgressError {
     #[error("the name `{host}` could not be resolved")]
     Dns { host: String },
     #[error("`{host}` could not be reached")]
-    Connect { host: String },
+    Connect { host: String, cause: FaultCause },
     #[error("no trusted TLS connection to `{host}`")]
-    Tls { host: String },
+    Tls { host: String, cause: FaultCause },
     #[error("{}", waited(host, *phase))]
     Timeout { host: String, phase: Phase },
     #[error("`{host}` closed the connection before its answer was whole")]
-    Reset { host: String },
+    Reset { host: String, cause: FaultCause },
     #[error("`{host}` redirected to another origin")]
     Redirect { host: String },
     #[error("`{host}` answered with more than {limit_bytes} bytes")]
     TooLarge { host: String, limit_bytes: usize },
     #[error("`{host}` did not answer in its protocol")]
-    Protocol { host: String },
+    Protocol { host: String, cause: FaultCause },
     /// This machine's own doing.
     #[error("the client could not be set up: {what}")]
     Setup { what: String },
@@ -57,8 +58,28 @@ impl EgressError {
         Self::Refused { what: what.into() }
     }
 
+    /// What the transport said, which may name addresses: for the log.
+    fn cause(&self) -> FaultCause {
+        match self {
+            Self::Connect { cause, .. }
+            | Self::Tls { cause, .. }
+            | Self::Reset { cause, .. }
+            | Self::Protocol { cause, .. } => cause.clone(),
+            Self::Refused { .. }
+            | Self::Dns { .. }
+            | Self::Timeout { .. }
+            | Self::Redirect { .. }
+            | Self::TooLarge { .. }
+            | Self::Setup { .. } => FaultCause::default(),
+        }
+    }
+
     /// As the request's fault.
     pub fn to_fault(&self) -> Fault {
+        Fault { cause: self.cause(), ..self.without_cause() }
+    }
+
+    fn without_cause(&self) -> Fault {
         let upstream = |kind: FaultKind| Fault::new(kind, Origin::Upstream, self.to_string());
         match self {
             Self::Refused { .. } => Fault::new(FaultKind::Plugin, Origin::Component, self.to_string())
@@ -79,9 +100,10 @@ impl EgressError {
     }
 
     /// Sorts a transport error by what lies beneath it.
-    pub(crate) fn of(error: &reqwest::Error, host: &str) -> Self {
+    pub(crate) fn of(error: reqwest::Error, host: &str) -> Self {
         let host = host.to_owned();
-        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        let mut tls = false;
         let mut reset = false;
         while let Some(error) = cause {
             if error.is::<PrivateAddress>() {
@@ -91,11 +113,13 @@ impl EgressError {
                 return Self::Dns { host };
             }
             if error.is::<rustls::Error>() {
-                return Self::Tls { host };
+                tls = true;
+                break;
             }
             if let Some(error) = error.downcast_ref::<io::Error>() {
                 if is_tls(error) {
-                    return Self::Tls { host };
+                    tls = true;
+                    break;
                 }
                 reset |= matches!(
                     error.kind(),
@@ -110,12 +134,16 @@ impl EgressError {
             }
             cause = error.source();
         }
-        if error.is_connect() {
-            Self::Connect { host }
+        let connecting = error.is_connect();
+        let cause = FaultCause::new(error.without_url());
+        if tls {
+            Self::Tls { host, cause }
+        } else if connecting {
+            Self::Connect { host, cause }
         } else if reset {
-            Self::Reset { host }
+            Self::Reset { host, cause }
         } else {
-            Self::Protocol { host }
+            Self::Protocol { host, cause }
         }
     }
 }

@@ -94,7 +94,7 @@ impl Upstream {
 
     /// What of a piece may go on, none when all of it is held back; at the end, what was held.
     fn passed(&mut self, read: reqwest::Result<Option<Bytes>>) -> Result<Option<Bytes>, EgressError> {
-        let passed = if let Some(chunk) = read.map_err(|error| EgressError::of(&error, &self.host))? {
+        let passed = if let Some(chunk) = read.map_err(|error| EgressError::of(error, &self.host))? {
             self.mask.pass(chunk)
         } else {
             self.ended = true;

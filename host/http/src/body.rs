@@ -133,8 +133,11 @@ async fn collect(headers: &HeaderMap, mut body: Body, allowance: &Allowance) -> 
             return Err(too_slow("the request body stopped arriving"));
         };
         let Some(frame) = next else { break };
-        let frame = frame.map_err(|_| {
-            Fault::invalid("the request body broke off").code("incomplete_body").hint("send the whole body")
+        let frame = frame.map_err(|error| {
+            Fault::invalid("the request body broke off")
+                .code("incomplete_body")
+                .hint("send the whole body")
+                .cause(error)
         })?;
         let Ok(data) = frame.into_data() else { continue };
         for slice in data.chunks(SLICE_BYTES) {
@@ -207,7 +210,9 @@ impl Coding {
         Ok(match self {
             Self::Identity => Unfolder::Identity(sink),
             Self::Gzip => Unfolder::Gzip(MultiGzDecoder::new(sink)),
-            Self::Zstd => Unfolder::Zstd(Zstd::new(sink).map_err(|_| Fault::internal("no zstd decoder"))?),
+            Self::Zstd => Unfolder::Zstd(
+                Zstd::new(sink).map_err(|error| Fault::internal("no zstd decoder").cause(error))?,
+            ),
         })
     }
 }

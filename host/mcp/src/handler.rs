@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brains_control::OperationKind;
+use brains_core::fault::HintStyle;
 use brains_core::{Fault, FaultKind, Origin};
 use futures_util::FutureExt as _;
 use rmcp::model::{
@@ -314,8 +315,5 @@ fn protocol_error(fault: &Fault) -> ErrorData {
 }
 
 fn message_with_hint(fault: &Fault) -> String {
-    match &fault.hint {
-        Some(hint) => format!("{}; {hint}", fault.message),
-        None => fault.message.clone(),
-    }
+    fault.advice(HintStyle::Semicolon).into_owned()
 }

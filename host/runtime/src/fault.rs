@@ -110,6 +110,7 @@ impl CallFault {
                     .code("plugin_failed")
                     .hint(self.hint(by))
                     .failover()
+                    .cause(self.clone())
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use brains_core::fault::FaultCause;
 use brains_core::{Fault, FaultKind, Origin};
 
 /// An error of the store.
@@ -114,6 +115,13 @@ impl StoreError {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let hint = error.hint();
+        // What the driver said stays out of the answer.
+        let cause = match &error {
+            StoreError::Unreachable { detail }
+            | StoreError::Corrupt { detail }
+            | StoreError::Statement { detail } => FaultCause::text(detail.as_str()),
+            _ => FaultCause::default(),
+        };
         let (kind, origin, code, message) = match error {
             StoreError::Open { source, .. } | StoreError::Migration { source, .. } => {
                 return (*source).into();
@@ -157,6 +165,7 @@ impl From<StoreError> for Fault {
             fault = fault.retry_after_ms(1_000);
         }
         fault.hint = hint.map(str::to_owned);
+        fault.cause = cause;
         fault
     }
 }

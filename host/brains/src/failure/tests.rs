@@ -40,3 +40,35 @@ fn scripts_get_one_object() {
     let object = as_object(&Error::from(Fault::not_found("key", "k")), 3);
     assert_eq!((&object["error"]["code"], &object["error"]["exit_code"]), (&"not_found".into(), &3.into()));
 }
+
+#[test]
+fn what_the_service_said_is_shown_whatever_its_kind() {
+    for kind in FaultKind::ALL {
+        let said = Fault::new(kind, brains_core::Origin::Brains, "it went wrong")
+            .code("a_word")
+            .hint("do this")
+            .retry_after_ms(1_500)
+            .cause(std::io::Error::other("errno 28"));
+        let answer = serde_json::json!({ "error": said.to_wire() });
+        let heard = Error::from(Fault::from_wire(kind.http_status(), &answer));
+        assert_eq!(
+            lines(&heard),
+            "error: it went wrong\nhint: do this\nhint: try again in 2 s\n",
+            "{kind:?}"
+        );
+        let object = &as_object(&heard, exit_code(&heard))["error"];
+        let expected = serde_json::json!({
+            "message": "it went wrong", "causes": [], "kind": kind.word(), "code": "a_word", "param": null,
+            "hint": "do this", "retry_after_ms": 1_500, "exit_code": kind.exit_code(),
+        });
+        assert_eq!(object, &expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_led_to_a_fault_is_for_the_log() {
+    let fault = Fault::unavailable("the key could not be read").cause(std::io::Error::other("/home/me/key"));
+    let error = Err::<(), _>(fault).context("could not start").unwrap_err();
+    assert_eq!(lines(&error), "error: could not start\ncause: the key could not be read\n");
+    assert_eq!(as_object(&error, 6)["error"]["causes"], serde_json::json!(["the key could not be read"]));
+}

@@ -8,6 +8,7 @@ use super::server::Server;
 use super::{egress, get, send, send_by};
 use crate::address::is_public;
 use crate::{Egress, EgressError, EgressOptions, Grant, Lookup, LookupFuture};
+use brains_core::fault::FaultCause;
 
 #[test]
 fn only_global_addresses_are_public() {
@@ -133,7 +134,7 @@ async fn a_star_never_leads_to_a_private_address_whoever_wrote_it() {
     let both = [grants[0].clone(), Grant::operator(url).unwrap()];
     assert_eq!(
         send(get(url), &both).await.unwrap_err(),
-        EgressError::Connect { host: "db.corp.test".to_owned() }
+        EgressError::Connect { host: "db.corp.test".to_owned(), cause: FaultCause::default() }
     );
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use brains_core::fault::FaultCause;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -115,7 +116,11 @@ async fn a_body_that_is_cut_is_no_body() {
         let mut upstream = send(get(&server.url("/")), &grant(&server)).await.unwrap();
         let (read, error) = drain(&mut upstream).await;
         assert_eq!(read, b"half");
-        assert_eq!(error, Some(EgressError::Reset { host: "127.0.0.1".to_owned() }), "{cut}");
+        assert_eq!(
+            error,
+            Some(EgressError::Reset { host: "127.0.0.1".to_owned(), cause: FaultCause::default() }),
+            "{cut}"
+        );
     }
 }
 
@@ -123,25 +128,25 @@ async fn a_body_that_is_cut_is_no_body() {
 async fn a_connection_that_closes_or_resets_before_its_head() {
     let server = Server::answering(1, "").await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Reset { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Reset { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
     let server = Server::start(1, |stream, _| async move {
         stream.set_zero_linger().unwrap();
         drop(stream);
     })
     .await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Reset { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Reset { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
 }
 
 #[tokio::test]
 async fn garbage_is_a_protocol_error_and_a_closed_port_a_connect_error() {
     let server = Server::answering(1, "SSH-2.0-OpenSSH_9.9\r\n").await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Protocol { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Protocol { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("http://{free}/");
     let error = send(get(&url), &[Grant::operator(&url).unwrap()]).await.unwrap_err();
-    assert_eq!(error, EgressError::Connect { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Connect { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
 }
 
 #[tokio::test]
@@ -155,7 +160,10 @@ async fn tls_to_a_server_that_does_not_speak_it() {
     };
     let grants = [Grant::operator(&url).unwrap()];
     let (sent, ()) = tokio::join!(send(get(&url), &grants), server);
-    assert_eq!(sent.unwrap_err(), EgressError::Tls { host: "127.0.0.1".to_owned() });
+    assert_eq!(
+        sent.unwrap_err(),
+        EgressError::Tls { host: "127.0.0.1".to_owned(), cause: FaultCause::default() }
+    );
 }
 
 #[tokio::test]
@@ -181,7 +189,7 @@ async fn redirects_do_not_go_round_for_ever_and_a_post_does_not_become_a_get() {
         "HTTP/1.1 308 Permanent Redirect\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let server = Server::answering(4, loops).await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Protocol { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Protocol { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
     let found = "HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let server = Server::answering(1, found).await;
     let mut request = get(&server.url("/"));
