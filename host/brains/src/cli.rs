@@ -3,6 +3,7 @@
 
 pub(crate) mod compat;
 pub(crate) mod operation;
+mod serving;
 
 use std::path::PathBuf;
 
@@ -10,9 +11,7 @@ use brains_control::{OperationEntry, Registry};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use brains_mcp::ToolProfile;
-
-use crate::serve::Door;
+pub(crate) use serving::{Mcp, McpMode, Serve, ServeAll};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -160,86 +159,6 @@ pub(crate) struct Up {
     pub(crate) place: ProjectPath,
     #[command(flatten)]
     pub(crate) serve: ServeAll,
-}
-
-/// What to serve, and where.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub(crate) struct ServeAll {
-    /// Address that the gateway listens on [default: 127.0.0.1]
-    #[arg(long, value_name = "HOST")]
-    pub(crate) gateway_host: Option<String>,
-    /// Port that the gateway listens on; 0 takes any free one [default: 8787]
-    #[arg(long, value_name = "PORT")]
-    pub(crate) gateway_port: Option<u16>,
-    /// Do not serve the gateway
-    #[arg(long)]
-    pub(crate) no_gateway: bool,
-    /// Port of the MCP server; 0 takes any free one [default: 9877]
-    #[arg(long, value_name = "PORT")]
-    pub(crate) mcp_port: Option<u16>,
-    /// Do not serve MCP
-    #[arg(long)]
-    pub(crate) no_mcp: bool,
-    #[arg(skip)]
-    pub(crate) profile: Option<String>,
-}
-
-impl ServeAll {
-    /// The listeners that are wanted.
-    pub(crate) fn doors(&self) -> Vec<Door> {
-        let wanted = [(Door::Gateway, self.no_gateway), (Door::Mcp, self.no_mcp)];
-        wanted.into_iter().filter(|(_, without)| !without).map(|(door, _)| door).collect()
-    }
-
-    /// The tools that clients are shown that do not say.
-    pub(crate) fn profile(&self) -> Result<ToolProfile, brains_core::Fault> {
-        self.profile.as_deref().map_or(Ok(ToolProfile::default()), ToolProfile::parse)
-    }
-}
-
-/// Where to serve the gateway.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Serve {
-    /// Address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-    /// Port to listen on; 0 takes any free one [default: 8787]
-    #[arg(long, value_name = "PORT")]
-    port: Option<u16>,
-}
-
-impl From<Serve> for ServeAll {
-    fn from(serve: Serve) -> Self {
-        Self { gateway_host: serve.host, gateway_port: serve.port, no_mcp: true, ..Self::default() }
-    }
-}
-
-/// How agents reach the tools.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Mcp {
-    /// Transport: `stdio` serves the program that started this one, the others listen
-    #[arg(long, value_name = "MODE", value_enum, default_value_t = McpMode::Http)]
-    pub(crate) mode: McpMode,
-    /// Port to listen on; 0 takes any free one [default: 9877]
-    #[arg(long, value_name = "PORT")]
-    pub(crate) port: Option<u16>,
-    /// Tools that are shown: `full`, or the small set `core` [default: full]
-    #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
-}
-
-/// A transport of the tools. `sse` is the same listener as `http`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum McpMode {
-    Http,
-    Sse,
-    Stdio,
-}
-
-impl From<&Mcp> for ServeAll {
-    fn from(mcp: &Mcp) -> Self {
-        Self { no_gateway: true, mcp_port: mcp.port, profile: mcp.profile.clone(), ..Self::default() }
-    }
 }
 
 /// How to open the service.

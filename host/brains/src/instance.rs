@@ -12,6 +12,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::home::{self, Home};
+use crate::listeners::{GATEWAY, LISTENERS, Listener};
 use crate::process;
 
 /// What a running service tells about itself. Holds no secret of anybody's: the database's URL is shown without its
@@ -58,14 +59,19 @@ impl fmt::Debug for Proof {
 }
 
 impl RunningService {
-    /// The gateway's base URL, when it serves one.
-    pub(crate) fn gateway(&self) -> Option<&str> {
-        self.urls.get("gateway").map(String::as_str)
+    /// The base URL of a listener, when it is served.
+    pub(crate) fn url_of(&self, listener: &Listener) -> Option<&str> {
+        self.urls.get(listener.name).map(String::as_str)
     }
 
-    /// The MCP listener's base URL, when it serves one.
-    pub(crate) fn mcp(&self) -> Option<&str> {
-        self.urls.get("mcp").map(String::as_str)
+    /// The gateway's base URL, when it is served: operations are there.
+    pub(crate) fn gateway(&self) -> Option<&str> {
+        self.url_of(&GATEWAY)
+    }
+
+    /// The first listener's base URL: health is on each.
+    pub(crate) fn any_url(&self) -> Option<&str> {
+        LISTENERS.iter().find_map(|listener| self.url_of(listener))
     }
 
     pub(crate) fn alive(&self) -> bool {

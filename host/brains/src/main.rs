@@ -13,6 +13,7 @@ mod home;
 mod instance;
 mod keys;
 mod lifecycle;
+mod listeners;
 mod log;
 mod output;
 mod overlay;
@@ -143,7 +144,7 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
             wait(serve::run(shell, &up.serve, Some(&up.place.path)))
         }
         Verb::ServeAll(wanted) => wait(serve::run(shell, wanted, None)),
-        Verb::Serve(wanted) => wait(serve::run(shell, &wanted.clone().into(), None)),
+        Verb::Serve(wanted) => wait(serve::run(shell, &wanted.into(), None)),
         Verb::Mcp(mcp) => wait(serve::run(shell, &mcp.into(), None)),
         Verb::Init(init) => {
             init.place.check()?;

@@ -26,8 +26,8 @@ pub(crate) struct ThisProcess {
     live: Arc<ComponentRegistry>,
     store: Store,
     gateway: Arc<Gateway>,
-    facts: Arc<ServiceInfo>,
-    listening: BTreeMap<&'static str, ListenerState>,
+    info: Arc<ServiceInfo>,
+    states: BTreeMap<&'static str, ListenerState>,
     mcp: Connections,
     gate: Gate,
     names: Names,
@@ -46,7 +46,7 @@ impl Bounds for LiveBudgets {
 impl ThisProcess {
     pub(crate) fn new(
         services: &Services,
-        listening: BTreeMap<&'static str, ListenerState>,
+        states: BTreeMap<&'static str, ListenerState>,
         mcp: Connections,
     ) -> Self {
         Self {
@@ -54,8 +54,8 @@ impl ThisProcess {
             live: Arc::clone(&services.live),
             store: services.store.clone(),
             gateway: Arc::clone(&services.gateway),
-            facts: Arc::clone(&services.facts),
-            listening,
+            info: Arc::clone(&services.info),
+            states,
             gate: services.settings.gate.clone(),
             names: services.settings.names.clone(),
         }
@@ -72,9 +72,9 @@ impl ThisProcess {
             Err(error) => error.to_string(),
         };
         details.insert("database".into(), database_word.into());
-        details.insert("listeners".into(), json!(self.facts.facts().urls));
-        let listening = self.listening.iter().map(|(name, one)| ((*name).to_owned(), one.told()));
-        details.insert("listener_states".into(), listening.collect::<Map<_, _>>().into());
+        details.insert("listeners".into(), json!(self.info.facts().urls));
+        let states = self.states.iter().map(|(name, state)| ((*name).to_owned(), state.to_json()));
+        details.insert("listener_states".into(), states.collect::<Map<_, _>>().into());
         details.insert("providers".into(), providers.into());
         let mut components: Vec<ComponentState> =
             self.live.components().into_iter().map(|record| record.component).collect();

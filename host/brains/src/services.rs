@@ -32,7 +32,7 @@ pub(crate) struct Services {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) control: Arc<ControlPlane>,
     pub(crate) settings: InForce,
-    pub(crate) facts: Arc<ServiceInfo>,
+    pub(crate) info: Arc<ServiceInfo>,
     pub(crate) admin_key: Arc<AdminKeyFile>,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
@@ -88,7 +88,7 @@ impl Services {
         };
         settings.keep_to(&config.budgets);
         let admin_key = Arc::new(AdminKeyFile::new(home.admin_key(), gate.clone()));
-        let facts = Arc::new(ServiceInfo::new(since));
+        let info = Arc::new(ServiceInfo::new(since));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway) }),
             settings: Arc::new(settings.clone()),
@@ -100,7 +100,7 @@ impl Services {
             }),
             directories: Arc::new(Trees::beside(gate.clone(), home.dir())),
             processes: Arc::new(LocalProcesses::new()),
-            service: facts.clone(),
+            service: info.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
             callers: Arc::new(KeyRingCallers {
                 ring: keys::ring(
@@ -112,7 +112,7 @@ impl Services {
             }),
         };
         let control = Arc::new(ControlPlane::new(store.clone(), ports, Arc::clone(&ambient)));
-        Ok(Self { live, store, gateway, control, settings, facts, admin_key, ambient })
+        Ok(Self { live, store, gateway, control, settings, info, admin_key, ambient })
     }
 
     /// The keys that a listener accepts.

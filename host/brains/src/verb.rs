@@ -95,7 +95,7 @@ fn starter(path: &Path) -> Result<serde_json::Value, anyhow::Error> {
 /// What runs where.
 pub(crate) async fn status(shell: &Shell) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
-    let ready = match running.gateway().or(running.mcp()) {
+    let ready = match running.any_url() {
         Some(url) => {
             let service = call::client(shell, &running, url);
             service.get_json("/health/ready").await.map(|(_, body)| body).unwrap_or_default()
@@ -127,7 +127,7 @@ pub(crate) fn must_run(shell: &Shell) -> Result<RunningService, Fault> {
 /// Prints the address, and opens it when there is a desktop.
 pub(crate) fn open(shell: &Shell, only_print: bool) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
-    let url = running.gateway().or(running.mcp()).ok_or_else(|| Fault::not_found("listener", "gateway"))?;
+    let url = running.any_url().ok_or_else(|| Fault::not_found("listener", "gateway"))?;
     let url = format!("{url}/health");
     output::line(&url)?;
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| shell.environment.get(name).is_some());

@@ -1,5 +1,8 @@
 //! Programs' access to the operations: one route for all of them, and the document that describes them.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use brains_control::Addressee;
@@ -9,10 +12,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::app::{App, Authenticated};
+use crate::area::Area;
 use crate::caller_headers;
-use crate::consumers::RequestConsumers;
 use crate::counters::Carries;
-use crate::refusal::{Area, json_response};
+use crate::refusal::json_response;
+use crate::request_context::RequestContext;
 
 /// Tells a session beside any answer that mail waits for it.
 const MAIL: HeaderName = HeaderName::from_static(wire::MAIL);
@@ -24,6 +28,7 @@ const REPLAYED: HeaderName = HeaderName::from_static(wire::REPLAYED);
 pub(crate) async fn run(
     State(app): State<App>,
     Authenticated(principal): Authenticated,
+    Extension(context): Extension<Arc<RequestContext>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
@@ -31,11 +36,10 @@ pub(crate) async fn run(
     let caller = caller_headers::caller(&parts.headers, &principal, app.proof());
     let read = async {
         let admitted = app.operations().admit(&name, &principal, &caller)?;
-        app.counters().operation(&principal, admitted.settings)?;
+        app.counters().operation(&principal, admitted.settings, &context.config)?;
         let carries = if admitted.upload { Carries::Upload } else { Carries::Operation };
-        let consumers = parts.extensions.get::<RequestConsumers>();
-        let whole = app.read(&parts.headers, body, carries, consumers).await?;
-        app.counters().check_tree(&whole.bytes)?;
+        let whole = app.read(&context, &parts, body, carries).await?;
+        app.counters().check_tree(&whole.bytes, context.config.budgets.json_nodes)?;
         let input = input(&whole.bytes)?;
         Ok((input, whole.held))
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
+use brains_core::config::Config;
 use brains_core::{Ambient, Fault, FaultKind, Principal, Secret};
 use http::HeaderMap;
 use http::request::Parts as RequestParts;
@@ -17,14 +18,14 @@ use crate::counters::{Carries, TrafficCounters};
 use crate::keyring::KeyRing;
 use crate::limits::{InFlight, KeyRateLimits, WrongKeys};
 use crate::port::{Models, Operations, ProcessInfo};
-use crate::refusal::Area;
+use crate::request_context::{self, RequestContext};
 
 /// What a listener stands on.
 #[derive(Debug, Clone)]
 pub struct AppParts {
     pub models: Arc<dyn Models>,
     pub operations: Arc<dyn Operations>,
-    pub site: Arc<dyn ProcessInfo>,
+    pub process: Arc<dyn ProcessInfo>,
     pub keys: Arc<KeyRing>,
     pub ambient: Arc<dyn Ambient>,
     /// What all listeners count together.
@@ -66,8 +67,8 @@ impl App {
         &*self.0.parts.operations
     }
 
-    pub(crate) fn site(&self) -> &dyn ProcessInfo {
-        &*self.0.parts.site
+    pub(crate) fn process(&self) -> &dyn ProcessInfo {
+        &*self.0.parts.process
     }
 
     pub(crate) fn keys(&self) -> &KeyRing {
@@ -102,28 +103,27 @@ impl App {
         self.0.parts.proof.as_ref()
     }
 
-    /// Reads a body of this sort, with what it counts for.
+    /// Reads the body of a request, with what it counts for.
     pub(crate) async fn read(
         &self,
-        headers: &HeaderMap,
+        context: &RequestContext,
+        parts: &RequestParts,
         body: Body,
         carries: Carries,
-        consumers: Option<&RequestConsumers>,
     ) -> Result<WholeBody, Fault> {
-        let read = body::read(headers, body, &self.counters().allowance(carries, consumers)).await;
+        let consumers = parts.extensions.get::<RequestConsumers>();
+        let allowance = self.counters().allowance(carries, consumers, &context.config);
+        let read = body::read(&parts.headers, body, &allowance).await;
         if read.as_ref().is_err_and(|fault| fault.kind == FaultKind::TooSlow) {
             self.counters().count_late();
         }
         read
     }
 
-    pub(crate) fn open_to_all(&self) -> bool {
-        self.site().config().allow_unauthenticated_api
-    }
-
     /// Whom the request's key stands for.
-    pub(crate) async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Fault> {
-        auth::principal(headers, self.keys(), &self.0.wrong_keys, self.open_to_all()).await
+    pub(crate) async fn principal(&self, headers: &HeaderMap, config: &Config) -> Result<Principal, Fault> {
+        let open_to_all = config.allow_unauthenticated_api;
+        auth::principal(headers, self.keys(), &self.0.wrong_keys, open_to_all).await
     }
 }
 
@@ -140,11 +140,11 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut RequestParts, _: &S) -> Result<Self, Response> {
+        // Taken, not copied: a request has one principal, and one handler.
         parts
             .extensions
-            .get::<Principal>()
-            .cloned()
+            .remove::<Principal>()
             .map(Self)
-            .ok_or_else(|| Area::of(parts.uri.path()).refuse(&Fault::unauthorized("no API key was sent")))
+            .ok_or_else(|| request_context::area(parts).refuse(&Fault::unauthorized("no API key was sent")))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use brains_core::config::Budgets;
+use brains_core::config::{Budgets, Config};
 use brains_core::traffic::budget::{Budget, Standing};
 use brains_core::traffic::limit::{Admission, Window};
 use brains_core::{Ambient, Fault, FaultKind, Origin, Principal};
@@ -31,7 +31,7 @@ const MIB: u64 = 1 << 20;
 pub struct TrafficCounters(Arc<Inner>);
 
 struct Inner {
-    site: Arc<dyn ProcessInfo>,
+    process: Arc<dyn ProcessInfo>,
     ambient: Arc<dyn Ambient>,
     /// File descriptors that the process may have; 0 when nobody knows.
     descriptors: u64,
@@ -66,9 +66,9 @@ pub(crate) enum Carries {
 
 impl TrafficCounters {
     /// `descriptors` is how many files the process may have open; 0 when that is not known.
-    pub fn new(site: Arc<dyn ProcessInfo>, ambient: Arc<dyn Ambient>, descriptors: u64) -> Self {
+    pub fn new(process: Arc<dyn ProcessInfo>, ambient: Arc<dyn Ambient>, descriptors: u64) -> Self {
         Self(Arc::new(Inner {
-            site,
+            process,
             ambient,
             descriptors,
             seats: Seats::default(),
@@ -79,8 +79,9 @@ impl TrafficCounters {
         }))
     }
 
+    /// The budgets in force, for who serves no request.
     pub(crate) fn budgets(&self) -> Budgets {
-        self.0.site.config().budgets
+        self.0.process.config().budgets
     }
 
     pub(crate) fn seats(&self) -> &Seats {
@@ -99,7 +100,12 @@ impl TrafficCounters {
 
     /// Counts a connection against its key and operator, once each key; a longer idle one of the same key, or operator,
     /// gives way to it.
-    pub(crate) fn claim(&self, seat: &Seat, principal: &Principal) -> Result<RequestConsumers, Fault> {
+    pub(crate) fn claim(
+        &self,
+        seat: &Seat,
+        principal: &Principal,
+        config: &Config,
+    ) -> Result<RequestConsumers, Fault> {
         let operator = principal.owner();
         // Whoever changes keys counts under the last one.
         let former = {
@@ -116,7 +122,8 @@ impl TrafficCounters {
         };
         drop(former);
         let consumers = self.0.consumers.of(principal);
-        let (budgets, all) = (self.budgets(), self.connections());
+        let budgets = &config.budgets;
+        let all = connections(budgets, self.0.descriptors);
         let share = |limit: u32, most: u64| if limit == 0 { most } else { u64::from(limit).min(most) };
         let per_key = share(budgets.connections_per_key, all / 4 * 3);
         let per_operator = share(budgets.connections_per_operator, all / 8 * 7);
@@ -157,8 +164,9 @@ impl TrafficCounters {
     pub(crate) fn request(
         &self,
         consumers: &RequestConsumers,
+        config: &Config,
     ) -> Result<brains_core::traffic::budget::Draw, Fault> {
-        let limit = self.requests_per_key();
+        let limit = requests_per_key(config);
         consumers.key.requests.draw(1, limit).map_err(|_| {
             self.0.refused.requests.fetch_add(1, Ordering::Relaxed);
             Fault::unavailable(format!("as many requests of this key are under way as may be, {limit}"))
@@ -167,22 +175,18 @@ impl TrafficCounters {
         })
     }
 
-    /// What others are left is a sixteenth of all places, so few places are one key's.
-    fn requests_per_key(&self) -> u64 {
-        let config = self.0.site.config();
-        match config.budgets.requests_per_key {
-            0 => u64::from(config.max_concurrent_requests - config.max_concurrent_requests / 16),
-            limit => limit.into(),
-        }
-    }
-
     /// Counts an operation, or a message to a tool, against its key.
-    pub(crate) fn operation(&self, principal: &Principal, settings: bool) -> Result<(), Fault> {
+    pub(crate) fn operation(
+        &self,
+        principal: &Principal,
+        settings: bool,
+        config: &Config,
+    ) -> Result<(), Fault> {
         // Whoever holds the admin key set the limit, and may be the only one who can lift it.
         if principal.key.is_none() {
             return Ok(());
         }
-        let limit = self.budgets().operations_per_minute;
+        let limit = config.budgets.operations_per_minute;
         let name = if settings {
             std::borrow::Cow::Owned(format!("{} settings", principal.fingerprint))
         } else {
@@ -203,8 +207,12 @@ impl TrafficCounters {
     }
 
     /// What a body may be.
-    pub(crate) fn allowance(&self, carries: Carries, consumers: Option<&RequestConsumers>) -> Allowance {
-        let config = self.0.site.config();
+    pub(crate) fn allowance(
+        &self,
+        carries: Carries,
+        consumers: Option<&RequestConsumers>,
+        config: &Config,
+    ) -> Allowance {
         let budgets = &config.budgets;
         let (limit, key) = match carries {
             Carries::Chat => (config.max_body_bytes, "max_body_bytes"),
@@ -224,9 +232,9 @@ impl TrafficCounters {
         }
     }
 
-    /// Refuses a document that would become too large a tree.
-    pub(crate) fn check_tree(&self, bytes: &[u8]) -> Result<(), Fault> {
-        brains_dialect::json::within(bytes, self.budgets().json_nodes).map_err(|over| {
+    /// Refuses a document that would become a tree of more than `limit` nodes; 0 is no limit.
+    pub(crate) fn check_tree(&self, bytes: &[u8], limit: u32) -> Result<(), Fault> {
+        brains_dialect::json::within(bytes, limit).map_err(|over| {
             self.0.refused.trees.fetch_add(1, Ordering::Relaxed);
             Fault::invalid(format!("the body is too large a document: {over}"))
                 .code("json_too_large")
@@ -239,10 +247,10 @@ impl TrafficCounters {
     }
 
     /// How every budget of the listeners stands, by its key.
-    pub(crate) fn standings(&self) -> Map<String, Value> {
-        let budgets = self.budgets();
+    pub(crate) fn standings(&self, config: &Config) -> Map<String, Value> {
+        let budgets = &config.budgets;
         let Inner { consumers, refused, seats, bodies, descriptors, .. } = &*self.0;
-        let all = self.connections();
+        let all = connections(budgets, *descriptors);
         let count = |refused: &AtomicU64| refused.load(Ordering::Relaxed);
         let standing = |used: u64, limit: u64, refused: u64| json!(Standing { used, limit, refused });
         let body = bodies.standing(u64::from(budgets.body_mib) * MIB);
@@ -271,7 +279,7 @@ impl TrafficCounters {
                 "requests_per_key",
                 standing(
                     consumers.most_of_a_key(used(|consumer| &consumer.requests)),
-                    self.requests_per_key(),
+                    requests_per_key(config),
                     count(&refused.requests),
                 ),
             ),
@@ -293,6 +301,14 @@ impl TrafficCounters {
         .into_iter()
         .map(|(name, standing)| (name.to_owned(), standing))
         .collect()
+    }
+}
+
+/// What others are left is a sixteenth of all places, so few places are one key's.
+fn requests_per_key(config: &Config) -> u64 {
+    match config.budgets.requests_per_key {
+        0 => u64::from(config.max_concurrent_requests - config.max_concurrent_requests / 16),
+        limit => limit.into(),
     }
 }
 

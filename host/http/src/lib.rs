@@ -1,8 +1,10 @@
 //! The HTTP surface: names, keys, limits and bodies are checked here, then a request goes to the gateway or to an
 //! operation, and what comes back is rendered for the caller. No rule of routing and no operation lives here.
 
+mod admission;
 mod api;
 mod app;
+mod area;
 mod auth;
 mod body;
 mod body_progress;
@@ -17,6 +19,7 @@ mod limits;
 mod origin;
 mod port;
 mod refusal;
+mod request_context;
 mod request_id;
 mod router;
 mod serve;
@@ -24,9 +27,11 @@ mod serve;
 mod testing;
 
 pub use app::{App, AppParts};
+pub use area::Area;
 pub use auth::ANONYMOUS;
+pub use axum::Router;
 pub use counters::TrafficCounters;
 pub use keyring::{KeyCredential, KeyRing, KeySource, Loading};
 pub use port::{Admitted, Models, Operations, ProcessInfo, Readiness};
-pub use router::{gateway, tools};
+pub use router::{admitted, gateway};
 pub use serve::{ConnectionThreads, ListenerService, ListenerState, serve};

@@ -1,53 +1,26 @@
-//! A fault on the wire: status, headers and the envelope of the surface that was called. Which surface that is
-//! depends on the path alone, so a request that reached no route gets the right one too.
+//! A fault on the wire: status, headers and the envelope of the area that was called.
 
 use std::any::Any;
 
 use axum::response::Response;
+use brains_core::fault::HintStyle;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::openai_chat::client::error::type_word;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::dialect::chat;
+use crate::area::Area;
 
 /// JSON-RPC's code for a server's own reasons.
 const REFUSED: i32 = -32_000;
 
-/// The part of the surface that a path belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Area {
-    /// `/v1/*`: models, spoken to in a dialect.
-    Models,
-    /// `/api/*`: operations.
-    Operations,
-    /// `/mcp`, `/sse`, `/messages/`: agents' tools.
-    Tools,
-    /// Health and everything that is not there.
-    Open,
-}
-
 impl Area {
-    pub(crate) fn of(path: &str) -> Self {
-        let under = |prefix: &str| {
-            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if under("/v1") {
-            Self::Models
-        } else if under("/api") {
-            Self::Operations
-        } else if ["/mcp", "/sse", "/messages"].into_iter().any(under) {
-            Self::Tools
-        } else {
-            Self::Open
-        }
-    }
-
     /// The fault in the area's envelope.
     pub(crate) fn refuse(self, fault: &Fault) -> Response {
         let body = match self {
-            Self::Models | Self::Open => chat::envelope(fault),
+            // Clients of the other family get this shape too until their wire is served.
+            Self::Models | Self::Open => openai_error(fault),
             Self::Operations => {
                 let mut error = fault.to_wire();
                 error.shift_insert(1, "type".into(), type_word(fault.kind.http_status()).into());
@@ -81,6 +54,18 @@ impl Area {
         }
         response
     }
+}
+
+/// The envelope that clients of OpenAI's wires expect. It has no member for a hint, and people read the message only.
+pub(crate) fn openai_error(fault: &Fault) -> serde_json::Value {
+    json!({
+        "error": {
+            "message": fault.advice(HintStyle::Parentheses),
+            "type": type_word(fault.kind.http_status()),
+            "param": fault.param,
+            "code": fault.code,
+        }
+    })
 }
 
 /// JSON that nobody keeps.
@@ -147,4 +132,18 @@ pub(crate) fn wrong_method() -> Fault {
 pub(crate) fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_envelope_is_the_wires_own() {
+        let fault = Fault::invalid("`messages` must be a list").param("messages").hint("send a list");
+        assert_eq!(
+            openai_error(&fault).to_string(),
+            r#"{"error":{"message":"`messages` must be a list (send a list)","type":"invalid_request_error","param":"messages","code":"invalid_value"}}"#
+        );
+    }
 }

@@ -11,7 +11,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const LONGEST: usize = 128;
 
 /// The name that a request goes by, in its answer, its trace and the log.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
 impl RequestId {

@@ -79,9 +79,9 @@ impl ClientConnection {
 #[derive(Debug)]
 pub struct ListenerService {
     pub router: Router,
-    pub lanes: Arc<ConnectionThreads>,
+    pub threads: Arc<ConnectionThreads>,
     pub counters: TrafficCounters,
-    pub listening: ListenerState,
+    pub state: ListenerState,
     /// How long requests in flight may take once it was told to stop.
     pub drain: Duration,
 }
@@ -93,7 +93,7 @@ pub async fn serve(
     service: ListenerService,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let ListenerService { router, lanes, counters, listening, drain } = service;
+    let ListenerService { router, threads, counters, state, drain } = service;
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     let _abort_on_drop = abort.clone().drop_guard();
@@ -101,7 +101,7 @@ pub async fn serve(
         let Ok(stream) = stream.into_std() else { return };
         let head = Duration::from_secs(counters.budgets().head_seconds.into());
         let (router, shutdown, abort) = (router.clone(), shutdown.clone(), abort.clone());
-        lanes.spawn(&connections, stream, move |stream| async move {
+        threads.spawn(&connections, stream, move |stream| async move {
             tokio::select! {
                 () = connection(stream, &place, router, shutdown, head) => {}
                 () = abort.cancelled() => {}
@@ -109,7 +109,7 @@ pub async fn serve(
             drop(place);
         });
     };
-    let ended = take(listener, start, &counters, &shutdown, &listening).await;
+    let ended = take(listener, start, &counters, &shutdown, &state).await;
     connections.close();
     if ended.is_err() {
         // Whoever came in while there was a door is served to the end.
@@ -132,7 +132,7 @@ async fn take(
     start: impl Fn(TcpStream, TakenSeat),
     counters: &TrafficCounters,
     shutdown: &CancellationToken,
-    listening: &ListenerState,
+    state: &ListenerState,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let mut tries = 0;
@@ -155,7 +155,7 @@ async fn take(
             }
             Err(error) => {
                 drop(listener);
-                match listening.reopen(address, error, &mut tries, shutdown).await? {
+                match state.reopen(address, error, &mut tries, shutdown).await? {
                     Some(fresh) => listener = fresh,
                     None => return Ok(()),
                 }

@@ -222,7 +222,7 @@ pub(crate) struct TestListener {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) fake: Arc<Fake>,
     pub(crate) keys: Arc<Keys>,
-    pub(crate) listening: ListenerState,
+    pub(crate) state: ListenerState,
     door: std::net::TcpListener,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -234,12 +234,12 @@ impl TestListener {
         let keys = Arc::new(Keys::default());
         keys.set(Some(vec![credential(KEY, Principal::admin("admin"))]));
         let ring = Arc::new(KeyRing::new(vec![Arc::clone(&keys) as Arc<dyn KeySource>], Arc::new(Still)));
-        let site: Arc<dyn ProcessInfo> = Arc::new(Grounds(Arc::new(config)));
-        let counters = TrafficCounters::new(Arc::clone(&site), Arc::new(Still), 0);
+        let process: Arc<dyn ProcessInfo> = Arc::new(Grounds(Arc::new(config)));
+        let counters = TrafficCounters::new(Arc::clone(&process), Arc::new(Still), 0);
         let app = App::new(AppParts {
             models: Arc::clone(&fake) as Arc<dyn Models>,
             operations: Arc::clone(&fake) as Arc<dyn Operations>,
-            site,
+            process,
             counters: counters.clone(),
             proof: None,
             keys: ring,
@@ -253,14 +253,14 @@ impl TestListener {
         let socket = socket.into_std().unwrap();
         let door = socket.try_clone().unwrap();
         let socket = TcpListener::from_std(socket).unwrap();
-        let listening = ListenerState::default();
+        let state = ListenerState::default();
         let drain = Duration::from_millis(200);
-        let lanes = Arc::new(ConnectionThreads::start().unwrap());
+        let threads = Arc::new(ConnectionThreads::start().unwrap());
         let service =
-            ListenerService { router: gateway(app), lanes, counters, listening: listening.clone(), drain };
+            ListenerService { router: gateway(app), threads, counters, state: state.clone(), drain };
         let serving = serve(socket, service, shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
-        Self { address, fake, keys, listening, door, tasks, shutdown }
+        Self { address, fake, keys, state, door, tasks, shutdown }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

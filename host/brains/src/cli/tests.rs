@@ -18,7 +18,7 @@ fn serve(line: &[&str]) -> ServeAll {
         Invocation::Life(cli) => match cli.verb {
             Verb::Up(up) => up.serve,
             Verb::ServeAll(serve) => serve,
-            Verb::Serve(serve) => serve.into(),
+            Verb::Serve(serve) => (&serve).into(),
             other => panic!("{other:?}"),
         },
         other @ (Invocation::CompatVerb { .. } | Invocation::Operation { .. }) => panic!("{other:?}"),
@@ -128,12 +128,23 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn where_to_serve() {
+    let names = |wanted: &ServeAll| -> Vec<&str> {
+        wanted.listeners().unwrap().into_iter().map(|listener| listener.name).collect()
+    };
     assert_eq!(serve(&["up"]), ServeAll::default());
-    let both = ServeAll { gateway_host: Some("::1".into()), gateway_port: Some(0), ..ServeAll::default() };
-    assert_eq!(serve(&["up", "--gateway-host", "::1", "--gateway-port", "0"]), both);
+    assert_eq!(names(&ServeAll::default()), ["gateway", "mcp"]);
+    let both = serve(&["up", "--gateway-host", "::1", "--gateway-port", "0"]);
+    assert_eq!(
+        both.overrides,
+        [("gateway_host".to_owned(), json!("::1")), ("gateway_port".to_owned(), json!(0))].into()
+    );
     assert_eq!(serve(&["serve-all", "--gateway-host", "::1", "--gateway-port", "0"]), both);
-    assert_eq!(serve(&["serve", "--host", "::1", "--port", "0"]), ServeAll { no_mcp: true, ..both });
-    assert!(serve(&["serve-all", "--no-gateway"]).no_gateway);
+    let alone = serve(&["serve", "--host", "::1", "--port", "0"]);
+    assert_eq!((names(&alone), alone.overrides), (vec!["gateway"], both.overrides));
+    let tools = serve(&["serve-all", "--no-gateway", "--mcp-port", "1"]);
+    assert_eq!((names(&tools), tools.overrides), (vec!["mcp"], [("mcp_port".to_owned(), json!(1))].into()));
+    let nothing = serve(&["serve-all", "--no-gateway", "--no-mcp"]).listeners().unwrap_err();
+    assert_eq!(nothing.hint.as_deref(), Some("leave out `--no-gateway` or `--no-mcp`"));
 }
 
 #[test]

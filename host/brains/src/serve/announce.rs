@@ -4,6 +4,7 @@ use brains_core::plane::component::ComponentStanding;
 use brains_runtime::bundle;
 
 use crate::instance::RunningService;
+use crate::listeners::{GATEWAY, LISTENERS};
 use crate::output;
 use crate::services::Services;
 use crate::shell::Shell;
@@ -11,9 +12,9 @@ use crate::shell::Shell;
 /// The question of the first request.
 const FIRST: &str = "Fix the retry bug in the webhook handler";
 
-/// Tells where everything is, how to send a request and how to stop.
+/// Tells where everything is, how to send a request and how to stop; people on the terminal, and the log.
 pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Services) -> std::io::Result<()> {
-    let gateway = running.gateway();
+    let gateway = running.url_of(&GATEWAY);
     let snapshot = services.live.current();
     let components = services.live.components();
     let (key, bearer) = match (&snapshot.config.api_key, snapshot.config.allow_unauthenticated_api) {
@@ -30,14 +31,10 @@ pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Servic
     };
     let header =
         bearer.map(|bearer| format!("    -H \"Authorization: Bearer {bearer}\" \\\n")).unwrap_or_default();
-    let addresses = [
-        gateway.map(|url| format!("  Gateway   {url}/v1\n  Health    {url}/health\n")),
-        running.mcp().map(|url| format!("  MCP       {url}/mcp\n")),
-    ];
     let mut parts = vec![format!(
         "Brains {} is serving.\n\n{}  Database  {}\n  Log       {}\n  Key       {key}\n  Process   {}",
         running.version,
-        addresses.into_iter().flatten().collect::<String>(),
+        addresses(running),
         running.db,
         running.log,
         running.pid
@@ -61,7 +58,25 @@ pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Servic
          -d '{{\"model\": \"brains-auto\", \"messages\": [{{\"role\": \"user\", \"content\": \"{FIRST}\"}}]}}'"
     )));
     parts.push("Stop: brains stop, or Ctrl-C".to_owned());
-    output::line(parts.join("\n\n"))
+    output::line(parts.join("\n\n"))?;
+    log(running, services);
+    Ok(())
+}
+
+/// A line for each page of each listener.
+fn addresses(running: &RunningService) -> String {
+    let served = LISTENERS.iter().filter_map(|listener| Some((listener.pages, running.url_of(listener)?)));
+    served
+        .flat_map(|(pages, url)| pages.iter().map(move |(label, path)| format!("  {label:<9} {url}{path}\n")))
+        .collect()
+}
+
+fn log(running: &RunningService, services: &Services) {
+    for (name, url) in &running.urls {
+        tracing::info!(listener.name = name, listener.url = url, "listening");
+    }
+    let runtime = services.live.runtime().stats();
+    tracing::info!(service.pid = running.pid, runtime.compiled, runtime.cache_hits, "serving");
 }
 
 /// A path as a shell reads it.

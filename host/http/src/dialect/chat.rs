@@ -1,26 +1,27 @@
 //! `POST /v1/chat/completions`: the request to the gateway, its outcome to the client. What is told of the routing travels in
 //! headers only, so the body stays the wire's own.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use brains_core::{Fault, FaultKind};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::ingress::Ingress;
-use brains_dialect::openai_chat::client::error::type_word;
 use brains_gateway::{GatewayCall, Outcome, Reply, RoutingHeaders};
 use futures_util::StreamExt as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_encode_byte;
-use serde_json::{Value, json};
 
 use crate::app::{App, Authenticated};
+use crate::area::Area;
 use crate::consumers::RequestConsumers;
 use crate::counters::Carries;
 use crate::guarded_body::GuardedBody;
-use crate::refusal::Area;
-use crate::request_id::RequestId;
+use crate::request_context::RequestContext;
 
 /// A routing header is cut here: some clients give up on long ones.
 const ROUTING_BYTES: usize = 1024;
@@ -31,29 +32,30 @@ const CLIENT_CHARS: usize = 200;
 pub(crate) async fn completions(
     State(app): State<App>,
     Authenticated(principal): Authenticated,
+    Extension(context): Extension<Arc<RequestContext>>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let consumers = parts.extensions.get::<RequestConsumers>();
     let read = async {
-        let whole = app.read(&parts.headers, body, Carries::Chat, consumers).await?;
+        let whole = app.read(&context, &parts, body, Carries::Chat).await?;
         // A place is for what is under way upstream: a body that dawdles keeps nobody from one.
-        let own = consumers.map(|consumers| app.counters().request(consumers)).transpose()?;
-        let place = app.in_flight().enter(app.site().config().max_concurrent_requests)?;
+        let config = &context.config;
+        let own = consumers.map(|consumers| app.counters().request(consumers, config)).transpose()?;
+        let place = app.in_flight().enter(config.max_concurrent_requests)?;
         Ok((whole.bytes, (whole.held, own, place)))
     };
     let (body, held) = match read.await {
         Ok(read) => read,
         Err(fault) => return Area::Models.refuse(&fault),
     };
-    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let outcome = app
         .models()
         .answer(
             Ingress::OpenAiChat,
             GatewayCall {
                 principal,
-                request_id,
+                request_id: context.id.0.clone(),
                 headers: fields(&parts.headers),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 body,
@@ -113,26 +115,6 @@ fn is_exhausted(fault: &Fault) -> bool {
         | FaultKind::Unsupported
         | FaultKind::Cancelled
         | FaultKind::Internal => false,
-    }
-}
-
-/// The envelope that clients of this wire expect.
-pub(crate) fn envelope(fault: &Fault) -> Value {
-    json!({
-        "error": {
-            "message": message(fault),
-            "type": type_word(fault.kind.http_status()),
-            "param": fault.param,
-            "code": fault.code,
-        }
-    })
-}
-
-/// The wire has no member for a hint, and people read the message only.
-fn message(fault: &Fault) -> String {
-    match &fault.hint {
-        Some(hint) => format!("{} ({hint})", fault.message),
-        None => fault.message.clone(),
     }
 }
 

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::app::{App, Authenticated};
-use crate::refusal::{Area, json_response};
+use crate::area::Area;
+use crate::refusal::json_response;
 
 /// Every name that a request may carry as `model`.
 pub(crate) async fn list(State(app): State<App>, Authenticated(_): Authenticated) -> Response {

@@ -1,4 +1,4 @@
-//! Threads that serve connections, each with a scheduler of its own. A connection stays on its lane, and so do the
+//! Threads that serve connections, each with a scheduler of its own. A connection stays on its thread, and so do the
 //! calls upstream that its requests make: nothing of a request wakes another thread, which costs more than most of
 //! what a gateway does with it.
 
@@ -12,24 +12,24 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// More than this many lanes serve nobody better: each keeps connections to upstreams of its own.
-const LANES: usize = 8;
+/// More than this many threads serve nobody better: each keeps connections to upstreams of its own.
+const THREADS: usize = 8;
 
-/// The lanes of a process. Dropping it ends them, and whatever still runs there.
+/// The threads of a process. Dropping it ends them, and whatever still runs there.
 #[derive(Debug)]
 pub struct ConnectionThreads {
-    lanes: Vec<Lane>,
+    threads: Vec<ConnectionThread>,
     stop: CancellationToken,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct ConnectionThread {
     handle: Handle,
     open: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A connection among those of its lane.
+/// A connection among those of its thread.
 struct Open(Arc<AtomicUsize>);
 
 impl Drop for Open {
@@ -44,19 +44,19 @@ impl ConnectionThreads {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let stop = CancellationToken::new();
         // A start that fails midway ends those that it made.
-        let mut lanes = Self { lanes: Vec::new(), stop: stop.clone() };
-        for number in 0..cores.min(LANES) {
+        let mut threads = Self { threads: Vec::new(), stop: stop.clone() };
+        for number in 0..cores.min(THREADS) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let (handle, stopped) = (runtime.handle().clone(), stop.clone());
             let thread = thread::Builder::new()
                 .name(format!("lane-{number}"))
                 .spawn(move || runtime.block_on(stopped.cancelled()))?;
-            lanes.lanes.push(Lane { handle, open: Arc::default(), thread: Some(thread) });
+            threads.threads.push(ConnectionThread { handle, open: Arc::default(), thread: Some(thread) });
         }
-        Ok(lanes)
+        Ok(threads)
     }
 
-    /// Serves a connection on the lane that has the fewest.
+    /// Serves a connection on the thread that has the fewest.
     pub(super) fn spawn<F>(
         &self,
         tasks: &TaskTracker,
@@ -65,11 +65,12 @@ impl ConnectionThreads {
     ) where
         F: Future<Output = ()> + Send,
     {
-        let Some(lane) = self.lanes.iter().min_by_key(|lane| lane.open.load(Ordering::Relaxed)) else {
+        let Some(thread) = self.threads.iter().min_by_key(|thread| thread.open.load(Ordering::Relaxed))
+        else {
             return;
         };
-        lane.open.fetch_add(1, Ordering::Relaxed);
-        let open = Open(Arc::clone(&lane.open));
+        thread.open.fetch_add(1, Ordering::Relaxed);
+        let open = Open(Arc::clone(&thread.open));
         let work = async move {
             let _open = open;
             match tokio::net::TcpStream::from_std(stream) {
@@ -77,17 +78,17 @@ impl ConnectionThreads {
                 Err(error) => tracing::warn!(%error, "a connection was not taken over"),
             }
         };
-        tasks.spawn_on(work, &lane.handle);
+        tasks.spawn_on(work, &thread.handle);
     }
 }
 
 impl Drop for ConnectionThreads {
     fn drop(&mut self) {
         self.stop.cancel();
-        for lane in &mut self.lanes {
-            if let Some(thread) = lane.thread.take() {
-                // A lane ends by itself; a panic of its own thread was told when it happened.
-                drop(thread.join());
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.thread.take() {
+                // It ends by itself; a panic of its own was told when it happened.
+                drop(handle.join());
             }
         }
     }

@@ -48,7 +48,7 @@ impl Default for ListenerState {
 
 impl ListenerState {
     /// As the health endpoint shows it.
-    pub fn told(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let state = self.0.borrow();
         let word = match state.standing {
             Standing::Serving => "serving",

@@ -1,0 +1,38 @@
+//! What is found out about a request once, where it gets its id, and holds to its end: its id, the area that it is for,
+//! the family of its client, and the configuration that it is judged by.
+
+use std::sync::Arc;
+
+use brains_core::Ambient;
+use brains_core::config::Config;
+use http::request::Parts;
+use http::{HeaderMap, Uri};
+
+use crate::area::{Area, ClientFamily};
+use crate::request_id::RequestId;
+
+/// An extension of every request, put there by the outermost layer.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    pub(crate) id: RequestId,
+    pub(crate) area: Area,
+    pub(crate) family: ClientFamily,
+    /// A reload counts from the next request on.
+    pub(crate) config: Arc<Config>,
+}
+
+impl RequestContext {
+    pub(crate) fn new(uri: &Uri, headers: &HeaderMap, config: Arc<Config>, ambient: &dyn Ambient) -> Self {
+        Self {
+            id: RequestId::of(headers, ambient),
+            area: Area::of(uri.path()),
+            family: ClientFamily::of(headers),
+            config,
+        }
+    }
+}
+
+/// The area of a request that has passed the outermost layer, as every one has.
+pub(crate) fn area(parts: &Parts) -> Area {
+    parts.extensions.get::<Arc<RequestContext>>().map_or(Area::Open, |context| context.area)
+}
