@@ -56,5 +56,5 @@ async fn an_expired_key_is_no_key() {
 #[test]
 fn nothing_shows_a_key() {
     let (ring, _, _) = ring();
-    assert_eq!(format!("{ring:?}"), "KeyRing { shelves: 2, .. }");
+    assert_eq!(format!("{ring:?}"), "KeyRing { sources: 2, .. }");
 }
