@@ -1,5 +1,9 @@
 //! The `brains` program: command line, supervision, wiring. What it does lives in the other crates; here it is
 //! put together, and the only place that reads the clock, the environment and the files of the state directory.
+//!
+//! Architecture invariant: no rule lives here; what decides is a pure function of `core` or an operation of `control`.
+//! Architecture invariant: what there is of listeners stands in one table, `listeners`; nothing else names one by itself.
+//! Architecture invariant: the table of listeners knows neither the command line nor the start, which walk it.
 
 mod admin_key;
 mod ambient;

@@ -261,7 +261,7 @@ async fn close(services: Services, serving: Serving, claimed: Claimed) -> Result
     serving.tasks.close();
     tokio::select! {
         () = serving.tasks.wait() => {}
-        // Asked twice: now.
+        // A second signal: end without draining.
         () = claimed.signals.at_once.cancelled() => {}
     }
     let mut outcome = Ok(());

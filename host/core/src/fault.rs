@@ -1,5 +1,5 @@
 //! The one error that crosses rooms: what went wrong × whose doing it was × may it be tried again.
-//! Surfaces render it (`http` per dialect, the CLI as `error:`/`hint:`); nothing here knows a wire.
+//! Surfaces render it (`http` per dialect, the CLI as `error:`/`hint:`); what led to it is for the log.
 
 mod cause;
 mod wire;

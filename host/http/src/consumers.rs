@@ -1,5 +1,5 @@
-//! Who is behind requests, as far as budgets go: each key, and each operator over all of theirs, has a count of its own, so
-//! that one that takes all it may leaves the others theirs.
+//! The keys and operators that requests are counted against. Each has budgets of its own, so that one that uses up its
+//! share leaves the others theirs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ impl Consumer {
     }
 }
 
-/// The consumers of whoever asks.
+/// The key and the operator that one request is counted against.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestConsumers {
     pub(crate) fingerprint: Arc<str>,
@@ -34,7 +34,7 @@ pub(crate) struct RequestConsumers {
     pub(crate) operator: Arc<Consumer>,
 }
 
-/// All of them.
+/// Every key and operator that holds something, or did lately.
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     keys: Mutex<HashMap<String, Arc<Consumer>>>,

@@ -1,5 +1,9 @@
 //! The HTTP surface: names, keys, limits and bodies are checked here, then a request goes to the gateway or to an
-//! operation, and what comes back is rendered for the caller. No rule of routing and no operation lives here.
+//! operation, and what comes back is rendered for the caller.
+//!
+//! Architecture invariant: no rule of routing and no operation lives here; both are reached through the traits of `port`.
+//! Architecture invariant: a request's area, configuration and principal are found once, and every layer asks those.
+//! Architecture invariant: this room does not know `mcp`; a listener of another crate's routes is let in by [`admitted`].
 
 mod admission;
 mod api;

@@ -61,11 +61,11 @@ impl KeyRateLimits {
     }
 }
 
-/// The requests under way.
+/// Counts the requests under way, and refuses those over the limit at once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<Occupancy>>);
 
-/// One of them. It is over when its answer's body is.
+/// The place of one request, free again when its answer's body has been sent or dropped.
 #[derive(Debug)]
 pub(crate) struct InFlightPermit(InFlight);
 

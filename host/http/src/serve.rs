@@ -112,7 +112,7 @@ pub async fn serve(
     let ended = take(listener, start, &counters, &shutdown, &state).await;
     connections.close();
     if ended.is_err() {
-        // Whoever came in while there was a door is served to the end.
+        // Connections that were accepted before are served to the end.
         tokio::select! {
             () = connections.wait() => {}
             () = shutdown.cancelled() => {}

@@ -1,5 +1,5 @@
 //! The open connections of all listeners: how many there are, whose each is, and which one gives way when there are too
-//! many. Nobody is behind a connection before its key was checked; one that idles then is worth the least.
+//! many. A connection has no owner before its key was checked; an idle one without an owner is closed first.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consumers::RequestConsumers;
 
-/// Whoever was asked to leave is waited for so long before another one is asked.
+/// How long to wait for a connection that was asked to close before another one is asked.
 const LEAVING: Duration = Duration::from_millis(250);
 
 /// The connections. A clone is the same.
@@ -61,8 +61,8 @@ pub(crate) struct TakenSeat {
 pub(crate) struct Busy(Arc<Seat>);
 
 impl Seats {
-    /// A seat among at most `limit`. When all are taken, the connection that is worth the least gives way; when none may,
-    /// it waits until one ends.
+    /// A seat among at most `limit`. When all are taken, the idle connection of the least worth is closed; when none idles,
+    /// this waits until one ends.
     pub(crate) async fn take(&self, limit: impl Fn() -> u64) -> TakenSeat {
         loop {
             let freed = self.0.freed.notified();
