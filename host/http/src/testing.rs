@@ -167,11 +167,15 @@ impl Operations for Fake {
 }
 
 #[derive(Debug)]
-struct Grounds(Arc<Config>);
+struct Grounds {
+    config: Arc<Config>,
+    loads: Arc<AtomicUsize>,
+}
 
 impl ProcessInfo for Grounds {
     fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.0)
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        Arc::clone(&self.config)
     }
 
     fn readiness(&self) -> BoxFuture<'_, Readiness> {
@@ -223,6 +227,8 @@ pub(crate) struct TestListener {
     pub(crate) fake: Arc<Fake>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) state: ListenerState,
+    /// How often somebody asked for the configuration.
+    pub(crate) config_loads: Arc<AtomicUsize>,
     door: std::net::TcpListener,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -234,7 +240,9 @@ impl TestListener {
         let keys = Arc::new(Keys::default());
         keys.set(Some(vec![credential(KEY, Principal::admin("admin"))]));
         let ring = Arc::new(KeyRing::new(vec![Arc::clone(&keys) as Arc<dyn KeySource>], Arc::new(Still)));
-        let process: Arc<dyn ProcessInfo> = Arc::new(Grounds(Arc::new(config)));
+        let config_loads = Arc::new(AtomicUsize::new(0));
+        let process: Arc<dyn ProcessInfo> =
+            Arc::new(Grounds { config: Arc::new(config), loads: Arc::clone(&config_loads) });
         let counters = TrafficCounters::new(Arc::clone(&process), Arc::new(Still), 0);
         let app = App::new(AppParts {
             models: Arc::clone(&fake) as Arc<dyn Models>,
@@ -260,7 +268,7 @@ impl TestListener {
             ListenerService { router: gateway(app), threads, counters, state: state.clone(), drain };
         let serving = serve(socket, service, shutdown.clone());
         tasks.spawn(async move { serving.await.unwrap() });
-        Self { address, fake, keys, state, door, tasks, shutdown }
+        Self { address, fake, keys, state, config_loads, door, tasks, shutdown }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

@@ -314,3 +314,40 @@ async fn stopping_cuts_what_does_not_end() {
     listener.stop().await;
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn a_request_asks_for_the_configuration_once() {
+    let config = Config { rate_limit_per_minute: 100, ..Config::default() };
+    let listener = TestListener::start(config).await;
+    let mut stream = listener.connect().await;
+    let request = format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {KEY}\r\ncontent-length: 2\r\n\r\n{{}}"
+    );
+    let mut before = 0;
+    for round in 0..3 {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\n{}") {
+            let mut part = [0; 2048];
+            let read = stream.read(&mut part).await.unwrap();
+            assert!(read > 0, "{answer}");
+            answer.push_str(&String::from_utf8_lossy(&part[..read]));
+        }
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let loads = listener.config_loads.load(Ordering::SeqCst);
+        // The first one is asked for its connection's limits, too.
+        assert!(round == 0 || loads == before + 1, "round {round}: {} looks", loads - before);
+        before = loads;
+    }
+    drop(stream);
+    listener.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_of_either_family_gets_the_same_list_until_its_own_wire_is_served() {
+    let listener = plain().await;
+    let headers = [("x-api-key", KEY), ("anthropic-version", "2023-06-01")];
+    let listed = listener.ask("GET", "/v1/models", &headers, b"").await;
+    assert_eq!(listed.body, listener.with_key("GET", "/v1/models", b"").await.body);
+    listener.stop().await;
+}
