@@ -7,6 +7,7 @@ use brains_core::{Millis, Secret, SecretSet};
 
 use super::kv::{KvRoom, KvStore};
 use super::log::{LogRate, Passage, clean};
+use super::secrets::Misses;
 use super::{Factor, FactorView, Factors, HostServices, InstanceDefinition};
 use crate::allowances::Allowances;
 use crate::bindings::kv::{Host as _, KvError};
@@ -45,7 +46,7 @@ fn what_nobody_asks_for_is_refused_with_a_value() {
     assert_eq!(clock::Host::now_ms(&mut view(&factors.clock, &mut ())), 0);
     assert!(random::Host::bytes(&mut view(&factors.random, &mut ()), 8).is_empty());
     assert!(matches!(view(&factors.kv, &mut ()).add("n".into(), 1), Err(KvError::NotGranted)));
-    let mut misses = Default::default();
+    let mut misses = Misses::default();
     let refusal = view(&factors.secrets, &mut misses).matches("token".into(), "right".into()).unwrap();
     assert!(matches!(refusal, Err(Refusal::NotGranted)));
     assert!(!view(&factors.secrets, &mut misses).has("token".into()));
@@ -66,7 +67,7 @@ fn what_is_asked_for_is_there_within_its_limits() {
     let set = |key: u32| view(&factors.kv, &mut ()).set(key.to_string(), vec![7; 60_000], None);
     assert_eq!((0..100).take_while(|key| set(*key).is_ok()).count(), 17, "a mebibyte is the most");
     assert!(view(&factors.kv, &mut ()).get("0".into()).is_some());
-    let mut misses = Default::default();
+    let mut misses = Misses::default();
     let refusal = view(&factors.secrets, &mut misses).matches("unset".into(), "x".into()).unwrap();
     assert!(matches!(refusal, Err(Refusal::NotSet)));
 }
@@ -74,13 +75,13 @@ fn what_is_asked_for_is_there_within_its_limits() {
 #[test]
 fn each_guest_may_be_wrong_about_a_secret_a_few_times() {
     let factors = configured(&Asks { secrets: vec!["token".into()], ..Asks::default() });
-    let mut misses = Default::default();
+    let mut misses = Misses::default();
     let mut guess = |text: &str| view(&factors.secrets, &mut misses).matches("token".into(), text.into());
     for _ in 0..super::secrets::MISSES_PER_EXCHANGE {
         assert!(matches!(guess("wrong"), Ok(Ok(false))));
     }
     assert!(guess("right").is_err(), "it has guessed too often to be told even that");
-    let mut misses = Default::default();
+    let mut misses = Misses::default();
     let right = view(&factors.secrets, &mut misses).matches("token".into(), "right".into());
     assert!(matches!(right, Ok(Ok(true))), "another guest begins anew");
 }
