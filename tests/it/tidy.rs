@@ -2,6 +2,7 @@
 
 mod circles;
 mod names;
+mod paths;
 mod size;
 
 use std::collections::BTreeMap;

@@ -103,7 +103,13 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
+/// None of what no program of ours writes: the crate lets a `%` stand that escapes nothing.
 fn decoded(text: &str) -> Option<String> {
+    let is_escape =
+        |rest: &str| matches!(rest.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
+    }
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 

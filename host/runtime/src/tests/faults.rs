@@ -222,7 +222,7 @@ async fn calls_for_what_is_not_exported_are_faults() {
     // The instance is as good as before.
     assert!(exchange.answer(asking("hello"), CallContext::default()).await.is_ok());
     // Exported, but not by the world of the part that it plays.
-    let policy = doing(&runtime, Plays::Policy, "none");
+    let policy = doing(&runtime, Plays::Policy, "ok");
     let fault = policy.classify(&Features::default()).await.unwrap_err();
     assert!(matches!(fault, CallFault::Missing { by } if by.export == "classifier.classify"));
 }
