@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use brains_core::plane::audit::{Break, Entry, HandOver, Reason, Seal, Trusted, Walk};
+use brains_core::plane::audit::{Break, ChainWalk, Entry, HandOver, Reason, Seal, Trusted};
 
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_all, fetch_optional};
@@ -73,8 +73,8 @@ impl Rows {
         };
         let began = begun.as_ref().map_or(0, |seal| seal.seq);
         let walk = match &begun {
-            Some(seal) => Walk::from_seal(name, trusted, seal),
-            None => Ok(Walk::new(name, trusted)),
+            Some(seal) => ChainWalk::from_seal(name, trusted, seal),
+            None => Ok(ChainWalk::new(name, trusted)),
         };
         let mut walk = match walk {
             Ok(walk) => walk,

@@ -1,4 +1,4 @@
-use super::{Break, Entry, GENESIS, HandOver, Reason, Seal, SealingKey, Trusted, Walk};
+use super::{Break, ChainWalk, Entry, GENESIS, HandOver, Reason, Seal, SealingKey, Trusted};
 use crate::time::Millis;
 
 fn key(seed: u8) -> SealingKey {
@@ -36,7 +36,7 @@ fn seal(by: &SealingKey, entry: &Entry) -> Seal {
 
 /// Walks entries, with seals judged where they stand, to a head.
 fn walk(entries: &[Entry], seals: &[Seal], head: &Seal, trusted: &Trusted) -> Result<i64, Break> {
-    let mut walk = Walk::new("global", trusted);
+    let mut walk = ChainWalk::new("global", trusted);
     for entry in entries {
         walk.entry(entry)?;
         for seal in seals.iter().filter(|seal| seal.seq == entry.seq) {
@@ -56,12 +56,12 @@ fn a_sound_chain_is_sound_from_any_seal() {
     let trusted = Trusted::new([ours.public().to_owned()], &[]);
     let head = seal(&ours, &entries[4]);
     assert_eq!(walk(&entries, &[seal(&ours, &entries[2])], &head, &trusted), Ok(5));
-    let mut half = Walk::from_seal("global", &trusted, &seal(&ours, &entries[2])).unwrap();
+    let mut half = ChainWalk::from_seal("global", &trusted, &seal(&ours, &entries[2])).unwrap();
     for entry in &entries[3..] {
         half.entry(entry).unwrap();
     }
     assert_eq!(half.end(Some((5, &entries[4].hash, Some(&head)))), Ok(()));
-    let empty = Walk::new("global", &trusted);
+    let empty = ChainWalk::new("global", &trusted);
     assert_eq!((empty.end(None), empty.end(Some((0, GENESIS, None)))), (Ok(()), Ok(())));
 }
 
@@ -130,7 +130,7 @@ fn a_chain_that_was_made_anew_needs_the_key() {
         walk(&forged, std::slice::from_ref(&kept), &resealed, &trusted).unwrap_err().reason,
         Reason::Rewritten
     );
-    let unsealed = Walk::new("global", &trusted);
+    let unsealed = ChainWalk::new("global", &trusted);
     assert_eq!(unsealed.end(Some((0, GENESIS, None))), Ok(()));
     // An older state put back, head and all.
     let older = seal(&ours, &entries[1]);
@@ -142,7 +142,7 @@ fn a_chain_that_was_made_anew_needs_the_key() {
 fn a_head_without_a_signature_is_found() {
     let (ours, entries) = (key(1), chain(1));
     let trusted = Trusted::new([ours.public().to_owned()], &[]);
-    let mut walk = Walk::new("global", &trusted);
+    let mut walk = ChainWalk::new("global", &trusted);
     walk.entry(&entries[0]).unwrap();
     assert_eq!(walk.end(Some((1, &entries[0].hash, None))), Err(Break { seq: 1, reason: Reason::Unsealed }));
 }

@@ -41,14 +41,14 @@ pub enum Reason {
 
 /// A chain that is being walked.
 #[derive(Debug)]
-pub struct Walk<'a> {
+pub struct ChainWalk<'a> {
     scope: &'a str,
     trusted: &'a Trusted,
     seq: i64,
     hash: String,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ChainWalk<'a> {
     /// From the first entry.
     pub fn new(scope: &'a str, trusted: &'a Trusted) -> Self {
         Self { scope, trusted, seq: 0, hash: GENESIS.to_owned() }
