@@ -9,11 +9,12 @@ mod versions;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_control::BoxedFuture;
 use brains_control::ports::{ActiveAdminKey, AdminKeySource, KeyFilesPort, ServiceFacts, ServicePort};
 use brains_core::plane::audit::{Seal, SealingKey};
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Fault, Millis, Secret};
 use brains_files::{Gate, GateTarget};
 use brains_runtime::ComponentRegistry;
@@ -126,7 +127,7 @@ impl ServiceInfo {
     }
 
     pub(crate) fn serves(&self, urls: BTreeMap<String, String>) {
-        *self.urls.lock().unwrap_or_else(PoisonError::into_inner) = urls;
+        *self.urls.lock_unpoisoned() = urls;
     }
 }
 
@@ -135,7 +136,7 @@ impl ServicePort for ServiceInfo {
         ServiceFacts {
             version: crate::VERSION.to_owned(),
             started_at: self.started_at,
-            urls: self.urls.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            urls: self.urls.lock_unpoisoned().clone(),
         }
     }
 }

@@ -2,11 +2,12 @@
 //! to, or by its token. A session id alone opens nothing.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use brains_core::caller::NativeId;
 use brains_core::id::Session;
 use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Caller, Fault, Id, Millis, Principal};
 use brains_store::{Rows, SessionSelector, Store, Tx};
 
@@ -242,7 +243,7 @@ impl Renewals {
 
     /// Whether it is time to look again.
     pub(crate) fn is_due(&self, name: &str, now: Millis) -> bool {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.0.lock_unpoisoned();
         // A clock that was set back is no reason to wait.
         if next.get(name).is_some_and(|at| (1..=Self::LATE_MS).contains(&at.since(now))) {
             return false;
@@ -257,7 +258,7 @@ impl Renewals {
     /// A lease of this length was looked at.
     pub(crate) fn looked(&self, name: String, now: Millis, lease_ms: i64) {
         let wait_ms = (lease_ms / 20).clamp(Self::SOON_MS, Self::LATE_MS);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, now.plus_ms(wait_ms));
+        self.0.lock_unpoisoned().insert(name, now.plus_ms(wait_ms));
     }
 }
 

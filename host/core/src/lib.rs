@@ -13,6 +13,7 @@ pub mod plane;
 pub mod principal;
 pub mod redact;
 pub mod secret;
+pub mod sync;
 pub mod time;
 pub mod traffic;
 

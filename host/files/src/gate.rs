@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use brains_core::Fault;
 use brains_core::config::Budgets;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::Standing;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -277,7 +278,7 @@ impl GateShared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock_unpoisoned()
     }
 
     pub(crate) fn key(&self, place: &GateTarget) -> String {

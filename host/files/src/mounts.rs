@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use brains_core::sync::Unpoisoned as _;
 
 const TABLE: &str = "/proc/self/mountinfo";
 
@@ -24,7 +26,7 @@ struct Known {
 impl Mounts {
     /// The mount point above `path`; the longest of those that fit.
     pub(crate) fn of(&self, path: &Path) -> String {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock_unpoisoned();
         if let Err(error) = known.refresh() {
             tracing::debug!(%error, "the table of mounts cannot be read");
         }

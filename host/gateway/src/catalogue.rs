@@ -2,7 +2,7 @@
 //! a list that cannot be had leaves the last one standing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Fault, Millis};
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::catalogue::Model;
@@ -114,7 +115,7 @@ impl ModelCatalogue {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, List>> {
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock_unpoisoned()
     }
 }
 

@@ -8,9 +8,10 @@ mod permit;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use brains_core::config::{Config, ProviderPolicy};
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::breaker::{Breaker, BreakerSettings, Pass, State};
 use brains_core::traffic::occupancy::Occupancy;
 use brains_core::{Ambient, Fault};
@@ -167,7 +168,7 @@ impl ProviderStates {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, ProviderState>> {
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_name.lock_unpoisoned()
     }
 }
 

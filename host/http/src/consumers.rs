@@ -2,9 +2,10 @@
 //! share leaves the others theirs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::Principal;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::Budget;
 
 /// Consumers that are remembered before those that hold nothing are forgotten.
@@ -62,7 +63,7 @@ impl Consumers {
 }
 
 fn find(consumers: &Mutex<HashMap<String, Arc<Consumer>>>, name: &str) -> Arc<Consumer> {
-    let mut consumers = consumers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut consumers = consumers.lock_unpoisoned();
     if let Some(consumer) = consumers.get(name) {
         return Arc::clone(consumer);
     }
@@ -73,6 +74,6 @@ fn find(consumers: &Mutex<HashMap<String, Arc<Consumer>>>, name: &str) -> Arc<Co
 }
 
 fn most(consumers: &Mutex<HashMap<String, Arc<Consumer>>>, held: impl Fn(&Consumer) -> u64) -> u64 {
-    let consumers = consumers.lock().unwrap_or_else(PoisonError::into_inner);
+    let consumers = consumers.lock_unpoisoned();
     consumers.values().map(|consumer| held(consumer)).max().unwrap_or(0)
 }

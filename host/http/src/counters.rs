@@ -3,9 +3,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::config::{Budgets, Config};
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::{Budget, Standing};
 use brains_core::traffic::limit::{Admission, Window};
 use brains_core::{Ambient, Fault, FaultKind, Origin, Principal};
@@ -193,7 +194,7 @@ impl TrafficCounters {
             std::borrow::Cow::Borrowed(principal.fingerprint.as_str())
         };
         let admission: Admission = {
-            let mut window = self.0.operations.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut window = self.0.operations.lock_unpoisoned();
             window.admit(&name, now_ms(&*self.0.ambient), limit)
         };
         if admission.allowed {

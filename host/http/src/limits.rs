@@ -2,8 +2,9 @@
 //! The rules are `core`'s; here they get a clock, a lock and their headers. What all listeners count together, operations
 //! among it, is in `counters`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::limit::{Admission, Window};
 use brains_core::traffic::occupancy::Occupancy;
 use brains_core::traffic::throttle::{Throttle, WrongKey};
@@ -30,7 +31,7 @@ impl WrongKeys {
 
     /// Counts as many as one request carried; how long to wait when there were too many.
     pub(crate) fn count(&self, keys: usize) -> Option<u64> {
-        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut throttle = self.throttle.lock_unpoisoned();
         let mut wait_ms = None;
         for _ in 0..keys.min(KEYS_COUNTED) {
             wait_ms = match throttle.wrong(now_ms(&*self.ambient)) {
@@ -56,7 +57,7 @@ impl KeyRateLimits {
 
     /// Counts a request against its key; 0 is no limit.
     pub(crate) fn admit(&self, fingerprint: &str, per_minute: u32) -> Admission {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.window.lock_unpoisoned();
         window.admit(fingerprint, now_ms(&*self.ambient), per_minute)
     }
 }
@@ -77,14 +78,14 @@ impl InFlight {
 
     /// Lets a request in while fewer than `limit` are under way; 0 is no limit.
     pub(crate) fn enter(&self, limit: u32) -> Result<InFlightPermit, Fault> {
-        if self.0.lock().unwrap_or_else(PoisonError::into_inner).enter(limit) {
+        if self.0.lock_unpoisoned().enter(limit) {
             return Ok(InFlightPermit(self.clone()));
         }
         Err(full(limit))
     }
 
     pub(crate) fn count(&self) -> u32 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).inside()
+        self.0.lock_unpoisoned().inside()
     }
 }
 
@@ -96,7 +97,7 @@ fn full(limit: u32) -> Fault {
 
 impl Drop for InFlightPermit {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).leave();
+        self.0.0.lock_unpoisoned().leave();
     }
 }
 

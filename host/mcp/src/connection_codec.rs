@@ -2,12 +2,14 @@
 //! that is under way is refused, and batches are taken apart and answered as one where the protocol's version has them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
 };
 use serde_json::{Value, json};
+
+use brains_core::sync::Unpoisoned as _;
 
 use crate::message::{self, ParsedMessage, Unreadable};
 use crate::pending::taken;
@@ -106,7 +108,7 @@ impl ConnectionCodec {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock_unpoisoned()
     }
 }
 

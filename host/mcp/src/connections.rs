@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use brains_core::config::Budgets;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::Standing;
 use brains_core::{Fault, Principal};
 
@@ -164,7 +165,7 @@ impl Connections {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock_unpoisoned()
     }
 }
 

@@ -2,10 +2,11 @@
 //! expires, or its operator is, they end, and their places are free. One round looks at every key once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use brains_core::Principal;
+use brains_core::sync::Unpoisoned as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::port::Tools;
@@ -97,6 +98,6 @@ impl KeyWatch {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock_unpoisoned()
     }
 }

@@ -3,9 +3,11 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rmcp::model::{ErrorData, RequestId};
+
+use brains_core::sync::Unpoisoned as _;
 
 /// The requests under way, each by a name that holds its id.
 #[derive(Debug, Clone)]
@@ -34,7 +36,7 @@ impl<K: Eq + Hash + Clone> PendingRequests<K> {
 
 impl<K> PendingRequests<K> {
     fn requests(&self) -> MutexGuard<'_, HashSet<K>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock_unpoisoned()
     }
 }
 

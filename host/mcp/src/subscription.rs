@@ -3,11 +3,12 @@
 //! learns more by following than by asking again and again.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use brains_core::caller::CallSurface;
 use brains_core::secret::sha256_hex;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Caller, Fault, Principal};
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -117,7 +118,7 @@ impl Followed {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, DropGuard>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock_unpoisoned()
     }
 }
 

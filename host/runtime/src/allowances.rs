@@ -1,10 +1,11 @@
 //! Limits that all components share: memory of guests, space of key-value stores, lines of the log. They are those of the
 //! configuration in force.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use arc_swap::ArcSwap;
 use brains_core::config::Budgets;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::{Budget, Draw, Spent, Standing};
 
 use crate::load::compiler::Reach;
@@ -52,7 +53,7 @@ impl Allowances {
     /// Whether one more line may be written in this second.
     pub(crate) fn line(&self, now_us: u64) -> bool {
         let limit = u64::from(self.limits.load().component_log_lines_per_second);
-        let mut second = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut second = self.log.lock_unpoisoned();
         if now_us.saturating_sub(second.began_us) >= 1_000_000 {
             second.began_us = now_us;
             second.lines = 0;
@@ -69,7 +70,7 @@ impl Allowances {
     pub(crate) fn standings(&self) -> Standings {
         let limits = self.limits.load();
         let lines = {
-            let second = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            let second = self.log.lock_unpoisoned();
             Standing {
                 used: second.lines,
                 limit: limits.component_log_lines_per_second.into(),

@@ -16,13 +16,14 @@ mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
 use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::config::{Config, Layer, Place, Problem, Provenance, Resolved};
 use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding};
 use brains_core::redact::redact;
+use brains_core::sync::Unpoisoned as _;
 use brains_files::Gate;
 use serde_json::Value;
 
@@ -453,7 +454,7 @@ impl ComponentRegistry {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock_unpoisoned()
 }
 
 /// Where a part's component stands that could not be made an instance, and what there is to do.

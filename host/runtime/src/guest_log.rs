@@ -2,10 +2,11 @@
 //! and cut.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::Millis;
 use brains_core::plane::component::ComponentLogLine;
+use brains_core::sync::Unpoisoned as _;
 
 use crate::context::InstanceIdentity;
 
@@ -35,7 +36,7 @@ impl GuestLog {
             message: message.to_owned(),
             fields: fields.to_owned(),
         };
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.0.lock_unpoisoned();
         if lines.len() == LINES {
             lines.pop_front();
         }
@@ -50,7 +51,7 @@ pub(crate) struct GuestLogs(Mutex<BTreeMap<String, Arc<GuestLog>>>);
 impl GuestLogs {
     /// The log of the instance of this name; it outlives the instance.
     pub(crate) fn of(&self, instance: &str) -> Arc<GuestLog> {
-        let mut guest_logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guest_logs = self.0.lock_unpoisoned();
         if guest_logs.len() >= INSTANCES && !guest_logs.contains_key(instance) {
             // One that only this table still holds belongs to no instance.
             guest_logs.retain(|_, guest_log| Arc::strong_count(guest_log) > 1);
@@ -60,10 +61,10 @@ impl GuestLogs {
 
     /// Lines of a component or of one instance, oldest first, the newest `limit` of them.
     pub(crate) fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine> {
-        let guest_logs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let guest_logs = self.0.lock_unpoisoned();
         let mut found: Vec<ComponentLogLine> = guest_logs
             .values()
-            .flat_map(|guest_log| guest_log.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .flat_map(|guest_log| guest_log.0.lock_unpoisoned().clone())
             .filter(|line| line.component == name || line.instance == name)
             .collect();
         found.sort_by_key(|line| line.at);

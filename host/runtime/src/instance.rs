@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Secret, SecretSet};
 use brains_dialect::canon::relay::Surface;
 use brains_dialect::canon::task::{Decision, Features, RouteInput, Verdict};
@@ -221,7 +222,7 @@ impl Instance {
         export: &'static str,
         work: impl FnOnce(&mut Guest, &Ticker) -> Result<R, CallFault> + Send + 'static,
     ) -> Result<R, CallFault> {
-        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let warm = self.warm.lock_unpoisoned().pop();
         let guest = match warm {
             Some(guest) => guest,
             None => self.guest().await?,
@@ -232,7 +233,7 @@ impl Instance {
             && guest.calls < CALLS_BEFORE_RETIREMENT
             && !guest.has_outgrown()
         {
-            let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut warm = self.warm.lock_unpoisoned();
             if warm.len() < WARM_AT_MOST {
                 warm.push(guest);
             }

@@ -2,8 +2,9 @@
 //! upstream may repeat one in ways of its own, and its settings may hold one.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Secret, SecretSet};
 use brains_dialect::canon::Fault;
 use brains_dialect::canon::catalogue::Page;
@@ -19,7 +20,7 @@ pub(crate) struct SecretHistory(Mutex<Vec<Secret>>);
 impl SecretHistory {
     /// All of them with those of one more version, which are remembered too.
     pub(crate) fn with<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) -> SecretSet {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock_unpoisoned();
         for secret in secrets {
             known.retain(|earlier| earlier != secret);
             known.push(secret.clone());

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use brains_core::config::Budgets;
 use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, OriginPattern, Secret};
 use serde::Serialize;
 use serde_json::Value;
@@ -371,7 +372,7 @@ impl RuntimeShared {
     /// What another version of the instance keeps, while that lives; else a fresh start.
     fn retained(&self, component: &Component, name: &str) -> Arc<RetainedState> {
         let keeper = (component.manifest.plays, name.to_owned(), component.id.clone());
-        let mut known = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.retained.lock_unpoisoned();
         if let Some(retained) = known.get(&keeper).and_then(Weak::upgrade) {
             return retained;
         }

@@ -1,9 +1,10 @@
 //! Counts the calls of one version of a component and raises an alarm when too many of them fail. The rule is
 //! `brains_core::traffic::fault_rate`; what follows from it is decided by the listener.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::fault_rate::{FaultRate, Risen};
 use tokio::sync::Notify;
 
@@ -25,7 +26,7 @@ impl Watchdog {
         if !fault.is_some_and(is_its_own) {
             return None;
         }
-        let risen = self.faults.lock().unwrap_or_else(PoisonError::into_inner).fault(call, now_us / 1_000)?;
+        let risen = self.faults.lock_unpoisoned().fault(call, now_us / 1_000)?;
         (!self.raised.swap(true, Ordering::Relaxed)).then_some(risen)
     }
 }
@@ -68,7 +69,7 @@ const PENDING: usize = 64;
 
 impl Alarms {
     pub(crate) fn raise(&self, alarm: Alarm) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending.lock_unpoisoned();
         if pending.len() < PENDING {
             pending.push(alarm);
         }
@@ -76,6 +77,6 @@ impl Alarms {
     }
 
     pub(crate) fn take(&self) -> Vec<Alarm> {
-        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.pending.lock_unpoisoned())
     }
 }

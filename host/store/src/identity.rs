@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use fs_err as fs;
 use rusqlite::Connection;
@@ -23,6 +23,8 @@ use rusqlite::config::DbConfig;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+use brains_core::sync::Unpoisoned as _;
 
 use crate::error::StoreError;
 use crate::rows::{from_row, sqlite};
@@ -145,7 +147,7 @@ impl FileIdentity {
 
     /// For reading: looks, unless somebody did within the last second.
     pub(crate) fn look_now_and_then(&self) -> Result<(), StoreError> {
-        let seen = *lock(&self.0.seen);
+        let seen = *self.0.seen.lock_unpoisoned();
         // Once somebody was told, everybody is.
         if seen.same && seen.at.elapsed() < LOOK_EVERY { Ok(()) } else { self.check() }
     }
@@ -178,7 +180,7 @@ impl FileIdentity {
     }
 
     fn compare(&self) -> Result<Look, Found> {
-        let mut seen = lock(&self.0.seen);
+        let mut seen = self.0.seen.lock_unpoisoned();
         let found = self.compare_to(&mut seen);
         seen.same = found.is_ok();
         found
@@ -218,7 +220,7 @@ impl FileIdentity {
     }
 
     fn counters(&self) -> Option<Log> {
-        lock(&self.0.keeper).as_ref().and_then(|keeper| counters(keeper).ok())
+        self.0.keeper.lock_unpoisoned().as_ref().and_then(|keeper| counters(keeper).ok())
     }
 
     /// Looks every second until the store closes, and when the files are gone writes beside them what they held.
@@ -263,7 +265,7 @@ impl FileIdentity {
 
     fn write_copy(&self) -> Result<PathBuf, StoreError> {
         use fs::os::unix::fs::OpenOptionsExt as _;
-        let keeper = lock(&self.0.keeper);
+        let keeper = self.0.keeper.lock_unpoisoned();
         let Some(conn) = keeper.as_ref() else { return Err(StoreError::Closed) };
         let free = (1..1_000).map(|number| beside(&self.0.place, &format!(".rescued-{number}")));
         for copy in free {
@@ -291,7 +293,7 @@ impl FileIdentity {
         if let Err(how @ Found::Replaced(_)) = looked {
             self.rescue(&self.told(how));
         }
-        let Some(keeper) = lock(&self.0.keeper).take() else { return };
+        let Some(keeper) = self.0.keeper.lock_unpoisoned().take() else { return };
         if sound && let Err(error) = keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
             tracing::warn!(%error, "the log stays beside the database");
         }
@@ -332,8 +334,4 @@ fn state(path: &Path) -> io::Result<(State, u64)> {
     let found = fs::metadata(path)?;
     let state = State { size_bytes: found.len(), modified: (found.mtime(), found.mtime_nsec()) };
     Ok((state, found.ino()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

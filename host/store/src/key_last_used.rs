@@ -2,9 +2,10 @@
 //! and never waited for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::id::{Id, Key};
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Fault, Millis};
 use tokio::sync::mpsc;
 
@@ -38,7 +39,7 @@ impl KeyLastUsed {
     /// The key was presented just now.
     pub fn note(&self, key: &Id<Key>) {
         let now = self.ambient.now();
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock_unpoisoned();
         let fresh = written.get(key).is_some_and(|at| (0..EVERY_MS).contains(&now.since(*at)));
         if fresh {
             return;

@@ -2,10 +2,12 @@
 //! process is woken at once. Other processes' commits are not heard here; who waits looks again every so often.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use brains_core::sync::Unpoisoned as _;
 
 /// How often a waiter looks by itself, for what another process did.
 pub const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -19,7 +21,7 @@ impl Notifier {
         if announced.is_empty() {
             return;
         }
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.0.lock_unpoisoned();
         for listener in announced.iter().filter_map(|topic| waiting.get(topic)).flatten() {
             listener.notify_one();
         }
@@ -27,7 +29,7 @@ impl Notifier {
 
     pub(crate) fn listen(&self, topics: Vec<String>) -> CommitListener {
         let bell = Arc::new(Notify::new());
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock_unpoisoned();
         for topic in &topics {
             waiting.entry(topic.clone()).or_default().push(bell.clone());
         }
@@ -54,7 +56,7 @@ impl CommitListener {
 
 impl Drop for CommitListener {
     fn drop(&mut self) {
-        let mut waiting = self.notifier.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.notifier.0.lock_unpoisoned();
         for topic in &self.topics {
             if let Some(bells) = waiting.get_mut(topic) {
                 bells.retain(|bell| !Arc::ptr_eq(bell, &self.bell));

@@ -1,10 +1,12 @@
 //! Connections that read a SQLite file. Whoever reads has one to itself as long as it looks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Duration;
+
+use brains_core::sync::Unpoisoned as _;
 
 use crate::error::StoreError;
 use crate::identity::FileIdentity;
@@ -45,7 +47,7 @@ impl SqliteReaders {
         let place = place
             .map_err(|_| StoreError::Unreachable { detail: "no connection became free in time".into() })?
             .map_err(|_| StoreError::Closed)?;
-        let free = lock(&self.free).pop();
+        let free = self.free.lock_unpoisoned().pop();
         let conn = if let Some(conn) = free {
             conn
         } else {
@@ -62,13 +64,9 @@ impl SqliteReaders {
         let all = self.places.acquire_many(self.most).await;
         self.places.close();
         drop(all);
-        lock(&self.free).clear();
+        self.free.lock_unpoisoned().clear();
         self.identity.close();
     }
-}
-
-fn lock(free: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-    free.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A connection that somebody reads through. Dropped it is free, and its view is over.
@@ -100,7 +98,7 @@ impl Drop for SqliteReader {
         let Some(conn) = self.conn.take() else { return };
         // One whose view does not end is closed, which ends it.
         if !self.begun || sqlite::run(&conn, END).is_ok() {
-            lock(&self.free).push(conn);
+            self.free.lock_unpoisoned().push(conn);
         }
     }
 }

@@ -1,11 +1,13 @@
 //! A Postgres server that falls silent behind a connection that stands: a frozen process, a lost network. Each answer is
 //! waited for so long and no longer, and a connection that owes one is closed, not used again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 use tokio::time::{Duration, Instant};
+
+use brains_core::sync::Unpoisoned as _;
 
 use crate::error::StoreError;
 use crate::round_trips::RoundTripCounter;
@@ -127,12 +129,12 @@ impl AnswerTimeout {
         if let Ok(answered) = tokio::time::timeout(limit, answer).await {
             return answered.map_err(StoreError::from);
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.last.lock_unpoisoned() = Some(Instant::now());
         Err(StoreError::Unreachable { detail: "no answer in time".into() })
     }
 
     fn was_missed_recently(&self) -> bool {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.last.lock_unpoisoned();
         last.is_some_and(|last| last.elapsed() < DOUBT)
     }
 }

@@ -4,9 +4,10 @@
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Fault, Secret};
 use brains_files::{Gate, GateTarget, Visit};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
@@ -101,7 +102,7 @@ impl AdminKeyFile {
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Secret>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock_unpoisoned()
     }
 
     /// Whether the queue tells of the file, or of the folder itself.

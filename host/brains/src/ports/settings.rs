@@ -1,6 +1,6 @@
 //! The configuration in force, its overlay, and how a change comes into force.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_control::BoxedFuture;
 use brains_control::ports::{
@@ -8,6 +8,7 @@ use brains_control::ports::{
 };
 use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Fault, Origin};
 use brains_files::{Gate, GateTarget, Names};
 use brains_runtime::ComponentRegistry;
@@ -36,7 +37,7 @@ impl InForce {
     pub(crate) async fn stale(&self) -> bool {
         let sources = Arc::clone(&self.sources);
         let Ok(now) = self.aside(move || sources.fingerprint()).await else { return false };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock_unpoisoned();
         read.get_or_insert_with(|| now.clone()) != &now
     }
 
@@ -49,7 +50,7 @@ impl InForce {
     fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
         // Before they are read, so that an edit in between is noticed.
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.sources.fingerprint());
+        *self.read.lock_unpoisoned() = Some(self.sources.fingerprint());
         let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
         self.live.compile_bundled(&resolved.config);
         let after = self.live.apply(resolved)?;

@@ -3,12 +3,13 @@
 //! a service may come and go while an agent works.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use brains_control::{OperationEntry, Registry, ports};
 use brains_core::caller::CallSurface;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Caller, Fault, Id, Principal, id};
 use brains_egress::local::LocalAnswer;
 use brains_mcp::{Agent, McpOptions, ToolAnswer, ToolInvocation, ToolProfile, Tools, serve_stdio};
@@ -152,7 +153,7 @@ impl Nearest {
     /// Ends the sessions that were begun here, so that what they hold is free. One that went on elsewhere is another
     /// connection's by now, and stays.
     async fn end_all(&self, caller: &Caller) {
-        let begun = std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
+        let begun = std::mem::take(&mut *self.begun.lock_unpoisoned());
         for session in begun {
             let input = json!({ "session": session });
             let call = ToolInvocation { name: "end_session", input, principal: &Principal::local(), caller };
@@ -177,7 +178,7 @@ impl Tools for Nearest {
             let answer = self.run(call).await?;
             let session = answer.value.get("session_id").and_then(Value::as_str).filter(|_| begins);
             if let Some(session) = session {
-                self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(session.to_owned());
+                self.begun.lock_unpoisoned().insert(session.to_owned());
             }
             Ok(answer)
         })

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::{Draw, Standing};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -119,7 +120,7 @@ impl Seats {
 
 impl Room {
     fn held(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Seat>>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock_unpoisoned()
     }
 
     fn tick(&self) -> u64 {
@@ -146,7 +147,7 @@ impl Seat {
     }
 
     pub(crate) fn owner(&self) -> MutexGuard<'_, Option<Owner>> {
-        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.owner.lock_unpoisoned()
     }
 
     fn idles(&self) -> bool {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_files::{Gate, GateTarget, Links};
 use fs_err as fs;
 
@@ -52,7 +53,7 @@ impl BlobStore {
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock_unpoisoned()
     }
 
     pub(crate) fn holds(&self, digest: &str) -> bool {
@@ -62,7 +63,7 @@ impl BlobStore {
     /// Keeps a content; one that is there already stays.
     pub(crate) fn put(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
         let Some(path) = self.path(digest) else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.writing.lock_unpoisoned();
         let (folder, bytes) = (self.folder.clone(), bytes.to_vec());
         let written = self.gate.wait_write(GateTarget::of(&path), move |visit| {
             if brains_files::regular(visit, &path, Links::Refused).is_ok() {
@@ -109,7 +110,7 @@ impl BlobStore {
 
     /// Removes every file that is not in `keep`, and what an interrupted write left behind.
     pub(crate) fn keep_only(&self, keep: &BTreeSet<String>) {
-        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.writing.lock_unpoisoned();
         self.held().retain(|digest| keep.contains(digest));
         let (folder, keep) = (self.folder.clone(), keep.clone());
         let tidied =

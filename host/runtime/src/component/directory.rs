@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use brains_core::Fault;
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::{Manifest, Plays};
 use brains_core::redact::redact;
+use brains_core::sync::Unpoisoned as _;
 use brains_files::{Gate, GateTarget, Links, Visit};
 use fs_err as fs;
 
@@ -102,7 +103,7 @@ impl Directory {
     /// Looks at every component file of the directory, and again at those elsewhere. What does not answer stays as it
     /// was found before.
     pub(crate) fn look(&self, how: Look) -> Looked {
-        let _one_at_a_time = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.looking.lock_unpoisoned();
         let mut looked = Looked::default();
         let folder = self.folder.clone();
         let own = self.gate.wait(GateTarget::of(&self.folder), move |visit| present(visit, &folder));
@@ -265,7 +266,7 @@ impl Directory {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, File>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock_unpoisoned()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Versions that a later one took the place of and that exchanges still run on. Nothing here keeps a version: when
 //! its last exchange is over it is gone, and its code with it. What outlasts the limit is cut.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use brains_core::plane::component::{ComponentStanding, ComponentVersion};
+use brains_core::sync::Unpoisoned as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::Instance;
@@ -87,6 +88,6 @@ impl Drains {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Drained>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock_unpoisoned()
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::config::manifest::Manifest;
 use brains_core::redact::redact;
+use brains_core::sync::Unpoisoned as _;
 use brains_files::{Gate, GateTarget, Links};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -169,9 +170,9 @@ impl VersionHistory {
 
     /// Writes the file anew when anything changed, in one step. Whoever looks something up meanwhile does not wait.
     pub(crate) fn save(this: &Mutex<Self>) {
-        let lock = || this.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || this.lock_unpoisoned();
         let writing = Arc::clone(&lock().writing);
-        let _one_at_a_time = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = writing.lock_unpoisoned();
         let Some((path, gate, entries)) = lock().unwritten() else { return };
         let document = Written { v: 1, components: entries.clone() };
         let written = gate.wait_write(GateTarget::of(&path.clone()), move |_| write(&path, &document));

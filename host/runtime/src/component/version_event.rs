@@ -1,10 +1,11 @@
 //! What became of versions of components, in order, until somebody has written it down.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use brains_core::plane::component::ComponentStanding;
 use brains_core::redact::redact;
+use brains_core::sync::Unpoisoned as _;
 
 /// Events that may wait to be written down; older ones make room.
 const WAITING: usize = 4_096;
@@ -41,7 +42,7 @@ impl VersionEvents {
             reason = reason.as_deref().unwrap_or_default(),
             "component version"
         );
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock_unpoisoned();
         if waiting.len() == WAITING {
             waiting.pop_front();
         }
@@ -49,6 +50,6 @@ impl VersionEvents {
     }
 
     pub(super) fn take(&self) -> Vec<VersionEvent> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+        self.waiting.lock_unpoisoned().drain(..).collect()
     }
 }

@@ -2,8 +2,9 @@
 //! with the instance or the program: a component keeps there what it can do without.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::budget::Draw;
 use brains_core::{Ambient, Millis};
 use wasmtime::component::Linker;
@@ -126,7 +127,7 @@ impl KvEntries {
 
 impl KvStore {
     fn open(&self) -> MutexGuard<'_, KvEntries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock_unpoisoned()
     }
 
     pub(super) fn get(&self, key: &str, now: Millis) -> Option<Vec<u8>> {

@@ -1,9 +1,10 @@
 //! A component's log: so many lines in a second, each cut, on one line and redacted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::Ambient;
 use brains_core::redact::redact;
+use brains_core::sync::Unpoisoned as _;
 use wasmtime::component::Linker;
 
 use super::{ComponentImports, Factor, FactorView, InstanceDefinition, RetainedState};
@@ -55,7 +56,7 @@ pub(super) enum Passage {
 impl LogRate {
     /// `shared` tells whether all components together may write one more.
     pub(super) fn ask(&self, now_us: u64, shared: impl FnOnce() -> bool) -> Passage {
-        let mut second = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut second = self.0.lock_unpoisoned();
         if second.lines == 0 || now_us.saturating_sub(second.began_us) >= 1_000_000 {
             second.began_us = now_us;
             second.lines = 0;

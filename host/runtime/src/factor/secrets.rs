@@ -2,10 +2,11 @@
 //! Whoever compares may be wrong a few times; then it is guessing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Secret};
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -130,7 +131,7 @@ impl Guesses {
     }
 
     fn minute<R>(&self, now_us: u64, look: impl FnOnce(&mut Minute) -> R) -> R {
-        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut minute = self.0.lock_unpoisoned();
         if now_us.saturating_sub(minute.began_us) >= MINUTE_US {
             *minute = Minute { began_us: now_us, misses: 0 };
         }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
+
+use brains_core::sync::Unpoisoned as _;
 
 use crate::load::LoadError;
 use crate::load::compiler::Reach;
@@ -55,7 +57,7 @@ impl CompileFailures {
 
     /// Why this content is not tried again.
     pub(crate) fn of(&self, digest: &str, reach: Reach) -> Option<LoadError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock_unpoisoned();
         let failure = known.get(digest).filter(|failure| failure.holds(reach))?;
         Some(LoadError::Refused { reason: failure.reason.clone() })
     }
@@ -74,7 +76,7 @@ impl CompileFailures {
         }
         let Reach { seconds, memory_mib } = reach;
         let failure = CompileFailure { reason: error.to_string(), seconds, memory_mib, by: VERSION.into() };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock_unpoisoned();
         if known.len() >= MOST {
             known.pop_first();
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use brains_core::Ambient;
 use brains_core::config::Budgets;
+use brains_core::sync::Unpoisoned as _;
 use rustix::process::Signal;
 
 use crate::engine::Layout;
@@ -144,7 +145,7 @@ impl Compiler {
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock_unpoisoned()
     }
 
     /// Runs one process, for at most so many seconds of a processor.

@@ -3,9 +3,10 @@
 //! share a transaction, and so the lock, the commit and its sync of the disk; all others have one each.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brains_core::Fault;
+use brains_core::sync::Unpoisoned as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::rows::DatabaseSession;
@@ -47,12 +48,12 @@ impl ScopeQueues {
     /// Closures that wait.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(Vec::len).sum()
+        self.0.lock_unpoisoned().values().map(Vec::len).sum()
     }
 
     /// Puts a closure behind those of its scope; given back to whoever is the first and has to run them.
     fn join(&self, scope: &Scope, job: Placed) -> Option<Placed> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self.0.lock_unpoisoned();
         if let Some(waiting) = queues.get_mut(scope) {
             waiting.push(job);
             return None;
@@ -63,7 +64,7 @@ impl ScopeQueues {
 
     /// What has come meanwhile; the queue ends when nothing has.
     fn next(&self, scope: &Scope) -> Vec<Placed> {
-        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = self.0.lock_unpoisoned();
         let Some(waiting) = queues.get_mut(scope) else { return Vec::new() };
         if waiting.is_empty() {
             queues.remove(scope);
