@@ -16,7 +16,6 @@ mod failure;
 mod home;
 mod instance;
 mod keys;
-mod lifecycle;
 mod listeners;
 mod log;
 mod output;

@@ -5,6 +5,7 @@ mod places;
 mod processes;
 mod routing;
 mod settings;
+mod version_events;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub(crate) use places::Trees;
 pub(crate) use processes::LocalProcesses;
 pub(crate) use routing::Routes;
 pub(crate) use settings::{InForce, blocking};
+pub(crate) use version_events::LiveVersions;
 pub(crate) use versions::Versions;
 
 /// Key files of the state directory.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use brains_control::ports::ServicePort as _;
+use brains_control::{ControlPlane, JobStatus};
 use brains_core::config::{Budgets, Config};
 use brains_core::plane::component::ComponentState;
 use brains_files::{Gate, Names};
@@ -24,6 +25,7 @@ use crate::services::Services;
 #[derive(Debug)]
 pub(crate) struct ThisProcess {
     live: Arc<ComponentRegistry>,
+    control: Arc<ControlPlane>,
     store: Store,
     gateway: Arc<Gateway>,
     info: Arc<ServiceInfo>,
@@ -52,6 +54,7 @@ impl ThisProcess {
         Self {
             mcp,
             live: Arc::clone(&services.live),
+            control: Arc::clone(&services.control),
             store: services.store.clone(),
             gateway: Arc::clone(&services.gateway),
             info: Arc::clone(&services.info),
@@ -101,6 +104,10 @@ impl ThisProcess {
         let budgets = self.mcp.standings().into_iter().chain(looks).chain(of_components);
         let budgets = budgets.map(|(name, standing)| (name.to_owned(), json!(standing)));
         details.insert("budgets".into(), budgets.collect::<Map<_, _>>().into());
+        let jobs = self.control.job_statuses();
+        for_administrators.insert("background".into(), json!(jobs));
+        let jobs: Vec<JobStatus> = jobs.into_iter().map(JobStatus::without_reason).collect();
+        details.insert("background".into(), json!(jobs));
         let traffic = self.gateway.traffic();
         details.insert("breakers".into(), json!(traffic.breakers));
         details.insert("provider_load".into(), json!(traffic.providers));

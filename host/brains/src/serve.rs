@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use brains_control::ControlPlane;
 use brains_core::config::Config;
 use brains_core::{Fault, Millis, Origin, Principal, Secret, redact};
 use brains_http::{
@@ -29,7 +28,6 @@ use crate::descriptors;
 use crate::ending::EndSignals;
 use crate::home;
 use crate::instance::{InstanceLock, Proof, RunningService};
-use crate::lifecycle::Lifecycle;
 use crate::listeners::ListenerParts;
 use crate::log;
 use crate::process;
@@ -38,7 +36,6 @@ use crate::project;
 use crate::services::{Services, database_url};
 use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
-use crate::watch::Watch;
 
 use bind::{Bound, bind};
 
@@ -46,9 +43,6 @@ use bind::{Bound, bind};
 const END: Duration = Duration::from_secs(10);
 /// and how long of that requests in flight may take.
 const DRAIN: Duration = Duration::from_secs(8);
-
-/// How often it is written down where the audit log stands.
-const ANCHOR: Duration = Duration::from_mins(1);
 
 /// Serves until a signal ends it. A project at `place` is registered as a workspace.
 pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) -> Result<(), anyhow::Error> {
@@ -160,7 +154,6 @@ fn start(
     profile: ToolProfile,
     descriptors: u64,
 ) -> Result<Serving, anyhow::Error> {
-    services.control.start_background();
     let states: BTreeMap<_, _> =
         bound.iter().map(|bound| (bound.listener.name, ListenerState::default())).collect();
     let connections = Connections::new(Arc::new(LiveBudgets(Arc::clone(&services.live))));
@@ -212,10 +205,7 @@ fn start(
     if let Err(error) = home::ensure_dir(&shell.home.plugins()) {
         tracing::warn!(%error, "there is no plugins directory");
     }
-    let watch = Watch::new(services, shell.home.plugins(), serving.tasks.clone());
-    serving.tasks.spawn(watch.run(serving.stop.clone()));
-    serving.tasks.spawn(Lifecycle::new(services).run(serving.stop.clone()));
-    serving.tasks.spawn(anchor(services.control.clone(), serving.stop.clone()));
+    services.control.start_background();
     Ok(serving)
 }
 
@@ -258,9 +248,14 @@ async fn reload(services: &Services) {
 async fn close(services: Services, serving: Serving, claimed: Claimed) -> Result<(), anyhow::Error> {
     tracing::info!("stopping: requests in flight are finished");
     serving.stop.cancel();
+    services.file_events.stop();
     serving.tasks.close();
+    let finished = async {
+        serving.tasks.wait().await;
+        services.file_events.finished().await;
+    };
     tokio::select! {
-        () = serving.tasks.wait() => {}
+        () = finished => {}
         // A second signal: end without draining.
         () = claimed.signals.at_once.cancelled() => {}
     }
@@ -271,27 +266,9 @@ async fn close(services: Services, serving: Serving, claimed: Claimed) -> Result
             outcome = outcome.and(ended.and_then(|ended| ended.context("a listener failed")));
         }
     }
-    anchor_now(&services.control).await;
     services.close().await;
     drop(serving.threads);
     tracing::info!("stopped");
     drop(claimed.lock);
     outcome
-}
-
-/// Writes down every now and then where the audit log stands.
-async fn anchor(control: Arc<ControlPlane>, stop: CancellationToken) {
-    loop {
-        anchor_now(&control).await;
-        tokio::select! {
-            () = tokio::time::sleep(ANCHOR) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-async fn anchor_now(control: &ControlPlane) {
-    if let Err(fault) = control.anchor_audit().await {
-        tracing::error!(fault = %fault.chain(), "it was not written down where the audit log stands");
-    }
 }

@@ -19,10 +19,12 @@ use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
 use crate::ports::{
-    InForce, KeyFiles, KeyRingCallers, LocalProcesses, Routes, ServiceInfo, Trees, Versions, blocking,
+    InForce, KeyFiles, KeyRingCallers, LiveVersions, LocalProcesses, Routes, ServiceInfo, Trees, Versions,
+    blocking,
 };
 use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
+use crate::watch::FileEvents;
 
 /// Everything, open.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub(crate) struct Services {
     pub(crate) info: Arc<ServiceInfo>,
     pub(crate) admin_key: Arc<AdminKeyFile>,
     pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) file_events: Arc<FileEvents>,
 }
 
 impl Services {
@@ -89,6 +92,12 @@ impl Services {
         settings.keep_to(&config.budgets);
         let admin_key = Arc::new(AdminKeyFile::new(home.admin_key(), gate.clone()));
         let info = Arc::new(ServiceInfo::new(since));
+        let file_events = Arc::new(FileEvents::new(
+            settings.clone(),
+            Arc::clone(&live),
+            Arc::clone(&admin_key),
+            home.plugins(),
+        ));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway) }),
             settings: Arc::new(settings.clone()),
@@ -102,6 +111,8 @@ impl Services {
             processes: Arc::new(LocalProcesses::new()),
             service: info.clone(),
             components: Arc::new(Versions { live: Arc::clone(&live) }),
+            file_events: file_events.clone(),
+            version_events: Arc::new(LiveVersions(Arc::clone(&live))),
             callers: Arc::new(KeyRingCallers {
                 ring: keys::ring(
                     Arc::clone(&live),
@@ -112,7 +123,7 @@ impl Services {
             }),
         };
         let control = Arc::new(ControlPlane::new(store.clone(), ports, Arc::clone(&ambient)));
-        Ok(Self { live, store, gateway, control, settings, info, admin_key, ambient })
+        Ok(Self { live, store, gateway, control, settings, info, admin_key, ambient, file_events })
     }
 
     /// The keys that a listener accepts.

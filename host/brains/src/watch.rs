@@ -1,22 +1,24 @@
 //! Follows the files that people edit: the configuration, its overlay, and the plugins directory. The operating
 //! system tells of changes; where it cannot, the files are looked at often. A change counts by what the files hold,
-//! so that a touch, a save without an edit or our own write makes nothing happen twice.
+//! so that a touch, a save without an edit or our own write makes nothing happen twice. What follows from a
+//! change is decided by the control plane.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brains_control::ControlPlane;
-use brains_core::{Fault, Principal};
+use brains_control::BoxedFuture;
+use brains_control::ports::FileEventsPort;
+use brains_core::Fault;
 use brains_files::GateTarget;
 use brains_runtime::ComponentRegistry;
 use brains_runtime::{Look, Pace};
-use brains_store::{Actor, Scope, Store};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use serde_json::json;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -25,7 +27,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin_key::AdminKeyFile;
 use crate::ports::{InForce, blocking};
-use crate::services::Services;
 
 /// Changes come in bursts; the burst is over when nothing has come for this long,
 const QUIET: Duration = Duration::from_millis(60);
@@ -37,95 +38,137 @@ const SETTLING: Duration = Duration::from_millis(100);
 const BESIDES: Duration = Duration::from_secs(2);
 const ALONE: Duration = Duration::from_millis(400);
 
-/// What following takes.
+/// The files that are followed, and what is being compiled of them.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct FileEvents {
     settings: InForce,
-    control: Arc<ControlPlane>,
     live: Arc<ComponentRegistry>,
-    store: Store,
     admin_key: Arc<AdminKeyFile>,
     folders: BTreeSet<PathBuf>,
+    state: AsyncMutex<Option<Following>>,
+    /// Code was compiled that is not in force yet.
+    prepared: AtomicBool,
+    /// A file is still being written.
+    unsettled: AtomicBool,
+    stop: CancellationToken,
     tasks: TaskTracker,
 }
 
-impl Watch {
-    /// `plugins` is the directory of component files.
-    pub(crate) fn new(services: &Services, plugins: PathBuf, tasks: TaskTracker) -> Self {
-        let sources = &services.settings.sources;
-        let files = [sources.yaml(), sources.overlay()];
+/// What following remembers from one event to the next.
+#[derive(Debug)]
+struct Following {
+    told: Arc<Mutex<Told>>,
+    stirred: Receiver<()>,
+    /// One at a time that is quick, and one that takes long: neither waits for the other.
+    quick: Option<JoinHandle<()>>,
+    long: Option<JoinHandle<()>>,
+}
+
+impl Following {
+    fn begin() -> Self {
+        let (sender, stirred) = channel(1);
+        Self { told: Arc::new(Mutex::new(Told::by_system(sender))), stirred, quick: None, long: None }
+    }
+}
+
+impl FileEvents {
+    /// `plugins` is the directory of component files. Nothing is watched before somebody asks for the first event.
+    pub(crate) fn new(
+        settings: InForce,
+        live: Arc<ComponentRegistry>,
+        admin_key: Arc<AdminKeyFile>,
+        plugins: PathBuf,
+    ) -> Self {
+        let files = [settings.sources.yaml(), settings.sources.overlay()];
         let parents =
             files.iter().filter_map(|file| std::path::absolute(file).ok()?.parent().map(Path::to_owned));
         let folders = parents.chain([plugins]).collect();
         Self {
-            settings: services.settings.clone(),
-            control: Arc::clone(&services.control),
-            live: Arc::clone(&services.live),
-            store: services.store.clone(),
-            admin_key: Arc::clone(&services.admin_key),
+            settings,
+            live,
+            admin_key,
             folders,
-            tasks,
+            state: AsyncMutex::default(),
+            prepared: AtomicBool::new(false),
+            unsettled: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
         }
     }
 
-    /// Follows until `stop`. What is being prepared then is waited for by `tasks`.
-    pub(crate) async fn run(self, stop: CancellationToken) {
-        let (sender, mut stirred) = channel(1);
-        self.follow(Told::by_system(sender), &mut stirred, &stop).await;
+    /// No event is told any more, and nothing is compiled.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+        self.live.runtime().stop();
     }
 
-    async fn follow(&self, told: Told, stirred: &mut Receiver<()>, stop: &CancellationToken) {
-        let told = Arc::new(Mutex::new(told));
-        // One at a time that is quick, and one that takes long: neither waits for the other.
-        let (mut quick, mut long): (Option<JoinHandle<()>>, Option<JoinHandle<()>>) = (None, None);
-        let mut unsettled = false;
+    /// Waits for what was being compiled; call it after [`FileEvents::stop`].
+    pub(crate) async fn finished(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Waits until the files are worth a look.
+    async fn next(&self) {
+        let mut state = self.state.lock().await;
+        let following = state.get_or_insert_with(Following::begin);
         loop {
-            for (pace, preparing) in [(Pace::Quick, &mut quick), (Pace::Long, &mut long)] {
+            if self.stop.is_cancelled() {
+                return std::future::pending().await;
+            }
+            let paces = [(Pace::Quick, &mut following.quick), (Pace::Long, &mut following.long)];
+            for (pace, preparing) in paces {
                 if preparing.is_none() && self.live.has_due(pace) {
                     let live = Arc::clone(&self.live);
                     *preparing = Some(self.tasks.spawn_blocking(move || live.prepare(pace)));
                 }
             }
-            let every = match (unsettled, self.cover(&told).await) {
+            let every = match (self.unsettled.load(Ordering::Relaxed), self.cover(&following.told).await) {
                 (true, _) => SETTLING,
                 (false, true) => BESIDES,
                 (false, false) => ALONE,
             };
-            let (quick_done, long_done) = tokio::select! {
-                () = stop.cancelled() => {
-                    self.live.runtime().stop();
-                    return;
+            let Following { stirred, quick, long, .. } = following;
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = finished(quick) => {
+                    *quick = None;
+                    self.prepared.store(true, Ordering::Relaxed);
+                    break;
                 }
-                () = finished(&mut quick) => (true, false),
-                () = finished(&mut long) => (false, true),
-                () = self.live.due() => continue,
+                () = finished(long) => {
+                    *long = None;
+                    self.prepared.store(true, Ordering::Relaxed);
+                    break;
+                }
+                () = self.live.due() => {}
                 Some(()) = stirred.recv() => {
                     quiet(stirred).await;
-                    (false, false)
+                    break;
                 }
-                () = sleep(every) => (false, false),
-            };
-            if quick_done {
-                quick = None;
-            }
-            if long_done {
-                long = None;
-            }
-            if quick_done || long_done {
-                self.refresh().await;
-            }
-            if self.admin_key.look().await {
-                tracing::info!("the admin key was changed");
-            }
-            self.reload_if_stale().await;
-            let live = Arc::clone(&self.live);
-            let Ok(looked) = blocking(move || live.look(Look::Settled)).await else { continue };
-            unsettled = looked.unsettled;
-            if looked.changed {
-                // What is refused or gone shows at once; what must be compiled first follows when it is.
-                self.refresh().await;
+                () = sleep(every) => break,
             }
         }
+        if self.admin_key.look().await {
+            tracing::info!("the admin key was changed");
+        }
+    }
+
+    /// Looks at the plugins directory, and puts in force what it offers when that is something else than before.
+    async fn refresh(&self) -> Result<(), Fault> {
+        let live = Arc::clone(&self.live);
+        let looked = blocking(move || live.look(Look::Settled)).await?;
+        self.unsettled.store(looked.unsettled, Ordering::Relaxed);
+        // What is refused or gone shows at once; what must be compiled first follows when it is.
+        let prepared = self.prepared.swap(false, Ordering::Relaxed);
+        if !prepared && !looked.changed {
+            return Ok(());
+        }
+        let live = Arc::clone(&self.live);
+        blocking(move || live.refresh()).await?.map(drop).map_err(|problems| {
+            let reasons: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Fault::invalid(reasons.join("; ")).code("component_refused")
+        })
     }
 
     /// Whether all folders are watched. While that hangs somewhere they are looked at instead.
@@ -137,44 +180,19 @@ impl Watch {
         });
         covered.await.unwrap_or(false)
     }
+}
 
-    /// Puts an edit of the configuration in force, or says why not.
-    async fn reload_if_stale(&self) {
-        if !self.settings.stale().await {
-            return;
-        }
-        match self.control.call("reload_config", json!({}), &Principal::system()).await {
-            Ok(_) => tracing::info!("an edit of the configuration is in force"),
-            Err(fault) => self.not_in_force("config.refused", &fault).await,
-        }
+impl FileEventsPort for FileEvents {
+    fn changed(&self) -> BoxedFuture<'_, ()> {
+        Box::pin(self.next())
     }
 
-    /// Puts what the plugins directory offers in force.
-    async fn refresh(&self) {
-        let live = Arc::clone(&self.live);
-        match blocking(move || live.refresh()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(problems)) => {
-                let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                let fault = Fault::invalid(told.join("; ")).code("component_refused");
-                self.not_in_force("component.refused", &fault).await;
-            }
-            Err(fault) => self.not_in_force("component.refused", &fault).await,
-        }
+    fn config_is_stale(&self) -> BoxedFuture<'_, bool> {
+        Box::pin(self.settings.stale())
     }
 
-    async fn not_in_force(&self, event: &'static str, fault: &Fault) {
-        tracing::error!(
-            cause = %fault.message,
-            "what the files say now is not in force, the last good state is"
-        );
-        let detail = json!({ "cause": fault.message, "code": fault.code });
-        let noted = self.store.write(Scope::global(), Actor::system(), move |tx| {
-            Box::pin(async move { Ok(tx.record(event, detail).await?) })
-        });
-        if let Err(fault) = noted.await {
-            tracing::warn!(%fault, "the event could not be written");
-        }
+    fn refresh_components(&self) -> BoxedFuture<'_, Result<(), Fault>> {
+        Box::pin(self.refresh())
     }
 }
 

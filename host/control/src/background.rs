@@ -1,18 +1,146 @@
-//! What the service does by itself: whichever process holds the lease of a duty does it, however many there are on
-//! one database. Started once, ended and waited for by [`ControlPlane::close`].
+//! What the service does by itself: one table with a row per job. `background/driver.rs` runs every row alike; a job to
+//! come is a row here and a file with what it does. Started once, ended and waited for by [`ControlPlane::close`].
 
-mod leased_job;
+mod driver;
+mod lease;
 mod reaper;
 mod retention;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use brains_core::Fault;
 
 use crate::context::ControlPlane;
+use crate::job_status::JobStatus;
+use crate::plane::{component, config};
+use crate::ports::BoxedFuture;
+
+/// One job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) cadence: Cadence,
+    /// Which of the processes that could do it does; every process when there is none.
+    pub(crate) lease: Option<Lease>,
+    /// Whether it runs once more when the service ends.
+    pub(crate) at_end: bool,
+    pub(crate) run: for<'a> fn(&'a ControlPlane) -> BoxedFuture<'a, Result<(), Fault>>,
+}
+
+/// When a job runs, after its first run at the start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cadence {
+    /// Again and again, a little later each time, so that processes do not run in step.
+    Every(Duration),
+    /// Whenever this returns.
+    On(for<'a> fn(&'a ControlPlane) -> BoxedFuture<'a, ()>),
+}
+
+/// The lease of a job: whoever holds it does the job, and takes it anew in time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    pub(crate) length: Duration,
+    pub(crate) holder: Holder,
+}
+
+/// Among which processes one does the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Those on one database.
+    OnePerDatabase,
+    /// Those of one machine on one database: only they can tell whether another of its processes lives.
+    OnePerMachine,
+}
+
+const REAPER_EVERY: Duration = Duration::from_secs(2);
+/// With [`REAPER_EVERY`] it keeps a dead process's session below ten seconds.
+const REAPER_LEASE: Duration = Duration::from_secs(6);
+
+/// Jobs of every process that stays, with a service or without.
+const REAPERS: &[Job] = &[
+    Job {
+        name: "reaper",
+        description: "ends sessions and frees locks whose lease ran out",
+        cadence: Cadence::Every(REAPER_EVERY),
+        lease: Some(Lease { length: REAPER_LEASE, holder: Holder::OnePerDatabase }),
+        at_end: false,
+        run: |control| Box::pin(reaper::reap_expired(control)),
+    },
+    Job {
+        name: "process_reaper",
+        description: "ends sessions whose process on this machine is gone",
+        cadence: Cadence::Every(REAPER_EVERY),
+        lease: Some(Lease { length: REAPER_LEASE, holder: Holder::OnePerMachine }),
+        at_end: false,
+        run: |control| Box::pin(reaper::reap_dead(control)),
+    },
+];
+
+/// Jobs of the service.
+const JOBS: &[Job] = &[
+    Job {
+        name: "retention",
+        description: "forgets answers kept for repeated requests, and foci, that are past their time",
+        cadence: Cadence::Every(Duration::from_mins(10)),
+        lease: Some(Lease { length: Duration::from_mins(20), holder: Holder::OnePerDatabase }),
+        at_end: false,
+        run: |control| Box::pin(retention::forget_expired(control)),
+    },
+    Job {
+        name: "audit_anchor",
+        description: "writes down outside of the database where the audit log stands",
+        cadence: Cadence::Every(Duration::from_mins(1)),
+        lease: None,
+        at_end: true,
+        run: |control| Box::pin(control.anchor_audit()),
+    },
+    Job {
+        name: "file_watch",
+        description: "puts edits of the configuration and of the plugins directory in force",
+        cadence: Cadence::On(|control| control.ports.file_events.changed()),
+        lease: None,
+        at_end: false,
+        run: |control| Box::pin(config::follow_files(control)),
+    },
+    Job {
+        name: "component_lifecycle",
+        description: "brings an earlier version back when faults have risen, and writes down what became of versions",
+        cadence: Cadence::On(|control| control.ports.version_events.changed()),
+        lease: None,
+        at_end: true,
+        run: |control| Box::pin(component::follow_versions(control)),
+    },
+];
 
 impl ControlPlane {
     /// Starts noticing that agents died, for a process that works on the store directly and stays.
     pub fn start_reaping(self: &Arc<Self>) {
-        self.tasks.spawn(reaper::run(Arc::clone(self)));
+        self.start(REAPERS);
+    }
+
+    /// Starts the jobs of a service. Commands that open the store themselves do without.
+    pub fn start_background(self: &Arc<Self>) {
+        self.start(REAPERS);
+        self.start(JOBS);
+    }
+
+    /// Starts the rows of a table.
+    pub(crate) fn start(self: &Arc<Self>, jobs: &[Job]) {
+        for job in jobs {
+            let every_ms = match job.cadence {
+                Cadence::Every(every) => Some(u64::try_from(every.as_millis()).unwrap_or(u64::MAX)),
+                Cadence::On(_) => None,
+            };
+            self.jobs.add(job.name, job.description, every_ms);
+            self.tasks.spawn(driver::drive(Arc::clone(self), *job));
+        }
+    }
+
+    /// The jobs that this process does by itself, and how the last run of each went.
+    pub fn job_statuses(&self) -> Vec<JobStatus> {
+        self.jobs.list()
     }
 
     /// Frees what agents of this machine left behind that are gone, where no process is there that does.
@@ -22,10 +150,11 @@ impl ControlPlane {
         }
     }
 
-    /// Starts the background duties of a service. Commands that open the store themselves do without.
-    pub fn start_background(self: &Arc<Self>) {
-        self.start_reaping();
-        self.tasks.spawn(retention::run(Arc::clone(self)));
+    /// Writes down what became of component versions, where no process is there that does.
+    pub async fn write_version_events(&self) {
+        if let Err(fault) = component::write_events(self).await {
+            tracing::warn!(%fault, "what became of components could not be written down");
+        }
     }
 }
 

@@ -13,12 +13,12 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::{Located, WorkspaceAccess};
+use crate::call_requirement::CallRequirement;
 use crate::idempotency::{KeyedRequest, written};
-use crate::operation::OperationEntry;
+use crate::job_status::JobBoard;
 use crate::ports::Ports;
-use crate::registry::Registry;
 use crate::session_identity::{Renewals, SessionIdentity};
+use crate::workspace_access::{Located, WorkspaceAccess};
 
 /// The operations and everything they stand on.
 #[derive(Debug)]
@@ -26,7 +26,6 @@ pub struct ControlPlane {
     pub store: Store,
     pub ports: Ports,
     pub ambient: Arc<dyn Ambient>,
-    registry: Registry,
     /// One edit of the configuration at a time: it reads a file, validates, writes and applies.
     pub(crate) editing: Mutex<()>,
     /// Rung whenever something may have become free that somebody waits for.
@@ -34,6 +33,8 @@ pub struct ControlPlane {
     /// Whatever goes on behind an answer; waited for in [`ControlPlane::close`].
     pub(crate) tasks: TaskTracker,
     renewals: Renewals,
+    /// The background jobs of this process.
+    pub(crate) jobs: JobBoard,
     pub(crate) closing: CancellationToken,
 }
 
@@ -43,57 +44,13 @@ impl ControlPlane {
             store,
             ports,
             ambient,
-            registry: Registry::new(),
             editing: Mutex::new(()),
             freed: Arc::new(Notify::new()),
             tasks: TaskTracker::new(),
             renewals: Renewals::default(),
+            jobs: JobBoard::default(),
             closing: CancellationToken::new(),
         }
-    }
-
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// Runs an operation as `principal`, as a plain HTTP call would. Dropping the future midway leaves either
-    /// nothing or the whole change.
-    pub async fn call(&self, name: &str, input: Value, principal: &Principal) -> Result<Value, Fault> {
-        self.call_as(name, input, principal, &Caller::http()).await
-    }
-
-    /// Runs an operation as `principal`, under the circumstances of `caller`.
-    pub async fn call_as(
-        &self,
-        name: &str,
-        input: Value,
-        principal: &Principal,
-        caller: &Caller,
-    ) -> Result<Value, Fault> {
-        self.answer(name, input, principal, caller).await.map(|answered| answered.value)
-    }
-
-    /// As [`ControlPlane::call_as`]; also tells whether the answer is one from before.
-    pub async fn answer(
-        &self,
-        name: &str,
-        input: Value,
-        principal: &Principal,
-        caller: &Caller,
-    ) -> Result<OperationAnswer, Fault> {
-        let cx = Cx {
-            control: self,
-            principal,
-            caller,
-            once: None,
-            fence: None,
-            spoken: false,
-            located: None,
-            entry: None,
-        };
-        let answer = self.registry.call(name, input, &cx).await;
-        cx.keep_alive().await;
-        answer
     }
 
     /// Ends what goes on in the background and waits for it. The store is closed after this.
@@ -102,22 +59,6 @@ impl ControlPlane {
         self.freed.notify_waiters();
         self.tasks.close();
         self.tasks.wait().await;
-    }
-
-    /// Keeps an overlay that was edited while no service ran as a revision; gives its number.
-    pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
-        let (principal, caller) = (Principal::local(), Caller::http());
-        let cx = Cx {
-            control: self,
-            principal: &principal,
-            caller: &caller,
-            once: None,
-            fence: None,
-            spoken: false,
-            located: None,
-            entry: None,
-        };
-        crate::plane::config::notice_at_start(&cx).await
     }
 }
 
@@ -143,8 +84,24 @@ pub struct Cx<'a> {
     pub(crate) spoken: bool,
     /// Where the directory lies that this call is about, when that was asked already.
     pub(crate) located: Option<&'a Located>,
-    /// The operation that is called; none for what the program does by itself.
-    pub(crate) entry: Option<&'a OperationEntry>,
+    /// What the call takes of its caller; none for what the program does by itself.
+    pub(crate) requirement: Option<CallRequirement>,
+}
+
+impl<'a> Cx<'a> {
+    /// A call that carries nothing but who makes it.
+    pub(crate) fn new(control: &'a ControlPlane, principal: &'a Principal, caller: &'a Caller) -> Self {
+        Self {
+            control,
+            principal,
+            caller,
+            once: None,
+            fence: None,
+            spoken: false,
+            located: None,
+            requirement: None,
+        }
+    }
 }
 
 impl Cx<'_> {
@@ -159,7 +116,7 @@ impl Cx<'_> {
 
     /// Renews the lease of the session that the caller is recognised as: every call does, whatever it is about.
     /// Failing to is no reason to fail the call.
-    async fn keep_alive(&self) {
+    pub(crate) async fn keep_alive(&self) {
         let now = self.now();
         let Some(name) = self.caller.identity() else { return };
         if !self.control.renewals.is_due(&name, now) {

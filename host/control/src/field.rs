@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::operation::CliShape;
+use crate::cli_shape::CliShape;
 
 /// What a field takes, as far as a command line cares.
 #[derive(Debug, Clone, PartialEq, Eq)]

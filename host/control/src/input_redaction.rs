@@ -8,7 +8,7 @@ use brains_core::redact::{self, redact};
 use brains_core::{Fault, FaultKind, Origin};
 use serde_json::{Map, Value, json};
 
-use crate::operation::{OperationEntry, OperationKind};
+use crate::operation_kind::OperationKind;
 
 /// The member of an answer that tells what was covered or is otherwise worth a word.
 pub(crate) const WARNINGS: &str = "warnings";
@@ -90,13 +90,13 @@ const DOCUMENTS: [&str; 4] = ["document", "manifest", "value", "wasm"];
 const DIGESTS: [usize; 6] = [32, 38, 40, 56, 64, 128];
 
 /// Covers in `input` what must not be kept, and tells where. Refuses names that are secrets, and what is too long.
-pub(crate) fn redact_input(entry: &OperationEntry, input: &mut Value) -> Result<Vec<String>, Fault> {
+pub(crate) fn redact_input(kind: OperationKind, input: &mut Value) -> Result<Vec<String>, Fault> {
     let mut covered = Vec::new();
     if let Some(members) = input.as_object_mut() {
         for (name, value) in members {
             walk(name, known(name), name, value, &mut |name, sort, path, text| {
                 bounded(name, sort, path, text)?;
-                if entry.kind == OperationKind::Read {
+                if kind == OperationKind::Read {
                     return Ok(());
                 }
                 match sort {

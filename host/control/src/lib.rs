@@ -3,13 +3,18 @@
 
 mod access;
 mod background;
+mod call_requirement;
+mod calls;
+mod cli_shape;
 mod context;
 mod field;
 mod idempotency;
 mod input;
 mod input_redaction;
+mod job_status;
 pub mod openapi;
 mod operation;
+mod operation_kind;
 mod plane;
 pub mod ports;
 pub mod reference;
@@ -20,11 +25,14 @@ mod session_identity;
 mod testing;
 mod tool;
 mod waiting;
+mod workspace_access;
+mod workspace_role;
 
 pub use context::{ControlPlane, Cx, OperationAnswer};
 pub use field::{FieldKind, InputField};
-pub use operation::{Alias, BoxedFuture, CliShape, Example, Operation, OperationEntry, OperationKind, Table};
+pub use job_status::JobStatus;
+pub use operation::{Alias, CliShape, Example, Operation, OperationEntry, OperationKind, Table};
 pub use plane::Addressee;
-pub use ports::Ports;
+pub use ports::{BoxedFuture, Ports};
 pub use registry::Registry;
 pub use tool::{Audience, ToolShape};

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::call_requirement::scope_name;
 use crate::input_redaction::add_warnings_to_schema;
 use crate::operation::{OperationEntry, OperationKind, add_properties};
-use crate::registry::{Registry, scope_word};
+use crate::registry::Registry;
 
 /// The whole document.
 pub fn document(registry: &Registry) -> Value {
@@ -90,7 +91,7 @@ fn operation(entry: &OperationEntry, input: &Value, output: &Value) -> Value {
         "description": entry.description,
         "x-brains-kind": entry.kind.word(),
         "x-brains-role": role_word(entry),
-        "x-brains-scope": scope_word(entry),
+        "x-brains-scope": scope_name(entry.scope),
         "x-brains-command": format!("brains {}", entry.cli.path.join(" ")),
         "requestBody": {
             "required": takes_input,

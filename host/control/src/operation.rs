@@ -2,7 +2,6 @@
 //! every surface (HTTP, MCP, command line) and every generated document is made.
 
 use std::future::Future;
-use std::pin::Pin;
 
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Caller, Fault, Principal};
@@ -12,137 +11,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::call_requirement::CallRequirement;
 use crate::context::Cx;
 use crate::field::{self, InputField};
 use crate::input;
 use crate::input_redaction;
-use crate::request_options::{self, RequestOptions};
+use crate::ports::BoxedFuture;
+use crate::request_options::{self, Accepts, RequestOptions};
 use crate::tool::ToolShape;
 
-/// A boxed future: operations are called through a table, where an `async fn` cannot stand.
-pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// How an operation touches the world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OperationKind {
-    /// Reads a snapshot, changes nothing.
-    Read,
-    /// Changes state in one transaction, with an event and an audit entry.
-    Write,
-    /// Keeps something alive; not audited.
-    Touch,
-    /// Waits or does I/O, holds no transaction over it, and composes the others.
-    Flow,
-}
-
-impl OperationKind {
-    /// The scope that a key needs for operations of this kind.
-    pub const fn scope(self) -> KeyScope {
-        match self {
-            Self::Read => KeyScope::Read,
-            Self::Write | Self::Touch | Self::Flow => KeyScope::Write,
-        }
-    }
-
-    /// The word that documents use.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Touch => "touch",
-            Self::Flow => "flow",
-        }
-    }
-}
-
-/// One way to use an operation, shown in its help, its reference page and the OpenAPI document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Example {
-    /// What it does, in a few words.
-    pub title: &'static str,
-    /// The command, without the program's name.
-    pub command: &'static str,
-    /// The same as a JSON body.
-    pub input: &'static str,
-}
-
-/// Another spelling of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alias {
-    pub path: &'static [&'static str],
-    /// Accepted, but absent from help and documents.
-    pub hidden: bool,
-}
-
-/// How an answer becomes a table on a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Table {
-    /// The member of the answer that holds the rows; empty when the answer itself is the only row.
-    pub rows: &'static str,
-    /// Members of a row, in order; a dot goes one level down.
-    pub columns: &'static [&'static str],
-}
-
-/// How an operation looks on the command line. Fields that are not positional are options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CliShape {
-    /// The words of the command, e.g. `key create`.
-    pub path: &'static [&'static str],
-    /// Input fields given by position, in order.
-    pub positional: &'static [&'static str],
-    /// One-letter options: field and letter.
-    pub shorts: &'static [(&'static str, char)],
-    pub aliases: &'static [Alias],
-    pub table: Option<Table>,
-    /// The member of the answer whose items are printed as they are, one a line; all pages are fetched.
-    pub lines: Option<&'static str>,
-    /// Asked before running, unless `--yes` is given.
-    pub confirm: Option<&'static str>,
-}
-
-impl CliShape {
-    /// A command with options only.
-    pub const fn new(path: &'static [&'static str]) -> Self {
-        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, lines: None, confirm: None }
-    }
-
-    #[must_use]
-    pub const fn positional(mut self, fields: &'static [&'static str]) -> Self {
-        self.positional = fields;
-        self
-    }
-
-    #[must_use]
-    pub const fn shorts(mut self, shorts: &'static [(&'static str, char)]) -> Self {
-        self.shorts = shorts;
-        self
-    }
-
-    #[must_use]
-    pub const fn aliases(mut self, aliases: &'static [Alias]) -> Self {
-        self.aliases = aliases;
-        self
-    }
-
-    #[must_use]
-    pub const fn table(mut self, rows: &'static str, columns: &'static [&'static str]) -> Self {
-        self.table = Some(Table { rows, columns });
-        self
-    }
-
-    #[must_use]
-    pub const fn lines(mut self, member: &'static str) -> Self {
-        self.lines = Some(member);
-        self
-    }
-
-    #[must_use]
-    pub const fn confirm(mut self, question: &'static str) -> Self {
-        self.confirm = Some(question);
-        self
-    }
-}
+pub use crate::cli_shape::{Alias, CliShape, Example, Table};
+pub use crate::operation_kind::OperationKind;
 
 /// A verb. The type is its input: its fields are the schema and their comments the descriptions.
 pub trait Operation: DeserializeOwned + JsonSchema + Send + 'static {
@@ -243,7 +122,7 @@ impl OperationEntry {
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
             check: |entry, mut value| {
-                RequestOptions::open(entry, &mut value, &Principal::local(), &Caller::http())?;
+                RequestOptions::open(entry.accepts(), &mut value, &Principal::local(), &Caller::http())?;
                 input::read::<O>(&entry.input_schema, value).map(drop)
             },
         }
@@ -266,16 +145,22 @@ impl OperationEntry {
 
     /// Whether `principal` may call this at all. What it then sees is up to the operation.
     pub fn permits(&self, principal: &Principal) -> bool {
-        let role = match self.role {
-            Role::Admin => principal.role == Role::Admin,
-            Role::Member => true,
-        };
-        let scope = match self.scope {
-            KeyScope::Read => principal.may(KeyScope::Read) || principal.may(KeyScope::Write),
-            KeyScope::Write => principal.may(KeyScope::Write),
-            KeyScope::Gateway => !principal.scopes.is_empty(),
-        };
-        role && scope
+        self.requirement().permits(principal)
+    }
+
+    /// What a caller must be to call this.
+    pub(crate) fn requirement(&self) -> CallRequirement {
+        CallRequirement { operation: self.name, role: self.role, scope: self.scope }
+    }
+
+    /// The members beside its input that a request may carry.
+    pub(crate) fn accepts(&self) -> Accepts {
+        Accepts {
+            operation: self.name,
+            once: self.once,
+            by_session: self.by_session,
+            makes_session: self.makes_session,
+        }
     }
 
     /// Checks an input without running anything.

@@ -2,7 +2,7 @@
 
 mod admin_key;
 mod audit;
-mod component;
+pub(crate) mod component;
 pub(crate) mod config;
 mod event;
 mod focus;
@@ -22,17 +22,17 @@ mod workspace;
 
 pub use mail::Addressee;
 
-use crate::registry::Registry;
+use crate::operation::OperationEntry;
 
-macro_rules! operations {
-    ($registry:expr, $($operation:path),+ $(,)?) => {
-        $($registry.add::<$operation>();)+
+macro_rules! entries {
+    ($($operation:path),+ $(,)?) => {
+        vec![$(OperationEntry::of::<$operation>()),+]
     };
 }
 
-/// Adds every operation, plane by plane.
-pub(crate) fn register(registry: &mut Registry) {
-    operations! { registry,
+/// Every operation, plane by plane.
+pub(crate) fn entries() -> Vec<OperationEntry> {
+    entries! {
         route::ClassifyPrompt,
         route::PlanPrompt,
         route::ExplainRoute,

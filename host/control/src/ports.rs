@@ -1,9 +1,12 @@
 //! What the operations need from rooms that this one does not know. The program implements these traits
 //! over the gateway, the runtime and the files of the state directory.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use brains_core::config::manifest::{Asks, Manifest, Plays};
@@ -17,7 +20,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::operation::BoxedFuture;
+pub use events::{BroughtBack, FileEventsPort, Quarantine, VersionEventsPort, VersionNews};
+
+/// A boxed future: ports and operations are called through tables, where an `async fn` cannot stand.
+pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The ports that an operation may use.
 #[derive(Debug, Clone)]
@@ -30,6 +36,8 @@ pub struct Ports {
     pub service: Arc<dyn ServicePort>,
     pub components: Arc<dyn ComponentsPort>,
     pub callers: Arc<dyn CallersPort>,
+    pub file_events: Arc<dyn FileEventsPort>,
+    pub version_events: Arc<dyn VersionEventsPort>,
 }
 
 /// The gateway's own classification and routing, run without sending anything. `body` is a chat

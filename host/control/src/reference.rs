@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use brains_core::FaultKind;
 use serde_json::Value;
 
+use crate::call_requirement::scope_name;
 use crate::field::InputField;
 use crate::openapi::role_word;
 use crate::operation::OperationEntry;
-use crate::registry::{Registry, scope_word};
+use crate::registry::Registry;
 
 const NOTE: &str =
     "<!-- Generated from the registry of operations; `UPDATE=1 cargo xtask test unit` rewrites it. -->\n\n";
@@ -80,7 +81,7 @@ fn index(registry: &Registry, nouns: &[&str]) -> String {
                     entry.summary,
                     entry.kind.word(),
                     role_word(entry),
-                    scope_word(entry),
+                    scope_name(entry.scope),
                     entry.tool.agents()
                 ),
             );
@@ -137,7 +138,7 @@ fn operation(text: &mut String, entry: &OperationEntry) {
             entry.name,
             entry.kind.word(),
             role_word(entry),
-            scope_word(entry),
+            scope_name(entry.scope),
             entry.tool.agents(),
             other_names(entry)
         ),

@@ -2,16 +2,16 @@
 //! the reading of input are the same everywhere.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use brains_core::caller::NativeId;
 use brains_core::redact::redact;
 use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
-use crate::access::Located;
 use crate::context::{Cx, OperationAnswer};
 use crate::input_redaction;
-use crate::operation::{Operation, OperationEntry};
+use crate::operation::OperationEntry;
 use crate::plane;
 use crate::request_options::RequestOptions;
 use crate::tool::Audience;
@@ -24,13 +24,13 @@ pub struct Registry {
 
 impl Registry {
     pub fn new() -> Self {
-        let mut registry = Self { entries: Vec::new() };
-        plane::register(&mut registry);
-        registry
+        Self { entries: plane::entries() }
     }
 
-    pub(crate) fn add<O: Operation>(&mut self) {
-        self.entries.push(OperationEntry::of::<O>());
+    /// The registry of this process: it never changes.
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Registry> = LazyLock::new(Registry::new);
+        &SHARED
     }
 
     pub fn entries(&self) -> &[OperationEntry] {
@@ -59,7 +59,7 @@ impl Registry {
         })?;
         if !entry.permits(principal) {
             tracing::debug!(operation.name = entry.name, operator.slug = %principal.operator, "call refused");
-            return Err(refusal(entry, principal));
+            return Err(entry.requirement().refusal(principal));
         }
         // People's own business stays theirs, whatever key an agent holds (contract 5.3).
         if entry.tool.audience == Audience::People && (caller.agent || principal.agent) {
@@ -72,18 +72,18 @@ impl Registry {
     pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<OperationAnswer, Fault> {
         let entry = self.admit(name, cx.principal, cx.caller)?;
         let mut input = input;
-        let options = RequestOptions::open(entry, &mut input, cx.principal, cx.caller)?;
+        let options = RequestOptions::open(entry.accepts(), &mut input, cx.principal, cx.caller)?;
         let caller = circumstances(cx.caller, options.token);
         let cx = Cx {
             caller: caller.as_ref().unwrap_or(cx.caller),
             once: options.once.as_ref(),
-            entry: Some(entry),
+            requirement: Some(entry.requirement()),
             fence: options.fence,
             spoken: entry.tool.spoken,
             ..*cx
         };
-        let covered = input_redaction::redact_input(entry, &mut input)?;
-        let located = Located::ahead(entry, &input, &cx).await;
+        let covered = input_redaction::redact_input(entry.kind, &mut input)?;
+        let located = cx.locate_ahead(&entry.input_schema, &input).await;
         let cx = Cx { located: located.as_ref(), ..cx };
         let mut value = entry.call(input, &cx).await?;
         input_redaction::report_covered(&mut value, &covered);
@@ -114,24 +114,6 @@ fn for_people(entry: &OperationEntry) -> Fault {
     Fault::forbidden(format!("`{}` is for people, not for agents", entry.name))
         .code("people_only")
         .hint("ask the operator to do it on the command line or in the console")
-}
-
-pub(crate) fn refusal(entry: &OperationEntry, principal: &Principal) -> Fault {
-    let fault = Fault::forbidden(format!("`{}` is not allowed to this key", entry.name));
-    if entry.role == brains_core::principal::Role::Admin && principal.role != entry.role {
-        fault.hint("it takes the admin key or an operator with the role `admin`")
-    } else {
-        fault.hint(format!("it takes a key with the scope `{}`", scope_word(entry)))
-    }
-}
-
-pub(crate) fn scope_word(entry: &OperationEntry) -> &'static str {
-    use brains_core::principal::KeyScope;
-    match entry.scope {
-        KeyScope::Gateway => "gateway",
-        KeyScope::Read => "read",
-        KeyScope::Write => "write",
-    }
 }
 
 #[cfg(test)]

@@ -12,12 +12,23 @@ use brains_core::{Caller, Fault, Id, Principal, Secret};
 use serde_json::{Map, Value, json};
 
 use crate::idempotency::{KEY, KeyedRequest, RequestParty};
-use crate::operation::OperationEntry;
 use crate::session_identity::SessionIdentity;
 
 const TOKEN: &str = "session_token";
 const FENCE: &str = "fence";
 const KEY_MAX: usize = 255;
+
+/// Which members an operation takes beside its input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Accepts {
+    pub(crate) operation: &'static str,
+    /// Whether a request may carry an idempotency key.
+    pub(crate) once: bool,
+    /// Whether it may be done as a session.
+    pub(crate) by_session: bool,
+    /// Whether its answer makes the caller a session.
+    pub(crate) makes_session: bool,
+}
 
 /// What came with a request beside its input.
 #[derive(Debug, Default)]
@@ -28,17 +39,17 @@ pub(crate) struct RequestOptions {
 }
 
 impl RequestOptions {
-    /// Takes the members out of `input`. Those that `entry` does not have stay, and are refused as unknown.
+    /// Takes the members out of `input`. Those that the operation does not have stay, and are refused as unknown.
     pub(crate) fn open(
-        entry: &OperationEntry,
+        accepts: Accepts,
         input: &mut Value,
         principal: &Principal,
         caller: &Caller,
     ) -> Result<Self, Fault> {
         let mut options = Self::default();
-        let mut key = caller.idempotency_key.clone().filter(|_| entry.once);
+        let mut key = caller.idempotency_key.clone().filter(|_| accepts.once);
         if let Some(members) = input.as_object_mut() {
-            if entry.once
+            if accepts.once
                 && let Some(named) = take_text(members, KEY)?
             {
                 if key.as_ref().is_some_and(|key| *key != named) {
@@ -48,10 +59,10 @@ impl RequestOptions {
                 }
                 key = Some(named);
             }
-            if entry.by_session {
+            if accepts.by_session {
                 options.token = take_text(members, TOKEN)?.map(Secret::new);
             }
-            if entry.once && entry.by_session {
+            if accepts.once && accepts.by_session {
                 options.fence = take_fence(members)?;
             }
         }
@@ -65,11 +76,12 @@ impl RequestOptions {
             let token = options.token.clone().or_else(|| caller.token.clone());
             let shown = Caller { token, ..caller.clone() };
             let party = RequestParty {
-                session: (!entry.makes_session).then(|| SessionIdentity::of(principal, &shown, named)),
+                session: (!accepts.makes_session).then(|| SessionIdentity::of(principal, &shown, named)),
                 otherwise: otherwise(principal, caller, input),
             };
             let owner = principal.owner().to_owned();
-            options.once = Some(KeyedRequest::new(owner, party, kept_name(key), entry.name, digest(&asked)));
+            options.once =
+                Some(KeyedRequest::new(owner, party, kept_name(key), accepts.operation, digest(&asked)));
         }
         Ok(options)
     }

@@ -11,7 +11,7 @@ use brains_core::sync::Unpoisoned as _;
 use brains_core::{Caller, Fault, Id, Millis, Principal};
 use brains_store::{Rows, SessionSelector, Store, Tx};
 
-use crate::access::role_in;
+use crate::workspace_role::role_in;
 
 /// How many of the sessions that an id was tied to are looked at for one of the caller's operator.
 const LAST_LINKS: u32 = 8;

@@ -3,7 +3,7 @@
 
 use brains_core::principal::Role;
 
-use crate::operation::OperationKind;
+use crate::operation_kind::OperationKind;
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,9 +12,8 @@ use brains_core::{Fault, Principal};
 use brains_store::{CommitListener, ReadSnapshot};
 use tokio::time::Instant;
 
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
-use crate::registry::refusal;
+use crate::workspace_access::WorkspaceAccess;
 
 /// The longest wait, in milliseconds: past it many a client would give up first.
 pub(crate) const MOST_MS: u64 = 60_000;
@@ -143,8 +142,8 @@ impl Cx<'_> {
     /// The caller as it is now; whoever could not make this call any more is refused as a call made now would be.
     pub(crate) async fn still(&self) -> Result<Principal, Fault> {
         let principal = self.control.ports.callers.still(self.principal).await?;
-        match self.entry {
-            Some(entry) if !entry.permits(&principal) => Err(refusal(entry, &principal)),
+        match self.requirement {
+            Some(requirement) if !requirement.permits(&principal) => Err(requirement.refusal(&principal)),
             _ => Ok(principal),
         }
     }

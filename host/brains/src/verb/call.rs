@@ -18,7 +18,6 @@ use crate::cli::compat::CompatVerb;
 use crate::cli::{self, operation};
 use crate::home::Home;
 use crate::instance::{self, Proof, RunningService};
-use crate::lifecycle;
 use crate::log;
 use crate::output::{self, Form};
 use crate::services::Services;
@@ -268,7 +267,7 @@ async fn here(
     }
     let answer = services.control.answer(entry.name, input, &principal, caller).await;
     if entry.kind != OperationKind::Read {
-        lifecycle::write(&services.live, &services.store).await;
+        services.control.write_version_events().await;
     }
     if let Some(addressee) = &addressee {
         tell(services.control.mail_notice(addressee).await);

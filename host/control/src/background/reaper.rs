@@ -1,55 +1,31 @@
 //! Ends sessions whose lease ran out, and those whose process on this machine is gone; takes away locks that ran out
 //! and waiters that went away. Every write meets a lease that ran out by itself; this is for when nobody writes.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use brains_core::Fault;
 use brains_core::plane::session::Ending;
 use brains_store::{Actor, Scope};
 
-use super::leased_job::LeasedJob;
 use crate::context::ControlPlane;
 
-/// How often is looked; with the lease of the duty it keeps a dead process's session below ten seconds.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-const LEASE: Duration = Duration::from_secs(6);
-
-pub(super) async fn run(control: Arc<ControlPlane>) {
-    let mut leases = LeasedJob::new(&control, "reaper", LEASE);
-    // Only a process of the same machine can tell whether another one lives.
-    let machine = control.ports.processes.machine();
-    let mut processes = LeasedJob::new(&control, format!("reaper {machine}"), LEASE);
-    loop {
-        if let Err(fault) = look(&control, &mut leases, &mut processes).await {
-            tracing::warn!(%fault, "the reaper could not do its round; it tries again");
-        }
-        tokio::select! {
-            () = control.closing.cancelled() => break,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-    leases.drop(&control).await;
-    processes.drop(&control).await;
+/// Reaps what ran out.
+pub(super) async fn reap_expired(control: &ControlPlane) -> Result<(), Fault> {
+    let freed = run_out(control).await?;
+    announce(control, freed);
+    Ok(())
 }
 
-async fn look(
-    control: &ControlPlane,
-    leases: &mut LeasedJob,
-    processes: &mut LeasedJob,
-) -> Result<(), Fault> {
-    let mut freed = 0;
-    if leases.is_ours(control).await? {
-        freed += run_out(control).await?;
-    }
-    if processes.is_ours(control).await? {
-        freed += dead(control).await?;
-    }
+/// Reaps what processes that are gone left behind.
+pub(super) async fn reap_dead(control: &ControlPlane) -> Result<(), Fault> {
+    let freed = dead(control).await?;
+    announce(control, freed);
+    Ok(())
+}
+
+fn announce(control: &ControlPlane, freed: u64) {
     if freed > 0 {
         tracing::info!(session.freed = freed, "sessions and locks that were left behind are free");
         control.freed.notify_waiters();
     }
-    Ok(())
 }
 
 /// Reaps leases and locks that ran out; tells how many.

@@ -1,11 +1,14 @@
 //! Components: what is loaded, what was refused and why, what they say. What changes them is in `change` and
-//! `version`, how a content comes in and what it is given in `given`.
+//! `version`, how a content comes in and what it is given in `install_input`; what
+//! becomes of versions that serve is in `lifecycle`.
 
 mod change;
 mod install_input;
+mod lifecycle;
 mod version;
 
 pub(crate) use change::{AddComponent, DisableComponent, EnableComponent, RemoveComponent};
+pub(crate) use lifecycle::{follow_versions, write_events};
 pub(crate) use version::{PinComponent, RollbackComponent, UpgradeComponent};
 
 use brains_core::config::manifest::Plays;

@@ -4,6 +4,7 @@
 
 mod change;
 mod history;
+mod watch;
 
 use brains_core::Fault;
 use brains_core::config::{Findings, Place, Problem};
@@ -16,8 +17,8 @@ use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::ports::OverlayEdit;
 
-pub(crate) use change::notice_at_start;
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
+pub(crate) use watch::follow_files;
 
 const NOUN: &str = "config";
 

@@ -11,11 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::input::page;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+use crate::workspace_access::WorkspaceAccess;
 
 const NOUN: &str = "handoff";
 

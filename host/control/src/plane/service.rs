@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
+use crate::job_status::JobStatus;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
@@ -30,6 +31,8 @@ pub(crate) struct Status {
     components: BTreeMap<String, u64>,
     /// Whether the newest configuration is in force; otherwise the last good one is.
     config_sound: bool,
+    /// What the process does by itself, and how the last run of each job went.
+    background: Vec<JobStatus>,
 }
 
 /// What became of traces since the start.
@@ -60,6 +63,10 @@ impl Operation for ServiceStatus {
             let count: &mut u64 = components.entry(component.component.state.name().to_owned()).or_default();
             *count = count.saturating_add(1);
         }
+        let mut jobs = cx.control.job_statuses();
+        if cx.principal.role != Role::Admin || cx.is_agent() {
+            jobs = jobs.into_iter().map(JobStatus::without_reason).collect();
+        }
         let counts = cx.control.store.traces().counts();
         Ok(Status {
             version: facts.version,
@@ -68,6 +75,7 @@ impl Operation for ServiceStatus {
             urls: facts.urls,
             traces: TraceCounters { written: counts.written, dropped: counts.dropped },
             components,
+            background: jobs,
             config_sound: ports.settings.active().problems.is_empty(),
         })
     }

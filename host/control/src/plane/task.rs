@@ -1,13 +1,16 @@
 //! Tasks: what is to be done in a workspace. Here: how a task is named and changed; making and rewriting one is in
-//! `task/write.rs`, working on one in `task/work.rs`, looking in `task/look.rs`.
+//! `task/write.rs`, who works on one in `task/claim.rs`, what is in its way in `task/block.rs`, its end in `task/finish.rs`,
+//! looking in `task/look.rs`.
 
+mod block;
+mod claim;
+mod finish;
 mod look;
-mod work;
 mod write;
 
 use brains_core::id::{Id, Session, Task};
 use brains_core::plane::task::moves::Mover;
-use brains_core::plane::task::{TaskRecord, read_code};
+use brains_core::plane::task::{TaskRecord, check_text, read_code};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::{Fault, Millis};
 use brains_store::{Rows, Tx};
@@ -15,15 +18,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
+use crate::workspace_access::WorkspaceAccess;
 
+pub(crate) use block::{BlockTask, UnblockTask};
+pub(crate) use claim::{ClaimTask, NextTask, ReleaseTask};
+pub(crate) use finish::{ArchiveTask, CompleteTask, HandoffTask, ReopenTask};
 pub(crate) use look::glance;
 pub(crate) use look::{CountTasks, ListTaskComments, ListTaskHistory, ListTasks, ShowTask};
-pub(crate) use work::{
-    ArchiveTask, BlockTask, ClaimTask, CompleteTask, HandoffTask, NextTask, ReleaseTask, ReopenTask,
-    UnblockTask,
-};
+
 pub(crate) use write::{AssignTask, CommentTask, CreateTask, UpdateTask};
 
 const NOUN: &str = "task";
@@ -202,4 +205,9 @@ impl Who {
     fn mover<'a>(&'a self, session: Option<&'a Id<Session>>) -> Mover<'a> {
         Mover { operator: &self.operator, session, authority: self.may_decide && session.is_none() }
     }
+}
+
+/// A text that may be left out; an empty one is none.
+fn optional_text(param: &'static str, text: Option<String>) -> Result<Option<String>, Fault> {
+    text.filter(|text| !text.trim().is_empty()).map(|text| check_text(param, text)).transpose()
 }

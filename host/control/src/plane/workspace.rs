@@ -18,11 +18,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::access::{not_found, role_in};
 use crate::context::Cx;
 use crate::input::page::{cut, default_limit, limit};
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+use crate::workspace_access::not_found;
+use crate::workspace_role::role_in;
 
 pub(crate) use change::{ArchiveWorkspace, RenameWorkspace, SetWorkspaceVisibility, UnarchiveWorkspace};
 pub(crate) use import::ImportWorkspaces;

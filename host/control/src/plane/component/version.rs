@@ -168,33 +168,40 @@ impl Operation for RollbackComponent {
     type Output = ComponentChanged;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ComponentChanged, Fault> {
-        let record = find(cx, &self.id)?;
-        let id = record.component.id;
-        let components = &cx.control.ports.components;
-        let earlier = components.earlier(&id);
-        let serves = record.component.state == ComponentStanding::Live;
-        let digest = match self.digest {
-            // What serves already only has to be named.
-            Some(digest) if earlier.contains(&digest) || serves && record.component.digest == digest => {
-                digest
-            }
-            Some(digest) => {
-                let shown = digest.chars().take(128).collect::<String>();
-                return Err(Fault::not_found("earlier version", shown)
-                    .param("digest")
-                    .hint("`brains plugin show` lists those that are kept"));
-            }
-            None => earlier.into_iter().next().ok_or_else(|| {
-                Fault::not_found("earlier version of component", &id)
-                    .hint(format!("`brains plugin upgrade {id} FILE` brings another content"))
-            })?,
-        };
-        components.unquarantine(id.clone(), digest.clone()).await?;
-        let edit = match unset(cx, format!("components.{id}.digest")) {
-            Some(edit) if components.is_bundled(&id, &digest) => edit,
-            _ => pin_to(&id, &digest),
-        };
-        let revision = put(cx, vec![edit], "component.rollback").await?;
-        changed(cx, &id, revision)
+        roll_back(cx, &self.id, self.digest).await
     }
+}
+
+/// Goes back to an earlier version and names it in the overlay.
+pub(super) async fn roll_back(
+    cx: &Cx<'_>,
+    id: &str,
+    digest: Option<String>,
+) -> Result<ComponentChanged, Fault> {
+    let record = find(cx, id)?;
+    let id = record.component.id;
+    let components = &cx.control.ports.components;
+    let earlier = components.earlier(&id);
+    let serves = record.component.state == ComponentStanding::Live;
+    let digest = match digest {
+        // What serves already only has to be named.
+        Some(digest) if earlier.contains(&digest) || serves && record.component.digest == digest => digest,
+        Some(digest) => {
+            let shown = digest.chars().take(128).collect::<String>();
+            return Err(Fault::not_found("earlier version", shown)
+                .param("digest")
+                .hint("`brains plugin show` lists those that are kept"));
+        }
+        None => earlier.into_iter().next().ok_or_else(|| {
+            Fault::not_found("earlier version of component", &id)
+                .hint(format!("`brains plugin upgrade {id} FILE` brings another content"))
+        })?,
+    };
+    components.unquarantine(id.clone(), digest.clone()).await?;
+    let edit = match unset(cx, format!("components.{id}.digest")) {
+        Some(edit) if components.is_bundled(&id, &digest) => edit,
+        _ => pin_to(&id, &digest),
+    };
+    let revision = put(cx, vec![edit], "component.rollback").await?;
+    changed(cx, &id, revision)
 }

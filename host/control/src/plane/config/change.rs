@@ -9,11 +9,11 @@ use brains_core::config::{Problem, differences};
 use brains_core::plane::config::ConfigRevision;
 use brains_core::redact::redact_json;
 use brains_core::secret::sha256_hex;
-use brains_core::{Fault, Id};
+use brains_core::{Caller, Fault, Id, Principal};
 use brains_store::{Scope, Tx};
 use serde_json::{Value, json};
 
-use crate::context::Cx;
+use crate::context::{ControlPlane, Cx};
 use crate::ports::{Overlay, OverlayCandidate, OverlayEdit, Proposal, Reloaded};
 
 /// A change that is in force.
@@ -126,10 +126,14 @@ pub(super) async fn reload(cx: &Cx<'_>) -> Result<(Reloaded, Option<u64>), Fault
     Ok((reloaded, noticed))
 }
 
-/// Keeps what stands in the file and in no revision yet, as at the start of a service.
-pub(crate) async fn notice_at_start(cx: &Cx<'_>) -> Result<Option<u64>, Fault> {
-    let _one_at_a_time = cx.control.editing.lock().await;
-    notice(cx, cx.control.ports.settings.overlay().await?, None).await
+impl ControlPlane {
+    /// Keeps an overlay that was edited while no service ran as a revision; gives its number. For the start of a service.
+    pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
+        let (principal, caller) = (Principal::local(), Caller::http());
+        let cx = Cx::new(self, &principal, &caller);
+        let _one_at_a_time = self.editing.lock().await;
+        notice(&cx, self.ports.settings.overlay().await?, None).await
+    }
 }
 
 /// Keeps `read` as a revision when no program wrote it, and notes a reload.

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::acquire::{Ask, attempt, still_held};
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::waiting::{Ground, Waiting};
+use crate::workspace_access::WorkspaceAccess;
 
 /// How long a waiter counts without a sign of life.
 const ALIVE_MS: i64 = 10_000;

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{NOUN, absent};
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::input::page;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::waiting::{Ground, Waiting, check_timeout, default_ms};
+use crate::workspace_access::WorkspaceAccess;
 
 /// Most messages that one call takes out of a mailbox.
 const TAKEN: u32 = 100;

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::post::post;
 use super::{NOUN, absent};
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+use crate::workspace_access::WorkspaceAccess;
 
 /// Sends a message to sessions, to everybody who works in a workspace, or in answer to another message. Each recipient
 /// gets it once; you never get your own.

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::NOUN;
-use crate::access::role_in;
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+use crate::workspace_role::role_in;
 
 /// What is offered, by its name in the event of a start, and the event by which it is taken up.
 const SURFACES: [(&str, &str); 3] =

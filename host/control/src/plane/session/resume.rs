@@ -17,10 +17,10 @@ use super::link::without_own_connections;
 use super::start::{SessionStarted, link_all, links};
 use super::welcome::Welcome;
 use super::{NOUN, process};
-use crate::access::check_fence;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
+use crate::workspace_access::check_fence;
 
 /// Takes a session up again under its id, after a pause, an end or a crash. One that lives is taken up by whoever can
 /// show that it is theirs; one that is over by anybody who works for the same operator. Its old token is void. With the

@@ -16,12 +16,12 @@ use serde_json::json;
 use super::again::still_own;
 use super::welcome::Welcome;
 use super::{NOUN, SessionLine, process};
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::plane::workspace::{Fresh, Wish};
 use crate::tool::ToolShape;
+use crate::workspace_access::WorkspaceAccess;
 
 /// Longest native id.
 const NATIVE_MAX: usize = 256;

@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{NOUN, Named, TaskShown, event_detail, load, locate, needs};
-use crate::access::{WorkspaceAccess, role_in};
 use crate::context::Cx;
 use crate::input::string_list::StringList;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+use crate::workspace_access::WorkspaceAccess;
+use crate::workspace_role::role_in;
 
 /// Creates a task in a workspace. It can be claimed once everything that it depends on is done.
 #[derive(Debug, Deserialize, JsonSchema)]

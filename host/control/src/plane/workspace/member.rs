@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::NOUN;
-use crate::access::WorkspaceAccess;
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::session;
 use crate::tool::ToolShape;
+use crate::workspace_access::WorkspaceAccess;
 
 /// Members of a workspace. The administrator may do everything everywhere and is never listed.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::NOUN;
-use crate::access::{WorkspaceAccess, not_found, role_in};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+use crate::workspace_access::{WorkspaceAccess, not_found};
+use crate::workspace_role::role_in;
 
 /// Workspaces that one write puts away at most: it holds the scope of each.
 const AT_ONCE: usize = 100;

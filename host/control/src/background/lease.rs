@@ -1,33 +1,36 @@
-//! The lease of one duty, as one process sees it.
-
-use std::time::Duration;
+//! The lease of one job, as one process sees it.
 
 use brains_core::id::{Connection, Id};
 use brains_core::{Fault, Millis};
 
+use super::{Holder, Lease};
 use crate::context::ControlPlane;
 
-/// A duty and whether this process has it.
+/// A lease and whether this process holds it.
 #[derive(Debug)]
-pub(super) struct LeasedJob {
+pub(super) struct JobLease {
     name: String,
     holder: String,
     lease_ms: i64,
     held_until: Option<Millis>,
 }
 
-impl LeasedJob {
-    pub(super) fn new(control: &ControlPlane, name: impl Into<String>, lease: Duration) -> Self {
+impl JobLease {
+    pub(super) fn new(control: &ControlPlane, job: &str, lease: Lease) -> Self {
+        let name = match lease.holder {
+            Holder::OnePerDatabase => job.to_owned(),
+            Holder::OnePerMachine => format!("{job} {}", control.ports.processes.machine()),
+        };
         Self {
-            name: name.into(),
+            name,
             holder: Id::<Connection>::mint(&*control.ambient).to_string(),
-            lease_ms: i64::try_from(lease.as_millis()).unwrap_or(i64::MAX),
+            lease_ms: i64::try_from(lease.length.as_millis()).unwrap_or(i64::MAX),
             held_until: None,
         }
     }
 
-    /// Whether the duty is ours for now; takes it when it is free, renews it in time.
-    pub(super) async fn is_ours(&mut self, control: &ControlPlane) -> Result<bool, Fault> {
+    /// Whether the job is ours for now; takes the lease when it is free, renews it in time.
+    pub(super) async fn take(&mut self, control: &ControlPlane) -> Result<bool, Fault> {
         let now = control.ambient.now();
         if self.held_until.is_some_and(|until| until.since(now) > self.lease_ms / 2) {
             return Ok(true);
@@ -41,8 +44,8 @@ impl LeasedJob {
         Ok(ours)
     }
 
-    /// Lets go at the end, so that the next process need not wait for the lease.
-    pub(super) async fn drop(self, control: &ControlPlane) {
+    /// Gives the lease back at the end, so that the next process need not wait until it runs out.
+    pub(super) async fn release(self, control: &ControlPlane) {
         if self.held_until.is_none() {
             return;
         }
@@ -52,7 +55,7 @@ impl LeasedJob {
             .touch(move |tx| Box::pin(async move { Ok(tx.drop_duty(&name, &holder).await?) }))
             .await;
         if let Err(fault) = dropped {
-            tracing::debug!(%fault, "a duty was not let go of; its lease runs out");
+            tracing::debug!(%fault, "the lease of a job was not given back; it runs out");
         }
     }
 }
