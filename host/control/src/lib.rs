@@ -1,5 +1,12 @@
 //! The registry of operations and its planes. Every verb of the product is defined here once; HTTP, the
 //! command line and the generated documents are made from the registry. Nothing here knows a wire.
+//!
+//! Architecture invariant: a surface calls an operation by its name, through the registry, and no other way.
+//!
+//! Architecture invariant: nothing here knows HTTP, MCP, the command line, the gateway or a component: what it needs of
+//! them is a port in `ports`.
+//!
+//! Architecture invariant: whatever the service does by itself is a row of the table in `background`.
 
 mod access;
 mod background;

@@ -1,6 +1,10 @@
 //! The MCP surface: the registry's operations as tools, over Streamable HTTP in both eras of the protocol, over the
 //! older pair of `/sse` and `/messages/`, and over stdio. Who is asking is settled per request by whoever admits it;
 //! no operation and no rule lives here.
+//!
+//! Architecture invariant: no tool is written here: a tool is an operation of the registry, called as an agent.
+//!
+//! Architecture invariant: keys are checked by whoever mounts the routes; a message is its own request's principal's.
 
 mod answer;
 mod caller;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use brains_core::principal::Role;
+use brains_core::principal::{KeyScope, Role};
 use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,9 @@ impl Operation for ServiceStatus {
             *count = count.saturating_add(1);
         }
         let mut jobs = cx.control.job_statuses();
-        if cx.principal.role != Role::Admin || cx.is_agent() {
+        let principal = cx.principal;
+        // As everywhere: reasons are for administrators who are people and may write.
+        if principal.role != Role::Admin || !principal.may(KeyScope::Write) || cx.is_agent() {
             jobs = jobs.into_iter().map(JobStatus::without_reason).collect();
         }
         let counts = cx.control.store.traces().counts();
