@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use brains_control::ports::ServicePort as _;
 use brains_control::{ControlPlane, JobStatus};
-use brains_core::config::{Budgets, Config};
+use brains_core::config::Budgets;
 use brains_core::plane::component::ComponentState;
 use brains_files::{Gate, Names};
-use brains_gateway::Gateway;
+use brains_gateway::{ActiveSet, Gateway};
 use brains_http::{ListenerState, ProcessInfo, Readiness};
 use brains_mcp::{Bounds, Connections};
 use brains_runtime::ComponentRegistry;
@@ -25,6 +25,7 @@ use crate::services::Services;
 #[derive(Debug)]
 pub(crate) struct ThisProcess {
     live: Arc<ComponentRegistry>,
+    control: Arc<ControlPlane>,
     control: Arc<ControlPlane>,
     store: Store,
     gateway: Arc<Gateway>,
@@ -116,8 +117,8 @@ impl ThisProcess {
 }
 
 impl ProcessInfo for ThisProcess {
-    fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.live.current().config)
+    fn active(&self) -> Arc<ActiveSet> {
+        self.live.current()
     }
 
     fn readiness(&self) -> Pin<Box<dyn Future<Output = Readiness> + Send + '_>> {

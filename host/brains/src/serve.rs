@@ -272,3 +272,4 @@ async fn close(services: Services, serving: Serving, claimed: Claimed) -> Result
     drop(claimed.lock);
     outcome
 }
+

@@ -36,7 +36,8 @@ use brains_core::{Ambient, Fault, Id};
 use brains_dialect::canon::task::Verdict;
 use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
-use brains_runtime::{ActiveSet, ComponentRegistry};
+use brains_runtime::ComponentRegistry;
+
 use brains_store::{TraceQueue, UsageLedger};
 
 use compose::Composed;
@@ -47,6 +48,7 @@ use request::ClientRequest;
 use upstreams::Upstreams;
 use walk::Walk;
 
+pub use brains_runtime::ActiveSet;
 pub use models::ModelEntry;
 pub use plan::{DEFAULT_MODEL, Plan, RankedCandidate, Step};
 pub use provider_state::{BreakerStanding, ProviderStanding, Traffic};
@@ -107,9 +109,8 @@ impl Gateway {
     /// Answers one request. Dropping the future, or the stream that comes of it, cancels the upstream call; the trace is
     /// kept all the same.
     pub async fn answer(&self, ingress: Ingress, call: GatewayCall) -> Outcome {
-        let snapshot = self.live.current();
-        let mut recorder = self.recorder(ingress, &call, &snapshot);
-        let generated = self.generate(ingress, &call, &snapshot, &mut recorder).await;
+        let mut recorder = self.recorder(ingress, &call);
+        let generated = self.generate(ingress, &call, &mut recorder).await;
         let (headers, attempts) = (recorder.headers(), recorder.attempts());
         let result = match generated {
             Ok(answer) => Ok(answer.into_reply(ingress, recorder)),
@@ -125,9 +126,9 @@ impl Gateway {
         &self,
         ingress: Ingress,
         call: &GatewayCall,
-        snapshot: &ActiveSet,
         recorder: &mut Recorder,
     ) -> Result<GeneratedAnswer, Fault> {
+        let snapshot = &*call.active;
         let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
         let client = ClientRequest::read(ingress, &call.body)?;
         recorder.head(&client.model, client.head.stream);
@@ -197,7 +198,7 @@ impl Gateway {
         plan(&client.model, || client.features(), context).await
     }
 
-    fn recorder(&self, ingress: Ingress, call: &GatewayCall, snapshot: &ActiveSet) -> Recorder {
+    fn recorder(&self, ingress: Ingress, call: &GatewayCall) -> Recorder {
         let ambient = &self.upstreams.ambient;
         let record = TraceRecord {
             request_id: call.request_id.clone(),
@@ -208,7 +209,7 @@ impl Gateway {
             api: ingress.name().to_owned(),
             ..record::blank(Id::mint(&**ambient), ambient.now())
         };
-        let traces = &snapshot.config.traces;
+        let traces = &call.active.config.traces;
         let body_limit = traces.bodies.then_some(traces.body_max_bytes as usize);
         let trace = TraceListener(self.traces.clone());
         let listeners = Listeners { permit: None, usage: UsageListener::default(), trace };

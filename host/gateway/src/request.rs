@@ -1,5 +1,7 @@
 //! A client's request: what it came with, and what its envelope says to the host.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use brains_core::{Fault, Principal};
@@ -8,6 +10,7 @@ use brains_dialect::canon::task::Features;
 use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::{Ingress, RequestHead};
 use brains_dialect::invalid::Invalid;
+use brains_runtime::ActiveSet;
 
 use crate::{DEFAULT_MODEL, resolve};
 
@@ -15,6 +18,8 @@ use crate::{DEFAULT_MODEL, resolve};
 #[derive(Debug)]
 pub struct GatewayCall {
     pub principal: Principal,
+    /// The configuration and instances in force when the request came in; they hold to its end.
+    pub active: Arc<ActiveSet>,
     pub request_id: String,
     /// The client's headers that a provider may see; never credentials.
     pub headers: Vec<Field>,

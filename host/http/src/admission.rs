@@ -49,7 +49,7 @@ pub(crate) async fn admit(
 }
 
 fn check_host_and_origin(context: &RequestContext, request: &Request) -> Result<(), Fault> {
-    let config = &context.config;
+    let config = context.config();
     let local = request.extensions().get::<ClientConnection>().map(ClientConnection::local);
     let host = origin::check_host(request.headers(), request.uri(), local, &config.allowed_hosts)?;
     origin::check_origin(request.headers(), &host, &config.allowed_origins)
@@ -57,13 +57,13 @@ fn check_host_and_origin(context: &RequestContext, request: &Request) -> Result<
 
 /// Puts the principal of the request's key beside it, and who its budgets are counted for.
 async fn check_key(app: &App, context: &RequestContext, request: &mut Request) -> Result<(), Fault> {
-    let principal = app.principal(request.headers(), &context.config).await?;
+    let principal = app.principal(request.headers(), context.config()).await?;
     context.area.policy().check_scopes(&principal)?;
     // Who needs no key is nobody in particular.
     if principal.fingerprint != ANONYMOUS {
         let connection = request.extensions().get::<ClientConnection>();
         let consumers = match connection {
-            Some(connection) => app.counters().claim(connection.seat(), &principal, &context.config)?,
+            Some(connection) => app.counters().claim(connection.seat(), &principal, context.config())?,
             None => app.counters().consumers_of(&principal),
         };
         request.extensions_mut().insert(consumers);
@@ -91,11 +91,11 @@ async fn check_limits(app: &App, context: &RequestContext, request: Request, nex
         request.extensions().get::<Principal>().filter(|principal| principal.fingerprint != ANONYMOUS);
     let Some(caller) = caller else { return leave_with(next.run(request).await) };
     if policy.rate == RateLimits::RequestsAndOperations
-        && let Err(fault) = app.counters().operation(caller, false, &context.config)
+        && let Err(fault) = app.counters().operation(caller, false, context.config())
     {
         return area.refuse(&fault);
     }
-    let admission = app.limits().admit(&caller.fingerprint, context.config.rate_limit_per_minute);
+    let admission = app.limits().admit(&caller.fingerprint, context.config().rate_limit_per_minute);
     let mut response =
         if admission.allowed { next.run(request).await } else { area.refuse(&limits::refusal(admission)) };
     limits::write(admission, app.ambient().now(), response.headers_mut());
@@ -104,7 +104,7 @@ async fn check_limits(app: &App, context: &RequestContext, request: Request, nex
 
 /// A request with a body takes its place once the body is there; before that is only looked whether there is one.
 fn place(app: &App, context: &RequestContext, request: &Request) -> Result<Option<InFlightPermit>, Fault> {
-    let limit = context.config.max_concurrent_requests;
+    let limit = context.config().max_concurrent_requests;
     match (context.area.policy().takes_place, request.body().is_end_stream()) {
         (false, _) => Ok(None),
         (true, true) => app.in_flight().enter(limit).map(Some),
@@ -125,7 +125,7 @@ pub(crate) async fn read_whole(
     }
     let (mut parts, body) = request.into_parts();
     let read = app.read(&context, &parts, body, carries).await;
-    let limit = context.config.budgets.json_nodes;
+    let limit = context.config().budgets.json_nodes;
     match read.and_then(|whole| app.counters().check_tree(&whole.bytes, limit).map(|()| whole)) {
         Ok(WholeBody { bytes, held }) => {
             parts.headers.remove(CONTENT_ENCODING);

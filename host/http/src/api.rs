@@ -36,10 +36,10 @@ pub(crate) async fn run(
     let caller = caller_headers::caller(&parts.headers, &principal, app.proof());
     let read = async {
         let admitted = app.operations().admit(&name, &principal, &caller)?;
-        app.counters().operation(&principal, admitted.settings, &context.config)?;
+        app.counters().operation(&principal, admitted.settings, context.config())?;
         let carries = if admitted.upload { Carries::Upload } else { Carries::Operation };
         let whole = app.read(&context, &parts, body, carries).await?;
-        app.counters().check_tree(&whole.bytes, context.config.budgets.json_nodes)?;
+        app.counters().check_tree(&whole.bytes, context.config().budgets.json_nodes)?;
         let input = input(&whole.bytes)?;
         Ok((input, whole.held))
     };

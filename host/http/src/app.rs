@@ -112,7 +112,7 @@ impl App {
         carries: Carries,
     ) -> Result<WholeBody, Fault> {
         let consumers = parts.extensions.get::<RequestConsumers>();
-        let allowance = self.counters().allowance(carries, consumers, &context.config);
+        let allowance = self.counters().allowance(carries, consumers, context.config());
         let read = body::read(&parts.headers, body, &allowance).await;
         if read.as_ref().is_err_and(|fault| fault.kind == FaultKind::TooSlow) {
             self.counters().count_late();

@@ -25,7 +25,7 @@ pub(crate) async fn ready(
     Extension(context): Extension<Arc<RequestContext>>,
     request: Request,
 ) -> Response {
-    let config = &context.config;
+    let config = context.config();
     let (known, administers) = if auth::carries_credential(request.headers()) {
         match app.principal(request.headers(), config).await {
             Ok(principal) => (true, principal.administers()),

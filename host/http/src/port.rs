@@ -8,7 +8,7 @@ use brains_control::{Addressee, ControlPlane, OperationAnswer, OperationKind, op
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_dialect::ingress::Ingress;
-use brains_gateway::{Gateway, GatewayCall, ModelEntry, Outcome};
+use brains_gateway::{ActiveSet, Gateway, GatewayCall, ModelEntry, Outcome};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
@@ -96,8 +96,14 @@ impl Operations for ControlPlane {
 
 /// The process around the surface.
 pub trait ProcessInfo: Debug + Send + Sync {
-    /// The configuration in force. Asked anew by every request, so a change counts from the next one on.
-    fn config(&self) -> Arc<Config>;
+    /// The configuration in force with its instances. Asked once by every request, so a change counts from the next one on.
+    fn active(&self) -> Arc<ActiveSet>;
+
+    /// The configuration in force, for what belongs to no request.
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.active().config)
+    }
+
     fn readiness(&self) -> BoxFuture<'_, Readiness>;
 }
 

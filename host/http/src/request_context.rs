@@ -1,10 +1,11 @@
 //! What is found out about a request once, where it gets its id, and holds to its end: its id, the area that it is for,
-//! the family of its client, and the configuration that it is judged by.
+//! the family of its client, and the configuration and instances that it is judged and answered by.
 
 use std::sync::Arc;
 
 use brains_core::Ambient;
 use brains_core::config::Config;
+use brains_gateway::ActiveSet;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 
@@ -18,17 +19,21 @@ pub(crate) struct RequestContext {
     pub(crate) area: Area,
     pub(crate) family: ClientFamily,
     /// A reload counts from the next request on.
-    pub(crate) config: Arc<Config>,
+    pub(crate) active: Arc<ActiveSet>,
 }
 
 impl RequestContext {
-    pub(crate) fn new(uri: &Uri, headers: &HeaderMap, config: Arc<Config>, ambient: &dyn Ambient) -> Self {
+    pub(crate) fn new(uri: &Uri, headers: &HeaderMap, active: Arc<ActiveSet>, ambient: &dyn Ambient) -> Self {
         Self {
             id: RequestId::of(headers, ambient),
             area: Area::of(uri.path()),
             family: ClientFamily::of(headers),
-            config,
+            active,
         }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.active.config
     }
 }
 

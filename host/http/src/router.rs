@@ -105,8 +105,8 @@ async fn not_allowed(Extension(context): Extension<Arc<RequestContext>>) -> Resp
 }
 
 async fn assign_request_id(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let config = app.process().config();
-    let context = RequestContext::new(request.uri(), request.headers(), config, app.ambient());
+    let active = app.process().active();
+    let context = RequestContext::new(request.uri(), request.headers(), active, app.ambient());
     let context = Arc::new(context);
     request.extensions_mut().insert(Arc::clone(&context));
     let mut response = next.run(request).await;

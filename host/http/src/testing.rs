@@ -12,7 +12,7 @@ use brains_core::id::{Id, Trace};
 use brains_core::secret::sha256_hex;
 use brains_core::{Ambient, Caller, Fault, Millis, Principal};
 use brains_dialect::ingress::Ingress;
-use brains_gateway::{GatewayCall, ModelEntry, Outcome, Reply, RoutingHeaders, TRACE_ID};
+use brains_gateway::{ActiveSet, GatewayCall, ModelEntry, Outcome, Reply, RoutingHeaders, TRACE_ID};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -168,14 +168,14 @@ impl Operations for Fake {
 
 #[derive(Debug)]
 struct Grounds {
-    config: Arc<Config>,
+    active: Arc<ActiveSet>,
     loads: Arc<AtomicUsize>,
 }
 
 impl ProcessInfo for Grounds {
-    fn config(&self) -> Arc<Config> {
+    fn active(&self) -> Arc<ActiveSet> {
         self.loads.fetch_add(1, Ordering::SeqCst);
-        Arc::clone(&self.config)
+        Arc::clone(&self.active)
     }
 
     fn readiness(&self) -> BoxFuture<'_, Readiness> {
@@ -241,8 +241,10 @@ impl TestListener {
         keys.set(Some(vec![credential(KEY, Principal::admin("admin"))]));
         let ring = Arc::new(KeyRing::new(vec![Arc::clone(&keys) as Arc<dyn KeySource>], Arc::new(Still)));
         let config_loads = Arc::new(AtomicUsize::new(0));
+        let mut active = ActiveSet::default();
+        active.config = Arc::new(config);
         let process: Arc<dyn ProcessInfo> =
-            Arc::new(Grounds { config: Arc::new(config), loads: Arc::clone(&config_loads) });
+            Arc::new(Grounds { active: Arc::new(active), loads: Arc::clone(&config_loads) });
         let counters = TrafficCounters::new(Arc::clone(&process), Arc::new(Still), 0);
         let app = App::new(AppParts {
             models: Arc::clone(&fake) as Arc<dyn Models>,

@@ -15,6 +15,6 @@ fn credentials_stay_here() {
     {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static("value"));
     }
-    let names: Vec<String> = fields(&headers).into_iter().map(|field| field.name).collect();
+    let names: Vec<String> = forwarded(&headers).into_iter().map(|field| field.name).collect();
     assert_eq!(names, ["openai-organization"]);
 }
