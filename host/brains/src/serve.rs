@@ -37,7 +37,7 @@ use crate::services::{Services, database_url};
 use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
 
-use bind::{Bound, bind};
+use bind::{BoundListener, bind};
 
 /// How long the service may take to its end once it was told to stop, whatever hangs;
 const END: Duration = Duration::from_secs(10);
@@ -117,9 +117,9 @@ fn fresh_admin_key(shell: &Shell, config: &Config) -> Result<Option<Secret>, any
 }
 
 /// What `runtime.json` will say.
-fn describe(shell: &Shell, config: &Config, bound: &[Bound], started_at: Millis) -> RunningService {
+fn describe(shell: &Shell, config: &Config, bound: &[BoundListener], started_at: Millis) -> RunningService {
     let pid = std::process::id();
-    let name = |bound: &Bound| bound.listener.name.to_owned();
+    let name = |bound: &BoundListener| bound.listener.name.to_owned();
     RunningService {
         v: 1,
         pid,
@@ -149,7 +149,7 @@ struct Serving {
 fn start(
     shell: &Shell,
     services: &Services,
-    bound: Vec<Bound>,
+    bound: Vec<BoundListener>,
     running: &RunningService,
     profile: ToolProfile,
     descriptors: u64,
@@ -178,7 +178,7 @@ fn start(
         stop: CancellationToken::new(),
         threads: Arc::new(threads),
     };
-    for Bound { listener, socket, .. } in bound {
+    for BoundListener { listener, socket, .. } in bound {
         let built = (listener.build)(ListenerParts {
             // Each listener counts its own requests.
             app: App::new(parts.clone()),

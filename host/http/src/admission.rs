@@ -79,7 +79,7 @@ async fn check_limits(app: &App, context: &RequestContext, request: Request, nex
         return next.run(request).await;
     }
     // First, so that a request that is turned away for others' sake does not count against its own key.
-    let permit = match place(app, context, &request) {
+    let permit = match take_place(app, context, &request) {
         Ok(permit) => permit,
         Err(fault) => return area.refuse(&fault),
     };
@@ -103,7 +103,11 @@ async fn check_limits(app: &App, context: &RequestContext, request: Request, nex
 }
 
 /// A request with a body takes its place once the body is there; before that is only looked whether there is one.
-fn place(app: &App, context: &RequestContext, request: &Request) -> Result<Option<InFlightPermit>, Fault> {
+fn take_place(
+    app: &App,
+    context: &RequestContext,
+    request: &Request,
+) -> Result<Option<InFlightPermit>, Fault> {
     let limit = context.config().max_concurrent_requests;
     match (context.area.policy().takes_place, request.body().is_end_stream()) {
         (false, _) => Ok(None),

@@ -15,13 +15,13 @@ use crate::process;
 
 /// A listener with its port taken.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(super) struct BoundListener {
     pub(super) listener: &'static Listener,
     pub(super) socket: TcpListener,
     pub(super) address: SocketAddr,
 }
 
-impl Bound {
+impl BoundListener {
     /// Where this machine reaches it.
     pub(super) fn url(&self) -> String {
         format!("http://{}", reachable(self.address))
@@ -33,13 +33,13 @@ pub(super) async fn bind(
     listeners: &[&'static Listener],
     config: &Config,
     names: &Names,
-) -> Result<Vec<Bound>, anyhow::Error> {
+) -> Result<Vec<BoundListener>, anyhow::Error> {
     let mut bound = Vec::new();
     for listener in listeners {
         let (host, port) = (listener.address)(config);
         let socket = bind_one(listener, host, port, names).await?;
         let address = socket.local_addr().context("could not read the listener's address")?;
-        bound.push(Bound { listener, socket, address });
+        bound.push(BoundListener { listener, socket, address });
     }
     Ok(bound)
 }

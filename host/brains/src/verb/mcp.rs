@@ -158,7 +158,7 @@ impl Nearest {
             let input = json!({ "session": session });
             let call = ToolInvocation { name: "end_session", input, principal: &Principal::local(), caller };
             if let Err(fault) = self.run(call).await {
-                tracing::debug!(%fault, "a session of this agent was not ended");
+                tracing::debug!(fault = %fault.chain(), "a session of this agent was not ended");
             }
         }
     }
