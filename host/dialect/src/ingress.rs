@@ -41,6 +41,11 @@ impl Ingress {
         wire!(self, Client => Client::NAME)
     }
 
+    /// Where its clients send requests.
+    pub const fn path(self) -> &'static str {
+        wire!(self, Client => Client::PATH)
+    }
+
     /// The surface whose component may relay a request of this wire.
     pub const fn surface(self) -> &'static str {
         wire!(self, Client => Client::SURFACE)

@@ -1,5 +1,5 @@
-//! What becomes of each member of a chat request on the wire of the upstream that answers it: kept, mapped, lost
-//! or refused. Encoders ask this table before they leave something out, so nothing is dropped in silence, and
+//! What becomes of each member of a request on the wire of the upstream that answers it: kept, mapped, lost or refused.
+//! One row for a member of the canonical form, whichever client's wire said it. Encoders ask this table before they leave something out, so nothing is dropped in silence, and
 //! `docs/reference/translation.md` is written from it.
 
 mod page;
@@ -12,25 +12,26 @@ pub use table::TABLE;
 
 use crate::canon::{Fault, Json};
 use crate::fault::unsupported;
+use crate::ingress::Ingress;
 use crate::json::{Members, Node};
 
 /// The wires that a request is translated to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamWire {
-    Chat,
-    Messages,
-    Ollama,
+    OpenAiChat,
+    AnthropicMessages,
+    OllamaChat,
 }
 
 impl UpstreamWire {
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Messages, Self::Ollama];
+    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::AnthropicMessages, Self::OllamaChat];
 
     /// As surfaces name it.
     pub const fn dialect(self) -> &'static str {
         match self {
-            Self::Chat => crate::openai_chat::DIALECT,
-            Self::Messages => crate::anthropic_messages::DIALECT,
-            Self::Ollama => crate::ollama_chat::DIALECT,
+            Self::OpenAiChat => crate::openai_chat::DIALECT,
+            Self::AnthropicMessages => crate::anthropic_messages::DIALECT,
+            Self::OllamaChat => crate::ollama_chat::DIALECT,
         }
     }
 }
@@ -48,31 +49,55 @@ pub enum Disposition {
     Refused(&'static str),
 }
 
-/// One member of a chat request, by its path without indices, and its disposition on each wire.
+/// One member of the canonical form: what clients call it, and what becomes of it, a column for each wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TranslationRow {
+    /// The name that losses and refusals carry.
     pub member: &'static str,
-    pub chat: Disposition,
-    pub messages: Disposition,
-    pub ollama: Disposition,
+    pub clients: ClientNames,
+    pub upstreams: Dispositions,
+}
+
+/// A member's paths without indices in the requests of each wire; more than one where a wire has several ways to say it,
+/// none where it has no way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientNames {
+    pub openai_chat: &'static [&'static str],
+}
+
+/// What becomes of a member on the wire of each upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dispositions {
+    pub openai_chat: Disposition,
+    pub anthropic_messages: Disposition,
+    pub ollama_chat: Disposition,
 }
 
 impl TranslationRow {
+    pub const fn client_names(&self, ingress: Ingress) -> &'static [&'static str] {
+        match ingress {
+            Ingress::OpenAiChat => self.clients.openai_chat,
+        }
+    }
+
     pub const fn disposition(&self, wire: UpstreamWire) -> Disposition {
         match wire {
-            UpstreamWire::Chat => self.chat,
-            UpstreamWire::Messages => self.messages,
-            UpstreamWire::Ollama => self.ollama,
+            UpstreamWire::OpenAiChat => self.upstreams.openai_chat,
+            UpstreamWire::AnthropicMessages => self.upstreams.anthropic_messages,
+            UpstreamWire::OllamaChat => self.upstreams.ollama_chat,
         }
     }
 }
 
-/// The disposition of a member. What nobody has heard of is forwarded on the client's own wire and lost on another.
+/// The disposition of a member. Leftovers that nobody has heard of came from a client of chat completions: they are
+/// forwarded on its own wire and lost on another.
 pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
     match (TABLE.iter().find(|row| row.member == member), wire) {
         (Some(row), _) => row.disposition(wire),
-        (None, UpstreamWire::Chat) => Disposition::Kept,
-        (None, UpstreamWire::Messages | UpstreamWire::Ollama) => Disposition::Lost("not known on this wire"),
+        (None, UpstreamWire::OpenAiChat) => Disposition::Kept,
+        (None, UpstreamWire::AnthropicMessages | UpstreamWire::OllamaChat) => {
+            Disposition::Lost("not known on this wire")
+        }
     }
 }
 
@@ -123,9 +148,9 @@ const MOST_NAMES: usize = 32;
 impl Losses {
     pub(crate) fn new(wire: UpstreamWire) -> Self {
         Self::by(match wire {
-            UpstreamWire::Chat => |member| disposition(member, UpstreamWire::Chat),
-            UpstreamWire::Messages => |member| disposition(member, UpstreamWire::Messages),
-            UpstreamWire::Ollama => |member| disposition(member, UpstreamWire::Ollama),
+            UpstreamWire::OpenAiChat => |member| disposition(member, UpstreamWire::OpenAiChat),
+            UpstreamWire::AnthropicMessages => |member| disposition(member, UpstreamWire::AnthropicMessages),
+            UpstreamWire::OllamaChat => |member| disposition(member, UpstreamWire::OllamaChat),
         })
     }
 

@@ -10,6 +10,7 @@ use crate::invalid::Invalid;
 /// [`Ingress`](super::Ingress), which says what each member is for.
 pub(crate) trait ClientWire {
     const NAME: &'static str;
+    const PATH: &'static str;
     const SURFACE: &'static str;
     const TERMINATOR: &'static str;
     type Tee: WireTee;

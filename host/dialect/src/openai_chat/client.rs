@@ -28,6 +28,7 @@ pub(crate) enum OpenAiChatClient {}
 
 impl ClientWire for OpenAiChatClient {
     const NAME: &'static str = DIALECT;
+    const PATH: &'static str = "/v1/chat/completions";
     const SURFACE: &'static str = "chat";
     const TERMINATOR: &'static str = DONE_FRAME;
     type Tee = OpenAiChatTee;

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Disposition, Encoded, TABLE, UpstreamWire, disposition};
-use crate::canon::{Fault, FaultKind};
+use super::{Disposition, Encoded, TABLE, TranslationRow, UpstreamWire, disposition};
+use crate::canon::{ChatRequest, Content, Fault, FaultKind, Tool};
 use crate::fault::UNSUPPORTED_PARAMETER;
+use crate::ingress::Ingress;
 use crate::{anthropic_messages, ollama_chat, openai_chat};
 
 /// The members of a request in the published schema of chat completions, and the one that vendors added.
@@ -14,19 +15,22 @@ const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias
     prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream \
     stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options top_k";
 
-fn encode(body: &Value, wire: UpstreamWire) -> Result<Encoded, Fault> {
-    let decoded = openai_chat::client::decode(body.to_string().as_bytes()).expect("a valid request");
+fn request(body: &Value) -> ChatRequest {
+    openai_chat::client::decode(body.to_string().as_bytes()).expect("a valid request")
+}
+
+fn encode(decoded: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
     match wire {
-        UpstreamWire::Chat => Ok(openai_chat::upstream::encode::encode(
-            &decoded,
+        UpstreamWire::OpenAiChat => Ok(openai_chat::upstream::encode::encode(
+            decoded,
             &openai_chat::upstream::encode::OpenAiChatOptions::default(),
         )),
-        UpstreamWire::Messages => anthropic_messages::upstream::encode::encode(
-            &decoded,
+        UpstreamWire::AnthropicMessages => anthropic_messages::upstream::encode::encode(
+            decoded,
             &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
         ),
-        UpstreamWire::Ollama => ollama_chat::upstream::encode::encode(
-            &decoded,
+        UpstreamWire::OllamaChat => ollama_chat::upstream::encode::encode(
+            decoded,
             &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         ),
     }
@@ -36,9 +40,8 @@ fn hello() -> Value {
     json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
 }
 
-/// The request with a member, and without.
+/// A request with a member, and without.
 struct Sample {
-    member: &'static str,
     with: Value,
     without: Value,
     /// What it changes is not in the upstream's body.
@@ -172,7 +175,7 @@ fn sample(member: &'static str) -> Sample {
         }
         _ => panic!("`{member}` has no sample: what becomes of it is not tested"),
     };
-    Sample { member, with, without, inert: member == "stream_options.include_usage" }
+    Sample { with, without, inert: member == "stream_options.include_usage" }
 }
 
 fn sample_pair(member: &'static str) -> (Value, Value) {
@@ -180,47 +183,95 @@ fn sample_pair(member: &'static str) -> (Value, Value) {
     (with, without)
 }
 
+/// What clients of chat completions can say.
+fn says() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|row| row.client_names(Ingress::OpenAiChat)).copied()
+}
+
 #[test]
 fn every_member_of_the_schema_stands_in_the_table() {
     for name in SCHEMA.split_whitespace() {
         let below = format!("{name}.");
-        let found = TABLE.iter().any(|row| row.member == name || row.member.starts_with(&below));
+        let found = says().any(|said| said == name || said.starts_with(&below));
         assert!(found, "`{name}` is neither forwarded nor named");
     }
-    let mut members: Vec<&str> = TABLE.iter().map(|row| row.member).collect();
-    members.sort_unstable();
-    members.dedup();
-    assert_eq!(members.len(), TABLE.len(), "a member stands in the table twice");
+    for mut names in [says().collect::<Vec<_>>(), TABLE.iter().map(|row| row.member).collect()] {
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all, "a member stands in the table twice");
+    }
 }
 
 #[test]
-fn each_fate_is_what_becomes_of_a_sample() {
+fn each_disposition_is_what_becomes_of_a_sample() {
     for row in TABLE {
-        let Sample { member, with, without, inert } = sample(row.member);
+        for name in row.client_names(Ingress::OpenAiChat) {
+            let Sample { with, without, inert } = sample(name);
+            let [with, without] = [with, without].map(|body| request(&body));
+            for wire in UpstreamWire::ALL {
+                holds(row, wire, &with, (!inert).then_some(&without));
+            }
+        }
+    }
+}
+
+/// What chat completions cannot say, in canonical form.
+#[test]
+fn each_disposition_is_what_becomes_of_what_other_clients_say() {
+    let plain = request(&sample("messages.role.tool").with);
+    let mut samples = Vec::new();
+    for row in TABLE.iter().filter(|row| row.client_names(Ingress::OpenAiChat).is_empty()) {
+        let mut with = plain.clone();
+        match row.member {
+            // In the middle of a loop of tools there is none.
+            "thinking_budget" => with = ChatRequest { thinking_budget: Some(2048), ..request(&hello()) },
+            "tool_namespace" => {
+                let mut namespaced = request(&sample("tools").with);
+                let Some(Tool::Function(function)) = namespaced.tools.first_mut() else { panic!("a tool") };
+                function.namespace = Some("n".to_owned());
+                with = namespaced;
+            }
+            "tool_result_error_mark" => {
+                let parts = with.messages.iter_mut().flat_map(|message| &mut message.parts);
+                for part in parts {
+                    if let Content::ToolResult(result) = &mut part.content {
+                        result.is_error = true;
+                    }
+                }
+            }
+            other => panic!("`{other}` has no sample: what becomes of it is not tested"),
+        }
         for wire in UpstreamWire::ALL {
-            let shown = format!("`{member}` on {wire:?}: the table says {:?}", row.disposition(wire));
-            let encoded = encode(&with, wire);
-            match row.disposition(wire) {
-                Disposition::Refused(_) => {
-                    let fault = encoded.expect_err(&shown);
-                    assert_eq!(fault.kind, FaultKind::Unsupported, "{shown}");
-                    assert_eq!(fault.code.as_deref(), Some(UNSUPPORTED_PARAMETER), "{shown}");
-                    assert!(fault.message.starts_with(&format!("`{member}` ")), "{shown}: {}", fault.message);
-                }
-                Disposition::Lost(_) => {
-                    let losses = encoded.expect(&shown).losses;
-                    assert!(losses.iter().any(|loss| loss == member), "{shown}: {losses:?}");
-                }
-                Disposition::Kept | Disposition::Mapped(_) => {
-                    let encoded = encoded.expect(&shown);
-                    assert!(
-                        !encoded.losses.iter().any(|loss| loss == member),
-                        "{shown}: {:?}",
-                        encoded.losses
-                    );
-                    let bare = encode(&without, wire).expect("a plain request").body;
-                    assert!(inert || encoded.body != bare, "{shown}: it changes nothing");
-                }
+            holds(row, wire, &with, Some(&plain));
+        }
+        samples.push(row.member);
+    }
+    assert_eq!(samples.len(), 3);
+}
+
+/// The table is right about a request that has the member, and one that does not when the two must differ.
+fn holds(row: &TranslationRow, wire: UpstreamWire, with: &ChatRequest, without: Option<&ChatRequest>) {
+    let member = row.member;
+    let shown = format!("`{member}` on {wire:?}: the table says {:?}", row.disposition(wire));
+    let encoded = encode(with, wire);
+    match row.disposition(wire) {
+        Disposition::Refused(_) => {
+            let fault = encoded.expect_err(&shown);
+            assert_eq!(fault.kind, FaultKind::Unsupported, "{shown}");
+            assert_eq!(fault.code.as_deref(), Some(UNSUPPORTED_PARAMETER), "{shown}");
+            assert!(fault.message.starts_with(&format!("`{member}` ")), "{shown}: {}", fault.message);
+        }
+        Disposition::Lost(_) => {
+            let losses = encoded.expect(&shown).losses;
+            assert!(losses.iter().any(|loss| loss == member), "{shown}: {losses:?}");
+        }
+        Disposition::Kept | Disposition::Mapped(_) => {
+            let encoded = encoded.expect(&shown);
+            assert!(!encoded.losses.iter().any(|loss| loss == member), "{shown}: {:?}", encoded.losses);
+            if let Some(without) = without {
+                let bare = encode(without, wire).expect("a plain request").body;
+                assert_ne!(encoded.body, bare, "{shown}: it changes nothing");
             }
         }
     }
@@ -239,14 +290,14 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
     body["response_format"] =
         json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {}, "x_format": 1}});
     body["stream_options"] = json!({"x_stream": true});
-    let kept = encode(&body, UpstreamWire::Chat).expect("encoded");
+    let kept = encode(&request(&body), UpstreamWire::OpenAiChat).expect("encoded");
     assert_eq!(kept.losses, Vec::<String>::new());
     let names = ["x_new", "x_turn", "x_part", "x_image", "x_tool", "x_function", "x_format"];
     for name in names {
         assert!(kept.body.contains(&format!("\"{name}\"")), "{name}: {}", kept.body);
     }
-    for wire in [UpstreamWire::Messages, UpstreamWire::Ollama] {
-        let encoded = encode(&body, wire).expect("encoded");
+    for wire in [UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
+        let encoded = encode(&request(&body), wire).expect("encoded");
         for name in names.iter().chain(&["x_stream"]) {
             let named = encoded.losses.iter().any(|loss| loss.ends_with(name));
             assert!(
@@ -256,7 +307,7 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
             );
         }
     }
-    assert_eq!(disposition("x_new", UpstreamWire::Chat), Disposition::Kept);
+    assert_eq!(disposition("x_new", UpstreamWire::OpenAiChat), Disposition::Kept);
 }
 
 /// Values that ask for nothing are no loss.
@@ -280,8 +331,8 @@ fn values_that_ask_for_nothing_pass() {
     // An assistant's turn as a client's library dumps it.
     body["messages"] = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so", "refusal": null,
         "annotations": [], "audio": null, "function_call": null, "tool_calls": null}, {"role": "user", "content": "and?"}]);
-    for wire in [UpstreamWire::Messages, UpstreamWire::Ollama] {
-        assert_eq!(encode(&body, wire).expect("encoded").losses, Vec::<String>::new(), "{wire:?}");
+    for wire in [UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
+        assert_eq!(encode(&request(&body), wire).expect("encoded").losses, Vec::<String>::new(), "{wire:?}");
     }
 }
 
@@ -292,7 +343,7 @@ fn a_header_full_of_names_is_cut() {
         body[format!("x_{at}")] = json!(1);
     }
     body["x\r\ny: z"] = json!(1);
-    let losses = encode(&body, UpstreamWire::Ollama).expect("encoded").losses;
+    let losses = encode(&request(&body), UpstreamWire::OllamaChat).expect("encoded").losses;
     assert_eq!(losses.len(), super::MOST_NAMES);
     assert!(losses.iter().all(|name| name.len() <= 64 && !name.contains(char::is_whitespace)), "{losses:?}");
 }

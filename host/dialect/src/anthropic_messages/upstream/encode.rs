@@ -42,7 +42,7 @@ impl Default for AnthropicMessagesOptions {
 
 /// Writes the request, or says what of it this wire refuses.
 pub fn encode(request: &ChatRequest, options: &AnthropicMessagesOptions) -> Result<Encoded, Fault> {
-    let mut losses = Losses::new(UpstreamWire::Messages);
+    let mut losses = Losses::new(UpstreamWire::AnthropicMessages);
     let conversation = turns::Conversation::of(request, &mut losses)?;
     let mut body = Members::new();
     body.string("model", &request.model);

@@ -30,7 +30,7 @@ impl Default for OllamaChatOptions {
 
 /// Writes the request, or says what of it this wire refuses.
 pub fn encode(request: &ChatRequest, options: &OllamaChatOptions) -> Result<Encoded, Fault> {
-    let mut encoder = Encoder { request, options, losses: Losses::new(UpstreamWire::Ollama) };
+    let mut encoder = Encoder { request, options, losses: Losses::new(UpstreamWire::OllamaChat) };
     let body = encoder.body()?;
     Ok(Encoded { body, losses: encoder.losses.into_names() })
 }
