@@ -9,6 +9,9 @@
 //! A component never does I/O. It describes HTTP exchanges, and the host performs them.
 //!
 //! Everything here also runs natively, so a component's unit tests are ordinary ones.
+//!
+//! Architecture invariant: nothing here does I/O, reads a clock or knows the text of a secret; what the host offers is
+//! [`host`]. Architecture invariant: no address and no settings of a vendor; a wire knows how it is spoken, a component by whom.
 
 mod adapter;
 pub mod anthropic_messages;
