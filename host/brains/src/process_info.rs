@@ -26,7 +26,6 @@ use crate::services::Services;
 pub(crate) struct ThisProcess {
     live: Arc<ComponentRegistry>,
     control: Arc<ControlPlane>,
-    control: Arc<ControlPlane>,
     store: Store,
     gateway: Arc<Gateway>,
     info: Arc<ServiceInfo>,

@@ -272,4 +272,3 @@ async fn close(services: Services, serving: Serving, claimed: Claimed) -> Result
     drop(claimed.lock);
     outcome
 }
-

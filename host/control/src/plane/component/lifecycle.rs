@@ -41,7 +41,7 @@ async fn bring_back(control: &ControlPlane, quarantine: Quarantine) -> Result<()
             return Ok(());
         }
         Err(fault) => {
-            tracing::error!(%fault, "a component whose faults have risen goes on serving");
+            tracing::error!(fault = %fault.chain(), "a component whose faults have risen goes on serving");
             return Err(fault);
         }
     };
@@ -57,13 +57,13 @@ async fn bring_back(control: &ControlPlane, quarantine: Quarantine) -> Result<()
         Box::pin(async move { Ok(tx.record("component.brought_back", detail).await?) })
     });
     if let Err(fault) = recorded.await {
-        tracing::warn!(%fault, "that a version was brought back could not be written down");
+        tracing::warn!(fault = %fault.chain(), "that a version was brought back could not be written down");
     }
     if pinned {
         let (principal, caller) = (Principal::system(), Caller::http());
         let cx = Cx::new(control, &principal, &caller);
         if let Err(fault) = roll_back(&cx, &id, Some(back_to)).await {
-            tracing::warn!(%fault, "the configuration goes on naming a version that does not serve");
+            tracing::warn!(fault = %fault.chain(), "the configuration goes on naming a version that does not serve");
         }
     }
     Ok(())

@@ -37,7 +37,7 @@ async fn reload_if_stale(control: &ControlPlane) -> Result<(), Fault> {
 /// Writes down that the files say something that is not in force.
 async fn record_refusal(control: &ControlPlane, event: &'static str, fault: &Fault) {
     tracing::error!(
-        cause = %fault.message,
+        cause = %fault.chain(),
         "what the files say now is not in force, the last good state is"
     );
     let detail = json!({ "cause": fault.message, "code": fault.code });
@@ -45,6 +45,6 @@ async fn record_refusal(control: &ControlPlane, event: &'static str, fault: &Fau
         Box::pin(async move { Ok(tx.record(event, detail).await?) })
     });
     if let Err(fault) = recorded.await {
-        tracing::warn!(%fault, "the event could not be written");
+        tracing::warn!(fault = %fault.chain(), "the event could not be written");
     }
 }
