@@ -1,5 +1,11 @@
 //! The wires that models are spoken to on: how each is scanned, decoded and encoded. Shared by the host and
 //! by components, so it does no I/O, reads no clock and depends on little.
+//!
+//! Architecture invariant: no I/O, no clock, no randomness and no async: bytes and values go in and come out.
+//! Architecture invariant: nothing here knows another crate of the product, for it is compiled into components.
+//! Architecture invariant: what a client's wire must say stands in [`ingress`]; a wire's `client` is reached through it
+//! alone (but for the words of `error.type`, which operations borrow), and no wire knows another.
+//! Architecture invariant: no encoder leaves a member out in silence: the table of [`translation`] says what becomes of it.
 
 pub mod anthropic_messages;
 pub mod blocks;
