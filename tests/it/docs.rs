@@ -74,6 +74,10 @@ async fn the_page_and_the_file_of_the_configuration_are_written_from_its_schema(
     for shown in [&mut set, &mut plain] {
         shown.remove("\"db_url\"");
     }
+    // What nothing serves stands nowhere until it is set.
+    set.retain(|key, _| {
+        plain.contains_key(key) || schema["properties"][key.trim_matches('"')]["x-served"] != false
+    });
     assert_eq!(set, plain);
 }
 

@@ -200,6 +200,7 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
         ("runtime/src/slots.rs", "makes an instance ready, which computes"),
         ("store/src/open.rs", "opens the database at the start"),
         ("store/src/identity.rs", "looks at the database, where the database is looked at too"),
+        ("store/src/identity/inodes.rs", "as the identity, whose part it is"),
         ("store/src/identity/owner.rs", "written where the database is opened"),
         ("store/src/store.rs", "the writer's thread, and long looks"),
         ("brains/src/home.rs", "the state directory: made at the start, written at the gate"),
@@ -272,7 +273,7 @@ fn the_host_names_no_component() {
             for component in &components {
                 assert!(!code.contains(component.as_str()), "{}: names `{component}`", path.display());
             }
-            for flat in ["openai_compatible", "ollama_", "anthropic_base", "litellm_"] {
+            for flat in ["openai_compatible", "ollama_base", "ollama_timeout", "anthropic_base", "litellm_"] {
                 assert!(!code.contains(flat), "{}: `{flat}`: flat keys come from manifests", path.display());
             }
         }

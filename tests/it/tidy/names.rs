@@ -11,6 +11,7 @@ const NAMESAKES: &[(&str, &str)] = &[
         "`dialect::canon` mirrors the WIT, where a component tells its fault; `core` has what the host makes of it",
     ),
     ("FaultKind", "as `Fault`"),
+    ("Outbound", "as `Fault`: the WIT has one in `chat` and one in `relay`"),
     (
         "Role",
         "`dialect::canon` has who speaks in a conversation, `core` what a key may do: both are the field's only word",

@@ -52,7 +52,7 @@ fn the_example_of_every_operation_gives_its_json() {
     let registry = Registry::new();
     for entry in registry.entries() {
         for example in entry.examples {
-            let mut words = words(example.command);
+            let mut words = split_line(example.command);
             let expected: serde_json::Value = serde_json::from_str(example.input).unwrap();
             let scratch = tempfile::tempdir().unwrap();
             if let Some(wasm) = expected.get("wasm").and_then(|wasm| wasm.as_str()) {
@@ -101,7 +101,7 @@ fn the_example_of_every_operation_gives_its_json() {
 }
 
 /// A command line split as a shell would, for the quotes that the examples use.
-fn words(line: &str) -> Vec<String> {
+fn split_line(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote, mut started) = (Vec::new(), String::new(), None, false);
     let mut chars = line.chars();
     while let Some(c) = chars.next() {

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::MODEL;
-use crate::requests::word;
+use crate::requests::letters;
 
 /// A block of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,13 +28,13 @@ fn answer() -> impl Strategy<Value = Vec<Block>> {
     let said = || "[a-z äß😀\n]{1,9}";
     let thoughts = prop::collection::vec(
         prop_oneof![
-            (said(), word()).prop_map(|(text, signature)| Block::Thought(text, signature)),
-            word().prop_map(Block::Redacted),
+            (said(), letters()).prop_map(|(text, signature)| Block::Thought(text, signature)),
+            letters().prop_map(Block::Redacted),
         ],
         0..3,
     );
     let calls =
-        prop::collection::vec((word(), prop_oneof![Just(json!({})), Just(json!({"a": [1, "ü"]}))]), 0..3);
+        prop::collection::vec((letters(), prop_oneof![Just(json!({})), Just(json!({"a": [1, "ü"]}))]), 0..3);
     (thoughts, prop::option::of(said()), calls).prop_map(|(thoughts, text, calls)| {
         let calls = calls
             .into_iter()

@@ -16,7 +16,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[a-zA-Z0-9 äß€😀\"\\\\\n]{1,12}", 1 => Just(String::new()), 1 => Just(" \n".to_owned())]
 }
 
-pub(super) fn word() -> impl Strategy<Value = String> {
+pub(super) fn letters() -> impl Strategy<Value = String> {
     "[a-z]{1,6}"
 }
 
@@ -30,7 +30,7 @@ fn inline_image() -> impl Strategy<Value = Media> {
 }
 
 fn image(remote: bool) -> BoxedStrategy<Media> {
-    let url = word().prop_map(|path| Media {
+    let url = letters().prop_map(|path| Media {
         mime: String::new(),
         source: MediaSource::Url(format!("https://x.test/{path}")),
         detail: None,
@@ -41,13 +41,13 @@ fn image(remote: bool) -> BoxedStrategy<Media> {
 
 fn file() -> impl Strategy<Value = Media> {
     prop_oneof![
-        ("[A-Za-z0-9+/]{4,8}", word()).prop_map(|(data, name)| Media {
+        ("[A-Za-z0-9+/]{4,8}", letters()).prop_map(|(data, name)| Media {
             mime: "application/pdf".to_owned(),
             source: MediaSource::Base64(data),
             detail: None,
             extra: Some(format!("{{\"filename\":\"{name}.pdf\"}}")),
         }),
-        word().prop_map(|id| Media {
+        letters().prop_map(|id| Media {
             mime: String::new(),
             source: MediaSource::FileId(id),
             detail: None,
@@ -58,7 +58,7 @@ fn file() -> impl Strategy<Value = Media> {
 
 fn arguments() -> impl Strategy<Value = String> {
     prop_oneof![
-        (word(), any::<i32>(), text()).prop_map(|(name, number, text)| {
+        (letters(), any::<i32>(), text()).prop_map(|(name, number, text)| {
             json!({name: number, "text": text, "list": [1, null]}).to_string()
         }),
         Just(String::new()),
@@ -69,13 +69,13 @@ fn arguments() -> impl Strategy<Value = String> {
 }
 
 fn thought() -> impl Strategy<Value = Reasoning> {
-    let signed = (text(), word()).prop_map(|(text, signature)| Reasoning {
+    let signed = (text(), letters()).prop_map(|(text, signature)| Reasoning {
         text,
         signature: Some(signature),
         origin: Some(ORIGIN.to_owned()),
         ..Reasoning::default()
     });
-    let redacted = word().prop_map(|data| Reasoning {
+    let redacted = letters().prop_map(|data| Reasoning {
         redacted: Some(data),
         origin: Some(ORIGIN.to_owned()),
         ..Reasoning::default()
@@ -90,7 +90,7 @@ fn content(kind: &Content, files: bool) -> BoxedStrategy<Content> {
         Content::File(_) if files => file().prop_map(Content::File).boxed(),
         Content::Refusal(_) => text().prop_map(Content::Refusal).boxed(),
         Content::Reasoning(_) => thought().prop_map(Content::Reasoning).boxed(),
-        Content::ToolCall(_) => (word(), arguments())
+        Content::ToolCall(_) => (letters(), arguments())
             .prop_map(|(name, arguments)| {
                 Content::ToolCall(ToolCall {
                     id: String::new(),
@@ -213,7 +213,7 @@ fn number(messages: &mut [Message]) {
 }
 
 fn tool() -> impl Strategy<Value = Tool> {
-    (word(), prop::option::of(text()), any::<bool>()).prop_map(|(name, description, cached)| {
+    (letters(), prop::option::of(text()), any::<bool>()).prop_map(|(name, description, cached)| {
         Tool::Function(FunctionTool {
             name,
             namespace: None,
@@ -233,7 +233,7 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
     let choice = prop_oneof![Just(ToolChoice::Auto), Just(ToolChoice::None)];
     let output = prop_oneof![
         Just(OutputFormat::Text),
-        word().prop_map(|name| OutputFormat::JsonSchema(SchemaFormat {
+        letters().prop_map(|name| OutputFormat::JsonSchema(SchemaFormat {
             name,
             schema: r#"{"type":"object"}"#.to_owned(),
             strict: true,

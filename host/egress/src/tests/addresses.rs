@@ -70,7 +70,7 @@ fn only_global_addresses_are_public() {
     }
 }
 
-fn refused(error: &EgressError) -> &str {
+fn refusal_of(error: &EgressError) -> &str {
     match error {
         EgressError::Refused { what } => what,
         other => panic!("expected a refusal, got {other:?}"),
@@ -81,7 +81,7 @@ fn refused(error: &EgressError) -> &str {
 async fn what_nobody_granted_is_refused() {
     let error =
         send(get("http://other.test/"), &[Grant::operator("http://one.test").unwrap()]).await.unwrap_err();
-    assert_eq!(refused(&error), "the origin of `other.test` has not been granted");
+    assert_eq!(refusal_of(&error), "the origin of `other.test` has not been granted");
     let fault = error.to_fault();
     assert_eq!((fault.code.as_ref(), fault.failover), ("egress_refused", true));
 }
@@ -94,7 +94,7 @@ async fn a_public_grant_never_leads_to_a_private_address() {
         let error = send_by(&egress, get("http://metadata.test/"), &grants, Duration::from_secs(5))
             .await
             .unwrap_err();
-        assert_eq!(refused(&error), "`metadata.test` leads to a private address, which nobody granted");
+        assert_eq!(refusal_of(&error), "`metadata.test` leads to a private address, which nobody granted");
     }
 }
 
@@ -120,7 +120,7 @@ async fn odd_spellings_of_an_address_are_the_same_address() {
     ] {
         let url = format!("http://{host}:9/");
         let error = send(get(&url), &[Grant::public(&url).unwrap()]).await.unwrap_err();
-        assert!(refused(&error).ends_with("is a private address, which nobody granted"), "{host}");
+        assert!(refusal_of(&error).ends_with("is a private address, which nobody granted"), "{host}");
     }
 }
 
@@ -129,7 +129,7 @@ async fn a_star_never_leads_to_a_private_address_whoever_wrote_it() {
     let grants = [Grant::operator("http://*.corp.test:9").unwrap()];
     let url = "http://db.corp.test:9/";
     let error = send(get(url), &grants).await.unwrap_err();
-    assert_eq!(refused(&error), "`db.corp.test` leads to a private address, which nobody granted");
+    assert_eq!(refusal_of(&error), "`db.corp.test` leads to a private address, which nobody granted");
     // The name itself, written out, does.
     let both = [grants[0].clone(), Grant::operator(url).unwrap()];
     assert_eq!(
@@ -163,7 +163,7 @@ async fn a_name_is_looked_up_once_and_what_was_checked_is_what_is_reached() {
     // where the server listens.
     for asked in 1..=3 {
         let error = send_by(&egress, get(&url), &grants, Duration::from_secs(5)).await.unwrap_err();
-        assert_eq!(refused(&error), "`turning.test` leads to a private address, which nobody granted");
+        assert_eq!(refusal_of(&error), "`turning.test` leads to a private address, which nobody granted");
         assert_eq!(lookup.0.load(Ordering::SeqCst), asked, "one look-up for one connection");
     }
     // A connection that an operator's grant opened is not lent to one that reaches public addresses only.
@@ -171,7 +171,7 @@ async fn a_name_is_looked_up_once_and_what_was_checked_is_what_is_reached() {
     let upstream = send_by(&egress, get(&url), &operator, Duration::from_secs(5)).await.unwrap();
     assert_eq!(upstream.read_all(10).await.unwrap(), "hi");
     let error = send_by(&egress, get(&url), &grants, Duration::from_secs(5)).await.unwrap_err();
-    assert_eq!(refused(&error), "`turning.test` leads to a private address, which nobody granted");
+    assert_eq!(refusal_of(&error), "`turning.test` leads to a private address, which nobody granted");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_name_with_several_private_addresses_is_refused() {
     let grants = [Grant::public("http://mixed.test").unwrap()];
     let error =
         send_by(&egress, get("http://mixed.test/"), &grants, Duration::from_secs(5)).await.unwrap_err();
-    assert_eq!(refused(&error), "`mixed.test` leads to a private address, which nobody granted");
+    assert_eq!(refusal_of(&error), "`mixed.test` leads to a private address, which nobody granted");
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn names_of_this_machine_are_private() {
         let error = send_by(&system, get(&url), &[Grant::public(&url).unwrap()], Duration::from_secs(5))
             .await
             .unwrap_err();
-        assert_eq!(refused(&error), "`localhost` leads to a private address, which nobody granted");
+        assert_eq!(refusal_of(&error), "`localhost` leads to a private address, which nobody granted");
     }
 }
 

@@ -50,7 +50,7 @@ fn run(coding: &str, body: Body, limit: usize) -> Result<Bytes, Fault> {
 }
 
 #[track_caller]
-fn refused(coding: &str, body: Vec<u8>, limit: usize) -> (u16, String) {
+fn refusal_of(coding: &str, body: Vec<u8>, limit: usize) -> (u16, String) {
     let fault = run(coding, Body::from(body), limit).unwrap_err();
     (fault.kind.http_status(), fault.code.into_owned())
 }
@@ -106,8 +106,8 @@ proptest! {
 #[test]
 fn a_bomb_is_refused_before_it_is_held() {
     let zeros = vec![0; 64 << 20];
-    assert_eq!(refused("gzip", gzip(&zeros), 1 << 20), (413, "request_too_large".into()));
-    assert_eq!(refused("zstd", zstd(&zeros), 1 << 20), (413, "request_too_large".into()));
+    assert_eq!(refusal_of("gzip", gzip(&zeros), 1 << 20), (413, "request_too_large".into()));
+    assert_eq!(refusal_of("zstd", zstd(&zeros), 1 << 20), (413, "request_too_large".into()));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn codings_that_are_not_ours_are_named() {
 fn what_follows_a_gzip_member_must_be_one() {
     let mut wire = gzip(b"{}");
     wire.extend_from_slice(b"{\"more\": 1}");
-    assert_eq!(refused("gzip", wire, 1 << 20).0, 400);
+    assert_eq!(refusal_of("gzip", wire, 1 << 20).0, 400);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_length_over_the_limit_is_refused_unread() {
 #[test]
 fn a_body_at_the_limit_passes() {
     assert_eq!(run("", Body::from("0123456789"), 10).unwrap().len(), 10);
-    assert_eq!(refused("", b"0123456789a".to_vec(), 10).0, 413);
+    assert_eq!(refusal_of("", b"0123456789a".to_vec(), 10).0, 413);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn work_without_a_body_is_refused_however_it_is_spelled() {
         ("zstd", zstd(b"").repeat(200_000)),
         ("zstd", skipped.repeat(2_000)),
     ] {
-        assert_eq!(refused(coding, wire, 64 << 20), (400, "invalid_encoding".into()), "{coding}");
+        assert_eq!(refusal_of(coding, wire, 64 << 20), (400, "invalid_encoding".into()), "{coding}");
     }
     // What cannot be compressed grows a little, and is sound.
     let mut noise = vec![0; 3 << 20];

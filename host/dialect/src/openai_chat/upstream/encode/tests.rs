@@ -14,7 +14,7 @@ fn text() -> impl Strategy<Value = String> {
     any::<String>()
 }
 
-fn word() -> impl Strategy<Value = String> {
+fn identifiers() -> impl Strategy<Value = String> {
     "[a-z_]{1,6}"
 }
 
@@ -30,9 +30,10 @@ fn base64() -> impl Strategy<Value = MediaSource> {
 }
 
 fn image() -> impl Strategy<Value = Media> {
-    let url = word().prop_map(|path| (String::new(), MediaSource::Url(format!("https://x.test/{path}"))));
+    let url =
+        identifiers().prop_map(|path| (String::new(), MediaSource::Url(format!("https://x.test/{path}"))));
     let inline = base64().prop_map(|data| ("image/png".to_owned(), data));
-    (prop_oneof![url, inline], prop::option::of(word()), extra())
+    (prop_oneof![url, inline], prop::option::of(identifiers()), extra())
         .prop_map(|((mime, source), detail, extra)| Media { mime, source, detail, extra })
 }
 
@@ -46,7 +47,7 @@ fn audio() -> impl Strategy<Value = Media> {
 }
 
 fn file() -> impl Strategy<Value = Media> {
-    let id = word().prop_map(|id| (String::new(), MediaSource::FileId(id)));
+    let id = identifiers().prop_map(|id| (String::new(), MediaSource::FileId(id)));
     let inline = base64().prop_map(|data| ("application/pdf".to_owned(), data));
     let bare = base64().prop_map(|data| (String::new(), data));
     (prop_oneof![id, inline, bare], extra()).prop_map(|((mime, source), extra)| Media {
@@ -78,10 +79,12 @@ fn user_part() -> impl Strategy<Value = Part> {
 
 fn call() -> impl Strategy<Value = ToolCall> {
     let signature = prop::option::of("[a-zA-Z+/=]{1,8}");
-    (word(), word(), text(), any::<bool>(), signature).prop_map(|(id, name, arguments, custom, signature)| {
-        let extra = custom.then(|| "{\"type\":\"custom\"}".to_owned());
-        ToolCall { id, name, namespace: None, arguments, signature, extra }
-    })
+    (identifiers(), identifiers(), text(), any::<bool>(), signature).prop_map(
+        |(id, name, arguments, custom, signature)| {
+            let extra = custom.then(|| "{\"type\":\"custom\"}".to_owned());
+            ToolCall { id, name, namespace: None, arguments, signature, extra }
+        },
+    )
 }
 
 fn result() -> impl Strategy<Value = Message> {
@@ -90,7 +93,7 @@ fn result() -> impl Strategy<Value = Message> {
         image().prop_map(ResultPart::Media),
         text().prop_map(|text| ResultPart::Other(format!("{{\"type\":\"odd\",\"v\":{}}}", quote(&text)))),
     ];
-    (word(), prop::collection::vec(part, 0..3), prop::option::of(word()), extra()).prop_map(
+    (identifiers(), prop::collection::vec(part, 0..3), prop::option::of(identifiers()), extra()).prop_map(
         |(call_id, content, name, extra)| {
             let result = ToolResult { call_id, is_error: false, content, extra: None };
             Message { role: Role::Tool, name, parts: vec![Part::plain(Content::ToolResult(result))], extra }
@@ -100,16 +103,12 @@ fn result() -> impl Strategy<Value = Message> {
 
 /// None, a plain one, or any number of which one at least bears marks.
 fn thoughts() -> impl Strategy<Value = Vec<Reasoning>> {
-    let mark = || prop::option::of(word());
+    let mark = || prop::option::of(identifiers());
     let plain = || text().prop_map(|text| Reasoning { text, ..Reasoning::default() });
-    let signed = (text(), word(), mark(), mark()).prop_map(|(text, signature, id, origin)| Reasoning {
-        id,
-        text,
-        signature: Some(signature),
-        redacted: None,
-        origin,
+    let signed = (text(), identifiers(), mark(), mark()).prop_map(|(text, signature, id, origin)| {
+        Reasoning { id, text, signature: Some(signature), redacted: None, origin }
     });
-    let redacted = (word(), mark(), mark()).prop_map(|(data, id, origin)| Reasoning {
+    let redacted = (identifiers(), mark(), mark()).prop_map(|(data, id, origin)| Reasoning {
         id,
         redacted: Some(data),
         origin,
@@ -144,13 +143,13 @@ fn assistant() -> impl Strategy<Value = Message> {
 
 fn message() -> impl Strategy<Value = Message> {
     let role = prop_oneof![Just(Role::System), Just(Role::Developer), Just(Role::User)];
-    let plain = (role, prop::option::of(word()), prop::collection::vec(user_part(), 0..4), extra())
+    let plain = (role, prop::option::of(identifiers()), prop::collection::vec(user_part(), 0..4), extra())
         .prop_map(|(role, name, parts, extra)| Message { role, name, parts, extra });
     prop_oneof![plain, assistant(), result()]
 }
 
 fn tool() -> impl Strategy<Value = Tool> {
-    let parts = (word(), prop::option::of(text()), prop::option::of(any::<bool>()), extra());
+    let parts = (identifiers(), prop::option::of(text()), prop::option::of(any::<bool>()), extra());
     prop_oneof![
         parts.prop_map(|(name, description, strict, extra)| Tool::Function(FunctionTool {
             name,
@@ -161,7 +160,7 @@ fn tool() -> impl Strategy<Value = Tool> {
             cache: None,
             extra,
         })),
-        word().prop_map(|name| Tool::Other(format!(
+        identifiers().prop_map(|name| Tool::Other(format!(
             "{{\"type\":\"custom\",\"custom\":{{\"name\":\"{name}\"}}}}"
         ))),
     ]
@@ -203,13 +202,13 @@ fn request() -> impl Strategy<Value = ChatRequest> {
         Just(ToolChoice::Auto),
         Just(ToolChoice::None),
         Just(ToolChoice::Required),
-        word().prop_map(ToolChoice::Named),
+        identifiers().prop_map(ToolChoice::Named),
         Just(ToolChoice::Other("{\"type\":\"allowed_tools\"}".to_owned())),
     ];
     let output = prop_oneof![
         Just(OutputFormat::Text),
         Just(OutputFormat::JsonObject),
-        (word(), any::<bool>()).prop_map(|(name, strict)| {
+        (identifiers(), any::<bool>()).prop_map(|(name, strict)| {
             OutputFormat::JsonSchema(SchemaFormat {
                 name,
                 schema: "{\"type\":\"object\"}".to_owned(),
@@ -219,9 +218,13 @@ fn request() -> impl Strategy<Value = ChatRequest> {
         Just(OutputFormat::Other("{\"type\":\"grammar\"}".to_owned())),
     ];
     let lists = (prop::collection::vec(message(), 0..4), prop::collection::vec(tool(), 0..3));
-    let flags =
-        (any::<bool>(), prop::option::of(any::<bool>()), prop::option::of(word()), prop::option::of(word()));
-    (word(), lists, choice, output, sampling(), flags, extra()).prop_map(
+    let flags = (
+        any::<bool>(),
+        prop::option::of(any::<bool>()),
+        prop::option::of(identifiers()),
+        prop::option::of(identifiers()),
+    );
+    (identifiers(), lists, choice, output, sampling(), flags, extra()).prop_map(
         |(
             model,
             (messages, tools),
