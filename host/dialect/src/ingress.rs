@@ -5,7 +5,9 @@
 mod tests;
 mod wire;
 
-pub use wire::{AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, RelayChanges, RequestHead};
+pub use wire::{
+    AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestHead,
+};
 pub(crate) use wire::{ClientWire, WireTee, WireWriter};
 
 use crate::canon::task::Features;
@@ -103,6 +105,16 @@ impl Ingress {
         match self {
             Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
         }
+    }
+
+    /// One model that a request may name.
+    pub fn model(self, model: &ModelListing<'_>) -> Json {
+        wire!(self, Client => Client::model(model))
+    }
+
+    /// All of them.
+    pub fn model_list(self, models: &[ModelListing<'_>]) -> Json {
+        wire!(self, Client => Client::model_list(models))
     }
 
     /// An error as the body of an answer that has a status for it.

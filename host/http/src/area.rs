@@ -3,6 +3,7 @@
 
 use brains_core::principal::KeyScope;
 use brains_core::{Fault, Principal};
+use brains_dialect::ingress::Ingress;
 use http::HeaderMap;
 
 use crate::counters::Carries;
@@ -10,8 +11,8 @@ use crate::counters::Carries;
 /// The part of the surface that a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
-    /// `/v1/*`: models, spoken to in a dialect.
-    Models,
+    /// `/v1/*`: models, spoken to in a client's wire.
+    Models(Ingress),
     /// `/api/*`: operations.
     Operations,
     /// `/mcp`, `/sse`, `/messages/`: agents' tools.
@@ -20,9 +21,10 @@ pub enum Area {
     Open,
 }
 
-/// The family of clients that speak to models: `/v1/models` is one path with a shape for each.
+/// The family of clients that speak to models, where a path alone does not tell: `/v1/models` is one path with a shape for
+/// each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientFamily {
+enum ClientFamily {
     OpenAi,
     /// Its clients name the version of their wire in every request.
     Anthropic,
@@ -111,12 +113,12 @@ const OPEN: AreaPolicy = AreaPolicy {
 };
 
 impl Area {
-    pub(crate) fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         let under = |prefix: &str| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if under("/v1") {
-            Self::Models
+            Self::Models(ClientFamily::of(headers).ingress())
         } else if under("/api") {
             Self::Operations
         } else if ["/mcp", "/sse", "/messages"].into_iter().any(under) {
@@ -128,7 +130,7 @@ impl Area {
 
     pub(crate) const fn policy(self) -> &'static AreaPolicy {
         match self {
-            Self::Models => &MODELS,
+            Self::Models(_) => &MODELS,
             Self::Operations => &OPERATIONS,
             Self::Tools => &TOOLS,
             Self::Open => &OPEN,
@@ -137,14 +139,14 @@ impl Area {
 }
 
 impl ClientFamily {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    fn of(headers: &HeaderMap) -> Self {
         if headers.contains_key("anthropic-version") { Self::Anthropic } else { Self::OpenAi }
     }
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// What clients of the family are answered in; the other family gets the first one's until its own is served.
+    const fn ingress(self) -> Ingress {
         match self {
-            Self::OpenAi => "openai",
-            Self::Anthropic => "anthropic",
+            Self::OpenAi | Self::Anthropic => Ingress::OpenAiChat,
         }
     }
 }
@@ -168,8 +170,8 @@ mod tests {
     #[test]
     fn an_area_is_a_whole_segment() {
         for (path, area) in [
-            ("/v1", Area::Models),
-            ("/v1/models/x", Area::Models),
+            ("/v1", Area::Models(Ingress::OpenAiChat)),
+            ("/v1/models/x", Area::Models(Ingress::OpenAiChat)),
             ("/v10", Area::Open),
             ("/api/ops/x", Area::Operations),
             ("/apis", Area::Open),
@@ -178,7 +180,7 @@ mod tests {
             ("/health/ready", Area::Open),
             ("/", Area::Open),
         ] {
-            assert_eq!(Area::of(path), area, "{path}");
+            assert_eq!(Area::of(path, &HeaderMap::new()), area, "{path}");
         }
     }
 
@@ -192,7 +194,7 @@ mod tests {
 
     #[test]
     fn only_what_is_open_to_all_takes_no_key() {
-        for area in [Area::Models, Area::Operations, Area::Tools] {
+        for area in [Area::Models(Ingress::OpenAiChat), Area::Operations, Area::Tools] {
             assert_eq!(area.policy().credential, CredentialKind::ApiKey, "{area:?}");
         }
         assert_eq!(Area::Open.policy().credential, CredentialKind::None);

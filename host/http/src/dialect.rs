@@ -2,6 +2,21 @@
 //! means the gateway's.
 
 mod answer;
-pub(crate) mod chat;
+mod chat;
 mod headers;
-pub(crate) mod models;
+mod models;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// The routes of every wire.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/chat/completions/", post(chat::completions))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/", get(models::list))
+        .route("/v1/models/{*id}", get(models::retrieve))
+}

@@ -5,6 +5,7 @@ use std::any::Any;
 use axum::response::Response;
 use brains_core::fault::HintStyle;
 use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::ingress::{ErrorReport, Ingress};
 use brains_dialect::openai_chat::client::error::type_word;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -19,12 +20,13 @@ impl Area {
     /// The fault in the area's envelope.
     pub(crate) fn refuse(self, fault: &Fault) -> Response {
         let body = match self {
-            // Clients of the other family get this shape too until their wire is served.
-            Self::Models | Self::Open => openai_error(fault),
+            Self::Models(ingress) => envelope(ingress, fault),
+            // Who is here may be any client.
+            Self::Open => envelope(Ingress::OpenAiChat, fault),
             Self::Operations => {
                 let mut error = fault.to_wire();
                 error.shift_insert(1, "type".into(), type_word(fault.kind.http_status()).into());
-                json!({ "error": error })
+                json!({ "error": error }).to_string()
             }
             // An answer to no message in particular: none was read.
             Self::Tools => json!({
@@ -35,9 +37,10 @@ impl Area {
                     "message": fault.message,
                     "data": { "code": fault.code, "param": fault.param, "hint": fault.hint },
                 }
-            }),
+            })
+            .to_string(),
         };
-        let mut response = json_response(status(fault.kind), &body);
+        let mut response = json_text(status(fault.kind), body);
         let headers = response.headers_mut();
         if let Some(wait_ms) = fault.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000).max(1)));
@@ -56,21 +59,24 @@ impl Area {
     }
 }
 
-/// The envelope that clients of OpenAI's wires expect. It has no member for a hint, and people read the message only.
-pub(crate) fn openai_error(fault: &Fault) -> serde_json::Value {
-    json!({
-        "error": {
-            "message": fault.advice(HintStyle::Parentheses),
-            "type": type_word(fault.kind.http_status()),
-            "param": fault.param,
-            "code": fault.code,
-        }
+/// The envelope that clients of the wire expect. Wires have no member for a hint, and people read the message only.
+fn envelope(ingress: Ingress, fault: &Fault) -> String {
+    ingress.error_body(&ErrorReport {
+        status: fault.kind.http_status(),
+        message: &fault.advice(HintStyle::Parentheses),
+        param: fault.param.as_deref(),
+        code: Some(&fault.code),
     })
 }
 
 /// JSON that nobody keeps.
 pub(crate) fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
-    let mut response = Response::new(axum::body::Body::from(body.to_string()));
+    json_text(status, body.to_string())
+}
+
+/// The same, of a text that is JSON.
+pub(crate) fn json_text(status: StatusCode, body: String) -> Response {
+    let mut response = Response::new(axum::body::Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -142,7 +148,7 @@ mod tests {
     fn the_envelope_is_the_wires_own() {
         let fault = Fault::invalid("`messages` must be a list").param("messages").hint("send a list");
         assert_eq!(
-            openai_error(&fault).to_string(),
+            envelope(Ingress::OpenAiChat, &fault),
             r#"{"error":{"message":"`messages` must be a list (send a list)","type":"invalid_request_error","param":"messages","code":"invalid_value"}}"#
         );
     }

@@ -1,5 +1,5 @@
-//! What is found out about a request once, where it gets its id, and holds to its end: its id, the area that it is for,
-//! the family of its client, and the configuration and instances that it is judged and answered by.
+//! What is found out about a request once, where it gets its id, and holds to its end: its id, the area that it is for
+//! with the wire of its client, and the configuration and instances that it is judged and answered by.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use brains_gateway::ActiveSet;
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 
-use crate::area::{Area, ClientFamily};
+use crate::area::Area;
 use crate::request_id::RequestId;
 
 /// An extension of every request, put there by the outermost layer.
@@ -17,19 +17,13 @@ use crate::request_id::RequestId;
 pub(crate) struct RequestContext {
     pub(crate) id: RequestId,
     pub(crate) area: Area,
-    pub(crate) family: ClientFamily,
     /// A reload counts from the next request on.
     pub(crate) active: Arc<ActiveSet>,
 }
 
 impl RequestContext {
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, active: Arc<ActiveSet>, ambient: &dyn Ambient) -> Self {
-        Self {
-            id: RequestId::of(headers, ambient),
-            area: Area::of(uri.path()),
-            family: ClientFamily::of(headers),
-            active,
-        }
+        Self { id: RequestId::of(headers, ambient), area: Area::of(uri.path(), headers), active }
     }
 
     pub(crate) fn config(&self) -> &Config {

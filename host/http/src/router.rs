@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use brains_core::caller::wire;
+use brains_dialect::ingress::Ingress;
 use futures_util::FutureExt as _;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderName, Version};
@@ -22,26 +23,23 @@ use crate::admission::{admit, read_whole};
 use crate::app::App;
 use crate::area::Area;
 use crate::body_progress::TrackedBody;
-use crate::dialect::{chat, models};
 use crate::refusal::{closing, no_route, panicked, wrong_method};
 use crate::request_context::RequestContext;
 use crate::serve::ClientConnection;
-use crate::{api, health};
+use crate::{api, dialect, health};
 
 /// The gateway's listener.
 pub fn gateway(app: App) -> Router {
-    let models = Router::new()
-        .route("/v1/chat/completions", post(chat::completions))
-        .route("/v1/chat/completions/", post(chat::completions))
-        .route("/v1/models", get(models::list))
-        .route("/v1/models/", get(models::list))
-        .route("/v1/models/{*id}", get(models::retrieve))
-        .with_state(app.clone());
+    let models = dialect::routes().with_state(app.clone());
     let operations = Router::new()
         .route("/api/openapi.json", get(api::document))
         .route("/api/ops/{name}", post(api::run))
         .with_state(app.clone());
-    let routes = prepared(&app, Area::Models, models).merge(prepared(&app, Area::Operations, operations));
+    let routes = prepared(&app, Area::Models(Ingress::OpenAiChat), models).merge(prepared(
+        &app,
+        Area::Operations,
+        operations,
+    ));
     listener(app, routes)
 }
 
@@ -120,7 +118,6 @@ fn span(request: &Request) -> tracing::Span {
     tracing::debug_span!(
         "request",
         request.id = context.map_or("", |context| context.id.0.as_str()),
-        request.family = context.map_or("", |context| context.family.name()),
         http.method = %request.method(),
         http.path = request.uri().path(),
     )

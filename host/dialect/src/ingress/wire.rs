@@ -25,6 +25,8 @@ pub(crate) trait ClientWire {
     fn answer_id(unique: &str) -> String;
     fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault>;
     fn writer(identity: &AnswerIdentity, include_usage: bool) -> Self::Writer;
+    fn model(model: &ModelListing<'_>) -> Json;
+    fn model_list(models: &[ModelListing<'_>]) -> Json;
     fn error_body(error: &ErrorReport<'_>) -> Json;
     fn error_event(error: &ErrorReport<'_>) -> String;
 }
@@ -74,6 +76,15 @@ pub struct AnswerIdentity {
     /// Seconds since the epoch.
     pub created: i64,
     pub model: String,
+}
+
+/// A model that a request may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelListing<'a> {
+    pub id: &'a str,
+    pub owner: &'a str,
+    /// Seconds since the epoch.
+    pub created_s: i64,
 }
 
 /// An error of ours, as far as wires have a place for it.

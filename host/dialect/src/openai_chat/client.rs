@@ -4,6 +4,7 @@ mod answer;
 pub mod error;
 mod features;
 mod head;
+mod models;
 mod request;
 mod splice;
 mod stream;
@@ -13,7 +14,7 @@ use super::{DIALECT, DONE};
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
-use crate::ingress::{AnswerIdentity, ClientWire, ErrorReport, RelayChanges, RequestHead};
+use crate::ingress::{AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestHead};
 use crate::invalid::Invalid;
 
 pub use stream::OpenAiChatWriter;
@@ -68,6 +69,14 @@ impl ClientWire for OpenAiChatClient {
 
     fn writer(identity: &AnswerIdentity, include_usage: bool) -> OpenAiChatWriter {
         OpenAiChatWriter::new(identity, include_usage)
+    }
+
+    fn model(model: &ModelListing<'_>) -> Json {
+        models::one(model)
+    }
+
+    fn model_list(models: &[ModelListing<'_>]) -> Json {
+        models::list(models)
     }
 
     fn error_body(error: &ErrorReport<'_>) -> Json {

@@ -41,7 +41,7 @@ pub(crate) async fn answer(
     };
     let (body, held) = match read.await {
         Ok(read) => read,
-        Err(fault) => return Area::Models.refuse(&fault),
+        Err(fault) => return Area::Models(ingress).refuse(&fault),
     };
     let call = GatewayCall {
         principal,
@@ -53,10 +53,10 @@ pub(crate) async fn answer(
         client: client(&parts.headers),
     };
     let outcome = app.models().answer(ingress, call).await;
-    render(outcome).map(|body| Body::new(GuardedBody::new(body, held)))
+    render(ingress, outcome).map(|body| Body::new(GuardedBody::new(body, held)))
 }
 
-fn render(Outcome { headers, attempts, result }: Outcome) -> Response {
+fn render(ingress: Ingress, Outcome { headers, attempts, result }: Outcome) -> Response {
     let mut response = match result {
         Ok(Reply::Whole { content_type, body }) => {
             let mut response = Response::new(Body::from(body));
@@ -73,7 +73,7 @@ fn render(Outcome { headers, attempts, result }: Outcome) -> Response {
             response
         }
         Err(fault) => {
-            let mut response = Area::Models.refuse(&fault);
+            let mut response = Area::Models(ingress).refuse(&fault);
             if attempts > 1 && is_exhausted(&fault) {
                 response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
             }

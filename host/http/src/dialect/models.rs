@@ -1,39 +1,57 @@
-//! `GET /v1/models` and `/v1/models/{id}` in the shape of the chat wire. Ids hold slashes, plain or encoded.
+//! `GET /v1/models` and `/v1/models/{id}`, in the shape of the client's wire. Ids hold slashes, plain or encoded.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use brains_dialect::ingress::{Ingress, ModelListing};
 use brains_gateway::ModelEntry;
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use crate::app::{App, Authenticated};
 use crate::area::Area;
-use crate::refusal::json_response;
+use crate::refusal::json_text;
+use crate::request_context::RequestContext;
 
 /// Every name that a request may carry as `model`.
-pub(crate) async fn list(State(app): State<App>, Authenticated(_): Authenticated) -> Response {
-    let data: Vec<Value> =
-        app.models().list().await.iter().map(|entry| model(entry, app.started_seconds())).collect();
-    json_response(StatusCode::OK, &json!({ "object": "list", "data": data }))
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(_): Authenticated,
+    Extension(context): Extension<Arc<RequestContext>>,
+) -> Response {
+    let entries = app.models().list().await;
+    let listings: Vec<_> = entries.iter().map(|entry| listing(entry, app.started_seconds())).collect();
+    json_text(StatusCode::OK, ingress(&context).model_list(&listings))
 }
 
 /// One of them.
 pub(crate) async fn retrieve(
     State(app): State<App>,
     Authenticated(_): Authenticated,
+    Extension(context): Extension<Arc<RequestContext>>,
     Path(id): Path<String>,
 ) -> Response {
+    let ingress = ingress(&context);
     match app.models().find(id.trim_matches('/')).await {
-        Ok(entry) => json_response(StatusCode::OK, &model(&entry, app.started_seconds())),
-        Err(fault) => Area::Models.refuse(&fault),
+        Ok(entry) => json_text(StatusCode::OK, ingress.model(&listing(&entry, app.started_seconds()))),
+        Err(fault) => Area::Models(ingress).refuse(&fault),
     }
 }
 
-/// `created` is required by strict clients and known to nobody: the start of this process stands in.
-fn model(entry: &ModelEntry, created: i64) -> Value {
+/// The wire of whoever asks for a path of models.
+fn ingress(context: &RequestContext) -> Ingress {
+    match context.area {
+        Area::Models(ingress) => ingress,
+        Area::Operations | Area::Tools | Area::Open => Ingress::OpenAiChat,
+    }
+}
+
+/// When a model was made is required by strict clients and known to nobody: the start of this process stands in.
+fn listing(entry: &ModelEntry, created_s: i64) -> ModelListing<'_> {
     let owner = match entry.kind {
         "model" => entry.provider.as_deref().unwrap_or("brains"),
         _ => "brains",
     };
-    json!({ "id": entry.id, "object": "model", "created": created, "owned_by": owner })
+    ModelListing { id: &entry.id, owner, created_s }
 }
