@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use brains_core::Fault;
 
+use super::job::{Cadence, Job};
 use super::lease::JobLease;
-use super::{Cadence, Job};
 use crate::context::ControlPlane;
 use crate::job_status::JobRun;
 

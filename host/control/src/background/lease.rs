@@ -3,7 +3,7 @@
 use brains_core::id::{Connection, Id};
 use brains_core::{Fault, Millis};
 
-use super::{Holder, Lease};
+use super::job::{Holder, Lease};
 use crate::context::ControlPlane;
 
 /// A lease and whether this process holds it.

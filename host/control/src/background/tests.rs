@@ -6,8 +6,9 @@ use brains_core::Fault;
 use brains_core::plane::component::ComponentStanding;
 use serde_json::json;
 
+use super::job::{Cadence, Holder, Job, Lease};
 use super::lease::JobLease;
-use super::{Cadence, Holder, JOBS, Job, Lease, REAPERS, reaper, retention};
+use super::{JOBS, REAPERS, reaper, retention};
 use crate::context::ControlPlane;
 use crate::job_status::JobStatus;
 use crate::plane::component::follow_versions;

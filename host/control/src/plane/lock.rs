@@ -3,6 +3,7 @@
 
 mod acquire;
 mod claim;
+mod grant;
 mod list;
 mod release;
 mod wait;

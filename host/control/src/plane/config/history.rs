@@ -24,7 +24,7 @@ const WALK: u32 = 1_000;
 /// Lists the revisions of the overlay, newest first.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::plane) struct ListConfigRevisions {
+pub(crate) struct ListConfigRevisions {
     /// How many at most.
     #[serde(default = "page::default_limit")]
     #[schemars(range(min = 1, max = 1000))]
@@ -35,7 +35,7 @@ pub(in crate::plane) struct ListConfigRevisions {
 
 /// A page of revisions.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::plane) struct RevisionPage {
+pub(crate) struct RevisionPage {
     revisions: Vec<ConfigRevision>,
     /// Give it as `cursor` for the next page; none on the last.
     next_cursor: Option<String>,
@@ -73,7 +73,7 @@ impl Operation for ListConfigRevisions {
 /// are covered, so a change of one raw secret to another does not show.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::plane) struct DiffConfig {
+pub(crate) struct DiffConfig {
     /// Number of the older revision; 0 is the empty overlay. Default: the newest whose text differs from the other side.
     from: Option<u64>,
     /// Number of the newer revision. Default: the file as it stands.
@@ -82,7 +82,7 @@ pub(in crate::plane) struct DiffConfig {
 
 /// One side of a comparison.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::plane) struct Side {
+pub(crate) struct Side {
     /// Number of the revision; none for edits of the file that are in no revision yet.
     revision: Option<u64>,
     author: Option<String>,
@@ -91,7 +91,7 @@ pub(in crate::plane) struct Side {
 
 /// One value that differs.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::plane) struct ChangeShown {
+pub(crate) struct ChangeShown {
     /// Dotted path.
     key: String,
     /// What stood there; none when nothing did.
@@ -104,7 +104,7 @@ pub(in crate::plane) struct ChangeShown {
 
 /// The differences between two overlays.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::plane) struct ConfigDiff {
+pub(crate) struct ConfigDiff {
     from: Side,
     to: Side,
     changes: Vec<ChangeShown>,
@@ -229,14 +229,14 @@ fn revision(number: u64, found: Option<ConfigRevision>) -> Result<ConfigRevision
 /// raw secret comes back value by value, and the secrets that stand in the file stay.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::plane) struct RollbackConfig {
+pub(crate) struct RollbackConfig {
     /// Number of the revision to go back to; 0 is the empty overlay.
     revision: u64,
 }
 
 /// An overlay that is in force again.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::plane) struct ConfigRolledBack {
+pub(crate) struct ConfigRolledBack {
     /// Number of the revision that was made.
     revision: u64,
     /// Number of the one that it went back to.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::acquire::{Ask, described};
+use super::grant::{Ask, described};
 use super::{NOUN, wait};
 use crate::context::Cx;
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};

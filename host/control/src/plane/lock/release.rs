@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::acquire::{described, still_held};
+use super::grant::{described, still_held};
 use super::{LockLine, NOUN, resource};
 use crate::context::Cx;
 use crate::input::Span;

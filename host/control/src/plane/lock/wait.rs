@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::acquire::{Ask, attempt, still_held};
+use super::grant::{Ask, attempt, still_held};
 use crate::context::Cx;
 use crate::waiting::{Ground, Waiting};
 use crate::workspace_access::WorkspaceAccess;

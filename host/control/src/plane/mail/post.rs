@@ -33,18 +33,18 @@ pub(super) async fn post(
 
 /// What a session is told of something that was done to it. No limit keeps it back: it is part of what was done.
 #[derive(Debug)]
-pub(in crate::plane) struct Notice {
+pub(crate) struct Notice {
     /// The session that it is told.
-    pub(in crate::plane) to: Id<Session>,
-    pub(in crate::plane) kind: &'static str,
+    pub(crate) to: Id<Session>,
+    pub(crate) kind: &'static str,
     /// Made one line, and cut to what a subject may be.
-    pub(in crate::plane) subject: String,
-    pub(in crate::plane) body: String,
+    pub(crate) subject: String,
+    pub(crate) body: String,
 }
 
 impl Notice {
     /// Delivers it, from the session that did it.
-    pub(in crate::plane) async fn send(
+    pub(crate) async fn send(
         self,
         tx: &mut Tx,
         from: &SessionRecord,
