@@ -98,6 +98,50 @@ async fn promises_that_this_build_does_not_keep_are_refused() {
     assert_eq!(limit["value"], 9);
 }
 
+/// Components that there are not, and settings that theirs do not take, are found by every way in.
+#[tokio::test(flavor = "multi_thread")]
+async fn components_and_their_settings_are_checked_by_every_way_in() {
+    let service = Brains::start_in(Home::default(), Setup::config("rate_limit_per_minute: 9\n")).await;
+    let classifier = service.client.operation("get_config", &json!({"key": "classifier"})).await;
+    let known = classifier["value"]["component"].as_str().expect("a bundled classifier").to_owned();
+    let unknown = "providers: {mock: {component: provider-mock}}\n".to_owned();
+    let settings = format!("classifier: {{component: {known}, config: {{no_such_setting: [1]}}}}\n");
+    let broken = [("providers.mock", "provider-mock", unknown), ("classifier", &*known, settings)];
+    for (path, component, document) in &broken {
+        let checked = service.client.operation("check_config", &json!({"document": document})).await;
+        assert_eq!(checked["ok"], false, "{document}: {checked}");
+        assert_eq!(checked["problems"][0]["path"], *path, "{checked}");
+        let message = checked["problems"][0]["message"].as_str().expect("a message");
+        assert!(message.contains(component), "{checked}");
+        // Looking changes nothing.
+        let listed = service.client.operation("list_components", &json!({})).await;
+        assert!(!listed.to_string().contains("provider-mock"), "{listed}");
+        fs_err::write(service.home.state().join("config.yaml"), document).expect("written");
+        let reloaded = service.client.post("/api/ops/reload_config", "{}").await;
+        assert_eq!(reloaded.status, 400, "{document}: {}", reloaded.text());
+        assert!(
+            reloaded.text().contains(message.split(':').next().unwrap_or_default()),
+            "{}",
+            reloaded.text()
+        );
+    }
+    let home = service.stop().await;
+    for (path, component, document) in &broken {
+        home.write_config(document);
+        let checked = home.run(&["config", "check", "--json"]).await;
+        assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+        let told: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+        assert_eq!(told["problems"][0]["path"], *path, "{told}");
+        let doctor = home.run(&["doctor", "--json"]).await;
+        assert!(!doctor.status.success(), "{document}");
+        let told = text(&doctor);
+        assert!(told.contains(path) && told.contains(component), "{told}");
+    }
+    home.write_config("rate_limit_per_minute: 9\n");
+    let sound = home.run(&["config", "check", "--json"]).await;
+    assert!(sound.status.success(), "{}", text(&sound));
+}
+
 /// What an operator calls sensitive is covered whether a service runs or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_are_sensitive_count_for_commands_without_a_service() {

@@ -24,6 +24,8 @@ const UNFINISHED: &str = ".brains-";
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
     dir: PathBuf,
+    /// Where component files, versions and compiled code lie; none is in it.
+    components_of: Option<PathBuf>,
 }
 
 impl Home {
@@ -35,12 +37,17 @@ impl Home {
                 Fault::invalid("no state directory: neither `BRAINS_HOME` nor `HOME` is set")
                     .hint("set BRAINS_HOME to a directory that only you can read")
             })?;
-        Ok(Self { dir: std::path::absolute(&dir).unwrap_or(dir) })
+        Ok(Self { dir: std::path::absolute(&dir).unwrap_or(dir), components_of: None })
     }
 
     /// A state directory at a given place.
     pub(crate) fn at(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self { dir: dir.to_owned(), components_of: None }
+    }
+
+    /// The same, with the components of another one.
+    pub(crate) fn with_components_of(self, other: &Self) -> Self {
+        Self { components_of: Some(other.dir.clone()), ..self }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -86,12 +93,12 @@ impl Home {
     }
 
     pub(crate) fn plugins(&self) -> PathBuf {
-        self.dir.join("plugins")
+        self.components_of.as_ref().unwrap_or(&self.dir).join("plugins")
     }
 
-    /// Contents of components, and which of them serve.
+    /// Versions of components, and which of them serve.
     pub(crate) fn components(&self) -> PathBuf {
-        self.dir.join("components")
+        self.components_of.as_ref().unwrap_or(&self.dir).join("components")
     }
 
     /// Compiled code.

@@ -1,17 +1,19 @@
 //! The program put together: configuration, store, runtime, gateway and operations, for a service as for a
 //! command that works on the store directly.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use brains_control::{ControlPlane, Ports};
-use brains_core::config::Config;
+use brains_control::{ControlPlane, Ports, component_advice};
+use brains_core::config::{Config, Problem, Resolved};
 use brains_core::{Ambient, Fault, Millis, redact};
 use brains_egress::Egress;
 use brains_files::Gate;
 use brains_gateway::{Gateway, GatewayParts};
 use brains_http::KeyRing;
-use brains_runtime::ComponentRegistry;
-use brains_runtime::{PoolProfile, Program, Runtime, RuntimeOptions, bundle};
+use brains_runtime::{
+    ComponentPlaces, ComponentRegistry, Look, PoolProfile, Program, Runtime, RuntimeOptions, bundle,
+};
 use brains_store::{Retention, Store, StoreError, StoreOptions, TraceOptions};
 
 use crate::admin_key::AdminKeyFile;
@@ -54,14 +56,8 @@ impl Services {
         redact::also_sensitive(&config.redaction_sensitive_key_parts);
         let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
 
-        let runtime = start_runtime(home, Arc::clone(&ambient))?;
-        let live = Arc::new(ComponentRegistry::new(
-            Arc::new(runtime),
-            bundle::components(),
-            home.plugins(),
-            &home.components(),
-            gate,
-        ));
+        let runtime = start_runtime(compiled(home), Arc::clone(&ambient))?;
+        let live = Arc::new(registry(runtime, home, gate));
         let read = Arc::new(Mutex::new(Some(sources.fingerprint())));
         let starting = Arc::clone(&live);
         // Whoever ends the start does not wait for what it compiles.
@@ -204,16 +200,40 @@ fn unopened(error: StoreError) -> anyhow::Error {
     }
 }
 
-fn start_runtime(home: &Home, ambient: Arc<dyn Ambient>) -> Result<Runtime, Fault> {
-    // Without a place for compiled code every start compiles: slower, but it serves.
-    let compiled = home.compiled();
-    let cache = match home::ensure_dir(&compiled) {
-        Ok(()) => Some(compiled),
-        Err(error) => {
-            tracing::warn!(%error, "compiled components cannot be kept");
-            None
-        }
+fn registry(runtime: Runtime, home: &Home, gate: &Gate) -> ComponentRegistry {
+    let places = ComponentPlaces {
+        bundled: bundle::components(),
+        plugins: home.plugins(),
+        components: &home.components(),
+        gate,
     };
+    ComponentRegistry::new(Arc::new(runtime), places, component_advice)
+}
+
+/// What a start would refuse of the components that a configuration names, and of their settings. Nothing becomes live and
+/// nothing is compiled: `cache` holds the code that is there already.
+pub(crate) fn component_problems(
+    home: &Home,
+    gate: &Gate,
+    ambient: Arc<dyn Ambient>,
+    cache: Option<PathBuf>,
+    resolved: Resolved,
+) -> Result<Vec<Problem>, Fault> {
+    let registry = registry(start_runtime(cache, ambient)?, home, gate);
+    registry.look(Look::Once);
+    Ok(registry.check(resolved))
+}
+
+/// Where compiled code is kept. Without a place for it every start compiles: slower, but it serves.
+fn compiled(home: &Home) -> Option<PathBuf> {
+    let compiled = home.compiled();
+    let made = home::ensure_dir(&compiled);
+    made.inspect_err(|error| tracing::warn!(%error, "compiled components cannot be kept"))
+        .ok()
+        .map(|()| compiled)
+}
+
+fn start_runtime(cache: Option<PathBuf>, ambient: Arc<dyn Ambient>) -> Result<Runtime, Fault> {
     let compiler = Program::this();
     Runtime::start(RuntimeOptions { cache, profile: PoolProfile::default(), compiler, ambient }).map_err(
         |error| {

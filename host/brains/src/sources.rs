@@ -141,9 +141,20 @@ impl Sources {
 
     /// One document alone, as the operator's file over the defaults.
     pub(crate) fn check(&self, text: String) -> Findings {
-        let yaml = Some(Source { name: "document".into(), text });
-        let layers = Layers { bundle: bundled(), yaml, ..Layers::default() };
-        examine(&layers, &self.manifests, &Operators { environment: &self.environment, gate: &self.gate })
+        examine(
+            &alone(text),
+            &self.manifests,
+            &Operators { environment: &self.environment, gate: &self.gate },
+        )
+    }
+
+    /// The same as what it resolves to.
+    pub(crate) fn document(&self, text: String) -> Result<Resolved, Vec<Problem>> {
+        resolve(
+            &alone(text),
+            &self.manifests,
+            &Operators { environment: &self.environment, gate: &self.gate },
+        )
     }
 
     fn layer(&self, path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec<Problem>> {
@@ -158,6 +169,11 @@ impl Sources {
         let place = config::Place { layer, source: Some(name) };
         Err(vec![Problem { path: String::new(), place, message, hint: None }])
     }
+}
+
+fn alone(text: String) -> Layers {
+    let yaml = Some(Source { name: "document".into(), text });
+    Layers { bundle: bundled(), yaml, ..Layers::default() }
 }
 
 fn bundled() -> Option<Source> {

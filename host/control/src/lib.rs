@@ -39,7 +39,7 @@ pub use context::{ControlPlane, Cx, OperationAnswer};
 pub use field::{FieldKind, InputField};
 pub use job_status::JobStatus;
 pub use operation::{Alias, CliShape, Example, Operation, OperationEntry, OperationKind, Table};
-pub use plane::Addressee;
+pub use plane::{Addressee, component_advice};
 pub use ports::{BoxedFuture, Ports};
 pub use registry::Registry;
 pub use tool::{Audience, ToolShape};

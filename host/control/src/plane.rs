@@ -20,6 +20,7 @@ mod trace;
 mod usage;
 mod workspace;
 
+pub use component::component_advice;
 pub use mail::Addressee;
 
 use crate::operation::OperationEntry;

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use brains_core::config::manifest::{Asks, Manifest, Plays};
+use brains_core::config::manifest::Manifest;
 use brains_core::config::{Config, Findings, Problem, Provenance};
 use brains_core::plane::audit::{Seal, SealingKey};
-use brains_core::plane::component::{ComponentLogLine, ComponentRecord};
+use brains_core::plane::component::{ComponentLogLine, ComponentRecord, StagedVersion};
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
 use brains_core::{Fault, Millis, Principal, Secret};
@@ -55,8 +55,8 @@ pub trait ConfigPort: Debug + Send + Sync {
     fn active(&self) -> ActiveConfig;
     /// The JSON Schema of the whole configuration.
     fn schema(&self) -> Value;
-    /// Validates one document as the configuration file, over the defaults and under nothing. The fault says why it
-    /// could not be.
+    /// Validates one document as the configuration file, over the defaults and under nothing, with the components that it
+    /// names and their settings. The fault says why it could not be.
     fn check(&self, document: String) -> BoxedFuture<'_, Result<Findings, Fault>>;
     /// The overlay as it stands in its file.
     fn overlay(&self) -> BoxedFuture<'_, Result<Overlay, Fault>>;
@@ -69,8 +69,8 @@ pub trait ConfigPort: Debug + Send + Sync {
     fn reload(&self) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>>;
     /// Every component, those that were rejected included.
     fn components(&self) -> Vec<ComponentRecord>;
-    /// The JSON Schema of a component's settings; none when it has none or could not be asked.
-    fn component_schema(&self, id: &str) -> Option<Value>;
+    /// The JSON Schema of a component's settings; none when it has none or could not be asked. It may be loaded for that.
+    fn component_schema(&self, id: String) -> BoxedFuture<'_, Result<Option<Value>, Fault>>;
 }
 
 /// Contents of components and what is known of them beside the configuration.
@@ -94,22 +94,6 @@ pub trait ComponentsPort: Debug + Send + Sync {
     fn forget(&self, id: String) -> BoxedFuture<'_, Result<(), Fault>>;
     /// The newest lines that a component or one of its instances wrote, oldest first.
     fn lines(&self, name: &str, limit: usize) -> Vec<ComponentLogLine>;
-}
-
-/// A content that could serve, and what it would take.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StagedVersion {
-    pub digest: String,
-    pub plays: Plays,
-    /// As it says itself; none when it was not asked.
-    pub version: Option<String>,
-    pub asks: Asks,
-    /// What it asks for and the version that serves was not given.
-    pub more: Vec<String>,
-    /// The command that approves it.
-    pub approval: String,
-    /// Why it was taken out of service before.
-    pub quarantined: Option<String>,
 }
 
 /// Key files of the state directory.

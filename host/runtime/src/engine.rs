@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use wasmtime::{Cache, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::fault::StartError;
@@ -32,7 +33,7 @@ impl PoolProfile {
     }
 
     /// Instances that may live at once, in the pool and beyond it.
-    pub(crate) const fn leases(self) -> usize {
+    const fn leases(self) -> usize {
         self.slots() as usize * 8
     }
 }
@@ -44,13 +45,16 @@ pub(crate) struct ComponentEngine {
     /// What code must be compiled for.
     pub(crate) layout: Layout,
     pub(crate) ticker: Ticker,
+    /// Live instances that there may be at once.
+    pub(crate) leases: Arc<Semaphore>,
 }
 
 impl ComponentEngine {
     pub(crate) fn start(profile: PoolProfile, cache: &Cache) -> Result<Self, StartError> {
         let Fitting { pool, beyond, layout } = first_that_fits(profile, cache)?;
         let ticker = Ticker::start([&pool].into_iter().chain(&beyond).cloned().collect())?;
-        Ok(Self { pool, beyond, layout, ticker })
+        let leases = Arc::new(Semaphore::new(profile.leases()));
+        Ok(Self { pool, beyond, layout, ticker, leases })
     }
 }
 

@@ -33,7 +33,7 @@ mod world;
 
 pub use allowances::Standings;
 pub use component::directory::{Look, Looked};
-pub use component::{ActiveSet, ComponentRegistry, Rollback, Staged, VersionEvent, bundle};
+pub use component::{ActiveSet, Advice, ComponentPlaces, ComponentRegistry, Rollback, VersionEvent, bundle};
 pub use engine::PoolProfile;
 pub use exchange::Exchange;
 pub use fault::{CallFault, Culprit, StartError};

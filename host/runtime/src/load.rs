@@ -2,6 +2,7 @@
 //! checked, linked, and asked who it is. Its code is kept once for the pool, and once more, when the pool has ever been
 //! full, for instances beyond it.
 
+pub(crate) mod compilation;
 pub mod compile;
 pub(crate) mod compile_failures;
 pub(crate) mod compiler;
@@ -10,7 +11,7 @@ pub(crate) mod shape;
 
 use std::sync::{Arc, OnceLock};
 
-use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::config::manifest::{Asks, Manifest, Plays};
 use brains_core::secret::sha256_hex;
 use serde_json::Value;
 use wasmtime::Engine;
@@ -32,7 +33,7 @@ pub enum LoadError {
         #[source]
         source: std::io::Error,
     },
-    #[error("its content is {found}, the pin says {wanted}")]
+    #[error("its digest is {found}, the pin says {wanted}")]
     Digest { wanted: String, found: String },
     #[error("it is not a component: {reason}")]
     NotAComponent { reason: String },
@@ -55,13 +56,13 @@ pub enum LoadError {
     Settings { path: String, message: String },
     #[error("it asks for what was not allowed: {}", .0.join(", "))]
     Pending(Vec<String>),
-    #[error("it asks for {}: `{approval}` approves it", .more.join(", "))]
-    Limits { more: Vec<String>, approval: String },
+    #[error("it asks for {}", .more.join(", "))]
+    Limits { more: Vec<String>, asks: Asks },
     #[error("`{id}` is neither bundled nor named under `components`")]
     Unknown { id: String },
-    #[error("its content {digest} is not in the store")]
+    #[error("its version {digest} is not in the store")]
     Absent { digest: String },
-    #[error("its content {digest} could not be kept")]
+    #[error("its version {digest} could not be kept")]
     Keep {
         digest: String,
         #[source]
@@ -168,14 +169,24 @@ pub struct Component {
     pub(crate) digest: String,
     pub(crate) manifest: Manifest,
     pub(crate) exports: Exports,
-    pub(crate) version: String,
-    pub(crate) schema: Value,
-    pub(crate) size_bytes: u64,
+    pub(crate) introduction: Introduction,
     pub(crate) watchdog: Watchdog,
     pub(crate) code: Code,
-    /// Its bytes, for the engine beyond the pool, and what came of them there.
+    overflow: Overflow,
+}
+
+/// What a component says of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Introduction {
+    pub(crate) version: String,
+    /// JSON Schema of its settings.
+    pub(crate) schema: Value,
+}
+
+/// What the engine beyond the pool needs of a component: its bytes, and the code that came of them there.
+struct Overflow {
     bytes: Bytes,
-    beyond: OnceLock<Result<Code, String>>,
+    code: OnceLock<Result<Code, String>>,
 }
 
 /// A component's bytes: those of a bundled one lie in the program itself.
@@ -221,8 +232,8 @@ impl Component {
         &self.digest
     }
 
-    pub const fn size_bytes(&self) -> u64 {
-        self.size_bytes
+    pub fn size_bytes(&self) -> u64 {
+        self.overflow.bytes.len() as u64
     }
 
     pub const fn exports(&self) -> Exports {
@@ -231,12 +242,12 @@ impl Component {
 
     /// As it says itself.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.introduction.version
     }
 
     /// JSON Schema of its settings.
     pub const fn schema(&self) -> &Value {
-        &self.schema
+        &self.introduction.schema
     }
 
     /// The names of what it imports, in its own order.
@@ -252,14 +263,14 @@ impl Component {
 
     /// The code for the engine beyond the pool, when it is there already.
     pub(crate) fn beyond(&self) -> Option<&Code> {
-        self.beyond.get().and_then(|code| code.as_ref().ok())
+        self.overflow.code.get().and_then(|code| code.as_ref().ok())
     }
 
     /// Prepares it. The code cache has its code, so this takes milliseconds.
     pub(crate) fn go_beyond(&self, engine: &Engine) -> Option<&Code> {
-        let made = self.beyond.get_or_init(|| {
-            let compiled =
-                CodeCache::find(engine, &self.bytes).ok_or("its code is no longer in the code cache")?;
+        let made = self.overflow.code.get_or_init(|| {
+            let compiled = CodeCache::find(engine, &self.overflow.bytes)
+                .ok_or("its code is no longer in the code cache")?;
             bind(engine, &compiled, self.manifest.plays, &imported(engine, &compiled), self.exports)
                 .map_err(|error| format!("{error:#}"))
         });
@@ -291,15 +302,12 @@ pub(crate) fn link(
     Ok(Component {
         id: id.to_owned(),
         digest: digest.to_owned(),
-        size_bytes: bytes.len() as u64,
         manifest,
         exports: found,
-        version: String::new(),
-        schema: Value::Null,
+        introduction: Introduction::default(),
         watchdog: Watchdog::default(),
         code,
-        bytes,
-        beyond: OnceLock::new(),
+        overflow: Overflow { bytes, code: OnceLock::new() },
     })
 }
 

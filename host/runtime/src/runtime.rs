@@ -11,7 +11,6 @@ use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, OriginPattern, Secret};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::allowances::{Allowances, Standings};
 use crate::bounds;
@@ -24,8 +23,8 @@ use crate::grant::GrantedOrigin;
 use crate::guest_log::GuestLogs;
 use crate::instance::{Instance, InstanceSpec};
 use crate::limits::CallLimits;
-use crate::load::compile_failures::CompileFailures;
-use crate::load::compiler::{CompileJob, Compiler, Pace, Program, Reach};
+use crate::load::compilation::{Compilation, CompileOrder};
+use crate::load::compiler::{Pace, Program, Reach};
 use crate::load::inspect::admit;
 use crate::load::{self, Bytes, Component, LoadError, digest};
 use crate::watchdog::Alarms;
@@ -41,9 +40,6 @@ pub struct RuntimeOptions {
     pub compiler: Program,
     pub ambient: Arc<dyn Ambient>,
 }
-
-/// Components that callers may wait for at once; one more caller is told to come again.
-const BROUGHT: usize = 8;
 
 /// What the runtime did so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,18 +89,18 @@ impl RuntimeCounters {
 #[derive(Debug)]
 pub(crate) struct RuntimeShared {
     pub(crate) engine: ComponentEngine,
-    code_cache: CodeCache,
-    compiler: Compiler,
-    /// Who may wait for a component to be compiled, each with its bytes in hand.
-    brought: Arc<Semaphore>,
-    compile_failures: CompileFailures,
+    pub(crate) compilation: Compilation,
     pub(crate) allowances: Arc<Allowances>,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) counters: RuntimeCounters,
-    /// Live instances that there may be at once.
-    pub(crate) leases: Arc<Semaphore>,
     pub(crate) workers: Workers,
     pub(crate) alarms: Alarms,
+    pub(crate) memory: InstanceMemory,
+}
+
+/// What stays with an instance from version to version.
+#[derive(Debug, Default)]
+pub(crate) struct InstanceMemory {
     pub(crate) guest_logs: GuestLogs,
     retained: Mutex<HashMap<Keeper, Weak<RetainedState>>>,
 }
@@ -128,18 +124,13 @@ impl Runtime {
         let code_cache = CodeCache::open(options.cache.as_deref())?;
         let shared = RuntimeShared {
             engine: ComponentEngine::start(options.profile, code_cache.cache())?,
-            compile_failures: CompileFailures::open(code_cache.directory()),
-            code_cache,
-            compiler: Compiler::new(options.compiler),
-            brought: Arc::new(Semaphore::new(BROUGHT)),
+            compilation: Compilation::new(code_cache, options.compiler),
             allowances: Arc::default(),
             ambient: options.ambient,
             counters: RuntimeCounters::default(),
-            leases: Arc::new(Semaphore::new(options.profile.leases())),
             workers: Workers::start(),
             alarms: Alarms::default(),
-            guest_logs: GuestLogs::default(),
-            retained: Mutex::default(),
+            memory: InstanceMemory::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -167,7 +158,7 @@ impl Runtime {
         if !matches!(loaded, Err(LoadError::Checking)) {
             return loaded;
         }
-        let _one = self.shared.brought.clone().try_acquire_owned().map_err(|_| LoadError::Busy)?;
+        let _place = self.shared.compilation.place()?;
         for pace in [Pace::Quick, Pace::Long] {
             match self.compile(&digest, &bytes, manifest.plays, pace, wanted) {
                 Err(LoadError::Checking) => {}
@@ -193,7 +184,7 @@ impl Runtime {
             Err(LoadError::Checking) => {
                 load::plays(admit(bytes)?.exports, part)?;
                 let reach = self.shared.allowances.reach();
-                Err(self.shared.compile_failures.of(digest, reach).unwrap_or(LoadError::Checking))
+                Err(self.shared.compilation.failure(digest, reach).unwrap_or(LoadError::Checking))
             }
             loaded => loaded,
         }
@@ -208,7 +199,14 @@ impl Runtime {
         pace: Pace,
         wanted: &AtomicBool,
     ) -> Result<(), LoadError> {
-        self.shared.compile(digest, bytes, part, pace, wanted)
+        let shared = &self.shared;
+        // What came with the program is not measured by what others may take.
+        let reach = if pace == Pace::Bundled { Reach::default() } else { shared.allowances.reach() };
+        let order = CompileOrder { digest, bytes, part, pace, reach, ambient: &*shared.ambient, wanted };
+        if shared.compilation.compile(&shared.engine, order)? {
+            shared.counters.compiled.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// How far components may go together, and compiling one of them.
@@ -223,7 +221,7 @@ impl Runtime {
 
     /// Ends what is being compiled; nothing is compiled from here on.
     pub fn stop(&self) {
-        self.shared.compiler.stop();
+        self.shared.compilation.stop();
     }
 
     /// Makes a component an instance, once its settings are what it wants. What another version of the instance keeps
@@ -257,41 +255,6 @@ impl Runtime {
 }
 
 impl RuntimeShared {
-    /// Puts the code of a content in the code cache.
-    fn compile(
-        &self,
-        digest: &str,
-        bytes: &[u8],
-        part: Plays,
-        pace: Pace,
-        wanted: &AtomicBool,
-    ) -> Result<(), LoadError> {
-        let ComponentEngine { pool, layout, .. } = &self.engine;
-        if CodeCache::find(pool, bytes).is_some() {
-            return Ok(());
-        }
-        load::plays(admit(bytes)?.exports, part)?;
-        let bundled = pace == Pace::Bundled;
-        // What came with the program is not measured by what others may take.
-        let reach = if bundled { Reach::default() } else { self.allowances.reach() };
-        if let Some(refused) = self.compile_failures.of(digest, reach).filter(|_| !bundled) {
-            return Err(refused);
-        }
-        let (folder, ambient) = (self.code_cache.directory(), &*self.ambient);
-        let job = CompileJob { wasm: bytes, layout: *layout, reach, folder, ambient, wanted };
-        let code = self.compiler.compile(job, pace).inspect_err(|error| {
-            if !bundled {
-                self.compile_failures.note(digest, reach, error);
-            }
-        })?;
-        self.code_cache.put(pool, bytes, code);
-        self.counters.compiled.fetch_add(1, Ordering::Relaxed);
-        if CodeCache::find(pool, bytes).is_none() {
-            return Err(LoadError::Compiler { reason: "its code is not where it was put".into() });
-        }
-        Ok(())
-    }
-
     fn load(&self, id: &str, digest: &str, bytes: Bytes, manifest: Manifest) -> Result<Component, LoadError> {
         let mut component = load::link(&self.engine.pool, id, digest, bytes, manifest)?;
         self.counters.loaded.fetch_add(1, Ordering::Relaxed);
@@ -310,14 +273,14 @@ impl RuntimeShared {
         })?;
         if let (Some(info), Some(schema)) = (said, schema) {
             bounds::introduction(&info.version, &schema).map_err(|what| context.unusable(SCHEMA, &what))?;
-            component.version = info.version;
-            component.schema = serde_json::from_str(&schema)
+            component.introduction.version = info.version;
+            component.introduction.schema = serde_json::from_str(&schema)
                 .map_err(|error| LoadError::Schema { reason: error.to_string() })?;
         }
-        if component.schema.is_null() {
-            component.schema = Value::Bool(true);
+        if component.introduction.schema.is_null() {
+            component.introduction.schema = Value::Bool(true);
         }
-        sound(&component.schema)?;
+        sound(&component.introduction.schema)?;
         Ok(component)
     }
 
@@ -326,9 +289,9 @@ impl RuntimeShared {
         component: Arc<Component>,
         spec: InstanceSpec,
     ) -> Result<Instance, LoadError> {
-        check(&component.schema, &spec.config)?;
+        check(&component.introduction.schema, &spec.config)?;
         check_grants(&spec)?;
-        let read = masked(&component.schema, &spec)?.to_string();
+        let read = masked(&component.introduction.schema, &spec)?.to_string();
         let retained = self.retained(&component, &spec.name);
         let context = self.context(&component, &spec.name, &read, &spec.secrets, spec.limits, &retained);
         let mut guest = self.guest_for_loading(&component, &context)?;
@@ -363,7 +326,7 @@ impl RuntimeShared {
         let services = HostServices {
             ambient: Arc::clone(&self.ambient),
             allowances: Arc::clone(&self.allowances),
-            guest_log: self.guest_logs.of(name),
+            guest_log: self.memory.guest_logs.of(name),
         };
         let configured = ConfiguredInstance { identity, config, secrets, asks, limits };
         Arc::new(InstanceContext::new(configured, retained, &services))
@@ -372,7 +335,7 @@ impl RuntimeShared {
     /// What another version of the instance keeps, while that lives; else a fresh start.
     fn retained(&self, component: &Component, name: &str) -> Arc<RetainedState> {
         let keeper = (component.manifest.plays, name.to_owned(), component.id.clone());
-        let mut known = self.retained.lock_unpoisoned();
+        let mut known = self.memory.retained.lock_unpoisoned();
         if let Some(retained) = known.get(&keeper).and_then(Weak::upgrade) {
             return retained;
         }

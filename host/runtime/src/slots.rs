@@ -49,10 +49,10 @@ impl RuntimeShared {
     }
 
     async fn lease(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(lease) = Arc::clone(&self.leases).try_acquire_owned() {
+        if let Ok(lease) = Arc::clone(&self.engine.leases).try_acquire_owned() {
             return Some(lease);
         }
-        tokio::time::timeout(WAIT, Arc::clone(&self.leases).acquire_owned()).await.ok()?.ok()
+        tokio::time::timeout(WAIT, Arc::clone(&self.engine.leases).acquire_owned()).await.ok()?.ok()
     }
 
     fn pooled(&self, component: &Component, context: &Arc<InstanceContext>) -> Result<Guest, CallFault> {

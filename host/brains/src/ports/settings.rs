@@ -51,7 +51,8 @@ impl InForce {
         let before = self.live.current();
         // Before they are read, so that an edit in between is noticed.
         *self.read.lock_unpoisoned() = Some(self.sources.fingerprint());
-        let resolved = self.sources.resolve().inspect_err(|problems| self.live.refused(problems.clone()))?;
+        let resolved =
+            self.sources.resolve().inspect_err(|problems| self.live.unreadable(problems.clone()))?;
         self.live.compile_bundled(&resolved.config);
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
@@ -133,8 +134,20 @@ impl ConfigPort for InForce {
     }
 
     fn check(&self, document: String) -> BoxedFuture<'_, Result<Findings, Fault>> {
-        let sources = Arc::clone(&self.sources);
-        Box::pin(async move { self.aside(move || sources.check(document)).await })
+        let this = self.clone();
+        Box::pin(async move {
+            let (sources, text) = (Arc::clone(&this.sources), document.clone());
+            let found = this.aside(move || sources.check(text)).await?;
+            if !found.problems.is_empty() {
+                return Ok(found);
+            }
+            // A sound document: whether its components take it is asked where they are known.
+            blocking(move || match this.sources.document(document) {
+                Ok(resolved) => Findings { problems: this.live.check(resolved), ..found },
+                Err(problems) => Findings { problems, ..found },
+            })
+            .await
+        })
     }
 
     fn overlay(&self) -> BoxedFuture<'_, Result<Overlay, Fault>> {
@@ -184,8 +197,9 @@ impl ConfigPort for InForce {
         self.live.components()
     }
 
-    fn component_schema(&self, id: &str) -> Option<Value> {
-        self.live.schema(id)
+    fn component_schema(&self, id: String) -> BoxedFuture<'_, Result<Option<Value>, Fault>> {
+        let live = Arc::clone(&self.live);
+        Box::pin(async move { blocking(move || live.schema(&id)).await })
     }
 }
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use brains_control::BoxedFuture;
-use brains_control::ports::{ComponentsPort, StagedVersion};
+use brains_control::ports::ComponentsPort;
 use brains_core::config::manifest::Manifest;
-use brains_core::plane::component::ComponentLogLine;
+use brains_core::plane::component::{ComponentLogLine, StagedVersion};
 use brains_core::{Fault, FaultKind, Origin};
-use brains_runtime::LoadError;
-use brains_runtime::{ComponentRegistry, Staged};
+use brains_runtime::{ComponentRegistry, LoadError};
 
 use super::blocking;
 
@@ -31,13 +30,13 @@ impl ComponentsPort for Versions {
             let wanted = Wanted::default();
             let still = Arc::clone(&wanted.0);
             let staged = blocking(move || live.stage(&id, &wasm, manifest, &still)).await?;
-            staged.map(told).map_err(|error| refused(&error))
+            staged.map_err(|error| component_refusal(&error))
         })
     }
 
     fn waiting(&self, id: String) -> BoxedFuture<'_, Result<Option<StagedVersion>, Fault>> {
         let live = Arc::clone(&self.live);
-        Box::pin(async move { Ok(blocking(move || live.waiting(&id)).await?.map(told)) })
+        Box::pin(async move { blocking(move || live.waiting(&id)).await })
     }
 
     fn earlier(&self, id: &str) -> Vec<String> {
@@ -45,7 +44,7 @@ impl ComponentsPort for Versions {
     }
 
     fn is_bundled(&self, id: &str, digest: &str) -> bool {
-        self.live.is_bundled_content(id, digest)
+        self.live.is_bundled_version(id, digest)
     }
 
     fn unquarantine(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>> {
@@ -84,20 +83,8 @@ impl Drop for Wanted {
     }
 }
 
-fn told(staged: Staged) -> StagedVersion {
-    StagedVersion {
-        digest: staged.digest,
-        plays: staged.plays,
-        version: staged.version,
-        asks: staged.asks,
-        more: staged.more,
-        approval: staged.approval,
-        quarantined: staged.quarantined,
-    }
-}
-
 /// Why a component was not taken, with what its error says of causes.
-fn refused(error: &LoadError) -> Fault {
+fn component_refusal(error: &LoadError) -> Fault {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
         LoadError::Busy => Fault::unavailable(error.to_string()).code("compiler_busy").retry_after_ms(10_000),

@@ -253,7 +253,7 @@ async fn here(
                     Value::from(format!("sqlite://{}", scratch.path().join("brains.db").display())),
                 );
             }
-            Home::at(scratch.path())
+            Home::at(scratch.path()).with_components_of(&shell.home)
         }
         None => shell.home.clone(),
     };

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use brains_core::Fault;
-use brains_core::config::{Config, Resolved};
+use brains_core::config::{Config, Problem, Resolved};
 use brains_core::plane::operator::{OperatorRecord, stands_for};
 use brains_core::secret::sha256_hex;
 use brains_runtime::bundle;
@@ -22,8 +23,9 @@ use crate::audit_key;
 use crate::home::{DIR_MODE, FILE_MODE};
 use crate::instance::{self, RunningService};
 use crate::output;
+use crate::ports::blocking;
 use crate::process;
-use crate::services::database_url;
+use crate::services::{self, database_url};
 use crate::shell::Shell;
 use crate::verb::call;
 
@@ -68,13 +70,18 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
     let sources = shell.sources(std::collections::BTreeMap::new())?;
     let resolved = sources.resolve();
     match &resolved {
-        Ok(Resolved { config, warnings, .. }) => {
+        Ok(resolved) => {
+            let Resolved { config, warnings, .. } = resolved;
             let place = if sources.yaml().exists() {
                 sources.yaml().display().to_string()
             } else {
                 "defaults".into()
             };
-            findings.push(ok("configuration", format!("sound ({place})")));
+            let of_components = component_problems(shell, resolved.clone()).await;
+            if of_components.is_empty() {
+                findings.push(ok("configuration", format!("sound ({place})")));
+            }
+            findings.extend(of_components);
             findings.extend(
                 warnings.iter().map(|warning| {
                     warn("configuration", warning.to_string(), "take it out or mend its name")
@@ -87,13 +94,7 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
             findings.push(admin(shell, config));
             findings.push(port(shell, config, running.as_ref()).await);
         }
-        Err(problems) => findings.extend(problems.iter().map(|problem| {
-            fail(
-                "configuration",
-                problem.to_string(),
-                problem.hint.clone().unwrap_or_else(|| "mend the value".into()),
-            )
-        })),
+        Err(problems) => findings.extend(problems.iter().map(unsound)),
     }
     findings.extend(components());
     findings.push(disk(shell));
@@ -282,6 +283,24 @@ async fn port(shell: &Shell, config: &Config, running: Option<&RunningService>) 
             let by = by.map_or_else(String::new, |owner| format!(" (`{}`, pid {})", owner.name, owner.pid));
             fail("port", format!("{host}:{port}: {error}{by}"), "end that program, or set `gateway_port`")
         }
+    }
+}
+
+/// A configuration that could not be put in force.
+fn unsound(problem: &Problem) -> Finding {
+    let next = problem.hint.clone().unwrap_or_else(|| "mend the value".into());
+    fail("configuration", problem.to_string(), next)
+}
+
+/// Components that the configuration names and that there are not, and settings that theirs do not take.
+async fn component_problems(shell: &Shell, resolved: Resolved) -> Vec<Finding> {
+    let (home, gate, ambient) = (shell.home.clone(), shell.files.clone(), Arc::clone(&shell.ambient));
+    // Code that is there is looked at; none is made for that.
+    let cache = Some(home.compiled()).filter(|compiled| compiled.is_dir());
+    let found = blocking(move || services::component_problems(&home, &gate, ambient, cache, resolved)).await;
+    match found.and_then(|found| found) {
+        Ok(problems) => problems.iter().map(unsound).collect(),
+        Err(fault) => vec![fail("components", fault.message, fault.hint.unwrap_or_default())],
     }
 }
 

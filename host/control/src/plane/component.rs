@@ -2,11 +2,13 @@
 //! `version`, how a content comes in and what it is given in `install_input`; what
 //! becomes of versions that serve is in `lifecycle`.
 
+mod advice;
 mod change;
 mod install_input;
 mod lifecycle;
 mod version;
 
+pub use advice::component_advice;
 pub(crate) use change::{AddComponent, DisableComponent, EnableComponent, RemoveComponent};
 pub(crate) use lifecycle::{follow_versions, write_events};
 pub(crate) use version::{PinComponent, RollbackComponent, UpgradeComponent};
@@ -135,7 +137,7 @@ impl Operation for ShowComponent {
         if !cx.principal.administers() {
             cover_reasons(&mut component);
         }
-        let schema = cx.control.ports.settings.component_schema(&component.component.id);
+        let schema = cx.control.ports.settings.component_schema(component.component.id.clone()).await?;
         let mut view = cx.control.store.read().await?;
         let history = view.component_history(&component.component.id, HISTORY).await?;
         let history = history

@@ -11,7 +11,9 @@ use brains_core::config::{
     resolve,
 };
 use brains_core::plane::audit::{Seal, SealingKey};
-use brains_core::plane::component::{ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState};
+use brains_core::plane::component::{
+    ComponentLogLine, ComponentRecord, ComponentStanding, ComponentState, StagedVersion,
+};
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
 use brains_core::{Fault, Principal, Secret};
@@ -22,7 +24,7 @@ use crate::ports::{
     ActiveAdminKey, ActiveConfig, AdminKeySource, BoxedFuture, CallersPort, Classification, ComponentsPort,
     ConfigPort, DirectoriesPort, Explanation, FileEventsPort, KeyFilesPort, ModelName, Overlay,
     OverlayCandidate, ProcessesPort, Proposal, Quarantine, Reloaded, RoutePlan, RoutingPort, ServiceFacts,
-    ServicePort, StagedVersion, VersionEventsPort, VersionNews,
+    ServicePort, VersionEventsPort, VersionNews,
 };
 
 #[derive(Debug)]
@@ -251,8 +253,8 @@ impl ConfigPort for Fakes {
             versions: Vec::new(),
         }]
     }
-    fn component_schema(&self, _: &str) -> Option<Value> {
-        Some(json!({ "type": "object" }))
+    fn component_schema(&self, _: String) -> BoxedFuture<'_, Result<Option<Value>, Fault>> {
+        Box::pin(async { Ok(Some(json!({ "type": "object" }))) })
     }
 }
 
@@ -263,7 +265,6 @@ fn staged(digest: &str) -> StagedVersion {
         version: None,
         asks: Asks::default(),
         more: Vec::new(),
-        approval: "brains plugin enable acme".into(),
         quarantined: None,
     }
 }

@@ -1,4 +1,10 @@
-//! Components as the service has them: which are there, which are live, and why one is not.
+//! Components as the service has them: which are there, which are live, and why one is not. The rule that says which
+//! version serves is in `plan`, over what `history` remembers.
+
+pub mod history;
+pub mod plan;
+pub mod reason;
+mod staged;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +12,16 @@ use serde::{Deserialize, Serialize};
 use crate::Millis;
 use crate::config::manifest::Plays;
 
+pub use staged::StagedVersion;
+
 /// Where a component, or one version of it, stands.
+///
+/// ```text
+/// seen → checking → live → draining → previous     any step → rejected (the last good one serves)
+///           └→ pending, with the step that approves it     live → quarantined, when its faults rise: the one before serves
+/// ```
+///
+/// A component that nothing uses, or that was switched off, is `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentStanding {

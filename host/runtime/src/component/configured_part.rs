@@ -13,17 +13,29 @@ pub(super) struct ConfiguredPart<'a> {
     pub(super) name: &'a str,
     pub(super) component: &'a str,
     pub(super) plays: Plays,
+    pub(super) settings: PartSettings<'a>,
+    /// Nobody wrote it: it is there because its file is.
+    pub(super) implied: bool,
+}
+
+/// What a part is given.
+pub(super) struct PartSettings<'a> {
     pub(super) config: &'a Value,
     pub(super) secrets: BTreeMap<String, Secret>,
     pub(super) allow: &'a [String],
     pub(super) timeout_ms: u64,
     pub(super) aliases: &'a [String],
-    /// Nobody wrote it: it is there because its file is.
-    pub(super) implied: bool,
 }
 
 /// Longest silence of the upstream of a provider that nobody configured.
 const IMPLIED_TIMEOUT_MS: u64 = 60_000;
+
+impl<'a> PartSettings<'a> {
+    /// Nothing but settings.
+    const fn only(config: &'a Value, timeout_ms: u64) -> Self {
+        Self { config, secrets: BTreeMap::new(), allow: &[], timeout_ms, aliases: &[] }
+    }
+}
 
 impl<'a> ConfiguredPart<'a> {
     /// The provider that a file is by itself.
@@ -33,11 +45,7 @@ impl<'a> ConfiguredPart<'a> {
             name: id,
             component: id,
             plays: Plays::Provider,
-            config: nothing,
-            secrets: BTreeMap::new(),
-            allow: &[],
-            timeout_ms: IMPLIED_TIMEOUT_MS,
-            aliases: &[],
+            settings: PartSettings::only(nothing, IMPLIED_TIMEOUT_MS),
             implied: true,
         }
     }
@@ -53,11 +61,13 @@ pub(super) fn parts(config: &Config) -> Vec<ConfiguredPart<'_>> {
             name,
             component: &spec.component,
             plays: Plays::Provider,
-            config: &spec.config,
-            secrets: spec.secrets.clone(),
-            allow: &spec.allow.http,
-            timeout_ms: milliseconds(spec.timeout_seconds),
-            aliases: &spec.aliases,
+            settings: PartSettings {
+                config: &spec.config,
+                secrets: spec.secrets.clone(),
+                allow: &spec.allow.http,
+                timeout_ms: milliseconds(spec.timeout_seconds),
+                aliases: &spec.aliases,
+            },
             implied: false,
         })
         .collect();
@@ -70,11 +80,7 @@ pub(super) fn parts(config: &Config) -> Vec<ConfiguredPart<'_>> {
                 name: path,
                 component: &part.component,
                 plays,
-                config: &part.config,
-                secrets: BTreeMap::new(),
-                allow: &[],
-                timeout_ms: 0,
-                aliases: &[],
+                settings: PartSettings::only(&part.config, 0),
                 implied: false,
             });
         }

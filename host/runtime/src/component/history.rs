@@ -1,71 +1,42 @@
-//! Which content of each component serves here, which ones served before, and which ones must not come back: the
-//! memory that outlives the process, in `versions.json` beside the store. The configuration's pins stand above it.
+//! The histories of components on this machine: the memory that outlives the process, in `versions.json` beside the blob
+//! store. The configuration's pins stand above it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, MutexGuard};
 
-use brains_core::config::manifest::Manifest;
-use brains_core::redact::redact;
+use brains_core::plane::component::history::ComponentHistory;
 use brains_core::sync::Unpoisoned as _;
 use brains_files::{Gate, GateTarget, Links};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-/// Earlier contents of one component that can be brought back.
-const PAST: usize = 3;
 /// The largest file that is one of ours.
 const FILE_BYTES: u64 = 16 << 20;
-/// Contents that are remembered as bad.
-const QUARANTINED: usize = 16;
 
-/// The memory of one component.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct ComponentHistory {
-    /// The content that served last.
-    #[serde(default)]
-    pub(crate) live: Option<String>,
-    /// What served before it, newest first.
-    #[serde(default)]
-    pub(crate) past: Vec<String>,
-    /// A content that waits for somebody to approve it.
-    #[serde(default)]
-    pub(crate) waiting: Option<String>,
-    /// Contents that failed too often, and how.
-    #[serde(default)]
-    pub(crate) quarantined: BTreeMap<String, String>,
-    /// What each content came with.
-    #[serde(default)]
-    pub(crate) manifests: BTreeMap<String, Manifest>,
-}
-
-impl ComponentHistory {
-    /// Contents to go back to from `digest`, best first: what served last, then what served before.
-    pub(crate) fn good(&self, digest: &str) -> impl Iterator<Item = &String> {
-        let all = self.live.iter().chain(&self.past);
-        all.filter(move |known| *known != digest && !self.quarantined.contains_key(*known))
-    }
-
-    fn named(&self) -> impl Iterator<Item = &String> {
-        self.live.iter().chain(&self.past).chain(&self.waiting)
-    }
-}
+type Histories = BTreeMap<String, ComponentHistory>;
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Written {
+struct HistoryFile {
     v: u32,
-    components: BTreeMap<String, ComponentHistory>,
+    components: Histories,
 }
 
-/// All components' memories and the file that holds them.
+/// All components' histories and the file that holds them.
 #[derive(Debug)]
 pub(crate) struct VersionHistory {
     path: PathBuf,
     gate: Gate,
-    entries: BTreeMap<String, ComponentHistory>,
-    written: BTreeMap<String, ComponentHistory>,
+    known: Mutex<Known>,
     /// One writer at a time, the newest last.
-    writing: Arc<Mutex<()>>,
+    writing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    now: Histories,
+    /// As the file holds them.
+    written: Histories,
 }
 
 impl VersionHistory {
@@ -76,9 +47,9 @@ impl VersionHistory {
         let file = path.clone();
         let read = gate.wait(GateTarget::of(&path), move |visit| {
             let text = match brains_files::read(visit, &file, Links::Refused, FILE_BYTES) {
-                Err(error) if error.is_absent() => return Ok(BTreeMap::new()),
+                Err(error) if error.is_absent() => return Ok(Histories::new()),
                 Err(error) => Err(error.to_string()),
-                Ok(bytes) => serde_json::from_slice::<Written>(&bytes).map_err(|error| {
+                Ok(bytes) => serde_json::from_slice::<HistoryFile>(&bytes).map_err(|error| {
                     format!("it is not readable at line {} column {}", error.line(), error.column())
                 }),
             };
@@ -86,114 +57,87 @@ impl VersionHistory {
                 drop(fs::rename(&file, file.with_extension("unreadable.json")));
             })
         });
-        let entries = match read {
-            Ok(Ok(entries)) => entries,
+        let histories = match read {
+            Ok(Ok(histories)) => histories,
             Ok(Err(error)) => {
                 tracing::error!(error, "the record of component versions cannot be read, it is set aside");
-                BTreeMap::new()
+                Histories::new()
             }
             Err(fault) => {
                 tracing::error!(%fault, "the record of component versions cannot be read");
-                BTreeMap::new()
+                Histories::new()
             }
         };
-        Self { path, gate, written: entries.clone(), entries, writing: Arc::default() }
+        let known = Known { now: histories.clone(), written: histories };
+        Self { path, gate, known: Mutex::new(known), writing: Mutex::default() }
     }
 
-    pub(crate) fn of(&self, id: &str) -> Option<&ComponentHistory> {
-        self.entries.get(id)
+    pub(crate) fn of(&self, id: &str) -> Option<ComponentHistory> {
+        self.known().now.get(id).cloned()
     }
 
-    /// Remembers what a content came with.
-    pub(crate) fn came_with(&mut self, id: &str, digest: &str, manifest: &Manifest) {
-        let entry = self.entries.entry(id.to_owned()).or_default();
-        entry.manifests.insert(digest.to_owned(), manifest.clone());
+    pub(crate) fn all(&self) -> Histories {
+        self.known().now.clone()
     }
 
-    /// `digest` serves now.
-    pub(crate) fn serves(&mut self, id: &str, digest: &str, manifest: &Manifest) {
-        self.came_with(id, digest, manifest);
-        let entry = self.entries.entry(id.to_owned()).or_default();
-        entry.past.retain(|known| known != digest);
-        if entry.waiting.as_deref() == Some(digest) {
-            entry.waiting = None;
+    /// Changes what is known of one component.
+    pub(crate) fn update(&self, id: &str, change: impl FnOnce(&mut ComponentHistory)) {
+        change(self.known().now.entry(id.to_owned()).or_default());
+    }
+
+    /// A version waits for somebody.
+    pub(crate) fn waits(&self, id: &str, digest: &str, manifest: &brains_core::config::manifest::Manifest) {
+        self.update(id, |history| {
+            history.manifests.insert(digest.to_owned(), manifest.clone());
+            history.waiting = Some(digest.to_owned());
+        });
+        self.save();
+    }
+
+    /// A version may come back although it was taken out of service.
+    pub(crate) fn unquarantine(&self, id: &str, digest: &str) {
+        if let Some(history) = self.known().now.get_mut(id) {
+            history.quarantined.remove(digest);
         }
-        if let Some(before) = entry.live.replace(digest.to_owned())
-            && before != digest
-            && !entry.quarantined.contains_key(&before)
-        {
-            entry.past.insert(0, before);
-            entry.past.truncate(PAST);
-        }
-    }
-
-    /// `digest` waits for somebody, or nothing does.
-    pub(crate) fn waits(&mut self, id: &str, digest: Option<&str>) {
-        match digest {
-            Some(digest) => {
-                self.entries.entry(id.to_owned()).or_default().waiting = Some(digest.to_owned());
-            }
-            None => {
-                if let Some(entry) = self.entries.get_mut(id) {
-                    entry.waiting = None;
-                }
-            }
-        }
-    }
-
-    /// `digest` must not come back by itself.
-    pub(crate) fn quarantine(&mut self, id: &str, digest: &str, reason: &str) {
-        let entry = self.entries.entry(id.to_owned()).or_default();
-        if entry.quarantined.len() >= QUARANTINED {
-            entry.quarantined.pop_first();
-        }
-        entry.quarantined.insert(digest.to_owned(), redact(reason).into_owned());
-        entry.past.retain(|known| known != digest);
-    }
-
-    /// `digest` may come back.
-    pub(crate) fn unquarantine(&mut self, id: &str, digest: &str) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.quarantined.remove(digest);
-        }
+        self.save();
     }
 
     /// Nothing of a component is remembered any more.
-    pub(crate) fn forget(&mut self, id: &str) {
-        self.entries.remove(id);
+    pub(crate) fn forget(&self, id: &str) {
+        self.known().now.remove(id);
+        self.save();
     }
 
-    /// Every content that something may still need.
+    /// Every version that something may still need.
     pub(crate) fn needed(&self) -> BTreeSet<String> {
-        self.entries.values().flat_map(ComponentHistory::named).cloned().collect()
+        self.known().now.values().flat_map(ComponentHistory::needed).cloned().collect()
     }
 
     /// Writes the file anew when anything changed, in one step. Whoever looks something up meanwhile does not wait.
-    pub(crate) fn save(this: &Mutex<Self>) {
-        let lock = || this.lock_unpoisoned();
-        let writing = Arc::clone(&lock().writing);
-        let _one_at_a_time = writing.lock_unpoisoned();
-        let Some((path, gate, entries)) = lock().unwritten() else { return };
-        let document = Written { v: 1, components: entries.clone() };
-        let written = gate.wait_write(GateTarget::of(&path.clone()), move |_| write(&path, &document));
+    pub(crate) fn save(&self) {
+        let _one_at_a_time = self.writing.lock_unpoisoned();
+        let Some(components) = self.unwritten() else { return };
+        let (path, document) = (self.path.clone(), HistoryFile { v: 1, components: components.clone() });
+        let written = self.gate.wait_write(GateTarget::of(&self.path), move |_| write(&path, &document));
         match written {
-            Ok(Ok(())) => lock().written = entries,
+            Ok(Ok(())) => self.known().written = components,
             Ok(Err(error)) => tracing::warn!(%error, "the record of component versions could not be written"),
             Err(fault) => tracing::warn!(%fault, "the record of component versions could not be written"),
         }
     }
 
-    fn unwritten(&mut self) -> Option<(PathBuf, Gate, BTreeMap<String, ComponentHistory>)> {
-        for entry in self.entries.values_mut() {
-            let named: BTreeSet<String> = entry.named().cloned().collect();
-            entry.manifests.retain(|digest, _| named.contains(digest));
-        }
-        let changed = self.entries != self.written;
-        changed.then(|| (self.path.clone(), self.gate.clone(), self.entries.clone()))
+    fn unwritten(&self) -> Option<Histories> {
+        let mut known = self.known();
+        known.now.values_mut().for_each(ComponentHistory::forget_others);
+        (known.now != known.written).then(|| known.now.clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock_unpoisoned()
     }
 }
 
-fn write(path: &Path, document: &Written) -> std::io::Result<()> {
+fn write(path: &Path, document: &HistoryFile) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     brains_files::write_atomically(path, ".versions-", &serde_json::to_vec_pretty(document)?)

@@ -1,48 +1,52 @@
 //! The components as people see them: which there are, where each stands and why, and its versions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brains_core::config::Config;
+use brains_core::plane::component::plan::VersionNote;
+use brains_core::plane::component::reason::{NextStep, Reason};
 use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState, ComponentVersion};
 
-use super::{ActiveSet, ComponentRegistry, Standings};
-use crate::component::directory::Offered;
+use super::active::ActiveSet;
+use super::build::BuildFindings;
+use super::directory::Offered;
+use super::{ComponentParts, ComponentRegistry};
 use crate::instance::Instance;
 
 impl ComponentRegistry {
     /// Every component that is bundled, named or lies in the plugins directory, as it stands now.
     pub fn components(&self) -> Vec<ComponentRecord> {
         let snapshot = self.current();
-        let mut records = snapshot.components.clone();
-        for id in self.directory.unsettled() {
+        let mut records = snapshot.report.records.clone();
+        for id in self.parts.catalog.directory.unsettled() {
             if !records.iter().any(|record| record.component.id == id) {
                 records.push(blank(&id, ComponentStanding::Seen, "its file is still being written"));
             }
         }
-        for (id, digest) in self.checking() {
-            let version = version(&digest, ComponentStanding::Checking, None);
-            if let Some(record) = records.iter_mut().find(|record| record.component.id == id) {
+        for (id, digest) in &self.active.status().checking {
+            let version = version(digest, ComponentStanding::Checking, None);
+            if let Some(record) = records.iter_mut().find(|record| record.component.id == *id) {
                 record.versions.push(version);
             } else {
-                let mut record =
-                    blank(&id, ComponentStanding::Checking, "it is compiled and asked who it is");
-                record.component.digest = digest;
+                let mut record = blank(id, ComponentStanding::Checking, "it is compiled and asked who it is");
+                record.component.digest.clone_from(digest);
                 records.push(record);
             }
         }
         for record in &mut records {
             let running = snapshot.instances().filter(|one| one.component_id() == record.component.id);
             let live = running.map(running_version).collect::<Vec<_>>();
-            let notes = snapshot.notes.get(&record.component.id).map(Vec::as_slice).unwrap_or_default();
+            let notes =
+                snapshot.report.notes.get(&record.component.id).map(Vec::as_slice).unwrap_or_default();
             let checked = std::mem::replace(&mut record.versions, live);
             record.versions.extend(checked);
-            record.versions.extend(self.kept_versions(&record.component.id, notes));
-            let waiting = self.history().of(&record.component.id).and_then(|entry| entry.waiting.clone());
+            record.versions.extend(self.parts.kept_versions(&record.component.id, notes));
+            let waiting = self.parts.history.of(&record.component.id).and_then(|history| history.waiting);
             if let Some(digest) =
                 waiting.filter(|digest| !record.versions.iter().any(|v| v.digest == *digest))
             {
-                let reason = format!("it waits: `brains plugin enable {}` takes it", record.component.id);
+                let reason = Reason::then("it waits", NextStep::TakeWaiting);
+                let reason = self.parts.told(&record.component.id, &reason);
                 record.versions.push(version(&digest, ComponentStanding::Pending, Some(&reason)));
             }
             record.versions.extend(self.drains.of(&record.component.id));
@@ -50,39 +54,41 @@ impl ComponentRegistry {
         records.sort_by(|one, other| one.component.id.cmp(&other.component.id));
         records
     }
+}
 
+impl ComponentParts {
     /// The part of the list that only another snapshot changes.
     pub(super) fn records(
         &self,
         config: &Config,
-        snapshot: &ActiveSet,
-        dropped: &BTreeMap<String, Offered>,
-        standings: &Standings,
+        set: &ActiveSet,
+        found: &BuildFindings,
     ) -> Vec<ComponentRecord> {
-        let mut ids: Vec<&str> = self.bundled.iter().map(|bundled| bundled.bundled.id).collect();
+        let dropped = self.catalog.directory.dropped();
+        let mut ids: Vec<&str> = self.catalog.bundled_ids().collect();
         ids.extend(config.components.keys().map(String::as_str));
-        ids.extend(standings.failures.keys().map(String::as_str));
+        ids.extend(found.standings.keys().map(String::as_str));
         ids.extend(dropped.keys().map(String::as_str));
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter().map(|id| self.record(id, config, snapshot, dropped.get(id), standings)).collect()
+        ids.into_iter().map(|id| self.record(id, config, set, dropped.get(id), found)).collect()
     }
 
     fn record(
         &self,
         id: &str,
         config: &Config,
-        snapshot: &ActiveSet,
+        set: &ActiveSet,
         dropped: Option<&Offered>,
-        standings: &Standings,
+        found: &BuildFindings,
     ) -> ComponentRecord {
         let running: Vec<&Arc<Instance>> =
-            snapshot.instances().filter(|instance| instance.component_id() == id).collect();
+            set.instances().filter(|instance| instance.component_id() == id).collect();
         let component = running.first().map(|instance| instance.component());
-        let bundled = self.bundled.iter().find(|bundled| bundled.bundled.id == id);
+        let bundled = self.catalog.bundled(id);
         let named = config.components.get(id).and_then(|source| source.source.clone());
         let file = match &named {
-            Some(source) => self.directory.offered(&self.directory.path(source)).ok(),
+            Some(_) => self.catalog.file(id, config).ok().flatten(),
             None if bundled.is_none() => dropped.cloned(),
             None => None,
         };
@@ -94,14 +100,14 @@ impl ComponentRegistry {
                 let pinned = config.components.get(id)?.digest.as_deref()?;
                 self.known_manifest(id, pinned)
             });
-        let failure = standings.failures.get(id);
-        let notes = standings.notes.get(id).map(Vec::as_slice).unwrap_or_default();
+        let failure = found.standings.get(id);
+        let notes = found.notes.get(id).map(Vec::as_slice).unwrap_or_default();
         let (state, reason) = match failure {
             _ if !running.is_empty() => (
                 ComponentStanding::Live,
-                notes.first().map(|note| format!("{}: {}", note.digest, note.reason)),
+                notes.first().map(|note| format!("{}: {}", note.digest, self.told(id, &note.reason))),
             ),
-            Some((standing, reason)) => (*standing, Some(reason.clone())),
+            Some((standing, reason)) => (*standing, Some(self.told(id, reason))),
             None => (ComponentStanding::Off, Some("nothing in the configuration uses it".into())),
         };
         let digest = component
@@ -144,16 +150,13 @@ impl ComponentRegistry {
     }
 
     /// What waits, was refused, or can be brought back.
-    fn kept_versions(
-        &self,
-        id: &str,
-        notes: &[crate::component::selection_rule::Note],
-    ) -> Vec<ComponentVersion> {
-        let mut versions: Vec<ComponentVersion> =
-            notes.iter().map(|note| version(&note.digest, note.state, Some(&note.reason))).collect();
-        let history = self.history();
-        let Some(entry) = history.of(id) else { return versions };
-        let past = entry.past.iter().filter(|digest| self.holds(digest));
+    fn kept_versions(&self, id: &str, notes: &[VersionNote]) -> Vec<ComponentVersion> {
+        let mut versions: Vec<ComponentVersion> = notes
+            .iter()
+            .map(|note| version(&note.digest, note.state, Some(&self.told(id, &note.reason))))
+            .collect();
+        let Some(entry) = self.history.of(id) else { return versions };
+        let past = entry.past.iter().filter(|digest| self.catalog.holds(digest));
         versions.extend(past.map(|digest| version(digest, ComponentStanding::Previous, None)));
         for (digest, reason) in &entry.quarantined {
             if !versions.iter().any(|known| known.digest == *digest) {

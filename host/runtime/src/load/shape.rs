@@ -45,25 +45,49 @@ const CUSTOM: Bound = bound("custom sections", 10_000);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Shape {
     pub(crate) file: u64,
-    pub(crate) code: u64,
+    pub(crate) custom: u64,
+    pub(crate) code: CodeShape,
+    pub(crate) nesting: NestingShape,
+    pub(crate) declarations: DeclarationShape,
+    pub(crate) data: DataShape,
+}
+
+/// Of functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct CodeShape {
+    pub(crate) bytes: u64,
     pub(crate) functions: u64,
     pub(crate) body: u64,
     pub(crate) locals: u64,
     pub(crate) effort: u64,
     pub(crate) blocks: u64,
+}
+
+/// Of what is inside each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct NestingShape {
     pub(crate) levels: u64,
     pub(crate) modules: u64,
     pub(crate) components: u64,
     pub(crate) instances: u64,
+}
+
+/// Of what is declared between its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct DeclarationShape {
     pub(crate) types: u64,
     pub(crate) imports: u64,
     pub(crate) exports: u64,
     pub(crate) aliases: u64,
     pub(crate) adapters: u64,
+}
+
+/// Of what is not code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct DataShape {
     pub(crate) segments: u64,
     pub(crate) elements: u64,
     pub(crate) globals: u64,
-    pub(crate) custom: u64,
 }
 
 /// Counts all of it and refuses at the first bound that is met.
@@ -81,48 +105,58 @@ impl Shape {
     fn take(&mut self, payload: Payload<'_>, level: &mut u64) -> Result<(), LoadError> {
         match payload {
             Payload::ModuleSection { .. } => {
-                one(&mut self.modules, MODULES)?;
+                one(&mut self.nesting.modules, MODULES)?;
                 self.enter(level)
             }
             Payload::ComponentSection { .. } => {
-                one(&mut self.components, COMPONENTS)?;
+                one(&mut self.nesting.components, COMPONENTS)?;
                 self.enter(level)
             }
             Payload::End(_) => {
                 *level = level.saturating_sub(1);
                 Ok(())
             }
-            Payload::TypeSection(all) => add(&mut self.types, all.count().into(), TYPES),
-            Payload::CoreTypeSection(all) => add(&mut self.types, all.count().into(), TYPES),
+            Payload::TypeSection(all) => add(&mut self.declarations.types, all.count().into(), TYPES),
+            Payload::CoreTypeSection(all) => add(&mut self.declarations.types, all.count().into(), TYPES),
             Payload::ComponentTypeSection(all) => {
-                add(&mut self.types, all.count().into(), TYPES)?;
+                add(&mut self.declarations.types, all.count().into(), TYPES)?;
                 // A type may hold declarations of its own.
                 all.into_iter().try_for_each(|kind| self.kind(&kind.map_err(broken)?))
             }
-            Payload::ImportSection(all) => add(&mut self.imports, all.count().into(), IMPORTS),
-            Payload::ComponentImportSection(all) => add(&mut self.imports, all.count().into(), IMPORTS),
-            Payload::ExportSection(all) => add(&mut self.exports, all.count().into(), EXPORTS),
-            Payload::ComponentExportSection(all) => add(&mut self.exports, all.count().into(), EXPORTS),
-            Payload::InstanceSection(all) => add(&mut self.instances, all.count().into(), INSTANCES),
-            Payload::ComponentInstanceSection(all) => add(&mut self.instances, all.count().into(), INSTANCES),
-            Payload::ComponentAliasSection(all) => add(&mut self.aliases, all.count().into(), ALIASES),
-            Payload::ComponentCanonicalSection(all) => add(&mut self.adapters, all.count().into(), ADAPTERS),
-            Payload::DataSection(all) => add(&mut self.segments, all.count().into(), SEGMENTS),
+            Payload::ImportSection(all) => add(&mut self.declarations.imports, all.count().into(), IMPORTS),
+            Payload::ComponentImportSection(all) => {
+                add(&mut self.declarations.imports, all.count().into(), IMPORTS)
+            }
+            Payload::ExportSection(all) => add(&mut self.declarations.exports, all.count().into(), EXPORTS),
+            Payload::ComponentExportSection(all) => {
+                add(&mut self.declarations.exports, all.count().into(), EXPORTS)
+            }
+            Payload::InstanceSection(all) => add(&mut self.nesting.instances, all.count().into(), INSTANCES),
+            Payload::ComponentInstanceSection(all) => {
+                add(&mut self.nesting.instances, all.count().into(), INSTANCES)
+            }
+            Payload::ComponentAliasSection(all) => {
+                add(&mut self.declarations.aliases, all.count().into(), ALIASES)
+            }
+            Payload::ComponentCanonicalSection(all) => {
+                add(&mut self.declarations.adapters, all.count().into(), ADAPTERS)
+            }
+            Payload::DataSection(all) => add(&mut self.data.segments, all.count().into(), SEGMENTS),
             Payload::ElementSection(all) => {
-                add(&mut self.segments, all.count().into(), SEGMENTS)?;
+                add(&mut self.data.segments, all.count().into(), SEGMENTS)?;
                 all.into_iter().try_for_each(|element| {
                     let count = match element.map_err(broken)?.items {
                         wasmparser::ElementItems::Functions(items) => items.count(),
                         wasmparser::ElementItems::Expressions(_, items) => items.count(),
                     };
-                    add(&mut self.elements, count.into(), ELEMENTS)
+                    add(&mut self.data.elements, count.into(), ELEMENTS)
                 })
             }
-            Payload::GlobalSection(all) => add(&mut self.globals, all.count().into(), GLOBALS),
-            Payload::TableSection(all) => add(&mut self.globals, all.count().into(), GLOBALS),
-            Payload::MemorySection(all) => add(&mut self.globals, all.count().into(), GLOBALS),
-            Payload::TagSection(all) => add(&mut self.globals, all.count().into(), GLOBALS),
-            Payload::FunctionSection(all) => add(&mut self.functions, all.count().into(), FUNCTIONS),
+            Payload::GlobalSection(all) => add(&mut self.data.globals, all.count().into(), GLOBALS),
+            Payload::TableSection(all) => add(&mut self.data.globals, all.count().into(), GLOBALS),
+            Payload::MemorySection(all) => add(&mut self.data.globals, all.count().into(), GLOBALS),
+            Payload::TagSection(all) => add(&mut self.data.globals, all.count().into(), GLOBALS),
+            Payload::FunctionSection(all) => add(&mut self.code.functions, all.count().into(), FUNCTIONS),
             Payload::CustomSection(_) => one(&mut self.custom, CUSTOM),
             Payload::CodeSectionEntry(body) => self.function(&body),
             _ => Ok(()),
@@ -131,7 +165,7 @@ impl Shape {
 
     fn enter(&mut self, level: &mut u64) -> Result<(), LoadError> {
         *level += 1;
-        largest(&mut self.levels, *level, LEVELS)
+        largest(&mut self.nesting.levels, *level, LEVELS)
     }
 
     fn kind(&mut self, kind: &wasmparser::ComponentType<'_>) -> Result<(), LoadError> {
@@ -140,20 +174,20 @@ impl Shape {
             wasmparser::ComponentType::Instance(inner) => inner.len(),
             _ => 0,
         };
-        add(&mut self.types, declarations as u64, TYPES)
+        add(&mut self.declarations.types, declarations as u64, TYPES)
     }
 
     fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), LoadError> {
         let range = body.range();
         let size = range.end.saturating_sub(range.start) as u64;
-        add(&mut self.code, size, CODE)?;
-        largest(&mut self.body, size, BODY)?;
+        add(&mut self.code.bytes, size, CODE)?;
+        largest(&mut self.code.body, size, BODY)?;
         let mut locals: u64 = 0;
         for group in body.get_locals_reader().map_err(broken)? {
             locals = locals.saturating_add(group.map_err(broken)?.0.into());
         }
-        largest(&mut self.locals, locals, LOCALS)?;
-        largest(&mut self.effort, locals.saturating_mul(size), EFFORT)?;
+        largest(&mut self.code.locals, locals, LOCALS)?;
+        largest(&mut self.code.effort, locals.saturating_mul(size), EFFORT)?;
         let mut depth: u64 = 0;
         let mut operators = body.get_operators_reader().map_err(broken)?;
         while !operators.eof() {
@@ -163,7 +197,7 @@ impl Shape {
                 | Operator::If { .. }
                 | Operator::TryTable { .. } => {
                     depth += 1;
-                    largest(&mut self.blocks, depth, BLOCKS)?;
+                    largest(&mut self.code.blocks, depth, BLOCKS)?;
                 }
                 Operator::End => depth = depth.saturating_sub(1),
                 _ => {}

@@ -8,12 +8,22 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use super::{answer, asking, hostile, runtime, said};
-use crate::component::ComponentRegistry;
 use crate::component::bundle::Bundled;
+use crate::component::{ComponentPlaces, ComponentRegistry};
 use crate::load::digest;
 use crate::{CallFault, Look, Pace};
 
 const MANIFEST: &str = "component: under-test\nplays: provider\nasks: { kv: 1KiB }\n";
+
+fn registry(
+    bundled: &'static [Bundled],
+    plugins: &std::path::Path,
+    components: &std::path::Path,
+) -> ComponentRegistry {
+    let gate = &brains_files::Gate::default();
+    let places = ComponentPlaces { bundled, plugins: plugins.to_owned(), components, gate };
+    ComponentRegistry::new(runtime(), places, |id, step| format!("{id}: {step:?}"))
+}
 
 /// A bundle of one sound component and one that is none, in a folder of files that may be named.
 fn live(files: &std::path::Path) -> ComponentRegistry {
@@ -23,13 +33,7 @@ fn live(files: &std::path::Path) -> ComponentRegistry {
         Bundled { id: "under-test", wasm, manifest: MANIFEST },
         Bundled { id: "unused", wasm, manifest: MANIFEST },
     ];
-    ComponentRegistry::new(
-        runtime(),
-        Box::leak(bundled.into_boxed_slice()),
-        files.to_owned(),
-        &files.join("components"),
-        &brains_files::Gate::default(),
-    )
+    registry(Box::leak(bundled.into_boxed_slice()), files, &files.join("components"))
 }
 
 fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
@@ -71,13 +75,7 @@ fn standing(live: &ComponentRegistry, id: &str) -> (ComponentStanding, Option<St
 #[test]
 fn without_components_there_is_an_empty_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let live = ComponentRegistry::new(
-        runtime(),
-        &[],
-        folder.path().join("plugins"),
-        folder.path(),
-        &brains_files::Gate::default(),
-    );
+    let live = registry(&[], &folder.path().join("plugins"), folder.path());
     live.start(resolved(Config::default()));
     let current = live.current();
     assert_eq!(current.providers().count(), 0);
@@ -148,7 +146,31 @@ fn a_change_that_does_not_hold_together_changes_nothing() {
 }
 
 #[test]
-fn a_file_must_have_the_content_that_it_is_pinned_to() {
+fn a_check_finds_what_a_change_would_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = live(folder.path());
+    let before = live.start(resolved(config(vec![("one", provider("under-test", json!({})))])));
+    live.version_events();
+    let wrong = || {
+        config(vec![
+            ("one", provider("under-test", json!({ "deep": { "count": "many" } }))),
+            ("two", provider("absent", json!({}))),
+            ("three", provider("unused", json!({}))),
+        ])
+    };
+    let loaded = live.components_loaded();
+    let problems = live.check(resolved(wrong()));
+    let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["providers.one", "providers.two"]);
+    assert!(Arc::ptr_eq(&before, &live.current()));
+    assert_eq!((live.components_loaded(), live.problems().len()), (loaded, 0));
+    assert!(live.version_events().is_empty() && !live.has_due(Pace::Quick));
+    assert_eq!(live.apply(resolved(wrong())).unwrap_err(), problems);
+    assert!(live.check(resolved(config(vec![("three", provider("unused", json!({})))]))).is_empty());
+}
+
+#[test]
+fn a_file_must_have_the_digest_that_it_is_pinned_to() {
     let folder = tempfile::tempdir().unwrap();
     let wasm = hostile().wasm;
     fs_err::write(folder.path().join("mine.wasm"), &wasm).unwrap();
@@ -227,17 +249,11 @@ fn variant(tag: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_content_whose_faults_rise_makes_room_for_the_one_before_and_stays_away() {
+async fn a_version_whose_faults_rise_makes_room_for_the_one_before_and_stays_away() {
     let folder = tempfile::tempdir().unwrap();
     let components = folder.path().join("components");
     let open = || {
-        let live = ComponentRegistry::new(
-            runtime(),
-            &[],
-            folder.path().to_owned(),
-            &components,
-            &brains_files::Gate::default(),
-        );
+        let live = registry(&[], folder.path(), &components);
         live.start(resolved(Config::default()));
         live
     };
@@ -305,7 +321,7 @@ fn a_name_stays_with_the_provider_that_has_it() {
     assert_eq!(live.current().provider("one").unwrap().component_id(), "under-test");
     let (state, reason) = standing(&live, "one");
     assert_eq!(state, ComponentStanding::Pending);
-    assert!(reason.unwrap().contains("--instance NAME"));
+    assert!(reason.unwrap().contains("NameInstance"));
     // A file of a bundled component's name does not take its place either.
     assert_eq!(standing(&live, "unused").0, ComponentStanding::Off);
     let all = live.components();
@@ -314,7 +330,7 @@ fn a_name_stays_with_the_provider_that_has_it() {
         unused
             .versions
             .iter()
-            .any(|version| version.reason.as_ref().is_some_and(|r| r.contains("plugin upgrade unused")))
+            .any(|version| version.reason.as_ref().is_some_and(|r| r.contains("unused: TakeFile")))
     );
 }
 

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::advice::approval;
 use super::find;
 use super::install_input::{InstallInput, bytes, id, manifest, meant};
 use crate::context::Cx;
@@ -154,7 +155,13 @@ impl Operation for AddComponent {
         // A classifier or a policy takes another one's place, so that is said in so many words.
         let by_itself = staged.plays == Plays::Provider && staged.more.is_empty();
         if by_itself || !given.is_nothing() {
-            edits.extend(given.edits(cx, &id, staged.plays, &staged.asks.http, &staged.approval)?);
+            edits.extend(given.edits(
+                cx,
+                &id,
+                staged.plays,
+                &staged.asks.http,
+                &approval(&id, &staged.asks),
+            )?);
         }
         let revision = put(cx, edits, "component.add").await?;
         changed(cx, &id, revision)
@@ -223,11 +230,11 @@ impl Operation for EnableComponent {
             secrets: self.secrets,
             allow_http: self.allow_http,
         };
-        let (asked, approval) = match &waiting {
-            Some(waiting) => (waiting.asks.http.clone(), waiting.approval.clone()),
+        let (asked, approving) = match &waiting {
+            Some(waiting) => (waiting.asks.http.clone(), approval(&id, &waiting.asks)),
             None => (Vec::new(), format!("brains plugin enable {id}")),
         };
-        edits.extend(given.edits(cx, &id, plays, &asked, &approval)?);
+        edits.extend(given.edits(cx, &id, plays, &asked, &approving)?);
         if let Some(waiting) = waiting.filter(|waiting| waiting.quarantined.is_some()) {
             ports.components.unquarantine(id.clone(), waiting.digest.clone()).await?;
         }

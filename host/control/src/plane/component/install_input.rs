@@ -6,11 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brains_core::Fault;
 use brains_core::config::manifest::{Manifest, Plays};
+use brains_core::plane::component::StagedVersion;
 use brains_core::plane::is_slug;
 use serde_json::{Map, Value, json};
 
 use crate::context::Cx;
-use crate::ports::{OverlayEdit, StagedVersion};
+use crate::ports::OverlayEdit;
 
 /// What an operator gives to an instance.
 #[derive(Debug, Default)]

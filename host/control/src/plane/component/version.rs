@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::advice::approval;
 use super::change::{ComponentChanged, NOUN, TABLE, changed, note, pin_to, put, unset};
 use super::find;
 use super::install_input::{bytes, manifest, meant};
@@ -122,7 +123,7 @@ impl Operation for UpgradeComponent {
             let reason = format!(
                 "it asks for more than the version that serves: {}; `{}` approves it",
                 more.join(", "),
-                staged.approval
+                approval(&id, &staged.asks)
             );
             note(cx, "component.waits", json!({ "id": id, "digest": staged.digest, "reason": reason }))
                 .await?;
