@@ -125,7 +125,7 @@ async fn components_and_their_settings_are_checked_by_every_way_in() {
             reloaded.text()
         );
     }
-    let home = service.stop().await;
+    let (home, _) = service.stop().await;
     for (path, component, document) in &broken {
         home.write_config(document);
         let checked = home.run(&["config", "check", "--json"]).await;

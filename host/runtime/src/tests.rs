@@ -142,10 +142,10 @@ fn asking(text: &str) -> ChatRequest {
 async fn answer(instance: &Arc<Instance>, text: &str) -> Result<String, CallFault> {
     let mut exchange = instance.exchange().await?;
     let events = exchange.answer(asking(text), CallContext::default()).await?;
-    Ok(said(&events))
+    Ok(text_of(&events))
 }
 
-fn said(events: &[Event]) -> String {
+fn text_of(events: &[Event]) -> String {
     events
         .iter()
         .filter_map(|event| match event {

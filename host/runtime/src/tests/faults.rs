@@ -7,7 +7,7 @@ use brains_dialect::canon::relay::Call;
 use brains_dialect::canon::task::{Candidate, Features, RouteInput};
 use brains_dialect::canon::{CallContext, FaultKind};
 
-use super::{answer, asking, doing, hostile, load, runtime, said, spec};
+use super::{answer, asking, doing, hostile, load, runtime, spec, text_of};
 use crate::{CallFault, Culprit, Instance};
 
 const HOSTILE: [(&str, &str); 11] = [
@@ -137,7 +137,7 @@ async fn a_frame_that_is_too_large_is_the_upstreams_doing() {
         panic!("it was let through");
     };
     assert_eq!(fault.kind, FaultKind::Protocol);
-    assert_eq!(said(&exchange.push(frame(1 << 20)).await.unwrap()).len(), 1 << 20);
+    assert_eq!(text_of(&exchange.push(frame(1 << 20)).await.unwrap()).len(), 1 << 20);
 }
 
 /// Fifty streams, two frames a step, and what each of them said.
@@ -153,7 +153,7 @@ async fn fifty(healthy: &Arc<Instance>) -> Vec<String> {
                 let frames = (0..2)
                     .map(|half| Frame { name: None, data: format!("{number}.{step}.{half} ") })
                     .collect();
-                text.push_str(&said(&exchange.push(frames).await.unwrap()));
+                text.push_str(&text_of(&exchange.push(frames).await.unwrap()));
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let end = exchange.finish(true).await.unwrap();

@@ -62,7 +62,7 @@ proptest! {
         }
         prop_assert_eq!(counted, highest, "each store counts its own calls");
         for (which, name) in NAMES.iter().enumerate() {
-            let lines = runtime.shared().guest_logs.lines(name, 256);
+            let lines = runtime.shared().memory.guest_logs.lines(name, 256);
             prop_assert!(lines.iter().all(|line| line.instance == *name));
             let calls = order.iter().filter(|asked| **asked == which).count();
             prop_assert_eq!(lines.len(), calls, "each log has the lines of its own calls");

@@ -7,7 +7,7 @@ use brains_dialect::canon::{CallContext, ChatRequest};
 use indexmap::IndexMap;
 use serde_json::json;
 
-use super::{answer, asking, hostile, runtime, said};
+use super::{answer, asking, hostile, runtime, text_of};
 use crate::component::bundle::Bundled;
 use crate::component::{ComponentPlaces, ComponentRegistry};
 use crate::load::digest;
@@ -227,7 +227,7 @@ async fn an_exchange_goes_on_with_the_version_it_began_on_until_the_limit() {
     assert_ne!(versions[0].config_digest, versions[1].config_digest);
     assert_eq!(versions[0].grants_digest, versions[1].grants_digest);
     let said_on_the_old = old.answer(asking("still here"), CallContext::default()).await.unwrap();
-    assert_eq!(said(&said_on_the_old), "still here");
+    assert_eq!(text_of(&said_on_the_old), "still here");
 
     // The limit is read when it counts, so an operator can lower it.
     live.apply(with(2.0, 0.000_001)).unwrap();

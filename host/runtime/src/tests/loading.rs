@@ -2,7 +2,7 @@ use brains_core::config::manifest::{Manifest, Plays};
 use brains_dialect::canon::{CallContext, ChatRequest};
 use serde_json::json;
 
-use super::{answer, bundled, hostile, load, options, runtime, said, secret, spec};
+use super::{answer, bundled, hostile, load, options, runtime, secret, spec, text_of};
 use crate::{LoadError, PoolProfile, Runtime};
 
 fn manifest() -> Manifest {
@@ -10,7 +10,7 @@ fn manifest() -> Manifest {
 }
 
 #[track_caller]
-fn refused(wasm: &[u8], expected: &str) {
+fn assert_not_loaded(wasm: &[u8], expected: &str) {
     let error = runtime().load("under-test", wasm, manifest()).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
 }
@@ -21,20 +21,20 @@ fn component(text: &str) -> Vec<u8> {
 
 #[test]
 fn what_is_no_component_is_refused() {
-    refused(b"", "not a component");
-    refused(b"(component)", "not a component");
-    refused(b"\0asm\x0d\0\x01\0garbage", "not a component");
-    refused(&component("(module)"), "not a component");
+    assert_not_loaded(b"", "not a component");
+    assert_not_loaded(b"(component)", "not a component");
+    assert_not_loaded(b"\0asm\x0d\0\x01\0garbage", "not a component");
+    assert_not_loaded(&component("(module)"), "not a component");
     let mut cut = hostile().wasm;
     cut.truncate(cut.len() / 2);
-    refused(&cut, "not a component");
+    assert_not_loaded(&cut, "not a component");
 }
 
 #[test]
 fn an_import_that_nobody_is_given_is_named() {
     let importing = |name: &str| component(&format!("(component (import \"{name}\" (instance)))"));
     for name in ["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.6", "acme:thing/door@1.0.0"] {
-        refused(&importing(name), &format!("`{name}`"));
+        assert_not_loaded(&importing(name), &format!("`{name}`"));
     }
 }
 
@@ -42,19 +42,19 @@ fn an_import_that_nobody_is_given_is_named() {
 fn another_version_of_the_package_is_named() {
     let exporting =
         |name: &str| component(&format!("(component (instance $i) (export \"{name}\" (instance $i)))"));
-    refused(&exporting("brains:plugin/chat@2.0.0"), "`brains:plugin/chat@2.0.0`");
-    refused(
+    assert_not_loaded(&exporting("brains:plugin/chat@2.0.0"), "`brains:plugin/chat@2.0.0`");
+    assert_not_loaded(
         &component("(component (import \"brains:plugin/log@0.9.0\" (instance)))"),
         "`brains:plugin/log@0.9.0`",
     );
     // Built for the version before this one: what helps is said.
-    refused(
+    assert_not_loaded(
         &exporting("brains:plugin/chat@0.1.0"),
         "`brains:plugin/chat@0.1.0`, this build speaks version 0.2.0: build it anew",
     );
-    refused(&component("(component)"), "nothing that plays the part of a provider");
+    assert_not_loaded(&component("(component)"), "nothing that plays the part of a provider");
     // The right version, but nothing of what it promises.
-    refused(&exporting("brains:plugin/standalone@0.2.0"), "do not fit");
+    assert_not_loaded(&exporting("brains:plugin/standalone@0.2.0"), "do not fit");
 }
 
 /// Guests bind what is called in them; what a component exports is looked at as a whole before any of that.
@@ -66,7 +66,7 @@ fn a_function_of_another_type_is_found_when_the_component_is_loaded() {
         (func $answer (canon lift (core func $ran \"answer\")))
         (instance $standalone (export \"answer\" (func $answer)))
         (export \"brains:plugin/standalone@0.2.0\" (instance $standalone)))";
-    refused(&component(answers_nothing), "component `under-test` in `start`");
+    assert_not_loaded(&component(answers_nothing), "component `under-test` in `start`");
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_component_that_misbehaves_while_it_is_loaded_is_refused() {
         ),
         ("config-schema:lie", "its settings schema is not one"),
     ] {
-        refused(&at_load(deed), expected);
+        assert_not_loaded(&at_load(deed), expected);
     }
     // What it says unasked is as before.
     runtime().load("under-test", &at_load("nothing"), manifest()).unwrap();
@@ -275,7 +275,7 @@ async fn what_an_instance_keeps_is_its_own_and_outlives_its_versions() {
     let peek = async |instance: &std::sync::Arc<crate::Instance>| -> String {
         let mut exchange = instance.exchange().await.unwrap();
         let request = ChatRequest { model: "x-peek".into(), ..ChatRequest::default() };
-        said(&exchange.answer(request, CallContext::default()).await.unwrap())
+        text_of(&exchange.answer(request, CallContext::default()).await.unwrap())
     };
     let keep = async |instance: &std::sync::Arc<crate::Instance>| {
         let mut exchange = instance.exchange().await.unwrap();

@@ -25,7 +25,7 @@ async fn beyond_the_pool_there_is_memory_on_demand_and_beyond_that_a_refusal() {
     // All of them answer, in the pool and beyond it.
     for exchange in &mut held {
         let events = exchange.answer(super::asking("hello"), CallContext::default()).await.unwrap();
-        assert_eq!(super::said(&events), "hello");
+        assert_eq!(super::text_of(&events), "hello");
     }
     drop(held);
     assert_eq!(runtime.stats().exchanges, 0);
