@@ -12,7 +12,7 @@ use crate::secret::sha256_hex;
 use crate::time::Millis;
 
 pub use seal::{HandOver, Seal, SealingKey, Trusted};
-pub use walk::{Break, ChainWalk, Reason};
+pub use walk::{Break, BreakReason, ChainWalk};
 
 /// What stands before the first entry.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";

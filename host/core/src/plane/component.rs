@@ -1,5 +1,12 @@
 //! Components as the service has them: which are there, which are live, and why one is not. The rule that says which
 //! version serves is in `plan`, over what `history` remembers.
+//!
+//! ```text
+//! seen → checking → live → draining → previous     any step → rejected (the last good one serves)
+//!           └→ pending, with the step that approves it     live → quarantined, when its faults rise: the one before serves
+//! ```
+//!
+//! A component that nothing uses, or that was switched off, is `off`.
 
 pub mod history;
 pub mod plan;
@@ -15,13 +22,6 @@ use crate::config::manifest::Plays;
 pub use staged::StagedVersion;
 
 /// Where a component, or one version of it, stands.
-///
-/// ```text
-/// seen → checking → live → draining → previous     any step → rejected (the last good one serves)
-///           └→ pending, with the step that approves it     live → quarantined, when its faults rise: the one before serves
-/// ```
-///
-/// A component that nothing uses, or that was switched off, is `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentStanding {

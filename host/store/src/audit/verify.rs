@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use brains_core::plane::audit::{Break, ChainWalk, Entry, HandOver, Reason, Seal, Trusted};
+use brains_core::plane::audit::{Break, BreakReason, ChainWalk, Entry, HandOver, Seal, Trusted};
 
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_all, fetch_optional};
@@ -65,7 +65,7 @@ impl Rows {
         let found = |entries, from, broken| Verification { scope: name.to_owned(), entries, from, broken };
         if name.is_empty() {
             // Rows without a scope: no write leaves any.
-            return Ok(found(0, 0, Some(Break { seq: 0, reason: Reason::Foreign })));
+            return Ok(found(0, 0, Some(Break { seq: 0, reason: BreakReason::Foreign })));
         }
         let begun = match from {
             VerifyFrom::Start => None,
@@ -110,7 +110,9 @@ impl Rows {
         let head = self.audit_head(scope).await?;
         let head = head.as_ref().map(|head| (head.seq, head.hash.as_str(), head.seal.as_ref()));
         let broken = match walk.end(head) {
-            Ok(()) => self.foreign(scope, began).await?.map(|seq| Break { seq, reason: Reason::Foreign }),
+            Ok(()) => {
+                self.foreign(scope, began).await?.map(|seq| Break { seq, reason: BreakReason::Foreign })
+            }
             Err(broken) => Some(broken),
         };
         Ok(found(entries, began, broken))

@@ -1,4 +1,4 @@
-use brains_core::plane::audit::{Break, CHECKPOINT, HandOver, Reason, Seal, SealingKey, Trusted};
+use brains_core::plane::audit::{Break, BreakReason, CHECKPOINT, HandOver, Seal, SealingKey, Trusted};
 use serde_json::json;
 
 use super::bed::{Aside, Bed, on_both, sealing_key};
@@ -49,7 +49,7 @@ async fn chain_verifies(bed: &Bed) {
 }
 
 /// Does something to the database, expects it to be found, and undoes it.
-async fn tampered(bed: &Bed, store: &Store, change: &str, undo: &str, seq: i64, reason: Reason) {
+async fn tampered(bed: &Bed, store: &Store, change: &str, undo: &str, seq: i64, reason: BreakReason) {
     let mut aside = Aside::open(&bed.url).await.unwrap();
     aside.run(change).await.unwrap();
     assert_eq!(verify(store).await.1, Some(Break { seq, reason }), "after {change}");
@@ -66,20 +66,27 @@ async fn every_change_is_found(bed: &Bed) {
     let columns = ["operator", "action", "detail", "key_id", "session", "surface", "id", "hash", "prev_hash"];
     for column in columns {
         let change = format!("UPDATE audit_entry SET {column} = 'other' WHERE seq = 3");
-        tampered(bed, &store, &change, restore, 3, Reason::Edited).await;
+        tampered(bed, &store, &change, restore, 3, BreakReason::Edited).await;
     }
-    tampered(bed, &store, "UPDATE audit_entry SET at = at + 1 WHERE seq = 1", restore, 1, Reason::Edited)
-        .await;
+    tampered(
+        bed,
+        &store,
+        "UPDATE audit_entry SET at = at + 1 WHERE seq = 1",
+        restore,
+        1,
+        BreakReason::Edited,
+    )
+    .await;
     for gone in [1, 3] {
         let change = format!("DELETE FROM audit_entry WHERE seq = {gone}");
-        tampered(bed, &store, &change, restore, gone, Reason::Missing).await;
+        tampered(bed, &store, &change, restore, gone, BreakReason::Missing).await;
     }
     let swap = "UPDATE audit_entry SET seq = 100 WHERE seq = 2;
         UPDATE audit_entry SET seq = 2 WHERE seq = 3; UPDATE audit_entry SET seq = 3 WHERE seq = 100";
-    tampered(bed, &store, swap, restore, 2, Reason::Edited).await;
+    tampered(bed, &store, swap, restore, 2, BreakReason::Edited).await;
     let cut = "DELETE FROM audit_entry WHERE seq >= 4";
-    tampered(bed, &store, cut, restore, 3, Reason::Head).await;
-    tampered(bed, &store, "DELETE FROM audit_entry", restore, 0, Reason::Head).await;
+    tampered(bed, &store, cut, restore, 3, BreakReason::Head).await;
+    tampered(bed, &store, "DELETE FROM audit_entry", restore, 0, BreakReason::Head).await;
     store.close().await;
 }
 
@@ -89,12 +96,12 @@ async fn head_is_signed(bed: &Bed) {
     bed.statement("CREATE TABLE spare AS SELECT * FROM audit_head").await;
     let restore = "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM spare";
     for (change, reason) in [
-        ("UPDATE audit_head SET seq = 2", Reason::Head),
-        ("UPDATE audit_head SET hash = 'other'", Reason::Head),
-        ("DELETE FROM audit_head", Reason::Head),
-        ("UPDATE audit_head SET signature = NULL", Reason::Unsealed),
-        ("UPDATE audit_head SET sealed_at = sealed_at + 1", Reason::Forged),
-        ("UPDATE audit_head SET signature = 'other'", Reason::Forged),
+        ("UPDATE audit_head SET seq = 2", BreakReason::Head),
+        ("UPDATE audit_head SET hash = 'other'", BreakReason::Head),
+        ("DELETE FROM audit_head", BreakReason::Head),
+        ("UPDATE audit_head SET signature = NULL", BreakReason::Unsealed),
+        ("UPDATE audit_head SET sealed_at = sealed_at + 1", BreakReason::Forged),
+        ("UPDATE audit_head SET signature = 'other'", BreakReason::Forged),
     ] {
         tampered(bed, &store, change, restore, 3, reason).await;
     }
@@ -117,9 +124,9 @@ async fn nothing_is_made_anew_without_the_key(bed: &Bed) {
     );
     bed.statement(&cut).await;
     let store = bed.open().await;
-    assert_eq!(verify(&store).await.1.map(|broken| broken.reason), Some(Reason::Stranger));
+    assert_eq!(verify(&store).await.1.map(|broken| broken.reason), Some(BreakReason::Stranger));
     bed.statement(&format!("UPDATE audit_head SET seal_key = '{}'", sealing_key().public())).await;
-    assert_eq!(verify(&store).await.1.map(|broken| broken.reason), Some(Reason::Forged));
+    assert_eq!(verify(&store).await.1.map(|broken| broken.reason), Some(BreakReason::Forged));
     store.close().await;
 }
 
@@ -145,11 +152,11 @@ async fn checkpoints_are_kept_and_checked(bed: &Bed) {
     // What came before a checkpoint is taken on its word there, and found from the start.
     bed.statement("UPDATE audit_entry SET action = 'other' WHERE seq = 7").await;
     assert_eq!(verify_with(&store, &[], VerifyFrom::Checkpoint).await, (2, None));
-    assert_eq!(verify(&store).await.1, Some(Break { seq: 7, reason: Reason::Edited }));
+    assert_eq!(verify(&store).await.1, Some(Break { seq: 7, reason: BreakReason::Edited }));
     bed.statement("UPDATE audit_entry SET action = 'thing.make' WHERE seq = 7").await;
     for (change, reason) in [
-        ("UPDATE audit_seal SET hash = 'other'", Reason::Forged),
-        ("UPDATE audit_seal SET seal_key = 'other'", Reason::Forged),
+        ("UPDATE audit_seal SET hash = 'other'", BreakReason::Forged),
+        ("UPDATE audit_seal SET seal_key = 'other'", BreakReason::Forged),
     ] {
         bed.statement("CREATE TABLE spare_seal AS SELECT * FROM audit_seal").await;
         bed.statement(change).await;
@@ -181,16 +188,16 @@ async fn an_older_state_is_known_by_what_was_kept_elsewhere(bed: &Bed) {
     // All of it is genuine, and nothing inside of the database can tell.
     assert_eq!(verify(&store).await, (2, None));
     let broken = verify_with(&store, std::slice::from_ref(&anchor), VerifyFrom::Start).await.1;
-    assert_eq!(broken, Some(Break { seq: 3, reason: Reason::RolledBack }));
+    assert_eq!(broken, Some(Break { seq: 3, reason: BreakReason::RolledBack }));
     // Going on from there makes another history of the same length.
     write_entries(&store, 3).await;
     let broken = verify_with(&store, &[anchor], VerifyFrom::Start).await.1;
     // The clock stands still, so only the ids of the entries differ.
-    assert_eq!(broken, Some(Break { seq: 4, reason: Reason::Rewritten }));
+    assert_eq!(broken, Some(Break { seq: 4, reason: BreakReason::Rewritten }));
     bed.statement("DELETE FROM audit_entry; DELETE FROM audit_head").await;
     let gone = sealing_key().seal("global", 1, "aa", 0);
     let broken = verify_with(&store, &[gone], VerifyFrom::Start).await.1;
-    assert_eq!(broken, Some(Break { seq: 1, reason: Reason::RolledBack }));
+    assert_eq!(broken, Some(Break { seq: 1, reason: BreakReason::RolledBack }));
     store.close().await;
 }
 
@@ -226,7 +233,7 @@ async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
     bed.statement("UPDATE audit_head SET sealed_at = NULL, seal_key = NULL, signature = NULL").await;
     let store = bed.open().await;
     let broken = verify(&store).await.1;
-    assert_eq!(broken, Some(Break { seq: 2, reason: Reason::Unsealed }), "a restart signs nothing");
+    assert_eq!(broken, Some(Break { seq: 2, reason: BreakReason::Unsealed }), "a restart signs nothing");
     store.close().await;
     bed.statement(
         "DELETE FROM schema_migration WHERE number >= 5; ALTER TABLE config_revision DROP COLUMN text; DROP TABLE ledger; DROP TABLE audit_seal; DROP INDEX audit_hand_over;
@@ -288,15 +295,15 @@ async fn rows_outside_of_a_chain_are_found_and_never_listed(bed: &Bed) {
     let seal = "INSERT INTO audit_seal (scope, seq, hash, sealed_at, seal_key, signature)
         VALUES ('global', 0, 'h', 0, 'k', 's')";
     let mut changes = vec![
-        (copied("'global'", "0"), 0, Reason::Foreign),
-        (copied("'global'", "-7"), -7, Reason::Foreign),
-        (copied("'global'", "5"), 5, Reason::Edited),
-        (copied("'global'", "9"), 5, Reason::Missing),
-        (seal.to_owned(), 0, Reason::Foreign),
+        (copied("'global'", "0"), 0, BreakReason::Foreign),
+        (copied("'global'", "-7"), -7, BreakReason::Foreign),
+        (copied("'global'", "5"), 5, BreakReason::Edited),
+        (copied("'global'", "9"), 5, BreakReason::Missing),
+        (seal.to_owned(), 0, BreakReason::Foreign),
     ];
     if bed.is_postgres() {
-        changes.push((copied("'global'", "NULL"), 0, Reason::Foreign));
-        changes.push((copied("'global'", "2"), 3, Reason::Missing));
+        changes.push((copied("'global'", "NULL"), 0, BreakReason::Foreign));
+        changes.push((copied("'global'", "2"), 3, BreakReason::Missing));
     }
     let restore = "DELETE FROM audit_entry WHERE id = 'aud_copy'; DELETE FROM audit_seal WHERE seq <= 0";
     for (change, seq, reason) in changes {
@@ -309,9 +316,9 @@ async fn rows_outside_of_a_chain_are_found_and_never_listed(bed: &Bed) {
         tampered(bed, &store, &change, restore, seq, reason).await;
     }
     // In a scope that has no head, or in none.
-    let mut strange = vec![("'elsewhere'", "elsewhere", 1, Reason::Edited)];
+    let mut strange = vec![("'elsewhere'", "elsewhere", 1, BreakReason::Edited)];
     if bed.is_postgres() {
-        strange.push(("NULL", "", 0, Reason::Foreign));
+        strange.push(("NULL", "", 0, BreakReason::Foreign));
     }
     for (scope, name, seq, reason) in strange {
         bed.statement(&without_rules(bed, &copied(scope, "1"))).await;
@@ -341,14 +348,14 @@ async fn what_lost_a_value_is_found_and_stops_nothing(bed: &Bed) {
     for column in ["at", "operator", "action", "detail", "prev_hash", "hash"] {
         bed.statement(&format!("ALTER TABLE audit_entry ALTER {column} DROP NOT NULL")).await;
         let change = format!("UPDATE audit_entry SET {column} = NULL WHERE seq = 2");
-        tampered(bed, &store, &change, restore, 2, Reason::Edited).await;
+        tampered(bed, &store, &change, restore, 2, BreakReason::Edited).await;
     }
     bed.statement("CREATE TABLE spare_head AS SELECT * FROM audit_head").await;
     let restore = "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM spare_head";
     for column in ["seq", "hash"] {
         bed.statement(&format!("ALTER TABLE audit_head ALTER {column} DROP NOT NULL")).await;
         let change = format!("UPDATE audit_head SET {column} = NULL");
-        tampered(bed, &store, &change, restore, 3, Reason::Head).await;
+        tampered(bed, &store, &change, restore, 3, BreakReason::Head).await;
     }
     store.close().await;
 }

@@ -1,6 +1,6 @@
 //! Checking the audit log, and changing the key that signs it.
 
-use brains_core::plane::audit::{HandOver, Reason, Seal, SealingKey, Trusted};
+use brains_core::plane::audit::{BreakReason, HandOver, Seal, SealingKey, Trusted};
 use brains_core::principal::Role;
 use brains_core::{Fault, Origin};
 use brains_store::{ReadSnapshot, Rows, Scope, VerifyFrom};
@@ -49,22 +49,24 @@ pub(crate) struct AuditVerified {
     chains: Vec<ChainVerified>,
 }
 
-fn describe(reason: Reason) -> (&'static str, &'static str) {
+fn describe(reason: BreakReason) -> (&'static str, &'static str) {
     match reason {
-        Reason::Missing => ("missing", "an entry before this one was deleted or moved"),
-        Reason::Unlinked => ("unlinked", "the entry does not follow from the one before it"),
-        Reason::Edited => ("edited", "the entry was changed"),
-        Reason::Head => ("head", "the end was cut off, or the head was changed"),
-        Reason::Unsealed => ("unsealed", "the head is not signed"),
-        Reason::Forged => ("forged", "a signature does not fit what it stands under"),
-        Reason::Stranger => {
+        BreakReason::Missing => ("missing", "an entry before this one was deleted or moved"),
+        BreakReason::Unlinked => ("unlinked", "the entry does not follow from the one before it"),
+        BreakReason::Edited => ("edited", "the entry was changed"),
+        BreakReason::Head => ("head", "the end was cut off, or the head was changed"),
+        BreakReason::Unsealed => ("unsealed", "the head is not signed"),
+        BreakReason::Forged => ("forged", "a signature does not fit what it stands under"),
+        BreakReason::Stranger => {
             ("stranger", "sealed by a key that no hand-over ties to the one of this installation")
         }
-        Reason::Rewritten => ("rewritten", "a seal was given for other content: the chain was made anew"),
-        Reason::RolledBack => {
+        BreakReason::Rewritten => {
+            ("rewritten", "a seal was given for other content: the chain was made anew")
+        }
+        BreakReason::RolledBack => {
             ("rolled_back", "a seal was given for more entries: an older state was put back")
         }
-        Reason::Foreign => {
+        BreakReason::Foreign => {
             ("foreign", "a row stands where no write puts one; it belongs to no chain, and no list shows it")
         }
     }

@@ -1,4 +1,4 @@
-use super::{Break, ChainWalk, Entry, GENESIS, HandOver, Reason, Seal, SealingKey, Trusted};
+use super::{Break, BreakReason, ChainWalk, Entry, GENESIS, HandOver, Seal, SealingKey, Trusted};
 use crate::time::Millis;
 
 fn key(seed: u8) -> SealingKey {
@@ -88,19 +88,19 @@ fn whatever_is_done_to_an_entry_is_found() {
         let mut edited = entries.clone();
         edit(&mut edited[3]);
         let found = walk(&edited, &[], &head, &trusted);
-        assert_eq!(found, Err(Break { seq: 4, reason: Reason::Edited }), "edit {number}");
+        assert_eq!(found, Err(Break { seq: 4, reason: BreakReason::Edited }), "edit {number}");
     }
     for gone in 0..5 {
         let mut shorter = entries.clone();
         shorter.remove(gone);
         let seq = i64::try_from(gone).unwrap();
-        let reason = if gone == 4 { (4, Reason::Head) } else { (seq + 1, Reason::Missing) };
+        let reason = if gone == 4 { (4, BreakReason::Head) } else { (seq + 1, BreakReason::Missing) };
         assert_eq!(walk(&shorter, &[], &head, &trusted), Err(Break { seq: reason.0, reason: reason.1 }));
     }
     let mut swapped = entries.clone();
     swapped.swap(1, 2);
-    assert_eq!(walk(&swapped, &[], &head, &trusted).unwrap_err().reason, Reason::Missing);
-    assert_eq!(walk(&[], &[], &head, &trusted).unwrap_err().reason, Reason::Head);
+    assert_eq!(walk(&swapped, &[], &head, &trusted).unwrap_err().reason, BreakReason::Missing);
+    assert_eq!(walk(&[], &[], &head, &trusted).unwrap_err().reason, BreakReason::Head);
 }
 
 #[test]
@@ -117,25 +117,25 @@ fn a_chain_that_was_made_anew_needs_the_key() {
         forged[at].hash = forged[at].digest();
     }
     let stranger = seal(&key(2), &forged[4]);
-    assert_eq!(walk(&forged, &[], &stranger, &trusted).unwrap_err().reason, Reason::Stranger);
+    assert_eq!(walk(&forged, &[], &stranger, &trusted).unwrap_err().reason, BreakReason::Stranger);
     let mut lifted = seal(&ours, &entries[4]);
     lifted.hash = forged[4].hash.clone();
-    assert_eq!(walk(&forged, &[], &lifted, &trusted).unwrap_err().reason, Reason::Forged);
+    assert_eq!(walk(&forged, &[], &lifted, &trusted).unwrap_err().reason, BreakReason::Forged);
     let mut renamed = stranger;
     renamed.key = ours.public().to_owned();
-    assert_eq!(walk(&forged, &[], &renamed, &trusted).unwrap_err().reason, Reason::Forged);
+    assert_eq!(walk(&forged, &[], &renamed, &trusted).unwrap_err().reason, BreakReason::Forged);
     // Even with the key: a seal that was kept elsewhere knows better.
     let resealed = seal(&ours, &forged[4]);
     assert_eq!(
         walk(&forged, std::slice::from_ref(&kept), &resealed, &trusted).unwrap_err().reason,
-        Reason::Rewritten
+        BreakReason::Rewritten
     );
     let unsealed = ChainWalk::new("global", &trusted);
     assert_eq!(unsealed.end(Some((0, GENESIS, None))), Ok(()));
     // An older state put back, head and all.
     let older = seal(&ours, &entries[1]);
     let found = walk(&entries[..2], &[kept], &older, &trusted);
-    assert_eq!(found, Err(Break { seq: 3, reason: Reason::RolledBack }));
+    assert_eq!(found, Err(Break { seq: 3, reason: BreakReason::RolledBack }));
 }
 
 #[test]
@@ -144,7 +144,10 @@ fn a_head_without_a_signature_is_found() {
     let trusted = Trusted::new([ours.public().to_owned()], &[]);
     let mut walk = ChainWalk::new("global", &trusted);
     walk.entry(&entries[0]).unwrap();
-    assert_eq!(walk.end(Some((1, &entries[0].hash, None))), Err(Break { seq: 1, reason: Reason::Unsealed }));
+    assert_eq!(
+        walk.end(Some((1, &entries[0].hash, None))),
+        Err(Break { seq: 1, reason: BreakReason::Unsealed })
+    );
 }
 
 #[test]

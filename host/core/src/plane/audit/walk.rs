@@ -10,13 +10,13 @@ use super::{Entry, GENESIS, Seal, Trusted};
 pub struct Break {
     /// The position at which it was noticed.
     pub seq: i64,
-    pub reason: Reason,
+    pub reason: BreakReason,
 }
 
 /// What is wrong with a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum BreakReason {
     /// An entry is not where the order wants it: something before it was deleted or moved.
     Missing,
     /// An entry does not follow from the one before it.
@@ -69,11 +69,11 @@ impl<'a> ChainWalk<'a> {
     /// The next entry in order.
     pub fn entry(&mut self, entry: &Entry) -> Result<(), Break> {
         let reason = if entry.seq != self.seq + 1 || entry.scope != self.scope {
-            Reason::Missing
+            BreakReason::Missing
         } else if entry.digest() != entry.hash {
-            Reason::Edited
+            BreakReason::Edited
         } else if entry.prev_hash != self.hash {
-            Reason::Unlinked
+            BreakReason::Unlinked
         } else {
             self.seq = entry.seq;
             self.hash.clone_from(&entry.hash);
@@ -85,11 +85,11 @@ impl<'a> ChainWalk<'a> {
     /// A seal that was given for where the walk stands.
     pub fn seal(&self, seal: &Seal) -> Result<(), Break> {
         if seal.seq > self.seq {
-            return Err(Break { seq: self.seq + 1, reason: Reason::RolledBack });
+            return Err(Break { seq: self.seq + 1, reason: BreakReason::RolledBack });
         }
         self.judge(seal)?;
         if seal.seq == self.seq && seal.hash != self.hash {
-            return Err(Break { seq: seal.seq, reason: Reason::Rewritten });
+            return Err(Break { seq: seal.seq, reason: BreakReason::Rewritten });
         }
         Ok(())
     }
@@ -99,22 +99,22 @@ impl<'a> ChainWalk<'a> {
         let broken = |reason| Err(Break { seq: self.seq, reason });
         let (seq, hash, seal) = head.unwrap_or((0, GENESIS, None));
         if (seq, hash) != (self.seq, self.hash.as_str()) {
-            return broken(Reason::Head);
+            return broken(BreakReason::Head);
         }
         match seal {
             // A chain without an entry has nothing to sign.
             None if seq == 0 => Ok(()),
-            None => broken(Reason::Unsealed),
-            Some(seal) if (seal.seq, seal.hash.as_str()) != (seq, hash) => broken(Reason::Forged),
+            None => broken(BreakReason::Unsealed),
+            Some(seal) if (seal.seq, seal.hash.as_str()) != (seq, hash) => broken(BreakReason::Forged),
             Some(seal) => self.judge(seal),
         }
     }
 
     fn judge(&self, seal: &Seal) -> Result<(), Break> {
         let reason = if seal.scope != self.scope || !seal.is_signed() {
-            Reason::Forged
+            BreakReason::Forged
         } else if !self.trusted.holds(&seal.key) {
-            Reason::Stranger
+            BreakReason::Stranger
         } else {
             return Ok(());
         };
