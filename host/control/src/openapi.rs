@@ -1,6 +1,4 @@
-//! The OpenAPI 3.1 document: the operations from the registry, the gateway's fixed routes from data.
-
-mod gateway;
+//! The OpenAPI 3.1 document: the operations from the registry, other routes from whoever serves them.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +10,24 @@ use crate::input_redaction::add_warnings_to_schema;
 use crate::operation::{OperationEntry, OperationKind, add_properties};
 use crate::registry::Registry;
 
+/// Routes that are no operations.
+#[derive(Debug, Clone, Default)]
+pub struct FixedRoutes {
+    pub paths: Map<String, Value>,
+    /// Schemas that they name, by name.
+    pub schemas: Map<String, Value>,
+    /// The answer of every route that failed.
+    pub error: Value,
+}
+
 /// The whole document.
-pub fn document(registry: &Registry) -> Value {
+pub fn document(registry: &Registry, routes: FixedRoutes) -> Value {
+    let FixedRoutes { mut paths, mut schemas, error } = routes;
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.meta_schema = None;
         settings.definitions_path = "/components/schemas".into();
     });
     let mut generator = settings.into_generator();
-    let mut paths = gateway::paths();
     let (mut enveloped, mut warning) = (Vec::new(), BTreeSet::new());
     for entry in registry.entries() {
         let input = (entry.describe_input)(&mut generator).to_value();
@@ -37,7 +45,6 @@ pub fn document(registry: &Registry) -> Value {
         paths
             .insert(format!("/api/ops/{}", entry.name), json!({ "post": operation(entry, &input, &output) }));
     }
-    let mut schemas = gateway::schemas();
     schemas.extend(generator.take_definitions(true));
     for (name, once, by_session) in enveloped {
         if let Some(schema) = schemas.get_mut(&name) {
@@ -67,7 +74,7 @@ pub fn document(registry: &Registry) -> Value {
                 "bearer": { "type": "http", "scheme": "bearer" },
                 "apiKey": { "type": "apiKey", "in": "header", "name": "x-api-key" },
             },
-            "responses": { "Error": gateway::error_response() },
+            "responses": { "Error": error },
             "schemas": schemas,
         },
     })
@@ -138,6 +145,3 @@ fn sort(schemas: &mut Map<String, Value>) {
     pairs.sort_by(|left, right| left.0.cmp(&right.0));
     schemas.extend(pairs);
 }
-
-#[cfg(test)]
-mod tests;

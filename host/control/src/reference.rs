@@ -41,10 +41,6 @@ pub fn pages(registry: &Registry) -> Vec<ReferencePage> {
         })
         .collect();
     pages.push(ReferencePage { file: "operations.md".into(), text: index(registry, &nouns) });
-    pages.push(ReferencePage {
-        file: "openapi.json".into(),
-        text: format!("{:#}\n", crate::openapi::document(registry)),
-    });
     pages
 }
 

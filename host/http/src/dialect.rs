@@ -10,6 +10,17 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::openapi::Described;
+
+/// What the routes of every wire take and give.
+pub(crate) fn describe() -> Described {
+    let mut all = Described::default();
+    for described in [chat::description::describe(), models::description::describe()] {
+        all.paths.extend(described.paths);
+        all.schemas.extend(described.schemas);
+    }
+    all
+}
 
 /// The routes of every wire.
 pub(crate) fn routes() -> Router<App> {

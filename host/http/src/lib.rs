@@ -20,6 +20,7 @@ mod guarded_body;
 mod health;
 mod keyring;
 mod limits;
+mod openapi;
 mod origin;
 mod port;
 mod refusal;

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use brains_control::{Addressee, ControlPlane, OperationAnswer, OperationKind, openapi};
+use brains_control::{Addressee, ControlPlane, OperationAnswer, OperationKind};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_dialect::ingress::Ingress;
@@ -90,7 +90,7 @@ impl Operations for ControlPlane {
     }
 
     fn document(&self) -> Value {
-        openapi::document(self.registry())
+        crate::openapi::document(self.registry())
     }
 }
 

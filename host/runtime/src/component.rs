@@ -24,7 +24,7 @@ mod version_event;
 
 use std::sync::Arc;
 
-use brains_core::plane::component::reason::{NextStep, Reason};
+use brains_core::plane::component::reason::{NextStep, StandingReason};
 use brains_core::redact::redact;
 
 use crate::runtime::Runtime;
@@ -51,7 +51,7 @@ pub(crate) struct ComponentParts {
 
 impl ComponentParts {
     /// A reason as people read it.
-    fn told(&self, id: &str, reason: &Reason) -> String {
+    fn told(&self, id: &str, reason: &StandingReason) -> String {
         match &reason.next {
             Some(next) => format!("{}; {}", reason.text, (self.advice)(id, next)),
             None => reason.text.clone(),

@@ -7,7 +7,6 @@
 //! Architecture invariant: nothing here performs an exchange, and nothing here knows the store, egress or a surface.
 
 mod allowances;
-mod bindings;
 mod bounds;
 mod code_cache;
 pub mod component;
@@ -30,6 +29,8 @@ mod slots;
 mod watchdog;
 mod workers;
 mod world;
+
+pub(crate) use world::bindings;
 
 pub use allowances::Standings;
 pub use component::directory::{Look, Looked};

@@ -1,6 +1,5 @@
 //! Worlds: what a component of one part is given, as a list of factors, and what it exports, each interface bound on its
-//! own and on its first call in a guest. To add a world is to list its factors, to name its interfaces here and in
-//! `bindings`, and to say which part it plays; no capability is written again.
+//! own and on its first call in a guest. To add a world is to list its factors, to name its interfaces here, and to say which part it plays; no capability is written again.
 //!
 //! | World | Factors | Exports, beside `meta` |
 //! |---|---|---|
@@ -23,7 +22,7 @@ use brains_core::config::manifest::Plays;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre, Linker};
 
-use crate::bindings::exported::{catalogue, chat, classifier, errors, meta, policy, relay, standalone};
+use self::bindings::exported::{catalogue, chat, classifier, errors, meta, policy, relay, standalone};
 use crate::factor::clock::ClockFactor;
 use crate::factor::config::ConfigFactor;
 use crate::factor::kv::KvFactor;
@@ -34,6 +33,33 @@ use crate::factor::wasi::WasiFactor;
 use crate::factor::{ComponentImports, Factor as _};
 use crate::guest::state::GuestState;
 use crate::load::Exports;
+
+/// Types and calls generated from `wit/brains-plugin.wit`. Each exported interface is bound on its own, so that what a
+/// component exports says what it is.
+pub(crate) mod bindings {
+    wasmtime::component::bindgen!({
+        inline: "
+            package brains:host;
+            world everything {
+                include brains:plugin/effects@0.2.0;
+                export brains:plugin/meta@0.2.0;
+                export brains:plugin/errors@0.2.0;
+                export brains:plugin/catalogue@0.2.0;
+                export brains:plugin/relay@0.2.0;
+                export brains:plugin/chat@0.2.0;
+                export brains:plugin/standalone@0.2.0;
+                export brains:plugin/classifier@0.2.0;
+                export brains:plugin/policy@0.2.0;
+            }
+        ",
+        path: "../../wit",
+        world: "brains:host/everything",
+        imports: { "brains:plugin/secrets@0.2.0.matches": trappable },
+    });
+
+    pub(crate) use brains::plugin::{clock, config, http, kv, log, random, secrets, task, types};
+    pub(crate) use exports::brains::plugin as exported;
+}
 
 /// Links one factor.
 pub(crate) type LinkFactor = fn(&mut Linker<GuestState>, &ComponentImports<'_>) -> wasmtime::Result<()>;

@@ -47,8 +47,9 @@ impl VersionEventsPort for LiveVersions {
         })
     }
 
-    fn cut_drains(&self) {
-        self.0.sweep();
+    fn cut_drains(&self) -> BoxedFuture<'_, ()> {
+        let live = Arc::clone(&self.0);
+        Box::pin(async move { drop(blocking(move || live.sweep()).await) })
     }
 
     fn take_events(&self) -> Vec<VersionNews> {

@@ -25,7 +25,7 @@ pub trait VersionEventsPort: Debug + Send + Sync {
     /// Takes each version whose faults have risen out of service, in favour of the best earlier one.
     fn quarantine_risen(&self) -> BoxedFuture<'_, Vec<Quarantine>>;
     /// Cuts what outlasts the limit of drains.
-    fn cut_drains(&self);
+    fn cut_drains(&self) -> BoxedFuture<'_, ()>;
     /// Takes what became of versions since the last time.
     fn take_events(&self) -> Vec<VersionNews>;
     /// Every component as it stands.

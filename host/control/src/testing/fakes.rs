@@ -416,7 +416,9 @@ impl VersionEventsPort for Fakes {
     fn quarantine_risen(&self) -> BoxedFuture<'_, Vec<Quarantine>> {
         Box::pin(async { std::mem::take(&mut *self.risen.lock().unwrap()) })
     }
-    fn cut_drains(&self) {}
+    fn cut_drains(&self) -> BoxedFuture<'_, ()> {
+        Box::pin(async {})
+    }
     fn take_events(&self) -> Vec<VersionNews> {
         std::mem::take(&mut self.news.lock().unwrap())
     }

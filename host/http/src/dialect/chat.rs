@@ -1,5 +1,7 @@
 //! `POST /v1/chat/completions`.
 
+pub(super) mod description;
+
 use std::sync::Arc;
 
 use axum::Extension;

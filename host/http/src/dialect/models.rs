@@ -1,5 +1,7 @@
 //! `GET /v1/models` and `/v1/models/{id}`, in the shape of the client's wire. Ids hold slashes, plain or encoded.
 
+pub(super) mod description;
+
 use std::sync::Arc;
 
 use axum::Extension;

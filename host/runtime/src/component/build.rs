@@ -8,7 +8,7 @@ use brains_core::config::manifest::{Asks, Plays};
 use brains_core::config::{Config, Layer, Place, Problem, Provenance, Resolved};
 use brains_core::plane::component::ComponentStanding;
 use brains_core::plane::component::plan::{PlanInput, Selection, Unavailable, VersionNote, plan};
-use brains_core::plane::component::reason::{NextStep, Reason};
+use brains_core::plane::component::reason::{NextStep, StandingReason};
 use serde_json::Value;
 
 use super::active::ActiveSet;
@@ -28,7 +28,7 @@ pub(super) struct CandidateSet {
 /// Where components stand that have no instance, and versions that do not serve.
 #[derive(Debug, Default)]
 pub(super) struct BuildFindings {
-    pub(super) standings: BTreeMap<String, (ComponentStanding, Reason)>,
+    pub(super) standings: BTreeMap<String, (ComponentStanding, StandingReason)>,
     pub(super) notes: BTreeMap<String, Vec<VersionNote>>,
 }
 
@@ -207,7 +207,7 @@ fn note(digest: String, error: &LoadError) -> VersionNote {
         }
         _ => ComponentStanding::Rejected,
     };
-    VersionNote { digest, state, reason: Reason { text: reason_text(error), next: next_step(error) } }
+    VersionNote { digest, state, reason: StandingReason { text: reason_text(error), next: next_step(error) } }
 }
 
 fn next_step(error: &LoadError) -> Option<NextStep> {
@@ -219,17 +219,17 @@ fn next_step(error: &LoadError) -> Option<NextStep> {
 }
 
 /// Where a part's component stands that could not be made an instance, and what there is to do.
-fn disposition(part: &ConfiguredPart<'_>, error: &LoadError) -> (ComponentStanding, Reason) {
+fn disposition(part: &ConfiguredPart<'_>, error: &LoadError) -> (ComponentStanding, StandingReason) {
     let text = reason_text(error);
     match error {
         LoadError::Pending(_) | LoadError::Limits { .. } => {
-            (ComponentStanding::Pending, Reason { text, next: next_step(error) })
+            (ComponentStanding::Pending, StandingReason { text, next: next_step(error) })
         }
-        LoadError::Checking => (ComponentStanding::Checking, Reason::new(text)),
+        LoadError::Checking => (ComponentStanding::Checking, StandingReason::new(text)),
         LoadError::Settings { .. } if part.implied => {
-            (ComponentStanding::Pending, Reason::then(text, NextStep::GiveSettings))
+            (ComponentStanding::Pending, StandingReason::then(text, NextStep::GiveSettings))
         }
-        _ => (ComponentStanding::Rejected, Reason::new(text)),
+        _ => (ComponentStanding::Rejected, StandingReason::new(text)),
     }
 }
 

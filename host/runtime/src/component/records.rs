@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brains_core::config::Config;
 use brains_core::plane::component::plan::VersionNote;
-use brains_core::plane::component::reason::{NextStep, Reason};
+use brains_core::plane::component::reason::{NextStep, StandingReason};
 use brains_core::plane::component::{ComponentRecord, ComponentStanding, ComponentState, ComponentVersion};
 
 use super::active::ActiveSet;
@@ -45,7 +45,7 @@ impl ComponentRegistry {
             if let Some(digest) =
                 waiting.filter(|digest| !record.versions.iter().any(|v| v.digest == *digest))
             {
-                let reason = Reason::then("it waits", NextStep::TakeWaiting);
+                let reason = StandingReason::then("it waits", NextStep::TakeWaiting);
                 let reason = self.parts.told(&record.component.id, &reason);
                 record.versions.push(version(&digest, ComponentStanding::Pending, Some(&reason)));
             }

@@ -19,7 +19,7 @@ pub(crate) async fn follow_versions(control: &ControlPlane) -> Result<(), Fault>
     for quarantine in versions.quarantine_risen().await {
         outcome = outcome.and(bring_back(control, quarantine).await);
     }
-    versions.cut_drains();
+    versions.cut_drains().await;
     if write_events(control).await? {
         versions.remove_unneeded().await;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::ComponentStanding;
 use super::history::ComponentHistory;
-use super::reason::{NextStep, Reason};
+use super::reason::{NextStep, StandingReason};
 use crate::config::manifest::{Manifest, Plays};
 use crate::config::{ComponentLimits, Config};
 use crate::plane::is_slug;
@@ -62,7 +62,7 @@ pub struct Offers {
 pub struct VersionNote {
     pub digest: String,
     pub state: ComponentStanding,
-    pub reason: Reason,
+    pub reason: StandingReason,
 }
 
 /// Versions of one component to try, best first, and what is to say of others.
@@ -93,7 +93,7 @@ pub struct ChangePlan {
     /// What to try, by component that a part or a file asks for. One that is switched off is in `standings`.
     pub selections: BTreeMap<String, Result<Selection, Unavailable>>,
     /// Where a component stands that has no instance by rule, and why.
-    pub standings: BTreeMap<String, (ComponentStanding, Reason)>,
+    pub standings: BTreeMap<String, (ComponentStanding, StandingReason)>,
     /// What is to say of files beside a bundled component.
     pub notes: BTreeMap<String, Vec<VersionNote>>,
 }
@@ -121,7 +121,7 @@ pub fn plan(input: PlanInput<'_>, held: impl Fn(&str, &str) -> bool) -> ChangePl
                 plan.notes.entry(id.clone()).or_default().push(VersionNote {
                     digest: file.digest.clone(),
                     state: ComponentStanding::Pending,
-                    reason: Reason::then("it would replace the bundled one", NextStep::TakeFile),
+                    reason: StandingReason::then("it would replace the bundled one", NextStep::TakeFile),
                 });
             }
             continue;
@@ -143,13 +143,14 @@ pub fn plan(input: PlanInput<'_>, held: impl Fn(&str, &str) -> bool) -> ChangePl
         let more = manifest.map(|manifest| manifest.beyond(None, entry.limits)).unwrap_or_default();
         let what = if more.is_empty() { "nothing".to_owned() } else { more.join(", ") };
         let asks = manifest.map(|manifest| manifest.asks.clone()).unwrap_or_default();
-        let reason = Reason::then(format!("it asks for {what} and nothing uses it yet"), NextStep::Use(asks));
+        let reason =
+            StandingReason::then(format!("it asks for {what} and nothing uses it yet"), NextStep::Use(asks));
         plan.standings.insert(id.clone(), (ComponentStanding::Pending, reason));
     }
     let implied = plan.implied.iter().map(|id| (id.as_str(), Vec::new()));
     for (id, allowed) in used.into_iter().chain(implied) {
         if config.components.get(id).is_some_and(|entry| !entry.enabled) {
-            let reason = Reason::then("it is switched off", NextStep::SwitchOn);
+            let reason = StandingReason::then("it is switched off", NextStep::SwitchOn);
             plan.standings.insert(id.to_owned(), (ComponentStanding::Off, reason));
             continue;
         }
@@ -178,19 +179,24 @@ fn by_itself(
     config: &Config,
     history: Option<&ComponentHistory>,
     held: impl Fn(&str, &str) -> bool,
-) -> Result<(), (ComponentStanding, Reason)> {
+) -> Result<(), (ComponentStanding, StandingReason)> {
     if !is_slug(id) {
         let text =
             "its file's name is no id: lower-case letters, digits, `_` and `-`, a letter or digit first";
-        return Err((ComponentStanding::Rejected, Reason::new(text)));
+        return Err((ComponentStanding::Rejected, StandingReason::new(text)));
     }
     // What served before is tried again when the newest version is no good.
     let live = history.and_then(|history| history.live.as_deref());
     let serves = live.is_some_and(|live| held(id, live));
     if let Some(flaw) = &file.flaw {
-        return if serves { Ok(()) } else { Err((ComponentStanding::Rejected, Reason::new(flaw.as_str()))) };
+        return if serves {
+            Ok(())
+        } else {
+            Err((ComponentStanding::Rejected, StandingReason::new(flaw.as_str())))
+        };
     }
-    let waits = |text: String, next: NextStep| Err((ComponentStanding::Pending, Reason::then(text, next)));
+    let waits =
+        |text: String, next: NextStep| Err((ComponentStanding::Pending, StandingReason::then(text, next)));
     if let Some((owner, _)) = config.provider(id) {
         return waits(format!("its name means the provider `{owner}` already"), NextStep::NameInstance);
     }
@@ -243,7 +249,7 @@ pub fn select_for(
         Offer::Flawed { digest, reason } => selection.notes.push(VersionNote {
             digest: digest.clone(),
             state: ComponentStanding::Rejected,
-            reason: Reason::new(reason.as_str()),
+            reason: StandingReason::new(reason.as_str()),
         }),
         Offer::Nothing | Offer::Version(_) => {}
     }
@@ -311,7 +317,7 @@ fn quarantined(digest: &str, reason: &str) -> VersionNote {
     VersionNote {
         digest: digest.to_owned(),
         state: ComponentStanding::Quarantined,
-        reason: Reason::then(reason, NextStep::TryAgain),
+        reason: StandingReason::then(reason, NextStep::TryAgain),
     }
 }
 
@@ -324,7 +330,7 @@ fn beside(pin: &str, newest: &OfferedVersion, history: &ComponentHistory) -> Ver
     VersionNote {
         digest: newest.digest.clone(),
         state: ComponentStanding::Pending,
-        reason: Reason::then(text, NextStep::TakeFile),
+        reason: StandingReason::then(text, NextStep::TakeFile),
     }
 }
 
@@ -344,7 +350,7 @@ fn beyond(grounds: Grounds<'_>, newest: &OfferedVersion, history: &ComponentHist
     Some(VersionNote {
         digest: newest.digest.clone(),
         state: ComponentStanding::Pending,
-        reason: Reason::then(text, NextStep::Approve(newest.manifest.asks.clone())),
+        reason: StandingReason::then(text, NextStep::Approve(newest.manifest.asks.clone())),
     })
 }
 

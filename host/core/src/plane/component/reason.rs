@@ -28,12 +28,12 @@ pub enum NextStep {
 
 /// Why something stands where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
+pub struct StandingReason {
     pub text: String,
     pub next: Option<NextStep>,
 }
 
-impl Reason {
+impl StandingReason {
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), next: None }
     }

@@ -1,10 +1,14 @@
-//! The OpenAPI document.
+//! The document: whole, committed, and of routes that are there.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use brains_control::Registry;
 use serde_json::Value;
 
-use crate::registry::Registry;
+use brains_core::config::Config;
+
+use crate::testing::TestListener;
 
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     match value {
@@ -47,4 +51,36 @@ fn every_operation_has_its_path_and_an_id_of_its_own() {
     for operation in paths.values().flat_map(|item| item.as_object().unwrap().values()) {
         assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{operation}");
     }
+}
+
+async fn plain() -> TestListener {
+    TestListener::start(Config::default()).await
+}
+
+/// Rewrites the file when `UPDATE` is set, else compares.
+#[test]
+fn the_committed_document_is_this_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/openapi.json");
+    let text = format!("{:#}\n", super::document(&Registry::new()));
+    #[expect(clippy::disallowed_methods, reason = "how a test is told to rewrite its golden file")]
+    if std::env::var("UPDATE").is_ok() {
+        fs_err::write(&path, &text).unwrap();
+    }
+    let committed = fs_err::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "stale: `UPDATE=1 cargo xtask test docs` rewrites it");
+}
+
+#[tokio::test]
+async fn every_described_route_is_there() {
+    let listener = plain().await;
+    let document = super::document(&Registry::new());
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let path = path.replace("{id}", "x");
+            let answer = listener.with_key(&method.to_uppercase(), &path, b"").await;
+            assert!(!answer.body.contains("unknown_route"), "{method} {path}: {}", answer.body);
+            assert_ne!(answer.status, 405, "{method} {path}");
+        }
+    }
+    listener.stop().await;
 }
