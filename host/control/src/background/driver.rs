@@ -1,10 +1,12 @@
 //! The driver of background jobs: one loop for all of them. It owns cadence, jitter, lease and end, and notes how each
 //! run went. A run that fails is logged and tried again at the next time; it ends neither its job nor another.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use brains_core::Fault;
+use futures_util::FutureExt as _;
 
 use super::job::{Cadence, Job};
 use super::lease::JobLease;
@@ -70,7 +72,9 @@ async fn attempt(control: &ControlPlane, job: &Job, lease: Option<&mut JobLease>
     };
     control.jobs.hold(job.name, ours);
     if ours {
-        (job.run)(control).await?;
+        // The state behind a job is the store's, which a panic leaves as it was.
+        let run = AssertUnwindSafe((job.run)(control)).catch_unwind();
+        run.await.unwrap_or_else(|_| Err(Fault::internal("the job panicked; the log says where")))?;
     }
     Ok(ours)
 }
