@@ -59,6 +59,30 @@ fn no_file_is_too_long_to_read() {
     }
 }
 
+/// Lines that a component may have, its tests aside: what the SDK does not do for its author.
+const COMPONENTS: [(&str, usize); 5] = [
+    ("plugins/provider-openai", 80),
+    ("plugins/provider-anthropic", 120),
+    ("plugins/provider-ollama", 120),
+    ("examples/plugins/provider-vendor", 80),
+    ("examples/plugins/provider-parts", 250),
+];
+
+#[test]
+fn a_component_is_what_its_vendor_does_otherwise() {
+    for (component, lines_max) in COMPONENTS {
+        let sources = files(&root().join(component).join("src"), &[".rs"]);
+        let own = sources
+            .iter()
+            .filter(|path| !path.ends_with("tests.rs") && !path.to_string_lossy().contains("/tests/"));
+        let lines: usize = own.map(|path| read(path).lines().count()).sum();
+        assert!(
+            (1..lines_max).contains(&lines),
+            "{component}: {lines} lines, fewer than {lines_max} are meant"
+        );
+    }
+}
+
 #[test]
 fn no_struct_of_the_runtime_holds_everything() {
     let mut counted = 0;
