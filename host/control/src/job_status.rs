@@ -1,8 +1,9 @@
 //! What is known of the jobs that this process does by itself: when each ran last, how long it took, and why it failed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use brains_core::Millis;
+use brains_core::sync::Unpoisoned as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -53,7 +54,7 @@ pub(crate) struct JobBoard(Mutex<Vec<JobStatus>>);
 impl JobBoard {
     /// Adds a job that has not run yet.
     pub(crate) fn add(&self, name: &str, description: &str, every_ms: Option<u64>) {
-        self.rows().push(JobStatus {
+        self.0.lock_unpoisoned().push(JobStatus {
             name: name.to_owned(),
             description: description.to_owned(),
             every_ms,
@@ -88,16 +89,12 @@ impl JobBoard {
     }
 
     pub(crate) fn list(&self) -> Vec<JobStatus> {
-        self.rows().clone()
+        self.0.lock_unpoisoned().clone()
     }
 
     fn change(&self, name: &str, edit: impl FnOnce(&mut JobStatus)) {
-        if let Some(row) = self.rows().iter_mut().find(|row| row.name == name) {
+        if let Some(row) = self.0.lock_unpoisoned().iter_mut().find(|row| row.name == name) {
             edit(row);
         }
-    }
-
-    fn rows(&self) -> MutexGuard<'_, Vec<JobStatus>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
