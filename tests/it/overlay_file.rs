@@ -1,8 +1,11 @@
 //! Files that somebody edits by hand while the service runs: an edit counts by itself, a broken one changes nothing
 //! and is told.
 
+use std::time::{Duration, Instant};
+
 use brains_tests::{Brains, Setup, until};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 async fn limit(service: &Brains) -> Value {
     service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"].clone()
@@ -45,6 +48,36 @@ async fn an_edit_by_hand_counts_however_the_file_is_written() {
     becomes(&service, 1005).await;
     let text = fs_err::read_to_string(&overlay).expect("there");
     assert!(text.starts_with("# kept\ngateway_preamble: by hand\n"), "{text}");
+}
+
+/// A program that writes in place empties the file first, and an empty file is a sound one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_being_written_in_place_is_not_in_force_half_written() {
+    let service = Brains::plain().await;
+    let overlay = service.home.state().join("brains.runtime.yaml");
+    let mut rounds = 0;
+    for number in 2_000..2_100 {
+        let text = format!("rate_limit_per_minute: {number}\n");
+        fs_err::write(&overlay, &text).expect("written");
+        becomes(&service, number).await;
+        let emptied = Instant::now();
+        fs_err::write(&overlay, "").expect("emptied");
+        // Longer than a burst of changes lasts, shorter than a file must hold still.
+        sleep(Duration::from_millis(75)).await;
+        fs_err::write(&overlay, &text).expect("written");
+        if emptied.elapsed() > Duration::from_millis(90) {
+            continue;
+        }
+        for _ in 0..15 {
+            assert_eq!(limit(&service).await, json!(number), "the file was empty for a moment");
+            sleep(Duration::from_millis(10)).await;
+        }
+        rounds += 1;
+        if rounds == 5 {
+            return;
+        }
+    }
+    panic!("this machine was too busy to write a file in time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

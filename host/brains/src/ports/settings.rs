@@ -1,10 +1,11 @@
 //! The configuration in force, its overlay, and how a change comes into force.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use brains_control::BoxedFuture;
 use brains_control::ports::{
-    ActiveConfig, ConfigPort, Overlay, OverlayCandidate, OverlayEdit, Proposal, Reloaded,
+    ActiveConfig, ConfigPort, Overlay, OverlayCandidate, OverlayEdit, Proposal, Reading, Reloaded,
 };
 use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
@@ -19,6 +20,11 @@ use crate::home;
 use crate::overlay;
 use crate::services::retention;
 use crate::sources::Sources;
+
+/// A file that held the same for this long is written to its end,
+const SETTLING: Duration = Duration::from_millis(100);
+/// and one that never holds still is read as it is after so many looks.
+const LOOKS: u32 = 20;
 
 /// What is in force, and where it comes from.
 #[derive(Debug, Clone)]
@@ -47,17 +53,32 @@ impl InForce {
     }
 
     /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile what is bundled.
-    fn reload_now(&self) -> Result<Reloaded, Vec<Problem>> {
+    fn reload_now(&self, reading: Reading) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
-        // Before they are read, so that an edit in between is noticed.
-        *self.read.lock_unpoisoned() = Some(self.sources.fingerprint());
         let resolved =
-            self.sources.resolve().inspect_err(|problems| self.live.unreadable(problems.clone()))?;
+            self.resolve(reading).inspect_err(|problems| self.live.unreadable(problems.clone()))?;
         self.live.compile_bundled(&resolved.config);
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
         self.keep_to(&after.config.budgets);
         Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })
+    }
+
+    fn resolve(&self, reading: Reading) -> Result<Resolved, Vec<Problem>> {
+        for _ in 0..LOOKS {
+            let fingerprint = self.sources.fingerprint();
+            // Before they are read, so that an edit in between is noticed.
+            *self.read.lock_unpoisoned() = Some(fingerprint.clone());
+            let resolved = self.sources.resolve();
+            if reading == Reading::AtOnce {
+                return resolved;
+            }
+            std::thread::sleep(SETTLING);
+            if self.sources.fingerprint() == fingerprint {
+                return resolved;
+            }
+        }
+        self.sources.resolve()
     }
 
     /// The limits that count from now on.
@@ -183,10 +204,10 @@ impl ConfigPort for InForce {
         })
     }
 
-    fn reload(&self) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
+    fn reload(&self, reading: Reading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
         Box::pin(async move {
             let this = self.clone();
-            match blocking(move || this.reload_now()).await {
+            match blocking(move || this.reload_now(reading)).await {
                 Ok(outcome) => outcome,
                 Err(fault) => Err(vec![self.problem("", fault.message)]),
             }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
-use crate::ports::OverlayEdit;
+use crate::ports::{OverlayEdit, Reading};
 
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
 pub(crate) use watch::follow_files;
@@ -304,7 +304,7 @@ impl Operation for ReloadConfig {
     type Output = ConfigReloaded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigReloaded, Fault> {
-        let (reloaded, revision) = change::reload(cx).await?;
+        let (reloaded, revision) = change::reload(cx, Reading::AtOnce).await?;
         Ok(ConfigReloaded { changed: reloaded.changed, revision, warnings: reloaded.warnings })
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::change;
 use crate::context::{ControlPlane, Cx};
+use crate::ports::Reading;
 
 /// Puts in force what the files of the configuration and the plugins directory say now.
 pub(crate) async fn follow_files(control: &ControlPlane) -> Result<(), Fault> {
@@ -22,7 +23,7 @@ async fn reload_if_stale(control: &ControlPlane) -> Result<(), Fault> {
         return Ok(());
     }
     let (principal, caller) = (Principal::system(), Caller::http());
-    match change::reload(&Cx::new(control, &principal, &caller)).await {
+    match change::reload(&Cx::new(control, &principal, &caller), Reading::Settled).await {
         Ok(_) => {
             tracing::info!("an edit of the configuration is in force");
             Ok(())
