@@ -1,11 +1,11 @@
 //! Files that somebody edits by hand while the service runs: an edit counts by itself, a broken one changes nothing
 //! and is told.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brains_tests::{Brains, Setup, until};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 async fn limit(service: &Brains) -> Value {
     service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"].clone()

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use brains_core::id::{Session, Task, Workspace};
-use brains_core::plane::session::SessionRecord;
+use brains_core::plane::session::{SessionRecord, missing};
 use brains_core::plane::workspace::{WorkspaceRole, standing};
 use brains_core::{Fault, Id};
 use brains_store::{Rows, TaskContext, WorkspaceContext};
@@ -79,18 +79,29 @@ impl Cx<'_> {
         named: Option<Id<Session>>,
         least: WorkspaceRole,
     ) -> Result<(SessionRecord, WorkspaceAccess), Fault> {
+        self.own_session_if_any(rows, named, least).await?.ok_or_else(missing)
+    }
+
+    /// As [`Cx::own_session`], for what is done without a session, too.
+    pub(crate) async fn own_session_if_any(
+        &self,
+        rows: &mut Rows,
+        named: Option<Id<Session>>,
+        least: WorkspaceRole,
+    ) -> Result<Option<(SessionRecord, WorkspaceAccess)>, Fault> {
+        let now = self.now();
         let Some(id) = &named else {
-            let session = self.session_identity(None).require(rows, self.now()).await?;
-            let access =
-                self.workspace_of(rows, &session.workspace, least, || unknown_session(&session.id)).await?;
-            return Ok((session, access));
+            let Some(session) = self.session_identity(None).find(rows, now).await? else { return Ok(None) };
+            let absent = || unknown_session(&session.id);
+            let access = self.workspace_of(rows, &session.workspace, least, absent).await?;
+            return Ok(Some((session, access)));
         };
         // Not found before not yours: an id in a workspace that one cannot see does not exist.
         let (session, access) = self.session_in_sight(rows, id, WorkspaceRole::Reader).await?;
-        self.session_identity(None).prove(rows, &session).await?;
-        session.check_alive(self.now())?;
+        self.session_identity(Some(id.clone())).prove(rows, &session, now).await?;
+        session.check_alive(now)?;
         check_role(access.role, least, &access.workspace)?;
-        Ok((session, WorkspaceAccess { least, ..access }))
+        Ok(Some((session, WorkspaceAccess { least, ..access })))
     }
 
     /// The session that the caller acts as; when a workspace is named too, it must be the session's own.

@@ -34,6 +34,13 @@ impl CallRequirement {
             fault.hint(format!("it takes a key with the scope `{}`", scope_name(self.scope)))
         }
     }
+
+    /// Why no agent may call it.
+    pub(crate) fn refusal_of_agents(self) -> Fault {
+        Fault::forbidden(format!("`{}` is for people, not for agents", self.operation))
+            .code("people_only")
+            .hint("ask the operator to do it on the command line or in the console")
+    }
 }
 
 pub(crate) const fn scope_name(scope: KeyScope) -> &'static str {

@@ -8,7 +8,6 @@ use brains_core::{Ambient, Caller, Fault, Id, Millis, Principal};
 use brains_store::{Actor, Scope, Scopes, Store, Tx, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,7 +16,7 @@ use crate::call_requirement::CallRequirement;
 use crate::idempotency::{KeyedRequest, written};
 use crate::job_status::JobBoard;
 use crate::ports::Ports;
-use crate::session_identity::{Renewals, SessionIdentity};
+use crate::session_identity::{FoundSession, Renewals, SessionIdentity};
 use crate::workspace_access::{Located, WorkspaceAccess};
 
 /// The operations and everything they stand on.
@@ -32,7 +31,7 @@ pub struct ControlPlane {
     pub(crate) freed: Arc<Notify>,
     /// Whatever goes on behind an answer; waited for in [`ControlPlane::close`].
     pub(crate) tasks: TaskTracker,
-    renewals: Renewals,
+    pub(crate) renewals: Renewals,
     /// The background jobs of this process.
     pub(crate) jobs: JobBoard,
     pub(crate) closing: CancellationToken,
@@ -62,14 +61,6 @@ impl ControlPlane {
     }
 }
 
-/// What an operation came to.
-#[derive(Debug)]
-pub struct OperationAnswer {
-    pub value: Value,
-    /// Whether it was done before under the same idempotency key, and this is what was answered then.
-    pub replayed: bool,
-}
-
 /// One call: who asks, how, and what there is. Built by the registry, never by an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Cx<'a> {
@@ -86,11 +77,18 @@ pub struct Cx<'a> {
     pub(crate) located: Option<&'a Located>,
     /// What the call takes of its caller; none for what the program does by itself.
     pub(crate) requirement: Option<CallRequirement>,
+    /// The session that the caller was found to be.
+    pub(crate) found: &'a Arc<FoundSession>,
 }
 
 impl<'a> Cx<'a> {
-    /// A call that carries nothing but who makes it.
-    pub(crate) fn new(control: &'a ControlPlane, principal: &'a Principal, caller: &'a Caller) -> Self {
+    /// A call that carries nothing but who makes it. `found` begins empty.
+    pub(crate) fn new(
+        control: &'a ControlPlane,
+        principal: &'a Principal,
+        caller: &'a Caller,
+        found: &'a Arc<FoundSession>,
+    ) -> Self {
         Self {
             control,
             principal,
@@ -100,6 +98,7 @@ impl<'a> Cx<'a> {
             spoken: false,
             located: None,
             requirement: None,
+            found,
         }
     }
 }
@@ -112,21 +111,6 @@ impl Cx<'_> {
     /// Whether an agent speaks, whatever its key may do (contract 5.3).
     pub(crate) fn is_agent(&self) -> bool {
         self.caller.agent || self.principal.agent
-    }
-
-    /// Renews the lease of the session that the caller is recognised as: every call does, whatever it is about.
-    /// Failing to is no reason to fail the call.
-    pub(crate) async fn keep_alive(&self) {
-        let now = self.now();
-        let Some(name) = self.caller.identity() else { return };
-        if !self.control.renewals.is_due(&name, now) {
-            return;
-        }
-        match self.session_identity(None).renew(&self.control.store, now).await {
-            Ok(Some(lease_ms)) => self.control.renewals.looked(name, now, lease_ms),
-            Ok(None) => {}
-            Err(fault) => tracing::debug!(%fault, "a lease was not renewed by a call"),
-        }
     }
 
     /// Refuses an agent what only a person may do.
@@ -288,14 +272,16 @@ impl Cx<'_> {
     /// The session that this call is recognised as, when it lives.
     pub(crate) async fn acting_alive(&self) -> Result<Option<SessionRecord>, Fault> {
         let mut view = self.control.store.look().await?;
-        let Some(id) = self.session_identity(None).proven(&mut view).await? else { return Ok(None) };
+        let Some(id) = self.session_identity(None).proven(&mut view, self.now()).await? else {
+            return Ok(None);
+        };
         let session = view.session(&id).await?;
         Ok(session.filter(|session| session.lives(self.now())))
     }
 
     /// Who this call may act as; `session` is the one that it names.
     pub(crate) fn session_identity(&self, session: Option<Id<Session>>) -> SessionIdentity {
-        let identity = SessionIdentity::of(self.principal, self.caller, session);
+        let identity = SessionIdentity::of(self.principal, self.caller, session, Arc::clone(self.found));
         if self.spoken && self.is_agent() { identity.always() } else { identity }
     }
 

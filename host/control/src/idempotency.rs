@@ -60,8 +60,9 @@ impl KeyedRequest {
 
     /// Finds out whose the request is. Only what is proven counts: a session id that somebody read names nobody.
     pub(crate) async fn settle(self, tx: &mut Tx) -> Result<SettledRequest, Fault> {
+        let now = tx.now();
         let session = match &self.party.session {
-            Some(identity) => identity.proven(tx).await?,
+            Some(identity) => identity.proven(tx, now).await?,
             None => None,
         };
         let party = session.map_or_else(|| self.party.otherwise.clone(), |id| format!("session {id}"));

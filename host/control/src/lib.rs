@@ -35,11 +35,12 @@ mod waiting;
 mod workspace_access;
 mod workspace_role;
 
-pub use context::{ControlPlane, Cx, OperationAnswer};
+pub use calls::OperationAnswer;
+pub use context::{ControlPlane, Cx};
 pub use field::{FieldKind, InputField};
 pub use job_status::JobStatus;
 pub use operation::{Alias, CliShape, Example, Operation, OperationEntry, OperationKind, Table};
-pub use plane::{Addressee, component_advice};
+pub use plane::component_advice;
 pub use ports::{BoxedFuture, Ports};
 pub use registry::Registry;
 pub use tool::{Audience, ToolShape};

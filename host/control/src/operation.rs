@@ -2,6 +2,7 @@
 //! every surface (HTTP, MCP, command line) and every generated document is made.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Caller, Fault, Principal};
@@ -18,7 +19,7 @@ use crate::input;
 use crate::input_redaction;
 use crate::ports::BoxedFuture;
 use crate::request_options::{self, Accepts, RequestOptions};
-use crate::tool::ToolShape;
+use crate::tool::{Audience, ToolShape};
 
 pub use crate::cli_shape::{Alias, CliShape, Example, Table};
 pub use crate::operation_kind::OperationKind;
@@ -122,7 +123,13 @@ impl OperationEntry {
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
             check: |entry, mut value| {
-                RequestOptions::open(entry.accepts(), &mut value, &Principal::local(), &Caller::http())?;
+                RequestOptions::open(
+                    entry.accepts(),
+                    &mut value,
+                    &Principal::local(),
+                    &Caller::http(),
+                    &Arc::default(),
+                )?;
                 input::read::<O>(&entry.input_schema, value).map(drop)
             },
         }
@@ -146,6 +153,19 @@ impl OperationEntry {
     /// Whether `principal` may call this at all. What it then sees is up to the operation.
     pub fn permits(&self, principal: &Principal) -> bool {
         self.requirement().permits(principal)
+    }
+
+    /// Refuses whoever may not call this at all, whatever the input is.
+    pub(crate) fn admit(&self, principal: &Principal, caller: &Caller) -> Result<(), Fault> {
+        if !self.permits(principal) {
+            tracing::debug!(operation.name = self.name, operator.slug = %principal.operator, "call refused");
+            return Err(self.requirement().refusal(principal));
+        }
+        // People's own business stays theirs, whatever key an agent holds (contract 5.3).
+        if self.tool.audience == Audience::People && (caller.agent || principal.agent) {
+            return Err(self.requirement().refusal_of_agents());
+        }
+        Ok(())
     }
 
     /// What a caller must be to call this.

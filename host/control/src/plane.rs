@@ -21,7 +21,7 @@ mod usage;
 mod workspace;
 
 pub use component::component_advice;
-pub use mail::Addressee;
+pub(crate) use mail::Addressee;
 
 use crate::operation::OperationEntry;
 

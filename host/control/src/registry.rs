@@ -9,12 +9,11 @@ use brains_core::redact::redact;
 use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
-use crate::context::{Cx, OperationAnswer};
+use crate::context::Cx;
 use crate::input_redaction;
 use crate::operation::OperationEntry;
 use crate::plane;
 use crate::request_options::RequestOptions;
-use crate::tool::Audience;
 
 /// Every operation of this build, in the order of the planes.
 #[derive(Debug, Clone)]
@@ -57,38 +56,34 @@ impl Registry {
             Fault::not_found("operation", name.chars().take(64).collect::<String>())
                 .hint("`GET /api/openapi.json` lists the operations")
         })?;
-        if !entry.permits(principal) {
-            tracing::debug!(operation.name = entry.name, operator.slug = %principal.operator, "call refused");
-            return Err(entry.requirement().refusal(principal));
-        }
-        // People's own business stays theirs, whatever key an agent holds (contract 5.3).
-        if entry.tool.audience == Audience::People && (caller.agent || principal.agent) {
-            return Err(for_people(entry));
-        }
+        entry.admit(principal, caller)?;
         Ok(entry)
     }
+}
 
-    /// Checks the caller, then the input, then runs. The answer's members are those of `output_schema`.
-    pub async fn call(&self, name: &str, input: Value, cx: &Cx<'_>) -> Result<OperationAnswer, Fault> {
-        let entry = self.admit(name, cx.principal, cx.caller)?;
-        let mut input = input;
-        let options = RequestOptions::open(entry.accepts(), &mut input, cx.principal, cx.caller)?;
-        let caller = circumstances(cx.caller, options.token);
-        let cx = Cx {
-            caller: caller.as_ref().unwrap_or(cx.caller),
-            once: options.once.as_ref(),
-            requirement: Some(entry.requirement()),
-            fence: options.fence,
-            spoken: entry.tool.spoken,
-            ..*cx
-        };
-        let covered = input_redaction::redact_input(entry.kind, &mut input)?;
-        let located = cx.locate_ahead(&entry.input_schema, &input).await;
-        let cx = Cx { located: located.as_ref(), ..cx };
-        let mut value = entry.call(input, &cx).await?;
-        input_redaction::report_covered(&mut value, &covered);
-        Ok(OperationAnswer { value, replayed: options.once.is_some_and(|once| once.is_replayed()) })
-    }
+/// Checks the input of a call that was admitted, then runs it. The answer's members are those of `output_schema`; also
+/// tells whether it is one from before.
+pub(crate) async fn run(
+    entry: &OperationEntry,
+    mut input: Value,
+    cx: &Cx<'_>,
+) -> Result<(Value, bool), Fault> {
+    let options = RequestOptions::open(entry.accepts(), &mut input, cx.principal, cx.caller, cx.found)?;
+    let caller = circumstances(cx.caller, options.token);
+    let cx = Cx {
+        caller: caller.as_ref().unwrap_or(cx.caller),
+        once: options.once.as_ref(),
+        requirement: Some(entry.requirement()),
+        fence: options.fence,
+        spoken: entry.tool.spoken,
+        ..*cx
+    };
+    let covered = input_redaction::redact_input(entry.kind, &mut input)?;
+    let located = cx.locate_ahead(&entry.input_schema, &input).await;
+    let cx = Cx { located: located.as_ref(), ..cx };
+    let mut value = entry.call(input, &cx).await?;
+    input_redaction::report_covered(&mut value, &covered);
+    Ok((value, options.once.is_some_and(|once| once.is_replayed())))
 }
 
 /// The caller with a token that came in the input, and without native ids that are secrets: such an id is kept and
@@ -108,12 +103,6 @@ impl Default for Registry {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn for_people(entry: &OperationEntry) -> Fault {
-    Fault::forbidden(format!("`{}` is for people, not for agents", entry.name))
-        .code("people_only")
-        .hint("ask the operator to do it on the command line or in the console")
 }
 
 #[cfg(test)]

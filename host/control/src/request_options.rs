@@ -3,6 +3,7 @@
 //! is read; the schema of every operation that takes them says so.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use brains_core::caller::CallSurface;
 use brains_core::principal::LOCAL;
@@ -12,7 +13,7 @@ use brains_core::{Caller, Fault, Id, Principal, Secret};
 use serde_json::{Map, Value, json};
 
 use crate::idempotency::{KEY, KeyedRequest, RequestParty};
-use crate::session_identity::SessionIdentity;
+use crate::session_identity::{FoundSession, SessionIdentity};
 
 const TOKEN: &str = "session_token";
 const FENCE: &str = "fence";
@@ -45,6 +46,7 @@ impl RequestOptions {
         input: &mut Value,
         principal: &Principal,
         caller: &Caller,
+        found: &Arc<FoundSession>,
     ) -> Result<Self, Fault> {
         let mut options = Self::default();
         let mut key = caller.idempotency_key.clone().filter(|_| accepts.once);
@@ -76,7 +78,8 @@ impl RequestOptions {
             let token = options.token.clone().or_else(|| caller.token.clone());
             let shown = Caller { token, ..caller.clone() };
             let party = RequestParty {
-                session: (!accepts.makes_session).then(|| SessionIdentity::of(principal, &shown, named)),
+                session: (!accepts.makes_session)
+                    .then(|| SessionIdentity::of(principal, &shown, named, Arc::clone(found))),
                 otherwise: otherwise(principal, caller, input),
             };
             let owner = principal.owner().to_owned();

@@ -1,22 +1,26 @@
 //! Acting as a session (contract 5.4): by the connection that started or resumed it, by a native id that it was bound
-//! to, or by its token. A session id alone opens nothing.
+//! to, or by its token. A session id alone opens nothing. What one call found is looked up once and told to all of it.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+mod found;
+mod renewals;
+
+use std::sync::Arc;
 
 use brains_core::caller::NativeId;
 use brains_core::id::Session;
 use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
-use brains_core::sync::Unpoisoned as _;
 use brains_core::{Caller, Fault, Id, Millis, Principal};
-use brains_store::{Rows, SessionSelector, Store, Tx};
+use brains_store::{Rows, SessionSelector, Tx};
 
+pub(crate) use self::found::FoundSession;
+use self::found::Wanted;
+pub(crate) use self::renewals::Renewals;
 use crate::workspace_role::role_in;
 
 /// How many of the sessions that an id was tied to are looked at for one of the caller's operator.
 const LAST_LINKS: u32 = 8;
 
-/// The session that is [`SessionIdentity::called`] so.
+/// The session of a [`SessionIdentity::selector`].
 #[derive(Debug)]
 pub(crate) enum SessionLookup {
     /// Nobody has looked.
@@ -29,23 +33,31 @@ pub(crate) enum SessionLookup {
 #[derive(Debug, Clone)]
 pub(crate) struct SessionIdentity {
     principal: Principal,
-    named: Option<Id<Session>>,
+    wanted: Wanted,
     connection: Option<String>,
     native: Vec<NativeId>,
-    token_hash: Option<String>,
     /// Without a session nothing is done.
     always: bool,
+    /// What the call found so far.
+    found: Arc<FoundSession>,
 }
 
 impl SessionIdentity {
-    pub(crate) fn of(principal: &Principal, caller: &Caller, named: Option<Id<Session>>) -> Self {
+    /// `found` is the call's own.
+    pub(crate) fn of(
+        principal: &Principal,
+        caller: &Caller,
+        named: Option<Id<Session>>,
+        found: Arc<FoundSession>,
+    ) -> Self {
+        let token_hash = caller.token.as_ref().map(brains_core::Secret::sha256_hex);
         Self {
             principal: principal.clone(),
-            named,
+            wanted: Wanted { named, token_hash },
             connection: caller.connection.clone(),
             native: caller.native.clone(),
-            token_hash: caller.token.as_ref().map(brains_core::Secret::sha256_hex),
             always: false,
+            found,
         }
     }
 
@@ -56,14 +68,15 @@ impl SessionIdentity {
 
     /// Whether the session was named rather than recognised.
     pub(crate) fn is_named(&self) -> bool {
-        self.named.is_some() || self.token_hash.is_some()
+        self.wanted.named.is_some() || self.wanted.token_hash.is_some()
     }
 
-    /// The session that the caller is, which lives; none when it names none and is recognised as none.
+    /// The session that the caller is, which lives; none when it names none and is recognised as none. Looked up once
+    /// in a call.
     pub(crate) async fn find(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
-        let session = match &self.named {
-            Some(id) => Some(self.named(rows, id).await?),
-            None => self.recognised(rows, now).await?,
+        let session = match self.found.get(&self.wanted, now) {
+            Some(session) => Some(session),
+            None => self.look_up(rows, now).await?,
         };
         match &session {
             Some(session) => session.check_alive(now)?,
@@ -73,81 +86,100 @@ impl SessionIdentity {
         Ok(session)
     }
 
-    /// As [`SessionIdentity::find`], for what only a session can do.
-    pub(crate) async fn require(&self, rows: &mut Rows, now: Millis) -> Result<SessionRecord, Fault> {
-        self.find(rows, now).await?.ok_or_else(missing)
+    async fn look_up(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
+        let session = match &self.wanted.named {
+            Some(id) => Some(self.named(rows, id).await?),
+            None => self.recognised(rows, now).await?,
+        };
+        if let Some(session) = &session {
+            self.found.put(&self.wanted, session, now);
+        }
+        Ok(session)
     }
 
-    /// What tells the session by itself; a connection and native ids take looking.
-    pub(crate) fn called(&self) -> Option<SessionSelector<'_>> {
-        let token = self.token_hash.as_deref().map(SessionSelector::Token);
-        self.named.as_ref().map(SessionSelector::Id).or(token)
+    /// The session that the call found before.
+    pub(crate) fn found(&self, now: Millis) -> Option<Id<Session>> {
+        self.found.get(&self.wanted, now).map(|session| session.id)
     }
 
-    /// The same as [`SessionIdentity::require`], inside a write: renews the lease, and the audit log names the session from here
-    /// on. `seen` is what a look at [`SessionIdentity::called`] found, if there was one.
+    /// What tells the session by itself, if something does: that it was `found`, its id, its token. A connection and
+    /// native ids take looking.
+    pub(crate) fn selector<'a>(&'a self, found: Option<&'a Id<Session>>) -> Option<SessionSelector<'a>> {
+        let token = self.wanted.token_hash.as_deref().map(SessionSelector::Token);
+        found.or(self.wanted.named.as_ref()).map(SessionSelector::Id).or(token)
+    }
+
+    /// The same as [`SessionIdentity::find`], inside a write: renews the lease, and the audit log names the session from here
+    /// on. `seen` is what a look by its [`SessionIdentity::selector`] found, if there was one.
     pub(crate) async fn enter(
         &self,
         tx: &mut Tx,
         seen: SessionLookup,
     ) -> Result<Option<SessionRecord>, Fault> {
         let now = tx.now();
-        let found = match (seen, &self.named) {
-            (SessionLookup::Is(seen), Some(id)) => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
-            (SessionLookup::Is(seen), None) => Some(self.of_token(seen.map(|seen| *seen))?),
-            (SessionLookup::NotYet, _) => self.find(tx, now).await?,
+        let found = match seen {
+            SessionLookup::Is(Some(seen)) if self.found.is_still(&self.wanted, &seen, now) => Some(*seen),
+            SessionLookup::Is(seen) => match &self.wanted {
+                Wanted { named: Some(id), .. } => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
+                Wanted { token_hash: Some(hash), .. } => {
+                    let seen = seen.map(|seen| *seen).filter(|seen| seen.token_hash == *hash);
+                    Some(self.of_token(seen)?)
+                }
+                _ => self.look_up(tx, now).await?,
+            },
+            SessionLookup::NotYet => self.look_up(tx, now).await?,
         };
-        let Some(mut session) = found else { return Ok(None) };
+        let Some(mut session) = found else {
+            return if self.always { Err(missing()) } else { Ok(None) };
+        };
         session.check_alive(now)?;
+        self.found.put(&self.wanted, &session, now);
         if session.is_due(now) {
             tx.renew_session(&session.id, None).await?;
             session.last_seen_at = now;
             session.lease_until = now.plus_ms(session.lease_ms);
         }
+        self.found.entered();
         tx.act_as(&session);
         Ok(Some(session))
     }
 
-    /// Renews the lease of the session that the caller is recognised as, when it is time; tells how long it is.
-    pub(crate) async fn renew(&self, store: &Store, now: Millis) -> Result<Option<i64>, Fault> {
-        let session = self.find(&mut *store.look().await?, now).await?;
-        let Some(session) = session else { return Ok(None) };
-        let lease_ms = session.lease_ms;
-        if session.is_due(now) {
-            store
-                .touch(move |tx| {
-                    Box::pin(async move { Ok(tx.renew_session(&session.id, None).await.map(drop)?) })
-                })
-                .await?;
-        }
-        Ok(Some(lease_ms))
-    }
-
     /// The session that the caller shows that it is, alive or not; an id alone shows nothing. Of several that a
     /// connection or native id was, the one that lives counts, else the last.
-    pub(crate) async fn proven(&self, rows: &mut Rows) -> Result<Option<Id<Session>>, Fault> {
-        if let Some(id) = &self.named {
+    pub(crate) async fn proven(&self, rows: &mut Rows, now: Millis) -> Result<Option<Id<Session>>, Fault> {
+        if let Some(id) = self.found(now) {
+            return Ok(Some(id));
+        }
+        let session = self.look_up_proven(rows).await?;
+        if let Some(session) = session.as_ref().filter(|session| session.lives(now)) {
+            self.found.put(&self.wanted, session, now);
+        }
+        Ok(session.map(|session| session.id))
+    }
+
+    async fn look_up_proven(&self, rows: &mut Rows) -> Result<Option<SessionRecord>, Fault> {
+        if let Some(id) = &self.wanted.named {
             let session = rows.session(id).await?;
             return Ok(match session {
-                Some(session) if self.is(rows, &session).await? => Some(session.id),
+                Some(session) if self.is(rows, &session).await? => Some(session),
                 _ => None,
             });
         }
         let owner = self.principal.owner();
-        if let Some(hash) = &self.token_hash {
-            let session = rows.session_by_token(hash).await?.filter(|session| session.operator == owner);
-            return Ok(session.map(|session| session.id));
+        if let Some(hash) = &self.wanted.token_hash {
+            let session = rows.session_by_token(hash).await?;
+            return Ok(session.filter(|session| session.operator == owner));
         }
         let connection = self.connection.iter().map(|value| (CONNECTION, value));
         let native = self.native.iter().map(|native| (native.kind.as_str(), &native.value));
         for (kind, value) in connection.chain(native) {
             if let Some(session) = rows.session_by_link(kind, value, owner).await? {
-                return Ok(Some(session.id));
+                return Ok(Some(session));
             }
             for link in rows.linked_sessions(kind, value, LAST_LINKS).await? {
                 let session = rows.session(&link.session).await?;
                 if let Some(session) = session.filter(|session| session.operator == owner) {
-                    return Ok(Some(session.id));
+                    return Ok(Some(session));
                 }
             }
         }
@@ -159,7 +191,7 @@ impl SessionIdentity {
         if session.operator != self.principal.owner() {
             return Ok(false);
         }
-        if self.token_hash.as_ref() == Some(&session.token_hash) {
+        if self.wanted.token_hash.as_ref() == Some(&session.token_hash) {
             return Ok(true);
         }
         if let Some(connection) = &self.connection
@@ -207,13 +239,22 @@ impl SessionIdentity {
         })
     }
 
-    /// Refuses a caller who cannot show that it is `session`.
-    pub(crate) async fn prove(&self, rows: &mut Rows, session: &SessionRecord) -> Result<(), Fault> {
-        if self.is(rows, session).await? { Ok(()) } else { Err(foreign(&session.id)) }
+    /// Refuses a caller who cannot show that it is `session`, which is the one that is named.
+    pub(crate) async fn prove(
+        &self,
+        rows: &mut Rows,
+        session: &SessionRecord,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        if !self.is(rows, session).await? {
+            return Err(foreign(&session.id));
+        }
+        self.found.put(&self.wanted, session, now);
+        Ok(())
     }
 
     async fn recognised(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
-        if let Some(hash) = &self.token_hash {
+        if let Some(hash) = &self.wanted.token_hash {
             let seen = rows.session_by_token(hash).await?;
             return self.of_token(seen).map(Some);
         }
@@ -226,39 +267,6 @@ impl SessionIdentity {
             }
         }
         Ok(None)
-    }
-}
-
-/// When the leases behind callers are to be looked at again, so that a caller in a hurry costs no look at the database.
-#[derive(Debug, Default)]
-pub(crate) struct Renewals(Mutex<HashMap<String, Millis>>);
-
-impl Renewals {
-    /// Callers that are remembered; past it all are forgotten, and looked at once more.
-    const MOST: usize = 10_000;
-    /// Often enough for the shortest lease: a twentieth of it.
-    const SOON_MS: i64 = 50;
-    /// Seldom enough for all others, and soon enough for one that somebody else shortens to the shortest meanwhile.
-    const LATE_MS: i64 = 250;
-
-    /// Whether it is time to look again.
-    pub(crate) fn is_due(&self, name: &str, now: Millis) -> bool {
-        let mut next = self.0.lock_unpoisoned();
-        // A clock that was set back is no reason to wait.
-        if next.get(name).is_some_and(|at| (1..=Self::LATE_MS).contains(&at.since(now))) {
-            return false;
-        }
-        if next.len() >= Self::MOST {
-            next.clear();
-        }
-        next.insert(name.to_owned(), now.plus_ms(Self::SOON_MS));
-        true
-    }
-
-    /// A lease of this length was looked at.
-    pub(crate) fn looked(&self, name: String, now: Millis, lease_ms: i64) {
-        let wait_ms = (lease_ms / 20).clamp(Self::SOON_MS, Self::LATE_MS);
-        self.0.lock_unpoisoned().insert(name, now.plus_ms(wait_ms));
     }
 }
 

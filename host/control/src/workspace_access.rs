@@ -42,8 +42,9 @@ impl WorkspaceAccess {
         fence: Option<u64>,
     ) -> Result<Option<SessionRecord>, Fault> {
         let (id, owner, now) = (&self.workspace.id, self.principal.owner(), tx.now());
-        let (standing, mut seen) = match identity.called() {
-            Some(called) => match tx.session_context(id, owner, now, called).await? {
+        let found = identity.found(now);
+        let (standing, mut seen) = match identity.selector(found.as_ref()) {
+            Some(selector) => match tx.session_context(id, owner, now, selector).await? {
                 Some(SessionContext { standing, session }) => {
                     (Some(standing), SessionLookup::Is(session.map(Box::new)))
                 }

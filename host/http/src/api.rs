@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use brains_control::Addressee;
+use brains_control::{OperationAnswer, OperationKind};
 use brains_core::Fault;
 use brains_core::caller::wire;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -23,6 +23,9 @@ const MAIL: HeaderName = HeaderName::from_static(wire::MAIL);
 /// Says that the request was done before, and that this is its answer from then.
 const REPLAYED: HeaderName = HeaderName::from_static(wire::REPLAYED);
 
+/// The plane by which every limit is set.
+const SETTINGS: &str = "config";
+
 /// Runs an operation. No body means no input. Whether there is such an operation, whether the caller may call it at all
 /// and how often is settled before a byte of the body is looked at.
 pub(crate) async fn run(
@@ -35,37 +38,33 @@ pub(crate) async fn run(
     let (parts, body) = request.into_parts();
     let caller = caller_headers::caller(&parts.headers, &principal, app.proof());
     let read = async {
-        let admitted = app.operations().admit(&name, &principal, &caller)?;
-        app.counters().operation(&principal, admitted.settings, context.config())?;
-        let carries = if admitted.upload { Carries::Upload } else { Carries::Operation };
+        let entry = app.operations().admit(&name, &principal, &caller)?;
+        app.counters().operation(&principal, entry.noun == SETTINGS, context.config())?;
+        let carries = if entry.upload { Carries::Upload } else { Carries::Operation };
         let whole = app.read(&context, &parts, body, carries).await?;
         app.counters().check_tree(&whole.bytes, context.config().budgets.json_nodes)?;
         let input = input(&whole.bytes)?;
-        Ok((input, whole.held))
+        Ok((entry, input, whole.held))
     };
     // The bytes count until the answer is there: the tree of them is what the operation works on.
-    let (input, _held) = match read.await {
+    let (entry, input, _held) = match read.await {
         Ok(read) => read,
         Err(fault) => return Area::Operations.refuse(&fault),
     };
-    let addressee = Addressee::of(&input, &principal, &caller);
-    let answer = app.operations().call(&name, input, &principal, &caller).await;
-    if app.operations().changes_state(&name) {
+    let answer = app.operations().call(entry, input, &principal, &caller).await;
+    if entry.kind != OperationKind::Read {
         // It may have been a key: the next request is judged by what holds now.
         app.keys().forget();
     }
-    let replayed = answer.as_ref().is_ok_and(|answer| answer.replayed);
-    let mut response = match answer {
-        Ok(answer) => json_response(StatusCode::OK, &answer.value),
+    let OperationAnswer { outcome, replayed, notice } = answer;
+    let mut response = match outcome {
+        Ok(value) => json_response(StatusCode::OK, &value),
         Err(fault) => Area::Operations.refuse(&fault),
     };
     if replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    if let Some(addressee) = addressee
-        && let Some(line) = app.operations().mail_notice(&addressee).await
-        && let Ok(line) = HeaderValue::from_str(&line)
-    {
+    if let Some(Ok(line)) = notice.as_deref().map(HeaderValue::from_str) {
         response.headers_mut().insert(MAIL, line);
     }
     response

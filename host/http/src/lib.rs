@@ -37,6 +37,6 @@ pub use auth::ANONYMOUS;
 pub use axum::Router;
 pub use counters::TrafficCounters;
 pub use keyring::{KeyCredential, KeyRing, KeySource, Loading};
-pub use port::{Admitted, Models, Operations, ProcessInfo, Readiness};
+pub use port::{Models, Operations, ProcessInfo, Readiness};
 pub use router::{admitted, gateway};
 pub use serve::{ConnectionThreads, ListenerService, ListenerState, serve};

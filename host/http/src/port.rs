@@ -4,16 +4,13 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use brains_control::{Addressee, ControlPlane, OperationAnswer, OperationKind};
+use brains_control::{ControlPlane, OperationAnswer, OperationEntry};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_dialect::ingress::Ingress;
 use brains_gateway::{ActiveSet, Gateway, GatewayCall, ModelEntry, Outcome};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
-
-/// The plane of the configuration.
-const SETTINGS: &str = "config";
 
 /// Models: answers and the list of names. Boxed futures, for one router serves every implementation.
 pub trait Models: Debug + Send + Sync {
@@ -37,56 +34,44 @@ impl Models for Gateway {
     }
 }
 
-/// What is known of a call before its input is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admitted {
-    /// Its input carries a file.
-    pub upload: bool,
-    /// It is about the configuration, by which every limit is set.
-    pub settings: bool,
-}
-
-/// The operations by name. Role and scope are checked behind this, too.
+/// The operations. Role and scope are checked behind this, too.
 pub trait Operations: Debug + Send + Sync {
-    /// Whether there is such an operation and the caller may call it, whatever its input is.
-    fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<Admitted, Fault>;
+    /// The operation of this name, if the caller may call it, whatever its input is.
+    fn admit(
+        &self,
+        name: &str,
+        principal: &Principal,
+        caller: &Caller,
+    ) -> Result<&'static OperationEntry, Fault>;
     fn call<'a>(
         &'a self,
-        name: &'a str,
+        entry: &'a OperationEntry,
         input: Value,
         principal: &'a Principal,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<OperationAnswer, Fault>>;
-    /// The line about mail that waits for whoever called.
-    fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>>;
-    /// Whether the operation may change who is allowed in.
-    fn changes_state(&self, name: &str) -> bool;
+    ) -> BoxFuture<'a, OperationAnswer>;
     /// The OpenAPI document.
     fn document(&self) -> Value;
 }
 
 impl Operations for ControlPlane {
-    fn admit(&self, name: &str, principal: &Principal, caller: &Caller) -> Result<Admitted, Fault> {
-        let entry = self.registry().admit(name, principal, caller)?;
-        Ok(Admitted { upload: entry.upload, settings: entry.noun == SETTINGS })
+    fn admit(
+        &self,
+        name: &str,
+        principal: &Principal,
+        caller: &Caller,
+    ) -> Result<&'static OperationEntry, Fault> {
+        self.registry().admit(name, principal, caller)
     }
 
     fn call<'a>(
         &'a self,
-        name: &'a str,
+        entry: &'a OperationEntry,
         input: Value,
         principal: &'a Principal,
         caller: &'a Caller,
-    ) -> BoxFuture<'a, Result<OperationAnswer, Fault>> {
-        Box::pin(ControlPlane::answer(self, name, input, principal, caller))
-    }
-
-    fn mail_notice<'a>(&'a self, addressee: &'a Addressee) -> BoxFuture<'a, Option<String>> {
-        Box::pin(ControlPlane::mail_notice(self, addressee))
-    }
-
-    fn changes_state(&self, name: &str) -> bool {
-        self.registry().find(name).is_some_and(|entry| entry.kind != OperationKind::Read)
+    ) -> BoxFuture<'a, OperationAnswer> {
+        Box::pin(self.answer(entry, input, principal, caller))
     }
 
     fn document(&self) -> Value {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brains_control::{Addressee, OperationAnswer};
+use brains_control::{OperationAnswer, OperationEntry, Registry};
 use brains_core::config::Config;
 use brains_core::id::{Id, Trace};
 use brains_core::secret::sha256_hex;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::keyring::{KeyCredential, KeyRing, KeySource, Loading};
-use crate::port::{Admitted, Models, Operations, ProcessInfo, Readiness};
+use crate::port::{Models, Operations, ProcessInfo, Readiness};
 use crate::{
     App, AppParts, ConnectionThreads, ListenerService, ListenerState, TrafficCounters, gateway, serve,
 };
@@ -128,37 +128,24 @@ fn entry(id: &str, kind: &'static str) -> ModelEntry {
 }
 
 impl Operations for Fake {
-    fn admit(&self, name: &str, _: &Principal, _: &Caller) -> Result<Admitted, Fault> {
-        match name {
-            "say_back" => Ok(Admitted { upload: false, settings: false }),
-            "set_config" => Ok(Admitted { upload: false, settings: true }),
-            "upload" => Ok(Admitted { upload: true, settings: false }),
-            _ => Err(Fault::not_found("operation", name).hint("look it up")),
-        }
+    fn admit(&self, name: &str, _: &Principal, _: &Caller) -> Result<&'static OperationEntry, Fault> {
+        let stands_for = match name {
+            "say_back" => "create_task",
+            "set_config" => "set_config",
+            "upload" => "install_component",
+            _ => return Err(Fault::not_found("operation", name).hint("look it up")),
+        };
+        Ok(Registry::shared().find(stands_for).expect("an operation"))
     }
 
     fn call<'a>(
         &'a self,
-        name: &'a str,
+        _: &'a OperationEntry,
         input: Value,
         _: &'a Principal,
         _: &'a Caller,
-    ) -> BoxFuture<'a, Result<OperationAnswer, Fault>> {
-        Box::pin(async move {
-            assert!(
-                ["say_back", "set_config", "upload"].contains(&name),
-                "one that was not admitted: {name}"
-            );
-            Ok(OperationAnswer { value: input, replayed: false })
-        })
-    }
-
-    fn mail_notice<'a>(&'a self, _: &'a Addressee) -> BoxFuture<'a, Option<String>> {
-        Box::pin(async { None })
-    }
-
-    fn changes_state(&self, _: &str) -> bool {
-        true
+    ) -> BoxFuture<'a, OperationAnswer> {
+        Box::pin(async move { OperationAnswer { outcome: Ok(input), replayed: false, notice: None } })
     }
 
     fn document(&self) -> Value {

@@ -87,8 +87,7 @@ impl Handler {
         let principal = self.transport.principal(context).map_err(|fault| protocol_error(&fault))?;
         let caller = self.transport.caller(context);
         let input = Value::Object(request.arguments.unwrap_or_default());
-        let work =
-            tools.call(ToolInvocation { name: entry.name, input, principal: &principal, caller: &caller });
+        let work = tools.call(ToolInvocation { entry, input, principal: &principal, caller: &caller });
         let outcome = tokio::select! {
             biased;
             outcome = work => outcome,

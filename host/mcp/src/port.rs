@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use brains_control::{Addressee, ControlPlane, OperationAnswer, Registry};
+use brains_control::{ControlPlane, OperationAnswer, OperationEntry, Registry};
 use brains_core::{Caller, Fault, FaultKind, Principal};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -10,8 +10,7 @@ use serde_json::Value;
 /// One call of a tool.
 #[derive(Debug)]
 pub struct ToolInvocation<'a> {
-    /// The operation's name.
-    pub name: &'a str,
+    pub entry: &'a OperationEntry,
     pub input: Value,
     pub principal: &'a Principal,
     pub caller: &'a Caller,
@@ -43,14 +42,10 @@ impl Tools for ControlPlane {
 
     fn call<'a>(&'a self, call: ToolInvocation<'a>) -> BoxFuture<'a, Result<ToolAnswer, Fault>> {
         Box::pin(async move {
-            let ToolInvocation { name, input, principal, caller } = call;
-            let addressee = Addressee::of(&input, principal, caller);
-            let OperationAnswer { value, replayed } = self.answer(name, input, principal, caller).await?;
-            let notice = match &addressee {
-                Some(addressee) => self.mail_notice(addressee).await,
-                None => None,
-            };
-            Ok(ToolAnswer { value, notice, replayed })
+            let ToolInvocation { entry, input, principal, caller } = call;
+            let OperationAnswer { outcome, replayed, notice } =
+                self.answer(entry, input, principal, caller).await;
+            Ok(ToolAnswer { value: outcome?, notice, replayed })
         })
     }
 

@@ -37,7 +37,7 @@ const PROMPTS: [Shown; 3] = [
         text: |given| {
             format!(
                 "Start work in the workspace `{}` of Brains. Its state is beside this.\n\n\
-                 1. ToolInvocation `start_session` with that workspace, and keep the `session_token` if there is one.\n\
+                 1. Call `start_session` with that workspace, and keep the `session_token` if there is one.\n\
                  2. If a handoff waits, `pick_handoff` and go on from there; otherwise `next_task`.\n\
                  3. Say what you are about to touch with `set_focus`, and take `acquire_lock` on files that others may \
                  edit too. When somebody is in the way, `who_blocks` says who: choose other work or ask by \
@@ -59,7 +59,7 @@ const PROMPTS: [Shown; 3] = [
                  1. Finish or undo whatever is half written; say which files you leave changed.\n\
                  2. For a task that you hold: `complete_task` if it is done, else `handoff_task` with the rest as the \
                  title, and what you found out in the body.\n\
-                 3. ToolInvocation `set_handoff`: the title is one line that says where things stand; the body says what is done, \
+                 3. Call `set_handoff`: the title is one line that says where things stand; the body says what is done, \
                  what is next, what to look out for, and how to check it.\n\
                  4. `end_session` with a summary; it frees every lock that you hold.",
                 given.of("workspace")

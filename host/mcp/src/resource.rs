@@ -1,7 +1,7 @@
 //! Resources: what a client may hold beside its conversation, each the answer of one reading operation under an address.
 //! Who sees what is that operation's rule.
 
-use brains_control::Registry;
+use brains_control::OperationEntry;
 use brains_core::{Caller, Fault, Principal};
 use rmcp::model::{ListResourcesResult, Resource, ResourceTemplate};
 use serde_json::{Value, json};
@@ -123,11 +123,15 @@ async fn answer(
     principal: &Principal,
     caller: &Caller,
 ) -> Result<Value, Fault> {
-    let mut value = tools.call(ToolInvocation { name: operation, input, principal, caller }).await?.value;
-    if let Some(entry) = Registry::find(tools.registry(), operation) {
-        schema::prune(&entry.output_schema, &mut value);
-    }
+    let entry = named(tools, operation)?;
+    let mut value = tools.call(ToolInvocation { entry, input, principal, caller }).await?.value;
+    schema::prune(&entry.output_schema, &mut value);
     Ok(value)
+}
+
+/// The operation of a name that this surface knows.
+pub(crate) fn named<'t>(tools: &'t dyn Tools, operation: &'static str) -> Result<&'t OperationEntry, Fault> {
+    tools.registry().find(operation).ok_or_else(|| Fault::not_found("operation", operation))
 }
 
 fn absent(uri: &str) -> Fault {

@@ -80,7 +80,8 @@ impl Follower {
             input.insert("after".into(), after.into());
         }
         let (principal, caller) = (&self.principal, &observer());
-        let heard = tools.call(ToolInvocation { name: "wait_events", input, principal, caller }).await?.value;
+        let entry = resource::named(tools, "wait_events")?;
+        let heard = tools.call(ToolInvocation { entry, input, principal, caller }).await?.value;
         let happened = heard.get("events").and_then(Value::as_array).is_some_and(|events| !events.is_empty());
         let after = heard.get("after").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok((after, happened))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use brains_control::{Addressee, OperationEntry, OperationKind, Registry};
+use brains_control::{OperationAnswer, OperationEntry, OperationKind, Registry};
 use brains_core::caller::wire;
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
@@ -261,21 +261,19 @@ async fn here(
     let sources = if aside { sources.in_place_of(&home) } else { sources };
     let services = Services::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
-    let addressee = Addressee::of(&input, &principal, caller);
     if entry.kind != OperationKind::Read {
         services.control.free_what_the_dead_hold().await;
     }
-    let answer = services.control.answer(entry.name, input, &principal, caller).await;
+    let OperationAnswer { outcome, replayed, notice } =
+        services.control.answer(entry, input, &principal, caller).await;
     if entry.kind != OperationKind::Read {
         services.control.write_version_events().await;
     }
-    if let Some(addressee) = &addressee {
-        tell(services.control.mail_notice(addressee).await);
-    }
+    tell(notice);
     services.close().await;
-    let answer = answer?;
-    tell(answer.replayed.then(|| REPLAYED.to_owned()));
-    Ok(answer.value)
+    let value = outcome?;
+    tell(replayed.then(|| REPLAYED.to_owned()));
+    Ok(value)
 }
 
 /// The operation that looks at a document without using it.

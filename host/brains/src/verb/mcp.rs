@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use brains_control::{OperationEntry, Registry, ports};
+use brains_control::{Registry, ports};
 use brains_core::caller::CallSurface;
 use brains_core::sync::Unpoisoned as _;
 use brains_core::{Caller, Fault, Id, Principal, id};
@@ -122,7 +122,7 @@ struct Nearest {
 }
 
 impl Nearest {
-    async fn run(&self, asked: ToolInvocation<'_>) -> Result<ToolAnswer, Fault> {
+    async fn run(&self, invocation: ToolInvocation<'_>) -> Result<ToolAnswer, Fault> {
         let shell = &self.shell;
         let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
         let running = instance::running(&shell.home)?.filter(|_| !elsewhere);
@@ -131,11 +131,11 @@ impl Nearest {
         {
             let service = call::client(shell, running, url);
             let LocalAnswer { value, mail, replayed, .. } =
-                service.operation(asked.name, &asked.input, asked.caller).await?;
+                service.operation(invocation.entry.name, &invocation.input, invocation.caller).await?;
             return Ok(ToolAnswer { value, notice: mail, replayed });
         }
         let services = self.services.get_or_try_init(|| self.open()).await?;
-        Tools::call(&*services.control, asked).await
+        Tools::call(&*services.control, invocation).await
     }
 
     async fn open(&self) -> Result<Services, Fault> {
@@ -154,9 +154,10 @@ impl Nearest {
     /// connection's by now, and stays.
     async fn end_all(&self, caller: &Caller) {
         let begun = std::mem::take(&mut *self.begun.lock_unpoisoned());
+        let Some(entry) = self.registry.find("end_session") else { return };
         for session in begun {
             let input = json!({ "session": session });
-            let call = ToolInvocation { name: "end_session", input, principal: &Principal::local(), caller };
+            let call = ToolInvocation { entry, input, principal: &Principal::local(), caller };
             if let Err(fault) = self.run(call).await {
                 tracing::debug!(fault = %fault.chain(), "a session of this agent was not ended");
             }
@@ -174,7 +175,7 @@ impl Tools for Nearest {
         call: ToolInvocation<'a>,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<ToolAnswer, Fault>> + Send + 'a>> {
         Box::pin(async move {
-            let begins = self.registry.find(call.name).is_some_and(OperationEntry::makes_session);
+            let begins = call.entry.makes_session();
             let answer = self.run(call).await?;
             let session = answer.value.get("session_id").and_then(Value::as_str).filter(|_| begins);
             if let Some(session) = session {

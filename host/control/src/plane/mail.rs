@@ -9,7 +9,7 @@ mod send;
 use brains_core::Fault;
 use brains_core::id::{Id, Message};
 
-pub use notice::Addressee;
+pub(crate) use notice::Addressee;
 pub(super) use post::Notice;
 pub(crate) use read::{
     AcknowledgeMessage, ListMessages, ReadMessages, ShowMessage, ShowThread, WaitMessages,

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use brains_core::plane::component::{ComponentRecord, ComponentStanding};
 use brains_core::{Caller, Fault, Principal};
 use brains_store::{Actor, Scope, Tx};
@@ -60,8 +62,8 @@ async fn bring_back(control: &ControlPlane, quarantine: Quarantine) -> Result<()
         tracing::warn!(fault = %fault.chain(), "that a version was brought back could not be written down");
     }
     if pinned {
-        let (principal, caller) = (Principal::system(), Caller::http());
-        let cx = Cx::new(control, &principal, &caller);
+        let (principal, caller, found) = (Principal::system(), Caller::http(), Arc::default());
+        let cx = Cx::new(control, &principal, &caller, &found);
         if let Err(fault) = roll_back(&cx, &id, Some(back_to)).await {
             tracing::warn!(fault = %fault.chain(), "the configuration goes on naming a version that does not serve");
         }

@@ -129,8 +129,8 @@ pub(super) async fn reload(cx: &Cx<'_>, reading: Reading) -> Result<(Reloaded, O
 impl ControlPlane {
     /// Keeps an overlay that was edited while no service ran as a revision; gives its number. For the start of a service.
     pub async fn notice_edits(&self) -> Result<Option<u64>, Fault> {
-        let (principal, caller) = (Principal::local(), Caller::http());
-        let cx = Cx::new(self, &principal, &caller);
+        let (principal, caller, found) = (Principal::local(), Caller::http(), Arc::default());
+        let cx = Cx::new(self, &principal, &caller, &found);
         let _one_at_a_time = self.editing.lock().await;
         notice(&cx, self.ports.settings.overlay().await?, None).await
     }

@@ -1,5 +1,7 @@
 //! What follows from an edit of the files: it is put in force, or it is written down why it is not.
 
+use std::sync::Arc;
+
 use brains_core::{Caller, Fault, Principal};
 use brains_store::{Actor, Scope};
 use serde_json::json;
@@ -22,8 +24,8 @@ async fn reload_if_stale(control: &ControlPlane) -> Result<(), Fault> {
     if !control.ports.file_events.config_is_stale().await {
         return Ok(());
     }
-    let (principal, caller) = (Principal::system(), Caller::http());
-    match change::reload(&Cx::new(control, &principal, &caller), Reading::Settled).await {
+    let (principal, caller, found) = (Principal::system(), Caller::http(), Arc::default());
+    match change::reload(&Cx::new(control, &principal, &caller, &found), Reading::Settled).await {
         Ok(_) => {
             tracing::info!("an edit of the configuration is in force");
             Ok(())

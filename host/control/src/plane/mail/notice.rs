@@ -1,20 +1,27 @@
 //! The line about waiting mail that surfaces put beside other results.
 
+use std::sync::Arc;
+
 use brains_core::id::{Id, Session};
 use brains_core::plane::mail::{COUNTED_MAX, notice};
 use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
 use crate::context::ControlPlane;
-use crate::session_identity::SessionIdentity;
+use crate::session_identity::{FoundSession, SessionIdentity};
 
-/// Who made a call, as far as it says so: kept by a surface before the call takes its input away.
+/// Who made a call, as far as it says so: kept before the call takes its input away.
 #[derive(Debug, Clone)]
-pub struct Addressee(SessionIdentity);
+pub(crate) struct Addressee(SessionIdentity, Arc<FoundSession>);
 
 impl Addressee {
     /// None when nothing about the call names a session.
-    pub fn of(input: &Value, principal: &Principal, caller: &Caller) -> Option<Self> {
+    pub(crate) fn of(
+        input: &Value,
+        principal: &Principal,
+        caller: &Caller,
+        found: &Arc<FoundSession>,
+    ) -> Option<Self> {
         let member = |name: &str| input.get(name).and_then(Value::as_str);
         let named = member("session").and_then(Id::<Session>::parse);
         let mut caller = caller.clone();
@@ -25,14 +32,15 @@ impl Addressee {
             && caller.token.is_none()
             && caller.connection.is_none()
             && caller.native.is_empty();
-        (!nobody).then(|| Self(SessionIdentity::of(principal, &caller, named)))
+        let identity = || SessionIdentity::of(principal, &caller, named, Arc::clone(found));
+        (!nobody).then(|| Self(identity(), Arc::clone(found)))
     }
 }
 
 impl ControlPlane {
     /// A line such as `2 unread messages: read_messages shows them`, for the session behind a call; none without unread
     /// mail or without a session. Nothing of the mail is in it.
-    pub async fn mail_notice(&self, addressee: &Addressee) -> Option<String> {
+    pub(crate) async fn mail_notice(&self, addressee: &Addressee) -> Option<String> {
         match self.unread(addressee).await {
             Ok(unread) => notice(unread),
             Err(fault) => {
@@ -42,10 +50,14 @@ impl ControlPlane {
         }
     }
 
-    async fn unread(&self, Addressee(identity): &Addressee) -> Result<u32, Fault> {
+    async fn unread(&self, Addressee(identity, found): &Addressee) -> Result<u32, Fault> {
         let now = self.ambient.now();
         let mut view = self.store.read().await?;
-        match identity.find(&mut view, now).await? {
+        let session = match found.acted_as(now).filter(|session| session.lives(now)) {
+            Some(session) => Some(session),
+            None => identity.find(&mut view, now).await?,
+        };
+        match session {
             Some(session) => Ok(view.unread(&session.id, now, COUNTED_MAX + 1).await?),
             None => Ok(0),
         }

@@ -98,10 +98,7 @@ impl Operation for SendMessage {
         self.to.dedup();
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
-        let sender = match cx.session_identity(self.session.clone()).find(&mut view, now).await? {
-            Some(_) => Some(cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Member).await?),
-            None => None,
-        };
+        let sender = cx.own_session_if_any(&mut view, self.session.clone(), WorkspaceRole::Member).await?;
         let parent = match &self.reply_to {
             Some(id) => {
                 let Some((me, _)) = &sender else { return Err(missing()) };

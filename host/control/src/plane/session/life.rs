@@ -152,6 +152,7 @@ impl Operation for EndSession {
                 })
             })
             .await?;
+        cx.found.forget();
         cx.control.freed.notify_waiters();
         Ok(SessionEnded::of(session.id, &freed))
     }
@@ -211,6 +212,7 @@ impl Operation for KillSession {
                 })
             })
             .await?;
+        cx.found.forget();
         cx.control.freed.notify_waiters();
         Ok(SessionEnded::of(session.id, &freed))
     }

@@ -140,6 +140,7 @@ impl Operation for ResumeSession {
                 },
             )
             .await?;
+        cx.found.forget();
         if before {
             let id = session.id.clone();
             cx.control

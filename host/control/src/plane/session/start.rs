@@ -166,6 +166,7 @@ impl Operation for StartSession {
                 },
             )
             .await?;
+        cx.found.forget();
         if before {
             // The token of the first answer was told once; this caller showed that it is the same one and gets another.
             let (id, hash) = (session.id.clone(), secret.sha256_hex());

@@ -123,22 +123,23 @@ async fn a_start_that_is_repeated_is_one_session_for_who_made_it() {
         ..Caller::http()
     };
     let one = Principal::admin("fp");
-    let start =
-        async |caller: Caller| bed.control.answer("start_session", input.clone(), &one, &caller).await;
-    let first = start(native("a")).await.unwrap().value;
-    let again = start(native("a")).await.unwrap();
-    assert!(again.replayed && first["session_id"] == again.value["session_id"]);
-    let again = again.value;
-    assert_ne!(start(native("b")).await.unwrap().value["session_id"], first["session_id"]);
+    let entry = bed.control.registry().find("start_session").unwrap();
+    let start = async |caller: Caller| bed.control.answer(entry, input.clone(), &one, &caller).await;
+    let first = start(native("a")).await.outcome.unwrap();
+    let again = start(native("a")).await;
+    assert!(again.replayed);
+    let again = again.outcome.unwrap();
+    assert_eq!(first["session_id"], again["session_id"]);
+    assert_ne!(start(native("b")).await.outcome.unwrap()["session_id"], first["session_id"]);
     // Whoever shows nothing but the key is not told the token of who did before.
-    let plain = start(Caller::http()).await.unwrap().value;
-    assert_eq!(start(Caller::http()).await.unwrap_err().code, "idempotency_unproven");
+    let plain = start(Caller::http()).await.outcome.unwrap();
+    assert_eq!(start(Caller::http()).await.outcome.unwrap_err().code, "idempotency_unproven");
     assert_ne!(plain["session_id"], first["session_id"]);
     bed.admin("heartbeat_session", json!({ "session_token": again["session_token"] })).await.unwrap();
     let end = json!({ "session": again["session_id"], "session_token": again["session_token"], "idempotency_key": "e" });
     let ended = bed.admin("end_session", end.clone()).await.unwrap();
     assert_eq!(bed.admin("end_session", end).await.unwrap(), ended);
-    assert_eq!(start(native("a")).await.unwrap_err().code, "idempotency_lapsed");
+    assert_eq!(start(native("a")).await.outcome.unwrap_err().code, "idempotency_lapsed");
 }
 
 #[tokio::test]
@@ -197,4 +198,32 @@ async fn a_process_that_is_not_there_is_told_as_one_that_is() {
     for member in ["state", "tool", "agent", "epoch", "ended_at", "ending"] {
         assert_eq!(alive[member], dead[member], "{member}");
     }
+}
+
+#[tokio::test]
+async fn a_call_renews_the_session_that_it_is_done_as() {
+    let bed = Bed::new().await;
+    let agent = Principal::admin("fp");
+    let caller = Caller { connection: Some("wire".into()), agent: true, ..Caller::http() };
+    let start = json!({ "workspace": "/src/shop", "tool": "tester", "lease": "60s" });
+    let call = async |name: &str, input: Value| bed.control.call_as(name, input, &agent, &caller).await;
+    let mine = call("start_session", start).await.unwrap()["session_id"].clone();
+    // Reads that name it, reads that do not, and writes that fail.
+    for name in ["read_messages", "list_tasks", "claim_task"] {
+        for _ in 0..4 {
+            bed.advance_ms(20_000);
+            let input = match name {
+                "read_messages" => json!({ "session": mine, "mark_read": false }),
+                "list_tasks" => json!({}),
+                _ => json!({ "task": "SHOP-404", "session": mine }),
+            };
+            assert_eq!(call(name, input).await.is_err(), name == "claim_task", "{name}");
+        }
+        let shown = bed.admin("show_session", json!({ "id": mine })).await.unwrap();
+        assert_eq!(shown["session"]["state"], "active", "{name}: {shown}");
+    }
+    // One that ended is not renewed, and hears of no mail.
+    let entry = bed.control.registry().find("end_session").unwrap();
+    let ended = bed.control.answer(entry, json!({ "summary": "done" }), &agent, &caller).await;
+    assert_eq!((ended.outcome.is_ok(), ended.notice), (true, None));
 }
