@@ -80,8 +80,8 @@ pub(crate) fn write_anchors(path: &Path, anchors: &[Seal]) -> Result<(), Fault> 
 }
 
 fn unread(what: &str, error: ReadError) -> Fault {
-    let told = format!("{what}: {error}");
-    Fault::new(home::error_kind(&error.into()), Origin::Brains, told)
+    let message = format!("{what}: {error}");
+    Fault::new(home::error_kind(&error.into()), Origin::Brains, message)
         .hint("it must be a regular file that the user who runs Brains can read")
 }
 

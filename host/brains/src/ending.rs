@@ -66,19 +66,19 @@ impl EndSignals {
                 hangup: signal(SignalKind::hangup())?,
             }
         };
-        let told = Self {
+        let ending = Self {
             ending: CancellationToken::new(),
             at_once: CancellationToken::new(),
             reload: Arc::default(),
         };
-        let telling = told.clone();
+        let listening = ending.clone();
         thread::Builder::new()
             .name("signals".into())
-            .spawn(move || runtime.block_on(telling.tell(signals, &ender, drain)))?;
-        Ok(told)
+            .spawn(move || runtime.block_on(listening.follow(signals, &ender, drain)))?;
+        Ok(ending)
     }
 
-    async fn tell(self, mut signals: Signals, ender: &Ender, drain: Duration) {
+    async fn follow(self, mut signals: Signals, ender: &Ender, drain: Duration) {
         loop {
             if !signals.next_ends().await {
                 self.reload.notify_one();

@@ -268,8 +268,8 @@ pub(crate) fn read_named(path: &Path, most: u64) -> Result<Vec<u8>, Fault> {
     let read = Gate::default()
         .wait(GateTarget::of(path), move |visit| brains_files::read(visit, &file, Links::Followed, most))?;
     read.map_err(|error| {
-        let told = error.to_string();
-        Fault::new(error_kind(&error.into()), Origin::Client, told)
+        let text = error.to_string();
+        Fault::new(error_kind(&error.into()), Origin::Client, text)
     })
 }
 

@@ -92,8 +92,8 @@ fn only_rows(members: &Map<String, Value>) -> Option<(&str, Vec<String>)> {
 }
 
 fn rows_as_table(rows: &[Value], columns: &[String]) -> String {
-    let told = |column: &&String| rows.iter().any(|row| !cell(at(row, column)).is_empty());
-    let columns: Vec<&String> = columns.iter().filter(told).collect();
+    let is_filled = |column: &&String| rows.iter().any(|row| !cell(at(row, column)).is_empty());
+    let columns: Vec<&String> = columns.iter().filter(is_filled).collect();
     let heads = columns.iter().map(|column| column.replace(['_', '.'], " ").to_uppercase()).collect();
     let cells = rows.iter().map(|row| {
         let cells = columns.iter().map(|column| match at(row, column) {

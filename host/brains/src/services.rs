@@ -189,12 +189,12 @@ pub(crate) fn retention(config: &Config) -> Retention {
 
 /// The place stands above the cause, the exit code comes from the cause.
 fn unopened(error: StoreError) -> anyhow::Error {
-    let told = error.to_string();
+    let text = error.to_string();
     match error {
         StoreError::Open { source, .. } => {
             let cause = source.to_string();
             let fault = Fault::from(*source);
-            anyhow::Error::new(Fault { message: cause, ..fault }).context(told)
+            anyhow::Error::new(Fault { message: cause, ..fault }).context(text)
         }
         other => Fault::from(other).into(),
     }

@@ -57,7 +57,7 @@ pub(crate) struct FileEvents {
 /// What following remembers from one event to the next.
 #[derive(Debug)]
 struct Following {
-    told: Arc<Mutex<Told>>,
+    watch: Arc<Mutex<FolderWatch>>,
     stirred: Receiver<()>,
     /// One at a time that is quick, and one that takes long: neither waits for the other.
     quick: Option<JoinHandle<()>>,
@@ -67,7 +67,7 @@ struct Following {
 impl Following {
     fn begin() -> Self {
         let (sender, stirred) = channel(1);
-        Self { told: Arc::new(Mutex::new(Told::by_system(sender))), stirred, quick: None, long: None }
+        Self { watch: Arc::new(Mutex::new(FolderWatch::by_system(sender))), stirred, quick: None, long: None }
     }
 }
 
@@ -123,7 +123,7 @@ impl FileEvents {
                     *preparing = Some(self.tasks.spawn_blocking(move || live.prepare(pace)));
                 }
             }
-            let every = match (self.unsettled.load(Ordering::Relaxed), self.cover(&following.told).await) {
+            let every = match (self.unsettled.load(Ordering::Relaxed), self.cover(&following.watch).await) {
                 (true, _) => SETTLING,
                 (false, true) => BESIDES,
                 (false, false) => ALONE,
@@ -172,11 +172,11 @@ impl FileEvents {
     }
 
     /// Whether all folders are watched. While that hangs somewhere they are looked at instead.
-    async fn cover(&self, told: &Arc<Mutex<Told>>) -> bool {
-        let (told, folders) = (Arc::clone(told), self.folders.clone());
+    async fn cover(&self, watch: &Arc<Mutex<FolderWatch>>) -> bool {
+        let (watch, folders) = (Arc::clone(watch), self.folders.clone());
         let covered = self.settings.gate.run(GateTarget::named("the watched folders"), move |visit| {
             folders.iter().all(|folder| visit.enter(folder).is_ok())
-                && told.try_lock().is_ok_and(|mut told| told.cover(&folders))
+                && watch.try_lock().is_ok_and(|mut watch| watch.cover(&folders))
         });
         covered.await.unwrap_or(false)
     }
@@ -221,21 +221,21 @@ async fn quiet(stirred: &mut Receiver<()>) {
 
 /// How changes are told of.
 #[derive(Debug)]
-struct Told {
+struct FolderWatch {
     /// None when the system cannot tell.
     system: Option<RecommendedWatcher>,
     /// What is watched, by the number that the file system gives to a folder: one made anew has another.
     covered: BTreeMap<PathBuf, u64>,
 }
 
-impl Told {
+impl FolderWatch {
     fn by_system(sender: Sender<()>) -> Self {
         let system = notify::recommended_watcher(move |_| {
             // One that waits is as good as two.
             let _one_waits = sender.try_send(());
         });
         if let Err(error) = &system {
-            tracing::warn!(%error, "changes of files are not told, they are looked for instead");
+            tracing::warn!(%error, "files cannot be watched, they are read every now and then instead");
         }
         Self { system: system.ok(), covered: BTreeMap::new() }
     }

@@ -22,12 +22,12 @@ impl Cx<'_> {
         reference: Option<&str>,
         least: WorkspaceRole,
     ) -> Result<WorkspaceAccess, Fault> {
-        let (found, told) = match reference {
+        let (found, name) = match reference {
             Some(reference) => (self.referred(rows, reference).await?, reference.to_owned()),
             None => self.current(rows).await?,
         };
-        let found = found.ok_or_else(|| not_found(&told))?;
-        self.workspace_access(found, least, || not_found(&told))
+        let found = found.ok_or_else(|| not_found(&name))?;
+        self.workspace_access(found, least, || not_found(&name))
     }
 
     /// The workspace of something that was looked up; `absent` is what the caller hears if it cannot see it.
@@ -154,8 +154,8 @@ impl Cx<'_> {
                 .param("workspace")
                 .hint("send `workspace`: a slug, an id, or the absolute path of a directory in it"));
         };
-        let told = directory.display().to_string();
-        Ok((self.at(rows, directory).await?, told))
+        let name = directory.display().to_string();
+        Ok((self.at(rows, directory).await?, name))
     }
 
     /// The path that `reference` means, when it is one.

@@ -1,5 +1,5 @@
-//! Requests that carry a key: what was answered is kept in the request's own write, under who was proven, and told again
-//! to nobody else. A repeated request is told as one, and what it gave is looked at again: what has ended since is refused.
+//! Requests that carry a key: what was answered is kept in the request's own write, under who was proven, and given
+//! to nobody else. A repeated request is answered as one, and what it gave is looked at again: what has ended since is refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,7 +88,7 @@ impl SettledRequest {
             .hint("take a fresh key for every request; the same key only repeats the very same one"));
         }
         let answer = answer.and_then(|answer| serde_json::from_str(&answer).ok()).ok_or_else(|| {
-            Fault::conflict("the request was done before, and its answer cannot be told again")
+            Fault::conflict("the request was done before, and its answer cannot be given again")
                 .code("idempotency_forgotten")
                 .param(KEY)
                 .hint("look whether what it did is there; a fresh key does it again")

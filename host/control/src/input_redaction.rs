@@ -120,15 +120,15 @@ pub(crate) fn redact_input(kind: OperationKind, input: &mut Value) -> Result<Vec
 /// Adds to an answer which members of the input were covered.
 pub(crate) fn report_covered(answer: &mut Value, covered: &[String]) {
     let Some(members) = answer.as_object_mut().filter(|_| !covered.is_empty()) else { return };
-    let told = covered.iter().map(|path| {
+    let added = covered.iter().map(|path| {
         Value::from(format!(
             "`{path}` held what looks like a secret; {} is kept in its place. Say where the secret is, not what it is",
             redact::COVER
         ))
     });
     match members.entry(WARNINGS).or_insert_with(|| json!([])) {
-        Value::Array(warnings) => warnings.extend(told),
-        other => *other = told.collect(),
+        Value::Array(warnings) => warnings.extend(added),
+        other => *other = added.collect(),
     }
 }
 
@@ -218,7 +218,7 @@ fn looks_like_secret(path: &str) -> Fault {
     Fault::invalid(format!("`{path}` looks like a secret, and others would read it"))
         .code("looks_like_secret")
         .param(path.to_owned())
-        .hint("give it a name that tells nothing; if this is a credential of yours, take it out of use")
+        .hint("give it a name that gives nothing away; if this is a credential of yours, take it out of use")
 }
 
 #[cfg(test)]

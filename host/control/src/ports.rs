@@ -73,22 +73,22 @@ pub trait ConfigPort: Debug + Send + Sync {
     fn component_schema(&self, id: String) -> BoxedFuture<'_, Result<Option<Value>, Fault>>;
 }
 
-/// Contents of components and what is known of them beside the configuration.
+/// Versions of components and what is known of them beside the configuration.
 pub trait ComponentsPort: Debug + Send + Sync {
-    /// Checks, compiles and keeps a content, without using it. It takes its time.
+    /// Checks, compiles and keeps a version, without using it. It takes its time.
     fn stage(
         &self,
         id: String,
         wasm: Vec<u8>,
         manifest: Option<Manifest>,
     ) -> BoxedFuture<'_, Result<StagedVersion, Fault>>;
-    /// The content that waits for somebody to take it.
+    /// The version that waits for somebody to take it.
     fn waiting(&self, id: String) -> BoxedFuture<'_, Result<Option<StagedVersion>, Fault>>;
-    /// Contents that can be brought back, newest first.
+    /// Versions that can be brought back, newest first.
     fn earlier(&self, id: &str) -> Vec<String>;
-    /// Whether the program itself brings this content.
+    /// Whether the program itself brings this version.
     fn is_bundled(&self, id: &str, digest: &str) -> bool;
-    /// A content that was taken out of service may be used again.
+    /// A version that was taken out of service may be used again.
     fn unquarantine(&self, id: String, digest: String) -> BoxedFuture<'_, Result<(), Fault>>;
     /// Nothing of a component is remembered any more; its file in the plugins directory goes too.
     fn forget(&self, id: String) -> BoxedFuture<'_, Result<(), Fault>>;

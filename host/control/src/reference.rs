@@ -58,7 +58,7 @@ fn index(registry: &Registry, nouns: &[&str]) -> String {
          | `idempotency_mismatch` | the key was used for another request |\n\
          | `idempotency_lapsed` | it was done; the lock, claim, session or key that it gave has ended since |\n\
          | `idempotency_unproven` | it started or resumed a session, and neither connection, native id nor token shows that it was you |\n\
-         | `idempotency_forgotten` | it was done, and its answer cannot be told again |\n\n\
+         | `idempotency_forgotten` | it was done, and its answer cannot be given again |\n\n\
          **Role** is the least role of the operator and of the key, **scope** what the key must hold; `gateway` stands for\n\
          every key. **Agents** says whether an agent may, whatever its key or its operator: every MCP connection and every\n\
          key that was made with `--agent` is one.\n\n\

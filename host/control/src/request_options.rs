@@ -180,12 +180,12 @@ fn digest(input: &Value) -> String {
 /// Names the strongest proof of a call that acts as no session: its connection, else the native id of its client, else
 /// its key. The command line of whoever holds the admin key is one party, with a service and without.
 fn otherwise(principal: &Principal, caller: &Caller, input: &Value) -> String {
-    let told = |name: &str| input.get(name).and_then(Value::as_str);
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
     if let Some(connection) = &caller.connection {
         return format!("connection {}", sha256_hex(connection.as_bytes()));
     }
     let sent = caller.native.first().map(|native| (native.kind.as_str(), native.value.as_str()));
-    let given = told("tool_session_id").map(|value| (told("tool").unwrap_or_default(), value));
+    let given = text("tool_session_id").map(|value| (text("tool").unwrap_or_default(), value));
     if let Some((kind, value)) = sent.or(given) {
         return format!("native {}", sha256_hex(format!("{kind} {value}").as_bytes()));
     }

@@ -77,17 +77,17 @@ impl WorkspaceAccess {
         self.check(standing)
     }
 
-    /// Refuses when `principal` does not see the workspace any more, in the words of a look-up of `told`.
+    /// Refuses when `principal` does not see the workspace any more, in the words of a look-up of `name`.
     pub(crate) async fn still_seen(
         &self,
         rows: &mut Rows,
         principal: &Principal,
-        told: &str,
+        name: &str,
         now: Millis,
     ) -> Result<(), Fault> {
         let found = rows.workspace_context(&self.workspace.id, principal.owner(), now).await?;
-        let WorkspaceContext { workspace, membership, .. } = found.ok_or_else(|| not_found(told))?;
-        let role = standing(principal, workspace.visibility, membership).ok_or_else(|| not_found(told))?;
+        let WorkspaceContext { workspace, membership, .. } = found.ok_or_else(|| not_found(name))?;
+        let role = standing(principal, workspace.visibility, membership).ok_or_else(|| not_found(name))?;
         check_role(role, self.least, &workspace)
     }
 
@@ -146,9 +146,9 @@ pub(crate) fn check_role(
 }
 
 /// A workspace that is not there, or that the caller must not know of.
-pub(crate) fn not_found(told: &str) -> Fault {
-    let told: String = told.chars().take(200).collect();
-    Fault::not_found("workspace", told)
+pub(crate) fn not_found(name: &str) -> Fault {
+    let name: String = name.chars().take(200).collect();
+    Fault::not_found("workspace", name)
         .code("workspace_not_found")
         .param("workspace")
         .hint(

@@ -9,10 +9,10 @@ use http::HeaderMap;
 /// that it passes on what came by another.
 pub(crate) fn caller(headers: &HeaderMap, principal: &Principal, proof: Option<&Secret>) -> Caller {
     let names = wire::NAMES.into_iter().chain(NATIVE_HEADERS);
-    let told = names.flat_map(|name| {
+    let values = names.flat_map(|name| {
         headers.get_all(name).iter().filter_map(move |value| Some((name, value.to_str().ok()?)))
     });
-    let claimed = wire::read(&told.collect::<Vec<_>>());
+    let claimed = wire::read(&values.collect::<Vec<_>>());
     let shown = headers.get(wire::PROOF).map(http::HeaderValue::as_bytes);
     let proven = proof.is_some_and(|proof| shown.is_some_and(|shown| proof.matches(shown)));
     Caller {

@@ -129,10 +129,10 @@ impl CachedSource {
         // Asked before the read: what changes during it is read again.
         let generation = self.source.generation();
         let credentials = self.source.load().await.map_err(|fault| {
-            let told = Fault::unavailable("keys cannot be checked just now").retry_after_ms(1_000);
-            let told = told.cause(fault);
-            tracing::warn!(fault = %told.chain(), "keys could not be read");
-            told
+            let unavailable = Fault::unavailable("keys cannot be checked just now").retry_after_ms(1_000);
+            let unavailable = unavailable.cause(fault);
+            tracing::warn!(fault = %unavailable.chain(), "keys could not be read");
+            unavailable
         })?;
         let by_fingerprint = credentials
             .iter()

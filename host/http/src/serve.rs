@@ -44,7 +44,7 @@ const HEAD: Duration = Duration::from_mins(2);
 /// The pause after a failed accept: mostly no file descriptor is free, and one will be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often failed accepts are told.
-const TOLD: Duration = Duration::from_mins(1);
+const LOG_EVERY: Duration = Duration::from_mins(1);
 /// How long a connection that was asked to leave may take for what it is being sent.
 const FAREWELL: Duration = Duration::from_millis(250);
 /// No file descriptor is free: in this process, and in the whole system.
@@ -189,18 +189,18 @@ async fn accept(
 /// Accepts that failed and were not told yet: twenty a second would fill the log.
 #[derive(Debug, Default)]
 struct Failures {
-    told: Option<Instant>,
-    untold: u64,
+    logged_at: Option<Instant>,
+    unlogged: u64,
 }
 
 impl Failures {
     fn tell(&mut self, error: &io::Error) {
-        self.untold += 1;
-        if self.told.is_some_and(|told| told.elapsed() < TOLD) {
+        self.unlogged += 1;
+        if self.logged_at.is_some_and(|logged_at| logged_at.elapsed() < LOG_EVERY) {
             return;
         }
-        let count = std::mem::take(&mut self.untold);
-        self.told = Some(Instant::now());
+        let count = std::mem::take(&mut self.unlogged);
+        self.logged_at = Some(Instant::now());
         tracing::warn!(
             %error,
             count,

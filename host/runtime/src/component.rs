@@ -51,7 +51,7 @@ pub(crate) struct ComponentParts {
 
 impl ComponentParts {
     /// A reason as people read it.
-    fn told(&self, id: &str, reason: &StandingReason) -> String {
+    fn reason_text(&self, id: &str, reason: &StandingReason) -> String {
         match &reason.next {
             Some(next) => format!("{}; {}", reason.text, (self.advice)(id, next)),
             None => reason.text.clone(),

@@ -190,7 +190,7 @@ impl Runtime {
         }
     }
 
-    /// Compiles a content, when that was not done yet. What takes longer than its pace allows is [`LoadError::Checking`].
+    /// Compiles a version's code, when that was not done yet. What takes longer than its pace allows is [`LoadError::Checking`].
     pub(crate) fn compile(
         &self,
         digest: &str,

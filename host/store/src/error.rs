@@ -193,7 +193,7 @@ impl From<sqlx::Error> for StoreError {
         match error {
             sqlx::Error::Database(refusal) => {
                 let code = refusal.code().unwrap_or(Cow::Borrowed(""));
-                postgres_kind(&code).told(|| format!("{} ({code})", refusal.message()))
+                postgres_kind(&code).with_detail(|| format!("{} ({code})", refusal.message()))
             }
             sqlx::Error::Io(source) => match source.kind() {
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
@@ -218,7 +218,7 @@ impl From<rusqlite::Error> for StoreError {
             rusqlite::Error::SqliteFailure(failure, message) => {
                 let code = failure.extended_code;
                 let message = message.unwrap_or_else(|| failure.to_string());
-                sqlite_kind(code).told(|| format!("{message} ({code})"))
+                sqlite_kind(code).with_detail(|| format!("{message} ({code})"))
             }
             other => Self::Statement { detail: other.to_string() },
         }
@@ -236,7 +236,7 @@ enum BatchTarget {
 }
 
 impl BatchTarget {
-    fn told(self, detail: impl FnOnce() -> String) -> StoreError {
+    fn with_detail(self, detail: impl FnOnce() -> String) -> StoreError {
         match self {
             Self::Unreachable => StoreError::Unreachable { detail: detail() },
             Self::Refused => StoreError::Refused,

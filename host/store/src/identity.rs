@@ -168,11 +168,11 @@ impl FileIdentity {
     fn look(&self) -> Result<Look, StoreError> {
         self.compare().map_err(|how| {
             self.0.alarm.notify_one();
-            self.told(how)
+            self.replaced(how)
         })
     }
 
-    fn told(&self, how: Found) -> StoreError {
+    fn replaced(&self, how: Found) -> StoreError {
         match how {
             Found::Unreadable(kind) => StoreError::Unreachable { detail: kind.to_string() },
             Found::Replaced(how) => StoreError::Replaced { how, kept: self.0.rescued.get().cloned() },
@@ -232,7 +232,7 @@ impl FileIdentity {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             if let Err(how @ Found::Replaced(_)) = self.compare() {
-                self.rescue(&self.told(how));
+                self.rescue(&self.replaced(how));
             }
         }
     }
@@ -291,7 +291,7 @@ impl FileIdentity {
         let looked = self.compare();
         let sound = matches!(looked, Ok(Look::Sound));
         if let Err(how @ Found::Replaced(_)) = looked {
-            self.rescue(&self.told(how));
+            self.rescue(&self.replaced(how));
         }
         let Some(keeper) = self.0.keeper.lock_unpoisoned().take() else { return };
         if sound && let Err(error) = keeper.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
@@ -323,8 +323,8 @@ fn found(error: &io::Error, gone: &'static str) -> Found {
 }
 
 fn counters(conn: &Connection) -> Result<Log, StoreError> {
-    let told = sqlite::statement(conn, COUNTERS).fetch_optional::<Taken>()?;
-    let Taken { pages, taken_over } = told.unwrap_or(Taken { pages: 0, taken_over: 0 });
+    let replaced = sqlite::statement(conn, COUNTERS).fetch_optional::<Taken>()?;
+    let Taken { pages, taken_over } = replaced.unwrap_or(Taken { pages: 0, taken_over: 0 });
     let commits = sqlite::statement(conn, COMMITS).fetch_optional::<i64>()?.unwrap_or_default();
     Ok(Log { pages, taken_over, commits })
 }

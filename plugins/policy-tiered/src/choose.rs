@@ -205,8 +205,8 @@ fn keep(
     tier: &str,
     room: &Room,
 ) -> Option<usize> {
-    let told = input.sticky.and_then(|index| usize::try_from(index).ok());
-    let index = told.or_else(|| input.candidates.iter().position(|candidate| candidate.sticky))?;
+    let given = input.sticky.and_then(|index| usize::try_from(index).ok());
+    let index = given.or_else(|| input.candidates.iter().position(|candidate| candidate.sticky))?;
     let candidate = input.candidates.get(index)?;
     let strong_enough = if wanted.named {
         candidate.tier == tier

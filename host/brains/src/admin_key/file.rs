@@ -33,7 +33,7 @@ pub(crate) struct AdminKeyFile {
     /// The queue of the system; none where it has none.
     queue: Option<OwnedFd>,
     /// The queue tells of the folder as it is now. Otherwise every look is a change.
-    told: AtomicBool,
+    watched: AtomicBool,
     held: Mutex<Option<Secret>>,
 }
 
@@ -41,14 +41,14 @@ impl AdminKeyFile {
     pub(crate) fn new(path: PathBuf, gate: Gate) -> Self {
         let queue = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
         if let Err(error) = &queue {
-            tracing::warn!(%error, "changes of the admin key are not told, its file is read for every request");
+            tracing::warn!(%error, "the admin key cannot be watched, its file is read for every request");
         }
         Self {
             path,
             gate,
             changes: AtomicU64::new(0),
             queue: queue.ok(),
-            told: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
             held: Mutex::default(),
         }
     }
@@ -59,7 +59,7 @@ impl AdminKeyFile {
 
     /// Another number when the file may hold another key. Waits for nothing.
     pub(crate) fn generation(&self) -> u64 {
-        if self.told.load(Ordering::Acquire) && !self.stirred() {
+        if self.watched.load(Ordering::Acquire) && !self.stirred() {
             self.changes.load(Ordering::Acquire)
         } else {
             self.changes.fetch_add(1, Ordering::AcqRel) + 1
@@ -74,15 +74,15 @@ impl AdminKeyFile {
     /// The key in the file; none when there is none. What cannot be read lets nobody in by a stale one.
     pub(crate) async fn current(&self) -> Result<Option<Secret>, Fault> {
         let (path, queue) = (self.path.clone(), self.queue.as_ref().and_then(|queue| queue.try_clone().ok()));
-        let told = self.told.load(Ordering::Acquire);
+        let watched = self.watched.load(Ordering::Acquire);
         let read = self.gate.run(GateTarget::of(&self.path), move |visit| {
             // Watched before it is read: what changes in between is told.
-            let told = told || queue.is_some_and(|queue| watch(visit, &queue, &path));
-            (told, read_at(visit, &path))
+            let watched = watched || queue.is_some_and(|queue| watch(visit, &queue, &path));
+            (watched, read_at(visit, &path))
         });
         let key = match read.await {
-            Ok((told, key)) => {
-                self.told.store(told, Ordering::Release);
+            Ok((watched, key)) => {
+                self.watched.store(watched, Ordering::Release);
                 key
             }
             Err(fault) => Err(fault),
@@ -116,7 +116,7 @@ impl AdminKeyFile {
             let gone =
                 ReadFlags::IGNORED | ReadFlags::UNMOUNT | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF;
             if flags.intersects(gone) {
-                self.told.store(false, Ordering::Release);
+                self.watched.store(false, Ordering::Release);
             }
             let name = event.file_name().map(|name| name.to_bytes().to_vec());
             let own = self.path.file_name().map(|name| name.as_encoded_bytes().to_vec());

@@ -131,10 +131,10 @@ fn ask(question: &str) -> Result<(), Fault> {
             .hint("add `--yes` to go on without being asked"));
     }
     let mut answer = String::new();
-    let told = write!(anstream::stderr().lock(), "{question} [y/N] ")
+    let asked = write!(anstream::stderr().lock(), "{question} [y/N] ")
         .and_then(|()| std::io::stderr().flush())
         .and_then(|()| std::io::stdin().read_line(&mut answer));
-    match told {
+    match asked {
         Ok(_) if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) => Ok(()),
         _ => Err(Fault::new(FaultKind::Cancelled, Origin::Client, "nothing was changed")),
     }

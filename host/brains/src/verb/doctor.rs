@@ -117,11 +117,11 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
 /// The state directory and what must be closed to others in it.
 fn state(shell: &Shell) -> Vec<Finding> {
     let home = &shell.home;
-    let told = home.dir().display();
+    let shown = home.dir().display();
     if !home.exists() {
         return vec![warn(
             "state directory",
-            format!("{told} is not there yet"),
+            format!("{shown} is not there yet"),
             "`brains init` or `brains up` makes it",
         )];
     }
@@ -129,8 +129,8 @@ fn state(shell: &Shell) -> Vec<Finding> {
     if rustix::fs::access(home.dir(), rustix::fs::Access::WRITE_OK).is_err() {
         findings.push(fail(
             "state directory",
-            format!("{told} cannot be written"),
-            format!("chown it, or chmod u+rwx {told}"),
+            format!("{shown} cannot be written"),
+            format!("chown it, or chmod u+rwx {shown}"),
         ));
     }
     let files =
@@ -141,14 +141,14 @@ fn state(shell: &Shell) -> Vec<Finding> {
 }
 
 fn closed(check: &'static str, path: &Path, wanted: u32) -> Finding {
-    let told = path.display();
+    let shown = path.display();
     match fs::metadata(path) {
         Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => warn(
             check,
-            format!("{told} can be read by others: mode {:o}", metadata.permissions().mode() & 0o777),
-            format!("chmod {wanted:o} {told}"),
+            format!("{shown} can be read by others: mode {:o}", metadata.permissions().mode() & 0o777),
+            format!("chmod {wanted:o} {shown}"),
         ),
-        Ok(_) => ok(check, told.to_string()),
+        Ok(_) => ok(check, shown.to_string()),
         Err(error) => fail(check, error.to_string(), "check its owner and its parents"),
     }
 }
@@ -325,7 +325,7 @@ fn components() -> Vec<Finding> {
 fn disk(shell: &Shell) -> Finding {
     let place = shell.home.dir().ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
     let Ok(space) = rustix::fs::statvfs(place) else {
-        return warn("disk", "free space cannot be told", "look yourself: df -h");
+        return warn("disk", "free space is not known", "look yourself: df -h");
     };
     let free = space.f_bavail.saturating_mul(space.f_frsize);
     let detail = format!("{} MiB free", free >> 20);

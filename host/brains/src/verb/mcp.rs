@@ -54,12 +54,12 @@ pub(crate) async fn stdio(shell: Shell, wanted: &Mcp) -> Result<(), anyhow::Erro
         directory,
         process: process.clone(),
     };
-    let told = told_to_end().context("could not listen for signals")?;
+    let signalled = termination_signal().context("could not listen for signals")?;
     let serving = serve_stdio(options, agent, stop.clone());
     tokio::pin!(serving);
     let served = tokio::select! {
         served = &mut serving => served,
-        () = told => ended(&stop, serving).await,
+        () = signalled => ended(&stop, serving).await,
         () = orphaned() => ended(&stop, serving).await,
     };
     let caller = Caller {
@@ -89,7 +89,7 @@ async fn ended(
 }
 
 /// Returns when a signal says that this is the end.
-fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+fn termination_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;

@@ -37,7 +37,7 @@ pub(crate) async fn stop(shell: &Shell) -> Result<(), anyhow::Error> {
             format!("pid {} did not end within {} s", running.pid, PATIENCE.as_secs()),
         )
         .hint(format!(
-            "`brains logs` tells what it waits for; `kill -9 {}` ends it; nothing acknowledged is lost",
+            "`brains logs` shows what it waits for; `kill -9 {}` ends it; nothing acknowledged is lost",
             running.pid
         ))
         .into());

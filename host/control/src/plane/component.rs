@@ -1,5 +1,5 @@
 //! Components: what is loaded, what was refused and why, what they say. What changes them is in `change` and
-//! `version`, how a content comes in and what it is given in `install_input`; what
+//! `version`, how a version comes in and what it is given in `install_input`; what
 //! becomes of versions that serve is in `lifecycle`.
 
 mod advice;

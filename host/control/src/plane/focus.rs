@@ -18,7 +18,7 @@ use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
 const NOUN: &str = "focus";
-/// How long a focus is told when nothing is said.
+/// How long a focus is shown when nothing is said.
 const TTL_MS: i64 = 4 * 3_600_000;
 /// The longest.
 const TTL_MAX_MS: i64 = 24 * 3_600_000;
@@ -48,7 +48,7 @@ pub(crate) struct SetFocus {
     /// Files, folders and globs, relative to the workspace.
     #[serde(default)]
     paths: Vec<String>,
-    /// How long it is told, e.g. `2h`; four hours when nothing is said.
+    /// How long it is shown, e.g. `2h`; four hours when nothing is said.
     ttl: Option<Span>,
     /// Your session; recognised by the connection when nothing is said.
     session: Option<Id<Session>>,

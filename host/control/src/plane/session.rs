@@ -90,8 +90,9 @@ fn process(cx: &Cx<'_>, pid: Option<u32>) -> Option<Process> {
     let Some(pid) = pid else {
         // Of an agent's own process its connection tells; one that is not of this machine says nothing here.
         let processes = &cx.control.ports.processes;
-        let told = cx.caller.process.clone();
-        return told.filter(|process| process.machine == processes.machine() && processes.is_alive(process));
+        let claimed = cx.caller.process.clone();
+        return claimed
+            .filter(|process| process.machine == processes.machine() && processes.is_alive(process));
     };
     let found = cx.control.ports.processes.find(pid);
     Some(found.unwrap_or_else(|| Process { machine: String::new(), pid, started: None }))

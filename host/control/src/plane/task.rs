@@ -46,9 +46,9 @@ struct Named {
 
 /// Finds the task that `reference` names: its code or its id.
 async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRole) -> Result<Named, Fault> {
-    let told: String = reference.chars().take(100).collect();
+    let shown: String = reference.chars().take(100).collect();
     let absent = || {
-        Fault::not_found("task", &told)
+        Fault::not_found("task", &shown)
             .code("task_not_found")
             .param("task")
             .hint("`list_tasks` shows those of a workspace")
@@ -57,7 +57,7 @@ async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRol
     let code = if id.is_some() { None } else { read_code(reference) };
     if id.is_none() && code.is_none() {
         return Err(Fault::invalid(format!(
-            "`{told}` is neither the code of a task, such as `APP-12`, nor an id"
+            "`{shown}` is neither the code of a task, such as `APP-12`, nor an id"
         ))
         .param("task"));
     }
@@ -99,11 +99,11 @@ async fn need(
     text: &str,
     param: &'static str,
 ) -> Result<TaskRecord, Fault> {
-    let told: String = text.chars().take(100).collect();
+    let shown: String = text.chars().take(100).collect();
     let slug = &access.workspace.slug;
     // What is in another workspace is not found, whether the caller could see it or not.
     let absent = || {
-        Fault::not_found("task", &told)
+        Fault::not_found("task", &shown)
             .code("dependency_not_found")
             .param(param)
             .hint(format!("only tasks of `{slug}` can be waited for here; `list_tasks` shows them"))
@@ -176,14 +176,14 @@ where
 
 /// What an event tells of a task: never its text.
 fn event_detail(task: &TaskRecord, detail: Value, note: Option<&str>) -> Value {
-    let mut told = json!({ "task": task.code, "revision": task.revision });
-    if let (Some(told), Value::Object(detail)) = (told.as_object_mut(), detail) {
-        told.extend(detail);
+    let mut shown = json!({ "task": task.code, "revision": task.revision });
+    if let (Some(shown), Value::Object(detail)) = (shown.as_object_mut(), detail) {
+        shown.extend(detail);
     }
-    if let (Some(note), Some(told)) = (note, told.as_object_mut()) {
-        told.insert("note".into(), note.chars().take(200).collect::<String>().into());
+    if let (Some(note), Some(shown)) = (note, shown.as_object_mut()) {
+        shown.insert("note".into(), note.chars().take(200).collect::<String>().into());
     }
-    told
+    shown
 }
 
 /// Who changes a task, owned, so that a write can carry it.

@@ -199,11 +199,11 @@ async fn of_request(
         found.extend(view.trace_of_request(request_id, operator).await?);
     }
     if found.len() > 1 {
-        let told = found.iter().map(|trace| format!("`{}` ({})", trace.id, trace.operator));
+        let choices = found.iter().map(|trace| format!("`{}` ({})", trace.id, trace.operator));
         return Err(Fault::conflict("requests of several operators went by this id")
             .code("ambiguous_request_id")
             .param("id")
-            .hint(format!("ask for one of them: {}", told.collect::<Vec<_>>().join(", "))));
+            .hint(format!("ask for one of them: {}", choices.collect::<Vec<_>>().join(", "))));
     }
     Ok(found.pop())
 }

@@ -117,8 +117,8 @@ impl Operation for RegisterWorkspace {
         }
         let wish = Wish { slug: self.slug, name: self.name, visibility: self.visibility };
         let marked = location.marked;
-        let told = path.display().to_string();
-        let (workspace, registered, role) = register(cx, location, wish, told).await?;
+        let reference = path.display().to_string();
+        let (workspace, registered, role) = register(cx, location, wish, reference).await?;
         Ok(WorkspaceRegistered { workspace: WorkspaceLine { workspace, role }, registered, marked })
     }
 }
@@ -131,14 +131,14 @@ pub(crate) struct Wish {
     pub(crate) visibility: Option<Visibility>,
 }
 
-/// Registers `location`; whoever does it owns it. `told` is how they named it.
+/// Registers `location`; whoever does it owns it. `reference` is how they named it.
 async fn register(
     cx: &Cx<'_>,
     location: Location,
     wish: Wish,
-    told: String,
+    reference: String,
 ) -> Result<(WorkspaceRecord, bool, WorkspaceRole), Fault> {
-    let fresh = Fresh::of(cx, location, &wish, told)?;
+    let fresh = Fresh::of(cx, location, &wish, reference)?;
     fresh.look(&mut *cx.control.store.read().await?).await?;
     cx.write(Scope::global(), move |tx| Box::pin(async move { fresh.insert(tx).await })).await
 }
@@ -152,7 +152,7 @@ pub(crate) struct Fresh {
     named: bool,
     principal: Principal,
     claim: Claim,
-    told: String,
+    reference: String,
 }
 
 /// What somebody may make of a directory that is no workspace yet.
@@ -177,14 +177,14 @@ impl Claim {
 }
 
 impl Fresh {
-    pub(crate) fn of(cx: &Cx<'_>, location: Location, wish: &Wish, told: String) -> Result<Self, Fault> {
+    pub(crate) fn of(cx: &Cx<'_>, location: Location, wish: &Wish, reference: String) -> Result<Self, Fault> {
         Ok(Self {
             exact: wish.slug.is_some(),
             named: wish.name.is_some(),
             principal: cx.principal.clone(),
             claim: Claim::of(cx, &location),
             record: row(cx, location, wish)?,
-            told,
+            reference,
         })
     }
 
@@ -204,14 +204,14 @@ impl Fresh {
         }
         match self.claim {
             Claim::Any => Ok(None),
-            Claim::Missing => Err(Fault::not_found("directory", &self.told).param("path")),
+            Claim::Missing => Err(Fault::not_found("directory", &self.reference).param("path")),
             Claim::Project if !others_below => Ok(None),
             Claim::Project | Claim::None => Err(self.invisible()),
         }
     }
 
     fn invisible(&self) -> Fault {
-        not_found(&self.told).param("path")
+        not_found(&self.reference).param("path")
     }
 
     /// Adds it in a write of the global scope.

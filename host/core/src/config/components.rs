@@ -27,7 +27,7 @@ pub struct ComponentSource {
     /// A file, relative to the plugins directory or absolute. Unset: the one that was added, else the bundled one,
     /// else the file of this name in the plugins directory.
     pub source: Option<String>,
-    /// `sha256:` and 64 hex digits: no other content is used, and this one is approved with all that it asks for
+    /// `sha256:` and 64 hex digits: no other version is used, and this one is approved with all that it asks for
     /// within the process.
     pub digest: Option<String>,
     /// Tighter or wider limits than the host's.

@@ -107,7 +107,7 @@ fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result
     let mut findings = check::check(&config, &named, &provenance);
     work.served(&named, &defaults, &provenance);
     // A value that is wrong already is not wrong once more for what became of it.
-    findings.problems.retain(|found| work.problems.iter().all(|told| told.path != found.path));
+    findings.problems.retain(|found| work.problems.iter().all(|known| known.path != found.path));
     work.problems.append(&mut findings.problems);
     work.warnings.append(&mut findings.warnings);
     if work.problems.is_empty() {

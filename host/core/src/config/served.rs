@@ -36,14 +36,14 @@ impl Walk {
             if key.get("x-served") != Some(&Value::Bool(false)) {
                 self.members(key, value, default);
             } else if !is_same(value, default) {
-                self.told(value, key);
+                self.unserved(value, key);
             }
             self.path.pop();
         }
     }
 
     /// Entries of a list or a map of maps are told one by one: one may be a promise, and another none.
-    fn told(&mut self, value: &Value, key: &Value) {
+    fn unserved(&mut self, value: &Value, key: &Value) {
         let safety = key.get("x-safety") == Some(&Value::Bool(true));
         let entries: Vec<(String, &Value)> = match value {
             Value::Array(items) if items.iter().all(Value::is_object) => {

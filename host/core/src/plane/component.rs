@@ -66,7 +66,7 @@ impl ComponentStanding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentState {
     pub id: String,
-    /// `sha256:` and the hex digits of its content.
+    /// `sha256:` and the hex digits of its file.
     pub digest: String,
     /// As it says itself; none when it could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,11 +98,11 @@ pub struct ComponentRecord {
     pub versions: Vec<ComponentVersion>,
 }
 
-/// One version: content, settings and grants that belong together.
+/// One version: code, settings and grants that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentVersion {
     pub state: ComponentStanding,
-    /// `sha256:` and the hex digits of its content.
+    /// `sha256:` and the hex digits of its file.
     pub digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

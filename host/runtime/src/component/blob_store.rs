@@ -1,5 +1,5 @@
 //! The content-addressed store of components: `sha256/<digest>.wasm`. A file appears whole or not at all, and is
-//! checked against its name whenever it is read. Which contents there are is known without asking the file system.
+//! checked against its name whenever it is read. Which versions there are is known without asking the file system.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,7 +15,7 @@ use crate::load::digest;
 
 /// How unfinished files begin.
 const UNFINISHED: &str = ".unfinished-";
-/// The largest content.
+/// The largest file.
 const BYTES: u64 = 256 << 20;
 
 /// The store.
@@ -40,7 +40,7 @@ impl BlobStore {
             hex.map(|hex| format!("sha256:{hex}")).collect()
         });
         let held = found.unwrap_or_else(|fault| {
-            tracing::warn!(%fault, "earlier contents of components cannot be looked at");
+            tracing::warn!(%fault, "earlier versions of components cannot be read");
             BTreeSet::new()
         });
         Self { folder, gate, held: Mutex::new(held), writing: Mutex::default() }
@@ -60,7 +60,7 @@ impl BlobStore {
         self.held().contains(digest)
     }
 
-    /// Keeps a content; one that is there already stays.
+    /// Keeps a version's code; what is there already stays.
     pub(crate) fn put(&self, digest: &str, bytes: &[u8]) -> io::Result<()> {
         let Some(path) = self.path(digest) else { return Err(io::ErrorKind::InvalidInput.into()) };
         let _alone = self.writing.lock_unpoisoned();
@@ -77,7 +77,7 @@ impl BlobStore {
         Ok(())
     }
 
-    /// A content, if it is there and still is what its name says.
+    /// A version's code, if it is there and still is what its name says.
     pub(crate) fn get(&self, wanted: &str) -> Option<Vec<u8>> {
         let path = self.path(wanted)?;
         let read = self.gate.wait(GateTarget::of(&path), move |visit| {
@@ -125,8 +125,8 @@ fn remove_others(folder: &Path, keep: &BTreeSet<String>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let content = name.strip_suffix(".wasm");
-        let needless = content.is_some_and(|hex| !keep.contains(&format!("sha256:{hex}")));
+        let hex = name.strip_suffix(".wasm");
+        let needless = hex.is_some_and(|hex| !keep.contains(&format!("sha256:{hex}")));
         if (needless || name.starts_with(UNFINISHED))
             && let Err(error) = fs::remove_file(entry.path())
         {

@@ -92,7 +92,7 @@ impl ChangeActor {
                             message: format!(
                                 "component `{}`: {}",
                                 part.component,
-                                shared.told(part.component, &reason)
+                                shared.reason_text(part.component, &reason)
                             ),
                             hint: Some(
                                 "`brains plugin list` shows every component and why one is not live".into(),

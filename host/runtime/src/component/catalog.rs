@@ -89,7 +89,7 @@ impl Catalog {
                 .into_iter()
                 .map(|(id, file)| {
                     let (plays, flaw) = (file.plays(), file.flaw());
-                    let manifest = file.told().cloned();
+                    let manifest = file.manifest().cloned();
                     (id, DroppedFile { digest: file.digest, plays, manifest, flaw })
                 })
                 .collect(),
@@ -125,7 +125,7 @@ impl Catalog {
         if let Some(reason) = file.flaw() {
             return Offer::Flawed { digest: file.digest, reason };
         }
-        let manifest = file.told().cloned().unwrap_or_else(|| guessed(id, config, file.plays()));
+        let manifest = file.manifest().cloned().unwrap_or_else(|| guessed(id, config, file.plays()));
         Offer::Version(OfferedVersion { digest: file.digest, manifest, bundled: false })
     }
 

@@ -1,5 +1,5 @@
 //! The plugins directory: which component files lie there, and what they hold once they are whole. A file counts when
-//! two looks in a row find it unchanged; until then the content that it had before is the one that it offers.
+//! two looks in a row find it unchanged; until then the version that it held before is the one that it offers.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,7 +31,7 @@ pub enum Look {
 /// What a look found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Looked {
-    /// Something offers another content than before.
+    /// Something offers another version than before.
     pub changed: bool,
     /// Something is still being written; look again in a moment.
     pub unsettled: bool,
@@ -61,11 +61,11 @@ impl Offered {
 
     /// The part that it plays, by its manifest, else by its exports.
     pub(crate) fn plays(&self) -> Plays {
-        self.told().map(|manifest| manifest.plays).or(self.part).unwrap_or(Plays::Provider)
+        self.manifest().map(|manifest| manifest.plays).or(self.part).unwrap_or(Plays::Provider)
     }
 
     /// What its manifest says, when it has one that can be read; without one it asks for nothing.
-    pub(crate) fn told(&self) -> Option<&Manifest> {
+    pub(crate) fn manifest(&self) -> Option<&Manifest> {
         self.manifest.as_ref().and_then(|manifest| manifest.as_ref().ok())
     }
 }

@@ -20,7 +20,7 @@ impl ComponentParts {
         for (id, notes) in &new.report.notes {
             for note in notes {
                 if !old.report.notes.get(id).is_some_and(|known| known.contains(note)) {
-                    self.events.add(id, &note.digest, note.state, Some(&self.told(id, &note.reason)));
+                    self.events.add(id, &note.digest, note.state, Some(&self.reason_text(id, &note.reason)));
                 }
             }
         }

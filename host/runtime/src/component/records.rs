@@ -46,7 +46,7 @@ impl ComponentRegistry {
                 waiting.filter(|digest| !record.versions.iter().any(|v| v.digest == *digest))
             {
                 let reason = StandingReason::then("it waits", NextStep::TakeWaiting);
-                let reason = self.parts.told(&record.component.id, &reason);
+                let reason = self.parts.reason_text(&record.component.id, &reason);
                 record.versions.push(version(&digest, ComponentStanding::Pending, Some(&reason)));
             }
             record.versions.extend(self.drains.of(&record.component.id));
@@ -105,9 +105,9 @@ impl ComponentParts {
         let (state, reason) = match failure {
             _ if !running.is_empty() => (
                 ComponentStanding::Live,
-                notes.first().map(|note| format!("{}: {}", note.digest, self.told(id, &note.reason))),
+                notes.first().map(|note| format!("{}: {}", note.digest, self.reason_text(id, &note.reason))),
             ),
-            Some((standing, reason)) => (*standing, Some(self.told(id, reason))),
+            Some((standing, reason)) => (*standing, Some(self.reason_text(id, reason))),
             None => (ComponentStanding::Off, Some("nothing in the configuration uses it".into())),
         };
         let digest = component
@@ -153,7 +153,7 @@ impl ComponentParts {
     fn kept_versions(&self, id: &str, notes: &[VersionNote]) -> Vec<ComponentVersion> {
         let mut versions: Vec<ComponentVersion> = notes
             .iter()
-            .map(|note| version(&note.digest, note.state, Some(&self.told(id, &note.reason))))
+            .map(|note| version(&note.digest, note.state, Some(&self.reason_text(id, &note.reason))))
             .collect();
         let Some(entry) = self.history.of(id) else { return versions };
         let past = entry.past.iter().filter(|digest| self.catalog.holds(digest));

@@ -1,4 +1,4 @@
-//! Contents that could not be compiled, and how far it was tried: none of them is tried again before it may go further,
+//! Versions whose code could not be compiled, and how far it was tried: none of them is tried again before it may go further,
 //! or before there is another compiler. In `refused.json` beside the compiled code, so that a restart does not forget.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use brains_core::sync::Unpoisoned as _;
 use crate::load::LoadError;
 use crate::load::compiler::Reach;
 
-/// Contents that are remembered.
+/// Versions that are remembered.
 const MOST: usize = 256;
 const FILE: &str = "refused.json";
 /// The largest file that is read: what is larger was not written here.
@@ -55,14 +55,14 @@ impl CompileFailures {
         Self { path, known: Mutex::new(serde_json::from_slice(&bytes).unwrap_or_default()) }
     }
 
-    /// Why this content is not tried again.
+    /// Why this version is not tried again.
     pub(crate) fn of(&self, digest: &str, reach: Reach) -> Option<LoadError> {
         let known = self.known.lock_unpoisoned();
         let failure = known.get(digest).filter(|failure| failure.holds(reach))?;
         Some(LoadError::Refused { reason: failure.reason.clone() })
     }
 
-    /// Remembers why a content could not be compiled, when that says something about the content.
+    /// Remembers why a version could not be compiled, when that says something about its code.
     pub(crate) fn note(&self, digest: &str, reach: Reach, error: &LoadError) {
         let its_own = matches!(
             error,

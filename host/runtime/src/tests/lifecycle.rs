@@ -297,7 +297,7 @@ async fn a_version_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
         "{told:?}"
     );
 
-    // Neither a start nor another configuration brings it back, another content is judged for itself.
+    // Neither a start nor another configuration brings it back, another version is judged for itself.
     drop(live);
     let live = open();
     assert_eq!(serves(&live), digest(&one));

@@ -109,7 +109,7 @@ impl Rows {
 }
 
 impl Tx {
-    /// Notes a component as it is now. True when its content or its state is another than before; only then
+    /// Notes a component as it is now. True when its version or its state is another than before; only then
     /// the history grows.
     pub async fn see_component(&mut self, seen: &ComponentRecord) -> Result<bool, StoreError> {
         let now = &seen.component;

@@ -81,9 +81,9 @@ pub(super) fn state(answer: &Value, asked: &Value) -> Value {
         }),
         "active_tasks": each(&answer["active_tasks"], task),
         "recent_events": each(&answer["recent_events"], |one| {
-            let mut told = event(one);
-            add(&mut told, "session_id", one["session"].clone());
-            told
+            let mut line = event(one);
+            add(&mut line, "session_id", one["session"].clone());
+            line
         }),
     });
     if let Some(letters) = answer.get("unread_messages") {

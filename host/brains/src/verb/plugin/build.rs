@@ -51,7 +51,7 @@ pub(super) fn build(shell: &Shell, project: &Path) -> Result<(), anyhow::Error> 
 fn compile(project: &Path) -> Result<PathBuf, Fault> {
     let metadata = run(project, &["metadata", "--no-deps", "--format-version", "1"], Stdio::piped())?;
     let metadata: Value = serde_json::from_slice(&metadata)
-        .map_err(|error| Fault::internal(format!("cargo told what is no JSON: {error}")))?;
+        .map_err(|error| Fault::internal(format!("cargo printed what is not JSON: {error}")))?;
     let own = fs::canonicalize(project.join("Cargo.toml")).map_err(|error| unreadable(&error))?;
     let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
     let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();

@@ -99,10 +99,10 @@ pub(super) async fn run(instance: &Arc<Instance>, plays: Plays, case: &Case) -> 
 
 /// Where two outcomes part, in one line.
 pub(super) fn first_difference(expected: &Value, came: &Value) -> String {
-    let told = |value: Option<Value>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
+    let shown = |value: Option<Value>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
     match differences(expected, came).into_iter().next() {
         Some(first) => {
-            format!("`{}`: expected {}, came {}", first.key, told(first.old), told(first.new))
+            format!("`{}`: expected {}, came {}", first.key, shown(first.old), shown(first.new))
         }
         None => "the order of members differs".into(),
     }

@@ -29,7 +29,7 @@ pub(super) const TABLE: &[&str] = &["id", "state", "digest", "reason", "revision
 pub(crate) struct ComponentChanged {
     pub(super) id: String,
     pub(super) state: ComponentStanding,
-    /// The content that serves, or that waits when none does.
+    /// Digest of the version that serves, or that waits when none does.
     pub(super) digest: String,
     /// Why it is not live, or what waits beside it and which command takes it.
     pub(super) reason: Option<String>,
@@ -92,7 +92,7 @@ pub(crate) struct AddComponent {
     id: Option<String>,
     /// Text of its manifest. Unset: it asks for nothing and plays what its exports say.
     manifest: Option<String>,
-    /// `sha256:` and 64 hex digits that the content must have.
+    /// `sha256:` and 64 hex digits that the file must have.
     digest: Option<String>,
     /// Name of the provider that it becomes. Unset: its id.
     instance: Option<String>,
@@ -168,7 +168,7 @@ impl Operation for AddComponent {
     }
 }
 
-/// Puts a component to work: approves the content that waits, with all that it asks for, and gives it settings,
+/// Puts a component to work: approves the version that waits, with all that it asks for, and gives it settings,
 /// secrets and origins. One that was switched off or taken out of service comes back.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -222,7 +222,7 @@ impl Operation for EnableComponent {
         let plays = plays.ok_or_else(|| {
             let reason = record.component.reason.clone().unwrap_or_default();
             Fault::conflict(format!("`{id}` cannot be put to work: {reason}"))
-                .hint("`brains plugin show` tells more")
+                .hint("`brains plugin show` says more")
         })?;
         let given = InstallInput {
             instance: self.instance,

@@ -1,4 +1,4 @@
-//! How a content comes in, and what a component is given: the edits of the overlay that make it an instance.
+//! How a version comes in, and what a component is given: the edits of the overlay that make it an instance.
 
 use std::collections::BTreeMap;
 
@@ -53,12 +53,12 @@ pub(super) fn id(given: Option<String>, manifest: Option<&Manifest>) -> Result<S
         .hint("lower-case letters, digits, `_` and `-`, a letter or digit first: `--id` gives it another"))
 }
 
-/// The content must be the one that was meant.
+/// The file must be the one that was meant.
 pub(super) fn meant(staged: &StagedVersion, digest: Option<&str>) -> Result<(), Fault> {
     match digest {
         Some(wanted) if wanted != staged.digest => {
             let wanted = wanted.chars().take(128).collect::<String>();
-            Err(Fault::invalid(format!("its content is {}, not {wanted}", staged.digest))
+            Err(Fault::invalid(format!("its digest is {}, not {wanted}", staged.digest))
                 .code("component_digest")
                 .param("digest")
                 .hint("get the file again, or give the digest that you trust"))

@@ -1,4 +1,4 @@
-//! Which content of a component serves: pinned, replaced, brought back. It is a digest in the overlay, so a change is
+//! Which version of a component serves: pinned, replaced, brought back. It is a digest in the overlay, so a change is
 //! there whole or not at all, whenever the process ends.
 
 use brains_core::Fault;
@@ -15,13 +15,13 @@ use super::install_input::{bytes, manifest, meant};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 
-/// Pins a component to one content: another one in its file waits until somebody takes it.
+/// Pins a component to one version: another one in its file waits until somebody takes it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PinComponent {
     /// The component's id.
     id: String,
-    /// `sha256:` and 64 hex digits. Unset: the content that serves.
+    /// `sha256:` and 64 hex digits. Unset: the version that serves.
     digest: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Operation for PinComponent {
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["plugin", "pin"]).positional(&["id", "digest"]).table("", TABLE);
     const EXAMPLES: &'static [Example] = &[Example {
-        title: "Keep to the content that serves",
+        title: "Keep to the version that serves",
         command: "plugin pin acme",
         input: r#"{"id": "acme"}"#,
     }];
@@ -56,7 +56,7 @@ impl Operation for PinComponent {
     }
 }
 
-/// Replaces the content of a component while requests are served. One that asks for more than the version that
+/// Puts another version in place of the one that serves, under traffic. One that asks for more than the version that
 /// serves waits until it is approved; the old one serves meanwhile. Exchanges that began on the old one are
 /// finished on it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -64,12 +64,12 @@ impl Operation for PinComponent {
 pub(crate) struct UpgradeComponent {
     /// The component's id.
     id: String,
-    /// The new content in base64. Unset: the one that waits in its file.
+    /// The file in base64. Unset: the one that waits in its file.
     #[schemars(extend("contentMediaType" = "application/wasm", "contentEncoding" = "base64"))]
     wasm: Option<String>,
     /// Text of its manifest. Unset: it asks for nothing.
     manifest: Option<String>,
-    /// `sha256:` and 64 hex digits that the content must have.
+    /// `sha256:` and 64 hex digits that the file must have.
     digest: Option<String>,
 }
 
@@ -104,13 +104,13 @@ impl Operation for UpgradeComponent {
                 ports.components.stage(id.clone(), bytes(wasm)?, manifest).await?
             }
             None => ports.components.waiting(id.clone()).await?.ok_or_else(|| {
-                Fault::not_found("waiting content of component", &id)
+                Fault::not_found("waiting version of component", &id)
                     .hint(format!("`brains plugin upgrade {id} FILE` brings one"))
             })?,
         };
         meant(&staged, self.digest.as_deref())?;
         if record.component.plays.is_some_and(|plays| plays != staged.plays) {
-            return Err(Fault::invalid(format!("the new content plays a {}", staged.plays.name()))
+            return Err(Fault::invalid(format!("the file plays a {}", staged.plays.name()))
                 .code("component_refused")
                 .hint("`brains plugin add` brings it in under an id of its own"));
         }
@@ -150,7 +150,7 @@ impl Operation for UpgradeComponent {
 pub(crate) struct RollbackComponent {
     /// The component's id.
     id: String,
-    /// The content to go back to, as `brains plugin show` lists them. Unset: the one before this.
+    /// Digest of the version to go back to, as `brains plugin show` lists them. Unset: the one before this.
     digest: Option<String>,
 }
 
@@ -195,7 +195,7 @@ pub(super) async fn roll_back(
         }
         None => earlier.into_iter().next().ok_or_else(|| {
             Fault::not_found("earlier version of component", &id)
-                .hint(format!("`brains plugin upgrade {id} FILE` brings another content"))
+                .hint(format!("`brains plugin upgrade {id} FILE` brings another version"))
         })?,
     };
     components.unquarantine(id.clone(), digest.clone()).await?;

@@ -23,7 +23,7 @@ use crate::tool::ToolShape;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReleaseLock {
-    /// The lock's id; without it the lock is told by what it is on.
+    /// The lock's id; without it the lock is named by what it is on.
     id: Option<Id<Lock>>,
     /// The path that it is on.
     path: Option<String>,
@@ -71,7 +71,9 @@ impl Operation for ReleaseLock {
     async fn run(self, cx: &Cx<'_>) -> Result<LockReleased, Fault> {
         let named = [&self.path, &self.task, &self.name].into_iter().any(Option::is_some);
         if self.id.is_some() && named {
-            return Err(Fault::invalid("a lock is told by `id` or by what it is on, not by both").param("id"));
+            return Err(
+                Fault::invalid("a lock is named by `id` or by what it is on, not by both").param("id")
+            );
         }
         let on = resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?;
         let (session, access) = {

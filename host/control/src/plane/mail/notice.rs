@@ -44,7 +44,7 @@ impl ControlPlane {
         match self.unread(addressee).await {
             Ok(unread) => notice(unread),
             Err(fault) => {
-                tracing::debug!(error = %fault, "no mail is told beside this result");
+                tracing::debug!(error = %fault, "unread mail could not be counted");
                 None
             }
         }

@@ -199,10 +199,10 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Worksp
         None => cx.caller.directory.clone(),
     };
     let Some(path) = path else { return Err(absent) };
-    let told = path.display().to_string();
+    let shown = path.display().to_string();
     let location = cx.control.ports.directories.locate(path).await?;
     let known = location.exists && location.marked;
-    let fresh = Fresh::of(cx, location, &Wish::default(), told)?;
+    let fresh = Fresh::of(cx, location, &Wish::default(), shown)?;
     // Whatever is in the way, it is told as what is not there.
     if !known || fresh.look(&mut *cx.control.store.read().await?).await.is_err() {
         return Err(absent);

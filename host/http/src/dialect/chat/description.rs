@@ -16,7 +16,7 @@ fn chat_completions() -> Value {
     let routing: Map<String, Value> = [
         ("trace-id", "Id of the request's trace."),
         ("task", "Task label, when the classifier was asked."),
-        ("complexity", "Complexity, when the classifier tells it."),
+        ("complexity", "Complexity, when the classifier gives it."),
         ("confidence", "The classifier's confidence, 0 to 1."),
         ("tier", "The tier that was picked."),
         ("provider", "The provider instance that answered."),

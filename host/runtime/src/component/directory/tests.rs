@@ -21,7 +21,7 @@ fn a_file_counts_once_two_looks_find_the_same() {
     let whole = directory.dropped().get("acme").unwrap().clone();
     assert_eq!((whole.size_bytes, whole.manifest), (13, None));
 
-    // The next content counts as late as the first; until then the old one is what is offered.
+    // The next version counts as late as the first; until then the old one is what is offered.
     fs_err::write(folder.path().join("acme.yaml"), "component: acme\nplays: provider\n").unwrap();
     assert_eq!(directory.look(Look::Settled), UNSETTLED);
     assert_eq!(directory.dropped().get("acme").unwrap().digest, whole.digest);
