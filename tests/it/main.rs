@@ -35,6 +35,7 @@ mod handoffs;
 mod hostile;
 mod housekeeping;
 mod instances;
+mod keepalive;
 mod locks;
 mod mail;
 mod mcp;

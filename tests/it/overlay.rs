@@ -132,6 +132,7 @@ async fn every_key_is_hot_or_refused_by_name() {
         "github_copilot_use_gh_cli: false",
         "handoff_stale_hours: 12",
         "hooks: [{component: hook-x, fail: open}]",
+        "keepalive_seconds: 3",
         "litellm_api_key: \"${ENV:HOME}\"",
         "litellm_base_url: \"http://127.0.0.1:1\"",
         "litellm_timeout_seconds: 5",

@@ -90,6 +90,11 @@ impl Ingress {
         wire!(self, Client => Client::TERMINATOR)
     }
 
+    /// What keeps a connection over which a stream goes: its clients read over it.
+    pub const fn keep_alive(self) -> &'static str {
+        wire!(self, Client => Client::KEEP_ALIVE)
+    }
+
     /// How the id of an answer looks. `unique` is the part of a minted id behind its prefix.
     pub fn answer_id(self, unique: &str) -> String {
         wire!(self, Client => Client::answer_id(unique))

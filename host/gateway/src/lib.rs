@@ -14,6 +14,7 @@ mod catalogue;
 mod compose;
 mod exchange;
 mod generation;
+mod keepalive;
 mod models;
 mod plan;
 mod provider_state;
@@ -42,6 +43,7 @@ use brains_store::{TraceQueue, UsageLedger};
 
 use compose::Composed;
 use generation::{GeneratedAnswer, GenerationAttempt};
+use keepalive::KnownHead;
 use plan::{PlanContext, plan};
 use record::{Listeners, Recorder, TraceListener, UsageListener};
 use request::ClientRequest;
@@ -68,8 +70,11 @@ pub struct GatewayParts {
 }
 
 /// The model gateway.
+#[derive(Debug, Clone)]
+pub struct Gateway(Arc<GatewayState>);
+
 #[derive(Debug)]
-pub struct Gateway {
+struct GatewayState {
     live: Arc<ComponentRegistry>,
     traces: TraceQueue,
     ledger: UsageLedger,
@@ -98,19 +103,72 @@ pub struct Classified {
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
         let GatewayParts { live, egress, traces, ledger, ambient } = parts;
-        Self { live, traces, ledger, upstreams: Upstreams::new(egress, ambient) }
+        let upstreams = Upstreams::new(egress, ambient);
+        Self(Arc::new(GatewayState { live, traces, ledger, upstreams }))
     }
 
     /// The breakers that remember a failure, and how busy the providers are.
     pub fn traffic(&self) -> Traffic {
-        self.upstreams.states.traffic()
+        self.0.upstreams.states.traffic()
     }
 
     /// Answers one request. Dropping the future, or the stream that comes of it, cancels the upstream call; the trace is
     /// kept all the same.
     pub async fn answer(&self, ingress: Ingress, call: GatewayCall) -> Outcome {
-        let mut recorder = self.recorder(ingress, &call);
-        let generated = self.generate(ingress, &call, &mut recorder).await;
+        let (state, known) = (Arc::clone(&self.0), KnownHead::default());
+        let generation = {
+            let known = known.clone();
+            async move { state.answer(ingress, &call, known).await }
+        };
+        keepalive::outcome(ingress, known, generation).await
+    }
+
+    /// What a request of this body would do, without doing it.
+    pub async fn explain(&self, ingress: Ingress, body: &[u8]) -> Result<Plan, Fault> {
+        let snapshot = self.0.live.current();
+        let client = ClientRequest::read(ingress, body)?;
+        let mut plan = self.0.plan(&client, &snapshot).await?;
+        let attempt = GenerationAttempt {
+            upstreams: &self.0.upstreams,
+            composed: &Composed::new(&client, &snapshot.config),
+            request_id: "",
+            headers: &[],
+            query: "",
+            deadline: Instant::now(),
+        };
+        for candidate in &mut plan.attempts {
+            if let Some(instance) = snapshot.provider(&candidate.provider) {
+                candidate.lane = attempt.lane(instance, candidate).await;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The routing headers of the request that was explained, should it be sent next and its first candidate answer.
+    pub fn expected_headers(&self, plan: &Plan) -> RoutingHeaders {
+        let mut record = record::blank(Id::mint(&*self.0.upstreams.ambient), self.0.upstreams.ambient.now());
+        record::describe(plan, &mut record);
+        if let Some(first) = plan.attempts.first() {
+            record::name_candidate(first, &mut record);
+            record.attempts.push(record::cancelled(first));
+        }
+        routing_headers::headers(&record)
+    }
+
+    /// What the classifier says of a request of this body, whatever model it names.
+    pub async fn classify(&self, ingress: Ingress, body: &[u8]) -> Result<Classified, Fault> {
+        let snapshot = self.0.live.current();
+        let features = ClientRequest::read(ingress, body)?.features()?;
+        let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
+        let component = plan::labelled_by(&snapshot, failed.as_deref());
+        Ok(Classified { traits: strategy::traits(&verdict), verdict, component })
+    }
+}
+
+impl GatewayState {
+    async fn answer(&self, ingress: Ingress, call: &GatewayCall, known: KnownHead) -> Outcome {
+        let mut recorder = self.recorder(ingress, call, known);
+        let generated = self.generate(ingress, call, &mut recorder).await;
         let (headers, attempts) = (recorder.headers(), recorder.attempts());
         let result = match generated {
             Ok(answer) => Ok(answer.into_reply(ingress, recorder)),
@@ -132,6 +190,9 @@ impl Gateway {
         let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
         let client = ClientRequest::read(ingress, &call.body)?;
         recorder.head(&client.model, client.head.stream);
+        if client.head.stream {
+            recorder.bear_silence(snapshot.config.keepalive(None));
+        }
 
         let plan = self.plan(&client, snapshot).await?;
         recorder.planned(&plan);
@@ -152,53 +213,12 @@ impl Gateway {
         walk.first_answer(&attempt, &plan.attempts, recorder).await
     }
 
-    /// What a request of this body would do, without doing it.
-    pub async fn explain(&self, ingress: Ingress, body: &[u8]) -> Result<Plan, Fault> {
-        let snapshot = self.live.current();
-        let client = ClientRequest::read(ingress, body)?;
-        let mut plan = self.plan(&client, &snapshot).await?;
-        let attempt = GenerationAttempt {
-            upstreams: &self.upstreams,
-            composed: &Composed::new(&client, &snapshot.config),
-            request_id: "",
-            headers: &[],
-            query: "",
-            deadline: Instant::now(),
-        };
-        for candidate in &mut plan.attempts {
-            if let Some(instance) = snapshot.provider(&candidate.provider) {
-                candidate.lane = attempt.lane(instance, candidate).await;
-            }
-        }
-        Ok(plan)
-    }
-
-    /// The routing headers of the request that was explained, should it be sent next and its first candidate answer.
-    pub fn expected_headers(&self, plan: &Plan) -> RoutingHeaders {
-        let mut record = record::blank(Id::mint(&*self.upstreams.ambient), self.upstreams.ambient.now());
-        record::describe(plan, &mut record);
-        if let Some(first) = plan.attempts.first() {
-            record::name_candidate(first, &mut record);
-            record.attempts.push(record::cancelled(first));
-        }
-        routing_headers::headers(&record)
-    }
-
-    /// What the classifier says of a request of this body, whatever model it names.
-    pub async fn classify(&self, ingress: Ingress, body: &[u8]) -> Result<Classified, Fault> {
-        let snapshot = self.live.current();
-        let features = ClientRequest::read(ingress, body)?.features()?;
-        let (verdict, failed) = plan::classify(snapshot.classifier.as_ref(), &features).await;
-        let component = plan::labelled_by(&snapshot, failed.as_deref());
-        Ok(Classified { traits: strategy::traits(&verdict), verdict, component })
-    }
-
     async fn plan(&self, client: &ClientRequest<'_>, snapshot: &ActiveSet) -> Result<Plan, Fault> {
         let context = PlanContext { snapshot, upstreams: &self.upstreams };
         plan(&client.model, || client.features(), context).await
     }
 
-    fn recorder(&self, ingress: Ingress, call: &GatewayCall) -> Recorder {
+    fn recorder(&self, ingress: Ingress, call: &GatewayCall, head: KnownHead) -> Recorder {
         let ambient = &self.upstreams.ambient;
         let record = TraceRecord {
             request_id: call.request_id.clone(),
@@ -212,7 +232,7 @@ impl Gateway {
         let traces = &call.active.config.traces;
         let body_limit = traces.bodies.then_some(traces.body_max_bytes as usize);
         let trace = TraceListener(self.traces.clone());
-        let listeners = Listeners { permit: None, usage: UsageListener::default(), trace };
+        let listeners = Listeners { permit: None, usage: UsageListener::default(), trace, head };
         let mut recorder = Recorder::new(record, body_limit, listeners, Arc::clone(ambient));
         recorder.body(&call.body);
         recorder

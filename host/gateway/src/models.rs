@@ -23,16 +23,16 @@ pub struct ModelEntry {
 impl Gateway {
     /// Everything that can be asked for, aliases first. Lists that are old are fetched again.
     pub async fn models(&self) -> Vec<ModelEntry> {
-        let snapshot = self.live.current();
-        self.upstreams.refresh_catalogue(&snapshot).await;
+        let snapshot = self.0.live.current();
+        self.0.upstreams.refresh_catalogue(&snapshot).await;
         let mut entries: Vec<ModelEntry> = Vec::new();
-        let context = PlanContext { snapshot: &snapshot, upstreams: &self.upstreams };
+        let context = PlanContext { snapshot: &snapshot, upstreams: &self.0.upstreams };
         entries.extend(aliases(&snapshot.config).into_iter().filter_map(|id| {
             let target = model_target(&id, context).ok()?;
             Some(self.entry(id, &target, &snapshot))
         }));
         for instance in snapshot.providers() {
-            for known in self.upstreams.catalogue.models_of(instance.name()) {
+            for known in self.0.upstreams.catalogue.models_of(instance.name()) {
                 let target =
                     ModelTarget::Exact { provider: instance.name().to_owned(), model: known.id.clone() };
                 entries.push(self.entry(format!("{}/{}", instance.name(), known.id), &target, &snapshot));
@@ -43,8 +43,8 @@ impl Gateway {
 
     /// One name, if it can be asked for.
     pub async fn model(&self, id: &str) -> Result<ModelEntry, Fault> {
-        let snapshot = self.live.current();
-        let context = PlanContext { snapshot: &snapshot, upstreams: &self.upstreams };
+        let snapshot = self.0.live.current();
+        let context = PlanContext { snapshot: &snapshot, upstreams: &self.0.upstreams };
         let target = resolve_model(id, context).await?;
         Ok(self.entry(id.to_owned(), &target, &snapshot))
     }
@@ -61,7 +61,7 @@ impl Gateway {
             }
         };
         let known =
-            target.as_ref().and_then(|(provider, model)| self.upstreams.catalogue.find(provider, model));
+            target.as_ref().and_then(|(provider, model)| self.0.upstreams.catalogue.find(provider, model));
         let (provider, model) = target.unzip();
         debug_assert!(kind != "automatic" || id.ends_with("auto") || id == DEFAULT_MODEL);
         let (label, context) = known.map_or((None, None), |known| (known.label, known.context));

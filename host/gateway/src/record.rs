@@ -7,6 +7,7 @@ mod trace;
 mod usage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use brains_core::id::{Id, Trace};
 use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord, TraceUsage};
@@ -87,6 +88,11 @@ impl Recorder {
         self.record.stream = stream;
     }
 
+    /// The client of this streamed answer bears so much silence, for now.
+    pub(crate) fn bear_silence(&mut self, silence: Option<Duration>) {
+        self.listeners.head.streamed(&self.record.id, silence);
+    }
+
     pub(crate) fn body(&mut self, body: &[u8]) {
         if let Some(limit) = self.body_limit {
             self.record.request_body = Some(cut(&redact(&String::from_utf8_lossy(body)), limit));
@@ -127,15 +133,20 @@ impl Recorder {
     }
 
     /// An attempt begins; `prices` are US dollars per million tokens in and out. Until something else comes of it, it is
-    /// one that was cancelled.
-    pub(crate) fn attempt(&mut self, candidate: &RankedCandidate, prices: (Option<f64>, Option<f64>)) {
+    /// one that was cancelled. `silence` is what the client of a streamed answer bears meanwhile.
+    pub(crate) fn attempt(
+        &mut self,
+        candidate: &RankedCandidate,
+        prices: (Option<f64>, Option<f64>),
+        silence: Option<Duration>,
+    ) {
         name_candidate(candidate, &mut self.record);
         self.prices = prices;
         self.record.loss.clear();
         self.record.attempts.push(cancelled(candidate));
         self.attempt_started_us = self.ambient.monotonic_us();
         self.attempting = true;
-        self.emit(RequestEvent::AttemptStarted);
+        self.emit(RequestEvent::AttemptStarted { silence });
     }
 
     /// The answer has begun: no other candidate is asked any more.
@@ -212,7 +223,7 @@ impl Recorder {
     /// The request ends in a fault, before or after its first byte.
     pub(crate) fn failed(mut self, fault: &Fault) {
         self.attempt_failed(fault, true);
-        let begun = self.record.first_byte_ms.is_some();
+        let begun = self.record.first_byte_ms.is_some() || self.listeners.head.is_sent();
         self.record.status = if begun { 200 } else { fault.kind.http_status() };
         self.record.error_kind = Some(format!("{:?}", fault.kind).to_lowercase());
         self.record.error_code = Some(fault.code.clone().into_owned());

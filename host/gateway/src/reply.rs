@@ -136,7 +136,7 @@ pub(crate) fn stream<S: AnswerSource>(
 }
 
 /// The error event of the client's wire, with what its clients wait for.
-fn error_event(ingress: Ingress, fault: &Fault) -> String {
+pub(crate) fn error_event(ingress: Ingress, fault: &Fault) -> String {
     ingress.error_event(&ErrorReport {
         message: &fault.message,
         status: fault.kind.http_status(),

@@ -124,9 +124,10 @@ impl Walk<'_> {
         }
         let known = self.upstreams.catalogue.find(&candidate.provider, &candidate.model);
         let prices = known.map_or((None, None), |known| (known.input_price, known.output_price));
+        let silence = self.snapshot.config.keepalive(Some(&policy));
         let mut attempt = 1;
         loop {
-            recorder.attempt(candidate, prices);
+            recorder.attempt(candidate, prices, silence);
             let answer = asked.attempt(instance, candidate, recorder);
             let fault = match tokio::time::timeout_at(self.deadline, answer).await {
                 Ok(Ok(answer)) => {

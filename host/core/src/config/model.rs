@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -76,6 +77,10 @@ pub struct Config {
     /// Longest time that a whole request may take, in seconds.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub total_timeout_seconds: f64,
+    /// Seconds of silence after which the client of a streamed answer gets its head and keep-alives, so that nothing on
+    /// the way gives it up. 0 switches them off.
+    #[schemars(range(min = 0.0))]
+    pub keepalive_seconds: f64,
     /// Largest request body, after decompression.
     #[schemars(range(min = 1024))]
     pub max_body_bytes: u64,
@@ -186,6 +191,14 @@ impl Config {
         let mut names = std::iter::once(name).chain(aliases.iter().map(String::as_str));
         names.find_map(|name| self.provider_policies.get(name)).copied().unwrap_or_default()
     }
+
+    /// How much silence the client of a streamed answer bears, under a provider's policy if there is one; none when it
+    /// gets no keep-alives.
+    pub fn keepalive(&self, policy: Option<&ProviderPolicy>) -> Option<Duration> {
+        let own = policy.and_then(|policy| policy.keepalive_seconds);
+        let silence = Duration::try_from_secs_f64(own.unwrap_or(self.keepalive_seconds)).ok()?;
+        (!silence.is_zero()).then_some(silence)
+    }
 }
 
 impl Default for Config {
@@ -208,6 +221,7 @@ impl Default for Config {
             rate_limit_per_minute: 0,
             max_concurrent_requests: 1024,
             total_timeout_seconds: 600.0,
+            keepalive_seconds: 15.0,
             max_body_bytes: 32 * 1024 * 1024,
             budgets: Budgets::default(),
             default_tier: "default".into(),

@@ -69,6 +69,9 @@ pub struct ProviderPolicy {
     pub circuit_cooldown_seconds: f64,
     /// Requests that may be under way at this provider at once; more go to the next candidate. 0 is no limit.
     pub max_concurrent_requests: u32,
+    /// As `keepalive_seconds` of the whole service, for streamed answers of this provider. Unset: as there.
+    #[schemars(range(min = 0.0))]
+    pub keepalive_seconds: Option<f64>,
 }
 
 impl ProviderPolicy {
@@ -106,6 +109,7 @@ impl Default for ProviderPolicy {
             circuit_failure_threshold: 0,
             circuit_cooldown_seconds: 30.0,
             max_concurrent_requests: 0,
+            keepalive_seconds: None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) trait ClientWire {
     const PATH: &'static str;
     const SURFACE: &'static str;
     const TERMINATOR: &'static str;
+    const KEEP_ALIVE: &'static str;
     type Tee: WireTee;
     type Writer: WireWriter;
 

@@ -32,6 +32,8 @@ impl ClientWire for OpenAiChatClient {
     const PATH: &'static str = "/v1/chat/completions";
     const SURFACE: &'static str = "chat";
     const TERMINATOR: &'static str = DONE_FRAME;
+    /// A comment, which readers of server-sent events leave out (WHATWG HTML 9.2.6).
+    const KEEP_ALIVE: &'static str = ": keep-alive\n\n";
     type Tee = OpenAiChatTee;
     type Writer = OpenAiChatWriter;
 

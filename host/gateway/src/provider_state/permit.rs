@@ -91,7 +91,7 @@ impl RequestListener for Permit {
     fn on(&mut self, event: RequestEvent, record: &TraceRecord) {
         match event {
             RequestEvent::Planned | RequestEvent::Ended(_) => {}
-            RequestEvent::AttemptStarted => self.with_model(|health, _| health.started()),
+            RequestEvent::AttemptStarted { silence: _ } => self.with_model(|health, _| health.started()),
             RequestEvent::FirstByte => self.answer_began(),
             RequestEvent::AttemptEnded { good, is_last } => {
                 self.attempt_ended(good, is_last, record.first_byte_ms);

@@ -1,9 +1,12 @@
 //! Who hears of a request's events. A listener is one file that implements [`RequestListener`], and one field here.
 
+use std::time::Duration;
+
 use brains_core::plane::trace::TraceRecord;
 use brains_core::plane::usage::UsageOutcome;
 
 use super::{TraceListener, UsageListener};
+use crate::keepalive::KnownHead;
 use crate::provider_state::Permit;
 
 /// What happens to a request. Listeners get it with the record as it stands then.
@@ -12,7 +15,10 @@ pub(crate) enum RequestEvent {
     /// What is tried, and in which order, is decided.
     Planned,
     /// A candidate is asked.
-    AttemptStarted,
+    AttemptStarted {
+        /// How long a client of a streamed answer bears silence; none when it gets no keep-alives.
+        silence: Option<Duration>,
+    },
     /// The answer has begun: no other candidate is asked any more.
     FirstByte,
     AttemptEnded {
@@ -45,6 +51,7 @@ pub(crate) struct Listeners {
     pub(crate) permit: Option<Permit>,
     pub(crate) usage: UsageListener,
     pub(crate) trace: TraceListener,
+    pub(crate) head: KnownHead,
 }
 
 impl Listeners {
@@ -55,5 +62,6 @@ impl Listeners {
         }
         self.usage.on(event, record);
         self.trace.on(event, record);
+        self.head.on(event, record);
     }
 }
