@@ -86,6 +86,53 @@ async fn foreign_hosts_and_origins_are_turned_away() {
     }
 }
 
+/// A browser asks without a key whether a page may call, and gives it the answer only when that says so
+/// (BricksLLM#45).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_an_allowed_origin_gets_what_its_browser_asks_for() {
+    const PAGE: &str = "https://console.example";
+    let service = Brains::start(Setup::config(format!("allowed_origins: [\"{PAGE}\"]\n"))).await;
+    for (client, path) in [
+        (&service.client, CHAT),
+        (&service.client, "/v1/models"),
+        (&service.client, "/api/ops/list_tasks"),
+        (&service.mcp, "/mcp"),
+    ] {
+        let stranger = client.with_key("");
+        let question = |origin: &'static str| {
+            let request = stranger.request(http::Method::OPTIONS, path).header("origin", origin);
+            let request = request.header("access-control-request-method", "POST");
+            let wanted = "authorization,content-type,x-stainless-os";
+            Client::send(request.header("access-control-request-headers", wanted))
+        };
+        let answer = question(PAGE).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, PAGE), "{path}");
+        assert!(answer.header("access-control-allow-methods").contains("POST"), "{path}");
+        assert!(answer.header("access-control-allow-headers").contains("authorization"), "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "keys are no cookies");
+        let answer = question("https://evil.example").await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (403, ""), "{path}");
+        // Who is no browser is asked for the key first.
+        let plain = Client::send(stranger.request(http::Method::OPTIONS, path)).await;
+        assert_eq!(plain.status, 401, "{path}");
+    }
+    let call = |client: &Client, body: &'static str| {
+        let request = client.request(http::Method::POST, CHAT).header("origin", PAGE);
+        Client::send(request.body(body))
+    };
+    let good = r#"{"model": "brains-auto", "messages": [{"role": "user", "content": "hi"}]}"#;
+    for (client, body, status) in [
+        (service.client.clone(), good, 200),
+        (service.client.clone(), "{", 400),
+        (service.client.with_key("wrong"), good, 401),
+    ] {
+        let answer = call(&client, body).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (status, PAGE));
+        assert_eq!(answer.header("access-control-expose-headers"), "*", "the page reads the routing");
+        assert!(answer.header("vary").contains("origin"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_count_per_key_and_say_so() {
     let service = Brains::start(Setup::config("rate_limit_per_minute: 3\n")).await;

@@ -23,6 +23,19 @@ use crate::refusal::closing;
 use crate::request_context::RequestContext;
 use crate::serve::ClientConnection;
 
+/// Lets in requests to names of this listener, from pages that may call it: one on a foreign site must not reach anything
+/// below, not even a refusal of the key.
+pub(crate) async fn check_names(
+    Extension(context): Extension<Arc<RequestContext>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check_host_and_origin(&context, &request) {
+        Ok(()) => next.run(request).await,
+        Err(fault) => context.area.refuse(&fault),
+    }
+}
+
 /// Lets a request in to its handler, or says why not.
 pub(crate) async fn admit(
     State(app): State<App>,
@@ -31,10 +44,6 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     let area = context.area;
-    // A page on a foreign site must not reach anything below, not even a refusal of the key.
-    if let Err(fault) = check_host_and_origin(&context, &request) {
-        return area.refuse(&fault);
-    }
     // Nobody without a key learns what there is, or makes us read a body.
     match area.policy().credential {
         CredentialKind::None => return next.run(request).await,

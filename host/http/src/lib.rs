@@ -15,6 +15,7 @@ mod body_progress;
 mod caller_headers;
 mod consumers;
 mod counters;
+mod cross_origin;
 mod dialect;
 mod guarded_body;
 mod health;

@@ -19,10 +19,11 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tracing::Level;
 
-use crate::admission::{admit, read_whole};
+use crate::admission::{admit, check_names, read_whole};
 use crate::app::App;
 use crate::area::Area;
 use crate::body_progress::TrackedBody;
+use crate::cross_origin::answer_browsers;
 use crate::refusal::{closing, no_route, panicked, wrong_method};
 use crate::request_context::RequestContext;
 use crate::serve::ClientConnection;
@@ -82,6 +83,8 @@ fn listener(app: App, routes: Router) -> Router {
         // An answer before the body was read ends the connection without cutting the answer off.
         .layer(from_fn(linger_on_close))
         // Names, then key, then limits: nothing below is reached without them.
+        .layer(from_fn(check_names))
+        .layer(from_fn(answer_browsers))
         .layer(from_fn_with_state(app.clone(), admit));
 
     Router::new()
