@@ -309,6 +309,10 @@ fn what_the_relay_lane_learns() {
 struct NoRefs;
 
 impl RefSource for NoRefs {
+    fn process(&self) -> String {
+        "this process".into()
+    }
+
     fn variable(&self, _: &str) -> Option<String> {
         None
     }

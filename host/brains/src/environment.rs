@@ -5,26 +5,33 @@ use std::path::PathBuf;
 
 /// The variables that the program was started with.
 #[derive(Clone, Default)]
-pub(crate) struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment {
+    variables: BTreeMap<String, String>,
+    /// Whose they are, for people: each process has its own, and keeps those that it was started with.
+    process: String,
+}
 
 impl Environment {
     /// What the process inherited. Names and values that are not UTF-8 are left out.
     pub(crate) fn of_process() -> Self {
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .collect(),
-        )
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let verb = std::env::args().nth(1).filter(|verb| !verb.starts_with('-')).unwrap_or_default();
+        let process =
+            format!("the process `{}` (pid {})", format!("brains {verb}").trim_end(), std::process::id());
+        Self { variables, process }
     }
 
     #[cfg(test)]
     pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
-        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { variables, process: "this process".to_owned() }
     }
 
     /// A variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// A path named by a variable, with a leading `~/` opened.
@@ -40,14 +47,19 @@ impl Environment {
         }
     }
 
+    /// Whose variables these are, for people.
+    pub(crate) fn process(&self) -> &str {
+        &self.process
+    }
+
     pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
-        &self.0
+        &self.variables
     }
 }
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values may be keys.
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }

@@ -50,7 +50,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     let started_at = shell.ambient.now();
     let mut claimed = claim(shell)?;
     let sources = shell.sources(wanted.overrides.clone())?;
-    let config = sources.resolve().map_err(|problems| unsound(&problems))?.config;
+    let config = sources.resolve_whole().map_err(|problems| unsound(&problems))?.config;
     let bound = bind(&listeners, &config, &shell.names).await?;
     let Some(services) = open(shell, sources, started_at, &claimed.signals).await? else { return Ok(()) };
     // Last of what may fail: a key is shown once, so a start that fails must not have made one.

@@ -117,6 +117,11 @@ impl Sources {
         Schema::new(&self.manifests)
     }
 
+    /// All layers as they are now, for whoever uses the components: a secret that is missing is a problem.
+    pub(crate) fn resolve_whole(&self) -> Result<Resolved, Vec<Problem>> {
+        self.resolve()?.whole()
+    }
+
     /// All layers as they are now.
     pub(crate) fn resolve(&self) -> Result<Resolved, Vec<Problem>> {
         let overlay = self.layer(&self.overlay, Layer::Overlay, false)?;
@@ -125,7 +130,7 @@ impl Sources {
 
     /// All layers, with another text as the overlay.
     pub(crate) fn resolve_overlay(&self, text: String) -> Result<Resolved, Vec<Problem>> {
-        self.resolve_with(Some(Source { name: self.overlay.display().to_string(), text }))
+        self.resolve_with(Some(Source { name: self.overlay.display().to_string(), text }))?.whole()
     }
 
     fn resolve_with(&self, overlay: Option<Source>) -> Result<Resolved, Vec<Problem>> {
@@ -166,7 +171,7 @@ impl Sources {
             Ok(Err(error)) => error.reason(),
             Err(fault) => fault.message,
         };
-        let place = config::Place { layer, source: Some(name) };
+        let place = config::Place::new(layer, name);
         Err(vec![Problem { path: String::new(), place, message, hint: None }])
     }
 }
@@ -213,6 +218,10 @@ struct Operators<'a> {
 impl RefSource for Operators<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).map(str::to_owned)
+    }
+
+    fn process(&self) -> String {
+        self.environment.process().to_owned()
     }
 
     fn file(&self, path: &str) -> Result<String, RefError> {

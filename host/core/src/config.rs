@@ -9,6 +9,7 @@ mod difference;
 pub mod document;
 mod environment;
 mod layers;
+mod located;
 pub mod manifest;
 mod model;
 mod path;

@@ -136,5 +136,5 @@ fn settings_that_cannot_work_are_named() {
     let settings: Settings = serde_json::from_value(settings).unwrap();
     let problems = Anthropic::new(settings).unwrap_err();
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems[0].contains("must not end in the version"), "{problems:?}");
+    assert!(problems[0].contains("must not end in `/v1`"), "{problems:?}");
 }

@@ -168,6 +168,25 @@ fn settings_that_cannot_work_are_refused() {
         json!({ "base_url": "https:///v1" }),
         "base_url: `https:///v1` is no http or https address",
     );
+    for (base_url, problem) in [
+        ("https://a.example/v1/chat/completions", "must not end in `/completions`, which is added"),
+        ("https://a.example/v1/models/?x=1", "must not end in `/models`, which is added"),
+        ("https://a.example/v1#top", "has a fragment, which is never sent"),
+        ("https://me:secret@a.example/v1", "it holds a user or a password; give the key as a secret"),
+        ("https://a.example:99999/v1", "has no such port"),
+        ("https://a.example:/v1", "has no such port"),
+        (" https://a.example/v1", "is no http or https address"),
+        ("https://a.example/v1 \n", "holds white space"),
+        ("https://:8080/v1", "is no http or https address"),
+    ] {
+        let settings: Settings = serde_json::from_value(json!({ "base_url": base_url })).unwrap();
+        let problems = OpenAi::new(settings).unwrap_err().join("; ");
+        assert!(problems.ends_with(problem) && !problems.contains("secret@"), "{base_url:?}: {problems}");
+    }
+    for base_url in ["https://[::1]:8080/v1", "http://[::1]/v1?key=a", "http://localhost:11434/v1/"] {
+        let settings: Settings = serde_json::from_value(json!({ "base_url": base_url })).unwrap();
+        assert!(OpenAi::new(settings).is_ok(), "{base_url}");
+    }
     check_refused(
         json!({ "headers": { "Authorization": "x" } }),
         "headers: `Authorization` cannot be set here",

@@ -31,12 +31,7 @@ impl VendorWire for AnthropicMessages {
     const MODELS: ModelList =
         ModelList { query: "limit=1000", member: "data", cursor: "after_id", next, model };
 
-    fn check(upstream: Upstream) -> Upstream {
-        let versioned = upstream.base_url().trim_end_matches('/').ends_with("/v1");
-        upstream.problem_if(versioned, |url| {
-            format!("base_url: `{url}` must not end in the version, which is added")
-        })
-    }
+    const ENDPOINTS: &'static [&'static str] = &["/v1", "/messages", "/models", "/complete"];
 
     fn exchange(
         upstream: &Upstream,

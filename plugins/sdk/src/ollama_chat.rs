@@ -23,6 +23,8 @@ impl VendorWire for OllamaChat {
     const STREAMED: Framing = Framing::Ndjson;
     const MODELS: ModelList = ModelList { query: "", member: "models", cursor: "", next: one_page, model };
 
+    const ENDPOINTS: &'static [&'static str] = &["/api", "/v1", "/api/chat", "/api/tags", "/api/generate"];
+
     fn exchange(upstream: &Upstream, _: bool, query: &str, _: &[Field], ctx: &CallContext) -> Exchange {
         let exchange = accepting(upstream.post("/api/chat", query, ctx)).signed(upstream);
         exchange.header("content-type", "application/json")

@@ -27,6 +27,9 @@ impl VendorWire for OpenAiChat {
     const STREAMED: Framing = Framing::Sse;
     const MODELS: ModelList = ModelList { query: "", member: "data", cursor: "", next: one_page, model };
 
+    const ENDPOINTS: &'static [&'static str] =
+        &["/completions", "/responses", "/embeddings", "/models", "/messages"];
+
     fn exchange(
         upstream: &Upstream,
         stream: bool,

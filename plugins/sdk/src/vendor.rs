@@ -90,10 +90,8 @@ pub trait VendorWire: 'static {
     /// How the models are listed.
     const MODELS: ModelList;
 
-    /// What this wire wants of an address beyond that it is one.
-    fn check(upstream: Upstream) -> Upstream {
-        upstream
-    }
+    /// Ends of an address that is an endpoint, or that has what is added to it: vendors print both.
+    const ENDPOINTS: &'static [&'static str];
 
     /// The exchange of a call, but for its body: the same for a body of ours and for one of a client.
     fn exchange(
@@ -155,7 +153,7 @@ impl<V: Vendor> Component for Provider<V> {
     }
 
     fn new(settings: V::Settings) -> Result<Self, Vec<String>> {
-        let upstream = V::Wire::check(V::upstream(&settings)).checked()?;
+        let upstream = V::upstream(&settings).without(V::Wire::ENDPOINTS).checked()?;
         Ok(Self { upstream, options: V::options(&settings), vendor: PhantomData })
     }
 }

@@ -69,7 +69,7 @@ impl InForce {
             let fingerprint = self.sources.fingerprint();
             // Before they are read, so that an edit in between is noticed.
             *self.read.lock_unpoisoned() = Some(fingerprint.clone());
-            let resolved = self.sources.resolve();
+            let resolved = self.sources.resolve_whole();
             if reading == Reading::AtOnce {
                 return resolved;
             }
@@ -78,7 +78,7 @@ impl InForce {
                 return resolved;
             }
         }
-        self.sources.resolve()
+        self.sources.resolve_whole()
     }
 
     /// The limits that count from now on.
@@ -129,10 +129,7 @@ impl InForce {
     fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
         Problem {
             path: path.to_owned(),
-            place: config::Place {
-                layer: Layer::Overlay,
-                source: Some(self.sources.overlay().display().to_string()),
-            },
+            place: config::Place::new(Layer::Overlay, self.sources.overlay().display().to_string()),
             message: message.into(),
             hint: None,
         }

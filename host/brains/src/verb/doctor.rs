@@ -77,7 +77,12 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
             } else {
                 "defaults".into()
             };
-            let of_components = component_problems(shell, resolved.clone()).await;
+            let running = instance::running(&shell.home)?;
+            let mut of_components = component_problems(shell, resolved.clone()).await;
+            // A service has an environment of its own, and says itself what it misses.
+            if running.is_none() {
+                of_components.extend(resolved.missing.iter().map(unsound));
+            }
             if of_components.is_empty() {
                 findings.push(ok("configuration", format!("sound ({place})")));
             }
@@ -87,7 +92,6 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
                     warn("configuration", warning.to_string(), "take it out or mend its name")
                 }),
             );
-            let running = instance::running(&shell.home)?;
             findings.push(service(&shell.home.runtime(), running.as_ref()));
             findings.extend(readiness(shell, running.as_ref()).await);
             findings.extend(database(shell, config).await);

@@ -31,6 +31,9 @@ use crate::ports::{
 struct NoReferences;
 
 impl RefSource for NoReferences {
+    fn process(&self) -> String {
+        "this process".into()
+    }
     fn variable(&self, name: &str) -> Option<String> {
         Some(format!("value-of-{name}"))
     }

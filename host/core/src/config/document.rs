@@ -2,7 +2,10 @@
 //! before anything is built, aliases are counted by what they stand for before they are expanded, and an error says where
 //! and what kind of thing is wrong, never what stands there.
 
+mod lines;
 mod scalar;
+
+pub use lines::line_of;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -60,19 +60,27 @@ pub struct Place {
     /// A file's path, a variable's name or a component's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Line of the file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
 }
 
 impl Place {
-    pub(super) fn new(layer: Layer, source: impl Into<String>) -> Self {
-        Self { layer, source: Some(source.into()) }
+    pub const fn of(layer: Layer) -> Self {
+        Self { layer, source: None, line: None }
+    }
+
+    pub fn new(layer: Layer, source: impl Into<String>) -> Self {
+        Self { layer, source: Some(source.into()), line: None }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => write!(f, "{} ({source})", self.layer),
-            None => write!(f, "{}", self.layer),
+        match (&self.source, self.line) {
+            (Some(source), Some(line)) => write!(f, "{} ({source}:{line})", self.layer),
+            (Some(source), None) => write!(f, "{} ({source})", self.layer),
+            (None, _) => write!(f, "{}", self.layer),
         }
     }
 }
@@ -108,7 +116,7 @@ pub struct Provenance(BTreeMap<String, Place>);
 impl Provenance {
     /// The place of the value at a dotted path: its own, or that of the nearest value above or below it.
     pub fn of(&self, path: &str) -> &Place {
-        static BUILT_IN: Place = Place { layer: Layer::Default, source: None };
+        static BUILT_IN: Place = Place::of(Layer::Default);
         let mut at = path;
         loop {
             if let Some(place) = self.0.get(at) {

@@ -5,6 +5,8 @@
 pub trait RefSource {
     /// The variable's text; none when it is not set.
     fn variable(&self, name: &str) -> Option<String>;
+    /// Whose variables these are: `this process`.
+    fn process(&self) -> String;
     /// The file's text. `path` is absolute or begins with `~/`.
     fn file(&self, path: &str) -> Result<String, RefError>;
 }
@@ -41,8 +43,9 @@ impl<'a> Reference<'a> {
         match self {
             Self::Variable(name) => source
                 .variable(name)
+                .map(|text| text.trim().to_owned())
                 .filter(|text| !text.is_empty())
-                .ok_or_else(|| format!("variable `{name}` is not set")),
+                .ok_or_else(|| format!("variable `{name}` is not set in {}", source.process())),
             Self::File(path) => match source.file(path) {
                 Ok(text) if text.trim().is_empty() => Err(format!("file `{path}` is empty")),
                 Ok(text) => Ok(text.trim().to_owned()),

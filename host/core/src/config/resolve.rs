@@ -13,6 +13,7 @@ use super::check::{self, Findings};
 use super::document::{self, Aliases};
 use super::environment::{self, Reading};
 use super::layers::{self, Layer, Layers, Place, Provenance, Source};
+use super::located::locate;
 use super::manifest::Manifest;
 use super::model::Config;
 use super::path;
@@ -27,6 +28,15 @@ pub struct Resolved {
     pub provenance: Provenance,
     /// What was passed over: unknown keys, names that nothing uses.
     pub warnings: Vec<Problem>,
+    /// Secrets of components that could not be read: theirs are unset. Whoever uses components has problems with it.
+    pub missing: Vec<Problem>,
+}
+
+impl Resolved {
+    /// The same for whoever uses its components: a secret that is missing is a problem.
+    pub fn whole(self) -> Result<Self, Vec<Problem>> {
+        if self.missing.is_empty() { Ok(self) } else { Err(self.missing) }
+    }
 }
 
 /// One thing that is wrong, and where.
@@ -64,16 +74,34 @@ pub fn resolve(
 /// The same, for who wants to know what there is to tell, and uses nothing.
 pub fn examine(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Findings {
     match work(layers, manifests, refs) {
-        Ok(Resolved { warnings, .. }) => Findings { problems: Vec::new(), warnings },
+        Ok(Resolved { warnings, missing, .. }) => Findings { problems: missing, warnings },
         Err(findings) => findings,
     }
 }
 
 fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result<Resolved, Findings> {
     let schema = Schema::new(manifests);
-    let mut work = Work { schema: &schema, problems: Vec::new(), warnings: Vec::new() };
+    let worked = merge(layers, &schema, refs);
+    let located = |mut problems: Vec<Problem>| {
+        locate(&mut problems, layers, &schema);
+        problems
+    };
+    match worked {
+        Ok(resolved) => Ok(Resolved {
+            warnings: located(resolved.warnings),
+            missing: located(resolved.missing),
+            ..resolved
+        }),
+        Err(findings) => {
+            Err(Findings { problems: located(findings.problems), warnings: located(findings.warnings) })
+        }
+    }
+}
+
+fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resolved, Findings> {
+    let mut work = Work { schema, problems: Vec::new(), warnings: Vec::new(), missing: Vec::new() };
     let mut stack = work.read(layers);
-    stack.insert(0, (Place { layer: Layer::Manifest, source: None }, work.instances(&stack)));
+    stack.insert(0, (Place::of(Layer::Manifest), work.instances(&stack)));
 
     let defaults = schema.defaults();
     let mut provenance = Provenance::default();
@@ -111,8 +139,10 @@ fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result
     work.problems.append(&mut findings.problems);
     work.warnings.append(&mut findings.warnings);
     if work.problems.is_empty() {
-        Ok(Resolved { config: Arc::new(config), provenance, warnings: work.warnings })
+        let (missing, warnings) = (work.missing, work.warnings);
+        Ok(Resolved { config: Arc::new(config), provenance, warnings, missing })
     } else {
+        work.problems.append(&mut work.missing);
         Err(Findings { problems: work.problems, warnings: work.warnings })
     }
 }
@@ -123,6 +153,7 @@ struct Work<'a> {
     schema: &'a Schema,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    missing: Vec<Problem>,
 }
 
 impl Work<'_> {
@@ -156,7 +187,7 @@ impl Work<'_> {
             }
         }
         for (path, value) in &layers.flags {
-            let place = Place { layer: Layer::Flag, source: None };
+            let place = Place::of(Layer::Flag);
             let mut document = Value::Null;
             if path::set(&mut document, path, value.clone()).is_ok() {
                 raw.push((place, document));
@@ -235,7 +266,7 @@ impl Work<'_> {
     /// The instances that flat keys, tiers or the manifests themselves call into being, with their defaults.
     fn instances(&mut self, stack: &[Document]) -> Map<String, Value> {
         for clash in self.schema.clashes() {
-            let place = Place { layer: Layer::Manifest, source: None };
+            let place = Place::of(Layer::Manifest);
             self.warnings.push(Problem { path: String::new(), place, message: clash.clone(), hint: None });
         }
         let mut configured = BTreeSet::new();
@@ -308,24 +339,28 @@ impl Work<'_> {
             .filter(|(_, bridge)| bridge.get("enabled") == Some(&Value::Bool(false)))
             .map(|(name, _)| name.clone())
             .collect();
-        let problems = &mut self.problems;
+        let (problems, missing) = (&mut self.problems, &mut self.missing);
         self.schema.secrets(document, &mut |path, value| {
             let Value::String(text) = value else { return };
             let Some(reference) = Reference::parse(text) else { return };
             let idle = matches!(path, [part, name, ..] if part == "bridges" && off.contains(name));
+            let of_component =
+                matches!(path, [part, ..] if ["providers", "classifier", "policy", "bridges", "hooks"].contains(&part.as_str()));
             match reference.read(refs) {
                 Ok(read) => *text = read,
                 Err(_) if idle => text.clear(),
                 Err(why) => {
                     let path = path::dotted(path);
                     let place = provenance.of(&path).clone();
-                    let hint = Some("set it, or take the key out".to_owned());
-                    problems.push(Problem {
-                        path,
-                        place,
-                        message: format!("refers to nothing: {why}"),
-                        hint,
+                    let hint = Some(match reference {
+                        Reference::Variable(_) => {
+                            "start that process with the variable, or keep the secret in a file: `${FILE:/path}`"
+                        }
+                        Reference::File(_) | Reference::Malformed(_) => "mend it, or take the key out",
                     });
+                    let (message, hint) = (format!("refers to nothing: {why}"), hint.map(str::to_owned));
+                    let problem = Problem { path, place, message, hint };
+                    if of_component { missing.push(problem) } else { problems.push(problem) }
                     text.clear();
                 }
             }

@@ -154,6 +154,11 @@ impl Schema {
         self.flat.get(key).map(Vec::as_slice)
     }
 
+    /// The names of all flat keys.
+    pub(super) fn flat_keys(&self) -> impl Iterator<Item = &str> {
+        self.flat.keys().map(String::as_str)
+    }
+
     /// Components with flat keys, each with its id.
     pub(super) fn flats(&self) -> impl Iterator<Item = (&str, &Flat)> {
         self.manifests.iter().map(|(component, flat)| (component.as_str(), flat))
@@ -192,7 +197,7 @@ impl Schema {
 }
 
 fn overlay() -> Place {
-    Place { layer: Layer::Overlay, source: None }
+    Place::of(Layer::Overlay)
 }
 
 /// Whether a schema takes values of a JSON type.

@@ -36,10 +36,14 @@ policy: { component: order-a }
 struct Refs;
 
 impl RefSource for Refs {
+    fn process(&self) -> String {
+        "this process".into()
+    }
     fn variable(&self, name: &str) -> Option<String> {
         match name {
             "ACME" => Some("acme-secret-value".into()),
             "EMPTY" => Some(String::new()),
+            "SHELL_LEFT_A_LINE" => Some(" sk-1234567890-abcdefghij \r\n".into()),
             _ => None,
         }
     }

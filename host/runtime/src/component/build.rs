@@ -44,7 +44,7 @@ type Made = (usize, Result<Arc<Instance>, LoadError>);
 
 impl ChangeActor {
     pub(super) fn build(&mut self, resolved: Resolved, purpose: Purpose) -> CandidateSet {
-        let Resolved { config, provenance, warnings } = resolved;
+        let Resolved { config, provenance, warnings, missing: _ } = resolved;
         let old = self.active.current();
         let shared = Arc::clone(&self.parts);
         let (offers, histories) = (shared.catalog.offers(&config), shared.history.all());
@@ -235,6 +235,6 @@ fn disposition(part: &ConfiguredPart<'_>, error: &LoadError) -> (ComponentStandi
 
 fn provenance_of(provenance: &Provenance, path: &str) -> Place {
     let nearest = provenance.iter().find(|(known, _)| known.starts_with(path));
-    let unset = || Place { layer: Layer::Default, source: None };
+    let unset = || Place::of(Layer::Default);
     nearest.map_or_else(unset, |(_, place)| place.clone())
 }

@@ -115,6 +115,7 @@ impl ChangeActor {
             config: Arc::clone(&current.config),
             provenance: Provenance::clone(&current.provenance),
             warnings: current.warnings.clone(),
+            missing: Vec::new(),
         }
     }
 

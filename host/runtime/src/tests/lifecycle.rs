@@ -54,7 +54,12 @@ fn config(providers: Vec<(&str, ProviderSpec)>) -> Config {
 }
 
 fn resolved(config: Config) -> Resolved {
-    Resolved { config: Arc::new(config), provenance: Provenance::default(), warnings: Vec::new() }
+    Resolved {
+        config: Arc::new(config),
+        provenance: Provenance::default(),
+        warnings: Vec::new(),
+        missing: Vec::new(),
+    }
 }
 
 /// Prepares what waits for it.

@@ -136,26 +136,22 @@ impl Upstream {
         self
     }
 
-    /// Lists this among the problems when it `is` one.
+    /// An address that ends in one of these paths is the endpoint instead of what it lies below: a problem.
     #[must_use]
-    pub fn problem_if(mut self, is: bool, problem: impl FnOnce(&str) -> String) -> Self {
-        if is {
-            self.problems.push(problem(&self.base_url));
+    pub fn without(mut self, endpoints: &[&str]) -> Self {
+        let path = self.base_url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        if let Some(endpoint) = endpoints.iter().find(|endpoint| path.ends_with(**endpoint)) {
+            let problem =
+                format!("base_url: `{}` must not end in `{endpoint}`, which is added", self.base_url);
+            self.problems.push(problem);
         }
         self
-    }
-
-    pub fn base_url(&self) -> &str {
-        &self.base_url
     }
 
     /// Everything that a schema lets pass and that cannot work.
     pub fn checked(mut self) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let authority = ["https://", "http://"].iter().find_map(|scheme| self.base_url.strip_prefix(scheme));
-        if authority.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-            problems.push(format!("base_url: `{}` is no http or https address", self.base_url));
-        }
+        problems.extend(address_problem(&self.base_url));
         problems.append(&mut self.problems);
         for header in &mut self.headers {
             let Sent { setting, name, value } = header;
@@ -190,6 +186,28 @@ impl Upstream {
         (!self.models.is_empty())
             .then(|| Page { models: self.models.iter().map(model).collect(), next: None })
     }
+}
+
+/// Why nothing can be reached at this address.
+fn address_problem(base_url: &str) -> Option<String> {
+    let rest = ["https://", "http://"].iter().find_map(|scheme| base_url.strip_prefix(scheme));
+    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':'])) else {
+        return Some(format!("base_url: `{base_url}` is no http or https address"));
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        // Whatever stands there may be a secret.
+        return Some("base_url: it holds a user or a password; give the key as a secret".to_owned());
+    }
+    if base_url.contains(|char: char| char.is_whitespace() || char.is_control()) {
+        return Some(format!("base_url: `{}` holds white space", base_url.trim()));
+    }
+    if base_url.contains('#') {
+        return Some(format!("base_url: `{base_url}` has a fragment, which is never sent"));
+    }
+    let port = authority.rsplit_once(':').filter(|(host, _)| !host.starts_with('[') || host.ends_with(']'));
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    port.is_some_and(|(_, port)| !is_port(port)).then(|| format!("base_url: `{base_url}` has no such port"))
 }
 
 impl Exchange {

@@ -86,9 +86,9 @@ fn unknown_keys_are_warnings_in_a_file() {
         warnings,
         [
             "environment (BRAINS_RATE_LIMT): is no variable of ours",
-            "`rate_limt_per_minute` is not a known key [yaml (/etc/brains.yaml)]",
-            "`providers.local.compnent` is not a known key [yaml (/etc/brains.yaml)]",
-            "`routes.poetry` is no label of the standard classifiers [yaml (/etc/brains.yaml)]",
+            "`rate_limt_per_minute` is not a known key [yaml (/etc/brains.yaml:1)]",
+            "`providers.local.compnent` is not a known key [yaml (/etc/brains.yaml:2)]",
+            "`routes.poetry` is no label of the standard classifiers [yaml (/etc/brains.yaml:3)]",
         ]
     );
     assert_eq!(resolved.warnings[1].hint.as_deref(), Some("did you mean `rate_limit_per_minute`?"));
@@ -108,9 +108,9 @@ fn what_nothing_reads_is_told_and_refused_where_it_is_relied_on() {
     assert_eq!(
         told,
         [
-            "`dashboard_port` is not served by this build [yaml (/etc/brains.yaml)]",
-            "`hooks.0` is not served by this build [yaml (/etc/brains.yaml)]",
-            "`subsystems.otel` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`dashboard_port` is not served by this build [yaml (/etc/brains.yaml:1)]",
+            "`hooks.0` is not served by this build [yaml (/etc/brains.yaml:6)]",
+            "`subsystems.otel` is not served by this build [yaml (/etc/brains.yaml:5)]",
             "`docs_stale_days` is not served by this build [environment (BRAINS_DOCS_STALE_DAYS)]",
         ]
     );
@@ -119,10 +119,10 @@ fn what_nothing_reads_is_told_and_refused_where_it_is_relied_on() {
     assert_eq!(
         bad(&Given { yaml: promises, ..Given::default() }),
         [
-            "`hooks.0` is not served by this build [yaml (/etc/brains.yaml)]",
-            "`hooks.1` is not served by this build [yaml (/etc/brains.yaml)]",
-            "`source_allowlist` is not served by this build [yaml (/etc/brains.yaml)]",
-            "`control.require_approval_for_deep` is not served by this build [yaml (/etc/brains.yaml)]",
+            "`hooks.0` is not served by this build [yaml (/etc/brains.yaml:1)]",
+            "`hooks.1` is not served by this build [yaml (/etc/brains.yaml:1)]",
+            "`source_allowlist` is not served by this build [yaml (/etc/brains.yaml:2)]",
+            "`control.require_approval_for_deep` is not served by this build [yaml (/etc/brains.yaml:3)]",
         ]
     );
 }

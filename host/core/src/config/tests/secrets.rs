@@ -41,13 +41,34 @@ fn a_reference_to_nothing_names_its_path_and_variable() {
     assert_eq!(
         problems,
         [
-            "`api_keys.1` a reference is `${ENV:NAME}` or `${FILE:/path}` [yaml (/etc/brains.yaml)]",
-            "`gateway_preamble` only a secret may be a reference [yaml (/etc/brains.yaml)]",
-            "`providers.upstream_a.secrets.api_key` refers to nothing: variable `NOT_THERE` is not set [yaml (/etc/brains.yaml)]",
-            "`api_key` refers to nothing: file `/nope`: not found [yaml (/etc/brains.yaml)]",
-            "`api_keys.0` refers to nothing: variable `EMPTY` is not set [yaml (/etc/brains.yaml)]",
+            "`api_keys.1` a reference is `${ENV:NAME}` or `${FILE:/path}` [yaml (/etc/brains.yaml:3)]",
+            "`gateway_preamble` only a secret may be a reference [yaml (/etc/brains.yaml:4)]",
+            "`api_key` refers to nothing: file `/nope`: not found [yaml (/etc/brains.yaml:2)]",
+            "`api_keys.0` refers to nothing: variable `EMPTY` is not set in this process [yaml (/etc/brains.yaml:3)]",
+            "`upstream_a_api_key` refers to nothing: variable `NOT_THERE` is not set in this process [yaml (/etc/brains.yaml:1)]",
         ]
     );
+}
+
+#[test]
+fn a_missing_secret_of_a_component_concerns_who_uses_it() {
+    let given = Given {
+        yaml: "providers: {acme: {component: c, secrets: {api_key: '${ENV:NOT_THERE}'}}}\n",
+        ..Given::default()
+    };
+    let resolved = good(&given);
+    assert!(resolved.config.providers["acme"].secrets["api_key"].is_empty());
+    let problems = resolved.whole().unwrap_err();
+    let expected = "`providers.acme.secrets.api_key` refers to nothing: variable `NOT_THERE` is not set in this process \
+        [yaml (/etc/brains.yaml:1)]";
+    assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+}
+
+/// `echo "$KEY" > file` and a shell's `$(cat file)` leave ends of lines (commonly#481).
+#[test]
+fn what_editors_and_shells_leave_behind_a_secret_is_no_part_of_it() {
+    let resolved = good(&Given { yaml: "api_key: '${ENV:SHELL_LEFT_A_LINE}'\n", ..Given::default() });
+    assert_eq!(resolved.config.api_key.as_ref().unwrap().expose(), "sk-1234567890-abcdefghij");
 }
 
 #[test]
