@@ -154,3 +154,27 @@ async fn names_that_are_sensitive_count_for_commands_without_a_service() {
     let told: Value = serde_json::from_slice(&made.stdout).unwrap_or_else(|_| panic!("{}", text(&made)));
     assert_eq!(told["task"]["body"], r#"{"patient": "[REDACTED]"}"#, "{told}");
 }
+
+/// What needs no provider asks for no provider's key; what does names the process that lacks it, as each has variables of
+/// its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_key_of_a_provider_stops_only_who_needs_the_provider() {
+    let home = Home::default();
+    home.write_config(
+        "# mine\nopenai_compatible_base_url: https://vendor.example/v1\nopenai_compatible_api_key: ${ENV:NOT_IN_THIS_SHELL}\n",
+    );
+    fs_err::write(home.path().join("Cargo.toml"), "").expect("a marker");
+    for command in [&["init"][..], &["task", "create", "Work"], &["task", "list"]] {
+        let done = home.run(command).await;
+        assert!(done.status.success(), "{command:?}: {}", text(&done));
+    }
+    for command in [&["up"][..], &["doctor"], &["config", "check"]] {
+        let refused = home.run(command).await;
+        assert!(!refused.status.success(), "{command:?}");
+        let said = text(&refused);
+        assert!(said.contains("variable `NOT_IN_THIS_SHELL` is not set in the process `brains "), "{said}");
+        assert!(said.contains("openai_compatible_api_key") && said.contains("${FILE:/path}"), "{said}");
+    }
+    let refused = text(&home.run(&["up"]).await);
+    assert!(refused.contains("config.yaml:3"), "the line of the file: {refused}");
+}
