@@ -41,6 +41,14 @@ pub enum FaultKind {
     Timeout,
     /// The upstream refused our credential.
     UpstreamAuth,
+    /// The upstream's moderation refused what was asked.
+    Moderated,
+    /// The upstream does not serve this place.
+    Region,
+    /// The upstream wants to be paid first.
+    Billing,
+    /// What was paid for at the upstream is used up.
+    Quota,
     /// The upstream failed or sent something that is not its protocol.
     Upstream,
     /// A component trapped, ran out of its limits or lied.
@@ -219,6 +227,11 @@ impl FaultKind {
             Self::Unavailable => "server_is_overloaded",
             Self::Timeout => "upstream_timeout",
             Self::UpstreamAuth => "upstream_auth",
+            // Clients know these words from vendors.
+            Self::Moderated => "content_filter",
+            Self::Region => "unsupported_country_region_territory",
+            Self::Billing => "billing_error",
+            Self::Quota => "insufficient_quota",
             Self::Upstream => "upstream_error",
             Self::Plugin => "plugin_failed",
             Self::Unsupported => "unsupported_value",
@@ -230,16 +243,17 @@ impl FaultKind {
     /// The HTTP status of this kind (spec section 18; contract 4).
     pub const fn http_status(self) -> u16 {
         match self {
-            Self::Invalid | Self::ContextTooLong | Self::Unsupported => 400,
+            Self::Invalid | Self::ContextTooLong | Self::Unsupported | Self::Moderated => 400,
             Self::Unauthorized => 401,
-            Self::Forbidden => 403,
+            Self::Billing => 402,
+            Self::Forbidden | Self::Region => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Misdirected => 421,
-            Self::RateLimited => 429,
+            Self::RateLimited | Self::Quota => 429,
             Self::Cancelled => 499,
             Self::Internal => 500,
             Self::UpstreamAuth | Self::Upstream | Self::Plugin => 502,
@@ -259,6 +273,10 @@ impl FaultKind {
             Self::MethodNotAllowed
             | Self::RateLimited
             | Self::UpstreamAuth
+            | Self::Moderated
+            | Self::Region
+            | Self::Billing
+            | Self::Quota
             | Self::Upstream
             | Self::Plugin
             | Self::Cancelled

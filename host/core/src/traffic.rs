@@ -8,3 +8,4 @@ pub mod fault_rate;
 pub mod limit;
 pub mod occupancy;
 pub mod throttle;
+pub mod treatment;

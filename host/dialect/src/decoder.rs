@@ -4,6 +4,7 @@
 use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault};
 use crate::fault::protocol;
+use crate::json::nonfinite_as_null;
 
 /// Reads the frames of one wire.
 pub trait ReadFrame {
@@ -39,7 +40,9 @@ impl<R: ReadFrame> FrameDecoder<R> {
             if self.failed.is_some() {
                 break;
             }
-            self.failed = self.reader.frame(&frame.data, &mut events).err();
+            let mended = nonfinite_as_null(&frame.data);
+            let data = mended.as_ref().unwrap_or(&frame.data);
+            self.failed = self.reader.frame(data, &mut events).err();
         }
         self.begun |= !events.is_empty();
         match &self.failed {
@@ -67,6 +70,6 @@ impl<R: ReadFrame> FrameDecoder<R> {
 /// Reads a whole answer that looks like the one frame of a short stream.
 pub fn read_whole<R: ReadFrame>(mut reader: R, body: &str) -> Result<Vec<Event>, Fault> {
     let mut events = Vec::new();
-    reader.frame(body, &mut events)?;
+    reader.frame(&nonfinite_as_null(body).unwrap_or_else(|| body.to_owned()), &mut events)?;
     if reader.is_whole() { Ok(events) } else { Err(protocol("the upstream's answer is not whole")) }
 }

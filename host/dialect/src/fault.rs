@@ -2,7 +2,6 @@
 
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
-use crate::json::{Node, check};
 use crate::sanitise::sanitise;
 
 /// The upstream said something that is not its protocol.
@@ -42,11 +41,27 @@ pub fn unsupported(member: &str, why: &str) -> Fault {
 /// The code of a fault about one member of the request.
 pub const UNSUPPORTED_PARAMETER: &str = "unsupported_parameter";
 
+/// Words of [`FaultKind::Other`] that the host knows. The upstream does not serve this place.
+pub const REGION: &str = "region";
+/// The upstream wants to be paid first.
+pub const BILLING: &str = "billing";
+/// What was paid for is used up: waiting a moment does not help.
+pub const QUOTA: &str = "quota";
+/// The request is larger than the upstream takes.
+pub const TOO_LARGE: &str = "too-large";
+
+/// The kind of one of these words.
+pub fn other(word: &str) -> FaultKind {
+    FaultKind::Other(word.to_owned())
+}
+
 /// Whether a fault of this kind says nothing about what another candidate would answer.
 pub const fn fails_over(kind: &FaultKind) -> bool {
     match kind {
-        FaultKind::InvalidRequest | FaultKind::ContentFiltered => false,
-        FaultKind::Unauthorized
+        FaultKind::InvalidRequest => false,
+        // What one vendor's moderation takes offence at, another's may not.
+        FaultKind::ContentFiltered
+        | FaultKind::Unauthorized
         | FaultKind::Forbidden
         | FaultKind::NotFound
         | FaultKind::RateLimited
@@ -61,35 +76,10 @@ pub const fn fails_over(kind: &FaultKind) -> bool {
     }
 }
 
-/// What the status of an answer says by itself.
-pub const fn kind_of_status(status: u16) -> FaultKind {
-    match status {
-        401 => FaultKind::Unauthorized,
-        402 | 403 => FaultKind::Forbidden,
-        404 => FaultKind::NotFound,
-        408 | 504 | 524 => FaultKind::Timeout,
-        429 => FaultKind::RateLimited,
-        503 | 529 => FaultKind::Overloaded,
-        100..=399 | 500..=599 => FaultKind::Upstream,
-        _ => FaultKind::InvalidRequest,
-    }
-}
-
 /// What an upstream answered instead of 2xx. `message` is its own text, which is made safe to pass on.
 pub fn answered(status: u16, headers: &[Field], kind: FaultKind, message: Option<&str>) -> Fault {
     let message = safe(message).unwrap_or_else(|| format!("the upstream answered {status}"));
     Fault { failover: fails_over(&kind), kind, message, code: None, retry_after_ms: retry_after_ms(headers) }
-}
-
-/// The text of an error as most vendors write it: `{"error":{"message":…}}`, `{"error":…}` or `{"message":…}`.
-pub fn error_message(body: &str) -> Option<String> {
-    check(body.trim()).ok()?;
-    let mut object = Node::root(body).object().ok()?;
-    let Some(error) = object.optional("error").ok()? else { return object.string("message").ok()? };
-    match error.object() {
-        Ok(mut error) => error.string("message").ok()?,
-        Err(_) => error.string().ok().map(Into::into),
-    }
 }
 
 /// What an upstream reported with a 2xx or inside a stream. `message` is its own text, which is made safe to pass on.

@@ -10,6 +10,7 @@ pub use wire::{
 };
 pub(crate) use wire::{ClientWire, WireTee, WireWriter};
 
+use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
 use crate::envelope::{Envelope, SpliceError};
@@ -105,6 +106,16 @@ impl Ingress {
         wire!(self, Client => Client::answer(events, identity))
     }
 
+    /// Relay lane: a whole answer, which has been judged, as the stream that was asked for.
+    pub fn replay(self, body: &str, include_usage: bool) -> Result<String, Fault> {
+        wire!(self, Client => Client::replay(body, include_usage))
+    }
+
+    /// Relay lane: a stream, which has been judged, as the whole answer that was asked for.
+    pub fn joined(self, frames: &[Frame], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        wire!(self, Client => Client::joined(frames, identity))
+    }
+
     /// Translate lane: the answer as a stream, with counts in it when the client asked for them.
     pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
         match self {
@@ -154,8 +165,8 @@ impl RelayTee {
         inner!(self, tee => tee.frame(data))
     }
 
-    /// Looks at a whole answer. Fails when it is none.
-    pub fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
+    /// Looks at a whole answer. Fails when it is none; gives what goes out in its place where readers would not bear it.
+    pub fn whole(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
         inner!(self, tee => tee.whole(body))
     }
 

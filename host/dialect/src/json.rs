@@ -2,6 +2,7 @@
 //! paths for error messages. Numbers and unknown members keep the text they came with.
 
 mod bounds;
+mod finite;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod write;
 use std::borrow::Cow;
 
 pub use bounds::{Unbounded, within};
+pub use finite::nonfinite_as_null;
 pub(crate) use node::member;
 pub use node::{Node, Object};
 pub(crate) use write::quote_into;

@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::canon::exchange::Frame;
-use crate::sse::FrameTooLong;
+use crate::sse::{FrameTooLong, without_mark};
 
 /// Cuts a byte stream into lines; empty ones are left out.
 #[derive(Debug)]
@@ -57,6 +57,6 @@ impl Lines {
 }
 
 fn frame(line: &[u8]) -> Option<Frame> {
-    let line = line.trim_ascii();
+    let line = without_mark(line).trim_ascii();
     (!line.is_empty()).then(|| Frame { name: None, data: String::from_utf8_lossy(line).into_owned() })
 }

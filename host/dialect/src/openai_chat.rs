@@ -18,9 +18,9 @@ use crate::canon::StopReason;
 fn stop_reason(word: &str) -> StopReason {
     match word {
         "stop" => StopReason::EndTurn,
-        "length" => StopReason::MaxTokens,
+        "length" | "model_context_window_exceeded" => StopReason::MaxTokens,
         "tool_calls" => StopReason::ToolUse,
-        "content_filter" => StopReason::ContentFilter,
+        "content_filter" | "sensitive" => StopReason::ContentFilter,
         other => StopReason::Other(other.to_owned()),
     }
 }

@@ -129,6 +129,11 @@ impl RawFrames {
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
+/// Bytes without the byte order mark in front, which readers of JSON and many of events do not bear.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BOM).unwrap_or(bytes)
+}
+
 /// What a frame says. Fields that did not occur are `None`; a frame of comments only has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SseMessage<'a> {
@@ -142,7 +147,7 @@ impl<'a> SseMessage<'a> {
     /// Reads one frame's lines. Bytes that are not UTF-8 become U+FFFD.
     pub fn parse(frame: &'a [u8]) -> Self {
         let mut message = Self::default();
-        let mut rest = frame.strip_prefix(BOM).unwrap_or(frame);
+        let mut rest = without_mark(frame);
         while !rest.is_empty() {
             let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
             let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));

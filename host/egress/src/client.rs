@@ -1,6 +1,7 @@
 //! Sends one exchange. Follows no redirect but one that stays on its origin, takes no proxy from the environment, and ends
 //! when its future, or what it gave, is dropped.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use brains_core::fault::FaultCause;
 use brains_dialect::canon::exchange::Request;
 use brains_files::Names;
 use bytes::Bytes;
-use http::header::LOCATION;
+use http::header::{CONTENT_ENCODING, LOCATION};
 use http::{HeaderMap, Method};
 use thread_local::ThreadLocal;
 use tokio::time::Instant;
@@ -24,11 +25,14 @@ use crate::install_tls;
 use crate::mask::Mask;
 use crate::origin::{Grant, covering};
 use crate::resolve::{CheckedResolver, Lookup, SystemResolver};
+use crate::reuse;
 use crate::upstream::Upstream;
 use crate::wait::WaitLimits;
 
 /// How many redirects within one origin are followed.
 const HOPS: usize = 3;
+/// Behind some proxies an answer has more than a hundred.
+const HEADERS_MAX: usize = 1_000;
 const IDLE: Duration = Duration::from_secs(90);
 const IDLE_PER_HOST: usize = 64;
 
@@ -78,42 +82,85 @@ impl fmt::Debug for OutboundCall<'_> {
     }
 }
 
-/// Two clients with a pool each, so that a connection to a private address is never reused for an origin that
-/// grants only public ones.
+/// Clients with a pool each, so that a connection to a private address is never reused for an origin that grants only
+/// public ones; and for each one that keeps no connection.
 #[derive(Debug)]
 struct Clients {
     public: reqwest::Client,
     private: reqwest::Client,
+    public_fresh: OnceCell<reqwest::Client>,
+    private_fresh: OnceCell<reqwest::Client>,
+}
+
+/// Which connections a client may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connections {
+    Kept,
+    Fresh,
 }
 
 impl Clients {
     fn new(options: &EgressOptions) -> Result<Self, EgressError> {
         install_tls();
-        let lookup =
-            options.lookup.clone().unwrap_or_else(|| Arc::new(SystemResolver(options.names.clone())));
-        let client = |public_only: bool| {
-            let resolver = Arc::new(CheckedResolver { lookup: lookup.clone(), public_only });
-            let builder = || {
-                reqwest::Client::builder()
-                    .user_agent(options.user_agent.clone())
-                    .dns_resolver(resolver.clone())
-                    .redirect(reqwest::redirect::Policy::none())
-                    .referer(false)
-                    .no_proxy()
-                    .tcp_nodelay(true)
-                    .tcp_keepalive(Duration::from_mins(1))
-                    .pool_idle_timeout(IDLE)
-                    .pool_max_idle_per_host(IDLE_PER_HOST)
-            };
-            builder().build().or_else(|_| {
-                // A machine without root certificates still reaches its own plain upstreams.
-                tracing::warn!("no root certificates found, https upstreams will be refused");
-                builder().tls_certs_only([]).build()
-            })
-        };
-        let setup = |error: reqwest::Error| EgressError::Setup { what: error.without_url().to_string() };
-        Ok(Self { public: client(true).map_err(setup)?, private: client(false).map_err(setup)? })
+        Ok(Self {
+            public: client(options, true, Connections::Kept)?,
+            private: client(options, false, Connections::Kept)?,
+            public_fresh: OnceCell::new(),
+            private_fresh: OnceCell::new(),
+        })
     }
+
+    fn of(
+        &self,
+        options: &EgressOptions,
+        private: bool,
+        connections: Connections,
+    ) -> Result<&reqwest::Client, EgressError> {
+        let fresh = if private { &self.private_fresh } else { &self.public_fresh };
+        match connections {
+            Connections::Kept => Ok(if private { &self.private } else { &self.public }),
+            Connections::Fresh => match fresh.get() {
+                Some(client) => Ok(client),
+                None => {
+                    let made = client(options, !private, Connections::Fresh)?;
+                    Ok(fresh.get_or_init(|| made))
+                }
+            },
+        }
+    }
+}
+
+fn client(
+    options: &EgressOptions,
+    public_only: bool,
+    connections: Connections,
+) -> Result<reqwest::Client, EgressError> {
+    let lookup = options.lookup.clone().unwrap_or_else(|| Arc::new(SystemResolver(options.names.clone())));
+    let resolver = Arc::new(CheckedResolver { lookup, public_only });
+    let idle_per_host = match connections {
+        Connections::Kept => IDLE_PER_HOST,
+        Connections::Fresh => 0,
+    };
+    let builder = || {
+        reqwest::Client::builder()
+            .user_agent(options.user_agent.clone())
+            .dns_resolver(resolver.clone())
+            .connector_layer(reuse::noting_layer())
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .http1_max_headers(HEADERS_MAX)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_mins(1))
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(idle_per_host)
+    };
+    let built = builder().build().or_else(|_| {
+        // A machine without root certificates still reaches its own plain upstreams.
+        tracing::warn!("no root certificates found, https upstreams will be refused");
+        builder().tls_certs_only([]).build()
+    });
+    built.map_err(|error| EgressError::Setup { what: error.without_url().to_string() })
 }
 
 /// The outbound HTTP client of the process. Each thread keeps connections of its own: the task that reads one wakes the
@@ -147,10 +194,16 @@ impl Egress {
         let wait = WaitLimits { silence, deadline };
         for _ in 0..=HOPS {
             let host: Arc<str> = url.host_str().unwrap_or_default().into();
-            let response =
-                self.hop(method.clone(), url.clone(), grant, headers.clone(), body.clone(), wait).await?;
+            let hop = Hop {
+                method: method.clone(),
+                url: url.clone(),
+                grant,
+                headers: headers.clone(),
+                body: body.clone(),
+            };
+            let response = self.hop(hop, wait).await?;
             if !is_redirect(response.status().as_u16()) {
-                return Ok(Upstream::new(response, host, Mask::new(known), wait));
+                return readable(response, &host).map(|it| Upstream::new(it, host, Mask::new(known), wait));
             }
             let target = location(&url, response.headers());
             let same =
@@ -167,28 +220,59 @@ impl Egress {
         })
     }
 
-    async fn hop(
-        &self,
-        method: Method,
-        url: Url,
-        grant: &Grant,
-        headers: HeaderMap,
-        body: Bytes,
-        wait: WaitLimits,
-    ) -> Result<reqwest::Response, EgressError> {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        if !grant.is_private() && literal(&url).is_some_and(|address| !is_public(address)) {
+    /// Sends one request. The other side may close a connection that was kept just as the next request comes along on it:
+    /// when not a byte came back, it is sent once more, on a connection of its own.
+    async fn hop(&self, hop: Hop<'_>, wait: WaitLimits) -> Result<reqwest::Response, EgressError> {
+        let host = hop.url.host_str().unwrap_or_default().to_owned();
+        if !hop.grant.is_private() && literal(&hop.url).is_some_and(|address| !is_public(address)) {
             return Err(EgressError::refused(format!("`{host}` is a private address, which nobody granted")));
         }
-        let clients = self.clients.get_or_try(|| Clients::new(&self.options))?;
-        let client = if grant.is_private() { &clients.private } else { &clients.public };
-        let sending = client.request(method, url).headers(headers).body(body).send();
         let (until, phase) = wait.next(Phase::Head);
+        let sending = async {
+            let (answer, reused) = reuse::noting(self.sent(&hop, Connections::Kept)?).await;
+            match answer.map_err(|error| EgressError::of(error, &host)) {
+                Err(EgressError::Reset { .. }) if reused => {
+                    tracing::debug!(host, "a connection that was kept was closed, asking on a fresh one");
+                    let answer = self.sent(&hop, Connections::Fresh)?.await;
+                    answer.map_err(|error| EgressError::of(error, &host))
+                }
+                answer => answer,
+            }
+        };
         match tokio::time::timeout_at(until, sending).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(EgressError::of(error, &host)),
-            Err(_) => Err(EgressError::Timeout { host, phase }),
+            Ok(answer) => answer,
+            Err(_) => Err(EgressError::Timeout { host: host.clone(), phase }),
         }
+    }
+
+    fn sent(
+        &self,
+        hop: &Hop<'_>,
+        connections: Connections,
+    ) -> Result<impl Future<Output = reqwest::Result<reqwest::Response>> + Send + use<>, EgressError> {
+        let clients = self.clients.get_or_try(|| Clients::new(&self.options))?;
+        let client = clients.of(&self.options, hop.grant.is_private(), connections)?;
+        let Hop { method, url, headers, body, .. } = hop;
+        Ok(client.request(method.clone(), url.clone()).headers(headers.clone()).body(body.clone()).send())
+    }
+}
+
+/// One request to one address.
+struct Hop<'a> {
+    method: Method,
+    url: Url,
+    grant: &'a Grant,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// The response, unless its body is coded in a way that nobody here reads. What is read has been decoded: then it names
+/// no coding any more.
+fn readable(response: reqwest::Response, host: &str) -> Result<reqwest::Response, EgressError> {
+    let coding = response.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes().trim_ascii());
+    match coding {
+        None | Some(b"" | b"identity") => Ok(response),
+        Some(_) => Err(EgressError::Coding { host: host.to_owned() }),
     }
 }
 

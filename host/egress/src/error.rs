@@ -40,6 +40,8 @@ pub enum EgressError {
     TooLarge { host: String, limit_bytes: usize },
     #[error("`{host}` did not answer in its protocol")]
     Protocol { host: String, cause: FaultCause },
+    #[error("`{host}` compressed its answer in a way that was not asked for and is not known")]
+    Coding { host: String },
     /// This machine's own doing.
     #[error("the client could not be set up: {what}")]
     Setup { what: String },
@@ -70,6 +72,7 @@ impl EgressError {
             | Self::Timeout { .. }
             | Self::Redirect { .. }
             | Self::TooLarge { .. }
+            | Self::Coding { .. }
             | Self::Setup { .. } => FaultCause::default(),
         }
     }
@@ -94,6 +97,7 @@ impl EgressError {
             | Self::Reset { .. }
             | Self::Redirect { .. }
             | Self::TooLarge { .. }
+            | Self::Coding { .. }
             | Self::Protocol { .. } => upstream(FaultKind::Upstream).failover(),
             Self::Setup { .. } => Fault::internal(self.to_string()),
         }

@@ -15,6 +15,7 @@ pub mod local;
 mod mask;
 mod origin;
 mod resolve;
+mod reuse;
 mod upstream;
 mod wait;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use brains_dialect::canon::exchange::Field;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
+use http::header::CONTENT_TYPE;
 
 use crate::error::{EgressError, Phase};
 use crate::mask::Mask;
@@ -18,6 +19,8 @@ pub struct Upstream {
     response: reqwest::Response,
     host: Arc<str>,
     mask: Mask,
+    /// Looked at, and not yet taken.
+    looked_at: Option<Bytes>,
     ended: bool,
     wait: WaitLimits,
 }
@@ -39,7 +42,7 @@ impl Upstream {
         mask: Mask,
         wait: WaitLimits,
     ) -> Self {
-        Self { response, host, mask, ended: false, wait }
+        Self { response, host, mask, looked_at: None, ended: false, wait }
     }
 
     pub fn status(&self) -> u16 {
@@ -57,6 +60,11 @@ impl Upstream {
             })
         };
         self.response.headers().iter().filter_map(field).collect()
+    }
+
+    /// What the body is called, in lower case; empty when it is called nothing.
+    pub fn media_type(&self) -> String {
+        self.header(CONTENT_TYPE.as_str()).map(|name| name.to_ascii_lowercase()).unwrap_or_default()
     }
 
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
@@ -81,8 +89,31 @@ impl Upstream {
         }
     }
 
+    /// The first byte of the body that is neither space nor a byte order mark; none when the body has none, or only far
+    /// behind. It is left where it is.
+    pub async fn first_byte(&mut self) -> Result<Option<u8>, EgressError> {
+        const LOOKED_BYTES: usize = 64 << 10;
+        let mut looked = BytesMut::new();
+        loop {
+            let Some(chunk) = self.chunk().await? else {
+                self.looked_at = Some(looked.freeze()).filter(|looked| !looked.is_empty());
+                return Ok(None);
+            };
+            looked.extend_from_slice(&chunk);
+            let blank = |byte: &&u8| byte.is_ascii_whitespace() || b"\xEF\xBB\xBF".contains(byte);
+            let first = looked.iter().find(|byte| !blank(byte)).copied();
+            if first.is_some() || looked.len() > LOOKED_BYTES {
+                self.looked_at = Some(looked.freeze());
+                return Ok(first);
+            }
+        }
+    }
+
     /// As [`Self::chunk`], but only what is there already: `None` when that is nothing.
     pub fn ready_chunk(&mut self) -> Option<Result<Option<Bytes>, EgressError>> {
+        if let Some(looked_at) = self.looked_at.take() {
+            return Some(Ok(Some(looked_at)));
+        }
         while !self.ended {
             let read = self.response.chunk().now_or_never()?;
             if let Some(passed) = self.passed(read).transpose() {

@@ -15,6 +15,7 @@ use brains_core::{Ambient, Fault, Millis};
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Head, Payload, Response};
+use brains_dialect::sse::without_mark;
 use brains_egress::Egress;
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
@@ -154,7 +155,7 @@ async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<V
 
 /// Text when it is valid UTF-8: far cheaper for scripted guests.
 pub(crate) fn payload(body: &Bytes) -> Payload {
-    match std::str::from_utf8(body) {
+    match std::str::from_utf8(without_mark(body)) {
         Ok(text) => Payload::Text(text.to_owned()),
         Err(_) => Payload::Bytes(body.to_vec()),
     }

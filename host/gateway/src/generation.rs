@@ -2,6 +2,7 @@
 
 mod attempt;
 mod drain_ready;
+mod form;
 mod relay;
 mod translate;
 

@@ -224,7 +224,7 @@ impl Recorder {
     pub(crate) fn failed(mut self, fault: &Fault) {
         self.attempt_failed(fault, true);
         let begun = self.record.first_byte_ms.is_some() || self.listeners.head.is_sent();
-        self.record.status = if begun { 200 } else { fault.kind.http_status() };
+        self.record.status = if begun { 200 } else { fault.http_status() };
         self.record.error_kind = Some(format!("{:?}", fault.kind).to_lowercase());
         self.record.error_code = Some(fault.code.clone().into_owned());
         self.end(UsageOutcome::Failed);

@@ -139,7 +139,7 @@ pub(crate) fn stream<S: AnswerSource>(
 pub(crate) fn error_event(ingress: Ingress, fault: &Fault) -> String {
     ingress.error_event(&ErrorReport {
         message: &fault.message,
-        status: fault.kind.http_status(),
+        status: fault.http_status(),
         param: fault.param.as_deref(),
         code: Some(&fault.code),
     })

@@ -25,7 +25,7 @@ impl Area {
             Self::Open => envelope(Ingress::OpenAiChat, fault),
             Self::Operations => {
                 let mut error = fault.to_wire();
-                error.shift_insert(1, "type".into(), type_word(fault.kind.http_status()).into());
+                error.shift_insert(1, "type".into(), type_word(fault.http_status()).into());
                 json!({ "error": error }).to_string()
             }
             // An answer to no message in particular: none was read.
@@ -40,7 +40,7 @@ impl Area {
             })
             .to_string(),
         };
-        let mut response = json_text(status(fault.kind), body);
+        let mut response = json_text(status(fault), body);
         let headers = response.headers_mut();
         if let Some(wait_ms) = fault.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000).max(1)));
@@ -62,7 +62,7 @@ impl Area {
 /// The envelope that clients of the wire expect. Wires have no member for a hint, and people read the message only.
 fn envelope(ingress: Ingress, fault: &Fault) -> String {
     ingress.error_body(&ErrorReport {
-        status: fault.kind.http_status(),
+        status: fault.http_status(),
         message: &fault.advice(HintStyle::Parentheses),
         param: fault.param.as_deref(),
         code: Some(&fault.code),
@@ -83,14 +83,14 @@ pub(crate) fn json_text(status: StatusCode, body: String) -> Response {
     response
 }
 
-fn status(kind: FaultKind) -> StatusCode {
-    StatusCode::from_u16(kind.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+fn status(fault: &Fault) -> StatusCode {
+    StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Statuses that clients repeat by themselves although the answer would be the same: SDKs obey this header.
 fn repeating_is_useless(kind: FaultKind) -> bool {
     match kind {
-        FaultKind::Conflict | FaultKind::UpstreamAuth => true,
+        FaultKind::Conflict | FaultKind::UpstreamAuth | FaultKind::Quota => true,
         FaultKind::Invalid
         | FaultKind::ContextTooLong
         | FaultKind::Unauthorized
@@ -103,6 +103,9 @@ fn repeating_is_useless(kind: FaultKind) -> bool {
         | FaultKind::RateLimited
         | FaultKind::Unavailable
         | FaultKind::Timeout
+        | FaultKind::Moderated
+        | FaultKind::Region
+        | FaultKind::Billing
         | FaultKind::Upstream
         | FaultKind::Plugin
         | FaultKind::Unsupported

@@ -6,7 +6,7 @@ use std::fmt;
 use brains_core::redact::redact;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon;
-use brains_dialect::fault::UNSUPPORTED_PARAMETER;
+use brains_dialect::fault::{BILLING, QUOTA, REGION, TOO_LARGE, UNSUPPORTED_PARAMETER};
 
 /// Why a runtime could not start.
 #[derive(Debug, thiserror::Error)]
@@ -186,14 +186,16 @@ const WAIT_MS: u64 = 86_400_000;
 fn component_refusal(fault: &canon::Fault) -> Fault {
     use canon::FaultKind as Said;
     let (kind, origin) = match &fault.kind {
-        Said::InvalidRequest | Said::ContentFiltered => (FaultKind::Invalid, Origin::Upstream),
+        Said::InvalidRequest => (FaultKind::Invalid, Origin::Upstream),
+        Said::ContentFiltered => (FaultKind::Moderated, Origin::Upstream),
         Said::Unauthorized | Said::Forbidden => (FaultKind::UpstreamAuth, Origin::Upstream),
         Said::NotFound => (FaultKind::NotFound, Origin::Upstream),
         Said::RateLimited => (FaultKind::RateLimited, Origin::Upstream),
         Said::Overloaded => (FaultKind::Unavailable, Origin::Upstream),
         Said::Timeout => (FaultKind::Timeout, Origin::Upstream),
         Said::ContextTooLong => (FaultKind::ContextTooLong, Origin::Upstream),
-        Said::Upstream | Said::Protocol | Said::Other(_) => (FaultKind::Upstream, Origin::Upstream),
+        Said::Other(word) => (kind_of_word(word), Origin::Upstream),
+        Said::Upstream | Said::Protocol => (FaultKind::Upstream, Origin::Upstream),
         Said::Unsupported => (FaultKind::Unsupported, Origin::Component),
         Said::Internal => (FaultKind::Plugin, Origin::Component),
     };
@@ -205,7 +207,6 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
     let mut said = Fault::new(kind, origin, message);
     said = match (&fault.kind, &fault.code, kind) {
         (Said::NotFound, ..) => said.code("model_not_found"),
-        (Said::ContentFiltered, ..) => said.code("content_filter"),
         (_, Some(code), FaultKind::Invalid | FaultKind::Unsupported) if is_word(code) => {
             said.code(code.clone())
         }
@@ -217,6 +218,17 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
     said.retry_after_ms = fault.retry_after_ms.map(|wait_ms| wait_ms.min(WAIT_MS));
     said.failover = fault.failover;
     said
+}
+
+/// What a word stands for that the interface leaves open.
+fn kind_of_word(word: &str) -> FaultKind {
+    match word {
+        REGION => FaultKind::Region,
+        BILLING => FaultKind::Billing,
+        QUOTA => FaultKind::Quota,
+        TOO_LARGE => FaultKind::TooLarge,
+        _ => FaultKind::Upstream,
+    }
 }
 
 /// The member that a message of this code begins with, in backticks.

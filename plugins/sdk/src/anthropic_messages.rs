@@ -1,9 +1,9 @@
 //! The wire `anthropic-messages`, for vendors that speak it.
 
-use brains_dialect::anthropic_messages::upstream::{decode, encode, error};
+use brains_dialect::anthropic_messages::upstream::{decode, encode};
 use brains_dialect::anthropic_messages::{DIALECT, VERSION};
 use brains_dialect::canon::catalogue::Model;
-use brains_dialect::canon::exchange::{Field, Framing, Head};
+use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
@@ -59,10 +59,6 @@ impl VendorWire for AnthropicMessages {
 
     fn decode_unary(body: &str, _: &CallContext) -> Result<Vec<Event>, Fault> {
         decode::decode_unary(body)
-    }
-
-    fn decode_error(head: &Head, body: &str) -> Fault {
-        error::parse(head.status, &head.headers, body)
     }
 
     fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange {

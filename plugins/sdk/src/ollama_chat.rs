@@ -1,9 +1,9 @@
 //! The wire `ollama-chat`, for servers that speak it.
 
 use brains_dialect::canon::catalogue::Model;
-use brains_dialect::canon::exchange::{Field, Framing, Head};
+use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_dialect::ollama_chat::upstream::{decode, encode, error};
+use brains_dialect::ollama_chat::upstream::{decode, encode};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
@@ -40,10 +40,6 @@ impl VendorWire for OllamaChat {
 
     fn decode_unary(body: &str, ctx: &CallContext) -> Result<Vec<Event>, Fault> {
         decode::decode_unary(body, &ctx.request_id)
-    }
-
-    fn decode_error(head: &Head, body: &str) -> Fault {
-        error::parse(head.status, &head.headers, body)
     }
 
     /// Those that are pulled.

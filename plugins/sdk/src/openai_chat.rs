@@ -1,10 +1,10 @@
 //! The wire `openai-chat`, for vendors that speak it.
 
 use brains_dialect::canon::catalogue::Model;
-use brains_dialect::canon::exchange::{Field, Framing, Head};
+use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::openai_chat::DIALECT;
-use brains_dialect::openai_chat::upstream::{decode, encode, error};
+use brains_dialect::openai_chat::upstream::{decode, encode};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
@@ -51,10 +51,6 @@ impl VendorWire for OpenAiChat {
 
     fn decode_unary(body: &str, ctx: &CallContext) -> Result<Vec<Event>, Fault> {
         decode::decode_unary(body, &ctx.request_id)
-    }
-
-    fn decode_error(head: &Head, body: &str) -> Fault {
-        error::parse(head.status, &head.headers, body)
     }
 
     fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange {

@@ -50,7 +50,7 @@ use serde::de::DeserializeOwned;
 pub use upstream::Upstream;
 
 use crate::component::{Catalogue, Chat, Component, Decode, Errors, Info, Relay};
-use crate::wire::{Exchange, ModelList, answered, error_message, kind_of_status, text};
+use crate::wire::{Exchange, ModelList, refused, text};
 
 /// A vendor and the wire that it speaks.
 pub trait Vendor: 'static {
@@ -113,8 +113,7 @@ pub trait VendorWire: 'static {
 
     /// Reads a non-2xx answer.
     fn decode_error(head: &Head, body: &str) -> Fault {
-        let kind = kind_of_status(head.status);
-        answered(head.status, &head.headers, kind, error_message(body).as_deref())
+        refused(head.status, &head.headers, body)
     }
 
     /// The exchange that lists the models.

@@ -9,7 +9,7 @@
 //! | arguments of calls | [`arguments_object`] on the way out; on the way in the text goes on as it is, in pieces or whole |
 //! | what the wire has no place for | [`Losses`] with a table of the component's own, and [`unsaid`] for the settings of a request |
 //! | answers | [`BlockBuilder`], which knows what is open; [`ReadFrame`], which [`FrameDecoder`] makes a decoder of |
-//! | what goes wrong | [`answered`] for other answers than 2xx, [`reported`] for those inside one, [`protocol`], [`unsupported`], [`invalid`] |
+//! | what goes wrong | [`refused`] reads other answers than 2xx, whatever their shape, [`answered`] tells one whose text is known, [`reported`] for those inside one, [`protocol`], [`unsupported`], [`invalid`] |
 //! | lists of models | [`ModelList`] |
 //!
 //! `examples/plugins/provider-parts` is a whole component made of them.
@@ -85,10 +85,10 @@ mod unsaid;
 pub use brains_dialect::blocks::{BlockBuilder, CallPiece};
 pub use brains_dialect::decoder::{FrameDecoder, ReadFrame, read_whole};
 pub use brains_dialect::fault::{
-    answered, error_message, fails_over, invalid, kind_of_status, protocol, reported, retry_after_ms,
-    unsupported,
+    answered, fails_over, invalid, other, protocol, reported, retry_after_ms, unsupported,
 };
 pub use brains_dialect::json::{Members, Node, Object, array, quote, strings};
+pub use brains_dialect::refusal::{answered as refused, error_message, kind_of_status};
 pub use brains_dialect::sanitise::sanitise;
 pub use brains_dialect::translation::{Disposition, Encoded, Losses, arguments_object, disposition_in};
 pub use exchange::{Address, Exchange};

@@ -59,6 +59,9 @@ pub struct ProviderPolicy {
     /// Longest wait between attempts, in seconds.
     #[schemars(range(min = 0.0))]
     pub retry_max_backoff_seconds: f64,
+    /// Longest wait that an upstream may ask for with `Retry-After`, in seconds; one that asks for more is not asked again.
+    #[schemars(range(min = 0.0))]
+    pub retry_after_max_seconds: f64,
     /// Growth of the wait from one attempt to the next.
     #[schemars(range(min = 1.0))]
     pub retry_backoff_multiplier: f64,
@@ -83,6 +86,7 @@ impl ProviderPolicy {
                 max_ms: whole_ms(self.retry_max_backoff_seconds),
                 multiplier: self.retry_backoff_multiplier,
             },
+            retry_after_max_ms: whole_ms(self.retry_after_max_seconds),
         }
     }
 
@@ -105,6 +109,7 @@ impl Default for ProviderPolicy {
             retry_max_attempts: 1,
             retry_initial_backoff_seconds: 0.5,
             retry_max_backoff_seconds: 8.0,
+            retry_after_max_seconds: 10.0,
             retry_backoff_multiplier: 2.0,
             circuit_failure_threshold: 0,
             circuit_cooldown_seconds: 30.0,

@@ -48,7 +48,7 @@ impl Fault {
 }
 
 impl FaultKind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Invalid,
         Self::ContextTooLong,
         Self::Unauthorized,
@@ -63,6 +63,10 @@ impl FaultKind {
         Self::Unavailable,
         Self::Timeout,
         Self::UpstreamAuth,
+        Self::Moderated,
+        Self::Region,
+        Self::Billing,
+        Self::Quota,
         Self::Upstream,
         Self::Plugin,
         Self::Unsupported,
@@ -87,6 +91,10 @@ impl FaultKind {
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
             Self::UpstreamAuth => "upstream_auth",
+            Self::Moderated => "moderated",
+            Self::Region => "region",
+            Self::Billing => "billing",
+            Self::Quota => "quota",
             Self::Upstream => "upstream",
             Self::Plugin => "plugin",
             Self::Unsupported => "unsupported",

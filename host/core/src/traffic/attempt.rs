@@ -2,6 +2,7 @@
 //! fault of the request itself ends it: it would fail the same way everywhere.
 
 use super::backoff::{self, BackoffSettings};
+use super::treatment::{self, Again, Elsewhere, Treatment};
 use crate::{Fault, FaultKind};
 
 /// How often one candidate is asked.
@@ -10,6 +11,8 @@ pub struct Retries {
     /// Attempts at one candidate in all; 1 is no retry.
     pub max_attempts: u32,
     pub backoff: BackoffSettings,
+    /// A longer wait than this is not followed when an upstream asks for it.
+    pub retry_after_max_ms: u64,
 }
 
 /// The moment after a failure.
@@ -39,41 +42,25 @@ pub enum Next {
     End,
 }
 
-/// How a kind of failure is treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Treatment {
-    /// Passes with time: the same candidate is worth another try.
-    Passing,
-    /// Costs as long as the longest silence: rather another candidate than the same one again.
-    Slow,
-    /// Stays as it is at this candidate.
-    Lasting,
-    /// A matter of the model's window.
-    Window,
-    /// A matter of the request.
-    Request,
-}
-
 /// Decides; `fault` says what went wrong and whether another candidate may answer.
 pub fn next(fault: &Fault, retries: Retries, moment: Moment) -> Next {
-    let other = match (treatment(fault.kind), fault.failover) {
-        (Treatment::Request, _) | (Treatment::Passing | Treatment::Slow | Treatment::Lasting, false) => {
-            return Next::End;
-        }
-        (Treatment::Window, _) => return if moment.others > 0 { Next::Larger } else { Next::End },
-        (Treatment::Passing | Treatment::Slow | Treatment::Lasting, true) => moment.others > 0,
+    let Treatment { again, elsewhere, .. } = treatment::of(fault.kind);
+    let other = match (elsewhere, fault.failover) {
+        (Elsewhere::No, _) | (Elsewhere::Yes, false) => return Next::End,
+        (Elsewhere::Larger, _) => return if moment.others > 0 { Next::Larger } else { Next::End },
+        (Elsewhere::Yes, true) => moment.others > 0,
     };
-    let again = match treatment(fault.kind) {
-        Treatment::Passing => true,
-        Treatment::Slow => !other,
-        Treatment::Lasting | Treatment::Window | Treatment::Request => false,
+    let again = match again {
+        Again::Yes => true,
+        Again::WhenAlone => !other,
+        Again::No => false,
     };
     if again && !moment.probe && moment.attempt < retries.max_attempts {
         let own_ms = backoff::wait_ms(moment.attempt, retries.backoff, moment.entropy);
         let asked_ms = fault.retry_after_ms.unwrap_or(0);
         let wait_ms = own_ms.max(asked_ms);
-        // One that wants to be left alone for longer than we would wait is left alone.
-        if asked_ms <= retries.backoff.max_ms && wait_ms < moment.left_ms {
+        // One that wants to be left alone for longer than its word is followed is left alone.
+        if asked_ms <= retries.retry_after_max_ms && wait_ms < moment.left_ms {
             return Next::Again { wait_ms };
         }
     }
@@ -81,34 +68,8 @@ pub fn next(fault: &Fault, retries: Retries, moment: Moment) -> Next {
 }
 
 /// Whether a failure says something about the provider, as a breaker counts it.
-pub const fn blames_provider(kind: FaultKind) -> bool {
-    match treatment(kind) {
-        Treatment::Passing | Treatment::Slow => true,
-        Treatment::Lasting => matches!(kind, FaultKind::UpstreamAuth | FaultKind::Plugin),
-        Treatment::Window | Treatment::Request => false,
-    }
-}
-
-const fn treatment(kind: FaultKind) -> Treatment {
-    match kind {
-        FaultKind::RateLimited | FaultKind::Unavailable | FaultKind::Upstream => Treatment::Passing,
-        FaultKind::Timeout => Treatment::Slow,
-        // Another key, another component or another list of models may serve it.
-        FaultKind::UpstreamAuth | FaultKind::Plugin | FaultKind::NotFound | FaultKind::Unsupported => {
-            Treatment::Lasting
-        }
-        FaultKind::ContextTooLong => Treatment::Window,
-        FaultKind::Invalid
-        | FaultKind::Unauthorized
-        | FaultKind::Forbidden
-        | FaultKind::MethodNotAllowed
-        | FaultKind::Conflict
-        | FaultKind::TooLarge
-        | FaultKind::TooSlow
-        | FaultKind::Misdirected
-        | FaultKind::Cancelled
-        | FaultKind::Internal => Treatment::Request,
-    }
+pub fn blames_provider(kind: FaultKind) -> bool {
+    treatment::of(kind).blames
 }
 
 #[cfg(test)]

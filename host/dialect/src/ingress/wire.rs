@@ -1,5 +1,6 @@
 //! What a client's wire must say, as a list that the compiler checks, and the values in it that belong to no wire.
 
+use crate::canon::exchange::Frame;
 use crate::canon::relay::Edit;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, StopReason, Usage};
@@ -25,6 +26,8 @@ pub(crate) trait ClientWire {
     fn is_terminator(data: &str) -> bool;
     fn answer_id(unique: &str) -> String;
     fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault>;
+    fn replay(body: &str, include_usage: bool) -> Result<String, Fault>;
+    fn joined(frames: &[Frame], identity: &AnswerIdentity) -> Result<Json, Fault>;
     fn writer(identity: &AnswerIdentity, include_usage: bool) -> Self::Writer;
     fn model(model: &ModelListing<'_>) -> Json;
     fn model_list(models: &[ModelListing<'_>]) -> Json;
@@ -35,7 +38,7 @@ pub(crate) trait ClientWire {
 /// Reads an answer of the wire while it passes.
 pub(crate) trait WireTee {
     fn frame(&mut self, data: Option<&str>) -> FrameOutcome;
-    fn whole(&mut self, body: &[u8]) -> Result<(), Fault>;
+    fn whole(&mut self, body: &[u8]) -> Result<Option<String>, Fault>;
     fn begun(&self) -> bool;
     fn ended(&self) -> bool;
     fn observed(&self) -> &ObservedAnswer;
@@ -106,6 +109,8 @@ pub enum FrameOutcome {
     Forward,
     /// Nothing but token counts: to be held back from a client that did not ask for them.
     UsageOnly,
+    /// Part of the answer, which readers bear only as this frame.
+    Rewritten(String),
     /// The frame that ends a stream.
     Done,
     /// The upstream reports a failure inside the stream.

@@ -5,12 +5,15 @@ pub mod error;
 mod features;
 mod head;
 mod models;
+mod replay;
 mod request;
 mod splice;
 mod stream;
 mod tee;
 
+use super::upstream::decode::OpenAiChatDecoder;
 use super::{DIALECT, DONE};
+use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
@@ -67,6 +70,17 @@ impl ClientWire for OpenAiChatClient {
 
     fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
         answer::completion(events, identity)
+    }
+
+    fn replay(body: &str, include_usage: bool) -> Result<String, Fault> {
+        replay::stream(body, include_usage)
+    }
+
+    fn joined(frames: &[Frame], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        let mut decoder = OpenAiChatDecoder::new(&identity.id);
+        let mut events = decoder.push(frames)?;
+        events.extend(decoder.finish(true)?);
+        answer::completion(&events, identity)
     }
 
     fn writer(identity: &AnswerIdentity, include_usage: bool) -> OpenAiChatWriter {

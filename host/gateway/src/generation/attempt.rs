@@ -14,6 +14,7 @@ use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::ingress::{AnswerIdentity, Ingress};
 use brains_runtime::{Exchange, Instance};
 
+use super::form::{self, Form};
 use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
 use crate::compose::Composed;
@@ -88,16 +89,21 @@ impl GenerationAttempt<'_> {
         };
         let body = self.composed.spliced(&outbound.edits)?;
         let Upstreams { egress, ambient, .. } = self.upstreams;
-        let upstream = exchange::send(egress, instance, outbound.request, body, self.deadline).await?;
+        let mut upstream = exchange::send(egress, instance, outbound.request, body, self.deadline).await?;
         if !(200..300).contains(&upstream.status()) {
             return Err(exchange::refusal(&mut component, instance, upstream, ambient.now()).await);
         }
         // The component has said all it has to say; its memory is not held while bytes move.
         drop(component);
         let Composed { ingress, head, .. } = *self.composed;
+        let answer = self.client_answer(candidate);
         if !head.stream {
-            let whole = relay::whole(ingress, upstream, instance, recorder).await?;
+            let whole = relay::whole(&answer, upstream, instance, recorder).await?;
             return Ok(Some(GeneratedAnswer::Whole(whole)));
+        }
+        if form::of(&mut upstream).await? == Form::Whole {
+            let replayed = relay::replayed(&answer, upstream, instance, recorder).await?;
+            return Ok(Some(GeneratedAnswer::Complete(replayed)));
         }
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
         let first = reply::begin(&mut stream, recorder).await?;
@@ -141,14 +147,8 @@ impl GenerationAttempt<'_> {
     ) -> Result<GeneratedAnswer, Fault> {
         let request = self.composed.canonical(&candidate.model)?;
         let Upstreams { egress, ambient, .. } = self.upstreams;
-        let now = ambient.now();
-        let Composed { ingress, head, .. } = *self.composed;
-        let identity = AnswerIdentity {
-            id: ingress.answer_id(Id::<Completion>::mint(&**ambient).unique()),
-            created: now.0 / 1000,
-            model: candidate.model.clone(),
-        };
-        let answer = ClientAnswer { ingress, identity, include_usage: head.include_usage };
+        let (now, head) = (ambient.now(), self.composed.head);
+        let answer = self.client_answer(candidate);
         let ctx = self.context(recorder.attempts());
         let call = TranslateCall { egress, instance, request, ctx, deadline: self.deadline, now };
         match translate::open(call, &answer, recorder).await? {
@@ -161,6 +161,17 @@ impl GenerationAttempt<'_> {
                 Ok(GeneratedAnswer::Translate(stream, first))
             }
         }
+    }
+
+    fn client_answer(&self, candidate: &RankedCandidate) -> ClientAnswer {
+        let ambient = &*self.upstreams.ambient;
+        let ingress = self.composed.ingress;
+        let identity = AnswerIdentity {
+            id: ingress.answer_id(Id::<Completion>::mint(ambient).unique()),
+            created: ambient.now().0 / 1000,
+            model: candidate.model.clone(),
+        };
+        ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage }
     }
 
     fn context(&self, attempt: u32) -> CallContext {

@@ -2,38 +2,98 @@
 //! splices a few top-level members and moves the bytes; every other byte stays as it was.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::ingress::{FrameOutcome, Ingress, RelayTee};
-use brains_dialect::sse::{Batch, RawFrames};
+use brains_dialect::canon::exchange::Frame;
+use brains_dialect::ingress::{AnswerIdentity, FrameOutcome, Ingress, RelayTee};
+use brains_dialect::sse::{self, Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
-use super::drain_ready;
+use super::translate::ClientAnswer;
+use super::{drain_ready, form};
 use crate::exchange::{component_fault, redact_message};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
 /// The largest whole answer that is read into memory.
 pub(crate) const WHOLE_BYTES: usize = 32 << 20;
+/// How long an answer that is whole may take to say so. Some servers say why they stopped and leave the connection open.
+pub(crate) const END_GRACE: Duration = Duration::from_secs(5);
 /// Frames are gathered into one write up to this size.
 const GATHERED_BYTES: usize = 64 << 10;
 
-/// Reads a whole answer and judges it before a byte of it goes out.
+/// Reads a whole answer and judges it before a byte of it goes out. One that came as a stream is put together.
 pub(crate) async fn whole(
-    ingress: Ingress,
+    answer: &ClientAnswer,
+    upstream: Upstream,
+    instance: &Instance,
+    recorder: &mut Recorder,
+) -> Result<Bytes, Fault> {
+    let media_type = upstream.media_type();
+    let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+    let frames = form::frames_of_whole(&media_type, &body);
+    let judged = if frames.is_empty() {
+        judged(answer.ingress, body, recorder)
+    } else {
+        joined(answer, &frames, recorder)
+    };
+    let body = judged.map_err(|fault| redact_message(fault, instance))?;
+    recorder.sent(&body);
+    Ok(body)
+}
+
+/// Reads a whole answer where a stream was asked for, judges it, and tells it as one.
+pub(crate) async fn replayed(
+    answer: &ClientAnswer,
     upstream: Upstream,
     instance: &Instance,
     recorder: &mut Recorder,
 ) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+    let told = judged(answer.ingress, body, recorder).and_then(|body| {
+        let text = String::from_utf8_lossy(&body);
+        answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)
+    });
+    told.map(Bytes::from).map_err(|fault| redact_message(fault, instance))
+}
+
+/// The whole answer as it may go out, if it is one.
+fn judged(ingress: Ingress, body: Bytes, recorder: &mut Recorder) -> Result<Bytes, Fault> {
     let mut tee = ingress.tee();
-    tee.whole(&body).map_err(|fault| redact_message(component_fault(fault), instance))?;
-    recorder.sent(&body);
+    let mended = tee.whole(&body).map_err(component_fault)?;
     recorder.usage(tee.observed().usage.as_ref());
-    Ok(body)
+    Ok(mended.map_or(body, Bytes::from))
+}
+
+/// The whole answer that the frames of a stream tell.
+fn joined(answer: &ClientAnswer, frames: &[Frame], recorder: &mut Recorder) -> Result<Bytes, Fault> {
+    let mut tee = answer.ingress.tee();
+    for frame in frames {
+        match tee.frame(Some(&frame.data)) {
+            FrameOutcome::Error(fault) => return Err(component_fault(fault)),
+            FrameOutcome::Malformed => return Err(truncated("the upstream sent a frame that is not JSON")),
+            FrameOutcome::Forward
+            | FrameOutcome::UsageOnly
+            | FrameOutcome::Rewritten(_)
+            | FrameOutcome::Done => {}
+        }
+    }
+    if !tee.ended() {
+        return Err(truncated("the upstream closed its stream before the answer was whole"));
+    }
+    let seen = tee.observed();
+    recorder.usage(seen.usage.as_ref());
+    let own = &answer.identity;
+    let identity = AnswerIdentity {
+        id: seen.id.clone().unwrap_or_else(|| own.id.clone()),
+        model: seen.model.clone().unwrap_or_else(|| own.model.clone()),
+        created: own.created,
+    };
+    answer.ingress.joined(frames, &identity).map(Bytes::from).map_err(component_fault)
 }
 
 /// A streamed answer under way: whole frames go on as they arrive while the tee reads them.
@@ -45,6 +105,8 @@ pub(crate) struct RelayStream {
     ingress: Ingress,
     tee: RelayTee,
     hide_usage: bool,
+    /// Nothing of the stream was sorted yet.
+    untouched: bool,
     /// A first piece of the answer went out.
     begun: bool,
     done: bool,
@@ -58,23 +120,26 @@ impl RelayStream {
         hide_usage: bool,
     ) -> Self {
         let (frames, tee) = (RawFrames::default(), ingress.tee());
-        Self { upstream, instance, ingress, frames, tee, hide_usage, begun: false, done: false }
+        Self { upstream, instance, ingress, frames, tee, hide_usage, untouched: true, begun: false, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
     fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let mut untouched = true;
-        let begin = out.len();
         for (bytes, message) in batch.iter() {
+            // Readers take a byte order mark for a part of the first field's name.
+            let bytes = if std::mem::take(&mut self.untouched) { sse::without_mark(bytes) } else { bytes };
             match self.tee.frame(message.data.as_deref()) {
                 FrameOutcome::Forward => out.extend_from_slice(bytes),
                 FrameOutcome::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),
-                FrameOutcome::UsageOnly => untouched = false,
+                FrameOutcome::UsageOnly => {}
+                FrameOutcome::Rewritten(frame) => out.extend_from_slice(frame.as_bytes()),
                 FrameOutcome::Done => {
                     if !self.tee.ended() {
                         return Err(truncated("the upstream ended its stream before the answer was whole"));
                     }
-                    out.extend_from_slice(bytes);
+                    // Readers compare the data as it is.
+                    let exact = message.data.is_some_and(|data| data.trim().len() == data.len());
+                    out.extend_from_slice(if exact { bytes } else { self.ingress.terminator().as_bytes() });
                     self.done = true;
                     return Ok(());
                 }
@@ -84,7 +149,6 @@ impl RelayStream {
                 }
             }
         }
-        debug_assert!(!untouched || out.len() - begin == batch.bytes.len(), "frames cover the batch");
         Ok(())
     }
 }
@@ -100,14 +164,24 @@ impl AnswerSource for RelayStream {
         }
         let mut out = Vec::new();
         loop {
-            let arrived = if out.is_empty() {
-                self.upstream.chunk().await
-            } else if let Some(arrived) = self.more(out.len()).await {
-                arrived
+            let arrived = if !out.is_empty() {
+                match self.more(out.len()).await {
+                    Some(arrived) => arrived,
+                    None => return Progress::Bytes(out.into()),
+                }
+            } else if self.tee.ended() {
+                // What may still come is counts, and a frame that says so.
+                let rest = tokio::time::timeout(END_GRACE, self.upstream.chunk()).await;
+                rest.unwrap_or_else(|_| {
+                    self.frames = RawFrames::default();
+                    Ok(None)
+                })
             } else {
-                return Progress::Bytes(out.into());
+                self.upstream.chunk().await
             };
             let sorted = match arrived {
+                // It has said why it stopped: nothing of it is missing, however the connection ends.
+                Err(_) if self.tee.ended() => self.ended(&mut out),
                 Ok(Some(chunk)) => match self.frames.push(&chunk) {
                     Ok(batch) => self.sort(&batch, &mut out),
                     Err(error) => Err(truncated(&error.to_string())),

@@ -12,10 +12,11 @@ use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, StreamWriter};
 use brains_dialect::{ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
-use brains_runtime::{Exchange, Instance};
+use brains_runtime::{CallFault, Exchange, Instance};
 
 use super::drain_ready;
-use super::relay::WHOLE_BYTES;
+use super::form::{self, Form};
+use super::relay::{END_GRACE, WHOLE_BYTES};
 use crate::catalogue::payload;
 use crate::exchange::{component_fault, redact_message, refusal, send};
 use crate::record::Recorder;
@@ -64,22 +65,21 @@ pub(crate) async fn open(
         .failover());
     }
     let streamed = request.stream;
+    let choices = request.sampling.choices.unwrap_or(1);
     let outbound =
         component.encode(request, Vec::new(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
     recorder.losses(&outbound.losses);
-    let upstream = send(egress, instance, outbound.request, Bytes::new(), deadline).await?;
+    let mut upstream = send(egress, instance, outbound.request, Bytes::new(), deadline).await?;
     if !(200..300).contains(&upstream.status()) {
         return Err(refusal(&mut component, instance, upstream, now).await);
     }
     let head = Head { status: upstream.status(), headers: upstream.fields() };
-    if !streamed {
+    let events = matches!(outbound.framing, Framing::Sse);
+    if !streamed || (events && form::of(&mut upstream).await? == Form::Whole) {
+        let media_type = upstream.media_type();
         let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
-        let response = Response { head, body: payload(&body) };
-        return component
-            .decode_unary(response, ctx)
-            .await
-            .map(Opened::Events)
-            .map_err(|fault| fault.to_fault());
+        let events = whole_events(&mut component, head, &media_type, &body, ctx).await;
+        return events.map(Opened::Events).map_err(|fault| fault.to_fault());
     }
     component.open_decoder(head, ctx).await.map_err(|fault| fault.to_fault())?;
     let framer = match outbound.framing {
@@ -97,8 +97,27 @@ pub(crate) async fn open(
         writer: answer.writer(),
         arrived: None,
         begun: false,
+        unfinished: choices,
         done: false,
     })))
+}
+
+/// What a whole answer says, also where it came as the frames of a stream.
+async fn whole_events(
+    component: &mut Exchange,
+    head: Head,
+    media_type: &str,
+    body: &Bytes,
+    ctx: CallContext,
+) -> Result<Vec<Event>, CallFault> {
+    let frames = form::frames_of_whole(media_type, body);
+    if frames.is_empty() {
+        return component.decode_unary(Response { head, body: payload(body) }, ctx).await;
+    }
+    component.open_decoder(head, ctx).await?;
+    let mut events = component.push(frames).await?;
+    events.extend(component.finish(true).await?);
+    Ok(events)
 }
 
 /// How the answer looks to the client: its wire, and what is the same on every piece of it.
@@ -201,6 +220,8 @@ pub(crate) struct TranslateStream {
     arrived: Option<Result<Option<Bytes>, EgressError>>,
     /// Something was said.
     begun: bool,
+    /// Choices that have not said yet why they stopped.
+    unfinished: u32,
     done: bool,
 }
 
@@ -209,8 +230,12 @@ impl TranslateStream {
         let chunk = if let Some(arrived) = self.arrived.take() {
             arrived
         } else {
+            let whole = self.unfinished == 0;
             tokio::select! {
                 chunk = self.upstream.chunk() => chunk,
+                () = tokio::time::sleep(END_GRACE), if whole => {
+                    return self.stayed_open(out).await;
+                }
                 recalled = self.component.recalled() => return Err(recalled.to_fault()),
             }
         };
@@ -221,17 +246,32 @@ impl TranslateStream {
                 let mut events = self.push(rest).await.map_err(|fault| fault.to_fault())?;
                 events.extend(self.component.finish(true).await.map_err(|fault| fault.to_fault())?);
                 self.write(&events, out)?;
-                self.done = true;
-                self.writer.finish(out).map_err(component_fault)
+                self.end(out)
             }
             Err(error) => {
                 // What the decoder still holds is worth having: usage, a reason that came with the last frame.
                 if let Ok(events) = self.component.finish(false).await {
                     self.write(&events, out)?;
+                    // It has said why it stopped: nothing of it is missing, however the connection ends.
+                    if self.unfinished == 0 {
+                        return self.end(out);
+                    }
                 }
                 Err(error.to_fault())
             }
         }
+    }
+
+    /// The answer is whole and the connection does not end.
+    async fn stayed_open(&mut self, out: &mut String) -> Result<(), Fault> {
+        let events = self.component.finish(false).await.map_err(|fault| fault.to_fault())?;
+        self.write(&events, out)?;
+        self.end(out)
+    }
+
+    fn end(&mut self, out: &mut String) -> Result<(), Fault> {
+        self.done = true;
+        self.writer.finish(out).map_err(component_fault)
     }
 
     /// Takes a piece to the decoder, with the frames that have arrived behind it by now: a call costs more than a frame
@@ -264,12 +304,15 @@ impl TranslateStream {
         wrong.map_or(Ok(()), Err)
     }
 
-    async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, brains_runtime::CallFault> {
+    async fn push(&mut self, frames: Vec<Frame>) -> Result<Vec<Event>, CallFault> {
         if frames.is_empty() { Ok(Vec::new()) } else { self.component.push(frames).await }
     }
 
     fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
         self.begun |= events.iter().any(says_something);
+        for _ in events.iter().filter(|event| matches!(event, Event::Finish(_))) {
+            self.unfinished = self.unfinished.saturating_sub(1);
+        }
         events.iter().try_for_each(|event| self.writer.push(event, out)).map_err(component_fault)
     }
 }

@@ -102,6 +102,10 @@ fn is_exhausted(fault: &Fault) -> bool {
         | FaultKind::TooSlow
         | FaultKind::Misdirected
         | FaultKind::UpstreamAuth
+        | FaultKind::Moderated
+        | FaultKind::Region
+        | FaultKind::Billing
+        | FaultKind::Quota
         | FaultKind::Unsupported
         | FaultKind::Cancelled
         | FaultKind::Internal => false,

@@ -4,12 +4,12 @@
 mod blocks;
 mod usage;
 
-use super::error;
 use crate::anthropic_messages::stop_reason;
 use crate::canon::{Event, Fault, Finish, Start, StopReason};
 use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
 use crate::json::{Node, Object};
+use crate::{finish, refusal};
 use blocks::OpenBlocks;
 use usage::Counted;
 
@@ -73,7 +73,7 @@ impl MessageEvents {
             "content_block_stop" => self.blocks.close(index(&mut object)?, events)?,
             "message_delta" => {
                 let mut delta = member(&mut object, "delta")?;
-                self.stopped(&mut delta);
+                self.stopped(&mut delta)?;
                 self.count(&mut object, events);
             }
             "message_stop" => self.end(events)?,
@@ -103,11 +103,13 @@ impl MessageEvents {
         }
     }
 
-    fn stopped(&mut self, object: &mut Object<'_>) {
-        if let Some(word) = object.string("stop_reason").ok().flatten() {
+    fn stopped(&mut self, object: &mut Object<'_>) -> Result<(), Fault> {
+        let word = object.string("stop_reason").ok().flatten().unwrap_or_default();
+        if let Some(word) = finish::reason(&word)? {
             let sequence = object.string("stop_sequence").ok().flatten();
-            self.reason = Some((stop_reason(&word), sequence));
+            self.reason = Some((stop_reason(word), sequence));
         }
+        Ok(())
     }
 
     fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
@@ -133,7 +135,7 @@ pub fn decode_unary(body: &str) -> Result<Vec<Event>, Fault> {
         decoder.blocks.open(index, node, &mut events)?;
         decoder.blocks.close(index, &mut events)?;
     }
-    decoder.stopped(&mut object);
+    decoder.stopped(&mut object)?;
     decoder.end(&mut events)?;
     Ok(events)
 }
@@ -144,7 +146,7 @@ fn payload(data: &str) -> Result<Object<'_>, Fault> {
     let mut object =
         Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
     match object.optional("error").ok().flatten() {
-        Some(node) => Err(error::parse_inner(&node)),
+        Some(node) => Err(refusal::inside(&node)),
         None => Ok(object),
     }
 }

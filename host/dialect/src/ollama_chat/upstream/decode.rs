@@ -1,12 +1,12 @@
 //! What an upstream of this wire answers, as canonical events. The wire has no blocks and no ids of calls; only a
 //! line with `done` makes an answer whole.
 
-use super::error;
 use crate::blocks::{BlockBuilder, CallPiece};
 use crate::canon::{Event, Fault, Start, StopReason, Usage};
 use crate::decoder::{FrameDecoder, ReadFrame, read_whole};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object};
+use crate::{finish, refusal};
 
 /// Decodes one answer, line by line.
 pub type OllamaChatDecoder = FrameDecoder<AnswerLines>;
@@ -51,7 +51,7 @@ impl AnswerLines {
         let mut object =
             Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
         if let Some(node) = object.optional("error").ok().flatten() {
-            return Err(error::parse_inner(&node));
+            return Err(refusal::inside(&node));
         }
         let done = object.optional("done").ok().flatten().is_some_and(|node| node.boolean() == Ok(true));
         let message = object.optional("message").ok().flatten().and_then(|node| node.object().ok());
@@ -63,8 +63,8 @@ impl AnswerLines {
             self.message(message, events)?;
         }
         if done {
-            let word = object.string("done_reason").ok().flatten();
-            let reason = match word.as_deref() {
+            let word = object.string("done_reason").ok().flatten().unwrap_or_default();
+            let reason = match finish::reason(&word)? {
                 // Older servers give none.
                 None | Some("stop") => StopReason::EndTurn,
                 Some("length") => StopReason::MaxTokens,

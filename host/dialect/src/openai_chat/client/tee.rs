@@ -7,9 +7,9 @@ mod tests;
 use crate::canon::Fault;
 use crate::fault::protocol;
 use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
-use crate::json::{JsonKind, Node, Reader, Syntax};
-use crate::openai_chat::upstream::error;
+use crate::json::{JsonKind, Node, Reader, Syntax, nonfinite_as_null};
 use crate::openai_chat::{DONE, stop_reason, usage};
+use crate::{finish, refusal};
 
 /// Watches one answer.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ struct Payload<'a> {
     usage: Option<&'a str>,
     error: Option<&'a str>,
     choices: Option<usize>,
+    /// A member that no client must have holds a list of something.
+    lists_something: bool,
 }
 
 impl WireTee for OpenAiChatTee {
@@ -42,17 +44,16 @@ impl WireTee for OpenAiChatTee {
             self.observed.done = true;
             return FrameOutcome::Done;
         }
-        let Ok(payload) = self.read(data, "delta") else {
+        if let Ok(payload) = self.read(data, "delta") {
+            return self.judge(payload).unwrap_or(FrameOutcome::Forward);
+        }
+        let mended = nonfinite_as_null(data).unwrap_or_default();
+        let Ok(payload) = self.read(&mended, "delta") else {
             self.malformed = true;
             return FrameOutcome::Malformed;
         };
-        let (choices, counted) = (payload.choices.unwrap_or(0), payload.usage.is_some());
-        self.note(payload);
-        match &self.observed.error {
-            Some(fault) => FrameOutcome::Error(fault.clone()),
-            None if choices == 0 && counted => FrameOutcome::UsageOnly,
-            None => FrameOutcome::Forward,
-        }
+        let outcome = self.judge(payload);
+        outcome.unwrap_or_else(|| FrameOutcome::Rewritten(format!("data: {}\n\n", mended.replace('\n', " "))))
     }
 
     /// Whether the answer has begun: a choice said something, or that it has nothing to say. A role alone is a promise.
@@ -70,15 +71,44 @@ impl WireTee for OpenAiChatTee {
     }
 
     /// Looks at a whole answer: a JSON object with at least one choice, each with a message.
-    fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
-        let text = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
-        let payload =
-            self.read(text, "message").map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+    fn whole(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
+        let told = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
+        let text = told.trim_start_matches('\u{feff}');
+        if let Ok(payload) = self.read(text, "message") {
+            self.judge_whole(payload, text)?;
+            return Ok((text.len() < told.len()).then(|| text.to_owned()));
+        }
+        let mended = nonfinite_as_null(text).unwrap_or_default();
+        let payload = self
+            .read(&mended, "message")
+            .map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+        self.judge_whole(payload, &mended)?;
+        Ok(Some(mended))
+    }
+}
+
+impl OpenAiChatTee {
+    /// What is to be done with a frame; none when it goes on.
+    fn judge(&mut self, payload: Payload<'_>) -> Option<FrameOutcome> {
+        // Some say with the counts what the answer rests on: that is not counts alone.
+        let counts_alone =
+            payload.choices.unwrap_or(0) == 0 && payload.usage.is_some() && !payload.lists_something;
+        self.note(payload);
+        match &self.observed.error {
+            Some(fault) => Some(FrameOutcome::Error(fault.clone())),
+            None => counts_alone.then_some(FrameOutcome::UsageOnly),
+        }
+    }
+
+    fn judge_whole(&mut self, payload: Payload<'_>, text: &str) -> Result<(), Fault> {
         let choices = payload.choices.unwrap_or(0);
         self.note(payload);
         match &self.observed.error {
             Some(fault) => Err(fault.clone()),
-            None if choices == 0 => Err(protocol("the upstream's answer has no choices")),
+            None if choices == 0 => Err(refusal::in_place_of_an_answer(
+                &Node::root(text),
+                "the upstream's answer has no choices",
+            )),
             None if self.choices.len() != choices => {
                 Err(protocol("a choice of the upstream's answer has no message"))
             }
@@ -111,6 +141,7 @@ impl OpenAiChatTee {
                     })?;
                     payload.choices = Some(count);
                 }
+                (_, JsonKind::Array) => payload.lists_something |= !is_blank(reader.skip()?),
                 _ => drop(reader.skip()?),
             }
             Ok(())
@@ -121,12 +152,20 @@ impl OpenAiChatTee {
 
     fn choice(&mut self, reader: &mut Reader<'_>, content: &str) -> Result<(), Syntax> {
         let (mut number, mut said, mut something, mut finish) = (0, false, false, None);
+        let mut failed = None;
         reader.object(|reader, key| {
             let kind = reader.kind()?;
             let name = key.name();
             match (&*name, kind) {
                 ("index", JsonKind::Number) => number = reader.skip()?.parse().unwrap_or(0),
-                ("finish_reason", JsonKind::String) => finish = Some(stop_reason(&reader.string()?)),
+                ("finish_reason", JsonKind::String) => match finish::reason(&reader.string()?) {
+                    Ok(reason) => finish = reason.map(stop_reason),
+                    Err(fault) => failed = failed.take().or(Some(fault)),
+                },
+                // It says more than the reason does.
+                ("error", _) if kind != JsonKind::Null => {
+                    failed = Some(refusal::inside(&Node::root(reader.skip()?)));
+                }
                 (name, JsonKind::Object) if name == content => {
                     said = true;
                     let said = reader.skip()?;
@@ -137,6 +176,10 @@ impl OpenAiChatTee {
             Ok(())
         })?;
         self.observed.content |= something;
+        if failed.is_some() {
+            self.observed.error = failed;
+            return Ok(());
+        }
         // Of a whole answer only the message counts, of a stream the end may come without a delta.
         if !said && (finish.is_none() || content == "message") {
             return Ok(());
@@ -163,7 +206,7 @@ impl OpenAiChatTee {
             self.observed.usage = Some(counted);
         }
         if let Some(text) = payload.error {
-            self.observed.error = Some(error::parse_inner(&Node::root(text)));
+            self.observed.error = Some(refusal::inside(&Node::root(text)));
         }
     }
 }
@@ -174,8 +217,12 @@ fn speaks(object: &str) -> bool {
     let read = Reader::new(object).object(|reader, key| {
         let role = key.name() == "role";
         let value = reader.skip()?;
-        something |= !role && !matches!(value, "\"\"" | "null" | "[]" | "{}");
+        something |= !role && !is_blank(value);
         Ok(())
     });
     read.is_ok() && something
+}
+
+fn is_blank(value: &str) -> bool {
+    matches!(value, "\"\"" | "null" | "[]" | "{}")
 }

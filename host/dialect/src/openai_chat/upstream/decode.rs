@@ -4,12 +4,12 @@
 #[cfg(test)]
 mod tests;
 
-use super::error;
 use crate::blocks::{BlockBuilder, CallPiece};
-use crate::canon::{Annotation, Event, Fault, Start, Usage};
+use crate::canon::{Annotation, Event, Fault, Start, StopReason, Usage};
 use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
-use crate::json::{JsonKind, Members, Node, Object};
+use crate::json::{JsonKind, Members, Node, Object, nonfinite_as_null};
+use crate::{finish, refusal};
 use crate::openai_chat::{DONE, reasoning, signature, stop_reason, usage};
 
 /// Decodes one streamed answer.
@@ -67,8 +67,8 @@ impl CompletionChunks {
                 self.delta(index, delta, events)?;
             }
             annotate(&mut choice, index, self.blocks.current(index), events);
-            if let Some(reason) = choice.string("finish_reason").ok().flatten() {
-                self.blocks.finish(index, stop_reason(&reason), events)?;
+            if let Some(reason) = reason(&mut choice)? {
+                self.blocks.finish(index, reason, events)?;
             }
         }
         events.extend(usage_of(&mut object).map(Event::Usage));
@@ -185,7 +185,8 @@ impl CompletionChunks {
 pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
     let mut decoder = CompletionChunks::new(call_seed);
     let mut events = Vec::new();
-    let mut object = payload(body)?;
+    let mended = nonfinite_as_null(body);
+    let mut object = payload(mended.as_deref().unwrap_or(body))?;
     decoder.start(&mut object, &mut events);
     for node in choices(&mut object)? {
         let mut choice =
@@ -195,9 +196,9 @@ pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
         let message = message.ok_or_else(|| protocol("a choice of the upstream's answer has no message"))?;
         decoder.delta(index, message, &mut events)?;
         annotate(&mut choice, index, decoder.blocks.current(index), &mut events);
-        let reason = choice.string("finish_reason").ok().flatten();
+        let reason = reason(&mut choice)?;
         let reason = reason.ok_or_else(|| protocol("the upstream's answer has no finish reason"))?;
-        decoder.blocks.finish(index, stop_reason(&reason), &mut events)?;
+        decoder.blocks.finish(index, reason, &mut events)?;
     }
     events.extend(usage_of(&mut object).map(Event::Usage));
     Ok(events)
@@ -209,7 +210,7 @@ fn payload(data: &str) -> Result<Object<'_>, Fault> {
     let mut object =
         Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
     match object.optional("error").ok().flatten() {
-        Some(node) => Err(error::parse_inner(&node)),
+        Some(node) => Err(refusal::inside(&node)),
         None => Ok(object),
     }
 }
@@ -218,6 +219,15 @@ fn payload(data: &str) -> Result<Object<'_>, Fault> {
 fn choices<'a>(object: &mut Object<'a>) -> Result<Vec<Node<'a>>, Fault> {
     let choices = object.optional("choices").ok().flatten().and_then(|node| node.array().ok());
     choices.filter(|items| !items.is_empty()).ok_or_else(|| protocol("the upstream's answer has no choices"))
+}
+
+/// Why a choice ended, once it has. Fails when it says that it broke.
+fn reason(choice: &mut Object<'_>) -> Result<Option<StopReason>, Fault> {
+    if let Some(error) = choice.optional("error").ok().flatten() {
+        return Err(refusal::inside(&error));
+    }
+    let Some(word) = choice.string("finish_reason").ok().flatten() else { return Ok(None) };
+    Ok(finish::reason(&word)?.map(stop_reason))
 }
 
 fn usage_of(object: &mut Object<'_>) -> Option<Usage> {
