@@ -74,9 +74,15 @@ impl Reply {
         Self { headers: vec![("content-type".into(), "application/x-ndjson".into())], ..Self::stream(chunks) }
     }
 
-    /// No answer at all: the connection is reset once the request is there.
+    /// No answer at all: the connection is reset once the request is there. Where that connection had served before, so is
+    /// the next one, on which a client asks anew.
     pub fn reset() -> Self {
-        Self { status: 0, ..Self::stream([""; 0]) }
+        Self { status: 0, end: End::Reset, ..Self::stream([""; 0]) }
+    }
+
+    /// No answer at all: the connection is closed once the request is there, and the next one serves.
+    pub fn closed() -> Self {
+        Self { status: 0, end: End::Cut, ..Self::stream([""; 0]) }
     }
 
     /// Without a `content-length`, chunk by chunk.
@@ -237,12 +243,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 async fn serve(mut socket: TcpStream, script: &Script) {
     let mut buffer = Vec::new();
+    let mut served = false;
     while let Some(seen) = read_request(&mut socket, &mut buffer).await {
         lock(&script.seen).push(seen.clone());
         let reply = lock(&script.next).pop_front().unwrap_or_else(|| {
             let standing = lock(&script.standing).clone().expect("a standing reply");
             standing(&seen)
         });
+        if reply.status == 0 && reply.end == End::Reset && std::mem::replace(&mut served, true) {
+            lock(&script.next).push_front(reply.clone());
+        }
+        served = true;
         script.open.fetch_add(1, Ordering::SeqCst);
         let outcome = answer(&mut socket, &reply).await;
         script.open.fetch_sub(1, Ordering::SeqCst);
@@ -268,7 +279,7 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
         return Outcome::Left;
     }
     if reply.status == 0 {
-        return reset(socket);
+        return if reply.end == End::Cut { Outcome::Close } else { reset(socket) };
     }
     let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {

@@ -2,6 +2,9 @@
 //! answer, a typed error, or a typed error event. Nothing cut short looks complete, and nothing of the upstream's key,
 //! path or body is told.
 
+mod answers;
+mod refusals;
+
 use std::time::Duration;
 
 use brains_tests::upstream::End;

@@ -279,16 +279,10 @@ fn errors_of_upstreams() {
     fuzz(corpus.map(|text| text.as_bytes().to_vec()).to_vec(), |input| {
         let text = String::from_utf8_lossy(input);
         let status = 200 + u16::from(input.first().copied().unwrap_or(0)) * 2;
-        let faults = [
-            openai_chat::upstream::error::parse(status, &[], &text),
-            anthropic_messages::upstream::error::parse(status, &[], &text),
-            ollama_chat::upstream::error::parse(status, &[], &text),
-        ];
-        faults.map(|fault| {
-            assert!(fault.message.chars().count() <= 300 && !fault.message.is_empty(), "{}", fault.message);
-            assert!(!fault.message.contains(char::is_control), "{}", fault.message);
-            (format!("{:?}", fault.kind).chars().take(24).collect::<String>(), fault.failover)
-        })
+        let fault = brains_dialect::refusal::answered(status, &[], &text);
+        assert!(fault.message.chars().count() <= 300 && !fault.message.is_empty(), "{}", fault.message);
+        assert!(!fault.message.contains(char::is_control), "{}", fault.message);
+        [(format!("{:?}", fault.kind).chars().take(24).collect::<String>(), fault.failover)]
     });
 }
 

@@ -124,8 +124,7 @@ impl Fault {
     /// The HTTP status of it: the upstream's own where that means something to clients, else that of its kind.
     pub fn http_status(&self) -> u16 {
         let told = self.upstream_status.filter(|_| self.origin == Origin::Upstream);
-        told.filter(|status| of(self.kind).keeps.contains(status))
-            .unwrap_or_else(|| self.kind.http_status())
+        told.filter(|status| of(self.kind).keeps.contains(status)).unwrap_or_else(|| self.kind.http_status())
     }
 }
 

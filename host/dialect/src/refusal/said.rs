@@ -4,7 +4,7 @@
 use crate::json::{JsonKind, Node, Object, check};
 
 /// Errors inside errors inside errors: no honest body goes deeper.
-const DEPTH: u32 = 6;
+const DEPTH: u32 = 12;
 /// Of a list so many are told.
 const ITEMS: usize = 3;
 

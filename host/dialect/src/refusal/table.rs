@@ -312,8 +312,7 @@ impl Sign {
 impl On {
     const fn counts(self, status: Option<u16>) -> bool {
         match (self, status) {
-            (Self::Any, _)
-            | (Self::AnyButLimits | Self::Below500 | Self::Vague | Self::Inside, None) => true,
+            (Self::Any, _) | (Self::AnyButLimits | Self::Below500 | Self::Vague | Self::Inside, None) => true,
             (Self::AnyButLimits, Some(status)) => !matches!(status, 401 | 429),
             (Self::Below500, Some(status)) => status < 500,
             (Self::Vague, Some(status)) => matches!(status, 400 | 422 | 500..),

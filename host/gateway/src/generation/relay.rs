@@ -120,7 +120,17 @@ impl RelayStream {
         hide_usage: bool,
     ) -> Self {
         let (frames, tee) = (RawFrames::default(), ingress.tee());
-        Self { upstream, instance, ingress, frames, tee, hide_usage, untouched: true, begun: false, done: false }
+        Self {
+            upstream,
+            instance,
+            ingress,
+            frames,
+            tee,
+            hide_usage,
+            untouched: true,
+            begun: false,
+            done: false,
+        }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.

@@ -105,10 +105,9 @@ impl OpenAiChatTee {
         self.note(payload);
         match &self.observed.error {
             Some(fault) => Err(fault.clone()),
-            None if choices == 0 => Err(refusal::in_place_of_an_answer(
-                &Node::root(text),
-                "the upstream's answer has no choices",
-            )),
+            None if choices == 0 => {
+                Err(refusal::in_place_of_an_answer(&Node::root(text), "the upstream's answer has no choices"))
+            }
             None if self.choices.len() != choices => {
                 Err(protocol("a choice of the upstream's answer has no message"))
             }

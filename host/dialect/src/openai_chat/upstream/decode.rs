@@ -9,8 +9,8 @@ use crate::canon::{Annotation, Event, Fault, Start, StopReason, Usage};
 use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object, nonfinite_as_null};
-use crate::{finish, refusal};
 use crate::openai_chat::{DONE, reasoning, signature, stop_reason, usage};
+use crate::{finish, refusal};
 
 /// Decodes one streamed answer.
 pub type OpenAiChatDecoder = FrameDecoder<CompletionChunks>;
