@@ -222,7 +222,7 @@ async fn an_upstreams_word_on_waiting_has_a_bound_of_its_own() {
     assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("first", "2"));
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     // It counts at once: a second is too long now.
-    let set = json!({"key": "provider_policies.first.retry_after_max_seconds", "value": "0.5"});
+    let set = json!({"key": "provider_policies.first.retry_after_max_seconds", "value": 0.5});
     service.client.operation("set_config", &set).await;
     limited();
     let answer = service.client.chat(&asked("brains-pair", false)).await;
