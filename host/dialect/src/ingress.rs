@@ -165,8 +165,8 @@ impl RelayTee {
         inner!(self, tee => tee.frame(data))
     }
 
-    /// Looks at a whole answer. Fails when it is none; gives what goes out in its place where readers would not bear it.
-    pub fn whole(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
+    /// Looks at a whole answer. Fails when it is none.
+    pub fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
         inner!(self, tee => tee.whole(body))
     }
 

@@ -38,7 +38,7 @@ fn an_answer_that_is_written_is_whole() {
     for ingress in Ingress::ALL {
         let body = ingress.answer(&answer(), &identity(ingress)).unwrap();
         let mut tee = ingress.tee();
-        assert_eq!(tee.whole(body.as_bytes()), Ok(None));
+        assert_eq!(tee.whole(body.as_bytes()), Ok(()));
         assert_eq!(tee.observed().usage.as_ref().map(|usage| usage.input), Some(3));
         assert_eq!(tee.observed().id, Some(ingress.answer_id("01")));
 

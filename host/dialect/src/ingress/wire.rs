@@ -38,7 +38,7 @@ pub(crate) trait ClientWire {
 /// Reads an answer of the wire while it passes.
 pub(crate) trait WireTee {
     fn frame(&mut self, data: Option<&str>) -> FrameOutcome;
-    fn whole(&mut self, body: &[u8]) -> Result<Option<String>, Fault>;
+    fn whole(&mut self, body: &[u8]) -> Result<(), Fault>;
     fn begun(&self) -> bool;
     fn ended(&self) -> bool;
     fn observed(&self) -> &ObservedAnswer;

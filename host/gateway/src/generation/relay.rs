@@ -9,6 +9,7 @@ use bytes::Bytes;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::ingress::{AnswerIdentity, FrameOutcome, Ingress, RelayTee};
+use brains_dialect::json::nonfinite_as_null;
 use brains_dialect::sse::{self, Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
@@ -63,10 +64,13 @@ pub(crate) async fn replayed(
 
 /// The whole answer as it may go out, if it is one.
 fn judged(ingress: Ingress, body: Bytes, recorder: &mut Recorder) -> Result<Bytes, Fault> {
+    let body = body.slice_ref(sse::without_mark(&body));
+    let mended = std::str::from_utf8(&body).ok().and_then(nonfinite_as_null);
+    let body = mended.map_or(body, Bytes::from);
     let mut tee = ingress.tee();
-    let mended = tee.whole(&body).map_err(component_fault)?;
+    tee.whole(&body).map_err(component_fault)?;
     recorder.usage(tee.observed().usage.as_ref());
-    Ok(mended.map_or(body, Bytes::from))
+    Ok(body)
 }
 
 /// The whole answer that the frames of a stream tell.

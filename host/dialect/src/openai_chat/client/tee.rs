@@ -71,19 +71,22 @@ impl WireTee for OpenAiChatTee {
     }
 
     /// Looks at a whole answer: a JSON object with at least one choice, each with a message.
-    fn whole(&mut self, body: &[u8]) -> Result<Option<String>, Fault> {
-        let told = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
-        let text = told.trim_start_matches('\u{feff}');
-        if let Ok(payload) = self.read(text, "message") {
-            self.judge_whole(payload, text)?;
-            return Ok((text.len() < told.len()).then(|| text.to_owned()));
+    fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let text = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
+        let payload =
+            self.read(text, "message").map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+        let choices = payload.choices.unwrap_or(0);
+        self.note(payload);
+        match &self.observed.error {
+            Some(fault) => Err(fault.clone()),
+            None if choices == 0 => {
+                Err(refusal::in_place_of_an_answer(&Node::root(text), "the upstream's answer has no choices"))
+            }
+            None if self.choices.len() != choices => {
+                Err(protocol("a choice of the upstream's answer has no message"))
+            }
+            None => Ok(()),
         }
-        let mended = nonfinite_as_null(text).unwrap_or_default();
-        let payload = self
-            .read(&mended, "message")
-            .map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
-        self.judge_whole(payload, &mended)?;
-        Ok(Some(mended))
     }
 }
 
@@ -97,21 +100,6 @@ impl OpenAiChatTee {
         match &self.observed.error {
             Some(fault) => Some(FrameOutcome::Error(fault.clone())),
             None => counts_alone.then_some(FrameOutcome::UsageOnly),
-        }
-    }
-
-    fn judge_whole(&mut self, payload: Payload<'_>, text: &str) -> Result<(), Fault> {
-        let choices = payload.choices.unwrap_or(0);
-        self.note(payload);
-        match &self.observed.error {
-            Some(fault) => Err(fault.clone()),
-            None if choices == 0 => {
-                Err(refusal::in_place_of_an_answer(&Node::root(text), "the upstream's answer has no choices"))
-            }
-            None if self.choices.len() != choices => {
-                Err(protocol("a choice of the upstream's answer has no message"))
-            }
-            None => Ok(()),
         }
     }
 }
