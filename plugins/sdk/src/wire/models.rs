@@ -56,20 +56,64 @@ impl ModelList {
         query
     }
 
-    /// Reads a page.
+    /// Reads a page. Servers that borrow a wire borrow less of its lists: some answer with the array alone, or under the
+    /// name that another wire gives it, or with names in place of entries.
     pub fn read(&self, body: &str) -> Result<Page, Fault> {
-        let mut answer: Value =
+        let answer: Value =
             serde_json::from_str(body).map_err(|_| protocol("the upstream's list of models is no JSON"))?;
-        let list = answer.get_mut(self.member).map(Value::take);
-        let Some(Value::Array(list)) = list else {
+        let named =
+            || [self.member, "data", "models"].into_iter().find_map(|name| answer.get(name)?.as_array());
+        // An empty array alone is no list of anything.
+        let alone = answer.as_array().filter(|list| !list.is_empty());
+        let Some(list) = alone.or_else(named) else {
             return Err(protocol(&format!("the upstream's list of models has no `{}`", self.member)));
         };
         let next = (self.next)(&answer).filter(|cursor| is_plain(cursor));
-        Ok(Page { models: list.iter().filter_map(self.model).collect(), next })
+        Ok(Page { models: list.iter().filter_map(|entry| self.entry(entry)).collect(), next })
+    }
+
+    fn entry(&self, entry: &Value) -> Option<Model> {
+        match entry.as_str() {
+            Some(name) => Some(Model { id: name.to_owned(), ..Model::default() }),
+            None => (self.model)(entry),
+        }
     }
 }
 
 /// Text that may stand in a query as it is.
 fn is_plain(cursor: &str) -> bool {
     !cursor.is_empty() && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODELS: ModelList = ModelList {
+        query: "",
+        member: "data",
+        cursor: "",
+        next: one_page,
+        model: |entry| Some(Model { id: entry.get("id")?.as_str()?.to_owned(), ..Model::default() }),
+    };
+
+    #[test]
+    fn a_list_is_read_wherever_it_stands() {
+        let ids = |body: &str| {
+            MODELS.read(body).map(|page| page.models.into_iter().map(|it| it.id).collect::<Vec<_>>())
+        };
+        for body in [
+            r#"{"data":[{"id":"a"},{"id":"b"},{}]}"#,
+            // Together: helixml/helix#386
+            r#"[{"id":"a"},{"id":"b"}]"#,
+            r#"{"models":[{"id":"a"},{"id":"b"}]}"#,
+            r#"["a","b"]"#,
+        ] {
+            assert_eq!(ids(body).unwrap(), ["a", "b"], "{body}");
+        }
+        assert_eq!(ids(r#"{"data":[]}"#).unwrap(), [""; 0]);
+        for body in ["{}", "[]", "7", "x", r#"{"data":{}}"#] {
+            assert!(ids(body).is_err(), "{body}");
+        }
+    }
 }
