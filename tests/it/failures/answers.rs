@@ -260,3 +260,16 @@ async fn a_mark_in_front_spaces_around_the_end_and_sources_beside_counts() {
     upstream.then(Reply::json(200, format!("\u{feff}{}", (WIRE.text_body)(TEXT))));
     check("whole", &service.client.chat(&asked(false)).await, false, Whole);
 }
+
+/// Together: helixml/helix#386
+#[tokio::test(flavor = "multi_thread")]
+async fn models_that_are_listed_as_a_bare_array_are_listed() {
+    let upstream = Upstream::start(|seen| {
+        let models = seen.path.ends_with("/models");
+        if models { Reply::json(200, r#"[{"id":"bare-1"}]"#) } else { (WIRE.answer)(seen) }
+    })
+    .await;
+    let service = Brains::start(WIRE.setup(&upstream)).await;
+    let listed = service.client.get("/v1/models").await.text();
+    assert!(listed.contains("bare-1"), "{listed}");
+}

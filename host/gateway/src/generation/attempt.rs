@@ -14,7 +14,7 @@ use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::ingress::{AnswerIdentity, Ingress};
 use brains_runtime::{Exchange, Instance};
 
-use super::form::{self, Form};
+use super::form::{self, AnswerForm};
 use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
 use crate::compose::Composed;
@@ -101,7 +101,7 @@ impl GenerationAttempt<'_> {
             let whole = relay::whole(&answer, upstream, instance, recorder).await?;
             return Ok(Some(GeneratedAnswer::Whole(whole)));
         }
-        if form::of(&mut upstream).await? == Form::Whole {
+        if form::of(&mut upstream).await? == AnswerForm::Whole {
             let replayed = relay::replayed(&answer, upstream, instance, recorder).await?;
             return Ok(Some(GeneratedAnswer::Complete(replayed)));
         }

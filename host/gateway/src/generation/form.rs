@@ -8,18 +8,18 @@ use brains_egress::Upstream;
 
 /// What came in answer to a streamed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum AnswerForm {
     /// One JSON value: no event of a stream begins like that.
     Whole,
     Stream,
 }
 
 /// Looks at the first byte of an answer that is to be a stream of events, and leaves it where it is.
-pub(crate) async fn of(upstream: &mut Upstream) -> Result<Form, Fault> {
+pub(crate) async fn of(upstream: &mut Upstream) -> Result<AnswerForm, Fault> {
     let first = upstream.first_byte().await.map_err(|error| error.to_fault())?;
     Ok(match first {
-        Some(b'{' | b'[') => Form::Whole,
-        Some(_) | None => Form::Stream,
+        Some(b'{' | b'[') => AnswerForm::Whole,
+        Some(_) | None => AnswerForm::Stream,
     })
 }
 

@@ -15,7 +15,7 @@ use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
 
 use super::drain_ready;
-use super::form::{self, Form};
+use super::form::{self, AnswerForm};
 use super::relay::{END_GRACE, WHOLE_BYTES};
 use crate::catalogue::payload;
 use crate::exchange::{component_fault, redact_message, refusal, send};
@@ -75,7 +75,7 @@ pub(crate) async fn open(
     }
     let head = Head { status: upstream.status(), headers: upstream.fields() };
     let events = matches!(outbound.framing, Framing::Sse);
-    if !streamed || (events && form::of(&mut upstream).await? == Form::Whole) {
+    if !streamed || (events && form::of(&mut upstream).await? == AnswerForm::Whole) {
         let media_type = upstream.media_type();
         let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
         let events = whole_events(&mut component, head, &media_type, &body, ctx).await;
