@@ -3,20 +3,20 @@
 use crate::canon::Fault;
 use crate::refusal;
 
-/// What servers write for no reason yet, beside `null`: ollama/ollama#4357 the empty text, Alibaba DashScope `"null"`.
+// What servers write for no reason yet, beside `null`: ollama/ollama#4357 the empty text, Alibaba DashScope `"null"`.
 const NONE: [&str; 3] = ["", "null", "none"];
 
-/// Words that say that the answer is not whole: OpenRouter and Mistral; vLLM and SGLang; Z.ai; DeepSeek.
+// Words that say that the answer is not whole: OpenRouter and Mistral; vLLM and SGLang; Z.ai; DeepSeek.
 const FAILURES: [&str; 5] = ["error", "abort", "aborted", "network_error", "insufficient_system_resource"];
 
 /// The reason, if `word` is one. Fails when it says that the answer broke.
 pub(crate) fn reason(word: &str) -> Result<Option<&str>, Fault> {
     let word = word.trim();
     let is = |known: &&str| word.eq_ignore_ascii_case(known);
-    if NONE.iter().any(|known| is(known)) {
+    if NONE.iter().any(is) {
         return Ok(None);
     }
-    if FAILURES.iter().any(|known| is(known)) {
+    if FAILURES.iter().any(is) {
         return Err(refusal::failed(word));
     }
     Ok(Some(word))

@@ -68,13 +68,13 @@ pub fn kind_of_status(status: u16) -> FaultKind {
         404 | 405 | 410 => FaultKind::NotFound,
         408 | 504 | 522 | 524 | 598 | 599 => FaultKind::Timeout,
         413 => fault::other(fault::TOO_LARGE),
-        // They pass: somebody else writes, too early, locked, one behind it failed, the client of a proxy left.
-        409 | 421 | 423 | 424 | 425 | 499 => FaultKind::Upstream,
         429 => FaultKind::RateLimited,
         451 => fault::other(fault::REGION),
         // 498: no room at the moment on a tier without a promise.
         498 | 503 | 529 => FaultKind::Overloaded,
-        100..=399 | 500..=599 => FaultKind::Upstream,
+        // Below 500 those that pass: somebody else writes, another connection is wanted, it is locked, something behind it
+        // failed, it is too early, the client of a proxy left.
+        409 | 421 | 423 | 424 | 425 | 499 | 100..=399 | 500..=599 => FaultKind::Upstream,
         _ => FaultKind::InvalidRequest,
     }
 }

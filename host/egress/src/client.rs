@@ -116,17 +116,16 @@ impl Clients {
         private: bool,
         connections: Connections,
     ) -> Result<&reqwest::Client, EgressError> {
-        let fresh = if private { &self.private_fresh } else { &self.public_fresh };
-        match connections {
-            Connections::Kept => Ok(if private { &self.private } else { &self.public }),
-            Connections::Fresh => match fresh.get() {
-                Some(client) => Ok(client),
-                None => {
-                    let made = client(options, !private, Connections::Fresh)?;
-                    Ok(fresh.get_or_init(|| made))
-                }
-            },
+        if connections == Connections::Kept {
+            return Ok(if private { &self.private } else { &self.public });
         }
+        // Few requests need it.
+        let fresh = if private { &self.private_fresh } else { &self.public_fresh };
+        if let Some(client) = fresh.get() {
+            return Ok(client);
+        }
+        let made = client(options, !private, Connections::Fresh)?;
+        Ok(fresh.get_or_init(|| made))
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use brains_dialect::canon::exchange::Field;
+use brains_dialect::sse::without_mark;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::header::CONTENT_TYPE;
@@ -90,7 +91,7 @@ impl Upstream {
     }
 
     /// The first byte of the body that is neither space nor a byte order mark; none when the body has none, or only far
-    /// behind. It is left where it is.
+    /// behind. The body goes on as it was but for the mark, which readers take for a part of what follows it.
     pub async fn first_byte(&mut self) -> Result<Option<u8>, EgressError> {
         const LOOKED_BYTES: usize = 64 << 10;
         let mut looked = BytesMut::new();
@@ -103,7 +104,8 @@ impl Upstream {
             let blank = |byte: &&u8| byte.is_ascii_whitespace() || b"\xEF\xBB\xBF".contains(byte);
             let first = looked.iter().find(|byte| !blank(byte)).copied();
             if first.is_some() || looked.len() > LOOKED_BYTES {
-                self.looked_at = Some(looked.freeze());
+                let looked = looked.freeze();
+                self.looked_at = Some(looked.slice_ref(without_mark(&looked)));
                 return Ok(first);
             }
         }

@@ -38,7 +38,7 @@ pub(crate) async fn whole(
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let frames = form::frames_of_whole(&media_type, &body);
     let judged = if frames.is_empty() {
-        judged(answer.ingress, body, recorder)
+        judged(answer.ingress, &body, recorder)
     } else {
         joined(answer, &frames, recorder)
     };
@@ -55,7 +55,7 @@ pub(crate) async fn replayed(
     recorder: &mut Recorder,
 ) -> Result<Bytes, Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
-    let told = judged(answer.ingress, body, recorder).and_then(|body| {
+    let told = judged(answer.ingress, &body, recorder).and_then(|body| {
         let text = String::from_utf8_lossy(&body);
         answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)
     });
@@ -63,8 +63,8 @@ pub(crate) async fn replayed(
 }
 
 /// The whole answer as it may go out, if it is one.
-fn judged(ingress: Ingress, body: Bytes, recorder: &mut Recorder) -> Result<Bytes, Fault> {
-    let body = body.slice_ref(sse::without_mark(&body));
+fn judged(ingress: Ingress, body: &Bytes, recorder: &mut Recorder) -> Result<Bytes, Fault> {
+    let body = body.slice_ref(sse::without_mark(body));
     let mended = std::str::from_utf8(&body).ok().and_then(nonfinite_as_null);
     let body = mended.map_or(body, Bytes::from);
     let mut tee = ingress.tee();
@@ -109,8 +109,6 @@ pub(crate) struct RelayStream {
     ingress: Ingress,
     tee: RelayTee,
     hide_usage: bool,
-    /// Nothing of the stream was sorted yet.
-    untouched: bool,
     /// A first piece of the answer went out.
     begun: bool,
     done: bool,
@@ -124,24 +122,12 @@ impl RelayStream {
         hide_usage: bool,
     ) -> Self {
         let (frames, tee) = (RawFrames::default(), ingress.tee());
-        Self {
-            upstream,
-            instance,
-            ingress,
-            frames,
-            tee,
-            hide_usage,
-            untouched: true,
-            begun: false,
-            done: false,
-        }
+        Self { upstream, instance, ingress, frames, tee, hide_usage, begun: false, done: false }
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
     fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Fault> {
         for (bytes, message) in batch.iter() {
-            // Readers take a byte order mark for a part of the first field's name.
-            let bytes = if std::mem::take(&mut self.untouched) { sse::without_mark(bytes) } else { bytes };
             match self.tee.frame(message.data.as_deref()) {
                 FrameOutcome::Forward => out.extend_from_slice(bytes),
                 FrameOutcome::UsageOnly if !self.hide_usage => out.extend_from_slice(bytes),

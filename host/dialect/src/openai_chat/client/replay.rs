@@ -47,8 +47,11 @@ fn choice(node: &Node<'_>) -> Result<Json, Fault> {
         delta.raw(name, node.text());
     }
     if !calls.is_empty() {
-        let calls: Result<Vec<Json>, Fault> =
-            calls.iter().enumerate().map(|(at, call)| numbered(at, call.object().map_err(wrong)?)).collect();
+        let calls: Result<Vec<Json>, Fault> = calls
+            .iter()
+            .enumerate()
+            .map(|(at, call)| Ok(numbered(at, call.object().map_err(wrong)?)))
+            .collect();
         delta.raw("tool_calls", &array(&calls?));
     }
     let mut out = Members::new();
@@ -60,14 +63,14 @@ fn choice(node: &Node<'_>) -> Result<Json, Fault> {
 }
 
 /// A call of a stream has a number.
-fn numbered(at: usize, mut call: Object<'_>) -> Result<Json, Fault> {
+fn numbered(at: usize, mut call: Object<'_>) -> Json {
     let number = call.take("index").ok().flatten().filter(|node| node.kind() == Ok(JsonKind::Number));
     let mut out = Members::new();
     out.raw("index", &number.map_or_else(|| at.to_string(), |node| node.text().to_owned()));
     for (name, node) in call.iter() {
         out.raw(name, node.text());
     }
-    Ok(out.finish())
+    out.finish()
 }
 
 #[cfg(test)]
