@@ -243,10 +243,10 @@ impl FaultKind {
     /// The HTTP status of this kind (spec section 18; contract 4).
     pub const fn http_status(self) -> u16 {
         match self {
-            Self::Invalid | Self::ContextTooLong | Self::Unsupported | Self::Moderated => 400,
+            Self::Invalid | Self::ContextTooLong | Self::Unsupported => 400,
             Self::Unauthorized => 401,
             Self::Billing => 402,
-            Self::Forbidden | Self::Region => 403,
+            Self::Forbidden | Self::Region | Self::Moderated => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,

@@ -41,7 +41,10 @@ pub fn unsupported(member: &str, why: &str) -> Fault {
 /// The code of a fault about one member of the request.
 pub const UNSUPPORTED_PARAMETER: &str = "unsupported_parameter";
 
-/// Words of [`FaultKind::Other`] that the host knows. The upstream does not serve this place.
+/// Words of [`FaultKind::Other`] that the host knows. The moderation in front of this model lets the request not through;
+/// another model may have none.
+pub const MODERATED: &str = "moderated";
+/// The upstream does not serve this place.
 pub const REGION: &str = "region";
 /// The upstream wants to be paid first.
 pub const BILLING: &str = "billing";
@@ -58,10 +61,8 @@ pub fn other(word: &str) -> FaultKind {
 /// Whether a fault of this kind says nothing about what another candidate would answer.
 pub const fn fails_over(kind: &FaultKind) -> bool {
     match kind {
-        FaultKind::InvalidRequest => false,
-        // What one vendor's moderation takes offence at, another's may not.
-        FaultKind::ContentFiltered
-        | FaultKind::Unauthorized
+        FaultKind::InvalidRequest | FaultKind::ContentFiltered => false,
+        FaultKind::Unauthorized
         | FaultKind::Forbidden
         | FaultKind::NotFound
         | FaultKind::RateLimited

@@ -6,7 +6,7 @@ use std::fmt;
 use brains_core::redact::redact;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon;
-use brains_dialect::fault::{BILLING, QUOTA, REGION, TOO_LARGE, UNSUPPORTED_PARAMETER};
+use brains_dialect::fault::{BILLING, MODERATED, QUOTA, REGION, TOO_LARGE, UNSUPPORTED_PARAMETER};
 
 /// Why a runtime could not start.
 #[derive(Debug, thiserror::Error)]
@@ -186,8 +186,7 @@ const WAIT_MS: u64 = 86_400_000;
 fn component_refusal(fault: &canon::Fault) -> Fault {
     use canon::FaultKind as Said;
     let (kind, origin) = match &fault.kind {
-        Said::InvalidRequest => (FaultKind::Invalid, Origin::Upstream),
-        Said::ContentFiltered => (FaultKind::Moderated, Origin::Upstream),
+        Said::InvalidRequest | Said::ContentFiltered => (FaultKind::Invalid, Origin::Upstream),
         Said::Unauthorized | Said::Forbidden => (FaultKind::UpstreamAuth, Origin::Upstream),
         Said::NotFound => (FaultKind::NotFound, Origin::Upstream),
         Said::RateLimited => (FaultKind::RateLimited, Origin::Upstream),
@@ -207,6 +206,7 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
     let mut said = Fault::new(kind, origin, message);
     said = match (&fault.kind, &fault.code, kind) {
         (Said::NotFound, ..) => said.code("model_not_found"),
+        (Said::ContentFiltered, ..) => said.code("content_filter"),
         (_, Some(code), FaultKind::Invalid | FaultKind::Unsupported) if is_word(code) => {
             said.code(code.clone())
         }
@@ -223,6 +223,7 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
 /// What a word stands for that the interface leaves open.
 fn kind_of_word(word: &str) -> FaultKind {
     match word {
+        MODERATED => FaultKind::Moderated,
         REGION => FaultKind::Region,
         BILLING => FaultKind::Billing,
         QUOTA => FaultKind::Quota,

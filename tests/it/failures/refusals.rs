@@ -42,7 +42,7 @@ const REFUSALS: &[Refusal] = &[
         400,
         r#"{"error":{"message":"filtered","code":"content_filter","status":400}}"#,
         (400, "content_filter"),
-        true,
+        false,
         "filtered",
     ),
     refusal(

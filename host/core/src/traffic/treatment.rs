@@ -83,14 +83,7 @@ const TABLE: [Treatment; 15] = [
         "what was paid for is used up (`insufficient_quota` and the like)",
     ),
     row(Kind::Billing, Again::No, Elsewhere::Yes, false, &[], "402, no credit, an account that is overdue"),
-    row(
-        Kind::Moderated,
-        Again::No,
-        Elsewhere::Yes,
-        false,
-        &[403],
-        "the upstream's moderation or content filter refused",
-    ),
+    row(Kind::Moderated, Again::No, Elsewhere::Yes, false, &[], "403 by the moderation in front of a model"),
     row(Kind::Region, Again::No, Elsewhere::Yes, false, &[451], "the upstream does not serve this place"),
     row(Kind::NotFound, Again::No, Elsewhere::Yes, false, &[], "404, 405, 410, no such model"),
     row(Kind::TooLarge, Again::No, Elsewhere::Yes, false, &[], "413"),
@@ -111,7 +104,7 @@ const TABLE: [Treatment; 15] = [
         &[413],
         "the conversation is too long, in whichever words",
     ),
-    row(Kind::Invalid, Again::No, Elsewhere::No, false, &[], "any other 4xx"),
+    row(Kind::Invalid, Again::No, Elsewhere::No, false, &[], "any other 4xx, a content filter's verdict"),
 ];
 
 /// The treatment of a kind. What stands nowhere in the table is a matter of the request.
@@ -184,12 +177,12 @@ mod tests {
         };
         assert_eq!(status(FaultKind::ContextTooLong, 413), 413);
         assert_eq!(status(FaultKind::ContextTooLong, 400), 400);
-        assert_eq!(status(FaultKind::Moderated, 403), 403);
-        assert_eq!(status(FaultKind::Moderated, 500), 400);
+        assert_eq!(status(FaultKind::Region, 451), 451);
+        assert_eq!(status(FaultKind::Region, 400), 403);
         assert_eq!(status(FaultKind::UpstreamAuth, 401), 502, "whose credential it was is not the client's");
-        let mut own = Fault::new(FaultKind::Moderated, Origin::Component, "x");
-        own.upstream_status = Some(403);
-        assert_eq!(own.http_status(), 400);
+        let mut own = Fault::new(FaultKind::Region, Origin::Component, "x");
+        own.upstream_status = Some(451);
+        assert_eq!(own.http_status(), 403);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::said::Said;
 use crate::canon::FaultKind;
-use crate::fault::{self, BILLING, QUOTA, REGION, TOO_LARGE};
+use crate::fault::{self, BILLING, MODERATED, QUOTA, REGION, TOO_LARGE};
 
 /// What a refusal is known by.
 #[derive(Debug, Clone, Copy)]
@@ -291,6 +291,8 @@ pub(super) fn meaning(status: Option<u16>, said: &Said) -> FaultKind {
         group.on.counts(status) && group.signs.iter().any(|(sign, _)| sign.is_in(said, &text))
     };
     match TABLE.iter().find(fits) {
+        // With 403 it was not let through to the model; else the request was judged.
+        Some(Group { meaning: Meaning::Moderated, .. }) if status == Some(403) => fault::other(MODERATED),
         Some(group) => group.meaning.kind(),
         None => status.map_or(FaultKind::Upstream, super::kind_of_status),
     }

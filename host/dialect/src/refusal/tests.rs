@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{answered, error_message, failed, in_place_of_an_answer, inside, kind_of_status};
 use crate::canon::FaultKind as K;
-use crate::fault::{BILLING, QUOTA, REGION, TOO_LARGE, other};
+use crate::fault::{BILLING, MODERATED, QUOTA, REGION, TOO_LARGE, other};
 use crate::json::Node;
 
 #[track_caller]
@@ -135,7 +135,7 @@ fn a_conversation_that_is_too_long_is_seen_in_every_vendors_words() {
 #[test]
 fn refusals_of_accounts_places_and_contents_are_told_apart() {
     let moderated = r#"{"error":{"code":403,"message":"m requires moderation on X. Your input was flagged for \"violence\"","metadata":{"reasons":["violence"]}}}"#;
-    is(403, &K::ContentFiltered, &[moderated]);
+    is(403, &other(MODERATED), &[moderated]);
     is(
         400,
         &K::ContentFiltered,
