@@ -42,6 +42,7 @@ struct Call {
     waiting: String,
     block: Option<u32>,
     signature: Option<String>,
+    origin: Option<String>,
     ended: bool,
 }
 
@@ -57,6 +58,8 @@ pub struct CallPiece {
     /// A piece of the arguments' text, which need not be JSON by itself.
     pub arguments: String,
     pub signature: Option<String>,
+    /// Who signed it.
+    pub origin: Option<String>,
 }
 
 impl BlockBuilder {
@@ -121,6 +124,7 @@ impl BlockBuilder {
         call.id = call.id.take().or(piece.id);
         call.name = call.name.take().or(piece.name);
         call.signature = call.signature.take().or(piece.signature);
+        call.origin = call.origin.take().or(piece.origin);
         let Some(index) = call.block else {
             call.waiting.push_str(&piece.arguments);
             call.open(number, &mut choice.next, &mut self.calls, seed, events);
@@ -133,11 +137,11 @@ impl BlockBuilder {
 
     /// A call that comes whole, and ends at once. An empty id is none.
     pub fn whole_call(&mut self, number: u32, call: ToolCall, seed: &str, events: &mut Vec<Event>) {
-        let ToolCall { id, name, arguments, signature, .. } = call;
+        let ToolCall { id, name, arguments, signature, origin, .. } = call;
         let choice = choice(&mut self.choices, number);
         choice.close_flow(events);
         let id = Some(id).filter(|id| !id.is_empty());
-        let mut call = Call { id, name: Some(name), waiting: arguments, signature, ..Call::default() };
+        let mut call = Call { id, name: Some(name), waiting: arguments, signature, origin, ..Call::default() };
         call.open(number, &mut choice.next, &mut self.calls, seed, events);
         call.end(number, events);
         choice.calls.push(call);
@@ -222,7 +226,8 @@ impl Call {
         *next += 1;
         self.block = Some(index);
         let signature = self.signature.take();
-        let kind = BlockKind::ToolCall(ToolStart { id, name, namespace: None, signature });
+        let origin = self.origin.clone();
+        let kind = BlockKind::ToolCall(ToolStart { id, name, namespace: None, signature, origin });
         events.push(Event::BlockStart(BlockStart { choice, index, kind }));
         let text = std::mem::take(&mut self.waiting);
         if !text.is_empty() {
@@ -236,7 +241,8 @@ impl Call {
         self.ended = true;
         // One that came behind the beginning.
         let signature = self.signature.take();
-        events.push(Event::BlockEnd(BlockEnd { choice, index, signature, extra: None }));
+        let extra = signature.as_ref().and(signer(self.origin.take()));
+        events.push(Event::BlockEnd(BlockEnd { choice, index, signature, extra }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The borrowed scan of a request body: its top-level members by byte range, without a tree, so that the relay
 //! lane can change a few of them and leave every other byte as the client wrote it.
 
+mod edit;
 mod splice;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use edit::{Edited, without};
 pub use splice::{Splice, SpliceError};
 
 use crate::invalid::Invalid;

@@ -7,6 +7,7 @@ mod wire;
 
 pub use wire::{
     AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestHead,
+    Spliced,
 };
 pub(crate) use wire::{ClientWire, WireTee, WireWriter};
 
@@ -65,7 +66,7 @@ impl Ingress {
     }
 
     /// Relay lane: the body for an upstream of the same wire.
-    pub fn splice(self, envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<String, SpliceError> {
+    pub fn splice(self, envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
         wire!(self, Client => Client::splice(envelope, changes))
     }
 

@@ -101,6 +101,12 @@ pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
     }
 }
 
+/// What a loss at this path of a client's body is called: a hint that may stand anywhere goes by its own name.
+pub(crate) fn loss_name(path: &str) -> &str {
+    let own = path.rsplit('.').next().unwrap_or(path);
+    if own == "cache_control" { own } else { path }
+}
+
 /// The disposition of a member by a table of the component's own. What stands in none is lost.
 pub fn disposition_in(table: &[(&str, Disposition)], member: &str) -> Disposition {
     let row = table.iter().find(|(name, _)| *name == member);
@@ -157,6 +163,15 @@ impl Losses {
     /// As the table of a component's own says; mostly `|member| disposition_in(TABLE, member)`.
     pub const fn by(disposition: fn(&str) -> Disposition) -> Self {
         Self { disposition, names: Vec::new() }
+    }
+
+    /// Only names: nothing is refused.
+    pub(crate) const fn names_only() -> Self {
+        Self::by(|_| Disposition::Lost(""))
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// The upstream's wire has no place for this member: the table says whether that is a loss or a refusal.

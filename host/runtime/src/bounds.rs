@@ -148,9 +148,35 @@ pub(crate) fn lane(lane: &Lane) -> Bounded<()> {
     let Lane::Relay(outbound) = lane else { return Ok(()) };
     many("edits", outbound.edits.len(), EDITS)?;
     outbound.edits.iter().try_for_each(|edit| match edit {
-        Edit::Set(member) => json("the value of an edit", &member.value),
-        Edit::Remove(_) => Ok(()),
+        Edit::Set(member) | Edit::Add(member) => {
+            place(&member.path)?;
+            json("the value of an edit", &member.value)
+        }
+        Edit::Remove(selection) | Edit::GiveUp(selection) | Edit::Keep(selection) => {
+            place(&selection.at)?;
+            many("names in an edit", selection.names.len(), EDITS)?;
+            selection.when.as_ref().map_or(Ok(()), |when| place(&when.path))
+        }
+        Edit::Rename(renaming) => {
+            place(&renaming.path)?;
+            short("a member's name", &renaming.name, NAME_BYTES)
+        }
+        Edit::Replace(replacement) => {
+            place(&replacement.path)?;
+            json("the old value of an edit", &replacement.old)?;
+            json("the new value of an edit", &replacement.new)
+        }
     })
+}
+
+fn place(path: &str) -> Bounded<()> {
+    short("a path", path, NAME_BYTES)
+}
+
+/// What a component says that it added.
+pub(crate) fn added(paths: &[String]) -> Bounded<()> {
+    many("added members", paths.len(), DETAILS)?;
+    paths.iter().try_for_each(|path| place(path))
 }
 
 /// Losses go into a header and into the trace.

@@ -41,7 +41,7 @@ macro_rules! variant {
 
 record! {
     canon::Media => wit::Media { mime, detail, extra ; source };
-    canon::ToolCall => wit::ToolCall { id, name, namespace, arguments, signature, extra };
+    canon::ToolCall => wit::ToolCall { id, name, namespace, arguments, signature, origin, extra };
     canon::ToolResult => wit::ToolResult { call_id, is_error, extra ;  ; list content };
     canon::Reasoning => wit::Reasoning { id, text, signature, redacted, origin };
     canon::Part => wit::Part { cache, extra ; content };
@@ -67,7 +67,7 @@ record! {
 record! {
     wit::Usage => canon::Usage { input, output, cached_input, cache_write, reasoning, cost, extra };
     wit::Start => canon::Start { id, model, extra };
-    wit::ToolStart => canon::ToolStart { id, name, namespace, signature };
+    wit::ToolStart => canon::ToolStart { id, name, namespace, signature, origin };
     wit::BlockStart => canon::BlockStart { choice, index ; kind };
     wit::Delta => canon::Delta { choice, index, text };
     wit::Annotation => canon::Annotation { choice, index, value };
@@ -78,9 +78,12 @@ record! {
     wit_http::Header => exchange::Header { name ;  ; list value };
     wit_http::FormField => exchange::FormField { name ;  ; list value };
     wit_http::Request => exchange::Request { timeout_ms ; method, body ; list url, headers };
-    exports::relay::Member => relay::Member { name, value };
+    exports::relay::Member => relay::Member { path, value };
+    exports::relay::Condition => relay::Condition { path, contains };
+    exports::relay::Renaming => relay::Renaming { path, name };
+    exports::relay::Replacement => relay::Replacement { path, old, new };
     exports::relay::Outbound => relay::Outbound {  ; request, framing ; list edits };
-    exports::chat::Outbound => exchange::Outbound { losses ; request, framing };
+    exports::chat::Outbound => exchange::Outbound { losses, added ; request, framing };
     exports::catalogue::Model => catalogue::Model { id, label, context, max_output, caps, pricing, extra };
     exports::catalogue::Page => catalogue::Page { next ;  ; list models };
     wit_task::Score => task::Score { label, value };
@@ -107,7 +110,7 @@ variant! {
     wit_http::Method => exchange::Method { Get, Post, Put, Patch, Delete, Head ;  ;  };
     wit_http::Piece => exchange::Piece {  ; Text, Secret, Credential ; BasicCredentials };
     wit_http::Framing => exchange::Framing { Raw, Sse, Ndjson ;  ;  };
-    exports::relay::Edit => relay::Edit {  ; Remove ; Set };
+    exports::relay::Edit => relay::Edit {  ;  ; Set, Add, Remove, GiveUp, Keep, Rename, Replace };
     exports::relay::Lane => relay::Lane { Translate ;  ; Relay };
 }
 
@@ -119,5 +122,12 @@ impl From<wit_http::Body> for exchange::Body {
             wit_http::Body::Bytes(bytes) => Self::Bytes(bytes),
             wit_http::Body::Form(fields) => Self::Form(fields.into_iter().map(Into::into).collect()),
         }
+    }
+}
+
+impl From<exports::relay::Selection> for relay::Selection {
+    fn from(value: exports::relay::Selection) -> Self {
+        let exports::relay::Selection { at, names, when } = value;
+        Self { at, names, when: when.map(Into::into) }
     }
 }

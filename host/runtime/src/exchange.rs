@@ -78,6 +78,7 @@ impl Exchange {
         let mut outbound: Outbound = said.map(Into::into).map_err(|fault| self.refusal(fault))?;
         self.instance.context().redaction.cover_all(&mut outbound.losses);
         bounds::losses(&mut outbound.losses);
+        self.bounded("chat.encode", bounds::added(&outbound.added))?;
         Ok(outbound)
     }
 

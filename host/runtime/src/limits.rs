@@ -2,6 +2,7 @@
 
 use brains_core::config::ComponentLimits as Wanted;
 use brains_core::config::manifest::{Plays, USUAL_MEMORY_MIB};
+use brains_dialect::sse::MAX_FRAME_BYTES;
 
 /// Limits of one component's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct CallLimits {
     pub events_per_push: usize,
     /// Events of a whole answer that is delivered at once.
     pub events_per_answer: usize,
-    /// Largest frame that is handed over.
+    /// Largest frame that is handed over: as large as the host cuts them, in either lane.
     pub frame_bytes: usize,
     /// Largest whole body that is handed over.
     pub body_bytes: usize,
@@ -38,7 +39,7 @@ impl CallLimits {
         output_bytes: 64 * MIB,
         events_per_push: 4_096,
         events_per_answer: 65_536,
-        frame_bytes: MIB,
+        frame_bytes: MAX_FRAME_BYTES,
         body_bytes: 32 * MIB,
     };
 

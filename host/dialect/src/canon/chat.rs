@@ -39,6 +39,8 @@ pub struct ToolCall {
     pub arguments: String,
     /// What the vendor wants back with the call, byte for byte, in a later turn.
     pub signature: Option<String>,
+    /// Who signed it: never replayed to another.
+    pub origin: Option<String>,
     pub extra: Option<Json>,
 }
 
@@ -213,6 +215,8 @@ pub struct ToolStart {
     pub namespace: Option<String>,
     /// Where it is known as the call begins; one that comes later stands at the end of the block.
     pub signature: Option<String>,
+    /// Who signed it.
+    pub origin: Option<String>,
 }
 
 /// Few calls have a signature: it is shown where there is one.
@@ -222,6 +226,9 @@ impl fmt::Debug for ToolStart {
         shown.field("id", &self.id).field("name", &self.name).field("namespace", &self.namespace);
         if let Some(signature) = &self.signature {
             shown.field("signature", signature);
+        }
+        if let Some(origin) = &self.origin {
+            shown.field("origin", origin);
         }
         shown.finish()
     }
@@ -330,8 +337,14 @@ impl Reasoning {
     /// Takes the signature and the signer from the end of the block that the thought was.
     pub(crate) fn sign(&mut self, end: &BlockEnd) {
         self.signature.clone_from(&end.signature);
-        let signer = crate::json::member(end.extra.as_deref(), "origin");
-        self.origin =
-            signer.and_then(|text| Some(crate::json::Node::root(&text).string().ok()?.into_owned()));
+        self.origin = end.origin();
+    }
+}
+
+impl BlockEnd {
+    /// Who signed the block.
+    pub(crate) fn origin(&self) -> Option<String> {
+        let signer = crate::json::member(self.extra.as_deref(), "origin")?;
+        Some(crate::json::Node::root(&signer).string().ok()?.into_owned())
     }
 }

@@ -96,10 +96,12 @@ pub struct Frame {
     pub data: String,
 }
 
-/// What `chat.encode` gives: the exchange, how its answer is cut, and what could not be said on this wire.
+/// What `chat.encode` gives: the exchange, how its answer is cut, what could not be said on this wire, and what was added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outbound {
     pub request: Request,
     pub framing: Framing,
     pub losses: Vec<String>,
+    /// Paths of what the body holds of the component's own accord, as in [`relay`](super::relay).
+    pub added: Vec<String>,
 }

@@ -21,17 +21,76 @@ pub struct Call {
     pub ctx: CallContext,
 }
 
-/// A top-level member of the body.
+/// What stands at a path in the body: members by name, `[]` for every entry of an array. The empty path is the body. What is
+/// not there, or of another kind, is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    pub name: String,
+    pub path: String,
     pub value: Json,
+}
+
+/// Whether a text at a path inside of an object contains another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub path: String,
+    pub contains: String,
+}
+
+/// Members of the objects at a path, of those that meet the condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    pub at: String,
+    pub names: Vec<String>,
+    pub when: Option<Condition>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renaming {
+    pub path: String,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    pub path: String,
+    pub old: Json,
+    pub new: Json,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
+    /// Objects on the way are made.
     Set(Member),
-    Remove(String),
+    /// Set of the component's own accord: taken back once the upstream has refused it by name.
+    Add(Member),
+    /// What the client loses is named.
+    Remove(Selection),
+    /// The same, once the upstream has refused one of them by name.
+    GiveUp(Selection),
+    /// All but these are removed.
+    Keep(Selection),
+    /// A member that has the new name already wins.
+    Rename(Renaming),
+    Replace(Replacement),
+}
+
+impl Edit {
+    /// Sets what stands at a path.
+    pub fn set(path: impl Into<String>, value: impl Into<Json>) -> Self {
+        Self::Set(Member { path: path.into(), value: value.into() })
+    }
+
+    /// Removes these members of the objects at a path.
+    pub fn remove(at: impl Into<String>, names: &[&str]) -> Self {
+        Self::Remove(Selection::of(at, names))
+    }
+}
+
+impl Selection {
+    /// These members of all objects at a path.
+    pub fn of(at: impl Into<String>, names: &[&str]) -> Self {
+        Self { at: at.into(), names: names.iter().map(|&name| name.to_owned()).collect(), when: None }
+    }
 }
 
 /// `request.body` is empty.

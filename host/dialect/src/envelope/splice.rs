@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::edit::{self, Edited};
 use super::Envelope;
 use crate::canon::relay;
 use crate::invalid::Invalid;
@@ -24,8 +25,15 @@ pub enum SpliceError {
 #[derive(Debug, Clone)]
 struct Change<'e> {
     name: Cow<'e, str>,
-    /// `None` removes.
-    value: Option<Cow<'e, str>>,
+    what: What<'e>,
+}
+
+#[derive(Debug, Clone)]
+enum What<'e> {
+    Removed,
+    Value(Cow<'e, str>),
+    /// Its value stays.
+    Name(Cow<'e, str>),
 }
 
 /// Changes being collected; the last one of a member counts.
@@ -50,39 +58,60 @@ impl<'e, 'a> Splice<'e, 'a> {
         if json::check(&value).is_err() {
             return Err(SpliceError::NotJson { member: name.into_owned() });
         }
-        self.change(name, Some(value))
+        self.change(name, What::Value(value))
     }
 
     pub fn set_string(&mut self, name: &'e str, value: &str) -> Result<&mut Self, SpliceError> {
-        self.change(Cow::Borrowed(name), Some(Cow::Owned(quote(value))))
+        self.change(Cow::Borrowed(name), What::Value(Cow::Owned(quote(value))))
     }
 
     pub fn remove(&mut self, name: impl Into<Cow<'e, str>>) -> Result<&mut Self, SpliceError> {
-        self.change(name.into(), None)
+        self.change(name.into(), What::Removed)
     }
 
-    /// What a component asked for.
-    pub fn apply(&mut self, edits: &'e [relay::Edit]) -> Result<&mut Self, SpliceError> {
-        for edit in edits {
-            match edit {
-                relay::Edit::Set(member) => self.set(&*member.name, &*member.value)?,
-                relay::Edit::Remove(name) => self.remove(&**name)?,
-            };
-        }
-        Ok(self)
+    /// Gives a member another name, at its place.
+    pub fn rename(
+        &mut self,
+        name: impl Into<Cow<'e, str>>,
+        new: impl Into<Cow<'e, str>>,
+    ) -> Result<&mut Self, SpliceError> {
+        self.change(name.into(), What::Name(new.into()))
+    }
+
+    /// What a component asked for, but for the paths that are `withheld`.
+    pub fn apply(&mut self, edits: &'e [relay::Edit], withheld: &[String]) -> Result<Edited, SpliceError> {
+        edit::apply(self, edits, withheld)
     }
 
     /// A member's value as the changes so far leave it; none when they remove it or it never stood there.
     pub fn value(&self, name: &str) -> Result<Option<&str>, Invalid> {
-        match self.changes.iter().find(|change| change.name == name) {
-            Some(change) => Ok(change.value.as_deref()),
+        let renamed = |change: &&Change<'_>| matches!(&change.what, What::Name(new) if new == name);
+        if let Some(change) = self.changes.iter().find(renamed) {
+            return self.envelope.get(&change.name);
+        }
+        match self.changes.iter().find(|change| change.name == name).map(|change| &change.what) {
+            Some(What::Value(value)) => Ok(Some(value)),
+            Some(What::Removed | What::Name(_)) => Ok(None),
             None => self.envelope.get(name),
         }
     }
 
     /// Sets a member to text of our own making, which is JSON.
-    pub(crate) fn set_sound(&mut self, name: &'static str, value: String) -> Result<&mut Self, SpliceError> {
-        self.change(Cow::Borrowed(name), Some(Cow::Owned(value)))
+    pub(crate) fn set_sound(
+        &mut self,
+        name: impl Into<Cow<'e, str>>,
+        value: String,
+    ) -> Result<&mut Self, SpliceError> {
+        self.change(name.into(), What::Value(Cow::Owned(value)))
+    }
+
+    pub(super) const fn envelope(&self) -> &'e Envelope<'a> {
+        self.envelope
+    }
+
+    /// Whether anything is to change.
+    pub(super) const fn changed(&self) -> bool {
+        !self.changes.is_empty()
     }
 
     /// The new body.
@@ -92,7 +121,10 @@ impl<'e, 'a> Splice<'e, 'a> {
         let replaced = |name: &str| members.iter().find(|member| member.name == name);
         let (mut longer, mut shorter) = (0, 0);
         for change in &self.changes {
-            longer += change.value.as_ref().map_or(0, |value| value.len() + 32);
+            longer += match &change.what {
+                What::Removed => 0,
+                What::Value(text) | What::Name(text) => text.len() + 32,
+            };
             shorter += replaced(&change.name).map_or(0, |member| member.value.len());
         }
         let mut out = String::with_capacity((text.len() + longer).saturating_sub(shorter));
@@ -101,7 +133,7 @@ impl<'e, 'a> Splice<'e, 'a> {
         let mut kept_end = None;
         for (at, member) in members.iter().enumerate() {
             let change = self.changes.iter().find(|change| change.name == member.name);
-            if let Some(Change { value: None, .. }) = change {
+            if let Some(Change { what: What::Removed, .. }) = change {
                 if kept_end.is_none() {
                     // Nothing stays before it: drop up to the next member, or to its own end.
                     out.push_str(text.get(copied..member.start).unwrap_or_default());
@@ -114,10 +146,20 @@ impl<'e, 'a> Splice<'e, 'a> {
                 }
                 continue;
             }
-            if let Some(value) = change.and_then(|change| change.value.as_deref()) {
-                out.push_str(text.get(copied..member.value.start).unwrap_or_default());
-                out.push_str(value);
-                copied = member.value.end;
+            match change.map(|change| &change.what) {
+                Some(What::Value(value)) => {
+                    out.push_str(text.get(copied..member.value.start).unwrap_or_default());
+                    out.push_str(value);
+                    copied = member.value.end;
+                }
+                Some(What::Name(new)) => {
+                    out.push_str(text.get(copied..member.start).unwrap_or_default());
+                    json::quote_into(new, &mut out);
+                    // Up to the colon: whatever space stands around it stays.
+                    let key = text.get(member.start..member.value.start).unwrap_or_default().trim_end();
+                    copied = member.start + key.strip_suffix(':').unwrap_or(key).trim_end().len();
+                }
+                Some(What::Removed) | None => {}
             }
             kept_end = Some(member.value.end);
         }
@@ -125,7 +167,7 @@ impl<'e, 'a> Splice<'e, 'a> {
         out.push_str(text.get(copied..place).unwrap_or_default());
         let mut first = kept_end.is_none();
         for change in &self.changes {
-            let Some(value) = change.value.as_deref() else { continue };
+            let What::Value(value) = &change.what else { continue };
             if members.iter().any(|member| member.name == change.name) {
                 continue;
             }
@@ -140,10 +182,10 @@ impl<'e, 'a> Splice<'e, 'a> {
         out
     }
 
-    fn change(&mut self, name: Cow<'e, str>, value: Option<Cow<'e, str>>) -> Result<&mut Self, SpliceError> {
+    fn change(&mut self, name: Cow<'e, str>, what: What<'e>) -> Result<&mut Self, SpliceError> {
         self.envelope.position(&name)?;
         self.changes.retain(|change| change.name != name);
-        self.changes.push(Change { name, value });
+        self.changes.push(Change { name, what });
         Ok(self)
     }
 }

@@ -4,7 +4,7 @@ use crate::canon::exchange::Frame;
 use crate::canon::relay::Edit;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, StopReason, Usage};
-use crate::envelope::{Envelope, SpliceError};
+use crate::envelope::{Edited, Envelope, SpliceError};
 use crate::invalid::Invalid;
 
 /// A wire that clients speak. Adding one is a type that implements this, and a variant of
@@ -20,7 +20,7 @@ pub(crate) trait ClientWire {
 
     fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid>;
     fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
-    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<String, SpliceError>;
+    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError>;
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
     fn tee() -> Self::Tee;
     fn is_terminator(data: &str) -> bool;
@@ -66,10 +66,17 @@ pub struct RequestHead {
 pub struct RelayChanges<'a> {
     /// Texts that stand before everything that the client says, in this order.
     pub instructions: &'a [&'a str],
-    /// The answer is streamed: the upstream is asked for token counts, which not every wire gives by itself.
-    pub stream: bool,
-    /// What the component sets and removes.
+    /// What the component changes.
     pub edits: &'a [Edit],
+    /// Paths that the upstream has refused by name, of what need not stand in the body.
+    pub withheld: &'a [String],
+}
+
+/// A client's body as the upstream gets it, and what the edits took and gave.
+#[derive(Debug)]
+pub struct Spliced {
+    pub body: String,
+    pub edited: Edited,
 }
 
 /// What is the same on every piece of an answer that we write.

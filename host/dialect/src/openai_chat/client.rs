@@ -17,7 +17,7 @@ use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
-use crate::ingress::{AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestHead};
+use crate::ingress::{AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestHead, Spliced};
 use crate::invalid::Invalid;
 
 pub use stream::OpenAiChatWriter;
@@ -48,7 +48,7 @@ impl ClientWire for OpenAiChatClient {
         features::from_envelope(envelope)
     }
 
-    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<String, SpliceError> {
+    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
         splice::splice(envelope, changes)
     }
 

@@ -9,14 +9,27 @@ use crate::json::{Members, Object};
 /// The member of a call.
 pub(super) const MEMBER: &str = "extra_content";
 
-/// Takes the signature out of a call. When `extra_content` holds more, it stays among the leftovers whole.
-pub(super) fn take(call: &mut Object<'_>) -> Result<Option<String>, Invalid> {
+/// Whose signature it is when a component does not say: the vendor whose place this is.
+pub(super) const GOOGLE: &str = "google";
+
+/// A signature, and who gave it.
+pub(super) struct Signature {
+    pub(super) text: String,
+    pub(super) origin: String,
+}
+
+/// Takes the signature out of a call; its vendor is the member that it stands in. When `extra_content` holds more, it stays
+/// among the leftovers whole.
+pub(super) fn take(call: &mut Object<'_>) -> Result<Option<Signature>, Invalid> {
     let Some(node) = call.optional(MEMBER)? else { return Ok(None) };
     let read = (|| {
-        let mut outer = node.object().ok()?;
-        let mut google = outer.optional("google").ok()??.object().ok()?;
-        let signature = google.string("thought_signature").ok()?.filter(|text| !text.is_empty())?;
-        Some((signature, outer.is_empty() && google.is_empty()))
+        let outer = node.object().ok()?;
+        let alone = outer.iter().count() == 1;
+        outer.iter().find_map(|(vendor, node)| {
+            let mut said = node.object().ok()?;
+            let text = said.string("thought_signature").ok()?.filter(|text| !text.is_empty())?;
+            Some((Signature { text, origin: vendor.to_owned() }, alone && said.is_empty()))
+        })
     })();
     if !matches!(read, Some((_, true))) {
         call.put_back(MEMBER, node);
@@ -25,9 +38,9 @@ pub(super) fn take(call: &mut Object<'_>) -> Result<Option<String>, Invalid> {
 }
 
 /// What stands under [`MEMBER`].
-pub(super) fn json(signature: &str) -> String {
-    let (mut google, mut out) = (Members::new(), Members::new());
-    google.string("thought_signature", signature);
-    out.raw("google", &google.finish());
+pub(super) fn json(signature: &str, origin: Option<&str>) -> String {
+    let (mut vendor, mut out) = (Members::new(), Members::new());
+    vendor.string("thought_signature", signature);
+    out.raw(origin.unwrap_or(GOOGLE), &vendor.finish());
     out.finish()
 }

@@ -98,6 +98,7 @@ fn content(kind: &Content, files: bool) -> BoxedStrategy<Content> {
                     namespace: None,
                     arguments,
                     signature: None,
+                    origin: None,
                     extra: None,
                 })
             })
@@ -139,6 +140,7 @@ fn kinds() -> [Content; 9] {
         namespace: None,
         arguments: String::new(),
         signature: None,
+        origin: None,
         extra: None,
     };
     let result = ToolResult { call_id: String::new(), is_error: false, content: Vec::new(), extra: None };

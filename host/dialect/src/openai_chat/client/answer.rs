@@ -181,7 +181,7 @@ impl Block {
         out.string("id", &start.id).string("type", "function").raw("function", &function.finish());
         let signature = start.signature.as_ref().or_else(|| self.end.as_ref()?.signature.as_ref());
         if let Some(signature) = signature {
-            out.raw(signature::MEMBER, &signature::json(signature));
+            out.raw(signature::MEMBER, &signature::json(signature, start.origin.as_deref()));
         }
         Some(out.finish())
     }

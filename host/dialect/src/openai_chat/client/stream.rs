@@ -126,7 +126,7 @@ impl WireWriter for OpenAiChatWriter {
                             "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":\"\"}}{}}}]}}",
                             quote(&start.id),
                             quote(&start.name),
-                            start.signature.as_deref().map(signed).unwrap_or_default()
+                            start.signature.as_deref().map(|it| signed(it, start.origin.as_deref())).unwrap_or_default()
                         ));
                         Flow::Call(number)
                     }
@@ -193,7 +193,8 @@ impl WireWriter for OpenAiChatWriter {
             Event::BlockEnd(end) => {
                 let number = self.choice(end.choice).ok().and_then(|choice| choice.call(end.index));
                 if let (Some(number), Some(signature)) = (number, &end.signature) {
-                    let piece = format!("{{\"tool_calls\":[{{\"index\":{number}{}}}]}}", signed(signature));
+                    let origin = end.origin();
+                    let piece = format!("{{\"tool_calls\":[{{\"index\":{number}{}}}]}}", signed(signature, origin.as_deref()));
                     self.chunk(end.choice, &piece, None, out);
                 }
                 let details = self.choice(end.choice).ok().and_then(|choice| choice.thought(end));
@@ -281,6 +282,6 @@ impl OpenAiChatWriter {
 }
 
 /// The member that a signature is, behind others.
-fn signed(signature: &str) -> String {
-    format!(",\"{}\":{}", signature::MEMBER, signature::json(signature))
+fn signed(signature: &str, origin: Option<&str>) -> String {
+    format!(",\"{}\":{}", signature::MEMBER, signature::json(signature, origin))
 }

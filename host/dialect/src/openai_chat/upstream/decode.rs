@@ -157,7 +157,11 @@ impl CompletionChunks {
         let mut call = node.object().map_err(wrong)?;
         let index = call.optional("index").map_err(wrong)?.and_then(|node| node.unsigned().ok());
         let id = call.string("id").map_err(wrong)?.filter(|id| !id.is_empty());
-        let signature = signature::take(&mut call).map_err(wrong)?;
+        let (signature, origin) = match signature::take(&mut call).map_err(wrong)? {
+            // The vendor whose place it stands in needs no mark.
+            Some(it) => (Some(it.text), Some(it.origin).filter(|origin| origin != signature::GOOGLE)),
+            None => (None, None),
+        };
         let inner = match call.optional("function").map_err(wrong)? {
             Some(node) => Some((node, "arguments")),
             None => call.optional("custom").map_err(wrong)?.map(|node| (node, "input")),
@@ -175,7 +179,7 @@ impl CompletionChunks {
                 };
             }
         }
-        let piece = CallPiece { index, position, id, name, arguments, signature };
+        let piece = CallPiece { index, position, id, name, arguments, signature, origin };
         self.blocks.tool_call(choice, piece, &self.call_seed, events);
         Ok(())
     }

@@ -217,7 +217,7 @@ impl Encoder<'_> {
         if let Some(signature) = &call.signature
             && member(extra, signature::MEMBER).is_none()
         {
-            out.raw(signature::MEMBER, &signature::json(signature));
+            out.raw(signature::MEMBER, &signature::json(signature, call.origin.as_deref()));
         }
         out.extra(extra, &["type", kind]);
         out.finish()

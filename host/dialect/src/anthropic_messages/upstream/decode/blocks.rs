@@ -61,7 +61,7 @@ impl OpenBlocks {
                 }
                 let input = object.optional("input").map_err(wrong)?;
                 let said = input.map(|node| node.text().to_owned()).filter(|text| !is_empty_object(text));
-                let start = ToolStart { id, name, namespace: None, signature: None };
+                let start = ToolStart { id, name, namespace: None, signature: None, origin: None };
                 (Flow::ToolUse, BlockKind::ToolCall(start), said.unwrap_or_default())
             }
             _ => (Flow::Other, BlockKind::Other(node.text().to_owned()), String::new()),

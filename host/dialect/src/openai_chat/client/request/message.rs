@@ -89,7 +89,8 @@ fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {
     let mut inner = outer.required(member)?.object()?;
     let name = inner.required("name")?.string()?.into_owned();
     let arguments = inner.required(input)?.string()?.into_owned();
-    let signature = signature::take(&mut outer)?;
+    let (signature, origin) =
+        signature::take(&mut outer)?.map_or((None, None), |it| (Some(it.text), Some(it.origin)));
     let mut extra = Members::new();
     if kind == "custom" {
         extra.string("type", "custom");
@@ -99,7 +100,7 @@ fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {
     }
     extra.extra(outer.rest().as_deref(), &[]);
     let extra = Some(extra.finish()).filter(|text| text != "{}");
-    Ok(ToolCall { id, name, namespace: None, arguments, signature, extra })
+    Ok(ToolCall { id, name, namespace: None, arguments, signature, origin, extra })
 }
 
 fn tool_result(object: &mut Object<'_>) -> Result<ToolResult, Invalid> {

@@ -9,17 +9,22 @@ use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::RelayChanges;
 
 fn set(name: &str, value: &str) -> Edit {
-    Edit::Set(Member { name: name.into(), value: value.into() })
+    Edit::set(name, value)
 }
 
 fn instructed(body: &str, instructions: &[&str], edits: &[Edit]) -> Result<String, SpliceError> {
     let envelope = Envelope::scan(body.as_bytes()).unwrap();
-    splice(&envelope, &RelayChanges { instructions, stream: false, edits })
+    Ok(splice(&envelope, &RelayChanges { instructions, edits, withheld: &[] })?.body)
+}
+
+/// How the upstream is asked for counts.
+fn counted() -> Edit {
+    Edit::Add(Member { path: "stream_options.include_usage".into(), value: "true".into() })
 }
 
 fn streamed(body: &str) -> Result<String, SpliceError> {
     let envelope = Envelope::scan(body.as_bytes()).unwrap();
-    splice(&envelope, &RelayChanges { instructions: &[], stream: true, edits: &[] })
+    Ok(splice(&envelope, &RelayChanges { edits: &[counted()], ..RelayChanges::default() })?.body)
 }
 
 #[test]
@@ -42,11 +47,11 @@ fn instructions_stay_first_whatever_an_edit_does() {
     let body = "{\"messages\":[1]}";
     let out = instructed(body, &["P"], &[set("messages", " [] ")]).unwrap();
     assert_eq!(out, "{\"messages\":[{\"role\":\"system\",\"content\":\"P\"}] }");
-    for edit in [Edit::Remove("messages".into()), set("messages", "{}")] {
+    for edit in [Edit::remove("", &["messages"]), set("messages", "{}")] {
         let refused = instructed(body, &["P"], &[edit]).unwrap_err();
         assert_eq!(refused, SpliceError::NoPlace { member: "messages" });
     }
-    assert_eq!(instructed(body, &[], &[Edit::Remove("messages".into())]).unwrap(), "{}");
+    assert_eq!(instructed(body, &[], &[Edit::remove("", &["messages"])]).unwrap(), "{}");
     let invalid = instructed("{\"messages\":{}}", &["P"], &[]).unwrap_err().to_string();
     assert_eq!(invalid, "`messages`: expected an array, found an object");
 }
@@ -115,9 +120,9 @@ proptest! {
         };
         let body = write("\"old\"", &turns, "");
         let envelope = Envelope::scan(body.as_bytes()).unwrap();
-        let edits = [set("model", "\"new\"")];
-        let spliced =
-            splice(&envelope, &RelayChanges { instructions: &["P"], stream: true, edits: &edits }).unwrap();
+        let edits = [counted(), set("model", "\"new\"")];
+        let changes = RelayChanges { instructions: &["P"], edits: &edits, withheld: &[] };
+        let spliced = splice(&envelope, &changes).unwrap().body;
         let inner = turns.strip_prefix('[').unwrap();
         let comma = if inner.trim_start() == "]" { "" } else { "," };
         let headed = format!("[{{\"role\":\"system\",\"content\":\"P\"}}{comma}{inner}");

@@ -33,6 +33,7 @@ fn call(id: &str, name: &str) -> BlockKind {
         name: name.to_owned(),
         namespace: None,
         signature: None,
+        origin: None,
     })
 }
 

@@ -82,7 +82,8 @@ fn call() -> impl Strategy<Value = ToolCall> {
     (identifiers(), identifiers(), text(), any::<bool>(), signature).prop_map(
         |(id, name, arguments, custom, signature)| {
             let extra = custom.then(|| "{\"type\":\"custom\"}".to_owned());
-            ToolCall { id, name, namespace: None, arguments, signature, extra }
+            let origin = signature.is_some().then(|| "google".to_owned());
+            ToolCall { id, name, namespace: None, arguments, signature, origin, extra }
         },
     )
 }
@@ -277,6 +278,7 @@ fn what_this_wire_cannot_say_is_named() {
         namespace: Some("ns".into()),
         arguments: String::new(),
         signature: None,
+        origin: None,
         extra: None,
     };
     let contents = [
