@@ -39,11 +39,10 @@ fn json_text() {
 fn envelopes_and_splices() {
     fuzz(golden(&REQUESTS), |input| {
         let envelope = Envelope::scan(input).map_err(|invalid| invalid.code)?;
-        let member = Member { name: "model".to_owned(), value: r#""other \"m\"""#.to_owned() };
-        let edits = [Edit::Set(member), Edit::Remove("stream".to_owned())];
-        let changes = RelayChanges { instructions: &["first"], stream: false, edits: &edits };
+        let edits = [Edit::set("model", r#""other \"m\"""#), Edit::remove("", &["stream"])];
+        let changes = RelayChanges { instructions: &["first"], edits: &edits, withheld: &[] };
         let spliced = INGRESS.splice(&envelope, &changes);
-        let Ok(spliced) = spliced else { return Err("not spliced") };
+        let Ok(Spliced { body: spliced, .. }) = spliced else { return Err("not spliced") };
         let again = Envelope::scan_text(&spliced).expect("a splice leaves JSON");
         assert_eq!(again.string("model").expect("one model").as_deref(), Some("other \"m\""));
         assert_eq!(again.get("stream").expect("none"), None);

@@ -200,6 +200,7 @@ export const chat = {
       request: request("post", "/chat/completions", accept, body),
       framing: req.stream ? "sse" : "raw",
       losses: [...losses],
+      added: req.stream ? ["stream_options.include_usage"] : [],
     };
   },
 

@@ -89,7 +89,9 @@ class Chat(wit_world.exports.Chat):
             body["max_tokens"] = req.sampling.max_output_tokens
         accept = "text/event-stream" if req.stream else "application/json"
         framing = http.Framing.SSE if req.stream else http.Framing.RAW
-        return chat.Outbound(_request(http.Method.POST, "/chat/completions", accept, body), framing, sorted(losses))
+        request = _request(http.Method.POST, "/chat/completions", accept, body)
+        added = ["stream_options.include_usage"] if req.stream else []
+        return chat.Outbound(request, framing, sorted(losses), added)
 
     def decode_unary(self, res: http.Response, ctx: types.CallContext) -> list[types.Event]:
         answer = parsed(res.body.value) or {}

@@ -160,11 +160,7 @@ impl BlockBuilder {
             }
             call.end(number, events);
         }
-        // Some servers say `stop` although they called tools: an agent would end its turn without running them.
-        let reason = match reason {
-            StopReason::EndTurn if !choice.calls.is_empty() => StopReason::ToolUse,
-            other => other,
-        };
+        let reason = reason.with_calls(!choice.calls.is_empty());
         events.push(Event::Finish(Finish { choice: number, reason, stop_sequence: None }));
         Ok(())
     }

@@ -9,6 +9,7 @@
 
 pub mod anthropic_messages;
 pub mod blocks;
+mod calls;
 pub mod canon;
 pub mod decoder;
 pub mod envelope;

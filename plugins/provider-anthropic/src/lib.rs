@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use brains_sdk::anthropic_messages::{AnthropicMessages, Options, Thinking};
+use brains_sdk::canon::catalogue::Model;
+use brains_sdk::capabilities::{self, Overrides};
 use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// As in `config.schema.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,15 +18,41 @@ pub struct Settings {
     pub headers: BTreeMap<String, String>,
     pub models: Vec<String>,
     pub default_max_tokens: u32,
-    pub thinking: HowToThink,
-    pub structured_outputs: bool,
+    pub thinking: Option<HowToThink>,
+    pub structured_outputs: Option<bool>,
+    pub capabilities: Overrides,
+}
+
+/// What each model can do, with where that was read.
+const MODELS: &str = include_str!("../models.json");
+
+/// What one of them can do.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Capabilities {
+    thinking: HowToThink,
+    efforts: Vec<String>,
+    sampling: bool,
+    prefill: bool,
+    documents: bool,
+    structured_outputs: bool,
+    context: Option<u32>,
+    max_output: Option<u32>,
+}
+
+impl Settings {
+    /// Of a model, in this instance.
+    fn can(&self, model: &str) -> Capabilities {
+        let Self { thinking, structured_outputs, capabilities, .. } = self;
+        let all = serde_json::json!({ "thinking": thinking, "structured_outputs": structured_outputs });
+        capabilities::of_model(MODELS, &all, capabilities, model)
+    }
 }
 
 /// How the models are told how hard to think.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HowToThink {
-    #[default]
+    Either,
     Adaptive,
     Budget,
     Off,
@@ -37,8 +65,9 @@ impl Default for Settings {
             headers: BTreeMap::new(),
             models: Vec::new(),
             default_max_tokens: Options::default().default_max_tokens,
-            thinking: HowToThink::default(),
-            structured_outputs: true,
+            thinking: None,
+            structured_outputs: None,
+            capabilities: Overrides::new(),
         }
     }
 }
@@ -58,17 +87,36 @@ impl Vendor for Anthropic {
 
     fn upstream(settings: &Settings) -> Upstream {
         let upstream = Upstream::new(&settings.base_url).key_if_set("x-api-key", "api_key");
-        upstream.models(&settings.models).headers(&settings.headers)
+        let problems = capabilities::problems::<Capabilities>(MODELS, &settings.capabilities);
+        let upstream = upstream.models(&settings.models).headers(&settings.headers);
+        problems.into_iter().fold(upstream, |upstream, problem| upstream.problem_if(true, |_| problem))
     }
 
-    fn options(settings: &Settings) -> Options {
-        let thinking = match settings.thinking {
+    fn options(settings: &Settings, model: &str) -> Options {
+        let can = settings.can(model);
+        let thinking = match can.thinking {
+            HowToThink::Either => Thinking::Either,
             HowToThink::Adaptive => Thinking::Adaptive,
             HowToThink::Budget => Thinking::Budget,
             HowToThink::Off => Thinking::Off,
         };
-        let Settings { default_max_tokens, structured_outputs, .. } = *settings;
-        Options { default_max_tokens, thinking, structured_outputs }
+        let Capabilities { efforts, sampling, prefill, documents, structured_outputs, max_output, .. } = can;
+        Options {
+            default_max_tokens: settings.default_max_tokens,
+            thinking,
+            efforts,
+            sampling,
+            prefill,
+            documents,
+            structured_outputs,
+            max_output,
+        }
+    }
+
+    fn describe(settings: &Settings, model: &mut Model) {
+        let can = settings.can(&model.id);
+        model.context = model.context.or(can.context);
+        model.max_output = model.max_output.or(can.max_output);
     }
 }
 

@@ -180,7 +180,7 @@ impl relay::Guest for Chaos {
         Ok(relay::Lane::Relay(relay::Outbound {
             request,
             framing: Framing::Sse,
-            edits: vec![relay::Edit::Set(relay::Member { name: "model".into(), value })],
+            edits: vec![relay::Edit::Set(relay::Member { path: "model".into(), value })],
         }))
     }
 }
@@ -200,7 +200,7 @@ impl chat::Guest for Chaos {
             _ => last_text(&req),
         };
         let request = Request { body: Body::Text(body), ..request() };
-        Ok(chat::Outbound { request, framing: Framing::Sse, losses })
+        Ok(chat::Outbound { request, framing: Framing::Sse, losses, added: Vec::new() })
     }
 
     fn decode_unary(res: Response, _: CallContext) -> Result<Vec<Event>, Fault> {

@@ -77,6 +77,7 @@ fn tell_calls(choice: u32, seed: u64, calls: &[Wanted], events: &mut Vec<Event>)
             name: call.tool.clone(),
             namespace: None,
             signature: None,
+            origin: None,
         };
         events.push(Event::BlockStart(BlockStart { choice, index, kind: BlockKind::ToolCall(start) }));
         events.extend(pieces(&call.arguments).map(|text| Event::Delta(Delta { choice, index, text })));

@@ -41,7 +41,7 @@ impl Vendor for Ollama {
         Upstream::new(&settings.base_url).bearer_if_set("api_key")
     }
 
-    fn options(settings: &Settings) -> Options {
+    fn options(settings: &Settings, _: &str) -> Options {
         let Settings { context_length, keep_alive, thinking, .. } = settings.clone();
         Options { context_length, keep_alive, thinking }
     }

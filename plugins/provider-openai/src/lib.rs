@@ -16,16 +16,16 @@ pub struct Settings {
     pub organization: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub models: Vec<String>,
-    pub max_tokens_member: MaxTokens,
+    pub max_tokens_member: Option<MaxTokens>,
     pub developer_role: bool,
-    pub extensions: bool,
+    pub extensions: Option<bool>,
+    pub stream_usage: bool,
 }
 
 /// What the vendor calls the limit of the answer's length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxTokens {
-    #[default]
     MaxCompletionTokens,
     MaxTokens,
 }
@@ -37,9 +37,10 @@ impl Default for Settings {
             organization: None,
             headers: BTreeMap::new(),
             models: Vec::new(),
-            max_tokens_member: MaxTokens::default(),
+            max_tokens_member: None,
             developer_role: true,
-            extensions: false,
+            extensions: None,
+            stream_usage: true,
         }
     }
 }
@@ -63,13 +64,13 @@ impl Vendor for OpenAi {
         upstream.header_of("organization", "openai-organization", organization).headers(&settings.headers)
     }
 
-    fn options(settings: &Settings) -> Options {
-        let max_tokens_member = match settings.max_tokens_member {
+    fn options(settings: &Settings, _: &str) -> Options {
+        let max_tokens_member = settings.max_tokens_member.map(|member| match member {
             MaxTokens::MaxCompletionTokens => "max_completion_tokens",
             MaxTokens::MaxTokens => "max_tokens",
-        };
-        let Settings { developer_role, extensions, .. } = *settings;
-        Options { max_tokens_member, developer_role, extensions }
+        });
+        let Settings { developer_role, extensions, stream_usage, .. } = *settings;
+        Options { max_tokens_member, developer_role, extensions, stream_usage }
     }
 }
 

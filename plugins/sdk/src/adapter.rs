@@ -126,11 +126,29 @@ fn lane(lane: canon::Lane) -> relay_wire::Lane {
 
 fn edit(edit: canon::Edit) -> relay_wire::Edit {
     match edit {
-        canon::Edit::Set(member) => {
-            relay_wire::Edit::Set(relay_wire::Member { name: member.name, value: member.value })
+        canon::Edit::Set(it) => relay_wire::Edit::Set(member(it)),
+        canon::Edit::Add(it) => relay_wire::Edit::Add(member(it)),
+        canon::Edit::Remove(it) => relay_wire::Edit::Remove(selection(it)),
+        canon::Edit::GiveUp(it) => relay_wire::Edit::GiveUp(selection(it)),
+        canon::Edit::Keep(it) => relay_wire::Edit::Keep(selection(it)),
+        canon::Edit::Rename(it) => {
+            relay_wire::Edit::Rename(relay_wire::Renaming { path: it.path, name: it.name })
         }
-        canon::Edit::Remove(name) => relay_wire::Edit::Remove(name),
+        canon::Edit::Replace(it) => {
+            let canon::Replacement { path, old, new } = it;
+            relay_wire::Edit::Replace(relay_wire::Replacement { path, old, new })
+        }
     }
+}
+
+fn member(member: canon::Member) -> relay_wire::Member {
+    relay_wire::Member { path: member.path, value: member.value }
+}
+
+fn selection(selection: canon::Selection) -> relay_wire::Selection {
+    let canon::Selection { at, names, when } = selection;
+    let condition = |it: canon::Condition| relay_wire::Condition { path: it.path, contains: it.contains };
+    relay_wire::Selection { at, names, when: when.map(condition) }
 }
 
 impl<T: Chat> chat_wire::Guest for Export<T> {
@@ -142,6 +160,7 @@ impl<T: Chat> chat_wire::Guest for Export<T> {
             request: outbound.request,
             framing: outbound.framing,
             losses: outbound.losses,
+            added: outbound.added,
         })
     }
 

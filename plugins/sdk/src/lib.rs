@@ -17,6 +17,7 @@ mod adapter;
 pub mod anthropic_messages;
 #[doc(hidden)]
 pub mod bindings;
+pub mod capabilities;
 mod component;
 mod export;
 pub mod host;

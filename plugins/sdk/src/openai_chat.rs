@@ -2,9 +2,10 @@
 
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Field, Framing};
+use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::openai_chat::DIALECT;
-use brains_dialect::openai_chat::upstream::{decode, encode};
+use brains_dialect::openai_chat::upstream::{decode, encode, relayed};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
@@ -25,6 +26,7 @@ impl VendorWire for OpenAiChat {
     type Decoder = decode::OpenAiChatDecoder;
 
     const STREAMED: Framing = Framing::Sse;
+    const ADDED: &'static [&'static str] = &[relayed::COUNTS];
     const MODELS: ModelList = ModelList { query: "", member: "data", cursor: "", next: one_page, model };
 
     const ENDPOINTS: &'static [&'static str] =
@@ -61,6 +63,10 @@ impl VendorWire for OpenAiChat {
 impl RelayedWire for OpenAiChat {
     const SURFACE: &'static str = "chat";
     const DIALECT: &'static str = DIALECT;
+
+    fn edits(options: &Options, model: &str, stream: bool) -> Vec<Edit> {
+        relayed::edits(options, model, stream)
+    }
 }
 
 fn model(entry: &Value) -> Option<Model> {

@@ -39,9 +39,9 @@ mod upstream;
 use std::fmt;
 use std::marker::PhantomData;
 
-use brains_dialect::canon::catalogue::Page;
+use brains_dialect::canon::catalogue::{Model, Page};
 use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Outbound, Request, Response};
-use brains_dialect::canon::relay::{self, Call, Edit, Lane, Member, Surface};
+use brains_dialect::canon::relay::{self, Call, Edit, Lane, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::json::quote;
 use brains_dialect::translation::Encoded;
@@ -69,10 +69,13 @@ pub trait Vendor: 'static {
     /// Where the vendor answers and what it is sent. What is wrong with it refuses the settings.
     fn upstream(settings: &Self::Settings) -> Upstream;
 
-    /// How the vendor's wire differs from the common one.
-    fn options(_settings: &Self::Settings) -> <Self::Wire as VendorWire>::Options {
+    /// How the vendor's wire differs from the common one, for this model.
+    fn options(_settings: &Self::Settings, _model: &str) -> <Self::Wire as VendorWire>::Options {
         Default::default()
     }
+
+    /// What is known of a model that the vendor's list does not say.
+    fn describe(_settings: &Self::Settings, _model: &mut Model) {}
 }
 
 /// A wire that vendors speak: what a provider of one needs beyond its address and its settings. The SDK has three; a component
@@ -86,6 +89,10 @@ pub trait VendorWire: 'static {
 
     /// How streamed answers are cut; whole ones are not.
     const STREAMED: Framing;
+
+    /// Paths of what [`encode`](Self::encode) writes of its own accord. An upstream that refuses one of them by name is asked again
+    /// without it.
+    const ADDED: &'static [&'static str] = &[];
 
     /// How the models are listed.
     const MODELS: ModelList;
@@ -127,12 +134,17 @@ pub trait RelayedWire: VendorWire {
 
     /// The name of the wire.
     const DIALECT: &'static str;
+
+    /// What of a client's body is changed beyond the name of the model.
+    fn edits(_options: &Self::Options, _model: &str, _stream: bool) -> Vec<Edit> {
+        Vec::new()
+    }
 }
 
 /// The component of a vendor, in both lanes where clients speak its wire.
 pub struct Provider<V: Vendor> {
     upstream: Upstream,
-    options: <V::Wire as VendorWire>::Options,
+    settings: V::Settings,
     vendor: PhantomData<V>,
 }
 
@@ -153,7 +165,7 @@ impl<V: Vendor> Component for Provider<V> {
 
     fn new(settings: V::Settings) -> Result<Self, Vec<String>> {
         let upstream = V::upstream(&settings).without(V::Wire::ENDPOINTS).checked()?;
-        Ok(Self { upstream, options: V::options(&settings), vendor: PhantomData })
+        Ok(Self { upstream, settings, vendor: PhantomData })
     }
 }
 
@@ -173,11 +185,15 @@ impl<V: Vendor> Catalogue for Provider<V> {
     }
 
     fn models(&self, response: Option<Response>) -> Result<Page, Fault> {
-        match response {
-            None => Ok(self.upstream.named_models().unwrap_or_default()),
-            Some(response) if !(200..300).contains(&response.head.status) => Err(self.decode_error(response)),
-            Some(response) => V::Wire::MODELS.read(&text(response.body)),
-        }
+        let mut page = match response {
+            None => self.upstream.named_models().unwrap_or_default(),
+            Some(response) if !(200..300).contains(&response.head.status) => {
+                return Err(self.decode_error(response));
+            }
+            Some(response) => V::Wire::MODELS.read(&text(response.body))?,
+        };
+        page.models.iter_mut().for_each(|model| V::describe(&self.settings, model));
+        Ok(page)
     }
 }
 
@@ -193,11 +209,12 @@ impl<V: Vendor<Wire: RelayedWire>> Relay for Provider<V> {
         }
         let Call { model, stream, query, headers, ctx, .. } = call;
         let exchange = V::Wire::exchange(&self.upstream, stream, &query, &headers, &ctx);
-        let model = Member { name: "model".to_owned(), value: quote(&model) };
+        let mut edits = V::Wire::edits(&V::options(&self.settings, &model), &model, stream);
+        edits.push(Edit::set("model", quote(&model)));
         Ok(Lane::Relay(relay::Outbound {
             request: exchange.into_request(),
             framing: framing::<V::Wire>(stream),
-            edits: vec![Edit::Set(model)],
+            edits,
         }))
     }
 }
@@ -206,10 +223,11 @@ impl<V: Vendor> Chat for Provider<V> {
     type Decoder = <V::Wire as VendorWire>::Decoder;
 
     fn encode(&self, req: ChatRequest, headers: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault> {
-        let Encoded { body, losses } = V::Wire::encode(&req, &self.options)?;
+        let Encoded { body, losses } = V::Wire::encode(&req, &V::options(&self.settings, &req.model))?;
         let exchange = V::Wire::exchange(&self.upstream, req.stream, "", &headers, ctx);
         let request = exchange.body(Body::Text(body)).into_request();
-        Ok(Outbound { request, framing: framing::<V::Wire>(req.stream), losses })
+        let added = V::Wire::ADDED.iter().map(|&path| path.to_owned()).collect();
+        Ok(Outbound { request, framing: framing::<V::Wire>(req.stream), losses, added })
     }
 
     fn decode_unary(&self, response: Response, ctx: &CallContext) -> Result<Vec<Event>, Fault> {

@@ -201,6 +201,18 @@ pub enum StopReason {
     Other(String),
 }
 
+impl StopReason {
+    /// The reason of an answer that has calls in it, or not: some servers say that the turn has ended although they called
+    /// tools, and an agent would end its turn without running them.
+    #[must_use]
+    pub(crate) fn with_calls(self, called: bool) -> Self {
+        match self {
+            Self::EndTurn if called => Self::ToolUse,
+            other => other,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Start {
     pub id: Option<String>,

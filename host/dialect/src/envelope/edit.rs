@@ -111,6 +111,19 @@ impl<'e> Step<'e> {
         Self { rest: segments(path), change }
     }
 
+    /// Whether a value may hold what the change names; most hold nothing of it, and are not looked into. An escaped name is
+    /// one like any other.
+    fn may_touch(&self, text: &str) -> bool {
+        let holds = |name: &str| memchr::memmem::find(text.as_bytes(), name.as_bytes()).is_some();
+        match self.change {
+            Change::Set { .. } | Change::Add { .. } | Change::Keep(_) => true,
+            Change::Remove(selection) | Change::GiveUp(selection) => {
+                selection.names.iter().any(|name| holds(name)) || holds("\\u")
+            }
+            Change::Rename { name, .. } | Change::Replace { name, .. } => holds(name) || holds("\\u"),
+        }
+    }
+
     /// The same, one step further, when that is where it goes.
     fn into(&self, segment: &str) -> Option<Self> {
         let (first, rest) = self.rest.split_first()?;
@@ -146,11 +159,11 @@ impl Walk<'_> {
     ) -> Result<(), SpliceError> {
         for member in splice.envelope().members() {
             let deeper: Vec<Step<'e>> = steps.iter().filter_map(|step| step.into(&member.name)).collect();
-            if deeper.is_empty() {
+            let text = splice.envelope().text().get(member.value.clone()).unwrap_or_default();
+            if !deeper.iter().any(|step| step.may_touch(text)) {
                 continue;
             }
             let name = member.name.to_string();
-            let text = splice.envelope().text().get(member.value.clone()).unwrap_or_default();
             match self.value(text, &deeper, &join(place, &name))? {
                 Some(changed) if self.prune && changed.trim() == "{}" => drop(splice.remove(name)?),
                 Some(changed) => drop(splice.set_sound(name, changed)?),

@@ -1,17 +1,24 @@
 //! Images, audio and files as this wire writes them, and back.
 
-use crate::canon::{Media, MediaSource};
+use crate::canon::{Content, Media, MediaSource};
 use crate::invalid::Invalid;
 use crate::json::{Members, Node};
-use crate::media::base64;
+use crate::media::{PDF, base64, from_url};
 
-/// `{"url": …, "detail": …}`
-pub(super) fn image(node: &Node<'_>) -> Result<Media, Invalid> {
+/// `{"url": …, "detail": …}`. Clients send documents this way too.
+pub(super) fn image(node: &Node<'_>) -> Result<Content, Invalid> {
     let mut object = node.object()?;
-    let url = object.required("url")?.string()?;
+    let url = object.required("url")?;
     let detail = object.string("detail")?;
-    let (mime, source) = from_url(&url);
-    Ok(Media { mime, source, detail, extra: object.rest() })
+    let (mime, source) = from_url(&url.string()?).map_err(|wrong| url.invalid(wrong))?;
+    let media = Media { mime, source, detail, extra: object.rest() };
+    match (&media.source, media.mime.as_str()) {
+        (MediaSource::Base64(_), PDF) => Ok(Content::File(Media { detail: None, ..media })),
+        (MediaSource::Base64(_), mime) if !mime.starts_with("image/") => {
+            Err(url.invalid("expected an image or a PDF"))
+        }
+        _ => Ok(Content::Image(media)),
+    }
 }
 
 pub(super) fn image_json(media: &Media) -> String {
@@ -40,16 +47,24 @@ pub(super) fn audio_json(media: &Media) -> Option<String> {
     Some(members.finish())
 }
 
-/// `{"file_data": …, "filename": …}` or `{"file_id": …}`; `None` when it has neither or both.
-pub(super) fn file(node: &Node<'_>) -> Result<Option<Media>, Invalid> {
+/// `{"file_data": …, "filename": …}` or `{"file_id": …}`; `None` when it has neither or both. Clients send images this way too.
+pub(super) fn file(node: &Node<'_>) -> Result<Option<Content>, Invalid> {
     let mut object = node.object()?;
-    let (mime, source) = match (object.string("file_data")?, object.string("file_id")?) {
-        (Some(data), None) if data.starts_with("data:") => from_url(&data),
-        (Some(data), None) => (String::new(), MediaSource::Base64(data)),
+    let data = object.optional("file_data")?;
+    let (mime, source) = match (data, object.string("file_id")?) {
+        (Some(data), None) => {
+            let text = data.string()?;
+            match from_url(&text).map_err(|wrong| data.invalid(wrong))? {
+                (_, MediaSource::Url(bare)) => (String::new(), MediaSource::Base64(bare)),
+                read => read,
+            }
+        }
         (None, Some(id)) => (String::new(), MediaSource::FileId(id)),
         (None, None) | (Some(_), Some(_)) => return Ok(None),
     };
-    Ok(Some(Media { mime, source, detail: None, extra: object.rest() }))
+    let is_image = mime.starts_with("image/");
+    let media = Media { mime, source, detail: None, extra: object.rest() };
+    Ok(Some(if is_image { Content::Image(media) } else { Content::File(media) }))
 }
 
 pub(super) fn file_json(media: &Media) -> String {
@@ -63,15 +78,6 @@ pub(super) fn file_json(media: &Media) -> String {
     };
     members.extra(media.extra.as_deref(), &[]);
     members.finish()
-}
-
-/// Takes `data:<mime>;base64,<data>` apart; any other URL stays one.
-pub(super) fn from_url(url: &str) -> (String, MediaSource) {
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    match inline {
-        Some((mime, data)) if !mime.contains(',') => (mime.to_owned(), MediaSource::Base64(data.to_owned())),
-        Some(_) | None => (String::new(), MediaSource::Url(url.to_owned())),
-    }
 }
 
 fn to_url(media: &Media) -> String {

@@ -12,6 +12,21 @@ pub(super) const MEMBER: &str = "extra_content";
 /// Whose signature it is when a component does not say: the vendor whose place this is.
 pub(super) const GOOGLE: &str = "google";
 
+/// Families of models that sign no calls, and whose vendors do not take what others signed.
+const UNSIGNED: [&str; 17] = [
+    "chatgpt", "claude", "codestral", "command", "deepseek", "devstral", "gpt", "grok", "kimi", "llama", "minimax", "mistral",
+    "nova", "o1", "o3", "o4", "qwen",
+];
+
+/// Whether calls that others signed are nothing to this model. Of a name that says nothing it is not known.
+pub(super) fn is_foreign_to(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    UNSIGNED.iter().any(|family| {
+        let rest = name.strip_prefix(family);
+        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphabetic()))
+    })
+}
+
 /// A signature, and who gave it.
 pub(super) struct Signature {
     pub(super) text: String,

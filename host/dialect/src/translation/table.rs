@@ -60,6 +60,13 @@ pub const TABLE: &[TranslationRow] = &[
         Lost("instructions behind the first turn move to the front"),
         Kept,
     ),
+    row(
+        "messages.prefill",
+        chat(&[]),
+        Kept,
+        Lost("models that do not go on from a turn of the assistant's are asked to in words"),
+        Kept,
+    ),
     row("messages.name", chat(&["messages.name"]), Kept, Lost(NO_PLACE), Lost(NO_PLACE)),
     row(
         "messages.content.text",
@@ -72,7 +79,7 @@ pub const TABLE: &[TranslationRow] = &[
         "messages.content.image_url",
         chat(&["messages.content.image_url"]),
         Kept,
-        Mapped("`image` with source `base64` or `url`"),
+        Mapped("`image` with source `base64` or `url`, a PDF as `document`; JPEG, PNG, GIF and WebP inline"),
         Mapped("`images`, inline only"),
     ),
     row(
@@ -212,7 +219,7 @@ pub const TABLE: &[TranslationRow] = &[
         "reasoning_effort",
         chat(&["reasoning_effort"]),
         Kept,
-        Mapped("`thinking` with `output_config.effort`, or a budget"),
+        Mapped("`thinking` with `output_config.effort`, or a budget, as the model can; the next lower word is named as a loss"),
         Mapped("`think`"),
     ),
     row(
@@ -226,7 +233,7 @@ pub const TABLE: &[TranslationRow] = &[
         "response_format.json_schema",
         chat(&["response_format.json_schema"]),
         Kept,
-        Mapped("`output_config.format`"),
+        Mapped("`output_config.format`, every object closed; what said that it is open, and limits that are not checked, are lost"),
         Mapped("`format`"),
     ),
     row(
@@ -263,7 +270,7 @@ pub const TABLE: &[TranslationRow] = &[
         chat(&["stop"]),
         Kept,
         Mapped("`stop_sequences`; blank ones are lost"),
-        Mapped("`options.stop`"),
+        Mapped("`options.stop`; empty ones are lost"),
     ),
     row("store", chat(&["store"]), Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)),
     row("stream", chat(&["stream"]), Kept, Kept, Kept),
@@ -285,7 +292,7 @@ pub const TABLE: &[TranslationRow] = &[
         "temperature",
         chat(&["temperature"]),
         Kept,
-        Mapped("0 to 1; what is above counts as 1, and is named as a loss"),
+        Mapped("0 to 1; what is above counts as 1, and is named as a loss, as is any on models that take none"),
         Mapped("`options.temperature`"),
     ),
     row(
@@ -333,7 +340,13 @@ pub const TABLE: &[TranslationRow] = &[
         Mapped("left out beside a temperature, and named as a loss"),
         Mapped("`options.top_p`"),
     ),
-    row("user", chat(&["user"]), Kept, Mapped("`metadata.user_id`"), Lost(NO_PLACE)),
+    row(
+        "user",
+        chat(&["user"]),
+        Kept,
+        Mapped("`metadata.user_id`; an address or a name becomes an id that says nothing"),
+        Lost(NO_PLACE),
+    ),
     row("verbosity", chat(&["verbosity"]), Kept, Lost(NO_PLACE), Lost(NO_PLACE)),
     row("web_search_options", chat(&["web_search_options"]), Kept, Refused(NO_SEARCH), Refused(NO_SEARCH)),
     row(

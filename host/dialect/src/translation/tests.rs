@@ -226,6 +226,13 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
         match row.member {
             // In the middle of a loop of tools there is none.
             "thinking_budget" => with = ChatRequest { thinking_budget: Some(2048), ..request(&hello()) },
+            // A model that thinks goes on from nothing.
+            "messages.prefill" => {
+                let mut body = hello();
+                body["messages"] = json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]);
+                body["reasoning_effort"] = json!("high");
+                with = request(&body);
+            }
             "tool_namespace" => {
                 let mut namespaced = request(&sample("tools").with);
                 let Some(Tool::Function(function)) = namespaced.tools.first_mut() else { panic!("a tool") };
@@ -247,7 +254,7 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
         }
         samples.push(row.member);
     }
-    assert_eq!(samples.len(), 3);
+    assert_eq!(samples.len(), 4);
 }
 
 /// The table is right about a request that has the member, and one that does not when the two must differ.

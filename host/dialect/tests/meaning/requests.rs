@@ -21,7 +21,7 @@ pub(super) fn letters() -> impl Strategy<Value = String> {
 }
 
 fn inline_image() -> impl Strategy<Value = Media> {
-    "[A-Za-z0-9+/]{4,8}".prop_map(|data| Media {
+    "([A-Z]{4}){1,3}".prop_map(|data| Media {
         mime: "image/png".to_owned(),
         source: MediaSource::Base64(data),
         detail: None,
@@ -41,7 +41,7 @@ fn image(remote: bool) -> BoxedStrategy<Media> {
 
 fn file() -> impl Strategy<Value = Media> {
     prop_oneof![
-        ("[A-Za-z0-9+/]{4,8}", letters()).prop_map(|(data, name)| Media {
+        ("([A-Z]{4}){1,3}", letters()).prop_map(|(data, name)| Media {
             mime: "application/pdf".to_owned(),
             source: MediaSource::Base64(data),
             detail: None,
@@ -188,6 +188,15 @@ fn round(files: bool) -> impl Strategy<Value = Vec<Message>> {
                 let parts = vec![Part::plain(result)];
                 results.push(Message { role: Role::Tool, name: None, parts, extra: None });
             }
+            // Thoughts alone are no turn: what comes of one that ends in them is held elsewhere.
+            let is_said = |part: &Part| match &part.content {
+                Content::Text(text) => !text.trim().is_empty(),
+                Content::Reasoning(_) => false,
+                _ => true,
+            };
+            if !assistant.iter().any(is_said) {
+                assistant.push(Part::plain(Content::Text("so".to_owned())));
+            }
             let assistant = Message { role: Role::Assistant, name: None, parts: assistant, extra: None };
             let mut messages = vec![user, assistant];
             messages.extend(results);
@@ -237,7 +246,7 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
         Just(OutputFormat::Text),
         letters().prop_map(|name| OutputFormat::JsonSchema(SchemaFormat {
             name,
-            schema: r#"{"type":"object"}"#.to_owned(),
+            schema: r#"{"type":"object","additionalProperties":false}"#.to_owned(),
             strict: true,
         })),
     ];
@@ -281,7 +290,7 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
 
 /// Through the client's wire, as a client would have sent it.
 pub(super) fn sent(request: &ChatRequest) -> ChatRequest {
-    let options = encode::OpenAiChatOptions { extensions: true, ..encode::OpenAiChatOptions::default() };
+    let options = encode::OpenAiChatOptions { extensions: Some(true), ..encode::OpenAiChatOptions::default() };
     let body = encode::encode(request, &options).body;
     Ingress::OpenAiChat.decode(&Envelope::scan(body.as_bytes()).unwrap()).unwrap()
 }

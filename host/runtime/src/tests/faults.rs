@@ -133,7 +133,7 @@ async fn a_frame_that_is_too_large_is_the_upstreams_doing() {
     let mut exchange = doing(&runtime, Plays::Provider, "ok").exchange().await.unwrap();
     exchange.open_decoder(Head { status: 200, headers: Vec::new() }, CallContext::default()).await.unwrap();
     let frame = |bytes| vec![Frame { name: None, data: "a".repeat(bytes) }];
-    let CallFault::Refused(fault) = exchange.push(frame((1 << 20) + 1)).await.unwrap_err() else {
+    let CallFault::Refused(fault) = exchange.push(frame(MAX_FRAME_BYTES + 1)).await.unwrap_err() else {
         panic!("it was let through");
     };
     assert_eq!(fault.kind, FaultKind::Protocol);

@@ -2,6 +2,8 @@
 //! began, or an answer without `message_stop`, is a fault and never a shorter answer.
 
 mod blocks;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use crate::anthropic_messages::stop_reason;
@@ -117,6 +119,10 @@ impl MessageEvents {
         let (reason, stop_sequence) =
             reason.ok_or_else(|| protocol("the upstream's answer ended without a stop reason"))?;
         self.blocks.close_all(events);
+        let reason = reason.with_calls(self.blocks.called());
+        if reason == StopReason::ToolUse {
+            self.blocks.check_arguments()?;
+        }
         self.finished = true;
         events.push(Event::Finish(Finish { choice: 0, reason, stop_sequence }));
         Ok(())

@@ -128,12 +128,14 @@ fn call_piece(position: usize, node: &Node<'_>) -> Result<CallPiece, Fault> {
     let name = function.string("name").map_err(wrong)?.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| protocol("a tool call of the upstream's answer has no name"))?;
     let arguments = match function.optional("arguments").map_err(wrong)? {
-        None => "{}".to_owned(),
+        None => None,
         Some(node) if node.kind().map_err(wrong)? == JsonKind::String => {
-            node.string().map_err(wrong)?.into_owned()
+            Some(node.string().map_err(wrong)?.into_owned()).filter(|text| !text.trim().is_empty())
         }
-        Some(node) => node.text().to_owned(),
+        Some(node) if node.is_null() => None,
+        Some(node) => Some(node.text().to_owned()),
     };
+    let arguments = arguments.unwrap_or_else(|| "{}".to_owned());
     Ok(CallPiece { position, id, name: Some(name), arguments, ..CallPiece::default() })
 }
 
@@ -146,4 +148,25 @@ fn usage(object: &mut Object<'_>) -> Option<Usage> {
         output: output.unwrap_or(0),
         ..Usage::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode_unary;
+    use crate::canon::Event;
+
+    #[test]
+    fn a_call_without_arguments_has_an_empty_object() {
+        for arguments in [r#","arguments":"""#, r#","arguments":" ""#, r#","arguments":null"#, ""] {
+            let body = format!(
+                r#"{{"message":{{"role":"assistant","tool_calls":[{{"function":{{"name":"f"{arguments}}}}}]}},"done":true}}"#
+            );
+            let events = decode_unary(&body, "seed").unwrap();
+            let said = events.iter().find_map(|event| match event {
+                Event::Delta(delta) => Some(delta.text.as_str()),
+                _ => None,
+            });
+            assert_eq!(said, Some("{}"), "{body}");
+        }
+    }
 }

@@ -161,8 +161,13 @@ impl Encoder<'_> {
             .maybe_plain("seed", sampling.seed)
             .maybe_plain("frequency_penalty", sampling.frequency_penalty)
             .maybe_plain("presence_penalty", sampling.presence_penalty);
-        if !sampling.stop.is_empty() {
-            let stops: Vec<String> = sampling.stop.iter().map(|stop| quote(stop)).collect();
+        // An empty one would end every answer before it begins.
+        let stops: Vec<String> =
+            sampling.stop.iter().filter(|stop| !stop.is_empty()).map(|stop| quote(stop)).collect();
+        if stops.len() < sampling.stop.len() {
+            self.losses.name("stop");
+        }
+        if !stops.is_empty() {
             out.raw("stop", &format!("[{}]", stops.join(",")));
         }
         if sampling.choices.is_some_and(|count| count != 1) {

@@ -5,6 +5,7 @@ mod message;
 #[cfg(test)]
 mod tests;
 
+use crate::calls;
 use crate::canon::{ChatRequest, FunctionTool, OutputFormat, Sampling, SchemaFormat, Tool, ToolChoice};
 use crate::envelope::Envelope;
 use crate::invalid::Invalid;
@@ -16,6 +17,7 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
     let mut request =
         ChatRequest { model: object.required("model")?.string()?.into_owned(), ..ChatRequest::default() };
     request.messages = message::all(&object.required("messages")?)?;
+    calls::make_unique(&mut request.messages);
     request.tools = match object.optional("tools")? {
         Some(tools) => tools.array()?.iter().map(tool).collect::<Result<_, _>>()?,
         None => Vec::new(),

@@ -8,37 +8,58 @@ use crate::canon::{
     ChatRequest, Content, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning, ResultPart,
     Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
+use super::strict;
+use crate::envelope::Envelope;
 use crate::json::{Members, member, quote};
+use crate::media::is_document;
 use crate::openai_chat::{media, reasoning, signature};
 
 pub use crate::translation::Encoded;
+use crate::translation::asks_nothing;
 
 /// What the upstream understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAiChatOptions {
-    /// `max_completion_tokens`, or `max_tokens` for servers that know only that.
-    pub max_tokens_member: &'static str,
+    /// `max_completion_tokens`, or `max_tokens` for servers that know only that; unset, a client's own word passes.
+    pub max_tokens_member: Option<&'static str>,
     /// Whether it knows the role `developer`.
     pub developer_role: bool,
-    /// Whether it takes members beyond the vendor's own: `top_k`, `cache_control`, `reasoning_content`.
-    pub extensions: bool,
+    /// Whether it takes members beyond the vendor's own: `top_k`, `cache_control`, `reasoning_content`. Unset, we write none,
+    /// and a client's own pass.
+    pub extensions: Option<bool>,
+    /// Whether it can be asked for the counts of a stream.
+    pub stream_usage: bool,
 }
 
 impl Default for OpenAiChatOptions {
     fn default() -> Self {
-        Self { max_tokens_member: "max_completion_tokens", developer_role: true, extensions: false }
+        Self { max_tokens_member: None, developer_role: true, extensions: None, stream_usage: true }
     }
 }
 
 /// Writes the request. A stream always asks for usage; whether the client sees it is decided later.
 pub fn encode(request: &ChatRequest, options: &OpenAiChatOptions) -> Encoded {
-    let mut encoder = Encoder { options, losses: Vec::new() };
+    let mut encoder = Encoder { options, model: &request.model, losses: Vec::new() };
     let body = encoder.request(request);
-    Encoded { body, losses: encoder.losses }
+    let mut losses = encoder.losses;
+    if options.extensions != Some(false) {
+        return Encoded { body, losses };
+    }
+    // What the client's leftovers brought along.
+    let edits = strict::edits();
+    let narrowed = Envelope::scan_text(&body).ok().and_then(|envelope| {
+        let mut splice = envelope.splice();
+        let edited = splice.apply(&edits, &[]).ok()?;
+        Some((splice.finish(), edited))
+    });
+    let Some((body, edited)) = narrowed else { return Encoded { body, losses } };
+    losses.extend(edited.losses().iter().filter(|loss| !losses.contains(loss)).cloned().collect::<Vec<_>>());
+    Encoded { body, losses }
 }
 
 struct Encoder<'o> {
     options: &'o OpenAiChatOptions,
+    model: &'o str,
     losses: Vec<String>,
 }
 
@@ -78,7 +99,7 @@ impl Encoder<'_> {
         if self.extension(sampling.top_k.is_some(), "top_k") {
             body.maybe_plain("top_k", sampling.top_k);
         }
-        body.maybe_plain(self.options.max_tokens_member, sampling.max_output_tokens);
+        body.maybe_plain(self.options.max_tokens_member.unwrap_or("max_completion_tokens"), sampling.max_output_tokens);
         if !sampling.stop.is_empty() {
             let stops: Vec<String> = sampling.stop.iter().map(|stop| quote(stop)).collect();
             body.raw("stop", &list(&stops));
@@ -93,10 +114,18 @@ impl Encoder<'_> {
         }
         body.maybe_string("user", request.user.as_deref());
         if request.stream {
+            body.plain("stream", true);
+        }
+        if !self.options.stream_usage {
+            let asked = member(extra, "stream_options").is_some_and(|text| !asks_nothing(&text));
+            if asked {
+                self.lose("stream_options");
+            }
+        } else if request.stream {
             let mut stream_options = Members::new();
             stream_options.plain("include_usage", true);
             stream_options.extra(member(extra, "stream_options").as_deref(), &["include_usage"]);
-            body.plain("stream", true).raw("stream_options", &stream_options.finish());
+            body.raw("stream_options", &stream_options.finish());
         }
         body.extra(extra, &["response_format", "stream_options"]);
         body.finish()
@@ -216,6 +245,7 @@ impl Encoder<'_> {
         // Beside what else the client wrote there, the signature stands among the leftovers already.
         if let Some(signature) = &call.signature
             && member(extra, signature::MEMBER).is_none()
+            && self.signed_here(call)
         {
             out.raw(signature::MEMBER, &signature::json(signature, call.origin.as_deref()));
         }
@@ -290,11 +320,22 @@ impl Encoder<'_> {
         }
     }
 
+    /// Whether the upstream may have signed a call; another's signature is named, and goes no further.
+    fn signed_here(&mut self, call: &ToolCall) -> bool {
+        let foreign = call.origin.as_deref().is_some_and(|origin| origin.contains('/'))
+            || signature::is_foreign_to(self.model);
+        if foreign {
+            self.lose("messages.tool_calls.extra_content");
+        }
+        !foreign
+    }
+
     fn extension(&mut self, present: bool, what: &str) -> bool {
-        if present && !self.options.extensions {
+        let taken = self.options.extensions == Some(true);
+        if present && !taken {
             self.lose(what);
         }
-        present && self.options.extensions
+        present && taken
     }
 
     fn lose(&mut self, what: &str) {
@@ -308,6 +349,9 @@ fn result_part(part: &ResultPart) -> String {
     let image = |media: &Media| format!(r#"{{"type":"image_url","image_url":{}}}"#, media::image_json(media));
     match part {
         ResultPart::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
+        ResultPart::Media(media) if is_document(media) => {
+            format!(r#"{{"type":"file","file":{}}}"#, media::file_json(media))
+        }
         ResultPart::Media(media) => image(media),
         ResultPart::Other(json) => json.clone(),
     }

@@ -11,6 +11,10 @@ pub(super) struct OpenBlocks {
     /// Every index below was used.
     next: u32,
     origin: String,
+    /// A tool was called.
+    called: bool,
+    /// The input of a call was not one object.
+    broken: bool,
 }
 
 #[derive(Debug)]
@@ -20,6 +24,10 @@ struct Block {
     /// Nothing has been said in it.
     blank: bool,
     signature: String,
+    /// What a call began with. Servers that send it mostly send it again in pieces, which count then.
+    begun_with: String,
+    /// The input of a call, as far as it came in pieces.
+    input: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +74,21 @@ impl OpenBlocks {
             }
             _ => (Flow::Other, BlockKind::Other(node.text().to_owned()), String::new()),
         };
-        let mut block = Block { index, flow, blank: true, signature: String::new() };
+        let mut block = Block {
+            index,
+            flow,
+            blank: true,
+            signature: String::new(),
+            begun_with: String::new(),
+            input: String::new(),
+        };
         events.push(Event::BlockStart(BlockStart { choice: 0, index, kind }));
-        block.say(said, events);
+        if flow == Flow::ToolUse {
+            self.called = true;
+            block.begun_with = said;
+        } else {
+            block.say(said, events);
+        }
         if flow == Flow::Thinking {
             block.signature = object.string("signature").map_err(wrong)?.unwrap_or_default();
         }
@@ -117,7 +137,23 @@ impl OpenBlocks {
         if member == "signature" {
             block.signature.push_str(&text);
         } else {
+            if block.flow == Flow::ToolUse {
+                block.input.push_str(&text);
+            }
             block.say(text, events);
+        }
+        Ok(())
+    }
+
+    /// Whether a tool was called.
+    pub(super) const fn called(&self) -> bool {
+        self.called
+    }
+
+    /// Fails when the input of a call that is meant to be run is not one object.
+    pub(super) fn check_arguments(&self) -> Result<(), Fault> {
+        if self.broken {
+            return Err(protocol("the input of a tool call of the upstream's answer is not one JSON object"));
         }
         Ok(())
     }
@@ -126,14 +162,14 @@ impl OpenBlocks {
         let at = self.open.iter().position(|block| block.index == index);
         let at = at.ok_or_else(|| protocol("a block of the upstream's answer ended that never began"))?;
         let block = self.open.remove(at);
-        block.end(&self.origin, events);
+        self.broken |= block.end(&self.origin, events);
         Ok(())
     }
 
     /// What the upstream left open when it said that the answer is whole.
     pub(super) fn close_all(&mut self, events: &mut Vec<Event>) {
         for block in self.open.drain(..) {
-            block.end(&self.origin, events);
+            self.broken |= block.end(&self.origin, events);
         }
     }
 }
@@ -151,9 +187,18 @@ impl Block {
         events.push(Event::Annotation(Annotation { choice: 0, index: self.index, value }));
     }
 
-    fn end(mut self, origin: &str, events: &mut Vec<Event>) {
-        if self.flow == Flow::ToolUse && self.blank {
-            self.say("{}".to_owned(), events);
+    /// Ends it, and says whether it is a call whose input is not one object.
+    fn end(mut self, origin: &str, events: &mut Vec<Event>) -> bool {
+        let mut broken = false;
+        if self.flow == Flow::ToolUse {
+            if self.blank {
+                self.input = std::mem::take(&mut self.begun_with);
+                if self.input.is_empty() {
+                    self.input.push_str("{}");
+                }
+                self.say(self.input.clone(), events);
+            }
+            broken = !is_object(&self.input);
         }
         let signed = !self.signature.is_empty() || self.flow == Flow::Redacted;
         let extra = signed.then(|| {
@@ -163,7 +208,13 @@ impl Block {
         });
         let signature = Some(self.signature).filter(|text| !text.is_empty());
         events.push(Event::BlockEnd(BlockEnd { choice: 0, index: self.index, signature, extra }));
+        broken
     }
+}
+
+fn is_object(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with('{') && crate::json::check(text).is_ok()
 }
 
 fn is_empty_object(text: &str) -> bool {

@@ -1,13 +1,13 @@
-//! Everything of a request but its conversation: tools, limits, sampling, thinking, the form of the answer.
+//! Everything of a request but its conversation: tools, limits, sampling, the form of the answer.
 
+use super::AnthropicMessagesOptions;
+use super::schema::{self, closed};
+use super::thinking::Thought;
 use super::turns::{Conversation, cached};
-use super::{AnthropicMessagesOptions, Thinking};
+use super::user::opaque;
 use crate::canon::{ChatRequest, Fault, FunctionTool, OutputFormat, Tool, ToolChoice};
 use crate::json::{Members, Node, member, quote};
 use crate::translation::{Losses, asks_nothing};
-
-/// The least that an upstream may be told to think.
-const LEAST_BUDGET: u32 = 1024;
 
 pub(super) struct SettingsWriter<'r, 'l> {
     pub(super) request: &'r ChatRequest,
@@ -15,28 +15,21 @@ pub(super) struct SettingsWriter<'r, 'l> {
     pub(super) losses: &'l mut Losses,
 }
 
-/// What the upstream is told of thinking.
-enum Thought {
-    Silent,
-    Adaptive,
-    Budget(u32),
-}
-
 impl SettingsWriter<'_, '_> {
-    pub(super) fn write(mut self, conversation: &Conversation, body: &mut Members) -> Result<(), Fault> {
+    /// Writes them, and says whether the model is told to think.
+    pub(super) fn write(mut self, conversation: &Conversation, body: &mut Members) -> Result<bool, Fault> {
         let tools = self.tools()?;
         let forced = !tools.is_empty()
             && matches!(self.request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
         let sampling = &self.request.sampling;
         let (thought, effort) = self.thinking(forced || conversation.thoughtless_loop, forced)?;
-        let asked = sampling.max_output_tokens;
-        let max_tokens = match thought {
-            Thought::Budget(budget) => {
-                asked.unwrap_or_else(|| self.options.default_max_tokens.saturating_add(budget))
-            }
-            Thought::Silent | Thought::Adaptive => asked.unwrap_or(self.options.default_max_tokens),
+        let thinks = !matches!(thought, Thought::Silent);
+        let default = match thought {
+            Thought::Budget(budget) => self.options.default_max_tokens.saturating_add(budget),
+            Thought::Silent | Thought::Adaptive => self.options.default_max_tokens,
         };
-        body.plain("max_tokens", max_tokens);
+        let default = default.min(self.options.max_output.unwrap_or(u32::MAX));
+        body.plain("max_tokens", sampling.max_output_tokens.unwrap_or(default));
         let thinking = match thought {
             Thought::Silent => None,
             Thought::Adaptive => Some(r#"{"type":"adaptive"}"#.to_owned()),
@@ -45,13 +38,14 @@ impl SettingsWriter<'_, '_> {
         if let Some(thinking) = &thinking {
             body.raw("thinking", thinking);
         }
-        self.sampling(thinking.is_some(), body)?;
+        self.sampling(thinks, body)?;
         self.output(effort, body)?;
         if !tools.is_empty() {
             body.raw("tools", &format!("[{}]", tools.join(",")));
             self.tool_choice(body)?;
         }
-        self.leftovers(body)
+        self.leftovers(body)?;
+        Ok(thinks)
     }
 
     fn tools(&mut self) -> Result<Vec<String>, Fault> {
@@ -73,13 +67,15 @@ impl SettingsWriter<'_, '_> {
         let name = self.losses.qualified(namespace.as_deref(), name);
         let mut out = Members::new();
         out.string("name", &name).maybe_string("description", description.as_deref());
-        out.raw("input_schema", &object_schema(parameters));
-        if *strict == Some(true) {
-            if self.options.structured_outputs {
-                out.plain("strict", true);
-            } else {
-                self.losses.name("tools.strict");
-            }
+        let held = *strict == Some(true) && self.options.structured_outputs;
+        let schema = object_schema(parameters);
+        if held {
+            out.raw("input_schema", &closed(&schema, schema::TOOL, self.losses)).plain("strict", true);
+        } else {
+            out.raw("input_schema", &schema);
+        }
+        if *strict == Some(true) && !held {
+            self.losses.name("tools.strict");
         }
         cached(cache.as_deref(), &mut out);
         self.losses.leftovers("tools", extra.as_deref(), &[])?;
@@ -104,76 +100,13 @@ impl SettingsWriter<'_, '_> {
         Ok(())
     }
 
-    /// Whether and how to think, and the word for `output_config.effort`. A forced tool cannot be thought about,
-    /// and a budget cannot begin in the middle of a loop of tools whose first thought is not there.
-    fn thinking(&mut self, no_budget: bool, forced: bool) -> Result<(Thought, Option<&'static str>), Fault> {
-        let request = self.request;
-        let effort = match request.effort.as_deref() {
-            None => None,
-            Some("none") => return Ok((Thought::Silent, None)),
-            Some("minimal" | "low") => Some(("low", 2048)),
-            Some("medium") => Some(("medium", 8192)),
-            Some("high") => Some(("high", 24_576)),
-            Some("xhigh") => Some(("xhigh", 32_768)),
-            Some("max") => Some(("max", 49_152)),
-            Some(_) => {
-                self.losses.cannot("reasoning_effort")?;
-                None
-            }
-        };
-        let budget = match (request.thinking_budget, effort, self.options.thinking) {
-            (None, None, _) => return Ok((Thought::Silent, None)),
-            (_, _, Thinking::Off) => {
-                self.losses.cannot("reasoning_effort")?;
-                return Ok((Thought::Silent, None));
-            }
-            (None, Some((word, _)), Thinking::Adaptive) => {
-                let thought = if forced { Thought::Silent } else { Thought::Adaptive };
-                return Ok((thought, Some(word)));
-            }
-            (Some(budget), ..) | (None, Some((_, budget)), Thinking::Budget) => budget,
-        };
-        let room = request.sampling.max_output_tokens.map_or(u32::MAX, |most| most.saturating_sub(1));
-        let budget = budget.max(LEAST_BUDGET).min(room);
-        if no_budget || budget < LEAST_BUDGET {
-            self.losses.cannot("reasoning_effort")?;
-            return Ok((Thought::Silent, None));
+    fn sampling(&mut self, thinks: bool, body: &mut Members) -> Result<(), Fault> {
+        if self.options.sampling {
+            self.randomness(thinks, body);
+        } else {
+            self.no_randomness();
         }
-        Ok((Thought::Budget(budget), None))
-    }
-
-    fn sampling(&mut self, thinking: bool, body: &mut Members) -> Result<(), Fault> {
         let sampling = &self.request.sampling;
-        let temperature = sampling.temperature.map(|value| value.clamp(0.0, 1.0));
-        if temperature != sampling.temperature {
-            self.losses.name("temperature");
-        }
-        // A model that thinks takes no temperature, and newer ones take one of the two settings only.
-        let (temperature, top_p) = match (temperature, sampling.top_p) {
-            (Some(temperature), top_p) if thinking && temperature < 1.0 => {
-                self.losses.name("temperature");
-                (None, top_p)
-            }
-            (Some(temperature), Some(top_p)) if top_p < 1.0 => {
-                self.losses.name("top_p");
-                (Some(temperature), None)
-            }
-            (Some(temperature), _) => (Some(temperature), None),
-            (None, top_p) => (None, top_p),
-        };
-        body.maybe_plain("temperature", temperature);
-        match top_p {
-            Some(top_p) if thinking && top_p < 0.95 => self.losses.name("top_p"),
-            top_p => {
-                body.maybe_plain("top_p", top_p);
-            }
-        }
-        match sampling.top_k {
-            Some(_) if thinking => self.losses.name("top_k"),
-            top_k => {
-                body.maybe_plain("top_k", top_k);
-            }
-        }
         let (stops, blank): (Vec<&String>, Vec<&String>) =
             sampling.stop.iter().partition(|stop| !stop.trim().is_empty());
         if !blank.is_empty() {
@@ -196,6 +129,55 @@ impl SettingsWriter<'_, '_> {
         Ok(())
     }
 
+    fn randomness(&mut self, thinks: bool, body: &mut Members) {
+        let sampling = &self.request.sampling;
+        let temperature = sampling.temperature.map(|value| value.clamp(0.0, 1.0));
+        if temperature != sampling.temperature {
+            self.losses.name("temperature");
+        }
+        // A model that thinks takes no temperature, and newer ones take one of the two settings only.
+        let (temperature, top_p) = match (temperature, sampling.top_p) {
+            (Some(temperature), top_p) if thinks && temperature < 1.0 => {
+                self.losses.name("temperature");
+                (None, top_p)
+            }
+            (Some(temperature), Some(top_p)) if top_p < 1.0 => {
+                self.losses.name("top_p");
+                (Some(temperature), None)
+            }
+            (Some(temperature), _) => (Some(temperature), None),
+            (None, top_p) => (None, top_p),
+        };
+        body.maybe_plain("temperature", temperature);
+        match top_p {
+            Some(top_p) if thinks && top_p < 0.95 => self.losses.name("top_p"),
+            top_p => {
+                body.maybe_plain("top_p", top_p);
+            }
+        }
+        match sampling.top_k {
+            Some(_) if thinks => self.losses.name("top_k"),
+            top_k => {
+                body.maybe_plain("top_k", top_k);
+            }
+        }
+    }
+
+    /// What is lost on a model that takes none of it. One is what it does anyway.
+    fn no_randomness(&mut self) {
+        let sampling = &self.request.sampling;
+        let other = |value: Option<f32>| value.is_some_and(|value| (value - 1.0).abs() > f32::EPSILON);
+        for (name, asked) in [
+            ("temperature", other(sampling.temperature)),
+            ("top_p", other(sampling.top_p)),
+            ("top_k", sampling.top_k.is_some()),
+        ] {
+            if asked {
+                self.losses.name(name);
+            }
+        }
+    }
+
     fn output(&mut self, effort: Option<&str>, body: &mut Members) -> Result<(), Fault> {
         let mut config = Members::new();
         config.maybe_string("effort", effort);
@@ -203,7 +185,8 @@ impl SettingsWriter<'_, '_> {
             OutputFormat::Text | OutputFormat::JsonObject => {}
             OutputFormat::JsonSchema(format) if self.options.structured_outputs => {
                 let mut out = Members::new();
-                out.string("type", "json_schema").raw("schema", &format.schema);
+                out.string("type", "json_schema");
+                out.raw("schema", &closed(&format.schema, schema::ANSWER, self.losses));
                 config.raw("format", &out.finish());
             }
             OutputFormat::JsonSchema(_) => {
@@ -248,7 +231,7 @@ impl SettingsWriter<'_, '_> {
         }
         if let Some(user) = user {
             let mut metadata = Members::new();
-            metadata.string("user_id", &user);
+            metadata.string("user_id", &opaque(&user));
             body.raw("metadata", &metadata.finish());
         }
         Ok(())

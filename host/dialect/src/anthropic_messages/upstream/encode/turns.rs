@@ -3,14 +3,14 @@
 
 use std::fmt::Write as _;
 
+use super::AnthropicMessagesOptions;
 use crate::anthropic_messages::origin;
 use crate::canon::{
-    ChatRequest, Content, Fault, Media, MediaSource, Message, Part, Reasoning, ResultPart, Role, ToolCall,
-    ToolResult,
+    ChatRequest, Content, Fault, Message, Part, Reasoning, ResultPart, Role, ToolCall, ToolResult,
 };
 use crate::fault::invalid;
 use crate::json::{Members, Node, member, quote};
-use crate::media::base64;
+use crate::media::is_document;
 use crate::translation::Losses;
 
 /// What the conversation has become, as JSON text.
@@ -20,6 +20,8 @@ pub(super) struct Conversation {
     pub(super) turns: Vec<String>,
     /// The newest turn answers calls that were made without a signed thought before them.
     pub(super) thoughtless_loop: bool,
+    /// The last turn is the assistant's, and the model is to go on from it.
+    pub(super) prefilled: bool,
 }
 
 #[derive(Debug)]
@@ -40,13 +42,20 @@ enum Block {
 }
 
 impl Conversation {
-    pub(super) fn of(request: &ChatRequest, losses: &mut Losses) -> Result<Self, Fault> {
-        let origin = origin(&request.model);
-        let mut reader = Reader { losses, origin, system: Vec::new(), turns: Vec::new() };
+    pub(super) fn of(
+        request: &ChatRequest,
+        options: &AnthropicMessagesOptions,
+        losses: &mut Losses,
+    ) -> Result<Self, Fault> {
+        let (origin, documents) = (origin(&request.model), options.documents);
+        let mut reader = TurnsReader { losses, documents, origin, system: Vec::new(), turns: Vec::new() };
         for message in &request.messages {
             reader.message(message)?;
         }
-        let Reader { system, mut turns, .. } = reader;
+        let TurnsReader { losses, system, mut turns, .. } = reader;
+        if end_on_what_is_said(&mut turns) {
+            losses.name("messages.reasoning_details");
+        }
         if turns.is_empty() {
             return Err(invalid("`messages` holds nothing but instructions and blank texts"));
         }
@@ -61,9 +70,44 @@ impl Conversation {
         Ok(Self {
             system,
             thoughtless_loop: thoughtless(&turns),
+            prefilled: turns.last().is_some_and(|turn| !turn.user),
             turns: turns.iter().map(Turn::json).collect(),
         })
     }
+}
+
+impl Conversation {
+    /// Asks in words for what a turn of the assistant's at the end would ask by itself.
+    pub(super) fn go_on(&mut self) {
+        let text = "Go on exactly where your last message ends, without repeating any of it.";
+        let turn = Turn { blocks: vec![Block::Text(text.to_owned(), None)], ..Turn::new(true) };
+        self.turns.push(turn.json());
+    }
+}
+
+/// A turn of the assistant's must not end in a thought, and one that is nothing else is none: turns beside it are one then.
+/// Says whether anything went.
+fn end_on_what_is_said(turns: &mut Vec<Turn>) -> bool {
+    let mut dropped = false;
+    for turn in turns.iter_mut() {
+        let said = turn.blocks.iter().rposition(|block| !matches!(block, Block::Thought(_)));
+        let length = said.map_or(0, |at| at + 1);
+        dropped |= length < turn.blocks.len();
+        turn.blocks.truncate(length);
+    }
+    turns.retain(|turn| !turn.blocks.is_empty() || !turn.results.is_empty());
+    let mut joined: Vec<Turn> = Vec::with_capacity(turns.len());
+    for turn in turns.drain(..) {
+        match joined.last_mut().filter(|last| last.user == turn.user) {
+            Some(last) => {
+                last.results.extend(turn.results);
+                last.blocks.extend(turn.blocks);
+            }
+            None => joined.push(turn),
+        }
+    }
+    *turns = joined;
+    dropped
 }
 
 /// An answer that the model is to continue must not end in space.
@@ -81,14 +125,16 @@ fn thoughtless(turns: &[Turn]) -> bool {
         && !matches!(calling.blocks.first(), Some(Block::Thought(_)))
 }
 
-struct Reader<'l> {
-    losses: &'l mut Losses,
+pub(super) struct TurnsReader<'l> {
+    pub(super) losses: &'l mut Losses,
+    /// The model reads them.
+    pub(super) documents: bool,
     origin: String,
     system: Vec<String>,
     turns: Vec<Turn>,
 }
 
-impl Reader<'_> {
+impl TurnsReader<'_> {
     fn message(&mut self, message: &Message) -> Result<(), Fault> {
         let extra = message.extra.as_deref();
         if member(extra, "role").is_some() {
@@ -161,53 +207,6 @@ impl Reader<'_> {
         &mut self.turns[last]
     }
 
-    fn image(&mut self, media: &Media, cache: Option<&str>) -> Result<String, Fault> {
-        if media.detail.is_some() {
-            self.losses.cannot("messages.content.image_url.detail")?;
-        }
-        self.leftovers("messages.content.image_url", media.extra.as_deref())?;
-        let mut source = Members::new();
-        match &media.source {
-            MediaSource::Url(url) => source.string("type", "url").string("url", url),
-            MediaSource::FileId(id) => source.string("type", "file").string("file_id", id),
-            MediaSource::Base64(_) | MediaSource::Bytes(_) => source
-                .string("type", "base64")
-                .string("media_type", &media.mime)
-                .string("data", &base64(&media.source).unwrap_or_default()),
-        };
-        Ok(typed("image", "source", &source.finish(), cache))
-    }
-
-    /// `None` when it was a loss.
-    fn document(&mut self, media: &Media, cache: Option<&str>) -> Result<Option<String>, Fault> {
-        let name = member(media.extra.as_deref(), "filename");
-        let mime = match (media.mime.as_str(), name.as_deref()) {
-            // The client's own wire does not always say what a file is.
-            ("", Some(name)) if name.to_ascii_lowercase().ends_with(".pdf\"") => "application/pdf",
-            (mime, _) => mime,
-        };
-        let mut source = Members::new();
-        match &media.source {
-            MediaSource::Url(url) => source.string("type", "url").string("url", url),
-            MediaSource::FileId(id) => source.string("type", "file").string("file_id", id),
-            MediaSource::Base64(_) | MediaSource::Bytes(_) if mime == "application/pdf" => source
-                .string("type", "base64")
-                .string("media_type", mime)
-                .string("data", &base64(&media.source).unwrap_or_default()),
-            MediaSource::Base64(_) | MediaSource::Bytes(_) => {
-                self.losses.cannot("messages.content.other")?;
-                return Ok(None);
-            }
-        };
-        let mut out = Members::new();
-        out.string("type", "document").raw("source", &source.finish());
-        if let Some(name) = name {
-            out.raw("title", &name);
-        }
-        cached(cache, &mut out);
-        Ok(Some(out.finish()))
-    }
-
     fn tool_use(&mut self, call: &ToolCall, cache: Option<&str>) -> Result<String, Fault> {
         if member(call.extra.as_deref(), "type").as_deref() == Some("\"custom\"") {
             self.losses.cannot("messages.tool_calls.custom")?;
@@ -231,6 +230,7 @@ impl Reader<'_> {
             match part {
                 ResultPart::Text(text) if text.trim().is_empty() => {}
                 ResultPart::Text(text) => blocks.push(text_block(text, None)),
+                ResultPart::Media(media) if is_document(media) => blocks.extend(self.document(media, None)?),
                 ResultPart::Media(media) => blocks.push(self.image(media, None)?),
                 ResultPart::Other(json) => blocks.extend(self.odd_result(json)?),
             }
@@ -281,7 +281,7 @@ impl Reader<'_> {
         Some(out.finish())
     }
 
-    fn leftovers(&mut self, place: &str, extra: Option<&str>) -> Result<(), Fault> {
+    pub(super) fn leftovers(&mut self, place: &str, extra: Option<&str>) -> Result<(), Fault> {
         self.losses.leftovers(place, extra, &["role", "type", "filename", "custom"])
     }
 }
@@ -306,7 +306,7 @@ fn text_block(text: &str, cache: Option<&str>) -> String {
     typed("text", "text", &quote(text), cache)
 }
 
-fn typed(kind: &str, member: &str, value: &str, cache: Option<&str>) -> String {
+pub(super) fn typed(kind: &str, member: &str, value: &str, cache: Option<&str>) -> String {
     let mut out = Members::new();
     out.string("type", kind).raw(member, value);
     cached(cache, &mut out);

@@ -4,7 +4,7 @@ use crate::canon::{
     ChatRequest, Content, Fault, Media, MediaSource, Message, Part, ResultPart, Role, ToolCall, ToolResult,
 };
 use crate::json::{Members, Node, member, quote};
-use crate::media::base64;
+use crate::media::{base64, is_document};
 use crate::translation::{Losses, arguments_object};
 
 /// The messages as JSON text.
@@ -134,6 +134,7 @@ impl<'r> Writer<'_, 'r> {
         for part in &result.content {
             match part {
                 ResultPart::Text(text) => said.texts.push(text.clone()),
+                ResultPart::Media(media) if is_document(media) => self.losses.cannot("messages.content.file")?,
                 ResultPart::Media(media) => said.images.extend(self.image(media)?),
                 ResultPart::Other(json) => match member(Some(json), "text") {
                     Some(text) => said.texts.extend(Node::root(&text).string().ok().map(Into::into)),

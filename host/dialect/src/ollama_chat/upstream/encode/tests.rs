@@ -43,3 +43,12 @@ fn settings_are_told_with_every_request() {
     let (body, _) = encoded("none", &options);
     assert_eq!((&body["options"], &body["keep_alive"]), (&json!({"num_ctx": 32_768}), &json!("10m")));
 }
+
+#[test]
+fn an_empty_stop_does_not_end_every_answer() {
+    let body = json!({"model": "m", "stop": ["", "END", "\n"], "messages": [{"role": "user", "content": "x"}]});
+    let request = decode(body.to_string().as_bytes()).expect("a valid request");
+    let encoded = encode(&request, &OllamaChatOptions::default()).expect("encoded");
+    let body: Value = serde_json::from_str(&encoded.body).expect("JSON");
+    assert_eq!((&body["options"]["stop"], encoded.losses), (&json!(["END", "\n"]), vec!["stop".to_owned()]));
+}

@@ -27,7 +27,7 @@ fn message(node: &Node<'_>) -> Result<Message, Invalid> {
     };
     let name = object.string("name")?;
     let mut extra = Members::new();
-    let parts = match role {
+    let mut parts = match role {
         Role::Assistant => assistant(&mut object)?,
         Role::Tool if word == "function" => {
             // The legacy form has no call id: it stays what it was by its role.
@@ -35,9 +35,17 @@ fn message(node: &Node<'_>) -> Result<Message, Invalid> {
             let content = object.optional("content")?;
             content.map_or(Ok(Vec::new()), |node| content_parts(&node))?
         }
-        Role::Tool => vec![Part::plain(Content::ToolResult(tool_result(&mut object)?))],
+        Role::Tool => vec![tool_result(&mut object)?],
         Role::System | Role::Developer | Role::User => content_parts(&object.required("content")?)?,
     };
+    // A mark on the message is one on its last part.
+    let mark = object.take(CACHE)?;
+    if let Some(node) = mark {
+        match (parts.last_mut().filter(|part| part.cache.is_none()), cache_mark(&node)) {
+            (Some(last), Some(ttl)) => last.cache = Some(ttl),
+            _ => object.put_back(CACHE, node),
+        }
+    }
     extra.extra(object.rest().as_deref(), &[]);
     let extra = Some(extra.finish()).filter(|text| text != "{}");
     Ok(Message { role, name, parts, extra })
@@ -103,24 +111,37 @@ fn tool_call(node: &Node<'_>) -> Result<ToolCall, Invalid> {
     Ok(ToolCall { id, name, namespace: None, arguments, signature, origin, extra })
 }
 
-fn tool_result(object: &mut Object<'_>) -> Result<ToolResult, Invalid> {
+/// A mark on a picture of the result is one on the result, which is where wires have a place for it.
+fn tool_result(object: &mut Object<'_>) -> Result<Part, Invalid> {
     let call_id = object.required("tool_call_id")?.string()?.into_owned();
     let node = object.required("content")?;
+    let mut cache = None;
     let content = match node.kind()? {
         JsonKind::String => vec![ResultPart::Text(node.string()?.into_owned())],
-        JsonKind::Array => node.array()?.iter().map(result_part).collect::<Result<_, _>>()?,
+        JsonKind::Array => {
+            node.array()?.iter().map(|node| result_part(node, &mut cache)).collect::<Result<_, _>>()?
+        }
         JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => {
             return Err(node.expected("a string or an array of parts"));
         }
     };
-    Ok(ToolResult { call_id, is_error: false, content, extra: None })
+    let result = ToolResult { call_id, is_error: false, content, extra: None };
+    Ok(Part { content: Content::ToolResult(result), cache, extra: None })
 }
 
-fn result_part(node: &Node<'_>) -> Result<ResultPart, Invalid> {
+fn result_part(node: &Node<'_>, cache: &mut Option<String>) -> Result<ResultPart, Invalid> {
     let part = part(node)?;
     match part {
         Part { content: Content::Text(text), cache: None, extra: None } => Ok(ResultPart::Text(text)),
-        Part { content: Content::Image(media), cache: None, extra: None } => Ok(ResultPart::Media(media)),
+        Part { content: Content::Image(mut media) | Content::File(mut media), cache: mark, extra } => {
+            *cache = mark.or(cache.take());
+            if extra.is_some() {
+                let mut members = Members::new();
+                members.extra(media.extra.as_deref(), &[]).extra(extra.as_deref(), &[]);
+                media.extra = Some(members.finish());
+            }
+            Ok(ResultPart::Media(media))
+        }
         Part { .. } => Ok(ResultPart::Other(node.text().to_owned())),
     }
 }
@@ -142,10 +163,10 @@ fn part(node: &Node<'_>) -> Result<Part, Invalid> {
     let content = match kind.as_str() {
         "text" => Content::Text(object.required("text")?.string()?.into_owned()),
         "refusal" => Content::Refusal(object.required("refusal")?.string()?.into_owned()),
-        "image_url" => Content::Image(media::image(&object.required("image_url")?)?),
+        "image_url" => media::image(&object.required("image_url")?)?,
         "input_audio" => Content::Audio(media::audio(&object.required("input_audio")?)?),
         "file" => match media::file(&object.required("file")?)? {
-            Some(media) => Content::File(media),
+            Some(content) => content,
             None => return Ok(Part::plain(other())),
         },
         _ => return Ok(Part::plain(other())),
@@ -157,16 +178,19 @@ fn part(node: &Node<'_>) -> Result<Part, Invalid> {
 /// `cache_control: {"type": "ephemeral", "ttl": "5m"}`, which several upstreams of this wire know. What it
 /// cannot be read as stays among the leftovers.
 pub(super) fn cache(object: &mut Object<'_>) -> Result<Option<String>, Invalid> {
-    const NAME: &str = "cache_control";
-    let Some(node) = object.take(NAME)? else { return Ok(None) };
-    let mark = (|| {
-        let mut mark = node.object().ok()?;
-        let ephemeral = mark.string("type").ok()?? == "ephemeral";
-        let ttl = mark.string("ttl").ok()?.unwrap_or_else(|| "5m".to_owned());
-        (ephemeral && mark.is_empty()).then_some(ttl)
-    })();
+    let Some(node) = object.take(CACHE)? else { return Ok(None) };
+    let mark = cache_mark(&node);
     if mark.is_none() {
-        object.put_back(NAME, node);
+        object.put_back(CACHE, node);
     }
     Ok(mark)
+}
+
+const CACHE: &str = "cache_control";
+
+fn cache_mark(node: &Node<'_>) -> Option<String> {
+    let mut mark = node.object().ok()?;
+    let ephemeral = mark.string("type").ok()?? == "ephemeral";
+    let ttl = mark.string("ttl").ok()?.unwrap_or_else(|| "5m".to_owned());
+    (ephemeral && mark.is_empty()).then_some(ttl)
 }

@@ -26,7 +26,7 @@ fn extra() -> impl Strategy<Value = Option<String>> {
 }
 
 fn base64() -> impl Strategy<Value = MediaSource> {
-    "[A-Za-z0-9+/]{4,8}".prop_map(MediaSource::Base64)
+    "([A-Z]{4}){1,3}".prop_map(MediaSource::Base64)
 }
 
 fn image() -> impl Strategy<Value = Media> {
@@ -256,9 +256,11 @@ fn request() -> impl Strategy<Value = ChatRequest> {
 proptest! {
     #[test]
     fn decoding_undoes_encoding(request in request()) {
-        let encoded = encode(&request, &OpenAiChatOptions { extensions: true, ..OpenAiChatOptions::default() });
+        let encoded = encode(&request, &OpenAiChatOptions { extensions: Some(true), ..OpenAiChatOptions::default() });
         prop_assert_eq!(&encoded.losses, &Vec::<String>::new());
         let decoded = decode(encoded.body.as_bytes()).unwrap();
+        let mut request = request;
+        crate::calls::make_unique(&mut request.messages);
         prop_assert_eq!(decoded, request);
     }
 }
