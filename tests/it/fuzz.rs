@@ -2,10 +2,10 @@
 
 use brains_core::config::{Layers, RefError, RefSource, Source, resolve};
 use brains_dialect::canon::exchange::Frame;
-use brains_dialect::canon::relay::{Edit, Member};
+use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{Event, Fault, FaultKind};
 use brains_dialect::envelope::Envelope;
-use brains_dialect::ingress::{AnswerIdentity, Ingress, RelayChanges};
+use brains_dialect::ingress::{AnswerIdentity, Ingress, RelayChanges, Spliced};
 use brains_dialect::openai_chat::upstream::encode;
 use brains_dialect::sse::{Frames, RawFrames};
 use brains_dialect::{anthropic_messages, json, ndjson, ollama_chat, openai_chat};
@@ -117,7 +117,8 @@ fn requests_and_what_they_become() {
     fuzz(golden(&REQUESTS), |input| {
         let decode = |body: &[u8]| Envelope::scan(body).and_then(|envelope| INGRESS.decode(&envelope));
         let decoded = decode(input).map_err(|invalid| format!("{} {:?}", invalid.code, invalid.param))?;
-        let options = encode::OpenAiChatOptions { extensions: true, ..encode::OpenAiChatOptions::default() };
+        let options =
+            encode::OpenAiChatOptions { extensions: Some(true), ..encode::OpenAiChatOptions::default() };
         let encoded = encode::encode(&decoded, &options);
         let again = decode(encoded.body.as_bytes()).expect("what we write we can read");
         let twice = encode::encode(&again, &options);

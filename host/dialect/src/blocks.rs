@@ -141,7 +141,8 @@ impl BlockBuilder {
         let choice = choice(&mut self.choices, number);
         choice.close_flow(events);
         let id = Some(id).filter(|id| !id.is_empty());
-        let mut call = Call { id, name: Some(name), waiting: arguments, signature, origin, ..Call::default() };
+        let mut call =
+            Call { id, name: Some(name), waiting: arguments, signature, origin, ..Call::default() };
         call.open(number, &mut choice.next, &mut self.calls, seed, events);
         call.end(number, events);
         choice.calls.push(call);

@@ -17,10 +17,12 @@ struct Meaning {
 
 /// Gives every call that has the id of an earlier one, or none, an id of its own.
 pub(crate) fn make_unique(messages: &mut [Message]) {
-    let calls = || messages.iter().flat_map(|message| &message.parts).filter_map(|part| match &part.content {
-        Content::ToolCall(call) => Some(call.id.as_str()),
-        _ => None,
-    });
+    let calls = || {
+        messages.iter().flat_map(|message| &message.parts).filter_map(|part| match &part.content {
+            Content::ToolCall(call) => Some(call.id.as_str()),
+            _ => None,
+        })
+    };
     let mut taken: HashMap<String, usize> = HashMap::new();
     let repeated = calls().any(|id| id.is_empty() || taken.insert(id.to_owned(), 0).is_some());
     if !repeated {

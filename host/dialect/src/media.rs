@@ -50,7 +50,8 @@ const MAGIC: [(usize, &[u8], &str); 12] = [
 /// A URL as a kind and a source: one that carries its data is taken apart, any other stays one, of a kind that nobody said.
 pub(crate) fn from_url(url: &str) -> Result<(String, MediaSource), Unreadable> {
     let url = url.trim();
-    let Some(rest) = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).and(url.get(5..)) else {
+    let Some(rest) = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).and(url.get(5..))
+    else {
         return Ok((String::new(), MediaSource::Url(url.to_owned())));
     };
     let (head, data) = rest.split_once(',').ok_or(Unreadable::NotBase64)?;
@@ -78,7 +79,8 @@ fn canonical(declared: &str) -> String {
 /// What the data begins like.
 fn sniffed(base64: &str) -> Option<&'static str> {
     let begin = decode_begin(base64);
-    let found = MAGIC.iter().find(|(offset, magic, _)| begin.get(*offset..).is_some_and(|it| it.starts_with(magic)));
+    let found =
+        MAGIC.iter().find(|(offset, magic, _)| begin.get(*offset..).is_some_and(|it| it.starts_with(magic)));
     found.map(|(_, _, kind)| *kind)
 }
 

@@ -135,7 +135,8 @@ async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<V
                 let answer =
                     exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
                 if !(200..300).contains(&answer.status()) {
-                    return Err(exchange::refusal(&mut component, instance, answer, now).await);
+                    let refused = exchange::Refused::read(answer).await;
+                    return Err(exchange::refusal(&mut component, instance, refused, now).await);
                 }
                 let head = Head { status: answer.status(), headers: answer.fields() };
                 let body = answer.read_all(LIST_BYTES).await.map_err(|error| error.to_fault())?;

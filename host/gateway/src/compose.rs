@@ -1,15 +1,13 @@
 //! What is sent to a provider: the client's request, and what this gateway puts in front of it. Composed once; the relay
 //! lane takes it as splices of the client's bytes, the translate lane in canonical form.
 
-use bytes::Bytes;
-
 use brains_core::config::Config;
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{ChatRequest, Content, Message, Part, Role};
 use brains_dialect::envelope::{Envelope, SpliceError};
-use brains_dialect::ingress::{Ingress, RelayChanges, RequestHead};
+use brains_dialect::ingress::{Ingress, RelayChanges, RequestHead, Spliced};
 use brains_dialect::json;
 
 use crate::request::{ClientRequest, invalid_body};
@@ -42,12 +40,11 @@ impl<'a> Composed<'a> {
         self.instructions().map(|preamble| sha256_hex(preamble.as_bytes()))
     }
 
-    /// The client's bytes with what is put in front, and a component's edits.
-    pub(crate) fn spliced(&self, edits: &[Edit]) -> Result<Bytes, Fault> {
+    /// The client's bytes with what is put in front, and a component's edits but for what is `withheld`.
+    pub(crate) fn spliced(&self, edits: &[Edit], withheld: &[String]) -> Result<Spliced, Fault> {
         let instructions = self.instructions();
-        let changes = RelayChanges { instructions: instructions.as_slice(), stream: self.head.stream, edits };
-        let body = self.ingress.splice(self.envelope, &changes);
-        body.map(Bytes::from).map_err(|error| match error {
+        let changes = RelayChanges { instructions: instructions.as_slice(), edits, withheld };
+        self.ingress.splice(self.envelope, &changes).map_err(|error| match error {
             SpliceError::Body(invalid) => invalid_body(invalid),
             SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
                 FaultKind::Plugin,

@@ -48,19 +48,32 @@ fn grant(origin: &GrantedOrigin) -> Option<Grant> {
     if origin.operator { Grant::operator(&origin.url).ok() } else { Grant::public(&origin.url).ok() }
 }
 
+/// An answer that is no success, read to its end.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) head: Head,
+    pub(crate) body: Bytes,
+}
+
+impl Refused {
+    pub(crate) async fn read(upstream: Upstream) -> Self {
+        let head = Head { status: upstream.status(), headers: upstream.fields() };
+        Self { head, body: upstream.read_all(ERROR_BYTES).await.unwrap_or_default() }
+    }
+}
+
 /// What the component makes of a status that is no success.
 pub(crate) async fn refusal(
     component: &mut Exchange,
     instance: &Instance,
-    upstream: Upstream,
+    refused: Refused,
     now: Millis,
 ) -> Fault {
-    let (status, headers) = (upstream.status(), upstream.fields());
+    let Refused { head: Head { status, headers }, body } = refused;
     let asked_ms = headers
         .iter()
         .find(|field| field.name == "retry-after")
         .and_then(|field| retry_after_ms(&field.value, now));
-    let body = upstream.read_all(ERROR_BYTES).await.unwrap_or_default();
     let structured = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
     let response = Response { head: Head { status, headers }, body: payload(&body) };
     let mut fault = match component.decode_error(response).await {

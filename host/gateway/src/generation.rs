@@ -3,6 +3,7 @@
 mod attempt;
 mod drain_ready;
 mod form;
+mod own_accord;
 mod relay;
 mod translate;
 

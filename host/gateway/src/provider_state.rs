@@ -49,6 +49,8 @@ struct ModelState {
     breaker: Breaker,
     settings: BreakerSettings,
     health: ModelHealth,
+    /// Members that this instance's upstream refused by name, and whose instance it is.
+    withheld: (Weak<Instance>, Vec<String>),
 }
 
 /// Why a candidate is not asked.
@@ -140,6 +142,23 @@ impl ProviderStates {
         CandidateState { circuit, health: known.health.at(now_ms) }
     }
 
+    /// Members of our own accord that a model of an instance has refused by name.
+    pub(crate) fn withheld(&self, instance: &Arc<Instance>, model: &str) -> Vec<String> {
+        let by_name = self.lock();
+        let known = by_name.get(instance.name()).and_then(|state| state.models.get(model));
+        let withheld = known.map(|known| &known.withheld).filter(|(owner, _)| is_of(owner, instance));
+        withheld.map(|(_, members)| members.clone()).unwrap_or_default()
+    }
+
+    /// Remembers them, while the instance lives.
+    pub(crate) fn withhold(&self, instance: &Arc<Instance>, model: &str, members: &[String]) {
+        let mut by_name = self.lock();
+        let known = by_name.get_mut(instance.name()).and_then(|state| state.models.get_mut(model));
+        if let Some(known) = known {
+            known.withheld = (Arc::downgrade(instance), members.to_vec());
+        }
+    }
+
     pub(crate) fn traffic(&self) -> Traffic {
         let now_ms = self.now_ms();
         let by_name = self.lock();
@@ -220,12 +239,22 @@ impl ProviderState {
 
 impl ModelState {
     fn new(settings: BreakerSettings) -> Self {
-        Self { instance: Weak::new(), breaker: Breaker::new(), settings, health: ModelHealth::default() }
+        Self {
+            instance: Weak::new(),
+            breaker: Breaker::new(),
+            settings,
+            health: ModelHealth::default(),
+            withheld: (Weak::new(), Vec::new()),
+        }
     }
 
     fn belongs_to(&self, instance: &Arc<Instance>) -> bool {
-        std::ptr::eq(self.instance.as_ptr(), Arc::as_ptr(instance))
+        is_of(&self.instance, instance)
     }
+}
+
+fn is_of(owner: &Weak<Instance>, instance: &Arc<Instance>) -> bool {
+    std::ptr::eq(owner.as_ptr(), Arc::as_ptr(instance))
 }
 
 fn full(provider: &str, limit: u32) -> Box<Rejected> {

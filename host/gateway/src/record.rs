@@ -165,6 +165,27 @@ impl Recorder {
         });
     }
 
+    /// The attempt under way failed for members that nobody asked for, and is made again without them: which says nothing
+    /// about the candidate.
+    pub(crate) fn asked_again(&mut self, candidate: &RankedCandidate, fault: &Fault, members: &str) {
+        self.end_attempt(None, false, |attempt| {
+            attempt.outcome = AttemptOutcome::Failed;
+            attempt.status = fault.upstream_status;
+            attempt.code = Some("member_refused".to_owned());
+            attempt.cause = Some(format!("the upstream does not know {members}: {}", fault.message));
+        });
+        let prices = self.prices;
+        self.attempt(candidate, prices);
+    }
+
+    /// The upstream refused these members before and is not sent them.
+    pub(crate) fn withheld(&mut self, members: &[String]) {
+        if let Some(attempt) = self.record.attempts.last_mut().filter(|_| !members.is_empty()) {
+            let members = members.join(", ");
+            attempt.cause = Some(format!("sent without {members}, which the upstream has refused"));
+        }
+    }
+
     pub(crate) fn losses(&mut self, losses: &[String]) {
         self.record.loss.extend_from_slice(losses);
     }

@@ -150,6 +150,7 @@ fn conversation(bytes: usize) -> ChatRequest {
         namespace: None,
         arguments: json!({ "path": "src/main.rs" }).to_string(),
         signature: None,
+        origin: None,
         extra: None,
     };
     let result = ToolResult {

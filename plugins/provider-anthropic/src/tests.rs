@@ -2,7 +2,7 @@
 
 use brains_sdk::anthropic_messages::AnthropicMessages;
 use brains_sdk::canon::exchange::{Body, Field, Framing, Head, Payload, Piece, Request, Response};
-use brains_sdk::canon::relay::{Call, Edit, Lane, Member};
+use brains_sdk::canon::relay::{Call, Edit, Lane};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
 use brains_sdk::vendor::{Provider, Upstream, VendorWire};
 use brains_sdk::{Catalogue, Chat, Component, Errors, Relay};
@@ -60,7 +60,7 @@ fn a_relayed_call_sets_only_the_model() {
          content-type: application/json | anthropic-version: 2026-01-01 | anthropic-beta: a,b"
     );
     assert_eq!((out.request.body, out.framing), (Body::Empty, Framing::Sse));
-    assert_eq!(out.edits, [Edit::Set(Member { name: "model".into(), value: "\"claude-x\"".into() })]);
+    assert_eq!(out.edits, [Edit::set("model", "\"claude-x\"")]);
     let chat = Call { surface: "chat".into(), ..call };
     assert_eq!(component(json!({})).prepare(chat).unwrap(), Lane::Translate);
 }
@@ -137,4 +137,82 @@ fn settings_that_cannot_work_are_named() {
     let problems = Anthropic::new(settings).unwrap_err();
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(problems[0].contains("must not end in `/v1`"), "{problems:?}");
+}
+
+/// What a request for this model says of thinking, with a temperature beside it.
+fn told(settings: serde_json::Value, model: &str) -> (serde_json::Value, String) {
+    let mut req = ChatRequest { model: model.into(), effort: Some("xhigh".into()), ..hello() };
+    req.sampling.max_output_tokens = Some(64_000);
+    req.sampling.temperature = Some(1.0);
+    let out = component(settings).encode(req, Vec::new(), &CallContext::default()).unwrap();
+    let Body::Text(body) = out.request.body else { panic!("no text") };
+    let mut body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    (json!([body["thinking"].take(), body["output_config"].take(), body["temperature"].take()]), out.losses.join(", "))
+}
+
+/// docker/docker-agent#3381, microsoft/vscode-copilot-chat#5008, RooCodeInc/Roo-Code#12162.
+#[test]
+fn one_instance_serves_every_generation() {
+    let adaptive = json!({ "type": "adaptive" });
+    let budget = json!({ "type": "enabled", "budget_tokens": 32_768 });
+    let effort = |word: &str| json!({ "effort": word });
+    for (model, expected, losses) in [
+        ("claude-haiku-4-5", json!([budget, null, 1]), ""),
+        ("claude-haiku-4-5-20251001", json!([budget, null, 1]), ""),
+        ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", json!([budget, null, 1]), ""),
+        ("claude-3-7-sonnet-latest", json!([budget, null, 1]), ""),
+        ("claude-3-5-sonnet-20241022", json!([null, null, 1]), "reasoning_effort"),
+        ("claude-opus-4-20250514", json!([budget, null, 1]), ""),
+        ("claude-opus-4-6", json!([adaptive, effort("high"), 1]), "reasoning_effort"),
+        ("anthropic/claude-opus-4.7", json!([adaptive, effort("xhigh"), null]), ""),
+        ("anthropic/claude-4.7-opus-20260416", json!([adaptive, effort("xhigh"), null]), ""),
+        ("claude-sonnet-5", json!([adaptive, effort("xhigh"), null]), ""),
+        ("claude-opus-6-1", json!([adaptive, effort("xhigh"), null]), ""),
+        ("kimi-k2", json!([adaptive, effort("xhigh"), 1]), ""),
+    ] {
+        assert_eq!(told(json!({}), model), (expected, losses.to_owned()), "{model}");
+    }
+    let settings = json!({ "thinking": "off", "capabilities": { "claude-*": { "thinking": "budget" }, "claude-odd": { "sampling": false } } });
+    assert_eq!(told(settings.clone(), "claude-odd"), (json!([budget, null, null]), String::new()));
+    assert_eq!(told(settings, "kimi-k2"), (json!([null, null, 1]), "reasoning_effort".to_owned()));
+}
+
+#[test]
+fn every_row_says_where_it_was_read() {
+    let data: serde_json::Value = serde_json::from_str(crate::MODELS).unwrap();
+    let rows = data["rows"].as_array().unwrap();
+    assert!(rows.len() > 5);
+    for row in rows.iter().chain([&data["default"]]) {
+        assert!(row["source"].as_str().is_some_and(|source| source.len() > 10), "{row}");
+        assert!(row["date"].as_str().is_some_and(|date| date.len() == 10), "{row}");
+        for model in row["models"].as_array().into_iter().flatten() {
+            Settings::default().can(model.as_str().unwrap());
+        }
+    }
+}
+
+#[test]
+fn capabilities_that_cannot_be_read_are_named() {
+    let settings = json!({ "capabilities": { "claude-x": { "sampling": "no" } } });
+    let problems = Anthropic::new(serde_json::from_value(settings).unwrap()).unwrap_err();
+    assert!(problems[0].starts_with("capabilities.claude-x: "), "{problems:?}");
+}
+
+#[test]
+fn what_a_list_leaves_out_is_known() {
+    let component = component(json!({ "models": ["claude-opus-4-7", "somebody-else"] }));
+    let page = component.models(None).unwrap();
+    let known: Vec<_> = page.models.iter().map(|model| (model.context, model.max_output)).collect();
+    assert_eq!(known, [(Some(1_000_000), Some(128_000)), (None, None)]);
+}
+
+#[test]
+fn the_clients_betas_stand_beside_those_of_the_settings() {
+    let headers = [("anthropic-beta", "b,c"), ("idempotency-key", "k"), ("openai-beta", "no")];
+    let headers = headers.map(|(name, value)| Field { name: name.into(), value: value.into() });
+    let out = component(json!({ "headers": { "Anthropic-Beta": "a" } }))
+        .encode(hello(), headers.to_vec(), &CallContext::default())
+        .unwrap();
+    let shown = shown(&out.request);
+    assert!(shown.ends_with("anthropic-beta: a,b,c | idempotency-key: k"), "{shown}");
 }

@@ -50,7 +50,7 @@ fn response(status: u16, body: &str) -> Response {
 }
 
 #[test]
-fn a_relayed_call_sets_only_the_model() {
+fn a_relayed_call_sets_the_model_and_asks_for_counts() {
     let Lane::Relay(out) = component(json!({})).prepare(call(true)).unwrap() else { panic!("declined") };
     assert_eq!(
         shown(&out.request),
@@ -59,7 +59,9 @@ fn a_relayed_call_sets_only_the_model() {
     );
     assert_eq!(out.request.body, Body::Empty);
     assert_eq!(out.framing, Framing::Sse);
-    assert_eq!(out.edits, [Edit::Set(Member { name: "model".into(), value: r#""gpt \"x\"""#.into() })]);
+    assert_eq!(out.edits.last(), Some(&Edit::set("model", r#""gpt \"x\"""#)));
+    let added = Member { path: "stream_options.include_usage".into(), value: "true".into() };
+    assert_eq!(out.edits.first(), Some(&Edit::Add(added)));
 }
 
 #[test]

@@ -15,8 +15,6 @@ pub use brains_dialect::anthropic_messages::upstream::encode::{
 use crate::vendor::{RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList};
 
-/// Client headers that mean something to vendors of this wire.
-const FORWARDED: [&str; 2] = ["anthropic-beta", "anthropic-dangerous-direct-browser-access"];
 const VERSION_HEADER: &str = "anthropic-version";
 
 /// Messages. The address has no version: `https://api.example.com`.
@@ -40,13 +38,13 @@ impl VendorWire for AnthropicMessages {
         headers: &[Field],
         ctx: &CallContext,
     ) -> Exchange {
-        let version = headers.iter().find(|field| field.name == VERSION_HEADER);
         let exchange = upstream.post("/v1/messages", query, ctx).accepting(stream);
-        exchange
-            .header("content-type", "application/json")
-            .header(VERSION_HEADER, version.map_or(VERSION, |field| &field.value))
-            .signed(upstream)
-            .forwarded(headers, &FORWARDED)
+        let exchange = exchange.header("content-type", "application/json");
+        let exchange = match headers.iter().find(|field| field.name == VERSION_HEADER) {
+            Some(version) => exchange.header(VERSION_HEADER, &version.value),
+            None => exchange.header(VERSION_HEADER, VERSION),
+        };
+        exchange.signed(upstream).forwarded(headers, DIALECT)
     }
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {

@@ -35,11 +35,11 @@ impl VendorWire for OllamaChat {
     }
 
     fn decoder(ctx: &CallContext) -> decode::OllamaChatDecoder {
-        decode::OllamaChatDecoder::new(&ctx.request_id)
+        decode::OllamaChatDecoder::new(&ctx.call_seed())
     }
 
     fn decode_unary(body: &str, ctx: &CallContext) -> Result<Vec<Event>, Fault> {
-        decode::decode_unary(body, &ctx.request_id)
+        decode::decode_unary(body, &ctx.call_seed())
     }
 
     /// Those that are pulled.

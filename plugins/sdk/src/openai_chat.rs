@@ -14,9 +14,6 @@ pub use brains_dialect::openai_chat::upstream::encode::OpenAiChatOptions as Opti
 use crate::vendor::{RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList, one_page};
 
-/// Client headers that mean something to vendors of this wire.
-const FORWARDED: [&str; 3] = ["openai-beta", "idempotency-key", "x-client-request-id"];
-
 /// Chat completions. The address has the version: `https://api.example.com/v1`.
 #[derive(Debug)]
 pub enum OpenAiChat {}
@@ -40,7 +37,7 @@ impl VendorWire for OpenAiChat {
         ctx: &CallContext,
     ) -> Exchange {
         let exchange = upstream.post("/chat/completions", query, ctx).accepting(stream).signed(upstream);
-        exchange.header("content-type", "application/json").forwarded(headers, &FORWARDED)
+        exchange.header("content-type", "application/json").forwarded(headers, DIALECT)
     }
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
@@ -48,11 +45,11 @@ impl VendorWire for OpenAiChat {
     }
 
     fn decoder(ctx: &CallContext) -> decode::OpenAiChatDecoder {
-        decode::OpenAiChatDecoder::new(&ctx.request_id)
+        decode::OpenAiChatDecoder::new(&ctx.call_seed())
     }
 
     fn decode_unary(body: &str, ctx: &CallContext) -> Result<Vec<Event>, Fault> {
-        decode::decode_unary(body, &ctx.request_id)
+        decode::decode_unary(body, &ctx.call_seed())
     }
 
     fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange {

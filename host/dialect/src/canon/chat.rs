@@ -345,6 +345,27 @@ pub struct CallContext {
     pub extra: Option<Json>,
 }
 
+impl CallContext {
+    /// What makes ids unique that are given to calls which come without one: the answer's own, where the host tells it.
+    pub fn call_seed(&self) -> String {
+        let answer = crate::json::member(self.extra.as_deref(), ANSWER);
+        let told = answer.and_then(|text| Some(crate::json::Node::root(&text).string().ok()?.into_owned()));
+        told.unwrap_or_else(|| self.request_id.clone())
+    }
+
+    /// The same context, for the answer of this id.
+    #[must_use]
+    pub fn answering(mut self, unique: &str) -> Self {
+        let mut extra = crate::json::Members::new();
+        extra.string(ANSWER, unique);
+        self.extra = Some(extra.finish());
+        self
+    }
+}
+
+/// The member of a context's `extra` that is unique to the answer.
+const ANSWER: &str = "answer";
+
 impl Reasoning {
     /// Takes the signature and the signer from the end of the block that the thought was.
     pub(crate) fn sign(&mut self, end: &BlockEnd) {

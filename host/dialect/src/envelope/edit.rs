@@ -20,6 +20,8 @@ pub struct Edited {
     losses: Option<Losses>,
     /// Paths of what was added, and of what would be given up.
     added: Vec<String>,
+    /// Paths of what the upstream refused before and does not get.
+    withheld: Vec<String>,
 }
 
 impl Edited {
@@ -32,6 +34,11 @@ impl Edited {
     /// withheld when the upstream refuses it by name.
     pub fn added(&self) -> &[String] {
         &self.added
+    }
+
+    /// What of it the upstream refused before, and so does not get.
+    pub fn withheld(&self) -> &[String] {
+        &self.withheld
     }
 
     fn lose(&mut self, place: &str) {
@@ -259,6 +266,7 @@ impl Walk<'_> {
                 for name in present(splice, selection)? {
                     let path = join(&selection.at, name);
                     if self.withheld.contains(&path) {
+                        self.edited.withheld.push(path);
                         self.take(splice, Cow::Borrowed(name), place)?;
                     } else {
                         self.edited.add(&path);
@@ -323,8 +331,13 @@ impl Walk<'_> {
     }
 
     /// Whether the upstream has not refused it before.
-    fn wanted(&self, change: Change<'_>) -> bool {
-        !matches!(change, Change::Add { path, .. } if self.withheld.iter().any(|it| it == path))
+    fn wanted(&mut self, change: Change<'_>) -> bool {
+        let Change::Add { path, .. } = change else { return true };
+        let refused = self.withheld.iter().any(|it| it == path);
+        if refused {
+            self.edited.withheld.push(path.to_owned());
+        }
+        !refused
     }
 
     fn told(&mut self, change: Change<'_>) {

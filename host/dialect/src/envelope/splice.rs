@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::edit::{self, Edited};
 use super::Envelope;
+use super::edit::{self, Edited};
 use crate::canon::relay;
 use crate::invalid::Invalid;
 use crate::json::{self, quote};

@@ -17,7 +17,9 @@ use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
-use crate::ingress::{AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestHead, Spliced};
+use crate::ingress::{
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestHead, Spliced,
+};
 use crate::invalid::Invalid;
 
 pub use stream::OpenAiChatWriter;

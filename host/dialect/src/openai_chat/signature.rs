@@ -14,8 +14,23 @@ pub(super) const GOOGLE: &str = "google";
 
 /// Families of models that sign no calls, and whose vendors do not take what others signed.
 const UNSIGNED: [&str; 17] = [
-    "chatgpt", "claude", "codestral", "command", "deepseek", "devstral", "gpt", "grok", "kimi", "llama", "minimax", "mistral",
-    "nova", "o1", "o3", "o4", "qwen",
+    "chatgpt",
+    "claude",
+    "codestral",
+    "command",
+    "deepseek",
+    "devstral",
+    "gpt",
+    "grok",
+    "kimi",
+    "llama",
+    "minimax",
+    "mistral",
+    "nova",
+    "o1",
+    "o3",
+    "o4",
+    "qwen",
 ];
 
 /// Whether calls that others signed are nothing to this model. Of a name that says nothing it is not known.

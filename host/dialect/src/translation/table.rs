@@ -219,7 +219,9 @@ pub const TABLE: &[TranslationRow] = &[
         "reasoning_effort",
         chat(&["reasoning_effort"]),
         Kept,
-        Mapped("`thinking` with `output_config.effort`, or a budget, as the model can; the next lower word is named as a loss"),
+        Mapped(
+            "`thinking` with `output_config.effort`, or a budget, as the model can; the next lower word is named as a loss",
+        ),
         Mapped("`think`"),
     ),
     row(
@@ -233,7 +235,9 @@ pub const TABLE: &[TranslationRow] = &[
         "response_format.json_schema",
         chat(&["response_format.json_schema"]),
         Kept,
-        Mapped("`output_config.format`, every object closed; what said that it is open, and limits that are not checked, are lost"),
+        Mapped(
+            "`output_config.format`, every object closed; what said that it is open, and limits that are not checked, are lost",
+        ),
         Mapped("`format`"),
     ),
     row(
@@ -292,7 +296,9 @@ pub const TABLE: &[TranslationRow] = &[
         "temperature",
         chat(&["temperature"]),
         Kept,
-        Mapped("0 to 1; what is above counts as 1, and is named as a loss, as is any on models that take none"),
+        Mapped(
+            "0 to 1; what is above counts as 1, and is named as a loss, as is any on models that take none",
+        ),
         Mapped("`options.temperature`"),
     ),
     row(

@@ -229,7 +229,8 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
             // A model that thinks goes on from nothing.
             "messages.prefill" => {
                 let mut body = hello();
-                body["messages"] = json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]);
+                body["messages"] =
+                    json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]);
                 body["reasoning_effort"] = json!("high");
                 with = request(&body);
             }

@@ -290,7 +290,8 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
 
 /// Through the client's wire, as a client would have sent it.
 pub(super) fn sent(request: &ChatRequest) -> ChatRequest {
-    let options = encode::OpenAiChatOptions { extensions: Some(true), ..encode::OpenAiChatOptions::default() };
+    let options =
+        encode::OpenAiChatOptions { extensions: Some(true), ..encode::OpenAiChatOptions::default() };
     let body = encode::encode(request, &options).body;
     Ingress::OpenAiChat.decode(&Envelope::scan(body.as_bytes()).unwrap()).unwrap()
 }

@@ -11,14 +11,15 @@ use brains_core::id::{Completion, Id};
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
-use brains_dialect::ingress::{AnswerIdentity, Ingress};
+use brains_dialect::ingress::{AnswerIdentity, Ingress, Spliced};
 use brains_runtime::{Exchange, Instance};
 
 use super::form::{self, AnswerForm};
+use super::own_accord::OwnAccord;
 use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
 use crate::compose::Composed;
-use crate::exchange;
+use crate::exchange::{self, Refused};
 use crate::plan::RankedCandidate;
 use crate::record::Recorder;
 use crate::reply::{self, FirstBytes, Reply};
@@ -83,18 +84,32 @@ impl GenerationAttempt<'_> {
         candidate: &RankedCandidate,
         recorder: &mut Recorder,
     ) -> Result<Option<GeneratedAnswer>, Fault> {
-        let Some((mut component, outbound)) = self.prepared(instance, candidate, recorder.attempts()).await?
-        else {
-            return Ok(None);
+        let Upstreams { egress, ambient, states, .. } = self.upstreams;
+        let mut accord = OwnAccord::new(states, instance, candidate);
+        let mut upstream = loop {
+            let Some((mut component, outbound)) =
+                self.prepared(instance, candidate, recorder.attempts()).await?
+            else {
+                return Ok(None);
+            };
+            let Spliced { body, edited } = self.composed.spliced(&outbound.edits, accord.withheld())?;
+            recorder.losses(edited.losses());
+            recorder.withheld(edited.withheld());
+            let upstream =
+                exchange::send(egress, instance, outbound.request, body.into(), self.deadline).await?;
+            if (200..300).contains(&upstream.status()) {
+                accord.answered();
+                // The component has said all it has to say; its memory is not held while bytes move.
+                break upstream;
+            }
+            let refused = Refused::read(upstream).await;
+            let again = accord.take_back(&refused, edited.added());
+            let fault = exchange::refusal(&mut component, instance, refused, ambient.now()).await;
+            match again {
+                Some(names) => recorder.asked_again(candidate, &fault, &names),
+                None => return Err(fault),
+            }
         };
-        let body = self.composed.spliced(&outbound.edits)?;
-        let Upstreams { egress, ambient, .. } = self.upstreams;
-        let mut upstream = exchange::send(egress, instance, outbound.request, body, self.deadline).await?;
-        if !(200..300).contains(&upstream.status()) {
-            return Err(exchange::refusal(&mut component, instance, upstream, ambient.now()).await);
-        }
-        // The component has said all it has to say; its memory is not held while bytes move.
-        drop(component);
         let Composed { ingress, head, .. } = *self.composed;
         let answer = self.client_answer(candidate);
         if !head.stream {
@@ -146,11 +161,21 @@ impl GenerationAttempt<'_> {
         recorder: &mut Recorder,
     ) -> Result<GeneratedAnswer, Fault> {
         let request = self.composed.canonical(&candidate.model)?;
-        let Upstreams { egress, ambient, .. } = self.upstreams;
-        let (now, head) = (ambient.now(), self.composed.head);
-        let answer = self.client_answer(candidate);
-        let ctx = self.context(recorder.attempts());
-        let call = TranslateCall { egress, instance, request, ctx, deadline: self.deadline, now };
+        let Upstreams { egress, ambient, states, .. } = self.upstreams;
+        let now = ambient.now();
+        let Composed { ingress, head, .. } = *self.composed;
+        let minted = Id::<Completion>::mint(&**ambient);
+        let identity = AnswerIdentity {
+            id: ingress.answer_id(minted.unique()),
+            created: now.0 / 1000,
+            model: candidate.model.clone(),
+        };
+        let answer = ClientAnswer { ingress, identity, include_usage: head.include_usage };
+        let ctx = self.context(recorder.attempts()).answering(minted.unique());
+        let accord = OwnAccord::new(states, instance, candidate);
+        let (headers, deadline) = (self.headers, self.deadline);
+        let call =
+            TranslateCall { egress, instance, candidate, request, headers, ctx, deadline, now, accord };
         match translate::open(call, &answer, recorder).await? {
             Opened::Events(events) if head.stream => {
                 answer.streamed(&events, recorder).map(GeneratedAnswer::Complete)

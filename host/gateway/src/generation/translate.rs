@@ -7,18 +7,20 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Millis, Origin};
-use brains_dialect::canon::exchange::{Frame, Framing, Head, Response};
+use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Outbound, Request, Response};
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, StreamWriter};
-use brains_dialect::{ndjson, sse};
+use brains_dialect::{envelope, ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
 
 use super::drain_ready;
 use super::form::{self, AnswerForm};
+use super::own_accord::OwnAccord;
 use super::relay::{END_GRACE, WHOLE_BYTES};
 use crate::catalogue::payload;
-use crate::exchange::{component_fault, redact_message, refusal, send};
+use crate::exchange::{Refused, component_fault, redact_message, refusal, send};
+use crate::plan::RankedCandidate;
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
@@ -38,10 +40,14 @@ pub(crate) enum Opened {
 pub(crate) struct TranslateCall<'a> {
     pub(crate) egress: &'a Egress,
     pub(crate) instance: &'a Arc<Instance>,
+    pub(crate) candidate: &'a RankedCandidate,
     pub(crate) request: ChatRequest,
+    /// The client's, as far as they go on.
+    pub(crate) headers: &'a [Field],
     pub(crate) ctx: CallContext,
     pub(crate) deadline: Instant,
     pub(crate) now: Millis,
+    pub(crate) accord: OwnAccord<'a>,
 }
 
 /// Lets the component answer: by itself, or over an exchange that it describes.
@@ -50,7 +56,8 @@ pub(crate) async fn open(
     answer: &ClientAnswer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let TranslateCall { egress, instance, request, ctx, deadline, now } = call;
+    let TranslateCall { egress, instance, candidate, request, headers, ctx, deadline, now, mut accord } =
+        call;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
@@ -67,12 +74,23 @@ pub(crate) async fn open(
     let streamed = request.stream;
     let choices = request.sampling.choices.unwrap_or(1);
     let outbound =
-        component.encode(request, Vec::new(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
-    recorder.losses(&outbound.losses);
-    let mut upstream = send(egress, instance, outbound.request, Bytes::new(), deadline).await?;
-    if !(200..300).contains(&upstream.status()) {
-        return Err(refusal(&mut component, instance, upstream, now).await);
-    }
+        component.encode(request, headers.to_vec(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
+    let mut upstream = loop {
+        recorder.losses(&outbound.losses);
+        let request = without(&outbound, accord.withheld(), recorder)?;
+        let upstream = send(egress, instance, request, Bytes::new(), deadline).await?;
+        if (200..300).contains(&upstream.status()) {
+            accord.answered();
+            break upstream;
+        }
+        let refused = Refused::read(upstream).await;
+        let again = accord.take_back(&refused, &outbound.added);
+        let fault = refusal(&mut component, instance, refused, now).await;
+        match again {
+            Some(names) => recorder.asked_again(candidate, &fault, &names),
+            None => return Err(fault),
+        }
+    };
     let head = Head { status: upstream.status(), headers: upstream.fields() };
     let events = matches!(outbound.framing, Framing::Sse);
     if !streamed || (events && form::of(&mut upstream).await? == AnswerForm::Whole) {
@@ -118,6 +136,22 @@ async fn whole_events(
     let mut events = component.push(frames).await?;
     events.extend(component.finish(true).await?);
     Ok(events)
+}
+
+/// The request as the component wrote it, without what it added and the upstream has refused.
+fn without(outbound: &Outbound, withheld: &[String], recorder: &mut Recorder) -> Result<Request, Fault> {
+    let mut request = outbound.request.clone();
+    let gone: Vec<String> = outbound.added.iter().filter(|path| withheld.contains(path)).cloned().collect();
+    if let Body::Text(text) = &mut request.body
+        && !gone.is_empty()
+    {
+        *text = envelope::without(text, &gone).map_err(|error| {
+            let what = format!("the component's body does not hold what it says: {error}");
+            Fault::new(FaultKind::Plugin, Origin::Component, what).failover()
+        })?;
+        recorder.withheld(&gone);
+    }
+    Ok(request)
 }
 
 /// How the answer looks to the client: its wire, and what is the same on every piece of it.

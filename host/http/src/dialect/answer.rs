@@ -48,7 +48,7 @@ pub(crate) async fn answer(
         active: Arc::clone(&context.active),
         request_id: context.id.0.clone(),
         headers: forwarded(&parts.headers),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
+        query: brains_dialect::forwarded::query(parts.uri.query().unwrap_or_default()),
         body,
         client: client(&parts.headers),
     };

@@ -1,6 +1,7 @@
 //! What of a client's headers goes on, and what of the routing comes back as headers.
 
 use brains_dialect::canon::exchange::Field;
+use brains_dialect::forwarded::is_forwardable;
 use brains_gateway::RoutingHeaders;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -36,17 +37,11 @@ fn visible(text: &str) -> String {
     out
 }
 
-/// Whether a client's header says something to a provider. Everything else stays here: credentials above all.
-fn forwardable(name: &str) -> bool {
-    ["anthropic-", "openai-", "x-stainless-", "x-claude-code-"].iter().any(|prefix| name.starts_with(prefix))
-        || ["session-id", "thread-id", "originator", "x-client-request-id"].contains(&name)
-}
-
-/// The headers that a provider may see; credentials never leave this room.
+/// The headers that a provider may see; everything else stays in this room, credentials above all.
 pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Field> {
     headers
         .iter()
-        .filter(|(name, _)| forwardable(name.as_str()))
+        .filter(|(name, _)| is_forwardable(name.as_str()))
         .filter_map(|(name, value)| {
             Some(Field { name: name.as_str().to_owned(), value: value.to_str().ok()?.to_owned() })
         })

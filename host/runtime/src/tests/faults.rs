@@ -6,6 +6,7 @@ use brains_dialect::canon::exchange::{Frame, Head};
 use brains_dialect::canon::relay::Call;
 use brains_dialect::canon::task::{Candidate, Features, RouteInput};
 use brains_dialect::canon::{CallContext, FaultKind};
+use brains_dialect::sse::MAX_FRAME_BYTES;
 
 use super::{answer, asking, doing, hostile, load, runtime, spec, text_of};
 use crate::{CallFault, Culprit, Instance};
@@ -137,7 +138,7 @@ async fn a_frame_that_is_too_large_is_the_upstreams_doing() {
         panic!("it was let through");
     };
     assert_eq!(fault.kind, FaultKind::Protocol);
-    assert_eq!(text_of(&exchange.push(frame(1 << 20)).await.unwrap()).len(), 1 << 20);
+    assert_eq!(text_of(&exchange.push(frame(MAX_FRAME_BYTES)).await.unwrap()).len(), MAX_FRAME_BYTES);
 }
 
 /// Fifty streams, two frames a step, and what each of them said.

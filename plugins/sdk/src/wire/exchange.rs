@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::exchange::{Body, Field, Header, Method, Piece, Request};
+use brains_dialect::forwarded::is_sent;
 
 /// A base URL taken apart once: queries of the vendor's, of the account's and of the call's are put together.
 ///
@@ -73,11 +74,20 @@ impl Exchange {
         self
     }
 
-    /// Sends those of the client's headers that mean something to the vendor.
+    /// Sends those of the client's headers that mean something to vendors of a wire. What the settings send already stays, and a
+    /// list of features is theirs and the client's.
     #[must_use]
-    pub fn forwarded(self, headers: &[Field], names: &[&str]) -> Self {
-        let meant = headers.iter().filter(|field| names.contains(&field.name.as_str()));
-        meant.fold(self, |exchange, field| exchange.header(&field.name, &field.value))
+    pub fn forwarded(mut self, headers: &[Field], wire: &str) -> Self {
+        for field in headers.iter().filter(|field| is_sent(&field.name, wire)) {
+            match self.0.headers.iter_mut().find(|sent| sent.name == field.name) {
+                None => self = self.header(&field.name, &field.value),
+                Some(sent) if field.name.ends_with("-beta") => {
+                    sent.value.push(Piece::Text(format!(",{}", field.value)));
+                }
+                Some(_) => {}
+            }
+        }
+        self
     }
 
     /// Asks for server-sent events, or for JSON.

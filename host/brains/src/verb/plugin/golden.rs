@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brains_core::config::differences;
 use brains_core::config::manifest::Plays;
 use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Payload, Piece, Request, Response};
-use brains_dialect::canon::relay::{Call, Edit, Lane};
+use brains_dialect::canon::relay::{Call, Edit, Lane, Renaming, Replacement, Selection};
 use brains_dialect::canon::task::{Candidate, Circuit, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::envelope::Envelope;
@@ -259,22 +259,38 @@ fn fault_json(fault: &Fault) -> Value {
 fn relayed(lane: &Lane) -> Value {
     let Lane::Relay(outbound) = lane else { return "declined".into() };
     let mut shown = described(&outbound.request);
-    let edits: Map<String, Value> = outbound
-        .edits
-        .iter()
-        .map(|edit| match edit {
-            Edit::Set(member) => {
-                let value =
-                    serde_json::from_str(&member.value).unwrap_or_else(|_| member.value.as_str().into());
-                (member.name.clone(), value)
-            }
-            Edit::Remove(name) => (name.clone(), Value::Null),
-        })
-        .collect();
+    let edits: Map<String, Value> = outbound.edits.iter().flat_map(edited).collect();
     if let Some(members) = shown.as_object_mut() {
         members.insert("edits".into(), edits.into());
     }
     shown
+}
+
+/// What an edit does, by its path: what is set as it is set, what is removed as null, anything else by its name.
+fn edited(edit: &Edit) -> Vec<(String, Value)> {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    let each = |selection: &Selection, shown: &Value| {
+        let Selection { at, names, when } = selection;
+        let condition = when
+            .as_ref()
+            .map_or_else(String::new, |it| format!(" when {} contains {}", it.path, it.contains));
+        let path = |name: &String| {
+            let mark = if at.is_empty() { "" } else { "." };
+            (format!("{at}{mark}{name}{condition}"), shown.clone())
+        };
+        names.iter().map(path).collect()
+    };
+    match edit {
+        Edit::Set(member) => vec![(member.path.clone(), value(&member.value))],
+        Edit::Add(member) => vec![(member.path.clone(), json!({ "add": value(&member.value) }))],
+        Edit::Remove(selection) => each(selection, &Value::Null),
+        Edit::GiveUp(selection) => each(selection, &json!("given up when refused")),
+        Edit::Keep(Selection { at, names, .. }) => vec![(at.clone(), json!({ "keep": names }))],
+        Edit::Rename(Renaming { path, name }) => vec![(path.clone(), json!({ "rename": name }))],
+        Edit::Replace(Replacement { path, old, new }) => {
+            vec![(path.clone(), json!({ "replace": value(old), "by": value(new) }))]
+        }
+    }
 }
 
 /// An exchange as a person writes it; secrets stand as `${name}`.

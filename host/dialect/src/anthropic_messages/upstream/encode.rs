@@ -71,7 +71,8 @@ pub fn encode(request: &ChatRequest, options: &AnthropicMessagesOptions) -> Resu
     let mut conversation = turns::Conversation::of(request, options, &mut losses)?;
     let mut body = Members::new();
     body.string("model", &request.model);
-    let thinks = settings::SettingsWriter { request, options, losses: &mut losses }.write(&conversation, &mut body)?;
+    let thinks =
+        settings::SettingsWriter { request, options, losses: &mut losses }.write(&conversation, &mut body)?;
     if conversation.prefilled && (thinks || !options.prefill) {
         losses.name("messages.prefill");
         conversation.go_on();

@@ -46,8 +46,10 @@ fn members_of_every_entry_change_and_every_other_byte_stays() {
     let (body, _) = edited(BODY, &[rename("max_completion_tokens", "max_tokens")], &[]);
     assert_eq!(body, BODY.replace("max_completion_tokens", "max_tokens"));
 
-    let edits =
-        [Edit::remove("messages[]", &["reasoning_content"]), Edit::remove("messages[].content[]", &["cache_control"])];
+    let edits = [
+        Edit::remove("messages[]", &["reasoning_content"]),
+        Edit::remove("messages[].content[]", &["cache_control"]),
+    ];
     let (body, told) = edited(BODY, &edits, &[]);
     let expected = BODY.replace(", \"reasoning_content\" : \"hm\"", "");
     assert_eq!(body, expected.replace(" , \"cache_control\":{\"type\":\"ephemeral\"}", ""));

@@ -126,7 +126,11 @@ impl WireWriter for OpenAiChatWriter {
                             "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":\"\"}}{}}}]}}",
                             quote(&start.id),
                             quote(&start.name),
-                            start.signature.as_deref().map(|it| signed(it, start.origin.as_deref())).unwrap_or_default()
+                            start
+                                .signature
+                                .as_deref()
+                                .map(|it| signed(it, start.origin.as_deref()))
+                                .unwrap_or_default()
                         ));
                         Flow::Call(number)
                     }
@@ -194,7 +198,10 @@ impl WireWriter for OpenAiChatWriter {
                 let number = self.choice(end.choice).ok().and_then(|choice| choice.call(end.index));
                 if let (Some(number), Some(signature)) = (number, &end.signature) {
                     let origin = end.origin();
-                    let piece = format!("{{\"tool_calls\":[{{\"index\":{number}{}}}]}}", signed(signature, origin.as_deref()));
+                    let piece = format!(
+                        "{{\"tool_calls\":[{{\"index\":{number}{}}}]}}",
+                        signed(signature, origin.as_deref())
+                    );
                     self.chunk(end.choice, &piece, None, out);
                 }
                 let details = self.choice(end.choice).ok().and_then(|choice| choice.thought(end));

@@ -4,11 +4,11 @@
 #[cfg(test)]
 mod tests;
 
+use super::strict;
 use crate::canon::{
     ChatRequest, Content, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning, ResultPart,
     Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
-use super::strict;
 use crate::envelope::Envelope;
 use crate::json::{Members, member, quote};
 use crate::media::is_document;
@@ -99,7 +99,10 @@ impl Encoder<'_> {
         if self.extension(sampling.top_k.is_some(), "top_k") {
             body.maybe_plain("top_k", sampling.top_k);
         }
-        body.maybe_plain(self.options.max_tokens_member.unwrap_or("max_completion_tokens"), sampling.max_output_tokens);
+        body.maybe_plain(
+            self.options.max_tokens_member.unwrap_or("max_completion_tokens"),
+            sampling.max_output_tokens,
+        );
         if !sampling.stop.is_empty() {
             let stops: Vec<String> = sampling.stop.iter().map(|stop| quote(stop)).collect();
             body.raw("stop", &list(&stops));

@@ -13,7 +13,7 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn new(ctx: &CallContext) -> Self {
-        Self { seed: ctx.request_id.clone(), ..Self::default() }
+        Self { seed: ctx.call_seed(), ..Self::default() }
     }
 
     fn part(&mut self, part: &Node<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
@@ -29,6 +29,7 @@ impl Answer {
                 namespace: None,
                 arguments: call.required("args").map_err(misread)?.text().to_owned(),
                 signature: part.string("thoughtSignature").map_err(misread)?,
+                origin: None,
                 extra: None,
             };
             self.blocks.whole_call(0, call, &self.seed, events);

@@ -17,7 +17,9 @@ fn called(input: &Value, pieces: &[&str], reason: &str) -> Result<(String, StopR
         json!({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": piece}})
     }));
     frames.push(json!({"type": "content_block_stop", "index": 0}));
-    frames.push(json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 1}}));
+    frames.push(
+        json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 1}}),
+    );
     frames.push(json!({"type": "message_stop"}));
     let frames: Vec<Frame> =
         frames.iter().map(|frame| Frame { name: None, data: frame.to_string() }).collect();
@@ -50,7 +52,10 @@ fn arguments_are_one_object_however_often_they_come() {
         assert!(fault.message.contains("not one JSON object"), "{pieces:?}: {}", fault.message);
     }
     // A call that the limit cut is no call to be run.
-    assert_eq!(called(&json!({}), &["{\"p\":"], "max_tokens").unwrap(), ("{\"p\":".into(), StopReason::MaxTokens));
+    assert_eq!(
+        called(&json!({}), &["{\"p\":"], "max_tokens").unwrap(),
+        ("{\"p\":".into(), StopReason::MaxTokens)
+    );
 }
 
 #[test]

@@ -139,8 +139,13 @@ fn each_model_is_told_what_it_can_be_told() {
     plain["top_k"] = Value::Null;
     assert_eq!(encoded(&plain, &fixed).1, Vec::<String>::new(), "what it does anyway is no loss");
 
-    let weaker = AnthropicMessagesOptions { efforts: vec!["low".into(), "high".into()], ..AnthropicMessagesOptions::default() };
-    for (asked, given, lost) in [("xhigh", json!("high"), 1), ("medium", json!("low"), 1), ("high", json!("high"), 0)] {
+    let weaker = AnthropicMessagesOptions {
+        efforts: vec!["low".into(), "high".into()],
+        ..AnthropicMessagesOptions::default()
+    };
+    for (asked, given, lost) in
+        [("xhigh", json!("high"), 1), ("medium", json!("low"), 1), ("high", json!("high"), 0)]
+    {
         let (body, losses) = encoded(&effortful(&json!({"reasoning_effort": asked})), &weaker);
         assert_eq!((&body["output_config"]["effort"], losses.len()), (&given, lost), "{asked}");
     }
@@ -186,15 +191,22 @@ fn media_are_what_they_are() {
     let image = |url: &str| {
         let asked = json!({"model": "claude-x", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]});
         let request = decode(asked.to_string().as_bytes()).map_err(|invalid| invalid.message)?;
-        let encoded = encode(&request, &AnthropicMessagesOptions::default()).map_err(|fault| fault.message)?;
+        let encoded =
+            encode(&request, &AnthropicMessagesOptions::default()).map_err(|fault| fault.message)?;
         let body: Value = serde_json::from_str(&encoded.body).expect("JSON");
         Ok::<Value, String>(body["messages"][0]["content"][0].clone())
     };
     let source = |kind: &str, data: &str| json!({"type": "base64", "media_type": kind, "data": data});
     assert_eq!(image("data:image/jpg;base64,AAAA").unwrap()["source"], source("image/jpeg", "AAAA"));
-    assert_eq!(image("DATA:image/PNG;charset=utf-8;base64,AAAA").unwrap()["source"], source("image/png", "AAAA"));
+    assert_eq!(
+        image("DATA:image/PNG;charset=utf-8;base64,AAAA").unwrap()["source"],
+        source("image/png", "AAAA")
+    );
     let document = image("data:application/pdf;base64,JVBERi0=").unwrap();
-    assert_eq!((&document["type"], &document["source"]), (&json!("document"), &source("application/pdf", "JVBERi0=")));
+    assert_eq!(
+        (&document["type"], &document["source"]),
+        (&json!("document"), &source("application/pdf", "JVBERi0="))
+    );
     for (url, wrong) in [
         ("data:image/svg+xml;base64,AAAA", "`messages.content.image_url` is not supported"),
         ("data:text/plain;base64,AAAA", "`messages[0].content[0].image_url.url`: expected an image or a PDF"),

@@ -86,7 +86,8 @@ impl SettingsWriter<'_, '_> {
     fn room(&self) -> u32 {
         let Some(limit) = self.request.sampling.max_output_tokens else {
             let AnthropicMessagesOptions { max_output, default_max_tokens, .. } = self.options;
-            return max_output.map_or(u32::MAX, |most| most.saturating_sub((*default_max_tokens).min(most / 4)));
+            return max_output
+                .map_or(u32::MAX, |most| most.saturating_sub((*default_max_tokens).min(most / 4)));
         };
         limit.saturating_sub(LEAST_ANSWER.max(limit / 4))
     }

@@ -27,12 +27,20 @@ mod tests {
     /// BerriAI/litellm#10106.
     #[test]
     fn an_id_says_nothing_about_a_person_and_stays_the_same() {
-        for plain in ["u-1", "user_2abcDEF", "0191c2b0-7d3e-7a10-8000-000000000000", "auth0|5f7c8ec7c33c6c004bbafe82"] {
+        for plain in
+            ["u-1", "user_2abcDEF", "0191c2b0-7d3e-7a10-8000-000000000000", "auth0|5f7c8ec7c33c6c004bbafe82"]
+        {
             assert_eq!(opaque(plain), plain);
         }
-        for person in ["ada@example.com", "Ada Lovelace", "+44 20 7946 0958", "2079460958", "ädä", "", &"x".repeat(999)] {
+        for person in
+            ["ada@example.com", "Ada Lovelace", "+44 20 7946 0958", "2079460958", "ädä", "", &"x".repeat(999)]
+        {
             let id = opaque(person);
-            assert!(id.starts_with("user_") && id.len() <= MOST_BYTES && !id.contains(person.trim()) || person.is_empty(), "{id}");
+            assert!(
+                id.starts_with("user_") && id.len() <= MOST_BYTES && !id.contains(person.trim())
+                    || person.is_empty(),
+                "{id}"
+            );
             assert_eq!(id, opaque(person));
             assert_ne!(id, opaque("somebody else"));
         }

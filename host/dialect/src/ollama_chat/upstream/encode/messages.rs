@@ -134,7 +134,9 @@ impl<'r> Writer<'_, 'r> {
         for part in &result.content {
             match part {
                 ResultPart::Text(text) => said.texts.push(text.clone()),
-                ResultPart::Media(media) if is_document(media) => self.losses.cannot("messages.content.file")?,
+                ResultPart::Media(media) if is_document(media) => {
+                    self.losses.cannot("messages.content.file")?
+                }
                 ResultPart::Media(media) => said.images.extend(self.image(media)?),
                 ResultPart::Other(json) => match member(Some(json), "text") {
                     Some(text) => said.texts.extend(Node::root(&text).string().ok().map(Into::into)),

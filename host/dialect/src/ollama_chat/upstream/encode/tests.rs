@@ -46,7 +46,8 @@ fn settings_are_told_with_every_request() {
 
 #[test]
 fn an_empty_stop_does_not_end_every_answer() {
-    let body = json!({"model": "m", "stop": ["", "END", "\n"], "messages": [{"role": "user", "content": "x"}]});
+    let body =
+        json!({"model": "m", "stop": ["", "END", "\n"], "messages": [{"role": "user", "content": "x"}]});
     let request = decode(body.to_string().as_bytes()).expect("a valid request");
     let encoded = encode(&request, &OllamaChatOptions::default()).expect("encoded");
     let body: Value = serde_json::from_str(&encoded.body).expect("JSON");

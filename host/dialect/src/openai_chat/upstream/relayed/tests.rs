@@ -56,7 +56,10 @@ fn every_setting_holds() {
         losses,
         "cache_control, messages.reasoning_content, messages.reasoning_details, stream_options, top_k, min_p"
     );
-    let modern = OpenAiChatOptions { max_tokens_member: Some("max_completion_tokens"), ..OpenAiChatOptions::default() };
+    let modern = OpenAiChatOptions {
+        max_tokens_member: Some("max_completion_tokens"),
+        ..OpenAiChatOptions::default()
+    };
     let (sent, _) = relayed(&modern, "m", &json!({"max_tokens": 5}), &[]);
     assert_eq!(sent, json!({"max_completion_tokens": 5}));
 }
