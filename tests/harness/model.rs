@@ -3,6 +3,7 @@
 
 pub mod messages;
 pub mod ollama;
+pub mod refusals;
 mod script;
 
 use serde_json::{Value, json};

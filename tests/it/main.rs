@@ -50,6 +50,7 @@ mod races;
 mod relay;
 mod resources;
 mod secrets;
+mod sent;
 mod sessions;
 mod soak;
 mod startup;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use brains_sdk::anthropic_messages::{AnthropicMessages, Options, Thinking};
+use brains_sdk::anthropic_messages::{AnthropicMessages, Capabilities, Options, Thinking};
 use brains_sdk::canon::catalogue::Model;
 use brains_sdk::capabilities::{self, Overrides};
 use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// As in `config.schema.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,26 +18,13 @@ pub struct Settings {
     pub headers: BTreeMap<String, String>,
     pub models: Vec<String>,
     pub default_max_tokens: u32,
-    pub thinking: Option<HowToThink>,
+    pub thinking: Option<Thinking>,
     pub structured_outputs: Option<bool>,
     pub capabilities: Overrides,
 }
 
 /// What each model can do, with where that was read.
 const MODELS: &str = include_str!("../models.json");
-
-/// What one of them can do.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Capabilities {
-    thinking: HowToThink,
-    efforts: Vec<String>,
-    sampling: bool,
-    prefill: bool,
-    documents: bool,
-    structured_outputs: bool,
-    context: Option<u32>,
-    max_output: Option<u32>,
-}
 
 impl Settings {
     /// Of a model, in this instance.
@@ -46,16 +33,6 @@ impl Settings {
         let all = serde_json::json!({ "thinking": thinking, "structured_outputs": structured_outputs });
         capabilities::of_model(MODELS, &all, capabilities, model)
     }
-}
-
-/// How the models are told how hard to think.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HowToThink {
-    Either,
-    Adaptive,
-    Budget,
-    Off,
 }
 
 impl Default for Settings {
@@ -93,24 +70,7 @@ impl Vendor for Anthropic {
     }
 
     fn options(settings: &Settings, model: &str) -> Options {
-        let can = settings.can(model);
-        let thinking = match can.thinking {
-            HowToThink::Either => Thinking::Either,
-            HowToThink::Adaptive => Thinking::Adaptive,
-            HowToThink::Budget => Thinking::Budget,
-            HowToThink::Off => Thinking::Off,
-        };
-        let Capabilities { efforts, sampling, prefill, documents, structured_outputs, max_output, .. } = can;
-        Options {
-            default_max_tokens: settings.default_max_tokens,
-            thinking,
-            efforts,
-            sampling,
-            prefill,
-            documents,
-            structured_outputs,
-            max_output,
-        }
+        settings.can(model).options(settings.default_max_tokens)
     }
 
     fn describe(settings: &Settings, model: &mut Model) {

@@ -147,7 +147,10 @@ fn told(settings: serde_json::Value, model: &str) -> (serde_json::Value, String)
     let out = component(settings).encode(req, Vec::new(), &CallContext::default()).unwrap();
     let Body::Text(body) = out.request.body else { panic!("no text") };
     let mut body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    (json!([body["thinking"].take(), body["output_config"].take(), body["temperature"].take()]), out.losses.join(", "))
+    (
+        json!([body["thinking"].take(), body["output_config"].take(), body["temperature"].take()]),
+        out.losses.join(", "),
+    )
 }
 
 /// docker/docker-agent#3381, microsoft/vscode-copilot-chat#5008, RooCodeInc/Roo-Code#12162.

@@ -16,18 +16,10 @@ pub struct Settings {
     pub organization: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub models: Vec<String>,
-    pub max_tokens_member: Option<MaxTokens>,
+    pub max_tokens_member: Option<String>,
     pub developer_role: bool,
     pub extensions: Option<bool>,
     pub stream_usage: bool,
-}
-
-/// What the vendor calls the limit of the answer's length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MaxTokens {
-    MaxCompletionTokens,
-    MaxTokens,
 }
 
 impl Default for Settings {
@@ -65,11 +57,7 @@ impl Vendor for OpenAi {
     }
 
     fn options(settings: &Settings, _: &str) -> Options {
-        let max_tokens_member = settings.max_tokens_member.map(|member| match member {
-            MaxTokens::MaxCompletionTokens => "max_completion_tokens",
-            MaxTokens::MaxTokens => "max_tokens",
-        });
-        let Settings { developer_role, extensions, stream_usage, .. } = *settings;
+        let Settings { max_tokens_member, developer_role, extensions, stream_usage, .. } = settings.clone();
         Options { max_tokens_member, developer_role, extensions, stream_usage }
     }
 }

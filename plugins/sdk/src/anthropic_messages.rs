@@ -8,12 +8,59 @@ use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
-pub use brains_dialect::anthropic_messages::upstream::encode::{
-    AnthropicMessagesOptions as Options, Thinking,
-};
+pub use brains_dialect::anthropic_messages::upstream::encode::AnthropicMessagesOptions as Options;
+use brains_dialect::anthropic_messages::upstream::encode::Thinking as Told;
+use serde::{Deserialize, Serialize};
 
 use crate::vendor::{RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList};
+
+/// What a model can do, as data and settings say it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Capabilities {
+    pub thinking: Thinking,
+    pub efforts: Vec<String>,
+    pub sampling: bool,
+    pub prefill: bool,
+    pub documents: bool,
+    pub structured_outputs: bool,
+    pub context: Option<u32>,
+    pub max_output: Option<u32>,
+}
+
+/// How a model is told how hard to think: by an effort, by a budget of tokens, by either, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    Adaptive,
+    Budget,
+    Either,
+    Off,
+}
+
+impl Capabilities {
+    /// How requests for the model are written.
+    pub fn options(self, default_max_tokens: u32) -> Options {
+        let Self { thinking, efforts, sampling, prefill, documents, structured_outputs, max_output, .. } =
+            self;
+        let thinking = match thinking {
+            Thinking::Adaptive => Told::Adaptive,
+            Thinking::Budget => Told::Budget,
+            Thinking::Either => Told::Either,
+            Thinking::Off => Told::Off,
+        };
+        Options {
+            default_max_tokens,
+            thinking,
+            efforts,
+            sampling,
+            prefill,
+            documents,
+            structured_outputs,
+            max_output,
+        }
+    }
+}
 
 const VERSION_HEADER: &str = "anthropic-version";
 

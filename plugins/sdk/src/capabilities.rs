@@ -115,7 +115,8 @@ impl Name {
         let model = model.to_ascii_lowercase();
         let (_, rest) = model.split_once(family)?;
         let mut name = Self { word: String::new(), version: Vec::new() };
-        for piece in rest.split(|mark: char| !mark.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty()) {
+        for piece in rest.split(|mark: char| !mark.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty())
+        {
             match piece.parse::<u32>() {
                 Ok(number) if piece.len() <= 2 && name.version.len() < 2 => name.version.push(number),
                 // A date, and what comes behind it.

@@ -239,5 +239,5 @@ fn accept(request: &Value) -> Result<(), String> {
     if tools.iter().any(|tool| tool["input_schema"]["type"] != "object") {
         return Err("tools.0.input_schema.type: Field required".to_owned());
     }
-    Ok(())
+    super::refusals::messages(request)
 }

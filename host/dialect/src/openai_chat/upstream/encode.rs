@@ -21,7 +21,7 @@ use crate::translation::asks_nothing;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAiChatOptions {
     /// `max_completion_tokens`, or `max_tokens` for servers that know only that; unset, a client's own word passes.
-    pub max_tokens_member: Option<&'static str>,
+    pub max_tokens_member: Option<String>,
     /// Whether it knows the role `developer`.
     pub developer_role: bool,
     /// Whether it takes members beyond the vendor's own: `top_k`, `cache_control`, `reasoning_content`. Unset, we write none,
@@ -100,7 +100,7 @@ impl Encoder<'_> {
             body.maybe_plain("top_k", sampling.top_k);
         }
         body.maybe_plain(
-            self.options.max_tokens_member.unwrap_or("max_completion_tokens"),
+            self.options.max_tokens_member.as_deref().unwrap_or("max_completion_tokens"),
             sampling.max_output_tokens,
         );
         if !sampling.stop.is_empty() {

@@ -29,7 +29,7 @@ pub fn edits(options: &OpenAiChatOptions, model: &str, stream: bool) -> Vec<Edit
         let (old, new) = ("\"developer\"".to_owned(), "\"system\"".to_owned());
         edits.push(Edit::Replace(Replacement { path, old, new }));
     }
-    let renamed = match options.max_tokens_member {
+    let renamed = match options.max_tokens_member.as_deref() {
         Some("max_tokens") => Some(("max_completion_tokens", "max_tokens")),
         Some(_) => Some(("max_tokens", "max_completion_tokens")),
         None => None,

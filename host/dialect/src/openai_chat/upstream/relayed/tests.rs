@@ -35,7 +35,7 @@ fn without_a_setting_the_clients_words_pass() {
 #[test]
 fn every_setting_holds() {
     let options = OpenAiChatOptions {
-        max_tokens_member: Some("max_tokens"),
+        max_tokens_member: Some("max_tokens".to_owned()),
         developer_role: false,
         extensions: Some(false),
         stream_usage: false,
@@ -57,7 +57,7 @@ fn every_setting_holds() {
         "cache_control, messages.reasoning_content, messages.reasoning_details, stream_options, top_k, min_p"
     );
     let modern = OpenAiChatOptions {
-        max_tokens_member: Some("max_completion_tokens"),
+        max_tokens_member: Some("max_completion_tokens".to_owned()),
         ..OpenAiChatOptions::default()
     };
     let (sent, _) = relayed(&modern, "m", &json!({"max_tokens": 5}), &[]);
