@@ -89,7 +89,7 @@ fn decode_begin(base64: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(18);
     for group in base64.as_bytes().chunks_exact(4).take(6) {
         let mut bits = 0_u32;
-        let mut known = 0;
+        let mut known = 0_usize;
         for &character in group {
             let Some(value) = digit(character) else { break };
             bits = bits << 6 | value;
@@ -97,7 +97,7 @@ fn decode_begin(base64: &str) -> Vec<u8> {
         }
         bits <<= 6 * (4 - known);
         let [_, bytes @ ..] = bits.to_be_bytes();
-        out.extend_from_slice(bytes.get(..(known as usize * 6) / 8).unwrap_or_default());
+        out.extend_from_slice(bytes.get(..(known * 6) / 8).unwrap_or_default());
         if known < 4 {
             break;
         }
@@ -148,7 +148,7 @@ fn clean(data: &str) -> Result<String, Unreadable> {
     }
     // Vendors want it padded, and not every client does.
     out.truncate(bare);
-    while out.len() % 4 != 0 {
+    while !out.len().is_multiple_of(4) {
         out.push('=');
     }
     Ok(out)

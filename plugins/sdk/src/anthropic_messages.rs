@@ -17,6 +17,7 @@ use crate::wire::{Exchange, ModelList};
 
 /// What a model can do, as data and settings say it.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that a model can do or not")]
 pub struct Capabilities {
     pub thinking: Thinking,
     pub efforts: Vec<String>,

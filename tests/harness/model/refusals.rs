@@ -92,7 +92,7 @@ fn stranger(object: &Value, known: &[&str]) -> Option<String> {
     object.as_object()?.keys().find(|name| !known.contains(&name.as_str())).cloned()
 }
 
-/// As FastAPI says it.
+/// As a server says it that checks its input with pydantic.
 fn forbidden(place: &[Value]) -> String {
     let loc = [vec![json!("body")], place.to_vec()].concat();
     json!({"detail": [{"type": "extra_forbidden", "loc": loc, "msg": "Extra inputs are not permitted", "input": null}]})
@@ -193,7 +193,7 @@ fn media(at: usize, block: &Value, kinds: &[&str]) -> Result<(), String> {
                 ("JVBER", "application/pdf"),
             ];
             let wrong = begins.iter().any(|(begin, real)| data.starts_with(begin) && *real != kind);
-            if !kinds.contains(&kind) || data.is_empty() || data.len() % 4 != 0 || wrong {
+            if !kinds.contains(&kind) || data.is_empty() || !data.len().is_multiple_of(4) || wrong {
                 return Err(format!(
                     "messages.{at}: source.base64.media_type: Input should be one of {kinds:?}"
                 ));
@@ -220,6 +220,7 @@ fn closed(schema: &Value) -> Result<(), String> {
 }
 
 /// What a model of this vendor takes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that a model takes or not")]
 struct Model {
     adaptive: bool,
     budget: bool,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use brains_core::config::differences;
 use brains_core::config::manifest::Plays;
 use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Payload, Piece, Request, Response};
-use brains_dialect::canon::relay::{Call, Edit, Lane, Renaming, Replacement, Selection};
+use brains_dialect::canon::relay::{Call, Edit, Lane};
 use brains_dialect::canon::task::{Candidate, Circuit, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::envelope::Envelope;
@@ -124,7 +124,7 @@ async fn provider(instance: &Arc<Instance>, case: &Case) -> Result<Value, String
             ctx: context(),
         };
         let lane = live(instance).await?.prepare(call).await.map_err(failed)?;
-        came.insert("relay".into(), relayed(&lane));
+        came.insert("relay".into(), relayed(&lane, &body));
     }
     if exports.standalone {
         let events = live(instance).await?.answer(request.clone(), context()).await;
@@ -256,41 +256,39 @@ fn fault_json(fault: &Fault) -> Value {
     })
 }
 
-fn relayed(lane: &Lane) -> Value {
+fn relayed(lane: &Lane, body: &str) -> Value {
     let Lane::Relay(outbound) = lane else { return "declined".into() };
     let mut shown = described(&outbound.request);
-    let edits: Map<String, Value> = outbound.edits.iter().flat_map(edited).collect();
+    let edits = edited(body, &outbound.edits).map_or_else(Value::from, Value::from);
     if let Some(members) = shown.as_object_mut() {
-        members.insert("edits".into(), edits.into());
+        members.insert("edits".into(), edits);
     }
     shown
 }
 
-/// What an edit does, by its path: what is set as it is set, what is removed as null, anything else by its name.
-fn edited(edit: &Edit) -> Vec<(String, Value)> {
-    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
-    let each = |selection: &Selection, shown: &Value| {
-        let Selection { at, names, when } = selection;
-        let condition = when
-            .as_ref()
-            .map_or_else(String::new, |it| format!(" when {} contains {}", it.path, it.contains));
-        let path = |name: &String| {
-            let mark = if at.is_empty() { "" } else { "." };
-            (format!("{at}{mark}{name}{condition}"), shown.clone())
-        };
-        names.iter().map(path).collect()
-    };
-    match edit {
-        Edit::Set(member) => vec![(member.path.clone(), value(&member.value))],
-        Edit::Add(member) => vec![(member.path.clone(), json!({ "add": value(&member.value) }))],
-        Edit::Remove(selection) => each(selection, &Value::Null),
-        Edit::GiveUp(selection) => each(selection, &json!("given up when refused")),
-        Edit::Keep(Selection { at, names, .. }) => vec![(at.clone(), json!({ "keep": names }))],
-        Edit::Rename(Renaming { path, name }) => vec![(path.clone(), json!({ "rename": name }))],
-        Edit::Replace(Replacement { path, old, new }) => {
-            vec![(path.clone(), json!({ "replace": value(old), "by": value(new) }))]
-        }
+/// What the edits make of a body, but for what the component adds of its own accord: members as they are set, those that are
+/// gone as null.
+fn edited(body: &str, edits: &[Edit]) -> Result<Map<String, Value>, String> {
+    let wished: Vec<Edit> =
+        edits.iter().filter(|edit| !matches!(edit, Edit::Add(_) | Edit::GiveUp(_))).cloned().collect();
+    let envelope = Envelope::scan_text(body).map_err(|invalid| invalid.message)?;
+    let mut splice = envelope.splice();
+    splice.apply(&wished, &[]).map_err(|error| error.to_string())?;
+    let read =
+        |text: &str| serde_json::from_str::<Map<String, Value>>(text).map_err(|error| error.to_string());
+    let (before, after) = (read(body)?, read(&splice.finish())?);
+    let set = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
+    let mut shown: Map<String, Value> = set.map(|(name, value)| (name.clone(), value.clone())).collect();
+    // The model is set in every case, also where the client said the same.
+    let named = after
+        .get("model")
+        .filter(|_| edits.iter().any(|edit| matches!(edit, Edit::Set(it) if it.path == "model")));
+    if let Some(model) = named {
+        shown.insert("model".into(), model.clone());
     }
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    shown.extend(gone.map(|name| (name.clone(), Value::Null)));
+    Ok(shown)
 }
 
 /// An exchange as a person writes it; secrets stand as `${name}`.

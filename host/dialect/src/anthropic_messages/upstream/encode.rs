@@ -18,6 +18,7 @@ pub use crate::translation::Encoded;
 
 /// What the upstream wants beyond what requests say, and what the model can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that a model can do or not")]
 pub struct AnthropicMessagesOptions {
     /// The longest answer when the client names none: this wire wants a number.
     pub default_max_tokens: u32,

@@ -1,5 +1,7 @@
 //! Who asks, as the vendor may know it: an id that says nothing about a person.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 /// The longest id.
@@ -16,8 +18,10 @@ pub(super) fn opaque(user: &str) -> String {
         return user.to_owned();
     }
     let digest = Sha256::digest(user.as_bytes());
-    let digits = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("user_{digits}")
+    digest.iter().fold("user_".to_owned(), |mut id, byte| {
+        let _written = write!(id, "{byte:02x}");
+        id
+    })
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ impl<'r> Writer<'_, 'r> {
             match part {
                 ResultPart::Text(text) => said.texts.push(text.clone()),
                 ResultPart::Media(media) if is_document(media) => {
-                    self.losses.cannot("messages.content.file")?
+                    self.losses.cannot("messages.content.file")?;
                 }
                 ResultPart::Media(media) => said.images.extend(self.image(media)?),
                 ResultPart::Other(json) => match member(Some(json), "text") {
