@@ -45,7 +45,7 @@ impl KnownHead {
         known.headers = vec![(TRACE_ID, trace.to_string())];
     }
 
-    fn silence(&self) -> Option<Duration> {
+    pub(crate) fn silence(&self) -> Option<Duration> {
         self.0.lock_unpoisoned().silence
     }
 

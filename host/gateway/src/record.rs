@@ -174,8 +174,8 @@ impl Recorder {
             attempt.code = Some("member_refused".to_owned());
             attempt.cause = Some(format!("the upstream does not know {members}: {}", fault.message));
         });
-        let prices = self.prices;
-        self.attempt(candidate, prices);
+        let (prices, silence) = (self.prices, self.listeners.head.silence());
+        self.attempt(candidate, prices, silence);
     }
 
     /// The upstream refused these members before and is not sent them.

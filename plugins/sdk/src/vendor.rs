@@ -98,7 +98,7 @@ pub trait VendorWire: 'static {
     const MODELS: ModelList;
 
     /// Ends of an address that is an endpoint, or that has what is added to it: vendors print both.
-    const ENDPOINTS: &'static [&'static str];
+    const ENDPOINTS: &'static [&'static str] = &[];
 
     /// The exchange of a call, but for its body: the same for a body of ours and for one of a client.
     fn exchange(
