@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
+use crate::plane::task;
 use crate::tool::ToolShape;
 
 const NOUN: &str = "focus";
@@ -43,9 +44,9 @@ pub(crate) struct Warning {
 pub(crate) struct SetFocus {
     /// What it is about, in a sentence.
     intent: Option<String>,
-    /// The task that you work on.
+    /// Code or id of the task that you work on.
     task: Option<String>,
-    /// Files, folders and globs, relative to the workspace.
+    /// Files, folders with all below them, and globs.
     #[serde(default)]
     paths: Vec<String>,
     /// How long it is shown, e.g. `2h`; four hours when nothing is said.
@@ -80,9 +81,8 @@ impl Operation for SetFocus {
 
     async fn run(self, cx: &Cx<'_>) -> Result<FocusSet, Fault> {
         let intent = check_text("intent", self.intent.as_deref())?;
-        let task = check_text("task", self.task.as_deref())?;
-        let paths = check_paths(&self.paths)?;
-        if intent.is_none() && task.is_none() && paths.is_empty() {
+        let task = self.task.filter(|task| !task.trim().is_empty());
+        if intent.is_none() && task.is_none() && self.paths.is_empty() {
             return Err(Fault::invalid("a focus has at least one of `intent`, `task` and `paths`")
                 .param("intent")
                 .hint("`clear_focus` says that you are at nothing"));
@@ -92,9 +92,15 @@ impl Operation for SetFocus {
             return Err(Fault::invalid("`ttl` is at most 24 hours").param("ttl"));
         }
         let (session, access) = cx.session_there(self.session, None).await?;
+        let paths = check_paths(&self.paths, Some(&access.workspace.path))?;
+        let inside = access.clone();
         cx.write_as(&access, Some(session.id), move |tx, session| {
             Box::pin(async move {
                 let now = tx.now();
+                let task = match task {
+                    Some(task) => Some(task::code_of(tx, &inside, &task).await?),
+                    None => None,
+                };
                 let focus = FocusRecord {
                     session: session.id.clone(),
                     workspace: session.workspace.clone(),
@@ -138,7 +144,7 @@ async fn warnings(
             });
         }
     }
-    let mine: Vec<Resource> = focus.paths.iter().filter_map(|path| Resource::path(path).ok()).collect();
+    let mine: Vec<Resource> = focus.paths.iter().filter_map(|path| Resource::path(path, None).ok()).collect();
     let task = focus.task.as_deref().and_then(|task| Resource::task(task).ok());
     for lock in rows.held_locks(&session.workspace, now).await? {
         if lock.session == session.id || lock.mode == LockMode::Shared {

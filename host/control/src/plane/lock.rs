@@ -15,6 +15,9 @@ use brains_store::Rows;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plane::task;
+use crate::workspace_access::WorkspaceAccess;
+
 pub(crate) use acquire::{AcquireLock, RenewLock};
 pub(crate) use claim::{Claim, ClaimWorkspace, ListWorkspaceClaims, ReleaseWorkspace};
 pub(crate) use list::{ListLocks, WhoBlocks};
@@ -66,14 +69,24 @@ impl From<WaitRecord> for WaitLine {
     }
 }
 
-/// The resource that the members of an input name; the whole workspace when none is given.
-fn resource(path: Option<&str>, task: Option<&str>, name: Option<&str>) -> Result<Resource, Fault> {
-    match (path, task, name) {
-        (None, None, None) => Ok(Resource::workspace()),
-        (Some(path), None, None) => Resource::path(path),
-        (None, Some(task), None) => Resource::task(task),
-        (None, None, Some(name)) => Resource::name(name),
-        _ => Err(Fault::invalid("a lock is on one of `path`, `task` and `name`").param("path")),
+/// What a lock is on, as the members of an input name it; the whole workspace when none is given.
+#[derive(Debug, Clone, Copy)]
+struct NamedResource<'a> {
+    path: &'a Option<String>,
+    task: &'a Option<String>,
+    name: &'a Option<String>,
+}
+
+impl NamedResource<'_> {
+    /// The resource of a workspace, by the one name that it has: however a path or a task is written, it is the same.
+    async fn find(self, rows: &mut Rows, access: &WorkspaceAccess) -> Result<Resource, Fault> {
+        match (self.path, self.task, self.name) {
+            (None, None, None) => Ok(Resource::workspace()),
+            (Some(path), None, None) => Resource::path(path, Some(&access.workspace.path)),
+            (None, Some(task), None) => Resource::task(&task::code_of(rows, access, task).await?),
+            (None, None, Some(name)) => Resource::name(name),
+            _ => Err(Fault::invalid("a lock is on one of `path`, `task` and `name`").param("path")),
+        }
     }
 }
 

@@ -53,7 +53,7 @@ async fn find(rows: &mut Rows, cx: &Cx<'_>, reference: &str, least: WorkspaceRol
             .param("task")
             .hint("`list_tasks` shows those of a workspace")
     };
-    let id = Id::<Task>::parse(reference);
+    let id = Id::<Task>::parse(reference.trim());
     let code = if id.is_some() { None } else { read_code(reference) };
     if id.is_none() && code.is_none() {
         return Err(Fault::invalid(format!(
@@ -108,13 +108,7 @@ async fn need(
             .param(param)
             .hint(format!("only tasks of `{slug}` can be waited for here; `list_tasks` shows them"))
     };
-    let found = match (Id::<Task>::parse(text), read_code(text)) {
-        (Some(id), _) => tx.task_place(&id).await?,
-        (None, Some(code)) => tx.task_of_code(&code).await?,
-        (None, None) => None,
-    };
-    let found = found.filter(|found| found.workspace == access.workspace.id).ok_or_else(absent)?;
-    let task = tx.task(&found.id).await?.ok_or_else(absent)?;
+    let task = of_workspace(tx, access, text).await?.ok_or_else(absent)?;
     if task.status == brains_core::plane::task::TaskStatus::Archived && task.completed_at.is_none() {
         return Err(Fault::conflict(format!(
             "`{}` is archived and was never done: waiting for it has no end",
@@ -125,6 +119,34 @@ async fn need(
         .hint("`reopen_task` takes it up again"));
     }
     Ok(task)
+}
+
+/// The task of a workspace that `text` names by its code or its id.
+async fn of_workspace(
+    rows: &mut Rows,
+    access: &WorkspaceAccess,
+    text: &str,
+) -> Result<Option<TaskRecord>, Fault> {
+    let found = match (Id::<Task>::parse(text.trim()), read_code(text)) {
+        (Some(id), _) => rows.task_place(&id).await?,
+        (None, Some(code)) => rows.task_of_code(&code).await?,
+        (None, None) => None,
+    };
+    match found.filter(|found| found.workspace == access.workspace.id) {
+        Some(found) => Ok(rows.task(&found.id).await?),
+        None => Ok(None),
+    }
+}
+
+/// The code of a task of a workspace, which is what it is called everywhere, however a caller names it.
+pub(crate) async fn code_of(rows: &mut Rows, access: &WorkspaceAccess, text: &str) -> Result<String, Fault> {
+    let task = of_workspace(rows, access, text).await?;
+    task.map(|task| task.code).ok_or_else(|| {
+        Fault::not_found("task", text.chars().take(100).collect::<String>())
+            .code("task_not_found")
+            .param("task")
+            .hint("`list_tasks` shows those of the workspace; anything else that has a name is locked by `name`")
+    })
 }
 
 /// What a call says about the task that it changes.

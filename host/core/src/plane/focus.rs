@@ -31,9 +31,10 @@ impl FocusRecord {
     /// Paths of `self` that meet one of `other`, and whether both are at one task.
     pub fn overlap(&self, other: &Self) -> Option<Overlap> {
         let task = self.task.clone().filter(|task| other.task.as_ref() == Some(task));
-        let theirs: Vec<Pattern> = other.paths.iter().filter_map(|path| Pattern::parse(path).ok()).collect();
+        let theirs: Vec<Pattern> =
+            other.paths.iter().filter_map(|path| Pattern::parse(path, None).ok()).collect();
         let meets = |path: &&String| {
-            Pattern::parse(path).is_ok_and(|mine| theirs.iter().any(|theirs| mine.overlaps(theirs)))
+            Pattern::parse(path, None).is_ok_and(|mine| theirs.iter().any(|theirs| mine.overlaps(theirs)))
         };
         let paths: Vec<String> = self.paths.iter().filter(meets).cloned().collect();
         (task.is_some() || !paths.is_empty()).then_some(Overlap { task, paths })
@@ -47,14 +48,14 @@ pub struct Overlap {
     pub paths: Vec<String>,
 }
 
-/// Checks the paths of a focus; they come back as they are kept.
-pub fn check_paths(paths: &[String]) -> Result<Vec<String>, Fault> {
+/// Checks the paths of a focus in the workspace whose directory is `root`; they come back as they are kept.
+pub fn check_paths(paths: &[String], root: Option<&str>) -> Result<Vec<String>, Fault> {
     if paths.len() > PATHS_MAX {
         return Err(Fault::invalid(format!("a focus has at most {PATHS_MAX} paths")).param("paths"));
     }
     let mut kept = Vec::new();
     for path in paths {
-        let path = Pattern::parse(path).map_err(|fault| fault.param("paths"))?.to_string();
+        let path = Pattern::parse(path, root).map_err(|fault| fault.param("paths"))?.to_string();
         if !kept.contains(&path) {
             kept.push(path);
         }

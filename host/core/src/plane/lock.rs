@@ -105,7 +105,7 @@ pub enum LockDecision<'a> {
 }
 
 /// Decides a request over everything that is held and waited for in its workspace. A session is never in its own
-/// way, and what it holds already it keeps without standing in line again.
+/// way, and passes waiters that cannot go on before it lets go of what it holds: waiting for them would never end.
 pub fn decide<'a>(
     wanted: &Wanted<'_>,
     held: &'a [LockRecord],
@@ -121,9 +121,7 @@ pub fn decide<'a>(
         return LockDecision::Again(own);
     }
     let holders: Vec<&LockRecord> = holders(wanted, held, now).collect();
-    // Whoever holds it shared already would wait for waiters who wait for it: only holders count then.
-    let ahead: Vec<&WaitRecord> =
-        if own.is_some() { Vec::new() } else { ahead(wanted, waiting, now).collect() };
+    let ahead = ahead(wanted, held, waiting, now);
     match (own, holders.is_empty() && ahead.is_empty()) {
         (Some(own), true) => LockDecision::Upgrade(own),
         (None, true) => LockDecision::Grant,
@@ -144,37 +142,76 @@ fn holders<'a>(
     })
 }
 
+/// Waiters that are served before this request.
 fn ahead<'a>(
     wanted: &Wanted<'_>,
+    held: &[LockRecord],
     waiting: &'a [WaitRecord],
     now: Millis,
-) -> impl Iterator<Item = &'a WaitRecord> {
-    waiting.iter().filter(move |waiter| {
+) -> Vec<&'a WaitRecord> {
+    let kept = kept_by(wanted.session, held, waiting, now);
+    let served_before = waiting.iter().filter(|waiter| {
         waiter.alive_until > now
             && waiter.session != *wanted.session
             && wanted.turn.is_none_or(|turn| waiter.turn < turn)
             && waiter.mode.excludes(wanted.mode)
             && waiter.resource.overlaps(wanted.resource)
-    })
+    });
+    served_before.filter(|waiter| !kept.contains(&waiter.turn)).collect()
 }
 
-/// Whether waiting for this would never end: somebody in the way waits, directly or through others, for something
-/// that the session itself holds.
+/// Turns of the waiters that a session keeps waiting: by what it holds, or because they stand behind one of these.
+fn kept_by(session: &Id<Session>, held: &[LockRecord], waiting: &[WaitRecord], now: Millis) -> Vec<u64> {
+    let own: Vec<&LockRecord> =
+        held.iter().filter(|lock| lock.lives(now) && lock.session == *session).collect();
+    if own.is_empty() {
+        return Vec::new();
+    }
+    let excludes = |waiter: &WaitRecord, resource: &Resource, mode: LockMode| {
+        waiter.mode.excludes(mode) && waiter.resource.overlaps(resource)
+    };
+    let mut others: Vec<&WaitRecord> =
+        waiting.iter().filter(|waiter| waiter.alive_until > now && waiter.session != *session).collect();
+    others.sort_by_key(|waiter| waiter.turn);
+    let mut kept: Vec<&WaitRecord> = Vec::new();
+    for waiter in others {
+        let behind = |first: &&WaitRecord| {
+            first.session != waiter.session && excludes(waiter, &first.resource, first.mode)
+        };
+        if own.iter().any(|lock| excludes(waiter, &lock.resource, lock.mode)) || kept.iter().any(behind) {
+            kept.push(waiter);
+        }
+    }
+    kept.into_iter().map(|waiter| waiter.turn).collect()
+}
+
+/// Whether waiting for this would never end: somebody in the way, as a holder or ahead in the queue, waits, directly or
+/// through others, for something that the session itself holds.
 pub fn deadlock(wanted: &Wanted<'_>, held: &[LockRecord], waiting: &[WaitRecord], now: Millis) -> bool {
-    let mut reached: Vec<&Id<Session>> = Vec::new();
-    let mut open: Vec<&Id<Session>> = holders(wanted, held, now).map(|lock| &lock.session).collect();
+    let in_the_way = |wanted: &Wanted<'_>| -> Vec<Id<Session>> {
+        let holders = holders(wanted, held, now).map(|lock| lock.session.clone());
+        let ahead = ahead(wanted, held, waiting, now).into_iter().map(|waiter| waiter.session.clone());
+        holders.chain(ahead).collect()
+    };
+    let mut reached: Vec<Id<Session>> = Vec::new();
+    let mut open = in_the_way(wanted);
     while let Some(session) = open.pop() {
-        if session == wanted.session {
+        if session == *wanted.session {
             return true;
         }
         if reached.contains(&session) {
             continue;
         }
-        reached.push(session);
-        for wait in waiting.iter().filter(|wait| wait.alive_until > now && wait.session == *session) {
-            let theirs = Wanted { resource: &wait.resource, mode: wait.mode, session, turn: Some(wait.turn) };
-            open.extend(holders(&theirs, held, now).map(|lock| &lock.session));
+        for wait in waiting.iter().filter(|wait| wait.alive_until > now && wait.session == session) {
+            let turn = Some(wait.turn);
+            open.extend(in_the_way(&Wanted {
+                resource: &wait.resource,
+                mode: wait.mode,
+                session: &session,
+                turn,
+            }));
         }
+        reached.push(session);
     }
     false
 }

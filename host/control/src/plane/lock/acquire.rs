@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::grant::Ask;
 use super::wait;
-use super::{LockLine, NOUN, resource};
+use super::{LockLine, NOUN, NamedResource};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -23,9 +23,9 @@ use crate::tool::ToolShape;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AcquireLock {
-    /// A file, a folder or a glob, relative to the workspace: `src/cart.rs`, `docs/`, `src/**/*.rs`.
+    /// A file, a folder with all below it, or a glob: `src/cart.rs`, `docs/`, `src/**/*.rs`.
     path: Option<String>,
-    /// A task.
+    /// Code or id of a task.
     task: Option<String>,
     /// Anything else that has a name, e.g. `deploy`. Without path, task and name it is the whole workspace.
     name: Option<String>,
@@ -74,18 +74,17 @@ impl Operation for AcquireLock {
     type Output = LockGranted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockGranted, Fault> {
-        let ask = Ask {
-            resource: resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?,
-            mode: self.mode,
-            ttl_ms: check_ttl(self.ttl.map(|span| span.ms))?,
-            reason: check_text("reason", self.reason.as_deref())?,
-            counts: true,
-        };
+        let ttl_ms = check_ttl(self.ttl.map(|span| span.ms))?;
+        let reason = check_text("reason", self.reason.as_deref())?;
         let wait_ms = check_wait(self.wait_ms)?;
-        let (session, access) = {
+        let (session, access, resource) = {
             let mut view = cx.control.store.read().await?;
-            cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?
+            let (session, access) = cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?;
+            let on = NamedResource { path: &self.path, task: &self.task, name: &self.name };
+            let resource = on.find(&mut view, &access).await?;
+            (session, access, resource)
         };
+        let ask = Ask { resource, mode: self.mode, ttl_ms, reason, counts: true };
         let lock = wait::acquire(cx, &access, &session, &ask, wait_ms).await?;
         let mut view = cx.control.store.read().await?;
         Ok(LockGranted { lock: LockLine::of(&mut view, lock).await? })

@@ -8,7 +8,7 @@ use brains_core::principal::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LockLine, NOUN, WaitLine, resource};
+use super::{LockLine, NOUN, NamedResource, WaitLine};
 use crate::context::Cx;
 use crate::input::page::{cut, default_limit, limit};
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -82,9 +82,9 @@ impl Operation for ListLocks {
 pub(crate) struct WhoBlocks {
     /// Slug, id, or a path in it; where you are when nothing is said.
     workspace: Option<String>,
-    /// A file, a folder or a glob, relative to the workspace.
+    /// A file, a folder with all below it, or a glob.
     path: Option<String>,
-    /// A task.
+    /// Code or id of a task.
     task: Option<String>,
     /// Anything else that has a name. Without path, task and name it is the whole workspace.
     name: Option<String>,
@@ -123,10 +123,11 @@ impl Operation for WhoBlocks {
     type Output = Blockers;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Blockers, Fault> {
-        let resource = resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?;
         let now = cx.now();
         let mut view = cx.control.store.read().await?;
         let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let on = NamedResource { path: &self.path, task: &self.task, name: &self.name };
+        let resource = on.find(&mut view, &access).await?;
         let held = view.held_locks(&access.workspace.id, now).await?;
         let queue = view.lock_waits(&access.workspace.id, now).await?;
         let nobody = Id::mint(&*cx.control.ambient);

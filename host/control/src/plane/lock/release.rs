@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::grant::{described, still_held};
-use super::{LockLine, NOUN, resource};
+use super::{LockLine, NOUN, NamedResource};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -75,10 +75,12 @@ impl Operation for ReleaseLock {
                 Fault::invalid("a lock is named by `id` or by what it is on, not by both").param("id")
             );
         }
-        let on = resource(self.path.as_deref(), self.task.as_deref(), self.name.as_deref())?;
-        let (session, access) = {
+        let (session, access, on) = {
             let mut view = cx.control.store.read().await?;
-            cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?
+            let (session, access) = cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?;
+            let on = NamedResource { path: &self.path, task: &self.task, name: &self.name };
+            let on = on.find(&mut view, &access).await?;
+            (session, access, on)
         };
         let (id, all) = (self.id, self.all);
         let answer = cx

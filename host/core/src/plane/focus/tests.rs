@@ -26,7 +26,7 @@ fn foci_meet_in_a_task_or_a_path() {
 #[test]
 fn paths_are_normal_and_counted() {
     let paths =
-        |paths: &[&str]| check_paths(&paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>());
+        |paths: &[&str]| check_paths(&paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>(), None);
     assert_eq!(paths(&["./src//a.rs", "src/a.rs"]).unwrap(), ["src/a.rs"]);
     assert_eq!(paths(&["../x"]).unwrap_err().param.as_deref(), Some("paths"));
     assert!(paths(&["a"; 65]).is_err());

@@ -36,9 +36,9 @@ impl Resource {
         Self { kind: LockKind::Workspace, resource: String::new() }
     }
 
-    /// A path or a glob, in its normal form.
-    pub fn path(text: &str) -> Result<Self, Fault> {
-        Ok(Self { kind: LockKind::Path, resource: Pattern::parse(text)?.to_string() })
+    /// A path or a glob of the workspace whose directory is `root`, in its normal form.
+    pub fn path(text: &str, root: Option<&str>) -> Result<Self, Fault> {
+        Ok(Self { kind: LockKind::Path, resource: Pattern::parse(text, root)?.to_string() })
     }
 
     pub fn task(text: &str) -> Result<Self, Fault> {
@@ -49,13 +49,17 @@ impl Resource {
         Ok(Self { kind: LockKind::Name, resource: name("name", text)? })
     }
 
+    fn pattern(&self) -> Result<Pattern, Fault> {
+        Pattern::parse(&self.resource, None)
+    }
+
     /// Whether the two have anything in common. A whole workspace is all its paths; tasks and names are
     /// something else.
     pub fn overlaps(&self, other: &Self) -> bool {
         use LockKind::{Name, Path, Task, Workspace};
         match (self.kind, other.kind) {
             (Workspace, Workspace | Path) | (Path, Workspace) => true,
-            (Path, Path) => match (Pattern::parse(&self.resource), Pattern::parse(&other.resource)) {
+            (Path, Path) => match (self.pattern(), other.pattern()) {
                 (Ok(mine), Ok(theirs)) => mine.overlaps(&theirs),
                 // What cannot be read might be anything.
                 _ => true,
