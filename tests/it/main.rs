@@ -11,6 +11,7 @@
 
 mod admission;
 mod adoption;
+mod answers;
 mod attacks;
 mod audit;
 mod auth;
@@ -21,6 +22,7 @@ mod cli;
 mod clients;
 mod components;
 mod config;
+mod coordination;
 mod crash;
 mod docs;
 mod effects;

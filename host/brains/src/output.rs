@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use brains_control::Table;
+use brains_core::visible::turns_text;
 use comfy_table::{ColumnConstraint, ContentArrangement, Width, presets};
 use serde_json::{Map, Value};
 
@@ -240,9 +241,9 @@ fn cell(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join(" "),
     };
-    // What a stranger wrote must not move the cursor.
-    let mut text: String =
-        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+    // What a stranger wrote must not move the cursor, nor turn the text around it.
+    let odd = |c: char| c.is_control() && c != '\n' || turns_text(c);
+    let mut text: String = text.chars().map(|c| if odd(c) { '\u{fffd}' } else { c }).collect();
     if let Some((at, _)) = text.char_indices().nth(CELL) {
         text.truncate(at);
         text.push('…');

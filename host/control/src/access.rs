@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::session::{SessionRecord, missing};
 use brains_core::plane::workspace::{WorkspaceRole, standing};
+use brains_core::principal::Role;
 use brains_core::{Fault, Id};
 use brains_store::{Rows, TaskContext, WorkspaceContext};
 use serde_json::Value;
@@ -13,6 +14,12 @@ use serde_json::Value;
 use crate::context::Cx;
 use crate::session_identity::unknown_session;
 use crate::workspace_access::{Located, WorkspaceAccess, check_role, elsewhere, not_found};
+use crate::workspace_role::role_in;
+
+/// What a call is told that names no workspace and is made in none.
+const NOT_NAMED: &str = "workspace_required";
+/// Most workspaces that one call looks at.
+const ALL: u32 = 200;
 
 impl Cx<'_> {
     /// The workspace that `reference` names (id, slug or path), or where the caller works when it names none.
@@ -28,6 +35,33 @@ impl Cx<'_> {
         };
         let found = found.ok_or_else(|| not_found(&name))?;
         self.workspace_access(found, least, || not_found(&name))
+    }
+
+    /// As [`Cx::workspace`], for what may be asked of all that the caller sees: with none named, and none that the caller
+    /// works in.
+    pub(crate) async fn workspaces_meant(
+        &self,
+        rows: &mut Rows,
+        reference: Option<&str>,
+        least: WorkspaceRole,
+    ) -> Result<Vec<WorkspaceAccess>, Fault> {
+        match self.workspace(rows, reference, least).await {
+            Err(fault) if reference.is_none() && fault.code == NOT_NAMED => {}
+            found => return found.map(|access| vec![access]),
+        }
+        let owner = match self.principal.role {
+            Role::Admin => None,
+            Role::Member => Some(self.principal.owner()),
+        };
+        let mut seen = Vec::new();
+        for workspace in rows.workspaces(owner, false, "", ALL).await? {
+            if let Some(role) = role_in(rows, self.principal, &workspace).await?.filter(|role| *role >= least)
+            {
+                let principal = self.principal.clone();
+                seen.push(WorkspaceAccess { workspace, role, least, principal, archived: false });
+            }
+        }
+        Ok(seen)
     }
 
     /// The workspace of something that was looked up; `absent` is what the caller hears if it cannot see it.
@@ -150,7 +184,7 @@ impl Cx<'_> {
         }
         let Some(directory) = self.caller.directory.clone() else {
             return Err(Fault::invalid("no workspace was named")
-                .code("workspace_required")
+                .code(NOT_NAMED)
                 .param("workspace")
                 .hint("send `workspace`: a slug, an id, or the absolute path of a directory in it"));
         };

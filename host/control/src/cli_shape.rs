@@ -41,6 +41,8 @@ pub struct CliShape {
     pub table: Option<Table>,
     /// The member of the answer whose items are printed as they are, one a line; all pages are fetched.
     pub lines: Option<&'static str>,
+    /// Whether the answer's `next_cursor` shows, once it was printed, that it was received: it is given back.
+    pub confirms_receipt: bool,
     /// Asked before running, unless `--yes` is given.
     pub confirm: Option<&'static str>,
 }
@@ -48,7 +50,22 @@ pub struct CliShape {
 impl CliShape {
     /// A command with options only.
     pub const fn new(path: &'static [&'static str]) -> Self {
-        Self { path, positional: &[], shorts: &[], aliases: &[], table: None, lines: None, confirm: None }
+        Self {
+            path,
+            positional: &[],
+            shorts: &[],
+            aliases: &[],
+            table: None,
+            lines: None,
+            confirms_receipt: false,
+            confirm: None,
+        }
+    }
+
+    #[must_use]
+    pub const fn confirms_receipt(mut self) -> Self {
+        self.confirms_receipt = true;
+        self
     }
 
     #[must_use]

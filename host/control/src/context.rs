@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::answer_budget::AnswerBudget;
 use crate::call_requirement::CallRequirement;
 use crate::idempotency::{KeyedRequest, written};
 use crate::job_status::JobBoard;
@@ -77,6 +78,8 @@ pub struct Cx<'a> {
     pub(crate) located: Option<&'a Located>,
     /// What the call takes of its caller; none for what the program does by itself.
     pub(crate) requirement: Option<CallRequirement>,
+    /// How long the answer may be.
+    pub(crate) budget: AnswerBudget,
     /// The session that the caller was found to be.
     pub(crate) found: &'a Arc<FoundSession>,
 }
@@ -98,6 +101,7 @@ impl<'a> Cx<'a> {
             spoken: false,
             located: None,
             requirement: None,
+            budget: AnswerBudget::MOST,
             found,
         }
     }

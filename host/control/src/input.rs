@@ -1,6 +1,7 @@
 //! From a JSON value to an operation's input: unknown members are refused, every error names the member
 //! it is about. Also the notations that inputs share.
 
+pub(crate) mod lenient;
 pub(crate) mod page;
 pub(crate) mod string_list;
 
@@ -29,7 +30,7 @@ pub(crate) fn read<T: DeserializeOwned>(schema: &Value, value: Value) -> Result<
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let cause = error.into_inner().to_string();
+        let cause = plain(&error.into_inner().to_string());
         let fault = match missing_member(&cause) {
             Some(name) => {
                 let path = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
@@ -53,6 +54,47 @@ fn unknown_member<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Fa
     } else {
         fault.hint(format!("it takes `{}`", known.join("`, `")))
     }
+}
+
+/// What serde says of a value, without the words of the language that this is written in.
+fn plain(cause: &str) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("u8", "a whole number between 0 and 255"),
+        ("u16", "a whole number between 0 and 65535"),
+        ("u32", "a whole number between 0 and 4294967295"),
+        ("u64", "a whole number that is not negative"),
+        ("usize", "a whole number that is not negative"),
+        ("i64", "a whole number"),
+        ("i32", "a whole number between -2147483648 and 2147483647"),
+        ("f64", "a number"),
+        ("a boolean", "true or false"),
+        ("a string", "a text"),
+        ("a borrowed string", "a text"),
+        ("a sequence", "a list"),
+        ("a map", "an object"),
+        ("string or map", "a text or an object"),
+        ("unit", "null"),
+    ];
+    let Some((found, expected)) = cause.rsplit_once(", expected ") else { return cause.to_owned() };
+    let expected = match expected.split_once(' ') {
+        // `struct Name`, `enum Name`, `struct variant Name`: names of our types.
+        Some(("struct" | "enum" | "internally" | "adjacently" | "newtype" | "tuple", _)) => "an object",
+        _ => WORDS.iter().find(|(word, _)| *word == expected).map_or(expected, |(_, said)| said),
+    };
+    let found = match found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: ")) {
+        Some(found) => match found.split_once(' ') {
+            Some(("string", text)) => format!("text {text}"),
+            Some(("floating", number)) => number.replacen("point", "number", 1),
+            Some(("unit", _)) => "nothing".to_owned(),
+            _ => match found {
+                "sequence" => "a list".to_owned(),
+                "map" => "an object".to_owned(),
+                other => other.to_owned(),
+            },
+        },
+        None => return format!("{found}, expected {expected}"),
+    };
+    format!("{found} is not {expected}")
 }
 
 /// serde's own wording for a member that is not there.

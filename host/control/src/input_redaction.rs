@@ -53,10 +53,12 @@ pub(crate) const MEMBERS: &[(&str, Text)] = &[
     ("scratchpad_path", Text::Path),
     ("slug_prefix", Text::Path),
     ("workspace", Text::Path),
+    ("ack", Text::Exact),
     ("after", Text::Exact),
     ("allow_http", Text::Exact),
     ("assignee", Text::Exact),
     ("by", Text::Exact),
+    ("cursor", Text::Exact),
     ("depends_on", Text::Exact),
     ("digest", Text::Exact),
     ("document", Text::Exact),
@@ -117,18 +119,45 @@ pub(crate) fn redact_input(kind: OperationKind, input: &mut Value) -> Result<Vec
     Ok(covered)
 }
 
+/// Puts U+FFFD in place of NUL, which no database keeps, in what somebody says; tells where.
+pub(crate) fn replace_nul(kind: OperationKind, input: &mut Value) -> Result<Vec<String>, Fault> {
+    let mut replaced = Vec::new();
+    if let Some(members) = input.as_object_mut().filter(|_| kind != OperationKind::Read) {
+        for (name, value) in members {
+            walk(name, known(name), name, value, &mut |_, sort, path, text| {
+                if sort == Text::Said && text.contains('\0') {
+                    *text = text.replace('\0', "\u{fffd}");
+                    replaced.push(path.to_owned());
+                }
+                Ok(())
+            })?;
+        }
+    }
+    Ok(replaced)
+}
+
+/// Adds to an answer which members of the input held NUL.
+pub(crate) fn report_nul(answer: &mut Value, replaced: &[String]) {
+    let told = replaced.iter().map(|path| format!("`{path}` held NUL, which is kept as U+FFFD"));
+    warn(answer, told.map(Value::from).collect());
+}
+
 /// Adds to an answer which members of the input were covered.
 pub(crate) fn report_covered(answer: &mut Value, covered: &[String]) {
-    let Some(members) = answer.as_object_mut().filter(|_| !covered.is_empty()) else { return };
     let added = covered.iter().map(|path| {
         Value::from(format!(
             "`{path}` held what looks like a secret; {} is kept in its place. Say where the secret is, not what it is",
             redact::COVER
         ))
     });
+    warn(answer, added.collect());
+}
+
+fn warn(answer: &mut Value, added: Vec<Value>) {
+    let Some(members) = answer.as_object_mut().filter(|_| !added.is_empty()) else { return };
     match members.entry(WARNINGS).or_insert_with(|| json!([])) {
         Value::Array(warnings) => warnings.extend(added),
-        other => *other = added.collect(),
+        other => *other = added.into(),
     }
 }
 

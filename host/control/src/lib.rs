@@ -9,6 +9,7 @@
 //! Architecture invariant: whatever the service does by itself is a row of the table in `background`.
 
 mod access;
+mod answer_budget;
 mod background;
 mod call_requirement;
 mod calls;

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::answer_budget::AnswerLists;
 use crate::call_requirement::scope_name;
 use crate::input_redaction::add_warnings_to_schema;
-use crate::operation::{OperationEntry, OperationKind, add_properties};
+use crate::operation::{OperationEntry, OperationKind, add_members};
 use crate::registry::Registry;
+use crate::request_options;
 
 /// Routes that are no operations.
 #[derive(Debug, Clone, Default)]
@@ -28,27 +30,37 @@ pub fn document(registry: &Registry, routes: FixedRoutes) -> Value {
         settings.definitions_path = "/components/schemas".into();
     });
     let mut generator = settings.into_generator();
-    let (mut enveloped, mut warning) = (Vec::new(), BTreeSet::new());
+    let (mut enveloped, mut listing, mut warning) = (Vec::new(), Vec::new(), BTreeSet::new());
     for entry in registry.entries() {
         let input = (entry.describe_input)(&mut generator).to_value();
         if let Some(name) = input.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
         {
-            enveloped.push((name.to_owned(), entry.once, entry.by_session));
+            enveloped.push((name.to_owned(), entry));
         }
         let output = (entry.describe_output)(&mut generator).to_value();
-        if entry.kind != OperationKind::Read
-            && let Some(name) =
-                output.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
+        if let Some(name) =
+            output.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
         {
-            warning.insert(name.to_owned());
+            if entry.kind != OperationKind::Read {
+                warning.insert(name.to_owned());
+            }
+            if entry.lists != AnswerLists::Unbounded {
+                listing.push((name.to_owned(), entry));
+            }
         }
         paths
             .insert(format!("/api/ops/{}", entry.name), json!({ "post": operation(entry, &input, &output) }));
     }
     schemas.extend(generator.take_definitions(true));
-    for (name, once, by_session) in enveloped {
+    for (name, entry) in enveloped {
         if let Some(schema) = schemas.get_mut(&name) {
-            add_properties(schema, once, by_session);
+            add_members(schema, request_options::properties(entry.once, entry.by_session));
+            add_members(schema, entry.lists.input_members());
+        }
+    }
+    for (name, entry) in listing {
+        if let Some(schema) = schemas.get_mut(&name) {
+            add_members(schema, entry.lists.answer_members());
         }
     }
     for name in warning {

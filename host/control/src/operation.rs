@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::answer_budget::AnswerLists;
 use crate::call_requirement::CallRequirement;
 use crate::context::Cx;
 use crate::field::{self, InputField};
@@ -83,6 +84,7 @@ pub struct OperationEntry {
     /// Whether it may be done as a session: its input has a member `session`.
     pub by_session: bool,
     pub(crate) makes_session: bool,
+    pub(crate) lists: AnswerLists,
     pub(crate) describe_input: Describe,
     pub(crate) describe_output: Describe,
     call: Call,
@@ -93,11 +95,17 @@ impl OperationEntry {
     pub(crate) fn of<O: Operation>() -> Self {
         let mut input_schema = inline_schema::<O>();
         let by_session = input_schema.pointer("/properties/session").is_some();
-        add_properties(&mut input_schema, O::ONCE, by_session);
         let description =
             input_schema.get("description").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         let summary = first_sentence(&description);
         let mut output_schema = inline_schema::<O::Output>();
+        let lists = match O::TOOL.audience {
+            Audience::Everyone => AnswerLists::of(&output_schema, O::CLI.table.map(|table| table.rows)),
+            Audience::People => AnswerLists::Unbounded,
+        };
+        add_members(&mut input_schema, request_options::properties(O::ONCE, by_session));
+        add_members(&mut input_schema, lists.input_members());
+        add_members(&mut output_schema, lists.answer_members());
         if O::KIND != OperationKind::Read {
             input_redaction::add_warnings_to_schema(&mut output_schema);
         }
@@ -119,10 +127,12 @@ impl OperationEntry {
             upload: O::UPLOAD,
             by_session,
             makes_session: O::MAKES_SESSION,
+            lists,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),
             call: |entry, value, cx| Box::pin(run::<O>(entry, value, cx)),
             check: |entry, mut value| {
+                input::lenient::accept(&entry.input_schema, &mut value);
                 RequestOptions::open(
                     entry.accepts(),
                     &mut value,
@@ -180,6 +190,7 @@ impl OperationEntry {
             once: self.once,
             by_session: self.by_session,
             makes_session: self.makes_session,
+            lists: self.lists,
         }
     }
 
@@ -208,9 +219,8 @@ fn inline_schema<T: JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// Adds the members of the envelope to a schema.
-pub(crate) fn add_properties(schema: &mut Value, once: bool, by_session: bool) {
-    let added = request_options::properties(once, by_session);
+/// Adds members to the schema of an object.
+pub(crate) fn add_members(schema: &mut Value, added: Map<String, Value>) {
     if added.is_empty() {
         return;
     }

@@ -10,6 +10,7 @@ use brains_core::{Caller, Fault, Principal, Secret};
 use serde_json::Value;
 
 use crate::context::Cx;
+use crate::input;
 use crate::input_redaction;
 use crate::operation::OperationEntry;
 use crate::plane;
@@ -68,6 +69,7 @@ pub(crate) async fn run(
     mut input: Value,
     cx: &Cx<'_>,
 ) -> Result<(Value, bool), Fault> {
+    input::lenient::accept(&entry.input_schema, &mut input);
     let options = RequestOptions::open(entry.accepts(), &mut input, cx.principal, cx.caller, cx.found)?;
     let caller = circumstances(cx.caller, options.token);
     let cx = Cx {
@@ -76,13 +78,17 @@ pub(crate) async fn run(
         requirement: Some(entry.requirement()),
         fence: options.fence,
         spoken: entry.tool.spoken,
+        budget: options.budget,
         ..*cx
     };
+    let nul = input_redaction::replace_nul(entry.kind, &mut input)?;
     let covered = input_redaction::redact_input(entry.kind, &mut input)?;
     let located = cx.locate_ahead(&entry.input_schema, &input).await;
     let cx = Cx { located: located.as_ref(), ..cx };
     let mut value = entry.call(input, &cx).await?;
+    entry.lists.bound(&mut value, options.budget);
     input_redaction::report_covered(&mut value, &covered);
+    input_redaction::report_nul(&mut value, &nul);
     Ok((value, options.once.is_some_and(|once| once.is_replayed())))
 }
 

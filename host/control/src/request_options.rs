@@ -12,6 +12,7 @@ use brains_core::secret::sha256_hex;
 use brains_core::{Caller, Fault, Id, Principal, Secret};
 use serde_json::{Map, Value, json};
 
+use crate::answer_budget::{AnswerBudget, AnswerLists};
 use crate::idempotency::{KEY, KeyedRequest, RequestParty};
 use crate::session_identity::{FoundSession, SessionIdentity};
 
@@ -29,14 +30,17 @@ pub(crate) struct Accepts {
     pub(crate) by_session: bool,
     /// Whether its answer makes the caller a session.
     pub(crate) makes_session: bool,
+    /// What its answer lists.
+    pub(crate) lists: AnswerLists,
 }
 
 /// What came with a request beside its input.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RequestOptions {
     pub(crate) once: Option<KeyedRequest>,
     pub(crate) token: Option<Secret>,
     pub(crate) fence: Option<u64>,
+    pub(crate) budget: AnswerBudget,
 }
 
 impl RequestOptions {
@@ -48,9 +52,10 @@ impl RequestOptions {
         caller: &Caller,
         found: &Arc<FoundSession>,
     ) -> Result<Self, Fault> {
-        let mut options = Self::default();
+        let mut options = Self { once: None, token: None, fence: None, budget: AnswerBudget::MOST };
         let mut key = caller.idempotency_key.clone().filter(|_| accepts.once);
         if let Some(members) = input.as_object_mut() {
+            options.budget = accepts.lists.open(members, caller.surface)?;
             if accepts.once
                 && let Some(named) = take_text(members, KEY)?
             {

@@ -16,6 +16,7 @@ pub mod secret;
 pub mod sync;
 pub mod time;
 pub mod traffic;
+pub mod visible;
 
 pub use caller::Caller;
 pub use fault::{Fault, FaultKind, Origin};

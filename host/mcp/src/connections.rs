@@ -98,6 +98,11 @@ impl Connections {
         self.held().open.get(id).is_none_or(|open| open.operator == operator)
     }
 
+    /// Whether there is such a connection.
+    pub(crate) fn is_open(&self, id: &str) -> bool {
+        self.held().open.contains_key(id)
+    }
+
     /// Keeps a connection from giving way for as long as the use goes on.
     pub(crate) fn begin(&self, id: &str, how: Use) -> InUse {
         let mut held = self.held();

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer;
 use crate::caller::{McpTransport, parts};
-use crate::instructions::INSTRUCTIONS;
+use crate::instructions::instructions;
 use crate::port::ToolInvocation;
 use crate::prompt;
 use crate::resource;
@@ -115,7 +115,7 @@ impl ServerHandler for Handler {
                 .build(),
         );
         config.server_info = server;
-        config.with_instructions(INSTRUCTIONS)
+        config.with_instructions(instructions(self.shared.tools.registry()))
     }
 
     async fn list_tools(

@@ -64,8 +64,8 @@ fn members(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema.get("properties").and_then(Value::as_object).into_iter().flatten()
 }
 
-/// What is kept of an input member's schema. Bounds are told by the refusal of what is out of them.
-const KEPT: [&str; 3] = ["type", "description", "enum"];
+/// What is kept of an input member's schema. Other bounds are told by the refusal of what is out of them.
+const KEPT: [&str; 4] = ["type", "description", "enum", "maximum"];
 
 fn member(schema: &Value) -> Value {
     let (real, _) = without_null(schema);

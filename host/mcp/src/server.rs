@@ -187,7 +187,8 @@ async fn own_connection(State(server): State<McpServer>, request: Request, next:
         }
         return response;
     };
-    if !server.connections.admits(&id, &principal.operator) {
+    let ends = request.method() == Method::DELETE;
+    if !server.connections.admits(&id, &principal.operator) || ends && !server.connections.is_open(&id) {
         return not_found();
     }
     let how = if request.method() == Method::GET { Use::Stream } else { Use::Request };

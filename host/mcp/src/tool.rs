@@ -86,6 +86,7 @@ fn tool(entry: &OperationEntry) -> Tool {
         schema::describe(&mut input, "session", "Your session, if several.");
         schema::describe(&mut input, TOKEN, "Its token.");
     }
+    schema::describe(&mut input, "max_bytes", "Longest answer.");
     let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
     shown(entry, description, input, schema::output(&entry.output_schema))
 }
@@ -111,7 +112,7 @@ fn shown(
     // For a tool that changes nothing the other two mean nothing.
     if !shape.read_only {
         annotations = annotations.destructive(shape.destructive);
-        annotations.idempotent_hint = shape.idempotent.then_some(true);
+        annotations.idempotent_hint = Some(shape.idempotent);
     }
     Tool::new_with_raw(entry.name, Some(Cow::Owned(description)), Arc::new(input))
         .with_title(title(entry.name))

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::listeners::{GATEWAY, LISTENERS, Listener, MCP};
 
+const INTERVAL: &str = "scheduler-interval";
+
 /// What the options of a serving verb say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServeAll {
@@ -56,7 +58,15 @@ impl ServeAll {
 
 impl Args for ServeAll {
     fn augment_args(command: Command) -> Command {
-        LISTENERS.into_iter().fold(command, |command, listener| command.args(arguments(listener)))
+        let interval = Arg::new(INTERVAL)
+            .long(INTERVAL)
+            .value_name("SECONDS")
+            .value_parser(value_parser!(f64))
+            .help("Upper bound of the scheduler's sleep [default: 60]");
+        LISTENERS
+            .into_iter()
+            .fold(command, |command, listener| command.args(arguments(listener)))
+            .arg(interval)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -81,6 +91,8 @@ impl FromArgMatches for ServeAll {
                 self.without.insert(listener.name);
             }
         }
+        let interval = matches.get_one::<f64>(INTERVAL).map(|seconds| Value::from(*seconds));
+        self.overrides.extend(interval.map(|seconds| ("scheduler_interval".to_owned(), seconds)));
         Ok(())
     }
 }

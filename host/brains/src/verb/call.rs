@@ -11,7 +11,7 @@ use brains_core::config::Config;
 use brains_core::{Caller, Fault, FaultKind, Origin, Principal, Secret};
 use brains_egress::local::{LocalAnswer, LocalClient, LocalError};
 use clap::ArgMatches;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::admin_key;
 use crate::cli::compat::CompatVerb;
@@ -45,6 +45,7 @@ pub(crate) async fn operation(
     if let Some(member) = entry.cli.lines {
         return lines(shell, entry, input, member).await;
     }
+    let asked = input.clone();
     let mut answer = answered(shell, entry, input).await?;
     if cli::reveals(matches)
         && let Some(members) = answer.as_object_mut()
@@ -58,6 +59,9 @@ pub(crate) async fn operation(
         Some(member) if shell.form == Form::Json => output::answer(member, shell.form, None)?,
         _ => output::answer(&answer, shell.form, entry.cli.table)?,
     }
+    if entry.cli.confirms_receipt {
+        confirm_receipt(shell, &asked, &answer).await?;
+    }
     // A check that found something ends like one, for the scripts that run it.
     if answer.get("ok") == Some(&Value::Bool(false)) {
         return Err(Fault::internal(format!("`{}` found something wrong", entry.cli.path.join(" ")))
@@ -65,6 +69,18 @@ pub(crate) async fn operation(
             .into());
     }
     Ok(())
+}
+
+/// Says that mail was received, now that it was printed.
+async fn confirm_receipt(shell: &Shell, asked: &Value, answer: &Value) -> Result<(), anyhow::Error> {
+    let Some(cursor) = answer.get("next_cursor").filter(|cursor| cursor.is_string()) else { return Ok(()) };
+    let mut input = json!({ "cursor": cursor, "mark_read": false, "limit": 1 });
+    for name in ["session", "session_token"] {
+        if let (Some(value), Some(input)) = (asked.get(name), input.as_object_mut()) {
+            input.insert(name.into(), value.clone());
+        }
+    }
+    by_name(shell, "read_messages", input).await.map(drop)
 }
 
 /// Prints the items of every page as they come, one a line.

@@ -20,13 +20,3 @@ pub(crate) fn limit(asked: u32) -> Result<u32, Fault> {
 pub(crate) fn bad_cursor() -> Fault {
     Fault::invalid("`cursor` is not one that a list handed out").param("cursor")
 }
-
-/// Takes away the row that was read to see whether there is more; the cursor names the last row that stays.
-pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Option<String> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    if rows.len() <= limit {
-        return None;
-    }
-    rows.truncate(limit);
-    rows.last().map(name)
-}

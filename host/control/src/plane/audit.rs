@@ -109,9 +109,10 @@ impl Operation for ListAudit {
         };
         let mut view = cx.control.store.read().await?;
         let scope = known_scope(&view.audit_scopes().await?, &self.scope)?;
-        let mut entries = view.audit_entries(&scope, before, limit + 1).await?;
-        let next_cursor = page::cut(&mut entries, limit, |entry| entry.seq.to_string());
-        Ok(AuditPage { entries: entries.into_iter().map(AuditLine::from).collect(), next_cursor })
+        let found = view.audit_entries(&scope, before, limit + 1).await?;
+        let mut entries: Vec<AuditLine> = found.into_iter().map(AuditLine::from).collect();
+        let next_cursor = cx.budget.cut(&mut entries, limit, |entry| entry.seq.to_string());
+        Ok(AuditPage { entries, next_cursor })
     }
 }
 

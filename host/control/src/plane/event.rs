@@ -27,7 +27,7 @@ const KINDS_MAX: usize = 20;
 pub(crate) struct EventLine {
     /// Position in the workspace, rising.
     seq: i64,
-    at: Millis,
+    pub(crate) at: Millis,
     /// Noun and verb, `task.claim`; one word without a dot is a client's own.
     kind: String,
     /// Slug of the operator.
@@ -132,9 +132,10 @@ impl Operation for ListEvents {
         let filter =
             EventFilter { kinds: self.kinds, session: self.by, after: None, before, newest_first: true };
         let mut view = cx.control.store.read().await?;
-        let mut events = view.list_events(&scope, &filter, limit + 1).await?;
-        let next_cursor = page::cut(&mut events, limit, |event: &StoredEvent| event.seq.to_string());
-        Ok(EventPage { events: events.into_iter().map(EventLine::from).collect(), next_cursor })
+        let found = view.list_events(&scope, &filter, limit + 1).await?;
+        let mut events: Vec<EventLine> = found.into_iter().map(EventLine::from).collect();
+        let next_cursor = cx.budget.cut(&mut events, limit, |event| event.seq.to_string());
+        Ok(EventPage { events, next_cursor })
     }
 }
 
@@ -195,14 +196,19 @@ impl Operation for WaitEvents {
         let (ground, scope) = ground(cx, self.workspace.as_deref(), self.global).await?;
         let session = cx.acting_alive().await?;
         let waiting = Waiting::start(cx, vec![scope.as_str().to_owned()], time, ground, session);
-        let asked = position(self.after.as_deref()).map_err(|fault| fault.param("after"))?;
-        let after = if let Some(after) = asked {
-            after
-        } else {
+        let asked = position(self.after.as_deref().filter(|after| !after.is_empty()))
+            .map_err(|fault| fault.param("after"))?;
+        let newest = {
             let newest = EventFilter { newest_first: true, ..EventFilter::default() };
             let mut view = cx.control.store.read().await?;
             view.list_events(&scope, &newest, 1).await?.first().map_or(0, |event| event.seq)
         };
+        let after = asked.unwrap_or(newest);
+        if after > newest {
+            return Err(Fault::invalid(format!("nothing has the position {after} yet: the newest is {newest}"))
+                .param("after")
+                .hint("a position counts in one workspace, and not in another database; leave `after` out to begin now"));
+        }
         let filter = EventFilter {
             kinds: self.kinds,
             session: self.by,
@@ -211,10 +217,12 @@ impl Operation for WaitEvents {
             newest_first: false,
         };
         loop {
-            let events = waiting.look().await?.list_events(&scope, &filter, limit).await?;
-            if !events.is_empty() || !waiting.again().await {
+            let found = waiting.look().await?.list_events(&scope, &filter, limit).await?;
+            if !found.is_empty() || !waiting.again().await {
+                let mut events: Vec<EventLine> = found.into_iter().map(EventLine::from).collect();
+                events.truncate(cx.budget.fitting(&events));
                 let after = events.last().map_or(after, |event| event.seq).to_string();
-                return Ok(EventsHeard { events: events.into_iter().map(EventLine::from).collect(), after });
+                return Ok(EventsHeard { events, after });
             }
         }
     }

@@ -289,7 +289,8 @@ impl Operation for ListHandoffs {
             .map(|handoff| handoff.aged(now, stale_after_ms))
             .filter(|handoff| self.all || handoff.status == HandoffStatus::Active)
             .collect();
-        let next_cursor = page::cut(&mut handoffs, limit, |handoff: &HandoffRecord| handoff.id.to_string());
+        let next_cursor =
+            cx.budget.cut(&mut handoffs, limit, |handoff: &HandoffRecord| handoff.id.to_string());
         Ok(HandoffPage { handoffs, next_cursor })
     }
 }

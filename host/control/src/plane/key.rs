@@ -187,7 +187,10 @@ pub(super) fn described(key: &KeyRecord) -> serde_json::Value {
 
 fn checked_name(name: &str) -> Result<String, Fault> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+    if brains_core::visible::is_blank(name)
+        || name.chars().count() > NAME_MAX
+        || name.chars().any(char::is_control)
+    {
         return Err(
             Fault::invalid(format!("`name` must have 1 to {NAME_MAX} printable characters")).param("name")
         );

@@ -39,7 +39,7 @@ const LIVE_MAX: u32 = 100_000;
 /// One session, as others see it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SessionLine {
-    id: Id<Session>,
+    pub(crate) id: Id<Session>,
     /// Slug of its workspace.
     workspace: String,
     /// Slug of the operator that it works for.

@@ -5,6 +5,7 @@
 mod block;
 mod claim;
 mod finish;
+mod idle;
 mod look;
 mod write;
 
@@ -231,5 +232,5 @@ impl Who {
 
 /// A text that may be left out; an empty one is none.
 fn optional_text(param: &'static str, text: Option<String>) -> Result<Option<String>, Fault> {
-    text.filter(|text| !text.trim().is_empty()).map(|text| check_text(param, text)).transpose()
+    text.filter(|text| !brains_core::visible::is_blank(text)).map(|text| check_text(param, text)).transpose()
 }

@@ -124,12 +124,12 @@ impl Operation for ListTraces {
             .store
             .scan(move |view| Box::pin(async move { Ok(view.traces(&filter, limit + 1).await?) }));
         let mut traces = listed.await?;
-        let next_cursor = page::cut(&mut traces, limit, |trace| trace.id.to_string());
         for trace in &mut traces {
             // Bodies are for the single trace: a page of them would be megabytes.
             trace.request_body = None;
             trace.response_body = None;
         }
+        let next_cursor = cx.budget.cut(&mut traces, limit, |trace| trace.id.to_string());
         Ok(TracePage { traces, next_cursor })
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Cx;
-use crate::input::page::{cut, default_limit, limit};
+use crate::input::page::{default_limit, limit};
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::workspace_access::not_found;
@@ -269,8 +269,9 @@ pub(crate) struct ListWorkspaces {
     /// Archived ones too.
     #[serde(default)]
     all: bool,
-    /// At most so many, up to 1000.
+    /// How many at most.
     #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 1000))]
     limit: u32,
     /// Where the page before ended: its `next_cursor`.
     cursor: Option<String>,
@@ -306,7 +307,7 @@ impl Operation for ListWorkspaces {
         };
         let mut view = cx.control.store.read().await?;
         let mut found = view.workspaces(owner, self.all, &after, limit + 1).await?;
-        let next_cursor = cut(&mut found, limit, |workspace| workspace.slug.clone());
+        let next_cursor = cx.budget.cut(&mut found, limit, |workspace| workspace.slug.clone());
         let mut workspaces = Vec::new();
         for workspace in found {
             if let Some(role) = role_in(&mut view, cx.principal, &workspace).await? {

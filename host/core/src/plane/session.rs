@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Checkpoint, Id, Session, Workspace};
+use crate::visible::is_blank;
 use crate::{Ambient, Fault, FaultKind, Millis, Origin, Secret};
 
 /// What every session token begins with.
@@ -151,7 +152,7 @@ pub fn missing() -> Fault {
     Fault::invalid("this is done by a session, and no session was named")
         .code("session_required")
         .param("session")
-        .hint("`start_session` first, then send `session` and `session_token`; a connection that started one is recognised without")
+        .hint("`start_session` first; a connection that started one is recognised by itself. After a restart of the service or of your client it is not: `resume_session` with your `session_token` takes your session up again, with its locks and tasks")
 }
 
 /// A note that a session leaves for whoever takes it up again.
@@ -208,7 +209,7 @@ pub fn token(ambient: &dyn Ambient) -> Secret {
 /// The name of a tool, trimmed.
 pub fn check_tool(tool: &str) -> Result<String, Fault> {
     let tool = tool.trim();
-    if tool.is_empty() || tool.chars().count() > TOOL_MAX || tool.chars().any(char::is_control) {
+    if is_blank(tool) || tool.chars().count() > TOOL_MAX || tool.chars().any(char::is_control) {
         return Err(
             Fault::invalid(format!("`tool` must have 1 to {TOOL_MAX} printable characters")).param("tool")
         );
@@ -228,7 +229,7 @@ pub fn check_lease(lease_ms: Option<i64>) -> Result<i64, Fault> {
 
 /// A text that people wrote: trimmed, blank is none, too long is refused.
 pub fn check_text(member: &str, text: Option<&str>) -> Result<Option<String>, Fault> {
-    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = text.map(str::trim).filter(|text| !is_blank(text)) else { return Ok(None) };
     if text.len() > TEXT_MAX {
         return Err(Fault::invalid(format!(
             "`{member}` has {} bytes, at most {TEXT_MAX} are kept",

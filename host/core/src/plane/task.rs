@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Comment, Id, Session, Task};
+use crate::visible::is_blank;
 use crate::{Fault, FaultKind, Millis, Origin};
 
 /// Most characters of a title.
@@ -198,7 +199,7 @@ pub fn read_code(text: &str) -> Option<String> {
 /// A title: one line, trimmed, not empty.
 pub fn check_title(param: &'static str, text: &str) -> Result<String, Fault> {
     let title = text.trim();
-    if title.is_empty() {
+    if is_blank(title) {
         return Err(Fault::invalid(format!("`{param}` is empty")).param(param));
     }
     if title.chars().any(char::is_control) {
@@ -223,7 +224,7 @@ pub fn check_text(param: &'static str, text: String) -> Result<String, Fault> {
 
 /// As [`check_text`], and it must say something.
 pub fn check_said(param: &'static str, text: String) -> Result<String, Fault> {
-    if text.trim().is_empty() {
+    if is_blank(&text) {
         return Err(Fault::invalid(format!("`{param}` is empty")).param(param));
     }
     check_text(param, text)
@@ -241,7 +242,7 @@ pub fn check_tags(tags: &[String]) -> Result<Vec<String>, Fault> {
     let mut kept: Vec<String> = Vec::with_capacity(tags.len());
     for tag in tags {
         let tag = tag.trim().to_lowercase();
-        if tag.is_empty()
+        if is_blank(&tag)
             || tag.chars().count() > TAG_MAX
             || tag.contains(',')
             || tag.chars().any(char::is_control)

@@ -169,7 +169,8 @@ pub fn check_slug(slug: &str) -> Result<(), Fault> {
 /// A name for people, trimmed.
 pub fn check_name(name: &str) -> Result<String, Fault> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+    if crate::visible::is_blank(name) || name.chars().count() > NAME_MAX || name.chars().any(char::is_control)
+    {
         return Err(
             Fault::invalid(format!("`name` must have 1 to {NAME_MAX} printable characters")).param("name")
         );

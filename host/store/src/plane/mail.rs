@@ -5,7 +5,7 @@ use brains_core::plane::mail::{Letter, MessageRecord, Receipt, Urgency};
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row};
+use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row};
 use crate::text::{id, storable};
 use crate::write::Tx;
 
@@ -44,6 +44,11 @@ const UNREAD: &str = "
     ) unread";
 const READ: &str = "
     UPDATE delivery SET read_at = $3 WHERE session = $1 AND message = $2 AND read_at IS NULL";
+const TELL: &str =
+    "UPDATE delivery SET read_cursor = $3 WHERE session = $1 AND message = $2 AND read_at IS NULL";
+const CONFIRM: &str = "
+    UPDATE delivery SET read_at = $3 WHERE session = $1 AND read_cursor = $2 AND read_at IS NULL
+    RETURNING message";
 const LETTER: &str = "
     SELECT m.*, w.slug, d.read_at, d.acknowledged_at
     FROM delivery d JOIN message m ON m.id = d.message JOIN workspace w ON w.id = m.workspace
@@ -300,23 +305,45 @@ impl Tx {
         execute!(&mut self.rows, CATCH_UP, workspace.as_str(), session.as_str(), self.at.0)
     }
 
-    /// Takes what waits unread out of a mailbox, `limit` at most; what one write takes no other one gets.
-    pub async fn read_letters(
+    /// What waits unread, in the order of reading. What expired unread is not looked at again.
+    pub async fn waiting_letters(
         &mut self,
         session: &Id<Session>,
         limit: u32,
     ) -> Result<Vec<Letter>, StoreError> {
         let at = self.at;
-        // What expired unread is not looked at again.
         execute!(&mut self.rows, PRUNE, session.as_str(), at.0)?;
-        let mut letters = Vec::new();
-        for mut letter in self.unread_letters(session, at, limit).await? {
-            if execute!(&mut self.rows, READ, session.as_str(), letter.message.id.as_str(), at.0)? == 1 {
-                letter.read_at = Some(at);
-                letters.push(letter);
-            }
-        }
-        Ok(letters)
+        self.unread_letters(session, at, limit).await
+    }
+
+    /// Notes the cursor of the answer in which a message is told; it counts as read when that is confirmed.
+    pub async fn tell_letter(
+        &mut self,
+        session: &Id<Session>,
+        message: &Id<Message>,
+        cursor: &str,
+    ) -> Result<(), StoreError> {
+        execute_deferred!(&mut self.rows, TELL, session.as_str(), message.as_str(), cursor)
+    }
+
+    /// Marks as read what was last told in the answer with this cursor; tells which ones.
+    pub async fn confirm_letters(
+        &mut self,
+        session: &Id<Session>,
+        cursor: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let at = self.at.0;
+        fetch_all!(&mut self.rows, String, CONFIRM, session.as_str(), cursor, at)
+    }
+
+    /// Marks a message as read; false when it was, or is not there.
+    pub async fn read_letter(
+        &mut self,
+        session: &Id<Session>,
+        message: &Id<Message>,
+    ) -> Result<bool, StoreError> {
+        let at = self.at.0;
+        Ok(execute!(&mut self.rows, READ, session.as_str(), message.as_str(), at)? == 1)
     }
 
     /// Marks a message as acknowledged, and as read; again changes only the note.

@@ -64,7 +64,7 @@ impl Operation for ListConfigRevisions {
         };
         let mut view = cx.control.store.read().await?;
         let mut revisions = view.config_revisions(before, limit + 1).await?;
-        let next_cursor = page::cut(&mut revisions, limit, |revision| revision.number.to_string());
+        let next_cursor = cx.budget.cut(&mut revisions, limit, |revision| revision.number.to_string());
         Ok(RevisionPage { revisions, next_cursor })
     }
 }

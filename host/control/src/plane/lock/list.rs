@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LockLine, NOUN, NamedResource, WaitLine};
 use crate::context::Cx;
-use crate::input::page::{cut, default_limit, limit};
+use crate::input::page::{default_limit, limit};
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 
 /// Lists the locks that hold in a workspace, those that run out first first, and who waits for one.
@@ -21,8 +21,9 @@ pub(crate) struct ListLocks {
     workspace: Option<String>,
     /// Only those that this session holds.
     holder: Option<Id<Session>>,
-    /// At most so many, up to 1000.
+    /// How many at most.
     #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 1000))]
     limit: u32,
     /// Where the page before ended: its `next_cursor`.
     cursor: Option<String>,
@@ -70,9 +71,15 @@ impl Operation for ListLocks {
             let (at, id) = after(cursor).ok_or_else(crate::input::page::bad_cursor)?;
             locks.retain(|lock| (lock.expires_at.0, lock.id.as_str()) > (at, id.as_str()));
         }
-        let next_cursor = cut(&mut locks, limit, |lock| format!("{} {}", lock.expires_at.0, lock.id));
-        let waiting = view.lock_waits(workspace, now).await?.into_iter().map(WaitLine::from).collect();
-        Ok(LockPage { locks: LockLine::all(&mut view, locks).await?, waiting, next_cursor })
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        locks.truncate(most.saturating_add(1));
+        let mut locks = LockLine::all(&mut view, locks).await?;
+        let mut waiting: Vec<WaitLine> =
+            view.lock_waits(workspace, now).await?.into_iter().map(WaitLine::from).collect();
+        waiting.truncate(cx.budget.part(4).fitting(&waiting).min(most));
+        let name = |line: &LockLine| format!("{} {}", line.lock.expires_at.0, line.lock.id);
+        let next_cursor = cx.budget.without(&waiting).cut(&mut locks, limit, name);
+        Ok(LockPage { locks, waiting, next_cursor })
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::NOUN;
 use crate::context::Cx;
-use crate::input::page::{bad_cursor, cut, default_limit, limit};
+use crate::input::page::{bad_cursor, default_limit, limit};
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
@@ -93,8 +93,9 @@ impl Operation for WriteCheckpoint {
 pub(crate) struct ListCheckpoints {
     /// The session's id, as `list_sessions` shows it.
     id: Id<Session>,
-    /// At most so many, up to 1000.
+    /// How many at most.
     #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 1000))]
     limit: u32,
     /// Where the page before ended: its `next_cursor`.
     cursor: Option<String>,
@@ -132,7 +133,7 @@ impl Operation for ListCheckpoints {
         let (session, _) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Reader).await?;
         let mut checkpoints =
             view.checkpoints(&session.id, before.as_ref().map(Id::as_str), limit + 1).await?;
-        let next_cursor = cut(&mut checkpoints, limit, |checkpoint| checkpoint.id.to_string());
+        let next_cursor = cx.budget.cut(&mut checkpoints, limit, |checkpoint| checkpoint.id.to_string());
         Ok(CheckpointPage { checkpoints, next_cursor })
     }
 }

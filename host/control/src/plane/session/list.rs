@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NOUN, SessionLine};
 use crate::context::Cx;
-use crate::input::page::{bad_cursor, cut, default_limit, limit};
+use crate::input::page::{bad_cursor, default_limit, limit};
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 
@@ -27,8 +27,9 @@ pub(crate) struct ListSessions {
     all: bool,
     /// Only those that work for this operator.
     operator: Option<String>,
-    /// At most so many, up to 1000.
+    /// How many at most.
     #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 1000))]
     limit: u32,
     /// Where the page before ended: its `next_cursor`.
     cursor: Option<String>,
@@ -73,10 +74,11 @@ impl Operation for ListSessions {
         let mut view = cx.control.store.read().await?;
         let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let now = cx.now();
-        let mut found = view.sessions(&access.workspace.id, &filter, now, limit + 1).await?;
-        let next_cursor = cut(&mut found, limit, |session| session.id.to_string());
+        let found = view.sessions(&access.workspace.id, &filter, now, limit + 1).await?;
         let slug = &access.workspace.slug;
-        let sessions = found.into_iter().map(|session| SessionLine::of(session, slug, now)).collect();
+        let mut sessions: Vec<SessionLine> =
+            found.into_iter().map(|session| SessionLine::of(session, slug, now)).collect();
+        let next_cursor = cx.budget.cut(&mut sessions, limit, |session| session.id.to_string());
         Ok(SessionPage { sessions, next_cursor })
     }
 }

@@ -1,13 +1,16 @@
 //! Taking a session up again: the same id, a new epoch, and everything it left.
 
 use brains_core::Fault;
+use brains_core::caller::NativeId;
 use brains_core::id::{Id, Session};
 use brains_core::plane::lock::LockRecord;
 use brains_core::plane::session::{
-    CONNECTION, CheckpointRecord, Ending, LinkRecord, SessionRecord, check_lease, foreign, token,
+    CONNECTION, CheckpointRecord, Ending, LinkRecord, Process, SessionRecord, check_lease, foreign, missing,
+    token,
 };
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
+use brains_store::Tx;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -28,8 +31,8 @@ use crate::workspace_access::check_fence;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResumeSession {
-    /// The session to take up.
-    session: Id<Session>,
+    /// The session to take up; left out, the one whose `session_token` this call carries.
+    session: Option<Id<Session>>,
     /// What kind of native id follows: the program's name.
     tool: Option<String>,
     /// The id that the program itself has for this session, if any.
@@ -60,6 +63,27 @@ impl std::fmt::Debug for SessionResumed {
     }
 }
 
+/// Gives a session a fresh token and to whoever shows these ids; its old token and its connections are void.
+pub(super) async fn take_up(
+    tx: &mut Tx,
+    before: &SessionRecord,
+    token_hash: &str,
+    lease_ms: Option<i64>,
+    process: Option<&Process>,
+    links: Vec<NativeId>,
+) -> Result<SessionRecord, Fault> {
+    let id = &before.id;
+    tx.unlink_session(id, CONNECTION).await?;
+    tx.resume_session(id, token_hash, lease_ms.unwrap_or(before.lease_ms), process).await?;
+    link_all(tx, id, links).await?;
+    // What was said to everybody while it was away.
+    tx.deliver_standing(&before.workspace, id).await?;
+    let session = tx.session(id).await?.ok_or_else(|| crate::session_identity::unknown_session(id))?;
+    tx.act_as(&session);
+    tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
+    Ok(session)
+}
+
 impl Operation for ResumeSession {
     const NAME: &'static str = "resume_session";
     const NOUN: &'static str = NOUN;
@@ -82,7 +106,12 @@ impl Operation for ResumeSession {
         let process = process(cx, self.pid);
         let (session, access) = {
             let mut view = cx.control.store.read().await?;
-            cx.session_in_sight(&mut view, &self.session, WorkspaceRole::Member).await?
+            let named = match self.session {
+                Some(session) => Some(session),
+                None => cx.session_identity(None).proven(&mut view, cx.now()).await?,
+            };
+            let session = named.ok_or_else(missing)?;
+            cx.session_in_sight(&mut view, &session, WorkspaceRole::Member).await?
         };
         let links = links(cx, self.tool.as_deref().unwrap_or(&session.tool), self.tool_session_id)?;
         let secret = token(&*cx.control.ambient);
@@ -115,24 +144,7 @@ impl Operation for ResumeSession {
                         if let Some(fence) = fence {
                             check_fence(tx, &entered.workspace.id, Some(&session), fence).await?;
                         }
-                        tx.unlink_session(&id, CONNECTION).await?;
-                        tx.resume_session(
-                            &id,
-                            &now_hash,
-                            lease.unwrap_or(session.lease_ms),
-                            process.as_ref(),
-                        )
-                        .await?;
-                        link_all(tx, &id, links).await?;
-                        // What was said to everybody while it was away.
-                        tx.deliver_standing(&session.workspace, &id).await?;
-                        let session: SessionRecord = tx
-                            .session(&id)
-                            .await?
-                            .ok_or_else(|| crate::session_identity::unknown_session(&id))?;
-                        tx.act_as(&session);
-                        tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
-                        Ok(session)
+                        take_up(tx, &session, &now_hash, lease, process.as_ref(), links).await
                     })
                 },
                 move |tx, before: SessionRecord| {

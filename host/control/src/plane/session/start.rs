@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::again::still_own;
+use super::resume::take_up;
 use super::welcome::Welcome;
 use super::{NOUN, SessionLine, process};
 use crate::context::Cx;
@@ -27,7 +28,8 @@ use crate::workspace_access::WorkspaceAccess;
 const NATIVE_MAX: usize = 256;
 
 /// Starts a session in a workspace: the thread under which you claim, lock, write and are seen by others. The answer
-/// holds a token, this once; a connection that started a session needs none.
+/// holds a token, this once; a connection that started a session needs none. A program that comes back with the native id
+/// of a session that lives takes that one up again.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartSession {
@@ -115,7 +117,8 @@ impl Operation for StartSession {
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {
         let tool = check_tool(&self.tool)?;
-        let lease_ms = check_lease(self.lease.map(|span| span.ms))?;
+        let asked_ms = self.lease.map(|span| check_lease(Some(span.ms))).transpose()?;
+        let lease_ms = check_lease(asked_ms)?;
         let process = process(cx, self.pid);
         let links = links(cx, &tool, self.tool_session_id)?;
         let access = find_or_register(cx, self.workspace.as_deref()).await?;
@@ -147,6 +150,10 @@ impl Operation for StartSession {
                     Box::pin(async move {
                         entered.confirm(tx).await?;
                         tx.reap(&entered.workspace.id).await?;
+                        if let Some(own) = before_reconnecting(tx, &session, &links).await? {
+                            let (hash, process) = (&session.token_hash, session.process.as_ref());
+                            return take_up(tx, &own, hash, asked_ms, process, links).await;
+                        }
                         tx.insert_session(&session).await?;
                         tx.deliver_standing(&session.workspace, &session.id).await?;
                         link_all(tx, &session.id, links).await?;
@@ -182,6 +189,30 @@ impl Operation for StartSession {
         };
         Ok(SessionStarted::of(session, &secret, &access, welcome, cx.now()))
     }
+}
+
+/// The session that the program behind these ids had before it connected again, when that lives: its native id says so,
+/// and its connection is another one now.
+async fn before_reconnecting(
+    tx: &mut Tx,
+    fresh: &SessionRecord,
+    links: &[NativeId],
+) -> Result<Option<SessionRecord>, Fault> {
+    let now = tx.now();
+    let connection = links.iter().find(|link| link.kind == CONNECTION);
+    for link in links.iter().filter(|link| link.kind != CONNECTION) {
+        let found = tx.session_by_link(&link.kind, &link.value, &fresh.operator).await?;
+        let Some(found) = found.filter(|found| found.lives(now) && found.workspace == fresh.workspace) else {
+            continue;
+        };
+        if let Some(connection) = connection
+            && tx.is_linked(&found.id, CONNECTION, &connection.value).await?
+        {
+            continue;
+        }
+        return Ok(Some(found));
+    }
+    Ok(None)
 }
 
 /// The workspace that is meant; a directory with a project in it is registered when it is not yet.
@@ -235,7 +266,9 @@ pub(super) fn links(
 
 pub(super) fn check_native(link: &NativeId) -> Result<(), Fault> {
     let sound = |text: &str| {
-        !text.trim().is_empty() && text.chars().count() <= NATIVE_MAX && !text.chars().any(char::is_control)
+        !brains_core::visible::is_blank(text)
+            && text.chars().count() <= NATIVE_MAX
+            && !text.chars().any(char::is_control)
     };
     if sound(&link.kind) && sound(&link.value) && link.kind != CONNECTION {
         return Ok(());

@@ -104,6 +104,14 @@ impl Welcome {
         locks.truncate(SHOWN);
         peers.truncate(SHOWN);
         let mut hints = Vec::new();
+        if session.epoch > 1 {
+            hints.push("this is the session that you had before, with its locks and tasks".to_owned());
+        }
+        hints.push(
+            "keep `session_token`: when you are not recognised any more, after a restart of the service for one, \
+             `resume_session` with it takes this session up again; `start_session` would make another"
+                .into(),
+        );
         if peers_count > 0 {
             hints.push(format!(
                 "{peers_count} other sessions work here: say what you are at with `set_focus`, and lock what you change with `acquire_lock`"

@@ -19,9 +19,6 @@ use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::workspace_access::WorkspaceAccess;
 
-/// How far a chain of blocked tasks is followed.
-const CHAIN: usize = 1_000;
-
 /// Says that a task cannot go on, and why. Its holder lets go of it; with `on` it goes on by itself when that task is done.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,23 +92,7 @@ async fn blocker(
             .param("on"));
     }
     refuse_circle(tx, task, std::slice::from_ref(&on)).await.map_err(|fault| fault.param("on"))?;
-    let code = on.code.clone();
-    let mut next = Some(on);
-    for _ in 0..CHAIN {
-        let Some(at) = next.take() else { break };
-        if at.id == task.id {
-            return Err(Fault::conflict(format!("`{}` and `{code}` would wait for each other", task.code))
-                .code("dependency_circle")
-                .param("on")
-                .hint("unblock one of them first"));
-        }
-        let Some(further) = at.block.and_then(|block| block.on) else { break };
-        next = match tx.task_of_code(&further).await? {
-            Some(found) => tx.task(&found.id).await?,
-            None => None,
-        };
-    }
-    Ok(code)
+    Ok(on.code)
 }
 
 /// Lets a blocked task go on: it can be claimed again.

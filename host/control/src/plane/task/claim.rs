@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Change, Changed, NOUN, Named, TaskShown, Who, change, event_detail, load, locate, optional_text,
+    Change, Changed, NOUN, Named, TaskShown, Who, change, event_detail, idle, load, locate, optional_text,
 };
 use crate::context::Cx;
 use crate::idempotency::lapsed;
@@ -139,6 +139,9 @@ pub(crate) struct NextTask {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct NextGiven {
     task: Option<TaskRecord>,
+    /// Why there is none: what waits for what.
+    #[serde(default)]
+    why: Option<String>,
 }
 
 impl Operation for NextTask {
@@ -181,19 +184,24 @@ impl Operation for NextTask {
                         priority,
                         tags,
                     };
-                    let Some(id) = tx.ready_task(&filter).await? else { return Ok(NextGiven { task: None }) };
+                    let Some(id) = tx.ready_task(&filter).await? else {
+                        let ReadyFilter { names, tags, priority, .. } = filter;
+                        let all = tags.is_empty() && priority.is_none();
+                        let why = idle::reason(tx, &inside, &names, &tags, all).await?;
+                        return Ok(NextGiven { task: None, why: Some(why) });
+                    };
                     let before = load(tx, &id).await?;
                     let task = claim(tx, &inside, &who, &session.id, before, lease_ms).await?;
-                    Ok(NextGiven { task: Some(task) })
+                    Ok(NextGiven { task: Some(task), why: None })
                 })
             },
-            |tx, NextGiven { task }| {
+            |tx, NextGiven { task, why }| {
                 Box::pin(async move {
                     let task = match task {
                         Some(task) => Some(still_claimed(tx, task).await?),
                         None => None,
                     };
-                    Ok(NextGiven { task })
+                    Ok(NextGiven { task, why })
                 })
             },
         )

@@ -25,7 +25,8 @@ const RECENT: u32 = 20;
 /// Tasks that are named as waiting.
 const WAITING: u32 = 100;
 
-/// Lists the tasks of a workspace as they should be done: the most urgent first, then the oldest.
+/// Lists the tasks of a workspace as they should be done: the most urgent first, then the oldest. Without a workspace, and
+/// outside of one, those of all that you see.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListTasks {
@@ -88,23 +89,30 @@ impl Operation for ListTasks {
         let limit = page::limit(self.limit)?;
         let after = self.cursor.as_deref().map(read_cursor).transpose()?;
         let mut view = cx.control.store.look().await?;
-        let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        let filter = TaskFilter {
-            workspace: access.workspace.id,
-            statuses: statuses(self.status, self.ready),
-            priority: self.priority,
-            tags: check_tags(&self.tags.0)?,
-            holder: self.holder,
-            assignee: self.assignee,
-            ready: self.ready,
-            after,
-        };
-        let mut tasks = view.tasks(&filter, limit + 1).await?;
-        let next_cursor =
-            page::cut(&mut tasks, limit, |task: &TaskRecord| format!("{}.{}", task.priority.word(), task.id));
+        let meant = cx.workspaces_meant(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
+        let (statuses, tags) = (statuses(self.status, self.ready), check_tags(&self.tags.0)?);
+        let mut tasks = Vec::new();
+        for access in meant {
+            let filter = TaskFilter {
+                workspace: access.workspace.id,
+                statuses: statuses.clone(),
+                priority: self.priority,
+                tags: tags.clone(),
+                holder: self.holder.clone(),
+                assignee: self.assignee.clone(),
+                ready: self.ready,
+                after: after.clone(),
+            };
+            tasks.extend(view.tasks(&filter, limit + 1).await?);
+        }
+        tasks.sort_by(|one, other| (one.priority, &one.id).cmp(&(other.priority, &other.id)));
+        tasks.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1));
         if !self.full {
             tasks.iter_mut().for_each(glance);
         }
+        let next_cursor = cx
+            .budget
+            .cut(&mut tasks, limit, |task: &TaskRecord| format!("{}.{}", task.priority.word(), task.id));
         Ok(TaskPage { tasks, next_cursor })
     }
 }
@@ -280,7 +288,7 @@ impl Operation for ListTaskComments {
         let mut view = cx.control.store.read().await?;
         let id = find(&mut view, cx, &self.task, WorkspaceRole::Reader).await?.id;
         let mut comments = view.task_comments(&id, self.cursor.as_deref(), limit + 1).await?;
-        let next_cursor = page::cut(&mut comments, limit, |comment: &TaskComment| comment.id.to_string());
+        let next_cursor = cx.budget.cut(&mut comments, limit, |comment: &TaskComment| comment.id.to_string());
         Ok(CommentPage { comments, next_cursor })
     }
 }
@@ -329,7 +337,8 @@ impl Operation for ListTaskHistory {
         let mut view = cx.control.store.read().await?;
         let id = find(&mut view, cx, &self.task, WorkspaceRole::Reader).await?.id;
         let mut history = view.task_changes(&id, before, limit + 1).await?;
-        let next_cursor = page::cut(&mut history, limit, |change: &TaskChange| change.revision.to_string());
+        let next_cursor =
+            cx.budget.cut(&mut history, limit, |change: &TaskChange| change.revision.to_string());
         Ok(HistoryPage { history, next_cursor })
     }
 }

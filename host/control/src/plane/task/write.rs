@@ -264,18 +264,22 @@ pub(super) async fn refuse_circle(
     let edges: Vec<Edge<'_>> = known.iter().map(|(task, needs)| (task.as_str(), needs.as_str())).collect();
     let wanted: Vec<&str> = needs.iter().map(|need| need.id.as_str()).collect();
     let Some(path) = circle(task.id.as_str(), &wanted, &edges) else { return Ok(()) };
-    let mut codes = Vec::with_capacity(path.len());
-    for id in &path {
-        let code = match Id::parse(id) {
-            Some(id) => rows.task(&id).await?.map(|task| task.code),
-            None => None,
-        };
-        codes.extend(code);
-    }
+    let codes = codes_of(rows, &path).await?;
     Err(Fault::conflict(format!("`{}` would wait for itself: {}", task.code, codes.join(" waits for ")))
         .code("dependency_circle")
         .param("depends_on")
-        .hint("take one of these out of the `depends_on` of the one before it"))
+        .hint("take one of these out of the `depends_on` of the one before it, or unblock it"))
+}
+
+/// Codes of tasks that are known by their ids.
+pub(super) async fn codes_of(rows: &mut Rows, ids: &[String]) -> Result<Vec<String>, Fault> {
+    let mut codes = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(id) = Id::parse(id) {
+            codes.extend(rows.task(&id).await?.map(|task| task.code));
+        }
+    }
+    Ok(codes)
 }
 
 /// Says who alone may claim a task; with nobody named, everybody may again.

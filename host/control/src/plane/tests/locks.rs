@@ -251,13 +251,17 @@ async fn taking_a_lock_away_needs_authority() {
 async fn a_focus_warns_and_forbids_nothing() {
     let bed = Bed::new().await;
     let (one, two) = (Agent::start(&bed, "one").await, Agent::start(&bed, "two").await);
-    one.call("set_focus", json!({ "intent": "rounding", "paths": ["src/cart"], "task": "S-1" }))
+    let task = one.call("create_task", json!({ "title": "t" })).await.unwrap()["task"].clone();
+    one.call("set_focus", json!({ "intent": "rounding", "paths": ["src/cart"], "task": task["id"] }))
         .await
         .unwrap();
     two.acquire(json!({ "path": "docs" })).await.unwrap();
-    let set = two.call("set_focus", json!({ "paths": ["src/**/*.rs"], "task": "S-1" })).await.unwrap();
+    let spelled = task["code"].as_str().unwrap().to_lowercase();
+    let set = two.call("set_focus", json!({ "paths": ["src/**/*.rs"], "task": spelled })).await.unwrap();
     assert_eq!(set["warnings"][0]["session"], one.id);
-    assert_eq!(set["warnings"][0]["task"], "S-1");
+    assert_eq!(set["warnings"][0]["task"], task["code"]);
+    let odd = two.call("set_focus", json!({ "task": "S-99" })).await.unwrap_err();
+    assert_eq!(odd.code, "task_not_found");
     let set = one.call("set_focus", json!({ "paths": ["docs/a.md"] })).await.unwrap();
     assert_eq!(
         (set["warnings"][0]["locked"].as_bool(), set["warnings"].as_array().unwrap().len()),

@@ -22,6 +22,7 @@ use crate::plane::lock::{Claim, LockLine};
 use crate::plane::session::SessionLine;
 use crate::plane::{handoff, task};
 use crate::session_identity::unknown_session;
+use crate::workspace_access::WorkspaceAccess;
 
 const fn default_limit() -> u32 {
     50
@@ -32,7 +33,7 @@ const fn default_limit() -> u32 {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GetState {
-    /// Slug, id or path of the workspace; where you work when left out.
+    /// Slug, id or path of the workspace; where you work when left out, else all that you see.
     workspace: Option<String>,
     /// The session whose mail is shown too.
     session: Option<Id<Session>>,
@@ -50,7 +51,8 @@ pub(crate) struct GetState {
 #[schemars(rename = "State")]
 pub(crate) struct WorkspaceState {
     generated_at: Millis,
-    workspace: WorkspaceLine,
+    /// None when it is of several: of all that you see, asked for outside of one.
+    workspace: Option<WorkspaceLine>,
     /// Those that live, newest first.
     active_sessions: Vec<SessionLine>,
     /// Claims of the whole workspace.
@@ -93,40 +95,88 @@ impl Operation for GetState {
             Some(id) => Some(cx.own_session(&mut view, Some(id), WorkspaceRole::Reader).await?.0),
             None => cx.session_identity(None).find(&mut view, now).await?,
         };
-        let access = match (&self.workspace, &session) {
+        let meant = match (&self.workspace, &session) {
             (None, Some(session)) => {
                 let absent = || unknown_session(&session.id);
-                cx.workspace_of(&mut view, &session.workspace, WorkspaceRole::Reader, absent).await?
+                vec![cx.workspace_of(&mut view, &session.workspace, WorkspaceRole::Reader, absent).await?]
             }
-            (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Reader).await?,
+            (reference, _) => {
+                cx.workspaces_meant(&mut view, reference.as_deref(), WorkspaceRole::Reader).await?
+            }
         };
-        let (id, slug) = (access.workspace.id.clone(), access.workspace.slug.clone());
-        let sessions = view.sessions(&id, &SessionFilter::default(), now, limit).await?;
-        let mut locks = view.held_locks(&id, now).await?;
-        let claims = locks.iter().filter(|lock| lock.resource.kind == LockKind::Workspace);
-        let active_claims = claims.map(|lock| Claim::of(lock.clone(), &slug)).collect();
-        locks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let mut active_tasks = tasks(&mut view, TaskFilter::of(id.clone()), limit).await?;
-        if !self.full {
-            active_tasks.iter_mut().for_each(task::glance);
-        }
-        let newest = EventFilter { newest_first: true, ..EventFilter::default() };
-        let events = view.list_events(&access.scope(), &newest, limit).await?;
         let unread_messages = match &session {
             Some(session) => Some(view.unread_letters(&session.id, now, limit).await?),
             None => None,
         };
-        Ok(WorkspaceState {
-            generated_at: now,
-            active_sessions: sessions.into_iter().map(|one| SessionLine::of(one, &slug, now)).collect(),
-            active_claims,
-            active_locks: LockLine::all(&mut view, locks).await?,
-            active_handoffs: handoff::pending(&mut view, cx, &id).await?.into_iter().collect(),
-            active_tasks,
-            recent_events: events.into_iter().map(EventLine::from).collect(),
+        let mut state = WorkspaceState::empty(now, unread_messages);
+        let alone = meant.len() == 1;
+        for access in meant {
+            state.add(&mut view, cx, access, limit, self.full).await?;
+        }
+        if !alone {
+            state.workspace = None;
+            state.order(limit);
+        }
+        Ok(state)
+    }
+}
+
+impl WorkspaceState {
+    fn empty(generated_at: Millis, unread_messages: Option<Vec<Letter>>) -> Self {
+        Self {
+            generated_at,
+            workspace: None,
+            active_sessions: Vec::new(),
+            active_claims: Vec::new(),
+            active_locks: Vec::new(),
+            active_handoffs: Vec::new(),
+            active_tasks: Vec::new(),
+            recent_events: Vec::new(),
             unread_messages,
-            workspace: WorkspaceLine { workspace: access.workspace, role: access.role },
-        })
+        }
+    }
+
+    async fn add(
+        &mut self,
+        view: &mut Rows,
+        cx: &Cx<'_>,
+        access: WorkspaceAccess,
+        limit: u32,
+        full: bool,
+    ) -> Result<(), Fault> {
+        let now = self.generated_at;
+        let (id, slug) = (access.workspace.id.clone(), access.workspace.slug.clone());
+        let sessions = view.sessions(&id, &SessionFilter::default(), now, limit).await?;
+        let mut locks = view.held_locks(&id, now).await?;
+        let claims = locks.iter().filter(|lock| lock.resource.kind == LockKind::Workspace);
+        self.active_claims.extend(claims.map(|lock| Claim::of(lock.clone(), &slug)));
+        locks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let mut active_tasks = tasks(view, TaskFilter::of(id.clone()), limit).await?;
+        if !full {
+            active_tasks.iter_mut().for_each(task::glance);
+        }
+        let newest = EventFilter { newest_first: true, ..EventFilter::default() };
+        let events = view.list_events(&access.scope(), &newest, limit).await?;
+        self.active_sessions.extend(sessions.into_iter().map(|one| SessionLine::of(one, &slug, now)));
+        self.active_locks.extend(LockLine::all(view, locks).await?);
+        self.active_handoffs.extend(handoff::pending(view, cx, &id).await?);
+        self.active_tasks.extend(active_tasks);
+        self.recent_events.extend(events.into_iter().map(EventLine::from));
+        self.workspace = Some(WorkspaceLine { workspace: access.workspace, role: access.role });
+        Ok(())
+    }
+
+    /// Puts what comes from several workspaces in one order.
+    fn order(&mut self, limit: u32) {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.active_tasks.sort_by_key(|task| (task.status == TaskStatus::Done, task.priority));
+        self.recent_events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        self.active_sessions.truncate(most);
+        self.active_claims.truncate(most);
+        self.active_locks.truncate(most);
+        self.active_handoffs.truncate(most);
+        self.active_tasks.truncate(most);
+        self.recent_events.truncate(most);
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use crate::Fault;
+use crate::visible::is_blank;
 
 /// Longest name of a resource.
 const NAME_MAX: usize = 200;
@@ -85,7 +86,7 @@ impl std::fmt::Display for Resource {
 
 fn name(member: &str, text: &str) -> Result<String, Fault> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
+    if is_blank(text) || text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
         return Err(Fault::invalid(format!("`{member}` must have 1 to {NAME_MAX} printable characters"))
             .param(member.to_owned()));
     }

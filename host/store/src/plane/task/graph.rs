@@ -25,13 +25,27 @@ const WAITING: &str = "
 const BLOCKED_ON: &str = "
     SELECT t.*, w.slug FROM task t JOIN workspace w ON w.id = t.workspace
     WHERE t.blocked_on = $1 ORDER BY t.id";
-const REACH: &str = "
+/// A task waits for what it depends on and for what it is blocked on.
+const REACH_SQLITE: &str = "
     WITH RECURSIVE reach (task) AS (
-        SELECT needs FROM task_dependency WHERE task = $1
-        UNION SELECT d.needs FROM task_dependency d JOIN reach r ON d.task = r.task
+        SELECT CAST($1 AS TEXT)
+        UNION SELECT d.needs FROM reach r JOIN task_dependency d ON d.task = r.task
+        UNION SELECT o.id FROM reach r JOIN task b ON b.id = r.task JOIN task o ON o.code = b.blocked_on
     )
-    SELECT d.task, d.needs FROM task_dependency d
-    WHERE d.task = $1 OR d.task IN (SELECT task FROM reach)
+    SELECT d.task, d.needs FROM reach r JOIN task_dependency d ON d.task = r.task
+    UNION ALL SELECT b.id, o.id FROM reach r JOIN task b ON b.id = r.task JOIN task o ON o.code = b.blocked_on
+    LIMIT $2";
+/// The same where a recursive step may name what it extends only once.
+const REACH_POSTGRES: &str = "
+    WITH RECURSIVE reach (task) AS (
+        SELECT CAST($1 AS TEXT) COLLATE \"C\"
+        UNION SELECT e.needs FROM reach r CROSS JOIN LATERAL (
+            SELECT d.needs FROM task_dependency d WHERE d.task = r.task
+            UNION ALL SELECT o.id FROM task b JOIN task o ON o.code = b.blocked_on WHERE b.id = r.task
+        ) e
+    )
+    SELECT d.task, d.needs FROM reach r JOIN task_dependency d ON d.task = r.task
+    UNION ALL SELECT b.id, o.id FROM reach r JOIN task b ON b.id = r.task JOIN task o ON o.code = b.blocked_on
     LIMIT $2";
 
 struct Edge(String, String);
@@ -48,7 +62,8 @@ pub(super) fn open(needs: &[TaskRecord]) -> u32 {
 impl Rows {
     /// Every edge that can be reached from `task`, its own included.
     pub async fn task_edges(&mut self, task: &Id<Task>) -> Result<Vec<(String, String)>, StoreError> {
-        let edges = fetch_all!(self, Edge, REACH, task.as_str(), REACH_MAX)?;
+        let text = if self.is_postgres() { REACH_POSTGRES } else { REACH_SQLITE };
+        let edges = fetch_all!(self, Edge, text, task.as_str(), REACH_MAX)?;
         Ok(edges.into_iter().map(|Edge(task, needs)| (task, needs)).collect())
     }
 
