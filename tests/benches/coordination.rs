@@ -165,7 +165,7 @@ async fn work(agent: &Agent, other: &Agent, end: Instant) -> Done {
         // Mail has limits of its own: now and then, and read by whoever gets it.
         if turn % 8 == 0 {
             ask("send_message", json!({ "subject": "s", "to": [other.id] })).await;
-            ask("read_messages", json!({ "limit": 100 })).await;
+            ask("read_messages", json!({ "limit": 100, "mark_read": true })).await;
         }
         let (name, input) = &looks[turn % looks.len()];
         let start = Instant::now();

@@ -23,7 +23,7 @@ async fn what_was_offered_and_taken_up_is_counted(database: Database) {
     ben.does("send_message", json!({ "subject": "for whoever comes" })).await;
     // Two more are offered mail, a peer and its lock. One takes up mail and peers, the other only looks.
     let ann = team.agent(0).await;
-    ann.does("read_messages", json!({})).await;
+    ann.does("read_messages", json!({ "mark_read": true })).await;
     ann.does("set_focus", json!({ "intent": "the cart" })).await;
     let cid = team.agent(0).await;
     cid.does("read_messages", json!({ "mark_read": false })).await;

@@ -108,7 +108,10 @@ async fn work(agent: &Agent, other: &Agent, acknowledged: &Mutex<Acknowledged>) 
                 acknowledged.lock().expect("no panic").sent.push(code);
             } else {
                 // Its owner makes room for the next one.
-                let Some(_) = ask(other, "read_messages", json!({ "limit": 100 })).await else { return };
+                let Some(_) = ask(other, "read_messages", json!({ "limit": 100, "mark_read": true })).await
+                else {
+                    return;
+                };
             }
         }
     }

@@ -300,6 +300,8 @@ async fn mail_is_told_beside_other_results_and_never_shown_there() {
     assert!(!told["result"]["structuredContent"].to_string().contains("unread"), "{told}");
     let read = structured(&one.call("read_messages", json!({})).await);
     assert_eq!(read["messages"][0]["body"], json!("secret plans"));
+    let got = json!({"cursor": read["next_cursor"]});
+    assert_eq!(structured(&one.call("read_messages", got).await)["messages"], json!([]));
     let quiet = one.call("list_tasks", json!({"workspace": "app"})).await;
     assert_eq!(quiet["result"]["content"].as_array().map(Vec::len), Some(1), "{quiet}");
     team.stop().await;

@@ -379,7 +379,9 @@ impl<'t> Run<'t> {
 
     async fn mail(&mut self, agent: &Agent) {
         if self.below(2) == 0 {
-            let read = agent.does("read_messages", json!({ "limit": 100 })).await;
+            let read = agent
+                .does("read_messages", json!({ "limit": 100, "mark_read": true, "max_bytes": 262_144 }))
+                .await;
             let subjects: Vec<usize> = read["messages"]
                 .as_array()
                 .expect("messages")

@@ -124,7 +124,7 @@ async fn everything_once(team: &Team) {
     let read = join_all(readers.iter().map(async |reader: &Agent| {
         let mut subjects = Vec::new();
         loop {
-            let read = reader.does("read_messages", json!({ "limit": 3 })).await;
+            let read = reader.does("read_messages", json!({ "limit": 3, "mark_read": true })).await;
             let messages = read["messages"].as_array().expect("messages");
             if messages.is_empty() {
                 return subjects;

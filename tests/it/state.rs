@@ -45,7 +45,7 @@ async fn every_part_is_there_and_looking_changes_nothing(database: Database) {
     foreign.refused("get_state", json!({}), "session_foreign").await;
 
     assert_eq!(events().await, before, "looking is no event");
-    let read = ann.does("read_messages", json!({})).await;
+    let read = ann.does("read_messages", json!({ "mark_read": true })).await;
     assert_eq!(read["messages"][0]["subject"], "hello", "it was still unread");
     assert_eq!(ann.does("get_state", json!({})).await["unread_messages"], json!([]));
     team.stop().await;

@@ -98,7 +98,7 @@ async fn a_full_mailbox_is_no_shelter(database: Database) {
     senders[0].does("steal_lock", json!({ "id": held["id"], "reason": "it hangs" })).await;
     let first = holder.does("read_messages", json!({ "limit": 1 })).await;
     assert_eq!(text(&first["messages"][0], "kind"), "lock.steal", "before all that is less urgent: {first}");
-    holder.does("read_messages", json!({ "limit": 100 })).await;
+    holder.does("read_messages", json!({ "limit": 100, "mark_read": true })).await;
     senders[1].does("send_message", json!({ "subject": "s", "to": [holder.id] })).await;
     team.stop().await;
 }

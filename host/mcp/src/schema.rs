@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// Members of an answer that are told; the first ones say what it is.
-const MEMBERS: usize = 2;
+/// Members of an answer that are told; the first one says what it is.
+const MEMBERS: usize = 1;
 
 /// An operation's input for a client: every member described, nothing else allowed.
 pub(crate) fn input(schema: &Value) -> Map<String, Value> {
@@ -21,7 +21,7 @@ pub(crate) fn input(schema: &Value) -> Map<String, Value> {
     out
 }
 
-/// An operation's output for a client: its first members and their kinds. It allows others, and is all that a list of
+/// An operation's output for a client: its first member and its kind. It allows others, and is all that a list of
 /// every tool has room for; the answer itself tells the rest.
 pub(crate) fn output(schema: &Value) -> Map<String, Value> {
     let kind = |schema: &Value| {

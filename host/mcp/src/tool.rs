@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use brains_control::{Audience, OperationEntry, Registry};
+use brains_control::{Audience, OperationEntry, OperationKind, Registry};
 use brains_core::{Fault, Principal};
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value};
@@ -13,6 +13,15 @@ use crate::schema;
 
 /// The member by which a client says which session it is.
 const TOKEN: &str = "session_token";
+
+/// Members that stand in so many tools that they are described shortly.
+const OFTEN: [(&str, &str); 5] = [
+    ("workspace", "Slug, id or path; yours if left out."),
+    ("fence", "Fence of a lock of yours."),
+    ("expected_revision", "Its revision as you saw it."),
+    ("idempotency_key", "Once per key."),
+    ("max_bytes", "Longest answer."),
+];
 
 /// Which tools a client is shown. Every tool may be called under both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,11 +91,15 @@ impl ToolCatalogue {
 fn tool(entry: &OperationEntry) -> Tool {
     let mut input = schema::input(&entry.input_schema);
     if entry.by_session {
-        // Said in every list so often that it is said shortly.
-        schema::describe(&mut input, "session", "Your session, if several.");
+        schema::describe(&mut input, "session", "Your session.");
         schema::describe(&mut input, TOKEN, "Its token.");
     }
-    schema::describe(&mut input, "max_bytes", "Longest answer.");
+    for (member, said) in OFTEN {
+        schema::describe(&mut input, member, said);
+    }
+    if entry.kind == OperationKind::Read {
+        schema::describe(&mut input, "cursor", "`next_cursor` of the page before.");
+    }
     let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
     shown(entry, description, input, schema::output(&entry.output_schema))
 }
