@@ -190,7 +190,8 @@ async fn inputs_are_taken_as_clients_write_them(database: Database) {
             .filter(|name| !required.contains(&json!(name)))
             .map(|name| (name.clone(), Value::Null))
             .collect();
-        if !required.is_empty() || tool["name"] == "end_session" {
+        // What needs one of several, and what would end the test.
+        if !required.is_empty() || tool["name"] == "end_session" || tool["name"] == "set_focus" {
             continue;
         }
         let answer = connection.call(tool["name"].as_str().expect("a name"), nulls.into()).await;

@@ -52,6 +52,26 @@ pub(crate) fn narrow(input: &mut Map<String, Value>, optional: &[&str]) {
     }
 }
 
+/// Whether an input has a member.
+pub(crate) fn has(input: &Map<String, Value>, name: &str) -> bool {
+    input.get("properties").is_some_and(|properties| properties.get(name).is_some())
+}
+
+/// Leaves a member of an input out.
+pub(crate) fn forget(input: &mut Map<String, Value>, name: &str) {
+    if let Some(properties) = input.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove(name);
+    }
+}
+
+/// Leaves the bound of a member of an input to the refusal of what is out of it.
+pub(crate) fn unbound(input: &mut Map<String, Value>, name: &str) {
+    let member = input.get_mut("properties").and_then(|properties| properties.get_mut(name));
+    if let Some(member) = member.and_then(Value::as_object_mut) {
+        member.remove("maximum");
+    }
+}
+
 /// Says of a member of an input what it is for.
 pub(crate) fn describe(input: &mut Map<String, Value>, name: &str, text: &str) {
     let member = input.get_mut("properties").and_then(|properties| properties.get_mut(name));

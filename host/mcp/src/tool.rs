@@ -99,7 +99,11 @@ fn tool(entry: &OperationEntry) -> Tool {
     }
     if entry.kind == OperationKind::Read {
         schema::describe(&mut input, "cursor", "`next_cursor` of the page before.");
+    } else if !schema::has(&input, "cursor") {
+        // What changes something seldom answers with more than that; it may be given all the same.
+        schema::forget(&mut input, "max_bytes");
     }
+    schema::unbound(&mut input, "max_bytes");
     let description = entry.description.split_whitespace().collect::<Vec<_>>().join(" ");
     shown(entry, description, input, schema::output(&entry.output_schema))
 }
