@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use brains_core::plane::session::SessionRecord;
-use brains_core::{Caller, Fault, Principal};
+use brains_core::{Caller, Fault, Id, Principal};
 use serde_json::Value;
 
 use crate::context::{ControlPlane, Cx};
 use crate::operation::OperationEntry;
 use crate::plane::Addressee;
 use crate::registry::{Registry, run};
+use crate::request_options::with_token;
 use crate::session_identity::SessionIdentity;
 
 /// What an operation came to.
@@ -76,8 +77,9 @@ impl ControlPlane {
 
 /// Runs an operation whose caller was admitted, and renews the lease.
 async fn perform(entry: &OperationEntry, input: Value, cx: &Cx<'_>) -> Result<(Value, bool), Fault> {
+    let shown = with_token(&input, cx.caller);
     let ran = run(entry, input, cx).await;
-    cx.keep_alive(ran.is_ok()).await;
+    Cx { caller: &shown, ..*cx }.keep_alive(ran.is_ok()).await;
     ran
 }
 
@@ -100,7 +102,8 @@ impl Cx<'_> {
     /// Looks for the session when it is time to, so that a caller in a hurry costs no look at the database.
     async fn renew_recognised(&self) -> Result<(), Fault> {
         let now = self.now();
-        let Some(name) = self.caller.identity() else { return Ok(()) };
+        let key = || self.principal.key.as_ref().map(Id::to_string);
+        let Some(name) = self.caller.identity().or_else(key) else { return Ok(()) };
         let renewals = &self.control.renewals;
         if !renewals.is_due(&name, now) {
             return Ok(());

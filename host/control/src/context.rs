@@ -276,11 +276,13 @@ impl Cx<'_> {
     /// The session that this call is recognised as, when it lives.
     pub(crate) async fn acting_alive(&self) -> Result<Option<SessionRecord>, Fault> {
         let mut view = self.control.store.look().await?;
-        let Some(id) = self.session_identity(None).proven(&mut view, self.now()).await? else {
-            return Ok(None);
+        let now = self.now();
+        let identity = self.session_identity(None);
+        let session = match identity.proven(&mut view, now).await? {
+            Some(id) => view.session(&id).await?,
+            None => identity.of_key(&mut view, now).await?,
         };
-        let session = view.session(&id).await?;
-        Ok(session.filter(|session| session.lives(self.now())))
+        Ok(session.filter(|session| session.lives(now)))
     }
 
     /// Who this call may act as; `session` is the one that it names.

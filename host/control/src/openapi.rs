@@ -54,7 +54,7 @@ pub fn document(registry: &Registry, routes: FixedRoutes) -> Value {
     schemas.extend(generator.take_definitions(true));
     for (name, entry) in enveloped {
         if let Some(schema) = schemas.get_mut(&name) {
-            add_members(schema, request_options::properties(entry.once, entry.by_session));
+            add_members(schema, request_options::properties(entry.accepts()));
             add_members(schema, entry.lists.input_members());
         }
     }

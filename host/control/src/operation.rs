@@ -83,7 +83,8 @@ pub struct OperationEntry {
     pub upload: bool,
     /// Whether it may be done as a session: its input has a member `session`.
     pub by_session: bool,
-    pub(crate) makes_session: bool,
+    /// The members beside its input that a request may carry.
+    accepts: Accepts,
     pub(crate) lists: AnswerLists,
     pub(crate) describe_input: Describe,
     pub(crate) describe_output: Describe,
@@ -103,7 +104,15 @@ impl OperationEntry {
             Audience::Everyone => AnswerLists::of(&output_schema, O::CLI.table.map(|table| table.rows)),
             Audience::People => AnswerLists::Unbounded,
         };
-        add_members(&mut input_schema, request_options::properties(O::ONCE, by_session));
+        let accepts = Accepts {
+            operation: O::NAME,
+            once: O::ONCE,
+            token: by_session || O::TOOL.audience == Audience::Everyone,
+            by_session,
+            makes_session: O::MAKES_SESSION,
+            lists,
+        };
+        add_members(&mut input_schema, request_options::properties(accepts));
         add_members(&mut input_schema, lists.input_members());
         add_members(&mut output_schema, lists.answer_members());
         if O::KIND != OperationKind::Read {
@@ -126,7 +135,7 @@ impl OperationEntry {
             once: O::ONCE,
             upload: O::UPLOAD,
             by_session,
-            makes_session: O::MAKES_SESSION,
+            accepts,
             lists,
             describe_input: |generator| generator.subschema_for::<O>(),
             describe_output: |generator| generator.subschema_for::<O::Output>(),
@@ -147,7 +156,7 @@ impl OperationEntry {
 
     /// Whether its answer makes the caller a session.
     pub fn makes_session(&self) -> bool {
-        self.makes_session
+        self.accepts.makes_session
     }
 
     /// The verb on the command line.
@@ -184,14 +193,8 @@ impl OperationEntry {
     }
 
     /// The members beside its input that a request may carry.
-    pub(crate) fn accepts(&self) -> Accepts {
-        Accepts {
-            operation: self.name,
-            once: self.once,
-            by_session: self.by_session,
-            makes_session: self.makes_session,
-            lists: self.lists,
-        }
+    pub(crate) const fn accepts(&self) -> Accepts {
+        self.accepts
     }
 
     /// Checks an input without running anything.

@@ -16,7 +16,7 @@ use crate::answer_budget::{AnswerBudget, AnswerLists};
 use crate::idempotency::{KEY, KeyedRequest, RequestParty};
 use crate::session_identity::{FoundSession, SessionIdentity};
 
-const TOKEN: &str = "session_token";
+pub(crate) const TOKEN: &str = "session_token";
 const FENCE: &str = "fence";
 const KEY_MAX: usize = 255;
 
@@ -26,6 +26,8 @@ pub(crate) struct Accepts {
     pub(crate) operation: &'static str,
     /// Whether a request may carry an idempotency key.
     pub(crate) once: bool,
+    /// Whether it may be called by an agent, which says by its token who it is.
+    pub(crate) token: bool,
     /// Whether it may be done as a session.
     pub(crate) by_session: bool,
     /// Whether its answer makes the caller a session.
@@ -66,7 +68,7 @@ impl RequestOptions {
                 }
                 key = Some(named);
             }
-            if accepts.by_session {
+            if accepts.token {
                 options.token = take_text(members, TOKEN)?.map(Secret::new);
             }
             if accepts.once && accepts.by_session {
@@ -95,10 +97,18 @@ impl RequestOptions {
     }
 }
 
+/// The caller with the token that it shows in the input.
+pub(crate) fn with_token<'a>(input: &Value, caller: &'a Caller) -> Cow<'a, Caller> {
+    match input.get(TOKEN).and_then(Value::as_str) {
+        Some(token) => Cow::Owned(Caller { token: Some(Secret::new(token)), ..caller.clone() }),
+        None => Cow::Borrowed(caller),
+    }
+}
+
 /// The schema of the members, for the operations that take them.
-pub(crate) fn properties(once: bool, by_session: bool) -> Map<String, Value> {
+pub(crate) fn properties(Accepts { once, token, by_session, .. }: Accepts) -> Map<String, Value> {
     let mut properties = Map::new();
-    if by_session {
+    if token {
         properties.insert(
             TOKEN.into(),
             json!({

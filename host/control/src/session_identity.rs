@@ -1,5 +1,6 @@
-//! Acting as a session (contract 5.4): by the connection that started or resumed it, by a native id that it was bound
-//! to, or by its token. A session id alone opens nothing. What one call found is looked up once and told to all of it.
+//! Acting as a session (contract 5.4, 5.13): by the connection that started or resumed it, by a native id that it was
+//! bound to, by its token, or by its key, when that is all that the caller shows and no other session of it lives. A
+//! session id alone opens nothing. What one call found is looked up once and told to all of it.
 
 mod found;
 mod renewals;
@@ -88,7 +89,7 @@ impl SessionIdentity {
 
     async fn look_up(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
         let session = match &self.wanted.named {
-            Some(id) => Some(self.named(rows, id).await?),
+            Some(id) => Some(self.named(rows, id, now).await?),
             None => self.recognised(rows, now).await?,
         };
         if let Some(session) = &session {
@@ -120,7 +121,9 @@ impl SessionIdentity {
         let found = match seen {
             SessionLookup::Is(Some(seen)) if self.found.is_still(&self.wanted, &seen, now) => Some(*seen),
             SessionLookup::Is(seen) => match &self.wanted {
-                Wanted { named: Some(id), .. } => Some(self.proved(tx, id, seen.map(|seen| *seen)).await?),
+                Wanted { named: Some(id), .. } => {
+                    Some(self.proved(tx, id, seen.map(|seen| *seen), now).await?)
+                }
                 Wanted { token_hash: Some(hash), .. } => {
                     let seen = seen.map(|seen| *seen).filter(|seen| seen.token_hash == *hash);
                     Some(self.of_token(seen)?)
@@ -207,9 +210,28 @@ impl SessionIdentity {
         Ok(false)
     }
 
-    async fn named(&self, rows: &mut Rows, id: &Id<Session>) -> Result<SessionRecord, Fault> {
+    /// The session of the caller's key, for a caller whom nothing else tells from others that use it: one with a
+    /// connection or a native id of its own would be taken for whoever works already.
+    pub(crate) async fn of_key(&self, rows: &mut Rows, now: Millis) -> Result<Option<SessionRecord>, Fault> {
+        let Some(key) = &self.principal.key else { return Ok(None) };
+        if self.connection.is_some() || !self.native.is_empty() {
+            return Ok(None);
+        }
+        let found = rows.only_session_of_key(key, now).await?;
+        Ok(found.filter(|session| session.operator == self.principal.owner()))
+    }
+
+    /// Whether the caller may act as `session`: it shows that it is, or its key has no other that lives.
+    async fn acts_as(&self, rows: &mut Rows, session: &SessionRecord, now: Millis) -> Result<bool, Fault> {
+        if self.is(rows, session).await? {
+            return Ok(true);
+        }
+        Ok(self.of_key(rows, now).await?.is_some_and(|only| only.id == session.id))
+    }
+
+    async fn named(&self, rows: &mut Rows, id: &Id<Session>, now: Millis) -> Result<SessionRecord, Fault> {
         let seen = rows.session(id).await?;
-        self.proved(rows, id, seen).await
+        self.proved(rows, id, seen, now).await
     }
 
     async fn proved(
@@ -217,9 +239,10 @@ impl SessionIdentity {
         rows: &mut Rows,
         id: &Id<Session>,
         seen: Option<SessionRecord>,
+        now: Millis,
     ) -> Result<SessionRecord, Fault> {
         let session = seen.ok_or_else(|| unknown_session(id))?;
-        if self.is(rows, &session).await? {
+        if self.acts_as(rows, &session, now).await? {
             return Ok(session);
         }
         // Not found before not yours: one in a workspace that the caller cannot see does not exist.
@@ -246,7 +269,7 @@ impl SessionIdentity {
         session: &SessionRecord,
         now: Millis,
     ) -> Result<(), Fault> {
-        if !self.is(rows, session).await? {
+        if !self.acts_as(rows, session, now).await? {
             return Err(foreign(&session.id));
         }
         self.found.put(&self.wanted, session, now);
@@ -266,7 +289,7 @@ impl SessionIdentity {
                 return Ok(Some(session));
             }
         }
-        Ok(None)
+        self.of_key(rows, now).await
     }
 }
 

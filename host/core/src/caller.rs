@@ -56,6 +56,8 @@ pub struct Caller {
     pub agent: bool,
     /// The connection or process behind the call, stable for its life; none for plain HTTP.
     pub connection: Option<String>,
+    /// The program behind the call, as it names itself to the protocol.
+    pub client: Option<String>,
     /// Native session ids that the client sent.
     pub native: Vec<NativeId>,
     /// A session token that the caller presented.

@@ -49,6 +49,7 @@ impl McpTransport {
         let mut caller = Caller {
             surface: CallSurface::Mcp,
             agent: true,
+            client: client(context),
             native: native(&context.meta),
             idempotency_key: member(&context.meta, IDEMPOTENCY_MEMBER),
             ..Caller::default()
@@ -88,6 +89,12 @@ fn connection(parts: &Parts) -> Option<String> {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The program at the other end: said with each request, or once when the connection began.
+fn client(context: &RequestContext<RoleServer>) -> Option<String> {
+    let said = context.meta.client_info().map(|client| client.name);
+    said.or_else(|| Some(context.peer.peer_info()?.client_info.name.clone()))
 }
 
 fn native(meta: &RequestMetaObject) -> Vec<NativeId> {

@@ -91,9 +91,9 @@ impl ToolCatalogue {
 fn tool(entry: &OperationEntry) -> Tool {
     let mut input = schema::input(&entry.input_schema);
     if entry.by_session {
-        schema::describe(&mut input, "session", "Your session.");
-        schema::describe(&mut input, TOKEN, "Its token.");
+        schema::describe(&mut input, "session", "Your session, if several.");
     }
+    schema::describe(&mut input, TOKEN, "Your session's token.");
     for (member, said) in OFTEN {
         schema::describe(&mut input, member, said);
     }
@@ -112,8 +112,7 @@ fn tool(entry: &OperationEntry) -> Tool {
 fn core(entry: &OperationEntry) -> Option<Tool> {
     let mut input = schema::input(&entry.input_schema);
     let optional = entry.tool.core?;
-    let by_session = entry.by_session.then_some(TOKEN);
-    schema::narrow(&mut input, &[optional, by_session.as_slice()].concat());
+    schema::narrow(&mut input, &[optional, &[TOKEN]].concat());
     let output = Map::from_iter([("type".to_owned(), Value::from("object"))]);
     Some(shown(entry, format!("{}.", entry.summary), input, output))
 }

@@ -194,6 +194,8 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("ending", NAME),
             ("summary", SAID),
             ("machine", NAME),
+            ("key", NAME),
+            ("key_name", TITLE),
         ],
     ),
     ("session_link", &[("session", NAME), ("kind", NAME), ("value", NAME), ("linked_by", NAME)]),

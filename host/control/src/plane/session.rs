@@ -45,6 +45,8 @@ pub(crate) struct SessionLine {
     /// Slug of the operator that it works for.
     operator: String,
     tool: String,
+    /// Name of the key that it works with; none for the admin key and for commands of this machine's user.
+    key: Option<String>,
     state: SessionState,
     /// Whether an agent started it.
     agent: bool,
@@ -70,6 +72,7 @@ impl SessionLine {
             workspace: workspace.to_owned(),
             operator: session.operator,
             tool: session.tool,
+            key: session.key.map(|key| key.name),
             state,
             agent: session.agent,
             epoch: session.epoch,

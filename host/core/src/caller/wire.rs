@@ -25,6 +25,8 @@ pub const CONNECTION: &str = "x-brains-connection";
 /// The process that the connection lives by: its machine, its pid, and when it began in the kernel's ticks (`-` when that
 /// is not known), with blanks between.
 pub const PROCESS: &str = "x-brains-process";
+/// The program behind an agent's connection, as it names itself.
+pub const CLIENT: &str = "x-brains-client";
 /// A native id that came another way than as a header: its kind, `=` and its value.
 pub const NATIVE: &str = "x-brains-native";
 /// In an answer: a line about waiting mail.
@@ -45,6 +47,7 @@ pub fn written(caller: &Caller) -> Vec<(&'static str, Secret)> {
         (CONNECTION, caller.connection.clone()),
         (IDEMPOTENCY_KEY, caller.idempotency_key.clone()),
         (PROCESS, process),
+        (CLIENT, caller.client.as_deref().map(encoded)),
     ];
     headers.extend(texts.into_iter().filter_map(|(name, text)| Some((name, Secret::new(text?)))));
     headers.extend(caller.token.clone().map(|token| (TOKEN, token)));
@@ -80,6 +83,7 @@ pub fn read(headers: &[(&str, &str)]) -> Caller {
         agent: false,
         connection: text(CONNECTION).filter(|id| id.len() <= NATIVE_MAX).map(str::to_owned),
         process: text(PROCESS).and_then(process),
+        client: text(CLIENT).and_then(decoded),
         native: own.chain(passed_on).collect(),
         token: text(TOKEN).map(Secret::new),
         directory: text(DIRECTORY).and_then(decoded).map(PathBuf::from).filter(|path| path.is_absolute()),
@@ -88,7 +92,8 @@ pub fn read(headers: &[(&str, &str)]) -> Caller {
 }
 
 /// The names of all headers that [`read`] looks at, but for those of native ids.
-pub const NAMES: [&str; 7] = [TOKEN, DIRECTORY, SURFACE, IDEMPOTENCY_KEY, CONNECTION, PROCESS, NATIVE];
+pub const NAMES: [&str; 8] =
+    [TOKEN, DIRECTORY, SURFACE, IDEMPOTENCY_KEY, CONNECTION, PROCESS, CLIENT, NATIVE];
 
 fn process(text: &str) -> Option<Process> {
     let mut parts = text.split(' ');
@@ -135,6 +140,7 @@ mod tests {
             let caller = Caller {
                 surface: if cli { CallSurface::Cli } else { CallSurface::Mcp },
                 connection: Some("conn-1".into()),
+                client: Some(machine.clone()),
                 native: vec![NativeId { kind, value }],
                 token: Some(Secret::new("tok")),
                 directory: Some(PathBuf::from(format!("/{directory}"))),
@@ -149,7 +155,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_trips_it(name in 0_usize..7, text in "\\PC{0,60}") {
+        fn nothing_trips_it(name in 0_usize..8, text in "\\PC{0,60}") {
             let _caller = read(&[(NAMES[name], &text)]);
         }
     }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Checkpoint, Id, Session, Workspace};
+use crate::id::{Checkpoint, Id, Key, Session, Workspace};
 use crate::visible::is_blank;
 use crate::{Ambient, Fault, FaultKind, Millis, Origin, Secret};
 
@@ -62,6 +62,14 @@ pub struct Process {
     pub started: Option<u64>,
 }
 
+/// The key that a session works with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionKey {
+    pub id: Id<Key>,
+    /// Its name for people, which no key changes.
+    pub name: String,
+}
+
 /// One session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRecord {
@@ -72,6 +80,9 @@ pub struct SessionRecord {
     pub tool: String,
     /// Whether an agent started it.
     pub agent: bool,
+    /// The key that it was started or taken up with; none for the admin key and for local commands.
+    #[serde(default)]
+    pub key: Option<SessionKey>,
     /// Rises with every resumption; tokens of the one before are void.
     pub epoch: u64,
     /// SHA-256 of its token.

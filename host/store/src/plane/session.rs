@@ -4,8 +4,8 @@ pub(crate) mod checkpoint;
 pub(crate) mod link;
 pub(crate) mod reap;
 
-use brains_core::id::{Session, Workspace};
-use brains_core::plane::session::{Ending, Process, SessionRecord};
+use brains_core::id::{Key, Session, Workspace};
+use brains_core::plane::session::{Ending, Process, SessionKey, SessionRecord};
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
@@ -18,7 +18,7 @@ pub use reap::Holdings;
 /// The columns of a session.
 macro_rules! session_columns {
     ($($form:tt)*) => {
-        $crate::rows::column_list!([$($form)*] id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at, ended_at, ending, summary, machine, pid, pid_started)
+        $crate::rows::column_list!([$($form)*] id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at, last_seen_at, ended_at, ending, summary, machine, pid, pid_started, key, key_name)
     };
 }
 pub(super) use session_columns;
@@ -41,6 +41,9 @@ statements! {
     OF_OPERATOR = "
     SELECT ", session_columns!(), "
     FROM session WHERE operator = $1 AND ended_at IS NULL ORDER BY id";
+    OF_KEY = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE key = $1 AND ended_at IS NULL AND lease_until > $2 ORDER BY id LIMIT 2";
     PROCESSES = "
     SELECT ", session_columns!(), "
     FROM session WHERE machine = $1 AND ended_at IS NULL AND pid IS NOT NULL ORDER BY id";
@@ -48,8 +51,8 @@ statements! {
 
 const INSERT: &str = "
     INSERT INTO session (id, workspace, operator, tool, agent, epoch, token_hash, lease_ms, lease_until, started_at,
-        last_seen_at, machine, pid, pid_started)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        last_seen_at, machine, pid, pid_started, key, key_name)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 const RUN_OUT: &str = "
     SELECT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1
     UNION SELECT workspace FROM task
@@ -83,7 +86,7 @@ const END: &str = "
     WHERE id = $1 AND ended_at IS NULL";
 const RESUME: &str = "
     UPDATE session SET ended_at = NULL, ending = NULL, epoch = epoch + 1, token_hash = $2, lease_ms = $3,
-        lease_until = $5, last_seen_at = $4, machine = $6, pid = $7, pid_started = $8
+        lease_until = $5, last_seen_at = $4, machine = $6, pid = $7, pid_started = $8, key = $9, key_name = $10
     WHERE id = $1";
 const RETOKEN: &str = "UPDATE session SET token_hash = $2 WHERE id = $1";
 
@@ -110,6 +113,12 @@ macro_rules! session {
                 None => None,
             },
             summary: $row.try_get(concat!($own, "summary"))?,
+            key: match $row.try_get::<Option<&str>, _>(concat!($own, "key"))? {
+                Some(key) => {
+                    Some(SessionKey { id: id("key", key)?, name: $row.try_get(concat!($own, "key_name"))? })
+                }
+                None => None,
+            },
             process: match (machine, pid.and_then(|pid| u32::try_from(pid).ok())) {
                 (Some(machine), Some(pid)) => Some(Process {
                     machine,
@@ -218,6 +227,16 @@ impl Rows {
         fetch_all!(self, SessionRecord, OF_OPERATOR, operator)
     }
 
+    /// The session that lives and works with a key, when it is the only one.
+    pub async fn only_session_of_key(
+        &mut self,
+        key: &Id<Key>,
+        now: Millis,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let mut found = fetch_all!(self, SessionRecord, OF_KEY, key.as_str(), now.0)?;
+        Ok(found.pop().filter(|_| found.is_empty()))
+    }
+
     /// Workspaces in which the lease of a session or of a claim ran out.
     pub async fn run_out(&mut self, now: Millis) -> Result<Vec<Id<Workspace>>, StoreError> {
         let found = fetch_all!(self, String, RUN_OUT, now.0)?;
@@ -283,7 +302,9 @@ impl Tx {
             session.last_seen_at.0,
             machine,
             pid,
-            started
+            started,
+            session.key.as_ref().map(|key| key.id.as_str()),
+            session.key.as_ref().map(|key| key.name.as_str())
         )
         .map(drop)
     }
@@ -324,12 +345,26 @@ impl Tx {
         token_hash: &str,
         lease_ms: i64,
         process: Option<&Process>,
+        key: Option<&SessionKey>,
     ) -> Result<(), StoreError> {
         let now = self.now().0;
         let (machine, pid, started) = parts(process);
         let until = now.saturating_add(lease_ms);
-        execute!(&mut self.rows, RESUME, id.as_str(), token_hash, lease_ms, now, until, machine, pid, started)
-            .map(drop)
+        execute!(
+            &mut self.rows,
+            RESUME,
+            id.as_str(),
+            token_hash,
+            lease_ms,
+            now,
+            until,
+            machine,
+            pid,
+            started,
+            key.map(|key| key.id.as_str()),
+            key.map(|key| key.name.as_str())
+        )
+        .map(drop)
     }
 
     /// Replaces a session's token.

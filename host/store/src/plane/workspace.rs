@@ -2,7 +2,7 @@
 //! no scope yet, in the global one.
 
 use brains_core::id::{Session, Task, Workspace};
-use brains_core::plane::session::{Process, SessionRecord};
+use brains_core::plane::session::{Process, SessionKey, SessionRecord};
 use brains_core::plane::workspace::{MemberRecord, WorkspaceRecord, WorkspaceRole, slugs};
 use brains_core::{Id, Millis};
 

@@ -53,6 +53,7 @@ fn session(bed: &Bed, workspace: &Id<Workspace>) -> SessionRecord {
         ending: None,
         summary: None,
         process: None,
+        key: None,
     }
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use brains_core::id::{Id, Session};
 use brains_core::plane::mail::{COUNTED_MAX, notice};
-use brains_core::{Caller, Fault, Principal, Secret};
+use brains_core::{Caller, Fault, Principal};
 use serde_json::Value;
 
 use crate::context::ControlPlane;
+use crate::request_options::with_token;
 use crate::session_identity::{FoundSession, SessionIdentity};
 
 /// Who made a call, as far as it says so: kept before the call takes its input away.
@@ -22,13 +23,10 @@ impl Addressee {
         caller: &Caller,
         found: &Arc<FoundSession>,
     ) -> Option<Self> {
-        let member = |name: &str| input.get(name).and_then(Value::as_str);
-        let named = member("session").and_then(Id::<Session>::parse);
-        let mut caller = caller.clone();
-        if let Some(token) = member("session_token") {
-            caller.token = Some(Secret::new(token));
-        }
+        let named = input.get("session").and_then(Value::as_str).and_then(Id::<Session>::parse);
+        let caller = with_token(input, caller);
         let nobody = named.is_none()
+            && principal.key.is_none()
             && caller.token.is_none()
             && caller.connection.is_none()
             && caller.native.is_empty();

@@ -5,8 +5,8 @@ use brains_core::caller::NativeId;
 use brains_core::id::{Id, Session};
 use brains_core::plane::lock::LockRecord;
 use brains_core::plane::session::{
-    CONNECTION, CheckpointRecord, Ending, LinkRecord, Process, SessionRecord, check_lease, foreign, missing,
-    token,
+    CONNECTION, CheckpointRecord, Ending, LinkRecord, Process, SessionKey, SessionRecord, check_lease,
+    foreign, missing, token,
 };
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::again::still_own;
 use super::link::without_own_connections;
-use super::start::{SessionStarted, link_all, links};
+use super::start::{SessionStarted, key, link_all, links};
 use super::welcome::Welcome;
 use super::{NOUN, process};
 use crate::context::Cx;
@@ -70,11 +70,12 @@ pub(super) async fn take_up(
     token_hash: &str,
     lease_ms: Option<i64>,
     process: Option<&Process>,
+    key: Option<&SessionKey>,
     links: Vec<NativeId>,
 ) -> Result<SessionRecord, Fault> {
     let id = &before.id;
     tx.unlink_session(id, CONNECTION).await?;
-    tx.resume_session(id, token_hash, lease_ms.unwrap_or(before.lease_ms), process).await?;
+    tx.resume_session(id, token_hash, lease_ms.unwrap_or(before.lease_ms), process, key).await?;
     link_all(tx, id, links).await?;
     // What was said to everybody while it was away.
     tx.deliver_standing(&before.workspace, id).await?;
@@ -103,7 +104,7 @@ impl Operation for ResumeSession {
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionResumed, Fault> {
         let lease = self.lease.map(|span| check_lease(Some(span.ms))).transpose()?;
-        let process = process(cx, self.pid);
+        let (process, key) = (process(cx, self.pid), key(cx).await?);
         let (session, access) = {
             let mut view = cx.control.store.read().await?;
             let named = match self.session {
@@ -144,7 +145,7 @@ impl Operation for ResumeSession {
                         if let Some(fence) = fence {
                             check_fence(tx, &entered.workspace.id, Some(&session), fence).await?;
                         }
-                        take_up(tx, &session, &now_hash, lease, process.as_ref(), links).await
+                        take_up(tx, &session, &now_hash, lease, process.as_ref(), key.as_ref(), links).await
                     })
                 },
                 move |tx, before: SessionRecord| {

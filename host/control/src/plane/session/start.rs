@@ -3,7 +3,7 @@
 use brains_core::caller::NativeId;
 use brains_core::id::{Id, Session};
 use brains_core::plane::session::{
-    CONNECTION, LinkRecord, LinkedBy, SessionRecord, check_lease, check_tool, token,
+    CONNECTION, LinkRecord, LinkedBy, SessionKey, SessionRecord, check_lease, check_tool, token,
 };
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
@@ -24,6 +24,8 @@ use crate::plane::workspace::{Fresh, Wish};
 use crate::tool::ToolShape;
 use crate::workspace_access::WorkspaceAccess;
 
+/// The tool of a session whose program says no name.
+const UNNAMED: &str = "agent";
 /// Longest native id.
 const NATIVE_MAX: usize = 256;
 
@@ -35,9 +37,8 @@ const NATIVE_MAX: usize = 256;
 pub(crate) struct StartSession {
     /// Slug, id, or a path in it; where you are when nothing is said. A directory with a project in it is registered.
     workspace: Option<String>,
-    /// The program that you are, e.g. the name of an agent.
-    #[serde(default = "default_tool")]
-    tool: String,
+    /// The program that you are; what your client calls itself when nothing is said.
+    tool: Option<String>,
     /// The id that the program itself has for this session, if any: it is recognised by it later.
     tool_session_id: Option<String>,
     /// How long it lives without a call, e.g. `30m`; every call renews it.
@@ -45,10 +46,6 @@ pub(crate) struct StartSession {
     /// Id of a process of the service's user on its machine: when that is gone, the session ends within seconds. One that
     /// is not there changes nothing.
     pid: Option<u32>,
-}
-
-fn default_tool() -> String {
-    "agent".into()
 }
 
 /// A fresh session.
@@ -116,7 +113,7 @@ impl Operation for StartSession {
     type Output = SessionStarted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionStarted, Fault> {
-        let tool = check_tool(&self.tool)?;
+        let tool = tool(self.tool.as_deref(), cx.caller.client.as_deref())?;
         let asked_ms = self.lease.map(|span| check_lease(Some(span.ms))).transpose()?;
         let lease_ms = check_lease(asked_ms)?;
         let process = process(cx, self.pid);
@@ -141,6 +138,7 @@ impl Operation for StartSession {
             ending: None,
             summary: None,
             process,
+            key: key(cx).await?,
         };
         let (entered, identity, shown) = (access.clone(), cx.session_identity(None), links.clone());
         let (session, before) = cx
@@ -152,7 +150,8 @@ impl Operation for StartSession {
                         tx.reap(&entered.workspace.id).await?;
                         if let Some(own) = before_reconnecting(tx, &session, &links).await? {
                             let (hash, process) = (&session.token_hash, session.process.as_ref());
-                            return take_up(tx, &own, hash, asked_ms, process, links).await;
+                            return take_up(tx, &own, hash, asked_ms, process, session.key.as_ref(), links)
+                                .await;
                         }
                         tx.insert_session(&session).await?;
                         tx.deliver_standing(&session.workspace, &session.id).await?;
@@ -213,6 +212,21 @@ async fn before_reconnecting(
         return Ok(Some(found));
     }
     Ok(None)
+}
+
+/// The name of the program: as it was said, else as the client calls itself, as far as that is a name.
+fn tool(said: Option<&str>, client: Option<&str>) -> Result<String, Fault> {
+    match said {
+        Some(said) => check_tool(said),
+        None => Ok(client.and_then(|client| check_tool(client).ok()).unwrap_or_else(|| UNNAMED.to_owned())),
+    }
+}
+
+/// The key that the caller works with.
+pub(super) async fn key(cx: &Cx<'_>) -> Result<Option<SessionKey>, Fault> {
+    let Some(id) = &cx.principal.key else { return Ok(None) };
+    let found = cx.control.store.look().await?.key(id).await?;
+    Ok(found.map(|key| SessionKey { id: key.id, name: key.name }))
 }
 
 /// The workspace that is meant; a directory with a project in it is registered when it is not yet.

@@ -19,6 +19,7 @@ fn session() -> SessionRecord {
         ending: None,
         summary: None,
         process: None,
+        key: None,
     }
 }
 

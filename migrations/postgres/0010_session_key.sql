@@ -1,0 +1,6 @@
+-- The key that a session works with, and its name for people: a key with one live session is recognised by it.
+
+ALTER TABLE session ADD COLUMN key TEXT COLLATE "C";
+ALTER TABLE session ADD COLUMN key_name TEXT COLLATE "C";
+
+CREATE INDEX session_key ON session (key) WHERE ended_at IS NULL AND key IS NOT NULL;
