@@ -131,6 +131,7 @@ async fn every_key_is_hot_or_refused_by_name() {
         "github_copilot_timeout_seconds: 5",
         "github_copilot_use_gh_cli: false",
         "handoff_stale_hours: 12",
+        "locks: {siblings: refuse}",
         "hooks: [{component: hook-x, fail: open}]",
         "keepalive_seconds: 3",
         "litellm_api_key: \"${ENV:HOME}\"",

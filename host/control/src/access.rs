@@ -58,7 +58,14 @@ impl Cx<'_> {
             if let Some(role) = role_in(rows, self.principal, &workspace).await?.filter(|role| *role >= least)
             {
                 let principal = self.principal.clone();
-                seen.push(WorkspaceAccess { workspace, role, least, principal, archived: false });
+                seen.push(WorkspaceAccess {
+                    workspace,
+                    role,
+                    least,
+                    principal,
+                    archived: false,
+                    beside: Vec::new(),
+                });
             }
         }
         Ok(seen)
@@ -164,7 +171,14 @@ impl Cx<'_> {
         let WorkspaceContext { workspace, membership, .. } = found;
         let role = standing(self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, least, &workspace)?;
-        Ok(WorkspaceAccess { workspace, role, least, principal: self.principal.clone(), archived: false })
+        Ok(WorkspaceAccess {
+            workspace,
+            role,
+            least,
+            principal: self.principal.clone(),
+            archived: false,
+            beside: Vec::new(),
+        })
     }
 
     async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceContext>, Fault> {

@@ -217,9 +217,9 @@ impl Cx<'_> {
         G: for<'tx> FnOnce(&'tx mut Tx, T) -> Work<'tx, T> + Send + 'static,
     {
         let (access, identity, fence) = (access.clone(), self.session_identity(session), self.fence);
-        let scope = access.scope();
+        let scopes = access.scopes();
         let written = self.write_or_repeat(
-            scope,
+            scopes,
             move |tx| {
                 Box::pin(async move {
                     let session = access.enter(tx, &identity, fence).await?;

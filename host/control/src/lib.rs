@@ -29,6 +29,7 @@ pub mod reference;
 mod registry;
 mod request_options;
 mod session_identity;
+mod siblings;
 #[cfg(test)]
 mod testing;
 mod tool;

@@ -78,6 +78,7 @@ pub(crate) fn entries() -> Vec<OperationEntry> {
         session::ListCheckpoints,
         session::ShowCheckpoint,
         session::ListPresence,
+        session::ListActivity,
         session::AdoptionReport,
         focus::SetFocus,
         focus::ClearFocus,

@@ -117,6 +117,8 @@ pub trait DirectoriesPort: Debug + Send + Sync {
     /// Which working tree `path`, which is absolute, belongs to. One that does not exist is told by its name alone.
     /// Nothing in the directory is run, and no more of it is read than what names the tree.
     fn locate(&self, path: PathBuf) -> BoxedFuture<'_, Result<Location, Fault>>;
+    /// The branch that a working tree is on; none without git, or off every branch.
+    fn branch(&self, tree: PathBuf) -> BoxedFuture<'_, Option<String>>;
 }
 
 /// Those who call, by their keys.

@@ -7,7 +7,7 @@ use brains_core::plane::lock;
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::{Fault, Id, Millis, Principal};
-use brains_store::{Rows, Scope, SessionContext, Tx, WorkspaceContext};
+use brains_store::{Rows, Scope, Scopes, SessionContext, Tx, WorkspaceContext};
 
 use crate::session_identity::{SessionIdentity, SessionLookup};
 
@@ -20,11 +20,25 @@ pub(crate) struct WorkspaceAccess {
     pub(crate) principal: Principal,
     /// Whether it may be one that was archived.
     pub(crate) archived: bool,
+    /// Workspaces that a write in this one holds still, too.
+    pub(crate) beside: Vec<Scope>,
 }
 
 impl WorkspaceAccess {
     pub(crate) fn scope(&self) -> Scope {
         Scope::workspace(self.workspace.id.as_str())
+    }
+
+    /// What a write in it takes.
+    pub(crate) fn scopes(&self) -> Scopes {
+        Scopes::new(self.scope(), self.beside.clone())
+    }
+
+    /// For a write that looks at other workspaces, which must not change meanwhile.
+    #[must_use]
+    pub(crate) fn beside(mut self, others: &[WorkspaceRecord]) -> Self {
+        self.beside = others.iter().map(|other| Scope::workspace(other.id.as_str())).collect();
+        self
     }
 
     /// For what is done to archived workspaces too.

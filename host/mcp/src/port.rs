@@ -31,6 +31,10 @@ pub trait Tools: Debug + Send + Sync {
     fn registry(&self) -> &Registry;
     /// Dropping the future ends a wait; a change is made whole or not at all.
     fn call<'a>(&'a self, call: ToolInvocation<'a>) -> BoxFuture<'a, Result<ToolAnswer, Fault>>;
+    /// A client ended its connection: what was begun over it is over too. One whose agents end by themselves does nothing.
+    fn disconnected<'a>(&'a self, _: &'a Principal, _connection: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Whether the caller's key still counts. Asked often: cheap.
     fn counts<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool>;
 }
@@ -47,6 +51,10 @@ impl Tools for ControlPlane {
                 self.answer(entry, input, principal, caller).await;
             Ok(ToolAnswer { value: outcome?, notice, replayed })
         })
+    }
+
+    fn disconnected<'a>(&'a self, principal: &'a Principal, connection: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(self.end_connection(principal, connection))
     }
 
     fn counts<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool> {

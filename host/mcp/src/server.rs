@@ -192,8 +192,13 @@ async fn own_connection(State(server): State<McpServer>, request: Request, next:
         return not_found();
     }
     let how = if request.method() == Method::GET { Use::Stream } else { Use::Request };
+    let ends = request.method() == Method::DELETE;
     let in_use = server.connections.begin(&id, how);
     let response = next.run(request).await;
+    if ends && response.status().is_success() {
+        // What was begun over it is free when the client hears that it is over.
+        server.shared.tools.disconnected(&principal, &id).await;
+    }
     let lasts = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
     if !lasts {
         return response;

@@ -63,6 +63,20 @@ impl DirectoriesPort for Trees {
             looked.await?
         })
     }
+
+    fn branch(&self, tree: PathBuf) -> BoxedFuture<'_, Option<String>> {
+        Box::pin(async move {
+            let target = GateTarget::of(&tree);
+            // What does not answer in time is on no branch that anybody could be told.
+            self.gate.run(target, move |visit| branch(visit, &tree)).await.ok().flatten()
+        })
+    }
+}
+
+/// The branch that a working tree is on.
+fn branch(visit: &Visit, tree: &Path) -> Option<String> {
+    let head = line(visit, &git_dir(visit, tree)?.join("HEAD"))?;
+    head.strip_prefix("ref: refs/heads/").map(|branch| branch.trim().to_owned())
 }
 
 fn locate(visit: &Visit, path: &Path, state: Option<&Path>) -> Result<Location, Fault> {
@@ -109,25 +123,29 @@ fn repository(visit: &Visit, directory: &Path) -> Option<(PathBuf, PathBuf)> {
     Some((tree.to_owned(), common))
 }
 
-/// The git directory of a working tree; none for what is no tree of git. A `.git` that is neither a directory nor a regular
-/// file, a link or a pipe, says where a tree is and nothing else.
+/// The git directory that a working tree shares with its siblings; none for what is no tree of git. A `.git` that is
+/// neither a directory nor a regular file, a link or a pipe, says where a tree is and nothing else.
 fn common_dir(visit: &Visit, tree: &Path) -> Option<PathBuf> {
-    let found = there(visit, &tree.join(".git"))?;
     let dot_git = tree.join(".git");
-    let own = if found.is_file() {
-        // A linked working tree, or a submodule.
-        tree.join(line(visit, &dot_git)?.strip_prefix("gitdir:")?.trim())
-    } else {
-        dot_git
+    let Some(own) = git_dir(visit, tree) else {
+        return there(visit, &dot_git).filter(|found| !found.is_file()).map(|_| dot_git);
     };
-    if !found.is_file() && !found.is_dir() {
-        return Some(own);
-    }
     let common = match line(visit, &own.join("commondir")) {
         Some(common) => own.join(common.trim()),
         None => own,
     };
     Some(visit.resolve(&common).unwrap_or_else(|_| lexical(&common)))
+}
+
+/// The git directory of one working tree alone.
+fn git_dir(visit: &Visit, tree: &Path) -> Option<PathBuf> {
+    let dot_git = tree.join(".git");
+    let found = there(visit, &dot_git)?;
+    if found.is_file() {
+        // A linked working tree, or a submodule.
+        return Some(tree.join(line(visit, &dot_git)?.strip_prefix("gitdir:")?.trim()));
+    }
+    found.is_dir().then_some(dot_git)
 }
 
 /// What stands at a path, without following it.

@@ -1,9 +1,9 @@
 //! Focus: what sessions are at, so that others keep clear. It forbids nothing; what overlaps is told as a warning.
 
-use brains_core::id::{Id, Session};
+use brains_core::id::{Id, Session, Workspace};
 use brains_core::plane::focus::{FocusRecord, check_paths};
 use brains_core::plane::lock::{LockMode, Resource};
-use brains_core::plane::session::{SessionRecord, check_text};
+use brains_core::plane::session::check_text;
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
 use brains_core::{Fault, Millis};
@@ -28,6 +28,9 @@ const TTL_MAX_MS: i64 = 24 * 3_600_000;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Warning {
     session: Id<Session>,
+    /// Slug of the other working tree of the repository that it is in; none when it works here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    worktree: Option<String>,
     /// Whether it holds a lock on it; else it only said that it is at it.
     locked: bool,
     /// The task that both are at.
@@ -70,7 +73,7 @@ impl Operation for SetFocus {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["focus", "set"])
         .positional(&["intent"])
-        .table("warnings", &["session", "locked", "task", "paths", "intent"]);
+        .table("warnings", &["session", "worktree", "locked", "task", "paths", "intent"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "In words and paths",
         command: "focus set \"rounding in the cart\" --paths src/cart --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
@@ -94,6 +97,10 @@ impl Operation for SetFocus {
         let (session, access) = cx.session_there(self.session, None).await?;
         let paths = check_paths(&self.paths, Some(&access.workspace.path))?;
         let inside = access.clone();
+        let siblings = {
+            let mut view = cx.control.store.look().await?;
+            cx.siblings(&mut view, &access.workspace).await?
+        };
         cx.write_as(&access, Some(session.id), move |tx, session| {
             Box::pin(async move {
                 let now = tx.now();
@@ -111,7 +118,11 @@ impl Operation for SetFocus {
                     expires_at: now.plus_ms(ttl_ms),
                 };
                 tx.set_focus(&focus).await?;
-                let warnings = warnings(tx, &session, &focus, now).await?;
+                let mut found = warnings(tx, &session.workspace, None, &focus, now).await?;
+                for tree in &siblings {
+                    found.extend(warnings(tx, &tree.id, Some(&tree.slug), &focus, now).await?);
+                }
+                let warnings = found;
                 let detail = json!({
                     "session": session.id, "intent": focus.intent, "task": focus.task, "paths": focus.paths,
                     "overlaps": warnings.len(),
@@ -126,17 +137,19 @@ impl Operation for SetFocus {
 
 async fn warnings(
     rows: &mut Rows,
-    session: &SessionRecord,
+    workspace: &Id<Workspace>,
+    worktree: Option<&String>,
     focus: &FocusRecord,
     now: Millis,
 ) -> Result<Vec<Warning>, Fault> {
     let mut warnings = Vec::new();
-    for other in rows.foci(&session.workspace, now).await? {
-        if other.session != session.id
+    for other in rows.foci(workspace, now).await? {
+        if other.session != focus.session
             && let Some(overlap) = focus.overlap(&other)
         {
             warnings.push(Warning {
                 session: other.session,
+                worktree: worktree.cloned(),
                 locked: false,
                 task: overlap.task,
                 paths: overlap.paths,
@@ -146,8 +159,8 @@ async fn warnings(
     }
     let mine: Vec<Resource> = focus.paths.iter().filter_map(|path| Resource::path(path, None).ok()).collect();
     let task = focus.task.as_deref().and_then(|task| Resource::task(task).ok());
-    for lock in rows.held_locks(&session.workspace, now).await? {
-        if lock.session == session.id || lock.mode == LockMode::Shared {
+    for lock in rows.held_locks(workspace, now).await? {
+        if lock.session == focus.session || lock.mode == LockMode::Shared {
             continue;
         }
         let paths: Vec<String> = mine
@@ -158,7 +171,14 @@ async fn warnings(
         let task =
             task.as_ref().filter(|task| task.overlaps(&lock.resource)).map(|task| task.resource.clone());
         if task.is_some() || !paths.is_empty() {
-            warnings.push(Warning { session: lock.session, locked: true, task, paths, intent: lock.reason });
+            warnings.push(Warning {
+                session: lock.session,
+                worktree: worktree.cloned(),
+                locked: true,
+                task,
+                paths,
+                intent: lock.reason,
+            });
         }
     }
     Ok(warnings)
@@ -218,10 +238,21 @@ pub(crate) struct ListFocus {
     workspace: Option<String>,
 }
 
+/// What a session of another working tree is at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct SiblingFocus {
+    /// Slug of its workspace.
+    worktree: String,
+    #[serde(flatten)]
+    focus: FocusRecord,
+}
+
 /// What the sessions are at.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct FocusList {
     focus: Vec<FocusRecord>,
+    /// What those in other working trees of the repository are at.
+    siblings: Vec<SiblingFocus>,
 }
 
 impl Operation for ListFocus {
@@ -241,6 +272,14 @@ impl Operation for ListFocus {
     async fn run(self, cx: &Cx<'_>) -> Result<FocusList, Fault> {
         let mut view = cx.control.store.read().await?;
         let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
-        Ok(FocusList { focus: view.foci(&access.workspace.id, cx.now()).await? })
+        let now = cx.now();
+        let focus = view.foci(&access.workspace.id, now).await?;
+        let mut siblings = Vec::new();
+        for tree in cx.siblings(&mut view, &access.workspace).await? {
+            let found = view.foci(&tree.id, now).await?;
+            siblings
+                .extend(found.into_iter().map(|focus| SiblingFocus { worktree: tree.slug.clone(), focus }));
+        }
+        Ok(FocusList { focus, siblings })
     }
 }

@@ -1,4 +1,6 @@
-//! Keys: made, listed, taken back. A key is shown once, in the answer that makes it; the store has its hash.
+//! Keys: made and listed; taken back in `key/revoke.rs`. A key is shown once, in the answer that makes it; the store has its hash.
+
+mod revoke;
 
 use brains_core::id::{Id, Key};
 use brains_core::plane::key::{KeyRecord, KeyState, generate};
@@ -14,6 +16,8 @@ use crate::idempotency::lapsed;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
+
+pub(crate) use revoke::RevokeKey;
 
 const NAME_MAX: usize = 100;
 
@@ -384,54 +388,5 @@ pub(super) fn visible_keys(principal: &Principal, asked: Option<String>) -> Visi
         (Role::Admin, Some(slug)) => VisibleKeys::Only(slug),
         (Role::Member, Some(slug)) if slug != principal.operator => VisibleKeys::Nobody,
         (Role::Member, _) => VisibleKeys::Only(principal.operator.clone()),
-    }
-}
-
-/// Takes a key back. It stops working at once.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RevokeKey {
-    /// The key's id, as `list_keys` shows it.
-    id: Id<Key>,
-}
-
-/// A key that was taken back.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct KeyRevoked {
-    key: KeyLine,
-}
-
-impl Operation for RevokeKey {
-    const NAME: &'static str = "revoke_key";
-    const NOUN: &'static str = "key";
-    const KIND: OperationKind = OperationKind::Write;
-    const ROLE: Role = Role::Admin;
-    const CLI: CliShape = CliShape::new(&["key", "revoke"]).positional(&["id"]);
-    const EXAMPLES: &'static [Example] = &[Example {
-        title: "Take a key back",
-        command: "key revoke key_01kax3v7yqe5nbp8w0c4mzt6rd",
-        input: r#"{"id": "key_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
-    }];
-    type Output = KeyRevoked;
-
-    async fn run(self, cx: &Cx<'_>) -> Result<KeyRevoked, Fault> {
-        let now = cx.now();
-        let key = cx
-            .write_global(move |tx| {
-                Box::pin(async move {
-                    if let Some(key) = tx.revoke_key(&self.id).await? {
-                        tx.record("key.revoke", json!({ "id": key.id, "operator": key.operator })).await?;
-                        return Ok(key);
-                    }
-                    match tx.key(&self.id).await? {
-                        Some(key) => Err(Fault::conflict(format!("the key `{}` is revoked already", key.id))),
-                        None => {
-                            Err(Fault::not_found("key", &self.id).hint("`brains key list` shows the ids"))
-                        }
-                    }
-                })
-            })
-            .await?;
-        Ok(KeyRevoked { key: KeyLine::of(key, now) })
     }
 }

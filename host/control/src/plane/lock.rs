@@ -3,9 +3,11 @@
 
 mod acquire;
 mod claim;
+mod free;
 mod grant;
 mod list;
 mod release;
+mod sibling;
 mod wait;
 
 use brains_core::id::{Id, Session};
@@ -96,6 +98,7 @@ async fn held(
     wanted: &Resource,
     holders: &[LockRecord],
     ahead: &[WaitRecord],
+    worktree: Option<&str>,
 ) -> Result<Fault, Fault> {
     let message = match (holders.first(), ahead.first()) {
         (Some(holder), _) => {
@@ -104,9 +107,10 @@ async fn held(
                 1 => String::new(),
                 count => format!(", and {} more are in the way", count - 1),
             };
+            let place = worktree.map(|slug| format!(" in worktree `{slug}`")).unwrap_or_default();
             let why = line.lock.reason.map(|reason| format!(" (\"{reason}\")")).unwrap_or_default();
             format!(
-                "{} is held by `{}` ({} of `{}`) until {}{why}{more}; {wanted} overlaps it",
+                "{} is held{place} by `{}` ({} of `{}`) until {}{why}{more}; {wanted} overlaps it",
                 line.lock.resource, line.lock.session, line.tool, line.operator, line.lock.expires_at
             )
         }

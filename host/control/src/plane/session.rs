@@ -1,5 +1,6 @@
 //! Sessions: started, kept alive, ended, taken up again; who is there, and what they were offered.
 
+mod activity;
 mod adoption;
 mod again;
 mod checkpoint;
@@ -11,18 +12,23 @@ mod resume;
 mod start;
 mod welcome;
 
+use std::collections::BTreeMap;
+
+use brains_core::caller::CallSurface;
 use brains_core::id::{Id, Session};
-use brains_core::plane::session::{Ending, Process, SessionRecord, SessionState};
+use brains_core::plane::session::{CONNECTION, Ending, Process, SessionRecord, SessionState};
 use brains_core::plane::workspace::{Visibility, WorkspaceRecord};
 use brains_core::principal::{ADMIN, Role};
-use brains_core::{Fault, Millis};
+use brains_core::{Caller, Fault, Millis, Principal};
 use brains_store::{Scope, Scopes, Tx};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::context::Cx;
+use crate::context::{ControlPlane, Cx};
+use crate::operation::Operation as _;
 
+pub(crate) use activity::ListActivity;
 pub(crate) use adoption::AdoptionReport;
 pub(crate) use checkpoint::{ListCheckpoints, ShowCheckpoint, WriteCheckpoint};
 pub(crate) use life::{EndSession, HeartbeatSession, KillSession};
@@ -33,6 +39,8 @@ pub(crate) use resume::ResumeSession;
 pub(crate) use start::StartSession;
 
 const NOUN: &str = "session";
+/// Sessions of one connection that end with it.
+const CONNECTED_MAX: u32 = 64;
 /// Sessions of one workspace that are looked at in one write.
 const LIVE_MAX: u32 = 100_000;
 
@@ -42,6 +50,10 @@ pub(crate) struct SessionLine {
     pub(crate) id: Id<Session>,
     /// Slug of its workspace.
     workspace: String,
+    /// The working tree that it works in.
+    worktree: String,
+    /// The branch that the working tree is on now; none without git, or off every branch.
+    branch: Option<String>,
     /// Slug of the operator that it works for.
     operator: String,
     tool: String,
@@ -65,11 +77,13 @@ pub(crate) struct SessionLine {
 }
 
 impl SessionLine {
-    pub(crate) fn of(session: SessionRecord, workspace: &str, now: Millis) -> Self {
+    pub(crate) fn of(session: SessionRecord, workspace: &WorkspaceRecord, now: Millis) -> Self {
         let state = session.state(now);
         Self {
             id: session.id,
-            workspace: workspace.to_owned(),
+            workspace: workspace.slug.clone(),
+            worktree: workspace.path.clone(),
+            branch: None,
             operator: session.operator,
             tool: session.tool,
             key: session.key.map(|key| key.name),
@@ -84,6 +98,19 @@ impl SessionLine {
             summary: session.summary,
             pid: session.process.map(|process| process.pid),
         }
+    }
+}
+
+/// Adds the branches to lines of sessions. It looks at files: no view of the database is held meanwhile.
+pub(crate) async fn add_branches(cx: &Cx<'_>, lines: &mut [SessionLine]) {
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for line in lines {
+        let branch = match known.get(&line.worktree) {
+            Some(branch) => branch.clone(),
+            None => cx.branch(&line.worktree).await,
+        };
+        known.insert(line.worktree.clone(), branch.clone());
+        line.branch = branch;
     }
 }
 
@@ -115,6 +142,36 @@ pub(super) async fn end_unseen(tx: &mut Tx, workspace: &WorkspaceRecord) -> Resu
         }
     }
     Ok(())
+}
+
+impl ControlPlane {
+    /// Ends the sessions that are known by a connection which its client has ended, so that what they hold is free. One
+    /// that was taken up elsewhere is known by that by now, and stays.
+    pub async fn end_connection(&self, principal: &Principal, connection: &str) {
+        let caller = Caller {
+            surface: CallSurface::Mcp,
+            agent: true,
+            connection: Some(connection.to_owned()),
+            ..Caller::default()
+        };
+        let known = async {
+            let mut view = self.store.read().await?;
+            Ok::<_, Fault>(view.linked_sessions(CONNECTION, connection, CONNECTED_MAX).await?)
+        };
+        let links = match known.await {
+            Ok(links) => links,
+            Err(fault) => {
+                tracing::warn!(fault = %fault.chain(), "sessions of a connection that ended live on until their lease ends");
+                return;
+            }
+        };
+        for link in links {
+            let input = json!({ "session": link.session });
+            if let Err(fault) = self.call_as(EndSession::NAME, input, principal, &caller).await {
+                tracing::debug!(fault = %fault.chain(), "a session of a connection that ended was not ended");
+            }
+        }
+    }
 }
 
 /// The scopes that a write takes which ends everything of an operator.

@@ -150,6 +150,7 @@ pub(crate) struct Fresh {
     /// Whether the slug was chosen, and the name.
     exact: bool,
     named: bool,
+    seen_by: Option<Visibility>,
     principal: Principal,
     claim: Claim,
     reference: String,
@@ -181,6 +182,7 @@ impl Fresh {
         Ok(Self {
             exact: wish.slug.is_some(),
             named: wish.name.is_some(),
+            seen_by: wish.visibility,
             principal: cx.principal.clone(),
             claim: Claim::of(cx, &location),
             record: row(cx, location, wish)?,
@@ -200,7 +202,9 @@ impl Fresh {
         let others_below = rows.others_below(&self.record.path, owner).await?;
         if let Some(there) = there {
             let role = role_in(rows, &self.principal, &there).await?;
-            return role.map(|role| Some((there, role))).ok_or_else(|| self.invisible());
+            let role = role.ok_or_else(|| self.invisible())?;
+            self.check_wish(&there)?;
+            return Ok(Some((there, role)));
         }
         match self.claim {
             Claim::Any => Ok(None),
@@ -208,6 +212,24 @@ impl Fresh {
             Claim::Project if !others_below => Ok(None),
             Claim::Project | Claim::None => Err(self.invisible()),
         }
+    }
+
+    /// Refuses what was asked for and is otherwise already: it is not changed on the way.
+    fn check_wish(&self, there: &WorkspaceRecord) -> Result<(), Fault> {
+        let (path, slug) = (&there.path, &there.slug);
+        let (member, verb) = if self.exact && self.record.slug != *slug {
+            ("slug", "rename_workspace")
+        } else if self.named && self.record.name != there.name {
+            ("name", "rename_workspace")
+        } else if self.seen_by.is_some_and(|seen_by| seen_by != there.visibility) {
+            ("visibility", "set_workspace_visibility")
+        } else {
+            return Ok(());
+        };
+        Err(Fault::conflict(format!("`{path}` is the workspace `{slug}` already, with another `{member}`"))
+            .code("workspace_exists")
+            .param(member)
+            .hint(format!("leave `{member}` out, or change it with `{verb}`")))
     }
 
     fn invisible(&self) -> Fault {

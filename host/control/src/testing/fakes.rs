@@ -366,6 +366,10 @@ impl DirectoriesPort for Fakes {
         };
         Box::pin(async { Ok(location) })
     }
+
+    fn branch(&self, _: PathBuf) -> BoxedFuture<'_, Option<String>> {
+        Box::pin(async { Some("main".to_owned()) })
+    }
 }
 
 impl ProcessesPort for Fakes {

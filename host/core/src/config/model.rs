@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::budgets::Budgets;
 use super::components::{ComponentSource, ComponentSpec};
 use super::layers::Provenance;
+use super::locks::Locks;
 use super::path;
 use super::providers::{ProviderPolicy, ProviderSpec};
 use super::routing::Tier;
@@ -131,6 +132,8 @@ pub struct Config {
     /// Workspace of requests that name none.
     #[schemars(extend("x-overlay" = false, "x-served" = false))]
     pub workspace: Option<String>,
+    /// How locks are granted.
+    pub locks: Locks,
     /// Hours after which a handoff that nobody picked up counts as stale.
     #[schemars(range(min = 1))]
     pub handoff_stale_hours: u32,
@@ -241,6 +244,7 @@ impl Default for Config {
             control: Approvals::default(),
             subsystems: Subsystems::default(),
             workspace: None,
+            locks: Locks::default(),
             handoff_stale_hours: crate::plane::handoff::STALE_AFTER_HOURS,
             docs_stale_days: 45,
             repo_index_max_file_size: 512_000,

@@ -38,6 +38,9 @@ statements! {
     LIVE = "
     SELECT ", session_columns!(), "
     FROM session WHERE ended_at IS NULL AND lease_until > $1 AND workspace = $2 ORDER BY last_seen_at DESC, id LIMIT $3";
+    LIVE_ANYWHERE = "
+    SELECT ", session_columns!(), "
+    FROM session WHERE ended_at IS NULL AND lease_until > $1 ORDER BY last_seen_at DESC, id LIMIT $2";
     OF_OPERATOR = "
     SELECT ", session_columns!(), "
     FROM session WHERE operator = $1 AND ended_at IS NULL ORDER BY id";
@@ -220,6 +223,15 @@ impl Rows {
         limit: u32,
     ) -> Result<Vec<SessionRecord>, StoreError> {
         fetch_all!(self, SessionRecord, LIVE, now.0, workspace.as_str(), i64::from(limit))
+    }
+
+    /// Sessions that live in any workspace, freshest first.
+    pub async fn live_sessions_anywhere(
+        &mut self,
+        now: Millis,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        fetch_all!(self, SessionRecord, LIVE_ANYWHERE, now.0, i64::from(limit))
     }
 
     /// Sessions of an operator that are not over.

@@ -69,6 +69,12 @@ statements! {
         AND (visibility = 'shared' OR EXISTS (
             SELECT 1 FROM workspace_member m WHERE m.workspace = workspace.id AND m.operator = $4))
     ORDER BY slug LIMIT $3";
+    SIBLINGS = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace WHERE common_dir = $1 AND id <> $2 AND archived_at IS NULL
+        AND ($3 = 1 OR visibility = 'shared' OR EXISTS (
+            SELECT 1 FROM workspace_member m WHERE m.workspace = workspace.id AND m.operator = $4))
+    ORDER BY slug LIMIT $5";
     STANDING = standing!("", "workspace w", "WHERE w.id = $1");
     /// The same, and the session that has an id or a token's SHA-256.
     ENTERING = standing!(
@@ -276,6 +282,26 @@ impl Rows {
     /// The workspace whose directory is `path` or the nearest one above it.
     pub async fn workspace_above(&mut self, path: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
         fetch_optional!(self, WorkspaceRecord, ABOVE, storable(path).as_ref())
+    }
+
+    /// The other working trees of a workspace's repository, those that `operator` sees or `all`.
+    pub async fn siblings(
+        &mut self,
+        workspace: &WorkspaceRecord,
+        operator: &str,
+        all: bool,
+        limit: u32,
+    ) -> Result<Vec<WorkspaceRecord>, StoreError> {
+        fetch_all!(
+            self,
+            WorkspaceRecord,
+            SIBLINGS,
+            storable(&workspace.common_dir).as_ref(),
+            workspace.id.as_str(),
+            i64::from(all),
+            operator,
+            i64::from(limit)
+        )
     }
 
     /// Whether somebody other than `operator` registered a workspace below `path`.

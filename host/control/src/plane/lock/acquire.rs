@@ -1,6 +1,7 @@
 //! Acquiring and renewing.
 
 use brains_core::Fault;
+use brains_core::config::SiblingLocks;
 use brains_core::id::{Id, Lock, Session};
 use brains_core::plane::lock::{LockMode, check_ttl, check_wait};
 use brains_core::plane::session::check_text;
@@ -10,8 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grant::Ask;
+use super::sibling::SiblingLock;
 use super::wait;
-use super::{LockLine, NOUN, NamedResource};
+use super::{LockLine, NOUN, NamedResource, sibling};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -47,6 +49,8 @@ pub(crate) struct AcquireLock {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LockGranted {
     lock: LockLine,
+    /// What meets it in other working trees of the repository; it is yours all the same.
+    siblings: Vec<SiblingLock>,
 }
 
 impl Operation for AcquireLock {
@@ -74,20 +78,33 @@ impl Operation for AcquireLock {
     type Output = LockGranted;
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockGranted, Fault> {
+        let rule = sibling::rule(cx);
         let ttl_ms = check_ttl(self.ttl.map(|span| span.ms))?;
         let reason = check_text("reason", self.reason.as_deref())?;
         let wait_ms = check_wait(self.wait_ms)?;
+        let mut siblings = Vec::new();
         let (session, access, resource) = {
             let mut view = cx.control.store.read().await?;
             let (session, access) = cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?;
             let on = NamedResource { path: &self.path, task: &self.task, name: &self.name };
             let resource = on.find(&mut view, &access).await?;
+            if rule == SiblingLocks::Refuse {
+                siblings = cx.siblings(&mut view, &access.workspace).await?;
+            }
             (session, access, resource)
         };
-        let ask = Ask { resource, mode: self.mode, ttl_ms, reason, counts: true };
+        let ask = Ask { resource, mode: self.mode, ttl_ms, reason, counts: true, siblings };
         let lock = wait::acquire(cx, &access, &session, &ask, wait_ms).await?;
         let mut view = cx.control.store.read().await?;
-        Ok(LockGranted { lock: LockLine::of(&mut view, lock).await? })
+        let met = match rule {
+            SiblingLocks::Warn => {
+                let siblings = cx.siblings(&mut view, &access.workspace).await?;
+                sibling::meeting(&mut view, &siblings, &ask.resource, ask.mode, cx.now()).await?
+            }
+            SiblingLocks::Refuse | SiblingLocks::Off => Vec::new(),
+        };
+        let siblings = SiblingLock::all(&mut view, met).await?;
+        Ok(LockGranted { lock: LockLine::of(&mut view, lock).await?, siblings })
     }
 }
 
@@ -140,7 +157,9 @@ impl Operation for RenewLock {
             .await?;
         let mut view = cx.control.store.read().await?;
         match renewed {
-            Some(lock) => Ok(LockGranted { lock: LockLine::of(&mut view, lock).await? }),
+            Some(lock) => {
+                Ok(LockGranted { lock: LockLine::of(&mut view, lock).await?, siblings: Vec::new() })
+            }
             None => Err(not_yours(&self.id)),
         }
     }

@@ -95,6 +95,8 @@ impl Operation for ClaimWorkspace {
                 .map_err(|_| Fault::invalid("`minutes` must be between 1 and 1440").param("minutes"))?,
             reason: check_text("scope", Some(&self.scope))?,
             counts: false,
+            // A claim is on one working tree.
+            siblings: Vec::new(),
         };
         let (session, access) = cx.session_there(self.session, self.workspace.as_deref()).await?;
         let lock = wait::acquire(cx, &access, &session, &ask, 0).await?;

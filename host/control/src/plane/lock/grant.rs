@@ -1,13 +1,14 @@
 //! One try to get a lock, inside a write: granted, held again, or who is in the way.
 
-use brains_core::Fault;
 use brains_core::id::{Id, LockWait};
 use brains_core::plane::lock::{LockDecision, LockMode, LockRecord, Resource, Wanted, decide};
 use brains_core::plane::session::SessionRecord;
+use brains_core::plane::workspace::WorkspaceRecord;
+use brains_core::{Fault, Millis};
 use brains_store::Tx;
 use serde_json::json;
 
-use super::held;
+use super::{held, sibling};
 use crate::idempotency::lapsed;
 
 /// What a session asks for.
@@ -19,6 +20,8 @@ pub(super) struct Ask {
     pub(super) reason: Option<String>,
     /// Held again counts once more; a claim is only renewed.
     pub(super) counts: bool,
+    /// Working trees of the same repository whose locks are in the way, too.
+    pub(super) siblings: Vec<WorkspaceRecord>,
 }
 
 /// One try, inside a write of the workspace. What stands in the way is an error, so that nothing of the try is kept;
@@ -39,12 +42,15 @@ pub(super) async fn attempt(
         turn: place_in_queue.map(|(_, turn)| turn),
     };
     let decision = decide(&wanted, &held_locks, &waiting, now);
+    if !matches!(decision, LockDecision::Again(_) | LockDecision::Blocked { .. }) {
+        refuse_siblings(tx, ask, now).await?;
+    }
     let ends = now.plus_ms(ask.ttl_ms);
     let lock = match decision {
         LockDecision::Blocked { holders, ahead } => {
             let holders: Vec<_> = holders.into_iter().cloned().collect();
             let ahead: Vec<_> = ahead.into_iter().cloned().collect();
-            return Err(held(tx, &ask.resource, &holders, &ahead).await?);
+            return Err(held(tx, &ask.resource, &holders, &ahead, None).await?);
         }
         LockDecision::Again(own) => {
             let mut lock = own.clone();
@@ -86,6 +92,15 @@ pub(super) async fn attempt(
     }
     tx.record("lock.acquire", described(&lock)).await?;
     Ok(lock)
+}
+
+/// Refuses what a lock of another working tree is in the way of.
+async fn refuse_siblings(tx: &mut Tx, ask: &Ask, now: Millis) -> Result<(), Fault> {
+    let found = sibling::meeting(tx, &ask.siblings, &ask.resource, ask.mode, now).await?;
+    let Some((worktree, _)) = found.first() else { return Ok(()) };
+    let there = found.iter().filter(|(other, _)| other == worktree).map(|(_, lock)| lock.clone());
+    let holders: Vec<_> = there.collect();
+    Err(held(tx, &ask.resource, &holders, &[], Some(worktree)).await?)
 }
 
 /// A lock that was granted before, as it is now; one that its session does not hold any more is no grant.

@@ -1,6 +1,7 @@
 //! Who holds what, and who is in the way.
 
 use brains_core::Fault;
+use brains_core::config::SiblingLocks;
 use brains_core::id::{Id, Session};
 use brains_core::plane::lock::{LockDecision, LockMode, Wanted, decide};
 use brains_core::plane::workspace::WorkspaceRole;
@@ -8,7 +9,8 @@ use brains_core::principal::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LockLine, NOUN, NamedResource, WaitLine};
+use super::sibling::SiblingLock;
+use super::{LockLine, NOUN, NamedResource, WaitLine, sibling};
 use crate::context::Cx;
 use crate::input::page::{default_limit, limit};
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -35,6 +37,8 @@ pub(crate) struct LockPage {
     locks: Vec<LockLine>,
     /// Who waits, in turn.
     waiting: Vec<WaitLine>,
+    /// What is held in other working trees of the repository, with the first page.
+    siblings: Vec<SiblingLock>,
     /// Where the next page begins; none when this is the last.
     next_cursor: Option<String>,
 }
@@ -77,9 +81,18 @@ impl Operation for ListLocks {
         let mut waiting: Vec<WaitLine> =
             view.lock_waits(workspace, now).await?.into_iter().map(WaitLine::from).collect();
         waiting.truncate(cx.budget.part(4).fitting(&waiting).min(most));
+        let siblings = match (self.cursor, self.holder, sibling::rule(cx)) {
+            (None, None, SiblingLocks::Warn | SiblingLocks::Refuse) => {
+                let trees = cx.siblings(&mut view, &access.workspace).await?;
+                sibling::held(&mut view, &trees, now).await?
+            }
+            _ => Vec::new(),
+        };
+        let mut siblings = SiblingLock::all(&mut view, siblings).await?;
+        siblings.truncate(cx.budget.part(4).fitting(&siblings).min(most));
         let name = |line: &LockLine| format!("{} {}", line.lock.expires_at.0, line.lock.id);
-        let next_cursor = cx.budget.without(&waiting).cut(&mut locks, limit, name);
-        Ok(LockPage { locks, waiting, next_cursor })
+        let next_cursor = cx.budget.without(&waiting).without(&siblings).cut(&mut locks, limit, name);
+        Ok(LockPage { locks, waiting, siblings, next_cursor })
     }
 }
 
@@ -111,6 +124,8 @@ pub(crate) struct Blockers {
     holders: Vec<LockLine>,
     /// Who waits for something that overlaps.
     waiting: Vec<WaitLine>,
+    /// What overlaps in other working trees of the repository.
+    siblings: Vec<SiblingLock>,
 }
 
 impl Operation for WhoBlocks {
@@ -146,8 +161,17 @@ impl Operation for WhoBlocks {
                 (Vec::new(), Vec::new())
             }
         };
+        let rule = sibling::rule(cx);
+        let met = if rule == SiblingLocks::Off {
+            Vec::new()
+        } else {
+            let trees = cx.siblings(&mut view, &access.workspace).await?;
+            sibling::meeting(&mut view, &trees, &resource, self.mode, now).await?
+        };
+        let kept_out = rule == SiblingLocks::Refuse && !met.is_empty();
         Ok(Blockers {
-            free: holders.is_empty() && ahead.is_empty(),
+            free: holders.is_empty() && ahead.is_empty() && !kept_out,
+            siblings: SiblingLock::all(&mut view, met).await?,
             holders: LockLine::all(&mut view, holders.into_iter().cloned().collect()).await?,
             waiting: ahead.into_iter().cloned().map(WaitLine::from).collect(),
         })

@@ -2,8 +2,8 @@
 
 use brains_core::Fault;
 use brains_core::id::{Id, Lock, Session};
-use brains_core::plane::lock::{LockKind, LockRecord, check_ttl};
-use brains_core::plane::session::{SessionRecord, check_text};
+use brains_core::plane::lock::{LockKind, LockRecord, Resource, check_ttl};
+use brains_core::plane::session::{SessionRecord, missing};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::grant::{described, still_held};
-use super::{LockLine, NOUN, NamedResource};
+use super::{LockLine, NOUN, NamedResource, free};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -19,7 +19,8 @@ use crate::plane::mail::Notice;
 use crate::tool::ToolShape;
 
 /// Releases a lock once; it is free when it was released as often as it was acquired. Releasing what you do not hold
-/// changes nothing and is no error.
+/// changes nothing and is no error. A person frees what a session holds by its id and with a reason; that takes the role
+/// `maintainer`, and the session is told by mail.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReleaseLock {
@@ -34,6 +35,8 @@ pub(crate) struct ReleaseLock {
     /// Free it however often it was acquired.
     #[serde(default)]
     all: bool,
+    /// Why a person frees it; the holder and the audit log are told.
+    reason: Option<String>,
     /// Your session; recognised by the connection when nothing is said.
     session: Option<Id<Session>>,
 }
@@ -64,6 +67,11 @@ impl Operation for ReleaseLock {
             command: "lock release --path src/cart --session ses_01kax3v7yqe5nbp8w0c4mzt6rd",
             input: r#"{"path": "src/cart", "session": "ses_01kax3v7yqe5nbp8w0c4mzt6rd"}"#,
         },
+        Example {
+            title: "As a person, from a session that hangs",
+            command: "lock release lock_01kax3v7yqe5nbp8w0c4mzt6rd --reason \"hangs since noon\"",
+            input: r#"{"id": "lock_01kax3v7yqe5nbp8w0c4mzt6rd", "reason": "hangs since noon"}"#,
+        },
     ];
     const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).core(&["id"]);
     type Output = LockReleased;
@@ -77,7 +85,15 @@ impl Operation for ReleaseLock {
         }
         let (session, access, on) = {
             let mut view = cx.control.store.read().await?;
-            let (session, access) = cx.own_session(&mut view, self.session, WorkspaceRole::Member).await?;
+            let own = cx.own_session_if_any(&mut view, self.session, WorkspaceRole::Member).await?;
+            let Some((session, access)) = own else {
+                drop(view);
+                let id = self.id.ok_or_else(missing)?;
+                let reason =
+                    if cx.is_agent() { String::new() } else { free::reason(self.reason.as_deref())? };
+                free::free(cx, id, reason).await?;
+                return Ok(LockReleased { released: true, lock: None });
+            };
             let on = NamedResource { path: &self.path, task: &self.task, name: &self.name };
             let on = on.find(&mut view, &access).await?;
             (session, access, on)
@@ -113,8 +129,8 @@ impl Operation for ReleaseLock {
     }
 }
 
-/// Takes a lock away from its holder and holds it yourself. It takes the role `maintainer`; the holder is told by mail,
-/// and what it still writes under the old fence is refused.
+/// Takes a lock away from its holder and holds it yourself; taken by a person, who holds none, it is free. It takes the
+/// role `maintainer`; the holder is told by mail, and what it still writes under the old fence is refused.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StealLock {
@@ -131,7 +147,8 @@ pub(crate) struct StealLock {
 /// A lock that changed hands.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LockStolen {
-    lock: LockLine,
+    /// The lock that is yours now; none when it is free.
+    lock: Option<LockLine>,
     /// The session that held it.
     taken_from: Id<Session>,
 }
@@ -154,11 +171,14 @@ impl Operation for StealLock {
 
     async fn run(self, cx: &Cx<'_>) -> Result<LockStolen, Fault> {
         let ttl_ms = check_ttl(self.ttl.map(|span| span.ms))?;
-        let reason = check_text("reason", Some(&self.reason))?
-            .ok_or_else(|| Fault::invalid("`reason` is empty").param("reason"))?;
-        let (session, access) = {
+        let reason = free::reason(Some(&self.reason))?;
+        let own = {
             let mut view = cx.control.store.read().await?;
-            cx.own_session(&mut view, self.session, WorkspaceRole::Maintainer).await?
+            cx.own_session_if_any(&mut view, self.session, WorkspaceRole::Maintainer).await?
+        };
+        let Some((session, access)) = own else {
+            let taken_from = free::free(cx, self.id, reason).await?.session;
+            return Ok(LockStolen { lock: None, taken_from });
         };
         let (id, workspace) = (self.id, access.workspace.clone());
         let (lock, taken_from) = cx
@@ -168,12 +188,7 @@ impl Operation for StealLock {
                 move |tx, session| {
                     Box::pin(async move {
                         let now = tx.now();
-                        let absent = || {
-                            Fault::not_found("lock", &id)
-                                .code("lock_not_found")
-                                .param("id")
-                                .hint("it is free already, or in another workspace: `acquire_lock` it")
-                        };
+                        let absent = || free::absent(&id);
                         let found = tx.lock(&id).await?.filter(|lock| lock.workspace == session.workspace);
                         let old = found.filter(|lock| lock.lives(now)).ok_or_else(absent)?;
                         if old.session == session.id {
@@ -204,7 +219,9 @@ impl Operation for StealLock {
                             "from_fence": old.fence, "reason": reason,
                         });
                         tx.record("lock.steal", detail).await?;
-                        theft_notice(&session, &old, &lock, &reason).send(tx, &session, &workspace).await?;
+                        theft_notice(&session, &old, &lock, &reason)
+                            .send(tx, Some(&session), &workspace)
+                            .await?;
                         Ok((lock, old.session))
                     })
                 },
@@ -215,19 +232,24 @@ impl Operation for StealLock {
             .await?;
         cx.control.freed.notify_waiters();
         let mut view = cx.control.store.read().await?;
-        Ok(LockStolen { lock: LockLine::of(&mut view, lock).await?, taken_from })
+        Ok(LockStolen { lock: Some(LockLine::of(&mut view, lock).await?), taken_from })
+    }
+}
+
+/// What a lock is on, for those who held it.
+pub(super) fn on(resource: &Resource) -> String {
+    let on = &resource.resource;
+    match resource.kind {
+        LockKind::Workspace => "the workspace".to_owned(),
+        LockKind::Path => format!("the path `{on}`"),
+        LockKind::Task => format!("the task `{on}`"),
+        LockKind::Name => format!("`{on}`"),
     }
 }
 
 /// What the old holder is told: who took what, and why.
 fn theft_notice(thief: &SessionRecord, old: &LockRecord, new: &LockRecord, reason: &str) -> Notice {
-    let on = &old.resource.resource;
-    let what = match old.resource.kind {
-        LockKind::Workspace => "the workspace".to_owned(),
-        LockKind::Path => format!("the path `{on}`"),
-        LockKind::Task => format!("the task `{on}`"),
-        LockKind::Name => format!("`{on}`"),
-    };
+    let what = on(&old.resource);
     Notice {
         to: old.session.clone(),
         kind: "lock.steal",

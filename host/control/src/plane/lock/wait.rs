@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::grant::{Ask, attempt, still_held};
+use super::sibling;
 use crate::context::Cx;
 use crate::waiting::{Ground, Waiting};
 use crate::workspace_access::WorkspaceAccess;
@@ -89,8 +90,10 @@ async fn attempt_once(
     queued: Option<(&Id<LockWait>, u64)>,
 ) -> Result<LockRecord, Fault> {
     let (ask, queued) = (ask.clone(), queued.map(|(id, turn)| (id.clone(), turn)));
+    // Nothing changes hands in those whose locks count here.
+    let access = access.clone().beside(&ask.siblings);
     cx.grant_as(
-        access,
+        &access,
         Some(session.clone()),
         move |tx, session| {
             Box::pin(async move {
@@ -111,6 +114,9 @@ async fn may_be_free(
     turn: u64,
     now: Millis,
 ) -> Result<bool, Fault> {
+    if !sibling::meeting(&mut view, &ask.siblings, &ask.resource, ask.mode, now).await?.is_empty() {
+        return Ok(false);
+    }
     let held = view.held_locks(&access.workspace.id, now).await?;
     let waiting = view.lock_waits(&access.workspace.id, now).await?;
     let wanted = Wanted { resource: &ask.resource, mode: ask.mode, session, turn: Some(turn) };

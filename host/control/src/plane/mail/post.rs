@@ -43,23 +43,24 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    /// Delivers it, from the session that did it.
+    /// Delivers it, from the session that did it; from a person when none did.
     pub(crate) async fn send(
         self,
         tx: &mut Tx,
-        from: &SessionRecord,
+        from: Option<&SessionRecord>,
         workspace: &WorkspaceRecord,
     ) -> Result<(), Fault> {
         let id: Id<Message> = Id::mint(tx.ambient());
+        let author = tx.author();
         let line = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
         let message = MessageRecord {
             thread: id.clone(),
             reply_to: None,
             id,
             workspace: workspace.slug.clone(),
-            from: from.operator.clone(),
-            from_session: Some(from.id.clone()),
-            from_agent: tx.author().agent,
+            from: from.map_or(author.operator, |from| from.operator.clone()),
+            from_session: from.map(|from| from.id.clone()),
+            from_agent: author.agent,
             broadcast: false,
             kind: self.kind.to_owned(),
             priority: Urgency::High,

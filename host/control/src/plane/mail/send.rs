@@ -7,9 +7,9 @@ use brains_core::plane::mail::{
     mailbox_full, reply_subject,
 };
 use brains_core::plane::session::missing;
-use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole};
 use brains_core::principal::Role;
-use brains_store::{Rows, Scopes, Tx};
+use brains_store::{Rows, Scope, Scopes, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::workspace_access::WorkspaceAccess;
+use crate::workspace_role::role_in;
 
 /// Sends a message to sessions, to everybody who works in a workspace, or in answer to another message. Each recipient
 /// gets it once; you never get your own.
@@ -38,6 +39,9 @@ pub(crate) struct SendMessage {
     reply_to: Option<Id<Message>>,
     /// Workspace whose sessions get it when `to` names none; where you work when left out.
     workspace: Option<String>,
+    /// Also everybody who works in another working tree of the repository; for what is sent to everybody.
+    #[serde(default)]
+    siblings: bool,
     /// One word of your own, for whoever sorts mail.
     #[serde(default = "info")]
     kind: String,
@@ -94,6 +98,11 @@ impl Operation for SendMessage {
                 .param("to")
                 .hint("leave `to` out to reach everybody in the workspace"));
         }
+        if self.siblings && (!self.to.is_empty() || self.reply_to.is_some()) {
+            return Err(Fault::invalid("`siblings` is for what is sent to everybody")
+                .param("siblings")
+                .hint("leave `to` and `reply_to` out; `to` names sessions of any workspace"));
+        }
         self.to.sort_unstable();
         self.to.dedup();
         let now = cx.now();
@@ -134,6 +143,10 @@ impl Operation for SendMessage {
             (None, Some(access)) => access.clone(),
             (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Member).await?,
         };
+        let siblings = match self.siblings {
+            true => cx.siblings(&mut view, &target.workspace).await?,
+            false => Vec::new(),
+        };
         drop(view);
         let from = from.unwrap_or_else(|| target.clone());
         let subject = match (&parent, self.subject.trim().is_empty()) {
@@ -149,10 +162,13 @@ impl Operation for SendMessage {
             priority: self.priority,
             wants_acknowledgement: self.wants_acknowledgement,
             target: target.clone(),
+            siblings,
         };
         let (identity, fence) = (cx.session_identity(self.session), cx.fence);
-        // Both workspaces, so that whoever starts in the other one meanwhile gets it too.
-        cx.write(Scopes::new(from.scope(), vec![target.scope()]), move |tx| {
+        // All workspaces, so that whoever starts in another one meanwhile gets it too.
+        let others = outgoing.siblings.iter().map(|tree| Scope::workspace(tree.id.as_str()));
+        let others = std::iter::once(target.scope()).chain(others).collect();
+        cx.write(Scopes::new(from.scope(), others), move |tx| {
             Box::pin(async move {
                 from.enter(tx, &identity, fence).await?;
                 if outgoing.target.workspace.id != from.workspace.id {
@@ -183,6 +199,8 @@ struct Outgoing {
     wants_acknowledgement: bool,
     expires_at: Option<brains_core::Millis>,
     target: WorkspaceAccess,
+    /// Working trees of the same repository whose sessions get it too.
+    siblings: Vec<WorkspaceRecord>,
 }
 
 impl Outgoing {
@@ -219,7 +237,14 @@ impl Outgoing {
             sent_at: now,
             expires_at: self.expires_at,
         };
-        let delivered = post(tx, &self.target.workspace.id, &message, &self.to).await?;
+        let mut delivered = post(tx, &self.target.workspace.id, &message, &self.to).await?;
+        for tree in &self.siblings {
+            // Whoever only looks on there says nothing to those who work there.
+            let role = role_in(tx, &self.target.principal, tree).await?;
+            if role.is_some_and(|role| role >= WorkspaceRole::Member) {
+                delivered += tx.deliver_to_all(&tree.id, &message).await?;
+            }
+        }
         Ok(MessageSent { message, delivered })
     }
 }

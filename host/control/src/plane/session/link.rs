@@ -174,7 +174,7 @@ impl Operation for FindSessions {
         let mut sessions = Vec::new();
         for link in view.linked_sessions(&native.kind, &native.value, FOUND).await? {
             match cx.session_in_sight(&mut view, &link.session, WorkspaceRole::Reader).await {
-                Ok((session, access)) => sessions.push(SessionLine::of(session, &access.workspace.slug, now)),
+                Ok((session, access)) => sessions.push(SessionLine::of(session, &access.workspace, now)),
                 Err(fault) if fault.code == "session_not_found" => {}
                 Err(fault) => return Err(fault),
             }

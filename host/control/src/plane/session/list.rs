@@ -10,7 +10,7 @@ use brains_store::SessionFilter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NOUN, SessionLine};
+use super::{NOUN, SessionLine, add_branches};
 use crate::context::Cx;
 use crate::input::page::{bad_cursor, default_limit, limit};
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
@@ -39,6 +39,8 @@ pub(crate) struct ListSessions {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SessionPage {
     sessions: Vec<SessionLine>,
+    /// Those that live in other working trees of the repository, with the first page.
+    siblings: Vec<SessionLine>,
     /// Where the next page begins; none when this is the last.
     next_cursor: Option<String>,
 }
@@ -51,7 +53,17 @@ impl Operation for ListSessions {
     const CLI: CliShape =
         CliShape::new(&["session", "list"]).aliases(&[Alias { path: &["sessions"], hidden: true }]).table(
             "sessions",
-            &["id", "tool", "operator", "state", "last_seen_at", "lease_expires_at", "summary"],
+            &[
+                "id",
+                "tool",
+                "state",
+                "operator",
+                "key",
+                "branch",
+                "last_seen_at",
+                "lease_expires_at",
+                "summary",
+            ],
         );
     const EXAMPLES: &'static [Example] = &[
         Example {
@@ -69,17 +81,30 @@ impl Operation for ListSessions {
 
     async fn run(self, cx: &Cx<'_>) -> Result<SessionPage, Fault> {
         let limit = limit(self.limit)?;
+        let first = self.cursor.is_none();
         let before = self.cursor.map(|cursor| Id::parse(&cursor).ok_or_else(bad_cursor)).transpose()?;
         let filter = SessionFilter { all: self.all, operator: self.operator, before };
         let mut view = cx.control.store.read().await?;
         let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let now = cx.now();
         let found = view.sessions(&access.workspace.id, &filter, now, limit + 1).await?;
-        let slug = &access.workspace.slug;
-        let mut sessions: Vec<SessionLine> =
-            found.into_iter().map(|session| SessionLine::of(session, slug, now)).collect();
-        let next_cursor = cx.budget.cut(&mut sessions, limit, |session| session.id.to_string());
-        Ok(SessionPage { sessions, next_cursor })
+        let line = |session| SessionLine::of(session, &access.workspace, now);
+        let mut sessions: Vec<_> = found.into_iter().map(line).collect();
+        let mut siblings = Vec::new();
+        if first {
+            for tree in cx.siblings(&mut view, &access.workspace).await? {
+                let live = SessionFilter { operator: filter.operator.clone(), ..SessionFilter::default() };
+                let found = view.sessions(&tree.id, &live, now, limit).await?;
+                siblings.extend(found.into_iter().map(|session| SessionLine::of(session, &tree, now)));
+            }
+        }
+        drop(view);
+        add_branches(cx, &mut sessions).await;
+        add_branches(cx, &mut siblings).await;
+        siblings.truncate(cx.budget.part(4).fitting(&siblings));
+        let next_cursor =
+            cx.budget.without(&siblings).cut(&mut sessions, limit, |session| session.id.to_string());
+        Ok(SessionPage { sessions, siblings, next_cursor })
     }
 }
 
@@ -122,11 +147,12 @@ impl Operation for ShowSession {
         let mut view = cx.control.store.read().await?;
         let (session, access) = cx.session_in_sight(&mut view, &self.id, WorkspaceRole::Reader).await?;
         let lives = session.lives(now);
-        Ok(SessionShown {
-            focus: if lives { view.focus(&session.id, now).await? } else { None },
-            locks: if lives { view.locks_of(&session.id, now).await? } else { Vec::new() },
-            checkpoints_total: view.checkpoint_count(&session.id).await?,
-            session: SessionLine::of(session, &access.workspace.slug, now),
-        })
+        let focus = if lives { view.focus(&session.id, now).await? } else { None };
+        let locks = if lives { view.locks_of(&session.id, now).await? } else { Vec::new() };
+        let checkpoints_total = view.checkpoint_count(&session.id).await?;
+        drop(view);
+        let mut line = SessionLine::of(session, &access.workspace, now);
+        add_branches(cx, std::slice::from_mut(&mut line)).await;
+        Ok(SessionShown { session: line, focus, locks, checkpoints_total })
     }
 }

@@ -165,13 +165,20 @@ impl Operation for ResumeSession {
         let mut view = cx.control.store.read().await?;
         let id = session.id.clone();
         let welcome = Welcome::of(&mut view, &session, now).await?;
+        let welcome = welcome.with_siblings(&mut view, cx, &access.workspace).await?;
         let welcome = welcome.with_handoff(&mut view, cx, &session.workspace).await?;
+        let last_checkpoint = view.checkpoints(&id, None, 1).await?.pop();
+        let checkpoints_total = view.checkpoint_count(&id).await?;
+        let locks = view.locks_of(&id, now).await?;
+        let tool_session_links = without_own_connections(view.session_links(&id).await?);
+        drop(view);
+        let (welcome, branch) = (welcome.with_branches(cx).await, cx.branch(&access.workspace.path).await);
         Ok(SessionResumed {
-            last_checkpoint: view.checkpoints(&id, None, 1).await?.pop(),
-            checkpoints_total: view.checkpoint_count(&id).await?,
-            locks: view.locks_of(&id, now).await?,
-            tool_session_links: without_own_connections(view.session_links(&id).await?),
-            started: SessionStarted::of(session, &secret, &access, welcome, now),
+            last_checkpoint,
+            checkpoints_total,
+            locks,
+            tool_session_links,
+            started: SessionStarted::of(session, &secret, &access, welcome, now, branch),
         })
     }
 }

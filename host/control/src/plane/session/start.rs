@@ -76,13 +76,16 @@ impl SessionStarted {
         access: &WorkspaceAccess,
         welcome: Welcome,
         now: Millis,
+        branch: Option<String>,
     ) -> Self {
+        let mut line = SessionLine::of(session.clone(), &access.workspace, now);
+        line.branch = branch;
         Self {
             session_id: session.id.clone(),
             session_token: token.expose().to_owned(),
             workspace: access.workspace.slug.clone(),
             operator: session.operator.clone(),
-            session: SessionLine::of(session, &access.workspace.slug, now),
+            session: line,
             welcome,
         }
     }
@@ -184,9 +187,11 @@ impl Operation for StartSession {
         let welcome = {
             let mut view = cx.control.store.read().await?;
             let welcome = Welcome::of(&mut view, &session, cx.now()).await?;
+            let welcome = welcome.with_siblings(&mut view, cx, &access.workspace).await?;
             welcome.with_handoff(&mut view, cx, &session.workspace).await?
         };
-        Ok(SessionStarted::of(session, &secret, &access, welcome, cx.now()))
+        let (welcome, branch) = (welcome.with_branches(cx).await, cx.branch(&access.workspace.path).await);
+        Ok(SessionStarted::of(session, &secret, &access, welcome, cx.now(), branch))
     }
 }
 

@@ -8,6 +8,7 @@ use brains_core::plane::lock::LockRecord;
 use brains_core::plane::mail::{COUNTED_MAX, MessageRecord, notice};
 use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::{TaskRecord, TaskStatus};
+use brains_core::plane::workspace::WorkspaceRecord;
 use brains_core::{Fault, Millis};
 use brains_store::{Rows, TaskFilter};
 use schemars::JsonSchema;
@@ -32,6 +33,8 @@ pub(crate) struct SessionPeer {
     session: Id<Session>,
     operator: String,
     tool: String,
+    /// Name of the key that it works with.
+    key: Option<String>,
     /// Whether it is an agent's, rather than a person's.
     agent: bool,
     last_seen_at: Millis,
@@ -41,6 +44,24 @@ pub(crate) struct SessionPeer {
     task: Option<String>,
     /// The paths that it is at.
     paths: Vec<String>,
+}
+
+/// Another working tree of the repository, in which somebody works.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Sibling {
+    /// Slug of its workspace: mail, tasks and lists take it as `workspace`.
+    worktree: String,
+    path: String,
+    /// The branch that it is on now.
+    branch: Option<String>,
+    /// How many sessions live in it.
+    peers_count: usize,
+    /// The freshest of them.
+    peers: Vec<SessionPeer>,
+    /// How many locks they hold.
+    locks_count: usize,
+    /// Those that hold longest.
+    locks: Vec<LockRecord>,
 }
 
 /// Who wrote a message.
@@ -75,6 +96,8 @@ pub(crate) struct Welcome {
     locks_count: usize,
     /// Those that hold longest.
     locks: Vec<LockRecord>,
+    /// Other working trees of the repository in which somebody works.
+    siblings: Vec<Sibling>,
     /// How many messages wait unread, counted up to 100.
     unread_count: u32,
     /// Subjects of those that are read first.
@@ -138,6 +161,7 @@ impl Welcome {
             unread_senders: unread.iter().map(|letter| Sender::of(&letter.message)).collect(),
             unread_subjects: unread.into_iter().map(|letter| letter.message.subject).collect(),
             handoff: None,
+            siblings: Vec::new(),
             tasks_count,
             tasks,
             peers_count,
@@ -152,6 +176,51 @@ impl Welcome {
     /// What was offered, in numbers: adoption is measured by it.
     pub(crate) fn counts(&self) -> Value {
         json!({ "peers": self.peers_count, "locks": self.locks_count, "unread_messages": self.unread_count })
+    }
+
+    /// Adds what goes on in the other working trees of the repository.
+    pub(crate) async fn with_siblings(
+        mut self,
+        rows: &mut Rows,
+        cx: &Cx<'_>,
+        workspace: &WorkspaceRecord,
+    ) -> Result<Self, Fault> {
+        let now = cx.now();
+        for tree in cx.siblings(rows, workspace).await? {
+            let mut peers = rows.live_sessions(&tree.id, now, PEERS).await?;
+            if peers.is_empty() {
+                continue;
+            }
+            let foci = rows.foci(&tree.id, now).await?;
+            let mut locks = rows.held_locks(&tree.id, now).await?;
+            locks.reverse();
+            let (peers_count, locks_count) = (peers.len(), locks.len());
+            locks.truncate(SHOWN);
+            peers.truncate(SHOWN);
+            let peers = peers.into_iter().map(|peer| SessionPeer::of(peer, &foci)).collect();
+            let (worktree, path) = (tree.slug, tree.path);
+            let branch = None;
+            self.siblings.push(Sibling { worktree, path, branch, peers_count, peers, locks_count, locks });
+        }
+        if !self.siblings.is_empty() {
+            let trees: Vec<&str> =
+                self.siblings.iter().take(SHOWN).map(|tree| tree.worktree.as_str()).collect();
+            self.hints.push(format!(
+                "others work in other working trees of this repository ({}): what they hold is told as a warning, and \
+                 `send_message` with `siblings` reaches them too",
+                trees.join(", ")
+            ));
+        }
+        self.siblings.truncate(SHOWN);
+        Ok(self)
+    }
+
+    /// Adds the branches of the siblings. It looks at files: no view of the database is held meanwhile.
+    pub(crate) async fn with_branches(mut self, cx: &Cx<'_>) -> Self {
+        for sibling in &mut self.siblings {
+            sibling.branch = cx.branch(&sibling.path).await;
+        }
+        self
     }
 
     /// Adds the handoff that waits, as the configured age lets it.
@@ -179,6 +248,7 @@ impl SessionPeer {
             session: session.id,
             operator: session.operator,
             tool: session.tool,
+            key: session.key.map(|key| key.name),
             agent: session.agent,
             last_seen_at: session.last_seen_at,
         }

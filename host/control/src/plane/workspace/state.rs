@@ -157,7 +157,8 @@ impl WorkspaceState {
         }
         let newest = EventFilter { newest_first: true, ..EventFilter::default() };
         let events = view.list_events(&access.scope(), &newest, limit).await?;
-        self.active_sessions.extend(sessions.into_iter().map(|one| SessionLine::of(one, &slug, now)));
+        self.active_sessions
+            .extend(sessions.into_iter().map(|one| SessionLine::of(one, &access.workspace, now)));
         self.active_locks.extend(LockLine::all(view, locks).await?);
         self.active_handoffs.extend(handoff::pending(view, cx, &id).await?);
         self.active_tasks.extend(active_tasks);
