@@ -54,6 +54,7 @@ mod resources;
 mod secrets;
 mod sent;
 mod sessions;
+mod siblings;
 mod soak;
 mod startup;
 mod state;

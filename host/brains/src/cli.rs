@@ -2,13 +2,16 @@
 //! the registry of operations (`operation.rs`), so that it exists exactly when its operation does.
 
 pub(crate) mod compat;
+pub(crate) mod help;
 pub(crate) mod operation;
 mod serving;
+pub(crate) mod words;
 
 use std::path::PathBuf;
 
 use brains_control::{OperationEntry, Registry};
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use serving::{Mcp, McpMode, Serve, ServeAll};
@@ -19,14 +22,15 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// A gateway for language models whose providers, classifiers and policies are WebAssembly components.
+/// A local-first control plane and coordination layer for AI coding agents.
 #[derive(Debug, Parser)]
 #[command(name = "brains", version, styles = STYLES, propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "\
 Examples:
   brains up                         start, and say where everything is
+  brains key create laptop --agent  a key for one agent
+  brains watch                      who works where, live
   brains explain \"fix the tests\"    which model would answer, and why
-  brains traces                     what was answered lately
   brains doctor                     what is wrong, and what to do about it
 
 Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 unreachable")]
@@ -91,10 +95,13 @@ Examples:
     /// Print the service's address, and open it when there is a desktop
     #[command(after_help = "Examples:\n  brains open\n  brains open --print")]
     Open(OpenArgs),
-    /// Print the service's log
+    /// Show who works where, over all workspaces, and follow it
+    #[command(after_help = "Examples:\n  brains watch\n  brains watch --once\n  brains watch --json | jq -c .sessions")]
+    Watch(Watch),
+    /// Print the service's log: as text on a terminal, else as JSON
     #[command(after_help = "Examples:\n  brains logs -n 20\n  brains logs -f | jq .message")]
     Logs(Logs),
-    /// Check everything that a service needs, and say what to do about the rest; exit code 1 on a failure
+    /// Check everything that a service needs, and say what to do about the rest
     #[command(after_help = "Examples:\n  brains doctor\n  brains doctor --json")]
     Doctor,
     /// Print versions: program, store, components
@@ -167,6 +174,14 @@ pub(crate) struct OpenArgs {
     /// Only print the address
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+/// How to follow what goes on.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Watch {
+    /// Print it once and end
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 /// How much of the log.
@@ -342,16 +357,33 @@ impl Invocation<'_> {
 /// The whole command line: verbs by hand, then those of the registry.
 pub(crate) fn command(registry: &Registry) -> clap::Command {
     let command = compat::add_all(operation::add_all(Cli::command(), registry), registry);
-    command.mut_subcommand("admin-key", |group| {
+    let command = command.mut_subcommand("admin-key", |group| {
         let reveal =
             Arg::new(REVEAL).long(REVEAL).action(ArgAction::SetTrue).help("Show the key itself and its file");
         group.mut_subcommand("show", |show| show.arg(reveal))
-    })
+    });
+    help::grouped(command)
 }
 
 /// Whether the admin key itself is asked for: a matter of this machine's file, not of the operation.
 pub(crate) fn reveals(matches: &ArgMatches) -> bool {
     matches.try_get_one::<bool>(REVEAL).ok().flatten().copied().unwrap_or(false)
+}
+
+/// Reads a command line. What is unknown is told by what there is to see: nobody is sent to a spelling that is hidden.
+pub(crate) fn asked(
+    words: impl Iterator<Item = std::ffi::OsString>,
+    registry: &Registry,
+) -> Result<Invocation<'_>, clap::Error> {
+    let words: Vec<_> = words.collect();
+    let mut command = command(registry);
+    let parsed = command.try_get_matches_from_mut(&words).map_err(|error| match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            help::visible(&command).try_get_matches_from(&words).err().unwrap_or(error)
+        }
+        _ => error,
+    });
+    understand(&parsed?, registry)
 }
 
 /// Understands a parsed command line.

@@ -1,24 +1,40 @@
 //! How a command ends when it does not end well: `error:`, `cause:`, `hint:` on stderr and an exit code
 //! that scripts can rely on (contract 1).
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use brains_control::Registry;
 use brains_core::Fault;
 use serde_json::json;
+
+use crate::cli::words::of_commands;
+use crate::output;
 
 /// Tells the error and says what to exit with. `as_json` puts it on stderr as one JSON object.
 pub(crate) fn report(error: &Error, as_json: bool) -> ExitCode {
     let code = exit_code(error);
+    // A file keeps lines as they are; people read them within their terminal.
+    let terminal = std::io::stderr().is_terminal();
+    let width = terminal.then(|| output::columns(std::io::stderr()));
     let mut stderr = anstream::stderr().lock();
     // Nobody is left to tell when stderr is closed.
     drop(if as_json {
         writeln!(stderr, "{}", as_object(error, code))
     } else {
-        write_lines(&mut stderr, error)
+        write_lines(&mut stderr, error, width)
     });
     ExitCode::from(code)
+}
+
+/// The error in the words of the command line: its fault names operations and members as every surface has them.
+pub(crate) fn in_commands(mut error: Error, registry: &Registry) -> Error {
+    if let Some(fault) = error.downcast_mut::<Fault>() {
+        fault.message = of_commands(&fault.message, registry);
+        fault.hint = fault.hint.take().map(|hint| of_commands(&hint, registry));
+    }
+    error
 }
 
 fn exit_code(error: &Error) -> u8 {
@@ -35,17 +51,21 @@ fn causes(error: &Error) -> impl Iterator<Item = String> {
     error.chain().take(below + 1).skip(1).map(ToString::to_string)
 }
 
-fn write_lines(out: &mut impl std::io::Write, error: &Error) -> std::io::Result<()> {
-    writeln!(out, "error: {error}")?;
+fn write_lines(out: &mut impl std::io::Write, error: &Error, width: Option<usize>) -> std::io::Result<()> {
+    let mut tell = |what: &str, text: &str| match width {
+        Some(width) => write!(out, "{}", output::wrapped(&format!("{what}: "), text, width)),
+        None => writeln!(out, "{what}: {text}"),
+    };
+    tell("error", &error.to_string())?;
     for cause in causes(error) {
-        writeln!(out, "cause: {cause}")?;
+        tell("cause", &cause)?;
     }
     let Some(fault) = fault(error) else { return Ok(()) };
     for line in fault.hint.iter().flat_map(|hint| hint.lines()) {
-        writeln!(out, "hint: {line}")?;
+        tell("hint", line)?;
     }
     if let Some(wait_ms) = fault.retry_after_ms {
-        writeln!(out, "hint: try again in {} s", wait_ms.div_ceil(1000).max(1))?;
+        tell("hint", &format!("try again in {} s", wait_ms.div_ceil(1000).max(1)))?;
     }
     Ok(())
 }
@@ -66,3 +86,6 @@ fn as_object(error: &Error, code: u8) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::samples;

@@ -87,8 +87,7 @@ fn main() -> ExitCode {
 fn program(ender: Ender) -> ExitCode {
     let environment = Environment::of_process();
     let registry = Registry::new();
-    let asked =
-        cli::command(&registry).try_get_matches().and_then(|matches| cli::understand(&matches, &registry));
+    let asked = cli::asked(std::env::args_os(), &registry);
     let asked = match asked {
         Ok(asked) => asked,
         Err(error) => {
@@ -101,7 +100,7 @@ fn program(ender: Ender) -> ExitCode {
     let as_json = global.json;
     match run(&asked, &registry, environment, global, ender) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error, as_json),
+        Err(error) => failure::report(&failure::in_commands(error, &registry), as_json),
     }
 }
 
@@ -154,6 +153,7 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
             wait(verb::init(shell, init))
         }
         Verb::Status => wait(verb::status(shell)),
+        Verb::Watch(wanted) => wait(verb::watch::watch(shell, *wanted)),
         Verb::Stop => wait(verb::stop(shell)),
         Verb::Open(wanted) => verb::open(shell, wanted.print),
         Verb::Logs(wanted) => wait(verb::logs::logs(shell, wanted)),

@@ -7,6 +7,7 @@ pub(crate) mod mcp;
 pub(crate) mod plugin;
 mod stop;
 mod token;
+pub(crate) mod watch;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -160,13 +161,13 @@ pub(crate) fn version(shell: &Shell) -> Result<(), anyhow::Error> {
 /// Prints a completion script.
 pub(crate) fn completions(registry: &Registry, shell: clap_complete::Shell) -> std::io::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(registry), "brains", &mut script);
+    clap_complete::generate(shell, &mut cli::help::visible(&cli::command(registry)), "brains", &mut script);
     output::line(String::from_utf8_lossy(&script).trim_end())
 }
 
 /// Prints the manual page, or writes those of all verbs into `dir`.
 pub(crate) fn man(registry: &Registry, dir: Option<&Path>) -> Result<(), anyhow::Error> {
-    let command = cli::command(registry);
+    let command = cli::help::visible(&cli::command(registry));
     let Some(dir) = dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page)?;

@@ -133,13 +133,20 @@ pub(crate) fn choice(schema: &Value) -> Option<Vec<String>> {
         (Some(Value::Array(words)), _) => {
             Some(words.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         }
-        (None, Some(Value::Array(branches))) => branches
-            .iter()
-            .map(|branch| branch.get("const").and_then(Value::as_str).map(str::to_owned))
-            .collect(),
+        (None, Some(Value::Array(branches))) => branches.iter().map(words_of).collect::<Option<Vec<_>>>().map(|words| words.concat()),
         _ => None,
     };
     words.filter(|words| !words.is_empty())
+}
+
+/// The words of one branch of documented constants: one with a description of its own, or several without.
+fn words_of(branch: &Value) -> Option<Vec<String>> {
+    let word = |word: &Value| word.as_str().map(str::to_owned);
+    match (branch.get("const"), branch.get("enum").and_then(Value::as_array)) {
+        (Some(one), _) => Some(vec![word(one)?]),
+        (None, Some(several)) => several.iter().map(word).collect(),
+        (None, None) => None,
+    }
 }
 
 #[cfg(test)]

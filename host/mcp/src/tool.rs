@@ -93,7 +93,7 @@ fn tool(entry: &OperationEntry) -> Tool {
     if entry.by_session {
         schema::describe(&mut input, "session", "Your session, if several.");
     }
-    schema::describe(&mut input, TOKEN, "Your token.");
+    schema::describe(&mut input, TOKEN, "Token.");
     for (member, said) in OFTEN {
         schema::describe(&mut input, member, said);
     }

@@ -100,6 +100,7 @@ pub(crate) const VERBS: &[Verb] = &[
     verb("prune_workspaces", Nobody, |at| json!({ "slug_prefix": [at["fresh"]], "apply": true })),
     verb("find_sessions", Nobody, |_| json!({ "tool": "t", "tool_session_id": "n" })),
     verb("list_presence", Nobody, none),
+    verb("list_activity", Nobody, none),
     verb("adoption_report", Nobody, none),
     verb("list_keys", Nobody, none),
     verb("show_operator", Nobody, none),

@@ -46,6 +46,9 @@ const GROUPS: [(&str, &str); 20] = [
     ("workspaces", "Many workspaces at once"),
 ];
 
+/// Other names of groups, as people say them.
+const ALIASES: [(&str, &str); 1] = [("message", "mail")];
+
 /// Spellings that print one member of the answer alone, as other products do.
 const BARE: [(&str, &str); 2] = [("sessions", "sessions"), ("workspace-claims", "claims")];
 
@@ -86,6 +89,10 @@ fn add(command: Command, path: &'static [&'static str], entry: &OperationEntry, 
                 let about = GROUPS.iter().find(|(name, _)| name == group).map_or(*group, |(_, about)| about);
                 let inner = Command::new(*group).about(about).hide(hidden);
                 let inner = inner.subcommand_required(true).arg_required_else_help(true);
+                let inner = match ALIASES.iter().find(|(name, _)| name == group) {
+                    Some((_, alias)) => inner.visible_alias(*alias),
+                    None => inner,
+                };
                 command.subcommand(add(inner, rest, entry, hidden))
             }
         }
@@ -93,7 +100,7 @@ fn add(command: Command, path: &'static [&'static str], entry: &OperationEntry, 
 }
 
 fn leaf(verb: &'static str, entry: &OperationEntry) -> Command {
-    let mut command = Command::new(verb).about(entry.summary.clone()).long_about(entry.description.clone());
+    let mut command = Command::new(verb).about(entry.summary.clone()).long_about(paragraphs(&entry.description));
     for field in entry.fields() {
         let arg = argument(&field);
         command = command.arg(if is_component(entry, &field) {
@@ -121,13 +128,20 @@ fn leaf(verb: &'static str, entry: &OperationEntry) -> Command {
         command = command.arg(yes.help("Do not ask"));
     }
     if !entry.examples.is_empty() {
+        // A command is copied as a whole: what it does stands above it.
         let lines = entry
             .examples
             .iter()
-            .map(|example| format!("\n  brains {:<40}  {}", example.command, example.title));
+            .map(|example| format!("\n  # {}\n  brains {}", example.title, example.command));
         command = command.after_help(format!("Examples:{}", lines.collect::<String>()));
     }
     command
+}
+
+/// Lines of source as paragraphs: a terminal has a width of its own.
+fn paragraphs(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// A field that holds the text of a configuration: people name its file.

@@ -5,7 +5,7 @@ use super::*;
 
 fn lines(error: &Error) -> String {
     let mut out = Vec::new();
-    write_lines(&mut out, error).unwrap();
+    write_lines(&mut out, error, None).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -71,4 +71,25 @@ fn what_led_to_a_fault_is_for_the_log() {
     let error = Err::<(), _>(fault).context("could not start").unwrap_err();
     assert_eq!(lines(&error), "error: could not start\ncause: the key could not be read\n");
     assert_eq!(as_object(&error, 6)["error"]["causes"], serde_json::json!(["the key could not be read"]));
+}
+
+/// Errors of every shape, as they look within so many columns.
+pub(crate) fn samples(width: usize) -> String {
+    let held = "path `src/cart` is held by `ses_01kax3v7yqe5nbp8w0c4mzt6rd` (claude-code of `ada`) until 2026-11-24T01:55:24Z (\"rounding\"); path `src/cart/price.rs` overlaps it";
+    let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let faults = [
+        Fault::conflict(held).hint("wait for it with `wait_ms`, ask its holder, or take it away with `steal_lock` and a reason"),
+        Fault::conflict("the component `acme` waits for an operator: it asks for more than the version that serves was given")
+            .hint(format!("`brains plugin approve acme --digest {digest}` approves it, `brains plugin show acme` shows what it asks for")),
+        Fault::not_found("workspace", "/home/ada/src/shop").hint("`brains workspace register` adds it"),
+        Fault::unavailable("the service did not answer").retry_after_ms(1_500),
+        Fault::invalid("the configuration is not sound:\n  models.default.provider: there is no provider `openai_compatible`\n  providers.acme.secrets.api_key: `${ENV:ACME_KEY}` is not set"),
+    ];
+    let mut out = Vec::new();
+    for fault in faults {
+        let error = Err::<(), _>(fault).context("could not go on").unwrap_err();
+        write_lines(&mut out, &error, Some(width)).unwrap();
+        out.push(b'\n');
+    }
+    String::from_utf8(out).unwrap()
 }

@@ -64,9 +64,11 @@ pub(crate) async fn operation(
     }
     // A check that found something ends like one, for the scripts that run it.
     if answer.get("ok") == Some(&Value::Bool(false)) {
-        return Err(Fault::internal(format!("`{}` found something wrong", entry.cli.path.join(" ")))
-            .code("check_failed")
-            .into());
+        let found = format!("`{}` found something wrong", entry.cli.path.join(" "));
+        // An unsound configuration ends every verb alike.
+        let unsound = answer.get("problems").is_some_and(|problems| *problems != Value::Array(Vec::new()));
+        let fault = if unsound { Fault::invalid(found) } else { Fault::internal(found) };
+        return Err(fault.code("check_failed").into());
     }
     Ok(())
 }

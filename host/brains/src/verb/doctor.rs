@@ -69,6 +69,9 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
     let mut findings = state(shell);
     let sources = shell.sources(std::collections::BTreeMap::new())?;
     let resolved = sources.resolve();
+    let running = instance::running(&shell.home)?;
+    findings.push(service(&shell.home.runtime(), running.as_ref()));
+    findings.extend(readiness(shell, running.as_ref()).await);
     match &resolved {
         Ok(resolved) => {
             let Resolved { config, warnings, .. } = resolved;
@@ -77,7 +80,6 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
             } else {
                 "defaults".into()
             };
-            let running = instance::running(&shell.home)?;
             let mut of_components = component_problems(shell, resolved.clone()).await;
             // A service has an environment of its own, and says itself what it misses.
             if running.is_none() {
@@ -92,18 +94,24 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
                     warn("configuration", warning.to_string(), "take it out or mend its name")
                 }),
             );
-            findings.push(service(&shell.home.runtime(), running.as_ref()));
-            findings.extend(readiness(shell, running.as_ref()).await);
             findings.extend(database(shell, config).await);
             findings.push(admin(shell, config));
             findings.push(port(shell, config, running.as_ref()).await);
         }
-        Err(problems) => findings.extend(problems.iter().map(unsound)),
+        Err(problems) => {
+            findings.extend(problems.iter().map(unsound));
+            // What hangs on the configuration alone is named: nobody takes it for looked at.
+            let next = "mend the configuration first";
+            let unknown = ["database", "admin key", "port"];
+            findings.extend(unknown.map(|check| warn(check, "not looked at: the configuration is not sound", next)));
+        }
     }
     findings.extend(components());
     findings.push(disk(shell));
 
-    let failed = findings.iter().filter(|finding| finding.result == Verdict::Fail).count();
+    let failures = || findings.iter().filter(|finding| finding.result == Verdict::Fail);
+    let failed = failures().count();
+    let only_configuration = failures().all(|finding| finding.check == "configuration");
     let answer = json!({ "checks": findings });
     output::answer(
         &answer,
@@ -111,9 +119,10 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
         Some(Table { rows: "checks", columns: &["result", "check", "detail", "next"] }),
     )?;
     if failed > 0 {
-        return Err(Fault::internal(format!("{failed} of {} checks failed", findings.len()))
-            .code("unhealthy")
-            .into());
+        let text = format!("{failed} of {} checks failed", findings.len());
+        // An unsound configuration ends every verb alike.
+        let fault = if only_configuration { Fault::invalid(text) } else { Fault::internal(text) };
+        return Err(fault.code("unhealthy").into());
     }
     Ok(())
 }
@@ -275,8 +284,9 @@ fn admin(shell: &Shell, config: &Config) -> Finding {
 
 async fn port(shell: &Shell, config: &Config, running: Option<&RunningService>) -> Finding {
     let (host, port) = (config.gateway_host.as_str(), config.gateway_port);
-    if running.is_some_and(|running| running.ports.get("gateway") == Some(&port)) {
-        return ok("port", format!("{port} is ours"));
+    // Where a service runs, its port is the one that counts, whatever the configuration would begin with.
+    if let Some(own) = running.and_then(|running| running.ports.get("gateway")) {
+        return ok("port", format!("{own} is ours"));
     }
     match TcpListener::bind((host, port)).await {
         Ok(_) => ok("port", format!("{port} is free")),

@@ -1,5 +1,6 @@
 //! The service's log: its last lines, and what is added.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
@@ -8,9 +9,10 @@ use std::time::Duration;
 
 use brains_core::Fault;
 use fs_err as fs;
+use serde_json::{Map, Value};
 
 use crate::cli::Logs;
-use crate::output;
+use crate::output::{self, Form};
 use crate::shell::Shell;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -29,7 +31,7 @@ pub(crate) async fn logs(shell: &Shell, wanted: &Logs) -> Result<(), anyhow::Err
         Err(error) => return Err(error.into()),
     };
     for text in tail {
-        output::line(text)?;
+        output::line(shown(&text, shell.form))?;
     }
     if !wanted.follow {
         return Ok(());
@@ -40,8 +42,33 @@ pub(crate) async fn logs(shell: &Shell, wanted: &Logs) -> Result<(), anyhow::Err
             interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         }
         for text in added(&path, &mut at)? {
-            output::line(text)?;
+            output::line(shown(&text, shell.form))?;
         }
+    }
+}
+
+/// A line as it is kept, or as people read it: time, level, what happened, and what is known of it.
+fn shown(line: &str, form: Form) -> Cow<'_, str> {
+    let parsed = match form {
+        Form::Json => None,
+        Form::Table => serde_json::from_str::<Map<String, Value>>(line).ok(),
+    };
+    let Some(mut members) = parsed else { return Cow::Borrowed(line) };
+    let mut take = |name: &str| members.remove(name).as_ref().map(as_word).unwrap_or_default();
+    let (at, level, message) = (take("timestamp"), take("level"), take("message"));
+    let at = at.split_once('.').map_or(at.clone(), |(second, _)| second.replace('T', " "));
+    let mut text = format!("{at} {level:>5} {message}");
+    for (name, value) in members.iter().filter(|(name, _)| *name != "target") {
+        text.push_str(&format!(" {name}={}", as_word(value)));
+    }
+    Cow::Owned(output::harmless(&text))
+}
+
+/// A value within a line.
+fn as_word(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
     }
 }
 

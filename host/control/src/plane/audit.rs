@@ -95,7 +95,7 @@ impl Operation for ListAudit {
     const ROLE: Role = Role::Admin;
     const CLI: CliShape = CliShape::new(&["audit", "list"])
         .aliases(&[Alias { path: &["audit-list"], hidden: true }])
-        .table("entries", &["seq", "at", "operator", "agent", "session", "action", "detail"]);
+        .table("entries", &["seq", "at", "action", "operator", "agent", "session", "detail"]);
     const EXAMPLES: &'static [Example] =
         &[Example { title: "The last ten", command: "audit list --limit 10", input: r#"{"limit": 10}"# }];
     const FORMER: &'static [&'static str] = &["audit_list"];

@@ -56,6 +56,7 @@ const TABLE: &[(&str, OperationKind, Role)] = &[
     ("list_checkpoints", OperationKind::Read, Role::Member),
     ("latest_checkpoint", OperationKind::Read, Role::Member),
     ("list_presence", OperationKind::Read, Role::Member),
+    ("list_activity", OperationKind::Read, Role::Member),
     ("adoption_report", OperationKind::Read, Role::Member),
     ("set_focus", OperationKind::Write, Role::Member),
     ("clear_focus", OperationKind::Write, Role::Member),

@@ -50,7 +50,7 @@ impl Operation for ListLocks {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "list"]).table(
         "locks",
-        &["id", "kind", "resource", "mode", "session", "tool", "operator", "fence", "expires_at", "reason"],
+        &["id", "resource", "mode", "tool", "operator", "expires_at", "session", "kind", "fence", "reason"],
     );
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Who holds what",
@@ -135,7 +135,7 @@ impl Operation for WhoBlocks {
     const ROLE: Role = Role::Member;
     const CLI: CliShape = CliShape::new(&["lock", "blockers"]).positional(&["path"]).table(
         "holders",
-        &["id", "kind", "resource", "mode", "session", "tool", "operator", "expires_at", "reason"],
+        &["id", "resource", "mode", "tool", "operator", "expires_at", "session", "kind", "reason"],
     );
     const EXAMPLES: &'static [Example] = &[Example {
         title: "May I change the cart?",

@@ -1,0 +1,198 @@
+//! The working trees of one repository: each a workspace of its own, whose agents see each other (contract 5.17).
+
+use std::path::Path;
+use std::process::Command;
+
+use brains_tests::team::{Agent, Database, Team};
+use brains_tests::{Brains, on_both_databases, until};
+use serde_json::{Value, json};
+
+on_both_databases! {
+    siblings_see_each_other_and_locks_warn_or_refuse
+    a_person_frees_what_a_session_holds
+}
+
+fn git(at: &Path, words: &[&str]) {
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+    let output = Command::new("git").args(identity).args(words).current_dir(at).output().expect("git runs");
+    assert!(output.status.success(), "{words:?}: {output:?}");
+}
+
+/// A repository with two working trees, `shop` on `main` and `feat-b` on its own branch.
+fn repository(team: &Team) {
+    git(team.folder(), &["init", "-q", "shop"]);
+    let shop = team.folder().join("shop");
+    git(&shop, &["commit", "-q", "--allow-empty", "-m", "one"]);
+    git(&shop, &["worktree", "add", "-q", "-b", "feature/b", "../feat-b"]);
+}
+
+async fn start(team: &Team, at: &str) -> (Agent, Value) {
+    let client = team.services[0].client.clone();
+    let input = json!({ "workspace": team.path(at), "tool": "tester" });
+    let started = client.operation("start_session", &input).await;
+    let text = |name: &str| started[name].as_str().expect("a text").to_owned();
+    (Agent { client, id: text("session_id"), token: text("session_token") }, started)
+}
+
+async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
+    let team = Team::start(database).await;
+    repository(&team);
+    let (ann, first) = start(&team, "shop").await;
+    assert_eq!(first["welcome"]["siblings"], json!([]), "nobody works elsewhere");
+    assert_eq!((&first["session"]["branch"], &first["session"]["worktree"]), (&json!("main"), &json!(team.path("shop"))));
+    ann.does("set_focus", json!({ "intent": "rounding", "paths": ["src/cart"] })).await;
+    ann.does("acquire_lock", json!({ "path": "src/cart" })).await;
+
+    // Peers, focus and locks are told at the start and wherever they are listed.
+    let (ben, second) = start(&team, "feat-b").await;
+    let sibling = &second["welcome"]["siblings"][0];
+    assert_eq!((&sibling["worktree"], &sibling["branch"]), (&json!("shop"), &json!("main")), "{second}");
+    assert_eq!(sibling["peers"][0]["session"], json!(ann.id), "{second}");
+    assert_eq!(sibling["peers"][0]["intent"], json!("rounding"));
+    assert_eq!(sibling["locks"][0]["resource"], json!("src/cart"));
+    assert!(second["welcome"]["hints"].to_string().contains("shop"), "{second}");
+    assert_eq!(second["session"]["branch"], json!("feature/b"));
+    for (name, about) in [("list_sessions", "id"), ("list_locks", "session"), ("list_focus", "session")] {
+        let listed = ben.does(name, json!({ "workspace": "feat-b" })).await;
+        assert_eq!(listed["siblings"][0][about], json!(ann.id), "{name}: {listed}");
+    }
+    let warned = ben.does("set_focus", json!({ "paths": ["src/cart/price.rs"] })).await;
+    let trees: Vec<&Value> = warned["warnings"].as_array().expect("a list").iter().map(|w| &w["worktree"]).collect();
+    assert_eq!(trees, [&json!("shop"), &json!("shop")], "focus and lock: {warned}");
+
+    // By default a lock there warns and is no refusal here.
+    let blockers = ben.does("who_blocks", json!({ "workspace": "feat-b", "path": "src/cart/price.rs" })).await;
+    assert_eq!(blockers["free"], json!(true));
+    assert_eq!(blockers["siblings"][0]["note"], json!("held in worktree shop"), "{blockers}");
+    let granted = ben.does("acquire_lock", json!({ "path": "src/cart/price.rs" })).await;
+    assert_eq!(granted["siblings"][0]["note"], json!("held in worktree shop"), "{granted}");
+    ben.does("release_lock", json!({ "id": granted["lock"]["id"] })).await;
+    assert_eq!(ben.does("acquire_lock", json!({ "path": "docs" })).await["siblings"], json!([]));
+
+    // Where the operator wants it, it refuses; a waiter is served when it is free there.
+    let set = async |rule: &str| {
+        let set = json!({ "key": "locks.siblings", "value": rule });
+        team.admin().operation("set_config", &set).await;
+    };
+    set("refuse").await;
+    let refused = ben.refused("acquire_lock", json!({ "path": "src/cart/price.rs" }), "lock_held").await;
+    assert!(refused["message"].to_string().contains("in worktree `shop`"), "{refused}");
+    let wait = ben.does("acquire_lock", json!({ "path": "src/cart/price.rs", "wait_ms": 30_000 }));
+    let free = ann.does("release_lock", json!({ "path": "src/cart" }));
+    let (served, _) = tokio::join!(wait, free);
+    let mine = json!({ "id": served["lock"]["id"] });
+    // Of two that ask at once in both trees one gets it.
+    for _ in 0..10 {
+        ben.does("release_lock", json!({ "path": "src/cart/price.rs" })).await;
+        ann.does("release_lock", json!({ "path": "src/cart" })).await;
+        let (one, two) = tokio::join!(
+            ann.call("acquire_lock", json!({ "path": "src/cart" })),
+            ben.call("acquire_lock", json!({ "path": "src/cart/price.rs" })),
+        );
+        let statuses = [one.status, two.status];
+        assert!(statuses.contains(&200) && statuses.contains(&409), "{statuses:?} {mine}");
+    }
+    set("off").await;
+    assert_eq!(ben.does("list_locks", json!({ "workspace": "feat-b" })).await["siblings"], json!([]));
+
+    // Mail to everybody reaches the other working tree when it is meant to, and one session at any time.
+    ben.does("send_message", json!({ "subject": "here only" })).await;
+    ben.does("send_message", json!({ "subject": "all of us", "siblings": true })).await;
+    ben.does("send_message", json!({ "subject": "you", "to": [ann.id] })).await;
+    let read = ann.does("read_messages", json!({})).await;
+    let subjects: Vec<&str> =
+        read["messages"].as_array().expect("mail").iter().filter_map(|one| one["subject"].as_str()).collect();
+    assert_eq!(subjects, ["all of us", "you"], "{read}");
+
+    // Whoever does not see a working tree hears nothing of it.
+    team.admin().operation("set_workspace_visibility", &json!({ "workspace": "shop", "visibility": "private" })).await;
+    let added = team.admin().operation("add_operator", &json!({ "slug": "bob" })).await;
+    let bob = team.admin().with_key(added["key"].as_str().expect("a key"));
+    let started = bob.operation("start_session", &json!({ "workspace": "feat-b" })).await;
+    assert_eq!(started["welcome"]["siblings"], json!([]), "{started}");
+    for name in ["list_sessions", "list_locks", "list_focus"] {
+        let listed = bob.operation(name, &json!({ "workspace": "feat-b" })).await;
+        assert_eq!(listed["siblings"], json!([]), "{name}: {listed}");
+    }
+    team.stop().await;
+}
+
+async fn a_person_frees_what_a_session_holds(database: Database) {
+    let team = Team::start(database).await;
+    let agent = team.agent(0).await;
+    for (verb, wanted) in [("release", "released"), ("steal", "taken_from")] {
+        let held = agent.does("acquire_lock", json!({ "path": "src" })).await;
+        let id = held["lock"]["id"].as_str().expect("an id").to_owned();
+        let words = ["lock", verb, &id, "--reason", "hangs since noon", "--json"];
+        let confirmed = [&words[..], &["--yes"]].concat();
+        let words = if verb == "steal" { &confirmed[..] } else { &words[..] };
+        let freed = team.run(words).await;
+        assert!(freed.status.success(), "{verb}: {freed:?}");
+        let told: Value = serde_json::from_slice(&freed.stdout).expect("JSON");
+        assert!(!told[wanted].is_null(), "{told}");
+        let late = agent.call("create_task", json!({ "title": "late", "fence": held["lock"]["fence"] })).await;
+        assert_eq!(late.json()["error"]["code"], json!("stale_fence"));
+        let mail = agent.does("read_messages", json!({})).await;
+        assert!(mail.to_string().contains("hangs since noon"), "{mail}");
+    }
+    // It takes a reason, and a person: an agent needs a session.
+    let held = agent.does("acquire_lock", json!({ "path": "src" })).await;
+    let id = held["lock"]["id"].as_str().expect("an id");
+    let refused = team.run(&["lock", "release", id]).await;
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--reason"), "{refused:?}");
+    let made = team.admin().operation("create_key", &json!({ "name": "bot", "agent": true })).await;
+    let bot = team.admin().with_key(made["key"].as_str().expect("a key"));
+    for name in ["release_lock", "steal_lock"] {
+        let answer = bot.post(&format!("/api/ops/{name}"), json!({ "id": id, "reason": "r" }).to_string()).await;
+        assert_eq!(answer.json()["error"]["code"], json!("session_required"), "{name}: {}", answer.text());
+    }
+    // A key goes by its name.
+    let revoked = team.run(&["key", "revoke", "bot", "--json"]).await;
+    assert!(revoked.status.success(), "{revoked:?}");
+    team.stop().await;
+}
+
+/// Who is who: the program as its client names it, its key, its working tree and branch, what it is at and what it holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_tells_agents_apart_over_all_workspaces() {
+    let team = Team::start(Database::Sqlite).await;
+    repository(&team);
+    let service: &Brains = &team.services[0];
+    for (name, at) in [("laptop", "shop"), ("desktop", "feat-b")] {
+        let made = team.admin().operation("create_key", &json!({ "name": name, "agent": true })).await;
+        let mcp = service.mcp.with_key(made["key"].as_str().expect("a key"));
+        let connection = brains_tests::mcp::Connection::open_at(&mcp, "/mcp", "2025-11-25", name).await;
+        let started = connection.call("start_session", json!({ "workspace": team.path(at) })).await;
+        brains_tests::mcp::structured(&started);
+        let held = connection.call("acquire_lock", json!({ "path": "src" })).await;
+        brains_tests::mcp::structured(&held);
+    }
+    let watched = team.run(&["watch", "--once", "--json"]).await;
+    let told: Value = serde_json::from_slice(&watched.stdout).expect("JSON");
+    let line = |at: &str| {
+        let mut all = told["sessions"].as_array().expect("sessions").iter();
+        let found = all.find(|line| line["workspace"] == at).expect("a line");
+        json!([found["tool"], found["key"], found["branch"], found["worktree"], found["holds"]])
+    };
+    assert_eq!(line("shop"), json!(["laptop", "laptop", "main", team.path("shop"), ["path `src`"]]), "{told}");
+    assert_eq!(line("feat-b"), json!(["desktop", "desktop", "feature/b", team.path("feat-b"), ["path `src`"]]));
+
+    // Followed, it tells each change, and ends with the service.
+    let mut following = service.home.command(&["watch", "--json"]);
+    following.env("BRAINS_API_KEY", &service.client.key).stdout(std::process::Stdio::piped()).kill_on_drop(true);
+    let mut following = following.spawn().expect("it runs");
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(
+        following.stdout.take().expect("its output"),
+    ));
+    let next = lines.next_line().await.expect("a line").expect("a line");
+    assert_eq!(next.matches("\"id\"").count(), 2, "{next}");
+    let third = team.agent(0).await;
+    until("the third session", async || {
+        let line = lines.next_line().await.expect("a line").expect("a line");
+        line.contains(&third.id)
+    })
+    .await;
+    team.stop().await;
+    assert_eq!(following.wait().await.expect("it ends").code(), Some(6));
+}
