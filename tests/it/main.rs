@@ -31,6 +31,7 @@ mod explain;
 mod failover;
 mod failover_bench;
 mod failures;
+mod first_hour;
 mod fuzz;
 mod guide;
 mod handoffs;

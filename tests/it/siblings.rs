@@ -39,7 +39,10 @@ async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
     repository(&team);
     let (ann, first) = start(&team, "shop").await;
     assert_eq!(first["welcome"]["siblings"], json!([]), "nobody works elsewhere");
-    assert_eq!((&first["session"]["branch"], &first["session"]["worktree"]), (&json!("main"), &json!(team.path("shop"))));
+    assert_eq!(
+        (&first["session"]["branch"], &first["session"]["worktree"]),
+        (&json!("main"), &json!(team.path("shop")))
+    );
     ann.does("set_focus", json!({ "intent": "rounding", "paths": ["src/cart"] })).await;
     ann.does("acquire_lock", json!({ "path": "src/cart" })).await;
 
@@ -57,11 +60,13 @@ async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
         assert_eq!(listed["siblings"][0][about], json!(ann.id), "{name}: {listed}");
     }
     let warned = ben.does("set_focus", json!({ "paths": ["src/cart/price.rs"] })).await;
-    let trees: Vec<&Value> = warned["warnings"].as_array().expect("a list").iter().map(|w| &w["worktree"]).collect();
+    let trees: Vec<&Value> =
+        warned["warnings"].as_array().expect("a list").iter().map(|w| &w["worktree"]).collect();
     assert_eq!(trees, [&json!("shop"), &json!("shop")], "focus and lock: {warned}");
 
     // By default a lock there warns and is no refusal here.
-    let blockers = ben.does("who_blocks", json!({ "workspace": "feat-b", "path": "src/cart/price.rs" })).await;
+    let blockers =
+        ben.does("who_blocks", json!({ "workspace": "feat-b", "path": "src/cart/price.rs" })).await;
     assert_eq!(blockers["free"], json!(true));
     assert_eq!(blockers["siblings"][0]["note"], json!("held in worktree shop"), "{blockers}");
     let granted = ben.does("acquire_lock", json!({ "path": "src/cart/price.rs" })).await;
@@ -105,7 +110,9 @@ async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
     assert_eq!(subjects, ["all of us", "you"], "{read}");
 
     // Whoever does not see a working tree hears nothing of it.
-    team.admin().operation("set_workspace_visibility", &json!({ "workspace": "shop", "visibility": "private" })).await;
+    team.admin()
+        .operation("set_workspace_visibility", &json!({ "workspace": "shop", "visibility": "private" }))
+        .await;
     let added = team.admin().operation("add_operator", &json!({ "slug": "bob" })).await;
     let bob = team.admin().with_key(added["key"].as_str().expect("a key"));
     let started = bob.operation("start_session", &json!({ "workspace": "feat-b" })).await;
@@ -130,7 +137,8 @@ async fn a_person_frees_what_a_session_holds(database: Database) {
         assert!(freed.status.success(), "{verb}: {freed:?}");
         let told: Value = serde_json::from_slice(&freed.stdout).expect("JSON");
         assert!(!told[wanted].is_null(), "{told}");
-        let late = agent.call("create_task", json!({ "title": "late", "fence": held["lock"]["fence"] })).await;
+        let late =
+            agent.call("create_task", json!({ "title": "late", "fence": held["lock"]["fence"] })).await;
         assert_eq!(late.json()["error"]["code"], json!("stale_fence"));
         let mail = agent.does("read_messages", json!({})).await;
         assert!(mail.to_string().contains("hangs since noon"), "{mail}");
@@ -144,13 +152,75 @@ async fn a_person_frees_what_a_session_holds(database: Database) {
     let made = team.admin().operation("create_key", &json!({ "name": "bot", "agent": true })).await;
     let bot = team.admin().with_key(made["key"].as_str().expect("a key"));
     for name in ["release_lock", "steal_lock"] {
-        let answer = bot.post(&format!("/api/ops/{name}"), json!({ "id": id, "reason": "r" }).to_string()).await;
+        let answer =
+            bot.post(&format!("/api/ops/{name}"), json!({ "id": id, "reason": "r" }).to_string()).await;
         assert_eq!(answer.json()["error"]["code"], json!("session_required"), "{name}: {}", answer.text());
     }
     // A key goes by its name.
     let revoked = team.run(&["key", "revoke", "bot", "--json"]).await;
     assert!(revoked.status.success(), "{revoked:?}");
     team.stop().await;
+}
+
+/// Trees that lie in each other, as agents and people lay them: a repository in a repository that is somebody's home, a
+/// working tree in the folder of an agent, a bare repository with its working trees inside. In whatever order they are
+/// registered, each is its own workspace, and so is what lies in it (gastownhall/beads#1653, #2190).
+#[tokio::test(flavor = "multi_thread")]
+async fn nested_trees_are_workspaces_of_their_own_in_any_order() {
+    const TREES: [&str; 5] = ["", "/shop", "/shop/.claude/worktrees/w1", "/bare.git/main", "/bare.git/feat"];
+    let team = Team::start(Database::Sqlite).await;
+    let laid = |number: usize| {
+        let home = format!("home{number}");
+        git(team.folder(), &["init", "-q", &home]);
+        let home = team.folder().join(home);
+        git(&home, &["commit", "-q", "--allow-empty", "-m", "dotfiles"]);
+        git(&home, &["init", "-q", "shop"]);
+        let shop = home.join("shop");
+        git(&shop, &["commit", "-q", "--allow-empty", "-m", "one"]);
+        git(&shop, &["worktree", "add", "-q", ".claude/worktrees/w1"]);
+        git(&home, &["clone", "-q", "--bare", "shop", "bare.git"]);
+        let bare = home.join("bare.git");
+        git(&bare, &["worktree", "add", "-q", "main", "main"]);
+        git(&bare, &["worktree", "add", "-q", "-b", "feat", "feat"]);
+        home.display().to_string()
+    };
+    for (number, order) in permutations(TREES.len()).into_iter().step_by(5).enumerate() {
+        let home = laid(number);
+        let mut slugs = std::collections::BTreeMap::new();
+        for tree in order.iter().filter_map(|at| TREES.get(*at)) {
+            let path = format!("{home}{tree}");
+            let made = team.admin().operation("register_workspace", &json!({ "path": path })).await;
+            assert_eq!(
+                (&made["registered"], &made["workspace"]["path"]),
+                (&json!(true), &json!(path)),
+                "{order:?} {made}"
+            );
+            slugs.insert(*tree, made["workspace"]["slug"].clone());
+            // What is registered later changes nothing of what was found before, nor below.
+            for (tree, slug) in &slugs {
+                for below in ["", "/src/not/there"] {
+                    let asked = json!({ "workspace": format!("{home}{tree}{below}") });
+                    let found = team.admin().operation("show_workspace", &asked).await;
+                    assert_eq!(found["workspace"]["slug"], *slug, "{order:?} {asked}");
+                }
+            }
+        }
+    }
+    team.stop().await;
+}
+
+/// All orders of so many things.
+fn permutations(count: usize) -> Vec<Vec<usize>> {
+    (0..count).fold(vec![Vec::new()], |orders, next| {
+        let into = |order: Vec<usize>| {
+            (0..=order.len()).map(move |at| {
+                let mut longer = order.clone();
+                longer.insert(at, next);
+                longer
+            })
+        };
+        orders.into_iter().flat_map(into).collect()
+    })
 }
 
 /// Who is who: the program as its client names it, its key, its working tree and branch, what it is at and what it holds.
@@ -175,12 +245,22 @@ async fn a_watcher_tells_agents_apart_over_all_workspaces() {
         let found = all.find(|line| line["workspace"] == at).expect("a line");
         json!([found["tool"], found["key"], found["branch"], found["worktree"], found["holds"]])
     };
-    assert_eq!(line("shop"), json!(["laptop", "laptop", "main", team.path("shop"), ["path `src`"]]), "{told}");
-    assert_eq!(line("feat-b"), json!(["desktop", "desktop", "feature/b", team.path("feat-b"), ["path `src`"]]));
+    assert_eq!(
+        line("shop"),
+        json!(["laptop", "laptop", "main", team.path("shop"), ["path `src`"]]),
+        "{told}"
+    );
+    assert_eq!(
+        line("feat-b"),
+        json!(["desktop", "desktop", "feature/b", team.path("feat-b"), ["path `src`"]])
+    );
 
     // Followed, it tells each change, and ends with the service.
     let mut following = service.home.command(&["watch", "--json"]);
-    following.env("BRAINS_API_KEY", &service.client.key).stdout(std::process::Stdio::piped()).kill_on_drop(true);
+    following
+        .env("BRAINS_API_KEY", &service.client.key)
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true);
     let mut following = following.spawn().expect("it runs");
     let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(
         following.stdout.take().expect("its output"),

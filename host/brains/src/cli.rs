@@ -96,7 +96,9 @@ Examples:
     #[command(after_help = "Examples:\n  brains open\n  brains open --print")]
     Open(OpenArgs),
     /// Show who works where, over all workspaces, and follow it
-    #[command(after_help = "Examples:\n  brains watch\n  brains watch --once\n  brains watch --json | jq -c .sessions")]
+    #[command(
+        after_help = "Examples:\n  brains watch\n  brains watch --once\n  brains watch --json | jq -c .sessions"
+    )]
     Watch(Watch),
     /// Print the service's log: as text on a terminal, else as JSON
     #[command(after_help = "Examples:\n  brains logs -n 20\n  brains logs -f | jq .message")]

@@ -18,6 +18,7 @@ mod instance;
 mod keys;
 mod listeners;
 mod log;
+mod manifest_file;
 mod output;
 mod overlay;
 mod ports;

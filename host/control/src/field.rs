@@ -133,7 +133,9 @@ pub(crate) fn choice(schema: &Value) -> Option<Vec<String>> {
         (Some(Value::Array(words)), _) => {
             Some(words.iter().filter_map(Value::as_str).map(str::to_owned).collect())
         }
-        (None, Some(Value::Array(branches))) => branches.iter().map(words_of).collect::<Option<Vec<_>>>().map(|words| words.concat()),
+        (None, Some(Value::Array(branches))) => {
+            branches.iter().map(words_of).collect::<Option<Vec<_>>>().map(|words| words.concat())
+        }
         _ => None,
     };
     words.filter(|words| !words.is_empty())

@@ -13,7 +13,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use crate::context::InstanceContext;
 use crate::engine::Ticker;
 use crate::factor::secrets::{Guessing, MISSES_PER_EXCHANGE};
-use crate::factor::wasi::Stopped;
+use crate::factor::wasi::{Stopped, WasiFactor};
 use crate::fault::CallFault;
 use crate::load::Code;
 use crate::world::GuestExports;
@@ -109,6 +109,12 @@ impl Guest {
             self.dead = true;
             fault(&error, &self.store, budget_ms, export)
         });
+        WasiFactor::view(self.store.data_mut()).end_line();
+        if let Err(fault) = &result {
+            // Its author reads this where everything else of it stands.
+            let log = &self.store.data().context.factors.log;
+            log.write(tracing::Level::ERROR, &fault.to_string(), &[]);
+        }
         self.settled_bytes.get_or_insert(self.store.data().memory.held_bytes);
         result
     }

@@ -18,7 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component as Compiled, InstancePre, Linker};
 
 use crate::code_cache::CodeCache;
-use crate::factor::ComponentImports;
+use crate::factor::{ComponentImports, wasi};
 use crate::guest::state::GuestState;
 use crate::load::inspect::{Found, VERSION, inspect};
 use crate::watchdog::Watchdog;
@@ -255,6 +255,11 @@ impl Component {
         let compiled = self.code.pre.component();
         let kind = compiled.component_type();
         kind.imports(compiled.engine()).map(|(import, _)| import.to_owned()).collect()
+    }
+
+    /// The functions that it imports and that would stop it if it called them.
+    pub fn unanswered(&self) -> Vec<String> {
+        wasi::unanswered(self.code.pre.component())
     }
 
     pub const fn manifest(&self) -> &Manifest {

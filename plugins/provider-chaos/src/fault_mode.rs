@@ -46,6 +46,8 @@ pub(crate) enum FaultMode {
     Recurse,
     /// Says no.
     Refuse,
+    /// Prints as any program does, and then answers.
+    Say,
     /// Computes without end.
     Spin,
     /// Tells whatever its upstream said, to the log and to whoever asks.
@@ -55,7 +57,7 @@ pub(crate) enum FaultMode {
 }
 
 /// Every mode by the name that a model's name may end in.
-const NAMES: [(&str, FaultMode); 21] = [
+const NAMES: [(&str, FaultMode); 22] = [
     ("ok", FaultMode::Ok),
     ("amplify", FaultMode::Amplify),
     ("ask", FaultMode::Ask),
@@ -74,6 +76,7 @@ const NAMES: [(&str, FaultMode); 21] = [
     ("print", FaultMode::Print),
     ("recurse", FaultMode::Recurse),
     ("refuse", FaultMode::Refuse),
+    ("say", FaultMode::Say),
     ("spin", FaultMode::Spin),
     ("tell", FaultMode::Tell),
     ("trap", FaultMode::Trap),
@@ -124,7 +127,13 @@ impl FaultMode {
     }
 
     /// Does what needs no answer.
-    #[expect(clippy::panic, clippy::disallowed_methods, reason = "it exists to do just that")]
+    #[expect(
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::disallowed_methods,
+        reason = "it exists to do just that"
+    )]
     pub(crate) fn act(self) -> Result<Self, Fault> {
         match self {
             Self::Spin => loop {
@@ -143,6 +152,11 @@ impl FaultMode {
             Self::Trap => panic!("this component traps"),
             Self::Exit => std::process::exit(3),
             Self::Print => print(),
+            Self::Say => {
+                println!("said to stdout");
+                eprintln!("said to stderr");
+                eprint!("said without an end");
+            }
             Self::Guess => guess(),
             Self::Hoard => hoard(),
             Self::Leak => crate::leak(),

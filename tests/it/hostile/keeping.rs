@@ -62,6 +62,29 @@ async fn ten_thousand_log_lines() {
     assert!(log.lines().all(|line| line.len() < 20_000), "a line without end");
 }
 
+/// What `println!` and `eprintln!` of any program write, and why it trapped, stands where its author looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn printing_and_the_reason_of_a_trap_reach_its_own_log() {
+    let bad = vec![
+        Bad::new("printer", "alone", json!({"do": "say", "lane": "translate"})),
+        Bad::new("trapper", "alone", json!({"do": "trap", "lane": "translate"})),
+    ];
+    let scene = Scene::new(bad).await;
+    let answer = scene.ask("printer", "hello", false).await;
+    assert_eq!(answer.status, 200, "{}\n{}", answer.text(), scene.service.log());
+    scene.ask("trapper", "hello", false).await;
+    let lines = async |name: &str| {
+        let logs = scene.service.client.operation("component_logs", &json!({"name": name})).await;
+        logs["lines"].to_string()
+    };
+    let said = lines("printer").await;
+    for line in ["said to stdout", "said to stderr", "said without an end"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let trapped = lines("trapper").await;
+    assert!(trapped.contains("it trapped"), "{trapped}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keeping_more_than_it_may() {
     let limits = json!({"call_ms": 5_000});

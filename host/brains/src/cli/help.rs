@@ -15,7 +15,10 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Models", &["explain", "plan", "classify", "route", "models", "model", "traces", "trace", "usage"]),
     ("Components", &["plugin"]),
     ("Administer", &["config", "key", "admin-key", "operator", "audit", "service"]),
-    ("Serve a part, and tools for the shell", &["serve-all", "serve", "mcp", "completions", "man", "version"]),
+    (
+        "Serve a part, and tools for the shell",
+        &["serve-all", "serve", "mcp", "completions", "man", "version"],
+    ),
 ];
 
 /// The command with its verbs in groups.

@@ -14,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Map, Value};
 
 use crate::home;
+use crate::manifest_file;
 
 /// The largest component, and the largest list, that is read from a file.
 const COMPONENT_BYTES: u64 = 256 << 20;
@@ -100,7 +101,8 @@ fn add(command: Command, path: &'static [&'static str], entry: &OperationEntry, 
 }
 
 fn leaf(verb: &'static str, entry: &OperationEntry) -> Command {
-    let mut command = Command::new(verb).about(entry.summary.clone()).long_about(paragraphs(&entry.description));
+    let mut command =
+        Command::new(verb).about(entry.summary.clone()).long_about(paragraphs(&entry.description));
     for field in entry.fields() {
         let arg = argument(&field);
         command = command.arg(if is_component(entry, &field) {
@@ -273,8 +275,7 @@ fn beside(
         fields.iter().any(|field| field.name == name && !field.positional)
             && one::<String>(matches, name).is_none()
     };
-    let manifest = file.with_extension("yaml");
-    if open("manifest") && manifest.is_file() {
+    if let Some(manifest) = manifest_file::of(file).filter(|_| open("manifest")) {
         input.insert("manifest".into(), file_or_stdin(&manifest)?.into());
     }
     let stem = file.file_stem().and_then(|stem| stem.to_str()).filter(|stem| *stem != "-");

@@ -231,3 +231,110 @@ fn flat_verbs_stand_for_operations_that_take_what_they_send() {
     }
     assert!(parse(&registry, &["task-claim", "--code", "APP-1"]).is_err(), "a session is required");
 }
+
+#[test]
+fn every_verb_that_is_shown_stands_in_one_group_of_the_help() {
+    let command = command(&Registry::new());
+    let mut grouped: Vec<&str> = help::GROUPS.iter().flat_map(|(_, verbs)| verbs.iter().copied()).collect();
+    let shown = command.get_subcommands().filter(|inner| !inner.is_hide_set());
+    let mut shown: Vec<&str> = shown.map(clap::Command::get_name).filter(|name| *name != "help").collect();
+    grouped.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(grouped, shown);
+    let mut command = command.clone();
+    let text = command.render_help().to_string();
+    for (group, verbs) in help::GROUPS {
+        assert!(text.contains(&format!("\n{group}:\n")), "{group}: {text}");
+        for verb in verbs {
+            assert!(text.lines().any(|line| line.starts_with(&format!("  {verb} "))), "{verb}: {text}");
+        }
+    }
+    assert!(text.contains("--json") && text.contains("Exit codes"), "{text}");
+}
+
+#[test]
+fn the_help_and_the_readme_describe_one_product() {
+    let readme = fs_err::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let about = command(&Registry::new()).get_about().map(ToString::to_string).unwrap();
+    assert!(readme.starts_with(&format!("# Brains\n\n{about}.")), "{about}");
+}
+
+#[test]
+fn hidden_verbs_are_understood_and_nobody_is_sent_to_them() {
+    let registry = Registry::new();
+    let hidden: Vec<String> = command(&registry)
+        .get_subcommands()
+        .filter(|inner| inner.is_hide_set())
+        .map(|inner| inner.get_name().to_owned())
+        .collect();
+    assert!(hidden.len() > 10, "{hidden:?}");
+    let mut script = Vec::new();
+    clap_complete::generate(
+        clap_complete::Shell::Bash,
+        &mut help::visible(&command(&registry)),
+        "brains",
+        &mut script,
+    );
+    let script = String::from_utf8(script).unwrap();
+    for verb in &hidden {
+        assert!(!script.contains(&format!(" {verb} ")), "{verb} is completed");
+    }
+    let asked = |line: &[&str]| {
+        let words = std::iter::once("brains").chain(line.iter().copied()).map(std::ffi::OsString::from);
+        super::asked(words.collect::<Vec<_>>().into_iter(), &registry).map(drop)
+    };
+    let told = asked(&["task-creat"]).unwrap_err().to_string();
+    assert!(told.contains("unrecognized") && !told.contains("task-create"), "{told}");
+    let told = asked(&["tsk"]).unwrap_err().to_string();
+    assert!(told.contains("task"), "{told}");
+    for line in [&["mail", "read"][..], &["message", "read"], &["sessions"], &["watch", "--once"]] {
+        assert!(asked(line).is_ok(), "{line:?}");
+    }
+}
+
+#[test]
+fn the_help_of_a_choice_names_what_there_is_to_choose() {
+    let registry = Registry::new();
+    let mut whole = command(&registry);
+    whole.build();
+    for entry in registry.entries() {
+        let found = entry.cli.path.iter().try_fold(&whole, |command, word| command.find_subcommand(word));
+        let text = found.unwrap().clone().render_long_help().to_string();
+        for field in entry.fields() {
+            let kind = match &field.kind {
+                brains_control::FieldKind::List(of) => of,
+                kind => kind,
+            };
+            if let brains_control::FieldKind::Choice(words) = kind {
+                assert!(words.iter().all(|word| text.contains(word)), "{} --{}", entry.name, field.name);
+            }
+        }
+    }
+    let task_list = &registry.find("list_tasks").unwrap().fields();
+    let status = task_list.iter().find(|field| field.name == "status").unwrap();
+    assert!(status.kind.word().contains("in_progress"), "{}", status.kind.word());
+}
+
+#[test]
+fn what_operations_say_is_said_in_commands_and_options() {
+    let registry = Registry::new();
+    let said = |text: &str| words::of_commands(text, &registry);
+    assert_eq!(
+        said("wait for it with `wait_ms`, ask its holder, or take it away with `steal_lock` and a reason"),
+        "wait for it with `--wait-ms`, ask its holder, or take it away with `brains lock steal` and a reason"
+    );
+    assert_eq!(said("send `workspace`: a slug"), "send `--workspace`: a slug");
+    assert_eq!(
+        said("`brains status` has `a_word` and an odd ` in it"),
+        "`brains status` has `a_word` and an odd ` in it"
+    );
+    // No fault of the rules names an operation or a member as only programs say it.
+    for fault in [brains_core::plane::session::missing(), brains_core::plane::lock::stale(3, 4)] {
+        let told = said(fault.hint.as_deref().unwrap());
+        let names = registry.entries().iter().map(|entry| format!("`{}`", entry.name));
+        assert!(
+            names.into_iter().all(|name| !told.contains(&name)) && !told.contains("`session_token`"),
+            "{told}"
+        );
+    }
+}

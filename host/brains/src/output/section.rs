@@ -94,7 +94,8 @@ fn is_table(value: &Value) -> bool {
 /// Several objects with members of the same names are the rows of one table.
 fn named_rows(members: &Map<String, Value>) -> Option<Vec<Value>> {
     let first = members.values().next()?.as_object()?;
-    let alike = |row: &Value| row.as_object().is_some_and(|row| first.keys().all(|name| row.contains_key(name)));
+    let alike =
+        |row: &Value| row.as_object().is_some_and(|row| first.keys().all(|name| row.contains_key(name)));
     let simple = !first.values().any(|value| value.is_object() || value.is_array());
     if members.len() < 2 || !simple || !members.values().all(alike) {
         return None;

@@ -15,7 +15,17 @@ const TEXT: usize = 20;
 const PROSE: usize = 1_000;
 /// Columns that tell why, in sentences: they stand under their row when they have no room in it.
 const PROSES: [&str; 12] = [
-    "reason", "detail", "body", "hint", "note", "error", "summary", "message", "next_step", "because", "intent",
+    "reason",
+    "detail",
+    "body",
+    "hint",
+    "note",
+    "error",
+    "summary",
+    "message",
+    "next_step",
+    "because",
+    "intent",
     "command",
 ];
 /// Columns that the next command takes: they go last.
@@ -68,7 +78,11 @@ pub(super) fn rows(rows: &[Value], columns: &[String], width: usize) -> String {
     }
     if !left_out.is_empty() {
         left_out.reverse();
-        out.push_str(&wrapped("", &format!("not shown: {} (no room; --json has all)", left_out.join(", ")), width));
+        out.push_str(&wrapped(
+            "",
+            &format!("not shown: {} (no room; --json has all)", left_out.join(", ")),
+            width,
+        ));
     }
     out
 }
@@ -107,7 +121,9 @@ fn told(value: &Value, prose: bool) -> String {
     match value {
         Value::Array(items) if items.iter().any(Value::is_object) => items.len().to_string(),
         Value::Array(items) if items.is_empty() => String::new(),
-        value if prose => cell::cut(&cell::whole(value).split_whitespace().collect::<Vec<_>>().join(" "), PROSE),
+        value if prose => {
+            cell::cut(&cell::whole(value).split_whitespace().collect::<Vec<_>>().join(" "), PROSE)
+        }
         value => cell::line(value),
     }
 }
@@ -130,7 +146,8 @@ fn squeeze(columns: &mut [Column<'_>], width: usize) -> bool {
     }
     for place in (0..columns.len()).rev() {
         let excess = taken(columns).saturating_sub(width);
-        if let Some(column) = columns.get_mut(place).filter(|column| column.kind != Kind::Words && excess > 0) {
+        if let Some(column) = columns.get_mut(place).filter(|column| column.kind != Kind::Words && excess > 0)
+        {
             column.width = column.width.saturating_sub(excess).max(TEXT.min(column.width));
         }
     }

@@ -61,7 +61,9 @@ fn a_secret_stands_alone_on_its_line_and_is_never_broken() {
 #[test]
 fn reasons_stand_under_their_row_and_commands_in_one_piece() {
     let command = "`brains plugin approve acme --digest 0123456789abcdef0123456789abcdef`";
-    let reason = format!("it asks for more than the version that serves was given, so it waits until you run {command}");
+    let reason = format!(
+        "it asks for more than the version that serves was given, so it waits until you run {command}"
+    );
     let rows = json!({"rows": [{"id": "component-of-a-long-name", "plays": "classifier", "reason": reason}]});
     let text = as_text(&rows, None, 80);
     assert_eq!(text.lines().nth(1), Some("component-of-a-long-name  classifier"), "{text}");
@@ -72,7 +74,8 @@ fn reasons_stand_under_their_row_and_commands_in_one_piece() {
 fn columns_go_from_the_last_on_and_what_is_left_out_is_named() {
     let id = "lock_01kax3v7yqe5nbp8w0c4mzt6rd";
     let table = Table { rows: "locks", columns: &["id", "resource", "mode", "session", "operator"] };
-    let row = json!({"id": id, "resource": "src/cart", "mode": "exclusive", "session": id, "operator": "ada"});
+    let row =
+        json!({"id": id, "resource": "src/cart", "mode": "exclusive", "session": id, "operator": "ada"});
     let text = as_text(&json!({"locks": [row]}), Some(table), 70);
     assert!(text.starts_with("ID ") && text.contains(id) && !text.contains("ada"), "{text}");
     assert!(text.contains("not shown: session, operator (no room; --json has all)"), "{text}");

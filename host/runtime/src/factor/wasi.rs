@@ -65,6 +65,67 @@ const GIVEN: &[&str] = &[
     "wasi:random/random",
 ];
 
+/// The functions of the empty world that are answered, by interface: all that its standard streams need, what a program
+/// looks at as it begins, and what is granted. Any other traps when it is called.
+const ANSWERED: &[(&str, &[&str])] = &[
+    ("wasi:cli/environment", &["get-environment", "get-arguments", "initial-cwd"]),
+    ("wasi:cli/exit", &["exit"]),
+    ("wasi:cli/stdin", &["get-stdin"]),
+    ("wasi:cli/stdout", &["get-stdout"]),
+    ("wasi:cli/stderr", &["get-stderr"]),
+    ("wasi:cli/terminal-stdin", &["get-terminal-stdin"]),
+    ("wasi:cli/terminal-stdout", &["get-terminal-stdout"]),
+    ("wasi:cli/terminal-stderr", &["get-terminal-stderr"]),
+    ("wasi:clocks/monotonic-clock", &["now", "resolution"]),
+    ("wasi:clocks/wall-clock", &["now", "resolution"]),
+    ("wasi:filesystem/preopens", &["get-directories"]),
+    ("wasi:io/poll", &["[method]pollable.ready", "[method]pollable.block", "poll"]),
+    (
+        "wasi:io/streams",
+        &[
+            "[method]input-stream.read",
+            "[method]input-stream.blocking-read",
+            "[method]input-stream.skip",
+            "[method]input-stream.blocking-skip",
+            "[method]input-stream.subscribe",
+            "[method]output-stream.check-write",
+            "[method]output-stream.write",
+            "[method]output-stream.blocking-write-and-flush",
+            "[method]output-stream.write-zeroes",
+            "[method]output-stream.blocking-write-zeroes-and-flush",
+            "[method]output-stream.flush",
+            "[method]output-stream.blocking-flush",
+            "[method]output-stream.subscribe",
+        ],
+    ),
+    ("wasi:random/insecure", &["get-insecure-random-bytes", "get-insecure-random-u64"]),
+    ("wasi:random/insecure-seed", &["insecure-seed"]),
+    ("wasi:random/random", &["get-random-bytes", "get-random-u64"]),
+];
+
+/// Whether a call of this function is answered.
+fn is_answered(import: &str, function: &str) -> bool {
+    let name = import.split_once('@').map_or(import, |(name, _)| name);
+    ANSWERED.iter().any(|(interface, functions)| *interface == name && functions.contains(&function))
+}
+
+/// The functions of WASI that a component imports and that would trap if it called them: `interface#function`.
+pub(crate) fn unanswered(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    let mut found = Vec::new();
+    for (import, item) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        if !is_given(import) {
+            continue;
+        }
+        let functions = interface.exports(engine).filter(|(name, item)| {
+            matches!(item.ty, ComponentItem::ComponentFunc(_)) && !is_answered(import, name)
+        });
+        found.extend(functions.map(|(name, _)| format!("{import}#{name}")));
+    }
+    found
+}
+
 /// Whether an import such as `wasi:io/streams@0.2.9` is part of the empty world.
 pub(crate) fn is_given(import: &str) -> bool {
     import.split_once('@').is_some_and(|(name, version)| GIVEN.contains(&name) && version.starts_with("0.2."))
@@ -138,7 +199,7 @@ fn link(linker: &mut Linker<GuestState>, component: &Component, imports: &[Strin
             })?,
             "wasi:filesystem/types" => nothing::<Descriptor>(&mut instance, "descriptor")?,
             "wasi:io/error" => nothing::<StreamError>(&mut instance, "error")?,
-            "wasi:io/poll" => nothing::<Pollable>(&mut instance, "pollable")?,
+            "wasi:io/poll" => poll(&mut instance)?,
             "wasi:io/streams" => streams(&mut instance)?,
             "wasi:random/insecure-seed" => {
                 instance.func_wrap("insecure-seed", |store: StoreContextMut<'_, GuestState>, (): ()| {
@@ -156,7 +217,7 @@ fn link(linker: &mut Linker<GuestState>, component: &Component, imports: &[Strin
     Ok(())
 }
 
-/// Every function of WASI traps until it is given an answer. Only WASI's: an interface of `brains:plugin` is found by
+/// Every function of WASI without an answer traps. Only WASI's: an interface of `brains:plugin` is found by
 /// its minor version, and a trap under the exact name of another patch would stand in its way.
 fn refuse_all(linker: &mut Linker<GuestState>, component: &Component) -> wasmtime::Result<()> {
     let engine = component.engine().clone();
@@ -168,7 +229,7 @@ fn refuse_all(linker: &mut Linker<GuestState>, component: &Component) -> wasmtim
         let mut instance = linker.instance(import)?;
         for (name, item) in interface.exports(&engine) {
             match item.ty {
-                ComponentItem::ComponentFunc(_) => {
+                ComponentItem::ComponentFunc(_) if !is_answered(import, name) => {
                     let full = format!("{import}#{name}");
                     instance.func_new(name, move |_, _, _, _| {
                         Err(wasmtime::Error::msg(format!("unknown import: `{full}` has no answer")))
@@ -262,6 +323,17 @@ const WRITE_BYTES: u64 = 64 * 1024;
 
 type Written = wasmtime::Result<(Result<(), Broken>,)>;
 
+/// Nothing here makes anybody wait: what is waited for is there.
+fn poll(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
+    nothing::<Pollable>(instance, "pollable")?;
+    instance.func_wrap("[method]pollable.ready", |_, (_,): (Resource<Pollable>,)| Ok((true,)))?;
+    instance.func_wrap("[method]pollable.block", |_, (_,): (Resource<Pollable>,)| Ok(()))?;
+    instance.func_wrap("poll", |_, (all,): (Vec<Resource<Pollable>>,)| {
+        let ready = (0..).take(all.len()).collect::<Vec<u32>>();
+        Ok((ready,))
+    })
+}
+
 fn streams(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()> {
     nothing::<Input>(instance, "input-stream")?;
     nothing::<Output>(instance, "output-stream")?;
@@ -269,6 +341,19 @@ fn streams(instance: &mut LinkerInstance<'_, GuestState>) -> wasmtime::Result<()
         instance.func_wrap(read, |_, (_, _): (Resource<Input>, u64)| {
             Ok((Err::<Vec<u8>, Broken>(Broken::Closed),))
         })?;
+    }
+    for skip in ["[method]input-stream.skip", "[method]input-stream.blocking-skip"] {
+        instance
+            .func_wrap(skip, |_, (_, _): (Resource<Input>, u64)| Ok((Err::<u64, Broken>(Broken::Closed),)))?;
+    }
+    let pollable = || Ok((Resource::<Pollable>::new_own(0),));
+    instance.func_wrap("[method]input-stream.subscribe", move |_, (_,): (Resource<Input>,)| pollable())?;
+    instance.func_wrap("[method]output-stream.subscribe", move |_, (_,): (Resource<Output>,)| pollable())?;
+    // Zeroes are no text: they are taken and leave no line.
+    let zeroes =
+        ["[method]output-stream.write-zeroes", "[method]output-stream.blocking-write-zeroes-and-flush"];
+    for write in zeroes {
+        instance.func_wrap(write, |_, (_, _): (Resource<Output>, u64)| -> Written { Ok((Ok(()),)) })?;
     }
     instance.func_wrap("[method]output-stream.check-write", |_, (_,): (Resource<Output>,)| {
         Ok((Ok::<u64, Broken>(WRITE_BYTES),))
@@ -307,7 +392,8 @@ impl FactorView<'_, WasiFactor> {
         }
     }
 
-    fn end_line(&mut self) {
+    /// What was printed is one line of the log, whether it ends as one or not.
+    pub(crate) fn end_line(&mut self) {
         if !self.state.0.is_empty() {
             let line = std::mem::take(&mut self.state.0);
             self.factor.log.write(tracing::Level::INFO, &String::from_utf8_lossy(&line), &[]);

@@ -10,12 +10,8 @@ use brains_core::{Fault, FaultKind};
 use brains_runtime::{Component, LoadError, PoolProfile, Program, Runtime, RuntimeOptions};
 
 use crate::home;
+use crate::manifest_file::{self, DIST, MANIFEST};
 use crate::shell::Shell;
-
-/// Where a build leaves what it made, within the project's folder.
-pub(super) const DIST: &str = "dist";
-/// The manifest of a project.
-pub(super) const MANIFEST: &str = "manifest.yaml";
 
 /// The largest component that is read.
 pub(super) const COMPONENT_BYTES: u64 = 256 << 20;
@@ -55,7 +51,7 @@ impl Artifact {
 
     fn read(path: PathBuf, project: Option<PathBuf>) -> Result<Self, Fault> {
         let bytes = home::read_named(&path, COMPONENT_BYTES)?;
-        let beside = manifest(&path.with_extension("yaml"))?;
+        let beside = manifest_file::of(&path).map(|path| manifest(&path)).transpose()?.flatten();
         let described = beside.is_some();
         let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let manifest = beside.unwrap_or_else(|| Manifest {

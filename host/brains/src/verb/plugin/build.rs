@@ -7,8 +7,9 @@ use brains_core::{Fault, FaultKind, Origin};
 use fs_err as fs;
 use serde_json::{Value, json};
 
-use super::artifact::{DIST, MANIFEST, manifest, unreadable};
+use super::artifact::{manifest, unreadable};
 use super::inspect;
+use crate::manifest_file::{DIST, MANIFEST};
 use crate::output;
 use crate::shell::Shell;
 

@@ -42,6 +42,7 @@ fn describe(artifact: &Artifact, loaded: Result<&Component, &LoadError>) -> Valu
             members.insert("world".into(), world(component.exports(), manifest.plays).into());
             members.insert("exports".into(), component.exports().names().into());
             members.insert("imports".into(), component.imports().into());
+            members.insert("would_trap".into(), component.unanswered().into());
             members.insert("settings".into(), settings(component.schema()).into());
             let flat = manifest.flat.iter().flat_map(|flat| flat.keys.keys().cloned());
             members.insert("flat_keys".into(), flat.collect());
