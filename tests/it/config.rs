@@ -98,6 +98,25 @@ async fn promises_that_this_build_does_not_keep_are_refused() {
     assert_eq!(limit["value"], 9);
 }
 
+/// One problem, one exit code, whichever verb meets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsound_configuration_ends_every_verb_with_one_exit_code() {
+    let home = Home::default();
+    home.write_config("models: {default: {provider: no-such-provider, model: x}}\n");
+    for verb in [
+        &["config", "check"][..],
+        &["config", "show"],
+        &["task", "list"],
+        &["doctor"],
+        &["explain", "hi"],
+        &["serve-all", "--gateway-port", "0", "--mcp-port", "0"],
+    ] {
+        let output = home.run(verb).await;
+        assert_eq!(output.status.code(), Some(2), "{verb:?}: {}", text(&output));
+        assert!(text(&output).contains("no-such-provider"), "{verb:?}: {}", text(&output));
+    }
+}
+
 /// Components that there are not, and settings that theirs do not take, are found by every way in.
 #[tokio::test(flavor = "multi_thread")]
 async fn components_and_their_settings_are_checked_by_every_way_in() {
@@ -133,8 +152,7 @@ async fn components_and_their_settings_are_checked_by_every_way_in() {
         assert_eq!(told["problems"][0]["path"], *path, "{told}");
         // One problem, one exit code, whichever verb meets it.
         let doctor = home.run(&["doctor", "--json"]).await;
-        let start = home.run(&["serve-all", "--gateway-port", "0", "--mcp-port", "0"]).await;
-        for output in [&checked, &doctor, &start] {
+        for output in [&checked, &doctor] {
             assert_eq!(output.status.code(), Some(2), "{document}: {output:?}");
         }
         let told = text(&doctor);

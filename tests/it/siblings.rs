@@ -65,8 +65,8 @@ async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
     assert_eq!(trees, [&json!("shop"), &json!("shop")], "focus and lock: {warned}");
 
     // By default a lock there warns and is no refusal here.
-    let blockers =
-        ben.does("who_blocks", json!({ "workspace": "feat-b", "path": "src/cart/price.rs" })).await;
+    let asked = json!({ "workspace": "feat-b", "path": "src/cart/price.rs" });
+    let blockers = ben.client.operation("who_blocks", &asked).await;
     assert_eq!(blockers["free"], json!(true));
     assert_eq!(blockers["siblings"][0]["note"], json!("held in worktree shop"), "{blockers}");
     let granted = ben.does("acquire_lock", json!({ "path": "src/cart/price.rs" })).await;

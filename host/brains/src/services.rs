@@ -84,6 +84,8 @@ impl Services {
             read,
             gate: gate.clone(),
             names: shell.names.clone(),
+            ambient: Arc::clone(&shell.ambient),
+            since: Arc::new(Mutex::new(shell.ambient.now())),
         };
         settings.keep_to(&config.budgets);
         let admin_key = Arc::new(AdminKeyFile::new(home.admin_key(), gate.clone()));

@@ -223,6 +223,8 @@ pub enum Reading {
 pub struct Reloaded {
     /// Whether anything differs from before.
     pub changed: bool,
+    /// Since when what is in force is: an edit may have come into force by itself before anybody asked.
+    pub since: Millis,
     pub warnings: Vec<Problem>,
 }
 

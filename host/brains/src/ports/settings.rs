@@ -10,7 +10,7 @@ use brains_control::ports::{
 use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
 use brains_core::sync::Unpoisoned as _;
-use brains_core::{Fault, Origin};
+use brains_core::{Ambient, Fault, Millis, Origin};
 use brains_files::{Gate, GateTarget, Names};
 use brains_runtime::ComponentRegistry;
 use brains_store::TraceQueue;
@@ -36,6 +36,9 @@ pub(crate) struct InForce {
     pub(crate) read: Arc<Mutex<Option<String>>>,
     pub(crate) gate: Gate,
     pub(crate) names: Names,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    /// When what is in force came into force.
+    pub(crate) since: Arc<Mutex<Millis>>,
 }
 
 impl InForce {
@@ -61,7 +64,12 @@ impl InForce {
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
         self.keep_to(&after.config.budgets);
-        Ok(Reloaded { changed: before.config != after.config, warnings: after.warnings.clone() })
+        let changed = before.config != after.config;
+        let mut since = self.since.lock_unpoisoned();
+        if changed {
+            *since = self.ambient.now();
+        }
+        Ok(Reloaded { changed, since: *since, warnings: after.warnings.clone() })
     }
 
     fn resolve(&self, reading: Reading) -> Result<Resolved, Vec<Problem>> {

@@ -6,9 +6,9 @@ mod change;
 mod history;
 mod watch;
 
-use brains_core::Fault;
 use brains_core::config::{Findings, Place, Problem};
 use brains_core::principal::{KeyScope, Role};
+use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -286,8 +286,10 @@ pub(crate) struct ReloadConfig {}
 /// A reload.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ConfigReloaded {
-    /// Whether anything differs from before.
+    /// Whether anything differs from before. An edit of a file comes into force by itself, so it may have before this.
     changed: bool,
+    /// Since when what is in force is.
+    in_force_since: Millis,
     /// Number of the revision that an edit by hand became; none when there was none.
     revision: Option<u64>,
     warnings: Vec<Problem>,
@@ -305,7 +307,12 @@ impl Operation for ReloadConfig {
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigReloaded, Fault> {
         let (reloaded, revision) = change::reload(cx, Reading::AtOnce).await?;
-        Ok(ConfigReloaded { changed: reloaded.changed, revision, warnings: reloaded.warnings })
+        Ok(ConfigReloaded {
+            changed: reloaded.changed,
+            in_force_since: reloaded.since,
+            revision,
+            warnings: reloaded.warnings,
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use brains_core::plane::component::{
 };
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
-use brains_core::{Fault, Principal, Secret};
+use brains_core::{Fault, Millis, Principal, Secret};
 use serde_json::{Value, json};
 
 use super::NOW;
@@ -233,8 +233,11 @@ impl ConfigPort for Fakes {
                 hint: None,
             }])
         } else {
-            Self::resolved(&self.overlay.lock().unwrap())
-                .map(|_| Reloaded { changed: true, warnings: Vec::new() })
+            Self::resolved(&self.overlay.lock().unwrap()).map(|_| Reloaded {
+                changed: true,
+                since: Millis(0),
+                warnings: Vec::new(),
+            })
         };
         Box::pin(async { reloaded })
     }
