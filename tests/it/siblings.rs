@@ -56,7 +56,7 @@ async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
     assert!(second["welcome"]["hints"].to_string().contains("shop"), "{second}");
     assert_eq!(second["session"]["branch"], json!("feature/b"));
     for (name, about) in [("list_sessions", "id"), ("list_locks", "session"), ("list_focus", "session")] {
-        let listed = ben.does(name, json!({ "workspace": "feat-b" })).await;
+        let listed = ben.client.operation(name, &json!({ "workspace": "feat-b" })).await;
         assert_eq!(listed["siblings"][0][about], json!(ann.id), "{name}: {listed}");
     }
     let warned = ben.does("set_focus", json!({ "paths": ["src/cart/price.rs"] })).await;
@@ -98,7 +98,8 @@ async fn siblings_see_each_other_and_locks_warn_or_refuse(database: Database) {
         assert!(statuses.contains(&200) && statuses.contains(&409), "{statuses:?} {mine}");
     }
     set("off").await;
-    assert_eq!(ben.does("list_locks", json!({ "workspace": "feat-b" })).await["siblings"], json!([]));
+    let listed = ben.client.operation("list_locks", &json!({ "workspace": "feat-b" })).await;
+    assert_eq!(listed["siblings"], json!([]), "{listed}");
 
     // Mail to everybody reaches the other working tree when it is meant to, and one session at any time.
     ben.does("send_message", json!({ "subject": "here only" })).await;
@@ -247,12 +248,12 @@ async fn a_watcher_tells_agents_apart_over_all_workspaces() {
     };
     assert_eq!(
         line("shop"),
-        json!(["laptop", "laptop", "main", team.path("shop"), ["path `src`"]]),
+        json!(["laptop", "laptop", "main", team.path("shop"), ["the path `src`"]]),
         "{told}"
     );
     assert_eq!(
         line("feat-b"),
-        json!(["desktop", "desktop", "feature/b", team.path("feat-b"), ["path `src`"]])
+        json!(["desktop", "desktop", "feature/b", team.path("feat-b"), ["the path `src`"]])
     );
 
     // Followed, it tells each change, and ends with the service.
