@@ -103,3 +103,69 @@ async fn a_hostile_checkout_changes_nothing() {
     assert_eq!(answer.status, 401);
     assert_eq!(service.client.with_key("pwned").get("/v1/models").await.status, 401);
 }
+
+/// The service is looked at where it is, and what one failure hides is named as not looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_looks_at_the_service_where_it_is_and_leaves_nothing_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let service = Brains::plain().await;
+    let checks = async || {
+        let output = service.home.run(&["doctor", "--json"]).await;
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let checks = told["checks"].as_array().expect("checks").clone();
+        checks
+            .into_iter()
+            .map(|check| {
+                let text = |name: &str| check[name].as_str().expect("a text").to_owned();
+                (text("check"), text("detail"))
+            })
+            .collect::<Vec<_>>()
+    };
+    let before = checks().await;
+    let port = before.iter().find(|(check, _)| check == "port").expect("a port");
+    assert_eq!(port.1, format!("{} is ours", service.address.port()));
+    fs_err::write(
+        service.home.state().join("config.yaml"),
+        "models: {default: {provider: none, model: x}}\n",
+    )
+    .expect("written");
+    let after = checks().await;
+    for (check, _) in &before {
+        assert!(after.iter().any(|(there, _)| there == check), "{check} is left out: {after:?}");
+    }
+    // Whatever a service left behind is closed to others, compiled code too.
+    let mut open = vec![service.home.state()];
+    let mut seen = 0;
+    while let Some(folder) = open.pop() {
+        for entry in fs_err::read_dir(folder).expect("a folder").flatten() {
+            let metadata = fs_err::symlink_metadata(entry.path()).expect("there");
+            assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", entry.path().display());
+            seen += 1;
+            if metadata.is_dir() {
+                open.push(entry.path());
+            }
+        }
+    }
+    assert!(seen > 10 && service.home.state().join("components/compiled").is_dir(), "{seen}");
+}
+
+/// What is asked for and is otherwise already is refused, not ignored; the same again is no trouble.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slug_that_is_asked_for_counts_or_is_refused() {
+    let home = Home::default();
+    fs_err::write(home.path().join("Cargo.toml"), "").expect("a marker");
+    let project = home.path().join("shop");
+    fs_err::create_dir_all(&project).expect("a folder");
+    fs_err::write(project.join("Cargo.toml"), "").expect("a marker");
+    let path = project.display().to_string();
+    let init = async |more: &[&str]| home.run(&[&["init", &path], more].concat()).await;
+    let made = init(&["--slug", "store"]).await;
+    let told: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    assert_eq!(told["workspace"]["slug"], "store", "{told}");
+    assert!(init(&[]).await.status.success() && init(&["--slug", "store"]).await.status.success());
+    for (option, wanted) in [("--slug", "other"), ("--name", "Other")] {
+        let refused = init(&[option, wanted]).await;
+        assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("`store` already"), "{refused:?}");
+    }
+}

@@ -113,3 +113,32 @@ async fn scaffolds_are_refused_with_what_there_is() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not a component"));
 }
+
+/// A project's manifest is found wherever its component is named from, as it lies in the examples.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manifest_of_a_project_is_found_beside_and_above_what_was_built() {
+    let home = service::Home::default();
+    let example = root().join("examples/plugins/provider-vendor/manifest.yaml");
+    let built = root().join("target/bundle-examples/provider-vendor.wasm");
+    let project = home.path().join("provider-vendor");
+    fs_err::create_dir_all(project.join("dist")).expect("a folder");
+    fs_err::copy(&example, project.join("manifest.yaml")).expect("copied");
+    fs_err::copy(&built, project.join("dist/provider-vendor.wasm")).expect("copied");
+    fs_err::copy(&built, project.join("provider-vendor.wasm")).expect("copied");
+    for place in [
+        "provider-vendor",
+        "provider-vendor/dist/provider-vendor.wasm",
+        "provider-vendor/provider-vendor.wasm",
+    ] {
+        let checked = home.run(&["plugin", "check", place, "--json"]).await;
+        assert!(checked.status.success(), "{place}: {checked:?}");
+        let told: serde_json::Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+        assert!(!told["asks"].to_string().contains("no manifest"), "{place}: {told}");
+        let trapping = told["would_trap"].as_array().expect("a list");
+        assert!(trapping.iter().all(|name| !name.to_string().contains("output-stream")), "{told}");
+    }
+    // One of another component is not its own.
+    fs_err::copy(&built, project.join("other.wasm")).expect("copied");
+    let checked = home.run(&["plugin", "check", "provider-vendor/other.wasm", "--json"]).await;
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("no manifest"), "{checked:?}");
+}
