@@ -378,10 +378,9 @@ pub(crate) fn asked(
     registry: &Registry,
 ) -> Result<Invocation<'_>, clap::Error> {
     let words: Vec<_> = words.collect();
-    let mut command = command(registry);
-    let parsed = command.try_get_matches_from_mut(&words).map_err(|error| match error.kind() {
+    let parsed = command(registry).try_get_matches_from(&words).map_err(|error| match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            help::visible(&command).try_get_matches_from(&words).err().unwrap_or(error)
+            help::visible(&command(registry)).try_get_matches_from(&words).err().unwrap_or(error)
         }
         _ => error,
     });

@@ -39,8 +39,7 @@ fn outputs_are_objects_and_tell_their_members() {
     let schema = json!({"type": "object", "properties": {
         "any": true, "rows": {"type": "array", "items": row}, "row": {"anyOf": [row, {"type": "null"}]},
         "next": {"anyOf": [{"type": "string"}, {"type": "null"}]}}});
-    let expected = json!({"type": "object", "properties": {
-        "rows": {"type": "array"}}});
+    let expected = json!({"type": "object", "properties": {"rows": {"type": "array"}}});
     assert_eq!(Value::Object(output(&schema)), expected);
     assert_eq!(Value::Object(output(&json!({"type": "array"}))), json!({"type": "object"}));
 }

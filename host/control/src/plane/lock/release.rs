@@ -18,7 +18,7 @@ use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::mail::Notice;
 use crate::tool::ToolShape;
 
-/// Releases a lock once; it is free when it was released as often as it was acquired. Releasing what you do not hold
+/// Releases a lock once; it is free when released as often as acquired. Releasing what you do not hold
 /// changes nothing and is no error. A person frees what a session holds by its id and with a reason; that takes the role
 /// `maintainer`, and the session is told by mail.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -29,15 +29,14 @@ const UNNAMED: &str = "agent";
 /// Longest native id.
 const NATIVE_MAX: usize = 256;
 
-/// Starts a session in a workspace: the thread under which you claim, lock, write and are seen by others. The answer
-/// holds a token, this once; a connection that started a session needs none. A program that comes back with the native id
-/// of a session that lives takes that one up again.
+/// Starts a session: the thread under which you claim, lock, write and are seen by others. The answer holds a token, this
+/// once; a connection that started a session needs none. A native id of one that lives takes that one up again.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartSession {
-    /// Slug, id, or a path in it; where you are when nothing is said. A directory with a project in it is registered.
+    /// Slug, id, or a path in it; else where you are. A directory with a project is registered.
     workspace: Option<String>,
-    /// The program that you are; what your client calls itself when nothing is said.
+    /// The program that you are; else what your client calls itself.
     tool: Option<String>,
     /// The id that the program itself has for this session, if any: it is recognised by it later.
     tool_session_id: Option<String>,
