@@ -59,7 +59,6 @@ type Describe = fn(&mut schemars::SchemaGenerator) -> schemars::Schema;
 
 /// An operation without its types.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own that a surface asks")]
 pub struct OperationEntry {
     pub name: &'static str,
     pub noun: &'static str,

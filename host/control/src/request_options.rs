@@ -22,6 +22,7 @@ const KEY_MAX: usize = 255;
 
 /// Which members an operation takes beside its input.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Accepts {
     pub(crate) operation: &'static str,
     /// Whether a request may carry an idempotency key.

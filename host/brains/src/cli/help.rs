@@ -34,7 +34,7 @@ pub(super) fn grouped(command: Command) -> Command {
             let Some(inner) = command.find_subcommand(verb) else { continue };
             let about = inner.get_about().map(ToString::to_string).unwrap_or_default();
             let about = about.lines().next().unwrap_or_default();
-            let _ = write!(text, "  {literal}{verb:longest$}{literal:#}  {about}\n");
+            let _ = writeln!(text, "  {literal}{verb:longest$}{literal:#}  {about}");
         }
     }
     let _ = write!(text, "\n{{options}}{{after-help}}");

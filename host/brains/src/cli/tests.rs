@@ -259,6 +259,11 @@ fn the_help_and_the_readme_describe_one_product() {
     assert!(readme.starts_with(&format!("# Brains\n\n{about}.")), "{about}");
 }
 
+/// Whether nothing in or below a command is hidden.
+fn shown(command: &clap::Command) -> bool {
+    command.get_subcommands().all(|inner| !inner.is_hide_set() && shown(inner))
+}
+
 #[test]
 fn hidden_verbs_are_understood_and_nobody_is_sent_to_them() {
     let registry = Registry::new();
@@ -268,9 +273,6 @@ fn hidden_verbs_are_understood_and_nobody_is_sent_to_them() {
         .map(|inner| inner.get_name().to_owned())
         .collect();
     assert!(hidden.len() > 10, "{hidden:?}");
-    fn shown(command: &clap::Command) -> bool {
-        command.get_subcommands().all(|inner| !inner.is_hide_set() && shown(inner))
-    }
     let visible = help::visible(&command(&registry));
     visible.clone().debug_assert();
     assert!(shown(&visible), "what completions and pages are made of");

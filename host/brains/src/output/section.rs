@@ -31,7 +31,7 @@ pub(super) fn members(members: &Map<String, Value>, columns: &[String], width: u
     let mut out = section(members, 0, columns, width, &mut secrets);
     for (name, secret) in secrets {
         let gap = if out.is_empty() { "" } else { "\n" };
-        out.push_str(&format!("{gap}{name}\n{secret}\n"));
+        out.extend([gap, &*name, "\n", &*secret, "\n"]);
     }
     out
 }
@@ -71,7 +71,7 @@ fn section(
             _ => String::new(),
         };
         if !body.is_empty() {
-            out.push_str(&format!("{blanks}{name}\n{body}"));
+            out.extend([&*blanks, name, "\n", &*body]);
         }
     }
     out

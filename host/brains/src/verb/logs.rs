@@ -59,7 +59,7 @@ fn shown(line: &str, form: Form) -> Cow<'_, str> {
     let at = at.split_once('.').map_or(at.clone(), |(second, _)| second.replace('T', " "));
     let mut text = format!("{at} {level:>5} {message}");
     for (name, value) in members.iter().filter(|(name, _)| *name != "target") {
-        text.push_str(&format!(" {name}={}", as_word(value)));
+        text.extend([" ", name, "=", &*as_word(value)]);
     }
     Cow::Owned(output::harmless(&text))
 }

@@ -143,10 +143,8 @@ impl Operation for SendMessage {
             (None, Some(access)) => access.clone(),
             (reference, _) => cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Member).await?,
         };
-        let siblings = match self.siblings {
-            true => cx.siblings(&mut view, &target.workspace).await?,
-            false => Vec::new(),
-        };
+        let siblings =
+            if self.siblings { cx.siblings(&mut view, &target.workspace).await? } else { Vec::new() };
         drop(view);
         let from = from.unwrap_or_else(|| target.clone());
         let subject = match (&parent, self.subject.trim().is_empty()) {

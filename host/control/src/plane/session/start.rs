@@ -77,13 +77,14 @@ impl SessionStarted {
         now: Millis,
         branch: Option<String>,
     ) -> Self {
-        let mut line = SessionLine::of(session.clone(), &access.workspace, now);
+        let (session_id, operator) = (session.id.clone(), session.operator.clone());
+        let mut line = SessionLine::of(session, &access.workspace, now);
         line.branch = branch;
         Self {
-            session_id: session.id.clone(),
+            session_id,
             session_token: token.expose().to_owned(),
             workspace: access.workspace.slug.clone(),
-            operator: session.operator.clone(),
+            operator,
             session: line,
             welcome,
         }
