@@ -58,7 +58,9 @@ pub fn of_model<C: DeserializeOwned>(data: &str, settings: &Value, overrides: &O
     }
     let mut fitting: Vec<_> = overrides.iter().filter(|(pattern, _)| fits(pattern, model)).collect();
     fitting.sort_by_key(|(pattern, _)| (!pattern.ends_with('*'), pattern.len()));
-    fitting.into_iter().for_each(|(_, layer)| lay(&mut can, layer));
+    for (_, layer) in fitting {
+        lay(&mut can, layer);
+    }
     serde_json::from_value(Value::Object(can)).expect("the data says all of it")
 }
 
@@ -119,11 +121,10 @@ impl Name {
         {
             match piece.parse::<u32>() {
                 Ok(number) if piece.len() <= 2 && name.version.len() < 2 => name.version.push(number),
-                // A date, and what comes behind it.
-                Ok(_) => break,
                 Err(_) if name.word.is_empty() && piece != "latest" => piece.clone_into(&mut name.word),
                 Err(_) if name.version.is_empty() => {}
-                Err(_) => break,
+                // A date, and what comes behind the version.
+                Ok(_) | Err(_) => break,
             }
         }
         while name.version.last() == Some(&0) {

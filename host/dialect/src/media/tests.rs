@@ -22,7 +22,7 @@ fn spellings_do_not_matter() {
         format!("  data: image/png ; charset=utf-8 ; base64 ,{png}\n"),
         format!("data:image/png;name=a.png;base64,{}", png.replace('/', "_").replace('+', "-")),
         format!("data:image/png;base64,{}", png.trim_end_matches('=')),
-        format!("data:image/png;base64,{}\r\n{}", &png[..8], &png[8..]),
+        format!("data:image/png;base64,{}", png.replacen('G', "G\r\n", 1)),
         format!("data:image/png;base64,{}", png.replace('/', "%2F").replace('=', "%3D")),
         format!("data:;base64,{png}"),
         format!("data:application/octet-stream;base64,{png}"),
