@@ -8,7 +8,7 @@ use crate::canon::{Media, MediaSource};
 
 /// What is wrong with a URL that carries its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unreadable {
+pub(crate) enum UnreadableMedia {
     #[error("a `data:` URL must be in base64, as in `data:image/png;base64,…`")]
     NotBase64,
     #[error("the data is not base64")]
@@ -48,17 +48,17 @@ const MAGIC: [(usize, &[u8], &str); 12] = [
 ];
 
 /// A URL as a kind and a source: one that carries its data is taken apart, any other stays one, of a kind that nobody said.
-pub(crate) fn from_url(url: &str) -> Result<(String, MediaSource), Unreadable> {
+pub(crate) fn from_url(url: &str) -> Result<(String, MediaSource), UnreadableMedia> {
     let url = url.trim();
     let Some(rest) = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).and(url.get(5..))
     else {
         return Ok((String::new(), MediaSource::Url(url.to_owned())));
     };
-    let (head, data) = rest.split_once(',').ok_or(Unreadable::NotBase64)?;
+    let (head, data) = rest.split_once(',').ok_or(UnreadableMedia::NotBase64)?;
     let mut parameters = head.split(';').map(str::trim);
     let declared = parameters.next().unwrap_or_default();
     if !parameters.any(|parameter| parameter.eq_ignore_ascii_case("base64")) {
-        return Err(Unreadable::NotBase64);
+        return Err(UnreadableMedia::NotBase64);
     }
     let data = clean(data)?;
     Ok((kind(declared, &data), MediaSource::Base64(data)))
@@ -117,7 +117,7 @@ fn digit(character: u8) -> Option<u32> {
 }
 
 /// Base64 in the standard alphabet without space in it.
-fn clean(data: &str) -> Result<String, Unreadable> {
+fn clean(data: &str) -> Result<String, UnreadableMedia> {
     let mut out = String::with_capacity(data.len());
     let mut bytes = data.bytes();
     while let Some(byte) = bytes.next() {
@@ -132,19 +132,19 @@ fn clean(data: &str) -> Result<String, Unreadable> {
                 match u8::from_str_radix(&text, 16) {
                     Ok(byte) if byte.is_ascii_whitespace() => {}
                     Ok(byte) if digit(byte).is_some() || byte == b'=' => out.push(char::from(byte)),
-                    Ok(_) | Err(_) => return Err(Unreadable::BadData),
+                    Ok(_) | Err(_) => return Err(UnreadableMedia::BadData),
                 }
             }
             _ if digit(byte).is_some() || byte == b'=' => out.push(char::from(byte)),
-            _ => return Err(Unreadable::BadData),
+            _ => return Err(UnreadableMedia::BadData),
         }
     }
     let bare = out.trim_end_matches('=').len();
     if bare == 0 {
-        return Err(Unreadable::Empty);
+        return Err(UnreadableMedia::Empty);
     }
     if bare % 4 == 1 || out.as_bytes().iter().take(bare).any(|&byte| byte == b'=') {
-        return Err(Unreadable::BadData);
+        return Err(UnreadableMedia::BadData);
     }
     // Vendors want it padded, and not every client does.
     out.truncate(bare);

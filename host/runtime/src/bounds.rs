@@ -149,34 +149,34 @@ pub(crate) fn lane(lane: &Lane) -> Bounded<()> {
     many("edits", outbound.edits.len(), EDITS)?;
     outbound.edits.iter().try_for_each(|edit| match edit {
         Edit::Set(member) | Edit::Add(member) => {
-            place(&member.path)?;
+            short_path(&member.path)?;
             json("the value of an edit", &member.value)
         }
         Edit::Remove(selection) | Edit::GiveUp(selection) | Edit::Keep(selection) => {
-            place(&selection.at)?;
+            short_path(&selection.at)?;
             many("names in an edit", selection.names.len(), EDITS)?;
-            selection.when.as_ref().map_or(Ok(()), |when| place(&when.path))
+            selection.when.as_ref().map_or(Ok(()), |when| short_path(&when.path))
         }
         Edit::Rename(renaming) => {
-            place(&renaming.path)?;
+            short_path(&renaming.path)?;
             short("a member's name", &renaming.name, NAME_BYTES)
         }
         Edit::Replace(replacement) => {
-            place(&replacement.path)?;
+            short_path(&replacement.path)?;
             json("the old value of an edit", &replacement.old)?;
             json("the new value of an edit", &replacement.new)
         }
     })
 }
 
-fn place(path: &str) -> Bounded<()> {
+fn short_path(path: &str) -> Bounded<()> {
     short("a path", path, NAME_BYTES)
 }
 
 /// What a component says that it added.
 pub(crate) fn added(paths: &[String]) -> Bounded<()> {
     many("added members", paths.len(), DETAILS)?;
-    paths.iter().try_for_each(|path| place(path))
+    paths.iter().try_for_each(|path| short_path(path))
 }
 
 /// Losses go into a header and into the trace.

@@ -125,9 +125,9 @@ impl From<wit_http::Body> for exchange::Body {
     }
 }
 
-impl From<exports::relay::Selection> for relay::Selection {
-    fn from(value: exports::relay::Selection) -> Self {
-        let exports::relay::Selection { at, names, when } = value;
+impl From<exports::relay::MembersAt> for relay::MembersAt {
+    fn from(value: exports::relay::MembersAt) -> Self {
+        let exports::relay::MembersAt { at, names, when } = value;
         Self { at, names, when: when.map(Into::into) }
     }
 }

@@ -145,10 +145,10 @@ fn member(member: canon::Member) -> relay_wire::Member {
     relay_wire::Member { path: member.path, value: member.value }
 }
 
-fn selection(selection: canon::Selection) -> relay_wire::Selection {
-    let canon::Selection { at, names, when } = selection;
+fn selection(selection: canon::MembersAt) -> relay_wire::MembersAt {
+    let canon::MembersAt { at, names, when } = selection;
     let condition = |it: canon::Condition| relay_wire::Condition { path: it.path, contains: it.contains };
-    relay_wire::Selection { at, names, when: when.map(condition) }
+    relay_wire::MembersAt { at, names, when: when.map(condition) }
 }
 
 impl<T: Chat> chat_wire::Guest for Export<T> {

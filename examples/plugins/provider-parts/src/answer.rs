@@ -26,11 +26,9 @@ impl Answer {
             let call = ToolCall {
                 id: call.string("id").map_err(misread)?.unwrap_or_default(),
                 name: call.required_string("name").map_err(misread)?,
-                namespace: None,
                 arguments: call.required("args").map_err(misread)?.text().to_owned(),
                 signature: part.string("thoughtSignature").map_err(misread)?,
-                origin: None,
-                extra: None,
+                ..ToolCall::default()
             };
             self.blocks.whole_call(0, call, &self.seed, events);
         }

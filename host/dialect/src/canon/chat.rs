@@ -30,7 +30,7 @@ pub struct Media {
     pub extra: Option<Json>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ToolCall {
     pub id: String,
     pub name: String,

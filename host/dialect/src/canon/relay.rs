@@ -38,7 +38,7 @@ pub struct Condition {
 
 /// Members of the objects at a path, of those that meet the condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
+pub struct MembersAt {
     pub at: String,
     pub names: Vec<String>,
     pub when: Option<Condition>,
@@ -64,11 +64,11 @@ pub enum Edit {
     /// Set of the component's own accord: taken back once the upstream has refused it by name.
     Add(Member),
     /// What the client loses is named.
-    Remove(Selection),
+    Remove(MembersAt),
     /// The same, once the upstream has refused one of them by name.
-    GiveUp(Selection),
+    GiveUp(MembersAt),
     /// All but these are removed.
-    Keep(Selection),
+    Keep(MembersAt),
     /// A member that has the new name already wins.
     Rename(Renaming),
     Replace(Replacement),
@@ -82,11 +82,11 @@ impl Edit {
 
     /// Removes these members of the objects at a path.
     pub fn remove(at: impl Into<String>, names: &[&str]) -> Self {
-        Self::Remove(Selection::of(at, names))
+        Self::Remove(MembersAt::of(at, names))
     }
 }
 
-impl Selection {
+impl MembersAt {
     /// These members of all objects at a path.
     pub fn of(at: impl Into<String>, names: &[&str]) -> Self {
         Self { at: at.into(), names: names.iter().map(|&name| name.to_owned()).collect(), when: None }

@@ -7,7 +7,7 @@ mod tests;
 use std::borrow::Cow;
 
 use super::{Envelope, Splice, SpliceError};
-use crate::canon::relay::{Condition, Edit, Selection};
+use crate::canon::relay::{Condition, Edit, MembersAt};
 use crate::json::{self, JsonKind, Node, Reader, quote};
 use crate::translation::{Losses, asks_nothing, loss_name};
 
@@ -64,9 +64,9 @@ struct Step<'e> {
 enum Change<'e> {
     Set { name: &'e str, value: &'e str },
     Add { name: &'e str, value: &'e str, path: &'e str },
-    Remove(&'e Selection),
-    GiveUp(&'e Selection),
-    Keep(&'e Selection),
+    Remove(&'e MembersAt),
+    GiveUp(&'e MembersAt),
+    Keep(&'e MembersAt),
     Rename { name: &'e str, new: &'e str },
     Replace { name: &'e str, old: &'e str, new: &'e str },
 }
@@ -273,7 +273,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            Change::Keep(Selection { names, when, .. }) => {
+            Change::Keep(MembersAt { names, when, .. }) => {
                 if meets(splice, when.as_ref())? {
                     let members = splice.envelope().members();
                     let others: Vec<String> = members
@@ -307,7 +307,7 @@ impl Walk<'_> {
     fn remove<'e>(
         &mut self,
         splice: &mut Splice<'e, '_>,
-        selection: &'e Selection,
+        selection: &'e MembersAt,
         place: &str,
     ) -> Result<(), SpliceError> {
         for name in present(splice, selection)? {
@@ -348,7 +348,7 @@ impl Walk<'_> {
 }
 
 /// The selection's members that are there, when its condition is met.
-fn present<'e>(splice: &Splice<'_, '_>, selection: &'e Selection) -> Result<Vec<&'e str>, SpliceError> {
+fn present<'e>(splice: &Splice<'_, '_>, selection: &'e MembersAt) -> Result<Vec<&'e str>, SpliceError> {
     if !meets(splice, selection.when.as_ref())? {
         return Ok(Vec::new());
     }
@@ -405,7 +405,7 @@ pub fn without(body: &str, withheld: &[String]) -> Result<String, SpliceError> {
     }
     let selections = withheld.iter().map(|path| {
         let (at, name) = last(path);
-        Edit::Remove(Selection::of(at, &[name]))
+        Edit::Remove(MembersAt::of(at, &[name]))
     });
     let edits: Vec<Edit> = selections.collect();
     let envelope = Envelope::scan_text(body)?;

@@ -1,10 +1,10 @@
 //! However a client spells a `data:` URL, one thing comes of it.
 
-use super::{MediaSource, Unreadable, encode_base64, from_url, kind};
+use super::{MediaSource, UnreadableMedia, encode_base64, from_url, kind};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n0000IHDR";
 
-fn read(url: &str) -> Result<(String, String), Unreadable> {
+fn read(url: &str) -> Result<(String, String), UnreadableMedia> {
     let (mime, source) = from_url(url)?;
     let MediaSource::Base64(data) = source else { return Ok((mime, "a URL".to_owned())) };
     Ok((mime, data))
@@ -54,16 +54,16 @@ fn data_says_what_it_is() {
 #[test]
 fn what_cannot_be_read_is_said() {
     for (url, wrong) in [
-        ("data:image/png,abc", Unreadable::NotBase64),
-        ("data:image/png;base64", Unreadable::NotBase64),
-        ("data:image/png;base64,", Unreadable::Empty),
-        ("data:image/png;base64,  \n", Unreadable::Empty),
-        ("data:image/png;base64,====", Unreadable::Empty),
-        ("data:image/png;base64,a!b=", Unreadable::BadData),
-        ("data:image/png;base64,AAAAA", Unreadable::BadData),
-        ("data:image/png;base64,AA=A", Unreadable::BadData),
-        ("data:image/png;base64,A%", Unreadable::BadData),
-        ("data:image/png;base64,äöü", Unreadable::BadData),
+        ("data:image/png,abc", UnreadableMedia::NotBase64),
+        ("data:image/png;base64", UnreadableMedia::NotBase64),
+        ("data:image/png;base64,", UnreadableMedia::Empty),
+        ("data:image/png;base64,  \n", UnreadableMedia::Empty),
+        ("data:image/png;base64,====", UnreadableMedia::Empty),
+        ("data:image/png;base64,a!b=", UnreadableMedia::BadData),
+        ("data:image/png;base64,AAAAA", UnreadableMedia::BadData),
+        ("data:image/png;base64,AA=A", UnreadableMedia::BadData),
+        ("data:image/png;base64,A%", UnreadableMedia::BadData),
+        ("data:image/png;base64,äöü", UnreadableMedia::BadData),
     ] {
         assert_eq!(read(url), Err(wrong), "{url}");
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{Edited, without};
-use crate::canon::relay::{Condition, Edit, Member, Renaming, Replacement, Selection};
+use crate::canon::relay::{Condition, Edit, Member, MembersAt, Renaming, Replacement};
 use crate::envelope::Envelope;
 
 fn edited(body: &str, edits: &[Edit], withheld: &[&str]) -> (String, Edited) {
@@ -16,7 +16,7 @@ fn edited(body: &str, edits: &[Edit], withheld: &[&str]) -> (String, Edited) {
 }
 
 fn keep(at: &str, names: &[&str]) -> Edit {
-    Edit::Keep(Selection::of(at, names))
+    Edit::Keep(MembersAt::of(at, names))
 }
 
 fn rename(path: &str, name: &str) -> Edit {
@@ -88,7 +88,7 @@ fn what_is_kept_alone_names_what_went() {
 fn a_condition_looks_inside() {
     let when = Some(Condition { path: "marks[].by".into(), contains: "/".into() });
     let names = vec!["marks".to_owned(), "text".to_owned()];
-    let edits = [Edit::Remove(Selection { at: "m[]".into(), names, when })];
+    let edits = [Edit::Remove(MembersAt { at: "m[]".into(), names, when })];
     let body = r#"{"m":[{"text":"a","marks":[{"by":"x"},{"by":"us/y"}]},{"text":"b","marks":[{"by":"x"}]},{"text":"c"}]}"#;
     let (body, told) = edited(body, &edits, &[]);
     assert_eq!(body, r#"{"m":[{},{"text":"b","marks":[{"by":"x"}]},{"text":"c"}]}"#);
@@ -116,7 +116,7 @@ fn what_is_added_is_told_and_taken_back() {
 
 #[test]
 fn what_may_go_goes_once_it_was_refused() {
-    let edits = [Edit::GiveUp(Selection::of("messages[]", &["reasoning_content", "reasoning_details"]))];
+    let edits = [Edit::GiveUp(MembersAt::of("messages[]", &["reasoning_content", "reasoning_details"]))];
     let (body, told) = edited(BODY, &edits, &[]);
     assert_eq!((body.as_str(), told.added()), (BODY, &["messages[].reasoning_content".to_owned()][..]));
     let (body, told) = edited(BODY, &edits, &["messages[].reasoning_content"]);

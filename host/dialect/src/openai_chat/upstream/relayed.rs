@@ -6,7 +6,7 @@ mod tests;
 
 use super::encode::OpenAiChatOptions;
 use super::strict;
-use crate::canon::relay::{Condition, Edit, Member, Renaming, Replacement, Selection};
+use crate::canon::relay::{Condition, Edit, Member, MembersAt, Renaming, Replacement};
 use crate::openai_chat::{reasoning, signature};
 
 /// How the upstream is asked for the counts of a stream, which it does not give by itself.
@@ -46,8 +46,8 @@ pub fn edits(options: &OpenAiChatOptions, model: &str, stream: bool) -> Vec<Edit
                 edits.push(Edit::remove(CALLS, &[signature::MEMBER]));
             }
             // Clients hand these back because somebody, perhaps we, gave them: no upstream must know them.
-            edits.push(Edit::GiveUp(Selection::of(MESSAGES, &[reasoning::MEMBER, THOUGHT])));
-            edits.push(Edit::GiveUp(Selection::of(CALLS, &[signature::MEMBER])));
+            edits.push(Edit::GiveUp(MembersAt::of(MESSAGES, &[reasoning::MEMBER, THOUGHT])));
+            edits.push(Edit::GiveUp(MembersAt::of(CALLS, &[signature::MEMBER])));
         }
     }
     edits
@@ -57,5 +57,5 @@ pub fn edits(options: &OpenAiChatOptions, model: &str, stream: bool) -> Vec<Edit
 /// wire and a family, with a slash between them.
 fn foreign(names: &[&str]) -> Edit {
     let when = Condition { path: format!("{}[].format", reasoning::MEMBER), contains: "/".to_owned() };
-    Edit::Remove(Selection { when: Some(when), ..Selection::of(MESSAGES, names) })
+    Edit::Remove(MembersAt { when: Some(when), ..MembersAt::of(MESSAGES, names) })
 }

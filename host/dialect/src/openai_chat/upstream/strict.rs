@@ -1,7 +1,7 @@
 //! What the vendor of this wire documents, and with it what a strict upstream takes. Whatever stands elsewhere is somebody's
 //! extension. From <https://platform.openai.com/docs/api-reference/chat/create>, read on 2026-11-29.
 
-use crate::canon::relay::{Edit, Selection};
+use crate::canon::relay::{Edit, MembersAt};
 
 const REQUEST: [&str; 37] = [
     "audio",
@@ -50,7 +50,7 @@ const CALL: [&str; 4] = ["id", "type", "function", "custom"];
 
 /// Leaves nothing in a body that the vendor does not document.
 pub(super) fn edits() -> [Edit; 5] {
-    let keep = |at, names: &[&str]| Edit::Keep(Selection::of(at, names));
+    let keep = |at, names: &[&str]| Edit::Keep(MembersAt::of(at, names));
     [
         keep("", &REQUEST),
         keep("messages[]", &MESSAGE),
