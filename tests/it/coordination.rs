@@ -149,7 +149,8 @@ async fn who_would_wait_for_ever_through_a_queue_is_told(database: Database) {
         c.does("release_lock", json!({ "name": "r" })).await;
         b.does("release_lock", json!({ "id": mine["lock"]["id"] })).await;
     };
-    within("everybody is served", async { futures_util::join!(alone, behind, told) }).await;
+    let all = Box::pin(async { futures_util::join!(alone, behind, told) });
+    within("everybody is served", all).await;
     team.stop().await;
 }
 
@@ -260,7 +261,7 @@ async fn mail_comes_until_its_reader_got_it(database: Database) {
     team.stop().await;
 }
 
-/// mcp_agent_mail_rust#229: readers that hang up while they are answered.
+/// `mcp_agent_mail_rust#229`: readers that hang up while they are answered.
 async fn a_reader_that_hangs_up_loses_nothing(database: Database) {
     const MESSAGES: usize = 60;
     let team = Team::start(database).await;

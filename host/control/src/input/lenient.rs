@@ -73,7 +73,9 @@ fn shape(schema: &Value, value: &mut Value) {
         }
         (_, Value::Array(items)) => {
             if let Some(of) = schema.get("items") {
-                items.iter_mut().for_each(|item| shape(of, item));
+                for item in items {
+                    shape(of, item);
+                }
             }
         }
         (_, Value::Object(members)) => {

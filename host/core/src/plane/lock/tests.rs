@@ -361,20 +361,17 @@ fn nobody_waits_for_ever_unseen() {
                 };
                 !matches!(decide(&wanted, &held, &waiting, Millis(10)), LockDecision::Blocked { .. })
             });
+            if let Some(place) = served {
+                let WaitRecord { resource, mode, session, .. } = waiting.remove(place);
+                held.push(LockRecord { resource, mode, session, ..any.clone() });
+                continue;
+            }
+            // Sessions that wait for nothing let go.
             let waits = |session: &Id<Session>| waiting.iter().any(|wait| wait.session == *session);
-            match served {
-                Some(place) => {
-                    let WaitRecord { resource, mode, session, .. } = waiting.remove(place);
-                    held.push(LockRecord { resource, mode, session, ..any.clone() });
-                }
-                // Sessions that wait for nothing let go.
-                None => {
-                    let before = held.len();
-                    held.retain(|lock| waits(&lock.session));
-                    if held.len() == before {
-                        return false;
-                    }
-                }
+            let before = held.len();
+            held.retain(|lock| waits(&lock.session));
+            if held.len() == before {
+                return false;
             }
         }
         true
