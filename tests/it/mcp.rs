@@ -31,7 +31,7 @@ async fn both_eras_show_the_same_tools_and_run_them() {
         let connection = Connection::open_at(&service.mcp, "/mcp", version, "harness").await;
         assert_eq!(connection.initialized["protocolVersion"], json!(version));
         assert_eq!(connection.initialized["serverInfo"]["name"], json!("brains"));
-        assert!(connection.initialized["instructions"].as_str().is_some_and(|text| text.len() < 1_500));
+        assert!(connection.initialized["instructions"].as_str().is_some_and(|text| text.len() < 2_500));
         assert_eq!(connection.request("ping", json!({})).await["result"], json!({}));
         assert_eq!(names(&connection.request("tools/list", json!({})).await), names(&modern), "{version}");
         let answered = structured(&connection.call("list_models", json!({})).await);

@@ -323,14 +323,14 @@ pub(super) const EFFECTS: &[Effect] = &[
     ),
     effect(
         "read_messages",
-        |at| own(at, json!({ "limit": 1 })),
+        |at| own(at, json!({ "limit": 1, "mark_read": true })),
         "list_messages",
         |at| own(at, json!({})),
         |at, seen| any(&seen["messages"], |one| one["id"] == at["first"] && one["read_at"].is_string()),
     ),
     effect(
         "wait_messages",
-        |at| own(at, json!({ "timeout_ms": 0, "limit": 1 })),
+        |at| own(at, json!({ "timeout_ms": 0, "limit": 1, "mark_read": true })),
         "list_messages",
         |at| own(at, json!({})),
         |at, seen| any(&seen["messages"], |one| one["id"] == at["then"] && one["read_at"].is_string()),

@@ -1,4 +1,4 @@
-//! Reading: what waits, and waiting for what comes. What is told counts as read once its reader shows that it got it.
+//! MailRequest: what waits, and waiting for what comes. What is told counts as read once its reader shows that it got it.
 
 use brains_core::Fault;
 use brains_core::id::{Id, Message, Session};
@@ -77,7 +77,7 @@ impl Operation for ReadMessages {
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
-        let reading = Reading::check(self.cursor, self.ack, self.mark_read, self.limit)?;
+        let reading = MailRequest::check(self.cursor, self.ack, self.mark_read, self.limit)?;
         let mut view = cx.control.store.read().await?;
         let (me, access) = cx.own_session(&mut view, self.session.clone(), WorkspaceRole::Reader).await?;
         let now = cx.now();
@@ -112,7 +112,7 @@ async fn read_before(rows: &mut Rows, me: &Id<Session>, limit: u32) -> Result<Ve
 
 /// What a call asks of a mailbox.
 #[derive(Debug, Clone)]
-struct Reading {
+struct MailRequest {
     /// The answer that the reader shows to have got.
     cursor: Option<String>,
     ack: Vec<Id<Message>>,
@@ -120,7 +120,7 @@ struct Reading {
     limit: u32,
 }
 
-impl Reading {
+impl MailRequest {
     fn check(
         cursor: Option<String>,
         ack: Vec<Id<Message>>,
@@ -255,7 +255,7 @@ impl Operation for WaitMessages {
     type Output = MailRead;
 
     async fn run(self, cx: &Cx<'_>) -> Result<MailRead, Fault> {
-        let mut reading = Reading::check(self.cursor, self.ack, self.mark_read, self.limit)?;
+        let mut reading = MailRequest::check(self.cursor, self.ack, self.mark_read, self.limit)?;
         let time = check_timeout(self.timeout_ms)?;
         let (me, access) = {
             let mut view = cx.control.store.read().await?;

@@ -1,23 +1,19 @@
 //! Taking a session up again: the same id, a new epoch, and everything it left.
 
 use brains_core::Fault;
-use brains_core::caller::NativeId;
 use brains_core::id::{Id, Session};
 use brains_core::plane::lock::LockRecord;
 use brains_core::plane::session::{
-    CONNECTION, CheckpointRecord, Ending, LinkRecord, Process, SessionKey, SessionRecord, check_lease,
-    foreign, missing, token,
+    CheckpointRecord, Ending, LinkRecord, SessionRecord, check_lease, foreign, missing, token,
 };
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
-use brains_store::Tx;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::again::still_own;
 use super::link::without_own_connections;
-use super::start::{SessionStarted, key, link_all, links};
+use super::start::{SessionStarted, key, links, take_up};
 use super::welcome::Welcome;
 use super::{NOUN, process};
 use crate::context::Cx;
@@ -61,28 +57,6 @@ impl std::fmt::Debug for SessionResumed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.started.fmt(f)
     }
-}
-
-/// Gives a session a fresh token and to whoever shows these ids; its old token and its connections are void.
-pub(super) async fn take_up(
-    tx: &mut Tx,
-    before: &SessionRecord,
-    token_hash: &str,
-    lease_ms: Option<i64>,
-    process: Option<&Process>,
-    key: Option<&SessionKey>,
-    links: Vec<NativeId>,
-) -> Result<SessionRecord, Fault> {
-    let id = &before.id;
-    tx.unlink_session(id, CONNECTION).await?;
-    tx.resume_session(id, token_hash, lease_ms.unwrap_or(before.lease_ms), process, key).await?;
-    link_all(tx, id, links).await?;
-    // What was said to everybody while it was away.
-    tx.deliver_standing(&before.workspace, id).await?;
-    let session = tx.session(id).await?.ok_or_else(|| crate::session_identity::unknown_session(id))?;
-    tx.act_as(&session);
-    tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
-    Ok(session)
 }
 
 impl Operation for ResumeSession {

@@ -3,7 +3,7 @@
 use brains_core::caller::NativeId;
 use brains_core::id::{Id, Session};
 use brains_core::plane::session::{
-    CONNECTION, LinkRecord, LinkedBy, SessionKey, SessionRecord, check_lease, check_tool, token,
+    CONNECTION, LinkRecord, LinkedBy, Process, SessionKey, SessionRecord, check_lease, check_tool, token,
 };
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::again::still_own;
-use super::resume::take_up;
 use super::welcome::Welcome;
 use super::{NOUN, SessionLine, process};
 use crate::context::Cx;
@@ -193,6 +192,28 @@ impl Operation for StartSession {
         let (welcome, branch) = (welcome.with_branches(cx).await, cx.branch(&access.workspace.path).await);
         Ok(SessionStarted::of(session, &secret, &access, welcome, cx.now(), branch))
     }
+}
+
+/// Gives a session to whoever shows these ids, with a fresh token; its old token and its connections are void.
+pub(super) async fn take_up(
+    tx: &mut Tx,
+    before: &SessionRecord,
+    token_hash: &str,
+    lease_ms: Option<i64>,
+    process: Option<&Process>,
+    key: Option<&SessionKey>,
+    links: Vec<NativeId>,
+) -> Result<SessionRecord, Fault> {
+    let id = &before.id;
+    tx.unlink_session(id, CONNECTION).await?;
+    tx.resume_session(id, token_hash, lease_ms.unwrap_or(before.lease_ms), process, key).await?;
+    link_all(tx, id, links).await?;
+    // What was said to everybody while it was away.
+    tx.deliver_standing(&before.workspace, id).await?;
+    let session = tx.session(id).await?.ok_or_else(|| crate::session_identity::unknown_session(id))?;
+    tx.act_as(&session);
+    tx.record("session.resume", json!({ "session": id, "epoch": session.epoch })).await?;
+    Ok(session)
 }
 
 /// The session that the program behind these ids had before it connected again, when that lives: its native id says so,
