@@ -66,7 +66,7 @@ impl Vendor for Anthropic {
         let upstream = Upstream::new(&settings.base_url).key_if_set("x-api-key", "api_key");
         let problems = capabilities::problems::<Capabilities>(MODELS, &settings.capabilities);
         let upstream = upstream.models(&settings.models).headers(&settings.headers);
-        problems.into_iter().fold(upstream, |upstream, problem| upstream.problem_if(true, |_| problem))
+        problems.into_iter().fold(upstream, Upstream::problem)
     }
 
     fn options(settings: &Settings, model: &str) -> Options {

@@ -148,6 +148,13 @@ impl Upstream {
         self
     }
 
+    /// Lists this among the problems.
+    #[must_use]
+    pub fn problem(mut self, problem: String) -> Self {
+        self.problems.push(problem);
+        self
+    }
+
     /// Everything that a schema lets pass and that cannot work.
     pub fn checked(mut self) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
