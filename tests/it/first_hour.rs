@@ -82,7 +82,11 @@ fn project(service: &Brains) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_hour_of_the_readme_works_as_it_stands() {
     let readme = document("README.md");
-    let service = Brains::plain().await;
+    // Its variables are set where the service runs: that is who resolves them.
+    let setup = Setup::default()
+        .env("OPENAI_API_KEY", "sk-first-0123456789abcdef")
+        .env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef");
+    let service = Brains::start(setup).await;
     let folder = project(&service);
     let mut shell = Shell { service: &service, folder, key: String::new(), session: String::new() };
     let all = blocks(&readme, "sh");
@@ -107,11 +111,7 @@ async fn the_first_hour_of_the_readme_works_as_it_stands() {
     let yaml = blocks(&readme, "yaml").concat();
     let config = service.home.state().join("config.yaml");
     fs_err::write(&config, yaml.replace("# ~/.brains/config.yaml\n", "")).expect("written");
-    let mut checked = service.home.command(&["config", "check", "--json"]);
-    checked
-        .env("OPENAI_API_KEY", "sk-first-0123456789abcdef")
-        .env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef");
-    let checked = checked.output().await.expect("it runs");
+    let checked = service.home.run(&["config", "check", "--json"]).await;
     assert!(checked.status.success(), "{checked:?}");
 }
 
@@ -134,7 +134,7 @@ fn entries(guide: &str) -> Vec<(String, String)> {
     let (_, command) = guide.split_once("`claude mcp add ").expect("a command");
     let command = command.split('`').next().unwrap_or_default();
     assert!(command.starts_with("--transport http brains "), "{command}");
-    let url = command.split(' ').find(|word| word.starts_with("http")).filter(|word| word.contains("//"));
+    let url = command.split(' ').find(|word| word.starts_with("http://"));
     let header = command.split("Authorization: ").nth(1).expect("a header").trim_end_matches('"');
     found.push((url.expect("an address").to_owned(), header.to_owned()));
     found
