@@ -43,6 +43,7 @@ mod locks;
 mod mail;
 mod mcp;
 mod mcp_clients;
+mod mcp_sessions;
 mod model;
 mod operations;
 mod overlay;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::Manifest;
+
+use crate::home;
 
 /// The manifest of a project.
 pub(crate) const MANIFEST: &str = "manifest.yaml";
@@ -24,7 +27,7 @@ pub(crate) fn of(component: &Path) -> Option<PathBuf> {
 }
 
 fn is_of(manifest: &Path, component: &Path) -> bool {
-    let text = fs_err::read_to_string(manifest).unwrap_or_default();
-    Manifest::parse(&text)
+    let bytes = home::read_named(manifest, DOCUMENT_BYTES as u64).unwrap_or_default();
+    Manifest::parse(&String::from_utf8_lossy(&bytes))
         .is_ok_and(|manifest| component.file_stem().is_some_and(|id| id == &*manifest.component))
 }

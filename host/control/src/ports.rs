@@ -66,7 +66,7 @@ pub trait ConfigPort: Debug + Send + Sync {
     /// Replaces the overlay in one step, mode 0600, when its text is still `expected`; says whether it was.
     fn write_overlay(&self, text: String, expected: String) -> BoxedFuture<'_, Result<bool, Fault>>;
     /// Reads all layers again and puts them in force; the last good state stays when they are not sound.
-    fn reload(&self, reading: Reading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>>;
+    fn reload(&self, reading: FileReading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>>;
     /// Every component, those that were rejected included.
     fn components(&self) -> Vec<ComponentRecord>;
     /// The JSON Schema of a component's settings; none when it has none or could not be asked. It may be loaded for that.
@@ -210,7 +210,7 @@ pub struct OverlayCandidate {
 
 /// How a reload reads the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum FileReading {
     /// As they are: whoever asks for it has written them.
     AtOnce,
     /// Once they hold still: whoever writes them may not be done, and a file that was emptied to be written in place is

@@ -13,8 +13,8 @@ use brains_core::plane::session::{CONNECTION, SessionRecord, foreign, missing};
 use brains_core::{Caller, Fault, Id, Millis, Principal};
 use brains_store::{Rows, SessionSelector, Tx};
 
+use self::found::ClaimedIdentity;
 pub(crate) use self::found::FoundSession;
-use self::found::Wanted;
 pub(crate) use self::renewals::Renewals;
 use crate::workspace_role::role_in;
 
@@ -34,7 +34,7 @@ pub(crate) enum SessionLookup {
 #[derive(Debug, Clone)]
 pub(crate) struct SessionIdentity {
     principal: Principal,
-    wanted: Wanted,
+    wanted: ClaimedIdentity,
     connection: Option<String>,
     native: Vec<NativeId>,
     /// Without a session nothing is done.
@@ -54,7 +54,7 @@ impl SessionIdentity {
         let token_hash = caller.token.as_ref().map(brains_core::Secret::sha256_hex);
         Self {
             principal: principal.clone(),
-            wanted: Wanted { named, token_hash },
+            wanted: ClaimedIdentity { named, token_hash },
             connection: caller.connection.clone(),
             native: caller.native.clone(),
             always: false,
@@ -121,10 +121,10 @@ impl SessionIdentity {
         let found = match seen {
             SessionLookup::Is(Some(seen)) if self.found.is_still(&self.wanted, &seen, now) => Some(*seen),
             SessionLookup::Is(seen) => match &self.wanted {
-                Wanted { named: Some(id), .. } => {
+                ClaimedIdentity { named: Some(id), .. } => {
                     Some(self.proved(tx, id, seen.map(|seen| *seen), now).await?)
                 }
-                Wanted { token_hash: Some(hash), .. } => {
+                ClaimedIdentity { token_hash: Some(hash), .. } => {
                     let seen = seen.map(|seen| *seen).filter(|seen| seen.token_hash == *hash);
                     Some(self.of_token(seen)?)
                 }

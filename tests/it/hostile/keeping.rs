@@ -77,7 +77,7 @@ async fn printing_and_the_reason_of_a_trap_reach_its_own_log() {
         })
         .await;
     let lines = async |name: &str| {
-        let logs = scene.service.client.operation("component_logs", &json!({"name": name})).await;
+        let logs = scene.service.client.operation("component_logs", &json!({"id": name})).await;
         logs["lines"].to_string()
     };
     let said = lines("printer").await;

@@ -16,7 +16,7 @@ pub(crate) fn of_commands(text: &str, registry: &Registry) -> String {
             out.push('`');
         }
         match place % 2 {
-            1 => out.push_str(&said(part, registry).unwrap_or_else(|| part.to_owned())),
+            1 => out.push_str(&typed(part, registry).unwrap_or_else(|| part.to_owned())),
             _ => out.push_str(part),
         }
     }
@@ -24,7 +24,7 @@ pub(crate) fn of_commands(text: &str, registry: &Registry) -> String {
 }
 
 /// The command of an operation, the option of a member; none for anything else.
-fn said(word: &str, registry: &Registry) -> Option<String> {
+fn typed(word: &str, registry: &Registry) -> Option<String> {
     if let Some(entry) = registry.entries().iter().find(|entry| entry.name == word) {
         return Some(format!("brains {}", entry.cli.path.join(" ")));
     }

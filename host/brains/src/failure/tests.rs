@@ -83,7 +83,7 @@ pub(crate) fn samples(width: usize) -> String {
             .hint(format!("`brains plugin approve acme --digest {digest}` approves it, `brains plugin show acme` shows what it asks for")),
         Fault::not_found("workspace", "/home/ada/src/shop").hint("`brains workspace register` adds it"),
         Fault::unavailable("the service did not answer").retry_after_ms(1_500),
-        Fault::invalid("the configuration is not sound:\n  models.default.provider: there is no provider `openai_compatible`\n  providers.acme.secrets.api_key: `${ENV:ACME_KEY}` is not set"),
+        Fault::invalid("the configuration is not sound:\n  models.default.provider: there is no provider `acme`\n  providers.acme.secrets.api_key: `${ENV:ACME_KEY}` is not set"),
     ];
     let mut out = Vec::new();
     for fault in faults {

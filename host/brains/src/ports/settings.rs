@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use brains_control::BoxedFuture;
 use brains_control::ports::{
-    ActiveConfig, ConfigPort, Overlay, OverlayCandidate, OverlayEdit, Proposal, Reading, Reloaded,
+    ActiveConfig, ConfigPort, FileReading, Overlay, OverlayCandidate, OverlayEdit, Proposal, Reloaded,
 };
 use brains_core::config::{self, Budgets, Findings, Layer, Problem, Resolved};
 use brains_core::plane::component::ComponentRecord;
@@ -56,7 +56,7 @@ impl InForce {
     }
 
     /// Reads all layers again and puts them in force, or leaves everything as it is. Blocks: it may compile what is bundled.
-    fn reload_now(&self, reading: Reading) -> Result<Reloaded, Vec<Problem>> {
+    fn reload_now(&self, reading: FileReading) -> Result<Reloaded, Vec<Problem>> {
         let before = self.live.current();
         let resolved =
             self.resolve(reading).inspect_err(|problems| self.live.unreadable(problems.clone()))?;
@@ -72,13 +72,13 @@ impl InForce {
         Ok(Reloaded { changed, since: *since, warnings: after.warnings.clone() })
     }
 
-    fn resolve(&self, reading: Reading) -> Result<Resolved, Vec<Problem>> {
+    fn resolve(&self, reading: FileReading) -> Result<Resolved, Vec<Problem>> {
         for _ in 0..LOOKS {
             let fingerprint = self.sources.fingerprint();
             // Before they are read, so that an edit in between is noticed.
             *self.read.lock_unpoisoned() = Some(fingerprint.clone());
             let resolved = self.sources.resolve_whole();
-            if reading == Reading::AtOnce {
+            if reading == FileReading::AtOnce {
                 return resolved;
             }
             std::thread::sleep(SETTLING);
@@ -209,7 +209,7 @@ impl ConfigPort for InForce {
         })
     }
 
-    fn reload(&self, reading: Reading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
+    fn reload(&self, reading: FileReading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
         Box::pin(async move {
             let this = self.clone();
             match blocking(move || this.reload_now(reading)).await {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
-use crate::ports::{OverlayEdit, Reading};
+use crate::ports::{FileReading, OverlayEdit};
 
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
 pub(crate) use watch::follow_files;
@@ -306,7 +306,7 @@ impl Operation for ReloadConfig {
     type Output = ConfigReloaded;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigReloaded, Fault> {
-        let (reloaded, revision) = change::reload(cx, Reading::AtOnce).await?;
+        let (reloaded, revision) = change::reload(cx, FileReading::AtOnce).await?;
         Ok(ConfigReloaded {
             changed: reloaded.changed,
             in_force_since: reloaded.since,

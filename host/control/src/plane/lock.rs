@@ -11,7 +11,7 @@ mod sibling;
 mod wait;
 
 use brains_core::id::{Id, Session};
-use brains_core::plane::lock::{LockMode, LockRecord, Resource, WaitRecord};
+use brains_core::plane::lock::{LockKind, LockMode, LockRecord, Resource, WaitRecord};
 use brains_core::{Fault, Millis};
 use brains_store::Rows;
 use schemars::JsonSchema;
@@ -89,6 +89,17 @@ impl NamedResource<'_> {
             (None, None, Some(name)) => Resource::name(name),
             _ => Err(Fault::invalid("a lock is on one of `path`, `task` and `name`").param("path")),
         }
+    }
+}
+
+/// What a lock is on, for those who held it.
+fn on(resource: &Resource) -> String {
+    let on = &resource.resource;
+    match resource.kind {
+        LockKind::Workspace => "the workspace".to_owned(),
+        LockKind::Path => format!("the path `{on}`"),
+        LockKind::Task => format!("the task `{on}`"),
+        LockKind::Name => format!("`{on}`"),
     }
 }
 

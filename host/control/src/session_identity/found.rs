@@ -13,7 +13,7 @@ const FRESH_MS: i64 = 1_000;
 
 /// Which session a caller says that it is; the one that its connection is known as when neither is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct ClaimedIdentity {
     pub(super) named: Option<Id<Session>>,
     /// SHA-256 of the token.
     pub(super) token_hash: Option<String>,
@@ -25,14 +25,14 @@ pub(crate) struct FoundSession(Mutex<Found>);
 
 #[derive(Debug, Default)]
 struct Found {
-    session: Option<(Wanted, SessionRecord, Millis)>,
+    session: Option<(ClaimedIdentity, SessionRecord, Millis)>,
     /// A write was entered as this session, which renews its lease.
     entered: bool,
 }
 
 impl FoundSession {
     /// The session that `wanted` was found to be a moment ago.
-    pub(super) fn get(&self, wanted: &Wanted, now: Millis) -> Option<SessionRecord> {
+    pub(super) fn get(&self, wanted: &ClaimedIdentity, now: Millis) -> Option<SessionRecord> {
         let found = self.0.lock_unpoisoned();
         let (was_wanted, session, at) = found.session.as_ref()?;
         (was_wanted == wanted && is_fresh(*at, now)).then(|| session.clone())
@@ -40,13 +40,13 @@ impl FoundSession {
 
     /// Whether `seen`, read just now, is the session that `wanted` was found to be, in the same hands: nobody took it up
     /// meanwhile.
-    pub(super) fn is_still(&self, wanted: &Wanted, seen: &SessionRecord, now: Millis) -> bool {
+    pub(super) fn is_still(&self, wanted: &ClaimedIdentity, seen: &SessionRecord, now: Millis) -> bool {
         self.get(wanted, now).is_some_and(|found| {
             (&found.id, found.epoch, &found.token_hash) == (&seen.id, seen.epoch, &seen.token_hash)
         })
     }
 
-    pub(super) fn put(&self, wanted: &Wanted, session: &SessionRecord, now: Millis) {
+    pub(super) fn put(&self, wanted: &ClaimedIdentity, session: &SessionRecord, now: Millis) {
         self.0.lock_unpoisoned().session = Some((wanted.clone(), session.clone(), now));
     }
 

@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use super::NOW;
 use crate::ports::{
     ActiveAdminKey, ActiveConfig, AdminKeySource, BoxedFuture, CallersPort, Classification, ComponentsPort,
-    ConfigPort, DirectoriesPort, Explanation, FileEventsPort, KeyFilesPort, ModelName, Overlay,
-    OverlayCandidate, ProcessesPort, Proposal, Quarantine, Reading, Reloaded, RoutePlan, RoutingPort,
-    ServiceFacts, ServicePort, VersionEventsPort, VersionNews,
+    ConfigPort, DirectoriesPort, Explanation, FileEventsPort, FileReading, KeyFilesPort, ModelName, Overlay,
+    OverlayCandidate, ProcessesPort, Proposal, Quarantine, Reloaded, RoutePlan, RoutingPort, ServiceFacts,
+    ServicePort, VersionEventsPort, VersionNews,
 };
 
 #[derive(Debug)]
@@ -223,7 +223,7 @@ impl ConfigPort for Fakes {
             Ok(same)
         })
     }
-    fn reload(&self, _: Reading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
+    fn reload(&self, _: FileReading) -> BoxedFuture<'_, Result<Reloaded, Vec<Problem>>> {
         let reloaded = if self.reload_refused.swap(false, Ordering::SeqCst) {
             let place = brains_core::config::Place::default();
             Err(vec![Problem {

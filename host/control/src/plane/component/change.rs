@@ -19,7 +19,7 @@ use super::install_input::{InstallInput, bytes, id, manifest, meant};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::config;
-use crate::ports::{OverlayEdit, Reading};
+use crate::ports::{FileReading, OverlayEdit};
 
 pub(super) const NOUN: &str = "component";
 pub(super) const TABLE: &[&str] = &["id", "state", "digest", "reason", "revision"];
@@ -322,7 +322,7 @@ impl Operation for RemoveComponent {
             note(cx, "component.remove", json!({ "id": id })).await?;
         }
         // What was still made of its file goes with it.
-        if let Err(problems) = ports.settings.reload(Reading::AtOnce).await {
+        if let Err(problems) = ports.settings.reload(FileReading::AtOnce).await {
             let first = problems.first().map(ToString::to_string).unwrap_or_default();
             return Err(Fault::internal(format!("it is removed, but the rest is not in force: {first}"))
                 .hint("`brains config show` lists what is wrong"));

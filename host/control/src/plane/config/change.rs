@@ -14,7 +14,7 @@ use brains_store::{Scope, Tx};
 use serde_json::{Value, json};
 
 use crate::context::{ControlPlane, Cx};
-use crate::ports::{Overlay, OverlayCandidate, OverlayEdit, Proposal, Reading, Reloaded};
+use crate::ports::{FileReading, Overlay, OverlayCandidate, OverlayEdit, Proposal, Reloaded};
 
 /// A change that is in force.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) async fn settle(
     let _one_at_a_time = cx.control.editing.lock().await;
     let settings = &cx.control.ports.settings;
     let (kept, candidate) = settle_file(cx, action, propose).await?;
-    match settings.reload(Reading::AtOnce).await {
+    match settings.reload(FileReading::AtOnce).await {
         Ok(reloaded) => {
             let warnings = if reloaded.warnings.is_empty() { candidate.warnings } else { reloaded.warnings };
             Ok(Change { revision: kept.number, changed: kept.changed, warnings })
@@ -63,7 +63,7 @@ pub(super) async fn settle(
             // settings): go back, so that the next start finds what serves now.
             if let Err(fault) = revert(cx, &candidate, kept.number).await {
                 tracing::error!(%fault, "the configuration before the edit could not be brought back");
-            } else if let Err(problems) = settings.reload(Reading::AtOnce).await {
+            } else if let Err(problems) = settings.reload(FileReading::AtOnce).await {
                 tracing::error!(
                     problems = problems.len(),
                     "the configuration before the edit cannot be put in force"
@@ -116,7 +116,7 @@ async fn newest(cx: &Cx<'_>) -> Result<u64, Fault> {
 }
 
 /// Reads the files again; an edit by hand that is in force now becomes a revision.
-pub(super) async fn reload(cx: &Cx<'_>, reading: Reading) -> Result<(Reloaded, Option<u64>), Fault> {
+pub(super) async fn reload(cx: &Cx<'_>, reading: FileReading) -> Result<(Reloaded, Option<u64>), Fault> {
     let _one_at_a_time = cx.control.editing.lock().await;
     let settings = &cx.control.ports.settings;
     let read = settings.overlay().await;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::change;
 use crate::context::{ControlPlane, Cx};
-use crate::ports::Reading;
+use crate::ports::FileReading;
 
 /// Puts in force what the files of the configuration and the plugins directory say now.
 pub(crate) async fn follow_files(control: &ControlPlane) -> Result<(), Fault> {
@@ -25,7 +25,7 @@ async fn reload_if_stale(control: &ControlPlane) -> Result<(), Fault> {
         return Ok(());
     }
     let (principal, caller, found) = (Principal::system(), Caller::http(), Arc::default());
-    match change::reload(&Cx::new(control, &principal, &caller, &found), Reading::Settled).await {
+    match change::reload(&Cx::new(control, &principal, &caller, &found), FileReading::Settled).await {
         Ok(_) => {
             tracing::info!("an edit of the configuration is in force");
             Ok(())

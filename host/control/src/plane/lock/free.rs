@@ -8,7 +8,7 @@ use brains_core::plane::workspace::WorkspaceRole;
 use serde_json::json;
 
 use super::grant::described;
-use super::release::on;
+use super::on;
 use crate::context::Cx;
 use crate::plane::mail::Notice;
 

@@ -2,7 +2,7 @@
 
 use brains_core::Fault;
 use brains_core::id::{Id, Lock, Session};
-use brains_core::plane::lock::{LockKind, LockRecord, Resource, check_ttl};
+use brains_core::plane::lock::{LockRecord, check_ttl};
 use brains_core::plane::session::{SessionRecord, missing};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::principal::Role;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::grant::{described, still_held};
-use super::{LockLine, NOUN, NamedResource, free};
+use super::{LockLine, NOUN, NamedResource, free, on};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
@@ -233,17 +233,6 @@ impl Operation for StealLock {
         cx.control.freed.notify_waiters();
         let mut view = cx.control.store.read().await?;
         Ok(LockStolen { lock: Some(LockLine::of(&mut view, lock).await?), taken_from })
-    }
-}
-
-/// What a lock is on, for those who held it.
-pub(super) fn on(resource: &Resource) -> String {
-    let on = &resource.resource;
-    match resource.kind {
-        LockKind::Workspace => "the workspace".to_owned(),
-        LockKind::Path => format!("the path `{on}`"),
-        LockKind::Task => format!("the task `{on}`"),
-        LockKind::Name => format!("`{on}`"),
     }
 }
 
