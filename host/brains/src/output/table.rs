@@ -92,7 +92,7 @@ impl<'a> Column<'a> {
         let values: Vec<&Value> = rows.iter().map(|row| at(row, name)).collect();
         let nested = values.iter().any(|value| value.is_object());
         let prose = PROSES.contains(&name.rsplit('.').next().unwrap_or(name));
-        let cells: Vec<String> = values.iter().map(|value| told(value, prose)).collect();
+        let cells: Vec<String> = values.iter().map(|value| cell_text(value, prose)).collect();
         let text = cells.iter().any(|cell| cell.contains(' ') && !cell::is_time(cell));
         let kind = match (nested, prose, text) {
             (true, ..) => Kind::Nested,
@@ -117,7 +117,7 @@ impl<'a> Column<'a> {
 }
 
 /// What stands in a cell. A table of tables is for JSON: here it is told how many.
-fn told(value: &Value, prose: bool) -> String {
+fn cell_text(value: &Value, prose: bool) -> String {
     match value {
         Value::Array(items) if items.iter().any(Value::is_object) => items.len().to_string(),
         Value::Array(items) if items.is_empty() => String::new(),

@@ -132,7 +132,7 @@ fn text(name: &str) -> String {
     short.to_owned()
 }
 
-fn told(entry: &OperationEntry, width: usize) -> String {
+fn rendered(entry: &OperationEntry, width: usize) -> String {
     as_text(&sample(&entry.output_schema, ""), entry.cli.table, width)
 }
 
@@ -143,7 +143,7 @@ fn every_answer_looks_as_it_is_kept() {
     for width in WIDTHS {
         let mut all = String::new();
         for entry in registry.entries().iter().filter(|entry| entry.cli.lines.is_none()) {
-            let text = told(entry, width);
+            let text = rendered(entry, width);
             writeln!(all, "$ brains {}\n{text}", entry.cli.path.join(" ")).unwrap();
             for line in text.lines() {
                 let blanks = line.len() - line.trim_start().len();

@@ -31,7 +31,7 @@ pub(crate) async fn logs(shell: &Shell, wanted: &Logs) -> Result<(), anyhow::Err
         Err(error) => return Err(error.into()),
     };
     for text in tail {
-        output::line(shown(&text, shell.form))?;
+        output::line(in_form(&text, shell.form))?;
     }
     if !wanted.follow {
         return Ok(());
@@ -42,13 +42,13 @@ pub(crate) async fn logs(shell: &Shell, wanted: &Logs) -> Result<(), anyhow::Err
             interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
         }
         for text in added(&path, &mut at)? {
-            output::line(shown(&text, shell.form))?;
+            output::line(in_form(&text, shell.form))?;
         }
     }
 }
 
 /// A line as it is kept, or as people read it: time, level, what happened, and what is known of it.
-fn shown(line: &str, form: Form) -> Cow<'_, str> {
+fn in_form(line: &str, form: Form) -> Cow<'_, str> {
     let parsed = match form {
         Form::Json => None,
         Form::Table => serde_json::from_str::<Map<String, Value>>(line).ok(),

@@ -20,7 +20,7 @@ fn following_survives_rotation_and_half_lines() {
 #[test]
 fn people_read_a_line_as_text_and_programs_as_it_is_kept() {
     let line = r#"{"timestamp":"2026-11-24T01:55:24.903123Z","level":"WARN","message":"it\u001b[2J broke","target":"brains","attempt":2}"#;
-    assert_eq!(shown(line, Form::Json), line);
-    assert_eq!(shown(line, Form::Table), "2026-11-24 01:55:24  WARN it\u{fffd}[2J broke attempt=2");
-    assert_eq!(shown("no JSON", Form::Table), "no JSON");
+    assert_eq!(in_form(line, Form::Json), line);
+    assert_eq!(in_form(line, Form::Table), "2026-11-24 01:55:24  WARN it\u{fffd}[2J broke attempt=2");
+    assert_eq!(in_form("no JSON", Form::Table), "no JSON");
 }
