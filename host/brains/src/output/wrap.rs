@@ -13,7 +13,7 @@ pub(crate) fn wrapped(first: &str, text: &str, width: usize) -> String {
             continue;
         }
         let mut at = indent;
-        for word in words(line) {
+        for word in split_words(line) {
             let needed = word.width();
             if at > indent && at + 1 + needed > width {
                 out.push('\n');
@@ -35,7 +35,7 @@ pub(crate) fn wrapped(first: &str, text: &str, width: usize) -> String {
 }
 
 /// The words of a line.
-fn words(line: &str) -> Vec<&str> {
+fn split_words(line: &str) -> Vec<&str> {
     let (mut words, mut begin, mut quoted) = (Vec::new(), None, false);
     for (at, symbol) in line.char_indices() {
         if symbol == '`' {
