@@ -1,4 +1,4 @@
-//! Mail: what waits, and waiting for what comes. What is told counts as read once its reader shows that it got it.
+//! Reading: what waits, and waiting for what comes. What is told counts as read once its reader shows that it got it.
 
 use brains_core::Fault;
 use brains_core::id::{Id, Message, Session};
