@@ -16,11 +16,11 @@ const TOKEN: &str = "session_token";
 
 /// Members that stand in so many tools that they are described shortly.
 const OFTEN: [(&str, &str); 5] = [
-    ("workspace", "Slug, id or path; yours if left out."),
-    ("fence", "Fence of a lock of yours."),
-    ("expected_revision", "Its revision as you saw it."),
+    ("workspace", "Slug, id or path."),
+    ("fence", "Fence of your lock."),
+    ("expected_revision", "Revision you saw."),
     ("idempotency_key", "Once per key."),
-    ("max_bytes", "Longest answer."),
+    ("max_bytes", "Bytes at most."),
 ];
 
 /// Which tools a client is shown. Every tool may be called under both.
@@ -91,14 +91,14 @@ impl ToolCatalogue {
 fn tool(entry: &OperationEntry) -> Tool {
     let mut input = schema::input(&entry.input_schema);
     if entry.by_session {
-        schema::describe(&mut input, "session", "Your session, if several.");
+        schema::describe(&mut input, "session", "Your session.");
     }
     schema::describe(&mut input, TOKEN, "Token.");
     for (member, said) in OFTEN {
         schema::describe(&mut input, member, said);
     }
     if entry.kind == OperationKind::Read {
-        schema::describe(&mut input, "cursor", "`next_cursor` of the page before.");
+        schema::describe(&mut input, "cursor", "`next_cursor`.");
     } else if !schema::has(&input, "cursor") {
         // What changes something seldom answers with more than that; it may be given all the same.
         schema::forget(&mut input, "max_bytes");

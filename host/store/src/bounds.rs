@@ -98,7 +98,7 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("text", DOCUMENT),
         ],
     ),
-    ("delivery", &[("session", NAME), ("message", NAME), ("note", SAID)]),
+    ("delivery", &[("session", NAME), ("message", NAME), ("note", SAID), ("read_cursor", NAME)]),
     ("duty", &[("name", TITLE), ("holder", NAME)]),
     (
         "event",

@@ -1,5 +1,7 @@
 //! Focus: what sessions are at, so that others keep clear. It forbids nothing; what overlaps is told as a warning.
 
+use std::cmp::Reverse;
+
 use brains_core::id::{Id, Session, Workspace};
 use brains_core::plane::focus::{FocusRecord, check_paths};
 use brains_core::plane::lock::{LockMode, Resource};
@@ -14,6 +16,7 @@ use serde_json::json;
 
 use crate::context::Cx;
 use crate::input::Span;
+use crate::input::page::bad_cursor;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::task;
 use crate::tool::ToolShape;
@@ -236,6 +239,8 @@ impl Operation for ClearFocus {
 pub(crate) struct ListFocus {
     /// Slug, id, or a path in it; where you are when nothing is said.
     workspace: Option<String>,
+    /// Where the page before ended: its `next_cursor`.
+    cursor: Option<String>,
 }
 
 /// What a session of another working tree is at.
@@ -253,6 +258,8 @@ pub(crate) struct FocusList {
     focus: Vec<FocusRecord>,
     /// What those in other working trees of the repository are at.
     siblings: Vec<SiblingFocus>,
+    /// Give it as `cursor` for the next page; none on the last.
+    next_cursor: Option<String>,
 }
 
 impl Operation for ListFocus {
@@ -273,13 +280,22 @@ impl Operation for ListFocus {
         let mut view = cx.control.store.read().await?;
         let access = cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let now = cx.now();
-        let focus = view.foci(&access.workspace.id, now).await?;
+        let mut focus = view.foci(&access.workspace.id, now).await?;
         let mut siblings = Vec::new();
-        for tree in cx.siblings(&mut view, &access.workspace).await? {
-            let found = view.foci(&tree.id, now).await?;
-            siblings
-                .extend(found.into_iter().map(|focus| SiblingFocus { worktree: tree.slug.clone(), focus }));
+        if let Some(cursor) = &self.cursor {
+            let (since, session) = cursor.split_once(' ').ok_or_else(bad_cursor)?;
+            let since = since.parse().map_err(|_| bad_cursor())?;
+            focus.retain(|one| (Reverse(one.since.0), one.session.as_str()) > (Reverse(since), session));
+        } else {
+            for tree in cx.siblings(&mut view, &access.workspace).await? {
+                let found = view.foci(&tree.id, now).await?;
+                let worktree = |focus| SiblingFocus { worktree: tree.slug.clone(), focus };
+                siblings.extend(found.into_iter().map(worktree));
+            }
         }
-        Ok(FocusList { focus, siblings })
+        siblings.truncate(cx.budget.part(4).fitting(&siblings));
+        let name = |one: &FocusRecord| format!("{} {}", one.since.0, one.session);
+        let next_cursor = cx.budget.without(&siblings).cut(&mut focus, u32::MAX, name);
+        Ok(FocusList { focus, siblings, next_cursor })
     }
 }

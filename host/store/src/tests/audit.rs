@@ -247,6 +247,8 @@ async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
          ALTER TABLE handoff DROP COLUMN set_by_agent;
          ALTER TABLE handoff DROP COLUMN picked_up_by_agent;
          ALTER TABLE message DROP COLUMN agent;
+         ALTER TABLE delivery DROP COLUMN read_cursor;
+         DROP INDEX session_key; ALTER TABLE session DROP COLUMN key; ALTER TABLE session DROP COLUMN key_name;
          ALTER TABLE api_key DROP COLUMN role; DROP TABLE idempotency;
          CREATE TABLE idempotency (operator TEXT NOT NULL, key TEXT NOT NULL, operation TEXT NOT NULL, digest TEXT NOT NULL,
              answer TEXT, at BIGINT NOT NULL, PRIMARY KEY (operator, key));
