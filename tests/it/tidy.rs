@@ -186,6 +186,7 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
     ];
     let homes: BTreeMap<&str, &str> = BTreeMap::from([
         ("core/src/config/document.rs", "the one reader and writer of documents; pure"),
+        ("core/src/config/document/lines.rs", "where a problem stands, read where the document is"),
         ("runtime/src/component/directory.rs", "its looks run at the gate"),
         ("runtime/src/component/blob_store.rs", "its looks and writes run at the gate"),
         ("runtime/src/component/history.rs", "its looks and writes run at the gate"),
