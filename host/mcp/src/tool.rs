@@ -113,6 +113,7 @@ fn core(entry: &OperationEntry) -> Option<Tool> {
     let mut input = schema::input(&entry.input_schema);
     let optional = entry.tool.core?;
     schema::narrow(&mut input, &[optional, &[TOKEN]].concat());
+    schema::describe(&mut input, TOKEN, "Token.");
     let output = Map::from_iter([("type".to_owned(), Value::from("object"))]);
     Some(shown(entry, format!("{}.", entry.summary), input, output))
 }

@@ -151,6 +151,8 @@ pub(crate) struct Fresh {
     exact: bool,
     named: bool,
     seen_by: Option<Visibility>,
+    /// What is registered already stays as it is, whatever is wanted of it.
+    keeps: bool,
     principal: Principal,
     claim: Claim,
     reference: String,
@@ -183,11 +185,17 @@ impl Fresh {
             exact: wish.slug.is_some(),
             named: wish.name.is_some(),
             seen_by: wish.visibility,
+            keeps: false,
             principal: cx.principal.clone(),
             claim: Claim::of(cx, &location),
             record: row(cx, location, wish)?,
             reference,
         })
+    }
+
+    /// For a list: what is registered already stays as it is.
+    pub(crate) fn keeping(self) -> Self {
+        Self { keeps: true, ..self }
     }
 
     /// Refuses what the caller may not register; the one that is there already is given back with what they are in it.
@@ -203,7 +211,9 @@ impl Fresh {
         if let Some(there) = there {
             let role = role_in(rows, &self.principal, &there).await?;
             let role = role.ok_or_else(|| self.invisible())?;
-            self.check_wish(&there)?;
+            if !self.keeps {
+                self.check_wish(&there)?;
+            }
             return Ok(Some((there, role)));
         }
         match self.claim {

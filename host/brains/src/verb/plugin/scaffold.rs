@@ -18,8 +18,17 @@ include!(concat!(env!("OUT_DIR"), "/scaffold.rs"));
 /// Languages with a scaffold.
 const LANGUAGES: [&str; 1] = ["rust"];
 /// Names that the parts of a scaffold have already.
-const TAKEN: [&str; 8] =
-    ["brains-sdk", "brains-dialect", "serde", "serde_json", "memchr", "thiserror", "wit-bindgen", "test"];
+const TAKEN: [&str; 9] = [
+    "brains-sdk",
+    "brains-dialect",
+    "serde",
+    "serde_json",
+    "memchr",
+    "sha2",
+    "thiserror",
+    "wit-bindgen",
+    "test",
+];
 /// Endings of templates whose real name would mean something to this repository's own tools.
 const ALIASES: [(&str, &str); 2] = [("Cargo.toml.txt", "Cargo.toml"), ("gitignore.txt", ".gitignore")];
 

@@ -86,7 +86,7 @@ impl Operation for ImportWorkspaces {
             let location = locate(cx, &listed.path).await.map_err(|fault| of_element(index, fault))?;
             let wish = Wish { slug: listed.slug, name: listed.name, visibility: None };
             let fresh = Fresh::of(cx, location, &wish, listed.path);
-            records.push(fresh.map_err(|fault| of_element(index, fault))?);
+            records.push(fresh.map_err(|fault| of_element(index, fault))?.keeping());
         }
         let found: Vec<(WorkspaceRecord, bool, WorkspaceRole)> = cx
             .write(Scope::global(), move |tx| {

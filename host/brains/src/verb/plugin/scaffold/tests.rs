@@ -23,7 +23,7 @@ fn the_vendored_manifests_want_what_the_sdk_is_built_with() {
         let vendored = line("templates/plugin/rust/sdk/brains-sdk/Cargo.toml.txt", name);
         assert_eq!(vendored, line("plugins/Cargo.toml", name));
     }
-    for name in ["memchr", "serde", "serde_json", "thiserror"] {
+    for name in ["memchr", "serde", "serde_json", "sha2", "thiserror"] {
         let vendored = line("templates/plugin/rust/sdk/brains-dialect/Cargo.toml.txt", name);
         assert_eq!(vendored, line("Cargo.toml", name));
     }
