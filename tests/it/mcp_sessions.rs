@@ -61,7 +61,7 @@ async fn every_tool_takes_the_token_and_a_key_with_one_session_is_known_by_it() 
     };
     team.project("web");
     let (app, web) = (start("app").await, start("web").await);
-    assert_eq!(refused(&call(&mcp, "list_tasks", json!({})).await)["code"], json!("workspace_required"));
+    assert_eq!(refused(&call(&mcp, "list_locks", json!({})).await)["code"], json!("workspace_required"));
     assert_eq!(
         refused(&call(&mcp, "acquire_lock", json!({"path": "src"})).await)["code"],
         json!("session_required")
