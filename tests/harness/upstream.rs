@@ -1,7 +1,7 @@
 //! A scripted upstream, written on bare TCP because a web framework cannot drip, cut or corrupt an answer.
 //! Each request takes the next reply of the script, or the standing one; everything that arrived is kept.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -148,6 +148,8 @@ struct Script {
     seen: Mutex<Vec<Seen>>,
     left: AtomicUsize,
     open: AtomicUsize,
+    /// Bodies of requests whose connection was reset after it had served: they are asked anew on the next one.
+    reset: Mutex<HashSet<Bytes>>,
 }
 
 /// The server. It ends with its owner.
@@ -246,12 +248,14 @@ async fn serve(mut socket: TcpStream, script: &Script) {
     let mut served = false;
     while let Some(seen) = read_request(&mut socket, &mut buffer).await {
         lock(&script.seen).push(seen.clone());
-        let reply = lock(&script.next).pop_front().unwrap_or_else(|| {
+        let asked_anew = lock(&script.reset).take(&seen.body);
+        let next = || lock(&script.next).pop_front();
+        let reply = asked_anew.is_some().then(Reply::reset).or_else(next).unwrap_or_else(|| {
             let standing = lock(&script.standing).clone().expect("a standing reply");
             standing(&seen)
         });
-        if reply.status == 0 && reply.end == End::Reset && std::mem::replace(&mut served, true) {
-            lock(&script.next).push_front(reply.clone());
+        if reply.status == 0 && reply.end == End::Reset && served {
+            lock(&script.reset).insert(seen.body.clone());
         }
         served = true;
         script.open.fetch_add(1, Ordering::SeqCst);

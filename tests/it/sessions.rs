@@ -193,7 +193,7 @@ async fn flat_verbs(home: &Home) {
     assert!(code == Some(5) || code == Some(4), "{code:?} {said}");
     let (code, _, said) =
         run(home, &src, &["session-end", "--session", "ses_01kax3v7yqe5nbp8w0c4mzt6rd"]).await;
-    assert!(code == Some(3) && said.contains("list_sessions"), "{said}");
+    assert!(code == Some(3) && said.contains("brains session list"), "{said}");
     let (code, _, said) = run(home, home.path(), &["workspace-claims"]).await;
     assert!(code == Some(3) && said.contains("hint:"), "{said}");
 }
