@@ -88,15 +88,20 @@ impl ToolCatalogue {
     }
 }
 
+/// Describes shortly what stands in many tools.
+fn shorten(input: &mut Map<String, Value>) {
+    schema::describe(input, TOKEN, "Token.");
+    for (member, said) in OFTEN {
+        schema::describe(input, member, said);
+    }
+}
+
 fn tool(entry: &OperationEntry) -> Tool {
     let mut input = schema::input(&entry.input_schema);
     if entry.by_session {
-        schema::describe(&mut input, "session", "Your session.");
+        schema::describe(&mut input, "session", "Session.");
     }
-    schema::describe(&mut input, TOKEN, "Token.");
-    for (member, said) in OFTEN {
-        schema::describe(&mut input, member, said);
-    }
+    shorten(&mut input);
     if entry.kind == OperationKind::Read {
         schema::describe(&mut input, "cursor", "`next_cursor`.");
     } else if !schema::has(&input, "cursor") {
@@ -113,7 +118,7 @@ fn core(entry: &OperationEntry) -> Option<Tool> {
     let mut input = schema::input(&entry.input_schema);
     let optional = entry.tool.core?;
     schema::narrow(&mut input, &[optional, &[TOKEN]].concat());
-    schema::describe(&mut input, TOKEN, "Token.");
+    shorten(&mut input);
     let output = Map::from_iter([("type".to_owned(), Value::from("object"))]);
     Some(shown(entry, format!("{}.", entry.summary), input, output))
 }
