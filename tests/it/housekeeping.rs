@@ -170,7 +170,7 @@ async fn lists_are_imported_whole_or_not_at_all(database: Database) {
     assert_eq!(registered, [true, false, true, false]);
     assert_eq!(done["workspaces"][0]["name"], "The Second");
     let empty = team.admin().operation("import_workspaces", &json!({ "workspaces": [] })).await;
-    assert_eq!((&empty["imported"], &empty["workspaces"]), (&json!(0), &json!([])));
+    assert_eq!(empty, json!({ "imported": 0, "workspaces": [], "next_cursor": null }));
     team.stop().await;
 }
 

@@ -29,7 +29,7 @@ pub(crate) use callers::KeyRingCallers;
 pub(crate) use places::Trees;
 pub(crate) use processes::LocalProcesses;
 pub(crate) use routing::Routes;
-pub(crate) use settings::{InForce, blocking};
+pub(crate) use settings::{InForce, SETTLING, blocking};
 pub(crate) use version_events::LiveVersions;
 pub(crate) use versions::Versions;
 

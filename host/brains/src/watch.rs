@@ -26,14 +26,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin_key::AdminKeyFile;
-use crate::ports::{InForce, blocking};
+use crate::ports::{InForce, SETTLING, blocking};
 
 /// Changes come in bursts; the burst is over when nothing has come for this long,
 const QUIET: Duration = Duration::from_millis(60);
 /// and is not waited for any longer than this.
 const BURST: Duration = Duration::from_millis(300);
-/// Between two looks at a file that is still being written.
-const SETTLING: Duration = Duration::from_millis(100);
 /// How often the files are looked at besides, when the system tells of changes, and when it does not.
 const BESIDES: Duration = Duration::from_secs(2);
 const ALONE: Duration = Duration::from_millis(400);

@@ -57,15 +57,7 @@ impl Cx<'_> {
         for workspace in rows.workspaces(owner, false, "", ALL).await? {
             if let Some(role) = role_in(rows, self.principal, &workspace).await?.filter(|role| *role >= least)
             {
-                let principal = self.principal.clone();
-                seen.push(WorkspaceAccess {
-                    workspace,
-                    role,
-                    least,
-                    principal,
-                    archived: false,
-                    beside: Vec::new(),
-                });
+                seen.push(WorkspaceAccess::new(workspace, role, least, self.principal));
             }
         }
         Ok(seen)
@@ -171,14 +163,7 @@ impl Cx<'_> {
         let WorkspaceContext { workspace, membership, .. } = found;
         let role = standing(self.principal, workspace.visibility, membership).ok_or_else(absent)?;
         check_role(role, least, &workspace)?;
-        Ok(WorkspaceAccess {
-            workspace,
-            role,
-            least,
-            principal: self.principal.clone(),
-            archived: false,
-            beside: Vec::new(),
-        })
+        Ok(WorkspaceAccess::new(workspace, role, least, self.principal))
     }
 
     async fn referred(&self, rows: &mut Rows, reference: &str) -> Result<Option<WorkspaceContext>, Fault> {

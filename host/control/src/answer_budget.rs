@@ -9,6 +9,7 @@ use brains_core::caller::CallSurface;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::input::lenient;
 use crate::input::page::bad_cursor;
 
 /// The member by which a call says how long the answer may be.
@@ -122,7 +123,10 @@ impl AnswerLists {
             None | Some(Value::Null) if surface == CallSurface::Cli => MOST_BYTES,
             None | Some(Value::Null) => DEFAULT_BYTES,
             Some(asked) => {
-                whole(&asked).filter(|bytes| (LEAST_BYTES..=MOST_BYTES).contains(bytes)).ok_or_else(|| {
+                let point =
+                    || asked.as_number().and_then(lenient::whole).and_then(|bytes| bytes.try_into().ok());
+                let bytes = asked.as_u64().or_else(point).and_then(|bytes| usize::try_from(bytes).ok());
+                bytes.filter(|bytes| (LEAST_BYTES..=MOST_BYTES).contains(bytes)).ok_or_else(|| {
                     Fault::invalid(format!("`{MAX_BYTES}` must be between {LEAST_BYTES} and {MOST_BYTES}"))
                         .param(MAX_BYTES)
                 })?
@@ -160,14 +164,6 @@ impl AnswerLists {
             }
         }
     }
-}
-
-/// A whole number, however it is written.
-fn whole(value: &Value) -> Option<usize> {
-    let whole = || value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..1e9).contains(number));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within bounds")]
-    let whole = value.as_u64().or_else(|| whole().map(|number| number as u64));
-    whole.and_then(|number| usize::try_from(number).ok())
 }
 
 /// How many bytes of rows an answer has room for.

@@ -25,6 +25,16 @@ pub(crate) struct WorkspaceAccess {
 }
 
 impl WorkspaceAccess {
+    pub(crate) fn new(
+        workspace: WorkspaceRecord,
+        role: WorkspaceRole,
+        least: WorkspaceRole,
+        principal: &Principal,
+    ) -> Self {
+        let principal = principal.clone();
+        Self { workspace, role, least, principal, archived: false, beside: Vec::new() }
+    }
+
     pub(crate) fn scope(&self) -> Scope {
         Scope::workspace(self.workspace.id.as_str())
     }

@@ -3,7 +3,6 @@
 //! client's wire, before the answer and between its pieces. Until the answer begins another candidate may still give it; a
 //! failure after the head is the wire's error event.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
@@ -70,7 +69,7 @@ impl RequestListener for KnownHead {
         known.silence = silence.filter(|_| record.stream);
         if known.silence.is_some() {
             known.headers = routing_headers::headers(record);
-            known.attempts = known.attempts.saturating_add(1);
+            known.attempts = routing_headers::attempts(record);
         }
     }
 }
@@ -177,14 +176,5 @@ impl Quiet {
             }
             timer.as_mut().reset(due);
         }
-    }
-}
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept")
-            .field("ingress", &self.ingress)
-            .field("begun", &self.begun)
-            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ use brains_dialect::canon::task::exact;
 
 use crate::plan::{Plan, RankedCandidate};
 use crate::provider_state::Permit;
-use crate::routing_headers::{self, RoutingHeaders, was_made};
+use crate::routing_headers::{self, RoutingHeaders};
 
 pub(crate) use listeners::{Listeners, RequestEvent, RequestListener};
 pub(crate) use trace::TraceListener;
@@ -75,8 +75,7 @@ impl Recorder {
 
     /// Attempts that were made so far, the one under way included.
     pub(crate) fn attempts(&self) -> u32 {
-        let made = self.record.attempts.iter().filter(|attempt| was_made(attempt)).count();
-        u32::try_from(made).unwrap_or(u32::MAX)
+        routing_headers::attempts(&self.record)
     }
 
     pub(crate) const fn listeners(&mut self) -> &mut Listeners {

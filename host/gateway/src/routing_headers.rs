@@ -43,6 +43,12 @@ pub(crate) fn was_made(attempt: &Attempt) -> bool {
     attempt.outcome != AttemptOutcome::Skipped
 }
 
+/// Attempts that were made so far, the one under way included.
+pub(crate) fn attempts(record: &TraceRecord) -> u32 {
+    let made = record.attempts.iter().filter(|attempt| was_made(attempt)).count();
+    u32::try_from(made).unwrap_or(u32::MAX)
+}
+
 /// A candidate that did not answer, with the word for why.
 fn cause(attempt: &Attempt) -> Option<String> {
     let code = attempt.code.as_ref()?;

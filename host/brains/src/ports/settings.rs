@@ -21,8 +21,8 @@ use crate::overlay;
 use crate::services::retention;
 use crate::sources::Sources;
 
-/// A file that held the same for this long is written to its end,
-const SETTLING: Duration = Duration::from_millis(100);
+/// Between two looks at a file that may still be being written: one that holds the same is written to its end,
+pub(crate) const SETTLING: Duration = Duration::from_millis(100);
 /// and one that never holds still is read as it is after so many looks.
 const LOOKS: u32 = 20;
 

@@ -112,7 +112,7 @@ fn real(schema: &Value) -> &Value {
 }
 
 /// A number with a point that is a whole one all the same.
-fn whole(number: &Number) -> Option<i64> {
+pub(crate) fn whole(number: &Number) -> Option<i64> {
     let float =
         number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() <= EXACT)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole, and held exactly")]

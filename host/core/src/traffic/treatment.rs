@@ -51,7 +51,6 @@ const fn row(
     Treatment { kind, again, elsewhere, blames, keeps, failure }
 }
 
-use Again::WhenAlone;
 use FaultKind as Kind;
 
 const TABLE: [Treatment; 15] = [
@@ -67,7 +66,7 @@ const TABLE: [Treatment; 15] = [
     row(Kind::RateLimited, Again::Yes, Elsewhere::Yes, true, &[], "429"),
     row(
         Kind::Timeout,
-        WhenAlone,
+        Again::WhenAlone,
         Elsewhere::Yes,
         true,
         &[],
@@ -128,10 +127,10 @@ pub fn page() -> String {
          |---|---|---|---|---|\n",
     );
     for row in TABLE {
-        let again = match (row.again, row.kind) {
-            (Again::Yes, _) => "yes",
-            (WhenAlone, _) => "only when nobody else is left",
-            (Again::No, _) => "no",
+        let again = match row.again {
+            Again::Yes => "yes",
+            Again::WhenAlone => "only when nobody else is left",
+            Again::No => "no",
         };
         let elsewhere = match row.elsewhere {
             Elsewhere::Yes => "yes",

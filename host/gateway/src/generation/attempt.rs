@@ -19,7 +19,7 @@ use super::own_accord::OwnAccord;
 use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
 use crate::compose::Composed;
-use crate::exchange::{self, Refused};
+use crate::exchange;
 use crate::plan::RankedCandidate;
 use crate::record::Recorder;
 use crate::reply::{self, FirstBytes, Reply};
@@ -102,22 +102,16 @@ impl GenerationAttempt<'_> {
                 // The component has said all it has to say; its memory is not held while bytes move.
                 break upstream;
             }
-            let refused = Refused::read(upstream).await;
-            let again = accord.take_back(&refused, edited.added());
-            let fault = exchange::refusal(&mut component, instance, refused, ambient.now()).await;
-            match again {
-                Some(names) => recorder.asked_again(candidate, &fault, &names),
-                None => return Err(fault),
-            }
+            accord.refused(&mut component, upstream, edited.added(), ambient.now(), recorder).await?;
         };
         let Composed { ingress, head, .. } = *self.composed;
-        let answer = self.client_answer(candidate);
+        let answer = || self.client_answer(candidate, &self.minted());
         if !head.stream {
-            let whole = relay::whole(&answer, upstream, instance, recorder).await?;
+            let whole = relay::whole(&answer(), upstream, instance, recorder).await?;
             return Ok(Some(GeneratedAnswer::Whole(whole)));
         }
         if form::of(&mut upstream).await? == AnswerForm::Whole {
-            let replayed = relay::replayed(&answer, upstream, instance, recorder).await?;
+            let replayed = relay::replayed(&answer(), upstream, instance, recorder).await?;
             return Ok(Some(GeneratedAnswer::Complete(replayed)));
         }
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
@@ -162,20 +156,13 @@ impl GenerationAttempt<'_> {
     ) -> Result<GeneratedAnswer, Fault> {
         let request = self.composed.canonical(&candidate.model)?;
         let Upstreams { egress, ambient, states, .. } = self.upstreams;
-        let now = ambient.now();
-        let Composed { ingress, head, .. } = *self.composed;
-        let minted = Id::<Completion>::mint(&**ambient);
-        let identity = AnswerIdentity {
-            id: ingress.answer_id(minted.unique()),
-            created: now.0 / 1000,
-            model: candidate.model.clone(),
-        };
-        let answer = ClientAnswer { ingress, identity, include_usage: head.include_usage };
+        let (now, head) = (ambient.now(), &self.composed.head);
+        let minted = self.minted();
+        let answer = self.client_answer(candidate, &minted);
         let ctx = self.context(recorder.attempts()).answering(minted.unique());
         let accord = OwnAccord::new(states, instance, candidate);
         let (headers, deadline) = (self.headers, self.deadline);
-        let call =
-            TranslateCall { egress, instance, candidate, request, headers, ctx, deadline, now, accord };
+        let call = TranslateCall { egress, instance, request, headers, ctx, deadline, now, accord };
         match translate::open(call, &answer, recorder).await? {
             Opened::Events(events) if head.stream => {
                 answer.streamed(&events, recorder).map(GeneratedAnswer::Complete)
@@ -188,12 +175,16 @@ impl GenerationAttempt<'_> {
         }
     }
 
-    fn client_answer(&self, candidate: &RankedCandidate) -> ClientAnswer {
-        let ambient = &*self.upstreams.ambient;
+    fn minted(&self) -> Id<Completion> {
+        Id::mint(&*self.upstreams.ambient)
+    }
+
+    /// How an answer of ours looks, under an id that was minted for it.
+    fn client_answer(&self, candidate: &RankedCandidate, minted: &Id<Completion>) -> ClientAnswer {
         let ingress = self.composed.ingress;
         let identity = AnswerIdentity {
-            id: ingress.answer_id(Id::<Completion>::mint(ambient).unique()),
-            created: ambient.now().0 / 1000,
+            id: ingress.answer_id(minted.unique()),
+            created: self.upstreams.ambient.now().0 / 1000,
             model: candidate.model.clone(),
         };
         ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage }

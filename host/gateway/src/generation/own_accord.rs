@@ -3,19 +3,22 @@
 
 use std::sync::Arc;
 
+use brains_core::{Fault, Millis};
 use brains_dialect::refused_member;
-use brains_runtime::Instance;
+use brains_egress::Upstream;
+use brains_runtime::{Exchange, Instance};
 
-use crate::exchange::Refused;
+use crate::exchange::{Refused, refusal};
 use crate::plan::RankedCandidate;
 use crate::provider_state::ProviderStates;
+use crate::record::Recorder;
 
 /// The members of one attempt that nobody asked for.
 #[derive(Debug)]
 pub(crate) struct OwnAccord<'a> {
     states: &'a ProviderStates,
     instance: &'a Arc<Instance>,
-    model: &'a str,
+    candidate: &'a RankedCandidate,
     /// Paths that were refused, now or before.
     withheld: Vec<String>,
     learned: bool,
@@ -27,17 +30,35 @@ impl<'a> OwnAccord<'a> {
         instance: &'a Arc<Instance>,
         candidate: &'a RankedCandidate,
     ) -> Self {
-        let model = candidate.model.as_str();
-        Self { states, instance, model, withheld: states.withheld(instance, model), learned: false }
+        let withheld = states.withheld(instance, &candidate.model);
+        Self { states, instance, candidate, withheld, learned: false }
     }
 
     pub(crate) fn withheld(&self) -> &[String] {
         &self.withheld
     }
 
+    /// An answer that is no success: the fault of the attempt, unless it names members of `added` that are taken back, so
+    /// that the request is to be made again.
+    pub(crate) async fn refused(
+        &mut self,
+        component: &mut Exchange,
+        upstream: Upstream,
+        added: &[String],
+        now: Millis,
+        recorder: &mut Recorder,
+    ) -> Result<(), Fault> {
+        let refused = Refused::read(upstream).await;
+        let again = self.take_back(&refused, added);
+        let fault = refusal(component, self.instance, refused, now).await;
+        let Some(names) = again else { return Err(fault) };
+        recorder.asked_again(self.candidate, &fault, &names);
+        Ok(())
+    }
+
     /// The members that the upstream refused by name and that are taken back, as people read them; none when it refused
     /// something else. Each is taken back once, so that asking again ends.
-    pub(crate) fn take_back(&mut self, refused: &Refused, added: &[String]) -> Option<String> {
+    fn take_back(&mut self, refused: &Refused, added: &[String]) -> Option<String> {
         let named = refused_member::named(refused.head.status, &refused.body, added);
         let fresh: Vec<&str> =
             named.into_iter().filter(|path| !self.withheld.iter().any(|known| known == path)).collect();
@@ -52,7 +73,7 @@ impl<'a> OwnAccord<'a> {
     /// The upstream took the request. What was taken back for that is remembered: it was the reason.
     pub(crate) fn answered(&self) {
         if self.learned {
-            self.states.withhold(self.instance, self.model, &self.withheld);
+            self.states.withhold(self.instance, &self.candidate.model, &self.withheld);
         }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Millis, Origin};
-use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Outbound, Request, Response};
+use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, sse};
@@ -19,8 +19,7 @@ use super::form::{self, AnswerForm};
 use super::own_accord::OwnAccord;
 use super::relay::{END_GRACE, WHOLE_BYTES};
 use crate::catalogue::payload;
-use crate::exchange::{Refused, component_fault, redact_message, refusal, send};
-use crate::plan::RankedCandidate;
+use crate::exchange::{component_fault, redact_message, send};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
@@ -40,7 +39,6 @@ pub(crate) enum Opened {
 pub(crate) struct TranslateCall<'a> {
     pub(crate) egress: &'a Egress,
     pub(crate) instance: &'a Arc<Instance>,
-    pub(crate) candidate: &'a RankedCandidate,
     pub(crate) request: ChatRequest,
     /// The client's, as far as they go on.
     pub(crate) headers: &'a [Field],
@@ -56,8 +54,7 @@ pub(crate) async fn open(
     answer: &ClientAnswer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let TranslateCall { egress, instance, candidate, request, headers, ctx, deadline, now, mut accord } =
-        call;
+    let TranslateCall { egress, instance, request, headers, ctx, deadline, now, mut accord } = call;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
@@ -73,23 +70,18 @@ pub(crate) async fn open(
     }
     let streamed = request.stream;
     let choices = request.sampling.choices.unwrap_or(1);
-    let outbound =
+    let mut outbound =
         component.encode(request, headers.to_vec(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
+    let body = text(&mut outbound.request);
     let mut upstream = loop {
         recorder.losses(&outbound.losses);
-        let request = without(&outbound, accord.withheld(), recorder)?;
-        let upstream = send(egress, instance, request, Bytes::new(), deadline).await?;
+        let body = without(&body, &outbound.added, accord.withheld(), recorder)?;
+        let upstream = send(egress, instance, outbound.request.clone(), body, deadline).await?;
         if (200..300).contains(&upstream.status()) {
             accord.answered();
             break upstream;
         }
-        let refused = Refused::read(upstream).await;
-        let again = accord.take_back(&refused, &outbound.added);
-        let fault = refusal(&mut component, instance, refused, now).await;
-        match again {
-            Some(names) => recorder.asked_again(candidate, &fault, &names),
-            None => return Err(fault),
-        }
+        accord.refused(&mut component, upstream, &outbound.added, now, recorder).await?;
     };
     let head = Head { status: upstream.status(), headers: upstream.fields() };
     let events = matches!(outbound.framing, Framing::Sse);
@@ -138,20 +130,35 @@ async fn whole_events(
     Ok(events)
 }
 
-/// The request as the component wrote it, without what it added and the upstream has refused.
-fn without(outbound: &Outbound, withheld: &[String], recorder: &mut Recorder) -> Result<Request, Fault> {
-    let mut request = outbound.request.clone();
-    let gone: Vec<String> = outbound.added.iter().filter(|path| withheld.contains(path)).cloned().collect();
-    if let Body::Text(text) = &mut request.body
-        && !gone.is_empty()
-    {
-        *text = envelope::without(text, &gone).map_err(|error| {
-            let what = format!("the component's body does not hold what it says: {error}");
-            Fault::new(FaultKind::Plugin, Origin::Component, what).failover()
-        })?;
-        recorder.withheld(&gone);
+/// Takes the text of a request's body out of it: it may be sent more than once, and is not copied for that.
+fn text(request: &mut Request) -> Bytes {
+    match std::mem::replace(&mut request.body, Body::Empty) {
+        Body::Text(text) => text.into(),
+        other => {
+            request.body = other;
+            Bytes::new()
+        }
     }
-    Ok(request)
+}
+
+/// The body as the component wrote it, without what it `added` and the upstream has refused.
+fn without(
+    body: &Bytes,
+    added: &[String],
+    withheld: &[String],
+    recorder: &mut Recorder,
+) -> Result<Bytes, Fault> {
+    let gone: Vec<String> = added.iter().filter(|path| withheld.contains(path)).cloned().collect();
+    if gone.is_empty() || body.is_empty() {
+        return Ok(body.clone());
+    }
+    let text = String::from_utf8_lossy(body);
+    let left = envelope::without(&text, &gone).map_err(|error| {
+        let what = format!("the component's body does not hold what it says: {error}");
+        Fault::new(FaultKind::Plugin, Origin::Component, what).failover()
+    })?;
+    recorder.withheld(&gone);
+    Ok(left.into())
 }
 
 /// How the answer looks to the client: its wire, and what is the same on every piece of it.

@@ -22,10 +22,11 @@ pub(super) fn reason(text: Option<&str>) -> Result<String, Fault> {
 }
 
 /// Frees a lock, whoever holds it. It takes a person with the role `maintainer`; an agent needs a session of its own.
-pub(super) async fn free(cx: &Cx<'_>, id: Id<Lock>, reason: String) -> Result<LockRecord, Fault> {
+pub(super) async fn free(cx: &Cx<'_>, id: Id<Lock>, said: Option<&str>) -> Result<LockRecord, Fault> {
     if cx.is_agent() {
         return Err(missing());
     }
+    let reason = reason(said)?;
     let access = {
         let mut view = cx.control.store.read().await?;
         let lock = view.lock(&id).await?.ok_or_else(|| absent(&id))?;

@@ -89,9 +89,7 @@ impl Operation for ReleaseLock {
             let Some((session, access)) = own else {
                 drop(view);
                 let id = self.id.ok_or_else(missing)?;
-                let reason =
-                    if cx.is_agent() { String::new() } else { free::reason(self.reason.as_deref())? };
-                free::free(cx, id, reason).await?;
+                free::free(cx, id, self.reason.as_deref()).await?;
                 return Ok(LockReleased { released: true, lock: None });
             };
             let on = NamedResource { path: &self.path, task: &self.task, name: &self.name };
@@ -177,7 +175,7 @@ impl Operation for StealLock {
             cx.own_session_if_any(&mut view, self.session, WorkspaceRole::Maintainer).await?
         };
         let Some((session, access)) = own else {
-            let taken_from = free::free(cx, self.id, reason).await?.session;
+            let taken_from = free::free(cx, self.id, Some(&reason)).await?.session;
             return Ok(LockStolen { lock: None, taken_from });
         };
         let (id, workspace) = (self.id, access.workspace.clone());
