@@ -1,5 +1,6 @@
 //! Rows below the heads of their columns, one a line. Columns have a rank, which is their order: what has no room goes from
-//! the last on. Before that, prose moves under its row and other texts are cut; a word, such as an id, never is.
+//! the last on, and leaves room for what is narrower. Before that, prose moves under its row and other texts are cut; a word,
+//! such as an id, never is.
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
@@ -34,6 +35,8 @@ const NAMES: [&str; 3] = ["id", "code", "slug"];
 /// One column of a table.
 struct Column<'a> {
     name: &'a str,
+    /// Its rank.
+    place: usize,
     cells: Vec<String>,
     width: usize,
     kind: Kind,
@@ -52,7 +55,7 @@ enum Kind {
 
 /// The rows as a table.
 pub(super) fn rows(rows: &[Value], columns: &[String], width: usize) -> String {
-    let all = columns.iter().map(|name| Column::of(name, rows));
+    let all = columns.iter().enumerate().map(|(place, name)| Column::of(place, name, rows));
     let mut shown: Vec<Column<'_>> = all.filter(|column| column.width > 0).collect();
     if rows.is_empty() || shown.is_empty() {
         return String::new();
@@ -61,10 +64,7 @@ pub(super) fn rows(rows: &[Value], columns: &[String], width: usize) -> String {
     if taken(&shown) > width {
         under.extend(take(&mut shown, Kind::Prose));
     }
-    let mut left_out = Vec::new();
-    while !squeeze(&mut shown, width) && shown.len() > 1 {
-        left_out.push(shown.remove(last_in_rank(&shown)).name);
-    }
+    let left_out = fit(&mut shown, width);
     let mut out = line(shown.iter().map(|column| (head(column.name), column)));
     for row in 0..rows.len() {
         out.push_str(&line(shown.iter().map(|column| (column.cell(row), column))));
@@ -77,10 +77,10 @@ pub(super) fn rows(rows: &[Value], columns: &[String], width: usize) -> String {
         }
     }
     if !left_out.is_empty() {
-        left_out.reverse();
+        let names: Vec<&str> = left_out.iter().map(|column| column.name).collect();
         out.push_str(&wrapped(
             "",
-            &format!("not shown: {} (no room; --json has all)", left_out.join(", ")),
+            &format!("not shown: {} (no room; --json has all)", names.join(", ")),
             width,
         ));
     }
@@ -88,7 +88,7 @@ pub(super) fn rows(rows: &[Value], columns: &[String], width: usize) -> String {
 }
 
 impl<'a> Column<'a> {
-    fn of(name: &'a str, rows: &[Value]) -> Self {
+    fn of(place: usize, name: &'a str, rows: &[Value]) -> Self {
         let values: Vec<&Value> = rows.iter().map(|row| at(row, name)).collect();
         let nested = values.iter().any(|value| value.is_object());
         let prose = PROSES.contains(&name.rsplit('.').next().unwrap_or(name));
@@ -100,7 +100,7 @@ impl<'a> Column<'a> {
             (_, _, true) => Kind::Text,
             (_, _, false) => Kind::Words,
         };
-        let mut column = Self { name, cells, width: 0, kind };
+        let mut column = Self { name, place, cells, width: 0, kind };
         column.width = column.natural();
         column
     }
@@ -126,6 +126,25 @@ fn cell_text(value: &Value, prose: bool) -> String {
         }
         value => cell::line(value),
     }
+}
+
+/// Leaves the columns that have room, and gives the others in their order. One that is too wide takes no room from a narrower
+/// one behind it.
+fn fit<'a>(shown: &mut Vec<Column<'a>>, width: usize) -> Vec<Column<'a>> {
+    let mut left_out = Vec::new();
+    while !squeeze(shown, width) && shown.len() > 1 {
+        left_out.push(shown.remove(last_in_rank(shown)));
+    }
+    left_out.sort_by_key(|column| column.place);
+    let mut room = width.saturating_sub(taken(shown));
+    let (back, left): (Vec<_>, Vec<_>) = left_out.into_iter().partition(|column| {
+        let rest = room.checked_sub(GAP + column.width);
+        room = rest.unwrap_or(room);
+        rest.is_some()
+    });
+    shown.extend(back);
+    shown.sort_by_key(|column| column.place);
+    left
 }
 
 fn take<'a>(columns: &mut Vec<Column<'a>>, kind: Kind) -> Vec<Column<'a>> {

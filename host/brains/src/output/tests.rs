@@ -71,15 +71,18 @@ fn reasons_stand_under_their_row_and_commands_in_one_piece() {
 }
 
 #[test]
-fn columns_go_from_the_last_on_and_what_is_left_out_is_named() {
+fn what_is_too_wide_leaves_room_for_what_is_narrower_and_is_named() {
     let id = "lock_01kax3v7yqe5nbp8w0c4mzt6rd";
     let table = Table { rows: "locks", columns: &["id", "resource", "mode", "session", "operator"] };
     let row =
         json!({"id": id, "resource": "src/cart", "mode": "exclusive", "session": id, "operator": "ada"});
-    let text = as_text(&json!({"locks": [row]}), Some(table), 70);
-    assert!(text.starts_with("ID ") && text.contains(id) && !text.contains("ada"), "{text}");
-    assert!(text.contains("not shown: session, operator (no room; --json has all)"), "{text}");
+    let text = as_text(&json!({"locks": [row.clone()]}), Some(table), 70);
+    assert!(text.starts_with("ID ") && text.contains(id) && text.contains("ada"), "{text}");
+    assert!(text.contains("not shown: session (no room; --json has all)"), "{text}");
     assert!(text.lines().all(|line| line.len() <= 70), "{text}");
+    let text = as_text(&json!({"locks": [row]}), Some(table), 60);
+    assert!(text.contains("exclusive") && !text.contains("ada"), "what stands first goes last: {text}");
+    assert!(text.contains("not shown: session, operator (no room; --json has all)"), "{text}");
 }
 
 /// A value that an answer could have, made from its schema.
