@@ -164,6 +164,10 @@ const TABLE: &[Group] = &[
             (Says(&["exceeded your current quota"]), "OpenAI 429"),
             (Says(&["reached your specified api usage limits"]), "Anthropic 400"),
             (Says(&["key limit exceeded"]), "OpenRouter 403"),
+            (Word("access_terminated_error"), "Kimi, plans: 403; openclaw/openclaw#142656"),
+            (Says(&["reached your", "usage limit"]), "Kimi 403, Ollama 429; continuedev/continue#11444"),
+            (Says(&["hit your usage limit"]), "OpenAI: plans; openai/codex#20391"),
+            (Says(&["usage limit reached"]), "MiniMax, plans: 429; MiniMax-AI/MiniMax-M2.7#36"),
         ],
     },
     Group {

@@ -257,3 +257,32 @@ proptest! {
         drop(answered(status, &[], &json));
     }
 }
+
+#[test]
+fn a_plan_that_is_used_up_is_no_wrong_key_and_no_limit_per_minute() {
+    is(
+        403,
+        &other(QUOTA),
+        &[
+            r#"{"error":{"message":"You've reached your weekly (7-day) usage limit. Your quota will reset when the current 7-day window ends.","type":"access_terminated_error"}}"#,
+            r#"{"error":{"type":"permission_error","message":"You've reached your usage limit for this billing cycle. Your quota will be refreshed in the next cycle."},"type":"error"}"#,
+        ],
+    );
+    is(
+        429,
+        &other(QUOTA),
+        &[
+            r#"{"error":"you (ae2055838) have reached your session usage limit, upgrade for higher limits"}"#,
+            "\"you've reached your weekly usage limit, please wait or upgrade to continue\"",
+            r#"{"type":"error","error":{"type":"rate_limit_error","message":"usage limit exceeded, 5-hour usage limit reached for Token Plan Starter (0/0 used), resets at 2026-05-15T15:00:00Z (2056)"}}"#,
+            r#"{"error":{"message":"You've hit your usage limit. Upgrade your plan.","type":"usage_limit_reached"}}"#,
+        ],
+    );
+    is(
+        429,
+        &K::RateLimited,
+        &[
+            r#"{"error":{"message":"We're receiving too many requests at the moment. Please wait a moment and try again.","type":"rate_limit_reached_error"}}"#,
+        ],
+    );
+}
