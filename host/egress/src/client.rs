@@ -34,6 +34,11 @@ const HOPS: usize = 3;
 /// Behind some proxies an answer has more than a hundred.
 const HEADERS_MAX: usize = 1_000;
 const IDLE: Duration = Duration::from_secs(90);
+/// A connection that several requests share may be dead without a word: behind it everything hangs until the silence of each is
+/// over. While somebody waits on it, it is asked for a sign of life this often, and given up without one. (Seen behind load
+/// balancers: agentgateway/agentgateway#3231, Wei-Shaw/sub2api#6281.)
+const PING: Duration = Duration::from_secs(15);
+const PING_ANSWER: Duration = Duration::from_secs(10);
 const IDLE_PER_HOST: usize = 64;
 
 /// How the clients are set up.
@@ -151,6 +156,8 @@ fn client(
             .http1_max_headers(HEADERS_MAX)
             .tcp_nodelay(true)
             .tcp_keepalive(Duration::from_mins(1))
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(PING_ANSWER)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(idle_per_host)
     };
