@@ -13,6 +13,7 @@ pub mod client;
 pub mod components;
 pub mod counts;
 pub mod dead;
+pub mod disk;
 pub mod door;
 pub mod fuzz;
 pub mod line;

@@ -24,6 +24,7 @@ mod components;
 mod config;
 mod coordination;
 mod crash;
+mod database_faults;
 mod docs;
 mod effects;
 mod examples;

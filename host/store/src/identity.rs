@@ -5,14 +5,14 @@
 //! own.
 //!
 //! A file that is written over keeps its name and inode. In WAL mode SQLite changes it only when it takes pages over from
-//! the log, which shows in the log's counters (`PRAGMA wal_checkpoint(NOOP)`): a change that they do not explain, and that
-//! nothing explains within [`EXPLAINED_WITHIN`], is somebody else's.
+//! the log, which shows in the log's counters (`PRAGMA wal_checkpoint(NOOP)`) and its head: a change that they do not
+//! explain, and that nothing explains within [`EXPLAINED_WITHIN`], is somebody else's. What is appended to the log, as
+//! others commit, explains nothing.
 
 mod inodes;
 mod owner;
 
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -30,7 +30,7 @@ use crate::error::StoreError;
 use crate::rows::{from_row, sqlite};
 use crate::sqlite_file::SqliteFile;
 
-use inodes::{DatabaseFiles, beside, inode};
+use inodes::{DatabaseFiles, FileState, beside, inode};
 
 pub(crate) use owner::set_aside;
 
@@ -43,10 +43,16 @@ const EXPLAINED_WITHIN: Duration = Duration::from_secs(3);
 /// Between two looks at a change that has none yet.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// Pages of the log before they go into the file: those that change again and again then go once.
+const LONG: i64 = 8_000;
+
 const COUNTERS: &str = "PRAGMA wal_checkpoint(NOOP)";
-const COMMITS: &str = "PRAGMA data_version";
+/// Where the salts stand in the log (sqlite.org/fileformat2.html, 4.1).
+const SALTS: usize = 16;
 const READABLE: &str = "SELECT COUNT(*) FROM generation";
 const WRITABLE: &str = "PRAGMA query_only = OFF";
+/// Tells first whether somebody else was at it.
+const TAKE_OVER: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const RESCUE: &str = "VACUUM INTO $1";
 
 /// Clones are the same.
@@ -74,27 +80,43 @@ struct Inner {
 struct Seen {
     /// Read before `state`, so that whatever changed the file later changed this later too.
     log: Log,
-    state: State,
+    state: FileState,
     at: Instant,
     /// Whether it found the same files.
     same: bool,
     /// The state that nothing explains yet, and since when the file has it.
-    unexplained: Option<(State, Instant)>,
+    unexplained: Option<(FileState, Instant)>,
+    note: Note,
 }
 
-/// What changes when somebody writes into the file.
+/// What is written down beside the database of how its file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    size_bytes: u64,
-    modified: (i64, i64),
+enum Note {
+    /// This, or that somebody else takes the log over.
+    Stands(FileState),
+    /// Nothing that counts: the log is not the file's, or was not when this was last looked at.
+    Nothing,
+    /// This process takes the log over into the file.
+    TakingOver,
+    /// It has done so.
+    TakenOver,
 }
 
-/// Pages in the log, how many of them are in the file, and a number that other connections' commits change.
+/// What changes when the log is taken over into the file, or begun anew after it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Log {
     pages: i64,
+    /// How many of them are in the file.
     taken_over: i64,
-    commits: i64,
+    /// Another one each time that the log begins anew.
+    salts: [u8; 8],
+}
+
+impl Log {
+    /// Whether pages may have gone into the file since it was `before`.
+    fn explains_since(&self, before: &Self) -> bool {
+        self.taken_over != before.taken_over || self.salts != before.salts || self.pages < before.pages
+    }
 }
 
 /// What `COUNTERS` tells.
@@ -123,21 +145,25 @@ impl FileIdentity {
         let keeper = file.open()?;
         // Reading makes the log, if there is none yet.
         sqlite::statement(&keeper, READABLE).fetch_optional::<i64>()?;
-        let log = counters(&keeper)?;
         let missing = |error: io::Error| StoreError::Unreachable { detail: error.kind().to_string() };
-        let (state, database) = state(file.path()).map_err(missing)?;
         let place = fs::canonicalize(file.path()).map_err(missing)?;
+        let log = counters(&keeper, &place)?;
+        let (state, database) = FileState::of(file.path()).map_err(missing)?;
         let ours = DatabaseFiles {
             database,
             log: inode(&beside(&place, "-wal")).map_err(missing)?,
             index: inode(&beside(&place, "-shm")).map_err(missing)?,
         };
-        owner::note(&place, ours);
+        // What somebody else takes over now stands otherwise soon. An empty log nobody takes over.
+        if log.pages == 0 || !owner::is_taken_over(&place, ours) {
+            owner::note(&place, ours, state);
+        }
+        let note = Note::Stands(state);
         Ok(Self(Arc::new(Inner {
             file,
             place,
             ours,
-            seen: Mutex::new(Seen { log, state, at: Instant::now(), same: true, unexplained: None }),
+            seen: Mutex::new(Seen { log, state, at: Instant::now(), same: true, unexplained: None, note }),
             overwritten: AtomicBool::new(false),
             rescued: OnceLock::new(),
             keeper: Mutex::new(Some(keeper)),
@@ -192,7 +218,7 @@ impl FileIdentity {
             return Err(Found::Replaced(OVERWRITTEN));
         }
         let log = self.counters();
-        let (now, database) = state(path).map_err(|error| found(&error, DELETED))?;
+        let (now, database) = FileState::of(path).map_err(|error| found(&error, DELETED))?;
         if database != inner.ours.database {
             return Err(Found::Replaced(EXCHANGED));
         }
@@ -204,14 +230,28 @@ impl FileIdentity {
         let at = Instant::now();
         // Counters that cannot be read now explain nothing and accuse nobody.
         let Some(log) = log else { return Ok(Look::Sound) };
-        if now == seen.state || self.counters().is_none_or(|later| later != seen.log) {
-            *seen = Seen { log, state: now, at, same: true, unexplained: None };
+        if now == seen.state || self.counters().is_none_or(|later| later.explains_since(&seen.log)) {
+            *seen = Seen { log, state: now, at, same: true, unexplained: None, note: self.noted(seen.note, now) };
             return Ok(Look::Sound);
+        }
+        // However long this process itself takes.
+        if seen.note == Note::TakingOver {
+            return Ok(Look::Unexplained);
         }
         let since = seen.unexplained.filter(|(state, _)| *state == now).map_or(at, |(_, since)| since);
         seen.unexplained = Some((now, since));
+        // Whoever ends this process now must not make what is written from here on the file's.
+        if seen.note != Note::Nothing && !owner::is_taken_over(&inner.place, inner.ours) {
+            owner::disown(&inner.place);
+            seen.note = Note::Nothing;
+        }
         if at - since < EXPLAINED_WITHIN {
             return Ok(Look::Unexplained);
+        }
+        // Somebody was at it and met an error, as on a full disk.
+        if seen.note != Note::Nothing {
+            *seen = Seen { state: now, unexplained: None, ..*seen };
+            return Ok(Look::Sound);
         }
         // What is in the log belongs to another content than the file's.
         owner::disown(&inner.place);
@@ -219,8 +259,48 @@ impl FileIdentity {
         Err(Found::Replaced(OVERWRITTEN))
     }
 
+    /// Writes down how the file stands, when that is another way than before.
+    fn noted(&self, before: Note, now: FileState) -> Note {
+        let Inner { place, ours, .. } = &*self.0;
+        match before {
+            Note::TakingOver => return before,
+            Note::Stands(state) if state == now => return before,
+            Note::Stands(_) if owner::is_taken_over(place, *ours) => return Note::Stands(now),
+            Note::Stands(_) | Note::Nothing | Note::TakenOver => {}
+        }
+        if owner::note(place, *ours, now) { Note::Stands(now) } else { before }
+    }
+
+    /// Takes the log over into the file, once it is long. Nobody waits for it: it comes behind the answers. SQLite itself
+    /// never does, for that this process is at it must be known before.
+    pub(crate) fn take_over(&self, conn: &Connection) {
+        {
+            let mut seen = self.0.seen.lock_unpoisoned();
+            let Log { pages, taken_over, .. } = seen.log;
+            let due = seen.same && seen.unexplained.is_none() && pages >= LONG && taken_over < pages;
+            if !due || !owner::begin_taking_over(&self.0.place, self.0.ours) {
+                return;
+            }
+            seen.note = Note::TakingOver;
+        }
+        let taken = sqlite::statement(conn, TAKE_OVER).fetch_optional::<i64>();
+        if let Err(error) = &taken {
+            tracing::warn!(%error, "the log could not be taken over into the database, it is tried again");
+        }
+        {
+            let mut seen = self.0.seen.lock_unpoisoned();
+            // Somebody else who is at it writes down when it is done; what an error left unfinished stays so.
+            let done = matches!(taken, Ok(Some(0)));
+            seen.note = if done { Note::TakenOver } else { Note::Stands(seen.state) };
+            if let (Err(_), Ok((state, _))) = (&taken, FileState::of(self.0.file.path())) {
+                seen.state = state;
+            }
+        }
+        drop(self.check());
+    }
+
     fn counters(&self) -> Option<Log> {
-        self.0.keeper.lock_unpoisoned().as_ref().and_then(|keeper| counters(keeper).ok())
+        self.0.keeper.lock_unpoisoned().as_ref().and_then(|keeper| counters(keeper, &self.0.place).ok())
     }
 
     /// Looks every second until the store closes, and when the files are gone writes beside them what they held.
@@ -289,7 +369,7 @@ impl FileIdentity {
     /// Closes what was kept open. The log goes into the file only when both are still the same.
     pub(crate) fn close(&self) {
         let looked = self.compare();
-        let sound = matches!(looked, Ok(Look::Sound));
+        let sound = matches!(looked, Ok(Look::Sound)) && owner::begin_taking_over(&self.0.place, self.0.ours);
         if let Err(how @ Found::Replaced(_)) = looked {
             self.rescue(&self.replaced(how));
         }
@@ -322,16 +402,15 @@ fn found(error: &io::Error, gone: &'static str) -> Found {
     }
 }
 
-fn counters(conn: &Connection) -> Result<Log, StoreError> {
+fn counters(conn: &Connection, place: &Path) -> Result<Log, StoreError> {
     let replaced = sqlite::statement(conn, COUNTERS).fetch_optional::<Taken>()?;
     let Taken { pages, taken_over } = replaced.unwrap_or(Taken { pages: 0, taken_over: 0 });
-    let commits = sqlite::statement(conn, COMMITS).fetch_optional::<i64>()?.unwrap_or_default();
-    Ok(Log { pages, taken_over, commits })
+    Ok(Log { pages, taken_over, salts: salts(place).unwrap_or_default() })
 }
 
-// The files are never opened here: closing one would end the locks that SQLite holds on it.
-fn state(path: &Path) -> io::Result<(State, u64)> {
-    let found = fs::metadata(path)?;
-    let state = State { size_bytes: found.len(), modified: (found.mtime(), found.mtime_nsec()) };
-    Ok((state, found.ino()))
+/// An empty log has none. SQLite holds no lock on the log that closing it could end.
+fn salts(place: &Path) -> io::Result<[u8; 8]> {
+    let mut head = [0; SALTS + 8];
+    fs::File::open(beside(place, "-wal"))?.read_exact(&mut head)?;
+    Ok(head.last_chunk().copied().unwrap_or_default())
 }

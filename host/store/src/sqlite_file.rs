@@ -17,8 +17,8 @@ const WRITES: &str = "
     PRAGMA synchronous = FULL;
     -- What a savepoint may have to put back: a file of its own for each would cost more than the write.
     PRAGMA temp_store = MEMORY;
-    -- Pages of the log before they go into the database: those that change again and again then go once.
-    PRAGMA wal_autocheckpoint = 8000;
+    -- The log is taken over by `FileIdentity`, which writes down that it is at it.
+    PRAGMA wal_autocheckpoint = 0;
     -- After a burst the log file is cut back to this.
     PRAGMA journal_size_limit = 67108864;";
 const READS: &str = "PRAGMA query_only = ON;";

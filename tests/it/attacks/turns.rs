@@ -129,8 +129,13 @@ async fn waits_end_with_the_right_to_the_answer_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn agents_over_stdio_leave_nothing_behind() {
-    withstand(deaths::rows()).await;
+async fn agents_that_end_leave_nothing_behind() {
+    withstand(deaths::rows::<false>()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_that_end_leave_nothing_behind_on_postgres() {
+    withstand(deaths::rows::<true>()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,7 +148,7 @@ pub(super) fn kinds() -> Vec<&'static str> {
     [
         kinds_of(&answers::rows::<false>()),
         kinds_of(&waits::rows::<false>()),
-        kinds_of(&deaths::rows()),
+        kinds_of(&deaths::rows::<false>()),
         kinds_of(&unreadable::rows()),
     ]
     .concat()

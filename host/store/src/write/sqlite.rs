@@ -80,10 +80,13 @@ impl SqliteWriter {
             GroupOutcome::Commit(kept) => {
                 let end = self.end(&conn).await.map_err(Fault::from);
                 if end.is_ok() {
-                    self.conn = Some(conn);
                     self.context.committed(bumped, &announced);
                 }
                 answer(kept, &end);
+                if end.is_ok() {
+                    self.identity.take_over(&conn);
+                    self.conn = Some(conn);
+                }
             }
             GroupOutcome::RollBack => {
                 if sqlite::run(&conn, ROLLBACK).is_ok() {

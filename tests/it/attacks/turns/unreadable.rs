@@ -315,6 +315,11 @@ impl Pipe {
         answer["result"]["structuredContent"].clone()
     }
 
+    /// Reads to the end of the process that answers.
+    pub(super) async fn end_of_output(&mut self) {
+        while self.output.read_line(&mut String::new()).await.is_ok_and(|bytes| bytes > 0) {}
+    }
+
     /// Closes the agent's side.
     pub(super) fn hang_up(self) -> (Child, BufReader<ChildStdout>) {
         (self.child, self.output)
