@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use brains_tests::counts::count;
 use brains_tests::team::{Agent, Database, Team};
 use brains_tests::{Brains, on_both_databases, until};
+use proptest::prelude::{Just, Strategy as _};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 on_both_databases! {
@@ -163,65 +167,96 @@ async fn a_person_frees_what_a_session_holds(database: Database) {
     team.stop().await;
 }
 
-/// Trees that lie in each other, as agents and people lay them: a repository in a repository that is somebody's home, a
-/// working tree in the folder of an agent, a bare repository with its working trees inside. In whatever order they are
-/// registered, each is its own workspace, and so is what lies in it (gastownhall/beads#1653, #2190).
+/// Trees that lie in each other and beside, as agents and people lay them: a repository in a repository that is somebody's
+/// home, a working tree in the folder of an agent and one outside, a bare repository with its working trees inside, a
+/// submodule, a project without git, and a link as the way in. Each with the one whose repository it shares.
+const TREES: [(&str, &str); 9] = [
+    ("/home", "/home"),
+    ("/home/shop", "/home/shop"),
+    ("/home/shop/.claude/worktrees/w1", "/home/shop"),
+    ("/outside", "/home/shop"),
+    ("/home/bare.git/main", "/home/bare.git/main"),
+    ("/home/bare.git/feat", "/home/bare.git/main"),
+    ("/home/shop/vendor/lib", "/home/shop/vendor/lib"),
+    ("/notes", "/notes"),
+    ("/notes/inner", "/notes/inner"),
+];
+
+fn lay(team: &Team, number: usize) -> String {
+    let top = team.folder().join(format!("site{number}"));
+    fs_err::create_dir(&top).expect("a directory");
+    let begin = |at: &Path, name: &str| {
+        git(at, &["init", "-q", name]);
+        git(&at.join(name), &["commit", "-q", "--allow-empty", "-m", "one"]);
+    };
+    begin(&top, "home");
+    let home = top.join("home");
+    begin(&home, "shop");
+    let shop = home.join("shop");
+    git(&shop, &["worktree", "add", "-q", ".claude/worktrees/w1"]);
+    git(&shop, &["worktree", "add", "-q", "../../outside"]);
+    begin(&top, "lib");
+    let library = top.join("lib").display().to_string();
+    git(&shop, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &library, "vendor/lib"]);
+    git(&home, &["clone", "-q", "--bare", "shop", "bare.git"]);
+    let bare = home.join("bare.git");
+    git(&bare, &["worktree", "add", "-q", "main", "main"]);
+    git(&bare, &["worktree", "add", "-q", "-b", "feat", "feat"]);
+    for project in ["notes", "notes/inner"] {
+        fs_err::create_dir(top.join(project)).expect("a directory");
+        fs_err::write(top.join(project).join("Cargo.toml"), "").expect("a marker");
+    }
+    std::os::unix::fs::symlink("home", top.join("way")).expect("a link");
+    top.display().to_string()
+}
+
+/// In whatever order they are registered, by whichever way in, each is its own workspace, and so is what lies in it
+/// (gastownhall/beads#1653, #2190). The rule over generated layouts: `ports::places::tests::layouts` of the program.
 #[tokio::test(flavor = "multi_thread")]
 async fn nested_trees_are_workspaces_of_their_own_in_any_order() {
-    const TREES: [&str; 5] = ["", "/shop", "/shop/.claude/worktrees/w1", "/bare.git/main", "/bare.git/feat"];
     let team = Team::start(Database::Sqlite).await;
-    let laid = |number: usize| {
-        let home = format!("home{number}");
-        git(team.folder(), &["init", "-q", &home]);
-        let home = team.folder().join(home);
-        git(&home, &["commit", "-q", "--allow-empty", "-m", "dotfiles"]);
-        git(&home, &["init", "-q", "shop"]);
-        let shop = home.join("shop");
-        git(&shop, &["commit", "-q", "--allow-empty", "-m", "one"]);
-        git(&shop, &["worktree", "add", "-q", ".claude/worktrees/w1"]);
-        git(&home, &["clone", "-q", "--bare", "shop", "bare.git"]);
-        let bare = home.join("bare.git");
-        git(&bare, &["worktree", "add", "-q", "main", "main"]);
-        git(&bare, &["worktree", "add", "-q", "-b", "feat", "feat"]);
-        home.display().to_string()
-    };
-    for (number, order) in permutations(TREES.len()).into_iter().step_by(5).enumerate() {
-        let home = laid(number);
+    for (number, (order, through_link)) in orders(count(6, 60)).into_iter().enumerate() {
+        let top = lay(&team, number);
         let mut slugs = std::collections::BTreeMap::new();
-        for tree in order.iter().filter_map(|at| TREES.get(*at)) {
-            let path = format!("{home}{tree}");
-            let made = team.admin().operation("register_workspace", &json!({ "path": path })).await;
+        for (tree, repository) in order.iter().filter_map(|at| TREES.get(*at)) {
+            let path = format!("{top}{tree}");
+            let way = tree.strip_prefix("/home").filter(|_| through_link);
+            let way = way.map_or(path.clone(), |rest| format!("{top}/way{rest}"));
+            let made = team.admin().operation("register_workspace", &json!({ "path": way })).await;
             assert_eq!(
                 (&made["registered"], &made["workspace"]["path"]),
                 (&json!(true), &json!(path)),
                 "{order:?} {made}"
             );
-            slugs.insert(*tree, made["workspace"]["slug"].clone());
+            slugs.insert(
+                *tree,
+                (made["workspace"]["slug"].clone(), *repository, made["workspace"]["common_dir"].clone()),
+            );
             // What is registered later changes nothing of what was found before, nor below.
-            for (tree, slug) in &slugs {
+            for (tree, (slug, repository, common)) in &slugs {
                 for below in ["", "/src/not/there"] {
-                    let asked = json!({ "workspace": format!("{home}{tree}{below}") });
+                    let asked = json!({ "workspace": format!("{top}{tree}{below}") });
                     let found = team.admin().operation("show_workspace", &asked).await;
                     assert_eq!(found["workspace"]["slug"], *slug, "{order:?} {asked}");
                 }
+                if let Some((_, _, shared)) = slugs.get(repository) {
+                    assert_eq!(shared, common, "{tree} and {repository} share a repository");
+                }
             }
         }
+        let shared: std::collections::BTreeSet<String> =
+            slugs.values().map(|(_, _, common)| common.to_string()).collect();
+        assert_eq!(shared.len(), 6, "no others do: {slugs:?}");
     }
     team.stop().await;
 }
 
-/// All orders of so many things.
-fn permutations(count: usize) -> Vec<Vec<usize>> {
-    (0..count).fold(vec![Vec::new()], |orders, next| {
-        let into = |order: Vec<usize>| {
-            (0..=order.len()).map(move |at| {
-                let mut longer = order.clone();
-                longer.insert(at, next);
-                longer
-            })
-        };
-        orders.into_iter().flat_map(into).collect()
-    })
+/// So many orders of the trees, the same in every run, and whether they are registered through the link.
+fn orders(many: usize) -> Vec<(Vec<usize>, bool)> {
+    let mut runner = TestRunner::deterministic();
+    let all: Vec<usize> = (0..TREES.len()).collect();
+    let orders = (Just(all).prop_shuffle(), proptest::bool::ANY);
+    (0..many).map(|_| orders.new_tree(&mut runner).expect("an order").current()).collect()
 }
 
 /// Who is who: the program as its client names it, its key, its working tree and branch, what it is at and what it holds.

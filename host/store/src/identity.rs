@@ -231,7 +231,8 @@ impl FileIdentity {
         // Counters that cannot be read now explain nothing and accuse nobody.
         let Some(log) = log else { return Ok(Look::Sound) };
         if now == seen.state || self.counters().is_none_or(|later| later.explains_since(&seen.log)) {
-            *seen = Seen { log, state: now, at, same: true, unexplained: None, note: self.noted(seen.note, now) };
+            *seen =
+                Seen { log, state: now, at, same: true, unexplained: None, note: self.noted(seen.note, now) };
             return Ok(Look::Sound);
         }
         // However long this process itself takes.

@@ -192,3 +192,103 @@ async fn what_others_rightly_write_is_no_alarm() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_copy_written_into_it_after_a_crash_gets_no_log_of_the_old_one() {
+    let bed = Bed::sqlite();
+    let store = bed.with_counter().await;
+    add(&store).await.unwrap();
+    let backup = copied(&bed).await;
+    store.close().await;
+    crash(&bed);
+    assert!(fs::copy(&backup, bed.file()).unwrap() > 0);
+    assert_eq!(value_in(&bed.file(), &bed).await, 1);
+    // The next crash is one of the restored database, and loses nothing.
+    let acknowledged = crash(&bed);
+    assert!(value_in(&bed.file(), &bed).await >= acknowledged);
+}
+
+/// What lay there as files of one moment is one database, whichever program put it back.
+#[tokio::test]
+async fn a_copy_that_brings_its_own_log_keeps_it() {
+    let bed = Bed::sqlite();
+    bed.with_counter().await.close().await;
+    let acknowledged = crash(&bed);
+    for ending in ["", "-wal"] {
+        fs::copy(beside(&bed, ending), beside(&bed, &format!(".backup{ending}"))).unwrap();
+    }
+    assert!(value_in(&bed.file(), &bed).await >= acknowledged);
+    crash(&bed);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for ending in ["", "-wal"] {
+        fs::copy(beside(&bed, &format!(".backup{ending}")), beside(&bed, ending)).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fs::remove_file(beside(&bed, "-shm")).unwrap();
+    assert!(value_in(&bed.file(), &bed).await >= acknowledged);
+}
+
+/// The load of others explains no change of the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_written_into_it_under_load_is_told() {
+    let bed = Bed::sqlite();
+    let store = bed.with_counter().await;
+    add(&store).await.unwrap();
+    let backup = copied(&bed).await;
+    let writer = super::bed::spawn({
+        let store = store.clone();
+        async move {
+            loop {
+                if let Err(fault) = add(&store).await {
+                    return fault;
+                }
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(fs::copy(&backup, bed.file()).unwrap() > 0);
+    assert_eq!(writer.await.unwrap().code, "database_replaced");
+    store.close().await;
+    assert_eq!(value_in(&bed.file(), &bed).await, 1);
+}
+
+#[tokio::test]
+async fn a_long_log_goes_into_the_file() {
+    let bed = Bed::sqlite();
+    bed.with_counter().await.close().await;
+    for _ in 0..3 {
+        let store = bed.open().await;
+        let grown = store.touch(|tx| {
+            Box::pin(async move {
+                execute!(&mut tx.rows, "DROP TABLE IF EXISTS bulk")?;
+                // More pages than a log holds before it is taken over.
+                let text = "CREATE TABLE bulk AS WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many \
+                    WHERE n < 9000) SELECT n, hex(randomblob(1900)) AS words FROM many";
+                Ok(execute!(&mut tx.rows, text)?)
+            })
+        });
+        grown.await.unwrap();
+        let value = add(&store).await.unwrap();
+        let size = fs::metadata(bed.file()).unwrap().len();
+        assert!(size > 8_000 * 4_096, "the log went into the file: {size}");
+        store.close().await;
+        assert_eq!(value_in(&bed.file(), &bed).await, value);
+    }
+}
+
+/// While the log goes into the file that changes, and whatever ends the process then is no restore.
+#[tokio::test]
+async fn a_crash_while_the_log_goes_into_the_file_loses_nothing() {
+    let bed = Bed::sqlite();
+    bed.with_counter().await.close().await;
+    let acknowledged = crash(&bed);
+    let note = beside(&bed, "-owner");
+    let mut told: serde_json::Value = serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+    assert!(told["state"].is_object(), "{told}");
+    told["state"] = serde_json::Value::Null;
+    fs::write(&note, told.to_string()).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(bed.file()).unwrap();
+    file.file().set_modified(std::time::SystemTime::now()).unwrap();
+    drop(file);
+    assert!(value_in(&bed.file(), &bed).await >= acknowledged);
+}

@@ -44,7 +44,8 @@ impl<const POSTGRES: bool> Scene for Site<POSTGRES> {
 
 impl<const POSTGRES: bool> Site<POSTGRES> {
     async fn fresh() -> Self {
-        let database = || if POSTGRES { format!("db_url: \"{}\"\n", postgres::database()) } else { String::new() };
+        let database =
+            || if POSTGRES { format!("db_url: \"{}\"\n", postgres::database()) } else { String::new() };
         let site = Self { service: Brains::start(Setup::config(database())).await, alone: Home::default() };
         site.alone.write_config(&database());
         for home in [&site.service.home, &site.alone] {
@@ -177,7 +178,11 @@ impl Agent {
         self.call("set_focus", json!({ "intent": name, "paths": [format!("src/{name}")] })).await;
         let session = started["session_id"].as_str().expect("an id").to_owned();
         let holdings = Holdings { session, task };
-        assert_eq!(holdings.look(home).await, ("active".into(), 2, true, "claimed".into()), "all of it is held");
+        assert_eq!(
+            holdings.look(home).await,
+            ("active".into(), 2, true, "in_progress".into()),
+            "all of it is held"
+        );
         holdings
     }
 
@@ -237,7 +242,7 @@ impl Holdings {
     }
 
     async fn are_free(&self, home: &Home) {
-        let free = ("ended".to_owned(), 0, false, "open".to_owned());
+        let free = ("ended".to_owned(), 0, false, "available".to_owned());
         let mut last = None;
         let waited = async {
             loop {
@@ -268,12 +273,12 @@ async fn ends<const POSTGRES: bool>(site: &Site<POSTGRES>, served: bool, death: 
     agent.end(death).await;
     if matches!(death, Death::Hangup | Death::Delete) {
         // An orderly end frees at once.
-        assert_eq!(left.look(home).await, ("ended".into(), 0, false, "open".into()));
+        assert_eq!(left.look(home).await, ("ended".into(), 0, false, "available".into()));
     }
     // Who waits for it gets it without asking anybody.
     honest.call("acquire_lock", json!({ "name": "left", "wait_ms": 30_000 })).await;
     left.are_free(home).await;
-    assert_eq!(kept.look(home).await, ("active".into(), 3, true, "claimed".into()));
+    assert_eq!(kept.look(home).await, ("active".into(), 3, true, "in_progress".into()));
     honest.call("heartbeat_session", json!({})).await;
     honest.end(Death::Hangup).await;
     kept.are_free(home).await;

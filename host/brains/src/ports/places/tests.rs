@@ -1,5 +1,7 @@
 use super::*;
 
+mod layouts;
+
 fn at(path: PathBuf) -> Location {
     beside(path, None)
 }
