@@ -31,6 +31,9 @@ use Before::{Fell, Held};
 
 /// Something that is attacked: mostly a running service with honest work in it.
 trait Scene: Send + Sync + Sized + 'static {
+    /// After which a row counts as one that does not end.
+    const LIMIT: std::time::Duration = HANG.saturating_mul(2);
+
     fn open() -> impl Future<Output = Self>;
 
     /// Whether it is as good as new after an attack that succeeded; opening another one takes its time.
@@ -80,7 +83,7 @@ async fn withstand<S: Scene>(rows: Vec<Row<S>>) {
             None => Arc::new(S::open().await),
         };
         // Before, most of what fell hung; nothing is gained by watching it for long.
-        let limit = if before() { HANG } else { HANG * 2 };
+        let limit = if before() { HANG } else { S::LIMIT };
         let attempt =
             tokio::time::timeout(limit, AssertUnwindSafe((row.attempt)(Arc::clone(&place))).catch_unwind());
         let went = match attempt.await {

@@ -5,13 +5,14 @@ mod shapes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brains_tests::components::{drop_in, manifest, variant};
 use brains_tests::counts::count;
 use brains_tests::service::Home;
-use brains_tests::{Brains, Setup, until, within};
+use brains_tests::{Brains, HANG, Setup, until, within};
 use serde_json::{Value, json};
 
 use super::{Fell, Held, Row, Scene, kinds_of, row, withstand};
@@ -27,6 +28,9 @@ struct Prepared {
 }
 
 impl Scene for Prepared {
+    /// Each wait has its own limit.
+    const LIMIT: Duration = HANG.saturating_mul(20);
+
     async fn open() -> Self {
         let service = Brains::plain().await;
         let alone = honest(&service).await;
@@ -75,13 +79,31 @@ impl Prepared {
     }
 
     async fn stands(&self, id: &str, state: &str, word: &str) -> Value {
-        let mut last = Value::Null;
-        until(&format!("{id} to be {state}: {word}"), async || {
-            last = self.record(id).await;
-            last["state"] == state && last["reason"].as_str().unwrap_or("").contains(word)
+        self.compiling(&format!("{id} to be {state}: {word}"), async {
+            loop {
+                let last = self.record(id).await;
+                if last["state"] == state && last["reason"].as_str().unwrap_or("").contains(word) {
+                    return last;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         })
-        .await;
-        last
+        .await
+    }
+
+    /// Waits for what comes of compiling. That is limited in processor time and gets what others leave: on a busy machine it
+    /// may take long, and hangs when what compiles does not get on.
+    async fn compiling<T>(&self, what: &str, event: impl Future<Output = T>) -> T {
+        tokio::pin!(event);
+        let mut before = Vec::new();
+        loop {
+            if let Ok(done) = tokio::time::timeout(HANG, &mut event).await {
+                return done;
+            }
+            let now = processor_times(self.service.pid());
+            assert!(now != before, "{what}: it did not happen, and nothing is being compiled");
+            before = now;
+        }
     }
 
     async fn dropped(&self, wasm: &[u8], word: &str) {
@@ -95,8 +117,8 @@ impl Prepared {
     async fn added(&self, wasm: &[u8], word: &str) {
         let (_, id) = self.name();
         let input = json!({"id": id, "wasm": STANDARD.encode(wasm)});
-        let refused =
-            within("the refusal", self.service.client.post("/api/ops/add_component", input.to_string()));
+        let refused = self
+            .compiling("the refusal", self.service.client.post("/api/ops/add_component", input.to_string()));
         let (refused, ()) = tokio::join!(refused, self.others_go_on());
         assert!((400..500).contains(&refused.status), "{} {}", refused.status, refused.text());
         if refused.status != 413 {
@@ -111,7 +133,8 @@ impl Prepared {
         let source = json!({"key": format!("components.{id}.source"), "value": elsewhere});
         self.service.client.operation("set_config", &source).await;
         let part = json!({"key": format!("providers.{id}"), "value": {"component": id}});
-        let set = within("the edit", self.service.client.post("/api/ops/set_config", part.to_string())).await;
+        let set = self.service.client.post("/api/ops/set_config", part.to_string());
+        let set = self.compiling("the edit", set).await;
         self.others_go_on().await;
         if set.status == 200 {
             self.stands(&id, "rejected", word).await;
@@ -172,13 +195,19 @@ fn rows() -> Vec<Row<Prepared>> {
                 let (number, id) = scene.name();
                 drop_in(&scene.service.home, &id, &make(number), None);
                 scene.others_go_on().await;
-                until("it to be compiled, or refused for what it takes", async || {
-                    let record = scene.record(&id).await;
-                    let reason = record["reason"].as_str().unwrap_or("");
-                    record["state"] == "live"
-                        || record["state"] == "rejected" && reason.contains("budgets.compile_")
-                })
-                .await;
+                let compiled = async {
+                    loop {
+                        let record = scene.record(&id).await;
+                        let reason = record["reason"].as_str().unwrap_or("");
+                        if record["state"] == "live"
+                            || record["state"] == "rejected" && reason.contains("budgets.compile_")
+                        {
+                            return;
+                        }
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                };
+                scene.compiling("it to be compiled, or refused for what it takes", compiled).await;
                 scene.others_go_on().await;
                 scene.remove(&id);
             },
@@ -212,7 +241,7 @@ fn rows() -> Vec<Row<Prepared>> {
             let wasm = STANDARD.encode(variant("provider-echo", &number.to_string()));
             let input = json!({"id": id, "wasm": wasm});
             let added = scene.service.client.operation("add_component", &input);
-            assert_eq!(within("another component", added).await["state"], "live");
+            assert_eq!(scene.compiling("another component", added).await["state"], "live");
             scene.remove(&bad);
             scene.service.client.operation("remove_component", &json!({"id": id})).await;
         },
@@ -412,6 +441,17 @@ async fn the_process_that_compiles_has_little_and_ends_with_the_service() {
     })
     .await;
     drop(home);
+}
+
+/// What each process below this one has taken of the processors.
+fn processor_times(pid: u32) -> Vec<(u32, Vec<String>)> {
+    let times = |child: u32| -> Vec<String> {
+        let text = fs_err::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        // The name may hold anything; the times are the twelfth and thirteenth field behind it.
+        let (_, fields) = text.rsplit_once(')').unwrap_or_default();
+        fields.split_whitespace().skip(11).take(2).map(str::to_owned).collect()
+    };
+    children(pid).into_iter().map(|child| (child, times(child))).collect()
 }
 
 fn children(pid: u32) -> Vec<u32> {

@@ -279,9 +279,8 @@ async fn here(
     let sources = if aside { sources.in_place_of(&home) } else { sources };
     let services = Services::open(&home, shell, sources, None).await?;
     let principal = Principal::local();
-    if entry.kind != OperationKind::Read {
-        services.control.free_what_the_dead_hold().await;
-    }
+    // Whoever looks sees nothing held by who is gone, too.
+    services.control.free_what_the_dead_hold().await;
     let OperationAnswer { outcome, replayed, notice } =
         services.control.answer(entry, input, &principal, caller).await;
     if entry.kind != OperationKind::Read {

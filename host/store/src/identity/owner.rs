@@ -4,7 +4,7 @@
 //! A file that is written over keeps its inode, so it is written down, too, how the file stood. That changes only when the
 //! log is taken over into the file: [`begin_taking_over`] says so before, and [`note`] when it is done.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -67,10 +67,14 @@ pub(super) fn disown(path: &Path) {
 
 fn write(path: &Path, owner: &Owner) -> bool {
     let (place, fresh) = (beside(path, ENDING), beside(path, "-owner.unfinished"));
-    let written = serde_json::to_vec(owner)
-        .map_err(io::Error::other)
-        .and_then(|bytes| fs::write(&fresh, bytes))
-        .and_then(|()| fs::rename(&fresh, &place));
+    let written = serde_json::to_vec(owner).map_err(io::Error::other).and_then(|bytes| {
+        // It is on the disk before what it is about goes there: a note that is older than the file accuses the file.
+        let mut file = fs::File::create(&fresh)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, &place)?;
+        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    });
     if let Err(error) = &written {
         tracing::debug!(%error, "it was not written down which database the log belongs to");
     }
