@@ -21,6 +21,7 @@ pub mod mcp;
 pub mod messages;
 pub mod model;
 pub mod postgres;
+pub mod secure;
 pub mod service;
 pub mod team;
 pub mod upstream;

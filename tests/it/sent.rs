@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::failover::trace;
 
-const STRICT: Strict = Strict { no_stream_options: true, max_tokens_only: true, no_developer: true };
+const STRICT: Strict =
+    Strict { no_stream_options: true, max_tokens_only: true, no_developer: true, reasoning: false };
 
 async fn strict(rules: Strict, config: &str) -> (Upstream, Brains) {
     let upstream = Upstream::start(move |seen| rules.answer(seen)).await;
@@ -110,6 +111,28 @@ async fn what_we_add_is_taken_back_once_and_remembered() {
     );
 }
 
+/// What a client says itself goes up as it is, and the vendor's refusal comes back in its words; a setting has the limit
+/// called as the vendor calls it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_reasons_is_told_what_it_takes() {
+    let rules = Strict { reasoning: true, ..Strict::default() };
+    let (_upstream, plain) = strict(rules, "").await;
+    for (member, value, code) in
+        [("temperature", json!(0.3), "unsupported_value"), ("max_tokens", json!(50), "unsupported_parameter")]
+    {
+        let mut body = hello("strict/scripted-1", false);
+        body[member] = value;
+        let answer = plain.client.chat(&body).await;
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["param"], &error["code"]), (400, &json!(member), &json!(code)));
+    }
+    let (upstream, renamed) = strict(rules, "max_tokens_member: max_completion_tokens").await;
+    let mut body = hello("strict/scripted-1", true);
+    body["max_tokens"] = json!(50);
+    good(&renamed.client.chat(&body).await);
+    assert_eq!(upstream.last().json()["max_completion_tokens"], 50);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_something_else_is_told_and_nothing_is_forgotten() {
     let upstream = OPENAI.upstream().await;
@@ -145,6 +168,11 @@ async fn each_generation_of_a_model_gets_what_it_takes() {
         "claude-sonnet-4-6",
         "claude-opus-4-7",
         "claude-sonnet-5",
+        "claude-haiku-5-5",
+        "claude-opus-5-5",
+        "claude-fable-5-2",
+        // Newer than all that are known.
+        "claude-opus-6",
         "scripted-1",
     ] {
         for stream in [false, true] {
@@ -157,10 +185,17 @@ async fn each_generation_of_a_model_gets_what_it_takes() {
                         body["messages"].as_array_mut().expect("turns").push(turn);
                     }
                     good(&service.client.chat(&body).await);
+                    body["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+                    body["tool_choice"] = json!("required");
+                    good(&service.client.chat(&body).await);
                 }
             }
         }
     }
+    let mut body = hello("anthropic/claude-opus-5-5", false);
+    body["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+    body["tool_choice"] = json!({"type": "function", "function": {"name": "f"}});
+    assert_eq!(service.client.chat(&body).await.header("x-brains-loss"), "tool_choice");
     let mut body = hello("anthropic/claude-opus-4-7", false);
     (body["temperature"], body["top_p"]) = (json!(0.3), json!(0.5));
     let answer = service.client.chat(&body).await;

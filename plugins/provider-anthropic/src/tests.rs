@@ -169,7 +169,10 @@ fn one_instance_serves_every_generation() {
         ("claude-opus-4-6", json!([adaptive, effort("high"), 1]), "reasoning_effort"),
         ("anthropic/claude-opus-4.7", json!([adaptive, effort("xhigh"), null]), ""),
         ("anthropic/claude-4.7-opus-20260416", json!([adaptive, effort("xhigh"), null]), ""),
+        ("claude-mythos-preview", json!([adaptive, effort("high"), null]), "reasoning_effort"),
         ("claude-sonnet-5", json!([adaptive, effort("xhigh"), null]), ""),
+        ("claude-haiku-5-5", json!([adaptive, effort("xhigh"), null]), ""),
+        ("anthropic.claude-fable-5-2", json!([adaptive, effort("xhigh"), null]), ""),
         ("claude-opus-6-1", json!([adaptive, effort("xhigh"), null]), ""),
         ("kimi-k2", json!([adaptive, effort("xhigh"), 1]), ""),
     ] {
@@ -203,10 +206,20 @@ fn capabilities_that_cannot_be_read_are_named() {
 
 #[test]
 fn what_a_list_leaves_out_is_known() {
-    let component = component(json!({ "models": ["claude-opus-4-7", "somebody-else"] }));
+    let known = [
+        ("claude-2.1", Some(200_000), Some(4_096)),
+        ("claude-opus-4-1-20250805", Some(200_000), Some(32_000)),
+        ("claude-haiku-4-5", Some(200_000), Some(64_000)),
+        ("claude-sonnet-4-6", Some(1_000_000), Some(128_000)),
+        ("claude-opus-4-7", Some(1_000_000), Some(128_000)),
+        ("claude-haiku-5-5", Some(1_000_000), Some(128_000)),
+        ("somebody-else", None, None),
+    ];
+    let component = component(json!({ "models": known.map(|(model, ..)| model) }));
     let page = component.models(None).unwrap();
-    let known: Vec<_> = page.models.iter().map(|model| (model.context, model.max_output)).collect();
-    assert_eq!(known, [(Some(1_000_000), Some(128_000)), (None, None)]);
+    let told: Vec<_> =
+        page.models.iter().map(|model| (&*model.id, model.context, model.max_output)).collect();
+    assert_eq!(told, known);
 }
 
 #[test]

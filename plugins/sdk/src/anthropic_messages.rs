@@ -23,6 +23,7 @@ pub struct Capabilities {
     pub efforts: Vec<String>,
     pub sampling: bool,
     pub prefill: bool,
+    pub forced_tools: bool,
     pub documents: bool,
     pub structured_outputs: bool,
     pub context: Option<u32>,
@@ -42,8 +43,17 @@ pub enum Thinking {
 impl Capabilities {
     /// How requests for the model are written.
     pub fn options(self, default_max_tokens: u32) -> Options {
-        let Self { thinking, efforts, sampling, prefill, documents, structured_outputs, max_output, .. } =
-            self;
+        let Self {
+            thinking,
+            efforts,
+            sampling,
+            prefill,
+            forced_tools,
+            documents,
+            structured_outputs,
+            max_output,
+            ..
+        } = self;
         let thinking = match thinking {
             Thinking::Adaptive => Told::Adaptive,
             Thinking::Budget => Told::Budget,
@@ -56,6 +66,7 @@ impl Capabilities {
             efforts,
             sampling,
             prefill,
+            forced_tools,
             documents,
             structured_outputs,
             max_output,

@@ -305,7 +305,9 @@ pub const TABLE: &[TranslationRow] = &[
         "tool_choice",
         chat(&["tool_choice"]),
         Kept,
-        Mapped("`auto`, `none`, `any` or `tool`"),
+        Mapped(
+            "`auto`, `none`, `any` or `tool`; where a model cannot be made to call one, `auto`, named as a loss",
+        ),
         Lost("the model decides; `none` withholds the tools, a name all others"),
     ),
     row(

@@ -29,6 +29,8 @@ pub struct AnthropicMessagesOptions {
     pub sampling: bool,
     /// Whether it goes on from a turn of the assistant's at the end.
     pub prefill: bool,
+    /// Whether it can be made to call a tool.
+    pub forced_tools: bool,
     /// Whether it reads documents.
     pub documents: bool,
     /// Whether it holds answers to a schema and tools to theirs.
@@ -59,6 +61,7 @@ impl Default for AnthropicMessagesOptions {
             efforts: thinking::EFFORTS.map(str::to_owned).to_vec(),
             sampling: true,
             prefill: true,
+            forced_tools: true,
             documents: true,
             structured_outputs: true,
             max_output: None,

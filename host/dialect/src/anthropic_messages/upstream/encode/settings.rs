@@ -19,8 +19,12 @@ impl SettingsWriter<'_, '_> {
     /// Writes them, and says whether the model is told to think.
     pub(super) fn write(mut self, conversation: &Conversation, body: &mut Members) -> Result<bool, Fault> {
         let tools = self.tools()?;
-        let forced = !tools.is_empty()
+        let mut forced = !tools.is_empty()
             && matches!(self.request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
+        if forced && !self.options.forced_tools {
+            self.losses.name("tool_choice");
+            forced = false;
+        }
         let sampling = &self.request.sampling;
         let (thought, effort) = self.thinking(forced || conversation.thoughtless_loop, forced)?;
         let thinks = !matches!(thought, Thought::Silent);
@@ -42,7 +46,7 @@ impl SettingsWriter<'_, '_> {
         self.output(effort, body)?;
         if !tools.is_empty() {
             body.raw("tools", &format!("[{}]", tools.join(",")));
-            self.tool_choice(body)?;
+            self.tool_choice(forced, body)?;
         }
         self.leftovers(body)?;
         Ok(thinks)
@@ -82,16 +86,16 @@ impl SettingsWriter<'_, '_> {
         Ok(out.finish())
     }
 
-    fn tool_choice(&mut self, body: &mut Members) -> Result<(), Fault> {
+    fn tool_choice(&mut self, forced: bool, body: &mut Members) -> Result<(), Fault> {
         let alone = self.request.parallel_tools == Some(false);
         let mut out = Members::new();
         match &self.request.tool_choice {
-            ToolChoice::Auto if !alone => return Ok(()),
-            ToolChoice::Auto => out.string("type", "auto"),
             ToolChoice::None => out.string("type", "none"),
-            ToolChoice::Required => out.string("type", "any"),
-            ToolChoice::Named(name) => out.string("type", "tool").string("name", name),
+            ToolChoice::Required if forced => out.string("type", "any"),
+            ToolChoice::Named(name) if forced => out.string("type", "tool").string("name", name),
             ToolChoice::Other(_) => return self.losses.cannot("tool_choice.other"),
+            ToolChoice::Auto | ToolChoice::Required | ToolChoice::Named(_) if !alone => return Ok(()),
+            ToolChoice::Auto | ToolChoice::Required | ToolChoice::Named(_) => out.string("type", "auto"),
         };
         if alone && self.request.tool_choice != ToolChoice::None {
             out.plain("disable_parallel_tool_use", true);

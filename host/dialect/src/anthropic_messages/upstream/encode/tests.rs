@@ -65,6 +65,27 @@ fn a_forced_tool_is_not_thought_about() {
     check(&forced, &budget(), &Value::Null, 8192, &["reasoning_effort"]);
 }
 
+/// stdapi-ai/stdapi.ai#284.
+#[test]
+fn a_model_that_cannot_be_made_to_call_decides_itself() {
+    let free = AnthropicMessagesOptions { forced_tools: false, ..AnthropicMessagesOptions::default() };
+    let named = json!({"type": "function", "function": {"name": "f"}});
+    for (choice, alone, said, lost) in [
+        (json!("required"), Value::Null, Value::Null, &["tool_choice"][..]),
+        (named.clone(), Value::Null, Value::Null, &["tool_choice"]),
+        (named, json!(false), json!({"type": "auto", "disable_parallel_tool_use": true}), &["tool_choice"]),
+        (json!("none"), Value::Null, json!({"type": "none"}), &[]),
+        (json!("auto"), Value::Null, Value::Null, &[]),
+    ] {
+        let more = json!({"tools": tools(), "tool_choice": choice, "parallel_tool_calls": alone});
+        let (body, losses) = encoded(&effortful(&more), &free);
+        assert_eq!(body["tool_choice"], said, "{choice}");
+        assert_eq!(losses, lost, "{choice}");
+        // What is not forced may be thought about.
+        assert_eq!(body["thinking"], json!({"type": "adaptive"}), "{choice}");
+    }
+}
+
 #[test]
 fn a_budget_does_not_begin_inside_a_loop_without_its_first_thought() {
     let call = json!([{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
