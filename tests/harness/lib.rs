@@ -16,6 +16,7 @@ pub mod dead;
 pub mod disk;
 pub mod door;
 pub mod fuzz;
+pub mod guide;
 pub mod line;
 pub mod mcp;
 pub mod messages;

@@ -1,76 +1,12 @@
 //! The README's first hour and the guide for agents, run as they stand. A test has no fixed ports and no home of its own in
 //! `~/.brains`, so the addresses and that path are those of its service; `…` stands for what the command before printed.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 
+use brains_tests::guide::{Shell, blocks, document};
 use brains_tests::mcp::{Connection, STATELESS, reply, stateless, structured};
-use brains_tests::{Brains, Client, Setup, within};
+use brains_tests::{Brains, Client, Setup};
 use serde_json::{Value, json};
-use tokio::process::Command;
-
-fn document(name: &str) -> String {
-    fs_err::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).expect(name)
-}
-
-/// The blocks of a language, in their order.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    text.split(&fence).skip(1).map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
-}
-
-/// A shell in the home of a service, which remembers what its commands made.
-struct Shell<'a> {
-    service: &'a Brains,
-    folder: PathBuf,
-    key: String,
-    session: String,
-}
-
-impl Shell<'_> {
-    /// Runs each command of a block; a line that goes on behind a backslash is one.
-    async fn run(&mut self, block: &str) -> String {
-        let mut all = String::new();
-        for command in block.replace("\\\n", " ").lines().filter(|line| !line.trim().is_empty()) {
-            all.push_str(&self.command(command).await);
-        }
-        all
-    }
-
-    async fn command(&mut self, command: &str) -> String {
-        let state = self.service.home.state().display().to_string();
-        let command = command
-            .replace("http://127.0.0.1:8787", &self.service.client.base)
-            .replace("~/.brains", &state)
-            .replace("ses_…", &self.session)
-            .replace("BRAINS_KEY=…", &format!("BRAINS_KEY={}", self.key));
-        let program = fs_err::canonicalize(brains_tests::service::program()).expect("the program");
-        let run = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &command])
-            .current_dir(&self.folder)
-            .env_clear()
-            .env(
-                "PATH",
-                format!("{}:/usr/local/bin:/usr/bin:/bin", program.parent().expect("a folder").display()),
-            )
-            .env("HOME", self.service.home.path())
-            .env("BRAINS_HOME", &state)
-            .env("BRAINS_KEY", &self.key)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        let output = within(&command, run).await.expect("bash runs");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{command}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
-        let told: Value = serde_json::from_str(&said).unwrap_or_default();
-        for (member, kept) in [("key", &mut self.key), ("session_id", &mut self.session)] {
-            if let Some(text) = told[member].as_str() {
-                text.clone_into(kept);
-            }
-        }
-        said
-    }
-}
 
 fn project(service: &Brains) -> PathBuf {
     let folder = service.home.path().join("project");
@@ -88,7 +24,7 @@ async fn the_first_hour_of_the_readme_works_as_it_stands() {
         .env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef");
     let service = Brains::start(setup).await;
     let folder = project(&service);
-    let mut shell = Shell { service: &service, folder, key: String::new(), session: String::new() };
+    let mut shell = Shell::of(&service, folder);
     let all = blocks(&readme, "sh");
     let block = |part: &str| all.iter().find(|block| block.contains(part)).cloned().expect(part);
     // The program was built before the suite began: its first block is `cargo xtask run`.
@@ -146,7 +82,7 @@ async fn the_guide_for_agents_works_as_it_stands() {
     let service = Brains::start(Setup::default()).await;
     let folder = project(&service);
     let path = folder.display().to_string();
-    let mut shell = Shell { service: &service, folder, key: String::new(), session: String::new() };
+    let mut shell = Shell::of(&service, folder);
     let commands = blocks(&guide, "sh");
     shell.run(&commands[0]).await;
     assert!(shell.key.starts_with("brk_"), "the first block makes a key");

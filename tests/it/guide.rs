@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use brains_tests::guide::{blocks, document};
 use brains_tests::{Brains, Upstream, model, service};
 use tokio::process::Command;
 
@@ -14,13 +15,6 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The blocks that begin with this fence, in their order.
-fn blocks(guide: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let after = guide.split(&fence).skip(1);
-    after.map(|block| block.split("```").next().unwrap_or_default().to_owned()).collect()
-}
-
 /// A variable of the runner, or a folder below its home.
 fn inherited(name: &str, below_home: &str) -> PathBuf {
     std::env::var_os(name)
@@ -29,7 +23,7 @@ fn inherited(name: &str, below_home: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guides_commands_take_an_empty_folder_to_a_live_provider() {
-    let guide = fs_err::read_to_string(root().join("docs/guides/write-a-plugin.md")).expect("the guide");
+    let guide = document("docs/guides/write-a-plugin.md");
     let script = blocks(&guide, "sh");
     assert!(script.len() >= 5, "{script:?}");
     let upstream = Upstream::start(model::answer).await;

@@ -35,6 +35,7 @@ mod failures;
 mod first_hour;
 mod fuzz;
 mod guide;
+mod guides;
 mod handoffs;
 mod hostile;
 mod housekeeping;

@@ -247,17 +247,3 @@ async fn spelling_and_space_do_not_matter_where_http_says_so() {
         assert_eq!(told.text(), "scripted: x", "{odd:?}: {} {}", told.first, told.body);
     }
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_may_begin_with_http_2() {
-    let (_upstream, service) = started().await;
-    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().expect("a client");
-    for stream in [false, true] {
-        let request = client.post(format!("{}{PATH}", service.client.base)).bearer_auth(&service.client.key);
-        let answer = request.header("content-type", "application/json").body(body("two", stream)).send();
-        let answer = within("the answer", answer).await.expect("an answer");
-        assert_eq!((answer.version(), answer.status()), (http::Version::HTTP_2, http::StatusCode::OK));
-        let text = within("the body", answer.text()).await.expect("a body");
-        assert!(text.contains(if stream { "data: [DONE]" } else { "scripted: two" }), "{text}");
-    }
-}

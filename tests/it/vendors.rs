@@ -163,7 +163,7 @@ async fn messages_are_refused_as_their_vendor_refuses_them() {
         ("an id that comes twice", json!({"messages": twice}), "`tool_use` ids must be unique"),
         (
             "an id in other characters",
-            assistant(json!([call("functions.f:0")])),
+            json!({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": [call("functions.f:0")]}, {"role": "user", "content": [result("functions.f:0")]}]}),
             "String should match pattern '^[a-zA-Z0-9_-]+$'",
         ),
         (
