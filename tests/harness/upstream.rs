@@ -32,6 +32,8 @@ pub enum End {
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
+    /// Statuses of answers that come before this one and are none.
+    pub interim: Vec<u16>,
     /// Waited before the head is sent.
     pub head_delay: Duration,
     /// Waited before each chunk.
@@ -48,6 +50,7 @@ impl Reply {
         Self {
             status,
             headers: vec![("content-type".into(), "application/json".into())],
+            interim: Vec::new(),
             head_delay: Duration::ZERO,
             gap: Duration::ZERO,
             chunks: vec![body.into()],
@@ -61,6 +64,7 @@ impl Reply {
         Self {
             status: 200,
             headers: vec![("content-type".into(), "text/event-stream".into())],
+            interim: Vec::new(),
             head_delay: Duration::ZERO,
             gap: Duration::ZERO,
             chunks: chunks.into_iter().map(Into::into).collect(),
@@ -95,6 +99,12 @@ impl Reply {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn interim(mut self, statuses: &[u16]) -> Self {
+        self.interim = statuses.to_vec();
         self
     }
 
@@ -285,11 +295,18 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
     if reply.status == 0 {
         return if reply.end == End::Cut { Outcome::Close } else { reset(socket) };
     }
-    let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
+    let mut head = String::new();
+    for status in &reply.interim {
+        let _written = write!(head, "HTTP/1.1 {status} Interim\r\nlink: </style.css>; rel=preload\r\n\r\n");
+    }
+    let _written = write!(head, "HTTP/1.1 {} Scripted\r\n", reply.status);
     for (name, value) in &reply.headers {
         let _written = write!(head, "{name}: {value}\r\n");
     }
-    if reply.whole {
+    let bodiless = matches!(reply.status, 204 | 304);
+    if bodiless {
+        head.push_str("\r\n");
+    } else if reply.whole {
         let size: usize = reply.chunks.iter().map(Bytes::len).sum();
         let _written = write!(head, "content-length: {size}\r\n\r\n");
     } else {
@@ -298,7 +315,7 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
     if socket.write_all(head.as_bytes()).await.is_err() {
         return Outcome::Left;
     }
-    for chunk in &reply.chunks {
+    for chunk in reply.chunks.iter().filter(|_| !bodiless) {
         if left_during(socket, reply.gap).await {
             return Outcome::Left;
         }
@@ -316,7 +333,7 @@ async fn answer(socket: &mut TcpStream, reply: &Reply) -> Outcome {
     }
     match reply.end {
         End::Clean => {
-            if !reply.whole && socket.write_all(b"0\r\n\r\n").await.is_err() {
+            if !reply.whole && !bodiless && socket.write_all(b"0\r\n\r\n").await.is_err() {
                 return Outcome::Left;
             }
             Outcome::Next

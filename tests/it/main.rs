@@ -49,6 +49,7 @@ mod mcp_sessions;
 mod model;
 mod odd_http;
 mod operations;
+mod outage;
 mod overlay;
 mod overlay_file;
 mod plugins;

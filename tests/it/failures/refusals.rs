@@ -229,6 +229,34 @@ async fn an_upstreams_word_on_waiting_has_a_bound_of_its_own() {
     assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("second", "2"));
 }
 
+/// In whichever form an upstream asks for a wait, the client is told in both that its libraries read.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_of_a_wait_is_told() {
+    const GOOGLE: &str = r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"17.5s"}]}}"#;
+    for wire in WIRES {
+        let upstream = wire.upstream().await;
+        let service = Brains::start(wire.setup(&upstream)).await;
+        for (name, value, body, seconds, ms) in [
+            ("retry-after", "7", "{}", "7", "7000"),
+            ("Retry-After", "1.5", "{}", "2", "1500"),
+            ("retry-after", "0", "{}", "1", "0"),
+            ("retry-after-ms", "250", "{}", "1", "250"),
+            ("retry-after", "Fri, 01 Jan 2100 00:00:00 GMT", "{}", "86400", "86400000"),
+            ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT", "{}", "1", "0"),
+            ("retry-after", "999999999", "{}", "86400", "86400000"),
+            ("x-request-id", "r", GOOGLE, "18", "17500"),
+            ("retry-after", "soon", "{}", "", ""),
+            ("retry-after", "-5", "{}", "", ""),
+            ("x-request-id", "r", "{}", "", ""),
+        ] {
+            upstream.then(Reply::json(429, body).header(name, value));
+            let answer = service.client.chat(&asked(&wire.model(), false)).await;
+            let told = (answer.status, answer.header("retry-after"), answer.header("retry-after-ms"));
+            assert_eq!(told, (429, seconds, ms), "{}: {name}: {value}", wire.provider);
+        }
+    }
+}
+
 #[test]
 fn the_guides_table_is_written_from_the_one_that_decides() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/failures.md");
