@@ -270,10 +270,12 @@ fn postgres_kind(code: &str) -> BatchTarget {
         "53100" => BatchTarget::Full,
         // A lock that did not come, a statement cut off, a deadlock, a serialization failure.
         "55P03" | "57014" | "40P01" | "40001" => BatchTarget::Locked,
-        "57P01" | "57P02" | "57P03" | "3D000" | "53300" => BatchTarget::Unreachable,
+        // No such database, or one that takes no connections now.
+        "3D000" | "55000" => BatchTarget::Unreachable,
         "XX001" | "XX002" => BatchTarget::Corrupt,
         _ if code.starts_with("28") => BatchTarget::Refused,
-        _ if code.starts_with("08") => BatchTarget::Unreachable,
+        // The connection, the server's resources, its operators: starting, ending, cutting off.
+        _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => BatchTarget::Unreachable,
         _ => BatchTarget::Statement,
     }
 }
