@@ -193,3 +193,34 @@ async fn bodies_may_be_compressed_and_are_measured_after() {
     assert_eq!(send("gzip", b"not gzip".to_vec()).await, 400);
     assert!([400, 415].contains(&send("br", hello.into_bytes()).await));
 }
+
+/// A name that several operators gave a key is nobody's alone: it takes the operator, or the id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_revoked_by_a_name_only_when_it_is_one_keys() {
+    let service = Brains::plain().await;
+    let mut keys = Vec::new();
+    for slug in ["ada", "bob"] {
+        service.client.operation("add_operator", &json!({"slug": slug})).await;
+        keys.push(service.client.operation("create_key", &json!({"name": "laptop", "operator": slug})).await);
+    }
+    let works = async |at: usize| {
+        let client = service.client.with_key(keys[at]["key"].as_str().expect("a key"));
+        client.get("/v1/models").await.status == 200
+    };
+    assert!(works(0).await && works(1).await);
+    let both = service.home.run(&["key", "revoke", "laptop"]).await;
+    let said = String::from_utf8_lossy(&both.stderr).into_owned();
+    assert_eq!(both.status.code(), Some(4), "{said}");
+    assert!(said.contains("ada, bob") && said.contains("hint:") && said.contains("--operator"), "{said}");
+    assert!(works(0).await && works(1).await, "a refusal takes nothing back");
+
+    let one = service.home.run(&["key", "revoke", "laptop", "--operator", "bob"]).await;
+    assert!(one.status.success(), "{one:?}");
+    assert!(works(0).await && !works(1).await);
+    // Now the name is one key's.
+    let other = service.home.run(&["key", "revoke", "laptop"]).await;
+    assert!(other.status.success(), "{other:?}");
+    assert!(!works(0).await);
+    let none = service.home.run(&["key", "revoke", "laptop"]).await;
+    assert_eq!(none.status.code(), Some(3), "{none:?}");
+}

@@ -172,3 +172,59 @@ async fn health_is_open_and_says_little() {
     assert_eq!(ready.json().as_object().map(serde_json::Map::len), Some(1), "{}", ready.text());
     assert!(service.client.get("/health/ready").await.json()["components"].is_array());
 }
+
+/// Clients are given a base URL and a model's bare name; what they get wrong is told with what is right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_what_was_meant() {
+    let config = "ollama_base_url: \"http://127.0.0.1:9\"\nopenai_compatible_base_url: \"http://127.0.0.1:9/v1\"\n\
+                  models: {default: {provider: openai_compatible, model: gpt-5.2}}\n";
+    let service = Brains::start(Setup::config(config)).await;
+    let message = |answer: &brains_tests::Answer| answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+    let ask = async |model: &str| {
+        service.client.chat(&json!({"model": model, "messages": [{"role": "user", "content": "hi"}]})).await
+    };
+    for (name, meant) in [
+        ("gpt-5.2", "did you mean `openai_compatible/gpt-5.2`?"),
+        ("gpt-5.2-mini-high", "`ollama/gpt-5.2-mini-high`"),
+        ("brains-stong", "did you mean `brains-strong`?"),
+        ("olama/llama3.3", "did you mean `ollama/llama3.3`?"),
+    ] {
+        let answer = ask(name).await;
+        assert_eq!(answer.status, 404, "{name}");
+        assert!(message(&answer).contains(meant), "{name}: {}", message(&answer));
+    }
+    let one = service.client.get("/v1/models/gpt-5.2").await;
+    assert!(message(&one).contains("`openai_compatible/gpt-5.2`"), "{}", one.text());
+
+    for (client, path, meant) in [
+        (&service.client, "/chat/completions", "did you mean POST /v1/chat/completions?"),
+        (&service.client, "/v1/v1/chat/completions", "did you mean POST /v1/chat/completions?"),
+        (&service.client, "/v1/messages", "did you mean POST /v1/chat/completions?"),
+        (&service.client, "/messages", "did you mean POST /v1/chat/completions?"),
+        (&service.client, "/responses", "did you mean POST /v1/chat/completions?"),
+        (&service.client, "/models", "did you mean GET /v1/models?"),
+        (&service.client, "/mcp", "another listener has it"),
+        (&service.mcp, "/v1/chat/completions", "another listener has it"),
+        (&service.mcp, "/v1/mcp", "did you mean POST /mcp?"),
+    ] {
+        let answer = client.post(path, "{}").await;
+        assert_eq!(answer.status, 404, "{path}: {}", answer.text());
+        assert!(answer.text().contains(meant), "{path}: {}", answer.text());
+    }
+
+    for (body, said) in [
+        ("nope", "the body is not valid JSON: "),
+        ("model=gpt&messages=hi", "at line 1 column 1"),
+        ("{\n  'model': 1}", "at line 2 column 3"),
+        ("null", "the body must be a JSON object, not null"),
+    ] {
+        let answer = service.client.post("/v1/chat/completions", body).await;
+        assert_eq!(answer.status, 400);
+        assert!(message(&answer).contains(said), "{body}: {}", message(&answer));
+    }
+
+    // Whose program is not there, and where it was looked for.
+    let unreached = ask("ollama/llama3.3").await;
+    assert_eq!(unreached.status, 502);
+    assert_eq!(message(&unreached), "`127.0.0.1:9` (provider `ollama`) could not be reached");
+}

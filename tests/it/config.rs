@@ -199,3 +199,32 @@ async fn a_missing_key_of_a_provider_stops_only_who_needs_the_provider() {
     let refused = text(&home.run(&["up"]).await);
     assert!(refused.contains("config.yaml:3"), "the line of the file: {refused}");
 }
+
+/// A reload says since when what is in force is, whoever put it in force.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_says_since_when_what_is_in_force_is() {
+    let service = Brains::start(Setup::default()).await;
+    let reload = async || service.client.operation("reload_config", &json!({})).await;
+    let since = |told: &Value| told["in_force_since"].as_str().expect("a time").to_owned();
+    let first = reload().await;
+    assert_eq!(first["changed"], false);
+    let again = reload().await;
+    assert_eq!(since(&again), since(&first), "nothing came into force");
+    // By an operation: the reload after it was not first, and says when that was.
+    service.client.operation("set_config", &json!({"key": "rate_limit_per_minute", "value": 700})).await;
+    let set = reload().await;
+    assert_eq!(set["changed"], false);
+    assert!(since(&set) > since(&first), "{set}");
+    // By hand: whether the watcher or the reload was first, it is in force since then.
+    let text = "rate_limit_per_minute: 701\n";
+    fs_err::write(service.home.state().join("brains.runtime.yaml"), text).expect("written");
+    let edited = reload().await;
+    assert!(since(&edited) > since(&set), "{edited}");
+    assert_eq!(service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"], 701);
+    // What is refused changes nothing of that.
+    fs_err::write(service.home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: lots\n").expect("written");
+    assert_eq!(service.client.post("/api/ops/reload_config", "{}").await.status, 400);
+    fs_err::write(service.home.state().join("brains.runtime.yaml"), text).expect("written");
+    let back = reload().await;
+    assert_eq!((&back["changed"], since(&back)), (&json!(false), since(&edited)));
+}

@@ -18,11 +18,8 @@ fn project(service: &Brains) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_hour_of_the_readme_works_as_it_stands() {
     let readme = document("README.md");
-    // Its variables are set where the service runs: that is who resolves them.
-    let setup = Setup::default()
-        .env("OPENAI_API_KEY", "sk-first-0123456789abcdef")
-        .env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef");
-    let service = Brains::start(setup).await;
+    // Its variable is set where the service runs: that is who resolves it. The other key lies in a file.
+    let service = Brains::start(Setup::default().env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef")).await;
     let folder = project(&service);
     let mut shell = Shell::of(&service, folder);
     let all = blocks(&readme, "sh");
@@ -43,12 +40,20 @@ async fn the_first_hour_of_the_readme_works_as_it_stands() {
     let worked = shell.run(&block("workspace register .")).await;
     assert!(worked.contains("\"fence\"") && worked.contains("in_progress"), "{worked}");
 
-    // Its configuration is sound, and in force once it is read.
-    let yaml = blocks(&readme, "yaml").concat();
-    let config = service.home.state().join("config.yaml");
-    fs_err::write(&config, yaml.replace("# ~/.brains/config.yaml\n", "")).expect("written");
-    let checked = service.home.run(&["config", "check", "--json"]).await;
-    assert!(checked.status.success(), "{checked:?}");
+    // Its configuration is sound, and in force once it is read. A file for a key is what it names first.
+    let state = service.home.state();
+    let yaml = blocks(&readme, "yaml").concat().replace("~/.brains", &state.display().to_string());
+    assert!(yaml.find("${FILE:") < yaml.find("${ENV:"), "{yaml}");
+    shell.run(&block("openai-key")).await;
+    fs_err::write(state.join("config.yaml"), yaml).expect("written");
+    shell.run("brains config check").await;
+    shell.run("brains config reload").await;
+    // From here on it is a real model that would be asked, whichever tier is wanted.
+    for name in ["brains-auto", "brains-cheap", "brains-deep"] {
+        let explained = shell.run(&format!("brains explain --model {name} hi")).await;
+        let told: Value = serde_json::from_str(&explained).expect("JSON");
+        assert_eq!(told["provider"], "openai_compatible", "{name}: {told}");
+    }
 }
 
 /// How one client of the guide is told to connect: its address, and the header or variable with the key.

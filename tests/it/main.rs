@@ -69,6 +69,7 @@ mod swap;
 mod taken;
 mod tasks;
 mod tidy;
+mod tiers;
 mod translate;
 mod upgrade;
 mod vendors;

@@ -260,12 +260,12 @@ async fn a_client_that_leaves_closes_the_upstream_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fallback_answers_when_the_first_cannot() {
     let upstream = Upstream::start(|_| Reply::json(500, "{}")).await;
-    let tier = "models: {default: {provider: openai_compatible, model: scripted-1, fallbacks: [{provider: echo, model: echo-small}]}}";
+    let tier = "providers: {spare: {component: provider-echo}}\nmodels: {default: {provider: openai_compatible, model: scripted-1, fallbacks: [{provider: spare, model: echo-small}]}}";
     let service = Brains::start(Setup::upstream(&upstream.base()).and(tier)).await;
     let body = json!({"model": "brains-default", "messages": [{"role": "user", "content": "hi"}]});
     let answer = service.client.chat(&body).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("echo", "2"));
+    assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("spare", "2"));
     upstream.then(Reply::json(400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\"}}"));
     assert_eq!(service.client.chat(&body).await.status, 400, "a request error never wanders");
 }

@@ -21,12 +21,15 @@ use crate::process;
 pub(crate) struct RunningService {
     /// Layout of this file.
     pub(crate) v: u32,
+    /// Absent in a file of an older program, which wrote it when it served.
+    #[serde(default)]
+    pub(crate) state: ServiceState,
     pub(crate) pid: u32,
     /// The kernel's own count of when the process began: tells it from a later one with the same pid.
     pub(crate) pid_started: Option<u64>,
     pub(crate) started_at: Millis,
     pub(crate) version: String,
-    /// Base URL by listener.
+    /// Base URL by listener; empty while it starts: nobody would answer there.
     pub(crate) urls: BTreeMap<String, String>,
     /// Port by listener.
     pub(crate) ports: BTreeMap<String, u16>,
@@ -35,6 +38,16 @@ pub(crate) struct RunningService {
     /// What a command shows to prove that it could read this file; absent in one of an older program.
     #[serde(default)]
     pub(crate) proof: Option<Proof>,
+}
+
+/// How far a service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ServiceState {
+    /// It has its ports and opens the rest: compiling components takes a while.
+    Starting,
+    #[default]
+    Serving,
 }
 
 /// A text that only readers of the state directory know, for as long as one service runs.
@@ -72,6 +85,10 @@ impl RunningService {
     /// The first listener's base URL: health is on each.
     pub(crate) fn any_url(&self) -> Option<&str> {
         LISTENERS.iter().find_map(|listener| self.url_of(listener))
+    }
+
+    pub(crate) fn starting(&self) -> bool {
+        self.state == ServiceState::Starting
     }
 
     pub(crate) fn alive(&self) -> bool {
@@ -155,6 +172,9 @@ impl Drop for InstanceLock {
 
 fn held(by: Option<RunningService>) -> Fault {
     let fault = match by {
+        Some(running) if running.starting() => {
+            Fault::conflict(format!("Brains is starting here already: pid {}", running.pid))
+        }
         Some(running) => Fault::conflict(match running.gateway() {
             Some(url) => format!("Brains already runs here: pid {}, {url}", running.pid),
             None => format!("Brains already runs here: pid {}", running.pid),

@@ -3,6 +3,7 @@
 
 mod announce;
 mod bind;
+mod exposure;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +28,7 @@ use crate::cli::ServeAll;
 use crate::descriptors;
 use crate::ending::EndSignals;
 use crate::home;
-use crate::instance::{InstanceLock, Proof, RunningService};
+use crate::instance::{InstanceLock, Proof, RunningService, ServiceState};
 use crate::listeners::ListenerParts;
 use crate::log;
 use crate::process;
@@ -52,10 +53,13 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     let sources = shell.sources(wanted.overrides.clone())?;
     let config = sources.resolve_whole().map_err(|problems| unsound(&problems))?.config;
     let bound = bind(&listeners, &config, &shell.names).await?;
+    let mut running = describe(shell, &config, started_at);
+    claimed.lock.publish(&running).context("could not write `runtime.json`")?;
     let Some(services) = open(shell, sources, started_at, &claimed.signals).await? else { return Ok(()) };
     // Last of what may fail: a key is shown once, so a start that fails must not have made one.
     let fresh_key = fresh_admin_key(shell, &config)?;
-    let running = describe(shell, &config, &bound, started_at);
+    running.serves(&bound);
+    let exposure = exposure::told(&bound, &config);
     services.info.serves(running.urls.clone());
     if let Some(place) = place {
         project::register(&services.control, place, &shell.files).await?;
@@ -65,7 +69,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     if let Some(key) = &fresh_key {
         admin_key::show_once(key, &shell.home.admin_key());
     }
-    announce::serving(shell, &running, &services)?;
+    announce::serving(shell, &running, &services, exposure)?;
     attend(&services, &claimed.signals, &serving.states).await;
     close(services, serving, claimed).await
 }
@@ -116,21 +120,31 @@ fn fresh_admin_key(shell: &Shell, config: &Config) -> Result<Option<Secret>, any
     Ok(fresh.then_some(key))
 }
 
-/// What `runtime.json` will say.
-fn describe(shell: &Shell, config: &Config, bound: &[BoundListener], started_at: Millis) -> RunningService {
+/// What `runtime.json` says while the service starts.
+fn describe(shell: &Shell, config: &Config, started_at: Millis) -> RunningService {
     let pid = std::process::id();
-    let name = |bound: &BoundListener| bound.listener.name.to_owned();
     RunningService {
         v: 1,
+        state: ServiceState::Starting,
         pid,
         pid_started: process::started_ticks(pid),
         started_at,
         version: crate::VERSION.to_owned(),
-        urls: bound.iter().map(|bound| (name(bound), bound.url())).collect(),
-        ports: bound.iter().map(|bound| (name(bound), bound.address.port())).collect(),
+        urls: BTreeMap::new(),
+        ports: BTreeMap::new(),
         db: redact::redact(&database_url(&shell.home, config)).into_owned(),
         log: shell.home.log().display().to_string(),
         proof: Some(Proof::mint(&*shell.ambient)),
+    }
+}
+
+impl RunningService {
+    /// From here on requests are answered.
+    fn serves(&mut self, bound: &[BoundListener]) {
+        let name = |bound: &BoundListener| bound.listener.name.to_owned();
+        self.state = ServiceState::Serving;
+        self.urls = bound.iter().map(|bound| (name(bound), bound.url())).collect();
+        self.ports = bound.iter().map(|bound| (name(bound), bound.address.port())).collect();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The program put together: configuration, store, runtime, gateway and operations, for a service as for a
 //! command that works on the store directly.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -62,7 +63,7 @@ impl Services {
         let starting = Arc::clone(&live);
         // Whoever ends the start does not wait for what it compiles.
         let ended = Ended(Some(Arc::clone(&live)));
-        drop(blocking(move || starting.start(resolved)).await?);
+        drop(blocking(move || starting.start(resolved, compiling)).await?);
         ended.not();
 
         let egress =
@@ -140,6 +141,13 @@ impl Services {
         self.live.close().await;
         self.store.close().await;
     }
+}
+
+/// Says on stderr what a person waits for.
+fn compiling(count: usize) {
+    let what = if count == 1 { "component" } else { "components" };
+    let line = format!("compiling {count} {what}, once for this version of Brains: a minute or two");
+    drop(writeln!(anstream::stderr().lock(), "{line}"));
 }
 
 /// Stops the compiler when it is dropped.

@@ -128,7 +128,9 @@ pub(crate) fn must_run(shell: &Shell) -> Result<RunningService, Fault> {
 /// Prints the address, and opens it when there is a desktop.
 pub(crate) fn open(shell: &Shell, only_print: bool) -> Result<(), anyhow::Error> {
     let running = must_run(shell)?;
-    let url = running.any_url().ok_or_else(|| Fault::not_found("listener", "gateway"))?;
+    let url = running.any_url().ok_or_else(|| {
+        Fault::unavailable("the service is starting").hint("`brains status` tells when it serves")
+    })?;
     let url = format!("{url}/health");
     output::line(&url)?;
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| shell.environment.get(name).is_some());

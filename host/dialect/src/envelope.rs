@@ -45,6 +45,8 @@ impl<'a> Envelope<'a> {
         let mut reader = Reader::new(text);
         let kind = reader.kind().map_err(|wrong| Invalid::syntax(text, &wrong))?;
         if kind != crate::json::JsonKind::Object {
+            // What only begins like a value is none: `nope` is no null.
+            reader.skip().and_then(|_| reader.end()).map_err(|wrong| Invalid::syntax(text, &wrong))?;
             let message = format!("the body must be a JSON object, not {}", kind.noun());
             return Err(Invalid { code: "invalid_json", message, param: None });
         }

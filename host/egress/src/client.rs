@@ -24,6 +24,7 @@ use crate::fill::{self, Secrets};
 use crate::install_tls;
 use crate::mask::Mask;
 use crate::origin::{Grant, covering};
+use crate::peer::Peer;
 use crate::resolve::{CheckedResolver, Lookup, SystemResolver};
 use crate::reuse;
 use crate::upstream::Upstream;
@@ -63,6 +64,8 @@ impl Default for EgressOptions {
 
 /// One exchange to be sent.
 pub struct OutboundCall<'a> {
+    /// Name of the provider that is asked, for messages.
+    pub provider: &'a str,
     /// As a component described it; its own time limit shortens `silence`.
     pub request: Request,
     /// Stands in for an empty body of `request`.
@@ -188,7 +191,7 @@ impl Egress {
     /// Sends the exchange and waits for the head. Dropping the future, or what it gives, ends the exchange at
     /// once: the connection is closed or its stream reset.
     pub async fn send(&self, call: OutboundCall<'_>) -> Result<Upstream, EgressError> {
-        let OutboundCall { request, body, grants, secrets, known, silence, deadline } = call;
+        let OutboundCall { provider, request, body, grants, secrets, known, silence, deadline } = call;
         let (mut url, mut grant) = fill::url(&request.url, grants, secrets)?;
         let method = fill::method(request.method);
         let mut headers = fill::headers(&request.headers, secrets)?;
@@ -199,8 +202,9 @@ impl Egress {
         };
         let wait = WaitLimits { silence, deadline };
         for _ in 0..=HOPS {
-            let host: Arc<str> = url.host_str().unwrap_or_default().into();
+            let peer = Peer::new(provider, &url);
             let hop = Hop {
+                peer: &peer,
                 method: method.clone(),
                 url: url.clone(),
                 grant,
@@ -209,19 +213,19 @@ impl Egress {
             };
             let response = self.hop(hop, wait).await?;
             if !is_redirect(response.status().as_u16()) {
-                return readable(response, &host).map(|it| Upstream::new(it, host, Mask::new(known), wait));
+                return readable(response, &peer).map(|it| Upstream::new(it, peer, Mask::new(known), wait));
             }
             let target = location(&url, response.headers());
             let same =
                 target.filter(|target| target.origin() == url.origin() && keeps_method(&method, &response));
-            let Some(target) = same else { return Err(EgressError::Redirect { host: host.to_string() }) };
+            let Some(target) = same else { return Err(EgressError::Redirect { peer }) };
             grant = covering(grants, &target).ok_or_else(|| {
-                EgressError::refused(format!("the origin of `{host}` has not been granted"))
+                EgressError::refused(format!("the origin of `{}` has not been granted", peer.host()))
             })?;
             url = target;
         }
         Err(EgressError::Protocol {
-            host: url.host_str().unwrap_or_default().to_owned(),
+            peer: Peer::new(provider, &url),
             cause: FaultCause::default(),
         })
     }
@@ -229,25 +233,25 @@ impl Egress {
     /// Sends one request. The other side may close a connection that was kept just as the next request comes along on it:
     /// when not a byte came back, it is sent once more, on a connection of its own.
     async fn hop(&self, hop: Hop<'_>, wait: WaitLimits) -> Result<reqwest::Response, EgressError> {
-        let host = hop.url.host_str().unwrap_or_default().to_owned();
+        let (peer, host) = (hop.peer, hop.peer.host());
         if !hop.grant.is_private() && literal(&hop.url).is_some_and(|address| !is_public(address)) {
             return Err(EgressError::refused(format!("`{host}` is a private address, which nobody granted")));
         }
         let (until, phase) = wait.next(Phase::Head);
         let sending = async {
             let (answer, reused) = reuse::noting(self.sent(&hop, Connections::Kept)?).await;
-            match answer.map_err(|error| EgressError::of(error, &host)) {
+            match answer.map_err(|error| EgressError::of(error, peer)) {
                 Err(EgressError::Reset { .. }) if reused => {
                     tracing::debug!(host, "a connection that was kept was closed, asking on a fresh one");
                     let answer = self.sent(&hop, Connections::Fresh)?.await;
-                    answer.map_err(|error| EgressError::of(error, &host))
+                    answer.map_err(|error| EgressError::of(error, peer))
                 }
                 answer => answer,
             }
         };
         match tokio::time::timeout_at(until, sending).await {
             Ok(answer) => answer,
-            Err(_) => Err(EgressError::Timeout { host: host.clone(), phase }),
+            Err(_) => Err(EgressError::Timeout { peer: peer.clone(), phase }),
         }
     }
 
@@ -265,6 +269,7 @@ impl Egress {
 
 /// One request to one address.
 struct Hop<'a> {
+    peer: &'a Peer,
     method: Method,
     url: Url,
     grant: &'a Grant,
@@ -274,11 +279,11 @@ struct Hop<'a> {
 
 /// The response, unless its body is coded in a way that nobody here reads. What is read has been decoded: then it names
 /// no coding any more.
-fn readable(response: reqwest::Response, host: &str) -> Result<reqwest::Response, EgressError> {
+fn readable(response: reqwest::Response, peer: &Peer) -> Result<reqwest::Response, EgressError> {
     let coding = response.headers().get(CONTENT_ENCODING).map(|coding| coding.as_bytes().trim_ascii());
     match coding {
         None | Some(b"" | b"identity") => Ok(response),
-        Some(_) => Err(EgressError::Coding { host: host.to_owned() }),
+        Some(_) => Err(EgressError::Coding { peer: peer.clone() }),
     }
 }
 

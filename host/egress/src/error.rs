@@ -1,4 +1,4 @@
-//! Why an exchange failed. Messages name the host at most: never a path, a query or a header.
+//! Why an exchange failed. Messages name the provider, its host and port at most: never a path, a query or a header.
 
 use std::error::Error;
 use std::io;
@@ -6,6 +6,7 @@ use std::io;
 use brains_core::fault::FaultCause;
 use brains_core::{Fault, FaultKind, Origin};
 
+use crate::peer::Peer;
 use crate::resolve::{NoAddress, PrivateAddress};
 
 /// What was being waited for.
@@ -24,34 +25,34 @@ pub enum EgressError {
     /// The exchange was not sent: it asked for something that it may not have.
     #[error("{what}")]
     Refused { what: String },
-    #[error("the name `{host}` could not be resolved")]
-    Dns { host: String },
-    #[error("`{host}` could not be reached")]
-    Connect { host: String, cause: FaultCause },
-    #[error("no trusted TLS connection to `{host}`")]
-    Tls { host: String, cause: FaultCause },
-    #[error("{}", waited(host, *phase))]
-    Timeout { host: String, phase: Phase },
-    #[error("`{host}` closed the connection before its answer was whole")]
-    Reset { host: String, cause: FaultCause },
-    #[error("`{host}` redirected to another origin")]
-    Redirect { host: String },
-    #[error("`{host}` answered with more than {limit_bytes} bytes")]
-    TooLarge { host: String, limit_bytes: usize },
-    #[error("`{host}` did not answer in its protocol")]
-    Protocol { host: String, cause: FaultCause },
-    #[error("`{host}` compressed its answer in a way that was not asked for and is not known")]
-    Coding { host: String },
+    #[error("the name of {peer} could not be resolved")]
+    Dns { peer: Peer },
+    #[error("{peer} could not be reached")]
+    Connect { peer: Peer, cause: FaultCause },
+    #[error("no trusted TLS connection to {peer}")]
+    Tls { peer: Peer, cause: FaultCause },
+    #[error("{}", waited(peer, *phase))]
+    Timeout { peer: Peer, phase: Phase },
+    #[error("{peer} closed the connection before its answer was whole")]
+    Reset { peer: Peer, cause: FaultCause },
+    #[error("{peer} redirected to another origin")]
+    Redirect { peer: Peer },
+    #[error("{peer} answered with more than {limit_bytes} bytes")]
+    TooLarge { peer: Peer, limit_bytes: usize },
+    #[error("{peer} did not answer in its protocol")]
+    Protocol { peer: Peer, cause: FaultCause },
+    #[error("{peer} compressed its answer in a way that was not asked for and is not known")]
+    Coding { peer: Peer },
     /// This machine's own doing.
     #[error("the client could not be set up: {what}")]
     Setup { what: String },
 }
 
-fn waited(host: &str, phase: Phase) -> String {
+fn waited(peer: &Peer, phase: Phase) -> String {
     match phase {
-        Phase::Head => format!("`{host}` did not answer in time"),
-        Phase::Gap => format!("`{host}` fell silent in the middle of its answer"),
-        Phase::Total => format!("the answer of `{host}` was not whole in time"),
+        Phase::Head => format!("{peer} did not answer in time"),
+        Phase::Gap => format!("{peer} fell silent in the middle of its answer"),
+        Phase::Total => format!("the answer of {peer} was not whole in time"),
     }
 }
 
@@ -104,17 +105,20 @@ impl EgressError {
     }
 
     /// Sorts a transport error by what lies beneath it.
-    pub(crate) fn of(error: reqwest::Error, host: &str) -> Self {
-        let host = host.to_owned();
+    pub(crate) fn of(error: reqwest::Error, peer: &Peer) -> Self {
+        let peer = peer.clone();
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
         let mut tls = false;
         let mut reset = false;
         while let Some(error) = cause {
             if error.is::<PrivateAddress>() {
-                return Self::refused(format!("`{host}` leads to a private address, which nobody granted"));
+                return Self::refused(format!(
+                    "`{}` leads to a private address, which nobody granted",
+                    peer.host()
+                ));
             }
             if error.is::<NoAddress>() {
-                return Self::Dns { host };
+                return Self::Dns { peer };
             }
             if error.is::<rustls::Error>() {
                 tls = true;
@@ -141,13 +145,13 @@ impl EgressError {
         let connecting = error.is_connect();
         let cause = FaultCause::new(error.without_url());
         if tls {
-            Self::Tls { host, cause }
+            Self::Tls { peer, cause }
         } else if connecting {
-            Self::Connect { host, cause }
+            Self::Connect { peer, cause }
         } else if reset {
-            Self::Reset { host, cause }
+            Self::Reset { peer, cause }
         } else {
-            Self::Protocol { host, cause }
+            Self::Protocol { peer, cause }
         }
     }
 }

@@ -14,6 +14,7 @@ mod fill;
 pub mod local;
 mod mask;
 mod origin;
+mod peer;
 mod resolve;
 mod reuse;
 mod upstream;
@@ -28,6 +29,7 @@ pub use client::{Egress, EgressOptions, OutboundCall};
 pub use error::{EgressError, Phase};
 pub use fill::Secrets;
 pub use origin::{BadOrigin, Grant};
+pub use peer::Peer;
 pub use resolve::{Lookup, LookupFuture};
 pub use upstream::Upstream;
 

@@ -73,6 +73,7 @@ async fn send_by(
 ) -> Result<Upstream, EgressError> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let call = OutboundCall {
+        provider: "acme",
         request,
         body: Bytes::new(),
         grants,

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::sse::without_mark;
@@ -13,12 +12,13 @@ use http::header::CONTENT_TYPE;
 
 use crate::error::{EgressError, Phase};
 use crate::mask::Mask;
+use crate::peer::Peer;
 use crate::wait::WaitLimits;
 
 /// Dropping it ends the exchange.
 pub struct Upstream {
     response: reqwest::Response,
-    host: Arc<str>,
+    peer: Peer,
     mask: Mask,
     /// Looked at, and not yet taken.
     looked_at: Option<Bytes>,
@@ -30,7 +30,7 @@ impl fmt::Debug for Upstream {
     /// Without the URL, whose query may hold a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("host", &self.host)
+            .field("peer", &self.peer)
             .field("status", &self.status())
             .finish_non_exhaustive()
     }
@@ -39,11 +39,11 @@ impl fmt::Debug for Upstream {
 impl Upstream {
     pub(crate) const fn new(
         response: reqwest::Response,
-        host: Arc<str>,
+        peer: Peer,
         mask: Mask,
         wait: WaitLimits,
     ) -> Self {
-        Self { response, host, mask, looked_at: None, ended: false, wait }
+        Self { response, peer, mask, looked_at: None, ended: false, wait }
     }
 
     pub fn status(&self) -> u16 {
@@ -82,7 +82,7 @@ impl Upstream {
             let (until, phase) = self.wait.next(Phase::Gap);
             let read = tokio::time::timeout_at(until, self.response.chunk()).await;
             let Ok(read) = read else {
-                return Err(EgressError::Timeout { host: self.host.to_string(), phase });
+                return Err(EgressError::Timeout { peer: self.peer.clone(), phase });
             };
             if let Some(passed) = self.passed(read).transpose() {
                 return passed.map(Some);
@@ -127,7 +127,7 @@ impl Upstream {
 
     /// What of a piece may go on, none when all of it is held back; at the end, what was held.
     fn passed(&mut self, read: reqwest::Result<Option<Bytes>>) -> Result<Option<Bytes>, EgressError> {
-        let passed = if let Some(chunk) = read.map_err(|error| EgressError::of(error, &self.host))? {
+        let passed = if let Some(chunk) = read.map_err(|error| EgressError::of(error, &self.peer))? {
             self.mask.pass(chunk)
         } else {
             self.ended = true;
@@ -138,14 +138,14 @@ impl Upstream {
 
     /// The whole body, unless it is larger than `limit_bytes`.
     pub async fn read_all(mut self, limit_bytes: usize) -> Result<Bytes, EgressError> {
-        let too_large = |host: &str| EgressError::TooLarge { host: host.to_owned(), limit_bytes };
+        let too_large = |peer: &Peer| EgressError::TooLarge { peer: peer.clone(), limit_bytes };
         let announced = self.response.content_length().unwrap_or(0);
         if usize::try_from(announced).map_or(true, |announced| announced > limit_bytes) {
-            return Err(too_large(&self.host));
+            return Err(too_large(&self.peer));
         }
         let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk().await? else {
-            return if first.len() > limit_bytes { Err(too_large(&self.host)) } else { Ok(first) };
+            return if first.len() > limit_bytes { Err(too_large(&self.peer)) } else { Ok(first) };
         };
         let mut all = BytesMut::with_capacity(first.len() + second.len());
         all.extend_from_slice(&first);
@@ -156,6 +156,6 @@ impl Upstream {
                 None => return Ok(all.freeze()),
             }
         }
-        Err(too_large(&self.host))
+        Err(too_large(&self.peer))
     }
 }

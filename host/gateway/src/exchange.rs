@@ -32,6 +32,7 @@ pub(crate) async fn send(
     let grants: Vec<Grant> = instance.grants().iter().filter_map(grant).collect();
     let secrets = |name: &str| instance.secret(name).cloned();
     let call = OutboundCall {
+        provider: instance.name(),
         request,
         body,
         grants: &grants,

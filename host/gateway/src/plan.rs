@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 
-use brains_core::Fault;
+use brains_core::{Fault, FaultKind};
 use brains_core::config::Config;
 use brains_dialect::canon::task::{self, Features, RouteInput, Score, Signal, Verdict};
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
 
 use crate::candidates::{candidates, configured_order};
-use crate::resolve::{ModelTarget, resolve};
+use crate::resolve::{KnownNames, ModelTarget, resolve, suggest};
 use crate::strategy::{Traits, strategy, traits};
 use crate::upstreams::Upstreams;
 
@@ -102,7 +102,33 @@ pub(crate) async fn resolve_model(name: &str, context: PlanContext<'_>) -> Resul
         return Ok(target);
     }
     context.upstreams.refresh_catalogue(context.snapshot).await;
-    model_target(name, context)
+    model_target(name, context).map_err(|refusal| match refusal.kind {
+        FaultKind::NotFound => suggest(refusal, name, &context.snapshot.config, &known(context)),
+        _ => refusal,
+    })
+}
+
+/// The names that mean something now.
+fn known<'a>(context: PlanContext<'a>) -> KnownNames<'a> {
+    let PlanContext { snapshot, upstreams } = context;
+    let config = &snapshot.config;
+    let real = |name: &str| config.provider(name).is_none_or(|(_, spec)| !spec.stand_in);
+    let live = snapshot.providers().filter(|instance| real(instance.name()));
+    let mut known = KnownNames::default();
+    for tier in config.models.values() {
+        known.models.push((tier.provider.clone(), tier.model.clone()));
+        known.models.extend(tier.fallbacks.iter().map(|target| (target.provider.clone(), target.model.clone())));
+    }
+    for instance in live {
+        let aliases = instance.aliases().iter().map(String::as_str);
+        known.providers.push(std::iter::once(instance.name()).chain(aliases).collect());
+        let listed = upstreams.catalogue.models_of(instance.name()).into_iter();
+        known.models.extend(listed.map(|model| (instance.name().to_owned(), model.id)));
+    }
+    known.models.retain(|(provider, _)| real(provider));
+    let mut seen = std::collections::HashSet::new();
+    known.models.retain(|model| seen.insert(model.clone()));
+    known
 }
 
 /// The fault of a request that comes before its provider.
@@ -124,7 +150,7 @@ pub(crate) async fn plan(
     let target = resolve_model(requested, context).await?;
     let PlanContext { snapshot, upstreams } = context;
     let config = &snapshot.config;
-    let mut steps = vec![Step { step: "resolve", detail: describe(requested, &target) }];
+    let mut steps = vec![Step { step: "resolve", detail: describe(requested, &target, config) }];
     let candidates = candidates(&target, snapshot, upstreams);
     if candidates.is_empty() {
         return Err(no_candidate(&target, snapshot));
@@ -302,10 +328,13 @@ fn tables(config: &Config) -> String {
     .to_string()
 }
 
-fn describe(requested: &str, target: &ModelTarget) -> String {
+fn describe(requested: &str, target: &ModelTarget, config: &Config) -> String {
     match target {
         ModelTarget::Auto => format!("{requested}: the classifier decides"),
-        ModelTarget::Tier(tier) => format!("{requested}: tier {tier}"),
+        ModelTarget::Tier(tier) => match config.tier_leads.iter().find(|lead| lead.tier == *tier) {
+            Some(lead) => format!("{requested}: tier {lead}"),
+            None => format!("{requested}: tier {tier}"),
+        },
         ModelTarget::Exact { provider, model } => format!("{requested}: {model} of {provider}"),
     }
 }

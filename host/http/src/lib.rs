@@ -27,6 +27,7 @@ mod port;
 mod refusal;
 mod request_context;
 mod request_id;
+mod route_advice;
 mod router;
 mod serve;
 #[cfg(test)]

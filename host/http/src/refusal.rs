@@ -12,6 +12,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::area::Area;
+use crate::route_advice;
 
 /// JSON-RPC's code for a server's own reasons.
 const REFUSED: i32 = -32_000;
@@ -125,10 +126,17 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Fault {
     Fault::internal("the request could not be finished, by a fault of this program")
 }
 
-/// No route of this path.
+/// No route of this path on this listener.
 pub(crate) fn no_route(path: &str) -> Fault {
     let shown: String = path.chars().take(128).collect();
-    Fault::not_found("route", shown).code("unknown_route")
+    let fault = Fault::not_found("route", shown).code("unknown_route");
+    match route_advice::meant(path) {
+        Some(route) if route_advice::is_at(&route, path) => {
+            fault.hint("another listener has it: `brains status` shows the address of each")
+        }
+        Some(route) => fault.hint(format!("did you mean {route}?")),
+        None => fault,
+    }
 }
 
 /// The route is there, the method is not; the `Allow` header says which ones are.

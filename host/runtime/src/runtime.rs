@@ -190,6 +190,11 @@ impl Runtime {
         }
     }
 
+    /// Whether the code of a component is there, for this program on this machine.
+    pub(crate) fn is_compiled(&self, bytes: &[u8]) -> bool {
+        CodeCache::find(&self.shared.engine.pool, bytes).is_some()
+    }
+
     /// Compiles a version's code, when that was not done yet. What takes longer than its pace allows is [`LoadError::Checking`].
     pub(crate) fn compile(
         &self,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use brains_control::Registry;
 
 /// Members of one word that are meant as such wherever they stand between backticks.
-const MEMBERS: [&str; 3] = ["reason", "session", "workspace"];
+const MEMBERS: [&str; 4] = ["operator", "reason", "session", "workspace"];
 
 /// `text` with operations as commands and members as options.
 pub(crate) fn of_commands(text: &str, registry: &Registry) -> String {

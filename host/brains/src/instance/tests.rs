@@ -3,6 +3,7 @@ use super::*;
 fn this_process() -> RunningService {
     RunningService {
         v: 1,
+        state: ServiceState::Serving,
         pid: std::process::id(),
         pid_started: process::started_ticks(std::process::id()),
         started_at: Millis(1_700_000_000_000),
@@ -21,6 +22,15 @@ fn a_second_instance_is_told_about_the_first() {
     let home = Home::at(scratch.path());
     let mut first = InstanceLock::claim(&home).unwrap();
     assert!(InstanceLock::claim(&home).unwrap_err().message.contains("starting"));
+    let starting = RunningService {
+        state: ServiceState::Starting,
+        urls: BTreeMap::new(),
+        ports: BTreeMap::new(),
+        ..this_process()
+    };
+    first.publish(&starting).unwrap();
+    assert!(InstanceLock::claim(&home).unwrap_err().message.contains("is starting here already: pid"));
+    assert!(running(&home).unwrap().unwrap().starting());
     first.publish(&this_process()).unwrap();
 
     let refused = InstanceLock::claim(&home).unwrap_err();

@@ -60,7 +60,7 @@ impl InForce {
         let before = self.live.current();
         let resolved =
             self.resolve(reading).inspect_err(|problems| self.live.unreadable(problems.clone()))?;
-        self.live.compile_bundled(&resolved.config);
+        self.live.compile_bundled(&resolved.config, |_| {});
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
         self.keep_to(&after.config.budgets);
@@ -170,7 +170,7 @@ impl ConfigPort for InForce {
             // A sound document: whether its components take it is asked where they are known.
             blocking(move || match this.sources.document(document) {
                 Ok(resolved) => Findings { problems: this.live.check(resolved), ..found },
-                Err(problems) => Findings { problems, ..found },
+                Err(problems) => Findings { problems, ..Findings::default() },
             })
             .await
         })

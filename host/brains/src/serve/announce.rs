@@ -1,5 +1,6 @@
 //! The one block that a service prints when it serves.
 
+use brains_core::config::TierLead;
 use brains_core::plane::component::ComponentStanding;
 use brains_runtime::bundle;
 
@@ -13,7 +14,12 @@ use crate::shell::Shell;
 const FIRST: &str = "Fix the retry bug in the webhook handler";
 
 /// Tells where everything is, how to send a request and how to stop; people on the terminal, and the log.
-pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Services) -> std::io::Result<()> {
+pub(crate) fn serving(
+    shell: &Shell,
+    running: &RunningService,
+    services: &Services,
+    exposure: Option<String>,
+) -> std::io::Result<()> {
     let gateway = running.url_of(&GATEWAY);
     let snapshot = services.live.current();
     let components = services.live.components();
@@ -53,6 +59,11 @@ pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Servic
             },
         ),
     );
+    if let Some(exposure) = &exposure {
+        tracing::warn!("{exposure}");
+    }
+    parts.extend(exposure);
+    parts.extend(led_tiers(&snapshot.config.tier_leads));
     parts.extend(gateway.map(|url| format!(
         "First request:\n  curl -i {url}/v1/chat/completions \\\n{header}    -H \"Content-Type: application/json\" \\\n    \
          -d '{{\"model\": \"brains-auto\", \"messages\": [{{\"role\": \"user\", \"content\": \"{FIRST}\"}}]}}'"
@@ -61,6 +72,16 @@ pub(crate) fn serving(shell: &Shell, running: &RunningService, services: &Servic
     output::line(parts.join("\n\n"))?;
     log(running, services);
     Ok(())
+}
+
+/// The tiers without a model of their own.
+fn led_tiers(leads: &[TierLead]) -> Option<String> {
+    let lines: Vec<String> = leads.iter().map(|lead| format!("  {lead}")).collect();
+    let head = match leads.first()?.leads_to {
+        Some(_) => "Tiers without a model of their own:",
+        None => "No model is configured yet (`models` in the configuration):",
+    };
+    Some(format!("{head}\n{}", lines.join("\n")))
 }
 
 /// A line for each page of each listener.

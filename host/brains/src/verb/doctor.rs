@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brains_core::Fault;
-use brains_core::config::{Config, Problem, Resolved};
+use brains_core::config::{Config, Problem, Resolved, TierLead};
 use brains_core::plane::operator::{OperatorRecord, stands_for};
 use brains_core::secret::sha256_hex;
 use brains_runtime::bundle;
@@ -94,6 +94,7 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
                     warn("configuration", warning.to_string(), "take it out or mend its name")
                 }),
             );
+            findings.extend(config.tier_leads.iter().map(tier));
             findings.extend(database(shell, config).await);
             findings.push(admin(shell, config));
             findings.push(port(shell, config, running.as_ref()).await);
@@ -170,6 +171,11 @@ fn closed(check: &'static str, path: &Path, wanted: u32) -> Finding {
 
 fn service(file: &Path, running: Option<&RunningService>) -> Finding {
     match running {
+        Some(running) if running.starting() => warn(
+            "service",
+            format!("pid {} is starting", running.pid),
+            "wait for it: `brains status` tells when it serves, `brains logs` what it does",
+        ),
         Some(running) => {
             ok("service", format!("pid {}, {}", running.pid, running.gateway().unwrap_or("no gateway")))
         }
@@ -290,6 +296,9 @@ async fn port(shell: &Shell, config: &Config, running: Option<&RunningService>) 
     if let Some(own) = running.and_then(|running| running.ports.get("gateway")) {
         return ok("port", format!("{own} is ours"));
     }
+    if running.is_some_and(RunningService::starting) {
+        return ok("port", "taken by the service that is starting");
+    }
     match TcpListener::bind((host, port)).await {
         Ok(_) => ok("port", format!("{port} is free")),
         Err(error) => {
@@ -299,6 +308,14 @@ async fn port(shell: &Shell, config: &Config, running: Option<&RunningService>) 
             let by = by.map_or_else(String::new, |owner| format!(" (`{}`, pid {})", owner.name, owner.pid));
             fail("port", format!("{host}:{port}: {error}{by}"), "end that program, or set `gateway_port`")
         }
+    }
+}
+
+/// A tier without a model of its own. That another one's answers is as it should be; that what stands in does is not yet.
+fn tier(lead: &TierLead) -> Finding {
+    match lead.leads_to {
+        Some(_) => ok("tiers", lead.to_string()),
+        None => warn("tiers", lead.to_string(), format!("set a provider and a model: `models.{}`", lead.tier)),
     }
 }
 

@@ -6,7 +6,7 @@ mod change;
 mod history;
 mod watch;
 
-use brains_core::config::{Findings, Place, Problem};
+use brains_core::config::{Findings, Place, Problem, TierLead};
 use brains_core::principal::{KeyScope, Role};
 use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
@@ -252,6 +252,8 @@ pub(crate) struct ConfigChecked {
     ok: bool,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    /// Tiers without a model of their own, and where they lead.
+    tier_leads: Vec<TierLead>,
 }
 
 impl Operation for CheckConfig {
@@ -272,8 +274,9 @@ impl Operation for CheckConfig {
     type Output = ConfigChecked;
 
     async fn run(self, cx: &Cx<'_>) -> Result<ConfigChecked, Fault> {
-        let Findings { problems, warnings } = cx.control.ports.settings.check(self.document).await?;
-        Ok(ConfigChecked { ok: problems.is_empty(), problems, warnings })
+        let Findings { problems, warnings, tier_leads } =
+            cx.control.ports.settings.check(self.document).await?;
+        Ok(ConfigChecked { ok: problems.is_empty(), problems, warnings, tier_leads })
     }
 }
 

@@ -18,7 +18,7 @@ holds every key with its default, and `brains init` puts it there when there is 
 components' own, the file, `brains.runtime.yaml` (which commands edit), `BRAINS_<KEY>` for every key of one word, the command line.
 `brains config show` tells each value and where it came from, `brains config check` what is wrong.
 
-A secret may stand elsewhere: `${ENV:NAME}` or `${FILE:/path}`.
+A secret may stand elsewhere: `${FILE:/path}`, or `${ENV:NAME}` of the process that serves.
 
 **Where**: *any* layer, or *file* for keys that no command may set: those stand in the file, in the environment or on the
 command line. Tiers, classifier and policy have defaults that come with the program: `brains config show` tells them. **Hot** keys count as soon as they change, the others from the next start on. What is **not served** is known and
@@ -32,7 +32,7 @@ const FILE_HEAD: &str = "\
 # Configuration of Brains. Every key is optional; each stands here behind a `#` with its default.
 # Order: defaults < this file < brains.runtime.yaml (which commands edit) < BRAINS_<KEY> < command line.
 # `brains config show` tells each value and where it came from, `brains config check` what is wrong here.
-# A secret may stand elsewhere: ${ENV:NAME} or ${FILE:/path}.
+# A secret may stand elsewhere: ${FILE:/path}, or ${ENV:NAME} of the process that serves.
 ";
 
 /// The page of all keys.

@@ -8,6 +8,7 @@ use url::{Host, Url};
 use super::layers::Provenance;
 use super::model::Config;
 use super::resolve::Problem;
+use super::stand_in::TierLead;
 use super::subsystems::Backend;
 use crate::plane::is_slug;
 
@@ -25,6 +26,8 @@ pub struct Findings {
     /// With any of these it is not put in force.
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// Where tiers without a model of their own lead; empty when there are problems.
+    pub tier_leads: Vec<TierLead>,
 }
 
 /// `named` is the document before anything wrong was taken out of it: what it names is known, if broken.

@@ -155,6 +155,21 @@ impl Provenance {
         self.0.retain(|name, _| *name != dotted && !name.starts_with(&below));
     }
 
+    /// From now on what stands at `path` is from where what stands at `other` is.
+    pub(super) fn follow(&mut self, path: &[String], other: &[String]) {
+        self.forget(path);
+        let (path, other) = (path::dotted(path), path::dotted(other));
+        let copied: Vec<(String, Place)> = self
+            .0
+            .iter()
+            .filter_map(|(name, place)| {
+                let below = name.strip_prefix(&other).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
+                Some((format!("{path}{below}"), place.clone()))
+            })
+            .collect();
+        self.0.extend(copied);
+    }
+
     fn record(&mut self, path: &[String], value: &Value, place: &Place) {
         path::leaves(value, &mut |below, _| {
             self.0.insert(path::dotted(&[path, below].concat()), place.clone());

@@ -19,6 +19,7 @@ use super::locks::Locks;
 use super::path;
 use super::providers::{ProviderPolicy, ProviderSpec};
 use super::routing::Tier;
+use super::stand_in::TierLead;
 use super::subsystems::Subsystems;
 use super::traces::Traces;
 use super::unserved::{Approvals, Bridge, Hook};
@@ -154,6 +155,10 @@ pub struct Config {
     #[serde(skip)]
     #[schemars(skip)]
     pub document: Arc<Value>,
+    /// Tiers without a model of their own; in `models` they have what answers for them.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub tier_leads: Vec<TierLead>,
 }
 
 impl Config {
@@ -260,6 +265,7 @@ impl Default for Config {
             .map(String::from)
             .to_vec(),
             document: Arc::default(),
+            tier_leads: Vec::new(),
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct ProviderSpec {
     /// Other names that mean this instance.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// Whether it only stands in: no tier leads to it, and nothing falls back to it, once a tier names another provider.
+    #[serde(default)]
+    pub stand_in: bool,
 }
 
 /// What an instance is granted.

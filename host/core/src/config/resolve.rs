@@ -20,6 +20,7 @@ use super::path;
 use super::reference::{RefSource, Reference};
 use super::schema::Schema;
 use super::served::{self, Unserved};
+use super::stand_in;
 
 /// A configuration that holds together.
 #[derive(Debug, Clone)]
@@ -74,7 +75,9 @@ pub fn resolve(
 /// The same, for who wants to know what there is to tell, and uses nothing.
 pub fn examine(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Findings {
     match work(layers, manifests, refs) {
-        Ok(Resolved { warnings, missing, .. }) => Findings { problems: missing, warnings },
+        Ok(Resolved { config, warnings, missing, .. }) => {
+            Findings { problems: missing, warnings, tier_leads: config.tier_leads.clone() }
+        }
         Err(findings) => findings,
     }
 }
@@ -93,7 +96,8 @@ fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result
             ..resolved
         }),
         Err(findings) => {
-            Err(Findings { problems: located(findings.problems), warnings: located(findings.warnings) })
+            let Findings { problems, warnings, tier_leads } = findings;
+            Err(Findings { problems: located(problems), warnings: located(warnings), tier_leads })
         }
     }
 }
@@ -101,6 +105,7 @@ fn work(layers: &Layers, manifests: &[Manifest], refs: &dyn RefSource) -> Result
 fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resolved, Findings> {
     let mut work = Work { schema, problems: Vec::new(), warnings: Vec::new(), missing: Vec::new() };
     let mut stack = work.read(layers);
+    let scale = ranked_tiers(&stack);
     stack.insert(0, (Place::of(Layer::Manifest), work.instances(&stack)));
 
     let defaults = schema.defaults();
@@ -119,7 +124,7 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
     }
     work.problems.append(&mut whole);
 
-    let shown = schema.cover(document.clone());
+    let mut shown = schema.cover(document.clone());
     schema.drop_unserved(&mut document);
     work.fill(&mut document, &provenance, refs);
     let mut config: Config = match serde_path_to_error::deserialize(document) {
@@ -128,11 +133,12 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
             let path = error.path().to_string();
             let place = provenance.of(&path).clone();
             work.problems.push(Problem { path, place, message: "does not fit".into(), hint: None });
-            return Err(Findings { problems: work.problems, warnings: work.warnings });
+            return Err(Findings { problems: work.problems, warnings: work.warnings, ..Findings::default() });
         }
     };
-    config.document = Arc::new(shown);
     let mut findings = check::check(&config, &named, &provenance);
+    findings.warnings.append(&mut stand_in::settle(&mut config, &mut shown, &mut provenance, &scale));
+    config.document = Arc::new(shown);
     work.served(&named, &defaults, &provenance);
     // A value that is wrong already is not wrong once more for what became of it.
     findings.problems.retain(|found| work.problems.iter().all(|known| known.path != found.path));
@@ -143,7 +149,7 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
         Ok(Resolved { config: Arc::new(config), provenance, warnings, missing })
     } else {
         work.problems.append(&mut work.missing);
-        Err(Findings { problems: work.problems, warnings: work.warnings })
+        Err(Findings { problems: work.problems, warnings: work.warnings, ..Findings::default() })
     }
 }
 
@@ -366,6 +372,13 @@ impl Work<'_> {
             }
         });
     }
+}
+
+/// The tiers of the bundle have a rank, the weakest first. One that a person adds has none.
+fn ranked_tiers(stack: &[Document]) -> Vec<String> {
+    let bundles = stack.iter().filter(|(place, _)| place.layer == Layer::Bundle);
+    let tiers = bundles.filter_map(|(_, document)| document.get("models").and_then(Value::as_object));
+    tiers.flat_map(Map::keys).cloned().collect()
 }
 
 fn provider_of(target: &Value) -> Option<&str> {

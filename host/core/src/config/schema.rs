@@ -480,7 +480,5 @@ fn kind(value: &Value) -> &'static str {
 
 /// The known name that is most like `name`, when one is near enough to be meant.
 fn nearest<'a>(schema: &'a Value, name: &str) -> Option<&'a str> {
-    let keys = schema.get("properties")?.as_object()?.keys();
-    let (distance, near) = keys.map(|key| (strsim::levenshtein(key, name), key.as_str())).min()?;
-    (distance * 3 <= name.len()).then_some(near)
+    crate::nearest(name, schema.get("properties")?.as_object()?.keys().map(String::as_str))
 }

@@ -7,6 +7,7 @@ use super::*;
 
 mod problems;
 mod secrets;
+mod stand_in;
 
 const MANIFEST: &str = "
 component: relay-a

@@ -61,6 +61,22 @@ fn errors_name_line_and_column() {
         "the body is not valid UTF-8 at byte 6"
     );
     assert_eq!(Envelope::scan(b"[]").unwrap_err().message, "the body must be a JSON object, not an array");
+    assert_eq!(Envelope::scan(b"null").unwrap_err().message, "the body must be a JSON object, not null");
+    // What only begins like a value is none, and is told with its place.
+    for (body, place) in [
+        ("nope", "line 1 column 1 (byte 0)"),
+        ("model=x&stream=true", "line 1 column 1 (byte 0)"),
+        ("true story", "line 1 column 6 (byte 5)"),
+        ("[1, 2", "line 1 column 6 (byte 5)"),
+        ("12 monkeys", "line 1 column 4 (byte 3)"),
+        ("\"half", "line 1 column 6 (byte 5)"),
+        ("\n\n'{}'", "line 3 column 1 (byte 2)"),
+    ] {
+        let wrong = Envelope::scan(body.as_bytes()).unwrap_err();
+        assert_eq!(wrong.code, "invalid_json", "{body}");
+        let message = wrong.message;
+        assert!(message.starts_with("the body is not valid JSON: ") && message.ends_with(place), "{body}: {message}");
+    }
 }
 
 #[test]

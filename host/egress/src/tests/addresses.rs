@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::server::Server;
+use super::server::{Server, peer};
 use super::{egress, get, send, send_by};
 use crate::address::is_public;
 use crate::{Egress, EgressError, EgressOptions, Grant, Lookup, LookupFuture};
@@ -134,7 +134,7 @@ async fn a_star_never_leads_to_a_private_address_whoever_wrote_it() {
     let both = [grants[0].clone(), Grant::operator(url).unwrap()];
     assert_eq!(
         send(get(url), &both).await.unwrap_err(),
-        EgressError::Connect { host: "db.corp.test".to_owned(), cause: FaultCause::default() }
+        EgressError::Connect { peer: peer(url), cause: FaultCause::default() }
     );
 }
 
@@ -210,5 +210,5 @@ async fn a_name_without_an_address_is_a_dns_error() {
     let url = "http://nowhere.test/";
     let sent =
         send_by(&egress(&[]), get(url), &[Grant::operator(url).unwrap()], Duration::from_secs(5)).await;
-    assert_eq!(sent.unwrap_err(), EgressError::Dns { host: "nowhere.test".to_owned() });
+    assert_eq!(sent.unwrap_err(), EgressError::Dns { peer: peer(url) });
 }

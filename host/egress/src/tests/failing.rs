@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::server::Server;
+use super::server::{Server, peer};
 use super::{KEY, egress, get, secrets, send, send_by, with_key};
 use crate::{EgressError, Grant, OutboundCall, Phase, Upstream};
 
@@ -61,7 +61,7 @@ async fn no_head_in_time() {
     let sent =
         send_by(&egress(&[]), with_key(get(&server.url("/secret-path"))), &grant(&server), QUIET).await;
     let error = sent.unwrap_err();
-    assert_eq!(error, EgressError::Timeout { host: "127.0.0.1".to_owned(), phase: Phase::Head });
+    assert_eq!(error, EgressError::Timeout { peer: server.peer(), phase: Phase::Head });
     assert_eq!(error.to_fault().kind, brains_core::FaultKind::Timeout);
     server.requests().await;
 }
@@ -76,7 +76,7 @@ async fn silence_in_the_body() {
     let mut upstream = send_by(&egress(&[]), get(&server.url("/")), &grant(&server), QUIET).await.unwrap();
     let (read, error) = drain(&mut upstream).await;
     assert_eq!(read, b"x");
-    assert_eq!(error, Some(EgressError::Timeout { host: "127.0.0.1".to_owned(), phase: Phase::Gap }));
+    assert_eq!(error, Some(EgressError::Timeout { peer: server.peer(), phase: Phase::Gap }));
 }
 
 #[tokio::test]
@@ -89,6 +89,7 @@ async fn the_total_ends_a_drip() {
     })
     .await;
     let call = OutboundCall {
+        provider: "acme",
         request: get(&server.url("/")),
         body: bytes::Bytes::new(),
         grants: &grant(&server),
@@ -100,7 +101,7 @@ async fn the_total_ends_a_drip() {
     };
     let mut upstream = egress(&[]).send(call).await.unwrap();
     let (_, error) = drain(&mut upstream).await;
-    assert_eq!(error, Some(EgressError::Timeout { host: "127.0.0.1".to_owned(), phase: Phase::Total }));
+    assert_eq!(error, Some(EgressError::Timeout { peer: server.peer(), phase: Phase::Total }));
     assert!(!error.unwrap().to_fault().failover);
     drop(upstream);
     server.requests().await;
@@ -118,7 +119,7 @@ async fn a_body_that_is_cut_is_no_body() {
         assert_eq!(read, b"half");
         assert_eq!(
             error,
-            Some(EgressError::Reset { host: "127.0.0.1".to_owned(), cause: FaultCause::default() }),
+            Some(EgressError::Reset { peer: server.peer(), cause: FaultCause::default() }),
             "{cut}"
         );
     }
@@ -128,31 +129,34 @@ async fn a_body_that_is_cut_is_no_body() {
 async fn a_connection_that_closes_or_resets_before_its_head() {
     let server = Server::answering(1, "").await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Reset { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
+    assert_eq!(error, EgressError::Reset { peer: server.peer(), cause: FaultCause::default() });
     let server = Server::start(1, |stream, _| async move {
         stream.set_zero_linger().unwrap();
         drop(stream);
     })
     .await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Reset { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
+    assert_eq!(error, EgressError::Reset { peer: server.peer(), cause: FaultCause::default() });
 }
 
 #[tokio::test]
 async fn garbage_is_a_protocol_error_and_a_closed_port_a_connect_error() {
     let server = Server::answering(1, "SSH-2.0-OpenSSH_9.9\r\n").await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Protocol { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
+    assert_eq!(error, EgressError::Protocol { peer: server.peer(), cause: FaultCause::default() });
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("http://{free}/");
     let error = send(get(&url), &[Grant::operator(&url).unwrap()]).await.unwrap_err();
-    assert_eq!(error, EgressError::Connect { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
+    assert_eq!(error, EgressError::Connect { peer: peer(&url), cause: FaultCause::default() });
+    // Which of several, and which program to look for there: the address alone tells neither.
+    assert_eq!(error.to_fault().message, format!("`{free}` (provider `acme`) could not be reached"));
 }
 
 #[tokio::test]
 async fn tls_to_a_server_that_does_not_speak_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    let url = format!("https://{address}/");
     let server = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
@@ -162,7 +166,7 @@ async fn tls_to_a_server_that_does_not_speak_it() {
     let (sent, ()) = tokio::join!(send(get(&url), &grants), server);
     assert_eq!(
         sent.unwrap_err(),
-        EgressError::Tls { host: "127.0.0.1".to_owned(), cause: FaultCause::default() }
+        EgressError::Tls { peer: peer(&url), cause: FaultCause::default() }
     );
 }
 
@@ -179,7 +183,7 @@ async fn a_redirect_to_elsewhere_is_refused_and_takes_no_secret_along() {
     // Even with both granted: the secret was meant for the first.
     let grants = [Grant::operator(&server.url("")).unwrap(), Grant::operator(&elsewhere.url("")).unwrap()];
     let error = send(with_key(get(&server.url("/"))), &grants).await.unwrap_err();
-    assert_eq!(error, EgressError::Redirect { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Redirect { peer: server.peer() });
     assert!(timeout(QUIET, elsewhere.requests()).await.is_err(), "nobody went elsewhere");
 }
 
@@ -189,13 +193,13 @@ async fn redirects_do_not_go_round_for_ever_and_a_post_does_not_become_a_get() {
         "HTTP/1.1 308 Permanent Redirect\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let server = Server::answering(4, loops).await;
     let error = send(get(&server.url("/")), &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Protocol { host: "127.0.0.1".to_owned(), cause: FaultCause::default() });
+    assert_eq!(error, EgressError::Protocol { peer: server.peer(), cause: FaultCause::default() });
     let found = "HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let server = Server::answering(1, found).await;
     let mut request = get(&server.url("/"));
     request.method = brains_dialect::canon::exchange::Method::Post;
     let error = send(request, &grant(&server)).await.unwrap_err();
-    assert_eq!(error, EgressError::Redirect { host: "127.0.0.1".to_owned() });
+    assert_eq!(error, EgressError::Redirect { peer: server.peer() });
 }
 
 #[tokio::test]
@@ -206,7 +210,7 @@ async fn a_large_answer_is_not_read_into_memory() {
         let server = Server::answering(1, head).await;
         let upstream = send(get(&server.url("/")), &grant(&server)).await.unwrap();
         let error = upstream.read_all(10).await.unwrap_err();
-        assert_eq!(error, EgressError::TooLarge { host: "127.0.0.1".to_owned(), limit_bytes: 10 });
+        assert_eq!(error, EgressError::TooLarge { peer: server.peer(), limit_bytes: 10 });
     }
 }
 

@@ -121,6 +121,7 @@ async fn a_secret_with_a_line_break_is_refused_without_showing_it() {
     let egress = super::egress(&["127.0.0.1"]);
     let secrets = |_: &str| Some(brains_core::Secret::new("abc\r\nx-evil: 1"));
     let call = crate::OutboundCall {
+        provider: "acme",
         request: with_key(get("http://127.0.0.1:9/")),
         body: bytes::Bytes::new(),
         grants: &[Grant::operator("http://127.0.0.1:9").unwrap()],

@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::Peer;
+
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     task: JoinHandle<Vec<String>>,
@@ -44,6 +46,11 @@ impl Server {
         .await
     }
 
+    /// As errors name it.
+    pub(super) fn peer(&self) -> Peer {
+        peer(&self.url("/"))
+    }
+
     pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -76,4 +83,9 @@ async fn read_request(stream: &mut TcpStream) -> String {
         }
         assert!(count > 0, "the client went away before its request was whole");
     }
+}
+
+/// The other end of a URL, as the provider that the tests ask has it.
+pub(super) fn peer(url: &str) -> Peer {
+    Peer::new("acme", &url.parse().unwrap())
 }

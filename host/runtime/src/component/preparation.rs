@@ -11,7 +11,8 @@ use brains_core::plane::component::ComponentStanding;
 use brains_core::sync::Unpoisoned as _;
 use tokio::sync::Notify;
 
-use super::configured_part::parts;
+use super::catalog::BundledVersion;
+use super::configured_part::{ConfiguredPart, parts};
 use super::loader::{Purpose, VersionKey};
 use super::{ComponentParts, ComponentRegistry, reason_text};
 use crate::load::compiler::Pace;
@@ -90,9 +91,11 @@ impl ComponentRegistry {
         self.actor().prepared(key, loaded);
     }
 
-    /// Compiles the bundled versions that a configuration uses and that were not compiled yet. Blocks for as long as that
-    /// takes, and keeps nobody else from anything.
-    pub fn compile_bundled(&self, config: &Config) {
+    /// Compiles the bundled versions that a configuration uses and that were not compiled yet, and says how many before
+    /// it begins, if any. Blocks for as long as that takes, and keeps nobody else from anything.
+    pub fn compile_bundled(&self, config: &Config, begins: impl FnOnce(usize)) {
+        let (current, runtime) = (self.current(), &self.parts.runtime);
+        let mut missing: Vec<(ConfiguredPart<'_>, &BundledVersion)> = Vec::new();
         for part in parts(config) {
             let pinned = config.components.get(part.component).and_then(|entry| entry.digest.as_deref());
             let bundled = self.parts.catalog.bundled(part.component);
@@ -100,12 +103,20 @@ impl ComponentRegistry {
                 continue;
             };
             // What serves was compiled.
-            if self.current().serves(part.component, &known.digest) {
-                continue;
+            let serves = current.serves(part.component, &known.digest);
+            let again = missing.iter().any(|(_, other)| other.digest == known.digest);
+            if !serves && !again && !runtime.is_compiled(known.bundled.wasm) {
+                missing.push((part, known));
             }
+        }
+        if !missing.is_empty() {
+            tracing::info!(count = missing.len(), "compiling components");
+            begins(missing.len());
+        }
+        for (part, known) in missing {
             let bytes = Bytes::Bundled(known.bundled.wasm);
             let wanted = AtomicBool::new(true);
-            let made = self.parts.runtime.compile(&known.digest, &bytes, part.plays, Pace::Bundled, &wanted);
+            let made = runtime.compile(&known.digest, &bytes, part.plays, Pace::Bundled, &wanted);
             if let Err(error) = made {
                 tracing::error!(
                     component.id = part.component,

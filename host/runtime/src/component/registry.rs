@@ -110,10 +110,11 @@ impl ComponentRegistry {
     }
 
     /// The first configuration: a component that cannot be used is reported, the rest serves. Of what is not compiled yet
-    /// the bundled versions are compiled here, so call it where blocking is fine; others join when they are ready.
-    pub fn start(&self, resolved: Resolved) -> Arc<ActiveSet> {
+    /// the bundled versions are compiled here, so call it where blocking is fine, and `compiling` is told how many; others
+    /// join when they are ready.
+    pub fn start(&self, resolved: Resolved, compiling: impl FnOnce(usize)) -> Arc<ActiveSet> {
         self.parts.runtime.limit(resolved.config.budgets);
-        self.compile_bundled(&resolved.config);
+        self.compile_bundled(&resolved.config, compiling);
         self.parts.catalog.directory.look(Look::Once);
         self.actor().put(resolved)
     }

@@ -38,6 +38,7 @@ fn live(files: &std::path::Path) -> ComponentRegistry {
 
 fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
     ProviderSpec {
+        stand_in: false,
         component: component.into(),
         config,
         secrets: std::collections::BTreeMap::default(),
@@ -81,7 +82,7 @@ fn standing(live: &ComponentRegistry, id: &str) -> (ComponentStanding, Option<St
 fn without_components_there_is_an_empty_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let live = registry(&[], &folder.path().join("plugins"), folder.path());
-    live.start(resolved(Config::default()));
+    live.start(resolved(Config::default()), |_| {});
     let current = live.current();
     assert_eq!(current.providers().count(), 0);
     assert!(live.components().is_empty() && current.classifier.is_none() && current.policy.is_none());
@@ -93,11 +94,17 @@ async fn at_the_start_what_is_bad_is_reported_and_the_rest_serves() {
     let live = live(folder.path());
     let mut one = provider("under-test", json!({}));
     one.aliases = vec!["first".into()];
-    let snapshot = live.start(resolved(config(vec![
+    let mut begun = Vec::new();
+    let configured = resolved(config(vec![
         ("one", one),
         ("two", provider("broken", json!({}))),
         ("three", provider("absent", json!({}))),
-    ])));
+    ]));
+    let snapshot = live.start(configured, |count| begun.push(count));
+    // The sound one and the broken one; that there is none of the third is known without compiling.
+    assert_eq!(begun, [2]);
+    live.compile_bundled(&snapshot.config.clone(), |count| begun.push(count));
+    assert_eq!(begun.len(), 2, "the broken one alone is tried again: {begun:?}");
     assert_eq!(snapshot.providers().map(|instance| instance.name()).collect::<Vec<_>>(), ["one"]);
     assert_eq!(snapshot.provider("first").unwrap().name(), "one");
     assert_eq!(snapshot.provider("one").unwrap().timeout_ms(), 1_500);
@@ -120,7 +127,7 @@ fn an_instance_about_which_nothing_changed_is_kept() {
             ("other", provider("under-test", json!({ "do": deed }))),
         ])
     };
-    let before = live.start(resolved(with("ok")));
+    let before = live.start(resolved(with("ok")), |_| {});
     let loaded = live.runtime().stats();
     let after = live.apply(resolved(with("lie"))).unwrap();
     assert!(Arc::ptr_eq(before.provider("same").unwrap(), after.provider("same").unwrap()));
@@ -135,7 +142,7 @@ fn an_instance_about_which_nothing_changed_is_kept() {
 fn a_change_that_does_not_hold_together_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(folder.path());
-    let before = live.start(resolved(config(vec![("one", provider("under-test", json!({})))])));
+    let before = live.start(resolved(config(vec![("one", provider("under-test", json!({})))])), |_| {});
     let problems = live
         .apply(resolved(config(vec![(
             "one",
@@ -154,7 +161,7 @@ fn a_change_that_does_not_hold_together_changes_nothing() {
 fn a_check_finds_what_a_change_would_and_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(folder.path());
-    let before = live.start(resolved(config(vec![("one", provider("under-test", json!({})))])));
+    let before = live.start(resolved(config(vec![("one", provider("under-test", json!({})))])), |_| {});
     live.version_events();
     let wrong = || {
         config(vec![
@@ -191,7 +198,7 @@ fn a_file_must_have_the_digest_that_it_is_pinned_to() {
         config.components.insert("mine".into(), source);
         resolved(config)
     };
-    live.start(resolved(Config::default()));
+    live.start(resolved(Config::default()), |_| {});
     let problems = live.apply(pinned(format!("sha256:{}", "0".repeat(64)))).unwrap_err();
     assert!(problems[0].message.contains("the pin says sha256:000"), "{}", problems[0].message);
     let snapshot = live.apply(pinned(crate::load::digest(&wasm))).unwrap();
@@ -202,7 +209,7 @@ fn a_file_must_have_the_digest_that_it_is_pinned_to() {
 fn a_component_plays_only_its_part() {
     let folder = tempfile::tempdir().unwrap();
     let live = live(folder.path());
-    live.start(resolved(Config::default()));
+    live.start(resolved(Config::default()), |_| {});
     let part = ComponentSpec { component: "under-test".into(), config: json!({}) };
     let problems = live.apply(resolved(Config { classifier: Some(part), ..Config::default() })).unwrap_err();
     assert!(problems[0].message.contains(Plays::Classifier.name()), "{}", problems[0].message);
@@ -220,7 +227,7 @@ async fn an_exchange_goes_on_with_the_version_it_began_on_until_the_limit() {
         config.component_drain_seconds = drain;
         resolved(config)
     };
-    live.start(with(1.0, 600.0));
+    live.start(with(1.0, 600.0), |_| {});
     let mut old = live.current().provider("one").unwrap().exchange().await.unwrap();
     live.apply(with(2.0, 600.0)).unwrap();
     live.sweep();
@@ -259,7 +266,7 @@ async fn a_version_whose_faults_rise_makes_room_for_the_one_before_and_stays_awa
     let components = folder.path().join("components");
     let open = || {
         let live = registry(&[], folder.path(), &components);
-        live.start(resolved(Config::default()));
+        live.start(resolved(Config::default()), |_| {});
         live
     };
     let drop_in = |live: &ComponentRegistry, wasm: &[u8]| {
@@ -322,7 +329,7 @@ fn a_name_stays_with_the_provider_that_has_it() {
     let live = live(folder.path());
     fs_err::write(folder.path().join("one.wasm"), hostile().wasm).unwrap();
     fs_err::write(folder.path().join("unused.wasm"), variant("x")).unwrap();
-    live.start(resolved(config(vec![("one", provider("under-test", json!({})))])));
+    live.start(resolved(config(vec![("one", provider("under-test", json!({})))])), |_| {});
     assert_eq!(live.current().provider("one").unwrap().component_id(), "under-test");
     let (state, reason) = standing(&live, "one");
     assert_eq!(state, ComponentStanding::Pending);
@@ -349,7 +356,7 @@ fn a_named_file_that_comes_late_counts_when_it_is_good() {
         ..brains_core::config::ComponentSource::default()
     };
     named.components.insert("late".into(), source);
-    live.start(resolved(named));
+    live.start(resolved(named), |_| {});
     assert!(standing(&live, "late").1.unwrap().contains("could not read"));
     let offer = |wasm: &[u8]| {
         fs_err::write(folder.path().join("late.wasm"), wasm).unwrap();

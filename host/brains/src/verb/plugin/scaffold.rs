@@ -69,7 +69,7 @@ fn check(wanted: &NewPlugin) -> Result<(), Fault> {
     if !LANGUAGES.contains(&wanted.lang.as_str()) {
         return invalid(
             format!("there is no scaffold for `{}`; there is one for {}", wanted.lang, LANGUAGES.join(", ")),
-            "any language that builds components works: `examples/plugins` has JavaScript and Python",
+            "a scaffold for Rust has the interface in `wit/`; componentize-qjs builds JavaScript against it, componentize-py Python",
         );
     }
     if wanted.wire.is_some() && wanted.kind != PluginKind::Provider {

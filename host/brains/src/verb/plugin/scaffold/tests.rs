@@ -81,3 +81,18 @@ fn the_scaffold_of_an_own_wire_is_the_example() {
     let scaffold = code(read(&template, "src/lib.rs")).replace("{{type}}", "Parts");
     assert_eq!(scaffold, code(read(&example, "src/lib.rs")));
 }
+
+/// Whoever has the program alone has no folder of ours to be pointed to.
+#[test]
+fn a_language_without_a_scaffold_is_told_what_the_program_brings_for_it() {
+    let wanted = NewPlugin {
+        kind: PluginKind::Provider,
+        wire: None,
+        lang: "python".into(),
+        name: "acme".into(),
+        into: ".".into(),
+        summary: None,
+    };
+    let hint = check(&wanted).unwrap_err().hint.unwrap();
+    assert!(hint.contains("`wit/`") && hint.contains("componentize-py") && !hint.contains("examples/"), "{hint}");
+}
