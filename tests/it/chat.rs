@@ -179,7 +179,9 @@ async fn a_refusal_says_what_was_meant() {
     let config = "ollama_base_url: \"http://127.0.0.1:9\"\nopenai_compatible_base_url: \"http://127.0.0.1:9/v1\"\n\
                   models: {default: {provider: openai_compatible, model: gpt-5.2}}\n";
     let service = Brains::start(Setup::config(config)).await;
-    let message = |answer: &brains_tests::Answer| answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+    let message = |answer: &brains_tests::Answer| {
+        answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
+    };
     let ask = async |model: &str| {
         service.client.chat(&json!({"model": model, "messages": [{"role": "user", "content": "hi"}]})).await
     };

@@ -173,3 +173,21 @@ async fn a_slug_that_is_asked_for_counts_or_is_refused() {
         assert!(String::from_utf8_lossy(&refused.stderr).contains("`store` already"), "{refused:?}");
     }
 }
+
+/// A provider is tried from the command line, on the way that clients take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_from_the_command_line_says_who_answered() {
+    let service = Brains::plain().await;
+    let asked = service.home.run(&["chat", "Say hello"]).await;
+    let told: Value = serde_json::from_slice(&asked.stdout).expect("JSON");
+    assert!(told["content"].as_str().is_some_and(|content| content.contains("Say hello")), "{told}");
+    assert_eq!((&told["provider"], &told["attempts"]), (&Value::from("echo"), &Value::from("1")), "{told}");
+    let named = service.home.run(&["chat", "--model", "echo/echo-deep", "hi"]).await;
+    let told: Value = serde_json::from_slice(&named.stdout).expect("JSON");
+    assert_eq!(told["model"], "echo-deep", "{told}");
+    let unknown = service.home.run(&["chat", "--model", "no-such-model", "hi"]).await;
+    assert_eq!(unknown.status.code(), Some(3), "{unknown:?}");
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no-such-model"), "{unknown:?}");
+    let (home, _) = service.stop().await;
+    assert_eq!(home.run(&["chat", "hi"]).await.status.code(), Some(6));
+}

@@ -220,11 +220,56 @@ async fn a_reload_says_since_when_what_is_in_force_is() {
     fs_err::write(service.home.state().join("brains.runtime.yaml"), text).expect("written");
     let edited = reload().await;
     assert!(since(&edited) > since(&set), "{edited}");
-    assert_eq!(service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"], 701);
+    assert_eq!(
+        service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"],
+        701
+    );
     // What is refused changes nothing of that.
-    fs_err::write(service.home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: lots\n").expect("written");
+    fs_err::write(service.home.state().join("brains.runtime.yaml"), "rate_limit_per_minute: lots\n")
+        .expect("written");
     assert_eq!(service.client.post("/api/ops/reload_config", "{}").await.status, 400);
     fs_err::write(service.home.state().join("brains.runtime.yaml"), text).expect("written");
     let back = reload().await;
     assert_eq!((&back["changed"], since(&back)), (&json!(false), since(&edited)));
+}
+
+/// An edit is whole and sound before anybody reads it; else the file stays as it was, and what was written is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_counts_when_it_is_sound() {
+    let service = Brains::start(Setup::default()).await;
+    let file = service.home.state().join("config.yaml");
+    let edit = async |script: &str| {
+        let editor = service.home.path().join("editor.sh");
+        fs_err::write(&editor, script).expect("written");
+        let mut command = service.home.command(&["config", "edit", "--json"]);
+        let run = command.env("EDITOR", format!("sh '{}'", editor.display())).output();
+        brains_tests::within("the editor", run).await.expect("the program starts")
+    };
+    let limit = async || {
+        service.client.operation("get_config", &json!({"key": "rate_limit_per_minute"})).await["value"]
+            .clone()
+    };
+    // There is no file yet: the starter is what is opened.
+    let made =
+        edit("grep -q '^#rate_limit_per_minute' \"$1\" && echo 'rate_limit_per_minute: 601' >> \"$1\"").await;
+    assert!(made.status.success(), "{}", text(&made));
+    assert_eq!(limit().await, 601);
+    let sound = fs_err::read_to_string(&file).expect("there");
+    assert!(sound.contains("rate_limit_per_minute: 601"));
+
+    let bad = edit("echo 'rate_limit_per_minute: lots' > \"$1\"").await;
+    let said = text(&bad);
+    assert_eq!(bad.status.code(), Some(2), "{said}");
+    assert!(said.contains("`rate_limit_per_minute` expected a whole number"), "{said}");
+    let told: Value = serde_json::from_slice(&bad.stderr).expect("JSON");
+    let hint = told["error"]["hint"].as_str().expect("a hint");
+    let kept = hint.rsplit(' ').next().expect("a path");
+    assert_eq!(fs_err::read_to_string(kept).expect("kept"), "rate_limit_per_minute: lots\n");
+    fs_err::remove_file(kept).expect("removed");
+    assert_eq!((limit().await, fs_err::read_to_string(&file).expect("there")), (json!(601), sound.clone()));
+
+    for script in ["true", "exit 3"] {
+        edit(script).await;
+        assert_eq!(fs_err::read_to_string(&file).expect("there"), sound, "{script}");
+    }
 }

@@ -19,7 +19,11 @@ fn project(service: &Brains) -> PathBuf {
 async fn the_first_hour_of_the_readme_works_as_it_stands() {
     let readme = document("README.md");
     // Its variable is set where the service runs: that is who resolves it. The other key lies in a file.
-    let service = Brains::start(Setup::default().env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef")).await;
+    // The providers that are configured later are there from the start, so that nothing waits for their compiling.
+    let providers =
+        "openai_compatible_timeout_seconds: 60\nanthropic_timeout_seconds: 60\nollama_timeout_seconds: 60\n";
+    let setup = Setup::config(providers).env("ANTHROPIC_API_KEY", "sk-ant-0123456789abcdef");
+    let service = Brains::start(setup).await;
     let folder = project(&service);
     let mut shell = Shell::of(&service, folder);
     let all = blocks(&readme, "sh");

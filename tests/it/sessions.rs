@@ -211,3 +211,31 @@ async fn the_command_line_asks_the_service() {
     assert!(!audit["entries"].as_array().expect("entries").is_empty());
     service.stop().await;
 }
+
+/// Who works in one terminal names the session once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_the_environment_stands_for_the_option() {
+    let home = Home::default();
+    fs_err::write(home.path().join("Cargo.toml"), "").expect("a marker");
+    let started = home.run(&["session", "start", "--tool", "terminal"]).await;
+    let started: Value = serde_json::from_slice(&started.stdout).expect("JSON");
+    let id = started["session_id"].as_str().expect("a session").to_owned();
+    let run = async |session: &str, arguments: &[&str]| {
+        let output = home.command(arguments).env("BRAINS_SESSION", session).output();
+        let output = within(&arguments.join(" "), output).await.expect("the program starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default(), said)
+    };
+    let lock = ["lock", "acquire", "deploy", "--json"];
+    assert_ne!(run("", &lock).await.0, Some(0), "nobody in particular holds no lock");
+    let (code, held, said) = run(&id, &lock).await;
+    assert_eq!((code, &held["lock"]["session"]), (Some(0), &json!(id)), "{held} {said}");
+    // No word about a variable that is ours.
+    assert!(said.is_empty(), "{said}");
+    // One that means nothing here is told, and passed over.
+    let (code, _, said) = run("ses_01kax3v7yqe5nbp8w0c4mzt6rd", &["task", "list"]).await;
+    assert!(
+        code == Some(0) && said.contains("BRAINS_SESSION names `ses_01kax3v7yqe5nbp8w0c4mzt6rd`"),
+        "{said}"
+    );
+}

@@ -220,6 +220,7 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
         ("brains/src/verb/call.rs", "the command line"),
         ("brains/src/manifest_file.rs", "the command line"),
         ("brains/src/verb/doctor.rs", "the command line"),
+        ("brains/src/verb/edit.rs", "the command line"),
         ("brains/src/verb/logs.rs", "the command line"),
         ("brains/src/verb/token.rs", "the command line"),
         ("brains/src/verb/plugin/artifact.rs", "the command line"),

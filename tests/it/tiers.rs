@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 
-use brains_tests::{Brains, Home, Reply, Setup, Upstream, model, until};
+use brains_tests::service::Home;
+use brains_tests::{Brains, Reply, Setup, Upstream, model, until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -44,11 +45,17 @@ async fn once_a_model_is_configured_only_its_own_name_reaches_what_stands_in() {
             for prompt in PROMPTS {
                 let answer = service.client.chat(&chat(&name, prompt, prompt.len() % 2 == 0)).await;
                 assert_eq!(answer.status, 200, "{name}: {}", answer.text());
-                assert_eq!(answer.header("x-brains-provider"), "openai_compatible", "{overlay}{name}: {prompt}");
+                assert_eq!(
+                    answer.header("x-brains-provider"),
+                    "openai_compatible",
+                    "{overlay}{name}: {prompt}"
+                );
             }
         }
     }
-    for (name, model) in [("cheap", "middle"), ("default", "middle"), ("strong", "strong"), ("deep", "strong")] {
+    for (name, model) in
+        [("cheap", "middle"), ("default", "middle"), ("strong", "strong"), ("deep", "strong")]
+    {
         let answer = service.client.chat(&chat(&format!("brains-{name}"), "hi", false)).await;
         assert_eq!((answer.header("x-brains-tier"), answer.header("x-brains-model")), (name, model));
     }
@@ -75,11 +82,15 @@ async fn once_a_model_is_configured_only_its_own_name_reaches_what_stands_in() {
 async fn tiers_without_a_model_of_their_own_are_named_with_where_they_lead() {
     let config = "openai_compatible_base_url: \"http://127.0.0.1:9/v1\"\nmodels: {default: {provider: openai_compatible, model: middle}}\n";
     let service = Brains::start(Setup::config(config)).await;
-    let lead = |tier: &str| json!({ "tier": tier, "leads_to": "default", "model": "openai_compatible/middle" });
+    let lead =
+        |tier: &str| json!({ "tier": tier, "leads_to": "default", "model": "openai_compatible/middle" });
     let checked = service.client.operation("check_config", &json!({ "document": config })).await;
     assert_eq!(checked["tier_leads"], json!([lead("cheap"), lead("strong"), lead("deep")]), "{checked}");
     let empty = service.client.operation("check_config", &json!({ "document": "{}" })).await;
-    assert_eq!(empty["tier_leads"][0], json!({ "tier": "cheap", "leads_to": null, "model": "echo/echo-small" }));
+    assert_eq!(
+        empty["tier_leads"][0],
+        json!({ "tier": "cheap", "leads_to": null, "model": "echo/echo-small" })
+    );
 
     let findings = async |home: &Home| -> Vec<Value> {
         let output = home.run(&["doctor", "--json"]).await;
@@ -95,7 +106,8 @@ async fn tiers_without_a_model_of_their_own_are_named_with_where_they_lead() {
     let fresh = findings(&Home::default()).await;
     assert!(fresh.len() == 4 && fresh.iter().all(|check| check["result"] == "warn"), "{fresh:?}");
 
-    let explained = service.client.operation("explain_route", &json!({ "prompt": "hi", "model": "brains-deep" })).await;
+    let explained =
+        service.client.operation("explain_route", &json!({ "prompt": "hi", "model": "brains-deep" })).await;
     let first = explained["steps"][0]["detail"].as_str().expect("a text");
     assert!(first.contains("leads to `default`"), "{explained}");
 }
@@ -132,7 +144,10 @@ async fn the_start_says_which_tiers_have_no_model_of_their_own() {
     }
     home.write_config("models: {strong: {provider: ollama, model: big}}\n");
     let configured = banner(&home).await;
-    assert!(configured.contains("`cheap` has no model of its own and leads to `strong` (`ollama/big`)"), "{configured}");
+    assert!(
+        configured.contains("`cheap` has no model of its own and leads to `strong` (`ollama/big`)"),
+        "{configured}"
+    );
     let all = TIERS.map(|tier| format!("  {tier}: {{provider: ollama, model: {tier}}}\n")).concat();
     home.write_config(&format!("models:\n{all}"));
     assert!(!banner(&home).await.contains("of its own"));

@@ -100,6 +100,11 @@ Examples:
         after_help = "Examples:\n  brains watch\n  brains watch --once\n  brains watch --json | jq -c .sessions"
     )]
     Watch(Watch),
+    /// Ask a model through the running service, and say which one answered
+    #[command(
+        after_help = "Examples:\n  brains chat \"Say hello\"\n  brains chat --model ollama/llama3.3 \"Say hello\"   does this provider answer?"
+    )]
+    Chat(Chat),
     /// Print the service's log: as text on a terminal, else as JSON
     #[command(after_help = "Examples:\n  brains logs -n 20\n  brains logs -f | jq .message")]
     Logs(Logs),
@@ -111,6 +116,8 @@ Examples:
     Version,
     /// The admin key
     AdminKey(AdminKeyArgs),
+    /// The configuration: what is in force, where it comes from, changes
+    Config(ConfigArgs),
     /// Components: what is loaded, what was refused and why; writing one
     Plugin(Plugin),
     /// Print a completion script for a shell
@@ -186,6 +193,16 @@ pub(crate) struct Watch {
     pub(crate) once: bool,
 }
 
+/// What to ask, and whom.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Chat {
+    /// What to say
+    pub(crate) prompt: String,
+    /// `brains-auto`, a tier such as `brains-strong`, or `<provider>/<model>`
+    #[arg(long, default_value = "brains-auto")]
+    pub(crate) model: String,
+}
+
 /// How much of the log.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Logs {
@@ -212,6 +229,21 @@ pub(crate) enum AdminKeyVerb {
         after_help = "Examples:\n  curl -H \"Authorization: Bearer $(cat \"$(brains admin-key path)\")\" http://127.0.0.1:8787/v1/models"
     )]
     Path,
+}
+
+/// A verb about the configuration.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+/// The verbs about the configuration that are about this machine's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Open the configuration file in $VISUAL or $EDITOR; what comes of it is checked before it counts
+    #[command(after_help = "Examples:\n  brains config edit\n  EDITOR=nano brains config edit")]
+    Edit,
 }
 
 /// A verb about components.

@@ -41,7 +41,7 @@ use brains_core::Fault;
 use brains_runtime::compile;
 use rustix::fs::Mode;
 
-use crate::cli::{AdminKeyVerb, Cli, Global, Invocation, McpMode, Verb};
+use crate::cli::{AdminKeyVerb, Cli, ConfigVerb, Global, Invocation, McpMode, Verb};
 use crate::ending::Ender;
 use crate::environment::Environment;
 use crate::shell::Shell;
@@ -157,11 +157,15 @@ fn life(cli: &Cli, shell: &Shell) -> Result<(), anyhow::Error> {
         Verb::Watch(wanted) => wait(verb::watch::watch(shell, *wanted)),
         Verb::Stop => wait(verb::stop(shell)),
         Verb::Open(wanted) => verb::open(shell, wanted.print),
+        Verb::Chat(wanted) => wait(verb::chat::chat(shell, wanted)),
         Verb::Logs(wanted) => wait(verb::logs::logs(shell, wanted)),
         Verb::Doctor => wait(verb::doctor::doctor(shell)),
         Verb::Version => verb::version(shell),
         Verb::AdminKey(admin_key) => match admin_key.verb {
             AdminKeyVerb::Path => Ok(output::line(shell.home.admin_key().display())?),
+        },
+        Verb::Config(config) => match config.verb {
+            ConfigVerb::Edit => wait(verb::edit::edit(shell)),
         },
         Verb::Plugin(plugin) => wait(verb::plugin::run(shell, &plugin.verb)),
         Verb::Completions { .. } | Verb::Man { .. } => Ok(()),

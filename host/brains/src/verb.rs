@@ -1,7 +1,9 @@
 //! The verbs of the program's own life, one file each where there is something to them.
 
 pub(crate) mod call;
+pub(crate) mod chat;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod logs;
 pub(crate) mod mcp;
 pub(crate) mod plugin;

@@ -224,10 +224,7 @@ impl Egress {
             })?;
             url = target;
         }
-        Err(EgressError::Protocol {
-            peer: Peer::new(provider, &url),
-            cause: FaultCause::default(),
-        })
+        Err(EgressError::Protocol { peer: Peer::new(provider, &url), cause: FaultCause::default() })
     }
 
     /// Sends one request. The other side may close a connection that was kept just as the next request comes along on it:

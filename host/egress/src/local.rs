@@ -1,5 +1,6 @@
 //! A client for a program that calls its own running service on this machine, for the command line and stdio.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use brains_core::Secret;
@@ -39,6 +40,8 @@ pub struct LocalAnswer {
     pub mail: Option<String>,
     /// Whether the request was done before and this is its answer from then.
     pub replayed: bool,
+    /// What the gateway says of the way of a request, by the name behind its prefix.
+    pub routing: BTreeMap<String, String>,
 }
 
 /// Talks to one service on loopback with one key.
@@ -122,6 +125,11 @@ impl LocalClient {
         let status = response.status().as_u16();
         let mail = response.headers().get(wire::MAIL).and_then(|line| line.to_str().ok()).map(str::to_owned);
         let replayed = response.headers().contains_key(wire::REPLAYED);
+        let routing = response.headers().iter().filter_map(|(name, value)| {
+            let name = name.as_str().strip_prefix("x-brains-")?;
+            Some((name.to_owned(), value.to_str().ok()?.to_owned()))
+        });
+        let routing = routing.collect();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
             if body.len() + chunk.len() > LIMIT_BYTES {
@@ -130,10 +138,10 @@ impl LocalClient {
             body.extend_from_slice(&chunk);
         }
         if body.is_empty() {
-            return Ok(LocalAnswer { status, value: Value::Null, mail, replayed });
+            return Ok(LocalAnswer { status, value: Value::Null, mail, replayed, routing });
         }
         let value = serde_json::from_slice(&body).map_err(|_| LocalError::NotJson)?;
-        Ok(LocalAnswer { status, value, mail, replayed })
+        Ok(LocalAnswer { status, value, mail, replayed, routing })
     }
 
     fn failed(&self, error: &reqwest::Error) -> LocalError {

@@ -31,6 +31,10 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { provider, host, port } = self;
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-        if provider.is_empty() { write!(f, "`{host}{port}`") } else { write!(f, "`{host}{port}` (provider `{provider}`)") }
+        if provider.is_empty() {
+            write!(f, "`{host}{port}`")
+        } else {
+            write!(f, "`{host}{port}` (provider `{provider}`)")
+        }
     }
 }

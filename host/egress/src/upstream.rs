@@ -37,12 +37,7 @@ impl fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    pub(crate) const fn new(
-        response: reqwest::Response,
-        peer: Peer,
-        mask: Mask,
-        wait: WaitLimits,
-    ) -> Self {
+    pub(crate) const fn new(response: reqwest::Response, peer: Peer, mask: Mask, wait: WaitLimits) -> Self {
         Self { response, peer, mask, looked_at: None, ended: false, wait }
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 
-use brains_core::{Fault, FaultKind};
 use brains_core::config::Config;
+use brains_core::{Fault, FaultKind};
 use brains_dialect::canon::task::{self, Features, RouteInput, Score, Signal, Verdict};
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
@@ -117,7 +117,9 @@ fn known<'a>(context: PlanContext<'a>) -> KnownNames<'a> {
     let mut known = KnownNames::default();
     for tier in config.models.values() {
         known.models.push((tier.provider.clone(), tier.model.clone()));
-        known.models.extend(tier.fallbacks.iter().map(|target| (target.provider.clone(), target.model.clone())));
+        known
+            .models
+            .extend(tier.fallbacks.iter().map(|target| (target.provider.clone(), target.model.clone())));
     }
     for instance in live {
         let aliases = instance.aliases().iter().map(String::as_str);

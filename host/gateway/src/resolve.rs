@@ -113,7 +113,8 @@ fn meant(name: &str, config: &Config, known: &KnownNames<'_>) -> Vec<String> {
         if model.is_empty() {
             return Vec::new();
         }
-        if let Some(first) = known.providers.iter().find(|names| near(names)).and_then(|names| names.first()) {
+        if let Some(first) = known.providers.iter().find(|names| near(names)).and_then(|names| names.first())
+        {
             return vec![format!("{first}/{model}")];
         }
     }

@@ -45,7 +45,8 @@ pub(crate) fn meant(path: &str) -> Option<String> {
         })
     };
     for ingress in Ingress::ALL {
-        let own: Vec<&str> = ingress.path().split('/').filter(|part| !part.is_empty() && *part != "v1").collect();
+        let own: Vec<&str> =
+            ingress.path().split('/').filter(|part| !part.is_empty() && *part != "v1").collect();
         if ends_in(&own) {
             return Some(format!("POST {}", ingress.path()));
         }

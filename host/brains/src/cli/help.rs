@@ -12,7 +12,10 @@ use super::STYLES;
 pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Start and look", &["up", "init", "status", "watch", "open", "logs", "doctor", "stop"]),
     ("Work together", &["workspace", "session", "task", "lock", "focus", "message", "handoff", "event"]),
-    ("Models", &["explain", "plan", "classify", "route", "models", "model", "traces", "trace", "usage"]),
+    (
+        "Models",
+        &["chat", "explain", "plan", "classify", "route", "models", "model", "traces", "trace", "usage"],
+    ),
     ("Components", &["plugin"]),
     ("Administer", &["config", "key", "admin-key", "operator", "audit", "service"]),
     (

@@ -124,11 +124,15 @@ pub(crate) async fn by_name(shell: &Shell, name: &str, input: Value) -> Result<V
 }
 
 async fn answered(shell: &Shell, entry: &OperationEntry, input: Value) -> Result<Value, anyhow::Error> {
-    let caller = Caller {
-        directory: std::env::current_dir().ok(),
-        token: token::of(&shell.home, &input),
-        ..Caller::cli()
-    };
+    let standing = shell.environment.get(token::STANDING);
+    let token = token::of(&shell.home, &input, standing);
+    if let (Some(named), None, None) = (standing, &token, input.get("session")) {
+        tell(Some(format!(
+            "{} names `{named}`, which was not started from here or has ended",
+            token::STANDING
+        )));
+    }
+    let caller = Caller { directory: std::env::current_dir().ok(), token, ..Caller::cli() };
     // Another database than the service's was asked for: the service is not who can answer.
     let elsewhere = shell.global.db.is_some() || shell.global.config.is_some();
     let answer = match instance::running(&shell.home)?.filter(|_| !elsewhere) {
@@ -197,7 +201,12 @@ impl ServiceClient {
         }
     }
 
-    async fn post_json(&self, path: &str, value: &Value, caller: &Caller) -> Result<LocalAnswer, Fault> {
+    pub(crate) async fn post_json(
+        &self,
+        path: &str,
+        value: &Value,
+        caller: &Caller,
+    ) -> Result<LocalAnswer, Fault> {
         let mut headers = wire::written(caller);
         headers.extend(self.proof.clone().map(|proof| (wire::PROOF, proof)));
         self.client()?.post_json_with(path, &headers, value).await.map_err(|error| self.unanswered(&error))

@@ -315,7 +315,9 @@ async fn port(shell: &Shell, config: &Config, running: Option<&RunningService>) 
 fn tier(lead: &TierLead) -> Finding {
     match lead.leads_to {
         Some(_) => ok("tiers", lead.to_string()),
-        None => warn("tiers", lead.to_string(), format!("set a provider and a model: `models.{}`", lead.tier)),
+        None => {
+            warn("tiers", lead.to_string(), format!("set a provider and a model: `models.{}`", lead.tier))
+        }
     }
 }
 

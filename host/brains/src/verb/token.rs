@@ -11,9 +11,14 @@ use serde_json::Value;
 
 use crate::home::{self, Home};
 
-/// The token of the session that an input names, when it was started from here.
-pub(super) fn of(home: &Home, input: &Value) -> Option<Secret> {
-    let path = file(home, input.get("session")?)?;
+/// The variable that names the session of every command that names none.
+pub(super) const STANDING: &str = "BRAINS_SESSION";
+
+/// The token of the session that a command acts as, when it was started from here: the one that the input names, else the
+/// `standing` one.
+pub(super) fn of(home: &Home, input: &Value, standing: Option<&str>) -> Option<Secret> {
+    let standing = standing.map(Value::from);
+    let path = file(home, input.get("session").or(standing.as_ref())?)?;
     let text = fs::read_to_string(path).ok()?;
     Some(Secret::new(text.trim()))
 }

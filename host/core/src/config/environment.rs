@@ -7,7 +7,7 @@ use super::schema::{Schema, accepts};
 const PREFIX: &str = "BRAINS_";
 
 /// Variables of ours that are no keys of the configuration, without the prefix.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 17] = [
     "HOME",
     "STATE_DIR",
     "CONFIG",
@@ -19,6 +19,7 @@ const OTHERS: [&str; 16] = [
     "BACKTRACE",
     "URL",
     "KEY",
+    "SESSION",
     "AUDIT_KEY",
     "AUDIT_KEY_FILE",
     "ALLOW_PRIVATE_PROVIDERS",

@@ -163,7 +163,8 @@ impl Provenance {
             .0
             .iter()
             .filter_map(|(name, place)| {
-                let below = name.strip_prefix(&other).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
+                let below =
+                    name.strip_prefix(&other).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
                 Some((format!("{path}{below}"), place.clone()))
             })
             .collect();

@@ -104,7 +104,8 @@ fn targets(tier: &Tier) -> Vec<Target> {
 fn nearest<'a>(tier: &str, with_own: &[&'a str], scale: &[String], default: &str) -> &'a str {
     let rank = |name: &str| scale.iter().position(|ranked| ranked == name);
     let ranked = with_own.iter().filter_map(|name| Some((*name, rank(name)?)));
-    let neighbour = rank(tier).and_then(|at| ranked.min_by_key(|(_, other)| (other.abs_diff(at), *other < at)));
+    let neighbour =
+        rank(tier).and_then(|at| ranked.min_by_key(|(_, other)| (other.abs_diff(at), *other < at)));
     let fallback = || with_own.iter().find(|name| **name == default).or(with_own.first()).copied();
     neighbour.map(|(name, _)| name).or_else(fallback).unwrap_or_default()
 }

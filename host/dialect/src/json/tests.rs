@@ -75,7 +75,10 @@ fn errors_name_line_and_column() {
         let wrong = Envelope::scan(body.as_bytes()).unwrap_err();
         assert_eq!(wrong.code, "invalid_json", "{body}");
         let message = wrong.message;
-        assert!(message.starts_with("the body is not valid JSON: ") && message.ends_with(place), "{body}: {message}");
+        assert!(
+            message.starts_with("the body is not valid JSON: ") && message.ends_with(place),
+            "{body}: {message}"
+        );
     }
 }
 

@@ -164,10 +164,7 @@ async fn tls_to_a_server_that_does_not_speak_it() {
     };
     let grants = [Grant::operator(&url).unwrap()];
     let (sent, ()) = tokio::join!(send(get(&url), &grants), server);
-    assert_eq!(
-        sent.unwrap_err(),
-        EgressError::Tls { peer: peer(&url), cause: FaultCause::default() }
-    );
+    assert_eq!(sent.unwrap_err(), EgressError::Tls { peer: peer(&url), cause: FaultCause::default() });
 }
 
 #[tokio::test]

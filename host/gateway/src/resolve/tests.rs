@@ -46,12 +46,17 @@ fn every_alias_is_listed_in_both_spellings() {
 
 #[test]
 fn a_name_that_means_nothing_suggests_what_it_may_mean() {
-    let models = [("acme", "gpt-5.2"), ("acme", "gpt-5.2-mini"), ("other", "gpt-5.2"), ("other", "org/llama3")];
+    let models =
+        [("acme", "gpt-5.2"), ("acme", "gpt-5.2-mini"), ("other", "gpt-5.2"), ("other", "org/llama3")];
     let known = KnownNames {
         providers: vec![vec!["acme", "alias"], vec!["other"]],
-        models: models.iter().map(|(provider, model)| ((*provider).to_owned(), (*model).to_owned())).collect(),
+        models: models
+            .iter()
+            .map(|(provider, model)| ((*provider).to_owned(), (*model).to_owned()))
+            .collect(),
     };
-    let check = |name: &str, expected: &[&str]| assert_eq!(meant(name, &config(), &known), expected, "{name}");
+    let check =
+        |name: &str, expected: &[&str]| assert_eq!(meant(name, &config(), &known), expected, "{name}");
     // Its provider is missing.
     check("gpt-5.2", &["acme/gpt-5.2", "other/gpt-5.2"]);
     check("GPT-5.2-Mini", &["acme/gpt-5.2-mini"]);

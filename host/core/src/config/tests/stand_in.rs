@@ -75,7 +75,8 @@ fn a_tier_that_nobody_configured_leads_to_the_nearest_of_two_to_the_stronger() {
 fn a_tier_of_ones_own_is_no_neighbour_and_answers_where_it_is_all_there_is() {
     let yaml = "models: { mine: { provider: a, model: x }, default: { provider: a, model: m } }";
     assert_eq!(tiers(&resolved(yaml, ""))[3], "deep a/m default");
-    let only = "models: { other: { provider: a, model: o }, mine: { provider: a, model: x } }\ndefault_tier: mine";
+    let only =
+        "models: { other: { provider: a, model: o }, mine: { provider: a, model: x } }\ndefault_tier: mine";
     let found = tiers(&resolved(only, ""));
     assert_eq!((&*found[0], &*found[4]), ("cheap a/x mine", "other a/o"));
     let unnamed = "models: { other: { provider: a, model: o } }";
@@ -116,7 +117,8 @@ fn what_is_shown_is_what_answers_and_where_that_stands() {
 
 #[test]
 fn an_instance_of_ones_own_is_a_provider_like_any_other() {
-    let own = "providers: { mock: { component: answer-local } }\nmodels: { default: { provider: mock, model: m } }";
+    let own =
+        "providers: { mock: { component: answer-local } }\nmodels: { default: { provider: mock, model: m } }";
     assert_eq!(tiers(&resolved(own, ""))[0], "cheap mock/m default");
     // The name of what stands in, with another component behind it, stands in no more.
     let other = tiers(&resolved("providers: { parrot: { component: real } }", ""));

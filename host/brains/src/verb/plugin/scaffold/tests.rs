@@ -94,5 +94,8 @@ fn a_language_without_a_scaffold_is_told_what_the_program_brings_for_it() {
         summary: None,
     };
     let hint = check(&wanted).unwrap_err().hint.unwrap();
-    assert!(hint.contains("`wit/`") && hint.contains("componentize-py") && !hint.contains("examples/"), "{hint}");
+    assert!(
+        hint.contains("`wit/`") && hint.contains("componentize-py") && !hint.contains("examples/"),
+        "{hint}"
+    );
 }
