@@ -59,7 +59,7 @@ pub(crate) async fn run(shell: &Shell, wanted: &ServeAll, place: Option<&Path>) 
     // Last of what may fail: a key is shown once, so a start that fails must not have made one.
     let fresh_key = fresh_admin_key(shell, &config)?;
     running.serves(&bound);
-    let exposure = exposure::told(&bound, &config);
+    let exposure = exposure::warning(&bound, &config);
     services.info.serves(running.urls.clone());
     if let Some(place) = place {
         project::register(&services.control, place, &shell.files).await?;

@@ -7,7 +7,7 @@ use brains_core::config::Config;
 use super::bind::BoundListener;
 
 /// What is told of listeners that others can reach; none when there are none.
-pub(super) fn told(bound: &[BoundListener], config: &Config) -> Option<String> {
+pub(super) fn warning(bound: &[BoundListener], config: &Config) -> Option<String> {
     let open: Vec<(&str, std::net::SocketAddr)> = bound
         .iter()
         .map(|bound| (bound.listener.name, bound.address))
@@ -68,13 +68,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_on_loopback_is_nobody_elses_business() {
         let own = [bound(&GATEWAY, "127.0.0.1").await, bound(&MCP, "127.0.0.5").await];
-        assert_eq!(told(&own, &Config::default()), None);
+        assert_eq!(warning(&own, &Config::default()), None);
     }
 
     #[tokio::test]
     async fn a_listener_beyond_loopback_is_told_with_what_protects_it() {
         let both = [bound(&GATEWAY, "0.0.0.0").await, bound(&MCP, "127.0.0.1").await];
-        let said = told(&both, &Config::default()).unwrap();
+        let said = warning(&both, &Config::default()).unwrap();
         for word in ["gateway   port 8787 on every IPv4 address", "needs a key", "encrypted", "allowed_hosts"]
         {
             assert!(said.contains(word), "{word}: {said}");
@@ -85,7 +85,7 @@ mod tests {
             allowed_hosts: vec!["brains.example".into()],
             ..Config::default()
         };
-        let said = told(&both, &config).unwrap();
+        let said = warning(&both, &config).unwrap();
         assert!(said.contains("No key is asked for") && said.contains("brains.example"), "{said}");
         assert_eq!(
             place("192.0.2.7:8787".parse().unwrap()),

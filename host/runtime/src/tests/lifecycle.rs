@@ -101,10 +101,10 @@ async fn at_the_start_what_is_bad_is_reported_and_the_rest_serves() {
         ("three", provider("absent", json!({}))),
     ]));
     let snapshot = live.start(configured, |count| begun.push(count));
-    // The sound one and the broken one; that there is none of the third is known without compiling.
-    assert_eq!(begun, [2]);
+    // The broken one, and the sound one unless other tests had it compiled; that there is no third is known without.
+    assert!(matches!(begun[..], [1 | 2]), "{begun:?}");
     live.compile_bundled(&snapshot.config.clone(), |count| begun.push(count));
-    assert_eq!(begun.len(), 2, "the broken one alone is tried again: {begun:?}");
+    assert_eq!(begun[1..], [1], "the broken one alone is tried again: {begun:?}");
     assert_eq!(snapshot.providers().map(|instance| instance.name()).collect::<Vec<_>>(), ["one"]);
     assert_eq!(snapshot.provider("first").unwrap().name(), "one");
     assert_eq!(snapshot.provider("one").unwrap().timeout_ms(), 1_500);
