@@ -109,7 +109,7 @@ pub(crate) async fn resolve_model(name: &str, context: PlanContext<'_>) -> Resul
 }
 
 /// The names that mean something now.
-fn known<'a>(context: PlanContext<'a>) -> KnownNames<'a> {
+fn known(context: PlanContext<'_>) -> KnownNames<'_> {
     let PlanContext { snapshot, upstreams } = context;
     let config = &snapshot.config;
     let real = |name: &str| config.provider(name).is_none_or(|(_, spec)| !spec.stand_in);
