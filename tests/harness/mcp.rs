@@ -158,16 +158,23 @@ impl Events {
     /// The next event that is no comment, with its name; none when the stream has ended.
     pub async fn event(&mut self) -> Option<(String, String)> {
         loop {
+            let frame = self.frame().await?;
+            let field = |name: &str| {
+                frame.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
+            };
+            if let Some(data) = field("data:").filter(|data| !data.is_empty()) {
+                return Some((field("event:").unwrap_or_default(), data));
+            }
+        }
+    }
+
+    /// The next event as it stands on the wire; none when the stream has ended.
+    pub async fn frame(&mut self) -> Option<String> {
+        loop {
             if let Some((frame, rest)) = self.text.split_once("\n\n") {
                 let (frame, rest) = (frame.to_owned(), rest.to_owned());
                 self.text = rest;
-                let field = |name: &str| {
-                    frame.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned())
-                };
-                if let Some(data) = field("data:").filter(|data| !data.is_empty()) {
-                    return Some((field("event:").unwrap_or_default(), data));
-                }
-                continue;
+                return Some(frame);
             }
             let chunk = within("the next event", self.body.next()).await?.ok()?;
             self.text.push_str(&String::from_utf8_lossy(&chunk));

@@ -1,8 +1,9 @@
 //! Who an agent is over MCP: by its token, its key, its connection; and what is free when the connection ends.
 
 use brains_tests::Client;
-use brains_tests::mcp::{Connection, call, refused, reply, stateless, structured};
+use brains_tests::mcp::{Connection, Events, Stream, call, refused, reply, stateless, structured};
 use brains_tests::team::{Database, Team};
+use brains_tests::{until, within};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -128,5 +129,82 @@ async fn a_client_that_ends_its_connection_frees_what_it_held() {
     };
     assert_eq!(state(&session["session_id"]), Some(json!("ended")), "{listed}");
     assert_eq!(state(&id), Some(json!("active")), "{listed}");
+    team.stop().await;
+}
+
+/// A stream that breaks off cancels nothing: the change is made, and its answer is read by the id of the last event that
+/// came, on a stream of its own (2025-11-25, transports). No id comes twice in a connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_stream_broke_off_is_read_on_another_one() {
+    let team = Team::start(Database::Sqlite).await;
+    let ((one, _), (two, _)) = (connected(&team).await, connected(&team).await);
+    let held = structured(&two.call("acquire_lock", json!({"path": "src"})).await);
+    let wait = json!({"jsonrpc": "2.0", "id": 21, "method": "tools/call",
+        "params": {"name": "acquire_lock", "arguments": {"path": "src", "wait_ms": 50_000}}});
+    let mut events = Events::open(one.message(&wait)).await;
+    let first = events.frame().await.expect("the first event");
+    assert!(first.contains("retry:"), "{first}");
+    let last = id_of(&first);
+    drop(events);
+    let waiters = async || {
+        let listed = team.admin().operation("list_locks", &json!({"workspace": "app"})).await;
+        listed["waiting"].as_array().map_or(0, Vec::len)
+    };
+    until("the waiter", async || waiters().await == 1).await;
+    structured(&two.call("release_lock", json!({"id": held["lock"]["id"]})).await);
+    let resumed = one.client.request(Method::GET, "/mcp").header("accept", "text/event-stream");
+    let resumed = resumed.header("mcp-session-id", &one.id).header("mcp-protocol-version", "2025-11-25");
+    let again = resumed.try_clone().expect("a copy");
+    let mut rest = Events::open(resumed.header("last-event-id", &last)).await;
+    let answer = rest.message().await;
+    assert_eq!((&answer["id"], structured(&answer)["lock"]["state"].is_null()), (&json!(21), true), "{answer}");
+    assert_eq!(within("the end", rest.event()).await, None, "an answer is the end of its stream");
+    // What stands for nothing resumes nothing, and no other connection's stream is read.
+    let foreign = two.client.request(Method::GET, "/mcp").header("accept", "text/event-stream");
+    let foreign = foreign.header("mcp-session-id", &two.id).header("last-event-id", &last);
+    for request in [again.header("last-event-id", "900-1"), foreign] {
+        assert_eq!(within("the end", Events::open(request).await.event()).await, None);
+    }
+    let mut seen = std::collections::BTreeSet::from([last]);
+    for number in 30..33 {
+        let ping = json!({"jsonrpc": "2.0", "id": number, "method": "ping"});
+        let text = Client::send(one.message(&ping)).await.text();
+        for frame in text.split("\n\n").filter(|frame| frame.contains("id:")) {
+            assert!(seen.insert(id_of(frame)), "{frame} in {text}");
+        }
+    }
+    assert!(seen.len() > 3, "{seen:?}");
+    team.stop().await;
+}
+
+fn id_of(frame: &str) -> String {
+    frame.lines().find_map(|line| line.strip_prefix("id:")).expect("an id").trim().to_owned()
+}
+
+/// Whoever lost the older kind of stream has a few seconds to take its session up elsewhere; what nobody takes up is free.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_ends_frees_what_was_held_over_it_unless_somebody_takes_it_up() {
+    let team = Team::start(Database::Sqlite).await;
+    let mcp = &team.services[0].mcp;
+    let begin = async |path: &str| {
+        let mut stream = Stream::open(mcp).await;
+        let call = |name: &str, arguments: Value| json!({"name": name, "arguments": arguments});
+        let started = stream.request(1, "tools/call", call("start_session", json!({"workspace": "app"}))).await;
+        let held = stream.request(2, "tools/call", call("acquire_lock", json!({"path": path}))).await;
+        structured(&held);
+        (stream, structured(&started))
+    };
+    let ((lost, first), (moved, second)) = (begin("src").await, begin("docs").await);
+    drop((lost, moved));
+    let resume = json!({"session": second["session_id"], "session_token": second["session_token"]});
+    structured(&call(mcp, "resume_session", resume).await);
+    let (other, _) = connected(&team).await;
+    until("the lock to be free", async || {
+        let asked = other.call("acquire_lock", json!({"path": "src"})).await;
+        asked["result"]["isError"] == json!(false)
+    })
+    .await;
+    let held = refused(&other.call("acquire_lock", json!({"path": "docs"})).await);
+    assert_eq!(held["code"], json!("lock_held"), "{first} {held}");
     team.stop().await;
 }

@@ -15,7 +15,7 @@ use brains_http::KeyRing;
 use brains_runtime::{
     ComponentPlaces, ComponentRegistry, Look, PoolProfile, Program, Runtime, RuntimeOptions, bundle,
 };
-use brains_store::{Retention, Store, StoreError, StoreOptions, TraceOptions};
+use brains_store::{DatabaseClock, Retention, Store, StoreError, StoreOptions, TraceOptions};
 
 use crate::admin_key::AdminKeyFile;
 use crate::audit_key;
@@ -51,11 +51,14 @@ impl Services {
         sources: Sources,
         since: Option<Millis>,
     ) -> Result<Self, anyhow::Error> {
-        let (ambient, gate) = (Arc::clone(&shell.ambient), &shell.files);
+        let gate = &shell.files;
         let resolved = sources.resolve().map_err(|problems| unsound(&problems))?;
         let config = Arc::clone(&resolved.config);
         redact::also_sensitive(&config.redaction_sensitive_key_parts);
-        let store = open_store(home, &config, Arc::clone(&ambient), gate).await?;
+        let clock = Arc::new(DatabaseClock::new(Arc::clone(&shell.ambient)));
+        let store = open_store(home, &config, Arc::clone(&clock), gate).await?;
+        // Leases are promises to whoever shares the database, so the time of everything here is its.
+        let ambient: Arc<dyn Ambient> = clock;
 
         let runtime = start_runtime(compiled(home), Arc::clone(&ambient))?;
         let live = Arc::new(registry(runtime, home, gate));
@@ -176,7 +179,7 @@ pub(crate) fn database_url(home: &Home, config: &Config) -> String {
 pub(crate) async fn open_store(
     home: &Home,
     config: &Config,
-    ambient: Arc<dyn Ambient>,
+    clock: Arc<DatabaseClock>,
     gate: &Gate,
 ) -> Result<Store, anyhow::Error> {
     if config.db_url.is_none() {
@@ -186,8 +189,8 @@ pub(crate) async fn open_store(
         queue: usize::try_from(config.traces.queue).unwrap_or(usize::MAX),
         retention: retention(config),
     };
-    let sealing = audit_key::ensure(home, &*ambient, gate)?;
-    let options = StoreOptions { traces, ..StoreOptions::new(ambient, sealing) };
+    let sealing = audit_key::ensure(home, &*clock, gate)?;
+    let options = StoreOptions { traces, ..StoreOptions::shared(clock, sealing) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
 }
 

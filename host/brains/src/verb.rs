@@ -14,11 +14,13 @@ pub(crate) mod watch;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use brains_control::Registry;
 use brains_core::Fault;
 use brains_runtime::bundle;
+use brains_store::DatabaseClock;
 use fs_err as fs;
 use serde_json::json;
 
@@ -42,7 +44,8 @@ pub(crate) async fn init(shell: &Shell, wanted: &cli::Init) -> Result<(), anyhow
         .config;
     shell.home.ensure()?;
     let file = starter(&shell.home.config())?;
-    let store = open_store(&shell.home, &config, shell.ambient.clone(), &shell.files).await?;
+    let clock = Arc::new(DatabaseClock::new(shell.ambient.clone()));
+    let store = open_store(&shell.home, &config, clock, &shell.files).await?;
     let place = store.place().to_owned();
     store.close().await;
     let (source, path) = if config.api_key.is_some() {

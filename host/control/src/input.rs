@@ -5,6 +5,7 @@ pub(crate) mod lenient;
 pub(crate) mod page;
 pub(crate) mod string_list;
 
+use brains_core::time::NoTime;
 use brains_core::{Fault, Millis};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -168,10 +169,8 @@ impl<'de> Deserialize<'de> for TimePoint {
         if let Some(span) = Span::parse(&text) {
             return Ok(Self::Ago(span));
         }
-        text.parse().map(Self::At).map_err(|_| {
-            de::Error::custom(format!(
-                "`{text}` is neither an RFC 3339 time nor a length of time such as `24h`"
-            ))
+        text.parse().map(Self::At).map_err(|error: NoTime| {
+            de::Error::custom(format!("`{text}` is {error}, and no length of time such as `24h`"))
         })
     }
 }

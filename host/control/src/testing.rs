@@ -50,6 +50,7 @@ pub(crate) struct Bed {
     pub(crate) control: ControlPlane,
     pub(crate) fakes: Arc<Fakes>,
     ambient: Arc<Manual>,
+    url: String,
     pub(crate) directory: tempfile::TempDir,
 }
 
@@ -92,16 +93,14 @@ impl Bed {
             file_events: fakes.clone(),
             version_events: fakes.clone(),
         };
-        Self { control: ControlPlane::new(store, ports, ambient.clone()), fakes, ambient, directory }
+        let control = ControlPlane::new(store, ports, ambient.clone());
+        Self { control, fakes, ambient, url: url.to_owned(), directory }
     }
 
     /// A second control over the same database and files.
     pub(crate) async fn sibling(&self) -> ControlPlane {
-        let url = format!("sqlite://{}", self.directory.path().join("brains.db").display());
-        let store =
-            Store::open(&url, StoreOptions::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32])))
-                .await
-                .unwrap();
+        let options = StoreOptions::new(self.ambient.clone(), SealingKey::from_seed(&[7; 32]));
+        let store = Store::open(&self.url, options).await.unwrap();
         ControlPlane::new(store, self.control.ports.clone(), self.ambient.clone())
     }
 

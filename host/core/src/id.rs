@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::time::Ambient;
+use crate::time::{Ambient, Millis};
 
 /// A kind of thing that has ids.
 pub trait Noun: 'static {
@@ -43,9 +43,14 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 impl<N: Noun> Id<N> {
     /// A fresh id, born now.
     pub fn mint(ambient: &dyn Ambient) -> Self {
+        Self::mint_at(ambient, ambient.now())
+    }
+
+    /// A fresh id, born at a time of the caller's.
+    pub fn mint_at(ambient: &dyn Ambient, born: Millis) -> Self {
         let mut entropy = [0; 10];
         ambient.fill_random(&mut entropy);
-        let born_ms = u64::try_from(ambient.now().0).unwrap_or(0);
+        let born_ms = u64::try_from(born.0).unwrap_or(0);
         let bits = uuid::Builder::from_unix_timestamp_millis(born_ms, &entropy).into_uuid().as_u128();
         let mut text = String::with_capacity(N::PREFIX.len() + 27);
         text.push_str(N::PREFIX);

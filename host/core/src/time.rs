@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds since the Unix epoch. On the wire it is RFC 3339 with `Z`; in the database an integer.
@@ -9,9 +11,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Millis(pub i64);
 
 impl Millis {
+    /// The last moment that can be written down: past the year 9999 there is no RFC 3339, and no HTTP date.
+    pub const LAST: Self = Self(253_402_207_200_999);
+
+    /// A sum that would be later than everything is the last moment.
     #[must_use]
     pub const fn plus_ms(self, ms: i64) -> Self {
-        Self(self.0.saturating_add(ms))
+        let sum = self.0.saturating_add(ms);
+        if sum > Self::LAST.0 { Self::LAST } else { Self(sum) }
+    }
+
+    /// As the header `Date` has it (RFC 9110, 5.6.7).
+    pub fn http_date(self) -> String {
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&self.bounded()).unwrap_or_default()
+    }
+
+    /// The nearest moment that can be written down.
+    fn bounded(self) -> Timestamp {
+        let nearest = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Timestamp::from_millisecond(self.0).unwrap_or(nearest)
     }
 
     /// How long after `earlier` this is; negative when it is before.
@@ -22,18 +40,27 @@ impl Millis {
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(at) => write!(f, "{at:.3}"),
-            Err(_) => write!(f, "{}ms", self.0),
-        }
+        write!(f, "{:.3}", self.bounded())
     }
 }
 
-impl std::str::FromStr for Millis {
-    type Err = jiff::Error;
+/// A text that is no time, or a time that cannot be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoTime;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<jiff::Timestamp>().map(|at| Self(at.as_millisecond()))
+impl fmt::Display for NoTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not an RFC 3339 time up to {}", Millis::LAST)
+    }
+}
+
+impl std::error::Error for NoTime {}
+
+impl std::str::FromStr for Millis {
+    type Err = NoTime;
+
+    fn from_str(text: &str) -> Result<Self, NoTime> {
+        text.parse::<Timestamp>().map(|at| Self(at.as_millisecond())).map_err(|_| NoTime)
     }
 }
 

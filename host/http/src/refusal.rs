@@ -1,19 +1,28 @@
 //! A fault on the wire: status, headers and the envelope of the area that was called.
 
 use std::any::Any;
+use std::sync::Arc;
 
+use axum::Extension;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::Response;
 use brains_core::fault::HintStyle;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::ingress::{ErrorReport, Ingress};
 use brains_dialect::openai_chat::client::error::type_word;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::area::Area;
+use crate::request_context::RequestContext;
 use crate::route_advice;
 
+/// The longest refusal of a library.
+const REFUSAL_MAX: usize = 4096;
 /// JSON-RPC's code for a server's own reasons.
 const REFUSED: i32 = -32_000;
 
@@ -124,6 +133,54 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Fault {
         .unwrap_or("no message");
     tracing::error!(panic.message = message, "a request handler panicked");
     Fault::internal("the request could not be finished, by a fault of this program")
+}
+
+/// Puts what a library refused in words of its own into the envelope of the area; status and headers stay. What comes
+/// from a model is nobody's refusal here.
+pub(crate) async fn enveloped(
+    Extension(context): Extension<Arc<RequestContext>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    let is_text = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/plain");
+    let bare = response.headers().get(CONTENT_TYPE).is_none_or(is_text);
+    if matches!(context.area, Area::Models(_)) || !refused || !bare {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    // A refusal is short; what is not is none.
+    let said = axum::body::to_bytes(body, REFUSAL_MAX).await.unwrap_or_default();
+    let fault = foreign(parts.status, &String::from_utf8_lossy(&said));
+    let mut enveloped = context.area.refuse(&fault);
+    *enveloped.status_mut() = parts.status;
+    for (name, value) in &parts.headers {
+        if ![CONTENT_TYPE, CONTENT_LENGTH].contains(name) {
+            enveloped.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    enveloped
+}
+
+/// A refusal that a library put in words.
+fn foreign(status: StatusCode, said: &str) -> Fault {
+    if status.is_server_error() {
+        tracing::warn!(http.status = status.as_u16(), said, "a request was refused by a library");
+        return Fault::internal("the request could not be finished, by a fault of this program");
+    }
+    let reason = || status.canonical_reason().unwrap_or("the request was refused").to_owned();
+    let line = said.lines().next().map(str::trim).filter(|line| !line.is_empty());
+    let message = line.map_or_else(reason, str::to_owned);
+    let (kind, code) = match status {
+        StatusCode::NOT_FOUND => (FaultKind::NotFound, "not_found"),
+        StatusCode::METHOD_NOT_ALLOWED => (FaultKind::MethodNotAllowed, "method_not_allowed"),
+        StatusCode::PAYLOAD_TOO_LARGE => (FaultKind::TooLarge, "request_too_large"),
+        StatusCode::NOT_ACCEPTABLE => (FaultKind::Invalid, "not_acceptable"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (FaultKind::Invalid, "unsupported_media_type"),
+        _ => (FaultKind::Invalid, "invalid_request"),
+    };
+    Fault::new(kind, Origin::Client, message).code(code)
 }
 
 /// No route of this path on this listener.

@@ -12,8 +12,8 @@ use axum::{Extension, Router};
 use brains_core::caller::wire;
 use brains_dialect::ingress::Ingress;
 use futures_util::FutureExt as _;
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
-use http::{HeaderName, Version};
+use http::header::{AUTHORIZATION, COOKIE, DATE, PROXY_AUTHORIZATION};
+use http::{HeaderName, HeaderValue, Version};
 use tower::ServiceBuilder;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::{DefaultOnFailure, TraceLayer};
@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::area::Area;
 use crate::body_progress::TrackedBody;
 use crate::cross_origin::answer_browsers;
-use crate::refusal::{closing, no_route, panicked, wrong_method};
+use crate::refusal::{closing, enveloped, no_route, panicked, wrong_method};
 use crate::request_context::RequestContext;
 use crate::serve::ClientConnection;
 use crate::{api, dialect, health};
@@ -82,6 +82,7 @@ fn listener(app: App, routes: Router) -> Router {
         .layer(from_fn(catch_panic))
         // An answer before the body was read ends the connection without cutting the answer off.
         .layer(from_fn(linger_on_close))
+        .layer(from_fn(enveloped))
         // Names, then key, then limits: nothing below is reached without them.
         .layer(from_fn(check_names))
         .layer(from_fn(answer_browsers))
@@ -112,6 +113,10 @@ async fn assign_request_id(State(app): State<App>, mut request: Request, next: N
     request.extensions_mut().insert(Arc::clone(&context));
     let mut response = next.run(request).await;
     context.id.write(response.headers_mut());
+    // The server of the protocol would write a clock's time that has no HTTP date, and fall over it.
+    if let Ok(date) = HeaderValue::from_str(&app.ambient().now().http_date()) {
+        response.headers_mut().entry(DATE).or_insert(date);
+    }
     response
 }
 

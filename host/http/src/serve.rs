@@ -234,6 +234,8 @@ async fn connection(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        // The router does, of a clock that it is given.
+        .auto_date_header(false)
         .serve_connection(io, service);
     let mut serving = std::pin::pin!(serving);
     let nothing_came = async {

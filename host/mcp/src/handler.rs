@@ -34,7 +34,7 @@ use crate::tool::ToolProfile;
 /// How often a caller that waits and asked for it is told that the wait goes on.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// Cancelled when the client no longer reads the answer to this message.
+/// Cancelled when nobody has read the answer to this message for a while.
 #[derive(Debug, Clone)]
 pub(crate) struct Hangup(pub(crate) CancellationToken);
 
@@ -92,7 +92,8 @@ impl Handler {
             biased;
             outcome = work => outcome,
             () = context.ct.cancelled() => Err(gone()),
-            () = hung_up(context) => Err(gone()),
+            // Nothing is lost with what changes nothing; everything else goes on, and its answer waits for its reader.
+            () = hung_up(context), if entry.tool.read_only => Err(gone()),
             () = progress(context, entry.kind) => Err(gone()),
         };
         Ok(match outcome {

@@ -7,12 +7,14 @@
 //! Architecture invariant: keys are checked by whoever mounts the routes; a message is its own request's principal's.
 
 mod answer;
+mod answer_streams;
 mod caller;
 mod connection_codec;
 mod connections;
 mod handler;
 mod instructions;
 mod key_watch;
+mod media_type;
 mod message;
 mod pending;
 mod port;

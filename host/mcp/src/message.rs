@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use rmcp::model::{
     CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, CompleteRequestParams, ErrorCode, ErrorData,
@@ -65,8 +67,32 @@ impl Unreadable {
         )
     }
 
+    /// A body that did not arrive.
+    pub(crate) fn broken_off() -> Self {
+        Self::new(None, ErrorCode::PARSE_ERROR, "the message broke off")
+    }
+
+    /// No message at all.
+    pub(crate) fn empty() -> Self {
+        Self::new(None, ErrorCode::PARSE_ERROR, "the body is empty; send one message as JSON")
+    }
+
+    /// A body that does not say what it is in words of HTTP.
+    pub(crate) fn media_type() -> Self {
+        Self::new(
+            None,
+            ErrorCode::INVALID_REQUEST,
+            "`content-type` is no media type; a message is `application/json`",
+        )
+    }
+
+    /// The answer as one to a request of HTTP.
+    pub(crate) fn response(&self) -> Response {
+        (self.status(), Json(self.answer())).into_response()
+    }
+
     /// Its status, where it was a request of its own.
-    pub(crate) fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self.error.code {
             ErrorCode::INVALID_PARAMS => StatusCode::OK,
             _ => StatusCode::BAD_REQUEST,

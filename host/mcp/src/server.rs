@@ -21,18 +21,19 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::answer_streams::AnswerStreams;
 use crate::caller::McpTransport;
 use crate::connections::{ConnectionRoom, Connections, Use};
 use crate::handler::Handler;
 use crate::key_watch::{KeyWatch, LOOK_EVERY};
+use crate::media_type;
 use crate::message::{self, ParsedMessage, Unreadable};
 use crate::port::Tools;
 use crate::session::Sessions;
 use crate::sse::{self, Streams};
 use crate::tool::{ToolCatalogue, ToolProfile};
 
-/// What a message calls itself, and what a stream of events does.
-const JSON: &[u8] = b"application/json";
+/// What a stream of events calls itself.
 const EVENTS: &[u8] = b"text/event-stream";
 /// JSON-RPC's code for a server's own reasons.
 const REFUSED: i32 = -32_000;
@@ -80,9 +81,11 @@ impl McpServer {
     /// `stop` ends every connection.
     pub fn new(options: McpOptions, connections: Connections, stop: CancellationToken) -> Self {
         let key_watch = KeyWatch::default();
-        let sessions = Arc::new(Sessions::new(connections.clone(), key_watch.clone()));
+        let shared = ServerShared::new(options, stop);
+        let answers = AnswerStreams::new(shared.tasks.clone(), shared.stop.clone());
+        let sessions = Arc::new(Sessions::new(connections.clone(), key_watch.clone(), answers));
         Self {
-            shared: ServerShared::new(options, stop),
+            shared,
             connections,
             key_watch,
             sessions,
@@ -97,6 +100,8 @@ impl McpServer {
             .disable_allowed_hosts()
             .disable_allowed_origins()
             .with_max_request_body_bytes(usize::MAX)
+            // Ids of events are given where the events are kept; one that stands for nothing would invite to resume it.
+            .with_sse_retry(None)
             // One answer is one JSON document; an answer that takes progress notes becomes a stream.
             .with_json_response(true);
         config.cancellation_token = self.shared.stop.child_token();
@@ -150,6 +155,11 @@ impl McpServer {
         &self.shared.tasks
     }
 
+    /// Ends the sessions of a connection that is over.
+    pub(crate) async fn end_what_was_begun(&self, principal: &Principal, connection: &str) {
+        self.shared.tools.disconnected(principal, connection).await;
+    }
+
     /// Makes room for `more` connections: the caller's own longest idle one gives way before anybody is refused.
     pub(crate) async fn make_room(&self, principal: &Principal, more: usize) -> Result<(), Fault> {
         while let ConnectionRoom::After(id) = self.connections.room(principal, more)? {
@@ -197,7 +207,7 @@ async fn own_connection(State(server): State<McpServer>, request: Request, next:
     let response = next.run(request).await;
     if ends && response.status().is_success() {
         // What was begun over it is free when the client hears that it is over.
-        server.shared.tools.disconnected(&principal, &id).await;
+        server.end_what_was_begun(&principal, &id).await;
     }
     let lasts = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(EVENTS));
     if !lasts {
@@ -256,23 +266,27 @@ async fn watch(server: McpServer) {
     }
 }
 
-/// Answers a message that cannot be read in words of the protocol, and holds a stream of events to the key that reads it.
+/// Answers a message that cannot be read in words of the protocol, whatever it calls itself, and holds a stream of events
+/// to the key that reads it.
 async fn readable(State(server): State<McpServer>, request: Request, next: Next) -> Response {
     let principal = request.extensions().get::<Principal>().cloned();
-    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON));
-    let request = if request.method() == Method::POST && is_json {
+    let request = if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
         let Ok(bytes) = sse::whole(body).await else {
-            return (StatusCode::BAD_REQUEST, "the message broke off").into_response();
+            return Unreadable::broken_off().response();
         };
+        if !media_type::is_sound(&parts.headers) {
+            return Unreadable::media_type().response();
+        }
         let unreadable = match message::read(&bytes) {
             ParsedMessage::Unreadable(unreadable) => Some(unreadable),
             // The SDK answers one message a request.
             ParsedMessage::Batch(_) => Some(Unreadable::batch()),
+            ParsedMessage::Nothing if bytes.trim_ascii().is_empty() => Some(Unreadable::empty()),
             ParsedMessage::Message(_) | ParsedMessage::Nothing => None,
         };
         if let Some(unreadable) = unreadable {
-            return (unreadable.status(), Json(unreadable.answer())).into_response();
+            return unreadable.response();
         }
         let mended = match message::mended(&bytes) {
             Cow::Owned(mended) => Body::from(mended),

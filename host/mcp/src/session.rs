@@ -1,13 +1,11 @@
 //! Connections of the era of `initialize`: the SDK's own, and beside them whose each one is. A connection belongs to
 //! the operator who opened it; another operator's message finds nothing there.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use brains_core::Principal;
 use futures_util::future::Either;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use http::request::Parts;
 use rmcp::model::{
     ClientJsonRpcMessage, GetExtensions as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
@@ -16,12 +14,13 @@ use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError, SessionConfig,
 };
 use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
+use crate::answer_streams::AnswerStreams;
 use crate::connections::Connections;
 use crate::handler::Hangup;
 use crate::key_watch::KeyWatch;
-use crate::pending::{PendingGuard, PendingRequests, taken};
+use crate::pending::{PendingRequests, taken};
 
 /// How long a connection may idle: as long as a person may leave an agent alone.
 const IDLE: Duration = Duration::from_hours(8);
@@ -33,37 +32,16 @@ pub(crate) struct Sessions {
     connections: Connections,
     key_watch: KeyWatch,
     pending: PendingRequests<(SessionId, RequestId)>,
+    answers: AnswerStreams,
 }
 
 impl Sessions {
-    pub(crate) fn new(connections: Connections, key_watch: KeyWatch) -> Self {
+    pub(crate) fn new(connections: Connections, key_watch: KeyWatch, answers: AnswerStreams) -> Self {
         let mut inner = LocalSessionManager::default();
         let mut config = SessionConfig::default();
         config.keep_alive = Some(IDLE);
         inner.session_config = config;
-        Self { inner, connections, key_watch, pending: PendingRequests::default() }
-    }
-}
-
-/// An answer's stream that tells when the client stops reading it.
-#[derive(Debug)]
-struct Watched<S> {
-    inner: Pin<Box<S>>,
-    held: Option<PendingGuard<(SessionId, RequestId)>>,
-    _hangup: DropGuard,
-}
-
-impl<S: Stream<Item = ServerSseMessage>> Stream for Watched<S> {
-    type Item = ServerSseMessage;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ServerSseMessage>> {
-        let polled = self.inner.as_mut().poll_next(cx);
-        if let Poll::Ready(Some(ServerSseMessage { message: Some(message), .. })) = &polled
-            && matches!(**message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))
-        {
-            self.held = None;
-        }
-        polled
+        Self { inner, connections, key_watch, pending: PendingRequests::default(), answers }
     }
 }
 
@@ -102,6 +80,7 @@ impl SessionManager for Sessions {
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         self.connections.remove(id);
         self.key_watch.disconnect(id);
+        self.answers.forget(id);
         self.inner.close_session(id).await
     }
 
@@ -121,8 +100,8 @@ impl SessionManager for Sessions {
         };
         let hangup = CancellationToken::new();
         message.insert_extension(Hangup(hangup.clone()));
-        let inner = self.inner.create_stream(id, message).await?;
-        Ok(Either::Right(Watched { inner: Box::pin(inner), held, _hangup: hangup.drop_guard() }))
+        let answer = self.inner.create_stream(id, message).await?;
+        Ok(Either::Right(self.answers.keep(id, answer, hangup, held)))
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {
@@ -133,7 +112,13 @@ impl SessionManager for Sessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_standalone_stream(id).await
+        // What the server says by itself is told again from what is true then, so nothing of it is resumed.
+        let unnamed = |event: ServerSseMessage| {
+            let mut event = event;
+            event.event_id = None;
+            event
+        };
+        Ok(self.inner.create_standalone_stream(id).await?.map(unnamed))
     }
 
     async fn resume(
@@ -141,6 +126,10 @@ impl SessionManager for Sessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.resume(id, last_event_id).await
+        Ok(match self.answers.resume(id, &last_event_id) {
+            Some(rest) => Either::Left(rest),
+            // The protocol has no word for it: a stream that ends at once.
+            None => Either::Right(stream::empty()),
+        })
     }
 }

@@ -32,6 +32,8 @@ use crate::server::{McpServer, not_found, refusal_response};
 const QUEUE: usize = 64;
 /// The pause after which a silent stream shows that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
+/// How long whoever lost a stream has to take up on another one what was begun over it.
+const TAKE_UP: Duration = Duration::from_secs(8);
 
 /// The open streams, by id.
 #[derive(Debug, Clone, Default)]
@@ -73,8 +75,13 @@ pub(crate) async fn open(State(server): State<McpServer>, request: Request) -> R
     server.streams().held().insert(id.clone(), sending);
     let stop = server.stop().child_token();
     let stopping = stop.clone();
-    let serving =
-        serve(server.clone(), id.clone(), StdioTransport { messages, answers, codec }, stop.clone());
+    let serving = serve(
+        server.clone(),
+        id.clone(),
+        principal.clone(),
+        StdioTransport { messages, answers, codec },
+        stop.clone(),
+    );
     let open = server.key_watch().open(&principal);
     server.tasks().spawn(async move {
         tokio::pin!(serving);
@@ -140,8 +147,15 @@ pub(crate) async fn whole(body: Body) -> Result<Bytes, axum::Error> {
     Ok(chunks.concat().into())
 }
 
-/// Answers the messages of one stream until it ends, and forgets it.
-async fn serve(server: McpServer, id: String, wire: StdioTransport, stop: CancellationToken) {
+/// Answers the messages of one stream until it ends, and forgets it. What was begun over it ends with it, when nobody
+/// takes it up elsewhere; the end of the service ends nothing.
+async fn serve(
+    server: McpServer,
+    id: String,
+    principal: Principal,
+    wire: StdioTransport,
+    stop: CancellationToken,
+) {
     let served =
         serve_server_with_ct::<_, _, _, TransportAdapterIdentity>(server.handler(), wire, stop.clone()).await;
     match served {
@@ -155,6 +169,11 @@ async fn serve(server: McpServer, id: String, wire: StdioTransport, stop: Cancel
     stop.cancel();
     server.streams().held().remove(&id);
     server.connections().remove(&id);
+    tokio::select! {
+        biased;
+        () = server.stop().cancelled() => {}
+        () = tokio::time::sleep(TAKE_UP) => server.end_what_was_begun(&principal, &id).await,
+    }
 }
 
 /// The two queues of a stream as a transport.

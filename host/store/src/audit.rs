@@ -73,6 +73,9 @@ statements! {
 }
 
 const MOVE_HEAD: &str = "
+    UPDATE audit_head SET seq = $2, hash = $3, sealed_at = $4, seal_key = $5, signature = $6, born_ms = $7
+    WHERE scope = $1";
+const SIGN_HEAD: &str = "
     UPDATE audit_head SET seq = $2, hash = $3, sealed_at = $4, seal_key = $5, signature = $6 WHERE scope = $1";
 const KEEP_SEAL: &str = "
     INSERT INTO audit_seal (scope, seq, hash, sealed_at, seal_key, signature) VALUES ($1, $2, $3, $4, $5, $6)";
@@ -267,7 +270,7 @@ impl Tx {
             let Seal { scope, seq, hash, at, key, signature } =
                 key.seal(head.scope.as_str(), head.seq, &head.hash, self.at.0);
             let rows = &mut self.rows;
-            execute_deferred!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature)?;
+            execute_deferred!(rows, MOVE_HEAD, &scope, seq, &hash, at, &key, &signature, head.born_ms)?;
             if head.began / CHECKPOINT < seq / CHECKPOINT {
                 execute_deferred!(rows, KEEP_SEAL, &scope, seq, &hash, at, &key, &signature)?;
             }
@@ -310,7 +313,7 @@ pub(crate) async fn seal_all(rows: &mut Rows, key: &SealingKey, now: Millis) -> 
             let seal = key.seal(&head.scope, head.seq, &head.hash, now.0);
             execute!(
                 rows,
-                MOVE_HEAD,
+                SIGN_HEAD,
                 &seal.scope,
                 seal.seq,
                 &seal.hash,

@@ -8,7 +8,9 @@
 
 mod audit;
 mod batch_writer;
+mod births;
 mod bounds;
+mod clock;
 mod database_url;
 mod duty;
 mod engine;
@@ -36,6 +38,7 @@ mod usage_ledger;
 mod write;
 
 pub use audit::{SealedHead, StoredEvent, Verification, VerifyFrom};
+pub use clock::DatabaseClock;
 pub use error::StoreError;
 pub use generation::Generation;
 pub use idempotency::{IdempotencyClaim, IdempotencyKey, KEPT_MS};

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::sealing::Sealing;
+use crate::births::Births;
 use crate::database_url::DatabaseUrl;
 use crate::engine::{StoreEngine, StoreShared, WRITE_QUEUE};
 use crate::error::StoreError;
@@ -42,7 +43,7 @@ pub(crate) async fn open(url: &str, options: StoreOptions) -> Result<(StoreShare
         DatabaseUrl::File(path) => {
             let place = format!("`{}`", path.display());
             let (readers, conn, file, identity) =
-                open_file(path, &options).await.map_err(|error| error.at(&place))?;
+                open_file(path, &options, &context.births).await.map_err(|error| error.at(&place))?;
             tasks.spawn(identity.clone().watch(closing.clone()));
             let writer = SqliteWriter {
                 file,
@@ -61,7 +62,11 @@ pub(crate) async fn open(url: &str, options: StoreOptions) -> Result<(StoreShare
         DatabaseUrl::Server(url) => {
             let server = server(url, &options)?;
             let place = place_of(&server);
-            let (readers, server) = open_server(server, &options).await.map_err(|error| error.at(&place))?;
+            let (readers, server) =
+                open_server(server, &options, &context.births).await.map_err(|error| error.at(&place))?;
+            if let Some(clock) = &options.clock {
+                tasks.spawn(Arc::clone(clock).follow(readers.clone(), closing.clone()));
+            }
             let writers =
                 PostgresWriters { server, context: context.clone(), queues: ScopeQueues::default() };
             let places = Arc::new(Semaphore::new(WRITE_QUEUE));
@@ -75,6 +80,7 @@ pub(crate) async fn open(url: &str, options: StoreOptions) -> Result<(StoreShare
 async fn open_file(
     path: &Path,
     options: &StoreOptions,
+    births: &Births,
 ) -> Result<(SqliteReaders, Connection, SqliteFile, FileIdentity), StoreError> {
     identity::set_aside(path).map_err(|error| StoreError::Unreachable {
         detail: format!("the log beside it: {}", error.kind()),
@@ -84,7 +90,7 @@ async fn open_file(
     let reader = SqliteFile::for_reading(path, options.patience);
     let give_up = Instant::now() + options.patience;
     let rows = loop {
-        match open_writer(&writer, options).await {
+        match open_writer(&writer, options, births).await {
             Err(StoreError::Locked) if Instant::now() < give_up => tokio::time::sleep(AGAIN).await,
             // The file could be opened, so what cannot is the log beside it.
             Err(StoreError::Unreachable { .. }) => return Err(StoreError::ReadOnly),
@@ -96,9 +102,14 @@ async fn open_file(
     Ok((SqliteReaders::new(reader, identity.clone(), options.patience, POOL), conn, writer, identity))
 }
 
-async fn open_writer(file: &SqliteFile, options: &StoreOptions) -> Result<Rows, StoreError> {
+async fn open_writer(
+    file: &SqliteFile,
+    options: &StoreOptions,
+    births: &Births,
+) -> Result<Rows, StoreError> {
     let mut rows = Rows::new(DatabaseSession::Writer(file.open()?), RoundTripCounter::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
+    births.begin(&mut rows).await?;
     Ok(rows)
 }
 
@@ -150,6 +161,7 @@ fn place_of(server: &PgConnectOptions) -> String {
 async fn open_server(
     server: PgConnectOptions,
     options: &StoreOptions,
+    births: &Births,
 ) -> Result<(PostgresServer, PostgresServer), StoreError> {
     let first = tokio::time::timeout(options.patience, server.connect()).await;
     let Ok(first) = first else { return Err(StoreError::Unreachable { detail: "no answer in time".into() }) };
@@ -157,10 +169,14 @@ async fn open_server(
     // What a write asks for it finds by keys: nothing is gained by a plan for these very values. Lists gain much.
     let planned = server.clone().options([("plan_cache_mode", "force_generic_plan")]);
     let writers = PostgresServer::new(planned, options.patience, POOL);
+    if let Some(clock) = &options.clock {
+        clock.measure(&writers).await?;
+    }
     let round_trips = RoundTripCounter::default();
     let mut rows =
         Rows::new(DatabaseSession::Postgres(writers.begin(BEGIN, &round_trips).await?), round_trips);
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
+    births.begin(&mut rows).await?;
     if let DatabaseSession::Postgres(begun) = rows.into_session() {
         begun.commit().await?;
     }

@@ -6,11 +6,14 @@ use brains_core::Ambient;
 use brains_core::plane::audit::SealingKey;
 use tokio::time::Duration;
 
+use crate::clock::DatabaseClock;
 use crate::plane::trace::Retention;
 
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     pub ambient: Arc<dyn Ambient>,
+    /// Kept in step with the database, when that is a server.
+    pub clock: Option<Arc<DatabaseClock>>,
     /// Signs where the audit log stands.
     pub sealing: SealingKey,
     /// How long to wait for a lock, a connection or a place in the queue before giving up.
@@ -20,7 +23,18 @@ pub struct StoreOptions {
 
 impl StoreOptions {
     pub fn new(ambient: Arc<dyn Ambient>, sealing: SealingKey) -> Self {
-        Self { ambient, sealing, patience: Duration::from_secs(10), traces: TraceOptions::default() }
+        Self {
+            ambient,
+            clock: None,
+            sealing,
+            patience: Duration::from_secs(10),
+            traces: TraceOptions::default(),
+        }
+    }
+
+    /// For a process that shares the database with others: its time is the database's.
+    pub fn shared(clock: Arc<DatabaseClock>, sealing: SealingKey) -> Self {
+        Self { clock: Some(Arc::clone(&clock)), ..Self::new(clock, sealing) }
     }
 }
 

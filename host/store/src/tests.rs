@@ -3,6 +3,7 @@
 
 mod audit;
 mod bed;
+mod clocks;
 mod errors;
 mod groups;
 mod identity;

@@ -4,5 +4,6 @@ mod access;
 mod costs;
 mod edits;
 mod locks;
+mod orders;
 mod reads;
 mod sessions;

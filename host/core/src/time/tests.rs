@@ -59,8 +59,26 @@ fn times_are_rfc_3339_and_come_back() {
 
 #[test]
 fn sums_stop_at_the_end_of_time() {
-    assert_eq!(Millis(i64::MAX).plus_ms(1), Millis(i64::MAX));
+    assert_eq!(Millis(i64::MAX).plus_ms(1), Millis::LAST);
+    assert_eq!(Millis::LAST.plus_ms(1), Millis::LAST);
+    assert_eq!(Millis(5).plus_ms(i64::MAX), Millis::LAST);
     assert_eq!(Millis(5).since(Millis(7)), -2);
     assert_eq!(Millis(i64::MIN).since(Millis(1)), i64::MIN);
-    assert_eq!(Millis(i64::MAX).to_string(), format!("{}ms", i64::MAX));
+}
+
+/// Whatever a clock or a sum says, it is written as a time that everybody reads.
+#[test]
+fn times_that_nobody_could_read_are_written_as_the_nearest_that_one_can() {
+    assert_eq!(jiff::Timestamp::MAX.as_millisecond(), Millis::LAST.0);
+    for far in [Millis::LAST, Millis(Millis::LAST.0 + 1), Millis(i64::MAX)] {
+        assert_eq!(far.to_string(), "9999-12-30T22:00:00.999Z");
+        assert_eq!(far.http_date(), "Thu, 30 Dec 9999 22:00:00 GMT");
+        assert_eq!(serde_json::to_value(far).unwrap(), "9999-12-30T22:00:00.999Z");
+    }
+    assert!(Millis(i64::MIN).to_string().starts_with("-009999-"));
+    assert_eq!(Millis(784_111_777_000).http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+    for text in ["9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "+292278994-08-17T07:12:55Z"] {
+        let error = text.parse::<Millis>().unwrap_err().to_string();
+        assert_eq!(error, "not an RFC 3339 time up to 9999-12-30T22:00:00.999Z", "{text}");
+    }
 }

@@ -5,8 +5,10 @@ pub(super) mod description;
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use brains_core::Fault;
 use brains_dialect::ingress::{Ingress, ModelListing};
 use brains_gateway::ModelEntry;
 use http::StatusCode;
@@ -32,9 +34,13 @@ pub(crate) async fn retrieve(
     State(app): State<App>,
     Authenticated(_): Authenticated,
     Extension(context): Extension<Arc<RequestContext>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Response {
     let ingress = ingress(&context);
+    let Ok(Path(id)) = id else {
+        let fault = Fault::not_found("model", "a name that is no UTF-8").code("model_not_found").param("model");
+        return Area::Models(ingress).refuse(&fault);
+    };
     match app.models().find(id.trim_matches('/')).await {
         Ok(entry) => json_text(StatusCode::OK, ingress.model(&listing(&entry, app.started_seconds()))),
         Err(fault) => Area::Models(ingress).refuse(&fault),

@@ -101,7 +101,7 @@ impl Tx {
     ) -> Result<HandoffRecord, StoreError> {
         let author = self.author();
         let handoff = HandoffRecord {
-            id: Id::mint(&*self.ambient),
+            id: self.mint(),
             workspace: slug.to_owned(),
             title: storable(title).into_owned(),
             body: storable(body).into_owned(),

@@ -219,7 +219,7 @@ impl Tx {
     ) -> Result<TaskRecord, StoreError> {
         let author = self.author();
         let mut task = TaskRecord {
-            id: Id::mint(&*self.ambient),
+            id: self.mint(),
             code: String::new(),
             workspace: slug.to_owned(),
             title: storable(&new.title).into_owned(),
@@ -403,7 +403,7 @@ impl Tx {
     pub async fn insert_comment(&mut self, task: &Id<Task>, body: &str) -> Result<TaskComment, StoreError> {
         let author = self.author();
         let comment = TaskComment {
-            id: Id::mint(&*self.ambient),
+            id: self.mint(),
             at: self.at,
             operator: author.operator,
             session: author.session,

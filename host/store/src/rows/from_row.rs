@@ -30,4 +30,5 @@ from_row! {
     row => String { let value: Self = row.try_get(0)?; Ok(value) }
     row => (String, i64) { Ok((row.try_get(0)?, row.try_get(1)?)) }
     row => (i64, String) { Ok((row.try_get(0)?, row.try_get(1)?)) }
+    row => (i64, String, i64) { Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)) }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brains_core::Ambient;
 
 use crate::audit::sealing::Sealing;
+use crate::births::Births;
 use crate::generation::CommitSignal;
 use crate::notifier::Notifier;
 use crate::round_trips::RoundTripCounter;
@@ -15,6 +16,7 @@ use crate::write::tx::Tx;
 #[derive(Debug, Clone)]
 pub(crate) struct WriteContext {
     pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) births: Births,
     pub(crate) sealing: Sealing,
     pub(crate) commit_signal: CommitSignal,
     pub(crate) notifier: Notifier,
@@ -25,6 +27,7 @@ impl WriteContext {
     pub(crate) fn new(ambient: Arc<dyn Ambient>, sealing: Sealing) -> Self {
         Self {
             ambient,
+            births: Births::default(),
             sealing,
             commit_signal: CommitSignal::default(),
             notifier: Notifier::default(),
@@ -35,7 +38,7 @@ impl WriteContext {
     /// What closures write through, over a session that has begun.
     pub(crate) fn transaction(&self, session: DatabaseSession) -> Tx {
         let rows = Rows::new(session, self.round_trips.clone());
-        Tx::new(rows, self.ambient.clone(), self.sealing.clone())
+        Tx::new(rows, self.ambient.clone(), self.births.clone(), self.sealing.clone())
     }
 
     /// Wakes whoever waits for what was committed.

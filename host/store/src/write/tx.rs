@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use brains_core::author::Author;
+use brains_core::id::Noun;
 use brains_core::plane::session::SessionRecord;
 use brains_core::principal::SYSTEM;
-use brains_core::{Ambient, Millis};
+use brains_core::{Ambient, Id, Millis};
 
 use crate::audit::head::AuditHead;
 use crate::audit::sealing::Sealing;
 use crate::error::StoreError;
 use crate::rows::Rows;
+use crate::births::Births;
 use crate::text::storable;
 use crate::write::actor::Cause;
 use crate::write::scope::Scope;
@@ -19,6 +21,7 @@ use crate::write::scope::Scope;
 pub struct Tx {
     pub(crate) rows: Rows,
     pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) births: Births,
     pub(crate) at: Millis,
     pub(crate) cause: Option<Cause>,
     pub(crate) heads: Vec<AuditHead>,
@@ -52,10 +55,11 @@ impl std::ops::DerefMut for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>, sealing: Sealing) -> Self {
+    pub(crate) fn new(rows: Rows, ambient: Arc<dyn Ambient>, births: Births, sealing: Sealing) -> Self {
         Self {
             rows,
             ambient,
+            births,
             at: Millis(0),
             cause: None,
             heads: Vec::new(),
@@ -71,9 +75,15 @@ impl Tx {
         self.at
     }
 
-    /// A source of ids for the rows of this write.
-    pub fn ambient(&self) -> &dyn Ambient {
-        &*self.ambient
+    /// An id for a row of this write. Those of one scope rise in the order of their writes, whatever the clock says:
+    /// what is listed by its id is listed by its age.
+    pub fn mint<N: Noun>(&mut self) -> Id<N> {
+        let last = self.heads.iter().map(|head| head.born_ms).max().unwrap_or(0);
+        let born = self.births.next(self.at.0.max(last.saturating_add(1)));
+        for head in &mut self.heads {
+            head.born_ms = born;
+        }
+        Id::mint_at(&*self.ambient, Millis(born))
     }
 
     /// Starts one closure: locks its scopes in order and reads their heads.

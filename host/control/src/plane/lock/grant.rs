@@ -72,7 +72,7 @@ pub(super) async fn attempt(
         }
         LockDecision::Grant => {
             let lock = LockRecord {
-                id: Id::mint(tx.ambient()),
+                id: tx.mint(),
                 workspace: session.workspace.clone(),
                 resource: ask.resource.clone(),
                 mode: ask.mode,

@@ -201,7 +201,7 @@ impl Operation for StealLock {
                             tx.delete_lock(&lock.id).await?;
                         }
                         let lock = LockRecord {
-                            id: Id::mint(tx.ambient()),
+                            id: tx.mint(),
                             session: session.id.clone(),
                             count: 1,
                             fence: tx.next_fence(&session.workspace).await?,

@@ -50,7 +50,7 @@ impl Notice {
         from: Option<&SessionRecord>,
         workspace: &WorkspaceRecord,
     ) -> Result<(), Fault> {
-        let id: Id<Message> = Id::mint(tx.ambient());
+        let id: Id<Message> = tx.mint();
         let author = tx.author();
         let line = self.subject.split_whitespace().collect::<Vec<_>>().join(" ");
         let message = MessageRecord {

@@ -190,7 +190,7 @@ impl MailRequest {
                     }
                     None if messages.is_empty() => {}
                     None => {
-                        let cursor = Id::<Message>::mint(tx.ambient()).unique().to_owned();
+                        let cursor = tx.mint::<Message>().unique().to_owned();
                         for letter in &messages {
                             tx.tell_letter(&session.id, &letter.message.id, &cursor).await?;
                         }

@@ -217,7 +217,7 @@ impl Outgoing {
                 return Err(mailbox_full(to.as_str()).param("to"));
             }
         }
-        let id: Id<Message> = Id::mint(tx.ambient());
+        let id: Id<Message> = tx.mint();
         let message = MessageRecord {
             thread: self.parent.as_ref().map_or_else(|| id.clone(), |parent| parent.thread.clone()),
             reply_to: self.parent.map(|parent| parent.id),

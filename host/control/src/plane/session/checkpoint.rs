@@ -62,7 +62,7 @@ impl Operation for WriteCheckpoint {
             .write_as(&access, Some(session.id), move |tx, session| {
                 Box::pin(async move {
                     let checkpoint = CheckpointRecord {
-                        id: Id::mint(tx.ambient()),
+                        id: tx.mint(),
                         session: session.id.clone(),
                         workspace: session.workspace.clone(),
                         epoch: session.epoch,

@@ -155,6 +155,7 @@ impl Operation for StartSession {
                             return take_up(tx, &own, hash, asked_ms, process, session.key.as_ref(), links)
                                 .await;
                         }
+                        let session = SessionRecord { id: tx.mint(), ..session };
                         tx.insert_session(&session).await?;
                         tx.deliver_standing(&session.workspace, &session.id).await?;
                         link_all(tx, &session.id, links).await?;

@@ -1,0 +1,3 @@
+-- When the newest id of a scope was born: the next one is later, also where a clock was set back.
+
+ALTER TABLE audit_head ADD COLUMN born_ms INTEGER NOT NULL DEFAULT 0;
