@@ -417,3 +417,57 @@ async fn what_an_agent_does_is_written_down_with_its_session() {
     assert_eq!((&entry["surface"], &entry["session"]), (&json!("mcp"), &first["session_id"]), "{entry}");
     team.stop().await;
 }
+
+/// Whatever is wrong with a request, it is refused in the words of whoever was asked, never in plain text of a library.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_is_in_the_words_of_who_was_asked() {
+    let service = Brains::plain().await;
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let both = "application/json, text/event-stream";
+    for (method, path, kind, accept, body, status) in [
+        (Method::POST, "/mcp", "", both, "{", 400),
+        (Method::POST, "/mcp", "text/plain", both, "{", 400),
+        (Method::POST, "/mcp", "Application/JSON; charset=utf-8", both, "{", 400),
+        (Method::POST, "/mcp", "application/json", both, "", 400),
+        (Method::POST, "/mcp", "json", both, ping, 400),
+        (Method::POST, "/mcp", "application/json/x", both, ping, 400),
+        (Method::POST, "/mcp", "text/plain", both, ping, 415),
+        (Method::POST, "/mcp", "", both, ping, 415),
+        (Method::POST, "/mcp", "application/json", "text/html", ping, 406),
+        (Method::POST, "/mcp", "application/json", both, ping, 400),
+        (Method::GET, "/mcp", "", "application/json", "", 406),
+        (Method::PUT, "/mcp", "application/json", both, ping, 405),
+        (Method::DELETE, "/mcp", "", "", "", 400),
+        (Method::POST, "/messages/?session_id=%ff", "application/json", "", ping, 404),
+        (Method::POST, "/messages/", "application/json", "", ping, 404),
+        (Method::POST, "/sse", "application/json", "", ping, 405),
+    ] {
+        let mut request = service.mcp.request(method.clone(), path).body(body);
+        for (name, value) in [("content-type", kind), ("accept", accept)] {
+            if !value.is_empty() {
+                request = request.header(name, value);
+            }
+        }
+        let answer = Client::send(request).await;
+        let told = format!("{method} {path} `{kind}` `{accept}` {body}: {} {}", answer.status, answer.text());
+        assert_eq!(answer.status, status, "{told}");
+        assert!(answer.header("content-type").starts_with("application/json"), "{told}");
+        let error = answer.json();
+        assert_eq!((&error["jsonrpc"], error["error"]["code"].is_i64()), (&json!("2.0"), true), "{told}");
+        assert!(error["error"]["message"].as_str().is_some_and(|text| text.len() > 5), "{told}");
+        assert_eq!(answer.header("allow").is_empty(), status != 405, "{told}");
+        assert!(!answer.header("date").is_empty(), "{told}");
+    }
+    for (method, path, kind, body, status) in [
+        (Method::POST, "/api/ops/create_task", "text/plain", "{", 400),
+        (Method::POST, "/api/ops/create_task", "json", "[]", 400),
+        (Method::POST, "/api/ops/%ff", "application/json", "{}", 400),
+        (Method::PUT, "/api/ops/create_task", "application/json", "{}", 405),
+        (Method::GET, "/v1/models/%ff", "", "", 404),
+    ] {
+        let request = service.client.request(method.clone(), path).header("content-type", kind).body(body);
+        let answer = Client::send(request).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+        assert!(answer.json()["error"]["message"].is_string(), "{method} {path}: {}", answer.text());
+    }
+}

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 on_both_databases! {
     siblings_see_each_other_and_locks_warn_or_refuse
     a_person_frees_what_a_session_holds
+    a_task_for_all_working_trees_is_taken_once_in_any_of_them
+    a_directory_that_was_moved_is_told_and_keeps_its_workspace
 }
 
 fn git(at: &Path, words: &[&str]) {
@@ -311,4 +313,125 @@ async fn a_watcher_tells_agents_apart_over_all_workspaces() {
     .await;
     team.stop().await;
     assert_eq!(following.wait().await.expect("it ends").code(), Some(6));
+}
+
+async fn a_task_for_all_working_trees_is_taken_once_in_any_of_them(database: Database) {
+    let team = Team::start(database).await;
+    repository(&team);
+    let ((ann, _), (ben, _)) = (start(&team, "shop").await, start(&team, "feat-b").await);
+    let stranger = team.agent(0).await;
+    let make = async |title: &str, siblings: bool| {
+        let made = ann.does("create_task", json!({ "title": title, "siblings": siblings })).await;
+        assert_eq!(made["task"]["siblings"], json!(siblings), "{made}");
+        made["task"]["code"].clone()
+    };
+    let (ours, mine) = (make("for all", true).await, make("here", false).await);
+    let own = ben.does("create_task", json!({ "title": "younger, there", "priority": "p2" })).await;
+    let codes = async |workspace: &str| -> Vec<Value> {
+        let listed = ben.client.operation("list_tasks", &json!({ "workspace": workspace })).await;
+        listed["tasks"].as_array().expect("tasks").iter().map(|task| task["code"].clone()).collect()
+    };
+    assert_eq!(codes("feat-b").await, [ours.clone(), own["task"]["code"].clone()], "the oldest first");
+    assert_eq!(codes("shop").await, [ours.clone(), mine.clone()]);
+    assert_eq!(codes("app").await, Vec::<Value>::new());
+    stranger.refused("claim_task", json!({ "task": ours }), "session_elsewhere").await;
+    ben.refused("claim_task", json!({ "task": mine }), "session_elsewhere").await;
+
+    // Of both trees, asked at once and again and again, one gets it.
+    for _ in 0..5 {
+        let claim = || json!({ "task": ours });
+        let (one, two) = tokio::join!(ann.call("claim_task", claim()), ben.call("claim_task", claim()));
+        let statuses = [one.status, two.status];
+        assert!(statuses.contains(&200) && statuses.contains(&409), "{statuses:?}");
+        let holder = if one.status == 200 { &ann } else { &ben };
+        holder.does("release_task", json!({ "task": ours })).await;
+    }
+    let given = ben.does("next_task", json!({})).await;
+    assert_eq!((&given["task"]["code"], &given["task"]["holder"]), (&ours, &json!(ben.id)), "{given}");
+    let next = ann.does("next_task", json!({})).await;
+    assert_eq!(next["task"]["code"], mine, "the other is taken");
+    ann.does("release_task", json!({ "task": mine })).await;
+    ben.does("comment_task", json!({ "task": ours, "body": "half way" })).await;
+    let state = ben.client.operation("get_state", &json!({ "workspace": "feat-b" })).await;
+    assert!(state["active_tasks"].to_string().contains("for all"), "{state}");
+    assert_eq!(
+        (&state["siblings"][0]["worktree"], &state["siblings"][0]["branch"]),
+        (&json!("shop"), &json!("main")),
+        "{state}"
+    );
+    // It is free when its holder's session ends, in whatever tree that was.
+    ben.does("end_session", json!({ "summary": "done for today" })).await;
+    until("the task to be free", async || {
+        let shown = ann.looks("show_task", json!({ "task": ours })).await;
+        shown["task"]["status"] == json!("available")
+    })
+    .await;
+    let (cat, _) = start(&team, "feat-b").await;
+    cat.does("claim_task", json!({ "task": ours })).await;
+    let done = cat.does("complete_task", json!({ "task": ours, "summary": "both" })).await;
+    assert_eq!(done["task"]["status"], json!("done"), "{done}");
+
+    // Whoever does not see the tree that it was made in does not see it.
+    make("hidden", true).await;
+    team.admin()
+        .operation("set_workspace_visibility", &json!({ "workspace": "shop", "visibility": "private" }))
+        .await;
+    let added = team.admin().operation("add_operator", &json!({ "slug": "bob" })).await;
+    let bob = team.admin().with_key(added["key"].as_str().expect("a key"));
+    let listed = bob.operation("list_tasks", &json!({ "workspace": "feat-b" })).await;
+    assert!(!listed.to_string().contains("hidden"), "{listed}");
+    let bob = Agent::start(bob, "feat-b").await;
+    let given = bob.does("next_task", json!({})).await;
+    assert_eq!(given["task"]["code"], own["task"]["code"], "{given}");
+    team.stop().await;
+}
+
+async fn a_directory_that_was_moved_is_told_and_keeps_its_workspace(database: Database) {
+    let team = Team::start(database).await;
+    repository(&team);
+    let shop = team.folder().join("shop");
+    let ((ann, _), (ben, first)) = (start(&team, "shop").await, start(&team, "feat-b").await);
+    let made = ben.does("create_task", json!({ "title": "kept" })).await;
+    ben.does("acquire_lock", json!({ "path": "src" })).await;
+    let before = ben.looks("show_workspace", json!({ "workspace": "feat-b" })).await["workspace"].clone();
+    let moved = async |from: &str, to: &str, workspace: &str| {
+        for name in ["register_workspace", "start_session"] {
+            let member = if name == "start_session" { "workspace" } else { "path" };
+            let asked = json!({ member: team.path(to) }).to_string();
+            let refused = team.admin().post(&format!("/api/ops/{name}"), asked).await;
+            let error = refused.json()["error"].clone();
+            assert_eq!((refused.status, &error["code"]), (409, &json!("workspace_moved")), "{name} {error}");
+            let told = format!("{} {}", error["message"], error["hint"]);
+            assert!(told.contains("move_workspace") && told.contains(&team.path(from)), "{told}");
+        }
+        let done = team.run(&["workspace", "move", workspace, &team.path(to), "--json"]).await;
+        assert!(done.status.success(), "{done:?}");
+    };
+    // One of them is still there: nothing is moved.
+    let there = json!({ "workspace": "feat-b", "path": team.path("app") }).to_string();
+    let refused = team.admin().post("/api/ops/move_workspace", there).await;
+    assert_eq!(refused.json()["error"]["code"], json!("workspace_in_place"), "{}", refused.text());
+    git(&shop, &["worktree", "move", "../feat-b", "../trees-b"]);
+    moved("feat-b", "trees-b", "feat-b").await;
+    let after = ben.looks("show_workspace", json!({ "workspace": team.path("trees-b") })).await["workspace"].clone();
+    assert_eq!((&after["id"], &after["slug"]), (&before["id"], &before["slug"]), "{after}");
+    assert_eq!(after["path"], json!(team.path("trees-b")));
+    let (cat, second) = start(&team, "trees-b").await;
+    assert_eq!(second["workspace"], first["workspace"]);
+    assert_eq!(second["welcome"]["locks"][0]["session"], json!(ben.id), "{second}");
+    cat.does("claim_task", json!({ "task": made["task"]["code"] })).await;
+
+    // The repository itself is moved: its other working trees go on as its siblings.
+    fs_err::rename(&shop, team.folder().join("store")).expect("moved");
+    moved("shop", "store", "shop").await;
+    let listed = ann.looks("list_sessions", json!({ "workspace": "shop" })).await;
+    assert_eq!(listed["siblings"].as_array().map(Vec::len), Some(2), "{listed}");
+    // A directory that is a later one with the same name is none that was moved.
+    git(team.folder(), &["init", "-q", "fresh"]);
+    let made = team.admin().operation("register_workspace", &json!({ "path": team.path("fresh") })).await;
+    fs_err::remove_dir_all(team.folder().join("fresh")).expect("gone");
+    git(team.folder(), &["init", "-q", "later"]);
+    let other = team.admin().operation("register_workspace", &json!({ "path": team.path("later") })).await;
+    assert_ne!(made["workspace"]["id"], other["workspace"]["id"]);
+    team.stop().await;
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::session::{SessionRecord, missing};
-use brains_core::plane::workspace::{WorkspaceRole, standing};
+use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole, standing};
 use brains_core::principal::Role;
 use brains_core::{Fault, Id};
 use brains_store::{Rows, TaskContext, WorkspaceContext};
@@ -85,8 +85,9 @@ impl Cx<'_> {
         absent: impl Fn() -> Fault,
     ) -> Result<(Id<Task>, WorkspaceAccess), Fault> {
         let found = rows.task_context(id, code, self.principal.owner(), self.now()).await?;
-        let TaskContext { task, standing } = found.ok_or_else(&absent)?;
-        Ok((task, self.workspace_access(standing, least, absent)?))
+        let TaskContext { task, siblings, standing } = found.ok_or_else(&absent)?;
+        let access = self.workspace_access(standing, least, absent)?;
+        Ok((task, WorkspaceAccess { siblings, ..access }))
     }
 
     async fn standing(&self, rows: &mut Rows, id: &Id<Workspace>) -> Result<Option<WorkspaceContext>, Fault> {
@@ -225,6 +226,13 @@ impl Cx<'_> {
             Some(workspace) => self.standing(rows, &workspace.id).await,
             None => Ok(None),
         }
+    }
+
+    /// What the directory of a workspace is to its file system, when the call came from there.
+    pub(crate) fn tree_of(&self, workspace: &WorkspaceRecord) -> Option<String> {
+        let location = self.located?.found.as_ref().ok()?;
+        let there = (&location.path, &location.common_dir) == (&workspace.path, &workspace.common_dir);
+        location.tree.clone().filter(|_| there)
     }
 
     /// Finds out where the directory lies that a call names, or that it comes from, before it reads anything.

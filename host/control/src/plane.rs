@@ -54,6 +54,7 @@ pub(crate) fn entries() -> Vec<OperationEntry> {
         workspace::ListWorkspaces,
         workspace::ShowWorkspace,
         workspace::RenameWorkspace,
+        workspace::MoveWorkspace,
         workspace::ArchiveWorkspace,
         workspace::UnarchiveWorkspace,
         workspace::SetWorkspaceVisibility,

@@ -4,7 +4,7 @@
 use brains_core::Fault;
 use brains_core::plane::workspace::WorkspaceRecord;
 use brains_core::principal::Role;
-use brains_store::Rows;
+use brains_store::{Rows, SeenBy};
 
 use crate::context::Cx;
 
@@ -24,6 +24,11 @@ impl Cx<'_> {
         }
         let all = self.principal.role == Role::Admin;
         Ok(rows.siblings(workspace, self.principal.owner(), all, MOST).await?)
+    }
+
+    /// Whose eyes see the siblings' tasks that are for all of them.
+    pub(crate) fn seen_by(&self) -> SeenBy {
+        SeenBy { operator: self.principal.owner().to_owned(), all: self.principal.role == Role::Admin }
     }
 
     /// The branch that a working tree is on now. It looks at files: no view of the database is held meanwhile.

@@ -20,6 +20,8 @@ pub(crate) struct WorkspaceAccess {
     pub(crate) principal: Principal,
     /// Whether it may be one that was archived.
     pub(crate) archived: bool,
+    /// Whether sessions of the repository's other working trees may act here, too.
+    pub(crate) siblings: bool,
     /// Workspaces that a write in this one holds still, too.
     pub(crate) beside: Vec<Scope>,
 }
@@ -32,7 +34,7 @@ impl WorkspaceAccess {
         principal: &Principal,
     ) -> Self {
         let principal = principal.clone();
-        Self { workspace, role, least, principal, archived: false, beside: Vec::new() }
+        Self { workspace, role, least, principal, archived: false, siblings: false, beside: Vec::new() }
     }
 
     pub(crate) fn scope(&self) -> Scope {
@@ -85,13 +87,22 @@ impl WorkspaceAccess {
         }
         let session = match identity.enter(tx, seen).await? {
             Some(session) if session.workspace == self.workspace.id => Some(session),
+            Some(session) if self.siblings && self.is_sibling(tx, &session).await? => Some(session),
             Some(session) if identity.is_named() => return Err(elsewhere(&session, &self.workspace)),
             _ => None,
         };
         if let Some(fence) = fence {
-            check_fence(tx, &self.workspace.id, session.as_ref(), fence).await?;
+            // A fence counts in the workspace of its lock.
+            let place = session.as_ref().map_or(&self.workspace.id, |session| &session.workspace);
+            check_fence(tx, place, session.as_ref(), fence).await?;
         }
         Ok(session)
+    }
+
+    async fn is_sibling(&self, rows: &mut Rows, session: &SessionRecord) -> Result<bool, Fault> {
+        let common = &self.workspace.common_dir;
+        let tree = rows.workspace(&session.workspace).await?;
+        Ok(*common != self.workspace.path && tree.is_some_and(|tree| tree.common_dir == *common))
     }
 
     /// Refuses when the caller's rights or the workspace changed since it was looked up.

@@ -44,7 +44,7 @@ pub use generation::Generation;
 pub use idempotency::{IdempotencyClaim, IdempotencyKey, KEPT_MS};
 pub use key_last_used::KeyLastUsed;
 pub use list::event::EventFilter;
-pub use list::task::{ReadyFilter, TaskFilter};
+pub use list::task::{ReadyFilter, ReadyTask, SeenBy, TaskFilter};
 pub use list::trace::TraceFilter;
 pub use list::usage::UsageFilter;
 pub use notifier::{CommitListener, LOOK_EVERY};

@@ -33,6 +33,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_foundation" 2 "0002_component_versions" 3 "0003_coordination" 4 "0004_work" 5 "0005_audit_seal"
     6 "0006_overlay_text" 7 "0007_ledger" 8 "0008_authors" 9 "0009_answers_of_a_party"
     10 "0010_session_key" 11 "0011_mail_confirmed" 12 "0012_rising_ids"
+    13 "0013_repository"
 };
 
 /// The migration from which on heads of the audit log are signed.

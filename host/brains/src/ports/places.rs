@@ -4,7 +4,9 @@
 mod ground;
 
 use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use brains_control::BoxedFuture;
 use brains_control::ports::DirectoriesPort;
@@ -89,10 +91,20 @@ fn locate(visit: &Visit, path: &Path, state: Option<&Path>) -> Result<Location, 
         let tree = marked.unwrap_or(&asked).to_owned();
         (tree.clone(), tree, marked.is_some())
     };
+    let own = identity(visit, &tree);
     let state = state.map(|state| visit.resolve(state).unwrap_or_else(|_| lexical(state)));
     let reserved = ground::is_reserved(visit, &tree, state.as_deref());
     let (path, common_dir) = (text(&tree)?, text(&common_dir)?);
-    Ok(Location { asked: text(&asked)?, exists, path, common_dir, marked, reserved })
+    Ok(Location { asked: text(&asked)?, exists, path, common_dir, marked, reserved, tree: own })
+}
+
+/// What a tree is to its file system: its own git directory, which stays the same when the tree is moved, else the
+/// directory itself. When it was made tells it from a later one that got the same number.
+fn identity(visit: &Visit, tree: &Path) -> Option<String> {
+    let own = git_dir(visit, tree).unwrap_or_else(|| tree.to_owned());
+    let found = there(visit, &own).filter(Metadata::is_dir)?;
+    let made = found.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{}:{}:{}", found.dev(), found.ino(), made.as_nanos()))
 }
 
 fn text(path: &Path) -> Result<String, Fault> {

@@ -37,6 +37,7 @@ pub(crate) use list::{ListSessions, ShowSession};
 pub(crate) use presence::ListPresence;
 pub(crate) use resume::ResumeSession;
 pub(crate) use start::StartSession;
+pub(crate) use welcome::Sibling;
 
 const NOUN: &str = "session";
 /// Sessions of one connection that end with it.

@@ -4,6 +4,7 @@
 mod change;
 mod import;
 mod member;
+mod moved;
 mod prune;
 mod state;
 
@@ -28,6 +29,7 @@ use crate::workspace_role::role_in;
 pub(crate) use change::{ArchiveWorkspace, RenameWorkspace, SetWorkspaceVisibility, UnarchiveWorkspace};
 pub(crate) use import::ImportWorkspaces;
 pub(crate) use member::{InviteToWorkspace, ListWorkspaceMembers, UninviteFromWorkspace};
+pub(crate) use moved::{MoveWorkspace, refuse_moved};
 pub(crate) use prune::{CheckWorkspaces, PruneWorkspaces};
 pub(crate) use state::GetState;
 
@@ -138,6 +140,7 @@ async fn register(
     wish: Wish,
     reference: String,
 ) -> Result<(WorkspaceRecord, bool, WorkspaceRole), Fault> {
+    moved::refuse_moved(cx, &location).await?;
     let fresh = Fresh::of(cx, location, &wish, reference)?;
     fresh.look(&mut *cx.control.store.read().await?).await?;
     cx.write(Scope::global(), move |tx| Box::pin(async move { fresh.insert(tx).await })).await
@@ -156,11 +159,12 @@ pub(crate) struct Fresh {
     principal: Principal,
     claim: Claim,
     reference: String,
+    tree: Option<String>,
 }
 
 /// What somebody may make of a directory that is no workspace yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
+pub(super) enum Claim {
     /// Any: a person who is an administrator.
     Any,
     /// It is not there, which such a person is told.
@@ -171,7 +175,7 @@ enum Claim {
 }
 
 impl Claim {
-    fn of(cx: &Cx<'_>, location: &Location) -> Self {
+    pub(super) fn of(cx: &Cx<'_>, location: &Location) -> Self {
         if cx.principal.role == Role::Admin && !cx.is_agent() {
             return if location.exists { Self::Any } else { Self::Missing };
         }
@@ -188,6 +192,7 @@ impl Fresh {
             keeps: false,
             principal: cx.principal.clone(),
             claim: Claim::of(cx, &location),
+            tree: location.tree.clone(),
             record: row(cx, location, wish)?,
             reference,
         })
@@ -249,9 +254,15 @@ impl Fresh {
     /// Adds it in a write of the global scope.
     pub(crate) async fn insert(self, tx: &mut Tx) -> Result<(WorkspaceRecord, bool, WorkspaceRole), Fault> {
         if let Some((there, role)) = self.look(tx).await? {
+            if let Some(tree) = &self.tree {
+                tx.note_tree(&there.id, tree).await?;
+            }
             return Ok((there, false, role));
         }
         let (mut workspace, _) = tx.register_workspace(self.record, self.exact).await.map_err(taken)?;
+        if let Some(tree) = &self.tree {
+            tx.note_tree(&workspace.id, tree).await?;
+        }
         if !self.named && workspace.name != workspace.slug {
             workspace.name.clone_from(&workspace.slug);
             tx.save_workspace(&workspace).await?;

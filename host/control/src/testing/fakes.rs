@@ -365,6 +365,7 @@ impl DirectoriesPort for Fakes {
             reserved: asked.starts_with("/reserved"),
             path: asked.clone(),
             common_dir: format!("{asked}/.git"),
+            tree: Some(format!("tree of {asked}")),
             asked,
         };
         Box::pin(async { Ok(location) })

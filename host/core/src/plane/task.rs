@@ -109,6 +109,9 @@ pub struct TaskRecord {
     pub code: String,
     /// Slug of the workspace.
     pub workspace: String,
+    /// Whether the repository's other working trees see it and may claim it.
+    #[serde(default)]
+    pub siblings: bool,
     pub title: String,
     pub body: String,
     pub priority: Priority,

@@ -103,6 +103,8 @@ pub struct Location {
     /// Whether it takes an administrator to make a workspace of it, whatever lies there: what holds other people's
     /// things, or the service's own.
     pub reserved: bool,
+    /// What the tree is to its file system, and stays when it is moved; none where that cannot be told.
+    pub tree: Option<String>,
 }
 
 impl Location {

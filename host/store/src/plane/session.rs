@@ -60,6 +60,8 @@ const RUN_OUT: &str = "
     SELECT workspace FROM session WHERE ended_at IS NULL AND lease_until <= $1
     UNION SELECT workspace FROM task
         WHERE status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $1
+    UNION SELECT t.workspace FROM task t JOIN session s ON s.id = t.holder
+        WHERE t.siblings AND t.status = 'in_progress' AND s.ended_at IS NOT NULL
     ORDER BY 1";
 /// Live sessions by operator, of the workspaces that `$2` sees: never which ones, only how many.
 const PRESENCE: &str = "

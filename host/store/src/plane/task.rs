@@ -30,8 +30,8 @@ const COUNT_UP: &str = "
 const INSERT: &str = "
     INSERT INTO task (
         id, workspace, code, title, body, priority, status, tags, depends_on, open_dependencies, assignee, attempts,
-        created_by, created_by_session, created_at, updated_at, revision, created_by_agent
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $14, 1, $15)";
+        created_by, created_by_session, created_at, updated_at, revision, created_by_agent, siblings
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $14, 1, $15, $16)";
 const UPDATE: &str = "
     UPDATE task SET title = $3, body = $4, priority = $5, status = $6, tags = $7, depends_on = $8,
         open_dependencies = $9, assignee = $10, holder = $11, claimed_at = $12, lease_expires_at = $13,
@@ -58,10 +58,19 @@ const OVERDUE: &str = "
     SELECT id FROM task
     WHERE workspace = $1 AND status = 'in_progress' AND lease_expires_at IS NOT NULL AND lease_expires_at <= $2
     ORDER BY lease_expires_at LIMIT $3";
-const HELD: &str = "SELECT id FROM task WHERE holder = $1 AND status = 'in_progress' ORDER BY id";
+/// Held by sessions of other working trees that are over: whoever ends one holds its own workspace alone.
+const LEFT_BEHIND: &str = "
+    SELECT t.id FROM task t JOIN session s ON s.id = t.holder
+    WHERE t.workspace = $1 AND t.status = 'in_progress' AND t.siblings AND s.ended_at IS NOT NULL
+    ORDER BY t.id LIMIT $2";
+const HELD: &str = "
+    SELECT id FROM task WHERE holder = $1 AND workspace = $2 AND status = 'in_progress' ORDER BY id";
 const ASSIGNED: &str = "
-    SELECT id FROM task WHERE assignee = $1 AND status IN ('available', 'in_progress', 'blocked') ORDER BY id";
+    SELECT id FROM task
+    WHERE assignee = $1 AND workspace = $2 AND status IN ('available', 'in_progress', 'blocked') ORDER BY id";
 
+/// Why a task is free whose holder is there no more.
+const HOLDER_IS_OVER: &str = "the session of its holder is over";
 /// Claims whose time is over that one write frees.
 const FREED: i64 = 100;
 
@@ -91,6 +100,7 @@ from_row! {
             id: id("id", row.try_get("id")?)?,
             code: row.try_get("code")?,
             workspace: row.try_get("slug")?,
+            siblings: row.try_get("siblings")?,
             title: row.try_get("title")?,
             body: row.try_get("body")?,
             priority: from_enum_name("priority", row.try_get("priority")?)?,
@@ -171,6 +181,8 @@ pub struct NewTask {
     /// What must be done first.
     pub needs: Vec<TaskRecord>,
     pub assignee: Option<String>,
+    /// Whether the repository's other working trees may claim it.
+    pub siblings: bool,
 }
 
 impl Rows {
@@ -222,6 +234,7 @@ impl Tx {
             id: self.mint(),
             code: String::new(),
             workspace: slug.to_owned(),
+            siblings: new.siblings,
             title: storable(&new.title).into_owned(),
             body: storable(&new.body).into_owned(),
             priority: new.priority,
@@ -270,7 +283,8 @@ impl Tx {
             &task.created_by,
             task.created_by_session.as_ref().map(Id::as_str),
             task.created_at.0,
-            task.created_by_agent
+            task.created_by_agent,
+            task.siblings
         )?;
         self.tag_task(workspace, &task).await?;
         self.add_needs(&task.id, &new.needs).await?;
@@ -427,22 +441,19 @@ impl Tx {
     /// Frees the tasks whose claims ended by time, some at a time.
     pub(crate) async fn free_overdue_tasks(&mut self, workspace: &Id<Workspace>) -> Result<(), StoreError> {
         let overdue = fetch_all!(&mut self.rows, String, OVERDUE, workspace.as_str(), self.at.0, FREED)?;
-        self.free_tasks(workspace, &overdue, "its lease is over").await
+        self.free_tasks(workspace, &overdue, "its lease is over").await?;
+        let left = fetch_all!(&mut self.rows, String, LEFT_BEHIND, workspace.as_str(), FREED)?;
+        self.free_tasks(workspace, &left, HOLDER_IS_OVER).await
     }
 
-    /// Lets go of everything that a session holds or alone may claim; tells how many tasks it held.
-    pub(crate) async fn release_tasks(
-        &mut self,
-        session: &Id<Session>,
-        why: &str,
-    ) -> Result<u64, StoreError> {
-        let held = fetch_all!(&mut self.rows, String, HELD, session.as_str())?;
-        let assigned = fetch_all!(&mut self.rows, String, ASSIGNED, session.as_str())?;
-        if held.is_empty() && assigned.is_empty() {
-            return Ok(0);
-        }
-        // A session holds tasks of its own workspace only.
+    /// Lets go of everything in its workspace that a session holds or alone may claim; tells how many tasks it held. What
+    /// it holds in another working tree is freed there, see [`Tx::free_overdue_tasks`].
+    pub(crate) async fn release_tasks(&mut self, session: &Id<Session>) -> Result<u64, StoreError> {
+        let why = HOLDER_IS_OVER;
         let Some(session) = self.session(session).await? else { return Ok(0) };
+        let (id, workspace) = (session.id.as_str(), session.workspace.as_str());
+        let held = fetch_all!(&mut self.rows, String, HELD, id, workspace)?;
+        let assigned = fetch_all!(&mut self.rows, String, ASSIGNED, id, workspace)?;
         self.free_tasks(&session.workspace, &held, why).await?;
         for text in assigned {
             let Some(before) = self.stored_task(&text).await? else { continue };

@@ -3,12 +3,12 @@
 
 use brains_core::id::{Session, Task, Workspace};
 use brains_core::plane::session::{Process, SessionKey, SessionRecord};
-use brains_core::plane::workspace::{MemberRecord, WorkspaceRecord, WorkspaceRole, slugs};
+use brains_core::plane::workspace::{Location, MemberRecord, WorkspaceRecord, WorkspaceRole, slugs};
 use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
 use crate::plane::session::{session, session_columns};
-use crate::rows::{Rows, execute, fetch_all, fetch_optional, from_row, statements};
+use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row, statements};
 use crate::text::{enum_name, from_enum_name, id, storable, unsigned};
 use crate::write::Tx;
 
@@ -35,6 +35,9 @@ macro_rules! standing {
         ) OR EXISTS (
             SELECT 1 FROM task t WHERE t.workspace = w.id AND t.status = 'in_progress'
                 AND t.lease_expires_at IS NOT NULL AND t.lease_expires_at <= $3
+        ) OR EXISTS (
+            SELECT 1 FROM task t JOIN session s ON s.id = t.holder
+            WHERE t.workspace = w.id AND t.status = 'in_progress' AND t.siblings AND s.ended_at IS NOT NULL
         ) AS run_out",
             $more,
             "
@@ -54,6 +57,9 @@ statements! {
     BY_PLACE = "
     SELECT ", workspace_columns!(), "
     FROM workspace WHERE common_dir = $1 AND path = $2";
+    OF_TREE = "
+    SELECT ", workspace_columns!(), "
+    FROM workspace WHERE tree = $1 ORDER BY id DESC LIMIT 1";
     /// The one with the longest path that holds `$1`.
     ABOVE = "
     SELECT ", workspace_columns!(), "
@@ -84,7 +90,7 @@ statements! {
     );
     STANDING_BY_SLUG = standing!("", "workspace w", "WHERE w.slug = $1");
     STANDING_OF_TASK = standing!(
-        ", k.id AS task",
+        ", k.id AS task, k.siblings",
         "task k JOIN workspace w ON w.id = k.workspace",
         "WHERE k.id = $1 OR k.code = $4"
     );
@@ -101,6 +107,10 @@ const OTHERS_BELOW: &str = "
 const CHANGE: &str = "
     UPDATE workspace SET slug = $2, name = $3, visibility = $4, archived_at = $5, last_touched_at = $6, last_summary = $7
     WHERE id = $1";
+const NOTE_TREE: &str = "UPDATE workspace SET tree = $2 WHERE id = $1 AND (tree IS NULL OR tree <> $2)";
+const MOVE: &str = "UPDATE workspace SET path = $2, common_dir = $3, tree = $4 WHERE id = $1";
+/// The git directory that working trees share was moved, and they are where they were.
+const MOVE_SIBLINGS: &str = "UPDATE workspace SET common_dir = $2 WHERE common_dir = $1";
 const TAKEN: &str = "SELECT COUNT(*) FROM workspace WHERE slug = $1 AND id <> $2";
 const ROLE: &str = "SELECT role FROM workspace_member WHERE workspace = $1 AND operator = $2";
 const MEMBERS: &str =
@@ -167,6 +177,7 @@ from_row! {
         let role: Option<&str> = row.try_get("role")?;
         Ok(Self {
             task: id("task", row.try_get("task")?)?,
+            siblings: row.try_get("siblings")?,
             standing: WorkspaceContext {
                 workspace: workspace!(row),
                 membership: role.map(|role| from_enum_name("role", role)).transpose()?,
@@ -204,6 +215,8 @@ pub struct SessionContext {
 #[derive(Debug, Clone)]
 pub struct TaskContext {
     pub task: Id<Task>,
+    /// Whether the repository's other working trees may claim it.
+    pub siblings: bool,
     pub standing: WorkspaceContext,
 }
 
@@ -277,6 +290,11 @@ impl Rows {
             storable(common_dir).as_ref(),
             storable(path).as_ref()
         )
+    }
+
+    /// The workspace whose directory is this one to its file system, wherever that lay.
+    pub async fn workspace_of_tree(&mut self, tree: &str) -> Result<Option<WorkspaceRecord>, StoreError> {
+        fetch_optional!(self, WorkspaceRecord, OF_TREE, tree)
     }
 
     /// The workspace whose directory is `path` or the nearest one above it.
@@ -413,6 +431,28 @@ impl Tx {
             workspace.last_summary.as_deref().map(storable)
         )
         .map(drop)
+    }
+
+    /// Notes what the directory of a workspace is to its file system.
+    pub async fn note_tree(&mut self, workspace: &Id<Workspace>, tree: &str) -> Result<(), StoreError> {
+        execute_deferred!(&mut self.rows, NOTE_TREE, workspace.as_str(), tree)
+    }
+
+    /// Puts a workspace where its directory is now. `with_siblings` when the git directory that it shares with others was
+    /// moved.
+    pub async fn move_workspace(
+        &mut self,
+        workspace: &WorkspaceRecord,
+        to: &Location,
+        with_siblings: bool,
+    ) -> Result<(), StoreError> {
+        let (path, common_dir) = (storable(&to.path), storable(&to.common_dir));
+        let id = workspace.id.as_str();
+        execute!(&mut self.rows, MOVE, id, path.as_ref(), common_dir.as_ref(), to.tree.as_deref())?;
+        if with_siblings {
+            execute!(&mut self.rows, MOVE_SIBLINGS, &workspace.common_dir, common_dir.as_ref())?;
+        }
+        Ok(())
     }
 
     /// Makes `operator` a member, or changes its role.

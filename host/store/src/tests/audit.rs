@@ -238,7 +238,9 @@ async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
     bed.statement(
         "DELETE FROM schema_migration WHERE number >= 5; ALTER TABLE config_revision DROP COLUMN text; DROP TABLE ledger; DROP TABLE audit_seal; DROP INDEX audit_hand_over;
          ALTER TABLE audit_head DROP COLUMN sealed_at; ALTER TABLE audit_head DROP COLUMN seal_key;
-         ALTER TABLE audit_head DROP COLUMN signature;
+         ALTER TABLE audit_head DROP COLUMN signature; ALTER TABLE audit_head DROP COLUMN born_ms;
+         DROP INDEX task_siblings; ALTER TABLE task DROP COLUMN siblings;
+         DROP INDEX workspace_tree; ALTER TABLE workspace DROP COLUMN tree;
          ALTER TABLE audit_entry DROP COLUMN agent;
          ALTER TABLE event DROP COLUMN agent;
          ALTER TABLE task DROP COLUMN created_by_agent;

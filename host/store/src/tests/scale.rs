@@ -271,11 +271,17 @@ async fn every_list_meets_an_index_that_has_its_order() {
         task::piece(&mut query, &filter, TaskStatus::Available, 20);
         texts.push(query.text().to_owned());
     }
-    let filter =
-        ReadyFilter { workspace, names: Vec::new(), priority: Some(Priority::P1), tags: vec!["a".into()] };
+    let filter = ReadyFilter {
+        workspace: workspace.clone(),
+        siblings: Vec::new(),
+        names: Vec::new(),
+        priority: Some(Priority::P1),
+        tags: vec!["a".into()],
+    };
     for name in [None, Some("ann".to_owned())] {
-        texts.push(task::ready(&filter, name.as_ref()).text().to_owned());
+        texts.push(task::ready(&filter, &workspace, false, name.as_ref()).text().to_owned());
     }
+    texts.push(task::ready(&filter, &workspace, true, None).text().to_owned());
     for (kind, session) in [(None, false), (Some("a".to_owned()), false), (None, true)] {
         let filter = EventFilter {
             session: session.then(|| Id::mint(&*bed.ambient)),

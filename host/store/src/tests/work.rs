@@ -65,6 +65,7 @@ pub(super) fn new(title: &str) -> NewTask {
         tags: vec!["all".into()],
         needs: Vec::new(),
         assignee: None,
+        siblings: false,
     }
 }
 

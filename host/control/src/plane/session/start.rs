@@ -19,7 +19,7 @@ use super::{NOUN, SessionLine, process};
 use crate::context::Cx;
 use crate::input::Span;
 use crate::operation::{Alias, CliShape, Example, Operation, OperationKind};
-use crate::plane::workspace::{Fresh, Wish};
+use crate::plane::workspace::{Fresh, Wish, refuse_moved};
 use crate::tool::ToolShape;
 use crate::workspace_access::WorkspaceAccess;
 
@@ -142,6 +142,7 @@ impl Operation for StartSession {
             process,
             key: key(cx).await?,
         };
+        let tree = cx.tree_of(&access.workspace);
         let (entered, identity, shown) = (access.clone(), cx.session_identity(None), links.clone());
         let (session, before) = cx
             .write_or_repeat(
@@ -149,6 +150,9 @@ impl Operation for StartSession {
                 move |tx| {
                     Box::pin(async move {
                         entered.confirm(tx).await?;
+                        if let Some(tree) = &tree {
+                            tx.note_tree(&entered.workspace.id, tree).await?;
+                        }
                         tx.reap(&entered.workspace.id).await?;
                         if let Some(own) = before_reconnecting(tx, &session, &links).await? {
                             let (hash, process) = (&session.token_hash, session.process.as_ref());
@@ -274,6 +278,7 @@ async fn find_or_register(cx: &Cx<'_>, reference: Option<&str>) -> Result<Worksp
     let shown = path.display().to_string();
     let location = cx.control.ports.directories.locate(path).await?;
     let known = location.exists && location.marked;
+    refuse_moved(cx, &location).await?;
     let fresh = Fresh::of(cx, location, &Wish::default(), shown)?;
     // Whatever is in the way, it is told as what is not there.
     if !known || fresh.look(&mut *cx.control.store.read().await?).await.is_err() {

@@ -10,7 +10,7 @@ use brains_core::plane::session::SessionRecord;
 use brains_core::plane::task::{TaskRecord, TaskStatus};
 use brains_core::plane::workspace::WorkspaceRecord;
 use brains_core::{Fault, Millis};
-use brains_store::{Rows, TaskFilter};
+use brains_store::{Rows, SeenBy, TaskFilter};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -62,6 +62,44 @@ pub(crate) struct Sibling {
     locks_count: usize,
     /// Those that hold longest.
     locks: Vec<LockRecord>,
+}
+
+impl Sibling {
+    /// What goes on in the other working trees of a repository; their branches are asked for apart.
+    pub(crate) async fn all(
+        rows: &mut Rows,
+        cx: &Cx<'_>,
+        workspace: &WorkspaceRecord,
+    ) -> Result<Vec<Self>, Fault> {
+        let now = cx.now();
+        let mut siblings = Vec::new();
+        for tree in cx.siblings(rows, workspace).await? {
+            let mut peers = rows.live_sessions(&tree.id, now, PEERS).await?;
+            if peers.is_empty() {
+                continue;
+            }
+            let foci = rows.foci(&tree.id, now).await?;
+            let mut locks = rows.held_locks(&tree.id, now).await?;
+            locks.reverse();
+            let (peers_count, locks_count) = (peers.len(), locks.len());
+            locks.truncate(SHOWN);
+            peers.truncate(SHOWN);
+            let peers = peers.into_iter().map(|peer| SessionPeer::of(peer, &foci)).collect();
+            let (worktree, path) = (tree.slug, tree.path);
+            siblings.push(Self { worktree, path, branch: None, peers_count, peers, locks_count, locks });
+            if siblings.len() == SHOWN {
+                break;
+            }
+        }
+        Ok(siblings)
+    }
+
+    /// Adds the branches. It looks at files: no view of the database is held meanwhile.
+    pub(crate) async fn add_branches(cx: &Cx<'_>, siblings: &mut [Self]) {
+        for sibling in siblings {
+            sibling.branch = cx.branch(&sibling.path).await;
+        }
+    }
 }
 
 /// Who wrote a message.
@@ -151,6 +189,8 @@ impl Welcome {
         let filter = TaskFilter {
             statuses: vec![TaskStatus::InProgress],
             holder: Some(session.id.clone()),
+            // Whoever holds one has seen it.
+            siblings: Some(SeenBy { operator: String::new(), all: true }),
             ..TaskFilter::of(session.workspace.clone())
         };
         let mut tasks = rows.tasks(&filter, HELD).await?;
@@ -185,23 +225,7 @@ impl Welcome {
         cx: &Cx<'_>,
         workspace: &WorkspaceRecord,
     ) -> Result<Self, Fault> {
-        let now = cx.now();
-        for tree in cx.siblings(rows, workspace).await? {
-            let mut peers = rows.live_sessions(&tree.id, now, PEERS).await?;
-            if peers.is_empty() {
-                continue;
-            }
-            let foci = rows.foci(&tree.id, now).await?;
-            let mut locks = rows.held_locks(&tree.id, now).await?;
-            locks.reverse();
-            let (peers_count, locks_count) = (peers.len(), locks.len());
-            locks.truncate(SHOWN);
-            peers.truncate(SHOWN);
-            let peers = peers.into_iter().map(|peer| SessionPeer::of(peer, &foci)).collect();
-            let (worktree, path) = (tree.slug, tree.path);
-            let branch = None;
-            self.siblings.push(Sibling { worktree, path, branch, peers_count, peers, locks_count, locks });
-        }
+        self.siblings = Sibling::all(rows, cx, workspace).await?;
         if !self.siblings.is_empty() {
             let trees: Vec<&str> =
                 self.siblings.iter().take(SHOWN).map(|tree| tree.worktree.as_str()).collect();
@@ -211,15 +235,12 @@ impl Welcome {
                 trees.join(", ")
             ));
         }
-        self.siblings.truncate(SHOWN);
         Ok(self)
     }
 
     /// Adds the branches of the siblings. It looks at files: no view of the database is held meanwhile.
     pub(crate) async fn with_branches(mut self, cx: &Cx<'_>) -> Self {
-        for sibling in &mut self.siblings {
-            sibling.branch = cx.branch(&sibling.path).await;
-        }
+        Sibling::add_branches(cx, &mut self.siblings).await;
         self
     }
 

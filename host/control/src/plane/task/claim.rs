@@ -4,9 +4,9 @@ use brains_core::Fault;
 use brains_core::id::{Id, Session};
 use brains_core::plane::task::moves::Claimed;
 use brains_core::plane::task::{Priority, TaskRecord, check_lease, check_tags};
-use brains_core::plane::workspace::WorkspaceRole;
+use brains_core::plane::workspace::{WorkspaceRecord, WorkspaceRole};
 use brains_core::principal::Role;
-use brains_store::{ReadyFilter, Tx};
+use brains_store::{ReadyFilter, ReadyTask, Rows, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,6 +20,7 @@ use crate::input::string_list::StringList;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::workspace_access::WorkspaceAccess;
+use crate::workspace_role::role_in;
 
 /// Claims a task for your session: nobody else can then. Claiming again renews the lease.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -92,11 +93,8 @@ async fn claim(
     let task = tx.save_task(&access.workspace.id, &before, after, word, None).await?;
     let detail =
         json!({ "holder": session, "attempt": task.attempts, "lease_expires_at": task.lease_expires_at });
-    tx.record(
-        if how == Claimed::Fresh { "task.claim" } else { "task.renew" },
-        event_detail(&task, detail, None),
-    )
-    .await?;
+    let action = if how == Claimed::Fresh { "task.claim" } else { "task.renew" };
+    tx.record_in(&access.scope(), action, event_detail(&task, detail, None)).await?;
     Ok(task)
 }
 
@@ -117,7 +115,7 @@ async fn still_claimed(tx: &mut Tx, before: TaskRecord) -> Result<TaskRecord, Fa
 }
 
 /// Gives you the next task and claims it for your session: first what is assigned to you, then the most urgent, then the
-/// oldest, of those that wait for nothing. No two askers get the same.
+/// oldest, of those that wait for nothing, here or for all working trees. No two askers get the same.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NextTask {
@@ -161,16 +159,18 @@ impl Operation for NextTask {
     async fn run(self, cx: &Cx<'_>) -> Result<NextGiven, Fault> {
         let lease_ms = check_lease(self.lease_minutes)?;
         let (tags, priority) = (check_tags(&self.tags.0)?, self.priority);
-        let access = {
+        let (access, trees) = {
             let mut view = cx.control.store.read().await?;
-            match (&self.workspace, &self.session) {
+            let access = match (&self.workspace, &self.session) {
                 (None, Some(session)) => {
                     cx.own_session(&mut view, Some(session.clone()), WorkspaceRole::Member).await?.1
                 }
                 (reference, _) => {
                     cx.workspace(&mut view, reference.as_deref(), WorkspaceRole::Member).await?
                 }
-            }
+            };
+            let trees = with_tasks_for_all(cx, &mut view, &access).await?;
+            (access.beside(&trees), trees)
         };
         let (who, inside) = (Who::of(cx, &access), access.clone());
         cx.grant_as(
@@ -180,18 +180,24 @@ impl Operation for NextTask {
                 Box::pin(async move {
                     let filter = ReadyFilter {
                         workspace: inside.workspace.id.clone(),
+                        siblings: trees.iter().map(|tree| tree.id.clone()).collect(),
                         names: vec![session.id.to_string(), who.operator.clone()],
                         priority,
                         tags,
                     };
-                    let Some(id) = tx.ready_task(&filter).await? else {
+                    let Some(ReadyTask { id, workspace, .. }) = tx.ready_task(&filter).await? else {
                         let ReadyFilter { names, tags, priority, .. } = filter;
                         let all = tags.is_empty() && priority.is_none();
                         let why = idle::reason(tx, &inside, &names, &tags, all).await?;
                         return Ok(NextGiven { task: None, why: Some(why) });
                     };
                     let before = load(tx, &id).await?;
-                    let task = claim(tx, &inside, &who, &session.id, before, lease_ms).await?;
+                    let mut place = inside;
+                    if let Some(tree) = trees.into_iter().find(|tree| tree.id == workspace) {
+                        place.workspace = tree;
+                        place.confirm(tx).await?;
+                    }
+                    let task = claim(tx, &place, &who, &session.id, before, lease_ms).await?;
                     Ok(NextGiven { task: Some(task), why: None })
                 })
             },
@@ -207,6 +213,23 @@ impl Operation for NextTask {
         )
         .await
     }
+}
+
+/// The other working trees of the repository in which a task waits that is for all of them, and in which the caller may
+/// work: a write that gives one holds them, too.
+async fn with_tasks_for_all(
+    cx: &Cx<'_>,
+    rows: &mut Rows,
+    access: &WorkspaceAccess,
+) -> Result<Vec<WorkspaceRecord>, Fault> {
+    let mut trees = Vec::new();
+    for tree in cx.siblings(rows, &access.workspace).await? {
+        let role = role_in(rows, cx.principal, &tree).await?;
+        if role.is_some_and(|role| role >= WorkspaceRole::Member) && rows.waits_for_all(&tree.id).await? {
+            trees.push(tree);
+        }
+    }
+    Ok(trees)
 }
 
 /// Gives a task back that your session holds, so that others can claim it.

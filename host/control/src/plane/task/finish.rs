@@ -234,6 +234,9 @@ impl Operation for HandoffTask {
                 let mut first = vec![completed.code.clone()];
                 first.extend(depends_on);
                 let needs = needs(tx, &inside, &first).await?;
+                // Whoever could take the one may take the other.
+                let mut draft = draft;
+                draft.siblings = before.siblings;
                 let next = draft.insert(tx, &inside, needs).await?;
                 let detail = json!({ "next": next.code });
                 tx.record("task.complete", event_detail(&completed, detail, summary.as_deref())).await?;

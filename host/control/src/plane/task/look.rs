@@ -25,8 +25,8 @@ const RECENT: u32 = 20;
 /// Tasks that are named as waiting.
 const WAITING: u32 = 100;
 
-/// Lists the tasks of a workspace as they should be done: the most urgent first, then the oldest. Without a workspace, and
-/// outside of one, those of all that you see.
+/// Lists the tasks of a workspace as they should be done: the most urgent first, then the oldest; with those of the
+/// repository's other working trees that are for all. Without a workspace, and outside of one, those of all that you see.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListTasks {
@@ -92,6 +92,8 @@ impl Operation for ListTasks {
         let meant = cx.workspaces_meant(&mut view, self.workspace.as_deref(), WorkspaceRole::Reader).await?;
         let (statuses, tags) = (statuses(self.status, self.ready), check_tags(&self.tags.0)?);
         let mut tasks = Vec::new();
+        // Of several, each is among those that are meant.
+        let alone = meant.len() == 1;
         for access in meant {
             let filter = TaskFilter {
                 workspace: access.workspace.id,
@@ -102,6 +104,7 @@ impl Operation for ListTasks {
                 assignee: self.assignee.clone(),
                 ready: self.ready,
                 after: after.clone(),
+                siblings: alone.then(|| cx.seen_by()),
             };
             tasks.extend(view.tasks(&filter, limit + 1).await?);
         }

@@ -44,6 +44,9 @@ pub(crate) struct CreateTask {
     tags: StringList,
     /// Session or operator that alone may claim it.
     assignee: Option<String>,
+    /// For all working trees of the repository: whoever works in one may claim it.
+    #[serde(default)]
+    siblings: bool,
     /// The session that creates it.
     session: Option<Id<Session>>,
 }
@@ -70,7 +73,8 @@ impl Operation for CreateTask {
     type Output = TaskShown;
 
     async fn run(self, cx: &Cx<'_>) -> Result<TaskShown, Fault> {
-        let draft = Draft::check(&self.title, self.body, self.priority, &self.tags, self.assignee)?;
+        let mut draft = Draft::check(&self.title, self.body, self.priority, &self.tags, self.assignee)?;
+        draft.siblings = self.siblings;
         let access = {
             let mut view = cx.control.store.look().await?;
             cx.workspace(&mut view, self.workspace.as_deref(), WorkspaceRole::Member).await?
@@ -101,6 +105,7 @@ pub(super) struct Draft {
     priority: Priority,
     tags: Vec<String>,
     assignee: Option<String>,
+    pub(super) siblings: bool,
 }
 
 impl Draft {
@@ -117,6 +122,7 @@ impl Draft {
             priority,
             tags: check_tags(&tags.0)?,
             assignee,
+            siblings: false,
         })
     }
 
@@ -126,11 +132,11 @@ impl Draft {
         access: &WorkspaceAccess,
         needs: Vec<TaskRecord>,
     ) -> Result<TaskRecord, Fault> {
-        let Self { title, body, priority, tags, assignee } = self;
+        let Self { title, body, priority, tags, assignee, siblings } = self;
         if let Some(assignee) = &assignee {
             check_assignee(tx, access, assignee).await?;
         }
-        let new = NewTask { title, body, priority, tags, needs, assignee };
+        let new = NewTask { title, body, priority, tags, needs, assignee, siblings };
         Ok(tx.insert_task(&access.workspace.id, &access.workspace.slug, &new).await?)
     }
 }

@@ -81,6 +81,6 @@ async fn check(bed: &Bed) {
     assert_eq!(texts(&listed["messages"], "subject"), falling);
     let comments = bed.admin("list_task_comments", json!({ "task": "SHOP-1" })).await.unwrap();
     assert_eq!(texts(&comments["comments"], "body"), falling);
-    let handoffs = bed.admin("list_handoffs", json!({ "workspace": "shop" })).await.unwrap();
+    let handoffs = bed.admin("list_handoffs", json!({ "workspace": "shop", "all": true })).await.unwrap();
     assert_eq!(texts(&handoffs["handoffs"], "title"), falling);
 }

@@ -19,7 +19,7 @@ use crate::input::page;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::plane::event::EventLine;
 use crate::plane::lock::{Claim, LockLine};
-use crate::plane::session::SessionLine;
+use crate::plane::session::{SessionLine, Sibling};
 use crate::plane::{handoff, task};
 use crate::session_identity::unknown_session;
 use crate::workspace_access::WorkspaceAccess;
@@ -53,6 +53,8 @@ pub(crate) struct WorkspaceState {
     generated_at: Millis,
     /// None when it is of several: of all that you see, asked for outside of one.
     workspace: Option<WorkspaceLine>,
+    /// Other working trees of the repository in which somebody works; none when it is of several.
+    siblings: Vec<Sibling>,
     /// Those that live, newest first.
     active_sessions: Vec<SessionLine>,
     /// Claims of the whole workspace.
@@ -111,8 +113,13 @@ impl Operation for GetState {
         let mut state = WorkspaceState::empty(now, unread_messages);
         let alone = meant.len() == 1;
         for access in meant {
-            state.add(&mut view, cx, access, limit, self.full).await?;
+            if alone {
+                state.siblings = Sibling::all(&mut view, cx, &access.workspace).await?;
+            }
+            state.add(&mut view, cx, access, limit, self.full, alone).await?;
         }
+        drop(view);
+        Sibling::add_branches(cx, &mut state.siblings).await;
         if !alone {
             state.workspace = None;
             state.order(limit);
@@ -126,6 +133,7 @@ impl WorkspaceState {
         Self {
             generated_at,
             workspace: None,
+            siblings: Vec::new(),
             active_sessions: Vec::new(),
             active_claims: Vec::new(),
             active_locks: Vec::new(),
@@ -143,6 +151,7 @@ impl WorkspaceState {
         access: WorkspaceAccess,
         limit: u32,
         full: bool,
+        alone: bool,
     ) -> Result<(), Fault> {
         let now = self.generated_at;
         let (id, slug) = (access.workspace.id.clone(), access.workspace.slug.clone());
@@ -151,7 +160,9 @@ impl WorkspaceState {
         let claims = locks.iter().filter(|lock| lock.resource.kind == LockKind::Workspace);
         self.active_claims.extend(claims.map(|lock| Claim::of(lock.clone(), &slug)));
         locks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let mut active_tasks = tasks(view, TaskFilter::of(id.clone()), limit).await?;
+        let siblings = alone.then(|| cx.seen_by());
+        let all = TaskFilter { siblings, ..TaskFilter::of(id.clone()) };
+        let mut active_tasks = tasks(view, all, limit).await?;
         if !full {
             active_tasks.iter_mut().for_each(task::glance);
         }

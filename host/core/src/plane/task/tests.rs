@@ -33,6 +33,7 @@ fn task() -> TaskRecord {
         holder: None,
         claimed_at: None,
         lease_expires_at: None,
+        siblings: false,
         attempts: 0,
         block: None,
         completed_at: None,

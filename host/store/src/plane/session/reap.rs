@@ -35,7 +35,7 @@ impl Tx {
         let locks = self.free_locks_of(session).await?;
         self.leave_queues(session).await?;
         self.clear_focus(session).await?;
-        let tasks = self.release_tasks(session, "the session of its holder is over").await?;
+        let tasks = self.release_tasks(session).await?;
         Ok(Holdings { locks, tasks })
     }
 

@@ -1,0 +1,161 @@
+//! A workspace whose directory was moved: noticed where it is now by what it is to its file system, and put there with
+//! everything of it when somebody says so.
+
+use brains_core::Fault;
+use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole};
+use brains_core::principal::Role;
+use brains_store::{Scope, Scopes};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Claim, NOUN, WorkspaceAnswer, WorkspaceLine};
+use crate::context::Cx;
+use crate::operation::{CliShape, Example, Operation, OperationKind};
+use crate::tool::ToolShape;
+use crate::workspace_access::not_found;
+use crate::workspace_role::role_in;
+
+/// Refuses to make a second workspace of a directory that was moved, or whose git directory was: the caller hears which
+/// one it is. One that it does not see does not exist for it.
+pub(crate) async fn refuse_moved(cx: &Cx<'_>, location: &Location) -> Result<(), Fault> {
+    let Some(workspace) = before_moving(cx, location).await? else { return Ok(()) };
+    let WorkspaceRecord { slug, path, .. } = workspace;
+    let here = &location.path;
+    let was = if path == *here {
+        "its git directory was moved".to_owned()
+    } else {
+        format!("it was moved here from `{path}`")
+    };
+    Err(Fault::conflict(format!("`{here}` is the directory of the workspace `{slug}`: {was}"))
+        .code("workspace_moved")
+        .param("workspace")
+        .hint(format!(
+            "`move_workspace` with `workspace` `{slug}` and `path` `{here}` keeps its tasks, mail and locks; when it shall \
+             be another one, `archive_workspace` puts `{slug}` away first"
+        )))
+}
+
+/// The workspace of the tree at `location` when it is registered elsewhere, and not there any more.
+async fn before_moving(cx: &Cx<'_>, location: &Location) -> Result<Option<WorkspaceRecord>, Fault> {
+    let Some(tree) = location.tree.as_deref().filter(|_| location.exists) else { return Ok(None) };
+    let found = {
+        let mut view = cx.control.store.read().await?;
+        let there = view.workspace_at(&location.common_dir, &location.path).await?;
+        let moved = if there.is_none() { view.workspace_of_tree(tree).await? } else { None };
+        match moved.filter(|moved| moved.archived_at.is_none()) {
+            Some(moved) if role_in(&mut view, cx.principal, &moved).await?.is_some() => Some(moved),
+            _ => None,
+        }
+    };
+    let Some(moved) = found else { return Ok(None) };
+    let gone = moved.path == location.path || !is_there(cx, &moved).await?;
+    Ok(gone.then_some(moved))
+}
+
+/// Whether the tree of a workspace is where it is registered.
+async fn is_there(cx: &Cx<'_>, workspace: &WorkspaceRecord) -> Result<bool, Fault> {
+    let found = cx.control.ports.directories.locate(workspace.path.clone().into()).await?;
+    Ok(found.exists && found.path == workspace.path && found.common_dir == workspace.common_dir)
+}
+
+/// Puts a workspace where its directory is now, after that was moved. Its id, slug, tasks, mail, sessions and locks stay. A
+/// directory that is not known to be the same one takes a maintainer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MoveWorkspace {
+    /// Slug, id, or the path that it had.
+    workspace: String,
+    /// Absolute path of where it is now; where the caller works when nothing is said.
+    path: Option<String>,
+}
+
+impl Operation for MoveWorkspace {
+    const NAME: &'static str = "move_workspace";
+    const NOUN: &'static str = NOUN;
+    const KIND: OperationKind = OperationKind::Write;
+    const ROLE: Role = Role::Member;
+    const CLI: CliShape = CliShape::new(&["workspace", "move"]).positional(&["workspace", "path"]);
+    const EXAMPLES: &'static [Example] = &[Example {
+        title: "After `git worktree move`",
+        command: "workspace move shop-fix /home/ada/trees/shop-fix",
+        input: r#"{"workspace": "shop-fix", "path": "/home/ada/trees/shop-fix"}"#,
+    }];
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted().idempotent();
+    type Output = WorkspaceAnswer;
+
+    async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
+        let path = match &self.path {
+            Some(path) => {
+                cx.directory(path)?.or_else(|| cx.caller.directory.as_ref().map(|at| at.join(path)))
+            }
+            None => cx.caller.directory.clone(),
+        };
+        let path = path.ok_or_else(|| {
+            Fault::invalid("`path` must be absolute: where you are is not known")
+                .code("relative_path")
+                .param("path")
+        })?;
+        let reference = path.display().to_string();
+        let to = cx.control.ports.directories.locate(path).await?;
+        let (access, same) = {
+            let mut view = cx.control.store.read().await?;
+            let access = cx.workspace(&mut view, Some(&self.workspace), WorkspaceRole::Member).await?;
+            let same = match &to.tree {
+                Some(tree) => view.workspace_of_tree(tree).await?,
+                None => None,
+            };
+            if same.is_some_and(|same| same.id == access.workspace.id) {
+                (access, true)
+            } else {
+                (cx.workspace(&mut view, Some(&self.workspace), WorkspaceRole::Maintainer).await?, false)
+            }
+        };
+        let (before, role) = (access.workspace.clone(), access.role);
+        if (&before.path, &before.common_dir) == (&to.path, &to.common_dir) {
+            return Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace: before, role } });
+        }
+        if before.path != to.path && is_there(cx, &before).await? {
+            return Err(Fault::conflict(format!("the workspace `{}` is still at `{}`", before.slug, before.path))
+                .code("workspace_in_place")
+                .param("workspace")
+                .hint("move its directory first; `register_workspace` makes a workspace of another one"));
+        }
+        let claim = Claim::of(cx, &to);
+        let absent = not_found(&reference).param("path");
+        // A tree that is the same one took its git directory along, and its siblings find that there now.
+        let with_siblings = same && before.common_dir != to.common_dir && before.common_dir != before.path;
+        let scopes = Scopes::new(access.scope(), vec![Scope::global()]);
+        let workspace = cx
+            .write(scopes, move |tx| {
+                Box::pin(async move {
+                    let workspace = access.confirm(tx).await?;
+                    let taken = tx.workspace_at(&to.common_dir, &to.path).await?;
+                    if let Some(taken) = taken.filter(|taken| taken.id != workspace.id) {
+                        let role = role_in(tx, &access.principal, &taken).await?;
+                        return Err(role.map_or(absent, |_| exists(&taken)));
+                    }
+                    let others_below = tx.others_below(&to.path, access.principal.owner()).await?;
+                    match claim {
+                        Claim::Any => {}
+                        Claim::Project if !others_below => {}
+                        Claim::Project | Claim::Missing | Claim::None => return Err(absent),
+                    }
+                    tx.move_workspace(&workspace, &to, with_siblings).await?;
+                    let detail = json!({ "slug": workspace.slug, "from": workspace.path, "to": to.path });
+                    tx.record("workspace.move", detail).await?;
+                    let Location { path, common_dir, .. } = to;
+                    Ok(WorkspaceRecord { path, common_dir, ..workspace })
+                })
+            })
+            .await?;
+        Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace, role } })
+    }
+}
+
+fn exists(taken: &WorkspaceRecord) -> Fault {
+    Fault::conflict(format!("`{}` is the workspace `{}` already", taken.path, taken.slug))
+        .code("workspace_exists")
+        .param("path")
+        .hint(format!("work in `{}`, or `archive_workspace` one of the two", taken.slug))
+}
