@@ -413,7 +413,8 @@ async fn a_directory_that_was_moved_is_told_and_keeps_its_workspace(database: Da
     assert_eq!(refused.json()["error"]["code"], json!("workspace_in_place"), "{}", refused.text());
     git(&shop, &["worktree", "move", "../feat-b", "../trees-b"]);
     moved("feat-b", "trees-b", "feat-b").await;
-    let after = ben.looks("show_workspace", json!({ "workspace": team.path("trees-b") })).await["workspace"].clone();
+    let after =
+        ben.looks("show_workspace", json!({ "workspace": team.path("trees-b") })).await["workspace"].clone();
     assert_eq!((&after["id"], &after["slug"]), (&before["id"], &before["slug"]), "{after}");
     assert_eq!(after["path"], json!(team.path("trees-b")));
     let (cat, second) = start(&team, "trees-b").await;

@@ -15,6 +15,7 @@ use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, StatusCode};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use serde_json::json;
 
 use crate::area::Area;
@@ -151,7 +152,7 @@ pub(crate) async fn enveloped(
     }
     let (parts, body) = response.into_parts();
     // A refusal is short; what is not is none.
-    let said = axum::body::to_bytes(body, REFUSAL_MAX).await.unwrap_or_default();
+    let said = Limited::new(body, REFUSAL_MAX).collect().await.map(Collected::to_bytes).unwrap_or_default();
     let fault = foreign(parts.status, &String::from_utf8_lossy(&said));
     let mut enveloped = context.area.refuse(&fault);
     *enveloped.status_mut() = parts.status;

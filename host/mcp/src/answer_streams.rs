@@ -319,6 +319,9 @@ mod tests {
         assert_eq!(streams.keep(&one, many, CancellationToken::new(), ()).count().await, 100);
         let number = MOST_STREAMS + 4;
         let rest = ids(streams.resume(&one, &format!("{number}-0")).unwrap()).await;
-        assert_eq!((rest.len(), rest.last().map(String::as_str)), (MOST_EVENTS, Some(&*format!("{number}-99"))));
+        assert_eq!(
+            (rest.len(), rest.last().map(String::as_str)),
+            (MOST_EVENTS, Some(&*format!("{number}-99")))
+        );
     }
 }

@@ -19,7 +19,8 @@ fn is_media_type(text: &str) -> bool {
 }
 
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]
@@ -37,7 +38,8 @@ mod tests {
             }
             is_sound(&headers)
         };
-        for values in [&[][..], &["application/json"], &["Application/JSON; charset=utf-8"], &["text/plain"]] {
+        for values in [&[][..], &["application/json"], &["Application/JSON; charset=utf-8"], &["text/plain"]]
+        {
             assert!(sound(values), "{values:?}");
         }
         for values in [

@@ -84,13 +84,7 @@ impl McpServer {
         let shared = ServerShared::new(options, stop);
         let answers = AnswerStreams::new(shared.tasks.clone(), shared.stop.clone());
         let sessions = Arc::new(Sessions::new(connections.clone(), key_watch.clone(), answers));
-        Self {
-            shared,
-            connections,
-            key_watch,
-            sessions,
-            streams: Streams::default(),
-        }
+        Self { shared, connections, key_watch, sessions, streams: Streams::default() }
     }
 
     /// The routes. A request that reaches them carries the principal of its key as an extension, and a whole body.

@@ -15,12 +15,13 @@ use crate::schema;
 const TOKEN: &str = "session_token";
 
 /// Members that stand in so many tools that they are described shortly.
-const OFTEN: [(&str, &str); 5] = [
+const OFTEN: [(&str, &str); 6] = [
     ("workspace", "Slug, id or path."),
     ("fence", "Fence of your lock."),
     ("expected_revision", "Revision you saw."),
     ("idempotency_key", "Once per key."),
     ("max_bytes", "Bytes at most."),
+    ("limit", "At most."),
 ];
 
 /// Which tools a client is shown. Every tool may be called under both.
@@ -120,7 +121,10 @@ fn core(entry: &OperationEntry) -> Option<Tool> {
     schema::narrow(&mut input, &[optional, &[TOKEN]].concat());
     shorten(&mut input);
     let output = Map::from_iter([("type".to_owned(), Value::from("object"))]);
-    Some(shown(entry, format!("{}.", entry.summary), input, output))
+    let mut tool = shown(entry, format!("{}.", entry.summary), input, output);
+    // Its name says as much.
+    tool.title = None;
+    Some(tool)
 }
 
 fn shown(

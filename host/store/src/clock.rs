@@ -20,7 +20,7 @@ use crate::write::postgres::BEGIN;
 const EVERY: Duration = Duration::from_secs(10);
 /// Nothing was heard of a server.
 const UNKNOWN: i64 = i64::MIN;
-const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) * 1000 AS BIGINT)";
+const NOW_POSTGRES: &str = "SELECT CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) * 1000 AS BIGINT)";
 
 /// The time of the database, where it is a server; else that of the machine.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl DatabaseClock {
         let begun = server.begin(BEGIN, &uncounted).await?;
         let mut rows = Rows::new(DatabaseSession::Postgres(begun), uncounted);
         let asked = self.counted_ms();
-        let Some(said) = fetch_optional!(&mut rows, i64, NOW)? else { return Ok(()) };
+        let Some(said) = fetch_optional!(&mut rows, i64, NOW_POSTGRES)? else { return Ok(()) };
         let halfway = asked + (self.counted_ms() - asked) / 2;
         self.zero_ms.store(said - halfway, Ordering::Relaxed);
         if let DatabaseSession::Postgres(begun) = rows.into_session() {

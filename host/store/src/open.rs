@@ -102,11 +102,7 @@ async fn open_file(
     Ok((SqliteReaders::new(reader, identity.clone(), options.patience, POOL), conn, writer, identity))
 }
 
-async fn open_writer(
-    file: &SqliteFile,
-    options: &StoreOptions,
-    births: &Births,
-) -> Result<Rows, StoreError> {
+async fn open_writer(file: &SqliteFile, options: &StoreOptions, births: &Births) -> Result<Rows, StoreError> {
     let mut rows = Rows::new(DatabaseSession::Writer(file.open()?), RoundTripCounter::default());
     migrate::bring_up(&mut rows, &*options.ambient, &options.sealing).await?;
     births.begin(&mut rows).await?;

@@ -65,7 +65,7 @@ fn errors_name_the_member() {
         json!({ "name": "a", "since": "yesterday" }),
         "invalid_value",
         Some("since"),
-        "`since`: `yesterday` is neither an RFC 3339 time nor a length of time such as `24h`",
+        "`since`: `yesterday` is not an RFC 3339 time up to 9999-12-30T22:00:00.999Z, and no length of time such as `24h`",
     );
 }
 

@@ -32,6 +32,7 @@ const TABLE: &[(&str, OperationKind, Role)] = &[
     ("list_workspaces", OperationKind::Read, Role::Member),
     ("show_workspace", OperationKind::Read, Role::Member),
     ("rename_workspace", OperationKind::Write, Role::Member),
+    ("move_workspace", OperationKind::Write, Role::Member),
     ("archive_workspace", OperationKind::Write, Role::Member),
     ("unarchive_workspace", OperationKind::Write, Role::Member),
     ("set_workspace_visibility", OperationKind::Write, Role::Member),

@@ -38,7 +38,8 @@ pub(crate) async fn retrieve(
 ) -> Response {
     let ingress = ingress(&context);
     let Ok(Path(id)) = id else {
-        let fault = Fault::not_found("model", "a name that is no UTF-8").code("model_not_found").param("model");
+        let fault =
+            Fault::not_found("model", "a name that is no UTF-8").code("model_not_found").param("model");
         return Area::Models(ingress).refuse(&fault);
     };
     match app.models().find(id.trim_matches('/')).await {

@@ -7,7 +7,7 @@ use super::{ToolCatalogue, ToolProfile, title};
 /// Bytes that the tools may take, in the whole list and in the core profile; what the protocol puts around them comes on
 /// top.
 const FULL_BYTES: usize = 40 * 1024 - 512;
-const CORE_BYTES: usize = 10 * 1024 - 384;
+const CORE_BYTES: usize = 10 * 1024 - 512;
 const CORE_TOOLS: usize = 16;
 
 fn wire(profile: ToolProfile) -> (usize, usize) {

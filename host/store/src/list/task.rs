@@ -11,7 +11,7 @@ use crate::rows::{Rows, fetch_optional, from_row};
 use crate::text::{from_enum_name, id};
 
 const WAITS_FOR_ALL: &str =
-    "SELECT 1 FROM task WHERE workspace = $1 AND status = 'available' AND siblings LIMIT 1";
+    "SELECT CAST(1 AS BIGINT) FROM task WHERE workspace = $1 AND status = 'available' AND siblings LIMIT 1";
 
 /// Which tasks to list.
 #[derive(Debug, Clone)]
@@ -110,13 +110,15 @@ impl Rows {
             if name.is_none() && best.is_some() {
                 break;
             }
-            let mut found = ready(filter, &filter.workspace, false, name).fetch_all::<ReadyTask>(self).await?;
+            let mut found =
+                ready(filter, &filter.workspace, false, name).fetch_all::<ReadyTask>(self).await?;
             for tree in &filter.siblings {
                 found.extend(ready(filter, tree, true, name).fetch_all::<ReadyTask>(self).await?);
             }
-            best = best.into_iter().chain(found).min_by(|one, other| {
-                (one.priority, &one.id).cmp(&(other.priority, &other.id))
-            });
+            best = best
+                .into_iter()
+                .chain(found)
+                .min_by(|one, other| (one.priority, &one.id).cmp(&(other.priority, &other.id)));
         }
         Ok(best)
     }

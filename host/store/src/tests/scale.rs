@@ -85,6 +85,7 @@ async fn costs(store: &Store, workspace: &Id<Workspace>, holder: &Id<Session>, e
         ("events from the middle", EventFilter { after: Some(events / 2), ..EventFilter::default() }),
     ];
     let ready = ReadyFilter {
+        siblings: Vec::new(),
         workspace: workspace.clone(),
         names: vec![holder.to_string(), "ann".into()],
         priority: None,

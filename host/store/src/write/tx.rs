@@ -10,9 +10,9 @@ use brains_core::{Ambient, Id, Millis};
 
 use crate::audit::head::AuditHead;
 use crate::audit::sealing::Sealing;
+use crate::births::Births;
 use crate::error::StoreError;
 use crate::rows::Rows;
-use crate::births::Births;
 use crate::text::storable;
 use crate::write::actor::Cause;
 use crate::write::scope::Scope;

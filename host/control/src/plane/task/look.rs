@@ -25,8 +25,8 @@ const RECENT: u32 = 20;
 /// Tasks that are named as waiting.
 const WAITING: u32 = 100;
 
-/// Lists the tasks of a workspace as they should be done: the most urgent first, then the oldest; with those of the
-/// repository's other working trees that are for all. Without a workspace, and outside of one, those of all that you see.
+/// Lists the tasks of a workspace as they should be done: the most urgent first, then the oldest; with those of its
+/// siblings that are for all. Without a workspace, and outside of one, those of all that you see.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListTasks {

@@ -44,7 +44,7 @@ pub(crate) struct CreateTask {
     tags: StringList,
     /// Session or operator that alone may claim it.
     assignee: Option<String>,
-    /// For all working trees of the repository: whoever works in one may claim it.
+    /// Any working tree of the repository may claim it.
     #[serde(default)]
     siblings: bool,
     /// The session that creates it.

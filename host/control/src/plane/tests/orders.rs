@@ -34,7 +34,8 @@ async fn check(bed: &Bed) {
         call("comment_task", said).await;
         // Also from elsewhere: a mailbox has one order.
         let workspace = if number % 2 == 0 { "shop" } else { "web" };
-        let letter = json!({ "subject": format!("{number}"), "to": [mine["session_id"]], "workspace": workspace });
+        let letter =
+            json!({ "subject": format!("{number}"), "to": [mine["session_id"]], "workspace": workspace });
         call("send_message", letter).await;
         let note = json!({ "title": format!("{number}"), "body": "b", "workspace": "shop" });
         call("set_handoff", note).await;
@@ -68,9 +69,8 @@ async fn check(bed: &Bed) {
         }
     }
     assert_eq!(paged, rising);
-    let call = async |name: &str, input: Value| {
-        bed.control.call_as(name, input, &admin, &caller).await.unwrap()
-    };
+    let call =
+        async |name: &str, input: Value| bed.control.call_as(name, input, &admin, &caller).await.unwrap();
     for number in rising {
         let next = call("next_task", json!({ "session": mine["session_id"] })).await;
         assert_eq!(next["task"]["title"], json!(number));

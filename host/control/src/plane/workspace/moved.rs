@@ -116,10 +116,13 @@ impl Operation for MoveWorkspace {
             return Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace: before, role } });
         }
         if before.path != to.path && is_there(cx, &before).await? {
-            return Err(Fault::conflict(format!("the workspace `{}` is still at `{}`", before.slug, before.path))
-                .code("workspace_in_place")
-                .param("workspace")
-                .hint("move its directory first; `register_workspace` makes a workspace of another one"));
+            return Err(Fault::conflict(format!(
+                "the workspace `{}` is still at `{}`",
+                before.slug, before.path
+            ))
+            .code("workspace_in_place")
+            .param("workspace")
+            .hint("move its directory first; `register_workspace` makes a workspace of another one"));
         }
         let claim = Claim::of(cx, &to);
         let absent = not_found(&reference).param("path");
