@@ -93,6 +93,8 @@ pub enum Http2End {
     Leave,
     /// The connection ends at once.
     Abort(Reason),
+    /// The connection says nothing any more, and nobody hears that it is gone.
+    Silent,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +167,7 @@ where
             }
             Some(end) = ending.recv() => match end {
                 Http2End::Abort(reason) => connection.abrupt_shutdown(reason),
+                Http2End::Silent => std::future::pending().await,
                 _ => connection.graceful_shutdown(),
             }
         }
@@ -217,6 +220,7 @@ async fn answer(
                 let _ended = std::future::poll_fn(|context| stream.poll_reset(context)).await;
             }
         }
+        (Http2End::Silent, _) => ends.send(Http2End::Silent).expect("a connection"),
         (Http2End::Clean | Http2End::Leave, None) => unreachable!("an answer without a head has no such end"),
     }
 }

@@ -171,3 +171,22 @@ async fn a_connection_that_is_sent_away_finishes_what_it_began() {
         assert_eq!(upstream.connections(), 2, "the next one has a connection of its own");
     }
 }
+
+/// A balancer or a network that forgets a connection tells nobody: agentgateway/agentgateway#3231, Wei-Shaw/sub2api#6281.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_of_http_2_that_went_silent_is_given_up_while_somebody_waits() {
+    let upstream = Http2Upstream::start().await;
+    let config = at(&OPENAI, "127.0.0.1", upstream.address.port()).replace(": 20", ": 120");
+    let service = Brains::start(trusting(&config)).await;
+    let answered = || upstream.then(Reply::json(200, (OPENAI.text_body)(TEXT)), Http2End::Clean);
+    answered();
+    assert_eq!(service.client.chat(&asked(&OPENAI.model(), false)).await.status, 200);
+    assert_eq!(upstream.connections(), 1);
+    // The second request goes unanswered on the connection that was kept; it is asked again on one of its own.
+    upstream.then(Reply::reset(), Http2End::Silent);
+    upstream.go_on();
+    answered();
+    let answer = service.client.chat(&asked(&OPENAI.model(), false)).await;
+    assert_eq!(answer.json()["choices"][0]["message"]["content"], TEXT, "{}", answer.text());
+    assert_eq!((upstream.connections(), upstream.streams()), (2, 3));
+}
