@@ -3,6 +3,7 @@
 mod circles;
 mod names;
 mod paths;
+mod records;
 mod size;
 
 use std::collections::BTreeMap;
