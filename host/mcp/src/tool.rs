@@ -18,9 +18,9 @@ const TOKEN: &str = "session_token";
 const OFTEN: [(&str, &str); 6] = [
     ("workspace", "Slug, id or path."),
     ("fence", "Fence of your lock."),
-    ("expected_revision", "Revision you saw."),
+    ("expected_revision", "Revision seen."),
     ("idempotency_key", "Once per key."),
-    ("max_bytes", "Bytes at most."),
+    ("max_bytes", "Most bytes."),
     ("limit", "At most."),
 ];
 

@@ -7,6 +7,7 @@ mod member;
 mod moved;
 mod prune;
 mod state;
+mod tree;
 
 use brains_core::id::Id;
 use brains_core::plane::workspace::{
@@ -29,9 +30,10 @@ use crate::workspace_role::role_in;
 pub(crate) use change::{ArchiveWorkspace, RenameWorkspace, SetWorkspaceVisibility, UnarchiveWorkspace};
 pub(crate) use import::ImportWorkspaces;
 pub(crate) use member::{InviteToWorkspace, ListWorkspaceMembers, UninviteFromWorkspace};
-pub(crate) use moved::{MoveWorkspace, refuse_moved};
+pub(crate) use moved::MoveWorkspace;
 pub(crate) use prune::{CheckWorkspaces, PruneWorkspaces};
 pub(crate) use state::GetState;
+pub(crate) use tree::refuse_moved;
 
 const NOUN: &str = "workspace";
 
@@ -140,7 +142,7 @@ async fn register(
     wish: Wish,
     reference: String,
 ) -> Result<(WorkspaceRecord, bool, WorkspaceRole), Fault> {
-    moved::refuse_moved(cx, &location).await?;
+    refuse_moved(cx, &location).await?;
     let fresh = Fresh::of(cx, location, &wish, reference)?;
     fresh.look(&mut *cx.control.store.read().await?).await?;
     cx.write(Scope::global(), move |tx| Box::pin(async move { fresh.insert(tx).await })).await
@@ -157,14 +159,14 @@ pub(crate) struct Fresh {
     /// What is registered already stays as it is, whatever is wanted of it.
     keeps: bool,
     principal: Principal,
-    claim: Claim,
+    claim: DirectoryClaim,
     reference: String,
     tree: Option<String>,
 }
 
 /// What somebody may make of a directory that is no workspace yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(super) enum DirectoryClaim {
     /// Any: a person who is an administrator.
     Any,
     /// It is not there, which such a person is told.
@@ -174,7 +176,7 @@ pub(super) enum Claim {
     None,
 }
 
-impl Claim {
+impl DirectoryClaim {
     pub(super) fn of(cx: &Cx<'_>, location: &Location) -> Self {
         if cx.principal.role == Role::Admin && !cx.is_agent() {
             return if location.exists { Self::Any } else { Self::Missing };
@@ -191,7 +193,7 @@ impl Fresh {
             seen_by: wish.visibility,
             keeps: false,
             principal: cx.principal.clone(),
-            claim: Claim::of(cx, &location),
+            claim: DirectoryClaim::of(cx, &location),
             tree: location.tree.clone(),
             record: row(cx, location, wish)?,
             reference,
@@ -222,10 +224,10 @@ impl Fresh {
             return Ok(Some((there, role)));
         }
         match self.claim {
-            Claim::Any => Ok(None),
-            Claim::Missing => Err(Fault::not_found("directory", &self.reference).param("path")),
-            Claim::Project if !others_below => Ok(None),
-            Claim::Project | Claim::None => Err(self.invisible()),
+            DirectoryClaim::Any => Ok(None),
+            DirectoryClaim::Missing => Err(Fault::not_found("directory", &self.reference).param("path")),
+            DirectoryClaim::Project if !others_below => Ok(None),
+            DirectoryClaim::Project | DirectoryClaim::None => Err(self.invisible()),
         }
     }
 

@@ -1,5 +1,4 @@
-//! A workspace whose directory was moved: noticed where it is now by what it is to its file system, and put there with
-//! everything of it when somebody says so.
+//! Putting a workspace where its directory was moved to, with everything of it.
 
 use brains_core::Fault;
 use brains_core::plane::workspace::{Location, WorkspaceRecord, WorkspaceRole};
@@ -9,55 +8,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Claim, NOUN, WorkspaceAnswer, WorkspaceLine};
+use super::tree::is_there;
+use super::{DirectoryClaim, NOUN, WorkspaceAnswer, WorkspaceLine};
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
 use crate::tool::ToolShape;
 use crate::workspace_access::not_found;
 use crate::workspace_role::role_in;
-
-/// Refuses to make a second workspace of a directory that was moved, or whose git directory was: the caller hears which
-/// one it is. One that it does not see does not exist for it.
-pub(crate) async fn refuse_moved(cx: &Cx<'_>, location: &Location) -> Result<(), Fault> {
-    let Some(workspace) = before_moving(cx, location).await? else { return Ok(()) };
-    let WorkspaceRecord { slug, path, .. } = workspace;
-    let here = &location.path;
-    let was = if path == *here {
-        "its git directory was moved".to_owned()
-    } else {
-        format!("it was moved here from `{path}`")
-    };
-    Err(Fault::conflict(format!("`{here}` is the directory of the workspace `{slug}`: {was}"))
-        .code("workspace_moved")
-        .param("workspace")
-        .hint(format!(
-            "`move_workspace` with `workspace` `{slug}` and `path` `{here}` keeps its tasks, mail and locks; when it shall \
-             be another one, `archive_workspace` puts `{slug}` away first"
-        )))
-}
-
-/// The workspace of the tree at `location` when it is registered elsewhere, and not there any more.
-async fn before_moving(cx: &Cx<'_>, location: &Location) -> Result<Option<WorkspaceRecord>, Fault> {
-    let Some(tree) = location.tree.as_deref().filter(|_| location.exists) else { return Ok(None) };
-    let found = {
-        let mut view = cx.control.store.read().await?;
-        let there = view.workspace_at(&location.common_dir, &location.path).await?;
-        let moved = if there.is_none() { view.workspace_of_tree(tree).await? } else { None };
-        match moved.filter(|moved| moved.archived_at.is_none()) {
-            Some(moved) if role_in(&mut view, cx.principal, &moved).await?.is_some() => Some(moved),
-            _ => None,
-        }
-    };
-    let Some(moved) = found else { return Ok(None) };
-    let gone = moved.path == location.path || !is_there(cx, &moved).await?;
-    Ok(gone.then_some(moved))
-}
-
-/// Whether the tree of a workspace is where it is registered.
-async fn is_there(cx: &Cx<'_>, workspace: &WorkspaceRecord) -> Result<bool, Fault> {
-    let found = cx.control.ports.directories.locate(workspace.path.clone().into()).await?;
-    Ok(found.exists && found.path == workspace.path && found.common_dir == workspace.common_dir)
-}
 
 /// Puts a workspace where its directory is now, after that was moved. Its id, slug, tasks, mail, sessions and locks stay. A
 /// directory that is not known to be the same one takes a maintainer.
@@ -124,7 +81,7 @@ impl Operation for MoveWorkspace {
             .param("workspace")
             .hint("move its directory first; `register_workspace` makes a workspace of another one"));
         }
-        let claim = Claim::of(cx, &to);
+        let claim = DirectoryClaim::of(cx, &to);
         let absent = not_found(&reference).param("path");
         // A tree that is the same one took its git directory along, and its siblings find that there now.
         let with_siblings = same && before.common_dir != to.common_dir && before.common_dir != before.path;
@@ -140,9 +97,11 @@ impl Operation for MoveWorkspace {
                     }
                     let others_below = tx.others_below(&to.path, access.principal.owner()).await?;
                     match claim {
-                        Claim::Any => {}
-                        Claim::Project if !others_below => {}
-                        Claim::Project | Claim::Missing | Claim::None => return Err(absent),
+                        DirectoryClaim::Any => {}
+                        DirectoryClaim::Project if !others_below => {}
+                        DirectoryClaim::Project | DirectoryClaim::Missing | DirectoryClaim::None => {
+                            return Err(absent);
+                        }
                     }
                     tx.move_workspace(&workspace, &to, with_siblings).await?;
                     let detail = json!({ "slug": workspace.slug, "from": workspace.path, "to": to.path });
