@@ -33,7 +33,7 @@ async fn check(bed: &Bed) {
         let said = json!({ "task": "SHOP-1", "body": format!("{number}") });
         call("comment_task", said).await;
         // Also from elsewhere: a mailbox has one order.
-        let workspace = if number % 2 == 0 { "shop" } else { "web" };
+        let workspace = if number.is_multiple_of(2) { "shop" } else { "web" };
         let letter =
             json!({ "subject": format!("{number}"), "to": [mine["session_id"]], "workspace": workspace });
         call("send_message", letter).await;
