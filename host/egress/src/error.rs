@@ -139,6 +139,8 @@ impl EgressError {
             }
             if let Some(error) = error.downcast_ref::<hyper::Error>() {
                 reset |= error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+                // It was asked for a sign of life and gave none.
+                reset |= error.is_timeout();
             }
             cause = error.source();
         }

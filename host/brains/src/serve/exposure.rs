@@ -14,13 +14,13 @@ pub(super) fn warning(bound: &[BoundListener], config: &Config) -> Option<String
         .filter(|(_, address)| !address.ip().to_canonical().is_loopback())
         .collect();
     let places: Vec<String> =
-        open.iter().map(|(name, address)| format!("  {name:<9} {}", place(*address))).collect();
+        open.iter().map(|(name, address)| format!("  {name:<9} {}", reach(*address))).collect();
     (!places.is_empty()).then(|| {
         format!("Others can reach this service:\n{}\n{}", places.join("\n"), protection(config).join("\n"))
     })
 }
 
-fn place(address: std::net::SocketAddr) -> String {
+fn reach(address: std::net::SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => {
             format!("port {} on every IPv4 address of this machine", address.port())
@@ -88,9 +88,9 @@ mod tests {
         let said = warning(&both, &config).unwrap();
         assert!(said.contains("No key is asked for") && said.contains("brains.example"), "{said}");
         assert_eq!(
-            place("192.0.2.7:8787".parse().unwrap()),
+            reach("192.0.2.7:8787".parse().unwrap()),
             "192.0.2.7:8787, from wherever that address is reached"
         );
-        assert_eq!(place("[::]:1".parse().unwrap()), "port 1 on every address of this machine");
+        assert_eq!(reach("[::]:1".parse().unwrap()), "port 1 on every address of this machine");
     }
 }
