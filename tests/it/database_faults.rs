@@ -5,7 +5,8 @@
 //! - a write that began behind the fault is at the next start in what lies there then;
 //! - one that began before it is there too when no file was taken away (a full or failed disk), else in the copy that the
 //!   service made beside it (`brains.db.rescued-N`), unless the file was written over: that leaves nothing to copy. What was
-//!   killed before it noticed has made no copy;
+//!   killed before it noticed has made no copy. What a disk acknowledged in the moment in which it failed is the disk's:
+//!   Linux itself answers the `fdatasync` that is under way then with success, now and then;
 //! - a copy that was put in place while nobody ran is what the next start shows, no more and no less: the log of the old
 //!   database goes into no other (WiseLibs/better-sqlite3#1237; sqlite.org, "How To Corrupt An SQLite Database File", 1.3, 1.4).
 
@@ -94,8 +95,10 @@ const ROUNDS: [(Fault, End); 20] = [
 /// What the writers were told.
 #[derive(Debug, Default)]
 struct Told {
-    /// Acknowledged, and begun before the fault was complete.
+    /// Acknowledged before the fault began.
     before: Vec<String>,
+    /// Acknowledged later, and begun before it was complete.
+    during: Vec<String>,
     /// Acknowledged, and begun behind it.
     behind: Vec<String>,
     /// What was said to those that were refused.
@@ -107,6 +110,7 @@ struct Site {
     disk: SmallDisk,
     names: AtomicUsize,
     told: Mutex<Told>,
+    fault_has_begun: AtomicBool,
     fault_is_complete: AtomicBool,
 }
 
@@ -124,7 +128,7 @@ impl Site {
     }
 
     fn acknowledged(&self) -> usize {
-        self.told(|told| told.before.len() + told.behind.len())
+        self.told(|told| told.before.len() + told.during.len() + told.behind.len())
     }
 
     /// One writer, until the service is gone.
@@ -134,7 +138,12 @@ impl Site {
             let behind = self.fault_is_complete.load(Ordering::SeqCst);
             let Some(answer) = ask(client, "add_operator", &json!({ "slug": name })).await else { return };
             if answer.status == 200 {
-                self.told(|told| if behind { &mut told.behind } else { &mut told.before }.push(name));
+                let begun = self.fault_has_begun.load(Ordering::SeqCst);
+                self.told(|told| match (begun, behind) {
+                    (false, _) => told.before.push(name),
+                    (true, false) => told.during.push(name),
+                    (true, true) => told.behind.push(name),
+                });
                 continue;
             }
             assert_eq!(answer.status, 503, "{}", answer.text());
@@ -147,7 +156,7 @@ impl Site {
     fn back_up(&self, round: usize) -> BTreeSet<String> {
         let copy = self.file(".backup");
         drop(fs::remove_file(&copy));
-        let script = if round % 2 == 0 {
+        let script = if round.is_multiple_of(2) {
             "d = sqlite3.connect(sys.argv[2]); c.backup(d); d.close()"
         } else {
             "c.execute('VACUUM INTO ?', (sys.argv[2],))"
@@ -173,6 +182,7 @@ impl Site {
     }
 
     fn befall(&self, fault: Fault) {
+        self.fault_has_begun.store(true, Ordering::SeqCst);
         match fault {
             Removed { whole: true } => self.remove(&["", "-wal", "-shm"]),
             Removed { whole: false } => self.remove(&[""]),
@@ -238,6 +248,7 @@ async fn nothing_is_acknowledged_that_a_restart_would_not_show() {
         disk: SmallDisk::of_mib(32),
         names: AtomicUsize::new(0),
         told: Mutex::default(),
+        fault_has_begun: AtomicBool::new(false),
         fault_is_complete: AtomicBool::new(false),
     };
     let mut service = Brains::start(site.setup()).await;
@@ -245,6 +256,7 @@ async fn nothing_is_acknowledged_that_a_restart_would_not_show() {
         let (fault, end) = ROUNDS[round % ROUNDS.len()];
         let what = format!("round {round}, {fault:?}, {end:?}");
         *site.told.lock().expect("no panic") = Told::default();
+        site.fault_has_begun.store(false, Ordering::SeqCst);
         site.fault_is_complete.store(false, Ordering::SeqCst);
         let there = slugs(&service.client).await;
         let client = service.client.clone();
@@ -255,7 +267,7 @@ async fn nothing_is_acknowledged_that_a_restart_would_not_show() {
             Full => {
                 starts_or_says_that_it_is_full(
                     &home,
-                    &site.told(|told| [&told.before[..], &told.behind].concat()),
+                    &site.told(|told| [&told.before[..], &told.during, &told.behind].concat()),
                 )
                 .await;
                 site.disk.make_room();
@@ -269,12 +281,13 @@ async fn nothing_is_acknowledged_that_a_restart_would_not_show() {
         }
         service = Brains::start_in(home, site.setup()).await;
         let found = slugs(&service.client).await;
-        let Told { before, behind, .. } = std::mem::take(&mut *site.told.lock().expect("no panic"));
+        let Told { before, during, behind, .. } = std::mem::take(&mut *site.told.lock().expect("no panic"));
         let lost = |names: &[String], found: &BTreeSet<String>| -> Vec<String> {
             names.iter().filter(|name| !found.contains(*name)).cloned().collect()
         };
         assert_eq!(lost(&behind, &found), [""; 0], "{what}: acknowledged behind the fault and lost");
-        let all: Vec<String> = there.into_iter().chain(before).collect();
+        let during = if fault == ReadOnly { Vec::new() } else { during };
+        let all: Vec<String> = there.into_iter().chain(before).chain(during).collect();
         match fault {
             Full | ReadOnly => assert_eq!(lost(&all, &found), [""; 0], "{what}: lost"),
             Restored { .. } => assert_eq!(found, copied, "{what}: what was restored"),
