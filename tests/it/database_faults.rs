@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use brains_tests::counts::count;
 use brains_tests::disk::SmallDisk;
 use brains_tests::service::Home;
-use brains_tests::{Answer, Brains, Client, Setup, until, within};
+use brains_tests::{Answer, Brains, Client, HANG, Setup, until, within};
 use fs_err as fs;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -245,7 +245,8 @@ async fn slugs(client: &Client) -> BTreeSet<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_that_a_restart_would_not_show() {
     let site = Site {
-        disk: SmallDisk::of_mib(32),
+        // Room for a log of full length.
+        disk: SmallDisk::of_mib(128),
         names: AtomicUsize::new(0),
         told: Mutex::default(),
         fault_has_begun: AtomicBool::new(false),
@@ -360,7 +361,18 @@ async fn notices(site: &Site, service: &Brains, fault: Fault) {
         _ => "database_replaced",
     };
     let told = |refusal: &Value| refusal["code"] == code && refusal["hint"].is_string();
-    until("a refusal", async || site.told(|all| all.refusals.iter().any(told))).await;
+    let refused = async {
+        while !site.told(|all| all.refusals.iter().any(told)) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let ended = tokio::time::timeout(HANG, refused).await;
+    assert!(
+        ended.is_ok(),
+        "{fault:?} is not told: {} acknowledged, {:?}",
+        site.acknowledged(),
+        site.told(|all| all.refusals.last().cloned())
+    );
     if code != "database_replaced" {
         return;
     }
