@@ -12,7 +12,7 @@
 mod inodes;
 mod owner;
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -30,7 +30,7 @@ use crate::error::StoreError;
 use crate::rows::{from_row, sqlite};
 use crate::sqlite_file::SqliteFile;
 
-use inodes::{DatabaseFiles, FileState, beside, inode};
+use inodes::{DatabaseFiles, FileState, Salts, beside, inode, salts};
 
 pub(crate) use owner::set_aside;
 
@@ -47,8 +47,6 @@ const AGAIN: Duration = Duration::from_millis(20);
 const LONG: i64 = 8_000;
 
 const COUNTERS: &str = "PRAGMA wal_checkpoint(NOOP)";
-/// Where the salts stand in the log (sqlite.org/fileformat2.html, 4.1).
-const SALTS: usize = 16;
 const READABLE: &str = "SELECT COUNT(*) FROM generation";
 const WRITABLE: &str = "PRAGMA query_only = OFF";
 /// Tells first whether somebody else was at it.
@@ -93,7 +91,7 @@ struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Note {
     /// This, or that somebody else takes the log over.
-    Stands(FileState),
+    Stands(FileState, Salts),
     /// Nothing that counts: the log is not the file's, or was not when this was last looked at.
     Nothing,
     /// This process takes the log over into the file.
@@ -108,8 +106,7 @@ struct Log {
     pages: i64,
     /// How many of them are in the file.
     taken_over: i64,
-    /// Another one each time that the log begins anew.
-    salts: [u8; 8],
+    salts: Salts,
 }
 
 impl Log {
@@ -156,9 +153,9 @@ impl FileIdentity {
         };
         // What somebody else takes over now stands otherwise soon. An empty log nobody takes over.
         if log.pages == 0 || !owner::is_taken_over(&place, ours) {
-            owner::note(&place, ours, state);
+            owner::note(&place, ours, state, log.salts);
         }
-        let note = Note::Stands(state);
+        let note = Note::Stands(state, log.salts);
         Ok(Self(Arc::new(Inner {
             file,
             place,
@@ -231,8 +228,14 @@ impl FileIdentity {
         // Counters that cannot be read now explain nothing and accuse nobody.
         let Some(log) = log else { return Ok(Look::Sound) };
         if now == seen.state || self.counters().is_none_or(|later| later.explains_since(&seen.log)) {
-            *seen =
-                Seen { log, state: now, at, same: true, unexplained: None, note: self.noted(seen.note, now) };
+            *seen = Seen {
+                log,
+                state: now,
+                at,
+                same: true,
+                unexplained: None,
+                note: self.noted(seen.note, now, log.salts),
+            };
             return Ok(Look::Sound);
         }
         // However long this process itself takes.
@@ -261,15 +264,15 @@ impl FileIdentity {
     }
 
     /// Writes down how the file stands, when that is another way than before.
-    fn noted(&self, before: Note, now: FileState) -> Note {
+    fn noted(&self, before: Note, now: FileState, salts: Salts) -> Note {
         let Inner { place, ours, .. } = &*self.0;
         match before {
             Note::TakingOver => return before,
-            Note::Stands(state) if state == now => return before,
-            Note::Stands(_) if owner::is_taken_over(place, *ours) => return Note::Stands(now),
-            Note::Stands(_) | Note::Nothing | Note::TakenOver => {}
+            Note::Stands(..) if before == Note::Stands(now, salts) => return before,
+            Note::Stands(..) if owner::is_taken_over(place, *ours) => return Note::Stands(now, salts),
+            Note::Stands(..) | Note::Nothing | Note::TakenOver => {}
         }
-        if owner::note(place, *ours, now) { Note::Stands(now) } else { before }
+        if owner::note(place, *ours, now, salts) { Note::Stands(now, salts) } else { before }
     }
 
     /// Takes the log over into the file, once it is long. Nobody waits for it: it comes behind the answers. SQLite itself
@@ -292,7 +295,7 @@ impl FileIdentity {
             let mut seen = self.0.seen.lock_unpoisoned();
             // Somebody else who is at it writes down when it is done; what an error left unfinished stays so.
             let done = matches!(taken, Ok(Some(0)));
-            seen.note = if done { Note::TakenOver } else { Note::Stands(seen.state) };
+            seen.note = if done { Note::TakenOver } else { Note::Stands(seen.state, seen.log.salts) };
             if let (Err(_), Ok((state, _))) = (&taken, FileState::of(self.0.file.path())) {
                 seen.state = state;
             }
@@ -370,7 +373,9 @@ impl FileIdentity {
     /// Closes what was kept open. The log goes into the file only when both are still the same.
     pub(crate) fn close(&self) {
         let looked = self.compare();
-        let sound = matches!(looked, Ok(Look::Sound)) && owner::begin_taking_over(&self.0.place, self.0.ours);
+        let Inner { place, ours, file, .. } = &*self.0;
+        let others = owner::is_taken_over(place, *ours);
+        let sound = matches!(looked, Ok(Look::Sound)) && owner::begin_taking_over(place, *ours);
         if let Err(how @ Found::Replaced(_)) = looked {
             self.rescue(&self.replaced(how));
         }
@@ -380,6 +385,14 @@ impl FileIdentity {
         }
         if let Err((_, error)) = keeper.close() {
             tracing::warn!(db.error = %error, "the last connection did not close cleanly");
+        }
+        // Others have it open, or there was no room: the log stays, and is the file's as it stands now.
+        if sound
+            && !others
+            && inode(&beside(place, "-wal")).ok() == Some(ours.log)
+            && let (Ok((state, _)), Ok(salts)) = (FileState::of(file.path()), salts(&beside(place, "-wal")))
+        {
+            owner::note(place, *ours, state, salts);
         }
     }
 }
@@ -406,12 +419,5 @@ fn found(error: &io::Error, gone: &'static str) -> Found {
 fn counters(conn: &Connection, place: &Path) -> Result<Log, StoreError> {
     let replaced = sqlite::statement(conn, COUNTERS).fetch_optional::<Taken>()?;
     let Taken { pages, taken_over } = replaced.unwrap_or(Taken { pages: 0, taken_over: 0 });
-    Ok(Log { pages, taken_over, salts: salts(place).unwrap_or_default() })
-}
-
-/// An empty log has none. SQLite holds no lock on the log that closing it could end.
-fn salts(place: &Path) -> io::Result<[u8; 8]> {
-    let mut head = [0; SALTS + 8];
-    fs::File::open(beside(place, "-wal"))?.read_exact(&mut head)?;
-    Ok(head.last_chunk().copied().unwrap_or_default())
+    Ok(Log { pages, taken_over, salts: salts(&beside(place, "-wal")).unwrap_or_default() })
 }

@@ -82,8 +82,10 @@ async fn open_file(
     options: &StoreOptions,
     births: &Births,
 ) -> Result<(SqliteReaders, Connection, SqliteFile, FileIdentity), StoreError> {
-    identity::set_aside(path).map_err(|error| StoreError::Unreachable {
-        detail: format!("the log beside it: {}", error.kind()),
+    identity::set_aside(path).map_err(|error| {
+        not_writable(&error).unwrap_or_else(|| StoreError::Unreachable {
+            detail: format!("the log beside it: {}", error.kind()),
+        })
     })?;
     create(path)?;
     let writer = SqliteFile::for_writing(path, options.patience);

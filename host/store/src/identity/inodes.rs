@@ -1,6 +1,6 @@
 //! Which files a database is made of, and what tells one file from another of the same name.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -31,10 +31,16 @@ impl FileState {
     }
 }
 
-/// When something about a file last changed; nobody can set it.
-pub(crate) fn changed(path: &Path) -> io::Result<(i64, i64)> {
-    let found = fs_err::metadata(path)?;
-    Ok((found.ctime(), found.ctime_nsec()))
+/// Another number each time that a log begins anew.
+pub(crate) type Salts = [u8; 8];
+/// Where they stand in it (sqlite.org/fileformat2.html, 4.1).
+const SALTS: usize = 16;
+
+/// An empty log has none. SQLite holds no lock on the log that closing it could end.
+pub(crate) fn salts(log: &Path) -> io::Result<Salts> {
+    let mut head = [0; SALTS + size_of::<Salts>()];
+    fs_err::File::open(log)?.read_exact(&mut head)?;
+    Ok(head.last_chunk().copied().unwrap_or_default())
 }
 
 pub(crate) fn inode(path: &Path) -> io::Result<u64> {

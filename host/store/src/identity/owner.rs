@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::identity::inodes::{DatabaseFiles, FileState, beside, changed, inode};
+use crate::identity::inodes::{DatabaseFiles, FileState, Salts, beside, inode, salts};
 
 const ENDING: &str = "-owner";
 /// It is one short line.
@@ -28,20 +28,29 @@ struct Owner {
     /// How the database's file stands; none while the log is taken over into it.
     #[serde(default)]
     state: Option<FileState>,
+    /// Of the log; it has others when it came with a copy.
+    #[serde(default)]
+    salts: Option<Salts>,
     /// The run of the machine in which this was written. What is on the disk after power loss may be older than the note.
     #[serde(default)]
     boot: Option<String>,
 }
 
 impl Owner {
-    fn of(files: DatabaseFiles, state: Option<FileState>) -> Self {
-        Self { database: Some(files.database), log: files.log, state, boot: boot().map(str::to_owned) }
+    fn of(files: DatabaseFiles, stands: Option<(FileState, Salts)>) -> Self {
+        Self {
+            database: Some(files.database),
+            log: files.log,
+            state: stands.map(|(state, _)| state),
+            salts: stands.map(|(_, salts)| salts),
+            boot: boot().map(str::to_owned),
+        }
     }
 }
 
 /// Writes down that these belong together. Without the note a restore after a crash is not seen; nothing else is lost.
-pub(super) fn note(path: &Path, files: DatabaseFiles, state: FileState) -> bool {
-    write(path, &Owner::of(files, Some(state)))
+pub(super) fn note(path: &Path, files: DatabaseFiles, state: FileState, salts: Salts) -> bool {
+    write(path, &Owner::of(files, Some((state, salts))))
 }
 
 /// The file changes from here on, until the next [`note`]. False when that could not be written down.
@@ -61,7 +70,7 @@ pub(super) fn is_taken_over(path: &Path, files: DatabaseFiles) -> bool {
 /// The log does not belong to what the file holds now.
 pub(super) fn disown(path: &Path) {
     if let Ok(log) = inode(&beside(path, "-wal")) {
-        write(path, &Owner { database: None, log, state: None, boot: None });
+        write(path, &Owner { database: None, log, state: None, salts: None, boot: None });
     }
 }
 
@@ -97,7 +106,15 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
     let place = fs::canonicalize(path);
     let path = place.as_deref().unwrap_or(path);
     let log = beside(path, "-wal");
-    let (Some(owner), Ok(found)) = (read(path), inode(&log)) else { return Ok(()) };
+    let Some(owner) = read(path) else { return Ok(()) };
+    let found = match inode(&log) {
+        // Nobody has it open. Of a log to come, whose inode may be the same, the note says nothing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            forget(path);
+            return Ok(());
+        }
+        found => found?,
+    };
     let same_file = owner.database.is_some() && owner.database == inode(path).ok();
     if owner.log != found || same_file && !is_written_over(&owner, path, &log) {
         return Ok(());
@@ -109,16 +126,21 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
     );
     fs::rename(&log, aside)?;
     match fs::remove_file(beside(path, "-shm")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
+    forget(path);
+    Ok(())
 }
 
-/// Whether somebody wrote into the file behind the log's back. A log that changed later than the file was put there with it.
+/// What cannot be removed is about a log that is no more; whether anything can be written here is told by who opens.
+fn forget(path: &Path) {
+    drop(fs::remove_file(beside(path, ENDING)));
+}
+
+/// Whether somebody wrote into the file behind the log's back, and the log is the one that was there.
 fn is_written_over(owner: &Owner, path: &Path, log: &Path) -> bool {
     let Some(noted) = owner.state.filter(|_| owner.boot.as_deref() == boot()) else { return false };
-    let (Ok((state, _)), Ok(file), Ok(log)) = (FileState::of(path), changed(path), changed(log)) else {
-        return false;
-    };
-    boot().is_some() && state != noted && file > log
+    let Ok((state, _)) = FileState::of(path) else { return false };
+    boot().is_some() && state != noted && owner.salts == salts(log).ok()
 }
