@@ -266,6 +266,7 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("visibility", NAME),
             ("created_by", NAME),
             ("last_summary", SAID),
+            ("tree", NAME),
         ],
     ),
     ("workspace_member", &[("workspace", NAME), ("operator", NAME), ("role", NAME)]),
