@@ -117,14 +117,20 @@ fn create(path: &Path) -> Result<(), StoreError> {
     use fs_err::os::unix::fs::OpenOptionsExt as _;
     match fs_err::OpenOptions::new().append(true).create(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
-        Err(error) => Err(match error.kind() {
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreError::ReadOnly,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
-            io::ErrorKind::NotFound => {
-                StoreError::Unreachable { detail: "its directory does not exist".into() }
-            }
-            kind => StoreError::Unreachable { detail: kind.to_string() },
-        }),
+        Err(error) => Err(not_writable(&error).unwrap_or_else(|| StoreError::Unreachable {
+            detail: match error.kind() {
+                io::ErrorKind::NotFound => "its directory does not exist".into(),
+                kind => kind.to_string(),
+            },
+        })),
+    }
+}
+
+fn not_writable(error: &io::Error) -> Option<StoreError> {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Some(StoreError::ReadOnly),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(StoreError::Full),
+        _ => None,
     }
 }
 
