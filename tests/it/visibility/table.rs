@@ -176,6 +176,7 @@ pub(crate) const VERBS: &[Verb] = &[
     verb("kill_session", Maintainer, |at| json!({ "id": at["victim"], "reason": "r" })),
     // Deciding about the workspace.
     verb("rename_workspace", Maintainer, |at| json!({ "workspace": at["workspace"], "name": "App" })),
+    verb("move_workspace", Member, |at| json!({ "workspace": at["workspace"], "path": at["path"] })),
     verb("archive_workspace", Maintainer, here),
     verb("unarchive_workspace", Maintainer, here),
     verb("invite_to_workspace", Owner, |at| json!({ "workspace": at["workspace"], "operator": "guest" })),

@@ -103,7 +103,7 @@ pub(crate) async fn doctor(shell: &Shell) -> Result<(), anyhow::Error> {
             findings.extend(problems.iter().map(unsound));
             // What hangs on the configuration alone is named: nobody takes it for looked at.
             let next = "mend the configuration first";
-            let unknown = ["database", "admin key", "port"];
+            let unknown = ["tiers", "database", "admin key", "port"];
             findings.extend(
                 unknown.map(|check| warn(check, "not looked at: the configuration is not sound", next)),
             );
