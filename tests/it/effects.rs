@@ -33,9 +33,11 @@ fn every_tool_that_changes_something_has_a_row() {
 
 async fn what_a_tool_changes_is_there_for_others(database: Database) {
     let team = Team::start(database).await;
-    for name in ["third", "fourth"] {
+    for name in ["third", "fourth", "fifth"] {
         team.project(name);
     }
+    team.admin().operation("register_workspace", &json!({ "path": team.path("fifth") })).await;
+    fs_err::rename(team.path("fifth"), team.path("moved")).expect("moved");
     let ben = team.agent(0).await;
     let lock = ben.does("acquire_lock", json!({ "name": "held" })).await;
     let broadcast = json!({ "subject": "first", "wants_acknowledgement": true });
@@ -43,7 +45,7 @@ async fn what_a_tool_changes_is_there_for_others(database: Database) {
     let then = ben.does("send_message", json!({ "subject": "then" })).await;
     let second = ben.does("create_task", json!({ "title": "second" })).await;
     let mut at = json!({
-        "third": team.path("third"), "fourth": team.path("fourth"), "ben": ben.id, "ben_token": ben.token,
+        "third": team.path("third"), "fourth": team.path("fourth"), "moved": team.path("moved"), "ben": ben.id, "ben_token": ben.token,
         "ben_lock": lock["lock"]["id"], "second": second["task"]["code"],
         "first": first["message"]["id"], "then": then["message"]["id"],
     });

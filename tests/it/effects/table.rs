@@ -78,7 +78,7 @@ fn lies_between(from: &Value, until: &Value, ms: i64) -> bool {
 }
 
 /// In an order in which each finds what it takes. Set up are: the workspace `app`; a session `ben` with a lock and two
-/// messages to everybody; a task `second`.
+/// messages to everybody; a task `second`; a workspace `fifth`, whose directory was moved.
 pub(super) const EFFECTS: &[Effect] = &[
     effect(
         "register_workspace",
@@ -93,6 +93,13 @@ pub(super) const EFFECTS: &[Effect] = &[
         "list_workspaces",
         all,
         |_, seen| any(&seen["workspaces"], |one| one["slug"] == "fourth"),
+    ),
+    effect(
+        "move_workspace",
+        |at| json!({ "workspace": "fifth", "path": at["moved"] }),
+        "list_workspaces",
+        all,
+        |at, seen| any(&seen["workspaces"], |one| one["slug"] == "fifth" && one["path"] == at["moved"]),
     ),
     effect(
         "start_session",
