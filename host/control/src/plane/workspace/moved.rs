@@ -69,9 +69,7 @@ impl Operation for MoveWorkspace {
             }
         };
         let (before, role) = (access.workspace.clone(), access.role);
-        if (&before.path, &before.common_dir) == (&to.path, &to.common_dir) {
-            return Ok(WorkspaceAnswer { workspace: WorkspaceLine { workspace: before, role } });
-        }
+        let stays = (&before.path, &before.common_dir) == (&to.path, &to.common_dir);
         if before.path != to.path && is_there(cx, &before).await? {
             return Err(Fault::conflict(format!(
                 "the workspace `{}` is still at `{}`",
@@ -90,6 +88,9 @@ impl Operation for MoveWorkspace {
             .write(scopes, move |tx| {
                 Box::pin(async move {
                     let workspace = access.confirm(tx).await?;
+                    if stays {
+                        return Ok(workspace);
+                    }
                     let taken = tx.workspace_at(&to.common_dir, &to.path).await?;
                     if let Some(taken) = taken.filter(|taken| taken.id != workspace.id) {
                         let role = role_in(tx, &access.principal, &taken).await?;
