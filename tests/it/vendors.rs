@@ -21,11 +21,13 @@ fn with(mut body: Value, more: &Value) -> Value {
     body
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a turn is written where it is called")]
 fn user(content: Value) -> Value {
     json!({"messages": [{"role": "user", "content": content}]})
 }
 
 /// A turn of the assistant's between two of the user's.
+#[expect(clippy::needless_pass_by_value, reason = "a turn is written where it is called")]
 fn assistant(content: Value) -> Value {
     json!({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": content},
                         {"role": "user", "content": "y"}]})

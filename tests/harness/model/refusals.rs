@@ -8,6 +8,7 @@ use crate::upstream::{Reply, Seen};
 
 /// A vendor of chat completions, as strict as the strictest.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that a vendor knows or not")]
 pub struct Strict {
     /// It does not know `stream_options` (cline/cline#582, BerriAI/litellm#8978).
     pub no_stream_options: bool,
