@@ -38,6 +38,11 @@ impl SmallDisk {
 
     fn unmount(&self) {
         run(Command::new("umount").arg(self.path()));
+        // The system lets go of it a moment later; mounted again before, it would be the failed one.
+        let devices = || Command::new("losetup").arg("-j").arg(self.image()).output().expect("losetup");
+        while !devices().stdout.is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     fn ballast(&self) -> PathBuf {
@@ -69,7 +74,8 @@ impl SmallDisk {
         self.unmount();
         // The journal is written back first.
         self.mount("rw");
-        run(Command::new("mount").args(["-o", "remount,ro"]).arg(self.path()));
+        self.unmount();
+        self.mount("ro");
     }
 
     /// As it was. Nobody may use it.
