@@ -38,15 +38,31 @@ use std::time::Duration;
 /// How long any single event may take before the test calls it a hang (contract 1). No time decides a test.
 pub const HANG: Duration = Duration::from_secs(30);
 
+/// The same for the start of a service (contract 1).
+pub const START: Duration = Duration::from_mins(2);
+
 /// Waits for `event`, and fails the test with `what` when it does not come.
 pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
-    let ended = tokio::time::timeout(HANG, event).await.ok();
-    ended.unwrap_or_else(|| panic!("{what} did not happen within {} s", HANG.as_secs()))
+    within_limit(HANG, what, event).await
+}
+
+async fn within_limit<T>(limit: Duration, what: &str, event: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(limit, event).await.ok();
+    ended.unwrap_or_else(|| panic!("{what} did not happen within {} s", limit.as_secs()))
 }
 
 /// Asks `ready` again and again until it says yes.
-pub async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
-    within(what, async {
+pub async fn until(what: &str, ready: impl AsyncFnMut() -> bool) {
+    until_limit(HANG, what, ready).await;
+}
+
+/// The same of a service that is being started.
+pub async fn until_started(what: &str, ready: impl AsyncFnMut() -> bool) {
+    until_limit(START, what, ready).await;
+}
+
+async fn until_limit(limit: Duration, what: &str, mut ready: impl AsyncFnMut() -> bool) {
+    within_limit(limit, what, async {
         while !ready().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

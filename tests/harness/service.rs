@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Output, Stdio};
 use tokio::process::{Child, Command};
 
 use crate::client::Client;
-use crate::{until, within};
+use crate::{until_started, within};
 
 /// What a service is started with.
 #[derive(Debug, Clone, Default)]
@@ -198,7 +198,7 @@ impl Brains {
         let runtime = self.home.state().join("runtime.json");
         let pid = self.pid();
         let (mut found, mut mcp) = (None, None);
-        until("the service to announce itself", async || {
+        until_started("the service to announce itself", async || {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the service ended ({status}): {}", self.stderr());
             }
@@ -226,7 +226,7 @@ impl Brains {
             self.mcp = Client::new(SocketAddr::from(([127, 0, 0, 1], port)), &key);
         }
         if !setup.hasty {
-            until("all components to be compiled", async || {
+            until_started("all components to be compiled", async || {
                 let body = self.client.get("/health/ready").await.body;
                 let Ok(ready) = serde_json::from_slice::<serde_json::Value>(&body) else { return true };
                 let components = ready["components"].as_array().cloned().unwrap_or_default();
