@@ -40,7 +40,9 @@ impl SmallDisk {
         run(Command::new("umount").arg(self.path()));
         // The system lets go of it a moment later; mounted again before, it would be the failed one.
         let devices = || Command::new("losetup").arg("-j").arg(self.image()).output().expect("losetup");
+        let give_up = std::time::Instant::now() + crate::HANG;
         while !devices().stdout.is_empty() {
+            assert!(std::time::Instant::now() < give_up, "the system holds on to the disk");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }

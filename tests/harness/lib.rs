@@ -53,12 +53,12 @@ async fn within_limit<T>(limit: Duration, what: &str, event: impl Future<Output 
 
 /// Asks `ready` again and again until it says yes.
 pub async fn until(what: &str, ready: impl AsyncFnMut() -> bool) {
-    until_limit(HANG, what, ready).await;
+    Box::pin(until_limit(HANG, what, ready)).await;
 }
 
 /// The same of a service that is being started.
 pub async fn until_started(what: &str, ready: impl AsyncFnMut() -> bool) {
-    until_limit(START, what, ready).await;
+    Box::pin(until_limit(START, what, ready)).await;
 }
 
 async fn until_limit(limit: Duration, what: &str, mut ready: impl AsyncFnMut() -> bool) {
