@@ -40,11 +40,13 @@ impl SmallDisk {
         run(Command::new("umount").arg(self.path()));
         // The system lets go of it a moment later; mounted again before, it would be the failed one.
         let devices = || Command::new("losetup").arg("-j").arg(self.image()).output().expect("losetup");
-        let give_up = std::time::Instant::now() + crate::HANG;
-        while !devices().stdout.is_empty() {
-            assert!(std::time::Instant::now() < give_up, "the system holds on to the disk");
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        let look = std::time::Duration::from_millis(5);
+        let looks = crate::HANG.as_millis() / look.as_millis();
+        let gone = (0..looks).any(|_| {
+            std::thread::sleep(look);
+            devices().stdout.is_empty()
+        });
+        assert!(gone, "the system holds on to the disk");
     }
 
     fn ballast(&self) -> PathBuf {
