@@ -42,8 +42,8 @@ pub const HANG: Duration = Duration::from_secs(30);
 pub const START: Duration = Duration::from_mins(2);
 
 /// Waits for `event`, and fails the test with `what` when it does not come.
-pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
-    within_limit(HANG, what, event).await
+pub fn within<T>(what: &str, event: impl Future<Output = T>) -> impl Future<Output = T> {
+    within_limit(HANG, what, event)
 }
 
 async fn within_limit<T>(limit: Duration, what: &str, event: impl Future<Output = T>) -> T {
@@ -52,13 +52,13 @@ async fn within_limit<T>(limit: Duration, what: &str, event: impl Future<Output 
 }
 
 /// Asks `ready` again and again until it says yes.
-pub async fn until(what: &str, ready: impl AsyncFnMut() -> bool) {
-    Box::pin(until_limit(HANG, what, ready)).await;
+pub fn until(what: &str, ready: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    until_limit(HANG, what, ready)
 }
 
 /// The same of a service that is being started.
-pub async fn until_started(what: &str, ready: impl AsyncFnMut() -> bool) {
-    Box::pin(until_limit(START, what, ready)).await;
+pub fn until_started(what: &str, ready: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    until_limit(START, what, ready)
 }
 
 async fn until_limit(limit: Duration, what: &str, mut ready: impl AsyncFnMut() -> bool) {
