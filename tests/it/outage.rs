@@ -2,7 +2,7 @@
 //! acknowledged did, and nobody has to start anything anew.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use brains_tests::team::{Database, Team};
 use brains_tests::until;
@@ -25,6 +25,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
     let admin = format!("{base}/postgres");
     let agent = team.agent(0).await;
     let (away, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (kept, turned_away) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // Somebody works all the while.
     let work = async {
         let (mut acknowledged, mut refused) = (Vec::new(), 0);
@@ -33,6 +34,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
             let answer = agent.call("create_task", json!({"title": title, "workspace": "app"})).await;
             if answer.status == 200 {
                 acknowledged.push(title);
+                kept.fetch_add(1, Ordering::SeqCst);
                 continue;
             }
             let error = &answer.json()["error"];
@@ -42,11 +44,13 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
             assert!(told && !answer.header("retry-after").is_empty(), "{error}");
             assert!(!answer.text().contains(name), "{error}");
             refused += 1;
+            turned_away.fetch_add(1, Ordering::SeqCst);
         }
         (acknowledged, refused)
     };
     let outage = async {
         until("the service to be ready", async || ready(&team).await).await;
+        until("work to be done", async || kept.load(Ordering::SeqCst) > 0).await;
         away.store(true, Ordering::SeqCst);
         sql(&admin, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
         sql(
@@ -54,6 +58,7 @@ async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
             &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
         );
         until("the service to say so", async || !ready(&team).await).await;
+        until("work to be refused", async || turned_away.load(Ordering::SeqCst) > 0).await;
         assert_eq!(team.admin().get("/health").await.status, 200, "the process itself is well");
         sql(&admin, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
         until("the service to be ready again", async || ready(&team).await).await;
