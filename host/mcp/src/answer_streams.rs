@@ -47,6 +47,8 @@ struct AnswerStream {
     number: u64,
     state: Mutex<State>,
     attached: Notify,
+    /// Nobody can find it any more: it is not to be kept.
+    forgotten: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +82,7 @@ impl AnswerStreams {
                 number: streams.numbers,
                 state: Mutex::default(),
                 attached: Notify::new(),
+                forgotten: CancellationToken::new(),
             });
             streams.open.push(Arc::clone(&kept));
             kept
@@ -92,6 +95,7 @@ impl AnswerStreams {
             all.trim(&connection);
             tokio::select! {
                 () = tokio::time::sleep(all.kept) => {}
+                () = kept.forgotten.cancelled() => return,
                 () = all.stop.cancelled() => {}
             }
             all.drop_stream(&connection, kept.number);
@@ -113,7 +117,9 @@ impl AnswerStreams {
 
     /// Forgets the answers of a connection that has ended.
     pub(crate) fn forget(&self, connection: &SessionId) {
-        self.connections().remove(connection);
+        for kept in self.connections().remove(connection).unwrap_or_default().open {
+            kept.forgotten.cancel();
+        }
     }
 
     async fn follow(
@@ -150,6 +156,9 @@ impl AnswerStreams {
         streams.open.retain(|kept| {
             let goes = over > 0 && kept.state().complete;
             over -= usize::from(goes);
+            if goes {
+                kept.forgotten.cancel();
+            }
             !goes
         });
     }
@@ -249,6 +258,8 @@ mod tests {
 
     use super::*;
 
+    const HANG: Duration = Duration::from_secs(30);
+
     fn event(number: u32) -> ServerSseMessage {
         let answer = json!({ "jsonrpc": "2.0", "id": number, "result": {} });
         ServerSseMessage::from_message(serde_json::from_value::<ServerJsonRpcMessage>(answer).unwrap())
@@ -315,6 +326,12 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(streams.resume(&one, "4-0").is_some());
+        let few = async {
+            while streams.tasks.len() > MOST_STREAMS {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(HANG, few).await.expect("nothing stands behind what is kept no more");
         let many = stream::iter((0..100).map(event));
         assert_eq!(streams.keep(&one, many, CancellationToken::new(), ()).count().await, 100);
         let number = MOST_STREAMS + 4;
@@ -323,5 +340,15 @@ mod tests {
             (rest.len(), rest.last().map(String::as_str)),
             (MOST_EVENTS, Some(&*format!("{number}-99")))
         );
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_a_connection_that_ended() {
+        let (streams, one) = (streams(60_000, 60_000), SessionId::from("one"));
+        let answer = streams.keep(&one, stream::iter([event(1)]), CancellationToken::new(), ());
+        assert_eq!(answer.count().await, 1);
+        streams.forget(&one);
+        streams.tasks.close();
+        tokio::time::timeout(HANG, streams.tasks.wait()).await.expect("its task ends");
     }
 }
