@@ -192,6 +192,21 @@ impl Cx<'_> {
         Ok((self.at(rows, directory).await?, name))
     }
 
+    /// The directory that an operation is about: the one that is named, from where the caller works when it is relative, or
+    /// where the caller works.
+    pub(crate) fn directory_at(&self, path: Option<&str>) -> Result<PathBuf, Fault> {
+        let here = self.caller.directory.as_ref();
+        let found = match path {
+            Some(path) => self.directory(path)?.or_else(|| here.map(|at| at.join(path))),
+            None => here.cloned(),
+        };
+        found.ok_or_else(|| {
+            Fault::invalid("`path` must be absolute: where you are is not known")
+                .code("relative_path")
+                .param("path")
+        })
+    }
+
     /// The path that `reference` means, when it is one.
     pub(crate) fn directory(&self, reference: &str) -> Result<Option<PathBuf>, Fault> {
         let path = Path::new(reference);

@@ -104,17 +104,7 @@ impl Operation for RegisterWorkspace {
     type Output = WorkspaceRegistered;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceRegistered, Fault> {
-        let path = match &self.path {
-            Some(path) => {
-                cx.directory(path)?.or_else(|| cx.caller.directory.as_ref().map(|at| at.join(path)))
-            }
-            None => cx.caller.directory.clone(),
-        };
-        let path = path.ok_or_else(|| {
-            Fault::invalid("`path` must be absolute: where you are is not known")
-                .code("relative_path")
-                .param("path")
-        })?;
+        let path = cx.directory_at(self.path.as_deref())?;
         let location = cx.control.ports.directories.locate(path.clone()).await?;
         if self.visibility == Some(Visibility::Private) {
             cx.check_person("a workspace is made private")?;

@@ -42,17 +42,7 @@ impl Operation for MoveWorkspace {
     type Output = WorkspaceAnswer;
 
     async fn run(self, cx: &Cx<'_>) -> Result<WorkspaceAnswer, Fault> {
-        let path = match &self.path {
-            Some(path) => {
-                cx.directory(path)?.or_else(|| cx.caller.directory.as_ref().map(|at| at.join(path)))
-            }
-            None => cx.caller.directory.clone(),
-        };
-        let path = path.ok_or_else(|| {
-            Fault::invalid("`path` must be absolute: where you are is not known")
-                .code("relative_path")
-                .param("path")
-        })?;
+        let path = cx.directory_at(self.path.as_deref())?;
         let reference = path.display().to_string();
         let to = cx.control.ports.directories.locate(path).await?;
         let (access, same) = {
