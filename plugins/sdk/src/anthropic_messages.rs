@@ -43,18 +43,7 @@ pub enum Thinking {
 impl Capabilities {
     /// How requests for the model are written.
     pub fn options(self, default_max_tokens: u32) -> Options {
-        let Self {
-            thinking,
-            efforts,
-            sampling,
-            prefill,
-            forced_tools,
-            documents,
-            structured_outputs,
-            max_output,
-            ..
-        } = self;
-        let thinking = match thinking {
+        let thinking = match self.thinking {
             Thinking::Adaptive => Told::Adaptive,
             Thinking::Budget => Told::Budget,
             Thinking::Either => Told::Either,
@@ -63,13 +52,13 @@ impl Capabilities {
         Options {
             default_max_tokens,
             thinking,
-            efforts,
-            sampling,
-            prefill,
-            forced_tools,
-            documents,
-            structured_outputs,
-            max_output,
+            efforts: self.efforts,
+            sampling: self.sampling,
+            prefill: self.prefill,
+            forced_tools: self.forced_tools,
+            documents: self.documents,
+            structured_outputs: self.structured_outputs,
+            max_output: self.max_output,
         }
     }
 }

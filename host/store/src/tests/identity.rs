@@ -143,14 +143,20 @@ async fn one_that_is_moved_away_and_back_goes_on() {
     assert!(!beside(&bed, "-wal").exists(), "the log went into the file");
 }
 
+/// A crash that leaves a log, and a copy of what the database held before it.
+async fn crashed_behind_its_copy(bed: &Bed) -> std::path::PathBuf {
+    let store = bed.with_counter().await;
+    add(&store).await.unwrap();
+    let backup = copied(bed).await;
+    store.close().await;
+    crash(bed);
+    backup
+}
+
 #[tokio::test]
 async fn a_copy_put_in_place_after_a_crash_gets_no_log_of_the_old_one() {
     let bed = Bed::sqlite();
-    let store = bed.with_counter().await;
-    add(&store).await.unwrap();
-    let backup = copied(&bed).await;
-    store.close().await;
-    crash(&bed);
+    let backup = crashed_behind_its_copy(&bed).await;
     fs::rename(&backup, bed.file()).unwrap();
     assert_eq!(value_in(&bed.file(), &bed).await, 1);
     let aside = fs::read_dir(bed.dir.path()).unwrap().flatten();
@@ -196,11 +202,7 @@ async fn what_others_rightly_write_is_no_alarm() {
 #[tokio::test]
 async fn a_copy_written_into_it_after_a_crash_gets_no_log_of_the_old_one() {
     let bed = Bed::sqlite();
-    let store = bed.with_counter().await;
-    add(&store).await.unwrap();
-    let backup = copied(&bed).await;
-    store.close().await;
-    crash(&bed);
+    let backup = crashed_behind_its_copy(&bed).await;
     assert!(fs::copy(&backup, bed.file()).unwrap() > 0);
     assert_eq!(value_in(&bed.file(), &bed).await, 1);
     // The next crash is one of the restored database, and loses nothing.
