@@ -1,5 +1,7 @@
 //! Every decoder and parser against broken input: none of them panics, and what must always hold of each does.
 
+use std::sync::Arc;
+
 use brains_core::config::{Layers, RefError, RefSource, Source, resolve};
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::canon::relay::Edit;
@@ -151,7 +153,8 @@ fn requests_and_what_they_become() {
 
 /// What holds of every decoded stream: the client's writer takes all of it, and calls whole what is whole.
 fn judged(events: &[Event], fault: Option<&Fault>) -> (Vec<u8>, Option<FaultWord>) {
-    let identity = AnswerIdentity { id: "c".to_owned(), created: 1, model: "m".to_owned() };
+    let identity =
+        AnswerIdentity { id: "c".to_owned(), created: 1, model: "m".to_owned(), echo: Arc::default() };
     let mut chunks = INGRESS.stream_writer(&identity, true);
     let mut out = String::new();
     for event in events {

@@ -1,6 +1,6 @@
-//! The wire `anthropic-messages`, as its upstreams speak it: the canonical request as a Messages body, answers and
-//! streams as canonical events.
+//! The wire `anthropic-messages`: Messages, one to one with what its clients and upstreams send.
 
+pub mod client;
 pub mod upstream;
 
 use crate::canon::StopReason;

@@ -6,23 +6,31 @@ mod tests;
 mod wire;
 
 pub use wire::{
-    AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestHead,
-    Spliced,
+    AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestEcho,
+    RequestHead, Spliced, ToolAlias,
 };
 pub(crate) use wire::{ClientWire, WireTee, WireWriter};
 
+use crate::anthropic_messages::client::{
+    AnthropicMessagesClient, AnthropicMessagesTee, AnthropicMessagesWriter,
+};
 use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
 use crate::envelope::{Envelope, SpliceError};
 use crate::invalid::Invalid;
 use crate::openai_chat::client::{OpenAiChatClient, OpenAiChatTee, OpenAiChatWriter};
+use crate::openai_responses::client::{OpenAiResponsesClient, OpenAiResponsesTee, OpenAiResponsesWriter};
 
 /// The wire of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ingress {
     /// `POST /v1/chat/completions`.
     OpenAiChat,
+    /// `POST /v1/responses`.
+    OpenAiResponses,
+    /// `POST /v1/messages`.
+    AnthropicMessages,
 }
 
 /// Calls the client's wire.
@@ -33,12 +41,20 @@ macro_rules! wire {
                 type $client = OpenAiChatClient;
                 $said
             }
+            Ingress::OpenAiResponses => {
+                type $client = OpenAiResponsesClient;
+                $said
+            }
+            Ingress::AnthropicMessages => {
+                type $client = AnthropicMessagesClient;
+                $said
+            }
         }
     };
 }
 
 impl Ingress {
-    pub const ALL: [Self; 1] = [Self::OpenAiChat];
+    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages];
 
     /// The wire's name: the dialect of surfaces, and the api in traces.
     pub const fn name(self) -> &'static str {
@@ -75,10 +91,17 @@ impl Ingress {
         wire!(self, Client => Client::decode(envelope))
     }
 
+    /// What an answer in this wire repeats of the request, and needs of it to call things what the client calls them.
+    pub fn echo(self, envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+        wire!(self, Client => Client::echo(envelope))
+    }
+
     /// Relay lane: reads an answer while it passes.
     pub fn tee(self) -> RelayTee {
         match self {
             Self::OpenAiChat => RelayTee::OpenAiChat(OpenAiChatClient::tee()),
+            Self::OpenAiResponses => RelayTee::OpenAiResponses(OpenAiResponsesClient::tee()),
+            Self::AnthropicMessages => RelayTee::AnthropicMessages(AnthropicMessagesClient::tee()),
         }
     }
 
@@ -121,6 +144,12 @@ impl Ingress {
     pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
         match self {
             Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
+            Self::OpenAiResponses => {
+                StreamWriter::OpenAiResponses(OpenAiResponsesClient::writer(identity, include_usage))
+            }
+            Self::AnthropicMessages => {
+                StreamWriter::AnthropicMessages(AnthropicMessagesClient::writer(identity, include_usage))
+            }
         }
     }
 
@@ -149,6 +178,8 @@ impl Ingress {
 #[derive(Debug)]
 pub enum RelayTee {
     OpenAiChat(OpenAiChatTee),
+    OpenAiResponses(OpenAiResponsesTee),
+    AnthropicMessages(AnthropicMessagesTee),
 }
 
 /// Calls the wire's own reader or writer.
@@ -156,6 +187,8 @@ macro_rules! inner {
     ($outer:expr, $inner:ident => $said:expr) => {
         match $outer {
             Self::OpenAiChat($inner) => $said,
+            Self::OpenAiResponses($inner) => $said,
+            Self::AnthropicMessages($inner) => $said,
         }
     };
 }
@@ -190,6 +223,8 @@ impl RelayTee {
 #[derive(Debug)]
 pub enum StreamWriter {
     OpenAiChat(OpenAiChatWriter),
+    OpenAiResponses(OpenAiResponsesWriter),
+    AnthropicMessages(AnthropicMessagesWriter),
 }
 
 impl StreamWriter {

@@ -19,17 +19,20 @@ use crate::json::{Members, Node};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpstreamWire {
     OpenAiChat,
+    OpenAiResponses,
     AnthropicMessages,
     OllamaChat,
 }
 
 impl UpstreamWire {
-    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::AnthropicMessages, Self::OllamaChat];
+    pub const ALL: [Self; 4] =
+        [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::OllamaChat];
 
     /// As surfaces name it.
     pub const fn dialect(self) -> &'static str {
         match self {
             Self::OpenAiChat => crate::openai_chat::DIALECT,
+            Self::OpenAiResponses => crate::openai_responses::DIALECT,
             Self::AnthropicMessages => crate::anthropic_messages::DIALECT,
             Self::OllamaChat => crate::ollama_chat::DIALECT,
         }
@@ -63,12 +66,15 @@ pub struct TranslationRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientNames {
     pub openai_chat: &'static [&'static str],
+    pub openai_responses: &'static [&'static str],
+    pub anthropic_messages: &'static [&'static str],
 }
 
 /// What becomes of a member on the wire of each upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dispositions {
     pub openai_chat: Disposition,
+    pub openai_responses: Disposition,
     pub anthropic_messages: Disposition,
     pub ollama_chat: Disposition,
 }
@@ -77,12 +83,15 @@ impl TranslationRow {
     pub const fn client_names(&self, ingress: Ingress) -> &'static [&'static str] {
         match ingress {
             Ingress::OpenAiChat => self.clients.openai_chat,
+            Ingress::OpenAiResponses => self.clients.openai_responses,
+            Ingress::AnthropicMessages => self.clients.anthropic_messages,
         }
     }
 
     pub const fn disposition(&self, wire: UpstreamWire) -> Disposition {
         match wire {
             UpstreamWire::OpenAiChat => self.upstreams.openai_chat,
+            UpstreamWire::OpenAiResponses => self.upstreams.openai_responses,
             UpstreamWire::AnthropicMessages => self.upstreams.anthropic_messages,
             UpstreamWire::OllamaChat => self.upstreams.ollama_chat,
         }
@@ -95,9 +104,10 @@ pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
     match (TABLE.iter().find(|row| row.member == member), wire) {
         (Some(row), _) => row.disposition(wire),
         (None, UpstreamWire::OpenAiChat) => Disposition::Kept,
-        (None, UpstreamWire::AnthropicMessages | UpstreamWire::OllamaChat) => {
-            Disposition::Lost("not known on this wire")
-        }
+        (
+            None,
+            UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages | UpstreamWire::OllamaChat,
+        ) => Disposition::Lost("not known on this wire"),
     }
 }
 
@@ -128,6 +138,12 @@ pub fn arguments_object(text: &str) -> String {
     raw.finish()
 }
 
+/// Whether a leftover is what clients of one wire alone can say: an object of its members. Leftovers that stand by
+/// themselves are those of chat completions.
+pub(crate) fn is_wire(name: &str) -> bool {
+    Ingress::ALL.iter().any(|ingress| ingress.name() == name)
+}
+
 /// Whether a leftover of a request asks for nothing.
 pub(crate) fn asks_nothing(json: &str) -> bool {
     matches!(json, "null" | "false" | "[]" | "{}" | "\"\"" | "0")
@@ -155,6 +171,7 @@ impl Losses {
     pub(crate) fn new(wire: UpstreamWire) -> Self {
         Self::by(match wire {
             UpstreamWire::OpenAiChat => |member| disposition(member, UpstreamWire::OpenAiChat),
+            UpstreamWire::OpenAiResponses => |member| disposition(member, UpstreamWire::OpenAiResponses),
             UpstreamWire::AnthropicMessages => |member| disposition(member, UpstreamWire::AnthropicMessages),
             UpstreamWire::OllamaChat => |member| disposition(member, UpstreamWire::OllamaChat),
         })
@@ -195,11 +212,15 @@ impl Losses {
     }
 
     /// The members of `extra`, leftovers that stood at `place`: none of them can be said, but for those that were
-    /// `read` or ask for nothing.
+    /// `read` or ask for nothing. Those of another wire stand below its name, and go by their own.
     pub fn leftovers(&mut self, place: &str, extra: Option<&str>, read: &[&str]) -> Result<(), Fault> {
         let Some(object) = extra.and_then(|text| Node::root(text).object().ok()) else { return Ok(()) };
         let said = object.iter().filter(|(name, node)| !read.contains(name) && !asks_nothing(node.text()));
-        for (name, _) in said {
+        for (name, node) in said {
+            if is_wire(name) {
+                self.leftovers(place, Some(node.text()), &[])?;
+                continue;
+            }
             let mark = if place.is_empty() { "" } else { "." };
             self.cannot(&format!("{place}{mark}{name}"))?;
         }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
+use std::sync::Arc;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -148,7 +150,12 @@ fn requests() {
 }
 
 fn identity() -> AnswerIdentity {
-    AnswerIdentity { id: "chatcmpl-x".to_owned(), created: 1_700_000_000, model: "shown".to_owned() }
+    AnswerIdentity {
+        id: "chatcmpl-x".to_owned(),
+        created: 1_700_000_000,
+        model: "shown".to_owned(),
+        echo: Arc::default(),
+    }
 }
 
 /// Events written as a stream read back as the same events, and as a whole answer too.

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails at the first surprise")]
 
+use std::sync::Arc;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -157,7 +159,12 @@ impl Kept {
 }
 
 fn identity() -> AnswerIdentity {
-    AnswerIdentity { id: "chatcmpl-x".to_owned(), created: 1_700_000_000, model: "shown".to_owned() }
+    AnswerIdentity {
+        id: "chatcmpl-x".to_owned(),
+        created: 1_700_000_000,
+        model: "shown".to_owned(),
+        echo: Arc::default(),
+    }
 }
 
 /// What a client of chat completions sees of the events, and whether that is whole.

@@ -1,13 +1,15 @@
 //! What is sent to a provider: the client's request, and what this gateway puts in front of it. Composed once; the relay
 //! lane takes it as splices of the client's bytes, the translate lane in canonical form.
 
+use std::sync::Arc;
+
 use brains_core::config::Config;
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{ChatRequest, Content, Message, Part, Role};
 use brains_dialect::envelope::{Envelope, SpliceError};
-use brains_dialect::ingress::{Ingress, RelayChanges, RequestHead, Spliced};
+use brains_dialect::ingress::{Ingress, RelayChanges, RequestEcho, RequestHead, Spliced};
 use brains_dialect::json;
 
 use crate::request::{ClientRequest, invalid_body};
@@ -53,6 +55,11 @@ impl<'a> Composed<'a> {
             )
             .failover(),
         })
+    }
+
+    /// What an answer that we write repeats of the request.
+    pub(crate) fn echo(&self) -> Result<Arc<RequestEcho>, Fault> {
+        self.ingress.echo(self.envelope).map(Arc::new).map_err(invalid_body)
     }
 
     /// The request in canonical form, for `model`. It is a tree, which has a bound: the relay lane makes none, and so has

@@ -38,10 +38,12 @@ impl fmt::Debug for Reply {
 #[derive(Debug)]
 pub(crate) enum Progress {
     Bytes(Bytes),
-    /// What was sound before the failure, then the failure.
+    /// What was sound before the failure, then the failure. When it is told, the upstream's own word of it is at the end of
+    /// what was sent.
     Failed {
         sent_before: Bytes,
         fault: Fault,
+        is_told: bool,
     },
     End,
 }
@@ -62,24 +64,24 @@ pub(crate) async fn begin<S: AnswerSource>(
     loop {
         match source.next(recorder).await {
             Progress::Bytes(bytes) if source.spoke() && held.is_empty() => {
-                return Ok(FirstBytes { first: bytes, fault: None });
+                return Ok(FirstBytes { first: bytes, failed: None });
             }
             Progress::Bytes(bytes) => {
                 held.extend_from_slice(&bytes);
                 if source.spoke() {
-                    return Ok(FirstBytes { first: held.into(), fault: None });
+                    return Ok(FirstBytes { first: held.into(), failed: None });
                 }
                 if held.len() > HELD_BYTES {
                     let message = "the upstream talks without beginning to answer";
                     return Err(Fault::new(FaultKind::Upstream, Origin::Upstream, message).failover());
                 }
             }
-            Progress::Failed { sent_before, fault } if source.spoke() && !sent_before.is_empty() => {
+            Progress::Failed { sent_before, fault, is_told } if source.spoke() && !sent_before.is_empty() => {
                 held.extend_from_slice(&sent_before);
-                return Ok(FirstBytes { first: held.into(), fault: Some(fault) });
+                return Ok(FirstBytes { first: held.into(), failed: Some((fault, is_told)) });
             }
             Progress::Failed { fault, .. } => return Err(fault),
-            Progress::End => return Ok(FirstBytes { first: held.into(), fault: None }),
+            Progress::End => return Ok(FirstBytes { first: held.into(), failed: None }),
         }
     }
 }
@@ -88,7 +90,8 @@ pub(crate) async fn begin<S: AnswerSource>(
 #[derive(Debug)]
 pub(crate) struct FirstBytes {
     pub(crate) first: Bytes,
-    pub(crate) fault: Option<Fault>,
+    /// With it, and whether it is told in them.
+    pub(crate) failed: Option<(Fault, bool)>,
 }
 
 /// The whole stream, from its first bytes to its record.
@@ -107,8 +110,10 @@ pub(crate) fn stream<S: AnswerSource>(
     Reply::Stream(Box::pin(futures_util::stream::unfold(state, move |mut state| async move {
         let mut recorder = state.recorder.take()?;
         let progress = match state.first.take() {
-            Some(FirstBytes { first, fault: None }) => Progress::Bytes(first),
-            Some(FirstBytes { first, fault: Some(fault) }) => Progress::Failed { sent_before: first, fault },
+            Some(FirstBytes { first, failed: None }) => Progress::Bytes(first),
+            Some(FirstBytes { first, failed: Some((fault, is_told)) }) => {
+                Progress::Failed { sent_before: first, fault, is_told }
+            }
             None => state.source.next(&mut recorder).await,
         };
         match progress {
@@ -117,13 +122,15 @@ pub(crate) fn stream<S: AnswerSource>(
                 state.recorder = Some(recorder);
                 Some((bytes, state))
             }
-            Progress::Failed { sent_before, fault } => {
+            Progress::Failed { sent_before, fault, is_told } => {
                 let mut out = sent_before.to_vec();
                 recorder.sent(&out);
                 recorder.guess();
-                let event = error_event(ingress, &fault);
-                recorder.sent(event.as_bytes());
-                out.extend_from_slice(event.as_bytes());
+                if !is_told {
+                    let event = error_event(ingress, &fault);
+                    recorder.sent(event.as_bytes());
+                    out.extend_from_slice(event.as_bytes());
+                }
                 recorder.failed(&fault);
                 Some((out.into(), state))
             }

@@ -118,13 +118,22 @@ impl Area {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if under("/v1") {
-            Self::Models(ClientFamily::of(headers).ingress())
+            let own = Ingress::ALL.into_iter().find(|ingress| under(ingress.path()));
+            Self::Models(own.unwrap_or_else(|| ClientFamily::of(headers).ingress()))
         } else if under("/api") {
             Self::Operations
         } else if ["/mcp", "/sse", "/messages"].into_iter().any(under) {
             Self::Tools
         } else {
             Self::Open
+        }
+    }
+
+    /// The wire of whoever asks for a path of models; that of most clients where the path is none.
+    pub(crate) const fn ingress(self) -> Ingress {
+        match self {
+            Self::Models(ingress) => ingress,
+            Self::Operations | Self::Tools | Self::Open => Ingress::OpenAiChat,
         }
     }
 
@@ -143,10 +152,11 @@ impl ClientFamily {
         if headers.contains_key("anthropic-version") { Self::Anthropic } else { Self::OpenAi }
     }
 
-    /// What clients of the family are answered in; the other family gets the first one's until its own is served.
+    /// What clients of the family are answered in.
     const fn ingress(self) -> Ingress {
         match self {
-            Self::OpenAi | Self::Anthropic => Ingress::OpenAiChat,
+            Self::OpenAi => Ingress::OpenAiChat,
+            Self::Anthropic => Ingress::AnthropicMessages,
         }
     }
 }
@@ -172,6 +182,8 @@ mod tests {
         for (path, area) in [
             ("/v1", Area::Models(Ingress::OpenAiChat)),
             ("/v1/models/x", Area::Models(Ingress::OpenAiChat)),
+            ("/v1/responses/x", Area::Models(Ingress::OpenAiResponses)),
+            ("/v1/messages/count_tokens", Area::Models(Ingress::AnthropicMessages)),
             ("/v10", Area::Open),
             ("/api/ops/x", Area::Operations),
             ("/apis", Area::Open),

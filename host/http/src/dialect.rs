@@ -3,11 +3,13 @@
 
 mod answer;
 mod chat;
+mod generation;
 mod headers;
 mod models;
 
 use axum::Router;
 use axum::routing::{get, post};
+use brains_dialect::ingress::Ingress;
 
 use crate::app::App;
 use crate::openapi::Described;
@@ -24,9 +26,11 @@ pub(crate) fn describe() -> Described {
 
 /// The routes of every wire.
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/chat/completions", post(chat::completions))
-        .route("/v1/chat/completions/", post(chat::completions))
+    let generated = Ingress::ALL.into_iter().fold(Router::new(), |router, ingress| {
+        let path = ingress.path();
+        router.route(path, post(generation::generate)).route(&format!("{path}/"), post(generation::generate))
+    });
+    generated
         .route("/v1/models", get(models::list))
         .route("/v1/models/", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))

@@ -1,12 +1,19 @@
 //! What holds of every client's wire, whichever it is.
 
+use std::sync::Arc;
+
 use super::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress};
 use crate::canon::{BlockEnd, BlockKind, BlockStart, Delta, Event, Finish, Start, StopReason, Usage};
 use crate::envelope::Envelope;
 use crate::sse::Frames;
 
 fn identity(ingress: Ingress) -> AnswerIdentity {
-    AnswerIdentity { id: ingress.answer_id("01"), created: 1_700_000_000, model: "m".to_owned() }
+    AnswerIdentity {
+        id: ingress.answer_id("01"),
+        created: 1_700_000_000,
+        model: "m".to_owned(),
+        echo: Arc::default(),
+    }
 }
 
 fn answer() -> Vec<Event> {

@@ -1,5 +1,7 @@
 //! What a client's wire must say, as a list that the compiler checks, and the values in it that belong to no wire.
 
+use std::sync::Arc;
+
 use crate::canon::exchange::Frame;
 use crate::canon::relay::Edit;
 use crate::canon::task::Features;
@@ -22,6 +24,7 @@ pub(crate) trait ClientWire {
     fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
     fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError>;
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
+    fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid>;
     fn tee() -> Self::Tee;
     fn is_terminator(data: &str) -> bool;
     fn answer_id(unique: &str) -> String;
@@ -87,6 +90,28 @@ pub struct AnswerIdentity {
     /// Seconds since the epoch.
     pub created: i64,
     pub model: String,
+    pub echo: Arc<RequestEcho>,
+}
+
+/// What an answer repeats of its request, and needs of it to call things what the client calls them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestEcho {
+    /// Members of the request that the wire's answers repeat, as one JSON object; empty where they repeat none.
+    pub members: Json,
+    /// Tools that go by another name upstream.
+    pub tools: Vec<ToolAlias>,
+}
+
+/// A tool that goes by another name upstream, where names are flat and arguments are objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolAlias {
+    /// Its name upstream.
+    pub sent: String,
+    pub namespace: Option<String>,
+    /// Its name to the client.
+    pub name: String,
+    /// It takes free text, which goes upstream as the one member `input` of an object.
+    pub free_form: bool,
 }
 
 /// A model that a request may name.
@@ -122,6 +147,8 @@ pub enum FrameOutcome {
     Done,
     /// The upstream reports a failure inside the stream.
     Error(Fault),
+    /// The same, in a frame that is the wire's own end of an answer that failed: once the answer has begun it goes out.
+    Failed(Fault),
     /// Data that is not a JSON object.
     Malformed,
 }

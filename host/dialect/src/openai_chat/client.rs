@@ -18,7 +18,7 @@ use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
-    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestHead, Spliced,
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
 };
 use crate::invalid::Invalid;
 
@@ -56,6 +56,10 @@ impl ClientWire for OpenAiChatClient {
 
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
         request::decode(envelope)
+    }
+
+    fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+        Ok(RequestEcho::default())
     }
 
     fn tee() -> OpenAiChatTee {

@@ -68,7 +68,7 @@ fn section(ingress: Ingress, out: &mut String) {
     for wire in UpstreamWire::ALL {
         let _written = write!(out, " `{}` |", wire.dialect());
     }
-    out.push_str("\n|---|---|---|---|\n");
+    out.push_str("\n|---|---|---|---|---|\n");
     for row in TABLE {
         let names = row.client_names(ingress);
         if !names.is_empty() {

@@ -25,6 +25,7 @@ fn encode(decoded: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
             decoded,
             &openai_chat::upstream::encode::OpenAiChatOptions::default(),
         )),
+        UpstreamWire::OpenAiResponses => todo!(),
         UpstreamWire::AnthropicMessages => anthropic_messages::upstream::encode::encode(
             decoded,
             &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),

@@ -1,5 +1,7 @@
 //! Answers come back from an upstream, and through the client's wire, as they were said.
 
+use std::sync::Arc;
+
 use std::fmt::Write as _;
 
 use brains_dialect::anthropic_messages;
@@ -145,7 +147,8 @@ fn frames(stream: &str) -> Vec<Frame> {
 
 /// As a client of chat completions gets it, read by our own reading of that wire.
 fn through_chat(events: &[Event]) -> [(Vec<Block>, StopReason); 2] {
-    let identity = AnswerIdentity { id: "c".to_owned(), created: 1, model: MODEL.to_owned() };
+    let identity =
+        AnswerIdentity { id: "c".to_owned(), created: 1, model: MODEL.to_owned(), echo: Arc::default() };
     let whole = Ingress::OpenAiChat.answer(events, &identity).unwrap();
     let mut chunks = Ingress::OpenAiChat.stream_writer(&identity, true);
     let mut out = String::new();

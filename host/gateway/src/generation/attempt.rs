@@ -11,7 +11,7 @@ use brains_core::id::{Completion, Id};
 use brains_dialect::canon::CallContext;
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
-use brains_dialect::ingress::{AnswerIdentity, Ingress, Spliced};
+use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
 use brains_runtime::{Exchange, Instance};
 
 use super::form::{self, AnswerForm};
@@ -105,7 +105,7 @@ impl GenerationAttempt<'_> {
             accord.refused(&mut component, upstream, edited.added(), ambient.now(), recorder).await?;
         };
         let Composed { ingress, head, .. } = *self.composed;
-        let answer = || self.client_answer(candidate, &self.minted());
+        let answer = || self.client_answer(candidate, &self.minted(), Arc::default());
         if !head.stream {
             let whole = relay::whole(&answer(), upstream, instance, recorder).await?;
             return Ok(Some(GeneratedAnswer::Whole(whole)));
@@ -158,7 +158,7 @@ impl GenerationAttempt<'_> {
         let Upstreams { egress, ambient, states, .. } = self.upstreams;
         let (now, head) = (ambient.now(), &self.composed.head);
         let minted = self.minted();
-        let answer = self.client_answer(candidate, &minted);
+        let answer = self.client_answer(candidate, &minted, self.composed.echo()?);
         let ctx = self.context(recorder.attempts()).answering(minted.unique());
         let accord = OwnAccord::new(states, instance, candidate);
         let (headers, deadline) = (self.headers, self.deadline);
@@ -180,12 +180,18 @@ impl GenerationAttempt<'_> {
     }
 
     /// How an answer of ours looks, under an id that was minted for it.
-    fn client_answer(&self, candidate: &RankedCandidate, minted: &Id<Completion>) -> ClientAnswer {
+    fn client_answer(
+        &self,
+        candidate: &RankedCandidate,
+        minted: &Id<Completion>,
+        echo: Arc<RequestEcho>,
+    ) -> ClientAnswer {
         let ingress = self.composed.ingress;
         let identity = AnswerIdentity {
             id: ingress.answer_id(minted.unique()),
             created: self.upstreams.ambient.now().0 / 1000,
             model: candidate.model.clone(),
+            echo,
         };
         ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage }
     }
@@ -206,7 +212,7 @@ impl GeneratedAnswer {
             Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder),
             Self::Translate(stream, first) => reply::stream(ingress, *stream, first, recorder),
             Self::Complete(bytes) => {
-                let first = FirstBytes { first: bytes, fault: None };
+                let first = FirstBytes { first: bytes, failed: None };
                 reply::stream(ingress, SinglePiece(None), first, recorder)
             }
         }

@@ -78,7 +78,7 @@ fn joined(answer: &ClientAnswer, frames: &[Frame], recorder: &mut Recorder) -> R
     let mut tee = answer.ingress.tee();
     for frame in frames {
         match tee.frame(Some(&frame.data)) {
-            FrameOutcome::Error(fault) => return Err(component_fault(fault)),
+            FrameOutcome::Error(fault) | FrameOutcome::Failed(fault) => return Err(component_fault(fault)),
             FrameOutcome::Malformed => return Err(truncated("the upstream sent a frame that is not JSON")),
             FrameOutcome::Forward
             | FrameOutcome::UsageOnly
@@ -96,6 +96,7 @@ fn joined(answer: &ClientAnswer, frames: &[Frame], recorder: &mut Recorder) -> R
         id: seen.id.clone().unwrap_or_else(|| own.id.clone()),
         model: seen.model.clone().unwrap_or_else(|| own.model.clone()),
         created: own.created,
+        echo: Arc::clone(&own.echo),
     };
     answer.ingress.joined(frames, &identity).map(Bytes::from).map_err(component_fault)
 }
@@ -126,7 +127,7 @@ impl RelayStream {
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
-    fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Break> {
         for (bytes, message) in batch.iter() {
             match self.tee.frame(message.data.as_deref()) {
                 FrameOutcome::Forward => out.extend_from_slice(bytes),
@@ -135,7 +136,9 @@ impl RelayStream {
                 FrameOutcome::Rewritten(frame) => out.extend_from_slice(frame.as_bytes()),
                 FrameOutcome::Done => {
                     if !self.tee.ended() {
-                        return Err(truncated("the upstream ended its stream before the answer was whole"));
+                        return Err(
+                            truncated("the upstream ended its stream before the answer was whole").into()
+                        );
                     }
                     // Readers compare the data as it is.
                     let exact = message.data.is_some_and(|data| data.trim().len() == data.len());
@@ -143,13 +146,33 @@ impl RelayStream {
                     self.done = true;
                     return Ok(());
                 }
-                FrameOutcome::Error(fault) => return Err(component_fault(fault)),
+                FrameOutcome::Error(fault) => return Err(component_fault(fault).into()),
+                FrameOutcome::Failed(fault) => {
+                    let own = self.tee.begun();
+                    if own {
+                        let text = String::from_utf8_lossy(bytes);
+                        out.extend_from_slice(self.instance.known().cover(&text).as_bytes());
+                    }
+                    return Err(Break { fault: component_fault(fault), is_told: own });
+                }
                 FrameOutcome::Malformed => {
-                    return Err(truncated("the upstream sent a frame that is not JSON"));
+                    return Err(truncated("the upstream sent a frame that is not JSON").into());
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Why a stream ended before its answer was whole, and whether the upstream's own word of it went out.
+struct Break {
+    fault: Fault,
+    is_told: bool,
+}
+
+impl From<Fault> for Break {
+    fn from(fault: Fault) -> Self {
+        Self { fault, is_told: false }
     }
 }
 
@@ -184,18 +207,16 @@ impl AnswerSource for RelayStream {
                 Err(_) if self.tee.ended() => self.ended(&mut out),
                 Ok(Some(chunk)) => match self.frames.push(&chunk) {
                     Ok(batch) => self.sort(&batch, &mut out),
-                    Err(error) => Err(truncated(&error.to_string())),
+                    Err(error) => Err(truncated(&error.to_string()).into()),
                 },
                 Ok(None) => self.closed(&mut out),
-                Err(error) => Err(error.to_fault()),
+                Err(error) => Err(error.to_fault().into()),
             };
             recorder.usage(self.tee.observed().usage.as_ref());
-            if let Err(fault) = sorted {
+            if let Err(Break { fault, is_told }) = sorted {
                 self.done = true;
-                return Progress::Failed {
-                    sent_before: out.into(),
-                    fault: redact_message(fault, &self.instance),
-                };
+                let fault = redact_message(fault, &self.instance);
+                return Progress::Failed { sent_before: out.into(), fault, is_told };
             }
             if self.done {
                 return if out.is_empty() { Progress::End } else { Progress::Bytes(out.into()) };
@@ -216,7 +237,7 @@ impl RelayStream {
 
 impl RelayStream {
     /// The upstream closed its stream: whole, or cut short.
-    fn closed(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn closed(&mut self, out: &mut Vec<u8>) -> Result<(), Break> {
         if let Some(rest) = std::mem::take(&mut self.frames).finish() {
             let whole_done = rest
                 .iter()
@@ -232,9 +253,9 @@ impl RelayStream {
     }
 
     /// Not every upstream says `[DONE]`; clients of this wire wait for it.
-    fn ended(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn ended(&mut self, out: &mut Vec<u8>) -> Result<(), Break> {
         if !self.tee.ended() {
-            return Err(truncated("the upstream closed its stream before the answer was whole"));
+            return Err(truncated("the upstream closed its stream before the answer was whole").into());
         }
         out.extend_from_slice(self.ingress.terminator().as_bytes());
         self.done = true;

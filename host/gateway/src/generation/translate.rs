@@ -389,6 +389,7 @@ impl AnswerSource for TranslateStream {
                 return Progress::Failed {
                     sent_before: out.into(),
                     fault: redact_message(fault, &self.instance),
+                    is_told: false,
                 };
             }
             if !out.is_empty() {

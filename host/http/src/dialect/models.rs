@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use brains_core::Fault;
-use brains_dialect::ingress::{Ingress, ModelListing};
+use brains_dialect::ingress::ModelListing;
 use brains_gateway::ModelEntry;
 use http::StatusCode;
 
@@ -26,7 +26,7 @@ pub(crate) async fn list(
 ) -> Response {
     let entries = app.models().list().await;
     let listings: Vec<_> = entries.iter().map(|entry| listing(entry, app.started_seconds())).collect();
-    json_text(StatusCode::OK, ingress(&context).model_list(&listings))
+    json_text(StatusCode::OK, context.area.ingress().model_list(&listings))
 }
 
 /// One of them.
@@ -36,7 +36,7 @@ pub(crate) async fn retrieve(
     Extension(context): Extension<Arc<RequestContext>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
-    let ingress = ingress(&context);
+    let ingress = context.area.ingress();
     let Ok(Path(id)) = id else {
         let fault =
             Fault::not_found("model", "a name that is no UTF-8").code("model_not_found").param("model");
@@ -45,14 +45,6 @@ pub(crate) async fn retrieve(
     match app.models().find(id.trim_matches('/')).await {
         Ok(entry) => json_text(StatusCode::OK, ingress.model(&listing(&entry, app.started_seconds()))),
         Err(fault) => Area::Models(ingress).refuse(&fault),
-    }
-}
-
-/// The wire of whoever asks for a path of models.
-fn ingress(context: &RequestContext) -> Ingress {
-    match context.area {
-        Area::Models(ingress) => ingress,
-        Area::Operations | Area::Tools | Area::Open => Ingress::OpenAiChat,
     }
 }
 

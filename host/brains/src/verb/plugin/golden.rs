@@ -231,7 +231,12 @@ fn outcome(
     request: &ChatRequest,
     events: Result<Vec<Event>, CallFault>,
 ) -> Result<Map<String, Value>, String> {
-    let identity = AnswerIdentity { id: INGRESS.answer_id("test"), created: 0, model: request.model.clone() };
+    let identity = AnswerIdentity {
+        id: INGRESS.answer_id("test"),
+        created: 0,
+        model: request.model.clone(),
+        echo: Arc::default(),
+    };
     let fault = match events {
         Ok(events) => match INGRESS.answer(&events, &identity) {
             Ok(text) => {

@@ -1,5 +1,7 @@
 //! The literal sequences of spec/gateway.md 16.
 
+use std::sync::Arc;
+
 use super::OpenAiChatWriter;
 use crate::canon::{
     Annotation, BlockEnd, BlockKind, BlockStart, Delta, Event, Finish, Start, StopReason, ToolStart, Usage,
@@ -8,7 +10,12 @@ use crate::ingress::{AnswerIdentity, WireWriter as _};
 use crate::openai_chat::client::answer::completion;
 
 fn identity() -> AnswerIdentity {
-    AnswerIdentity { id: "chatcmpl-1".to_owned(), created: 1_700_000_000, model: "m".to_owned() }
+    AnswerIdentity {
+        id: "chatcmpl-1".to_owned(),
+        created: 1_700_000_000,
+        model: "m".to_owned(),
+        echo: Arc::default(),
+    }
 }
 
 fn opens(index: u32, kind: BlockKind) -> Event {

@@ -1,0 +1,1 @@
+//! What an upstream of this wire gets and says: the canonical request as a body, answers and streams as canonical events.
