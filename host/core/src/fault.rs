@@ -88,6 +88,9 @@ pub struct Fault {
     pub failover: bool,
     /// The status that the upstream answered with, when one did.
     pub upstream_status: Option<u16>,
+    /// Its body, when it speaks the client's own wire and nothing in it is not the client's to know. Clients act on the
+    /// upstream's wording.
+    pub upstream_body: Option<Box<str>>,
     pub cause: FaultCause,
 }
 
@@ -112,6 +115,7 @@ impl Fault {
             retry_after_ms: None,
             failover: false,
             upstream_status: None,
+            upstream_body: None,
             cause: FaultCause::default(),
         }
     }

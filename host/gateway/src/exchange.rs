@@ -76,6 +76,7 @@ pub(crate) async fn refusal(
         .find(|field| field.name == "retry-after")
         .and_then(|field| retry_after_ms(&field.value, now));
     let structured = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    let told = std::str::from_utf8(&body).ok().filter(|_| structured).map(|body| covered(body, instance));
     let response = Response { head: Head { status, headers }, body: payload(&body) };
     let mut fault = match component.decode_error(response).await {
         Ok(fault) => component_fault(fault),
@@ -86,9 +87,29 @@ pub(crate) async fn refusal(
         fault.message = format!("the upstream answered {status}");
     }
     fault.upstream_status = Some(status);
+    fault.upstream_body = told;
     // A component has no clock for a date, and may not look at the header at all.
     fault.retry_after_ms = fault.retry_after_ms.or(asked_ms).map(|ms| ms.min(RETRY_AFTER_MAX_MS));
     redact_message(fault, instance)
+}
+
+/// An error body without the instance's secrets and the upstream's addresses; every other byte stays.
+fn covered(body: &str, instance: &Instance) -> Box<str> {
+    let mut body = redact(&instance.known().cover(body)).into_owned();
+    for grant in instance.grants() {
+        let address = origin_of(&grant.url);
+        if !address.is_empty() && body.contains(address) {
+            body = body.replace(address, "…");
+        }
+    }
+    body.into()
+}
+
+/// `https://host:1` of `https://host:1/path`.
+fn origin_of(url: &str) -> &str {
+    let Some((scheme, rest)) = url.split_once("://") else { return "" };
+    let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    url.get(..scheme.len() + "://".len() + host).unwrap_or_default()
 }
 
 /// A component's or a wire's fault in the host's terms.
@@ -113,9 +134,9 @@ fn safe_message(message: &str, secrets: &SecretSet) -> String {
 
 /// `https://host/path` without its path, and `/a/path` without anything.
 fn without_path(word: &str) -> &str {
-    if let Some((scheme, rest)) = word.split_once("://") {
-        let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        return word.get(..scheme.len() + "://".len() + host).unwrap_or(word);
+    let origin = origin_of(word);
+    if !origin.is_empty() {
+        return origin;
     }
     let bare = word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '/');
     let path = bare.strip_prefix('/').is_some_and(|rest| rest.contains('/'));

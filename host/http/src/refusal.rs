@@ -31,7 +31,13 @@ impl Area {
     /// The fault in the area's envelope.
     pub(crate) fn refuse(self, fault: &Fault) -> Response {
         let body = match self {
-            Self::Models(ingress) => envelope(ingress, fault),
+            Self::Models(ingress) => {
+                let kept = fault.upstream_status == Some(fault.http_status());
+                match fault.upstream_body.as_deref().filter(|_| kept) {
+                    Some(own) => own.to_owned(),
+                    None => envelope(ingress, fault),
+                }
+            }
             // Who is here may be any client.
             Self::Open => envelope(Ingress::OpenAiChat, fault),
             Self::Operations => {

@@ -81,7 +81,9 @@ pub(crate) async fn open(
             accord.answered();
             break upstream;
         }
-        accord.refused(&mut component, upstream, &outbound.added, now, recorder).await?;
+        let again = accord.refused(&mut component, upstream, &outbound.added, now, recorder).await;
+        // Said in another wire than the client's.
+        again.map_err(|fault| Fault { upstream_body: None, ..fault })?;
     };
     let head = Head { status: upstream.status(), headers: upstream.fields() };
     let events = matches!(outbound.framing, Framing::Sse);
