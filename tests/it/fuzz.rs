@@ -121,9 +121,9 @@ fn requests_and_what_they_become() {
         let decoded = decode(input).map_err(|invalid| format!("{} {:?}", invalid.code, invalid.param))?;
         let options =
             encode::OpenAiChatOptions { extensions: Some(true), ..encode::OpenAiChatOptions::default() };
-        let encoded = encode::encode(&decoded, &options);
+        let encoded = encode::encode(&decoded, &options).expect("its own wire says all");
         let again = decode(encoded.body.as_bytes()).expect("what we write we can read");
-        let twice = encode::encode(&again, &options);
+        let twice = encode::encode(&again, &options).expect("its own wire says all");
         assert_eq!(twice.body, encoded.body, "the second time changes nothing");
         let on_messages = anthropic_messages::upstream::encode::encode(
             &decoded,

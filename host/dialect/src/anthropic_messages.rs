@@ -1,7 +1,10 @@
 //! The wire `anthropic-messages`: Messages, one to one with what its clients and upstreams send.
 
 pub mod client;
+mod signature;
 pub mod upstream;
+
+use std::fmt::Write as _;
 
 use crate::canon::StopReason;
 
@@ -27,6 +30,31 @@ fn stop_reason(word: &str) -> StopReason {
         "refusal" => StopReason::Refusal,
         other => StopReason::Other(other.to_owned()),
     }
+}
+
+/// The word for a reason. One that this wire does not have says no more than that the turn has ended.
+fn stop_word(reason: &StopReason) -> &'static str {
+    match reason {
+        StopReason::MaxTokens => "max_tokens",
+        StopReason::StopSequence => "stop_sequence",
+        StopReason::ToolUse => "tool_use",
+        StopReason::Refusal | StopReason::ContentFilter => "refusal",
+        StopReason::Other(word) if word == "pause_turn" => "pause_turn",
+        StopReason::EndTurn | StopReason::Other(_) => "end_turn",
+    }
+}
+
+/// An id in the characters that this wire takes; the same id always becomes the same one.
+fn call_id(id: &str) -> String {
+    let mut out = String::with_capacity(id.len());
+    for character in id.chars() {
+        if character.is_ascii_alphanumeric() || matches!(character, '_' | '-') {
+            out.push(character);
+        } else {
+            let _written = write!(out, "_{:x}_", u32::from(character));
+        }
+    }
+    if out.is_empty() { "_".to_owned() } else { out }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod answer;
 mod chat;
 mod generation;
 mod headers;
+mod messages;
 mod models;
 
 use axum::Router;
@@ -17,7 +18,9 @@ use crate::openapi::Described;
 /// What the routes of every wire take and give.
 pub(crate) fn describe() -> Described {
     let mut all = Described::default();
-    for described in [chat::description::describe(), models::description::describe()] {
+    for described in
+        [chat::description::describe(), messages::description::describe(), models::description::describe()]
+    {
         all.paths.extend(described.paths);
         all.schemas.extend(described.schemas);
     }

@@ -14,6 +14,11 @@ use crate::auth;
 use crate::refusal::json_response;
 use crate::request_context::RequestContext;
 
+/// The root: clients ask with `HEAD` whether anybody is there before they send what they have a key for.
+pub(crate) async fn here() -> StatusCode {
+    StatusCode::OK
+}
+
 pub(crate) async fn alive(State(app): State<App>) -> Response {
     json_response(StatusCode::OK, &json!({ "status": "ok", "version": app.version() }))
 }

@@ -36,11 +36,9 @@ pub fn gateway(app: App) -> Router {
         .route("/api/openapi.json", get(api::document))
         .route("/api/ops/{name}", post(api::run))
         .with_state(app.clone());
-    let routes = prepared(&app, Area::Models(Ingress::OpenAiChat), models).merge(prepared(
-        &app,
-        Area::Operations,
-        operations,
-    ));
+    let routes = prepared(&app, Area::Models(Ingress::OpenAiChat), models)
+        .merge(prepared(&app, Area::Operations, operations))
+        .route("/", get(health::here));
     listener(app, routes)
 }
 

@@ -41,7 +41,7 @@ impl VendorWire for OpenAiChat {
     }
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
-        Ok(encode::encode(req, options))
+        encode::encode(req, options)
     }
 
     fn decoder(ctx: &CallContext) -> decode::OpenAiChatDecoder {

@@ -1,110 +1,119 @@
 //! What a client of this wire sends and gets: its request read and changed, its answer written, our errors.
 
+mod answer;
+mod blocks;
+mod error;
+mod features;
+mod head;
+mod models;
+mod replay;
+mod request;
+mod splice;
+mod stream;
+mod tee;
+mod usage;
+
+use super::DIALECT;
+use super::upstream::decode::AnthropicMessagesDecoder;
 use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
-use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
+use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
-    AnswerIdentity, ClientWire, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges,
-    RequestEcho, RequestHead, Spliced, WireTee, WireWriter,
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
 };
 use crate::invalid::Invalid;
+
+use blocks::Signatures;
+pub use stream::AnthropicMessagesWriter;
+pub use tee::AnthropicMessagesTee;
+
+/// The frame that ends a stream.
+const STOP_FRAME: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
 /// Messages, as clients speak them.
 #[derive(Debug)]
 pub(crate) enum AnthropicMessagesClient {}
 
-#[derive(Debug, Default)]
-pub struct AnthropicMessagesTee;
-
-#[derive(Debug)]
-pub struct AnthropicMessagesWriter;
-
 impl ClientWire for AnthropicMessagesClient {
-    const NAME: &'static str = super::DIALECT;
+    const NAME: &'static str = DIALECT;
     const PATH: &'static str = "/v1/messages";
     const SURFACE: &'static str = "messages";
-    const TERMINATOR: &'static str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    const TERMINATOR: &'static str = STOP_FRAME;
     const KEEP_ALIVE: &'static str = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
     type Tee = AnthropicMessagesTee;
     type Writer = AnthropicMessagesWriter;
 
-    fn read_head(_: &Envelope<'_>) -> Result<RequestHead, Invalid> {
-        todo!()
+    fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
+        head::read(envelope)
     }
-    fn features(_: &Envelope<'_>) -> Result<Features, Invalid> {
-        todo!()
+
+    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+        features::from_envelope(envelope)
     }
-    fn splice(_: &Envelope<'_>, _: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
-        todo!()
+
+    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
+        splice::splice(envelope, changes)
     }
-    fn decode(_: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
-        todo!()
+
+    fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
+        request::decode(envelope)
     }
+
     fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
-        todo!()
+        Ok(RequestEcho::default())
     }
-    fn tee() -> Self::Tee {
-        todo!()
+
+    fn tee() -> AnthropicMessagesTee {
+        AnthropicMessagesTee::default()
     }
-    fn is_terminator(_: &str) -> bool {
-        todo!()
+
+    fn is_terminator(data: &str) -> bool {
+        tee::is_stop(data)
     }
-    fn answer_id(_: &str) -> String {
-        todo!()
+
+    fn answer_id(unique: &str) -> String {
+        format!("msg_{unique}")
     }
-    fn answer(_: &[Event], _: &AnswerIdentity) -> Result<Json, Fault> {
-        todo!()
+
+    fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        answer::message(events, identity, Signatures::Marked)
     }
-    fn replay(_: &str, _: bool) -> Result<String, Fault> {
-        todo!()
+
+    fn replay(body: &str, _: bool) -> Result<String, Fault> {
+        replay::stream(body)
     }
-    fn joined(_: &[Frame], _: &AnswerIdentity) -> Result<Json, Fault> {
-        todo!()
+
+    fn joined(frames: &[Frame], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        let mut decoder = AnthropicMessagesDecoder::new();
+        let mut events = decoder.push(frames)?;
+        events.extend(decoder.finish(true)?);
+        answer::message(&events, identity, Signatures::AsGiven)
     }
-    fn writer(_: &AnswerIdentity, _: bool) -> Self::Writer {
-        todo!()
+
+    fn writer(identity: &AnswerIdentity, _: bool) -> AnthropicMessagesWriter {
+        AnthropicMessagesWriter::new(identity)
     }
-    fn model(_: &ModelListing<'_>) -> Json {
-        todo!()
+
+    fn model(model: &ModelListing<'_>) -> Json {
+        models::one(model)
     }
-    fn model_list(_: &[ModelListing<'_>]) -> Json {
-        todo!()
+
+    fn model_list(models: &[ModelListing<'_>]) -> Json {
+        models::list(models)
     }
-    fn error_body(_: &ErrorReport<'_>) -> Json {
-        todo!()
+
+    fn error_body(error: &ErrorReport<'_>) -> Json {
+        error::body(error)
     }
-    fn error_event(_: &ErrorReport<'_>) -> String {
-        todo!()
+
+    fn error_event(error: &ErrorReport<'_>) -> String {
+        format!("event: error\ndata: {}\n\n", error::body(error))
     }
 }
 
-impl WireTee for AnthropicMessagesTee {
-    fn frame(&mut self, _: Option<&str>) -> FrameOutcome {
-        todo!()
-    }
-    fn whole(&mut self, _: &[u8]) -> Result<(), Fault> {
-        todo!()
-    }
-    fn begun(&self) -> bool {
-        todo!()
-    }
-    fn ended(&self) -> bool {
-        todo!()
-    }
-    fn observed(&self) -> &ObservedAnswer {
-        todo!()
-    }
-}
-
-impl WireWriter for AnthropicMessagesWriter {
-    fn push(&mut self, _: &Event, _: &mut String) -> Result<(), Fault> {
-        todo!()
-    }
-    fn finish(&mut self, _: &mut String) -> Result<(), Fault> {
-        todo!()
-    }
-    fn usage(&self) -> Option<&Usage> {
-        todo!()
-    }
+/// A request from its bytes.
+#[cfg(test)]
+pub(crate) fn decode(body: &[u8]) -> Result<ChatRequest, Invalid> {
+    request::decode(&Envelope::scan(body)?)
 }

@@ -41,7 +41,7 @@ impl Edited {
         &self.withheld
     }
 
-    fn lose(&mut self, place: &str) {
+    pub(crate) fn lose(&mut self, place: &str) {
         self.losses.get_or_insert_with(Losses::names_only).name(loss_name(place));
     }
 

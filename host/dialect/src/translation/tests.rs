@@ -21,10 +21,10 @@ fn request(body: &Value) -> ChatRequest {
 
 fn encode(decoded: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
     match wire {
-        UpstreamWire::OpenAiChat => Ok(openai_chat::upstream::encode::encode(
+        UpstreamWire::OpenAiChat => openai_chat::upstream::encode::encode(
             decoded,
             &openai_chat::upstream::encode::OpenAiChatOptions::default(),
-        )),
+        ),
         UpstreamWire::OpenAiResponses => todo!(),
         UpstreamWire::AnthropicMessages => anthropic_messages::upstream::encode::encode(
             decoded,

@@ -292,6 +292,6 @@ pub(super) fn request(files: bool) -> impl Strategy<Value = ChatRequest> {
 pub(super) fn sent(request: &ChatRequest) -> ChatRequest {
     let options =
         encode::OpenAiChatOptions { extensions: Some(true), ..encode::OpenAiChatOptions::default() };
-    let body = encode::encode(request, &options).body;
+    let body = encode::encode(request, &options).unwrap().body;
     Ingress::OpenAiChat.decode(&Envelope::scan(body.as_bytes()).unwrap()).unwrap()
 }

@@ -4,7 +4,7 @@
 mod blocks;
 #[cfg(test)]
 mod tests;
-mod usage;
+pub(in crate::anthropic_messages) mod usage;
 
 use crate::anthropic_messages::stop_reason;
 use crate::canon::{Event, Fault, Finish, Start, StopReason};

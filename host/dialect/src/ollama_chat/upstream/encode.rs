@@ -7,7 +7,7 @@ mod tests;
 
 use crate::canon::{ChatRequest, Fault, FunctionTool, Json, OutputFormat, Tool, ToolChoice};
 use crate::json::{Members, Node, member, quote};
-use crate::translation::{Losses, UpstreamWire, asks_nothing};
+use crate::translation::{Losses, UpstreamWire, asks_nothing, is_wire};
 
 pub use crate::translation::Encoded;
 
@@ -188,6 +188,7 @@ impl Encoder<'_> {
                 }
                 "stream_options" => self.losses.leftovers("stream_options", Some(text), &[])?,
                 "modalities" if !text.contains("\"audio\"") => {}
+                name if is_wire(name) => self.losses.leftovers("", Some(text), &[])?,
                 _ if asks_nothing(text) => {}
                 _ => self.losses.cannot(name)?,
             }

@@ -6,16 +6,17 @@ mod tests;
 
 use super::strict;
 use crate::canon::{
-    ChatRequest, Content, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning, ResultPart,
-    Role, Tool, ToolCall, ToolChoice, ToolResult,
+    ChatRequest, Content, Fault, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning,
+    ResultPart, Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::envelope::Envelope;
-use crate::json::{Members, member, quote};
+use crate::fault::unsupported;
+use crate::json::{Members, Node, member, quote};
 use crate::media::is_document;
 use crate::openai_chat::{media, reasoning, signature};
 
 pub use crate::translation::Encoded;
-use crate::translation::asks_nothing;
+use crate::translation::{Disposition, UpstreamWire, asks_nothing, disposition, is_wire};
 
 /// What the upstream understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +39,16 @@ impl Default for OpenAiChatOptions {
 }
 
 /// Writes the request. A stream always asks for usage; whether the client sees it is decided later.
-pub fn encode(request: &ChatRequest, options: &OpenAiChatOptions) -> Encoded {
-    let mut encoder = Encoder { options, model: &request.model, losses: Vec::new() };
+/// What clients of other wires alone can say is lost or refused, as the table of `translation` decides.
+pub fn encode(request: &ChatRequest, options: &OpenAiChatOptions) -> Result<Encoded, Fault> {
+    let mut encoder = Encoder { options, model: &request.model, losses: Vec::new(), refused: None };
     let body = encoder.request(request);
+    if let Some(fault) = encoder.refused {
+        return Err(fault);
+    }
     let mut losses = encoder.losses;
     if options.extensions != Some(false) {
-        return Encoded { body, losses };
+        return Ok(Encoded { body, losses });
     }
     // What the client's leftovers brought along.
     let edits = strict::edits();
@@ -52,15 +57,17 @@ pub fn encode(request: &ChatRequest, options: &OpenAiChatOptions) -> Encoded {
         let edited = splice.apply(&edits, &[]).ok()?;
         Some((splice.finish(), edited))
     });
-    let Some((body, edited)) = narrowed else { return Encoded { body, losses } };
+    let Some((body, edited)) = narrowed else { return Ok(Encoded { body, losses }) };
     losses.extend(edited.losses().iter().filter(|loss| !losses.contains(loss)).cloned().collect::<Vec<_>>());
-    Encoded { body, losses }
+    Ok(Encoded { body, losses })
 }
 
 struct Encoder<'o> {
     options: &'o OpenAiChatOptions,
     model: &'o str,
     losses: Vec<String>,
+    /// The first thing that this wire refuses.
+    refused: Option<Fault>,
 }
 
 impl Encoder<'_> {
@@ -71,28 +78,18 @@ impl Encoder<'_> {
         let messages: Vec<String> =
             request.messages.iter().flat_map(|message| self.message(message)).collect();
         body.raw("messages", &list(&messages));
-        if !request.tools.is_empty() {
-            let tools: Vec<String> = request.tools.iter().map(|tool| self.tool(tool)).collect();
+        let tools: Vec<String> = request.tools.iter().filter_map(|tool| self.tool(tool)).collect();
+        if !tools.is_empty() {
             body.raw("tools", &list(&tools));
         }
-        match &request.tool_choice {
-            ToolChoice::Auto => {}
-            ToolChoice::None => {
-                body.string("tool_choice", "none");
-            }
-            ToolChoice::Required => {
-                body.string("tool_choice", "required");
-            }
-            ToolChoice::Named(name) => {
-                let choice = format!(r#"{{"type":"function","function":{{"name":{}}}}}"#, quote(name));
-                body.raw("tool_choice", &choice);
-            }
-            ToolChoice::Other(json) => {
-                body.raw("tool_choice", json);
-            }
+        // There is nothing to choose where every tool was lost.
+        if !tools.is_empty() || request.tools.is_empty() {
+            self.tool_choice(request, &mut body);
         }
-        body.maybe_plain("parallel_tool_calls", request.parallel_tools);
-        output(&request.output, member(extra, "response_format").as_deref(), &mut body);
+        match &request.output {
+            OutputFormat::Other(json) if is_foreign(json) => self.cannot("response_format.other"),
+            format => output(format, member(extra, "response_format").as_deref(), &mut body),
+        }
         let sampling = &request.sampling;
         body.maybe_plain("temperature", sampling.temperature);
         body.maybe_plain("top_p", sampling.top_p);
@@ -130,8 +127,29 @@ impl Encoder<'_> {
             stream_options.extra(member(extra, "stream_options").as_deref(), &["include_usage"]);
             body.raw("stream_options", &stream_options.finish());
         }
-        body.extra(extra, &["response_format", "stream_options"]);
+        self.leftovers("", extra, &["response_format", "stream_options"], &mut body);
         body.finish()
+    }
+
+    fn tool_choice(&mut self, request: &ChatRequest, body: &mut Members) {
+        match &request.tool_choice {
+            ToolChoice::Auto => {}
+            ToolChoice::None => {
+                body.string("tool_choice", "none");
+            }
+            ToolChoice::Required => {
+                body.string("tool_choice", "required");
+            }
+            ToolChoice::Named(name) => {
+                let choice = format!(r#"{{"type":"function","function":{{"name":{}}}}}"#, quote(name));
+                body.raw("tool_choice", &choice);
+            }
+            ToolChoice::Other(json) if is_foreign(json) => self.cannot("tool_choice.other"),
+            ToolChoice::Other(json) => {
+                body.raw("tool_choice", json);
+            }
+        }
+        body.maybe_plain("parallel_tool_calls", request.parallel_tools);
     }
 
     /// One message, preceded by those that its tool results become.
@@ -192,7 +210,7 @@ impl Encoder<'_> {
         if !calls.is_empty() {
             out.raw("tool_calls", &list(&calls));
         }
-        out.extra(extra, &[]);
+        self.leftovers("messages", extra, &[], &mut out);
         out.finish()
     }
 
@@ -226,11 +244,15 @@ impl Encoder<'_> {
                 out.string("type", "input_audio").raw("input_audio", &json)
             }
             Content::File(media) => out.string("type", "file").raw("file", &media::file_json(media)),
+            Content::Other(json) if is_foreign(json) => {
+                self.cannot("messages.content.other");
+                return None;
+            }
             Content::Other(json) => return Some(json.clone()),
             Content::ToolCall(_) | Content::ToolResult(_) | Content::Reasoning(_) => return None,
         };
         self.cache(part.cache.as_deref(), &mut out);
-        out.extra(part.extra.as_deref(), &[]);
+        self.leftovers("messages.content", part.extra.as_deref(), &[], &mut out);
         Some(out.finish())
     }
 
@@ -252,7 +274,7 @@ impl Encoder<'_> {
         {
             out.raw(signature::MEMBER, &signature::json(signature, call.origin.as_deref()));
         }
-        out.extra(extra, &["type", kind]);
+        self.leftovers("messages.tool_calls", extra, &["type", kind], &mut out);
         out.finish()
     }
 
@@ -268,20 +290,26 @@ impl Encoder<'_> {
         if let [ResultPart::Text(text)] = result.content.as_slice() {
             out.string("content", text);
         } else {
-            let parts: Vec<String> = result.content.iter().map(result_part).collect();
+            let parts: Vec<String> =
+                result.content.iter().filter_map(|part| self.result_part(part)).collect();
             out.raw("content", &list(&parts));
         }
-        out.extra(result.extra.as_deref(), &[]);
+        self.leftovers("messages", result.extra.as_deref(), &[], &mut out);
         if message.role == Role::Tool {
-            out.extra(message.extra.as_deref(), &[]);
+            self.leftovers("messages", message.extra.as_deref(), &[], &mut out);
         }
         out.finish()
     }
 
-    fn tool(&mut self, tool: &Tool) -> String {
+    /// `None` when it was a loss.
+    fn tool(&mut self, tool: &Tool) -> Option<String> {
         let function = match tool {
             Tool::Function(function) => function,
-            Tool::Other(json) => return json.clone(),
+            Tool::Other(json) if is_run_elsewhere(json) => {
+                self.cannot("tools.hosted");
+                return None;
+            }
+            Tool::Other(json) => return Some(json.clone()),
         };
         let FunctionTool { name, namespace, description, parameters, strict, cache, extra } = function;
         let extra = extra.as_deref();
@@ -293,8 +321,8 @@ impl Encoder<'_> {
         let mut out = Members::new();
         out.string("type", "function").raw("function", &inner.finish());
         self.cache(cache.as_deref(), &mut out);
-        out.extra(extra, &["function"]);
-        out.finish()
+        self.leftovers("tools", extra, &["function"], &mut out);
+        Some(out.finish())
     }
 
     fn cache(&mut self, ttl: Option<&str>, out: &mut Members) {
@@ -341,6 +369,49 @@ impl Encoder<'_> {
         present && taken
     }
 
+    fn result_part(&mut self, part: &ResultPart) -> Option<String> {
+        let image =
+            |media: &Media| format!(r#"{{"type":"image_url","image_url":{}}}"#, media::image_json(media));
+        Some(match part {
+            ResultPart::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
+            ResultPart::Media(media) if is_document(media) => {
+                format!(r#"{{"type":"file","file":{}}}"#, media::file_json(media))
+            }
+            ResultPart::Media(media) => image(media),
+            ResultPart::Other(json) if is_foreign(json) => {
+                self.cannot("messages.content.other");
+                return None;
+            }
+            ResultPart::Other(json) => json.clone(),
+        })
+    }
+
+    /// Writes leftovers of this wire's own clients. Those of others go by their own names.
+    fn leftovers(&mut self, place: &str, extra: Option<&str>, except: &[&str], out: &mut Members) {
+        let Some(object) = extra.and_then(|text| Node::root(text).object().ok()) else { return };
+        for (name, node) in object.iter().filter(|(name, _)| !except.contains(name)) {
+            if !is_wire(name) {
+                out.raw(name, node.text());
+                continue;
+            }
+            let Ok(said) = node.object() else { continue };
+            for (name, _) in said.iter().filter(|(_, node)| !asks_nothing(node.text())) {
+                let mark = if place.is_empty() { "" } else { "." };
+                self.cannot(&format!("{place}{mark}{name}"));
+            }
+        }
+    }
+
+    /// This wire has no place for what a client of another said.
+    fn cannot(&mut self, member: &str) {
+        match disposition(member, UpstreamWire::OpenAiChat) {
+            Disposition::Refused(why) => {
+                self.refused.get_or_insert_with(|| unsupported(member, why));
+            }
+            Disposition::Kept | Disposition::Mapped(_) | Disposition::Lost(_) => self.lose(member),
+        }
+    }
+
     fn lose(&mut self, what: &str) {
         if !self.losses.iter().any(|loss| loss == what) {
             self.losses.push(what.to_owned());
@@ -348,16 +419,16 @@ impl Encoder<'_> {
     }
 }
 
-fn result_part(part: &ResultPart) -> String {
-    let image = |media: &Media| format!(r#"{{"type":"image_url","image_url":{}}}"#, media::image_json(media));
-    match part {
-        ResultPart::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
-        ResultPart::Media(media) if is_document(media) => {
-            format!(r#"{{"type":"file","file":{}}}"#, media::file_json(media))
-        }
-        ResultPart::Media(media) => image(media),
-        ResultPart::Other(json) => json.clone(),
-    }
+/// Whether something of a kind that is not known is what a client of another wire said.
+fn is_foreign(json: &str) -> bool {
+    Node::root(json).object().is_ok_and(|object| object.iter().any(|(name, _)| is_wire(name)))
+}
+
+/// Whether a tool is one that another vendor runs: those have the day of their making in their type.
+fn is_run_elsewhere(json: &str) -> bool {
+    let kind = member(Some(json), "type").unwrap_or_default();
+    let day = kind.trim_matches('"').rsplit('_').next().unwrap_or_default();
+    kind.contains("mcp_toolset") || day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn output(format: &OutputFormat, kept: Option<&str>, body: &mut Members) {

@@ -6,7 +6,7 @@ use crate::json::{Members, Node, Object};
 
 /// What has been counted so far.
 #[derive(Debug, Default)]
-pub(super) struct Counted {
+pub(in crate::anthropic_messages) struct Counted {
     input: u64,
     cache_write: u64,
     cache_read: u64,
@@ -16,7 +16,7 @@ pub(super) struct Counted {
 
 impl Counted {
     /// Takes in a `usage` object. Counts are running totals: a later one replaces an earlier one.
-    pub(super) fn add(&mut self, node: &Node<'_>) {
+    pub(in crate::anthropic_messages) fn add(&mut self, node: &Node<'_>) {
         let Ok(mut object) = node.object() else { return };
         take(&mut object, "input_tokens", &mut self.input);
         take(&mut object, "cache_creation_input_tokens", &mut self.cache_write);
@@ -36,7 +36,7 @@ impl Counted {
         }
     }
 
-    pub(super) fn usage(&self) -> Usage {
+    pub(in crate::anthropic_messages) fn usage(&self) -> Usage {
         Usage {
             input: self.input.saturating_add(self.cache_write).saturating_add(self.cache_read),
             output: self.output,

@@ -5,9 +5,10 @@ use super::schema::{self, closed};
 use super::thinking::Thought;
 use super::turns::{Conversation, cached};
 use super::user::opaque;
+use crate::anthropic_messages::DIALECT;
 use crate::canon::{ChatRequest, Fault, FunctionTool, OutputFormat, Tool, ToolChoice};
 use crate::json::{Members, Node, member, quote};
-use crate::translation::{Losses, asks_nothing};
+use crate::translation::{Losses, asks_nothing, is_wire};
 
 pub(super) struct SettingsWriter<'r, 'l> {
     pub(super) request: &'r ChatRequest,
@@ -82,7 +83,8 @@ impl SettingsWriter<'_, '_> {
             self.losses.name("tools.strict");
         }
         cached(cache.as_deref(), &mut out);
-        self.losses.leftovers("tools", extra.as_deref(), &[])?;
+        out.extra(member(extra.as_deref(), DIALECT).as_deref(), &[]);
+        self.losses.leftovers("tools", extra.as_deref(), &[DIALECT])?;
         Ok(out.finish())
     }
 
@@ -216,6 +218,10 @@ impl SettingsWriter<'_, '_> {
             let text = node.text();
             let word = node.string().ok();
             match (name, word.as_deref()) {
+                (DIALECT, _) => {
+                    body.extra(Some(text), &["thinking", "output_config", "metadata"]);
+                }
+                (name, _) if is_wire(name) => self.losses.leftovers("", Some(text), &[])?,
                 ("response_format", _) => {
                     let schema = member(Some(text), "json_schema");
                     self.losses.leftovers("response_format.json_schema", schema.as_deref(), &[])?;

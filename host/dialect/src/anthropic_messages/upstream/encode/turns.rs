@@ -1,10 +1,8 @@
 //! The conversation as this wire wants it: instructions in front, then turns of user and assistant in alternation,
 //! tool results at the head of the user's turn, nothing blank.
 
-use std::fmt::Write as _;
-
 use super::AnthropicMessagesOptions;
-use crate::anthropic_messages::origin;
+use crate::anthropic_messages::{DIALECT, call_id, origin};
 use crate::canon::{
     ChatRequest, Content, Fault, Message, Part, Reasoning, ResultPart, Role, ToolCall, ToolResult,
 };
@@ -191,7 +189,10 @@ impl TurnsReader<'_> {
                 Some(json) => Block::Thought(json),
                 None => return self.losses.cannot("messages.reasoning_content"),
             },
-            Content::Other(_) => return self.losses.cannot("messages.content.other"),
+            Content::Other(json) => match member(Some(json), DIALECT) {
+                Some(own) => Block::Json(own),
+                None => return self.losses.cannot("messages.content.other"),
+            },
         };
         self.turn(user).blocks.push(block);
         Ok(())
@@ -250,6 +251,9 @@ impl TurnsReader<'_> {
 
     /// A part of a result that carries more than its content: its text, and its mark for the cache.
     fn odd_result(&mut self, json: &str) -> Result<Option<String>, Fault> {
+        if let Some(own) = member(Some(json), DIALECT) {
+            return Ok(Some(own));
+        }
         let text =
             member(Some(json), "text").and_then(|text| Some(Node::root(&text).string().ok()?.into_owned()));
         let Some(text) = text else {
@@ -328,17 +332,4 @@ pub(super) fn cached(ttl: Option<&str>, out: &mut Members) {
 /// Arguments as the object that this wire wants.
 fn arguments(text: &str) -> String {
     crate::translation::arguments_object(text)
-}
-
-/// An id in the characters that this wire takes; the same id always becomes the same one.
-fn call_id(id: &str) -> String {
-    let mut out = String::with_capacity(id.len());
-    for character in id.chars() {
-        if character.is_ascii_alphanumeric() || matches!(character, '_' | '-') {
-            out.push(character);
-        } else {
-            let _written = write!(out, "_{:x}_", u32::from(character));
-        }
-    }
-    if out.is_empty() { "_".to_owned() } else { out }
 }

@@ -256,7 +256,7 @@ fn request() -> impl Strategy<Value = ChatRequest> {
 proptest! {
     #[test]
     fn decoding_undoes_encoding(request in request()) {
-        let encoded = encode(&request, &OpenAiChatOptions { extensions: Some(true), ..OpenAiChatOptions::default() });
+        let encoded = encode(&request, &OpenAiChatOptions { extensions: Some(true), ..OpenAiChatOptions::default() }).unwrap();
         prop_assert_eq!(&encoded.losses, &Vec::<String>::new());
         let decoded = decode(encoded.body.as_bytes()).unwrap();
         let mut request = request;
@@ -298,7 +298,7 @@ fn what_this_wire_cannot_say_is_named() {
         thinking_budget: Some(5),
         ..ChatRequest::default()
     };
-    let encoded = encode(&request, &OpenAiChatOptions::default());
+    let encoded = encode(&request, &OpenAiChatOptions::default()).unwrap();
     let mut losses = encoded.losses;
     losses.sort();
     assert_eq!(
@@ -333,7 +333,8 @@ fn bytes_become_base64() {
         let parts = vec![Part::plain(Content::Image(media)), Part::plain(Content::Text(String::new()))];
         let messages = vec![Message { role: Role::User, name: None, parts, extra: None }];
         let encoded =
-            encode(&ChatRequest { messages, ..ChatRequest::default() }, &OpenAiChatOptions::default());
+            encode(&ChatRequest { messages, ..ChatRequest::default() }, &OpenAiChatOptions::default())
+                .unwrap();
         assert!(encoded.body.contains(&format!("\"data:image/png;base64,{expected}\"")), "{}", encoded.body);
     }
 }

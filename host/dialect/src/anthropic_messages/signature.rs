@@ -1,0 +1,79 @@
+//! Signatures of thoughts, as clients of this wire hand them back. One that bears no mark is the vendor's own. What others
+//! signed, and what nobody did, goes out under a mark that names the signer, so that it comes back to them and never
+//! reaches the vendor, who refuses a whole request for it.
+
+use super::DIALECT;
+use crate::canon::Reasoning;
+
+/// How the mark begins; behind it the length of the signer's name, the name, and what was signed.
+pub(super) const MARK: &str = "brains_thought_";
+
+/// The signer of what bears no mark.
+fn vendor() -> String {
+    format!("{DIALECT}/claude")
+}
+
+/// A signature, or a thought that nobody may read, as the client gets it.
+pub(super) fn marked(text: Option<&str>, origin: Option<&str>) -> String {
+    match text {
+        Some(text) if origin == Some(&vendor()) => text.to_owned(),
+        text => {
+            let origin = origin.unwrap_or_default();
+            format!("{MARK}{}_{origin}{}", origin.len(), text.unwrap_or_default())
+        }
+    }
+}
+
+/// What was signed, and by whom.
+pub(super) fn read(text: &str) -> (Option<String>, Option<String>) {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let unmarked = text.strip_prefix(MARK).and_then(|rest| {
+        let (length, rest) = rest.split_once('_')?;
+        rest.split_at_checked(length.parse().ok()?)
+    });
+    match unmarked {
+        Some((origin, text)) => (some(text), some(origin)),
+        None if text.is_empty() => (None, None),
+        None => (some(text), Some(vendor())),
+    }
+}
+
+/// Whether a block's signature is none that the vendor gave.
+pub(super) fn is_foreign(text: &str) -> bool {
+    text.is_empty() || text.starts_with(MARK)
+}
+
+/// A thought that a client hands back with this signature.
+pub(super) fn thought(text: String, signature: &str) -> Reasoning {
+    let (signature, origin) = read(signature);
+    Reasoning { text, signature, origin, ..Reasoning::default() }
+}
+
+/// A thought that nobody may read.
+pub(super) fn redacted(data: &str) -> Reasoning {
+    let (data, origin) = read(data);
+    Reasoning { redacted: Some(data.unwrap_or_default()), origin, ..Reasoning::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_foreign, marked, read};
+
+    #[test]
+    fn a_signature_comes_back_to_who_gave_it() {
+        for (text, origin) in [
+            (Some("sig=="), Some("anthropic-messages/claude")),
+            (Some("sig"), Some("google-gemini-v1")),
+            (Some("a_b:é"), Some("é_1")),
+            (Some("sig"), None),
+            (None, None),
+        ] {
+            let written = marked(text, origin);
+            assert_eq!(read(&written), (text.map(str::to_owned), origin.map(str::to_owned)), "{written}");
+            assert_eq!(is_foreign(&written), origin != Some("anthropic-messages/claude"), "{written}");
+        }
+        assert_eq!(read(""), (None, None));
+        // What only begins like a mark is the vendor's.
+        assert_eq!(read("brains_thought_x").1.as_deref(), Some("anthropic-messages/claude"));
+    }
+}

@@ -1,0 +1,3 @@
+//! What is published of Messages.
+
+pub(super) mod description;
