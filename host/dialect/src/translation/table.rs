@@ -14,13 +14,19 @@ const NO_SOUND: &str = "sound cannot be sent";
 const NO_STORAGE: &str = "nothing is stored";
 const HINT: &str = "a hint for speed or price, without effect on the answer";
 const NO_PLACE: &str = "no place for it";
+const HOSTED: &str = "what the vendor runs";
+const WHOLE: &str = "the conversation is sent whole";
+const NO_REGION: &str = "where it runs cannot be chosen";
+const NO_SAFEGUARDS: &str = "nobody but the client watches over its tools";
+const SHOWN: &str = "how much of a thought is shown cannot be chosen";
+const ALL_TOOLS: &str = "every tool is there from the beginning";
 const FLAT: &str = "part of the tool's name, in front";
 
 pub const TABLE: &[TranslationRow] = &[
-    row("model", [&["model"], &[], &[]], [Kept, Kept, Kept, Kept]),
+    row("model", [&["model"], &[], &["model"]], [Kept, Kept, Kept, Kept]),
     row(
         "messages",
-        [&["messages"], &[], &[]],
+        [&["messages"], &[], &["messages"]],
         [
             Kept,
             Kept,
@@ -30,7 +36,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.role.system",
-        [&["messages.role.system"], &[], &[]],
+        [&["messages.role.system"], &[], &["system", "messages.role.system"]],
         [Kept, Kept, Mapped("`system`, wherever it stood"), Kept],
     ),
     row(
@@ -45,7 +51,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.role.tool",
-        [&["messages.role.tool"], &[], &[]],
+        [&["messages.role.tool"], &[], &["messages.content.tool_result"]],
         [
             Kept,
             Kept,
@@ -81,12 +87,12 @@ pub const TABLE: &[TranslationRow] = &[
     row("messages.name", [&["messages.name"], &[], &[]], [Kept, Kept, Lost(NO_PLACE), Lost(NO_PLACE)]),
     row(
         "messages.content.text",
-        [&["messages.content.text"], &[], &[]],
+        [&["messages.content.text"], &[], &["messages.content.text"]],
         [Kept, Kept, Kept, Mapped("several texts are joined")],
     ),
     row(
         "messages.content.image_url",
-        [&["messages.content.image_url"], &[], &[]],
+        [&["messages.content.image_url"], &[], &["messages.content.image"]],
         [
             Kept,
             Kept,
@@ -98,7 +104,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.content.image_url.remote",
-        [&["messages.content.image_url.remote"], &[], &[]],
+        [&["messages.content.image_url.remote"], &[], &["messages.content.image.remote"]],
         [Kept, Kept, Mapped("source `url`"), Refused("images must be inline, as a `data:` URL in base64")],
     ),
     row(
@@ -113,7 +119,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.content.file",
-        [&["messages.content.file"], &[], &[]],
+        [&["messages.content.file"], &[], &["messages.content.document"]],
         [
             Kept,
             Kept,
@@ -123,7 +129,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.content.other",
-        [&["messages.content.other"], &[], &[]],
+        [&["messages.content.other"], &[], &["messages.content.other"]],
         [
             Kept,
             Kept,
@@ -138,7 +144,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.reasoning_content",
-        [&["messages.reasoning_content"], &[], &[]],
+        [&["messages.reasoning_content"], &[], &["messages.content.thinking"]],
         [
             Lost("kept by vendors that take extensions"),
             Lost("kept by vendors that take extensions"),
@@ -148,7 +154,11 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.reasoning_details",
-        [&["messages.reasoning_details"], &[], &[]],
+        [
+            &["messages.reasoning_details"],
+            &[],
+            &["messages.content.thinking.signature", "messages.content.redacted_thinking"],
+        ],
         [
             Lost("kept by vendors that take extensions"),
             Lost("kept by vendors that take extensions"),
@@ -160,7 +170,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.tool_calls",
-        [&["messages.tool_calls"], &[], &[]],
+        [&["messages.tool_calls"], &[], &["messages.content.tool_use"]],
         [
             Kept,
             Kept,
@@ -186,7 +196,11 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "cache_control",
-        [&["cache_control"], &[], &[]],
+        [
+            &["cache_control"],
+            &[],
+            &["cache_control", "messages.content.cache_control", "tools.cache_control"],
+        ],
         [
             Lost("kept by vendors that take extensions"),
             Lost("kept by vendors that take extensions"),
@@ -210,7 +224,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "max_completion_tokens",
-        [&["max_completion_tokens", "max_tokens"], &[], &[]],
+        [&["max_completion_tokens", "max_tokens"], &[], &["max_tokens"]],
         [
             Mapped("`max_completion_tokens`, or `max_tokens` where the vendor knows only this one"),
             Mapped("`max_completion_tokens`, or `max_tokens` where the vendor knows only this one"),
@@ -218,12 +232,12 @@ pub const TABLE: &[TranslationRow] = &[
             Mapped("`options.num_predict`"),
         ],
     ),
-    row("metadata", [&["metadata"], &[], &[]], [Kept, Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)]),
+    row("metadata", [&["metadata"], &[], &["metadata"]], [Kept, Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)]),
     row("modalities", [&["modalities"], &[], &[]], [Kept, Kept, Refused(TEXT_ONLY), Refused(TEXT_ONLY)]),
     row("n", [&["n"], &[], &[]], [Kept, Kept, Refused(ONE_ANSWER), Refused(ONE_ANSWER)]),
     row(
         "parallel_tool_calls",
-        [&["parallel_tool_calls"], &[], &[]],
+        [&["parallel_tool_calls"], &[], &["tool_choice.disable_parallel_tool_use"]],
         [Kept, Kept, Mapped("`tool_choice.disable_parallel_tool_use`"), Lost("the model decides")],
     ),
     row("prediction", [&["prediction"], &[], &[]], [Kept, Kept, Lost(HINT), Lost(HINT)]),
@@ -240,7 +254,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "reasoning_effort",
-        [&["reasoning_effort"], &[], &[]],
+        [&["reasoning_effort"], &[], &["output_config.effort", "thinking.type.adaptive"]],
         [
             Kept,
             Kept,
@@ -257,7 +271,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "response_format.json_schema",
-        [&["response_format.json_schema"], &[], &[]],
+        [&["response_format.json_schema"], &[], &["output_config.format", "output_format"]],
         [
             Kept,
             Kept,
@@ -274,7 +288,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "response_format.other",
-        [&["response_format.other"], &[], &[]],
+        [&["response_format.other"], &[], &["output_config.format.other"]],
         [
             Kept,
             Kept,
@@ -294,12 +308,12 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "service_tier",
-        [&["service_tier"], &[], &[]],
+        [&["service_tier"], &[], &["service_tier"]],
         [Kept, Kept, Mapped("`auto`, or `default` as `standard_only`; others are lost"), Lost(NO_PLACE)],
     ),
     row(
         "stop",
-        [&["stop"], &[], &[]],
+        [&["stop"], &[], &["stop_sequences"]],
         [
             Kept,
             Kept,
@@ -308,7 +322,7 @@ pub const TABLE: &[TranslationRow] = &[
         ],
     ),
     row("store", [&["store"], &[], &[]], [Kept, Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)]),
-    row("stream", [&["stream"], &[], &[]], [Kept, Kept, Kept, Kept]),
+    row("stream", [&["stream"], &[], &["stream"]], [Kept, Kept, Kept, Kept]),
     row(
         "stream_options.include_usage",
         [&["stream_options.include_usage"], &[], &[]],
@@ -326,7 +340,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "temperature",
-        [&["temperature"], &[], &[]],
+        [&["temperature"], &[], &["temperature"]],
         [
             Kept,
             Kept,
@@ -338,7 +352,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "tool_choice",
-        [&["tool_choice"], &[], &[]],
+        [&["tool_choice"], &[], &["tool_choice"]],
         [
             Kept,
             Kept,
@@ -350,7 +364,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "tool_choice.other",
-        [&["tool_choice.other"], &[], &[]],
+        [&["tool_choice.other"], &[], &["tool_choice.other"]],
         [
             Kept,
             Kept,
@@ -358,10 +372,14 @@ pub const TABLE: &[TranslationRow] = &[
             Refused("`auto`, `none`, `required` or one function"),
         ],
     ),
-    row("tools", [&["tools"], &[], &[]], [Kept, Kept, Mapped("`name`, `description`, `input_schema`"), Kept]),
+    row(
+        "tools",
+        [&["tools"], &[], &["tools"]],
+        [Kept, Kept, Mapped("`name`, `description`, `input_schema`"), Kept],
+    ),
     row(
         "tools.strict",
-        [&["tools.strict"], &[], &[]],
+        [&["tools.strict"], &[], &["tools.strict"]],
         [Kept, Kept, Kept, Lost("arguments are not held to the schema")],
     ),
     row(
@@ -371,12 +389,12 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "tools.hosted",
-        [&["tools.hosted"], &[], &[]],
+        [&["tools.hosted"], &[], &["tools.hosted"]],
         [Kept, Kept, Lost("tools that the vendor runs"), Lost("tools that the vendor runs")],
     ),
     row(
         "top_k",
-        [&["top_k"], &[], &[]],
+        [&["top_k"], &[], &["top_k"]],
         [
             Lost("kept by vendors that take extensions"),
             Lost("kept by vendors that take extensions"),
@@ -391,12 +409,12 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "top_p",
-        [&["top_p"], &[], &[]],
+        [&["top_p"], &[], &["top_p"]],
         [Kept, Kept, Mapped("left out beside a temperature, and named as a loss"), Mapped("`options.top_p`")],
     ),
     row(
         "user",
-        [&["user"], &[], &[]],
+        [&["user"], &[], &["metadata.user_id"]],
         [
             Kept,
             Kept,
@@ -412,7 +430,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "thinking_budget",
-        [&[], &[], &[]],
+        [&[], &[], &["thinking.budget_tokens"]],
         [
             Lost("say `reasoning_effort` instead"),
             Lost("say `reasoning_effort` instead"),
@@ -423,8 +441,52 @@ pub const TABLE: &[TranslationRow] = &[
     row("tool_namespace", [&[], &[], &[]], [Lost(FLAT), Lost(FLAT), Lost(FLAT), Lost(FLAT)]),
     row(
         "tool_result_error_mark",
-        [&[], &[], &[]],
+        [&[], &[], &["messages.content.tool_result.is_error"]],
         [Lost(NO_PLACE), Lost(NO_PLACE), Mapped("`is_error`"), Lost(NO_PLACE)],
+    ),
+    row(
+        "messages.content.citations",
+        [&[], &[], &["messages.content.citations"]],
+        [Lost(NO_PLACE), Lost(NO_PLACE), Kept, Lost(NO_PLACE)],
+    ),
+    row("container", [&[], &[], &["container"]], [Lost(HOSTED), Lost(HOSTED), Kept, Lost(HOSTED)]),
+    row(
+        "context_management",
+        [&[], &[], &["context_management"]],
+        [Lost(WHOLE), Lost(WHOLE), Kept, Lost(WHOLE)],
+    ),
+    row(
+        "inference_geo",
+        [&[], &[], &["inference_geo"]],
+        [Refused(NO_REGION), Refused(NO_REGION), Kept, Refused(NO_REGION)],
+    ),
+    row("mcp_servers", [&[], &[], &["mcp_servers"]], [Lost(HOSTED), Lost(HOSTED), Kept, Lost(HOSTED)]),
+    row(
+        "safeguards",
+        [&[], &[], &["safeguards"]],
+        [Refused(NO_SAFEGUARDS), Refused(NO_SAFEGUARDS), Kept, Refused(NO_SAFEGUARDS)],
+    ),
+    row("speed", [&[], &[], &["speed"]], [Lost(HINT), Lost(HINT), Kept, Lost(HINT)]),
+    row("thinking", [&[], &[], &["thinking"]], [Lost(SHOWN), Lost(SHOWN), Lost(SHOWN), Lost(SHOWN)]),
+    row(
+        "tools.allowed_callers",
+        [&[], &[], &["tools.allowed_callers"]],
+        [Lost(HOSTED), Lost(HOSTED), Kept, Lost(HOSTED)],
+    ),
+    row(
+        "tools.defer_loading",
+        [&[], &[], &["tools.defer_loading"]],
+        [Lost(ALL_TOOLS), Lost(ALL_TOOLS), Kept, Lost(ALL_TOOLS)],
+    ),
+    row(
+        "tools.eager_input_streaming",
+        [&[], &[], &["tools.eager_input_streaming"]],
+        [Lost(HINT), Lost(HINT), Kept, Lost(HINT)],
+    ),
+    row(
+        "tools.input_examples",
+        [&[], &[], &["tools.input_examples"]],
+        [Lost(NO_PLACE), Lost(NO_PLACE), Kept, Lost(NO_PLACE)],
     ),
 ];
 

@@ -217,12 +217,16 @@ fn each_disposition_is_what_becomes_of_a_sample() {
     }
 }
 
-/// What chat completions cannot say, in canonical form.
+/// What chat completions cannot say and no other wire alone can, in canonical form.
 #[test]
 fn each_disposition_is_what_becomes_of_what_other_clients_say() {
     let plain = request(&sample("messages.role.tool").with);
     let mut samples = Vec::new();
-    for row in TABLE.iter().filter(|row| row.client_names(Ingress::OpenAiChat).is_empty()) {
+    let other = |row: &&TranslationRow| {
+        let own = row.client_names(Ingress::AnthropicMessages).contains(&row.member);
+        row.client_names(Ingress::OpenAiChat).is_empty() && !own
+    };
+    for row in TABLE.iter().filter(other) {
         let mut with = plain.clone();
         match row.member {
             // In the middle of a loop of tools there is none.
@@ -257,6 +261,36 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
         samples.push(row.member);
     }
     assert_eq!(samples.len(), 4);
+}
+
+/// What only clients of Messages can say, kept on their own wire and named or refused on every other.
+#[test]
+fn what_only_clients_of_messages_say_is_kept_named_or_refused() {
+    let hello = json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}]});
+    let read = |body: &Value| {
+        anthropic_messages::client::decode(body.to_string().as_bytes()).expect("a valid request")
+    };
+    for row in TABLE.iter().filter(|row| row.clients.openai_chat.is_empty()) {
+        for name in row.client_names(Ingress::AnthropicMessages).iter().filter(|name| **name == row.member) {
+            let mut with = hello.clone();
+            match name.rsplit_once('.') {
+                Some(("tools", name)) => with["tools"][0][name] = json!(["x"]),
+                Some((_, name)) => {
+                    with["messages"][0]["content"] =
+                        json!([{"type": "text", "text": "hi", name: [{"x": 1}]}]);
+                }
+                None if *name == "thinking" => {
+                    with["thinking"] = json!({"type": "disabled", "display": "omitted"})
+                }
+                None => with[*name] = json!({"x": 1}),
+            }
+            for wire in UpstreamWire::ALL.into_iter().filter(|wire| *wire != UpstreamWire::OpenAiResponses) {
+                let kept = matches!(row.disposition(wire), Disposition::Kept | Disposition::Mapped(_));
+                holds(row, wire, &read(&with), kept.then(|| read(&hello)).as_ref());
+            }
+        }
+    }
 }
 
 /// The table is right about a request that has the member, and one that does not when the two must differ.

@@ -181,7 +181,7 @@ async fn routes_that_are_not_there_answer_in_the_envelope() {
     assert_eq!(listener.with_key("HEAD", CHAT, b"").await.status, 405);
     let models = listener.with_key("POST", "/v1/models", b"").await;
     assert_eq!((models.status, models.header("allow")), (405, "GET,HEAD"));
-    for path in ["/v1/nowhere", "/nowhere", "/", "/admin"] {
+    for path in ["/v1/nowhere", "/nowhere", "/admin"] {
         assert_eq!(listener.with_key("GET", path, b"").await.code(), (404, "unknown_route".into()), "{path}");
     }
     let operations = listener.with_key("GET", "/api/nowhere", b"").await;
@@ -203,6 +203,18 @@ async fn models_are_listed_and_found_by_any_spelling() {
         assert_eq!(listener.with_key("GET", path, b"").await.json()["id"], "up/m/1", "{path}");
     }
     assert_eq!(listener.with_key("GET", "/v1/models/no", b"").await.code(), (404, "model_not_found".into()));
+    listener.stop().await;
+}
+
+/// Claude Code asks before it sends its first request.
+#[tokio::test]
+async fn the_root_says_that_somebody_is_there() {
+    let listener = plain().await;
+    for method in ["HEAD", "GET"] {
+        let answer = listener.ask(method, "/", &[], b"").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method}");
+    }
+    assert_eq!(listener.ask("POST", "/", &[], b"").await.status, 405);
     listener.stop().await;
 }
 

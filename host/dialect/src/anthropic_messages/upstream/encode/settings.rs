@@ -219,7 +219,14 @@ impl SettingsWriter<'_, '_> {
             let word = node.string().ok();
             match (name, word.as_deref()) {
                 (DIALECT, _) => {
-                    body.extra(Some(text), &["thinking", "output_config", "metadata"]);
+                    // What is left of members that are written anew has no place in them.
+                    const RESTS: [&str; 3] = ["thinking", "output_config", "metadata"];
+                    body.extra(Some(text), &RESTS);
+                    for name in RESTS {
+                        if member(Some(text), name).is_some_and(|rest| !asks_nothing(&rest)) {
+                            self.losses.cannot(name)?;
+                        }
+                    }
                 }
                 (name, _) if is_wire(name) => self.losses.leftovers("", Some(text), &[])?,
                 ("response_format", _) => {

@@ -170,12 +170,13 @@ impl TurnsReader<'_> {
         let cache = part.cache.as_deref();
         let block = match &part.content {
             Content::Text(text) | Content::Refusal(text) if text.trim().is_empty() => return Ok(()),
-            Content::Text(text) | Content::Refusal(text) => {
-                Block::Text(text.clone(), cache.map(str::to_owned))
-            }
+            Content::Text(text) | Content::Refusal(text) => match own(part) {
+                Some(own) => Block::Json(with(&text_block(text, cache), &own)),
+                None => Block::Text(text.clone(), cache.map(str::to_owned)),
+            },
             Content::Image(media) => Block::Json(self.image(media, cache)?),
             Content::File(media) => match self.document(media, cache)? {
-                Some(json) => Block::Json(json),
+                Some(json) => Block::Json(own(part).map_or(json.clone(), |own| with(&json, &own))),
                 None => return Ok(()),
             },
             Content::Audio(_) => return self.losses.cannot("messages.content.input_audio"),
@@ -286,8 +287,21 @@ impl TurnsReader<'_> {
     }
 
     pub(super) fn leftovers(&mut self, place: &str, extra: Option<&str>) -> Result<(), Fault> {
-        self.losses.leftovers(place, extra, &["role", "type", "filename", "custom"])
+        let read = ["role", "type", "filename", "custom"];
+        let own = if place == "messages.content" { DIALECT } else { "" };
+        self.losses.leftovers(place, extra, &[&read[..], &[own]].concat())
     }
+}
+
+/// What a client of this wire said of a part beyond the canonical form.
+fn own(part: &Part) -> Option<String> {
+    member(part.extra.as_deref(), DIALECT)
+}
+
+fn with(block: &str, own: &str) -> String {
+    let mut out = Members::new();
+    out.extra(Some(block), &[]).extra(Some(own), &[]);
+    out.finish()
 }
 
 impl Turn {
