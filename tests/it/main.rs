@@ -46,6 +46,7 @@ mod mail;
 mod mcp;
 mod mcp_clients;
 mod mcp_sessions;
+mod messages;
 mod model;
 mod odd_http;
 mod operations;

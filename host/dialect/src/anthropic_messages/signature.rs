@@ -38,9 +38,9 @@ pub(super) fn read(text: &str) -> (Option<String>, Option<String>) {
     }
 }
 
-/// Whether a block's signature is none that the vendor gave.
-pub(super) fn is_foreign(text: &str) -> bool {
-    text.is_empty() || text.starts_with(MARK)
+/// Whether it bears the mark, and so is none that the vendor gave.
+pub(super) fn is_marked(text: &str) -> bool {
+    text.starts_with(MARK)
 }
 
 /// A thought that a client hands back with this signature.
@@ -57,7 +57,7 @@ pub(super) fn redacted(data: &str) -> Reasoning {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_foreign, marked, read};
+    use super::{is_marked, marked, read};
 
     #[test]
     fn a_signature_comes_back_to_who_gave_it() {
@@ -70,7 +70,7 @@ mod tests {
         ] {
             let written = marked(text, origin);
             assert_eq!(read(&written), (text.map(str::to_owned), origin.map(str::to_owned)), "{written}");
-            assert_eq!(is_foreign(&written), origin != Some("anthropic-messages/claude"), "{written}");
+            assert_eq!(is_marked(&written), origin != Some("anthropic-messages/claude"), "{written}");
         }
         assert_eq!(read(""), (None, None));
         // What only begins like a mark is the vendor's.

@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::anthropic_messages::signature::MARK;
+use crate::anthropic_messages::signature::{MARK, is_marked};
 use crate::canon::Json;
 use crate::envelope::{Envelope, Splice, SpliceError};
 use crate::ingress::{RelayChanges, Spliced};
@@ -105,8 +105,8 @@ fn is_foreign(block: &Node<'_>) -> bool {
     let Ok(mut object) = block.object() else { return false };
     let mut text = |name: &str| object.string(name).ok().flatten().unwrap_or_default();
     match text("type").as_str() {
-        "thinking" => text("signature").starts_with(MARK),
-        "redacted_thinking" => text("data").starts_with(MARK),
+        "thinking" => is_marked(&text("signature")),
+        "redacted_thinking" => is_marked(&text("data")),
         _ => false,
     }
 }
