@@ -6,7 +6,7 @@ use brains_tests::{Brains, Setup, Wire, wire, within};
 use tokio::process::Command;
 
 /// Runs a client script of `tests/clients` in the environment that the runner prepared.
-async fn python(script: &str, environment: &[(&str, &str)]) {
+pub(crate) async fn python(script: &str, environment: &[(&str, &str)]) {
     #[expect(clippy::disallowed_methods, reason = "the runner names its Python by environment")]
     let python = std::env::var("BRAINS_TEST_PYTHON").expect(
         "BRAINS_TEST_PYTHON names a Python with tests/clients/requirements.txt: `cargo xtask test` makes one",

@@ -8,6 +8,7 @@
     reason = "a test fails at the first surprise"
 )]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ fn requests() {
                 }
                 Err(fault) => format!("{:?} {:?}: {}", fault.kind, fault.code, fault.message),
             };
-            reading.push_str(&format!("-- {wire}\n{shown}\n"));
+            writeln!(reading, "-- {wire}\n{shown}").unwrap();
         }
         kept.agrees(&path.with_extension("txt"), &reading);
     }

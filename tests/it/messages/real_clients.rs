@@ -1,14 +1,17 @@
-//! Real clients of the wire, unchanged: Claude Code without a screen, over an upstream of its own wire and over chat
-//! completions.
+//! Real clients of the wire, unchanged: the SDK, and Claude Code without a screen, over an upstream of its own wire and
+//! over chat completions.
 
 use std::path::PathBuf;
 
 use brains_tests::messages::{self, Turn};
 use brains_tests::service::Home;
-use brains_tests::wire::{ANTHROPIC, OPENAI, Wire};
-use brains_tests::{Brains, Upstream, within};
-use serde_json::json;
+use brains_tests::upstream::Seen;
+use brains_tests::wire::{self, ANTHROPIC, OPENAI, Wire};
+use brains_tests::{Brains, Reply, Upstream, model, within};
+use serde_json::{Value, json};
 use tokio::process::Command;
+
+use crate::clients::python;
 
 #[expect(clippy::disallowed_methods, reason = "the runner names its packages by environment")]
 fn program() -> PathBuf {
@@ -62,13 +65,50 @@ async fn claude_code_over_an_upstream_of_its_own_wire() {
     assert_eq!(told.results.len(), 1, "{told:?}");
 }
 
+/// Chat completions of a model that reads the file once and tells what stood in it.
+fn reader(seen: &Seen) -> Reply {
+    if seen.method == "GET" {
+        return model::answer(seen);
+    }
+    let request = seen.json();
+    let messages = request["messages"].as_array().cloned().unwrap_or_default();
+    let results: Vec<String> = messages
+        .iter()
+        .filter(|message| message["role"] == "tool")
+        .map(|message| message["content"].to_string())
+        .collect();
+    if !results.is_empty() || request["tools"].is_null() {
+        return Reply::stream(model::text_frames(&format!("I read: {}", results.join(" "))));
+    }
+    let call = json!({"index": 0, "id": "call_1", "type": "function",
+        "function": {"name": "Read", "arguments": "{\"file_path\":\"door.txt\"}"}});
+    let chunk = |delta: &Value, finish: &Value| {
+        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "scripted-1",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+        format!("data: {chunk}\n\n")
+    };
+    Reply::stream([
+        chunk(&json!({"role": "assistant", "content": null, "tool_calls": [call]}), &Value::Null),
+        chunk(&json!({}), &json!("tool_calls")),
+        "data: [DONE]\n\n".to_owned(),
+    ])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn claude_code_over_chat_completions() {
-    let upstream = OPENAI.upstream().await;
-    over(
-        OPENAI,
-        upstream,
-        &[("Say pong", "scripted"), ("call Read({\"file_path\":\"door.txt\"})", "The door is green.")],
-    )
-    .await;
+    over(OPENAI, Upstream::start(model::answer).await, &[("Say pong", "scripted")]).await;
+    over(OPENAI, Upstream::start(reader).await, &[("What colour is the door?", "The door is green.")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anthropic_sdk_over_every_wire() {
+    for wire in wire::ALL {
+        let upstream = wire.upstream().await;
+        let service = Brains::start(wire.setup(&upstream)).await;
+        python(
+            "anthropic_sdk.py",
+            &[("BASE_URL", &service.client.base), ("API_KEY", &service.client.key), ("MODEL", &wire.model())],
+        )
+        .await;
+    }
 }

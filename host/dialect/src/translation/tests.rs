@@ -281,7 +281,7 @@ fn what_only_clients_of_messages_say_is_kept_named_or_refused() {
                         json!([{"type": "text", "text": "hi", name: [{"x": 1}]}]);
                 }
                 None if *name == "thinking" => {
-                    with["thinking"] = json!({"type": "disabled", "display": "omitted"})
+                    with["thinking"] = json!({"type": "disabled", "display": "omitted"});
                 }
                 None => with[*name] = json!({"x": 1}),
             }

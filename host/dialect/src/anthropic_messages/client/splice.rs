@@ -65,40 +65,43 @@ fn instruct(splice: &mut Splice<'_, '_>, instructions: &[&str]) -> Result<(), Sp
 
 /// The messages without thoughts that bear our mark; none when there is none. A turn that was nothing else goes whole.
 fn without_foreign_thoughts(messages: &str) -> Option<Json> {
-    let mut dropped = false;
-    let mut kept = Vec::new();
-    for node in Node::root(messages).array().ok()? {
-        match own(&node) {
-            Some(None) => dropped = true,
-            Some(Some(json)) => {
-                dropped = true;
-                kept.push(json);
-            }
-            None => kept.push(node.text().to_owned()),
-        }
-    }
-    dropped.then(|| array(&kept))
-}
-
-/// A message without them, or nothing when nothing is left; none when it has none.
-fn own(message: &Node<'_>) -> Option<Option<Json>> {
-    let mut object = message.object().ok().filter(|_| message.text().contains(MARK))?;
-    let content = object.optional("content").ok()??.array().ok()?;
-    let blocks = content.len();
-    let kept: Vec<Json> =
-        content.iter().filter(|block| !is_foreign(block)).map(|it| it.text().to_owned()).collect();
-    if kept.len() == blocks {
+    let messages = Node::root(messages).array().ok()?;
+    let left: Vec<Left> = messages.iter().map(left).collect();
+    if left.iter().all(|left| matches!(left, Left::All)) {
         return None;
     }
+    let kept = messages.iter().zip(left).filter_map(|(message, left)| match left {
+        Left::All => Some(message.text().to_owned()),
+        Left::Rest(json) => Some(json),
+        Left::Nothing => None,
+    });
+    Some(array(&kept.collect::<Vec<_>>()))
+}
+
+/// What is left of a message.
+enum Left {
+    All,
+    Rest(Json),
+    Nothing,
+}
+
+fn left(message: &Node<'_>) -> Left {
+    let Some(mut object) = message.object().ok().filter(|_| message.text().contains(MARK)) else {
+        return Left::All;
+    };
+    let content = object.optional("content").ok().flatten().and_then(|node| node.array().ok());
+    let Some(content) = content.filter(|content| content.iter().any(is_foreign)) else { return Left::All };
+    let kept = content.iter().filter(|block| !is_foreign(block)).map(|block| block.text().to_owned());
+    let kept: Vec<Json> = kept.collect();
     if kept.is_empty() {
-        return Some(None);
+        return Left::Nothing;
     }
     let mut out = Members::new();
     for (name, node) in object.iter() {
         out.raw(name, node.text());
     }
     out.raw("content", &array(&kept));
-    Some(Some(out.finish()))
+    Left::Rest(out.finish())
 }
 
 fn is_foreign(block: &Node<'_>) -> bool {

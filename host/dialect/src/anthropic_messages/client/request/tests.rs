@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "what is passed is written where it is passed")]
+
 use serde_json::{Value, json};
 
 use crate::anthropic_messages::client::decode;
