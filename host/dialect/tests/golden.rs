@@ -140,7 +140,8 @@ fn requests() {
         let body = fs_err::read(&path).unwrap();
         let decoded = request(&body);
         let encoded =
-            encode(&decoded, &OpenAiChatOptions { extensions: Some(true), ..OpenAiChatOptions::default() });
+            encode(&decoded, &OpenAiChatOptions { extensions: Some(true), ..OpenAiChatOptions::default() })
+                .unwrap();
         assert_eq!(encoded.losses, Vec::<String>::new());
         let (ours, theirs): (Value, Value) =
             (serde_json::from_str(&encoded.body).unwrap(), serde_json::from_slice(&body).unwrap());
