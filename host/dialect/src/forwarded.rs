@@ -1,7 +1,7 @@
 //! What of a client's headers and query goes on, and to vendors of which wire: one list, which the host asks before a component
 //! sees anything, and components before they send it. Credentials are in none.
 
-use crate::{anthropic_messages, ollama_chat, openai_chat};
+use crate::{anthropic_messages, ollama_chat, openai_chat, openai_responses};
 
 /// A header, or the beginning of the names of several, and the wires whose vendors get it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub struct ForwardedHeader {
 }
 
 const OPENAI: &str = openai_chat::DIALECT;
+const RESPONSES: &str = openai_responses::DIALECT;
 const ANTHROPIC: &str = anthropic_messages::DIALECT;
 const OLLAMA: &str = ollama_chat::DIALECT;
 
@@ -20,9 +21,9 @@ pub const HEADERS: &[ForwardedHeader] = &[
     sent("anthropic-beta", &[ANTHROPIC]),
     sent("anthropic-dangerous-direct-browser-access", &[ANTHROPIC]),
     sent("anthropic-version", &[ANTHROPIC]),
-    sent("idempotency-key", &[ANTHROPIC, OPENAI]),
-    sent("openai-beta", &[OPENAI]),
-    sent("x-client-request-id", &[OPENAI]),
+    sent("idempotency-key", &[ANTHROPIC, OPENAI, RESPONSES]),
+    sent("openai-beta", &[OPENAI, RESPONSES]),
+    sent("x-client-request-id", &[OPENAI, RESPONSES]),
     sent("anthropic-", &[]),
     sent("openai-", &[]),
     sent("x-stainless-", &[]),
@@ -53,7 +54,7 @@ pub fn is_forwardable(name: &str) -> bool {
 
 /// Whether vendors of a wire get it.
 pub fn is_sent(name: &str, wire: &str) -> bool {
-    debug_assert!([OPENAI, ANTHROPIC, OLLAMA].contains(&wire), "a wire of ours");
+    debug_assert!([OPENAI, RESPONSES, ANTHROPIC, OLLAMA].contains(&wire), "a wire of ours");
     HEADERS.iter().any(|header| header.wires.contains(&wire) && header.is(name))
 }
 
@@ -69,20 +70,20 @@ pub fn query(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ANTHROPIC, OLLAMA, OPENAI, is_forwardable, is_sent, query};
+    use super::{ANTHROPIC, OLLAMA, OPENAI, RESPONSES, is_forwardable, is_sent, query};
 
     #[test]
     fn a_header_goes_where_it_means_something() {
         for (name, wires) in [
             ("anthropic-beta", &[ANTHROPIC][..]),
-            ("idempotency-key", &[ANTHROPIC, OPENAI]),
-            ("openai-beta", &[OPENAI]),
+            ("idempotency-key", &[ANTHROPIC, OPENAI, RESPONSES]),
+            ("openai-beta", &[OPENAI, RESPONSES]),
             ("openai-organization", &[]),
             ("session-id", &[]),
         ] {
             assert!(is_forwardable(name), "{name}");
             let sent: Vec<&str> =
-                [ANTHROPIC, OPENAI, OLLAMA].into_iter().filter(|wire| is_sent(name, wire)).collect();
+                [ANTHROPIC, OPENAI, RESPONSES, OLLAMA].into_iter().filter(|wire| is_sent(name, wire)).collect();
             assert_eq!(sent, wires, "{name}");
         }
         for name in ["authorization", "x-api-key", "cookie", "idempotency-key-2", "api-key", "x-goog-api-key"]

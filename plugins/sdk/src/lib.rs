@@ -23,6 +23,7 @@ mod export;
 pub mod host;
 pub mod ollama_chat;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod vendor;
 pub mod wire;
 

@@ -78,7 +78,7 @@ pub trait Vendor: 'static {
     fn describe(_settings: &Self::Settings, _model: &mut Model) {}
 }
 
-/// A wire that vendors speak: what a provider of one needs beyond its address and its settings. The SDK has three; a component
+/// A wire that vendors speak: what a provider of one needs beyond its address and its settings. The SDK has four; a component
 /// with a wire of its own implements it with the tools of [`wire`](crate::wire).
 pub trait VendorWire: 'static {
     /// How vendors of this wire differ.
@@ -108,6 +108,11 @@ pub trait VendorWire: 'static {
         headers: &[Field],
         ctx: &CallContext,
     ) -> Exchange;
+
+    /// [`ADDED`](Self::ADDED) for one request, where it depends on what the client said itself.
+    fn added(_req: &ChatRequest) -> Vec<&'static str> {
+        Self::ADDED.to_vec()
+    }
 
     /// The body of a translated call, or what of it this wire refuses.
     fn encode(req: &ChatRequest, options: &Self::Options) -> Result<Encoded, Fault>;
@@ -226,7 +231,7 @@ impl<V: Vendor> Chat for Provider<V> {
         let Encoded { body, losses } = V::Wire::encode(&req, &V::options(&self.settings, &req.model))?;
         let exchange = V::Wire::exchange(&self.upstream, req.stream, "", &headers, ctx);
         let request = exchange.body(Body::Text(body)).into_request();
-        let added = V::Wire::ADDED.iter().map(|&path| path.to_owned()).collect();
+        let added = V::Wire::added(&req).into_iter().map(str::to_owned).collect();
         Ok(Outbound { request, framing: framing::<V::Wire>(req.stream), losses, added })
     }
 

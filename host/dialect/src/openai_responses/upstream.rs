@@ -1,1 +1,4 @@
-//! What an upstream of this wire gets and says: the canonical request as a body, answers and streams as canonical events.
+//! What an upstream of this wire is sent and answers.
+
+pub mod decode;
+pub mod encode;

@@ -14,19 +14,21 @@ const NO_SOUND: &str = "sound cannot be sent";
 const NO_STORAGE: &str = "nothing is stored";
 const HINT: &str = "a hint for speed or price, without effect on the answer";
 const NO_PLACE: &str = "no place for it";
+const FLAT: &str = "part of the tool's name, in front";
 const HOSTED: &str = "what the vendor runs";
 const WHOLE: &str = "the conversation is sent whole";
 const NO_REGION: &str = "where it runs cannot be chosen";
 const NO_SAFEGUARDS: &str = "nobody but the client watches over its tools";
 const SHOWN: &str = "how much of a thought is shown cannot be chosen";
 const ALL_TOOLS: &str = "every tool is there from the beginning";
-const FLAT: &str = "part of the tool's name, in front";
+const IN_WORDS: &str = "a grammar is told in words, not enforced";
+const ALL: &str = "thoughts are shown as the model gives them";
 
 pub const TABLE: &[TranslationRow] = &[
-    row("model", [&["model"], &[], &["model"]], [Kept, Kept, Kept, Kept]),
+    row("model", [&["model"], &["model"], &["model"]], [Kept, Kept, Kept, Kept]),
     row(
         "messages",
-        [&["messages"], &[], &["messages"]],
+        [&["messages"], &["input"], &["messages"]],
         [
             Kept,
             Kept,
@@ -36,25 +38,38 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.role.system",
-        [&["messages.role.system"], &[], &["system", "messages.role.system"]],
-        [Kept, Kept, Mapped("`system`, wherever it stood"), Kept],
+        [
+            &["messages.role.system"],
+            &["instructions", "input.role.system"],
+            &["system", "messages.role.system"],
+        ],
+        [
+            Kept,
+            Mapped("`instructions` at the beginning, role `developer` behind it"),
+            Mapped("`system`, wherever it stood"),
+            Kept,
+        ],
     ),
     row(
         "messages.role.developer",
-        [&["messages.role.developer"], &[], &[]],
+        [&["messages.role.developer"], &["input.role.developer"], &[]],
         [
             Mapped("`system` where the vendor does not know it"),
-            Mapped("`system` where the vendor does not know it"),
+            Mapped("`instructions` at the beginning"),
             Mapped("`system`, wherever it stood"),
             Mapped("role `system`"),
         ],
     ),
     row(
         "messages.role.tool",
-        [&["messages.role.tool"], &[], &["messages.content.tool_result"]],
+        [
+            &["messages.role.tool"],
+            &["input.function_call_output", "input.custom_tool_call_output"],
+            &["messages.content.tool_result"],
+        ],
         [
             Kept,
-            Kept,
+            Mapped("`function_call_output`, or `custom_tool_call_output`"),
             Mapped("`tool_result`, first in the user's turn"),
             Mapped("role `tool` with `tool_name`, found by the call's id"),
         ],
@@ -64,7 +79,7 @@ pub const TABLE: &[TranslationRow] = &[
         [&["messages.role.function"], &[], &[]],
         [
             Kept,
-            Kept,
+            Refused("a result without a call's id; send role `tool`"),
             Refused("a result without a call's id; send role `tool`"),
             Refused("a result without a call's id; send role `tool`"),
         ],
@@ -84,18 +99,26 @@ pub const TABLE: &[TranslationRow] = &[
             Kept,
         ],
     ),
-    row("messages.name", [&["messages.name"], &[], &[]], [Kept, Kept, Lost(NO_PLACE), Lost(NO_PLACE)]),
+    row(
+        "messages.name",
+        [&["messages.name"], &[], &[]],
+        [Kept, Lost(NO_PLACE), Lost(NO_PLACE), Lost(NO_PLACE)],
+    ),
     row(
         "messages.content.text",
-        [&["messages.content.text"], &[], &["messages.content.text"]],
-        [Kept, Kept, Kept, Mapped("several texts are joined")],
+        [
+            &["messages.content.text"],
+            &["input.content.input_text", "input.content.output_text"],
+            &["messages.content.text"],
+        ],
+        [Kept, Mapped("`input_text`, `output_text`"), Kept, Mapped("several texts are joined")],
     ),
     row(
         "messages.content.image_url",
-        [&["messages.content.image_url"], &[], &["messages.content.image"]],
+        [&["messages.content.image_url"], &["input.content.input_image"], &["messages.content.image"]],
         [
             Kept,
-            Kept,
+            Mapped("`input_image`"),
             Mapped(
                 "`image` with source `base64` or `url`, a PDF as `document`; JPEG, PNG, GIF and WebP inline",
             ),
@@ -104,25 +127,29 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.content.image_url.remote",
-        [&["messages.content.image_url.remote"], &[], &["messages.content.image.remote"]],
+        [
+            &["messages.content.image_url.remote"],
+            &["input.content.input_image.remote"],
+            &["messages.content.image.remote"],
+        ],
         [Kept, Kept, Mapped("source `url`"), Refused("images must be inline, as a `data:` URL in base64")],
     ),
     row(
         "messages.content.image_url.detail",
-        [&["messages.content.image_url.detail"], &[], &[]],
+        [&["messages.content.image_url.detail"], &["input.content.input_image.detail"], &[]],
         [Kept, Kept, Lost(NO_PLACE), Lost(NO_PLACE)],
     ),
     row(
         "messages.content.input_audio",
-        [&["messages.content.input_audio"], &[], &[]],
-        [Kept, Kept, Refused(NO_SOUND), Refused(NO_SOUND)],
+        [&["messages.content.input_audio"], &["input.content.input_audio"], &[]],
+        [Kept, Refused(NO_SOUND), Refused(NO_SOUND), Refused(NO_SOUND)],
     ),
     row(
         "messages.content.file",
-        [&["messages.content.file"], &[], &["messages.content.document"]],
+        [&["messages.content.file"], &["input.content.input_file"], &["messages.content.document"]],
         [
             Kept,
-            Kept,
+            Mapped("`input_file`: inline, by id or by URL"),
             Mapped("`document`: a PDF inline, or by id; other kinds are refused"),
             Refused("files cannot be sent"),
         ],
@@ -132,22 +159,22 @@ pub const TABLE: &[TranslationRow] = &[
         [&["messages.content.other"], &[], &["messages.content.other"]],
         [
             Kept,
-            Kept,
+            Refused("a kind of content that this wire does not have"),
             Refused("a kind of content that this wire does not have"),
             Refused("a kind of content that this wire does not have"),
         ],
     ),
     row(
         "messages.refusal",
-        [&["messages.refusal", "messages.content.refusal"], &[], &[]],
+        [&["messages.refusal", "messages.content.refusal"], &["input.content.refusal"], &[]],
         [Kept, Kept, Mapped("text of the assistant"), Mapped("text of the assistant")],
     ),
     row(
         "messages.reasoning_content",
-        [&["messages.reasoning_content"], &[], &["messages.content.thinking"]],
+        [&["messages.reasoning_content"], &["input.reasoning.summary"], &["messages.content.thinking"]],
         [
             Lost("kept by vendors that take extensions"),
-            Lost("kept by vendors that take extensions"),
+            Lost("only encrypted thoughts are taken back"),
             Lost("only signed thoughts are taken back"),
             Mapped("`thinking`"),
         ],
@@ -156,12 +183,12 @@ pub const TABLE: &[TranslationRow] = &[
         "messages.reasoning_details",
         [
             &["messages.reasoning_details"],
-            &[],
+            &["input.reasoning.encrypted_content"],
             &["messages.content.thinking.signature", "messages.content.redacted_thinking"],
         ],
         [
             Lost("kept by vendors that take extensions"),
-            Lost("kept by vendors that take extensions"),
+            Lost("but for thoughts that this wire encrypted for the family of models: those are `reasoning`"),
             Mapped(
                 "`thinking` and `redacted_thinking`, on the wire and for the family of models that signed them",
             ),
@@ -170,10 +197,14 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "messages.tool_calls",
-        [&["messages.tool_calls"], &[], &["messages.content.tool_use"]],
+        [
+            &["messages.tool_calls"],
+            &["input.function_call", "input.custom_tool_call"],
+            &["messages.content.tool_use"],
+        ],
         [
             Kept,
-            Kept,
+            Mapped("`function_call`; its id as `call_id`"),
             Mapped("`tool_use`; arguments that are no object become `{\"_raw\": …}`"),
             Mapped("arguments as an object; those that are none become `{\"_raw\": …}`"),
         ],
@@ -181,18 +212,37 @@ pub const TABLE: &[TranslationRow] = &[
     row(
         "messages.tool_calls.extra_content",
         [&["messages.tool_calls.extra_content"], &[], &[]],
-        [Kept, Kept, Lost("calls bear no signature, thoughts do"), Lost("calls bear no signature")],
+        [
+            Kept,
+            Lost("calls bear no signature, thoughts do"),
+            Lost("calls bear no signature, thoughts do"),
+            Lost("calls bear no signature"),
+        ],
     ),
     row(
         "messages.tool_calls.custom",
         [&["messages.tool_calls.custom"], &[], &[]],
-        [Kept, Kept, Refused("calls with free text"), Refused("calls with free text")],
+        [
+            Kept,
+            Mapped("`custom_tool_call`"),
+            Refused("calls with free text"),
+            Refused("calls with free text"),
+        ],
     ),
-    row("messages.audio", [&["messages.audio"], &[], &[]], [Kept, Kept, Lost(TEXT_ONLY), Lost(TEXT_ONLY)]),
+    row(
+        "messages.audio",
+        [&["messages.audio"], &[], &[]],
+        [Kept, Lost(TEXT_ONLY), Lost(TEXT_ONLY), Lost(TEXT_ONLY)],
+    ),
     row(
         "messages.function_call",
         [&["messages.function_call"], &[], &[]],
-        [Kept, Kept, Refused("send `tool_calls` instead"), Refused("send `tool_calls` instead")],
+        [
+            Kept,
+            Refused("send `tool_calls` instead"),
+            Refused("send `tool_calls` instead"),
+            Refused("send `tool_calls` instead"),
+        ],
     ),
     row(
         "cache_control",
@@ -203,61 +253,83 @@ pub const TABLE: &[TranslationRow] = &[
         ],
         [
             Lost("kept by vendors that take extensions"),
-            Lost("kept by vendors that take extensions"),
+            Lost("prompts are cached without being told"),
             Kept,
             Lost("prompts are cached without being told"),
         ],
     ),
-    row("audio", [&["audio"], &[], &[]], [Kept, Kept, Refused(TEXT_ONLY), Refused(TEXT_ONLY)]),
+    row("audio", [&["audio"], &[], &[]], [Kept, Refused(TEXT_ONLY), Refused(TEXT_ONLY), Refused(TEXT_ONLY)]),
     row(
         "frequency_penalty",
         [&["frequency_penalty"], &[], &[]],
-        [Kept, Kept, Lost(NO_PLACE), Mapped("`options.frequency_penalty`")],
+        [Kept, Lost(NO_PLACE), Lost(NO_PLACE), Mapped("`options.frequency_penalty`")],
     ),
-    row("function_call", [&["function_call"], &[], &[]], [Kept, Kept, Refused(LEGACY), Refused(LEGACY)]),
-    row("functions", [&["functions"], &[], &[]], [Kept, Kept, Refused(LEGACY), Refused(LEGACY)]),
-    row("logit_bias", [&["logit_bias"], &[], &[]], [Kept, Kept, Refused(NO_BIAS), Refused(NO_BIAS)]),
+    row(
+        "function_call",
+        [&["function_call"], &[], &[]],
+        [Kept, Refused(LEGACY), Refused(LEGACY), Refused(LEGACY)],
+    ),
+    row("functions", [&["functions"], &[], &[]], [Kept, Refused(LEGACY), Refused(LEGACY), Refused(LEGACY)]),
+    row(
+        "logit_bias",
+        [&["logit_bias"], &[], &[]],
+        [Kept, Refused(NO_BIAS), Refused(NO_BIAS), Refused(NO_BIAS)],
+    ),
     row(
         "logprobs",
         [&["logprobs"], &[], &[]],
-        [Kept, Kept, Refused(NO_PROBABILITIES), Refused(NO_PROBABILITIES)],
+        [Kept, Mapped("`include`"), Refused(NO_PROBABILITIES), Refused(NO_PROBABILITIES)],
     ),
     row(
         "max_completion_tokens",
-        [&["max_completion_tokens", "max_tokens"], &[], &["max_tokens"]],
+        [&["max_completion_tokens", "max_tokens"], &["max_output_tokens"], &["max_tokens"]],
         [
             Mapped("`max_completion_tokens`, or `max_tokens` where the vendor knows only this one"),
-            Mapped("`max_completion_tokens`, or `max_tokens` where the vendor knows only this one"),
+            Mapped("`max_output_tokens`; less than 16 counts as 16, and is named as a loss"),
             Mapped("`max_tokens`; without it the provider's default"),
             Mapped("`options.num_predict`"),
         ],
     ),
-    row("metadata", [&["metadata"], &[], &["metadata"]], [Kept, Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)]),
-    row("modalities", [&["modalities"], &[], &[]], [Kept, Kept, Refused(TEXT_ONLY), Refused(TEXT_ONLY)]),
-    row("n", [&["n"], &[], &[]], [Kept, Kept, Refused(ONE_ANSWER), Refused(ONE_ANSWER)]),
+    row(
+        "metadata",
+        [&["metadata"], &["metadata"], &["metadata"]],
+        [Kept, Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)],
+    ),
+    row(
+        "modalities",
+        [&["modalities"], &[], &[]],
+        [Kept, Refused(TEXT_ONLY), Refused(TEXT_ONLY), Refused(TEXT_ONLY)],
+    ),
+    row("n", [&["n"], &[], &[]], [Kept, Refused(ONE_ANSWER), Refused(ONE_ANSWER), Refused(ONE_ANSWER)]),
     row(
         "parallel_tool_calls",
-        [&["parallel_tool_calls"], &[], &["tool_choice.disable_parallel_tool_use"]],
+        [&["parallel_tool_calls"], &["parallel_tool_calls"], &["tool_choice.disable_parallel_tool_use"]],
         [Kept, Kept, Mapped("`tool_choice.disable_parallel_tool_use`"), Lost("the model decides")],
     ),
-    row("prediction", [&["prediction"], &[], &[]], [Kept, Kept, Lost(HINT), Lost(HINT)]),
+    row("prediction", [&["prediction"], &[], &[]], [Kept, Lost(HINT), Lost(HINT), Lost(HINT)]),
     row(
         "presence_penalty",
         [&["presence_penalty"], &[], &[]],
-        [Kept, Kept, Lost(NO_PLACE), Mapped("`options.presence_penalty`")],
+        [Kept, Lost(NO_PLACE), Lost(NO_PLACE), Mapped("`options.presence_penalty`")],
     ),
-    row("prompt_cache_key", [&["prompt_cache_key"], &[], &[]], [Kept, Kept, Lost(HINT), Lost(HINT)]),
+    row(
+        "prompt_cache_key",
+        [&["prompt_cache_key"], &["prompt_cache_key"], &[]],
+        [Kept, Kept, Lost(HINT), Lost(HINT)],
+    ),
     row(
         "prompt_cache_retention",
-        [&["prompt_cache_retention"], &[], &[]],
+        [&["prompt_cache_retention"], &["prompt_cache_retention"], &[]],
         [Kept, Kept, Lost(HINT), Lost(HINT)],
     ),
     row(
         "reasoning_effort",
-        [&["reasoning_effort"], &[], &["output_config.effort", "thinking.type.adaptive"]],
+        [&["reasoning_effort"], &["reasoning.effort"], &["output_config.effort", "thinking.type.adaptive"]],
         [
             Kept,
-            Kept,
+            Mapped(
+                "`reasoning.effort`, with `reasoning.summary` for thoughts in words; `max` counts as `xhigh`, and is named as a loss",
+            ),
             Mapped(
                 "`thinking` with `output_config.effort`, or a budget, as the model can; the next lower word is named as a loss",
             ),
@@ -266,15 +338,24 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "response_format.json_object",
-        [&["response_format.json_object"], &[], &[]],
-        [Kept, Kept, Lost("asked for in words, not enforced"), Mapped("`format: \"json\"`")],
+        [&["response_format.json_object"], &["text.format.json_object"], &[]],
+        [
+            Kept,
+            Mapped("`text.format`"),
+            Lost("asked for in words, not enforced"),
+            Mapped("`format: \"json\"`"),
+        ],
     ),
     row(
         "response_format.json_schema",
-        [&["response_format.json_schema"], &[], &["output_config.format", "output_format"]],
+        [
+            &["response_format.json_schema"],
+            &["text.format.json_schema"],
+            &["output_config.format", "output_format"],
+        ],
         [
             Kept,
-            Kept,
+            Mapped("`text.format`"),
             Mapped(
                 "`output_config.format`, every object closed; what said that it is open, and limits that are not checked, are lost",
             ),
@@ -283,7 +364,7 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "response_format.json_schema.description",
-        [&["response_format.json_schema.description"], &[], &[]],
+        [&["response_format.json_schema.description"], &["text.format.json_schema.description"], &[]],
         [Kept, Kept, Lost(NO_PLACE), Lost(NO_PLACE)],
     ),
     row(
@@ -291,24 +372,29 @@ pub const TABLE: &[TranslationRow] = &[
         [&["response_format.other"], &[], &["output_config.format.other"]],
         [
             Kept,
-            Kept,
+            Refused("a form of answer that this wire does not have"),
             Refused("a form of answer that this wire does not have"),
             Refused("a form of answer that this wire does not have"),
         ],
     ),
     row(
         "safety_identifier",
-        [&["safety_identifier"], &[], &[]],
+        [&["safety_identifier"], &["safety_identifier"], &[]],
         [Kept, Kept, Mapped("`metadata.user_id`, unless `user` is given"), Lost(NO_PLACE)],
     ),
     row(
         "seed",
         [&["seed"], &[], &[]],
-        [Kept, Kept, Lost("answers cannot be repeated"), Mapped("`options.seed`")],
+        [
+            Kept,
+            Lost("answers cannot be repeated"),
+            Lost("answers cannot be repeated"),
+            Mapped("`options.seed`"),
+        ],
     ),
     row(
         "service_tier",
-        [&["service_tier"], &[], &["service_tier"]],
+        [&["service_tier"], &["service_tier"], &["service_tier"]],
         [Kept, Kept, Mapped("`auto`, or `default` as `standard_only`; others are lost"), Lost(NO_PLACE)],
     ),
     row(
@@ -316,31 +402,31 @@ pub const TABLE: &[TranslationRow] = &[
         [&["stop"], &[], &["stop_sequences"]],
         [
             Kept,
-            Kept,
+            Lost(NO_PLACE),
             Mapped("`stop_sequences`; blank ones are lost"),
             Mapped("`options.stop`; empty ones are lost"),
         ],
     ),
     row("store", [&["store"], &[], &[]], [Kept, Kept, Lost(NO_STORAGE), Lost(NO_STORAGE)]),
-    row("stream", [&["stream"], &[], &["stream"]], [Kept, Kept, Kept, Kept]),
+    row("stream", [&["stream"], &["stream"], &["stream"]], [Kept, Kept, Kept, Kept]),
     row(
         "stream_options.include_usage",
         [&["stream_options.include_usage"], &[], &[]],
         [
             Kept,
-            Kept,
+            Mapped("usage is always given; the client sees it when it asked"),
             Mapped("usage is always given; the client sees it when it asked"),
             Mapped("usage is always given; the client sees it when it asked"),
         ],
     ),
     row(
         "stream_options.include_obfuscation",
-        [&["stream_options.include_obfuscation"], &[], &[]],
+        [&["stream_options.include_obfuscation"], &["stream_options.include_obfuscation"], &[]],
         [Kept, Kept, Lost("streams are not padded"), Lost("streams are not padded")],
     ),
     row(
         "temperature",
-        [&["temperature"], &[], &["temperature"]],
+        [&["temperature"], &["temperature"], &["temperature"]],
         [
             Kept,
             Kept,
@@ -352,10 +438,10 @@ pub const TABLE: &[TranslationRow] = &[
     ),
     row(
         "tool_choice",
-        [&["tool_choice"], &[], &["tool_choice"]],
+        [&["tool_choice"], &["tool_choice"], &["tool_choice"]],
         [
             Kept,
-            Kept,
+            Mapped("`auto`, `none`, `required` or one function"),
             Mapped(
                 "`auto`, `none`, `any` or `tool`; where a model cannot be made to call one, `auto`, named as a loss",
             ),
@@ -367,25 +453,35 @@ pub const TABLE: &[TranslationRow] = &[
         [&["tool_choice.other"], &[], &["tool_choice.other"]],
         [
             Kept,
-            Kept,
+            Mapped("what stands inside of `allowed_tools` or `custom`, beside the type"),
             Refused("`auto`, `none`, `required` or one function"),
             Refused("`auto`, `none`, `required` or one function"),
         ],
     ),
     row(
         "tools",
-        [&["tools"], &[], &["tools"]],
-        [Kept, Kept, Mapped("`name`, `description`, `input_schema`"), Kept],
+        [&["tools"], &["tools.function", "tools.custom"], &["tools"]],
+        [
+            Kept,
+            Mapped("without `function` around it; `strict` is false unless said"),
+            Mapped("`name`, `description`, `input_schema`"),
+            Kept,
+        ],
     ),
     row(
         "tools.strict",
-        [&["tools.strict"], &[], &["tools.strict"]],
+        [&["tools.strict"], &["tools.strict"], &["tools.strict"]],
         [Kept, Kept, Kept, Lost("arguments are not held to the schema")],
     ),
     row(
         "tools.custom",
         [&["tools.custom"], &[], &[]],
-        [Kept, Kept, Refused("tools that take free text"), Refused("tools that take free text")],
+        [
+            Kept,
+            Mapped("without `custom` around it"),
+            Refused("tools that take free text"),
+            Refused("tools that take free text"),
+        ],
     ),
     row(
         "tools.hosted",
@@ -395,26 +491,21 @@ pub const TABLE: &[TranslationRow] = &[
     row(
         "top_k",
         [&["top_k"], &[], &["top_k"]],
-        [
-            Lost("kept by vendors that take extensions"),
-            Lost("kept by vendors that take extensions"),
-            Kept,
-            Mapped("`options.top_k`"),
-        ],
+        [Lost("kept by vendors that take extensions"), Lost(NO_PLACE), Kept, Mapped("`options.top_k`")],
     ),
     row(
         "top_logprobs",
-        [&["top_logprobs"], &[], &[]],
+        [&["top_logprobs"], &["top_logprobs"], &[]],
         [Kept, Kept, Refused(NO_PROBABILITIES), Refused(NO_PROBABILITIES)],
     ),
     row(
         "top_p",
-        [&["top_p"], &[], &["top_p"]],
+        [&["top_p"], &["top_p"], &["top_p"]],
         [Kept, Kept, Mapped("left out beside a temperature, and named as a loss"), Mapped("`options.top_p`")],
     ),
     row(
         "user",
-        [&["user"], &[], &["metadata.user_id"]],
+        [&["user"], &["user"], &["metadata.user_id"]],
         [
             Kept,
             Kept,
@@ -422,11 +513,15 @@ pub const TABLE: &[TranslationRow] = &[
             Lost(NO_PLACE),
         ],
     ),
-    row("verbosity", [&["verbosity"], &[], &[]], [Kept, Kept, Lost(NO_PLACE), Lost(NO_PLACE)]),
+    row(
+        "verbosity",
+        [&["verbosity"], &["text.verbosity"], &[]],
+        [Kept, Mapped("`text.verbosity`"), Lost(NO_PLACE), Lost(NO_PLACE)],
+    ),
     row(
         "web_search_options",
         [&["web_search_options"], &[], &[]],
-        [Kept, Kept, Refused(NO_SEARCH), Refused(NO_SEARCH)],
+        [Kept, Refused("send the tool `web_search` instead"), Refused(NO_SEARCH), Refused(NO_SEARCH)],
     ),
     row(
         "thinking_budget",
@@ -438,7 +533,13 @@ pub const TABLE: &[TranslationRow] = &[
             Mapped("`think`"),
         ],
     ),
-    row("tool_namespace", [&[], &[], &[]], [Lost(FLAT), Lost(FLAT), Lost(FLAT), Lost(FLAT)]),
+    row(
+        "tools.format",
+        [&[], &["tools.custom.format"], &[]],
+        [Lost(IN_WORDS), Kept, Lost(IN_WORDS), Lost(IN_WORDS)],
+    ),
+    row("reasoning", [&[], &["reasoning.summary"], &[]], [Lost(ALL), Kept, Lost(ALL), Lost(ALL)]),
+    row("tool_namespace", [&[], &["tools.namespace"], &[]], [Lost(FLAT), Lost(FLAT), Lost(FLAT), Lost(FLAT)]),
     row(
         "tool_result_error_mark",
         [&[], &[], &["messages.content.tool_result.is_error"]],

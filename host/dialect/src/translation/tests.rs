@@ -7,7 +7,7 @@ use super::{Disposition, Encoded, TABLE, TranslationRow, UpstreamWire, dispositi
 use crate::canon::{ChatRequest, Content, Fault, FaultKind, Tool};
 use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::ingress::Ingress;
-use crate::{anthropic_messages, ollama_chat, openai_chat};
+use crate::{anthropic_messages, ollama_chat, openai_chat, openai_responses};
 
 /// The members of a request in the published schema of chat completions, and the one that vendors added.
 const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens \
@@ -25,7 +25,7 @@ fn encode(decoded: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
             decoded,
             &openai_chat::upstream::encode::OpenAiChatOptions::default(),
         ),
-        UpstreamWire::OpenAiResponses => todo!(),
+        UpstreamWire::OpenAiResponses => openai_responses::upstream::encode::encode(decoded),
         UpstreamWire::AnthropicMessages => anthropic_messages::upstream::encode::encode(
             decoded,
             &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
@@ -172,7 +172,7 @@ fn sample(member: &'static str) -> Sample {
             top(hello(), member, json!(0.5))
         }
         "max_tokens" | "max_completion_tokens" | "n" | "seed" | "top_logprobs" | "top_k" => {
-            top(hello(), member, json!(3))
+            top(hello(), member, json!(30))
         }
         _ => panic!("`{member}` has no sample: what becomes of it is not tested"),
     };
@@ -339,7 +339,7 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
     for name in names {
         assert!(kept.body.contains(&format!("\"{name}\"")), "{name}: {}", kept.body);
     }
-    for wire in [UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
+    for wire in [UpstreamWire::OpenAiResponses, UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
         let encoded = encode(&request(&body), wire).expect("encoded");
         for name in names.iter().chain(&["x_stream"]) {
             let named = encoded.losses.iter().any(|loss| loss.ends_with(name));
@@ -374,7 +374,7 @@ fn values_that_ask_for_nothing_pass() {
     // An assistant's turn as a client's library dumps it.
     body["messages"] = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so", "refusal": null,
         "annotations": [], "audio": null, "function_call": null, "tool_calls": null}, {"role": "user", "content": "and?"}]);
-    for wire in [UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
+    for wire in [UpstreamWire::OpenAiResponses, UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
         assert_eq!(encode(&request(&body), wire).expect("encoded").losses, Vec::<String>::new(), "{wire:?}");
     }
 }
