@@ -4,6 +4,7 @@
 pub mod messages;
 pub mod ollama;
 pub mod refusals;
+pub mod responses;
 mod script;
 
 use serde_json::{Value, json};

@@ -32,6 +32,16 @@ pub const OPENAI: Wire = Wire {
     events: true,
 };
 
+pub const RESPONSES: Wire = Wire {
+    provider: "openai_responses",
+    answer: model::responses::answer,
+    text_frames: model::responses::text_frames,
+    text_body: model::responses::text_body,
+    error_body: model::error_body,
+    error_frame: model::responses::error_frame,
+    events: true,
+};
+
 pub const ANTHROPIC: Wire = Wire {
     provider: "anthropic",
     answer: model::messages::answer,
@@ -52,7 +62,7 @@ pub const OLLAMA: Wire = Wire {
     events: false,
 };
 
-pub const ALL: [Wire; 3] = [OPENAI, ANTHROPIC, OLLAMA];
+pub const ALL: [Wire; 4] = [OPENAI, RESPONSES, ANTHROPIC, OLLAMA];
 
 impl Wire {
     /// An upstream that plays the model on this wire.
@@ -64,7 +74,7 @@ impl Wire {
     pub fn config(&self, upstream: &Upstream) -> String {
         let Self { provider, .. } = self;
         match *provider {
-            "openai_compatible" => format!(
+            "openai_compatible" | "openai_responses" => format!(
                 "{provider}_base_url: \"{}\"\n{provider}_api_key: \"{UPSTREAM_KEY}\"\n",
                 upstream.base()
             ),

@@ -59,7 +59,7 @@ fn healthy(wire: &Wire, stream: bool) -> Reply {
 /// The frames up to the first text.
 fn begun(wire: &Wire) -> Vec<String> {
     let frames = (wire.text_frames)(TEXT);
-    let at = frames.iter().position(|frame| frame.contains("gr")).expect("a frame with text");
+    let at = frames.iter().position(|frame| frame.contains("\"gr")).expect("a frame with text");
     frames[..=at].to_vec()
 }
 
@@ -80,6 +80,7 @@ fn junk(wire: &Wire, stream: bool, body: &str) -> Reply {
 fn no_choices(wire: &Wire, stream: bool) -> Reply {
     let body = match wire.provider {
         "openai_compatible" => "{\"id\":\"x\",\"choices\":[]}",
+        "openai_responses" => "{\"type\":\"response.in_progress\",\"status\":\"completed\"}",
         "anthropic" => "{\"type\":\"message\",\"role\":\"assistant\"}",
         _ => "{\"model\":\"m\"}",
     };

@@ -4,7 +4,7 @@
 mod signatures;
 
 use brains_tests::model::refusals::{Strict, unrecognised};
-use brains_tests::wire::{ANTHROPIC, OLLAMA, OPENAI};
+use brains_tests::wire::{ANTHROPIC, OLLAMA, OPENAI, RESPONSES};
 use brains_tests::{Answer, Brains, Client, Reply, Setup, Upstream};
 use serde_json::{Value, json};
 
@@ -284,6 +284,7 @@ async fn headers_that_mean_something_go_on_and_keys_do_not() {
     for (wire, sent) in [
         (ANTHROPIC, &["anthropic-beta", "idempotency-key"][..]),
         (OPENAI, &["openai-beta", "idempotency-key"]),
+        (RESPONSES, &["openai-beta", "idempotency-key"]),
         (OLLAMA, &[]),
     ] {
         let upstream = wire.upstream().await;

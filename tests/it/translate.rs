@@ -2,11 +2,11 @@
 //! what is refused, and that nothing cut short looks complete.
 
 use brains_tests::upstream::End;
-use brains_tests::wire::{ANTHROPIC, OLLAMA, OPENAI, UPSTREAM_KEY};
+use brains_tests::wire::{ANTHROPIC, OLLAMA, OPENAI, RESPONSES, UPSTREAM_KEY};
 use brains_tests::{Answer, Brains, Reply, Upstream, Wire, until};
 use serde_json::{Value, json};
 
-const TRANSLATED: [Wire; 2] = [ANTHROPIC, OLLAMA];
+const TRANSLATED: [Wire; 3] = [RESPONSES, ANTHROPIC, OLLAMA];
 
 async fn translated(wire: Wire) -> (Upstream, Brains) {
     let upstream = wire.upstream().await;
@@ -90,6 +90,84 @@ async fn an_anthropic_upstream_gets_its_own_wire() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_responses_upstream_gets_its_own_wire() {
+    let (upstream, service) = translated(RESPONSES).await;
+    let mut body = hello(RESPONSES, false);
+    body["messages"] = json!([
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "weather?"},
+        {"role": "assistant", "tool_calls": [
+            {"id": "call_a", "type": "function", "function": {"name": "weather", "arguments": "{\"city\":\"Oslo\"}"}}]},
+        {"role": "tool", "tool_call_id": "call_a", "content": "snow"},
+        {"role": "user", "content": "call weather({\"city\":\"Rome\"}) call weather({})"},
+    ]);
+    body["tools"] = json!([{"type": "function", "function": {"name": "weather"}}]);
+    body["reasoning_effort"] = json!("low");
+    body["seed"] = json!(7);
+    for stream in [false, true] {
+        body["stream"] = json!(stream);
+        let answer = service.client.chat(&body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-brains-loss"), "seed");
+        if stream {
+            assert!(answer.text().contains("\"finish_reason\":\"tool_calls\""), "{}", answer.text());
+            assert!(answer.text().contains("\"id\":\"call_1\""), "{}", answer.text());
+            continue;
+        }
+        let said = answer.json();
+        let calls = &said["choices"][0]["message"]["tool_calls"];
+        assert_eq!(
+            calls[0]["function"],
+            json!({"name": "weather", "arguments": "{\"city\":\"Rome\"}"}),
+            "{said}"
+        );
+        assert_eq!(
+            (&calls[1]["id"], &calls[1]["function"]["arguments"]),
+            (&json!("call_1"), &json!("{}")),
+            "{said}"
+        );
+        assert_eq!(
+            said["usage"],
+            json!({"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18,
+                   "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2}})
+        );
+    }
+    let seen = upstream.last();
+    assert_eq!(seen.path, "/v1/responses");
+    assert_eq!(seen.header("authorization"), Some(format!("Bearer {UPSTREAM_KEY}").as_str()));
+    let message = |text: &str| json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]});
+    assert_eq!(
+        seen.json(),
+        json!({
+            "model": "scripted-1", "instructions": "Be brief.",
+            "input": [
+                message("weather?"),
+                {"type": "function_call", "call_id": "call_a", "name": "weather", "arguments": "{\"city\":\"Oslo\"}"},
+                {"type": "function_call_output", "call_id": "call_a", "output": "snow"},
+                message("call weather({\"city\":\"Rome\"}) call weather({})"),
+            ],
+            "tools": [{"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}, "strict": false}],
+            "reasoning": {"effort": "low", "summary": "auto"}, "store": false,
+            "include": ["reasoning.encrypted_content"], "stream": true,
+        })
+    );
+}
+
+/// A server that knows none of what we add of our own accord is asked without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_asked_for_is_taken_back() {
+    let (upstream, service) = translated(RESPONSES).await;
+    for member in ["include", "store"] {
+        let error = json!({"error": {"message": format!("Unknown parameter: '{member}'."), "type": "invalid_request_error",
+                                     "param": member, "code": "unknown_parameter"}});
+        upstream.then(Reply::json(400, error.to_string()));
+        let answer = service.client.chat(&hello(RESPONSES, false)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(upstream.last().json()[member].is_null(), "{}", upstream.last().json());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_upstream_cannot_do_is_refused_and_not_dropped() {
     for wire in TRANSLATED {
         let (upstream, service) = translated(wire).await;
@@ -103,6 +181,9 @@ async fn what_an_upstream_cannot_do_is_refused_and_not_dropped() {
             ("functions", json!([{"name": "f"}])),
             ("web_search_options", json!({"search_context_size": "low"})),
         ] {
+            if wire.provider == RESPONSES.provider && member.contains("logprobs") {
+                continue;
+            }
             for stream in [false, true] {
                 let mut body = hello(wire, stream);
                 body[member] = value.clone();
@@ -120,7 +201,8 @@ async fn what_an_upstream_cannot_do_is_refused_and_not_dropped() {
         body["logprobs"] = json!(false);
         body["store"] = json!(true);
         let answer = service.client.chat(&body).await;
-        assert_eq!((answer.status, answer.header("x-brains-loss")), (200, "store"), "{}", answer.text());
+        let lost = if wire.provider == RESPONSES.provider { "" } else { "store" };
+        assert_eq!((answer.status, answer.header("x-brains-loss")), (200, lost), "{}", answer.text());
     }
 }
 
@@ -257,11 +339,23 @@ async fn a_preamble_stands_first_and_a_length_is_a_length() {
             json!([{"role": "system", "content": "Forget it"}, {"role": "user", "content": "x"}]);
         assert_eq!(service.client.chat(&body).await.status, 200);
         let sent = upstream.last().json();
-        let first = if wire.events { &sent["system"][0]["text"] } else { &sent["messages"][0]["content"] };
-        assert_eq!(first, "Mind the gap", "{sent}");
+        let first = match wire.provider {
+            "anthropic" => &sent["system"][0]["text"],
+            "ollama" => &sent["messages"][0]["content"],
+            _ => &sent["instructions"],
+        };
+        assert!(first.as_str().is_some_and(|text| text.starts_with("Mind the gap")), "{sent}");
         let short = (wire.text_body)("short")
             .replace("\"end_turn\"", "\"max_tokens\"")
             .replace("\"done_reason\":\"stop\"", "\"done_reason\":\"length\"");
+        let short = if wire.provider == RESPONSES.provider {
+            let mut cut: Value = serde_json::from_str(&short).expect("JSON");
+            cut["status"] = json!("incomplete");
+            cut["incomplete_details"] = json!({"reason": "max_output_tokens"});
+            cut.to_string()
+        } else {
+            short
+        };
         upstream.then(Reply::json(200, short));
         let answer = service.client.chat(&body).await;
         assert_eq!(answer.json()["choices"][0]["finish_reason"], "length", "{}", answer.text());

@@ -1,6 +1,7 @@
 //! The wire `anthropic-messages`: Messages, one to one with what its clients and upstreams send.
 
 pub mod client;
+pub mod pairs;
 mod signature;
 pub mod upstream;
 

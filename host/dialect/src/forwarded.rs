@@ -82,8 +82,10 @@ mod tests {
             ("session-id", &[]),
         ] {
             assert!(is_forwardable(name), "{name}");
-            let sent: Vec<&str> =
-                [ANTHROPIC, OPENAI, RESPONSES, OLLAMA].into_iter().filter(|wire| is_sent(name, wire)).collect();
+            let sent: Vec<&str> = [ANTHROPIC, OPENAI, RESPONSES, OLLAMA]
+                .into_iter()
+                .filter(|wire| is_sent(name, wire))
+                .collect();
             assert_eq!(sent, wires, "{name}");
         }
         for name in ["authorization", "x-api-key", "cookie", "idempotency-key-2", "api-key", "x-goog-api-key"]

@@ -232,3 +232,22 @@ fn the_clients_betas_stand_beside_those_of_the_settings() {
     let shown = shown(&out.request);
     assert!(shown.ends_with("anthropic-beta: a,b,c | idempotency-key: k"), "{shown}");
 }
+
+/// A member and its word in `anthropic-beta` travel together, or the vendor refuses both.
+#[test]
+fn what_we_write_goes_with_the_beta_that_it_needs() {
+    let betas = |effort: Option<&str>, sent: &str| {
+        let req =
+            ChatRequest { model: "claude-opus-4-7".into(), effort: effort.map(str::to_owned), ..hello() };
+        let headers = [("anthropic-beta", sent)].into_iter().filter(|(_, value)| !value.is_empty());
+        let headers = headers.map(|(name, value)| Field { name: name.into(), value: value.into() });
+        let out = component(json!({})).encode(req, headers.collect(), &CallContext::default()).unwrap();
+        let shown = shown(&out.request);
+        shown.split_once("anthropic-beta: ").map(|(_, betas)| betas.to_owned()).unwrap_or_default()
+    };
+    assert_eq!(betas(Some("high"), ""), "effort-2025-11-24");
+    assert_eq!(betas(Some("high"), "a, effort-2025-11-24"), "a, effort-2025-11-24");
+    assert_eq!(betas(Some("high"), "a"), "a,effort-2025-11-24");
+    assert_eq!(betas(None, "a"), "a");
+    assert_eq!(betas(None, ""), "");
+}

@@ -54,7 +54,9 @@ fn hello() -> ChatRequest {
 
 #[test]
 fn a_relayed_call_sets_the_model_and_nothing_else() {
-    let Lane::Relay(out) = component(json!({})).prepare(call("responses")).unwrap() else { panic!("declined") };
+    let Lane::Relay(out) = component(json!({})).prepare(call("responses")).unwrap() else {
+        panic!("declined")
+    };
     assert_eq!(
         shown(&out.request),
         "Post https://api.openai.com/v1/responses?a=1 | accept: text/event-stream | \
@@ -88,7 +90,10 @@ fn a_translated_call_carries_its_body_and_says_what_nobody_asked_for() {
         ..hello()
     };
     let (body, added) = encode(asked);
-    assert_eq!((&body["store"], &body["reasoning"]), (&json!(true), &json!({ "effort": "high", "summary": "auto" })));
+    assert_eq!(
+        (&body["store"], &body["reasoning"]),
+        (&json!(true), &json!({ "effort": "high", "summary": "auto" }))
+    );
     assert_eq!(added, ["reasoning.summary"], "what the client asked for is not taken back");
 }
 

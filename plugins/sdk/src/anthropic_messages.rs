@@ -1,7 +1,7 @@
 //! The wire `anthropic-messages`, for vendors that speak it.
 
 use brains_dialect::anthropic_messages::upstream::{decode, encode};
-use brains_dialect::anthropic_messages::{DIALECT, VERSION};
+use brains_dialect::anthropic_messages::{DIALECT, VERSION, pairs};
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
@@ -97,6 +97,11 @@ impl VendorWire for AnthropicMessages {
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
         encode::encode(req, options)
+    }
+
+    fn paired(body: &str) -> Vec<Field> {
+        let field = |beta: &str| Field { name: pairs::HEADER.to_owned(), value: beta.to_owned() };
+        pairs::betas(body).map(field).collect()
     }
 
     fn decoder(_: &CallContext) -> decode::AnthropicMessagesDecoder {

@@ -117,6 +117,11 @@ pub trait VendorWire: 'static {
     /// The body of a translated call, or what of it this wire refuses.
     fn encode(req: &ChatRequest, options: &Self::Options) -> Result<Encoded, Fault>;
 
+    /// Headers that a translated body must not go without.
+    fn paired(_body: &str) -> Vec<Field> {
+        Vec::new()
+    }
+
     /// The decoder of a streamed answer.
     fn decoder(ctx: &CallContext) -> Self::Decoder;
 
@@ -229,7 +234,8 @@ impl<V: Vendor> Chat for Provider<V> {
 
     fn encode(&self, req: ChatRequest, headers: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault> {
         let Encoded { body, losses } = V::Wire::encode(&req, &V::options(&self.settings, &req.model))?;
-        let exchange = V::Wire::exchange(&self.upstream, req.stream, "", &headers, ctx);
+        let paired = V::Wire::paired(&body);
+        let exchange = V::Wire::exchange(&self.upstream, req.stream, "", &headers, ctx).listing(paired);
         let request = exchange.body(Body::Text(body)).into_request();
         let added = V::Wire::added(&req).into_iter().map(str::to_owned).collect();
         Ok(Outbound { request, framing: framing::<V::Wire>(req.stream), losses, added })

@@ -28,6 +28,11 @@ pub fn answer(seen: &Seen) -> Reply {
         return Reply::json(404, error_body(404, "not found"));
     }
     let request = seen.json();
+    let beta = |word: &str| seen.header("anthropic-beta").is_some_and(|betas| betas.contains(word));
+    // A member without its beta is one that the vendor does not know.
+    if !request["output_config"]["effort"].is_null() && !beta("effort-2025-11-24") {
+        return Reply::json(400, error_body(400, "output_config.effort: Extra inputs are not permitted"));
+    }
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, error_body(400, &wrong));
     }

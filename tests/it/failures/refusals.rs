@@ -112,10 +112,11 @@ fn pair(wire: &Wire, first: &Upstream, second: &Upstream) -> Setup {
     let component = match wire.provider {
         "anthropic" => "provider-anthropic",
         "ollama" => "provider-ollama",
+        "openai_responses" => "provider-openai-responses",
         _ => "provider-openai",
     };
     let base = |upstream: &Upstream| {
-        if wire.provider == "openai_compatible" { upstream.base() } else { upstream.origin() }
+        if wire.provider.starts_with("openai") { upstream.base() } else { upstream.origin() }
     };
     Setup::config(format!(
         "providers:\n  first: {{component: {component}, config: {{base_url: \"{}\"}}}}\n  second: {{component: {component}, \

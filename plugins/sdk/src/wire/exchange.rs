@@ -90,6 +90,26 @@ impl Exchange {
         self
     }
 
+    /// Adds words to headers that are lists, unless they stand there.
+    #[must_use]
+    pub(crate) fn listing(mut self, fields: Vec<Field>) -> Self {
+        for field in fields {
+            match self.0.headers.iter_mut().find(|sent| sent.name == field.name) {
+                None => self = self.header(&field.name, &field.value),
+                Some(sent) => {
+                    let stands = sent.value.iter().any(|piece| match piece {
+                        Piece::Text(text) => text.split(',').any(|word| word.trim() == field.value),
+                        Piece::Secret(_) | Piece::Credential(_) | Piece::BasicCredentials(_) => false,
+                    });
+                    if !stands {
+                        sent.value.push(Piece::Text(format!(",{}", field.value)));
+                    }
+                }
+            }
+        }
+        self
+    }
+
     /// Asks for server-sent events, or for JSON.
     #[must_use]
     pub fn accepting(self, stream: bool) -> Self {
