@@ -4,7 +4,7 @@ mod answer;
 pub mod error;
 mod features;
 mod head;
-mod models;
+pub(crate) mod models;
 mod replay;
 mod request;
 mod splice;

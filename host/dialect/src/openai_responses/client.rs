@@ -1,27 +1,46 @@
 //! What a client of this wire sends and gets: its request read and changed, its answer written, our errors.
 
+mod answer;
+mod call;
+mod echo;
+mod error;
+mod events;
+mod features;
+mod head;
+mod message;
+mod object;
+mod replay;
+mod request;
+mod splice;
+mod stream;
+mod tee;
+mod thought;
+mod usage;
+
+use super::DIALECT;
 use crate::canon::exchange::Frame;
 use crate::canon::task::Features;
-use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
+use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
-    AnswerIdentity, ClientWire, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges,
-    RequestEcho, RequestHead, Spliced, WireTee, WireWriter,
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
 };
 use crate::invalid::Invalid;
+use crate::json::{Members, array};
+use crate::openai_chat::client::models;
+
+pub use stream::OpenAiResponsesWriter;
+pub use tee::OpenAiResponsesTee;
+
+/// How the ids of answers begin.
+const ANSWER_PREFIX: &str = "resp_";
 
 /// Responses, as clients speak them.
 #[derive(Debug)]
 pub(crate) enum OpenAiResponsesClient {}
 
-#[derive(Debug, Default)]
-pub struct OpenAiResponsesTee;
-
-#[derive(Debug)]
-pub struct OpenAiResponsesWriter;
-
 impl ClientWire for OpenAiResponsesClient {
-    const NAME: &'static str = super::DIALECT;
+    const NAME: &'static str = DIALECT;
     const PATH: &'static str = "/v1/responses";
     const SURFACE: &'static str = "responses";
     /// The last event holds the whole answer: nobody but who made it can write one.
@@ -31,82 +50,72 @@ impl ClientWire for OpenAiResponsesClient {
     type Tee = OpenAiResponsesTee;
     type Writer = OpenAiResponsesWriter;
 
-    fn read_head(_: &Envelope<'_>) -> Result<RequestHead, Invalid> {
-        todo!()
+    fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
+        head::read(envelope)
     }
-    fn features(_: &Envelope<'_>) -> Result<Features, Invalid> {
-        todo!()
-    }
-    fn splice(_: &Envelope<'_>, _: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
-        todo!()
-    }
-    fn decode(_: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
-        todo!()
-    }
-    fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
-        todo!()
-    }
-    fn tee() -> Self::Tee {
-        todo!()
-    }
-    fn is_terminator(_: &str) -> bool {
-        todo!()
-    }
-    fn answer_id(_: &str) -> String {
-        todo!()
-    }
-    fn answer(_: &[Event], _: &AnswerIdentity) -> Result<Json, Fault> {
-        todo!()
-    }
-    fn replay(_: &str, _: bool) -> Result<String, Fault> {
-        todo!()
-    }
-    fn joined(_: &[Frame], _: &AnswerIdentity) -> Result<Json, Fault> {
-        todo!()
-    }
-    fn writer(_: &AnswerIdentity, _: bool) -> Self::Writer {
-        todo!()
-    }
-    fn model(_: &ModelListing<'_>) -> Json {
-        todo!()
-    }
-    fn model_list(_: &[ModelListing<'_>]) -> Json {
-        todo!()
-    }
-    fn error_body(_: &ErrorReport<'_>) -> Json {
-        todo!()
-    }
-    fn error_event(_: &ErrorReport<'_>) -> String {
-        todo!()
-    }
-}
 
-impl WireTee for OpenAiResponsesTee {
-    fn frame(&mut self, _: Option<&str>) -> FrameOutcome {
-        todo!()
+    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+        features::from_envelope(envelope)
     }
-    fn whole(&mut self, _: &[u8]) -> Result<(), Fault> {
-        todo!()
-    }
-    fn begun(&self) -> bool {
-        todo!()
-    }
-    fn ended(&self) -> bool {
-        todo!()
-    }
-    fn observed(&self) -> &ObservedAnswer {
-        todo!()
-    }
-}
 
-impl WireWriter for OpenAiResponsesWriter {
-    fn push(&mut self, _: &Event, _: &mut String) -> Result<(), Fault> {
-        todo!()
+    fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
+        splice::splice(envelope, changes)
     }
-    fn finish(&mut self, _: &mut String) -> Result<(), Fault> {
-        todo!()
+
+    fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
+        request::decode(envelope)
     }
-    fn usage(&self) -> Option<&Usage> {
-        todo!()
+
+    fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+        echo::read(envelope)
+    }
+
+    fn tee() -> OpenAiResponsesTee {
+        OpenAiResponsesTee::default()
+    }
+
+    fn is_terminator(data: &str) -> bool {
+        tee::is_terminal(data)
+    }
+
+    fn answer_id(unique: &str) -> String {
+        format!("{ANSWER_PREFIX}{unique}")
+    }
+
+    fn answer(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
+        answer::response(events, identity)
+    }
+
+    fn replay(body: &str, _: bool) -> Result<String, Fault> {
+        replay::stream(body)
+    }
+
+    fn joined(frames: &[Frame], _: &AnswerIdentity) -> Result<Json, Fault> {
+        answer::joined(frames)
+    }
+
+    fn writer(identity: &AnswerIdentity, _: bool) -> OpenAiResponsesWriter {
+        OpenAiResponsesWriter::new(identity)
+    }
+
+    fn model(model: &ModelListing<'_>) -> Json {
+        models::one(model)
+    }
+
+    /// As its vendor lists them, and the member that Codex looks for: it knows nothing more about a model that is not its own
+    /// than an empty list says.
+    fn model_list(listed: &[ModelListing<'_>]) -> Json {
+        let data: Vec<Json> = listed.iter().map(models::one).collect();
+        let mut out = Members::new();
+        out.string("object", "list").raw("data", &array(&data)).raw("models", "[]");
+        out.finish()
+    }
+
+    fn error_body(error: &ErrorReport<'_>) -> Json {
+        error::body(error)
+    }
+
+    fn error_event(error: &ErrorReport<'_>) -> String {
+        error::event(error)
     }
 }

@@ -5,7 +5,7 @@ use crate::ingress::ErrorReport;
 use crate::json::{Members, quote};
 
 /// `{"error":{"message":…,"type":…,"param":…,"code":…}}`
-pub(super) fn body(error: &ErrorReport<'_>) -> Json {
+pub(crate) fn body(error: &ErrorReport<'_>) -> Json {
     let text = |value: Option<&str>| value.map_or_else(|| "null".to_owned(), quote);
     let mut inner = Members::new();
     inner

@@ -5,7 +5,7 @@ use crate::ingress::ModelListing;
 use crate::json::Members;
 
 /// `{"id":…,"object":"model","created":…,"owned_by":…}`
-pub(super) fn one(model: &ModelListing<'_>) -> Json {
+pub(crate) fn one(model: &ModelListing<'_>) -> Json {
     let mut out = Members::new();
     out.string("id", model.id)
         .string("object", "model")
@@ -15,7 +15,7 @@ pub(super) fn one(model: &ModelListing<'_>) -> Json {
 }
 
 /// `{"object":"list","data":[…]}`
-pub(super) fn list(models: &[ModelListing<'_>]) -> Json {
+pub(crate) fn list(models: &[ModelListing<'_>]) -> Json {
     let listed: Vec<Json> = models.iter().map(one).collect();
     let mut out = Members::new();
     out.string("object", "list").raw("data", &format!("[{}]", listed.join(",")));

@@ -1,0 +1,52 @@
+//! What answers repeat of a request, and the tools that go by another name upstream.
+
+use super::object::is_repeated;
+use super::request::tools;
+use crate::canon::Json;
+use crate::envelope::Envelope;
+use crate::ingress::RequestEcho;
+use crate::invalid::Invalid;
+use crate::json::{Members, Node};
+
+/// Repeated where they were said.
+const WHERE_SAID: [&str; 6] = [
+    "max_tool_calls",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "top_logprobs",
+];
+
+/// Reads it from a body that has been scanned.
+pub(super) fn read(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+    let mut members = Members::new();
+    for member in envelope.members() {
+        let name: &str = &member.name;
+        if !is_repeated(name) && !WHERE_SAID.contains(&name) {
+            continue;
+        }
+        let Some(node) = envelope.node(name)? else { continue };
+        match name {
+            // Nothing is stored.
+            "store" => {}
+            "reasoning" => drop(members.raw(name, &completed(&node, &[("effort", "null"), ("summary", "null")])?)),
+            "text" => drop(members.raw(name, &completed(&node, &[("format", r#"{"type":"text"}"#)])?)),
+            _ => drop(members.raw(name, node.text())),
+        }
+    }
+    Ok(RequestEcho { members: members.finish(), tools: tools::aliases(envelope.node("tools")?.as_ref())? })
+}
+
+/// The object with those of these members that it lacks.
+fn completed(node: &Node<'_>, needed: &[(&str, &str)]) -> Result<Json, Invalid> {
+    let object = node.object()?;
+    let mut out = Members::new();
+    out.extra(Some(node.text()), &[]);
+    for (name, value) in needed {
+        if !object.iter().any(|(known, _)| known == *name) {
+            out.raw(name, value);
+        }
+    }
+    Ok(out.finish())
+}

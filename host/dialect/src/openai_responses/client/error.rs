@@ -1,0 +1,74 @@
+//! Our errors on this wire: the envelope of its vendor for an answer that has a status, and a response that failed as the end
+//! of a stream (spec/gateway.md 16.3).
+
+use std::sync::Arc;
+
+use super::events::Sequence;
+use super::object::{Progress, response};
+use crate::canon::Json;
+use crate::ingress::{AnswerIdentity, ErrorReport};
+use crate::json::Members;
+use crate::openai_chat::client::error;
+
+/// `{"error":{"message":…,"type":…,"param":…,"code":…}}`
+pub(super) fn body(report: &ErrorReport<'_>) -> Json {
+    error::body(report)
+}
+
+/// The end of a stream whose answer is known to nobody here.
+pub(super) fn event(report: &ErrorReport<'_>) -> String {
+    let identity = AnswerIdentity {
+        id: format!("{}failed", super::ANSWER_PREFIX),
+        created: 0,
+        model: String::new(),
+        echo: Arc::default(),
+    };
+    let mut out = String::new();
+    failed(report, &identity, "[]", &mut Sequence::default(), &mut out);
+    out
+}
+
+/// The event that ends the answer of this identity.
+pub(super) fn failed(
+    report: &ErrorReport<'_>,
+    identity: &AnswerIdentity,
+    output: &str,
+    sequence: &mut Sequence,
+    out: &mut String,
+) {
+    let mut error = Members::new();
+    error.string("code", code(report)).string("message", report.message);
+    let error = error.finish();
+    let progress = Progress { status: "failed", error: Some(&error), output, ..Progress::default() };
+    let response = response(identity, &progress);
+    sequence.event("response.failed", &[("response", &response)], out);
+}
+
+/// The word that Codex acts on; others it takes for a failure that passes.
+fn code<'r>(report: &ErrorReport<'r>) -> &'r str {
+    match (report.code, report.status) {
+        (Some(code), _) => code,
+        (None, 429) => "rate_limit_exceeded",
+        (None, 503 | 529) => "server_is_overloaded",
+        (None, 400..=499) => "invalid_prompt",
+        (None, _) => "server_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ErrorReport, body, event};
+
+    #[test]
+    fn ours_as_the_envelope_and_as_the_end_of_a_stream() {
+        let error = ErrorReport { status: 429, message: "try again in 2s", param: None, code: None };
+        assert_eq!(
+            body(&error),
+            r#"{"error":{"message":"try again in 2s","type":"rate_limit_error","param":null,"code":null}}"#
+        );
+        let told = event(&error);
+        assert!(told.starts_with("event: response.failed\ndata: {\"type\":\"response.failed\","), "{told}");
+        assert!(told.contains(r#""error":{"code":"rate_limit_exceeded","message":"try again in 2s"}"#), "{told}");
+        assert!(told.ends_with("}}\n\n"), "{told}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The events of a stream, each by its name and with its number. JSON that came from elsewhere may be spread over lines, which
+//! would end an event's data.
+
+use std::fmt::Write as _;
+
+use crate::json::quote;
+
+/// Counts the events of one answer.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Sequence {
+    next: u64,
+}
+
+/// Where an event belongs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) item: &'a str,
+    pub(super) output: usize,
+    /// The member that counts the parts of its item, and which one; calls have none.
+    pub(super) part: Option<(&'static str, usize)>,
+}
+
+impl Sequence {
+    /// One event; the values are JSON.
+    pub(super) fn event(&mut self, kind: &str, members: &[(&str, &str)], out: &mut String) {
+        let _written =
+            write!(out, "event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{}", self.next);
+        self.next += 1;
+        for (name, value) in members {
+            let _written = write!(out, ",\"{name}\":");
+            if value.contains(['\n', '\r']) {
+                out.push_str(&value.replace(['\n', '\r'], " "));
+            } else {
+                out.push_str(value);
+            }
+        }
+        out.push_str("}\n\n");
+    }
+
+    /// An item begins or ends.
+    pub(super) fn item(&mut self, kind: &str, output: usize, item: &str, out: &mut String) {
+        self.event(kind, &[("output_index", &output.to_string()), ("item", item)], out);
+    }
+
+    /// Something about a part of an item.
+    pub(super) fn part(&mut self, kind: &str, place: Place<'_>, members: &[(&str, &str)], out: &mut String) {
+        let (item, output) = (quote(place.item), place.output.to_string());
+        let number = place.part.map(|(_, number)| number.to_string()).unwrap_or_default();
+        let mut all = vec![("item_id", item.as_str()), ("output_index", output.as_str())];
+        if let Some((name, _)) = place.part {
+            all.push((name, number.as_str()));
+        }
+        all.extend_from_slice(members);
+        self.event(kind, &all, out);
+    }
+}

@@ -1,0 +1,211 @@
+//! What the relay lane learns from an answer that it forwards untouched: usage, why it stopped, errors, whether it ended as it
+//! should. Reads each event once and keeps nothing of its text.
+
+#[cfg(test)]
+mod tests;
+
+use super::usage;
+use crate::canon::{Fault, Json, StopReason};
+use crate::fault::protocol;
+use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
+use crate::json::{JsonKind, Node, Reader, Syntax, nonfinite_as_null};
+use crate::refusal;
+
+/// Watches one answer.
+#[derive(Debug, Default)]
+pub struct OpenAiResponsesTee {
+    observed: ObservedAnswer,
+    malformed: bool,
+}
+
+/// What an event says, as far as it is looked at.
+#[derive(Debug, Default)]
+struct Payload<'a> {
+    kind: String,
+    response: Option<&'a str>,
+    error: Option<&'a str>,
+    item: Option<&'a str>,
+    delta: Option<&'a str>,
+}
+
+/// Whether an event of this data ends a stream.
+pub(super) fn is_terminal(data: &str) -> bool {
+    read(data).is_ok_and(|payload| ends(&payload.kind) || payload.kind == "response.failed")
+}
+
+/// The response that an event ends a stream with.
+pub(super) fn terminal_response(data: &str) -> Option<Json> {
+    let payload = read(data).ok().filter(|payload| ends(&payload.kind))?;
+    payload.response.map(str::to_owned)
+}
+
+fn ends(kind: &str) -> bool {
+    matches!(kind, "response.completed" | "response.incomplete")
+}
+
+impl WireTee for OpenAiResponsesTee {
+    fn observed(&self) -> &ObservedAnswer {
+        &self.observed
+    }
+
+    fn frame(&mut self, data: Option<&str>) -> FrameOutcome {
+        let data = data.map(str::trim).filter(|data| !data.is_empty());
+        // Some end every stream as chat completions do.
+        let Some(data) = data.filter(|data| *data != crate::openai_chat::DONE) else {
+            return FrameOutcome::Forward;
+        };
+        if let Ok(payload) = read(data) {
+            return self.judge(&payload, data);
+        }
+        let mended = nonfinite_as_null(data).unwrap_or_default();
+        let Ok(payload) = read(&mended) else {
+            self.malformed = true;
+            return FrameOutcome::Malformed;
+        };
+        match self.judge(&payload, &mended) {
+            FrameOutcome::Forward => {
+                let line = mended.replace(['\n', '\r'], " ");
+                FrameOutcome::Rewritten(format!("event: {}\ndata: {line}\n\n", payload.kind))
+            }
+            other => other,
+        }
+    }
+
+    /// Whether something was said. That an item begins is a promise, unless it is more than a place for words.
+    fn begun(&self) -> bool {
+        self.observed.content || self.observed.done
+    }
+
+    /// Only the event that ends it makes an answer whole: readers wait for it, and it holds the counts.
+    fn ended(&self) -> bool {
+        self.observed.done && self.observed.error.is_none() && !self.malformed
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let text = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
+        let wrong = |_| protocol("the upstream's answer is not a JSON object");
+        crate::json::check(text.trim()).map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+        let mut object = Node::root(text).object().map_err(wrong)?;
+        let error = object.optional("error").map_err(wrong)?;
+        let status = object.string("status").ok().flatten();
+        if let Some(error) = &error {
+            return self.fail(refusal::inside(error));
+        }
+        if status.as_deref() == Some("failed") {
+            return self.fail(refusal::failed("failed"));
+        }
+        let output = object.optional("output").ok().flatten().and_then(|node| node.array().ok());
+        if output.is_none() {
+            let otherwise = "the upstream's answer has no output";
+            return self.fail(refusal::in_place_of_an_answer(&Node::root(text), otherwise));
+        }
+        self.note(text);
+        self.observed.content = true;
+        Ok(())
+    }
+}
+
+impl OpenAiResponsesTee {
+    fn fail(&mut self, fault: Fault) -> Result<(), Fault> {
+        self.observed.error = Some(fault.clone());
+        Err(fault)
+    }
+
+    fn judge(&mut self, payload: &Payload<'_>, data: &str) -> FrameOutcome {
+        if let Some(response) = payload.response {
+            self.note(response);
+        }
+        match payload.kind.as_str() {
+            kind if ends(kind) && payload.response.is_some() => {
+                self.observed.done = true;
+                FrameOutcome::Done
+            }
+            "response.failed" => {
+                let error = crate::json::member(payload.response, "error");
+                let fault = match &error {
+                    Some(error) => refusal::inside(&Node::root(error)),
+                    None => refusal::failed("failed"),
+                };
+                self.observed.error = Some(fault.clone());
+                FrameOutcome::Failed(fault)
+            }
+            kind if kind == "error" || payload.error.is_some() && !kind.starts_with("response.") => {
+                let fault = refusal::inside(&Node::root(payload.error.unwrap_or(data)));
+                self.observed.error = Some(fault.clone());
+                if kind == "error" { FrameOutcome::Failed(fault) } else { FrameOutcome::Error(fault) }
+            }
+            kind => {
+                self.observed.content |= speaks(kind, payload);
+                FrameOutcome::Forward
+            }
+        }
+    }
+
+    /// What a response says of itself.
+    fn note(&mut self, response: &str) {
+        let Ok(mut object) = Node::root(response).object() else { return };
+        let mut text = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
+        let (id, model, status) = (text("id"), text("model"), text("status"));
+        self.observed.id = self.observed.id.take().or(id);
+        self.observed.model = self.observed.model.take().or(model);
+        if let Some(counted) = object.optional("usage").ok().flatten().and_then(|node| usage::parse(&node)) {
+            self.observed.usage = Some(counted);
+        }
+        let details = object.optional("incomplete_details").ok().flatten();
+        match status.as_deref() {
+            Some("incomplete") => {
+                let reason = crate::json::member(details.map(|node| node.text()), "reason");
+                let filtered = reason.as_deref() == Some("\"content_filter\"");
+                self.observed.finish =
+                    Some(if filtered { StopReason::ContentFilter } else { StopReason::MaxTokens });
+            }
+            Some("completed") => {
+                let items = object.array("output").unwrap_or_default();
+                self.observed.finish = Some(StopReason::EndTurn.with_calls(items.iter().any(calls)));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn kind_of(item: &Node<'_>) -> Option<String> {
+    item.object().ok()?.string("type").ok().flatten()
+}
+
+fn calls(item: &Node<'_>) -> bool {
+    matches!(kind_of(item).as_deref(), Some("function_call" | "custom_tool_call"))
+}
+
+/// Whether an event says something of the answer.
+fn speaks(kind: &str, payload: &Payload<'_>) -> bool {
+    if kind.ends_with(".delta") {
+        return payload.delta.is_some_and(|delta| !matches!(delta, "\"\"" | "null" | "{}"));
+    }
+    let item = payload.item.and_then(|item| kind_of(&Node::root(item)));
+    match kind {
+        "response.output_item.added" => {
+            item.is_some_and(|kind| !matches!(kind.as_str(), "message" | "reasoning"))
+        }
+        "response.output_item.done" => item.is_some(),
+        _ => false,
+    }
+}
+
+fn read(text: &str) -> Result<Payload<'_>, Syntax> {
+    let mut payload = Payload::default();
+    let mut reader = Reader::new(text);
+    reader.object(|reader, key| {
+        let kind = reader.kind()?;
+        match (&*key.name(), kind) {
+            ("type", JsonKind::String) => payload.kind = reader.string()?.into_owned(),
+            ("response", JsonKind::Object) => payload.response = Some(reader.skip()?),
+            ("item", JsonKind::Object) => payload.item = Some(reader.skip()?),
+            ("error", _) if kind != JsonKind::Null => payload.error = Some(reader.skip()?),
+            ("delta", _) => payload.delta = Some(reader.skip()?),
+            _ => drop(reader.skip()?),
+        }
+        Ok(())
+    })?;
+    reader.end()?;
+    Ok(payload)
+}
