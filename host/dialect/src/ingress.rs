@@ -217,6 +217,11 @@ impl RelayTee {
     pub fn observed(&self) -> &ObservedAnswer {
         inner!(self, tee => tee.observed())
     }
+
+    /// An error as the end of this very answer; none where an [error event](Ingress::error_event) says as much.
+    pub fn failure(&self, error: &ErrorReport<'_>) -> Option<String> {
+        inner!(self, tee => tee.failure(error))
+    }
 }
 
 /// Writes an answer in the frames of some wire; see [`Ingress::stream_writer`].
@@ -242,5 +247,10 @@ impl StreamWriter {
     /// The last counts that came by.
     pub fn usage(&self) -> Option<&Usage> {
         inner!(self, writer => writer.usage())
+    }
+
+    /// An error as the end of this very answer; none where an [error event](Ingress::error_event) says as much.
+    pub fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
+        inner!(self, writer => writer.failure(error))
     }
 }

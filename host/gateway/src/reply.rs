@@ -52,6 +52,10 @@ pub(crate) enum Progress {
 pub(crate) trait AnswerSource: Send + 'static {
     /// Whether a part of the answer came by; neither a comment nor the promise of an answer is one.
     fn spoke(&self) -> bool;
+    /// A failure as the end of this very answer, where the client's wire has one.
+    fn failure(&mut self, _: &ErrorReport<'_>) -> Option<String> {
+        None
+    }
     fn next(&mut self, recorder: &mut Recorder) -> impl Future<Output = Progress> + Send;
 }
 
@@ -127,7 +131,8 @@ pub(crate) fn stream<S: AnswerSource>(
                 recorder.sent(&out);
                 recorder.guess();
                 if !is_told {
-                    let event = error_event(ingress, &fault);
+                    let own = state.source.failure(&report(&fault));
+                    let event = own.unwrap_or_else(|| ingress.error_event(&report(&fault)));
                     recorder.sent(event.as_bytes());
                     out.extend_from_slice(event.as_bytes());
                 }
@@ -142,12 +147,17 @@ pub(crate) fn stream<S: AnswerSource>(
     })))
 }
 
-/// The error event of the client's wire, with what its clients wait for.
-pub(crate) fn error_event(ingress: Ingress, fault: &Fault) -> String {
-    ingress.error_event(&ErrorReport {
+/// What wires have a place for of a failure.
+fn report(fault: &Fault) -> ErrorReport<'_> {
+    ErrorReport {
         message: &fault.message,
         status: fault.http_status(),
         param: fault.param.as_deref(),
         code: Some(&fault.code),
-    })
+    }
+}
+
+/// The error event of the client's wire, with what its clients wait for.
+pub(crate) fn error_event(ingress: Ingress, fault: &Fault) -> String {
+    ingress.error_event(&report(fault))
 }

@@ -45,6 +45,10 @@ pub(crate) trait WireTee {
     fn begun(&self) -> bool;
     fn ended(&self) -> bool;
     fn observed(&self) -> &ObservedAnswer;
+    /// None where every error ends a stream alike.
+    fn failure(&self, _: &ErrorReport<'_>) -> Option<String> {
+        None
+    }
 }
 
 /// Writes an answer as a stream of the wire's frames.
@@ -52,6 +56,10 @@ pub(crate) trait WireWriter {
     fn push(&mut self, event: &Event, out: &mut String) -> Result<(), Fault>;
     fn finish(&mut self, out: &mut String) -> Result<(), Fault>;
     fn usage(&self) -> Option<&Usage>;
+    /// None where every error ends a stream alike.
+    fn failure(&mut self, _: &ErrorReport<'_>) -> Option<String> {
+        None
+    }
 }
 
 /// What a request says to the host.

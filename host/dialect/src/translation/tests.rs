@@ -239,6 +239,15 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
                 body["reasoning_effort"] = json!("high");
                 with = request(&body);
             }
+            "tools.format" => {
+                let mut formatted = request(&sample("tools").with);
+                let Some(Tool::Function(function)) = formatted.tools.first_mut() else { panic!("a tool") };
+                function.extra = Some(r#"{"openai-responses":{"format":{"type":"grammar"}}}"#.to_owned());
+                with = formatted;
+            }
+            "reasoning" => {
+                with.extra = Some(r#"{"openai-responses":{"reasoning":{"summary":"auto"}}}"#.to_owned());
+            }
             "tool_namespace" => {
                 let mut namespaced = request(&sample("tools").with);
                 let Some(Tool::Function(function)) = namespaced.tools.first_mut() else { panic!("a tool") };
@@ -260,7 +269,7 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
         }
         samples.push(row.member);
     }
-    assert_eq!(samples.len(), 4);
+    assert_eq!(samples.len(), 6);
 }
 
 /// What only clients of Messages can say, kept on their own wire and named or refused on every other.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::exchange::Frame;
-use brains_dialect::ingress::{AnswerIdentity, FrameOutcome, Ingress, RelayTee};
+use brains_dialect::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
 use brains_dialect::json::nonfinite_as_null;
 use brains_dialect::sse::{self, Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
@@ -179,6 +179,10 @@ impl From<Fault> for Break {
 impl AnswerSource for RelayStream {
     fn spoke(&self) -> bool {
         self.tee.begun()
+    }
+
+    fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
+        self.tee.failure(error)
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
-use brains_dialect::ingress::{AnswerIdentity, Ingress, StreamWriter};
+use brains_dialect::ingress::{AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
@@ -379,6 +379,10 @@ fn says_something(event: &Event) -> bool {
 impl AnswerSource for TranslateStream {
     fn spoke(&self) -> bool {
         self.begun
+    }
+
+    fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
+        self.writer.failure(error)
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -99,7 +99,7 @@ impl Encoder<'_> {
         let mut written = Vec::with_capacity(request.tools.len());
         for tool in &request.tools {
             match tool {
-                Tool::Function(function) if only.is_none_or(|name| *name == function.name) => {
+                Tool::Function(function) if only.is_none_or(|name| is_called(function, name)) => {
                     written.push(self.tool(function)?);
                 }
                 Tool::Function(_) => {}
@@ -190,9 +190,18 @@ impl Encoder<'_> {
                 "modalities" if !text.contains("\"audio\"") => {}
                 name if is_wire(name) => self.losses.leftovers("", Some(text), &[])?,
                 _ if asks_nothing(text) => {}
+                _ if is_wire(name) => self.losses.leftovers("", Some(text), &[])?,
                 _ => self.losses.cannot(name)?,
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a tool goes by this name here, where a namespace stands in front of it.
+fn is_called(function: &FunctionTool, name: &str) -> bool {
+    match &function.namespace {
+        Some(namespace) => name.strip_prefix(namespace.as_str()) == Some(&format!("__{}", function.name)),
+        None => name == function.name,
     }
 }

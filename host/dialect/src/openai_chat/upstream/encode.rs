@@ -305,7 +305,7 @@ impl Encoder<'_> {
     fn tool(&mut self, tool: &Tool) -> Option<String> {
         let function = match tool {
             Tool::Function(function) => function,
-            Tool::Other(json) if is_run_elsewhere(json) => {
+            Tool::Other(json) if is_foreign(json) || is_run_elsewhere(json) => {
                 self.cannot("tools.hosted");
                 return None;
             }

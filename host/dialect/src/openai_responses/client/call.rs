@@ -29,7 +29,9 @@ impl SaidCall {
         };
         let alias = echo.tools.iter().find(|alias| alias.sent == sent);
         let (name, namespace, free_form) = match alias {
-            Some(ToolAlias { name, namespace, free_form, .. }) => (name.clone(), namespace.clone(), *free_form),
+            Some(ToolAlias { name, namespace, free_form, .. }) => {
+                (name.clone(), namespace.clone(), *free_form)
+            }
             None => (start.name.clone(), start.namespace.clone(), false),
         };
         let id = format!("{}_{unique}", if free_form { "ctc" } else { "fc" });

@@ -30,9 +30,15 @@ pub(super) fn read(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
         match name {
             // Nothing is stored.
             "store" => {}
-            "reasoning" => drop(members.raw(name, &completed(&node, &[("effort", "null"), ("summary", "null")])?)),
-            "text" => drop(members.raw(name, &completed(&node, &[("format", r#"{"type":"text"}"#)])?)),
-            _ => drop(members.raw(name, node.text())),
+            "reasoning" => {
+                members.raw(name, &completed(&node, &[("effort", "null"), ("summary", "null")])?);
+            }
+            "text" => {
+                members.raw(name, &completed(&node, &[("format", r#"{"type":"text"}"#)])?);
+            }
+            _ => {
+                members.raw(name, node.text());
+            }
         }
     }
     Ok(RequestEcho { members: members.finish(), tools: tools::aliases(envelope.node("tools")?.as_ref())? })

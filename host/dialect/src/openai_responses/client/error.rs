@@ -68,7 +68,10 @@ mod tests {
         );
         let told = event(&error);
         assert!(told.starts_with("event: response.failed\ndata: {\"type\":\"response.failed\","), "{told}");
-        assert!(told.contains(r#""error":{"code":"rate_limit_exceeded","message":"try again in 2s"}"#), "{told}");
+        assert!(
+            told.contains(r#""error":{"code":"rate_limit_exceeded","message":"try again in 2s"}"#),
+            "{told}"
+        );
         assert!(told.ends_with("}}\n\n"), "{told}");
     }
 }

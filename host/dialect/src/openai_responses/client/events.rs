@@ -21,6 +21,11 @@ pub(super) struct Place<'a> {
 }
 
 impl Sequence {
+    /// Goes on behind the events of another.
+    pub(super) const fn from(next: u64) -> Self {
+        Self { next }
+    }
+
     /// One event; the values are JSON.
     pub(super) fn event(&mut self, kind: &str, members: &[(&str, &str)], out: &mut String) {
         let _written =

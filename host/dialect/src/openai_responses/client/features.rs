@@ -98,6 +98,9 @@ mod tests {
         assert_eq!(seen.system_head, "Be brief.\nRules.");
         assert!(seen.has_images && seen.wants_json);
         assert_eq!((&seen.recent_text, &seen.tool_names), (&decoded.recent_text, &decoded.tool_names));
-        assert_eq!((&seen.last_user_text, &seen.system_head), (&decoded.last_user_text, &decoded.system_head));
+        assert_eq!(
+            (&seen.last_user_text, &seen.system_head),
+            (&decoded.last_user_text, &decoded.system_head)
+        );
     }
 }

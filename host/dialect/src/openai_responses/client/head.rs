@@ -46,7 +46,9 @@ mod tests {
         assert_eq!(read(r#"{"model":"a","input":"hi","stream":true}"#), Ok(head(true)));
         assert_eq!(read(r#"{"model":"a","input":[{}]}"#), Ok(head(false)));
         assert_eq!(read(r#"{"model":"a","previous_response_id":"r"}"#), Ok(head(false)));
-        for nothing in [r#"{"model":"a"}"#, r#"{"input":""}"#, r#"{"input":[ ]}"#, r#"{"input":null}"#, r#"{"input":5}"#] {
+        for nothing in
+            [r#"{"model":"a"}"#, r#"{"input":""}"#, r#"{"input":[ ]}"#, r#"{"input":null}"#, r#"{"input":5}"#]
+        {
             assert_eq!(read(nothing).unwrap_err().param.as_deref(), Some("input"), "{nothing}");
         }
     }

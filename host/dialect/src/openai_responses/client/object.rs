@@ -61,7 +61,10 @@ pub(super) fn response(identity: &AnswerIdentity, progress: &Progress<'_>) -> Js
     out.string("model", &identity.model).raw("output", progress.output);
     let said = Node::root(&identity.echo.members).object().ok();
     let find = |name: &str| {
-        said.iter().flat_map(|object| object.iter()).find(|(known, _)| *known == name).map(|(_, node)| node.text())
+        said.iter()
+            .flat_map(|object| object.iter())
+            .find(|(known, _)| *known == name)
+            .map(|(_, node)| node.text())
     };
     for (name, default) in REPEATED {
         out.raw(name, find(name).unwrap_or(default));

@@ -49,7 +49,8 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
     calls::make_unique(&mut request.messages);
     let (tools, choice) = (object.optional("tools")?, object.optional("tool_choice")?);
     (request.tools, request.tool_choice) = tools::read(tools.as_ref(), choice.as_ref())?;
-    request.parallel_tools = object.optional("parallel_tool_calls")?.map(|node| node.boolean()).transpose()?;
+    request.parallel_tools =
+        object.optional("parallel_tool_calls")?.map(|node| node.boolean()).transpose()?;
     let sampling = &mut request.sampling;
     sampling.temperature = object.optional("temperature")?.map(|node| node.float()).transpose()?;
     sampling.top_p = object.optional("top_p")?.map(|node| node.float()).transpose()?;

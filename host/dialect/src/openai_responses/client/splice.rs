@@ -50,7 +50,11 @@ mod tests {
             splice(&Envelope::scan(body.as_bytes()).unwrap(), &changes).map(|spliced| spliced.body)
         };
         assert_eq!(
-            changed("{ \"model\" : \"m\",\n\"instructions\":\"Be \\u0062rief.\", \"input\":\"x\" }", &["A\"", "B"]).unwrap(),
+            changed(
+                "{ \"model\" : \"m\",\n\"instructions\":\"Be \\u0062rief.\", \"input\":\"x\" }",
+                &["A\"", "B"]
+            )
+            .unwrap(),
             "{ \"model\" : \"up\",\n\"instructions\":\"A\\\"\\n\\nB\\n\\nBe \\u0062rief.\", \"input\":\"x\" }"
         );
         for absent in ["", ",\"instructions\":null", ",\"instructions\":\"\""] {

@@ -12,9 +12,7 @@ use super::events::{Place, Sequence};
 use super::message::{self, PartKind, SaidPart};
 use super::object::{Progress, response};
 use super::thought;
-use crate::canon::{
-    Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage,
-};
+use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::fault::protocol;
 use crate::ingress::{AnswerIdentity, ErrorReport, WireWriter};
 use crate::json::{Members, Node, array, quote};
@@ -49,8 +47,15 @@ struct Block {
 #[derive(Debug)]
 enum Item {
     /// Texts that follow one another are parts of one.
-    Message { id: String, parts: Vec<Json>, part: Option<SaidPart> },
-    Thought { id: String, text: Option<String> },
+    Message {
+        id: String,
+        parts: Vec<Json>,
+        part: Option<SaidPart>,
+    },
+    Thought {
+        id: String,
+        text: Option<String>,
+    },
     Call(SaidCall),
     /// Nothing that this wire can show.
     Hidden,
@@ -78,8 +83,7 @@ impl OpenAiResponsesWriter {
         let counted = self.usage.clone().unwrap_or_default();
         let status = if incomplete.is_some() { "incomplete" } else { "completed" };
         let output = array(&self.items);
-        let progress =
-            Progress { status, error: None, incomplete, output: &output, usage: Some(&counted) };
+        let progress = Progress { status, error: None, incomplete, output: &output, usage: Some(&counted) };
         let event = if incomplete.is_some() { "response.incomplete" } else { "response.completed" };
         Ok((event, response(&self.identity, &progress)))
     }
@@ -150,15 +154,17 @@ impl WireWriter for OpenAiResponsesWriter {
     fn usage(&self) -> Option<&Usage> {
         self.usage.as_ref()
     }
+
+    /// Keeps the items that were said whole.
+    fn failure(&mut self, report: &ErrorReport<'_>) -> Option<String> {
+        let mut out = String::new();
+        self.begin(&mut out);
+        error::failed(report, &self.identity, &array(&self.items), &mut self.sequence, &mut out);
+        Some(out)
+    }
 }
 
 impl OpenAiResponsesWriter {
-    /// The end of an answer that failed on the way: what was said whole stays.
-    pub(crate) fn fail(&mut self, report: &ErrorReport<'_>, out: &mut String) {
-        self.begin(out);
-        error::failed(report, &self.identity, &array(&self.items), &mut self.sequence, out);
-    }
-
     fn begin(&mut self, out: &mut String) {
         if std::mem::replace(&mut self.begun, true) {
             return;
@@ -260,12 +266,7 @@ impl OpenAiResponsesWriter {
                 }
                 said.get_or_insert_default().push_str(text);
                 let delta = quote(text);
-                self.sequence.part(
-                    "response.reasoning_summary_text.delta",
-                    place,
-                    &[("delta", &delta)],
-                    out,
-                );
+                self.sequence.part("response.reasoning_summary_text.delta", place, &[("delta", &delta)], out);
             }
             Some(Item::Call(call)) => call.say(text, output, &mut self.sequence, out),
             Some(Item::Message { part: None, .. } | Item::Hidden) | None => {}

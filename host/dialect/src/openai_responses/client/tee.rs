@@ -4,10 +4,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::usage;
+use std::sync::Arc;
+
+use super::events::Sequence;
+use super::{error, usage};
 use crate::canon::{Fault, Json, StopReason};
 use crate::fault::protocol;
-use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
+use crate::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
 use crate::json::{JsonKind, Node, Reader, Syntax, nonfinite_as_null};
 use crate::refusal;
 
@@ -16,6 +19,10 @@ use crate::refusal;
 pub struct OpenAiResponsesTee {
     observed: ObservedAnswer,
     malformed: bool,
+    /// Seconds since the epoch, as the upstream said.
+    created: i64,
+    /// The number of the event that would come next.
+    next: u64,
 }
 
 /// What an event says, as far as it is looked at.
@@ -26,6 +33,7 @@ struct Payload<'a> {
     error: Option<&'a str>,
     item: Option<&'a str>,
     delta: Option<&'a str>,
+    number: Option<&'a str>,
 }
 
 /// Whether an event of this data ends a stream.
@@ -84,7 +92,8 @@ impl WireTee for OpenAiResponsesTee {
     fn whole(&mut self, body: &[u8]) -> Result<(), Fault> {
         let text = std::str::from_utf8(body).map_err(|_| protocol("the upstream's answer is not UTF-8"))?;
         let wrong = |_| protocol("the upstream's answer is not a JSON object");
-        crate::json::check(text.trim()).map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
+        crate::json::check(text.trim())
+            .map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
         let mut object = Node::root(text).object().map_err(wrong)?;
         let error = object.optional("error").map_err(wrong)?;
         let status = object.string("status").ok().flatten();
@@ -103,6 +112,19 @@ impl WireTee for OpenAiResponsesTee {
         self.observed.content = true;
         Ok(())
     }
+
+    fn failure(&self, report: &ErrorReport<'_>) -> Option<String> {
+        let seen = &self.observed;
+        let identity = AnswerIdentity {
+            id: seen.id.clone()?,
+            created: self.created,
+            model: seen.model.clone().unwrap_or_default(),
+            echo: Arc::default(),
+        };
+        let mut out = String::new();
+        error::failed(report, &identity, "[]", &mut Sequence::from(self.next), &mut out);
+        Some(out)
+    }
 }
 
 impl OpenAiResponsesTee {
@@ -112,6 +134,9 @@ impl OpenAiResponsesTee {
     }
 
     fn judge(&mut self, payload: &Payload<'_>, data: &str) -> FrameOutcome {
+        if let Some(number) = payload.number.and_then(|text| text.parse::<u64>().ok()) {
+            self.next = number.saturating_add(1);
+        }
         if let Some(response) = payload.response {
             self.note(response);
         }
@@ -151,6 +176,8 @@ impl OpenAiResponsesTee {
         if let Some(counted) = object.optional("usage").ok().flatten().and_then(|node| usage::parse(&node)) {
             self.observed.usage = Some(counted);
         }
+        let created = object.optional("created_at").ok().flatten();
+        self.created = created.map_or(self.created, |node| i64::try_from(node.count()).unwrap_or(0));
         let details = object.optional("incomplete_details").ok().flatten();
         match status.as_deref() {
             Some("incomplete") => {
@@ -201,6 +228,7 @@ fn read(text: &str) -> Result<Payload<'_>, Syntax> {
             ("response", JsonKind::Object) => payload.response = Some(reader.skip()?),
             ("item", JsonKind::Object) => payload.item = Some(reader.skip()?),
             ("error", _) if kind != JsonKind::Null => payload.error = Some(reader.skip()?),
+            ("sequence_number", JsonKind::Number) => payload.number = Some(reader.skip()?),
             ("delta", _) => payload.delta = Some(reader.skip()?),
             _ => drop(reader.skip()?),
         }

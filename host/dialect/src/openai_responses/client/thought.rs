@@ -14,7 +14,11 @@ const MARK: &str = "brains.thought.1:";
 pub(super) enum Opened {
     Thought(Reasoning),
     /// The signature of the call with this id.
-    Call { id: String, signature: String, origin: Option<String> },
+    Call {
+        id: String,
+        signature: String,
+        origin: Option<String>,
+    },
 }
 
 /// What goes into `encrypted_content`; none for a thought without marks.
@@ -97,7 +101,10 @@ mod tests {
         for text in ["", "hm"] {
             let Opened::Thought(thought) = opened("gAAAA", text.to_owned()) else { panic!("a thought") };
             assert_eq!(thought.origin.as_deref(), Some("openai-responses/"));
-            assert_eq!((thought.redacted.is_some(), thought.signature.is_some()), (text.is_empty(), !text.is_empty()));
+            assert_eq!(
+                (thought.redacted.is_some(), thought.signature.is_some()),
+                (text.is_empty(), !text.is_empty())
+            );
             assert_eq!(sealed(&thought).as_deref(), Some("gAAAA"));
         }
     }

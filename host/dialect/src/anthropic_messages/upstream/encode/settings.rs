@@ -243,6 +243,7 @@ impl SettingsWriter<'_, '_> {
                 }
                 ("safety_identifier", Some(word)) if user.is_none() => user = Some(word.to_owned()),
                 _ if asks_nothing(text) => {}
+                _ if is_wire(name) => self.losses.leftovers("", Some(text), &[])?,
                 _ => self.losses.cannot(name)?,
             }
         }

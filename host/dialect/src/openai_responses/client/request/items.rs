@@ -133,8 +133,7 @@ impl Turns {
             Some(output) => content::result(&output)?,
             None => Vec::new(),
         };
-        let result =
-            ToolResult { call_id, is_error: false, content, extra: content::own(object, &["name"]) };
+        let result = ToolResult { call_id, is_error: false, content, extra: content::own(object, &["name"]) };
         self.messages.push(message(Role::Tool, vec![Part::plain(Content::ToolResult(result))]));
         Ok(())
     }

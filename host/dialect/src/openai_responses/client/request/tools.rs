@@ -36,7 +36,8 @@ pub(super) fn read(
             let mut allowed = Vec::new();
             for node in object.required("tools")?.array()? {
                 let mut object = node.object()?;
-                if object.required("type")?.string()? == "function" || object.iter().any(|(name, _)| name == "name")
+                if object.required("type")?.string()? == "function"
+                    || object.iter().any(|(name, _)| name == "name")
                 {
                     allowed.push(sent(&mut object)?);
                 }
@@ -54,7 +55,9 @@ pub(super) fn read(
 }
 
 /// What the tools of a request are called upstream, where that is something else.
-pub(in crate::openai_responses::client) fn aliases(tools: Option<&Node<'_>>) -> Result<Vec<ToolAlias>, Invalid> {
+pub(in crate::openai_responses::client) fn aliases(
+    tools: Option<&Node<'_>>,
+) -> Result<Vec<ToolAlias>, Invalid> {
     let mut aliases = Vec::new();
     for node in tools.map_or(Ok(Vec::new()), Node::array)? {
         alias(&node, None, &mut aliases)?;
