@@ -70,3 +70,14 @@ async fn openai_sdk_with_an_anthropic_upstream() {
 async fn openai_sdk_with_an_ollama_upstream() {
     openai_sdk_over(wire::OLLAMA).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_sdk_speaks_responses_over_each_wire() {
+    for wire in wire::ALL {
+        let upstream = wire.upstream().await;
+        let service = Brains::start(wire.setup(&upstream)).await;
+        let (base, model) = (format!("{}/v1", service.client.base), wire.model());
+        let environment = [("BASE_URL", &*base), ("API_KEY", &service.client.key), ("MODEL", &model)];
+        python("openai_responses_sdk.py", &environment).await;
+    }
+}

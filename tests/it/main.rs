@@ -58,6 +58,7 @@ mod progress;
 mod races;
 mod relay;
 mod resources;
+mod responses;
 mod secrets;
 mod secure;
 mod sent;

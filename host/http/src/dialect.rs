@@ -7,6 +7,7 @@ mod generation;
 mod headers;
 mod messages;
 mod models;
+mod responses;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -18,9 +19,13 @@ use crate::openapi::Described;
 /// What the routes of every wire take and give.
 pub(crate) fn describe() -> Described {
     let mut all = Described::default();
-    for described in
-        [chat::description::describe(), messages::description::describe(), models::description::describe()]
-    {
+    let described = [
+        chat::description::describe(),
+        responses::description::describe(),
+        messages::description::describe(),
+        models::description::describe(),
+    ];
+    for described in described {
         all.paths.extend(described.paths);
         all.schemas.extend(described.schemas);
     }

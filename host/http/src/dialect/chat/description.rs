@@ -13,25 +13,6 @@ pub(in crate::dialect) fn describe() -> Described {
 }
 
 fn chat_completions() -> Value {
-    let routing: Map<String, Value> = [
-        ("trace-id", "Id of the request's trace."),
-        ("task", "Task label, when the classifier was asked."),
-        ("complexity", "Complexity, when the classifier gives it."),
-        ("confidence", "The classifier's confidence, 0 to 1."),
-        ("tier", "The tier that was picked."),
-        ("provider", "The provider instance that answered."),
-        ("model", "The model asked for there."),
-        ("strategy", "How the candidates were found."),
-        ("attempts", "How many attempts were made."),
-        ("attempt-causes", "Each candidate that did not answer, with a word for why, when there was one."),
-        ("route-reason", "Why this route, in one line."),
-        ("loss", "What the translation could not carry, when there was any."),
-    ]
-    .into_iter()
-    .map(|(name, words)| {
-        (format!("x-brains-{name}"), json!({ "description": words, "schema": { "type": "string" } }))
-    })
-    .collect();
     json!({
         "operationId": "create_chat_completion",
         "tags": ["gateway"],
@@ -54,7 +35,7 @@ fn chat_completions() -> Value {
         "responses": {
             "200": {
                 "description": "The completion; with `stream` a stream of server-sent events that ends in `data: [DONE]`.",
-                "headers": routing,
+                "headers": routing(),
                 "content": {
                     "application/json": { "schema": { "$ref": "#/components/schemas/ChatCompletion" } },
                     "text/event-stream": { "schema": { "type": "string" } },
@@ -63,6 +44,29 @@ fn chat_completions() -> Value {
             "default": failed(),
         },
     })
+}
+
+/// The headers that say how a request was routed.
+pub(in crate::dialect) fn routing() -> Map<String, Value> {
+    [
+        ("trace-id", "Id of the request's trace."),
+        ("task", "Task label, when the classifier was asked."),
+        ("complexity", "Complexity, when the classifier gives it."),
+        ("confidence", "The classifier's confidence, 0 to 1."),
+        ("tier", "The tier that was picked."),
+        ("provider", "The provider instance that answered."),
+        ("model", "The model asked for there."),
+        ("strategy", "How the candidates were found."),
+        ("attempts", "How many attempts were made."),
+        ("attempt-causes", "Each candidate that did not answer, with a word for why, when there was one."),
+        ("route-reason", "Why this route, in one line."),
+        ("loss", "What the translation could not carry, when there was any."),
+    ]
+    .into_iter()
+    .map(|(name, words)| {
+        (format!("x-brains-{name}"), json!({ "description": words, "schema": { "type": "string" } }))
+    })
+    .collect()
 }
 
 fn chat_request() -> Value {

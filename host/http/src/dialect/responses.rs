@@ -1,0 +1,3 @@
+//! What is published of Responses.
+
+pub(super) mod description;
