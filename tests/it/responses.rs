@@ -37,7 +37,9 @@ fn events(answer: &Answer) -> Vec<Value> {
         events.push(event);
     }
     let ends = |event: &&Value| {
-        ["response.completed", "response.incomplete", "response.failed"].iter().any(|kind| event["type"] == **kind)
+        ["response.completed", "response.incomplete", "response.failed"]
+            .iter()
+            .any(|kind| event["type"] == **kind)
     };
     assert_eq!(events.iter().filter(ends).count(), 1, "{text}");
     assert!(events.last().is_some_and(|last| ends(&last)), "{text}");
@@ -94,7 +96,9 @@ async fn tools_of_every_kind_are_called_and_answered() {
             let output = said["output"].as_array().expect("items").clone();
             let shown: Vec<Value> = output
                 .iter()
-                .map(|item| json!([item["type"], item["namespace"], item["name"], item["arguments"], item["input"]]))
+                .map(|item| {
+                    json!([item["type"], item["namespace"], item["name"], item["arguments"], item["input"]])
+                })
                 .collect();
             assert_eq!(
                 shown,
@@ -117,7 +121,8 @@ async fn tools_of_every_kind_are_called_and_answered() {
             }
             let said = response(&ask(&service, &body).await, stream);
             assert_eq!(
-                said["output"][0]["content"][0]["text"], "scripted: weather, patch, get",
+                said["output"][0]["content"][0]["text"],
+                "scripted: weather, patch, get",
                 "{}: {}",
                 wire.provider,
                 upstream.last().json()
@@ -173,7 +178,10 @@ async fn what_broke_never_looks_complete() {
             assert_eq!(last["type"], "response.failed", "{}: {what}", wire.provider);
             let failed = &last["response"];
             assert_eq!((&failed["id"], &failed["status"]), (&first["response"]["id"], &json!("failed")));
-            assert!(failed["error"]["message"].is_string() && failed["error"]["code"].is_string(), "{failed}");
+            assert!(
+                failed["error"]["message"].is_string() && failed["error"]["code"].is_string(),
+                "{failed}"
+            );
             assert!(answer.text().contains("hello"), "what came before stays");
         }
         // Before the first byte there is still a status to give.
@@ -215,7 +223,8 @@ async fn what_cannot_be_served_is_refused_by_its_name() {
     // A client that would rather have a socket goes on by POST at once.
     let socket = service.client.request(http::Method::GET, PATH).header("connection", "Upgrade");
     let socket = socket.header("upgrade", "websocket").header("sec-websocket-version", "13");
-    let answer = brains_tests::Client::send(socket.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")).await;
+    let answer =
+        brains_tests::Client::send(socket.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")).await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (405, &json!("method_not_allowed")));
 }
 

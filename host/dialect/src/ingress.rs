@@ -144,9 +144,10 @@ impl Ingress {
     pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
         match self {
             Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
-            Self::OpenAiResponses => {
-                StreamWriter::OpenAiResponses(OpenAiResponsesClient::writer(identity, include_usage))
-            }
+            Self::OpenAiResponses => StreamWriter::OpenAiResponses(Box::new(OpenAiResponsesClient::writer(
+                identity,
+                include_usage,
+            ))),
             Self::AnthropicMessages => {
                 StreamWriter::AnthropicMessages(AnthropicMessagesClient::writer(identity, include_usage))
             }
@@ -228,7 +229,7 @@ impl RelayTee {
 #[derive(Debug)]
 pub enum StreamWriter {
     OpenAiChat(OpenAiChatWriter),
-    OpenAiResponses(OpenAiResponsesWriter),
+    OpenAiResponses(Box<OpenAiResponsesWriter>),
     AnthropicMessages(AnthropicMessagesWriter),
 }
 

@@ -2,7 +2,7 @@
 
 use crate::canon::{Json, Usage};
 use crate::ingress::AnswerIdentity;
-use crate::json::{Members, Node};
+use crate::json::{Members, Node, Object};
 
 use super::usage;
 
@@ -61,15 +61,12 @@ pub(super) fn response(identity: &AnswerIdentity, progress: &Progress<'_>) -> Js
     out.string("model", &identity.model).raw("output", progress.output);
     let said = Node::root(&identity.echo.members).object().ok();
     let find = |name: &str| {
-        said.iter()
-            .flat_map(|object| object.iter())
-            .find(|(known, _)| *known == name)
-            .map(|(_, node)| node.text())
+        said.iter().flat_map(Object::iter).find(|(known, _)| *known == name).map(|(_, node)| node.text())
     };
     for (name, default) in REPEATED {
         out.raw(name, find(name).unwrap_or(default));
     }
-    for (name, node) in said.iter().flat_map(|object| object.iter()).filter(|(name, _)| !is_repeated(name)) {
+    for (name, node) in said.iter().flat_map(Object::iter).filter(|(name, _)| !is_repeated(name)) {
         out.raw(name, node.text());
     }
     out.raw("usage", &progress.usage.map_or_else(|| "null".to_owned(), usage::json));

@@ -127,7 +127,9 @@ fn content(
     let [delta, done] = events;
     let mut members = [vec![("delta", text.text())], vec![(member, text.text())]];
     if member == "text" {
-        members.iter_mut().for_each(|members| members.push(("logprobs", logprobs.as_str())));
+        for members in &mut members {
+            members.push(("logprobs", logprobs.as_str()));
+        }
     }
     let [delta_members, done_members] = members;
     sequence.part(delta, place, &delta_members, out);

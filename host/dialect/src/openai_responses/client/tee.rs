@@ -205,7 +205,7 @@ fn calls(item: &Node<'_>) -> bool {
 
 /// Whether an event says something of the answer.
 fn speaks(kind: &str, payload: &Payload<'_>) -> bool {
-    if kind.ends_with(".delta") {
+    if kind.rsplit('.').next() == Some("delta") {
         return payload.delta.is_some_and(|delta| !matches!(delta, "\"\"" | "null" | "{}"));
     }
     let item = payload.item.and_then(|item| kind_of(&Node::root(item)));

@@ -40,14 +40,14 @@ impl Turns {
             "item_reference" => Err(unsupported(node, "the item is not kept here; send it as it is")),
             "compaction_trigger" => Err(unsupported(node, "conversations are not made shorter here")),
             kind if kind.ends_with("_output") => self.result(&mut object),
-            kind if kind.ends_with("_call") => match object.string("call_id")? {
-                Some(id) => self.call(kind, id, &mut object),
-                // A tool that the vendor ran: what it found stands in what was said.
-                None => {
-                    self.lose(kind);
-                    Ok(())
+            kind if kind.ends_with("_call") => {
+                if let Some(id) = object.string("call_id")? {
+                    return self.call(kind, id, &mut object);
                 }
-            },
+                // A tool that the vendor ran: what it found stands in what was said.
+                self.lose(kind);
+                Ok(())
+            }
             _ => Err(unsupported(node, "a kind of item that other wires do not have")),
         }
     }

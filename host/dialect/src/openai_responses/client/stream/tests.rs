@@ -124,7 +124,7 @@ fn legal(events: &[Value]) -> Value {
                     (&*id, &json!(done.len())),
                     "{event}"
                 );
-                if kind.ends_with(".delta") {
+                if kind.rsplit('.').next() == Some("delta") {
                     said.push_str(event["delta"].as_str().unwrap());
                 }
             }
