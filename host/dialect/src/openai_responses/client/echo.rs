@@ -56,3 +56,38 @@ fn completed(node: &Node<'_>, needed: &[(&str, &str)]) -> Result<Json, Invalid> 
     }
     Ok(out.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::envelope::Envelope;
+    use crate::ingress::ToolAlias;
+
+    #[test]
+    fn what_an_answer_repeats_and_what_tools_are_called_upstream() {
+        let body = r#"{"model":"m","input":"x","stream":true,"store":true,"instructions":"Be brief.","user":null,
+            "reasoning":{"summary":"auto"},"text":{"verbosity":"low"},"service_tier":"flex","tools":[
+            {"type":"function","name":"f"},{"type":"custom","name":"patch"},{"type":"web_search"},
+            {"type":"namespace","name":"n","tools":[{"type":"function","name":"g"},{"type":"custom","name":"h"}]}]}"#;
+        let echo = read(&Envelope::scan(body.as_bytes()).unwrap()).unwrap();
+        let members: serde_json::Value = serde_json::from_str(&echo.members).unwrap();
+        let names: Vec<&String> = members.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["instructions", "reasoning", "text", "service_tier", "tools"]);
+        assert_eq!(members["reasoning"], serde_json::json!({"summary": "auto", "effort": null}));
+        assert_eq!(members["text"]["format"]["type"], "text");
+        let alias = |sent: &str, namespace: Option<&str>, name: &str, free_form| ToolAlias {
+            sent: sent.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            free_form,
+        };
+        assert_eq!(
+            echo.tools,
+            [
+                alias("patch", None, "patch", true),
+                alias("n__g", Some("n"), "g", false),
+                alias("n__h", Some("n"), "h", true)
+            ]
+        );
+    }
+}

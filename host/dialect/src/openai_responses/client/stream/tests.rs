@@ -6,9 +6,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::canon::{
-    BlockEnd, BlockKind, BlockStart, Delta, Event, Finish, Start, StopReason, ToolStart, Usage,
+    BlockEnd, BlockKind, BlockStart, Content, Delta, Event, Finish, Reasoning, Start, StopReason, ToolCall,
+    ToolStart, Usage,
 };
-use crate::ingress::{AnswerIdentity, Ingress, RequestEcho, ToolAlias};
+use crate::envelope::Envelope;
+use crate::ingress::{AnswerIdentity, ErrorReport, Ingress, RequestEcho, ToolAlias};
 use crate::sse::Frames;
 
 fn identity() -> AnswerIdentity {
@@ -329,5 +331,119 @@ proptest! {
         // Told again from the whole, it is legal too.
         let replayed = legal(&read(&Ingress::OpenAiResponses.replay(&whole.to_string(), true).unwrap()));
         prop_assert_eq!(replayed, whole);
+    }
+}
+
+#[test]
+fn a_broken_answer_ends_as_itself() {
+    let (mut writer, mut out) = (Ingress::OpenAiResponses.stream_writer(&identity(), true), String::new());
+    for event in
+        [start(0, BlockKind::Reasoning), piece(0, "hm"), end(0), start(1, BlockKind::Text), piece(1, "a")]
+    {
+        writer.push(&event, &mut out).unwrap();
+    }
+    let report =
+        ErrorReport { status: 503, message: "busy", param: None, code: Some("server_is_overloaded") };
+    // Who relays it knows as much as came by.
+    let mut tee = Ingress::OpenAiResponses.tee();
+    for frame in Frames::default().push(out.as_bytes()).unwrap() {
+        tee.frame(Some(&frame.data));
+    }
+    let ours = read(&format!("{out}{}", writer.failure(&report).unwrap()));
+    let relayed = read(&format!("{out}{}", tee.failure(&report).unwrap()));
+    for events in [ours, relayed] {
+        for (at, event) in events.iter().enumerate() {
+            assert_eq!(event["sequence_number"], at);
+        }
+        let last = events.last().unwrap();
+        assert_eq!((&last["type"], &last["response"]["id"]), (&json!("response.failed"), &json!("resp_1")));
+        assert_eq!(last["response"]["created_at"], 1_700_000_000);
+        assert_eq!(last["response"]["error"], json!({"code": "server_is_overloaded", "message": "busy"}));
+    }
+}
+
+/// What an assistant does in a turn.
+fn turn() -> impl Strategy<Value = Vec<Content>> {
+    let text = || "[a-zß😀\"\n]{1,6}";
+    let signed = |signature: Option<String>, redacted: Option<String>, text: String| {
+        let origin = Some("anthropic-messages/claude".to_owned());
+        Content::Reasoning(Reasoning { id: None, text, signature, redacted, origin })
+    };
+    let content = prop_oneof![
+        text().prop_map(Content::Text),
+        text().prop_map(Content::Refusal),
+        (text(), text()).prop_map(move |(said, signature)| signed(Some(signature), None, said)),
+        text().prop_map(move |data| signed(None, Some(data), String::new())),
+        text().prop_map(|text| Content::Reasoning(Reasoning { text, ..Reasoning::default() })),
+        (text(), prop::option::of(text()), 0_u8..3).prop_map(|(text, signature, kind)| {
+            let (name, namespace) =
+                [("f", None), ("patch", None), ("get", Some("mcp__x".to_owned()))][usize::from(kind)].clone();
+            let arguments = json!({"input": text}).to_string();
+            let origin = signature.as_ref().map(|_| "google".to_owned());
+            Content::ToolCall(ToolCall {
+                name: name.to_owned(),
+                namespace,
+                arguments,
+                signature,
+                origin,
+                ..ToolCall::default()
+            })
+        }),
+    ];
+    prop::collection::vec(content, 1..6)
+}
+
+fn told_as_events(turn: &[Content]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (at, content) in turn.iter().enumerate() {
+        let index = u32::try_from(at).unwrap();
+        let mut ending = BlockEnd { choice: 0, index, signature: None, extra: None };
+        let (kind, text) = match content {
+            Content::Text(text) => (BlockKind::Text, text),
+            Content::Refusal(text) => (BlockKind::Refusal, text),
+            Content::Reasoning(thought) => {
+                ending.signature.clone_from(&thought.signature);
+                ending.extra = thought.origin.as_ref().map(|origin| json!({"origin": origin}).to_string());
+                let kind =
+                    thought.redacted.clone().map_or(BlockKind::Reasoning, BlockKind::RedactedReasoning);
+                (kind, &thought.text)
+            }
+            Content::ToolCall(call) => {
+                let name = match &call.namespace {
+                    Some(namespace) => format!("{namespace}__{}", call.name),
+                    None => call.name.clone(),
+                };
+                let (signature, origin) = (call.signature.clone(), call.origin.clone());
+                let start = ToolStart { id: call.id.clone(), name, namespace: None, signature, origin };
+                (BlockKind::ToolCall(start), &call.arguments)
+            }
+            other => panic!("{other:?}"),
+        };
+        events.extend([start(index, kind), piece(index, text), Event::BlockEnd(ending)]);
+    }
+    events.push(finish(StopReason::EndTurn));
+    events
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A client that sends a turn back as it got it says what was said.
+    #[test]
+    fn there_and_back_keeps_the_meaning(mut said in turn()) {
+        for (at, content) in said.iter_mut().enumerate() {
+            if let Content::ToolCall(call) = content {
+                call.id = format!("c{at}");
+            }
+        }
+        let whole = Ingress::OpenAiResponses.answer(&told_as_events(&said), &identity()).unwrap();
+        let whole: Value = serde_json::from_str(&whole).unwrap();
+        let mut input = vec![json!({"role": "user", "content": "x"})];
+        input.extend(whole["output"].as_array().unwrap().clone());
+        let body = json!({"model": "m", "input": input}).to_string();
+        let request = Ingress::OpenAiResponses.decode(&Envelope::scan(body.as_bytes()).unwrap()).unwrap();
+        prop_assert_eq!(request.messages.len(), 2);
+        let heard: Vec<Content> = request.messages[1].parts.iter().map(|part| part.content.clone()).collect();
+        prop_assert_eq!(heard, said);
     }
 }
