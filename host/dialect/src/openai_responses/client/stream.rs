@@ -357,7 +357,7 @@ impl OpenAiResponsesWriter {
         };
         if let Some(node) = object.optional("logprobs").ok().flatten() {
             let content = node.object().ok().and_then(|mut inner| inner.optional("content").ok().flatten());
-            part.logprobs.extend(list(content));
+            part.logprobs.extend(list(content).iter().map(|entry| probable(entry)));
             return;
         }
         for annotation in list(object.optional("annotations").ok().flatten()) {
@@ -409,6 +409,16 @@ fn thought_item(id: &str, text: Option<&str>, sealed: Option<&str>) -> Json {
         .string("type", "reasoning")
         .raw("summary", &format!("[{summary}]"))
         .maybe_string("encrypted_content", sealed);
+    out.finish()
+}
+
+/// A log probability; readers want all its members, not every vendor of chat completions writes them.
+fn probable(entry: &str) -> Json {
+    let said = |name| crate::json::member(Some(entry), name);
+    let mut out = Members::new();
+    out.extra(Some(entry), &["bytes", "top_logprobs"])
+        .raw("bytes", said("bytes").as_deref().unwrap_or("[]"))
+        .raw("top_logprobs", said("top_logprobs").as_deref().unwrap_or("[]"));
     out.finish()
 }
 
