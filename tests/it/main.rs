@@ -27,6 +27,7 @@ mod crash;
 mod database_faults;
 mod docs;
 mod effects;
+mod embeddings;
 mod examples;
 mod explain;
 mod failover;

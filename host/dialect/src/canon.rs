@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod chat;
+pub mod embeddings;
 pub mod exchange;
 mod lift;
 pub mod relay;

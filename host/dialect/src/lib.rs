@@ -12,6 +12,7 @@ pub mod blocks;
 mod calls;
 pub mod canon;
 pub mod decoder;
+pub mod embeddings;
 pub mod envelope;
 pub mod fault;
 pub mod features;

@@ -12,6 +12,7 @@
 mod candidates;
 mod catalogue;
 mod compose;
+mod embeddings;
 mod exchange;
 mod generation;
 mod keepalive;
@@ -58,6 +59,9 @@ pub use reply::Reply;
 pub use request::GatewayCall;
 pub use routing_headers::{RoutingHeaders, TRACE_ID};
 pub use strategy::Traits;
+
+/// The type of a whole answer.
+const JSON: &str = "application/json";
 
 /// What the gateway stands on.
 #[derive(Debug)]
@@ -123,6 +127,11 @@ impl Gateway {
         keepalive::outcome(ingress, known, generation).await
     }
 
+    /// Answers one request for embeddings. Dropping the future cancels the upstream call; the trace is kept all the same.
+    pub async fn embed(&self, call: GatewayCall) -> Outcome {
+        self.0.answer_embeddings(&call).await
+    }
+
     /// What a request of this body would do, without doing it.
     pub async fn explain(&self, ingress: Ingress, body: &[u8]) -> Result<Plan, Fault> {
         let snapshot = self.0.live.current();
@@ -167,7 +176,7 @@ impl Gateway {
 
 impl GatewayState {
     async fn answer(&self, ingress: Ingress, call: &GatewayCall, known: KnownHead) -> Outcome {
-        let mut recorder = self.recorder(ingress, call, known);
+        let mut recorder = self.recorder(ingress.name(), call, known);
         let generated = self.generate(ingress, call, &mut recorder).await;
         let (headers, attempts) = (recorder.headers(), recorder.attempts());
         let result = match generated {
@@ -218,7 +227,7 @@ impl GatewayState {
         plan(&client.model, || client.features(), context).await
     }
 
-    fn recorder(&self, ingress: Ingress, call: &GatewayCall, head: KnownHead) -> Recorder {
+    fn recorder(&self, api: &str, call: &GatewayCall, head: KnownHead) -> Recorder {
         let ambient = &self.upstreams.ambient;
         let record = TraceRecord {
             request_id: call.request_id.clone(),
@@ -226,7 +235,7 @@ impl GatewayState {
             key: call.principal.key.clone(),
             client: call.client.clone(),
             request_bytes: call.body.len() as u64,
-            api: ingress.name().to_owned(),
+            api: api.to_owned(),
             ..record::blank(Id::mint(&**ambient), ambient.now())
         };
         let traces = &call.active.config.traces;

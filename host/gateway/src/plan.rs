@@ -208,17 +208,7 @@ pub(crate) async fn plan(
             (order, flagged)
         }
     };
-    let attempts: Vec<RankedCandidate> = order
-        .iter()
-        .filter_map(|(index, score)| Some((candidates.get(*index)?, *score)))
-        .map(|(c, score)| RankedCandidate {
-            tier: c.tier.clone(),
-            provider: c.provider.clone(),
-            model: c.model.clone(),
-            score,
-            lane: None,
-        })
-        .collect();
+    let attempts = ranked(&candidates, &order);
     if attempts.is_empty() {
         return Err(no_candidate(&target, snapshot));
     }
@@ -239,6 +229,46 @@ pub(crate) async fn plan(
         signals: verdict.signals,
         steps,
     })
+}
+
+/// Decides by the name alone: the model that it means, or those of its tier in configured order.
+pub(crate) async fn named(requested: &str, context: PlanContext<'_>) -> Result<Plan, Fault> {
+    let target = resolve_model(requested, context).await?;
+    let PlanContext { snapshot, upstreams } = context;
+    let candidates = candidates(&target, snapshot, upstreams);
+    let order = configured_order(&target, "", &snapshot.config, &candidates);
+    let order: Vec<Pick> = order.into_iter().map(|index| (index, None)).collect();
+    let attempts = ranked(&candidates, &order);
+    if attempts.is_empty() {
+        return Err(no_candidate(&target, snapshot));
+    }
+    let verdict = Verdict::default();
+    Ok(Plan {
+        requested: requested.to_owned(),
+        classifier: None,
+        task: String::new(),
+        confidence: verdict.confidence,
+        traits: traits(&verdict),
+        strategy: "",
+        attempts,
+        reason: describe(requested, &target, &snapshot.config),
+        scores: Vec::new(),
+        signals: Vec::new(),
+        steps: Vec::new(),
+    })
+}
+
+/// The candidates that were picked, in their order.
+fn ranked(candidates: &[task::Candidate], order: &[Pick]) -> Vec<RankedCandidate> {
+    let picked = order.iter().filter_map(|(index, score)| Some((candidates.get(*index)?, *score)));
+    let ranked = picked.map(|(candidate, score)| RankedCandidate {
+        tier: candidate.tier.clone(),
+        provider: candidate.provider.clone(),
+        model: candidate.model.clone(),
+        score,
+        lane: None,
+    });
+    ranked.collect()
 }
 
 /// Whose label it is: none when the classifier failed, and the default stood in.

@@ -43,6 +43,8 @@ pub(crate) struct Recorder {
     counted: bool,
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
+    /// The answer holds tokens that a model made.
+    generates: bool,
     ended: bool,
 }
 
@@ -64,6 +66,7 @@ impl Recorder {
             counted: false,
             prices: (None, None),
             body_limit,
+            generates: true,
             ended: false,
         }
     }
@@ -85,6 +88,11 @@ impl Recorder {
     pub(crate) fn head(&mut self, model: &str, stream: bool) {
         model.clone_into(&mut self.record.requested_model);
         self.record.stream = stream;
+    }
+
+    /// The answer holds nothing that a model wrote, however large it is.
+    pub(crate) const fn generates_nothing(&mut self) {
+        self.generates = false;
     }
 
     /// The client of this streamed answer bears so much silence, for now.
@@ -217,9 +225,15 @@ impl Recorder {
             // Four bytes to a token is the usual rule of thumb for English and code; a stream's frames weigh more.
             let bytes_per_token = if self.record.stream { 160 } else { 4 };
             usage.input_tokens = self.record.request_bytes / 4;
-            usage.output_tokens = self.record.response_bytes.div_ceil(bytes_per_token);
+            usage.output_tokens =
+                if self.generates { self.record.response_bytes.div_ceil(bytes_per_token) } else { 0 };
             usage.estimated = true;
         }
+    }
+
+    /// Tokens of the prompt, counted or guessed.
+    pub(crate) const fn input_tokens(&self) -> u64 {
+        self.record.usage.input_tokens
     }
 
     /// Guesses anew from what has gone out by now, when the upstream counted nothing.

@@ -49,6 +49,11 @@ pub(crate) fn resolve(
     Err(unknown(name))
 }
 
+/// Whether the name leaves the choice to us.
+pub(crate) fn is_automatic(name: &str) -> bool {
+    ALIAS_PREFIXES.iter().any(|prefix| name.strip_prefix(prefix) == Some(AUTO))
+}
+
 /// No model has a longer name, and what is asked for is kept.
 const NAME_BYTES: usize = 256;
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod chat;
+mod embeddings;
 mod generation;
 mod headers;
 mod messages;
@@ -11,6 +12,7 @@ mod responses;
 
 use axum::Router;
 use axum::routing::{get, post};
+use brains_dialect::embeddings::PATH as EMBEDDINGS;
 use brains_dialect::ingress::Ingress;
 
 use crate::app::App;
@@ -24,6 +26,7 @@ pub(crate) fn describe() -> Described {
         responses::description::describe(),
         messages::description::describe(),
         models::description::describe(),
+        embeddings::description::describe(),
     ];
     for described in described {
         all.paths.extend(described.paths);
@@ -39,6 +42,8 @@ pub(crate) fn routes() -> Router<App> {
         router.route(path, post(generation::generate)).route(&format!("{path}/"), post(generation::generate))
     });
     generated
+        .route(EMBEDDINGS, post(embeddings::embed))
+        .route(&format!("{EMBEDDINGS}/"), post(embeddings::embed))
         .route("/v1/models", get(models::list))
         .route("/v1/models/", get(models::list))
         .route("/v1/models/{*id}", get(models::retrieve))

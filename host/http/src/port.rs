@@ -16,6 +16,8 @@ use serde_json::{Map, Value};
 pub trait Models: Debug + Send + Sync {
     /// Dropping the future, or the stream that comes of it, ends the upstream call.
     fn answer(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
+    /// Vectors for texts. Dropping the future ends the upstream call.
+    fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
 }
@@ -23,6 +25,10 @@ pub trait Models: Debug + Send + Sync {
 impl Models for Gateway {
     fn answer(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
         Box::pin(Gateway::answer(self, ingress, call))
+    }
+
+    fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        Box::pin(Gateway::embed(self, call))
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

@@ -4,7 +4,8 @@
 use brains_dialect::ingress::Ingress;
 
 /// Routes that people and clients ask for, each with the last segments by which it is known. `{}` is any one.
-const KNOWN: [(&str, &[&str]); 8] = [
+const KNOWN: [(&str, &[&str]); 9] = [
+    ("POST /v1/embeddings", &["embeddings"]),
     ("GET /v1/models", &["models"]),
     ("GET /v1/models/{id}", &["models", "{}"]),
     ("POST /api/ops/{operation}", &["ops", "{}"]),

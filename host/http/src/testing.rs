@@ -107,6 +107,10 @@ impl Models for Fake {
         })
     }
 
+    fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        self.answer(Ingress::OpenAiChat, call)
+    }
+
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {
         Box::pin(async { vec![entry("brains-auto", "automatic"), entry("up/m/1", "model")] })
     }

@@ -2,6 +2,7 @@
 //! component wrote is only checked where it is spliced or passed on as it stands.
 
 use brains_dialect::canon::catalogue::Page;
+use brains_dialect::canon::embeddings::Vectors;
 use brains_dialect::canon::exchange::{Frame, Payload};
 use brains_dialect::canon::relay::{Edit, Lane, Surface};
 use brains_dialect::canon::task::{Decision, Verdict};
@@ -232,6 +233,15 @@ pub(crate) fn page(mut page: Page) -> Bounded<Page> {
         model.extra = None;
     }
     Ok(page)
+}
+
+/// One vector of finite numbers for each text.
+pub(crate) fn vectors(vectors: &Vectors, texts: usize) -> Bounded<()> {
+    let Vectors { dim, data, .. } = vectors;
+    if *dim == 0 || usize::try_from(*dim).ok().and_then(|dim| dim.checked_mul(texts)) != Some(data.len()) {
+        return wrong(format!("{} numbers in vectors of {dim} for {texts} texts", data.len()));
+    }
+    if data.iter().all(|number| number.is_finite()) { Ok(()) } else { wrong("a vector of what is no number") }
 }
 
 /// A verdict that the rest can rely on: finite numbers, texts of sane size, JSON that is JSON.

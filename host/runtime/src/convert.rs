@@ -1,7 +1,7 @@
 //! Converts between the types of the bindings and the canonical ones, which mirror each other: every conversion is a move.
 
 use brains_dialect::canon;
-use brains_dialect::canon::{catalogue, exchange, relay, task};
+use brains_dialect::canon::{catalogue, embeddings, exchange, relay, task};
 
 use crate::bindings::{exported as exports, http as wit_http, task as wit_task, types as wit};
 
@@ -55,6 +55,7 @@ record! {
     exchange::Head => wit_http::Head { status ;  ; list headers };
     exchange::Response => wit_http::Response {  ; head, body };
     exchange::Frame => wit_http::Frame { name, data };
+    embeddings::Batch => exports::embeddings::Batch { model, inputs, dimensions };
     relay::Call => exports::relay::Call { surface, model, stream, query ; ctx ; list headers };
     task::Features => wit_task::Features { last_user_text, system_head, recent_text, message_count, approx_input_tokens, tool_names, has_images, has_audio, wants_json, client, hints, extra };
     task::Score => wit_task::Score { label, value };
@@ -84,6 +85,7 @@ record! {
     exports::relay::Replacement => relay::Replacement { path, old, new };
     exports::relay::Outbound => relay::Outbound {  ; request, framing ; list edits };
     exports::chat::Outbound => exchange::Outbound { losses, added ; request, framing };
+    exports::embeddings::Vectors => embeddings::Vectors { dim, data, input_tokens };
     exports::catalogue::Model => catalogue::Model { id, label, context, max_output, caps, pricing, extra };
     exports::catalogue::Page => catalogue::Page { next ;  ; list models };
     wit_task::Score => task::Score { label, value };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use brains_dialect::canon::catalogue::Page;
+use brains_dialect::canon::embeddings::{Batch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{Call, Lane};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
@@ -171,6 +172,26 @@ impl Exchange {
         let mut page: Page = said.map(Into::into).map_err(|fault| self.refusal(fault))?;
         self.instance.context().redaction.cover_page(&mut page);
         self.bounded("catalogue.models", bounds::page(page))
+    }
+
+    /// How to ask for the vectors of a batch.
+    pub async fn encode_batch(&mut self, batch: Batch, ctx: CallContext) -> Result<Request, CallFault> {
+        let size = batch.inputs.iter().map(String::len).sum();
+        let (batch, ctx) = (batch.into(), ctx.into());
+        let said = call!(self, "embeddings.encode", embeddings, size, |store, exported, decoder| exported
+            .call_encode(store, &batch, &ctx));
+        said.map(Into::into).map_err(|fault| self.refusal(fault))
+    }
+
+    /// The vectors of a batch of so many texts.
+    pub async fn decode_vectors(&mut self, response: Response, texts: usize) -> Result<Vectors, CallFault> {
+        let size = bounds::body(&response.body, &self.instance.spec().limits)?;
+        let response = response.into();
+        let said = call!(self, "embeddings.decode", embeddings, size, |store, exported, decoder| exported
+            .call_decode(store, &response));
+        let vectors: Vectors = said.map(Into::into).map_err(|fault| self.refusal(fault))?;
+        self.bounded("embeddings.decode", bounds::vectors(&vectors, texts))?;
+        Ok(vectors)
     }
 
     fn events(

@@ -105,6 +105,7 @@ pub struct Exports {
     pub relay: bool,
     pub chat: bool,
     pub standalone: bool,
+    pub embeddings: bool,
     pub classifier: bool,
     pub policy: bool,
 }
@@ -118,6 +119,7 @@ impl Exports {
             "relay" => self.relay = true,
             "chat" => self.chat = true,
             "standalone" => self.standalone = true,
+            "embeddings" => self.embeddings = true,
             "classifier" => self.classifier = true,
             "policy" => self.policy = true,
             // Interfaces that later hosts call; a component may have them already.
@@ -134,6 +136,7 @@ impl Exports {
             (self.relay, "relay"),
             (self.chat, "chat"),
             (self.standalone, "standalone"),
+            (self.embeddings, "embeddings"),
             (self.classifier, "classifier"),
             (self.policy, "policy"),
         ];
@@ -155,7 +158,7 @@ impl Exports {
 
     pub(crate) const fn plays(self, part: Plays) -> bool {
         match part {
-            Plays::Provider => self.relay || self.chat || self.standalone,
+            Plays::Provider => self.relay || self.chat || self.standalone || self.embeddings,
             Plays::Classifier => self.classifier,
             Plays::Policy => self.policy,
             Plays::Bridge | Plays::Hook => false,

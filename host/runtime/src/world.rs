@@ -3,7 +3,7 @@
 //!
 //! | World | Factors | Exports, beside `meta` |
 //! |---|---|---|
-//! | provider | `EFFECTS` | `errors`, `catalogue`, `relay`, `chat`, `standalone` |
+//! | provider | `EFFECTS` | `errors`, `catalogue`, `relay`, `chat`, `standalone`, `embeddings` |
 //! | classifier | `EFFECTS` | `classifier` |
 //! | policy | `EFFECTS` | `policy` |
 //!
@@ -13,7 +13,7 @@
 //!
 //! | World | Factors | Exports, beside `meta` |
 //! |---|---|---|
-//! | provider with embeddings and sign-in | `EFFECTS` | those of a provider, `embeddings`, `auth` |
+//! | provider with sign-in | `EFFECTS` | those of a provider, `auth` |
 //! | hook | log, config (`pure`) | `hooks`, whose `tap` lives in a guest as a decoder does |
 //! | bridge | `EFFECTS` | `bridge`: it describes exchanges as values, the host performs them |
 //! | listening bridge | `EFFECTS` | `bridge`, `listener` |
@@ -22,7 +22,9 @@ use brains_core::config::manifest::Plays;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre, Linker};
 
-use self::bindings::exported::{catalogue, chat, classifier, errors, meta, policy, relay, standalone};
+use self::bindings::exported::{
+    catalogue, chat, classifier, embeddings, errors, meta, policy, relay, standalone,
+};
 use crate::factor::clock::ClockFactor;
 use crate::factor::config::ConfigFactor;
 use crate::factor::kv::KvFactor;
@@ -48,6 +50,7 @@ pub(crate) mod bindings {
                 export brains:plugin/relay@0.2.0;
                 export brains:plugin/chat@0.2.0;
                 export brains:plugin/standalone@0.2.0;
+                export brains:plugin/embeddings@0.2.0;
                 export brains:plugin/classifier@0.2.0;
                 export brains:plugin/policy@0.2.0;
             }
@@ -117,7 +120,7 @@ macro_rules! interfaces {
     )+};
 }
 
-interfaces!(meta, errors, catalogue, relay, chat, standalone, classifier, policy);
+interfaces!(meta, errors, catalogue, relay, chat, standalone, embeddings, classifier, policy);
 
 /// One interface that a component may export.
 #[derive(Clone)]
@@ -150,6 +153,7 @@ pub(crate) struct ProviderExports {
     relay: Export<relay::Guest>,
     chat: Export<chat::Guest>,
     standalone: Export<standalone::Guest>,
+    embeddings: Export<embeddings::Guest>,
 }
 
 /// The exports of one world.
@@ -183,6 +187,7 @@ impl WorldExports {
                 relay: Export::find(found.relay, pre)?,
                 chat: Export::find(found.chat, pre)?,
                 standalone: Export::find(found.standalone, pre)?,
+                embeddings: Export::find(found.embeddings, pre)?,
             }),
             Plays::Classifier => World::Classifier(Export::find(found.classifier, pre)?),
             Plays::Policy => World::Policy(Export::find(found.policy, pre)?),
@@ -228,6 +233,7 @@ impl GuestExports {
         relay: World::Provider(provider) => provider.relay,
         chat: World::Provider(provider) => provider.chat,
         standalone: World::Provider(provider) => provider.standalone,
+        embeddings: World::Provider(provider) => provider.embeddings,
         classifier: World::Classifier(classifier) => classifier,
         policy: World::Policy(policy) => policy,
     }
@@ -240,6 +246,7 @@ impl GuestExports {
         self.relay(store)?;
         self.chat(store)?;
         self.standalone(store)?;
+        self.embeddings(store)?;
         self.classifier(store)?;
         self.policy(store)?;
         Ok(())

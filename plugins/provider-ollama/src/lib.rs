@@ -47,7 +47,7 @@ impl Vendor for Ollama {
     }
 }
 
-brains_sdk::export_chat!(Provider<Ollama>);
+brains_sdk::export_chat!(Provider<Ollama>, embeddings);
 
 #[cfg(test)]
 mod tests;

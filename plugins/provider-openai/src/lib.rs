@@ -62,7 +62,7 @@ impl Vendor for OpenAi {
     }
 }
 
-brains_sdk::export_provider!(Provider<OpenAi>);
+brains_sdk::export_provider!(Provider<OpenAi>, embeddings);
 
 #[cfg(test)]
 mod tests;

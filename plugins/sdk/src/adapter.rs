@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use brains_dialect::canon::catalogue::{Model, Page};
+use brains_dialect::canon::embeddings::{Batch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Request, Response};
 use brains_dialect::canon::task::{Decision, Features, Pick, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault, FaultKind, relay as canon};
@@ -16,12 +17,15 @@ use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault, FaultKind, r
 use crate::bindings::catalogue::exports::brains::plugin::catalogue as catalogue_wire;
 use crate::bindings::chat::exports::brains::plugin::chat as chat_wire;
 use crate::bindings::classifier::exports::brains::plugin::classifier as classifier_wire;
+use crate::bindings::embeddings::exports::brains::plugin::embeddings as embeddings_wire;
 use crate::bindings::errors::exports::brains::plugin::errors as errors_wire;
 use crate::bindings::meta::exports::brains::plugin::meta as meta_wire;
 use crate::bindings::policy::exports::brains::plugin::policy as policy_wire;
 use crate::bindings::relay::exports::brains::plugin::relay as relay_wire;
 use crate::bindings::standalone::exports::brains::plugin::standalone as standalone_wire;
-use crate::component::{Catalogue, Chat, Classifier, Component, Decode, Errors, Policy, Relay, Standalone};
+use crate::component::{
+    Catalogue, Chat, Classifier, Component, Decode, Embeddings, Errors, Policy, Relay, Standalone,
+};
 use crate::host;
 
 /// A component as the bindings want it. The `export_*!` macros name it.
@@ -200,6 +204,18 @@ impl<T: Chat> chat_wire::GuestDecoder for Decoding<T> {
 impl<T: Standalone> standalone_wire::Guest for Export<T> {
     fn answer(req: ChatRequest, ctx: CallContext) -> Result<Vec<Event>, Fault> {
         component::<T>()?.answer(req, ctx)
+    }
+}
+
+impl<T: Embeddings> embeddings_wire::Guest for Export<T> {
+    fn encode(batch: embeddings_wire::Batch, ctx: CallContext) -> Result<Request, Fault> {
+        let embeddings_wire::Batch { model, inputs, dimensions } = batch;
+        component::<T>()?.encode_batch(Batch { model, inputs, dimensions }, &ctx)
+    }
+
+    fn decode(response: Response) -> Result<embeddings_wire::Vectors, Fault> {
+        let Vectors { dim, data, input_tokens } = component::<T>()?.decode_vectors(response)?;
+        Ok(embeddings_wire::Vectors { dim, data, input_tokens })
     }
 }
 

@@ -102,6 +102,20 @@ pub mod standalone {
     });
 }
 
+/// `embeddings`
+pub mod embeddings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "package brains:sdk-embeddings; world embeddings-part { export brains:plugin/embeddings@0.2.0; }",
+        world: "brains:sdk-embeddings/embeddings-part",
+        pub_export_macro: true,
+        export_macro_name: "export_embeddings",
+        default_bindings_module: "brains_sdk::bindings::embeddings",
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/http@0.2.0": brains_dialect::canon::exchange },
+        generate_all,
+    });
+}
+
 /// `classifier`
 pub mod classifier {
     wit_bindgen::generate!({

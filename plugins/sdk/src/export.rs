@@ -9,19 +9,26 @@ macro_rules! export_relay {
     };
 }
 
-/// Exports a provider with a wire of its own.
+/// Exports a provider with a wire of its own. Say `embeddings` behind the component when it gives them, too.
 #[macro_export]
 macro_rules! export_chat {
     ($component:ty) => {
         $crate::export_interfaces!($component: meta::export_meta, errors::export_errors, catalogue::export_catalogue, chat::export_chat);
     };
+    ($component:ty, embeddings) => {
+        $crate::export_interfaces!($component: meta::export_meta, errors::export_errors, catalogue::export_catalogue, chat::export_chat, embeddings::export_embeddings);
+    };
 }
 
-/// Exports a provider whose vendor speaks a standard wire, in both lanes.
+/// Exports a provider whose vendor speaks a standard wire, in both lanes. Say `embeddings` behind the component when it gives
+/// them, too.
 #[macro_export]
 macro_rules! export_provider {
     ($component:ty) => {
         $crate::export_interfaces!($component: meta::export_meta, errors::export_errors, catalogue::export_catalogue, relay::export_relay, chat::export_chat);
+    };
+    ($component:ty, embeddings) => {
+        $crate::export_interfaces!($component: meta::export_meta, errors::export_errors, catalogue::export_catalogue, relay::export_relay, chat::export_chat, embeddings::export_embeddings);
     };
 }
 

@@ -1,15 +1,16 @@
 //! The wire `ollama-chat`, for servers that speak it.
 
 use brains_dialect::canon::catalogue::Model;
+use brains_dialect::canon::embeddings::{Batch, Vectors};
 use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
-use brains_dialect::ollama_chat::upstream::{decode, encode};
+use brains_dialect::ollama_chat::upstream::{decode, embeddings, encode};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
 pub use brains_dialect::ollama_chat::upstream::encode::OllamaChatOptions as Options;
 
-use crate::vendor::{Upstream, VendorWire};
+use crate::vendor::{EmbeddingWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList, one_page};
 
 /// Ollama's own chat. The address has no path: `http://127.0.0.1:11434`.
@@ -45,6 +46,21 @@ impl VendorWire for OllamaChat {
     /// Those that are pulled.
     fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange {
         accepting(upstream.get("/api/tags", query, ctx)).signed(upstream)
+    }
+}
+
+impl EmbeddingWire for OllamaChat {
+    fn embeddings_exchange(upstream: &Upstream, ctx: &CallContext) -> Exchange {
+        let exchange = upstream.post("/api/embed", "", ctx).accepting(false).signed(upstream);
+        exchange.header("content-type", "application/json")
+    }
+
+    fn encode_batch(batch: &Batch, options: &Options) -> String {
+        embeddings::encode(batch, options.keep_alive.as_deref())
+    }
+
+    fn decode_vectors(body: &str) -> Result<Vectors, Fault> {
+        embeddings::decode(body)
     }
 }
 

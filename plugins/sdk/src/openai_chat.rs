@@ -1,17 +1,18 @@
 //! The wire `openai-chat`, for vendors that speak it.
 
 use brains_dialect::canon::catalogue::Model;
+use brains_dialect::canon::embeddings::{Batch, Vectors};
 use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::openai_chat::DIALECT;
-use brains_dialect::openai_chat::upstream::{decode, encode, relayed};
+use brains_dialect::openai_chat::upstream::{decode, embeddings, encode, relayed};
 use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
 pub use brains_dialect::openai_chat::upstream::encode::OpenAiChatOptions as Options;
 
-use crate::vendor::{RelayedWire, Upstream, VendorWire};
+use crate::vendor::{EmbeddingWire, RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList, one_page};
 
 /// Chat completions. The address has the version: `https://api.example.com/v1`.
@@ -63,6 +64,21 @@ impl RelayedWire for OpenAiChat {
 
     fn edits(options: &Options, model: &str, stream: bool) -> Vec<Edit> {
         relayed::edits(options, model, stream)
+    }
+}
+
+impl EmbeddingWire for OpenAiChat {
+    fn embeddings_exchange(upstream: &Upstream, ctx: &CallContext) -> Exchange {
+        let exchange = upstream.post("/embeddings", "", ctx).accepting(false).signed(upstream);
+        exchange.header("content-type", "application/json")
+    }
+
+    fn encode_batch(batch: &Batch, _: &Options) -> String {
+        embeddings::encode(batch)
+    }
+
+    fn decode_vectors(body: &str) -> Result<Vectors, Fault> {
+        embeddings::decode(body)
     }
 }
 

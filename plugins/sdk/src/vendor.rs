@@ -40,6 +40,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use brains_dialect::canon::catalogue::{Model, Page};
+use brains_dialect::canon::embeddings::{Batch, Vectors};
 use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
@@ -49,7 +50,7 @@ use serde::de::DeserializeOwned;
 
 pub use upstream::Upstream;
 
-use crate::component::{Catalogue, Chat, Component, Decode, Errors, Info, Relay};
+use crate::component::{Catalogue, Chat, Component, Decode, Embeddings, Errors, Info, Relay};
 use crate::wire::{Exchange, ModelList, refused, text};
 
 /// A vendor and the wire that it speaks.
@@ -151,6 +152,18 @@ pub trait RelayedWire: VendorWire {
     }
 }
 
+/// A wire that gives embeddings, too.
+pub trait EmbeddingWire: VendorWire {
+    /// The exchange of a batch, but for its body.
+    fn embeddings_exchange(upstream: &Upstream, ctx: &CallContext) -> Exchange;
+
+    /// The body that asks for the vectors.
+    fn encode_batch(batch: &Batch, options: &Self::Options) -> String;
+
+    /// Reads a 2xx answer.
+    fn decode_vectors(body: &str) -> Result<Vectors, Fault>;
+}
+
 /// The component of a vendor, in both lanes where clients speak its wire.
 pub struct Provider<V: Vendor> {
     upstream: Upstream,
@@ -247,6 +260,17 @@ impl<V: Vendor> Chat for Provider<V> {
 
     fn open(&self, _: Head, ctx: CallContext) -> Result<Self::Decoder, Fault> {
         Ok(V::Wire::decoder(&ctx))
+    }
+}
+
+impl<V: Vendor<Wire: EmbeddingWire>> Embeddings for Provider<V> {
+    fn encode_batch(&self, batch: Batch, ctx: &CallContext) -> Result<Request, Fault> {
+        let body = V::Wire::encode_batch(&batch, &V::options(&self.settings, &batch.model));
+        Ok(V::Wire::embeddings_exchange(&self.upstream, ctx).body(Body::Text(body)).into_request())
+    }
+
+    fn decode_vectors(&self, response: Response) -> Result<Vectors, Fault> {
+        V::Wire::decode_vectors(&text(response.body))
     }
 }
 

@@ -1,4 +1,5 @@
 //! What an upstream of this wire is sent and answers.
 
 pub mod decode;
+pub mod embeddings;
 pub mod encode;

@@ -1,6 +1,7 @@
 //! What an upstream of this wire is sent and answers.
 
 pub mod decode;
+pub mod embeddings;
 pub mod encode;
 pub mod relayed;
 mod strict;

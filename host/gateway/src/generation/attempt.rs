@@ -18,6 +18,7 @@ use super::form::{self, AnswerForm};
 use super::own_accord::OwnAccord;
 use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
+use crate::JSON;
 use crate::compose::Composed;
 use crate::exchange;
 use crate::plan::RankedCandidate;
@@ -25,8 +26,6 @@ use crate::record::Recorder;
 use crate::reply::{self, FirstBytes, Reply};
 use crate::upstreams::Upstreams;
 use crate::walk::ProviderAttempt;
-
-const JSON: &str = "application/json";
 
 /// One request, to whichever provider.
 #[derive(Debug)]

@@ -21,13 +21,14 @@ use crate::counters::Carries;
 use crate::guarded_body::GuardedBody;
 use crate::request_context::RequestContext;
 
-/// Answers a request of `ingress`, whole or as a stream.
-pub(crate) async fn answer(
+/// Answers a request of `ingress`, whole or as a stream: `asked` is what the gateway does with it.
+pub(crate) async fn answer<A: Future<Output = Outcome>>(
     app: &App,
     ingress: Ingress,
     principal: Principal,
     context: &RequestContext,
     request: Request,
+    asked: impl FnOnce(GatewayCall) -> A,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let consumers = parts.extensions.get::<RequestConsumers>();
@@ -52,7 +53,7 @@ pub(crate) async fn answer(
         body,
         client: client(&parts.headers),
     };
-    let outcome = app.models().answer(ingress, call).await;
+    let outcome = asked(call).await;
     render(ingress, outcome).map(|body| Body::new(GuardedBody::new(body, held)))
 }
 

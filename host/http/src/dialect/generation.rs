@@ -17,5 +17,6 @@ pub(crate) async fn generate(
     Extension(context): Extension<Arc<RequestContext>>,
     request: Request,
 ) -> Response {
-    answer(&app, context.area.ingress(), principal, &context, request).await
+    let ingress = context.area.ingress();
+    answer(&app, ingress, principal, &context, request, |call| app.models().answer(ingress, call)).await
 }

@@ -93,6 +93,7 @@ fn world(exports: Exports, plays: Plays) -> &'static str {
         _ if exports.relay => "relay-provider",
         _ if exports.chat => "chat-provider",
         _ if exports.standalone => "standalone-provider",
+        _ if exports.embeddings => "embeddings-provider",
         _ => "none that is called",
     }
 }
