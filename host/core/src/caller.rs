@@ -1,12 +1,15 @@
 //! What a call carries besides its key: the surface that it came through, the connection and the native ids that
 //! tell one agent from another, and where the caller works. Surfaces fill it in; operations only read it.
 
+mod client_facts;
 pub mod wire;
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use client_facts::ClientFacts;
 
 use crate::Secret;
 use crate::plane::session::Process;

@@ -1,6 +1,8 @@
 //! The wires that clients speak. Who serves a client holds an [`Ingress`] and names no wire: what differs between them
 //! is said once a wire, by its `ClientWire`. The set is closed, so every match here is whole.
 
+mod count;
+mod pages;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -20,6 +22,9 @@ use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
 use crate::envelope::{Envelope, SpliceError};
 use crate::invalid::Invalid;
 use crate::openai_chat::client::{OpenAiChatClient, OpenAiChatTee, OpenAiChatWriter};
+use crate::openai_completions::client::{
+    OpenAiCompletionsClient, OpenAiCompletionsTee, OpenAiCompletionsWriter,
+};
 use crate::openai_responses::client::{OpenAiResponsesClient, OpenAiResponsesTee, OpenAiResponsesWriter};
 
 /// The wire of a client.
@@ -31,6 +36,8 @@ pub enum Ingress {
     OpenAiResponses,
     /// `POST /v1/messages`.
     AnthropicMessages,
+    /// `POST /v1/completions`.
+    OpenAiCompletions,
 }
 
 /// Calls the client's wire.
@@ -49,12 +56,17 @@ macro_rules! wire {
                 type $client = AnthropicMessagesClient;
                 $said
             }
+            Ingress::OpenAiCompletions => {
+                type $client = OpenAiCompletionsClient;
+                $said
+            }
         }
     };
 }
 
 impl Ingress {
-    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages];
+    pub const ALL: [Self; 4] =
+        [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::OpenAiCompletions];
 
     /// The wire's name: the dialect of surfaces, and the api in traces.
     pub const fn name(self) -> &'static str {
@@ -102,6 +114,7 @@ impl Ingress {
             Self::OpenAiChat => RelayTee::OpenAiChat(OpenAiChatClient::tee()),
             Self::OpenAiResponses => RelayTee::OpenAiResponses(OpenAiResponsesClient::tee()),
             Self::AnthropicMessages => RelayTee::AnthropicMessages(AnthropicMessagesClient::tee()),
+            Self::OpenAiCompletions => RelayTee::OpenAiCompletions(OpenAiCompletionsClient::tee()),
         }
     }
 
@@ -151,6 +164,9 @@ impl Ingress {
             Self::AnthropicMessages => {
                 StreamWriter::AnthropicMessages(AnthropicMessagesClient::writer(identity, include_usage))
             }
+            Self::OpenAiCompletions => {
+                StreamWriter::OpenAiCompletions(OpenAiCompletionsClient::writer(identity, include_usage))
+            }
         }
     }
 
@@ -181,6 +197,7 @@ pub enum RelayTee {
     OpenAiChat(OpenAiChatTee),
     OpenAiResponses(OpenAiResponsesTee),
     AnthropicMessages(AnthropicMessagesTee),
+    OpenAiCompletions(OpenAiCompletionsTee),
 }
 
 /// Calls the wire's own reader or writer.
@@ -190,6 +207,7 @@ macro_rules! inner {
             Self::OpenAiChat($inner) => $said,
             Self::OpenAiResponses($inner) => $said,
             Self::AnthropicMessages($inner) => $said,
+            Self::OpenAiCompletions($inner) => $said,
         }
     };
 }
@@ -231,6 +249,7 @@ pub enum StreamWriter {
     OpenAiChat(OpenAiChatWriter),
     OpenAiResponses(Box<OpenAiResponsesWriter>),
     AnthropicMessages(AnthropicMessagesWriter),
+    OpenAiCompletions(OpenAiCompletionsWriter),
 }
 
 impl StreamWriter {

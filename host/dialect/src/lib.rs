@@ -25,6 +25,7 @@ mod media;
 pub mod ndjson;
 pub mod ollama_chat;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 pub mod refusal;
 pub mod refused_member;

@@ -5,7 +5,7 @@ mod media;
 mod reasoning;
 mod signature;
 pub mod upstream;
-mod usage;
+pub(crate) mod usage;
 
 /// The name of this wire in surfaces.
 pub const DIALECT: &str = "openai-chat";
@@ -15,7 +15,7 @@ pub const DONE: &str = "[DONE]";
 
 use crate::canon::StopReason;
 
-fn stop_reason(word: &str) -> StopReason {
+pub(crate) fn stop_reason(word: &str) -> StopReason {
     match word {
         "stop" => StopReason::EndTurn,
         "length" | "model_context_window_exceeded" => StopReason::MaxTokens,
@@ -26,7 +26,7 @@ fn stop_reason(word: &str) -> StopReason {
 }
 
 /// Typed clients know four words and a legacy one; others read as `stop`.
-fn finish_word(reason: &StopReason) -> &'static str {
+pub(crate) fn finish_word(reason: &StopReason) -> &'static str {
     match reason {
         StopReason::MaxTokens => "length",
         StopReason::ToolUse => "tool_calls",

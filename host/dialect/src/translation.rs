@@ -85,6 +85,8 @@ impl TranslationRow {
             Ingress::OpenAiChat => self.clients.openai_chat,
             Ingress::OpenAiResponses => self.clients.openai_responses,
             Ingress::AnthropicMessages => self.clients.anthropic_messages,
+            // They say what they share with chat completions by the same names; a table of its own would repeat them.
+            Ingress::OpenAiCompletions => &[],
         }
     }
 

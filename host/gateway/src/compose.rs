@@ -37,6 +37,11 @@ impl<'a> Composed<'a> {
         (!self.preamble.is_empty()).then_some(self.preamble)
     }
 
+    /// How much is put in front.
+    pub(crate) const fn preamble_bytes(&self) -> usize {
+        self.preamble.len()
+    }
+
     /// SHA-256 of the preamble, in hex.
     pub(crate) fn preamble_hash(&self) -> Option<String> {
         self.instructions().map(|preamble| sha256_hex(preamble.as_bytes()))

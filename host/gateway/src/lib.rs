@@ -25,6 +25,7 @@ mod request;
 mod resolve;
 mod routing_headers;
 mod strategy;
+mod token_count;
 mod upstreams;
 mod walk;
 
@@ -127,6 +128,11 @@ impl Gateway {
         keepalive::outcome(ingress, known, generation).await
     }
 
+    /// Tells how many tokens a request of this body would have. Nothing of it is recorded.
+    pub async fn count(&self, ingress: Ingress, call: GatewayCall) -> Outcome {
+        self.0.answer_count(ingress, &call).await
+    }
+
     /// Answers one request for embeddings. Dropping the future cancels the upstream call; the trace is kept all the same.
     pub async fn embed(&self, call: GatewayCall) -> Outcome {
         self.0.answer_embeddings(&call).await
@@ -197,7 +203,7 @@ impl GatewayState {
     ) -> Result<GeneratedAnswer, Fault> {
         let snapshot = &*call.active;
         let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
-        let client = ClientRequest::read(ingress, &call.body)?;
+        let client = ClientRequest::read(ingress, &call.body)?.told_by(call.client.clone(), &call.told);
         recorder.head(&client.model, client.head.stream);
         if client.head.stream {
             recorder.bear_silence(snapshot.config.keepalive(None));
@@ -234,6 +240,8 @@ impl GatewayState {
             operator: call.principal.operator.clone(),
             key: call.principal.key.clone(),
             client: call.client.clone(),
+            native_session: call.told.native_session.clone(),
+            request_class: call.told.request_class.clone(),
             request_bytes: call.body.len() as u64,
             api: api.to_owned(),
             ..record::blank(Id::mint(&**ambient), ambient.now())

@@ -330,6 +330,8 @@ pub(crate) fn blank(id: Id<Trace>, at: Millis) -> TraceRecord {
         operator: String::new(),
         key: None,
         client: None,
+        native_session: None,
+        request_class: None,
         api: String::new(),
         requested_model: String::new(),
         model: None,

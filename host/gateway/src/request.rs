@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use brains_core::caller::ClientFacts;
 use brains_core::{Fault, Principal};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::task::Features;
@@ -28,6 +29,8 @@ pub struct GatewayCall {
     pub body: Bytes,
     /// The client program, from its `user-agent`.
     pub client: Option<String>,
+    /// What it says of the request besides.
+    pub told: ClientFacts,
 }
 
 /// A request whose envelope was read: a body of which no tree was built.
@@ -38,6 +41,9 @@ pub(crate) struct ClientRequest<'a> {
     pub(crate) head: RequestHead,
     /// The model's name; a default when the client leaves the choice to us.
     pub(crate) model: String,
+    /// The client program and what it says of the request, for who decides about it.
+    client: Option<String>,
+    hints: Vec<(String, String)>,
 }
 
 impl<'a> ClientRequest<'a> {
@@ -46,12 +52,18 @@ impl<'a> ClientRequest<'a> {
         let mut head = ingress.read_head(&envelope).map_err(invalid_body)?;
         let model = head.model.take().unwrap_or_else(|| DEFAULT_MODEL.to_owned());
         resolve::check_length(&model)?;
-        Ok(Self { ingress, envelope, head, model })
+        Ok(Self { ingress, envelope, head, model, client: None, hints: Vec::new() })
+    }
+
+    /// With what came beside the body.
+    pub(crate) fn told_by(self, client: Option<String>, told: &ClientFacts) -> Self {
+        Self { client, hints: told.hints(), ..self }
     }
 
     /// What a classifier gets to see of it.
     pub(crate) fn features(&self) -> Result<Features, Fault> {
-        self.ingress.features(&self.envelope).map_err(invalid_body)
+        let features = self.ingress.features(&self.envelope).map_err(invalid_body)?;
+        Ok(Features { client: self.client.clone(), hints: self.hints.clone(), ..features })
     }
 }
 
@@ -61,5 +73,23 @@ pub(crate) fn invalid_body(invalid: Invalid) -> Fault {
     match invalid.param {
         Some(param) => fault.param(param),
         None => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_decides_hears_what_the_client_says() {
+        let body = br#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#;
+        let told = ClientFacts { request_class: Some("compaction".into()), ..ClientFacts::default() };
+        let request = ClientRequest::read(Ingress::OpenAiChat, body).unwrap();
+        let features = request.told_by(Some("claude-cli/2".into()), &told).features().unwrap();
+        assert_eq!(features.hints, [("request_class".to_owned(), "compaction".to_owned())]);
+        assert_eq!(
+            (features.client.as_deref(), features.last_user_text.as_str()),
+            (Some("claude-cli/2"), "x")
+        );
     }
 }

@@ -9,6 +9,7 @@ mod headers;
 mod messages;
 mod models;
 mod responses;
+mod token_count;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -41,7 +42,11 @@ pub(crate) fn routes() -> Router<App> {
         let path = ingress.path();
         router.route(path, post(generation::generate)).route(&format!("{path}/"), post(generation::generate))
     });
-    generated
+    let counted = Ingress::ALL.into_iter().filter_map(Ingress::count_path);
+    let counted = counted.fold(generated, |router, path| {
+        router.route(path, post(token_count::count)).route(&format!("{path}/"), post(token_count::count))
+    });
+    counted
         .route(EMBEDDINGS, post(embeddings::embed))
         .route(&format!("{EMBEDDINGS}/"), post(embeddings::embed))
         .route("/v1/models", get(models::list))

@@ -18,6 +18,8 @@ pub trait Models: Debug + Send + Sync {
     fn answer(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     /// Vectors for texts. Dropping the future ends the upstream call.
     fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome>;
+    /// How many tokens a request would have.
+    fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
 }
@@ -29,6 +31,10 @@ impl Models for Gateway {
 
     fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome> {
         Box::pin(Gateway::embed(self, call))
+    }
+
+    fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        Box::pin(Gateway::count(self, ingress, call))
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

@@ -4,7 +4,9 @@
 use brains_dialect::ingress::Ingress;
 
 /// Routes that people and clients ask for, each with the last segments by which it is known. `{}` is any one.
-const KNOWN: [(&str, &[&str]); 9] = [
+const KNOWN: [(&str, &[&str]); 11] = [
+    ("POST /v1/messages/count_tokens", &["count_tokens"]),
+    ("POST /v1/responses/input_tokens", &["input_tokens"]),
     ("POST /v1/embeddings", &["embeddings"]),
     ("GET /v1/models", &["models"]),
     ("GET /v1/models/{id}", &["models", "{}"]),
@@ -90,7 +92,7 @@ mod tests {
             ("/v1/Chat/Completions/", "POST /v1/chat/completions"),
             ("/openai/deployments/x/chat/completions", "POST /v1/chat/completions"),
             ("/api/v1/chat/completions", "POST /v1/chat/completions"),
-            ("/v1/completions", "POST /v1/chat/completions"),
+            ("/completions", "POST /v1/completions"),
             ("/messages", "POST /v1/chat/completions"),
             ("/v1/messages", "POST /v1/chat/completions"),
             ("/v1/v1/messages", "POST /v1/chat/completions"),
@@ -121,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_nobody_can_tell_is_left_alone() {
-        for path in ["/", "", "/favicon.ico", "/v1", "/v1/embeddings", "/api", "/%2e%2e/etc/passwd"] {
+        for path in ["/", "", "/favicon.ico", "/v1", "/v1/rerank", "/api", "/%2e%2e/etc/passwd"] {
             assert_eq!(meant(path), None, "{path}");
         }
     }

@@ -237,6 +237,8 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("operator", NAME),
             ("key_id", NAME),
             ("client", NAME),
+            ("native_session", NAME),
+            ("request_class", NAME),
             ("api", NAME),
             ("requested_model", NAME),
             ("model", NAME),

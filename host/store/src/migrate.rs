@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     6 "0006_overlay_text" 7 "0007_ledger" 8 "0008_authors" 9 "0009_answers_of_a_party"
     10 "0010_session_key" 11 "0011_mail_confirmed" 12 "0012_rising_ids"
     13 "0013_repository"
+    14 "0014_client_facts"
 };
 
 /// The migration from which on heads of the audit log are signed.

@@ -86,13 +86,7 @@ impl VendorWire for AnthropicMessages {
         headers: &[Field],
         ctx: &CallContext,
     ) -> Exchange {
-        let exchange = upstream.post("/v1/messages", query, ctx).accepting(stream);
-        let exchange = exchange.header("content-type", "application/json");
-        let exchange = match headers.iter().find(|field| field.name == VERSION_HEADER) {
-            Some(version) => exchange.header(VERSION_HEADER, &version.value),
-            None => exchange.header(VERSION_HEADER, VERSION),
-        };
-        exchange.signed(upstream).forwarded(headers, DIALECT)
+        sent(upstream.post("/v1/messages", query, ctx).accepting(stream), upstream, headers)
     }
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
@@ -121,6 +115,22 @@ impl VendorWire for AnthropicMessages {
 impl RelayedWire for AnthropicMessages {
     const SURFACE: &'static str = "messages";
     const DIALECT: &'static str = DIALECT;
+    const COUNTED: Option<&'static str> = Some("messages.count_tokens");
+
+    fn counting(upstream: &Upstream, query: &str, headers: &[Field], ctx: &CallContext) -> Exchange {
+        let exchange = upstream.post("/v1/messages/count_tokens", query, ctx).accepting(false);
+        sent(exchange, upstream, headers)
+    }
+}
+
+/// With what every exchange that has a body is sent with.
+fn sent(exchange: Exchange, upstream: &Upstream, headers: &[Field]) -> Exchange {
+    let exchange = exchange.header("content-type", "application/json");
+    let exchange = match headers.iter().find(|field| field.name == VERSION_HEADER) {
+        Some(version) => exchange.header(VERSION_HEADER, &version.value),
+        None => exchange.header(VERSION_HEADER, VERSION),
+    };
+    exchange.signed(upstream).forwarded(headers, DIALECT)
 }
 
 fn next(page: &Value) -> Option<String> {

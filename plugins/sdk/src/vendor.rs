@@ -146,6 +146,14 @@ pub trait RelayedWire: VendorWire {
     /// The name of the wire.
     const DIALECT: &'static str;
 
+    /// What is relayed besides, to let the vendor count the tokens of a request.
+    const COUNTED: Option<&'static str> = None;
+
+    /// The exchange of such a request, but for its body; asked for where there is a [`COUNTED`](Self::COUNTED).
+    fn counting(upstream: &Upstream, query: &str, headers: &[Field], ctx: &CallContext) -> Exchange {
+        Self::exchange(upstream, false, query, headers, ctx)
+    }
+
     /// What of a client's body is changed beyond the name of the model.
     fn edits(_options: &Self::Options, _model: &str, _stream: bool) -> Vec<Edit> {
         Vec::new()
@@ -222,15 +230,22 @@ impl<V: Vendor> Catalogue for Provider<V> {
 
 impl<V: Vendor<Wire: RelayedWire>> Relay for Provider<V> {
     fn surfaces(&self) -> Vec<Surface> {
-        vec![Surface { name: V::Wire::SURFACE.to_owned(), dialect: V::Wire::DIALECT.to_owned() }]
+        let surface = |name: &str| Surface { name: name.to_owned(), dialect: V::Wire::DIALECT.to_owned() };
+        [Some(V::Wire::SURFACE), V::Wire::COUNTED].into_iter().flatten().map(surface).collect()
     }
 
     /// The client's own body, under the vendor's name of the model.
     fn prepare(&self, call: Call) -> Result<Lane, Fault> {
-        if call.surface != V::Wire::SURFACE {
+        let Call { surface, model, stream, query, headers, ctx } = call;
+        if V::Wire::COUNTED == Some(&*surface) {
+            let exchange = V::Wire::counting(&self.upstream, &query, &headers, &ctx);
+            let edits = vec![Edit::set("model", quote(&model))];
+            let request = exchange.into_request();
+            return Ok(Lane::Relay(relay::Outbound { request, framing: Framing::Raw, edits }));
+        }
+        if surface != V::Wire::SURFACE {
             return Ok(Lane::Translate);
         }
-        let Call { model, stream, query, headers, ctx, .. } = call;
         let exchange = V::Wire::exchange(&self.upstream, stream, &query, &headers, &ctx);
         let mut edits = V::Wire::edits(&V::options(&self.settings, &model), &model, stream);
         edits.push(Edit::set("model", quote(&model)));

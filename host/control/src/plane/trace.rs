@@ -76,6 +76,8 @@ impl Operation for ListTraces {
                 "attempts",
                 "operator",
                 "requested_model",
+                "request_class",
+                "native_session",
                 "usage.input_tokens",
                 "usage.output_tokens",
                 "id",

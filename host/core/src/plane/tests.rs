@@ -111,6 +111,8 @@ fn traces_and_components_survive_json() {
         operator: "alice".into(),
         key: None,
         client: None,
+        native_session: None,
+        request_class: None,
         api: "openai-chat".into(),
         requested_model: "brains-auto".into(),
         model: Some("m".into()),

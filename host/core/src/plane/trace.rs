@@ -21,6 +21,12 @@ pub struct TraceRecord {
     /// The client program, as far as it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// The client's id of its own session, when it sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native_session: Option<String>,
+    /// What the client says that the request is for, e.g. `main`, `subagent`, `compaction`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_class: Option<String>,
     /// The wire that the client spoke, e.g. `openai-chat`.
     pub api: String,
     /// `model` as the client wrote it.

@@ -4,7 +4,7 @@ use crate::canon::Usage;
 use crate::json::{Members, Node, Object, member};
 
 /// Reads a `usage` object. Anything that is no object says nothing.
-pub(super) fn parse(node: &Node<'_>) -> Option<Usage> {
+pub(crate) fn parse(node: &Node<'_>) -> Option<Usage> {
     let mut object = node.object().ok()?;
     let mut usage = Usage {
         input: count(&mut object, "prompt_tokens"),
@@ -40,7 +40,7 @@ fn count(object: &mut Object<'_>, name: &str) -> u64 {
     object.optional(name).ok().flatten().map_or(0, |node| node.count())
 }
 
-pub(super) fn json(usage: &Usage) -> String {
+pub(crate) fn json(usage: &Usage) -> String {
     let extra = usage.extra.as_deref();
     let mut prompt = Members::new();
     prompt.plain("cached_tokens", usage.cached_input);

@@ -24,8 +24,15 @@ pub fn page() -> String {
         name; the request is made again without it, and the trace says so (`member_refused`).\n",
     );
     for ingress in Ingress::ALL {
-        section(ingress, &mut out);
+        if TABLE.iter().any(|row| !row.client_names(ingress).is_empty()) {
+            section(ingress, &mut out);
+        }
     }
+    out.push_str(
+        "\n## Completions\n\nClients of `POST /v1/completions` say what they share with chat completions by the same names, and \
+        their text is one turn of a person's. `suffix`, `best_of`, `echo`, `logprobs`, several prompts and lists of tokens are \
+        refused by their name.\n",
+    );
     headers(&mut out);
     let _written = write!(
         out,

@@ -1,5 +1,6 @@
 //! What of a client's headers goes on, and what of the routing comes back as headers.
 
+use brains_core::caller::ClientFacts;
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::forwarded::is_forwardable;
 use brains_gateway::RoutingHeaders;
@@ -52,6 +53,11 @@ pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Field> {
 pub(super) fn client(headers: &HeaderMap) -> Option<String> {
     let agent = headers.get(USER_AGENT)?.to_str().ok()?.trim();
     (!agent.is_empty()).then(|| agent.chars().take(CLIENT_CHARS).collect())
+}
+
+/// What it says of the request in headers of its own.
+pub(super) fn told(headers: &HeaderMap) -> ClientFacts {
+    ClientFacts::read(|name| headers.get(name)?.to_str().ok())
 }
 
 #[cfg(test)]

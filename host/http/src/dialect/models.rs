@@ -1,18 +1,20 @@
 //! `GET /v1/models` and `/v1/models/{id}`, in the shape of the client's wire. Ids hold slashes, plain or encoded.
 
 pub(super) mod description;
+mod page;
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use brains_core::Fault;
 use brains_dialect::ingress::ModelListing;
 use brains_gateway::ModelEntry;
 use http::StatusCode;
 
+use self::page::Page;
 use crate::app::{App, Authenticated};
 use crate::area::Area;
 use crate::refusal::json_text;
@@ -23,10 +25,20 @@ pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(_): Authenticated,
     Extension(context): Extension<Arc<RequestContext>>,
+    RawQuery(query): RawQuery,
 ) -> Response {
+    let ingress = context.area.ingress();
+    let page = if ingress.lists_in_pages() {
+        Page::read(query.as_deref().unwrap_or_default())
+    } else {
+        Ok(Page::default())
+    };
     let entries = app.models().list().await;
     let listings: Vec<_> = entries.iter().map(|entry| listing(entry, app.started_seconds())).collect();
-    json_text(StatusCode::OK, context.area.ingress().model_list(&listings))
+    match page.and_then(|page| page.of(&listings)) {
+        Ok((page, has_more)) => json_text(StatusCode::OK, ingress.model_page(page, has_more)),
+        Err(fault) => Area::Models(ingress).refuse(&fault),
+    }
 }
 
 /// One of them.

@@ -22,10 +22,11 @@ const INSERT: &str = "
         id, request_id, at, operator, key_id, client, api, requested_model, model, provider, tier, task,
         complexity, confidence, strategy, reason, attempts, status, error_kind, error_code, first_byte_ms,
         latency_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, usage_estimated, cost_usd,
-        stream, request_bytes, response_bytes, preamble_hash, loss, request_body, response_body
+        stream, request_bytes, response_bytes, preamble_hash, loss, request_body, response_body,
+        native_session, request_class
     ) VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35
+        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37
     ) ON CONFLICT (id) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
@@ -51,6 +52,8 @@ from_row! {
                 None => None,
             },
             client: row.try_get("client")?,
+            native_session: row.try_get("native_session")?,
+            request_class: row.try_get("request_class")?,
             api: row.try_get("api")?,
             requested_model: row.try_get("requested_model")?,
             model: row.try_get("model")?,
@@ -155,6 +158,8 @@ macro_rules! bind_row {
             .bind(list(&loss))
             .bind(trace.request_body.as_deref().map(body_text))
             .bind(trace.response_body.as_deref().map(body_text))
+            .bind(trace.native_session.as_deref().map(name_text))
+            .bind(trace.request_class.as_deref().map(name_text))
     }};
 }
 

@@ -18,6 +18,8 @@ fn trace(bed: &Bed, provider: &str) -> TraceRecord {
         operator: "admin".into(),
         key: Some(Id::mint(&*bed.ambient)),
         client: Some("curl/8".into()),
+        native_session: Some("16e14d7a-adbb-48cb-b69f-2b953fa600c1".into()),
+        request_class: Some("compaction".into()),
         api: "openai-chat".into(),
         requested_model: "brains-auto".into(),
         model: Some("small".into()),

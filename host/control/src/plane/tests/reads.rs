@@ -16,6 +16,8 @@ fn trace(bed: &Bed, operator: &str, model: &str, status: u16) -> TraceRecord {
         operator: operator.into(),
         key: None,
         client: None,
+        native_session: None,
+        request_class: None,
         api: "openai-chat".into(),
         requested_model: "brains-auto".into(),
         model: Some(model.into()),

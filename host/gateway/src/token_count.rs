@@ -1,0 +1,132 @@
+//! How many tokens a request would have: as the provider of its model counts them where that can be asked, else as they are
+//! counted here. It is no generation: nothing is recorded, and nobody is tried twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::CallContext;
+use brains_dialect::canon::relay::{Call, Lane};
+use brains_dialect::ingress::Ingress;
+use brains_runtime::Instance;
+
+use crate::compose::Composed;
+use crate::exchange::{self, component_fault};
+use crate::plan::RankedCandidate;
+use crate::reply::Reply;
+use crate::request::{ClientRequest, GatewayCall};
+use crate::routing_headers::RoutingHeaders;
+use crate::{GatewayState, JSON, Outcome};
+
+/// Marks a count that is ours.
+const MARK: &str = "x-brains-token-count";
+/// Four bytes to a token, each picture as one of usual size ([decision 24](../../../docs/decisions/0024-tokens-are-counted-by-bytes.md)).
+const TOKENIZER: &str = "bytes-4";
+/// How long a client waits for a count: it is asked for before every turn.
+const WAIT: Duration = Duration::from_secs(10);
+/// A count has one number in it.
+const ANSWER_BYTES: usize = 64 << 10;
+
+impl GatewayState {
+    pub(crate) async fn answer_count(&self, ingress: Ingress, call: &GatewayCall) -> Outcome {
+        let mut headers = RoutingHeaders::new();
+        let counted = self.count(ingress, call, &mut headers).await;
+        let result =
+            counted.map(|tokens| Reply::Whole { content_type: JSON, body: ingress.count(tokens).into() });
+        Outcome { headers, attempts: 0, result }
+    }
+
+    async fn count(
+        &self,
+        ingress: Ingress,
+        call: &GatewayCall,
+        headers: &mut RoutingHeaders,
+    ) -> Result<u64, Fault> {
+        let snapshot = &*call.active;
+        let client = ClientRequest::read(ingress, &call.body)?.told_by(call.client.clone(), &call.told);
+        let plan = self.plan(&client, snapshot).await?;
+        let composed = Composed::new(&client, &snapshot.config);
+        if let Some(candidate) = plan.attempts.first()
+            && let Some(instance) = snapshot.provider(&candidate.provider)
+        {
+            headers.push(("x-brains-provider", candidate.provider.clone()));
+            headers.push(("x-brains-model", candidate.model.clone()));
+            match self.asked(&composed, instance, candidate, call).await {
+                Ok(Some(tokens)) => return Ok(tokens),
+                // What is wrong with the request is wrong with it when it is sent, too.
+                Err(fault) if fault.kind == FaultKind::Invalid => return Err(fault),
+                Err(fault) => {
+                    tracing::info!(provider = candidate.provider, cause = %fault, "tokens are counted here")
+                }
+                Ok(None) => {}
+            }
+        }
+        headers.push((MARK, format!("estimated; tokenizer={TOKENIZER}")));
+        let preamble = composed.preamble_bytes() / 4;
+        Ok(u64::from(client.features()?.approx_input_tokens).saturating_add(preamble as u64))
+    }
+
+    /// What the candidate's provider counts; none when it cannot be asked.
+    async fn asked(
+        &self,
+        composed: &Composed<'_>,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        call: &GatewayCall,
+    ) -> Result<Option<u64>, Fault> {
+        let ingress = composed.ingress;
+        let Some(surface) = ingress.count_surface() else { return Ok(None) };
+        let relays =
+            |it: &brains_dialect::canon::relay::Surface| it.name == surface && it.dialect == ingress.name();
+        if !instance.surfaces().iter().any(relays) {
+            return Ok(None);
+        }
+        let policy = call.active.config.provider_policy(instance.name(), instance.aliases());
+        // Dropped as it is, for a count says nothing about who generates.
+        let Ok(_permit) = self.upstreams.states.enter(instance, &candidate.model, &policy) else {
+            return Ok(None);
+        };
+        let deadline = Instant::now() + WAIT;
+        let asked = self.relayed_count(composed, surface, instance, candidate, call, deadline);
+        match tokio::time::timeout_at(deadline, asked).await {
+            Ok(counted) => counted.map_err(|fault| exchange::redact_message(fault, instance)),
+            Err(_) => {
+                Err(Fault::new(FaultKind::Timeout, Origin::Upstream, "the upstream took too long to count"))
+            }
+        }
+    }
+
+    async fn relayed_count(
+        &self,
+        composed: &Composed<'_>,
+        surface: &str,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        call: &GatewayCall,
+        deadline: Instant,
+    ) -> Result<Option<u64>, Fault> {
+        let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
+        let asked = Call {
+            surface: surface.to_owned(),
+            model: candidate.model.clone(),
+            stream: false,
+            query: call.query.clone(),
+            headers: call.headers.clone(),
+            ctx: CallContext { request_id: call.request_id.clone(), attempt: 1, ..CallContext::default() },
+        };
+        let prepared = component.prepare(asked).await.map_err(|fault| fault.to_fault())?;
+        let Lane::Relay(outbound) = prepared else { return Ok(None) };
+        let body = composed.spliced(&outbound.edits, &[])?.body;
+        let egress = &self.upstreams.egress;
+        let upstream = exchange::send(egress, instance, outbound.request, body.into(), deadline).await?;
+        if !(200..300).contains(&upstream.status()) {
+            let refused = exchange::Refused::read(upstream).await;
+            let now = self.upstreams.ambient.now();
+            return Err(exchange::refusal(&mut component, instance, refused, now).await);
+        }
+        let body = upstream.read_all(ANSWER_BYTES).await.map_err(|error| error.to_fault())?;
+        composed.ingress.counted(&String::from_utf8_lossy(&body)).map(Some).map_err(component_fault)
+    }
+}
