@@ -15,7 +15,7 @@ fn counting(seen: &Seen) -> Reply {
     }
     assert_eq!(seen.header("x-api-key"), Some(UPSTREAM_KEY));
     if seen.json()["messages"][0]["role"] == "nobody" {
-        return Reply::json(400, ANTHROPIC.error_body(400, "messages.0.role: unexpected value"));
+        return Reply::json(400, (ANTHROPIC.error_body)(400, "messages.0.role: unexpected value"));
     }
     Reply::json(200, json!({"input_tokens": 4321}).to_string())
 }
