@@ -80,7 +80,7 @@ impl EmbeddingsRequest {
         // Shortest digits that read back as the same number have about eleven bytes.
         let mut out = String::with_capacity(256 + data.len() * 12);
         out.push_str(r#"{"object":"list","data":["#);
-        for (index, vector) in vectors.iter().enumerate() {
+        for (index, vector) in vectors.each().enumerate() {
             if index > 0 {
                 out.push(',');
             }
@@ -145,7 +145,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 fn base64_into(bytes: &[u8], out: &mut String) {
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let bits = (byte(0) << 16) | (byte(1) << 8) | byte(2);
         for place in 0..4 {
             let digit = (bits >> (18 - 6 * place)) & 63;
             let letter = ALPHABET.get(digit as usize).copied().unwrap_or(b'A');
@@ -162,7 +162,7 @@ pub(crate) fn base64_numbers(text: &str) -> Option<Vec<f32>> {
         let mut bits = 0_u32;
         for letter in chunk {
             let digit = ALPHABET.iter().position(|known| known == letter)?;
-            bits = bits << 6 | u32::try_from(digit).ok()?;
+            bits = (bits << 6) | u32::try_from(digit).ok()?;
         }
         let whole = chunk.len() * 6 / 8;
         bits <<= 6 * (4 - chunk.len());

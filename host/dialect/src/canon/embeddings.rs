@@ -29,7 +29,7 @@ impl Vectors {
     }
 
     /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = &[f32]> {
+    pub fn each(&self) -> impl Iterator<Item = &[f32]> {
         self.data.chunks(usize::try_from(self.dim).unwrap_or(usize::MAX).max(1))
     }
 }

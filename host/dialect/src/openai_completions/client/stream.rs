@@ -44,8 +44,10 @@ impl OpenAiCompletionsWriter {
     }
 
     fn chunk(&self, choices: &str, usage: &str, out: &mut String) {
-        let usage = if self.include_usage { format!(",\"usage\":{usage}") } else { String::new() };
-        out.push_str(&format!("data: {{{},\"choices\":[{choices}]{usage}}}\n\n", self.head));
+        let (before, after) = if self.include_usage { (",\"usage\":", usage) } else { ("", "") };
+        for piece in ["data: {", &self.head, ",\"choices\":[", choices, "]", before, after, "}\n\n"] {
+            out.push_str(piece);
+        }
     }
 }
 
