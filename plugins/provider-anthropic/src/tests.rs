@@ -66,6 +66,27 @@ fn a_relayed_call_sets_only_the_model() {
 }
 
 #[test]
+fn tokens_are_counted_where_the_vendor_counts_them() {
+    let surfaces: Vec<String> = component(json!({})).surfaces().into_iter().map(|it| it.name).collect();
+    assert_eq!(surfaces, ["messages", "messages.count_tokens"]);
+    let call = Call {
+        surface: "messages.count_tokens".into(),
+        model: "claude-x".into(),
+        stream: false,
+        query: "beta=true".into(),
+        headers: Vec::new(),
+        ctx: CallContext::default(),
+    };
+    let Lane::Relay(out) = component(json!({})).prepare(call).unwrap() else { panic!("declined") };
+    assert_eq!(
+        shown(&out.request),
+        "Post https://api.anthropic.com/v1/messages/count_tokens?beta=true | accept: application/json | \
+         content-type: application/json | anthropic-version: 2023-06-01"
+    );
+    assert_eq!((out.framing, out.edits), (Framing::Raw, vec![Edit::set("model", "\"claude-x\"")]));
+}
+
+#[test]
 fn a_translated_call_carries_its_body() {
     let out = component(json!({ "base_url": "http://127.0.0.1:9/", "headers": { "Anthropic-Beta": "x" } }))
         .encode(hello(), Vec::new(), &CallContext::default())

@@ -1,9 +1,10 @@
 //! The exchanges as they leave, and answers as they are read.
 
+use brains_sdk::canon::embeddings::Batch;
 use brains_sdk::canon::exchange::{Body, Framing, Head, Payload, Piece, Response};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
 use brains_sdk::vendor::Provider;
-use brains_sdk::{Catalogue, Chat, Component, Errors};
+use brains_sdk::{Catalogue, Chat, Component, Embeddings, Errors};
 use serde_json::json;
 
 use crate::Settings;
@@ -38,6 +39,18 @@ fn a_call_carries_its_body_and_the_settings() {
         json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "options": {"num_ctx": 8192},
                "keep_alive": "5m", "stream": true})
     );
+}
+
+#[test]
+fn a_batch_is_asked_for_whole() {
+    let component = component(json!({ "base_url": "http://127.0.0.1:9/", "keep_alive": "5m" }));
+    let batch = Batch { model: "m".into(), inputs: vec!["a".into(), "b".into()], dimensions: None };
+    let request = component.encode_batch(batch, &CallContext::default()).unwrap();
+    assert_eq!(request.url, [Piece::Text("http://127.0.0.1:9/api/embed".into())]);
+    let Body::Text(body) = request.body else { panic!("no text") };
+    assert_eq!(body, r#"{"model":"m","input":["a","b"],"truncate":false,"keep_alive":"5m"}"#);
+    let vectors = component.decode_vectors(response(200, r#"{"embeddings":[[1],[2]]}"#)).unwrap();
+    assert_eq!((vectors.dim, vectors.data), (1, vec![1.0, 2.0]));
 }
 
 #[test]
