@@ -11,7 +11,7 @@ const MARK: &str = "brains.thought.1:";
 
 /// What `encrypted_content` held.
 #[derive(Debug, PartialEq)]
-pub(super) enum Opened {
+pub(super) enum Unsealed {
     Thought(Reasoning),
     /// The signature of the call with this id.
     Call {
@@ -45,28 +45,28 @@ pub(super) fn sealed_call(id: &str, signature: &str, origin: Option<&str>) -> St
 }
 
 /// Reads it back. `text` is what the thought's summary says.
-pub(super) fn opened(sealed: &str, text: String) -> Opened {
+pub(super) fn opened(sealed: &str, text: String) -> Unsealed {
     let marked = sealed.strip_prefix(MARK).and_then(|json| Node::root(json).object().ok());
     let Some(mut object) = marked else {
         let origin = Some(format!("{DIALECT}/"));
         let sealed = Some(sealed.to_owned());
         // One that nobody may read has no text.
         let (signature, redacted) = if text.is_empty() { (None, sealed) } else { (sealed, None) };
-        return Opened::Thought(Reasoning { id: None, text, signature, redacted, origin });
+        return Unsealed::Thought(Reasoning { id: None, text, signature, redacted, origin });
     };
     let mut said = |name: &str| object.string(name).ok().flatten();
     let (origin, signature) = (said("origin"), said("signature"));
     match (said("call"), signature) {
-        (Some(id), Some(signature)) => Opened::Call { id, signature, origin },
+        (Some(id), Some(signature)) => Unsealed::Call { id, signature, origin },
         (_, signature) => {
-            Opened::Thought(Reasoning { id: None, text, signature, redacted: said("redacted"), origin })
+            Unsealed::Thought(Reasoning { id: None, text, signature, redacted: said("redacted"), origin })
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Opened, opened, sealed, sealed_call};
+    use super::{Unsealed, opened, sealed, sealed_call};
     use crate::canon::Reasoning;
 
     #[test]
@@ -87,19 +87,23 @@ mod tests {
         for thought in [signed, hidden] {
             let shown = sealed(&thought).unwrap();
             assert!(shown.starts_with("brains.thought.1:{"), "{shown}");
-            assert_eq!(opened(&shown, thought.text.clone()), Opened::Thought(thought));
+            assert_eq!(opened(&shown, thought.text.clone()), Unsealed::Thought(thought));
         }
         assert_eq!(sealed(&Reasoning { text: "hm".to_owned(), ..Reasoning::default() }), None);
         assert_eq!(
             opened(&sealed_call("c", "s", Some("google")), String::new()),
-            Opened::Call { id: "c".to_owned(), signature: "s".to_owned(), origin: Some("google".to_owned()) }
+            Unsealed::Call {
+                id: "c".to_owned(),
+                signature: "s".to_owned(),
+                origin: Some("google".to_owned())
+            }
         );
     }
 
     #[test]
     fn what_has_no_mark_is_the_wires_own() {
         for text in ["", "hm"] {
-            let Opened::Thought(thought) = opened("gAAAA", text.to_owned()) else { panic!("a thought") };
+            let Unsealed::Thought(thought) = opened("gAAAA", text.to_owned()) else { panic!("a thought") };
             assert_eq!(thought.origin.as_deref(), Some("openai-responses/"));
             assert_eq!(
                 (thought.redacted.is_some(), thought.signature.is_some()),

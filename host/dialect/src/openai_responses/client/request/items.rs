@@ -5,7 +5,7 @@ use crate::canon::{Content, Message, Part, Reasoning, Role, ToolCall, ToolResult
 use crate::invalid::Invalid;
 use crate::json::{Members, Node, Object};
 use crate::openai_responses::client::call::INPUT;
-use crate::openai_responses::client::thought::{Opened, opened};
+use crate::openai_responses::client::thought::{Unsealed, opened};
 
 #[derive(Debug, Default)]
 struct Turns {
@@ -87,11 +87,11 @@ impl Turns {
         }
         let thought = match object.string("encrypted_content")? {
             Some(sealed) => match opened(&sealed, text) {
-                Opened::Call { id, signature, origin } => {
+                Unsealed::Call { id, signature, origin } => {
                     self.signatures.push((id, signature, origin));
                     return Ok(());
                 }
-                Opened::Thought(thought) => thought,
+                Unsealed::Thought(thought) => thought,
             },
             // A thought that says nothing and bears nothing is none.
             None if text.is_empty() => return Ok(()),

@@ -25,14 +25,14 @@ pub(super) fn read(
     }
     let Some(choice) = choice else { return Ok((read, ToolChoice::Auto)) };
     if choice.kind()? == JsonKind::String {
-        return Ok((read, word(choice)?));
+        return Ok((read, mode_of_choice(choice)?));
     }
     let mut object = choice.object().map_err(|_| choice.expected("a string or an object"))?;
     let kind = object.required("type")?.string()?;
     match kind.as_ref() {
         "function" | "custom" => Ok((read, ToolChoice::Named(sent(&mut object)?))),
         "allowed_tools" => {
-            let mode = object.optional("mode")?.map_or(Ok(ToolChoice::Auto), |node| word(&node))?;
+            let mode = object.optional("mode")?.map_or(Ok(ToolChoice::Auto), |node| mode_of_choice(&node))?;
             let mut allowed = Vec::new();
             for node in object.required("tools")?.array()? {
                 let mut object = node.object()?;
@@ -166,7 +166,7 @@ fn below(rest: Members) -> Option<String> {
     })
 }
 
-fn word(node: &Node<'_>) -> Result<ToolChoice, Invalid> {
+fn mode_of_choice(node: &Node<'_>) -> Result<ToolChoice, Invalid> {
     match node.string()?.as_ref() {
         "auto" => Ok(ToolChoice::Auto),
         "none" => Ok(ToolChoice::None),
