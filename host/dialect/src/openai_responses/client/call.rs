@@ -1,6 +1,6 @@
 //! A call as an item, under the name that the client knows, and the events that tell it.
 
-use super::events::{Place, Sequence};
+use super::events::{EventPlace, Sequence};
 use crate::canon::{Json, ToolStart};
 use crate::ingress::{RequestEcho, ToolAlias};
 use crate::json::{Members, Node, quote};
@@ -66,7 +66,7 @@ impl SaidCall {
 
     /// Ends the call, and gives its item.
     pub(super) fn end(mut self, output: usize, sequence: &mut Sequence, out: &mut String) -> Json {
-        let place = |id| Place { item: id, output, part: None };
+        let place = |id| EventPlace { item: id, output, part: None };
         let item = if self.free_form {
             let input = free_text(&self.arguments);
             self.delta("response.custom_tool_call_input.delta", &input, output, sequence, out);
@@ -88,7 +88,7 @@ impl SaidCall {
     }
 
     fn delta(&self, kind: &str, text: &str, output: usize, sequence: &mut Sequence, out: &mut String) {
-        let place = Place { item: &self.id, output, part: None };
+        let place = EventPlace { item: &self.id, output, part: None };
         sequence.part(kind, place, &[("delta", &quote(text))], out);
     }
 }

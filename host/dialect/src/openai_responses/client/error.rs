@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::events::Sequence;
-use super::object::{Progress, response};
+use super::object::{ResponseProgress, response};
 use crate::canon::Json;
 use crate::ingress::{AnswerIdentity, ErrorReport};
 use crate::json::Members;
@@ -39,7 +39,8 @@ pub(super) fn failed(
     let mut error = Members::new();
     error.string("code", code(report)).string("message", report.message);
     let error = error.finish();
-    let progress = Progress { status: "failed", error: Some(&error), output, ..Progress::default() };
+    let progress =
+        ResponseProgress { status: "failed", error: Some(&error), output, ..ResponseProgress::default() };
     let response = response(identity, &progress);
     sequence.event("response.failed", &[("response", &response)], out);
 }

@@ -13,7 +13,7 @@ pub(super) struct Sequence {
 
 /// Where an event belongs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct EventPlace<'a> {
     pub(super) item: &'a str,
     pub(super) output: usize,
     /// The member that counts the parts of its item, and which one; calls have none.
@@ -48,7 +48,13 @@ impl Sequence {
     }
 
     /// Something about a part of an item.
-    pub(super) fn part(&mut self, kind: &str, place: Place<'_>, members: &[(&str, &str)], out: &mut String) {
+    pub(super) fn part(
+        &mut self,
+        kind: &str,
+        place: EventPlace<'_>,
+        members: &[(&str, &str)],
+        out: &mut String,
+    ) {
         let (item, output) = (quote(place.item), place.output.to_string());
         let number = place.part.map(|(_, number)| number.to_string()).unwrap_or_default();
         let mut all = vec![("item_id", item.as_str()), ("output_index", output.as_str())];

@@ -1,6 +1,6 @@
 //! What the assistant says, as an item and its parts, and the events that tell a part.
 
-use super::events::{Place, Sequence};
+use super::events::{EventPlace, Sequence};
 use crate::canon::Json;
 use crate::json::{Members, array, quote};
 
@@ -49,11 +49,17 @@ impl SaidPart {
         out.finish()
     }
 
-    pub(super) fn begin(&self, place: Place<'_>, sequence: &mut Sequence, out: &mut String) {
+    pub(super) fn begin(&self, place: EventPlace<'_>, sequence: &mut Sequence, out: &mut String) {
         sequence.part("response.content_part.added", place, &[("part", &self.json())], out);
     }
 
-    pub(super) fn say(&mut self, text: &str, place: Place<'_>, sequence: &mut Sequence, out: &mut String) {
+    pub(super) fn say(
+        &mut self,
+        text: &str,
+        place: EventPlace<'_>,
+        sequence: &mut Sequence,
+        out: &mut String,
+    ) {
         self.text.push_str(text);
         let delta = quote(text);
         match self.kind {
@@ -70,7 +76,7 @@ impl SaidPart {
     pub(super) fn annotate(
         &mut self,
         annotation: Json,
-        place: Place<'_>,
+        place: EventPlace<'_>,
         sequence: &mut Sequence,
         out: &mut String,
     ) {
@@ -80,7 +86,7 @@ impl SaidPart {
         self.annotations.push(annotation);
     }
 
-    pub(super) fn end(&self, place: Place<'_>, sequence: &mut Sequence, out: &mut String) {
+    pub(super) fn end(&self, place: EventPlace<'_>, sequence: &mut Sequence, out: &mut String) {
         let text = quote(&self.text);
         match self.kind {
             PartKind::Text => {

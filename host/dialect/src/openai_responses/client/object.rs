@@ -8,7 +8,7 @@ use super::usage;
 
 /// What a response has come to.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Progress<'a> {
+pub(super) struct ResponseProgress<'a> {
     pub(super) status: &'a str,
     /// `{"code":…,"message":…}`
     pub(super) error: Option<&'a str>,
@@ -43,7 +43,7 @@ pub(super) fn is_repeated(name: &str) -> bool {
 }
 
 /// The object.
-pub(super) fn response(identity: &AnswerIdentity, progress: &Progress<'_>) -> Json {
+pub(super) fn response(identity: &AnswerIdentity, progress: &ResponseProgress<'_>) -> Json {
     let mut out = Members::new();
     out.string("id", &identity.id)
         .string("object", "response")

@@ -1,7 +1,7 @@
 //! A whole response as the stream that was asked for: every item told at once, in its order. What the vendor says beyond the
 //! wire stays, as items and the response go out as they came.
 
-use super::events::{Place, Sequence};
+use super::events::{EventPlace, Sequence};
 use crate::canon::{Fault, Json};
 use crate::fault::protocol;
 use crate::json::{Members, Node, array, quote};
@@ -64,7 +64,7 @@ fn item(output: usize, node: &Node<'_>, sequence: &mut Sequence, out: &mut Strin
         begun.string("status", "in_progress");
     }
     sequence.item("response.output_item.added", output, &begun.finish(), out);
-    let place = |part| Place { item: &id, output, part };
+    let place = |part| EventPlace { item: &id, output, part };
     match (pieces, said) {
         ("content", Some(parts)) => {
             for (at, part) in parts.array().map_err(wrong)?.iter().enumerate() {
@@ -97,7 +97,7 @@ fn item(output: usize, node: &Node<'_>, sequence: &mut Sequence, out: &mut Strin
 
 fn content(
     node: &Node<'_>,
-    place: Place<'_>,
+    place: EventPlace<'_>,
     sequence: &mut Sequence,
     out: &mut String,
 ) -> Result<(), Fault> {
@@ -144,7 +144,7 @@ fn content(
 
 fn summary(
     node: &Node<'_>,
-    place: Place<'_>,
+    place: EventPlace<'_>,
     sequence: &mut Sequence,
     out: &mut String,
 ) -> Result<(), Fault> {

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use super::call::SaidCall;
 use super::error;
-use super::events::{Place, Sequence};
+use super::events::{EventPlace, Sequence};
 use super::message::{self, PartKind, SaidPart};
-use super::object::{Progress, response};
+use super::object::{ResponseProgress, response};
 use super::thought;
 use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::fault::protocol;
@@ -83,7 +83,8 @@ impl OpenAiResponsesWriter {
         let counted = self.usage.clone().unwrap_or_default();
         let status = if incomplete.is_some() { "incomplete" } else { "completed" };
         let output = array(&self.items);
-        let progress = Progress { status, error: None, incomplete, output: &output, usage: Some(&counted) };
+        let progress =
+            ResponseProgress { status, error: None, incomplete, output: &output, usage: Some(&counted) };
         let event = if incomplete.is_some() { "response.incomplete" } else { "response.completed" };
         Ok((event, response(&self.identity, &progress)))
     }
@@ -169,7 +170,8 @@ impl OpenAiResponsesWriter {
         if std::mem::replace(&mut self.begun, true) {
             return;
         }
-        let progress = Progress { status: "in_progress", output: "[]", ..Progress::default() };
+        let progress =
+            ResponseProgress { status: "in_progress", output: "[]", ..ResponseProgress::default() };
         let response = response(&self.identity, &progress);
         for event in ["response.created", "response.in_progress"] {
             self.sequence.event(event, &[("response", &response)], out);
@@ -388,12 +390,12 @@ const fn incomplete(reason: &StopReason) -> Option<&'static str> {
     }
 }
 
-const fn content_place(item: &str, output: usize, part: usize) -> Place<'_> {
-    Place { item, output, part: Some(("content_index", part)) }
+const fn content_place(item: &str, output: usize, part: usize) -> EventPlace<'_> {
+    EventPlace { item, output, part: Some(("content_index", part)) }
 }
 
-const fn summary_place(item: &str, output: usize) -> Place<'_> {
-    Place { item, output, part: Some(("summary_index", 0)) }
+const fn summary_place(item: &str, output: usize) -> EventPlace<'_> {
+    EventPlace { item, output, part: Some(("summary_index", 0)) }
 }
 
 fn summary_part(text: &str) -> Json {

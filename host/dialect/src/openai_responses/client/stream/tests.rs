@@ -60,7 +60,7 @@ fn finish(reason: StopReason) -> Event {
     Event::Finish(Finish { choice: 0, reason, stop_sequence: None })
 }
 
-fn told(events: &[Event]) -> String {
+fn streamed(events: &[Event]) -> String {
     let (mut writer, mut out) = (Ingress::OpenAiResponses.stream_writer(&identity(), true), String::new());
     for event in events {
         writer.push(event, &mut out).unwrap();
@@ -139,7 +139,7 @@ fn legal(events: &[Value]) -> Value {
 
 #[test]
 fn items_are_told_one_after_another() {
-    let stream = told(&[
+    let stream = streamed(&[
         Event::Start(Start::default()),
         start(0, BlockKind::Reasoning),
         piece(0, "hm"),
@@ -205,7 +205,7 @@ fn an_answer_that_was_cut_says_why() {
         (StopReason::ContentFilter, "content_filter"),
         (StopReason::Refusal, "content_filter"),
     ] {
-        let events = read(&told(&[start(0, BlockKind::Text), piece(0, "so"), finish(reason)]));
+        let events = read(&streamed(&[start(0, BlockKind::Text), piece(0, "so"), finish(reason)]));
         let response = legal(&events);
         assert_eq!(events.last().unwrap()["type"], "response.incomplete");
         assert_eq!(response["status"], "incomplete");
@@ -225,7 +225,7 @@ fn texts_that_follow_one_another_are_parts_of_one_message() {
         end(1),
         finish(StopReason::EndTurn),
     ];
-    let response = legal(&read(&told(&events)));
+    let response = legal(&read(&streamed(&events)));
     assert_eq!(response["output"].as_array().unwrap().len(), 1);
     assert_eq!(
         response["output"][0]["content"],
@@ -244,7 +244,7 @@ fn a_signature_of_a_call_stands_in_a_thought_before_it() {
         origin: None,
     };
     let events = [start(0, BlockKind::ToolCall(signed)), piece(0, "{}"), finish(StopReason::ToolUse)];
-    let response = legal(&read(&told(&events)));
+    let response = legal(&read(&streamed(&events)));
     assert_eq!(
         response["output"][0]["encrypted_content"],
         "brains.thought.1:{\"call\":\"c\",\"signature\":\"s\"}"
@@ -312,7 +312,7 @@ proptest! {
             events.extend(rest);
         }
         events.push(finish(StopReason::EndTurn));
-        let response = legal(&read(&told(&events)));
+        let response = legal(&read(&streamed(&events)));
         let whole: Value =
             serde_json::from_str(&Ingress::OpenAiResponses.answer(&events, &identity()).unwrap()).unwrap();
         prop_assert_eq!(&response, &whole);
