@@ -45,7 +45,7 @@ fn on_each(request: &ChatRequest) -> [(&'static str, Result<Encoded, Fault>); 3]
     let messages = anthropic_messages::upstream::encode::AnthropicMessagesOptions::default();
     let ollama = ollama_chat::upstream::encode::OllamaChatOptions::default();
     [
-        ("openai-chat", Ok(openai_chat::upstream::encode::encode(request, &chat))),
+        ("openai-chat", openai_chat::upstream::encode::encode(request, &chat)),
         ("anthropic-messages", anthropic_messages::upstream::encode::encode(request, &messages)),
         ("ollama-chat", ollama_chat::upstream::encode::encode(request, &ollama)),
     ]

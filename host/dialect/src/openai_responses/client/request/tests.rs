@@ -19,7 +19,7 @@ fn shown(body: &Value) -> (Value, Vec<String>) {
         extensions: Some(true),
         ..openai_chat::upstream::encode::OpenAiChatOptions::default()
     };
-    let encoded = openai_chat::upstream::encode::encode(&decode(body).unwrap(), &options);
+    let encoded = openai_chat::upstream::encode::encode(&decode(body).unwrap(), &options).unwrap();
     (serde_json::from_str(&encoded.body).unwrap(), encoded.losses)
 }
 
