@@ -185,6 +185,12 @@ impl Ingress {
         wire!(self, Client => Client::error_body(error))
     }
 
+    /// Whether an upstream's error body is in the form of this wire and tells clients what they act on: `code`, when there
+    /// is a closer word than that the request was wrong.
+    pub fn is_own_error(self, body: &str, code: Option<&str>) -> bool {
+        wire!(self, Client => Client::is_own_error(body, code))
+    }
+
     /// An error as the end of a stream that has begun, with what its clients wait for.
     pub fn error_event(self, error: &ErrorReport<'_>) -> String {
         wire!(self, Client => Client::error_event(error))

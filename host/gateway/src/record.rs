@@ -29,6 +29,15 @@ pub(crate) use usage::UsageListener;
 /// The status that stands for a client which left before the answer's end.
 const CLIENT_LEFT: u16 = 499;
 
+/// Where an answer's bytes are from.
+#[derive(Debug, Clone, Copy)]
+enum Output {
+    /// A model wrote them as tokens.
+    Generated,
+    /// They tell of what was sent: vectors, counts.
+    Given,
+}
+
 /// Keeps one request's record until its end.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -43,8 +52,7 @@ pub(crate) struct Recorder {
     counted: bool,
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
-    /// The answer holds tokens that a model made.
-    generates: bool,
+    output: Output,
     ended: bool,
 }
 
@@ -66,7 +74,7 @@ impl Recorder {
             counted: false,
             prices: (None, None),
             body_limit,
-            generates: true,
+            output: Output::Generated,
             ended: false,
         }
     }
@@ -92,7 +100,7 @@ impl Recorder {
 
     /// The answer holds nothing that a model wrote, however large it is.
     pub(crate) const fn generates_nothing(&mut self) {
-        self.generates = false;
+        self.output = Output::Given;
     }
 
     /// The client of this streamed answer bears so much silence, for now.
@@ -225,8 +233,10 @@ impl Recorder {
             // Four bytes to a token is the usual rule of thumb for English and code; a stream's frames weigh more.
             let bytes_per_token = if self.record.stream { 160 } else { 4 };
             usage.input_tokens = self.record.request_bytes / 4;
-            usage.output_tokens =
-                if self.generates { self.record.response_bytes.div_ceil(bytes_per_token) } else { 0 };
+            usage.output_tokens = match self.output {
+                Output::Generated => self.record.response_bytes.div_ceil(bytes_per_token),
+                Output::Given => 0,
+            };
             usage.estimated = true;
         }
     }

@@ -22,7 +22,7 @@ use crate::{GatewayState, JSON, Outcome};
 
 /// Marks a count that is ours.
 const MARK: &str = "x-brains-token-count";
-/// Four bytes to a token, each picture as one of usual size ([decision 24](../../../docs/decisions/0024-tokens-are-counted-by-bytes.md)).
+/// Four bytes to a token, each picture as one of usual size ([decision 25](../../../docs/decisions/0025-tokens-are-counted-by-bytes.md)).
 const TOKENIZER: &str = "bytes-4";
 /// How long a client waits for a count: it is asked for before every turn.
 const WAIT: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ impl GatewayState {
                 // What is wrong with the request is wrong with it when it is sent, too.
                 Err(fault) if fault.kind == FaultKind::Invalid => return Err(fault),
                 Err(fault) => {
-                    tracing::info!(provider = candidate.provider, cause = %fault, "tokens are counted here")
+                    tracing::info!(provider = candidate.provider, cause = %fault, "tokens are counted here");
                 }
                 Ok(None) => {}
             }

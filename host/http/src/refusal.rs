@@ -31,13 +31,10 @@ impl Area {
     /// The fault in the area's envelope.
     pub(crate) fn refuse(self, fault: &Fault) -> Response {
         let body = match self {
-            Self::Models(ingress) => {
-                let kept = fault.upstream_status == Some(fault.http_status());
-                match fault.upstream_body.as_deref().filter(|_| kept) {
-                    Some(own) => own.to_owned(),
-                    None => envelope(ingress, fault),
-                }
-            }
+            Self::Models(ingress) => match upstreams_own(ingress, fault) {
+                Some(own) => own.to_owned(),
+                None => envelope(ingress, fault),
+            },
             // Who is here may be any client.
             Self::Open => envelope(Ingress::OpenAiChat, fault),
             Self::Operations => {
@@ -74,6 +71,14 @@ impl Area {
         }
         response
     }
+}
+
+/// The upstream's own body, where its status is the one that the client gets, it is in the wire's form, and it has the
+/// word for what we know went wrong.
+fn upstreams_own(ingress: Ingress, fault: &Fault) -> Option<&str> {
+    let body = fault.upstream_body.as_deref()?;
+    let code = (fault.kind != FaultKind::Invalid).then_some(&*fault.code);
+    (fault.upstream_status == Some(fault.http_status()) && ingress.is_own_error(body, code)).then_some(body)
 }
 
 /// The envelope that clients of the wire expect. Wires have no member for a hint, and people read the message only.

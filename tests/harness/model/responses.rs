@@ -276,7 +276,7 @@ fn accept_item(at: usize, item: &Value) -> Result<(), Wrong> {
     }
     let kinds: &[&str] = match item["role"].as_str() {
         Some("assistant") => &["output_text", "refusal"],
-        Some("user" | "system" | "developer") => &["input_text", "input_image", "input_file"],
+        None | Some("user" | "system" | "developer") => &["input_text", "input_image", "input_file"],
         Some(role) => {
             let param = format!("input[{at}].role");
             let message = format!(
@@ -284,7 +284,6 @@ fn accept_item(at: usize, item: &Value) -> Result<(), Wrong> {
             );
             return Err(Wrong::value(message, &param));
         }
-        None => &["input_text", "input_image", "input_file"],
     };
     let parts = item["content"].as_array().or_else(|| item["output"].as_array());
     for (number, part) in parts.into_iter().flatten().enumerate() {

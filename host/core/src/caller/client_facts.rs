@@ -101,10 +101,6 @@ mod tests {
         ClientFacts::read(|name| headers.iter().find(|(header, _)| *header == name).map(|(_, value)| *value))
     }
 
-    fn some(text: &str) -> Option<String> {
-        Some(text.to_owned())
-    }
-
     /// As captured from the programs.
     #[test]
     fn real_clients_are_understood() {
@@ -118,10 +114,10 @@ mod tests {
         assert_eq!(
             claude_code,
             ClientFacts {
-                native_session: some(session),
-                request_class: some("compaction"),
-                agent: some("general-purpose"),
-                prompt: some("01a20200-995a-7881-8732-f03de4f84ed0"),
+                native_session: Some(session.to_owned()),
+                request_class: Some("compaction".to_owned()),
+                agent: Some("general-purpose".to_owned()),
+                prompt: Some("01a20200-995a-7881-8732-f03de4f84ed0".to_owned()),
                 initiator: None,
             }
         );
@@ -138,14 +134,14 @@ mod tests {
             let codex = read(&[(TURN, &turn(kind, agent)), ("session-id", "01a2"), ("thread-id", "01a3")]);
             assert_eq!(
                 (codex.native_session, codex.request_class),
-                (some("01a2"), some(class)),
+                (Some("01a2".to_owned()), Some(class.to_owned())),
                 "{kind} {agent}"
             );
-            assert_eq!(codex.prompt, some("u"));
+            assert_eq!(codex.prompt, Some("u".to_owned()));
         }
-        assert_eq!(read(&[(TURN, &turn("turn", "/root"))]).native_session, some("s"));
+        assert_eq!(read(&[(TURN, &turn("turn", "/root"))]).native_session, Some("s".to_owned()));
         let opencode = read(&[("x-session-id", "ses_dfdfe59faffeCmb3d7CZqg8MFK")]);
-        assert_eq!(opencode.native_session, some("ses_dfdfe59faffeCmb3d7CZqg8MFK"));
+        assert_eq!(opencode.native_session, Some("ses_dfdfe59faffeCmb3d7CZqg8MFK".to_owned()));
         let copilot = read(&[(INITIATOR, "agent")]);
         assert_eq!(copilot.hints(), [("initiator".to_owned(), "agent".to_owned())]);
     }

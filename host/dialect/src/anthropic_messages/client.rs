@@ -110,6 +110,10 @@ impl ClientWire for AnthropicMessagesClient {
     fn error_event(error: &ErrorReport<'_>) -> String {
         format!("event: error\ndata: {}\n\n", error::body(error))
     }
+
+    fn is_own_error(body: &str, _: Option<&str>) -> bool {
+        error::is_own(body)
+    }
 }
 
 /// A request from its bytes.

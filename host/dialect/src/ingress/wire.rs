@@ -8,6 +8,7 @@ use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, StopReason, Usage};
 use crate::envelope::{Edited, Envelope, SpliceError};
 use crate::invalid::Invalid;
+use crate::openai_chat::client::error;
 
 /// A wire that clients speak. Adding one is a type that implements this, and a variant of
 /// [`Ingress`](super::Ingress), which says what each member is for.
@@ -36,6 +37,10 @@ pub(crate) trait ClientWire {
     fn model_list(models: &[ModelListing<'_>]) -> Json;
     fn error_body(error: &ErrorReport<'_>) -> Json;
     fn error_event(error: &ErrorReport<'_>) -> String;
+    /// See [`super::Ingress::is_own_error`].
+    fn is_own_error(body: &str, code: Option<&str>) -> bool {
+        error::is_own(body, code)
+    }
 }
 
 /// Reads an answer of the wire while it passes.

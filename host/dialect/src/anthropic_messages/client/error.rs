@@ -3,7 +3,7 @@
 
 use crate::canon::Json;
 use crate::ingress::ErrorReport;
-use crate::json::Members;
+use crate::json::{Members, Node, member};
 
 /// `{"type":"error","error":{"type":…,"message":…}}`
 pub(super) fn body(error: &ErrorReport<'_>) -> Json {
@@ -12,6 +12,15 @@ pub(super) fn body(error: &ErrorReport<'_>) -> Json {
     let mut out = Members::new();
     out.string("type", "error").raw("error", &inner.finish());
     out.finish()
+}
+
+/// Whether `body` is such an envelope of somebody else. This wire has no codes: its clients act on the type and the text.
+pub(super) fn is_own(body: &str) -> bool {
+    let text = |of: &str, name| Node::root(of).object().ok()?.string(name).ok()?;
+    let Some(inner) = member(Some(body), "error") else { return false };
+    text(body, "type").as_deref() == Some("error")
+        && text(&inner, "type").is_some()
+        && text(&inner, "message").is_some()
 }
 
 /// The `type` that goes with a status of ours.
@@ -32,7 +41,7 @@ const fn type_word(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{ErrorReport, body, type_word};
+    use super::{ErrorReport, body, is_own, type_word};
 
     #[test]
     fn ours_as_the_envelope() {
@@ -57,5 +66,20 @@ mod tests {
                 "timeout_error",
             ]
         );
+    }
+
+    #[test]
+    fn an_envelope_of_somebody_else() {
+        assert!(is_own(
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"m"},"request_id":"r"}"#
+        ));
+        for bare in [
+            r#"{"error":{"message":"m","type":"t"}}"#,
+            r#"{"type":"error","error":{"message":"m"}}"#,
+            "[]",
+            "",
+        ] {
+            assert!(!is_own(bare), "{bare}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::canon::Json;
 use crate::ingress::ErrorReport;
-use crate::json::{Members, quote};
+use crate::json::{Members, Node, member, quote};
 
 /// `{"error":{"message":…,"type":…,"param":…,"code":…}}`
 pub(crate) fn body(error: &ErrorReport<'_>) -> Json {
@@ -16,6 +16,15 @@ pub(crate) fn body(error: &ErrorReport<'_>) -> Json {
     let mut out = Members::new();
     out.raw("error", &inner.finish());
     out.finish()
+}
+
+/// Whether `body` is such an envelope of somebody else and says `code`, when there is one to say.
+pub(crate) fn is_own(body: &str, code: Option<&str>) -> bool {
+    let Some(inner) = member(Some(body), "error") else { return false };
+    let text = |name| Node::root(&inner).object().ok()?.string(name).ok()?;
+    text("message").is_some()
+        && text("type").is_some()
+        && code.is_none_or(|code| text("code").as_deref() == Some(code))
 }
 
 /// The `type` that goes with a status of ours.
@@ -33,7 +42,7 @@ pub const fn type_word(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{ErrorReport, body, type_word};
+    use super::{ErrorReport, body, is_own, type_word};
 
     #[test]
     fn ours_as_the_envelope() {
@@ -58,5 +67,15 @@ mod tests {
                 "timeout_error",
             ]
         );
+    }
+
+    #[test]
+    fn an_envelope_of_somebody_else() {
+        let long = r#"{"error":{"message":"m","type":"t","param":null,"code":"context_length_exceeded"}}"#;
+        assert!(is_own(long, None) && is_own(long, Some("context_length_exceeded")));
+        assert!(!is_own(long, Some("insufficient_quota")));
+        for bare in [r#"{"error":{"message":"m"}}"#, r#"{"error":"m"}"#, r#"{"detail":[]}"#, "[]", "m", ""] {
+            assert!(!is_own(bare, None), "{bare}");
+        }
     }
 }

@@ -124,10 +124,10 @@ impl ResponseEvents {
                 if let Some(name) = text(object, "name")? {
                     self.items.name(&place, piece, name, events);
                 }
-                match text(object, member)? {
-                    Some(said) => self.items.say_rest(&place, piece, said, events),
-                    None => Ok(()),
+                if let Some(said) = text(object, member)? {
+                    self.items.say_rest(&place, piece, said, events);
                 }
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use crate::openai_responses::origin;
 
 #[derive(Debug)]
 pub(super) struct Items {
-    items: Vec<Item>,
+    list: Vec<Item>,
     /// The next block's number.
     next: u32,
     origin: String,
@@ -115,7 +115,7 @@ impl Piece {
 
 impl Items {
     pub(super) fn new(seed: String) -> Self {
-        Self { items: Vec::new(), next: 0, origin: origin(""), seed, calls: 0, broken: false }
+        Self { list: Vec::new(), next: 0, origin: origin(""), seed, calls: 0, broken: false }
     }
 
     /// The model whose thoughts these are.
@@ -125,7 +125,7 @@ impl Items {
 
     /// Whether a tool was called.
     pub(super) fn called(&self) -> bool {
-        self.items.iter().any(|item| matches!(item.flow, Flow::Function | Flow::Custom))
+        self.list.iter().any(|item| matches!(item.flow, Flow::Function | Flow::Custom))
     }
 
     /// Fails when the arguments of a call that is meant to be run are not one object.
@@ -162,7 +162,7 @@ impl Items {
         let mut object = item(node)?;
         let flow = flow(&mut object)?;
         let at = self.find_or_push(place, flow);
-        if self.items.get(at).is_none_or(|item| item.ended) {
+        if self.list.get(at).is_none_or(|item| item.ended) {
             return Ok(());
         }
         self.describe(at, &mut object, events);
@@ -204,12 +204,12 @@ impl Items {
                 _ => self.rest(at, Piece::Text, part, text_of(&node, "text"), events),
             }
             let annotations = parts(&mut inner, "annotations");
-            let known = self.items.get(at).map_or(0, |item| item.annotations);
+            let known = self.list.get(at).map_or(0, |item| item.annotations);
             for annotation in annotations.iter().skip(known) {
                 self.cite(at, annotation, events);
             }
             if let Some(node) = inner.optional("logprobs").ok().flatten()
-                && self.items.get(at).is_some_and(|item| !item.probable)
+                && self.list.get(at).is_some_and(|item| !item.probable)
             {
                 self.judged(at, &node, events);
             }
@@ -225,7 +225,7 @@ impl Items {
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         let at = self.find_or_push(place, piece.flow());
-        if self.items.get(at).is_some_and(|item| item.ended) {
+        if self.list.get(at).is_some_and(|item| item.ended) {
             return Err(protocol("the upstream's answer has a piece of an item that has ended"));
         }
         self.add(at, piece, place.part, text, events);
@@ -233,24 +233,17 @@ impl Items {
     }
 
     /// All of a part, of which pieces may have come.
-    pub(super) fn say_rest(
-        &mut self,
-        place: &Place,
-        piece: Piece,
-        text: String,
-        events: &mut Vec<Event>,
-    ) -> Result<(), Fault> {
+    pub(super) fn say_rest(&mut self, place: &Place, piece: Piece, text: String, events: &mut Vec<Event>) {
         let at = self.find_or_push(place, piece.flow());
-        if self.items.get(at).is_some_and(|item| !item.ended) {
+        if self.list.get(at).is_some_and(|item| !item.ended) {
             self.rest(at, piece, place.part, text, events);
         }
-        Ok(())
     }
 
     /// The name of a call, where it comes with the end of its arguments.
     pub(super) fn name(&mut self, place: &Place, piece: Piece, name: String, events: &mut Vec<Event>) {
         let Some(at) = self.find(place, piece.flow()) else { return };
-        if let Some(item) = self.items.get_mut(at)
+        if let Some(item) = self.list.get_mut(at)
             && item.name.is_none()
         {
             item.name = Some(name).filter(|name| !name.is_empty());
@@ -278,33 +271,33 @@ impl Items {
 
     /// What the upstream left open when it said that the answer has ended.
     pub(super) fn close_all(&mut self, events: &mut Vec<Event>) -> Result<(), Fault> {
-        (0..self.items.len()).try_for_each(|at| self.close(at, events))
+        (0..self.list.len()).try_for_each(|at| self.close(at, events))
     }
 
     /// The item of a place: by its number, else by its id, else the last one of its kind.
     fn find(&self, place: &Place, flow: Flow) -> Option<usize> {
         let found = match (place.output, &place.id) {
-            (Some(output), _) => self.items.iter().rposition(|item| item.output == Some(output)),
-            (None, Some(id)) => self.items.iter().rposition(|item| item.id.as_ref() == Some(id)),
-            (None, None) => self.items.iter().rposition(|item| item.flow == flow && !item.ended),
+            (Some(output), _) => self.list.iter().rposition(|item| item.output == Some(output)),
+            (None, Some(id)) => self.list.iter().rposition(|item| item.id.as_ref() == Some(id)),
+            (None, None) => self.list.iter().rposition(|item| item.flow == flow && !item.ended),
         };
-        let of_kind = |at: &usize| self.items.get(*at).is_some_and(|item| item.flow == flow);
+        let of_kind = |at: &usize| self.list.get(*at).is_some_and(|item| item.flow == flow);
         // Numbers that mean something else in the end than they did on the way, or are told only then.
         let named = |item: &Item| place.id.is_some() && item.id == place.id;
         let nameless = |item: &Item| item.output.is_none() && item.id.is_none();
         found.filter(of_kind).or_else(|| {
             let find =
-                |is: &dyn Fn(&Item) -> bool| self.items.iter().position(|item| item.flow == flow && is(item));
+                |is: &dyn Fn(&Item) -> bool| self.list.iter().position(|item| item.flow == flow && is(item));
             find(&named).or_else(|| find(&nameless))
         })
     }
 
     fn find_or_push(&mut self, place: &Place, flow: Flow) -> usize {
         let Some(at) = self.find(place, flow) else {
-            self.items.push(Item::new(place, flow));
-            return self.items.len() - 1;
+            self.list.push(Item::new(place, flow));
+            return self.list.len() - 1;
         };
-        if let Some(item) = self.items.get_mut(at) {
+        if let Some(item) = self.list.get_mut(at) {
             item.output = item.output.or(place.output);
         }
         at
@@ -312,7 +305,7 @@ impl Items {
 
     /// Takes in what an item says of itself.
     fn describe(&mut self, at: usize, object: &mut Object<'_>, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else { return };
+        let Some(item) = self.list.get_mut(at) else { return };
         let mut text = |name: &str| object.string(name).ok().flatten().filter(|text| !text.is_empty());
         let id = text("id");
         item.id = item.id.take().or(id);
@@ -331,7 +324,7 @@ impl Items {
 
     /// Opens the block of a call, once its name is known, with the arguments that have come so far.
     fn begin_call(&mut self, at: usize, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else { return };
+        let Some(item) = self.list.get_mut(at) else { return };
         if item.block.is_some() || item.ended || !matches!(item.flow, Flow::Function | Flow::Custom) {
             return;
         }
@@ -344,7 +337,7 @@ impl Items {
         let waiting: String = item.said.iter().map(|(.., text)| text.as_str()).collect();
         let start = ToolStart { id, name, namespace, signature: None, origin: None };
         let index = self.block(BlockKind::ToolCall(start), events);
-        if let Some(item) = self.items.get_mut(at) {
+        if let Some(item) = self.list.get_mut(at) {
             item.block = Some((index, piece, 0));
         }
         if !waiting.is_empty() {
@@ -354,7 +347,7 @@ impl Items {
 
     /// Says what of a part is missing. Where the whole is another text than the pieces, the pieces have been read already.
     fn rest(&mut self, at: usize, piece: Piece, part: u32, whole: String, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get(at) else { return };
+        let Some(item) = self.list.get(at) else { return };
         let said = item.said.iter().find(|(kind, number, _)| *kind == piece && *number == part);
         let missing = match said {
             Some((.., said)) => whole.strip_prefix(said.as_str()).unwrap_or_default().to_owned(),
@@ -367,7 +360,7 @@ impl Items {
 
     /// Says a piece.
     fn add(&mut self, at: usize, piece: Piece, part: u32, text: String, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else { return };
+        let Some(item) = self.list.get_mut(at) else { return };
         let apart = match item.block {
             // Another part of a thought is another paragraph of it.
             Some((_, kind, number)) if item.flow == Flow::Reasoning => {
@@ -397,7 +390,7 @@ impl Items {
                     Piece::Text | Piece::Arguments | Piece::Input => BlockKind::Text,
                 };
                 let index = self.block(kind, events);
-                if let Some(item) = self.items.get_mut(at) {
+                if let Some(item) = self.list.get_mut(at) {
                     item.block = Some((index, piece, part));
                 }
                 index
@@ -412,7 +405,7 @@ impl Items {
     }
 
     fn cite(&mut self, at: usize, node: &Node<'_>, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else { return };
+        let Some(item) = self.list.get_mut(at) else { return };
         item.annotations += 1;
         let index = item.block.map_or_else(|| self.next.saturating_sub(1), |(index, ..)| index);
         let value = format!("{{\"annotations\":[{}]}}", citation(node));
@@ -420,7 +413,7 @@ impl Items {
     }
 
     fn judged(&mut self, at: usize, node: &Node<'_>, events: &mut Vec<Event>) {
-        let Some(item) = self.items.get_mut(at) else { return };
+        let Some(item) = self.list.get_mut(at) else { return };
         if node.array().is_ok_and(|list| list.is_empty()) {
             return;
         }
@@ -439,7 +432,7 @@ impl Items {
 
     /// Ends an item, unless that has been done.
     fn close(&mut self, at: usize, events: &mut Vec<Event>) -> Result<(), Fault> {
-        let Some(item) = self.items.get_mut(at).filter(|item| !item.ended) else { return Ok(()) };
+        let Some(item) = self.list.get_mut(at).filter(|item| !item.ended) else { return Ok(()) };
         let (flow, encrypted) = (item.flow, item.encrypted.clone());
         let begun_with = std::mem::take(&mut item.begun_with);
         match flow {
@@ -475,7 +468,7 @@ impl Items {
             }
             Flow::Other => {}
         }
-        if let Some(item) = self.items.get_mut(at) {
+        if let Some(item) = self.list.get_mut(at) {
             item.ended = true;
         }
         Ok(())

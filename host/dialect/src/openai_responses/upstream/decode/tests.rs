@@ -241,7 +241,7 @@ fn every_end_is_what_it_says() {
         ),
         (json!({"type": "error", "error": {"type": "server_error", "message": "m"}}), FaultKind::Upstream),
     ] {
-        let fault = decode(&[last.clone()]).unwrap_err();
+        let fault = decode(std::slice::from_ref(&last)).unwrap_err();
         assert_eq!(fault.kind, kind, "{last}: {fault:?}");
     }
     let frames =

@@ -90,31 +90,26 @@ impl ItemsReader<'_> {
             let item = match &part.content {
                 Content::ToolCall(call) => Some(self.call(call)?),
                 Content::ToolResult(result) => Some(self.result(result)?),
-                Content::Reasoning(thought) => match self.thought(thought) {
-                    Some(item) => Some(item),
-                    None => {
+                Content::Reasoning(thought) => {
+                    let own = self.thought(thought);
+                    if own.is_none() {
                         self.foreign(thought)?;
                         continue;
                     }
-                },
+                    own
+                }
                 // An item that only this wire has.
                 Content::Other(json) => own_json(json).filter(|json| is_item(json)),
                 _ => None,
             };
-            match item {
-                Some(item) => {
-                    content::cache(part.cache.as_deref(), self.losses)?;
-                    self.said(message, &mut said);
-                    self.items.push(item);
-                }
-                None => {
-                    let written = if message.role == Role::Assistant {
-                        content::output_part(part, self.losses)
-                    } else {
-                        content::input_part(part, self.losses)
-                    };
-                    said.extend(written?);
-                }
+            if let Some(item) = item {
+                content::cache(part.cache.as_deref(), self.losses)?;
+                self.said(message, &mut said);
+                self.items.push(item);
+            } else if message.role == Role::Assistant {
+                said.extend(content::output_part(part, self.losses)?);
+            } else {
+                said.extend(content::input_part(part, self.losses)?);
             }
         }
         self.said(message, &mut said);

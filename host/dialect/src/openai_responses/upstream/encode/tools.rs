@@ -12,7 +12,7 @@ pub(super) fn write(request: &ChatRequest, losses: &mut Losses, body: &mut Membe
     for tool in &request.tools {
         match tool {
             Tool::Function(function) => tools.push(function_tool(function, losses)?),
-            Tool::Other(json) => tools.extend(other(json, losses)?),
+            Tool::Other(json) => tools.extend(other(json, losses)),
         }
     }
     if !tools.is_empty() {
@@ -55,9 +55,9 @@ fn function_tool(function: &FunctionTool, losses: &mut Losses) -> Result<String,
 }
 
 /// A tool with free text, or one that the vendor runs. Those of the vendor of Messages bear their date: `bash_20250124`.
-fn other(json: &str, losses: &mut Losses) -> Result<Option<String>, Fault> {
+fn other(json: &str, losses: &mut Losses) -> Option<String> {
     if let Some(own) = own(Some(json)) {
-        return Ok(Some(own));
+        return Some(own);
     }
     let kind = member(Some(json), "type").unwrap_or_default();
     let dated = kind
@@ -66,9 +66,9 @@ fn other(json: &str, losses: &mut Losses) -> Result<Option<String>, Fault> {
         .is_some_and(|(_, date)| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()));
     if dated {
         losses.name("tools.hosted");
-        return Ok(None);
+        return None;
     }
-    Ok(Some(flat(json)))
+    Some(flat(json))
 }
 
 /// A choice between tools that only this vendor's wires have.
