@@ -9,6 +9,7 @@
     reason = "a harness fails the test at the first surprise"
 )]
 
+pub mod caller;
 pub mod client;
 pub mod components;
 pub mod counts;
@@ -28,6 +29,7 @@ pub mod team;
 pub mod upstream;
 pub mod wire;
 
+pub use caller::Caller;
 pub use client::{Answer, Client};
 pub use service::{Brains, Memory, Setup};
 pub use upstream::{Reply, Seen, Upstream};

@@ -201,9 +201,9 @@ async fn a_refusal_says_what_was_meant() {
     for (client, path, meant) in [
         (&service.client, "/chat/completions", "did you mean POST /v1/chat/completions?"),
         (&service.client, "/v1/v1/chat/completions", "did you mean POST /v1/chat/completions?"),
-        (&service.client, "/v1/messages", "did you mean POST /v1/chat/completions?"),
-        (&service.client, "/messages", "did you mean POST /v1/chat/completions?"),
-        (&service.client, "/responses", "did you mean POST /v1/chat/completions?"),
+        (&service.client, "/v1/v1/messages", "did you mean POST /v1/messages?"),
+        (&service.client, "/messages", "did you mean POST /v1/messages?"),
+        (&service.client, "/responses", "did you mean POST /v1/responses?"),
         (&service.client, "/models", "did you mean GET /v1/models?"),
         (&service.client, "/mcp", "another listener has it"),
         (&service.mcp, "/v1/chat/completions", "another listener has it"),

@@ -141,6 +141,8 @@ async fn a_tier_is_walked_with_retries_and_past_who_gives_none() {
                 openai_compatible, model: e}\n      - {provider: ollama, model: e}\n";
     let setup =
         OPENAI.setup(&first).and(&OLLAMA.config(&second)).and(&ANTHROPIC.config(&chat)).and(tier).hasty();
+    let policy = "provider_policies: {openai_compatible: {retry_max_attempts: 2, retry_initial_backoff_seconds: 0.01}}";
+    let setup = setup.and(policy);
     let service = Brains::start(setup).await;
     for _ in 0..8 {
         first.then(Reply::json(500, r#"{"error":{"message":"down for now"}}"#));

@@ -185,7 +185,7 @@ async fn a_chat_upstream_gets_what_was_said_in_its_own_words() {
     assert_eq!(sent["stop"], json!(["END"]));
     for member in ["anthropic-messages", "context_management", "system", "defer_loading"] {
         assert!(
-            !String::from_utf8_lossy(&upstream.last().body).contains(&format!("\"{member}\"")),
+            !String::from_utf8_lossy(&upstream.last().body).contains(&format!("\"{member}\":")),
             "{member}"
         );
     }
@@ -223,7 +223,7 @@ async fn an_answer_that_breaks_never_looks_complete() {
         let (upstream, service) = service(wire).await;
         let frames = (wire.text_frames)("hello world");
         // Behind the text and before the reason.
-        let at = frames.iter().rposition(|frame| frame.contains("world")).expect("text") + 1;
+        let at = frames.iter().position(|frame| frame.contains("world")).expect("text") + 1;
         let cut = frames[..at].to_vec();
         let with = |extra: &str| cut.iter().cloned().chain([extra.to_owned()]).collect::<Vec<_>>();
         for (what, reply) in [
@@ -277,7 +277,9 @@ async fn who_leaves_ends_the_call() {
 async fn another_wire_answers_when_the_first_cannot() {
     let (first, second) = (ANTHROPIC.upstream().await, OPENAI.upstream().await);
     let tier = "models: {default: {provider: anthropic, model: scripted-1, fallbacks: [{provider: openai_compatible, model: scripted-1}]}}\n";
-    let setup = ANTHROPIC.setup(&first).and(&OPENAI.config(&second)).and(tier);
+    // A failure of before must not choose.
+    let policy = "policy: {component: policy-tiered, config: {error_rate_limit: 1}}\n";
+    let setup = ANTHROPIC.setup(&first).and(&OPENAI.config(&second)).and(tier).and(policy);
     let service = Brains::start(setup).await;
     for stream in [false, true] {
         let mut body = hello(ANTHROPIC, stream);
@@ -322,6 +324,8 @@ async fn the_preamble_stands_first_on_every_wire() {
         if wire.provider == "anthropic" {
             let own = body["system"][0].clone();
             assert_eq!(sent["system"], json!([{"type": "text", "text": "Mind the gap"}, own]));
+        } else if wire.provider == "openai_responses" {
+            assert_eq!(sent["instructions"], "Mind the gap\n\nForget it", "{sent}");
         } else {
             assert_eq!(sent["messages"][0]["role"], "system", "{sent}");
             assert!(sent["messages"][0]["content"].to_string().contains("Mind the gap"), "{sent}");

@@ -10,6 +10,8 @@ async fn asked(upstream: &Upstream, path: &str, body: &Value) -> Answer {
     let client = Client::new(upstream.address, "");
     let request = client.request(http::Method::POST, path).header("content-type", "application/json");
     let request = request.header("x-api-key", UPSTREAM_KEY).header("anthropic-version", "2023-06-01");
+    // Whoever sends an effort sends its beta.
+    let request = request.header("anthropic-beta", "effort-2025-11-24");
     Client::send(request.body(body.to_string())).await
 }
 

@@ -1,7 +1,7 @@
 //! What clients ask for vectors with and are answered: the shape of OpenAI's `POST /v1/embeddings`, which every client of
 //! embeddings speaks.
 
-use crate::canon::embeddings::{Batch, Vectors};
+use crate::canon::embeddings::{EmbeddingBatch, Vectors};
 use crate::canon::{Fault, Json};
 use crate::envelope::Envelope;
 use crate::fault::protocol;
@@ -64,8 +64,8 @@ impl EmbeddingsRequest {
     }
 
     /// What a provider is asked, under its name of the model.
-    pub fn batch(&self, model: &str) -> Batch {
-        Batch { model: model.to_owned(), inputs: self.inputs.clone(), dimensions: self.dimensions }
+    pub fn batch(&self, model: &str) -> EmbeddingBatch {
+        EmbeddingBatch { model: model.to_owned(), inputs: self.inputs.clone(), dimensions: self.dimensions }
     }
 
     /// The answer, from vectors that are as many as the texts. Fails when they are of another length than was asked for:

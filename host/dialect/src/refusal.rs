@@ -9,7 +9,7 @@ mod tests;
 use crate::canon::exchange::Field;
 use crate::canon::{Fault, FaultKind};
 use crate::fault;
-use crate::json::Node;
+use crate::json::{Node, member};
 use said::Said;
 
 /// Reads what an upstream answered instead of 2xx.
@@ -51,6 +51,12 @@ pub fn error_message(payload: &str) -> Option<String> {
         Some(error) => Said::node(&error).message(),
         None => object.string("message").ok()?,
     }
+}
+
+/// The JSON of the error that a payload reports, or the response in it.
+pub fn error_part(payload: &str) -> Option<String> {
+    let response = member(Some(payload), "response");
+    member(Some(payload), "error").or_else(|| member(response.as_deref(), "error"))
 }
 
 fn complete(fault: Fault, said: Said) -> Fault {

@@ -87,7 +87,7 @@ impl ModelCatalogue {
         let stale: Vec<Arc<Instance>> = snapshot
             .providers()
             .filter(|instance| {
-                instance.exports().catalogue
+                instance.exports().beside.catalogue
                     && self.lock().get(instance.name()).is_none_or(|list| {
                         list.instance.as_ptr() != Arc::as_ptr(instance) || now_ms >= list.due_ms
                     })

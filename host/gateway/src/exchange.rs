@@ -1,6 +1,8 @@
 //! One exchange with an upstream, as a component described it: sent, read with deadlines, and its failure
 //! told by the component.
 
+mod cover;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ use brains_egress::{Egress, Grant, OutboundCall, Upstream};
 use brains_runtime::{CallFault, Exchange, GrantedOrigin, Instance};
 
 use crate::catalogue::payload;
+
+use cover::covered_error;
+pub(crate) use cover::{Private, covered_frame};
 
 /// An error body larger than this is no message.
 const ERROR_BYTES: usize = 256 << 10;
@@ -76,7 +81,8 @@ pub(crate) async fn refusal(
         .find(|field| field.name == "retry-after")
         .and_then(|field| retry_after_ms(&field.value, now));
     let structured = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
-    let told = std::str::from_utf8(&body).ok().filter(|_| structured).map(|body| covered(body, instance));
+    let told = std::str::from_utf8(&body).ok().filter(|_| structured);
+    let told = told.map(|body| covered_error(body, &Private::of(instance)).into());
     let response = Response { head: Head { status, headers }, body: payload(&body) };
     let mut fault = match component.decode_error(response).await {
         Ok(fault) => component_fault(fault),
@@ -91,18 +97,6 @@ pub(crate) async fn refusal(
     // A component has no clock for a date, and may not look at the header at all.
     fault.retry_after_ms = fault.retry_after_ms.or(asked_ms).map(|ms| ms.min(RETRY_AFTER_MAX_MS));
     redact_message(fault, instance)
-}
-
-/// An error body without the instance's secrets and the upstream's addresses; every other byte stays.
-fn covered(body: &str, instance: &Instance) -> Box<str> {
-    let mut body = redact(&instance.known().cover(body)).into_owned();
-    for grant in instance.grants() {
-        let address = origin_of(&grant.url);
-        if !address.is_empty() && body.contains(address) {
-            body = body.replace(address, "…");
-        }
-    }
-    body.into()
 }
 
 /// `https://host:1` of `https://host:1/path`.

@@ -55,7 +55,7 @@ record! {
     exchange::Head => wit_http::Head { status ;  ; list headers };
     exchange::Response => wit_http::Response {  ; head, body };
     exchange::Frame => wit_http::Frame { name, data };
-    embeddings::Batch => exports::embeddings::Batch { model, inputs, dimensions };
+    embeddings::EmbeddingBatch => exports::embeddings::Batch { model, inputs, dimensions };
     relay::Call => exports::relay::Call { surface, model, stream, query ; ctx ; list headers };
     task::Features => wit_task::Features { last_user_text, system_head, recent_text, message_count, approx_input_tokens, tool_names, has_images, has_audio, wants_json, client, hints, extra };
     task::Score => wit_task::Score { label, value };

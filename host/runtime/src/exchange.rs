@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brains_dialect::canon::catalogue::Page;
-use brains_dialect::canon::embeddings::{Batch, Vectors};
+use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{Call, Lane};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
@@ -175,7 +175,11 @@ impl Exchange {
     }
 
     /// How to ask for the vectors of a batch.
-    pub async fn encode_batch(&mut self, batch: Batch, ctx: CallContext) -> Result<Request, CallFault> {
+    pub async fn encode_batch(
+        &mut self,
+        batch: EmbeddingBatch,
+        ctx: CallContext,
+    ) -> Result<Request, CallFault> {
         let size = batch.inputs.iter().map(String::len).sum();
         let (batch, ctx) = (batch.into(), ctx.into());
         let said = call!(self, "embeddings.encode", embeddings, size, |store, exported, decoder| exported

@@ -100,8 +100,7 @@ pub enum LoadError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exports {
     pub meta: bool,
-    pub errors: bool,
-    pub catalogue: bool,
+    pub beside: ExportsBeside,
     pub relay: bool,
     pub chat: bool,
     pub standalone: bool,
@@ -110,12 +109,19 @@ pub struct Exports {
     pub policy: bool,
 }
 
+/// What a provider exports beside its ways to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExportsBeside {
+    pub errors: bool,
+    pub catalogue: bool,
+}
+
 impl Exports {
     pub(crate) fn set(&mut self, interface: &str) {
         match interface {
             "meta" => self.meta = true,
-            "errors" => self.errors = true,
-            "catalogue" => self.catalogue = true,
+            "errors" => self.beside.errors = true,
+            "catalogue" => self.beside.catalogue = true,
             "relay" => self.relay = true,
             "chat" => self.chat = true,
             "standalone" => self.standalone = true,
@@ -131,8 +137,8 @@ impl Exports {
     pub fn names(self) -> Vec<String> {
         let all = [
             (self.meta, "meta"),
-            (self.errors, "errors"),
-            (self.catalogue, "catalogue"),
+            (self.beside.errors, "errors"),
+            (self.beside.catalogue, "catalogue"),
             (self.relay, "relay"),
             (self.chat, "chat"),
             (self.standalone, "standalone"),

@@ -182,8 +182,8 @@ impl WorldExports {
     ) -> wasmtime::Result<Self> {
         let world = match plays {
             Plays::Provider => World::Provider(ProviderExports {
-                errors: Export::find(found.errors, pre)?,
-                catalogue: Export::find(found.catalogue, pre)?,
+                errors: Export::find(found.beside.errors, pre)?,
+                catalogue: Export::find(found.beside.catalogue, pre)?,
                 relay: Export::find(found.relay, pre)?,
                 chat: Export::find(found.chat, pre)?,
                 standalone: Export::find(found.standalone, pre)?,

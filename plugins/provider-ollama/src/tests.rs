@@ -1,6 +1,6 @@
 //! The exchanges as they leave, and answers as they are read.
 
-use brains_sdk::canon::embeddings::Batch;
+use brains_sdk::canon::embeddings::EmbeddingBatch;
 use brains_sdk::canon::exchange::{Body, Framing, Head, Payload, Piece, Response};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
 use brains_sdk::vendor::Provider;
@@ -44,7 +44,7 @@ fn a_call_carries_its_body_and_the_settings() {
 #[test]
 fn a_batch_is_asked_for_whole() {
     let component = component(json!({ "base_url": "http://127.0.0.1:9/", "keep_alive": "5m" }));
-    let batch = Batch { model: "m".into(), inputs: vec!["a".into(), "b".into()], dimensions: None };
+    let batch = EmbeddingBatch { model: "m".into(), inputs: vec!["a".into(), "b".into()], dimensions: None };
     let request = component.encode_batch(batch, &CallContext::default()).unwrap();
     assert_eq!(request.url, [Piece::Text("http://127.0.0.1:9/api/embed".into())]);
     let Body::Text(body) = request.body else { panic!("no text") };

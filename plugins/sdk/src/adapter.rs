@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use brains_dialect::canon::catalogue::{Model, Page};
-use brains_dialect::canon::embeddings::{Batch, Vectors};
+use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Request, Response};
 use brains_dialect::canon::task::{Decision, Features, Pick, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault, FaultKind, relay as canon};
@@ -210,7 +210,7 @@ impl<T: Standalone> standalone_wire::Guest for Export<T> {
 impl<T: Embeddings> embeddings_wire::Guest for Export<T> {
     fn encode(batch: embeddings_wire::Batch, ctx: CallContext) -> Result<Request, Fault> {
         let embeddings_wire::Batch { model, inputs, dimensions } = batch;
-        component::<T>()?.encode_batch(Batch { model, inputs, dimensions }, &ctx)
+        component::<T>()?.encode_batch(EmbeddingBatch { model, inputs, dimensions }, &ctx)
     }
 
     fn decode(response: Response) -> Result<embeddings_wire::Vectors, Fault> {

@@ -1,7 +1,7 @@
 //! What a component is and what it may be able to do. One trait per interface of `wit/brains-plugin.wit`.
 
 use brains_dialect::canon::catalogue::Page;
-use brains_dialect::canon::embeddings::{Batch, Vectors};
+use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{Call, Lane, Surface};
 use brains_dialect::canon::task::{Decision, Features, RouteInput, Verdict};
@@ -109,7 +109,7 @@ impl Decode for Undecoded {
 
 /// Gives texts their vectors.
 pub trait Embeddings: Component {
-    fn encode_batch(&self, batch: Batch, ctx: &CallContext) -> Result<Request, Fault>;
+    fn encode_batch(&self, batch: EmbeddingBatch, ctx: &CallContext) -> Result<Request, Fault>;
 
     /// Reads a 2xx answer: the vectors in the order of the texts.
     fn decode_vectors(&self, response: Response) -> Result<Vectors, Fault>;

@@ -1,7 +1,7 @@
 //! The wire `ollama-chat`, for servers that speak it.
 
 use brains_dialect::canon::catalogue::Model;
-use brains_dialect::canon::embeddings::{Batch, Vectors};
+use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
 use brains_dialect::ollama_chat::upstream::{decode, embeddings, encode};
@@ -55,7 +55,7 @@ impl EmbeddingWire for OllamaChat {
         exchange.header("content-type", "application/json")
     }
 
-    fn encode_batch(batch: &Batch, options: &Options) -> String {
+    fn encode_batch(batch: &EmbeddingBatch, options: &Options) -> String {
         embeddings::encode(batch, options.keep_alive.as_deref())
     }
 

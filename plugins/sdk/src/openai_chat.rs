@@ -1,7 +1,7 @@
 //! The wire `openai-chat`, for vendors that speak it.
 
 use brains_dialect::canon::catalogue::Model;
-use brains_dialect::canon::embeddings::{Batch, Vectors};
+use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Framing};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
@@ -73,7 +73,7 @@ impl EmbeddingWire for OpenAiChat {
         exchange.header("content-type", "application/json")
     }
 
-    fn encode_batch(batch: &Batch, _: &Options) -> String {
+    fn encode_batch(batch: &EmbeddingBatch, _: &Options) -> String {
         embeddings::encode(batch)
     }
 

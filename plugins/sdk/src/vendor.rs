@@ -40,7 +40,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use brains_dialect::canon::catalogue::{Model, Page};
-use brains_dialect::canon::embeddings::{Batch, Vectors};
+use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
@@ -166,7 +166,7 @@ pub trait EmbeddingWire: VendorWire {
     fn embeddings_exchange(upstream: &Upstream, ctx: &CallContext) -> Exchange;
 
     /// The body that asks for the vectors.
-    fn encode_batch(batch: &Batch, options: &Self::Options) -> String;
+    fn encode_batch(batch: &EmbeddingBatch, options: &Self::Options) -> String;
 
     /// Reads a 2xx answer.
     fn decode_vectors(body: &str) -> Result<Vectors, Fault>;
@@ -279,7 +279,7 @@ impl<V: Vendor> Chat for Provider<V> {
 }
 
 impl<V: Vendor<Wire: EmbeddingWire>> Embeddings for Provider<V> {
-    fn encode_batch(&self, batch: Batch, ctx: &CallContext) -> Result<Request, Fault> {
+    fn encode_batch(&self, batch: EmbeddingBatch, ctx: &CallContext) -> Result<Request, Fault> {
         let body = V::Wire::encode_batch(&batch, &V::options(&self.settings, &batch.model));
         Ok(V::Wire::embeddings_exchange(&self.upstream, ctx).body(Body::Text(body)).into_request())
     }

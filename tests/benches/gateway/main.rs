@@ -14,8 +14,10 @@
     reason = "a benchmark: it prints, reads clocks and fails at the first surprise"
 )]
 
+mod answers;
 mod peers;
 mod roles;
+mod shapes;
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use brains_tests::{Brains, Setup};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::json;
+use shapes::{AUTO, EXPLICIT, Shape};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -81,49 +84,6 @@ impl Side {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Shape {
-    name: &'static str,
-    /// Model at the gateway; the relay takes anything.
-    model: &'static str,
-    prompt_bytes: usize,
-    stream: bool,
-    gap_ms: u64,
-    /// What the upstream waits before it answers.
-    latency_ms: u64,
-    requests: usize,
-}
-
-const EXPLICIT: &str = "openai_compatible/m";
-const TRANSLATED: &str = "anthropic/m";
-const AUTO: &str = "brains-auto";
-
-const fn whole(name: &'static str, model: &'static str, prompt_bytes: usize, requests: usize) -> Shape {
-    Shape { name, model, prompt_bytes, stream: false, gap_ms: 0, latency_ms: 0, requests }
-}
-
-const fn stream(name: &'static str, model: &'static str, gap_ms: u64, requests: usize) -> Shape {
-    Shape { name, model, prompt_bytes: 1 << 10, stream: true, gap_ms, latency_ms: 0, requests }
-}
-
-const SHAPES: [Shape; 9] = [
-    whole("explicit model, 1 KB", EXPLICIT, 1 << 10, 4000),
-    whole("explicit model, 100 KB", EXPLICIT, 100 << 10, 1500),
-    whole("brains-auto, 1 KB", AUTO, 1 << 10, 4000),
-    whole("brains-auto, 100 KB", AUTO, 100 << 10, 1500),
-    stream("stream of 100 tokens, no gaps", EXPLICIT, 0, 600),
-    stream("stream of 100 tokens, 10 ms gaps", EXPLICIT, 10, 96),
-    whole("translated, 1 KB", TRANSLATED, 1 << 10, 4000),
-    stream("translated stream of 100 tokens", TRANSLATED, 0, 600),
-    Shape { latency_ms: 20, ..stream("stream behind 20 ms of latency", EXPLICIT, 0, 600) },
-];
-
-/// Shapes whose cost is held against that of the same shape relayed.
-const BESIDE_RELAYED: [(&str, &str); 2] = [
-    ("translated, 1 KB", "explicit model, 1 KB"),
-    ("translated stream of 100 tokens", "stream of 100 tokens, no gaps"),
-];
-
 /// What the other gateways are asked, which take a hundred times as long.
 const PEERS_ASKED: usize = 300;
 
@@ -146,8 +106,10 @@ async fn measure() {
     let tiers = ["cheap", "default", "strong", "deep"]
         .map(|tier| format!("  {tier}: {{provider: openai_compatible, model: m}}\n"))
         .concat();
-    let setup = Setup::upstream(&format!("{upstream_base}/v1"))
-        .and(&format!("anthropic_base_url: \"{upstream_base}\"\nmodels:\n{tiers}"));
+    let setup = Setup::upstream(&format!("{upstream_base}/v1")).and(&format!(
+        "anthropic_base_url: \"{upstream_base}\"\nopenai_responses_base_url: \"{upstream_base}/v1\"\n\
+         ollama_base_url: \"{upstream_base}\"\nmodels:\n{tiers}"
+    ));
     println!("program: {}", program().file_name().unwrap_or_default().to_string_lossy());
     let service = Brains::start(setup.clone()).await;
     let before = match std::env::var_os("BRAINS_BENCH_BEFORE") {
@@ -166,8 +128,9 @@ async fn measure() {
         "{:<34} {:>14} {:>14} {:>7} {:>12} {:>12}",
         "shape", "relay µs CPU", "brains µs CPU", "ratio", "added p50 µs", "first, ratio"
     );
-    let mut costs: Vec<(&str, f64)> = Vec::new();
-    for shape in SHAPES.into_iter().filter(|shape| wants(shape.name)) {
+    let mut costs: Vec<(String, f64)> = Vec::new();
+    let shapes = shapes::all();
+    for shape in shapes.iter().filter(|shape| wants(&shape.name)) {
         let mut turns: Vec<[Turn; 3]> = Vec::new();
         for round in 0..=ROUNDS {
             let mut turn = [Turn::default(); 3];
@@ -198,12 +161,15 @@ async fn measure() {
             println!("{}: {times:.3} times the CPU of the build before", shape.name);
             println!("{}", json!({"bench": "gateway", "shape": shape.name, "times_before": times}));
         }
-        costs.push((shape.name, cpu[1]));
+        costs.push((shape.name.clone(), cpu[1]));
     }
     let cost = |name: &str| costs.iter().find(|(shape, _)| *shape == name).map(|(_, cost)| *cost);
-    for (name, relayed) in BESIDE_RELAYED {
-        if let (Some(own), Some(relayed)) = (cost(name), cost(relayed)) {
-            println!("{name}: {:.2} times the relayed", own / relayed);
+    for shape in &shapes {
+        let relayed = shape.beside.as_deref().and_then(cost);
+        if let (Some(own), Some(relayed)) = (cost(&shape.name), relayed) {
+            let times = own / relayed;
+            println!("{}: {times:.2} times the relayed", shape.name);
+            println!("{}", json!({"bench": "gateway", "shape": shape.name, "times_relayed": times}));
         }
     }
     let loaded_mib = resident_mib(service.pid());
@@ -224,7 +190,8 @@ async fn measure() {
 async fn beside_peers(upstream: &str, ours: &Side) {
     let folder = tempfile::tempdir().expect("a folder");
     for peer in peers::start(upstream, folder.path()).await {
-        let shape = whole("beside", if peer.name == "reference" { AUTO } else { EXPLICIT }, 1 << 10, 0);
+        let shape =
+            Shape::whole("beside", if peer.name == "reference" { AUTO } else { EXPLICIT }, 1 << 10, 0);
         let pid = peer.child.id().expect("running");
         let theirs = Side {
             name: peer.name,
@@ -235,8 +202,8 @@ async fn beside_peers(upstream: &str, ours: &Side) {
         };
         let mut ratios = Vec::new();
         for round in 0..=3 {
-            let other = run(&theirs, shape, PEERS_ASKED).await.cpu_us;
-            let own = run(ours, shape, 4000).await.cpu_us;
+            let other = run(&theirs, &shape, PEERS_ASKED).await.cpu_us;
+            let own = run(ours, &shape, 4000).await.cpu_us;
             if round > 0 {
                 println!("{}, turn {round}: {other:.0} µs of CPU, this one {own:.1}", peer.name);
                 ratios.push(other / own);
@@ -253,14 +220,11 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-async fn run(side: &Side, shape: Shape, requests: usize) -> Turn {
+async fn run(side: &Side, shape: &Shape, requests: usize) -> Turn {
     let model = side.model.unwrap_or(shape.model);
     let prompt = "Please fix the bug in this function. ".repeat(shape.prompt_bytes / 37 + 1);
     let prompt = prompt.get(..shape.prompt_bytes).unwrap_or(&prompt);
-    let mut body = json!({"model": model, "messages": [{"role": "user", "content": prompt}]});
-    if shape.stream {
-        body["stream"] = json!(true);
-    }
+    let mut body = shape.client.question(model, shape.stream, prompt);
     // What only the upstream understands goes through as it is.
     for (name, value) in [("gap_ms", shape.gap_ms), ("latency_ms", shape.latency_ms)] {
         if value > 0 {
@@ -269,8 +233,8 @@ async fn run(side: &Side, shape: Shape, requests: usize) -> Turn {
     }
     let body = Bytes::from(body.to_string());
     let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().expect("a client");
-    let translated = side.name == "relay" && shape.model == TRANSLATED;
-    let path = if translated { "/v1/messages" } else { "/v1/chat/completions" };
+    // The relay has one wire on both sides.
+    let path = if side.name == "relay" { shape.upstream_path() } else { shape.client.path() };
     let url = format!("{}{path}", side.base);
     let left = Arc::new(AtomicUsize::new(requests));
     let before = cpu_ticks(side.pid);

@@ -23,21 +23,23 @@ pub fn answer(seen: &Seen) -> Reply {
         return Reply::json(400, wrong.body());
     }
     let said = heard(&request).answer();
+    let (model, tools) = (&request["model"], &request["tools"]);
     if request["stream"] == json!(true) {
-        Reply::stream(frames(&said, &request["model"]))
+        Reply::stream(frames(&said, model, tools))
     } else {
-        Reply::json(200, response(&output(&said), &request["model"], "completed").to_string())
+        Reply::json(200, response(&output(&said, tools), model, "completed").to_string())
     }
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.
 pub fn text_frames(text: &str) -> Vec<String> {
-    frames(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    frames(&Said::Text(text.to_owned()), &json!("scripted-1"), &Value::Null)
 }
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    response(&output(&Said::Text(text.to_owned())), &json!("scripted-1"), "completed").to_string()
+    response(&output(&Said::Text(text.to_owned()), &Value::Null), &json!("scripted-1"), "completed")
+        .to_string()
 }
 
 /// A failure told inside a stream.
@@ -56,10 +58,12 @@ fn response(output: &[Value], model: &Value, status: &str) -> Value {
            "usage": if status == "completed" { usage } else { Value::Null }, "x_unknown": true})
 }
 
-fn output(said: &Said) -> Vec<Value> {
+fn output(said: &Said, tools: &Value) -> Vec<Value> {
     match said {
         Said::Text(text) => vec![message(&json!([part(text)]), "completed")],
-        Said::Calls(calls) => calls.iter().enumerate().map(|(at, one)| call(at, one, "completed")).collect(),
+        Said::Calls(calls) => {
+            calls.iter().enumerate().map(|(at, one)| call(at, one, tools, "completed")).collect()
+        }
     }
 }
 
@@ -71,13 +75,33 @@ fn message(content: &Value, status: &str) -> Value {
     json!({"id": "msg_scripted", "type": "message", "status": status, "role": "assistant", "content": content})
 }
 
-fn call(at: usize, call: &Call, status: &str) -> Value {
-    let arguments = if status == "completed" { call.arguments.as_str() } else { "" };
-    json!({"id": format!("fc_{at}"), "type": "function_call", "status": status, "call_id": format!("call_{at}"),
-           "name": call.name, "arguments": arguments})
+/// A call as the tool of its name is called: those with free text get their text, those of a namespace are named below it.
+fn call(at: usize, call: &Call, tools: &Value, status: &str) -> Value {
+    let mut item = json!({"id": format!("fc_{at}"), "type": "function_call", "status": status,
+                          "call_id": format!("call_{at}"), "name": call.name});
+    let tools = tools.as_array().into_iter().flatten();
+    if tools.clone().any(|tool| tool["type"] == "custom" && tool["name"] == call.name) {
+        item["type"] = json!("custom_tool_call");
+        item["input"] = json!(if status == "completed" { free_text(call) } else { String::new() });
+        return item;
+    }
+    item["arguments"] = json!(if status == "completed" { call.arguments.as_str() } else { "" });
+    for tool in tools.filter(|tool| tool["type"] == "namespace") {
+        let space = tool["name"].as_str().unwrap_or_default();
+        if let Some(name) = call.name.strip_prefix(space).and_then(|rest| rest.strip_prefix("__")) {
+            item["namespace"] = json!(space);
+            item["name"] = json!(name);
+        }
+    }
+    item
 }
 
-fn frames(said: &Said, model: &Value) -> Vec<String> {
+fn free_text(call: &Call) -> String {
+    let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+    arguments["input"].as_str().unwrap_or(&call.arguments).to_owned()
+}
+
+fn frames(said: &Said, model: &Value, tools: &Value) -> Vec<String> {
     let mut events = vec![
         json!({"type": "response.created", "response": response(&[], model, "in_progress")}),
         json!({"type": "response.in_progress", "response": response(&[], model, "in_progress")}),
@@ -102,21 +126,28 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
         }
         Said::Calls(calls) => {
             for (index, one) in calls.iter().enumerate() {
+                let whole = call(index, one, tools, "completed");
+                let (stream, member) = match whole["type"].as_str() {
+                    Some("custom_tool_call") => ("custom_tool_call_input", "input"),
+                    _ => ("function_call_arguments", "arguments"),
+                };
                 let piece = |kind: &str, name: &str, value: &str| {
-                    json!({"type": format!("response.function_call_arguments.{kind}"), "output_index": index,
+                    json!({"type": format!("response.{stream}.{kind}"), "output_index": index,
                            "item_id": format!("fc_{index}"), name: value})
                 };
+                let text = whole[member].as_str().unwrap_or_default();
                 events.push(json!({"type": "response.output_item.added", "output_index": index,
-                                   "item": call(index, one, "in_progress")}));
-                events.extend(halves(&one.arguments).map(|half| piece("delta", "delta", half)));
-                events.push(piece("done", "arguments", &one.arguments));
-                events.push(json!({"type": "response.output_item.done", "output_index": index,
-                                   "item": call(index, one, "completed")}));
+                                   "item": call(index, one, tools, "in_progress")}));
+                events.extend(halves(text).map(|half| piece("delta", "delta", half)));
+                events.push(piece("done", member, text));
+                events
+                    .push(json!({"type": "response.output_item.done", "output_index": index, "item": whole}));
             }
         }
     }
-    events
-        .push(json!({"type": "response.completed", "response": response(&output(said), model, "completed")}));
+    events.push(
+        json!({"type": "response.completed", "response": response(&output(said, tools), model, "completed")}),
+    );
     let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
         event["sequence_number"] = json!(number);
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
@@ -125,15 +156,24 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
 }
 
 fn heard(request: &Value) -> Heard {
-    let items = request["input"].as_array().cloned().unwrap_or_default();
+    let items = items(request);
     let last = items.last().cloned().unwrap_or_default();
-    let results = items.iter().filter(|item| item["type"] == "function_call_output");
+    let is_result = |kind: &str| kind.ends_with("_call_output");
+    let results = items.iter().filter(|item| item["type"].as_str().is_some_and(is_result));
     Heard {
         last: plain(&last["content"]),
         from_user: last["role"] == "user",
         results: results.map(|item| plain(&item["output"])).collect(),
         has_tools: !request["tools"].is_null(),
         schema: request["text"]["format"]["schema"].clone(),
+    }
+}
+
+/// A text alone is a message of the user.
+fn items(request: &Value) -> Vec<Value> {
+    match &request["input"] {
+        Value::String(text) => vec![json!({"type": "message", "role": "user", "content": text})],
+        input => input.as_array().cloned().unwrap_or_default(),
     }
 }
 
@@ -231,7 +271,10 @@ fn accept(request: &Value) -> Result<(), Wrong> {
             return Err(Wrong::missing(&format!("tools[{at}].name")));
         }
     }
-    let items = request["input"].as_array().ok_or_else(|| Wrong::missing("input"))?;
+    if !request["input"].is_array() && !request["input"].is_string() {
+        return Err(Wrong::missing("input"));
+    }
+    let items = items(request);
     let ids = |kinds: [&str; 2]| -> Vec<Value> {
         let of_kind = items.iter().filter(|item| kinds.iter().any(|kind| item["type"] == *kind));
         of_kind.map(|item| item["call_id"].clone()).collect()

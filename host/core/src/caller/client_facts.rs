@@ -52,13 +52,13 @@ impl ClientFacts {
             .unwrap_or_default();
         let told = |name: &'static str| header(name).map(str::to_owned);
         let native = NATIVE_HEADERS.into_iter().find_map(|name| told(name).and_then(id));
-        let agent = told(AGENT).or(turn.agent_name).and_then(word);
+        let agent = told(AGENT).or(turn.agent_name).and_then(bounded_word);
         let class = told(CLASS).or_else(|| turn.request_kind.map(|kind| class_of(kind, agent.as_deref())));
         Self {
             native_session: native.or_else(|| turn.session_id.or(turn.thread_id).and_then(id)),
-            request_class: class.and_then(word),
-            prompt: told(PROMPT).or(turn.turn_id).and_then(word),
-            initiator: told(INITIATOR).and_then(word),
+            request_class: class.and_then(bounded_word),
+            prompt: told(PROMPT).or(turn.turn_id).and_then(bounded_word),
+            initiator: told(INITIATOR).and_then(bounded_word),
             agent,
         }
     }
@@ -86,7 +86,7 @@ fn id(text: String) -> Option<String> {
     sane.then_some(text)
 }
 
-fn word(text: String) -> Option<String> {
+fn bounded_word(text: String) -> Option<String> {
     let sane = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte);
     (!text.is_empty() && text.len() <= WORD_BYTES && text.bytes().all(sane)).then_some(text)
 }

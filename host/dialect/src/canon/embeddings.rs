@@ -1,7 +1,7 @@
 //! Texts and the vectors that stand for them (WIT interface `embeddings`).
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Batch {
+pub struct EmbeddingBatch {
     pub model: String,
     pub inputs: Vec<String>,
     pub dimensions: Option<u32>,

@@ -10,13 +10,14 @@ use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::exchange::Frame;
 use brains_dialect::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
 use brains_dialect::json::nonfinite_as_null;
+use brains_dialect::refusal;
 use brains_dialect::sse::{self, Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
 use super::translate::ClientAnswer;
 use super::{drain_ready, form};
-use crate::exchange::{component_fault, redact_message};
+use crate::exchange::{Private, component_fault, covered_frame, redact_message};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
@@ -150,8 +151,10 @@ impl RelayStream {
                 FrameOutcome::Failed(fault) => {
                     let own = self.tee.begun();
                     if own {
-                        let text = String::from_utf8_lossy(bytes);
-                        out.extend_from_slice(self.instance.known().cover(&text).as_bytes());
+                        let error = message.data.as_deref().and_then(refusal::error_part);
+                        let frame = String::from_utf8_lossy(bytes);
+                        let frame = covered_frame(&frame, error.as_deref(), &Private::of(&self.instance));
+                        out.extend_from_slice(frame.as_bytes());
                     }
                     return Err(Break { fault: component_fault(fault), is_told: own });
                 }

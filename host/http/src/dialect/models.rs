@@ -14,7 +14,7 @@ use brains_dialect::ingress::ModelListing;
 use brains_gateway::ModelEntry;
 use http::StatusCode;
 
-use self::page::Page;
+use self::page::ModelPage;
 use crate::app::{App, Authenticated};
 use crate::area::Area;
 use crate::refusal::json_text;
@@ -29,9 +29,9 @@ pub(crate) async fn list(
 ) -> Response {
     let ingress = context.area.ingress();
     let page = if ingress.lists_in_pages() {
-        Page::read(query.as_deref().unwrap_or_default())
+        ModelPage::read(query.as_deref().unwrap_or_default())
     } else {
-        Ok(Page::default())
+        Ok(ModelPage::default())
     };
     let entries = app.models().list().await;
     let listings: Vec<_> = entries.iter().map(|entry| listing(entry, app.started_seconds())).collect();

@@ -1,6 +1,6 @@
 //! Canonical events as one `message` (spec/gateway.md 16.4).
 
-use super::blocks::{Block, Signatures};
+use super::blocks::{MessageBlock, Signatures};
 use super::usage;
 use crate::anthropic_messages::stop_word;
 use crate::canon::{Event, Fault, Json};
@@ -14,13 +14,13 @@ pub(super) fn message(
     identity: &AnswerIdentity,
     signatures: Signatures,
 ) -> Result<Json, Fault> {
-    let mut blocks: Vec<Block> = Vec::new();
+    let mut blocks: Vec<MessageBlock> = Vec::new();
     let mut counted = None;
     let mut finish = None;
     for event in events {
         match event {
             Event::BlockStart(start) if start.choice == 0 => {
-                blocks.push(Block::new(start.index, start.kind.clone(), signatures));
+                blocks.push(MessageBlock::new(start.index, start.kind.clone(), signatures));
             }
             Event::Delta(delta) if delta.choice == 0 => {
                 let block = blocks.iter_mut().rfind(|block| block.index == delta.index);
@@ -54,7 +54,7 @@ pub(super) fn message(
         }
     }
     let finish = finish.ok_or_else(|| protocol("the answer has no finish reason"))?;
-    let content: Vec<Json> = blocks.iter().filter(|block| block.speaks()).map(Block::whole).collect();
+    let content: Vec<Json> = blocks.iter().filter(|block| block.speaks()).map(MessageBlock::whole).collect();
     let mut out = Members::new();
     out.string("id", &identity.id)
         .string("type", "message")

@@ -16,7 +16,7 @@ const CITATIONS: [&str; 5] = [
 
 /// A block that has begun, and what was said in it.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(super) struct MessageBlock {
     /// Its number among the canonical ones.
     pub(super) index: u32,
     pub(super) kind: BlockKind,
@@ -36,7 +36,7 @@ pub(super) enum Signatures {
     AsGiven,
 }
 
-impl Block {
+impl MessageBlock {
     pub(super) const fn new(index: u32, kind: BlockKind, signatures: Signatures) -> Self {
         Self { index, kind, text: String::new(), citations: Vec::new(), end: None, signatures }
     }

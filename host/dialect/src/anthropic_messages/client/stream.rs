@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::STOP_FRAME;
 use super::answer::text;
-use super::blocks::{Block, Signatures, frame};
+use super::blocks::{MessageBlock, Signatures, frame};
 use super::usage;
 use crate::anthropic_messages::stop_word;
 use crate::canon::{BlockEnd, BlockKind, Event, Fault, Finish, Json, Usage};
@@ -33,7 +33,7 @@ pub struct AnthropicMessagesWriter {
 
 #[derive(Debug)]
 struct Telling {
-    block: Block,
+    block: MessageBlock,
     /// Its number on this wire, once it was told that it begins.
     number: Option<u32>,
     /// Something was said in it.
@@ -71,7 +71,7 @@ impl AnthropicMessagesWriter {
         frame("message_start", &[("message", &message.finish())], out);
     }
 
-    fn block(&mut self, index: u32) -> Option<&mut Block> {
+    fn block(&mut self, index: u32) -> Option<&mut MessageBlock> {
         let mut blocks = self.blocks.iter_mut().map(|telling| &mut telling.block);
         blocks.rfind(|block| block.index == index && block.end.is_none())
     }
@@ -93,7 +93,7 @@ impl WireWriter for AnthropicMessagesWriter {
         match event {
             Event::BlockStart(start) if start.choice == 0 => {
                 self.begin(out);
-                let block = Block::new(start.index, start.kind.clone(), Signatures::Marked);
+                let block = MessageBlock::new(start.index, start.kind.clone(), Signatures::Marked);
                 self.blocks.push_back(Telling { block, number: None, said: false });
             }
             Event::Delta(delta) if delta.choice == 0 => {

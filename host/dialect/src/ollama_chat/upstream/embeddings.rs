@@ -1,13 +1,13 @@
 //! Vectors from an upstream of this wire: `POST /api/embed`.
 
-use crate::canon::embeddings::{Batch, Vectors};
+use crate::canon::embeddings::{EmbeddingBatch, Vectors};
 use crate::canon::{Fault, Json};
 use crate::fault::protocol;
 use crate::json::{Members, Node, check, strings};
 use crate::refusal;
 
 /// The body of a request. The server cuts texts that are too long unless it is told not to, and says nothing of it.
-pub fn encode(batch: &Batch, keep_alive: Option<&str>) -> Json {
+pub fn encode(batch: &EmbeddingBatch, keep_alive: Option<&str>) -> Json {
     let mut body = Members::new();
     body.string("model", &batch.model)
         .raw("input", &strings(&batch.inputs))
@@ -36,13 +36,13 @@ pub fn decode(body: &str) -> Result<Vectors, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Batch, decode, encode};
+    use super::{EmbeddingBatch, decode, encode};
 
     #[test]
     fn a_batch_is_written() {
-        let batch = Batch { model: "m".into(), inputs: vec!["a".into()], dimensions: None };
+        let batch = EmbeddingBatch { model: "m".into(), inputs: vec!["a".into()], dimensions: None };
         assert_eq!(encode(&batch, None), r#"{"model":"m","input":["a"],"truncate":false}"#);
-        let batch = Batch { dimensions: Some(4), ..batch };
+        let batch = EmbeddingBatch { dimensions: Some(4), ..batch };
         assert_eq!(
             encode(&batch, Some("5m")),
             r#"{"model":"m","input":["a"],"truncate":false,"dimensions":4,"keep_alive":"5m"}"#

@@ -1,6 +1,6 @@
 //! Vectors from an upstream of this wire: `POST <base>/embeddings`.
 
-use crate::canon::embeddings::{Batch, Vectors};
+use crate::canon::embeddings::{EmbeddingBatch, Vectors};
 use crate::canon::{Fault, Json};
 use crate::embeddings::base64_numbers;
 use crate::fault::protocol;
@@ -8,7 +8,7 @@ use crate::json::{JsonKind, Members, Node, check, strings};
 use crate::refusal;
 
 /// The body of a request. No encoding is asked for: every server gives numbers when none is, and many know nothing else.
-pub fn encode(batch: &Batch) -> Json {
+pub fn encode(batch: &EmbeddingBatch) -> Json {
     let mut body = Members::new();
     body.string("model", &batch.model)
         .raw("input", &strings(&batch.inputs))
@@ -53,12 +53,12 @@ pub(crate) fn vector(node: &Node<'_>) -> Option<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Batch, decode, encode};
+    use super::{EmbeddingBatch, decode, encode};
 
     #[test]
     fn a_batch_is_written() {
         let inputs = vec!["a \"b\"".to_owned(), String::new()];
-        let batch = Batch { model: "m".into(), inputs, dimensions: Some(8) };
+        let batch = EmbeddingBatch { model: "m".into(), inputs, dimensions: Some(8) };
         assert_eq!(encode(&batch), r#"{"model":"m","input":["a \"b\"",""],"dimensions":8}"#);
     }
 

@@ -1,6 +1,7 @@
 //! What an upstream of this wire answers, as canonical events. Lenient about what servers leave out or say twice, strict
 //! about the end: an answer without its last event is a fault, not a short answer.
 
+mod item;
 mod items;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,8 @@ use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
 use crate::json::{Members, Node, Object};
 use crate::refusal;
-use items::{Items, Piece, Place};
+use item::{ItemPiece, ItemPlace};
+use items::Items;
 
 /// Decodes one streamed answer.
 pub type OpenAiResponsesDecoder = FrameDecoder<ResponseEvents>;
@@ -89,7 +91,7 @@ impl ResponseEvents {
     /// A piece of an item, or all of one.
     fn piece(&mut self, kind: &str, object: &mut Object<'_>, events: &mut Vec<Event>) -> Result<(), Fault> {
         let kind = kind.strip_prefix("response.").unwrap_or(kind);
-        let place = Place::of(object);
+        let place = ItemPlace::of(object);
         if let Some(step) = kind.strip_prefix("output_item.") {
             let node = object.optional("item").ok().flatten();
             let node = node.ok_or_else(|| protocol("an item of the upstream's answer is missing"))?;
@@ -106,7 +108,7 @@ impl ResponseEvents {
             return Ok(());
         }
         let (stream, step) = kind.rsplit_once('.').unwrap_or((kind, ""));
-        let Some((piece, member)) = Piece::named(stream) else { return Ok(()) };
+        let Some((piece, member)) = ItemPiece::named(stream) else { return Ok(()) };
         let text = |object: &mut Object<'_>, name: &str| {
             let text = object.string(name);
             text.map_err(|_| protocol("a piece of the upstream's answer is malformed"))
@@ -148,7 +150,7 @@ impl ResponseEvents {
         };
         let output = response.optional("output").ok().flatten().and_then(|node| node.array().ok());
         for (index, node) in (0..).zip(output.iter().flatten()) {
-            self.items.whole(&Place::at(index, node), node, events)?;
+            self.items.whole(&ItemPlace::at(index, node), node, events)?;
         }
         self.items.close_all(events)?;
         let reason = reason.with_calls(self.items.called());

@@ -10,13 +10,13 @@ const MOST: usize = 1000;
 
 /// What is asked for; the whole list when nothing is.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct ModelPage {
     limit: Option<usize>,
     after: Option<String>,
     before: Option<String>,
 }
 
-impl Page {
+impl ModelPage {
     /// Reads a query. Parameters that mean nothing here are left alone.
     pub(super) fn read(query: &str) -> Result<Self, Fault> {
         let mut page = Self::default();
@@ -74,7 +74,7 @@ mod tests {
     fn check(query: &str, ids: &str, has_more: bool) {
         let names: Vec<String> = "abcd".chars().map(|id| format!("up/{id}")).collect();
         let list: Vec<_> = names.iter().map(|id| ModelListing { id, owner: "up", created_s: 0 }).collect();
-        let (page, more) = Page::read(query).unwrap().of(&list).unwrap();
+        let (page, more) = ModelPage::read(query).unwrap().of(&list).unwrap();
         let shown: String = page.iter().filter_map(|model| model.id.chars().last()).collect();
         assert_eq!((shown.as_str(), more), (ids, has_more), "{query}");
     }
@@ -98,9 +98,9 @@ mod tests {
             ("limit=x", "limit"),
             ("after_id=up/a&before_id=up/b", "before_id"),
         ] {
-            assert_eq!(Page::read(query).unwrap_err().param.as_deref(), Some(param), "{query}");
+            assert_eq!(ModelPage::read(query).unwrap_err().param.as_deref(), Some(param), "{query}");
         }
-        let unknown = Page::read("after_id=nope").unwrap().of(&[]).unwrap_err();
+        let unknown = ModelPage::read("after_id=nope").unwrap().of(&[]).unwrap_err();
         assert_eq!(unknown.param.as_deref(), Some("after_id"));
     }
 }

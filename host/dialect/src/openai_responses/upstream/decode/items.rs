@@ -1,6 +1,7 @@
 //! The items of one answer. Each comes in pieces, whole, or both, and some servers leave one of the two out: what has been
 //! said is remembered, so that what comes whole adds only what is missing. Pieces of several items may alternate.
 
+use super::item::{Flow, Item, ItemPiece, ItemPlace};
 use super::marked;
 use crate::canon::{Annotation, BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, ToolStart};
 use crate::fault::protocol;
@@ -18,99 +19,6 @@ pub(super) struct Items {
     calls: u32,
     /// The arguments of a call were not one object.
     broken: bool,
-}
-
-/// Where a piece belongs.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    /// Of the item in the answer.
-    output: Option<u32>,
-    /// Ids of one item differ from event to event on some servers: they count where there is no number.
-    id: Option<String>,
-    /// Of the part in the item.
-    part: u32,
-}
-
-/// What a piece is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece {
-    Text,
-    Refusal,
-    Summary,
-    Thought,
-    Arguments,
-    Input,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    Message,
-    Reasoning,
-    Function,
-    Custom,
-    /// A kind that only the vendor knows.
-    Other,
-}
-
-#[derive(Debug)]
-struct Item {
-    output: Option<u32>,
-    id: Option<String>,
-    flow: Flow,
-    /// What has been said, part by part.
-    said: Vec<(Piece, u32, String)>,
-    /// The block that is open, and the part that it is.
-    block: Option<(u32, Piece, u32)>,
-    call_id: Option<String>,
-    name: Option<String>,
-    namespace: Option<String>,
-    /// What a call began with. Servers that send it send it again in pieces, which count then.
-    begun_with: String,
-    encrypted: Option<String>,
-    annotations: usize,
-    probable: bool,
-    ended: bool,
-}
-
-impl Place {
-    /// As an event says it.
-    pub(super) fn of(object: &mut Object<'_>) -> Self {
-        let mut number = |name: &str| object.optional(name).ok().flatten().and_then(|it| it.unsigned().ok());
-        let output = number("output_index");
-        let part = number("content_index").or_else(|| number("summary_index")).unwrap_or(0);
-        let id = object.string("item_id").ok().flatten().filter(|id| !id.is_empty());
-        Self { output, id, part }
-    }
-
-    /// Of a whole item in a list.
-    pub(super) fn at(output: u32, node: &Node<'_>) -> Self {
-        let id = node.object().ok().and_then(|mut object| object.string("id").ok().flatten());
-        Self { output: Some(output), id, part: 0 }
-    }
-}
-
-impl Piece {
-    /// By the middle of an event's type, and the member that holds all of it in the end.
-    pub(super) fn named(stream: &str) -> Option<(Self, &'static str)> {
-        Some(match stream {
-            "output_text" => (Self::Text, "text"),
-            "refusal" => (Self::Refusal, "refusal"),
-            "reasoning_summary_text" | "reasoning_summary" => (Self::Summary, "text"),
-            "reasoning_text" | "reasoning" => (Self::Thought, "text"),
-            "function_call_arguments" => (Self::Arguments, "arguments"),
-            "custom_tool_call_input" => (Self::Input, "input"),
-            _ => return None,
-        })
-    }
-
-    const fn flow(self) -> Flow {
-        match self {
-            Self::Text | Self::Refusal => Flow::Message,
-            Self::Summary | Self::Thought => Flow::Reasoning,
-            Self::Arguments => Flow::Function,
-            Self::Input => Flow::Custom,
-        }
-    }
 }
 
 impl Items {
@@ -141,12 +49,12 @@ impl Items {
     /// An item begins, mostly with nothing in it yet.
     pub(super) fn open(
         &mut self,
-        place: &Place,
+        place: &ItemPlace,
         node: &Node<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         let mut object = item(node)?;
-        let flow = flow(&mut object)?;
+        let flow = Flow::of(&mut object)?;
         let at = self.find_or_push(place, flow);
         self.describe(at, &mut object, events);
         Ok(())
@@ -155,12 +63,12 @@ impl Items {
     /// All of an item: what has not been said of it is said, and it ends.
     pub(super) fn whole(
         &mut self,
-        place: &Place,
+        place: &ItemPlace,
         node: &Node<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         let mut object = item(node)?;
-        let flow = flow(&mut object)?;
+        let flow = Flow::of(&mut object)?;
         let at = self.find_or_push(place, flow);
         if self.list.get(at).is_none_or(|item| item.ended) {
             return Ok(());
@@ -169,7 +77,7 @@ impl Items {
         match flow {
             Flow::Message => self.message(at, &mut object, events),
             Flow::Reasoning => {
-                for (member, piece) in [("summary", Piece::Summary), ("content", Piece::Thought)] {
+                for (member, piece) in [("summary", ItemPiece::Summary), ("content", ItemPiece::Thought)] {
                     for (part, node) in (0..).zip(parts(&mut object, member)) {
                         self.rest(at, piece, part, text_of(&node, "text"), events);
                     }
@@ -177,9 +85,9 @@ impl Items {
             }
             Flow::Function | Flow::Custom => {
                 let (piece, member) = if flow == Flow::Function {
-                    (Piece::Arguments, "arguments")
+                    (ItemPiece::Arguments, "arguments")
                 } else {
-                    (Piece::Input, "input")
+                    (ItemPiece::Input, "input")
                 };
                 if let Some(said) = object.optional(member).ok().flatten().map(|node| argument_text(&node)) {
                     self.rest(at, piece, 0, said, events);
@@ -199,9 +107,9 @@ impl Items {
             let Ok(mut inner) = node.object() else { continue };
             match inner.string("type").ok().flatten().as_deref() {
                 Some("refusal") => {
-                    self.rest(at, Piece::Refusal, part, text_of(&node, "refusal"), events);
+                    self.rest(at, ItemPiece::Refusal, part, text_of(&node, "refusal"), events);
                 }
-                _ => self.rest(at, Piece::Text, part, text_of(&node, "text"), events),
+                _ => self.rest(at, ItemPiece::Text, part, text_of(&node, "text"), events),
             }
             let annotations = parts(&mut inner, "annotations");
             let known = self.list.get(at).map_or(0, |item| item.annotations);
@@ -219,8 +127,8 @@ impl Items {
     /// A piece.
     pub(super) fn say(
         &mut self,
-        place: &Place,
-        piece: Piece,
+        place: &ItemPlace,
+        piece: ItemPiece,
         text: String,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
@@ -233,7 +141,13 @@ impl Items {
     }
 
     /// All of a part, of which pieces may have come.
-    pub(super) fn say_rest(&mut self, place: &Place, piece: Piece, text: String, events: &mut Vec<Event>) {
+    pub(super) fn say_rest(
+        &mut self,
+        place: &ItemPlace,
+        piece: ItemPiece,
+        text: String,
+        events: &mut Vec<Event>,
+    ) {
         let at = self.find_or_push(place, piece.flow());
         if self.list.get(at).is_some_and(|item| !item.ended) {
             self.rest(at, piece, place.part, text, events);
@@ -241,7 +155,13 @@ impl Items {
     }
 
     /// The name of a call, where it comes with the end of its arguments.
-    pub(super) fn name(&mut self, place: &Place, piece: Piece, name: String, events: &mut Vec<Event>) {
+    pub(super) fn name(
+        &mut self,
+        place: &ItemPlace,
+        piece: ItemPiece,
+        name: String,
+        events: &mut Vec<Event>,
+    ) {
         let Some(at) = self.find(place, piece.flow()) else { return };
         if let Some(item) = self.list.get_mut(at)
             && item.name.is_none()
@@ -253,7 +173,7 @@ impl Items {
 
     pub(super) fn annotate(
         &mut self,
-        place: &Place,
+        place: &ItemPlace,
         node: &Node<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
@@ -263,7 +183,7 @@ impl Items {
         Ok(())
     }
 
-    pub(super) fn probabilities(&mut self, place: &Place, node: &Node<'_>, events: &mut Vec<Event>) {
+    pub(super) fn probabilities(&mut self, place: &ItemPlace, node: &Node<'_>, events: &mut Vec<Event>) {
         if let Some(at) = self.find(place, Flow::Message) {
             self.judged(at, node, events);
         }
@@ -275,7 +195,7 @@ impl Items {
     }
 
     /// The item of a place: by its number, else by its id, else the last one of its kind.
-    fn find(&self, place: &Place, flow: Flow) -> Option<usize> {
+    fn find(&self, place: &ItemPlace, flow: Flow) -> Option<usize> {
         let found = match (place.output, &place.id) {
             (Some(output), _) => self.list.iter().rposition(|item| item.output == Some(output)),
             (None, Some(id)) => self.list.iter().rposition(|item| item.id.as_ref() == Some(id)),
@@ -292,7 +212,7 @@ impl Items {
         })
     }
 
-    fn find_or_push(&mut self, place: &Place, flow: Flow) -> usize {
+    fn find_or_push(&mut self, place: &ItemPlace, flow: Flow) -> usize {
         let Some(at) = self.find(place, flow) else {
             self.list.push(Item::new(place, flow));
             return self.list.len() - 1;
@@ -333,7 +253,7 @@ impl Items {
         let id = item.call_id.clone().or_else(|| item.id.clone());
         let id = id.unwrap_or_else(|| format!("call_{}_{}", self.seed, self.calls));
         let namespace = item.namespace.clone();
-        let piece = if item.flow == Flow::Custom { Piece::Input } else { Piece::Arguments };
+        let piece = if item.flow == Flow::Custom { ItemPiece::Input } else { ItemPiece::Arguments };
         let waiting: String = item.said.iter().map(|(.., text)| text.as_str()).collect();
         let start = ToolStart { id, name, namespace, signature: None, origin: None };
         let index = self.block(BlockKind::ToolCall(start), events);
@@ -346,7 +266,7 @@ impl Items {
     }
 
     /// Says what of a part is missing. Where the whole is another text than the pieces, the pieces have been read already.
-    fn rest(&mut self, at: usize, piece: Piece, part: u32, whole: String, events: &mut Vec<Event>) {
+    fn rest(&mut self, at: usize, piece: ItemPiece, part: u32, whole: String, events: &mut Vec<Event>) {
         let Some(item) = self.list.get(at) else { return };
         let said = item.said.iter().find(|(kind, number, _)| *kind == piece && *number == part);
         let missing = match said {
@@ -359,7 +279,7 @@ impl Items {
     }
 
     /// Says a piece.
-    fn add(&mut self, at: usize, piece: Piece, part: u32, text: String, events: &mut Vec<Event>) {
+    fn add(&mut self, at: usize, piece: ItemPiece, part: u32, text: String, events: &mut Vec<Event>) {
         let Some(item) = self.list.get_mut(at) else { return };
         let apart = match item.block {
             // Another part of a thought is another paragraph of it.
@@ -385,9 +305,9 @@ impl Items {
                 // Parts of a message follow one another.
                 events.extend(open.map(|(index, ..)| ended(index, None, None)));
                 let kind = match piece {
-                    Piece::Refusal => BlockKind::Refusal,
-                    Piece::Summary | Piece::Thought => BlockKind::Reasoning,
-                    Piece::Text | Piece::Arguments | Piece::Input => BlockKind::Text,
+                    ItemPiece::Refusal => BlockKind::Refusal,
+                    ItemPiece::Summary | ItemPiece::Thought => BlockKind::Reasoning,
+                    ItemPiece::Text | ItemPiece::Arguments | ItemPiece::Input => BlockKind::Text,
                 };
                 let index = self.block(kind, events);
                 if let Some(item) = self.list.get_mut(at) {
@@ -475,44 +395,12 @@ impl Items {
     }
 }
 
-impl Item {
-    fn new(place: &Place, flow: Flow) -> Self {
-        Self {
-            output: place.output,
-            id: place.id.clone(),
-            flow,
-            said: Vec::new(),
-            block: None,
-            call_id: None,
-            name: None,
-            namespace: None,
-            begun_with: String::new(),
-            encrypted: None,
-            annotations: 0,
-            probable: false,
-            ended: false,
-        }
-    }
-}
-
 const fn ended(index: u32, signature: Option<String>, extra: Option<String>) -> Event {
     Event::BlockEnd(BlockEnd { choice: 0, index, signature, extra })
 }
 
 fn item<'a>(node: &Node<'a>) -> Result<Object<'a>, Fault> {
     node.object().map_err(|_| protocol("an item of the upstream's answer is malformed"))
-}
-
-fn flow(object: &mut Object<'_>) -> Result<Flow, Fault> {
-    let kind = object.string("type").ok().flatten();
-    let kind = kind.ok_or_else(|| protocol("an item of the upstream's answer has no type"))?;
-    Ok(match kind.as_str() {
-        "message" => Flow::Message,
-        "reasoning" => Flow::Reasoning,
-        "function_call" => Flow::Function,
-        "custom_tool_call" => Flow::Custom,
-        _ => Flow::Other,
-    })
 }
 
 fn parts<'a>(object: &mut Object<'a>, name: &str) -> Vec<Node<'a>> {
