@@ -276,7 +276,7 @@ async fn who_leaves_ends_the_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_wire_answers_when_the_first_cannot() {
     let (first, second) = (ANTHROPIC.upstream().await, OPENAI.upstream().await);
-    let tier = "models: {default: {provider: anthropic, model: scripted-1, fallbacks: [{provider: openai_compatible, model: scripted-1}]}}\n";
+    let tier = "models: {default: {provider: anthropic, model: scripted-1, fallbacks: [{provider: openai_compatible, model: scripted-2}]}}\n";
     // A failure of before must not choose.
     let policy = "policy: {component: policy-tiered, config: {error_rate_limit: 1}}\n";
     let setup = ANTHROPIC.setup(&first).and(&OPENAI.config(&second)).and(tier).and(policy);
@@ -302,7 +302,8 @@ async fn another_wire_answers_when_the_first_cannot() {
         assert_eq!(
             (answer.status, answer.header("x-brains-provider")),
             (200, "anthropic"),
-            "{}",
+            "{}: {}",
+            answer.header("x-brains-route-reason"),
             answer.text()
         );
         assert_eq!(first.last().json()["messages"][1]["content"], json!([{"type": "text", "text": "y"}]));

@@ -8,7 +8,7 @@ mod table;
 mod tests;
 
 pub use page::page;
-pub use table::TABLE;
+pub use table::rows;
 
 use crate::canon::{Fault, Json};
 use crate::fault::unsupported;
@@ -103,7 +103,7 @@ impl TranslationRow {
 /// The disposition of a member. Leftovers that nobody has heard of came from a client of chat completions: they are
 /// forwarded on its own wire and lost on another.
 pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
-    match (TABLE.iter().find(|row| row.member == member), wire) {
+    match (rows().find(|row| row.member == member), wire) {
         (Some(row), _) => row.disposition(wire),
         (None, UpstreamWire::OpenAiChat) => Disposition::Kept,
         (

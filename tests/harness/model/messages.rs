@@ -62,7 +62,7 @@ pub fn error_body(status: u16, message: &str) -> String {
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        529 => "overloaded_error",
+        503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
     };

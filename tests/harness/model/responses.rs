@@ -50,7 +50,7 @@ pub fn error_frame(message: &str) -> String {
 }
 
 fn response(output: &[Value], model: &Value, status: &str) -> Value {
-    let usage = json!({"input_tokens": 11, "input_tokens_details": {"cached_tokens": 3}, "output_tokens": 7,
+    let usage = json!({"input_tokens": 11, "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0}, "output_tokens": 7,
                        "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 18});
     json!({"id": "resp_scripted", "object": "response", "created_at": 1_700_000_000, "status": status, "error": null,
            "incomplete_details": null, "instructions": null, "max_output_tokens": null, "model": model, "output": output,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Disposition, TABLE, TranslationRow, UpstreamWire};
+use super::{Disposition, TranslationRow, UpstreamWire, rows};
 use crate::forwarded::{self, ForwardedHeader};
 use crate::ingress::Ingress;
 use crate::sse::MAX_FRAME_BYTES;
@@ -24,7 +24,7 @@ pub fn page() -> String {
         name; the request is made again without it, and the trace says so (`member_refused`).\n",
     );
     for ingress in Ingress::ALL {
-        if TABLE.iter().any(|row| !row.client_names(ingress).is_empty()) {
+        if rows().any(|row| !row.client_names(ingress).is_empty()) {
             section(ingress, &mut out);
         }
     }
@@ -76,7 +76,7 @@ fn section(ingress: Ingress, out: &mut String) {
         let _written = write!(out, " `{}` |", wire.dialect());
     }
     out.push_str("\n|---|---|---|---|---|\n");
-    for row in TABLE {
+    for row in rows() {
         let names = row.client_names(ingress);
         if !names.is_empty() {
             line(names, row, out);

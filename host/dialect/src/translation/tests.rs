@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Disposition, Encoded, TABLE, TranslationRow, UpstreamWire, disposition};
+use super::{Disposition, Encoded, TranslationRow, UpstreamWire, disposition, rows};
 use crate::canon::{ChatRequest, Content, Fault, FaultKind, Tool};
 use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::ingress::Ingress;
@@ -186,7 +186,7 @@ fn sample_pair(member: &'static str) -> (Value, Value) {
 
 /// What clients of chat completions can say.
 fn says() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().flat_map(|row| row.client_names(Ingress::OpenAiChat)).copied()
+    rows().flat_map(|row| row.client_names(Ingress::OpenAiChat)).copied()
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn every_member_of_the_schema_stands_in_the_table() {
         let found = says().any(|said| said == name || said.starts_with(&below));
         assert!(found, "`{name}` is neither forwarded nor named");
     }
-    for mut names in [says().collect::<Vec<_>>(), TABLE.iter().map(|row| row.member).collect()] {
+    for mut names in [says().collect::<Vec<_>>(), rows().map(|row| row.member).collect()] {
         let all = names.len();
         names.sort_unstable();
         names.dedup();
@@ -206,7 +206,7 @@ fn every_member_of_the_schema_stands_in_the_table() {
 
 #[test]
 fn each_disposition_is_what_becomes_of_a_sample() {
-    for row in TABLE {
+    for row in rows() {
         for name in row.client_names(Ingress::OpenAiChat) {
             let Sample { with, without, inert } = sample(name);
             let [with, without] = [with, without].map(|body| request(&body));
@@ -226,7 +226,7 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
         let own = row.client_names(Ingress::AnthropicMessages).contains(&row.member);
         row.client_names(Ingress::OpenAiChat).is_empty() && !own
     };
-    for row in TABLE.iter().filter(other) {
+    for row in rows().filter(other) {
         let mut with = plain.clone();
         match row.member {
             // In the middle of a loop of tools there is none.
@@ -280,7 +280,7 @@ fn what_only_clients_of_messages_say_is_kept_named_or_refused() {
     let read = |body: &Value| {
         anthropic_messages::client::decode(body.to_string().as_bytes()).expect("a valid request")
     };
-    for row in TABLE.iter().filter(|row| row.clients.openai_chat.is_empty()) {
+    for row in rows().filter(|row| row.clients.openai_chat.is_empty()) {
         for name in row.client_names(Ingress::AnthropicMessages).iter().filter(|name| **name == row.member) {
             let mut with = hello.clone();
             match name.rsplit_once('.') {

@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
-use super::headers::{client, forwarded, told, write_routing};
+use super::headers::{client, client_facts, forwarded, write_routing};
 use crate::app::App;
 use crate::area::Area;
 use crate::consumers::RequestConsumers;
@@ -52,7 +52,7 @@ pub(crate) async fn answer<A: Future<Output = Outcome>>(
         query: brains_dialect::forwarded::query(parts.uri.query().unwrap_or_default()),
         body,
         client: client(&parts.headers),
-        told: told(&parts.headers),
+        told: client_facts(&parts.headers),
     };
     let outcome = asked(call).await;
     render(ingress, outcome).map(|body| Body::new(GuardedBody::new(body, held)))

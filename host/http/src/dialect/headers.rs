@@ -56,7 +56,7 @@ pub(super) fn client(headers: &HeaderMap) -> Option<String> {
 }
 
 /// What it says of the request in headers of its own.
-pub(super) fn told(headers: &HeaderMap) -> ClientFacts {
+pub(super) fn client_facts(headers: &HeaderMap) -> ClientFacts {
     ClientFacts::read(|name| headers.get(name)?.to_str().ok())
 }
 

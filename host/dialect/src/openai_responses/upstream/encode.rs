@@ -31,7 +31,7 @@ pub fn encode(request: &ChatRequest) -> Result<Encoded, Fault> {
 
 /// Paths of what [`encode`] writes into this request of its own accord.
 pub fn added(request: &ChatRequest) -> Vec<&'static str> {
-    let (store, include) = (settings::said(request, "store"), settings::client_include(request));
+    let (store, include) = (settings::own_member(request, "store"), settings::client_include(request));
     [
         ("store", store.is_none()),
         ("include", include.is_empty()),

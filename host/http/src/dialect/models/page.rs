@@ -25,7 +25,7 @@ impl ModelPage {
             match name {
                 "limit" => {
                     let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-                    let wrong = || refused("limit", &format!("is a whole number from 1 to {MOST}"));
+                    let wrong = || bad_query("limit", &format!("is a whole number from 1 to {MOST}"));
                     page.limit = Some(limit.ok_or_else(wrong)?);
                 }
                 "after_id" => page.after = Some(value.into_owned()),
@@ -34,7 +34,7 @@ impl ModelPage {
             }
         }
         if page.after.is_some() && page.before.is_some() {
-            return Err(refused("before_id", "does not go with `after_id`"));
+            return Err(bad_query("before_id", "does not go with `after_id`"));
         }
         Ok(page)
     }
@@ -46,7 +46,7 @@ impl ModelPage {
     ) -> Result<(&'m [ModelListing<'a>], bool), Fault> {
         let find = |name: &str, id: &str| {
             let at = models.iter().position(|model| model.id == id);
-            at.ok_or_else(|| refused(name, "is no id of the list"))
+            at.ok_or_else(|| bad_query(name, "is no id of the list"))
         };
         let limit = self.limit.unwrap_or(models.len());
         let (from, to, has_more) = if let Some(id) = &self.before {
@@ -62,7 +62,7 @@ impl ModelPage {
     }
 }
 
-fn refused(name: &str, why: &str) -> Fault {
+fn bad_query(name: &str, why: &str) -> Fault {
     Fault::invalid(format!("`{name}` {why}")).code("invalid_value").param(name)
 }
 

@@ -15,7 +15,7 @@ fn request(members: Value) -> ChatRequest {
     decode(body.to_string().as_bytes()).unwrap()
 }
 
-fn said(content: Value) -> Vec<Part> {
+fn parts_of(content: Value) -> Vec<Part> {
     let request = request(json!({"messages": [{"role": "user", "content": content}]}));
     request.messages.into_iter().flat_map(|message| message.parts).collect()
 }
@@ -93,7 +93,7 @@ fn results_come_first_and_each_is_a_message() {
 #[test]
 fn documents_whose_text_is_at_hand_are_text() {
     let texts = |content: Value| {
-        let texts = said(content).into_iter().map(|part| match part.content {
+        let texts = parts_of(content).into_iter().map(|part| match part.content {
             Content::Text(text) => text,
             other => format!("{other:?}"),
         });
@@ -115,7 +115,7 @@ fn media_by_every_way() {
         Content::File(media) => ("file", media.mime, media.source),
         other => panic!("{other:?}"),
     };
-    let one = |block: Value| source(said(json!([block])).remove(0));
+    let one = |block: Value| source(parts_of(json!([block])).remove(0));
     assert_eq!(
         one(
             json!({"type": "image", "source": {"type": "base64", "media_type": "image/jpg", "data": "AAAA"}})
@@ -135,7 +135,7 @@ fn media_by_every_way() {
 #[test]
 fn a_thought_comes_back_to_who_signed_it() {
     let foreign = crate::anthropic_messages::signature::marked(Some("sig"), Some("google-gemini-v1"));
-    let parts = said(json!([
+    let parts = parts_of(json!([
         {"type": "thinking", "thinking": "a", "signature": "own"},
         {"type": "thinking", "thinking": "b", "signature": foreign},
         {"type": "thinking", "thinking": "c", "signature": ""},

@@ -55,7 +55,7 @@ fn written(events: &[Event]) -> (String, bool) {
 }
 
 /// The data of each frame, which says the same as the frame's name.
-fn told(out: &str) -> Vec<Value> {
+fn events_of(out: &str) -> Vec<Value> {
     let frames = out.split_terminator("\n\n").map(|frame| {
         let (event, data) = frame.split_once('\n').unwrap();
         let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
@@ -186,7 +186,7 @@ fn a_stream_puts_together_what_the_whole_answer_says() {
     let whole: Value = serde_json::from_str(&INGRESS.answer(&events, &identity()).unwrap()).unwrap();
     let (out, is_whole) = written(&events);
     assert!(is_whole);
-    assert_eq!(accumulated(&told(&out)), whole);
+    assert_eq!(accumulated(&events_of(&out)), whole);
     let kinds: Vec<&str> =
         whole["content"].as_array().unwrap().iter().map(|block| block["type"].as_str().unwrap()).collect();
     // What was blank is no block: vendors refuse one that comes back.
@@ -205,7 +205,7 @@ fn a_citation_of_this_wire_stays_with_its_text() {
         end(0),
         finish(StopReason::EndTurn),
     ];
-    let frames = told(&written(&events).0);
+    let frames = events_of(&written(&events).0);
     assert_eq!(frames[3]["delta"], json!({"type": "citations_delta", "citation": citation}));
     let whole: Value = serde_json::from_str(&INGRESS.answer(&events, &identity()).unwrap()).unwrap();
     assert_eq!(whole["content"][0]["citations"], json!([citation]));
@@ -222,12 +222,12 @@ fn each_reason_has_its_word() {
         (StopReason::Other("pause_turn".to_owned()), "pause_turn"),
         (StopReason::Other("eos_token".to_owned()), "end_turn"),
     ] {
-        let frames = told(&written(&[finish(reason)]).0);
+        let frames = events_of(&written(&[finish(reason)]).0);
         assert_eq!(frames[1]["delta"]["stop_reason"], word);
     }
     let stopped =
         Finish { choice: 0, reason: StopReason::StopSequence, stop_sequence: Some("END".to_owned()) };
-    let frames = told(&written(&[Event::Finish(stopped)]).0);
+    let frames = events_of(&written(&[Event::Finish(stopped)]).0);
     assert_eq!(frames[1]["delta"], json!({"stop_reason": "stop_sequence", "stop_sequence": "END"}));
 }
 
@@ -277,7 +277,7 @@ proptest! {
         let (out, whole) = written(&events);
         prop_assert!(whole);
         let answer: Value = serde_json::from_str(&INGRESS.answer(&events, &identity()).unwrap()).unwrap();
-        let told = accumulated(&told(&out));
+        let told = accumulated(&events_of(&out));
         prop_assert_eq!(&told, &answer);
         // And back: what the wire's own reader makes of it is the same answer.
         let frames = Frames::default().push(out.as_bytes()).unwrap();
@@ -293,7 +293,7 @@ proptest! {
         prop_assert!(!whole);
         prop_assert!(!out.contains("message_stop") && !out.contains("message_delta"));
         if !out.is_empty() {
-            accumulated(&told(&out));
+            accumulated(&events_of(&out));
         }
         prop_assert!(written(&events).0.starts_with(&out));
     }

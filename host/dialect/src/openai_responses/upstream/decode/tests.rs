@@ -17,7 +17,7 @@ fn decode(frames: &[Value]) -> Result<Vec<Event>, Fault> {
 }
 
 /// What was said, block by block, and why it ended.
-fn told(events: &[Event]) -> String {
+fn summary_of(events: &[Event]) -> String {
     let mut blocks: Vec<(u32, String)> = Vec::new();
     let mut end = String::new();
     for event in events {
@@ -53,8 +53,8 @@ fn told(events: &[Event]) -> String {
     format!("{} | {end}", blocks.join(" "))
 }
 
-fn said(frames: &[Value]) -> String {
-    told(&decode(frames).unwrap())
+fn decoded_text(frames: &[Value]) -> String {
+    summary_of(&decode(frames).unwrap())
 }
 
 fn created() -> Value {
@@ -116,7 +116,7 @@ fn what_comes_twice_is_said_once_and_what_comes_once_is_said() {
         vec![created(), json!({"type": "response.output_text.delta", "delta": "hello"}), whole.clone()],
         vec![created(), whole, json!("[DONE]"), json!({"type": "error", "message": "behind the end"})],
     ] {
-        assert_eq!(said(&frames), hello, "{frames:#?}");
+        assert_eq!(decoded_text(&frames), hello, "{frames:#?}");
     }
 }
 
@@ -139,10 +139,10 @@ fn arguments_are_one_object_however_they_come() {
         let mut frames = frames;
         frames.insert(0, created());
         frames.push(completed(&json!([call("f", "{\"a\":1}")])));
-        assert_eq!(said(&frames), expected, "{frames:#?}");
+        assert_eq!(decoded_text(&frames), expected, "{frames:#?}");
     }
     let ended = |arguments: &str| decode(&[created(), completed(&json!([call("f", arguments)]))]);
-    assert_eq!(told(&ended("").unwrap()), "call call_f f: {}. | ToolUse");
+    assert_eq!(summary_of(&ended("").unwrap()), "call call_f f: {}. | ToolUse");
     for broken in ["{\"a\":", "[1]", "oops"] {
         let fault = ended(broken).unwrap_err();
         assert!(fault.message.contains("not one JSON object"), "{broken}: {}", fault.message);
@@ -165,7 +165,7 @@ fn items_may_alternate() {
         item("done", 0, &call("f", "{\"a\":1}")),
         completed(&json!([call("f", "{\"a\":1}"), call("g", "{\"b\":2}")])),
     ];
-    assert_eq!(said(&frames), "call call_f f: {\"a\":1}. call call_g g: {\"b\":2}. | ToolUse");
+    assert_eq!(decoded_text(&frames), "call call_f f: {\"a\":1}. call call_g g: {\"b\":2}. | ToolUse");
 }
 
 /// Some servers name one item otherwise in every event.
@@ -183,7 +183,7 @@ fn a_number_counts_more_than_an_id() {
         item("done", 0, &again.clone()),
         completed(&json!([again])),
     ];
-    assert_eq!(said(&frames), "text: hello. | EndTurn");
+    assert_eq!(decoded_text(&frames), "text: hello. | EndTurn");
 }
 
 #[test]
@@ -203,11 +203,11 @@ fn thoughts_bear_what_was_encrypted_at_their_end() {
         item("done", 0, &thought("late", &["one", "two"])),
         completed(&json!([thought("late", &["one", "two"]), message("hi")])),
     ];
-    assert_eq!(said(&frames), format!("thought: one\n\ntwo <late {origin}>. text: hi. | EndTurn"));
+    assert_eq!(decoded_text(&frames), format!("thought: one\n\ntwo <late {origin}>. text: hi. | EndTurn"));
     let silent = [created(), completed(&json!([thought("e", &[]), message("hi")]))];
-    assert_eq!(said(&silent), format!("thought:  <e {origin}>. text: hi. | EndTurn"));
+    assert_eq!(decoded_text(&silent), format!("thought:  <e {origin}>. text: hi. | EndTurn"));
     let open = json!({"type": "response.reasoning_text.delta", "output_index": 0, "content_index": 0, "delta": "raw"});
-    assert_eq!(said(&[created(), open, completed(&json!([]))]), "thought: raw. | EndTurn");
+    assert_eq!(decoded_text(&[created(), open, completed(&json!([]))]), "thought: raw. | EndTurn");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn every_end_is_what_it_says() {
         let events =
             ended("response.incomplete", json!({"status": "incomplete", "incomplete_details": details}))
                 .unwrap();
-        told(&events)
+        summary_of(&events)
     };
     assert_eq!(reason(json!({"reason": "max_output_tokens"})), "text: x. | MaxTokens");
     assert_eq!(reason(json!({"reason": "content_filter"})), "text: x. | ContentFilter");
@@ -247,7 +247,7 @@ fn every_end_is_what_it_says() {
     let frames =
         [created(), text(0, "x"), json!({"type": "error", "code": "server_is_overloaded", "message": "m"})];
     let frames: Vec<Frame> = frames.iter().map(|it| Frame { name: None, data: it.to_string() }).collect();
-    assert_eq!(told(&decoder.push(&frames).unwrap()), "text: x | ");
+    assert_eq!(summary_of(&decoder.push(&frames).unwrap()), "text: x | ");
     assert_eq!(decoder.finish(true).unwrap_err().kind, FaultKind::Overloaded);
 }
 
@@ -264,13 +264,13 @@ fn a_whole_answer_reads_like_its_stream() {
         events.iter().find_map(|event| if let Event::Usage(usage) = event { Some(usage) } else { None });
     let usage = usage.unwrap();
     assert_eq!((usage.input, usage.cached_input, usage.output, usage.reasoning), (9, 4, 5, 2));
-    let shown = told(&events);
+    let shown = summary_of(&events);
     assert!(shown.contains("refusal: no. call call_p patch: *** free."), "{shown}");
     assert!(
         events.iter().any(|event| matches!(event, Event::Finish(end) if end.reason == StopReason::ToolUse))
     );
     let streamed = decode(&[created(), json!({"type": "response.completed", "response": body})]).unwrap();
-    assert_eq!(told(&streamed), shown);
+    assert_eq!(summary_of(&streamed), shown);
     for (body, kind) in [
         ("{}", FaultKind::Protocol),
         ("[]", FaultKind::Protocol),

@@ -37,7 +37,7 @@ pub(super) fn write(request: &ChatRequest, losses: &mut Losses, body: &mut Membe
 }
 
 /// What the client said of a member, on this wire or on the vendor's other one.
-pub(super) fn said(request: &ChatRequest, name: &str) -> Option<String> {
+pub(super) fn own_member(request: &ChatRequest, name: &str) -> Option<String> {
     let extra = request.extra.as_deref();
     member(own(extra).as_deref(), name).or_else(|| member(extra, name))
 }
@@ -47,7 +47,7 @@ pub(super) fn client_include(request: &ChatRequest) -> Vec<String> {
     let listed = member(own(request.extra.as_deref()).as_deref(), "include");
     let listed = listed.as_deref().and_then(|text| Node::root(text).array().ok()).unwrap_or_default();
     let mut included: Vec<String> = listed.iter().map(|node| node.text().to_owned()).collect();
-    let probable = said(request, "logprobs").is_some_and(|asked| asked == "true");
+    let probable = own_member(request, "logprobs").is_some_and(|asked| asked == "true");
     if probable && !included.iter().any(|one| one == PROBABILITIES) {
         included.push(PROBABILITIES.to_owned());
     }
@@ -65,7 +65,7 @@ fn include(request: &ChatRequest, body: &mut Members) {
     if !included.iter().any(|one| one == ENCRYPTED) {
         included.push(ENCRYPTED.to_owned());
     }
-    body.raw("store", said(request, "store").as_deref().unwrap_or("false"));
+    body.raw("store", own_member(request, "store").as_deref().unwrap_or("false"));
     body.raw("include", &array(&included));
 }
 

@@ -17,7 +17,7 @@ fn encoded(request: &ChatRequest) -> (Value, Vec<String>) {
     (serde_json::from_str(&encoded.body).unwrap(), encoded.losses)
 }
 
-fn said(role: Role, content: Content) -> Message {
+fn message_of(role: Role, content: Content) -> Message {
     Message { role, name: None, parts: vec![Part::plain(content)], extra: None }
 }
 
@@ -79,9 +79,9 @@ fn a_thought_goes_back_to_who_encrypted_it() {
         })
     };
     let back = |origin: &str, id: &str| {
-        let mut turn = said(Role::Assistant, thought(origin, id));
+        let mut turn = message_of(Role::Assistant, thought(origin, id));
         turn.parts.push(Part::plain(Content::Text("so".into())));
-        let (body, losses) = encoded(&turns(vec![said(Role::User, Content::Text("x".into())), turn]));
+        let (body, losses) = encoded(&turns(vec![message_of(Role::User, Content::Text("x".into())), turn]));
         (body["input"][1].clone(), losses.join(","))
     };
     let summary = json!([{"type": "summary_text", "text": "hmm"}]);
@@ -108,7 +108,7 @@ fn a_thought_goes_back_to_who_encrypted_it() {
 fn results_say_that_they_failed() {
     let result = |is_error: bool, content: Vec<ResultPart>| {
         let result = ToolResult { call_id: "c".repeat(70), is_error, content, extra: None };
-        let (body, losses) = encoded(&turns(vec![said(Role::User, Content::ToolResult(result))]));
+        let (body, losses) = encoded(&turns(vec![message_of(Role::User, Content::ToolResult(result))]));
         let item = &body["input"][0];
         assert_eq!(item["type"], "function_call_output");
         assert!(item["call_id"].as_str().unwrap().len() <= 64, "{item}");
@@ -163,9 +163,9 @@ fn what_this_wire_said_comes_back() {
     let mut request = turns(vec![
         Message {
             extra: own(json!({"id": "msg_1", "phase": "final"})),
-            ..said(Role::Assistant, Content::Text("x".into()))
+            ..message_of(Role::Assistant, Content::Text("x".into()))
         },
-        said(
+        message_of(
             Role::User,
             Content::Other(json!({"openai-responses": {"type": "item_reference", "id": "i"}}).to_string()),
         ),
@@ -206,7 +206,7 @@ fn what_this_wire_said_comes_back() {
 #[test]
 fn a_limit_below_the_least_is_raised_and_named() {
     let limited = |limit: u32| {
-        let mut request = turns(vec![said(Role::User, Content::Text("x".into()))]);
+        let mut request = turns(vec![message_of(Role::User, Content::Text("x".into()))]);
         request.sampling.max_output_tokens = Some(limit);
         let (body, losses) = encoded(&request);
         (body["max_output_tokens"].clone(), losses.len())
