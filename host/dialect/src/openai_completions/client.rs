@@ -11,7 +11,7 @@ use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::features;
 use crate::ingress::{
-    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced, StateEcho,
 };
 use crate::invalid::Invalid;
 use crate::openai_chat::DONE;
@@ -57,7 +57,7 @@ impl ClientWire for OpenAiCompletionsClient {
         request::decode(envelope)
     }
 
-    fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+    fn echo(_: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
         Ok(RequestEcho::default())
     }
 

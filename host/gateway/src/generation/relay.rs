@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::Json;
 use brains_dialect::canon::exchange::Frame;
-use brains_dialect::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
+use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
 use brains_dialect::json::nonfinite_as_null;
 use brains_dialect::sse::{self, Batch, RawFrames};
 use brains_egress::{EgressError, Upstream};
@@ -47,19 +48,20 @@ pub(crate) async fn whole(
     Ok(body)
 }
 
-/// Reads a whole answer where a stream was asked for, judges it, and tells it as one.
+/// Reads a whole answer where a stream was asked for, judges it, and tells it as one: the stream, and the answer.
 pub(crate) async fn replayed(
     answer: &ClientAnswer,
     upstream: Upstream,
     instance: &Instance,
     recorder: &mut Recorder,
-) -> Result<Bytes, Fault> {
+) -> Result<(Bytes, Bytes), Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let told = judged(answer.ingress, &body, recorder).and_then(|body| {
         let text = String::from_utf8_lossy(&body);
-        answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)
+        let told = answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)?;
+        Ok((Bytes::from(told), body))
     });
-    told.map(Bytes::from).map_err(|fault| redact_message(fault, instance))
+    told.map_err(|fault| redact_message(fault, instance))
 }
 
 /// The whole answer as it may go out, if it is one.
@@ -126,6 +128,11 @@ impl RelayStream {
         Self { upstream, instance, ingress, frames, tee, hide_usage, begun: false, done: false }
     }
 
+    /// From now on the answer is kept as it passes.
+    pub(crate) fn keep(&mut self) {
+        self.tee.keep();
+    }
+
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
     fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Break> {
         for (bytes, message) in batch.iter() {
@@ -183,6 +190,14 @@ impl AnswerSource for RelayStream {
 
     fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
         self.tee.failure(error)
+    }
+
+    fn kept(&mut self) -> Option<Json> {
+        if self.tee.ended() { self.tee.kept() } else { None }
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        self.tee.cut(cut)
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
-use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
-use brains_dialect::ingress::{AnswerIdentity, ErrorReport, Ingress, StreamWriter};
+use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Json, Usage};
+use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
@@ -185,15 +185,19 @@ impl ClientAnswer {
         Ok(body)
     }
 
-    /// The whole answer as a stream.
-    pub(crate) fn streamed(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
+    /// The whole answer as a stream, and as it would be kept.
+    pub(crate) fn streamed(
+        &self,
+        events: &[Event],
+        recorder: &mut Recorder,
+    ) -> Result<(Bytes, Option<Json>), Fault> {
         let (mut writer, mut out) = (self.writer(), String::new());
         for event in events {
             writer.push(event, &mut out).map_err(component_fault)?;
         }
         writer.finish(&mut out).map_err(component_fault)?;
         recorder.usage(writer.usage());
-        Ok(out.into())
+        Ok((out.into(), writer.kept()))
     }
 }
 
@@ -383,6 +387,14 @@ impl AnswerSource for TranslateStream {
 
     fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
         self.writer.failure(error)
+    }
+
+    fn kept(&mut self) -> Option<Json> {
+        if self.done { self.writer.kept() } else { None }
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        self.writer.cut(cut)
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -1,5 +1,5 @@
 //! What the relay lane learns from an answer that it forwards untouched: usage, why it stopped, errors, whether it ended as it
-//! should. Reads each event once and keeps nothing of its text.
+//! should. Reads each event once and keeps nothing of its text, unless the answer is to be kept.
 
 #[cfg(test)]
 mod tests;
@@ -10,8 +10,8 @@ use super::events::Sequence;
 use super::{error, usage};
 use crate::canon::{Fault, Json, StopReason};
 use crate::fault::protocol;
-use crate::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
-use crate::json::{JsonKind, Node, Reader, Syntax, nonfinite_as_null};
+use crate::ingress::{AnswerCut, AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
+use crate::json::{JsonKind, Members, Node, Reader, Syntax, array, nonfinite_as_null};
 use crate::refusal;
 
 /// Watches one answer.
@@ -23,6 +23,18 @@ pub struct OpenAiResponsesTee {
     created: i64,
     /// The number of the event that would come next.
     next: u64,
+    kept: Option<KeptPieces>,
+}
+
+/// What an answer that is to be kept has said so far.
+#[derive(Debug, Default)]
+struct KeptPieces {
+    /// The response as it began.
+    begun: Option<Json>,
+    /// Items that have ended.
+    items: Vec<Json>,
+    /// The response as it ended.
+    whole: Option<Json>,
 }
 
 /// What an event says, as far as it is looked at.
@@ -125,6 +137,28 @@ impl WireTee for OpenAiResponsesTee {
         error::failed(report, &identity, "[]", &mut Sequence::from(self.next), &mut out);
         Some(out)
     }
+
+    fn keep(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    fn kept(&self) -> Option<Json> {
+        self.kept.as_ref()?.whole.clone()
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        let kept = self.kept.as_ref()?;
+        let (status, error) = error::outcome(cut);
+        let changed = ["status", "error", "incomplete_details", "output", "usage"];
+        let mut out = Members::new();
+        out.extra(Some(kept.begun.as_deref()?), &changed)
+            .string("status", status)
+            .raw("error", error.as_deref().unwrap_or("null"))
+            .raw("incomplete_details", "null")
+            .raw("output", &array(&kept.items))
+            .raw("usage", &self.observed.usage.as_ref().map_or_else(|| "null".to_owned(), usage::json));
+        Some(out.finish())
+    }
 }
 
 impl OpenAiResponsesTee {
@@ -139,6 +173,9 @@ impl OpenAiResponsesTee {
         }
         if let Some(response) = payload.response {
             self.note(response);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.note(payload);
         }
         match payload.kind.as_str() {
             kind if ends(kind) && payload.response.is_some() => {
@@ -190,6 +227,19 @@ impl OpenAiResponsesTee {
                 let items = object.array("output").unwrap_or_default();
                 self.observed.finish = Some(StopReason::EndTurn.with_calls(items.iter().any(calls)));
             }
+            _ => {}
+        }
+    }
+}
+
+impl KeptPieces {
+    fn note(&mut self, payload: &Payload<'_>) {
+        match (payload.kind.as_str(), payload.response, payload.item) {
+            (kind, Some(response), _) if ends(kind) => self.whole = Some(response.to_owned()),
+            (_, Some(response), _) => {
+                self.begun.get_or_insert_with(|| response.to_owned());
+            }
+            ("response.output_item.done", _, Some(item)) => self.items.push(item.to_owned()),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What a relayed answer is taken for.
 
 use crate::canon::StopReason;
-use crate::ingress::{FrameOutcome, Ingress};
+use crate::ingress::{AnswerCut, ErrorReport, FrameOutcome, Ingress};
 
 const CREATED: &str = r#"{"type":"response.created","sequence_number":0,"response":{"id":"resp_u","model":"m","status":"in_progress","output":[],"usage":null}}"#;
 const ADDED: &str =
@@ -64,4 +64,35 @@ fn a_whole_response_is_judged() {
     for none in ["[1]", "{}", "nope", r#"{"output":5}"#] {
         assert!(judged(none).0.is_err(), "{none}");
     }
+}
+
+#[test]
+fn what_is_kept_of_an_answer_is_what_it_said() {
+    const ITEM: &str =
+        r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","id":"msg_u"}}"#;
+    let mut tee = Ingress::OpenAiResponses.tee();
+    tee.keep();
+    for data in [CREATED, ADDED, DELTA, ITEM] {
+        tee.frame(Some(data));
+    }
+    assert_eq!(tee.kept(), None);
+    let output = r#""output":[{"type":"message","id":"msg_u"}],"usage":null"#;
+    assert_eq!(
+        tee.cut(AnswerCut::Cancelled).unwrap(),
+        format!(r#"{{"id":"resp_u","model":"m","status":"cancelled","error":null,"incomplete_details":null,{output}}}"#)
+    );
+    let report = ErrorReport { status: 502, message: "gone", param: None, code: Some("upstream_error") };
+    assert_eq!(
+        tee.cut(AnswerCut::Failed(&report)).unwrap(),
+        format!(
+            r#"{{"id":"resp_u","model":"m","status":"failed","error":{{"code":"upstream_error","message":"gone"}},"incomplete_details":null,{output}}}"#
+        )
+    );
+    let whole = r#"{"id":"resp_u","status":"completed","output":[]}"#;
+    tee.frame(Some(&format!(r#"{{"type":"response.completed","response":{whole}}}"#)));
+    assert_eq!(tee.kept().as_deref(), Some(whole));
+
+    let mut careless = Ingress::OpenAiResponses.tee();
+    careless.frame(Some(CREATED));
+    assert_eq!((careless.kept(), careless.cut(AnswerCut::Cancelled)), (None, None));
 }
