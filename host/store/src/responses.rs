@@ -24,8 +24,9 @@ use waiting::{QueuedResponse, WaitingResponses};
 
 /// How often the retention is applied.
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
-/// After so long another process has written what it answered.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often and how many times it is looked for what another process may be about to write.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+const LOOKS: u32 = 4;
 /// How long it may take until what waits is written, for who would delete it.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -160,13 +161,14 @@ impl Responses {
 
     /// One turn of this owner's.
     pub async fn find(&self, owner: &ResponseOwner, id: &str) -> Result<Option<Arc<StoredResponse>>, Fault> {
-        let found = match self.look(owner, id).await? {
-            None if self.may_be_written_elsewhere() => {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                self.look(owner, id).await?
+        let mut found = self.look(owner, id).await?;
+        for _ in 1..self.looks() {
+            if found.is_some() {
+                break;
             }
-            found => found,
-        };
+            tokio::time::sleep(LOOK_AGAIN).await;
+            found = self.look(owner, id).await?;
+        }
         Ok(found)
     }
 
@@ -177,10 +179,15 @@ impl Responses {
         id: &str,
         most_bytes: u64,
     ) -> Result<StoredConversation, Fault> {
-        let found = self.walk(owner, id, most_bytes).await?;
-        if matches!(found, StoredConversation::Missing(_)) && self.may_be_written_elsewhere() {
+        let mut found = self.walk(owner, id, most_bytes).await?;
+        for _ in 1..self.looks() {
+            let StoredConversation::Missing(missing) = &found else { break };
+            // What was deleted from the middle does not come back.
+            if missing != id {
+                break;
+            }
             tokio::time::sleep(LOOK_AGAIN).await;
-            return self.walk(owner, id, most_bytes).await;
+            found = self.walk(owner, id, most_bytes).await?;
         }
         Ok(found)
     }
@@ -283,9 +290,12 @@ impl Responses {
         Ok(next.map_or(StoredConversation::Whole(turns), StoredConversation::Missing))
     }
 
-    /// Whether another process may have answered what is not found here.
-    const fn may_be_written_elsewhere(&self) -> bool {
-        matches!(self.shared.engine, StoreEngine::Postgres { .. })
+    /// How many times it is looked for a turn: another process may have answered what is not found here.
+    const fn looks(&self) -> u32 {
+        match self.shared.engine {
+            StoreEngine::Sqlite { .. } => 1,
+            StoreEngine::Postgres { .. } => LOOKS,
+        }
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn continued(
         };
         for turn in turns {
             items(&Node::root(turn.input))?.iter().for_each(|item| push(item));
-            said(turn.answer).iter().for_each(|item| push(item.text()));
+            said(turn.answer).iter().for_each(|item| push(&nameless(item)));
         }
         items(&own)?.iter().for_each(|item| push(item));
         out.push(']');
@@ -116,6 +116,18 @@ fn said(answer: &str) -> Vec<Node<'_>> {
     output.unwrap_or_default()
 }
 
+/// An item without its id, which names something that its upstream does not keep: some refuse it for that
+/// (vercel/ai#12689).
+fn nameless(item: &Node<'_>) -> Json {
+    let changed = || {
+        let envelope = Envelope::scan_text(item.text()).ok()?;
+        let mut splice = envelope.splice();
+        splice.remove("id").ok()?;
+        Some(splice.finish())
+    };
+    changed().unwrap_or_else(|| item.text().to_owned())
+}
+
 fn id_of(item: &Node<'_>) -> Option<String> {
     item.object().ok()?.string("id").ok()?.filter(|id| !id.is_empty())
 }
@@ -127,8 +139,7 @@ pub(crate) fn names(answer: &str) -> Option<AnswerNames> {
 
 pub(crate) fn item(answer: &str, id: &str) -> Option<Json> {
     let items = said(answer);
-    let found = items.iter().find(|item| id_of(item).as_deref() == Some(id));
-    found.map(|item| item.text().to_owned())
+    items.iter().find(|item| id_of(item).as_deref() == Some(id)).map(nameless)
 }
 
 /// A kept response. Its upstream was told to keep nothing and knows of nothing before it.

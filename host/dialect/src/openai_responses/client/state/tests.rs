@@ -61,7 +61,7 @@ fn earlier_turns_stand_in_front_and_every_other_byte_stays() {
     assert_eq!(
         continued(&envelope, &turns(&kept), &own).unwrap(),
         "{ \"model\" : \"m\",\n\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":\"hi \\u00e9\"},\
-         {\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]},{\"type\":\"message\",\"id\":\"msg_1\"},{\"a\":1},\
+         {\"type\":\"reasoning\",\"summary\":[]},{\"type\":\"message\"},{\"a\":1},\
          {\"type\":\"message\",\"role\":\"user\",\"content\":\"next\"}], \"top_p\":1.0 }"
     );
     // What was asked before is answered once more.
@@ -86,7 +86,7 @@ fn what_is_kept_is_shown_with_what_the_host_made_of_it() {
     let answer = r#"{"id":"resp_1","store":false,"previous_response_id":null,"output":[{"id":"a"},{"type":"x"},{"id":"b","n":1}]}"#;
     let names = names(answer).unwrap();
     assert_eq!((names.id.as_str(), names.items.join(" ").as_str()), ("resp_1", "a b"));
-    assert_eq!(item(answer, "b").as_deref(), Some(r#"{"id":"b","n":1}"#));
+    assert_eq!(item(answer, "b").as_deref(), Some(r#"{"n":1}"#));
     assert_eq!(item(answer, "c"), None);
     let told: Value = serde_json::from_str(&shown(answer, Some("resp_0"))).unwrap();
     assert_eq!((&told["store"], &told["previous_response_id"]), (&json!(true), &json!("resp_0")));
