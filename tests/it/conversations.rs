@@ -105,9 +105,8 @@ async fn a_conversation_goes_on_over_every_wire() {
                 if wire.provider == RESPONSES.provider {
                     let told = (&sent["store"], &sent["include"]);
                     assert_eq!(told, (&json!(false), &json!(["reasoning.encrypted_content"])));
-                } else {
-                    assert_eq!((&third["store"], &third["previous_response_id"]), (&json!(true), &second["id"]));
                 }
+                assert_eq!((&third["store"], &third["previous_response_id"]), (&json!(true), &second["id"]));
 
                 let shown = kept(client, id(&third)).await.json();
                 assert_eq!((&shown["store"], &shown["previous_response_id"]), (&json!(true), &second["id"]), "{shown}");

@@ -250,9 +250,9 @@ impl RelayTee {
         inner!(self, tee => tee.failure(error))
     }
 
-    /// From now on what is to be [kept](RelayTee::kept) of the answer is.
-    pub fn keep(&mut self) {
-        inner!(self, tee => tee.keep());
+    /// From now on what is to be [kept](RelayTee::kept) of the answer is, and it says so, with what it goes on from.
+    pub fn keep(&mut self, previous: Option<&str>) {
+        inner!(self, tee => tee.keep(previous));
     }
 
     /// The whole answer, once it has ended.

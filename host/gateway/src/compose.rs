@@ -41,9 +41,8 @@ impl<'a> Composed<'a> {
         Self { state: state.clone(), generates, ..self }
     }
 
-    /// Whether the answer is kept for the next turn.
-    pub(crate) const fn is_kept(&self) -> bool {
-        self.state.kept
+    pub(crate) const fn state(&self) -> &ConversationState {
+        &self.state
     }
 
     /// The texts that stand before everything that the client says, in this order.

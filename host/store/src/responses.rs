@@ -237,6 +237,11 @@ impl Responses {
         self.bounds.set(retention);
     }
 
+    /// Deletes what is beyond the retention now; while turns are written that happens by itself, once a minute.
+    pub async fn forget_expired(&self) -> Result<(), Fault> {
+        prune(&self.shared, self.bounds.retention()).await
+    }
+
     /// Writes what waits, for a few seconds at most, and takes no more.
     pub(crate) async fn close(&self) {
         self.progress.close().await;
@@ -342,7 +347,7 @@ impl BatchTarget for Turns {
 }
 
 /// Deletes what is beyond the retention, in short writes.
-pub(crate) async fn prune(shared: &StoreShared, retention: ResponseRetention) -> Result<(), Fault> {
+async fn prune(shared: &StoreShared, retention: ResponseRetention) -> Result<(), Fault> {
     loop {
         let more = shared
             .submit(None, move |tx| Box::pin(async move { Ok(tx.prune_responses(retention).await?) }))

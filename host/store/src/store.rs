@@ -18,7 +18,7 @@ use crate::notifier::CommitListener;
 use crate::open;
 use crate::options::{ResponseOptions, StoreOptions, TraceOptions};
 use crate::plane::trace::Retention;
-use crate::responses::{self, ResponseRetention, Responses};
+use crate::responses::Responses;
 use crate::rows::{DatabaseSession, ReadSnapshot, Rows};
 use crate::trace_queue::{self, TraceQueue};
 use crate::usage_ledger::UsageLedger;
@@ -212,11 +212,6 @@ impl Store {
     /// Deletes traces beyond `retention` now; the sink does so by itself once a minute while it is used.
     pub async fn prune_traces(&self, retention: Retention) -> Result<(), Fault> {
         trace_queue::prune(&self.inner.shared, retention).await
-    }
-
-    /// The same for kept answers.
-    pub async fn prune_responses(&self, retention: ResponseRetention) -> Result<(), Fault> {
-        responses::prune(&self.inner.shared, retention).await
     }
 
     /// Ends everything: waiting traces, ledger rows and writes are committed, then the connections close.

@@ -56,7 +56,7 @@ pub(crate) trait WireTee {
         None
     }
     /// Nothing where no answers are kept.
-    fn keep(&mut self) {}
+    fn keep(&mut self, _: Option<&str>) {}
     fn kept(&self) -> Option<Json> {
         None
     }
@@ -184,6 +184,8 @@ pub enum FrameOutcome {
     Rewritten(String),
     /// The frame that ends a stream.
     Done,
+    /// The same, told as this frame.
+    DoneAs(String),
     /// The upstream reports a failure inside the stream.
     Error(Fault),
     /// The same, in a frame that is the wire's own end of an answer that failed: once the answer has begun it goes out.

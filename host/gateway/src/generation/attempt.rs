@@ -113,12 +113,12 @@ impl GenerationAttempt<'_> {
         }
         if form::of(&mut upstream).await? == AnswerForm::Whole {
             let (replayed, body) = relay::replayed(&answer(), upstream, instance, recorder).await?;
-            let kept = self.composed.is_kept().then(|| String::from_utf8_lossy(&body).into_owned());
+            let kept = self.composed.state().kept.then(|| String::from_utf8_lossy(&body).into_owned());
             return Ok(Some(GeneratedAnswer::Complete(replayed, kept)));
         }
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
-        if self.composed.is_kept() {
-            stream.keep();
+        if self.composed.state().kept {
+            stream.keep(self.composed.state().echo().previous);
         }
         let first = reply::begin(&mut stream, recorder).await?;
         Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
@@ -171,7 +171,7 @@ impl GenerationAttempt<'_> {
         match translate::open(call, &answer, recorder).await? {
             Opened::Events(events) if head.stream => {
                 let (stream, kept) = answer.streamed(&events, recorder)?;
-                Ok(GeneratedAnswer::Complete(stream, kept.filter(|_| self.composed.is_kept())))
+                Ok(GeneratedAnswer::Complete(stream, kept.filter(|_| self.composed.state().kept)))
             }
             Opened::Events(events) => answer.whole(&events, recorder).map(GeneratedAnswer::Whole),
             Opened::Stream(mut stream) => {
@@ -199,7 +199,8 @@ impl GenerationAttempt<'_> {
             model: candidate.model.clone(),
             echo,
         };
-        ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage }
+        let state = self.composed.state().clone();
+        ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage, state }
     }
 
     fn context(&self, attempt: u32) -> CallContext {

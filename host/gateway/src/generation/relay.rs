@@ -43,7 +43,7 @@ pub(crate) async fn whole(
     } else {
         joined(answer, &frames, recorder)
     };
-    let body = judged.map_err(|fault| redact_message(fault, instance))?;
+    let body = answer.told(judged.map_err(|fault| redact_message(fault, instance))?);
     recorder.sent(&body);
     Ok(body)
 }
@@ -57,6 +57,7 @@ pub(crate) async fn replayed(
 ) -> Result<(Bytes, Bytes), Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let told = judged(answer.ingress, &body, recorder).and_then(|body| {
+        let body = answer.told(body);
         let text = String::from_utf8_lossy(&body);
         let told = answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)?;
         Ok((Bytes::from(told), body))
@@ -85,7 +86,8 @@ fn joined(answer: &ClientAnswer, frames: &[Frame], recorder: &mut Recorder) -> R
             FrameOutcome::Forward
             | FrameOutcome::UsageOnly
             | FrameOutcome::Rewritten(_)
-            | FrameOutcome::Done => {}
+            | FrameOutcome::Done
+            | FrameOutcome::DoneAs(_) => {}
         }
     }
     if !tee.ended() {
@@ -129,8 +131,8 @@ impl RelayStream {
     }
 
     /// From now on the answer is kept as it passes.
-    pub(crate) fn keep(&mut self) {
-        self.tee.keep();
+    pub(crate) fn keep(&mut self, previous: Option<&str>) {
+        self.tee.keep(previous);
     }
 
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
@@ -150,6 +152,11 @@ impl RelayStream {
                     // Readers compare the data as it is.
                     let exact = message.data.is_some_and(|data| data.trim().len() == data.len());
                     out.extend_from_slice(if exact { bytes } else { self.ingress.terminator().as_bytes() });
+                    self.done = true;
+                    return Ok(());
+                }
+                FrameOutcome::DoneAs(frame) => {
+                    out.extend_from_slice(frame.as_bytes());
                     self.done = true;
                     return Ok(());
                 }

@@ -19,6 +19,7 @@ use super::form::{self, AnswerForm};
 use super::own_accord::OwnAccord;
 use super::relay::{END_GRACE, WHOLE_BYTES};
 use crate::catalogue::payload;
+use crate::conversation::ConversationState;
 use crate::exchange::{component_fault, redact_message, send};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
@@ -169,9 +170,18 @@ pub(crate) struct ClientAnswer {
     pub(crate) ingress: Ingress,
     pub(crate) identity: AnswerIdentity,
     pub(crate) include_usage: bool,
+    pub(crate) state: ConversationState,
 }
 
 impl ClientAnswer {
+    /// A relayed answer as it goes out: when it is kept it says so, for its upstream was told to keep nothing.
+    pub(crate) fn told(&self, body: Bytes) -> Bytes {
+        if !self.state.kept {
+            return body;
+        }
+        self.ingress.kept_answer(&String::from_utf8_lossy(&body), self.state.echo().previous).into()
+    }
+
     fn writer(&self) -> StreamWriter {
         self.ingress.stream_writer(&self.identity, self.include_usage)
     }

@@ -206,14 +206,18 @@ async fn threads_go_by_age_and_by_size(bed: &Bed) {
     bed.ambient.advance(15 * DAY_MS);
     assert!(responses.keep(turn(bed, "resp_new", None)));
     settled(&responses).await;
-    store.prune_responses(ResponseRetention { days: Some(30), bytes: None }).await.unwrap();
+    let prune = async |days, bytes| {
+        responses.retain(ResponseRetention { days, bytes });
+        responses.forget_expired().await.unwrap();
+    };
+    prune(Some(30), None).await;
     assert!(!there(&responses, "resp_old").await);
     assert_eq!(ids(&responses, &ada(), "resp_mid_2").await.map(|said| said.len()), Ok(2));
-    store.prune_responses(ResponseRetention::default()).await.unwrap();
-    store.prune_responses(ResponseRetention { days: None, bytes: Some(50) }).await.unwrap();
+    prune(None, None).await;
+    prune(None, Some(50)).await;
     assert!(!there(&responses, "resp_mid").await && !there(&responses, "resp_mid_2").await);
     assert!(there(&responses, "resp_new").await);
-    store.prune_responses(ResponseRetention { days: None, bytes: Some(1) }).await.unwrap();
+    prune(None, Some(1)).await;
     assert_eq!(rows(bed, "SELECT COUNT(*) FROM response").await, 0);
     assert_eq!(rows(bed, "SELECT COUNT(*) FROM response_item").await, 0);
     store.close().await;

@@ -7,8 +7,9 @@ mod tests;
 use std::sync::Arc;
 
 use super::events::Sequence;
-use super::{error, usage};
+use super::{error, state, usage};
 use crate::canon::{Fault, Json, StopReason};
+use crate::envelope::Envelope;
 use crate::fault::protocol;
 use crate::ingress::{AnswerCut, AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
 use crate::json::{JsonKind, Members, Node, Reader, Syntax, array, nonfinite_as_null};
@@ -29,6 +30,8 @@ pub struct OpenAiResponsesTee {
 /// What an answer that is to be kept has said so far.
 #[derive(Debug, Default)]
 struct KeptPieces {
+    /// The response that it goes on from.
+    previous: Option<String>,
     /// The response as it began.
     begun: Option<Json>,
     /// Items that have ended.
@@ -75,18 +78,17 @@ impl WireTee for OpenAiResponsesTee {
             return FrameOutcome::Forward;
         };
         if let Ok(payload) = read(data) {
-            return self.judge(&payload, data);
+            let outcome = self.judge(&payload, data);
+            return self.told_as_kept(&payload, data, outcome);
         }
         let mended = nonfinite_as_null(data).unwrap_or_default();
         let Ok(payload) = read(&mended) else {
             self.malformed = true;
             return FrameOutcome::Malformed;
         };
-        match self.judge(&payload, &mended) {
-            FrameOutcome::Forward => {
-                let line = mended.replace(['\n', '\r'], " ");
-                FrameOutcome::Rewritten(format!("event: {}\ndata: {line}\n\n", payload.kind))
-            }
+        let outcome = self.judge(&payload, &mended);
+        match self.told_as_kept(&payload, &mended, outcome) {
+            FrameOutcome::Forward => FrameOutcome::Rewritten(event(&payload.kind, &mended)),
             other => other,
         }
     }
@@ -138,8 +140,8 @@ impl WireTee for OpenAiResponsesTee {
         Some(out)
     }
 
-    fn keep(&mut self) {
-        self.kept.get_or_insert_default();
+    fn keep(&mut self, previous: Option<&str>) {
+        self.kept = Some(KeptPieces { previous: previous.map(str::to_owned), ..KeptPieces::default() });
     }
 
     fn kept(&self) -> Option<Json> {
@@ -165,6 +167,22 @@ impl OpenAiResponsesTee {
     fn fail(&mut self, fault: Fault) -> Result<(), Fault> {
         self.observed.error = Some(fault.clone());
         Err(fault)
+    }
+
+    /// The upstream was told to keep nothing, and knows of nothing before: what says so is told as it is.
+    fn told_as_kept(&self, payload: &Payload<'_>, data: &str, outcome: FrameOutcome) -> FrameOutcome {
+        let (Some(kept), Some(response)) = (&self.kept, payload.response) else { return outcome };
+        let told = || {
+            let envelope = Envelope::scan_text(data).ok()?;
+            let mut splice = envelope.splice();
+            splice.set_sound("response", state::shown(response, kept.previous.as_deref())).ok()?;
+            Some(event(&payload.kind, &splice.finish()))
+        };
+        match outcome {
+            FrameOutcome::Forward => told().map_or(FrameOutcome::Forward, FrameOutcome::Rewritten),
+            FrameOutcome::Done => told().map_or(FrameOutcome::Done, FrameOutcome::DoneAs),
+            other => other,
+        }
     }
 
     fn judge(&mut self, payload: &Payload<'_>, data: &str) -> FrameOutcome {
@@ -243,6 +261,11 @@ impl KeptPieces {
             _ => {}
         }
     }
+}
+
+/// The frame of an event.
+fn event(kind: &str, data: &str) -> String {
+    format!("event: {kind}\ndata: {}\n\n", data.replace(['\n', '\r'], " "))
 }
 
 fn kind_of(item: &Node<'_>) -> Option<String> {

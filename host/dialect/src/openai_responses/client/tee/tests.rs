@@ -71,9 +71,12 @@ fn what_is_kept_of_an_answer_is_what_it_said() {
     const ITEM: &str =
         r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","id":"msg_u"}}"#;
     let mut tee = Ingress::OpenAiResponses.tee();
-    tee.keep();
-    for data in [CREATED, ADDED, DELTA, ITEM] {
-        tee.frame(Some(data));
+    tee.keep(Some("resp_before"));
+    let told = CREATED.replace("\"usage\":null}", "\"usage\":null,\"store\":true,\"previous_response_id\":\"resp_before\"}");
+    let told = format!("event: response.created\ndata: {told}\n\n");
+    assert_eq!(tee.frame(Some(CREATED)), FrameOutcome::Rewritten(told));
+    for data in [ADDED, DELTA, ITEM] {
+        assert_eq!(tee.frame(Some(data)), FrameOutcome::Forward, "every other frame stays");
     }
     assert_eq!(tee.kept(), None);
     let output = r#""output":[{"type":"message","id":"msg_u"}],"usage":null"#;
@@ -89,8 +92,11 @@ fn what_is_kept_of_an_answer_is_what_it_said() {
         )
     );
     let whole = r#"{"id":"resp_u","status":"completed","output":[]}"#;
-    tee.frame(Some(&format!(r#"{{"type":"response.completed","response":{whole}}}"#)));
-    assert_eq!(tee.kept().as_deref(), Some(whole));
+    let outcome = tee.frame(Some(&format!(r#"{{"type":"response.completed","response":{whole}}}"#)));
+    let FrameOutcome::DoneAs(told) = outcome else { panic!("{outcome:?}") };
+    let last = r#""output":[],"store":true,"previous_response_id":"resp_before"}}"#;
+    assert!(told.starts_with("event: response.completed\n") && told.ends_with(&format!("{last}\n\n")), "{told}");
+    assert_eq!((tee.kept().as_deref(), tee.ended()), (Some(whole), true));
 
     let mut careless = Ingress::OpenAiResponses.tee();
     careless.frame(Some(CREATED));
