@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use brains_tests::counts::count;
-use brains_tests::service::Home;
 use brains_tests::upstream::End;
 use brains_tests::wire::{ALL, ANTHROPIC, OLLAMA, OPENAI, RESPONSES};
 use brains_tests::{Answer, Brains, Client, Reply, Setup, Upstream, Wire, postgres, until, within};
@@ -16,6 +15,18 @@ const PATH: &str = "/v1/responses";
 /// On the file, and on a server.
 fn databases() -> [Option<String>; 2] {
     [None, Some(postgres::database())]
+}
+
+/// One service over an upstream of each wire.
+async fn over_all(database: Option<&String>, lines: &str) -> (Vec<(Wire, Upstream)>, Brains) {
+    let (mut upstreams, mut config) = (Vec::new(), String::new());
+    for wire in ALL {
+        let upstream = wire.upstream().await;
+        config.push_str(&wire.config(&upstream));
+        upstreams.push((wire, upstream));
+    }
+    let setup = on(database, Setup::config(config).and(lines));
+    (upstreams, Brains::start(setup).await)
 }
 
 fn on(database: Option<&String>, setup: Setup) -> Setup {
@@ -81,18 +92,22 @@ fn texts(sent: &Value) -> Vec<String> {
 #[track_caller]
 fn refused(answer: &Answer, status: u16, code: &str, param: Option<&str>) -> String {
     let error = &answer.json()["error"];
-    assert_eq!((answer.status, &error["code"], &error["param"]), (status, &json!(code), &json!(param)), "{error}");
+    assert_eq!(
+        (answer.status, &error["code"], &error["param"]),
+        (status, &json!(code), &json!(param)),
+        "{error}"
+    );
     assert_eq!(error["type"], "invalid_request_error", "{error}");
     error["message"].as_str().expect("a message").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_goes_on_over_every_wire() {
-    for (at, database) in databases().iter().enumerate() {
-        for wire in ALL {
-            let upstream = wire.upstream().await;
-            let service = Brains::start(on(database.as_ref(), wire.setup(&upstream))).await;
-            let client = &service.client;
+    for database in databases() {
+        let (upstreams, service) = over_all(database.as_ref(), "").await;
+        let client = &service.client;
+        for (wire, upstream) in &upstreams {
+            let wire = *wire;
             for stream in [false, true] {
                 let first = say(client, &turn(wire, stream, &json!("one"), None)).await;
                 let items = json!([{"role": "user", "content": [{"type": "input_text", "text": "two"}]}]);
@@ -109,7 +124,11 @@ async fn a_conversation_goes_on_over_every_wire() {
                 assert_eq!((&third["store"], &third["previous_response_id"]), (&json!(true), &second["id"]));
 
                 let shown = kept(client, id(&third)).await.json();
-                assert_eq!((&shown["store"], &shown["previous_response_id"]), (&json!(true), &second["id"]), "{shown}");
+                assert_eq!(
+                    (&shown["store"], &shown["previous_response_id"]),
+                    (&json!(true), &second["id"]),
+                    "{shown}"
+                );
                 assert_eq!((&shown["status"], &shown["output"]), (&json!("completed"), &third["output"]));
                 assert_eq!(shown["usage"]["total_tokens"], 18);
                 let listed = inputs(client, id(&third), "order=asc").await;
@@ -117,44 +136,46 @@ async fn a_conversation_goes_on_over_every_wire() {
                 assert_eq!((&listed["object"], &listed["has_more"]), (&json!("list"), &json!(false)));
                 let newest = inputs(client, id(&third), "limit=2").await;
                 assert_eq!(texts(&json!({"messages": newest["data"]})), ["three", "scripted: two"]);
-                assert_eq!((&newest["last_id"], &newest["has_more"]), (&newest["data"][1]["id"], &json!(true)));
+                assert_eq!(
+                    (&newest["last_id"], &newest["has_more"]),
+                    (&newest["data"][1]["id"], &json!(true))
+                );
                 let behind = format!("limit=9&after={}", newest["last_id"].as_str().expect("an id"));
                 let older = inputs(client, id(&third), &behind).await;
                 assert_eq!(texts(&json!({"messages": older["data"]})), ["two", "scripted: one", "one"]);
-            }
-            let (home, status) = service.stop().await;
-            assert!(status.success());
-            if at == 0 && wire.provider == OPENAI.provider {
-                still_there_after_a_start(home, wire, &upstream).await;
             }
         }
     }
 }
 
-/// What was answered before the service ended goes on behind its next start.
-async fn still_there_after_a_start(home: Home, wire: Wire, upstream: &Upstream) {
-    let service = Brains::start_in(home, wire.setup(upstream)).await;
-    let first = say(&service.client, &turn(wire, true, &json!("before"), None)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_goes_on_behind_a_start() {
+    let upstream = OPENAI.upstream().await;
+    let service = Brains::start(OPENAI.setup(&upstream)).await;
+    let first = say(&service.client, &turn(OPENAI, true, &json!("before"), None)).await;
     let (home, _) = service.stop().await;
-    let service = Brains::start_in(home, wire.setup(upstream)).await;
-    say(&service.client, &turn(wire, true, &json!("behind"), Some(id(&first)))).await;
+    let service = Brains::start_in(home, OPENAI.setup(&upstream)).await;
+    say(&service.client, &turn(OPENAI, true, &json!("behind"), Some(id(&first)))).await;
     assert_eq!(texts(&upstream.last().json()), ["before", "scripted: before", "behind"]);
 }
 
 /// Elsewhere what one vendor keeps is lost with it (can1357/oh-my-pi#10152, ENTERPILOT/GoModel#939).
 #[tokio::test(flavor = "multi_thread")]
 async fn another_upstream_goes_on_where_one_stopped() {
-    let (claude, vendor, local) =
-        (ANTHROPIC.upstream().await, RESPONSES.upstream().await, OLLAMA.upstream().await);
-    let setup = Setup::config(ANTHROPIC.config(&claude) + &RESPONSES.config(&vendor) + &OLLAMA.config(&local));
-    let service = Brains::start(setup).await;
+    let (upstreams, service) = over_all(None, "").await;
     let client = &service.client;
+    let of = |wanted: Wire| {
+        let found = upstreams.iter().find(|(wire, _)| wire.provider == wanted.provider);
+        &found.expect("an upstream of each wire").1
+    };
+    let (claude, vendor, local) = (of(ANTHROPIC), of(RESPONSES), of(OLLAMA));
     let thinking = json!([{"type": "thinking", "thinking": "hmm", "signature": "c2ln"},
         {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}]);
     let said = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "scripted-1", "content": thinking,
         "stop_reason": "tool_use", "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}});
     claude.then(Reply::json(200, said.to_string()));
-    let tools = json!([{"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}]);
+    let tools =
+        json!([{"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}]);
     let with_tools = |mut body: Value| {
         body["tools"] = tools.clone();
         body
@@ -168,7 +189,8 @@ async fn another_upstream_goes_on_where_one_stopped() {
     let second = response(&answer);
     assert_eq!(answer.header("x-brains-loss"), "messages.reasoning_content");
     let sent = vendor.last().json();
-    let kinds: Vec<&str> = sent["input"].as_array().expect("items").iter().filter_map(|item| item["type"].as_str()).collect();
+    let kinds: Vec<&str> =
+        sent["input"].as_array().expect("items").iter().filter_map(|item| item["type"].as_str()).collect();
     assert_eq!(kinds, ["message", "function_call", "function_call_output"], "{sent}");
 
     // And back to who signed it.
@@ -177,7 +199,8 @@ async fn another_upstream_goes_on_where_one_stopped() {
 
     say(client, &turn(OLLAMA, true, &json!("and now?"), Some(id(&second)))).await;
     let sent = local.last().json();
-    let roles: Vec<&str> = sent["messages"].as_array().expect("turns").iter().filter_map(|turn| turn["role"].as_str()).collect();
+    let roles: Vec<&str> =
+        sent["messages"].as_array().expect("turns").iter().filter_map(|turn| turn["role"].as_str()).collect();
     assert_eq!(roles, ["user", "assistant", "tool", "assistant", "user"], "{sent}");
 }
 
@@ -186,16 +209,20 @@ async fn another_upstream_goes_on_where_one_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_on_at_once_finds_what_was_said() {
     for database in databases() {
+        let (_upstreams, service) = over_all(database.as_ref(), "").await;
         for wire in [RESPONSES, OPENAI] {
-            let upstream = wire.upstream().await;
-            let service = Brains::start(on(database.as_ref(), wire.setup(&upstream))).await;
             let rounds = count(12, 125);
             let chains = (0..8).map(|chain| {
                 let client = service.client.clone();
                 async move {
                     let mut previous: Option<String> = None;
                     for round in 0..rounds {
-                        let body = turn(wire, (chain + round) % 2 == 0, &json!(format!("{chain}.{round}")), previous.as_deref());
+                        let body = turn(
+                            wire,
+                            (chain + round) % 2 == 0,
+                            &json!(format!("{chain}.{round}")),
+                            previous.as_deref(),
+                        );
                         let said = say(&client, &body).await;
                         previous = Some(id(&said).to_owned());
                     }
@@ -205,7 +232,8 @@ async fn who_goes_on_at_once_finds_what_was_said() {
             for (chain, listed) in futures_util::future::join_all(chains).await.into_iter().enumerate() {
                 let said = texts(&json!({"messages": listed["data"]}));
                 let most = (rounds * 2 - 1).min(100);
-                let whole = (0..rounds).flat_map(|round| [format!("{chain}.{round}"), format!("scripted: {chain}.{round}")]);
+                let whole = (0..rounds)
+                    .flat_map(|round| [format!("{chain}.{round}"), format!("scripted: {chain}.{round}")]);
                 assert_eq!(said, whole.take(most).collect::<Vec<_>>());
             }
         }
@@ -214,10 +242,10 @@ async fn who_goes_on_at_once_finds_what_was_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cut_is_kept_as_what_it_is() {
-    for wire in ALL {
-        let upstream = wire.upstream().await;
-        let service = Brains::start(wire.setup(&upstream)).await;
-        let client = &service.client;
+    let (upstreams, service) = over_all(None, "").await;
+    let client = &service.client;
+    for (wire, upstream) in &upstreams {
+        let wire = *wire;
         let frames = (wire.text_frames)("some words");
 
         // Its upstream fails on the way.
@@ -225,7 +253,12 @@ async fn what_was_cut_is_kept_as_what_it_is() {
         let failed = say(client, &turn(wire, true, &json!("one"), None)).await;
         if failed["status"] == "failed" {
             let shown = kept(client, id(&failed)).await.json();
-            assert_eq!((&shown["status"], &shown["error"]), (&json!("failed"), &failed["error"]), "{}", wire.provider);
+            assert_eq!(
+                (&shown["status"], &shown["error"]),
+                (&json!("failed"), &failed["error"]),
+                "{}",
+                wire.provider
+            );
         } else {
             assert_eq!(wire.provider, OPENAI.provider, "said why it stopped");
         }
@@ -233,17 +266,24 @@ async fn what_was_cut_is_kept_as_what_it_is() {
         // Its client leaves.
         let at = frames.iter().position(|frame| frame.contains("some")).expect("a frame with text");
         upstream.then(wire.stream(frames[..=at].to_vec()).end(End::Hang));
-        let call = client.request(http::Method::POST, PATH).body(turn(wire, true, &json!("two"), None).to_string());
+        let call =
+            client.request(http::Method::POST, PATH).body(turn(wire, true, &json!("two"), None).to_string());
         let mut chunks = within("the head", call.send()).await.expect("an answer").bytes_stream();
         let first = within("the first chunk", chunks.next()).await.expect("a chunk").expect("bytes");
         let text = String::from_utf8_lossy(&first);
-        let data = text.split_once("data: ").and_then(|(_, rest)| rest.split_once("\n\n")).expect("an event").0;
+        let data =
+            text.split_once("data: ").and_then(|(_, rest)| rest.split_once("\n\n")).expect("an event").0;
         let begun: Value = serde_json::from_str(data).expect("JSON");
         drop(chunks);
         let name = id(&begun["response"]);
         until("the response to be kept", async || kept(client, name).await.status == 200).await;
         let shown = kept(client, name).await.json();
-        assert_eq!((&shown["status"], &shown["id"]), (&json!("cancelled"), &json!(name)), "{}", wire.provider);
+        assert_eq!(
+            (&shown["status"], &shown["id"]),
+            (&json!("cancelled"), &json!(name)),
+            "{}",
+            wire.provider
+        );
 
         // It goes on all the same, and settles once.
         say(client, &turn(wire, false, &json!("three"), Some(name))).await;
@@ -258,7 +298,9 @@ fn holds(folder: &std::path::Path, text: &str) -> Vec<String> {
         let path = entry.path();
         if path.is_dir() {
             found.extend(holds(&path, text));
-        } else if fs_err::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes())) {
+        } else if fs_err::read(&path)
+            .is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+        {
             found.push(path.display().to_string());
         }
     }
@@ -267,11 +309,16 @@ fn holds(folder: &std::path::Path, text: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_kept_of_who_wants_nothing_kept() {
-    for (lines, store) in [("", json!(false)), ("responses: {store: false}", Value::Null), ("responses: {store: false}", json!(true))] {
-        for wire in [OPENAI, RESPONSES] {
-            let upstream = wire.upstream().await;
-            let service = Brains::start(wire.setup(&upstream).and(lines)).await;
-            let client = &service.client;
+    for (lines, stores) in [
+        ("", vec![json!(false)]),
+        ("responses: {store: false}", vec![Value::Null, json!(true), json!(false)]),
+    ] {
+        let (upstreams, service) = over_all(None, lines).await;
+        let client = &service.client;
+        for ((wire, upstream), store) in
+            upstreams.iter().flat_map(|one| stores.iter().map(move |store| (one, store)))
+        {
+            let wire = *wire;
             let mut names = Vec::new();
             for stream in [false, true] {
                 let mut body = turn(wire, stream, &json!("the word is xyzzy-plugh"), None);
@@ -279,7 +326,7 @@ async fn nothing_is_kept_of_who_wants_nothing_kept() {
                 let answer = client.post(PATH, body.to_string()).await;
                 let said = response(&answer);
                 assert_eq!(said["store"], false);
-                assert_eq!(answer.header("x-brains-loss"), if store == json!(true) { "store" } else { "" });
+                assert_eq!(answer.header("x-brains-loss"), if *store == json!(true) { "store" } else { "" });
                 names.push(id(&said).to_owned());
             }
             for name in &names {
@@ -287,12 +334,16 @@ async fn nothing_is_kept_of_who_wants_nothing_kept() {
                 let next = client.post(PATH, turn(wire, false, &json!("two"), Some(name)).to_string()).await;
                 refused(&next, 400, "previous_response_not_found", Some("previous_response_id"));
             }
-            let (home, _) = service.stop().await;
-            assert_eq!(holds(&home.state(), "xyzzy-plugh"), [""; 0]);
             if wire.provider == RESPONSES.provider {
-                assert!(upstream.seen().iter().all(|seen| seen.json()["store"] == json!(false)), "{:?}", upstream.last());
+                assert!(
+                    upstream.seen().iter().all(|seen| seen.json()["store"] == json!(false)),
+                    "{:?}",
+                    upstream.last()
+                );
             }
         }
+        let (home, _) = service.stop().await;
+        assert_eq!(holds(&home.state(), "xyzzy-plugh"), [""; 0]);
     }
 }
 
@@ -337,15 +388,24 @@ async fn what_is_somebody_elses_is_as_if_it_were_not_there() {
                     ),
                 ] {
                     refused(&theirs, 404, "response_not_found", None);
-                    assert_eq!((theirs.status, same(&theirs.text())), (unknown.status, same(&unknown.text())));
+                    assert_eq!(
+                        (theirs.status, same(&theirs.text())),
+                        (unknown.status, same(&unknown.text()))
+                    );
                 }
                 let next = |previous| turn(OPENAI, false, &json!("yours"), Some(previous)).to_string();
                 let (theirs, unknown) =
                     (stranger.post(PATH, next(name)).await, stranger.post(PATH, next("resp_nobody")).await);
-                let message = refused(&theirs, 400, "previous_response_not_found", Some("previous_response_id"));
+                let message =
+                    refused(&theirs, 400, "previous_response_not_found", Some("previous_response_id"));
                 assert_eq!(message, format!("Previous response with id '{name}' not found."));
                 assert_eq!(same(&theirs.text()), same(&unknown.text()));
-                let mut named = turn(OPENAI, false, &json!([{"type": "item_reference", "id": said["output"][0]["id"]}]), None);
+                let mut named = turn(
+                    OPENAI,
+                    false,
+                    &json!([{"type": "item_reference", "id": said["output"][0]["id"]}]),
+                    None,
+                );
                 named["store"] = json!(false);
                 refused(&stranger.post(PATH, named.to_string()).await, 400, "invalid_value", Some("input"));
             }
@@ -360,11 +420,15 @@ async fn what_is_somebody_elses_is_as_if_it_were_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_done_here_is_refused_by_its_name() {
-    for wire in [OPENAI, RESPONSES] {
-        let upstream = wire.upstream().await;
-        let service = Brains::start(wire.setup(&upstream)).await;
-        let client = &service.client;
-        for (member, value) in [("conversation", json!("conv_1")), ("conversation", json!({"id": "conv_1"})), ("background", json!(true))] {
+    let (upstreams, service) = over_all(None, "").await;
+    let client = &service.client;
+    for (wire, upstream) in &upstreams {
+        let wire = *wire;
+        for (member, value) in [
+            ("conversation", json!("conv_1")),
+            ("conversation", json!({"id": "conv_1"})),
+            ("background", json!(true)),
+        ] {
             let mut body = turn(wire, true, &json!("x"), None);
             body[member] = value;
             refused(&client.post(PATH, body.to_string()).await, 400, "unsupported_parameter", Some(member));
@@ -372,16 +436,24 @@ async fn what_is_not_done_here_is_refused_by_its_name() {
         assert_eq!(upstream.seen().len(), 0, "nothing was sent");
         let said = say(client, &turn(wire, false, &json!("x"), None)).await;
         let path = format!("{PATH}/{}", id(&said));
-        let message = refused(&client.post(&format!("{path}/cancel"), "").await, 400, "response_not_cancellable", None);
+        let message =
+            refused(&client.post(&format!("{path}/cancel"), "").await, 400, "response_not_cancellable", None);
         assert!(message.starts_with("Cannot cancel a synchronous response."), "{message}");
         for query in ["stream=true", "starting_after=3"] {
             let param = query.split('=').next();
             refused(&client.get(&format!("{path}?{query}")).await, 400, "unsupported_parameter", param);
         }
         for (query, param) in [("limit=0", "limit"), ("order=up", "order"), ("after=nope", "after")] {
-            refused(&client.get(&format!("{path}/input_items?{query}")).await, 400, "invalid_value", Some(param));
+            refused(
+                &client.get(&format!("{path}/input_items?{query}")).await,
+                400,
+                "invalid_value",
+                Some(param),
+            );
         }
-        for (method, path) in [(http::Method::PUT, path.clone()), (http::Method::GET, format!("{path}/cancel"))] {
+        for (method, path) in
+            [(http::Method::PUT, path.clone()), (http::Method::GET, format!("{path}/cancel"))]
+        {
             assert_eq!(Client::send(client.request(method, &path)).await.status, 405, "{path}");
         }
     }
@@ -391,10 +463,9 @@ async fn what_is_not_done_here_is_refused_by_its_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn items_may_be_named() {
     for database in databases() {
-        for wire in ALL {
-            let upstream = wire.upstream().await;
-            let service = Brains::start(on(database.as_ref(), wire.setup(&upstream))).await;
-            let client = &service.client;
+        let (upstreams, service) = over_all(database.as_ref(), "").await;
+        let client = &service.client;
+        for (wire, _) in upstreams {
             let mut body = turn(wire, true, &json!("call weather({\"city\":\"Oslo\"})"), None);
             body["tools"] = json!([{"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}]);
             let said = say(client, &body).await;
@@ -404,7 +475,11 @@ async fn items_may_be_named() {
                 body["input"] = json!([{"role": "user", "content": "weather?"}, {"type": "item_reference", "id": call["id"]},
                     {"type": "function_call_output", "call_id": call["call_id"], "output": "snow"}]);
                 let answer = say(client, &body).await;
-                assert_eq!(answer["output"][0]["content"][0]["text"], "scripted: snow", "{}: {answer}", wire.provider);
+                assert_eq!(
+                    answer["output"][0]["content"][0]["text"], "scripted: snow",
+                    "{}: {answer}",
+                    wire.provider
+                );
             }
         }
     }
@@ -420,10 +495,14 @@ async fn what_is_deleted_is_gone() {
             let first = say(client, &turn(RESPONSES, round % 2 == 0, &json!("one"), None)).await;
             let second = say(client, &turn(RESPONSES, false, &json!("two"), Some(id(&first)))).await;
             let gone = delete(client, id(&first)).await;
-            assert_eq!((gone.status, gone.json()), (200, json!({"id": first["id"], "object": "response", "deleted": true})));
+            assert_eq!(
+                (gone.status, gone.json()),
+                (200, json!({"id": first["id"], "object": "response", "deleted": true}))
+            );
             refused(&delete(client, id(&first)).await, 404, "response_not_found", None);
             // Half of a conversation is none.
-            let next = client.post(PATH, turn(RESPONSES, false, &json!("x"), Some(id(&second))).to_string()).await;
+            let next =
+                client.post(PATH, turn(RESPONSES, false, &json!("x"), Some(id(&second))).to_string()).await;
             let message = refused(&next, 400, "previous_response_not_found", Some("previous_response_id"));
             assert!(message.contains(id(&first)), "{message}");
             assert_eq!(kept(client, id(&second)).await.status, 200);
@@ -447,7 +526,12 @@ async fn an_id_that_an_upstream_gives_twice_names_nothing() {
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
         let next = turn(RESPONSES, false, &json!("x"), Some(name)).to_string();
-        refused(&service.client.post(PATH, next).await, 400, "previous_response_not_found", Some("previous_response_id"));
+        refused(
+            &service.client.post(PATH, next).await,
+            400,
+            "previous_response_not_found",
+            Some("previous_response_id"),
+        );
         refused(&kept(&service.client, name).await, 404, "response_not_found", None);
     }
 }

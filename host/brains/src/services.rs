@@ -16,7 +16,8 @@ use brains_runtime::{
     ComponentPlaces, ComponentRegistry, Look, PoolProfile, Program, Runtime, RuntimeOptions, bundle,
 };
 use brains_store::{
-    DatabaseClock, ResponseOptions, ResponseRetention, Retention, Store, StoreError, StoreOptions, TraceOptions,
+    DatabaseClock, ResponseOptions, ResponseRetention, Retention, Store, StoreError, StoreOptions,
+    TraceOptions,
 };
 
 use crate::admin_key::AdminKeyFile;

@@ -1,8 +1,8 @@
 //! Conversations that clients go on from by the id of an answer: the earlier turns are put in front of what is asked, so that
 //! any candidate may answer, and the answer is kept for the next turn. What wires say of it stands in `dialect`.
 
-mod kept;
 mod keeper;
+mod kept;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brains_core::Fault;
-use brains_core::id::{Id, Trace};
 use brains_core::Millis;
+use brains_core::id::{Id, Trace};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
@@ -221,9 +221,9 @@ impl Responses {
             Fault::unavailable("the response cannot be deleted just now").retry_after_ms(1_000)
         })?;
         let (operator, id) = (owner.operator.clone(), id.to_owned());
-        let delete = self.shared.submit(None, move |tx| {
-            Box::pin(async move { Ok(tx.delete_response(&operator, &id).await?) })
-        });
+        let delete = self
+            .shared
+            .submit(None, move |tx| Box::pin(async move { Ok(tx.delete_response(&operator, &id).await?) }));
         delete.await
     }
 

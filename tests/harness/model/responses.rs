@@ -21,7 +21,10 @@ pub fn answer(seen: &Seen) -> Reply {
     if seen.header("authorization").is_none() {
         return Reply::json(401, super::error_body(401, "Missing bearer authentication in header"));
     }
-    let request = seen.json();
+    let mut request = seen.json();
+    if let Some(text) = request["input"].as_str() {
+        request["input"] = json!([{"role": "user", "content": text}]);
+    }
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, wrong.body());
     }
@@ -126,8 +129,9 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
             }
         }
     }
-    events
-        .push(json!({"type": "response.completed", "response": response(&id, &output(said), model, "completed")}));
+    events.push(
+        json!({"type": "response.completed", "response": response(&id, &output(said), model, "completed")}),
+    );
     let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
         event["sequence_number"] = json!(number);
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())

@@ -20,7 +20,8 @@ use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
-    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced, StateEcho,
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 

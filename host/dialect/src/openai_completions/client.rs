@@ -11,7 +11,8 @@ use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::features;
 use crate::ingress::{
-    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced, StateEcho,
+    AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 use crate::openai_chat::DONE;

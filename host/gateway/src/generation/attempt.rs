@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use brains_core::Fault;
 use brains_core::id::{Completion, Id};
-use brains_dialect::canon::{CallContext, Json};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
+use brains_dialect::canon::{CallContext, Json};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
 use brains_runtime::{Exchange, Instance};
 

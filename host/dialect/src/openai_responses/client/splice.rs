@@ -1,9 +1,9 @@
 //! A client's body changed for the upstream of the same wire: our instructions before its own, what the component edits, and
 //! that nothing is to be kept there. Every other byte stays.
 
-use crate::canon::Json;
 use super::head::INPUT;
 use super::thought::MARK;
+use crate::canon::Json;
 use crate::envelope::{Edited, Envelope, Splice, SpliceError};
 use crate::ingress::{RelayChanges, Spliced, UpstreamState};
 use crate::json::{Node, array, quote};
@@ -32,11 +32,7 @@ pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Res
 }
 
 /// Tells the upstream to keep nothing. It is to give back what it encrypts then: thoughts cannot be named, only sent.
-fn detach(
-    splice: &mut Splice<'_, '_>,
-    withheld: &[String],
-    edited: &mut Edited,
-) -> Result<(), SpliceError> {
+fn detach(splice: &mut Splice<'_, '_>, withheld: &[String], edited: &mut Edited) -> Result<(), SpliceError> {
     if splice.value(STORE)? == Some("false") {
         return Ok(());
     }
@@ -132,7 +128,10 @@ mod tests {
             assert_eq!(added, "store include");
         }
         let (body, added) = told(r#"{"input":"x","include":[ "a" ]}"#, &["store"]);
-        assert_eq!((body, added.as_str()), (format!(r#"{{"input":"x","include":["a",{encrypted}]}}"#), "include"));
+        assert_eq!(
+            (body, added.as_str()),
+            (format!(r#"{{"input":"x","include":["a",{encrypted}]}}"#), "include")
+        );
         // Whoever keeps nothing anyway is sent on as it is.
         for body in [r#"{ "store":false,"input":"x"}"#, r#"{"store" : false, "include":["a"]}"#] {
             assert_eq!(told(body, &[]), (body.to_owned(), String::new()));

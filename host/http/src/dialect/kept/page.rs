@@ -73,9 +73,13 @@ mod tests {
         assert_eq!(read("").unwrap(), page(20, false, None));
         assert_eq!(read("order=desc&include=x&limit=1").unwrap(), page(1, false, None));
         assert_eq!(read("limit=100&order=asc&after=msg%5F1").unwrap(), page(100, true, Some("msg_1")));
-        for (query, param) in
-            [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("before=a", "before")]
-        {
+        for (query, param) in [
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("limit=x", "limit"),
+            ("order=up", "order"),
+            ("before=a", "before"),
+        ] {
             assert_eq!(read(query).unwrap_err().param.as_deref(), Some(param), "{query}");
         }
     }
@@ -85,7 +89,8 @@ mod tests {
         for fine in ["", "include=a", "stream=false"] {
             assert!(whole(fine).is_ok(), "{fine}");
         }
-        for (query, param) in [("stream=true", "stream"), ("stream=false&starting_after=3", "starting_after")] {
+        for (query, param) in [("stream=true", "stream"), ("stream=false&starting_after=3", "starting_after")]
+        {
             assert_eq!(whole(query).unwrap_err().param.as_deref(), Some(param), "{query}");
         }
     }

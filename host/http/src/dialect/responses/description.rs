@@ -80,11 +80,21 @@ fn id() -> Value {
 }
 
 fn show() -> Value {
-    of_kept("get_response", "A response that was kept", "The response, with what it goes on from.", "Response")
+    of_kept(
+        "get_response",
+        "A response that was kept",
+        "The response, with what it goes on from.",
+        "Response",
+    )
 }
 
 fn delete() -> Value {
-    of_kept("delete_response", "Deletes a response", "It is gone, and what went on from it goes on no more.", "ResponseDeleted")
+    of_kept(
+        "delete_response",
+        "Deletes a response",
+        "It is gone, and what went on from it goes on no more.",
+        "ResponseDeleted",
+    )
 }
 
 fn inputs() -> Value {
@@ -94,12 +104,14 @@ fn inputs() -> Value {
         "Its own input and all that was said before, newest first unless `order` is `asc`.",
         "ResponseItems",
     );
-    let query = |name: &str, schema: Value, what: &str| {
-        json!({ "name": name, "in": "query", "schema": schema, "description": what })
-    };
+    let query = |name: &str, schema: Value, what: &str| json!({ "name": name, "in": "query", "schema": schema, "description": what });
     route["parameters"] = json!([
         id(),
-        query("limit", json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 }), "Items of a page."),
+        query(
+            "limit",
+            json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 }),
+            "Items of a page."
+        ),
         query("order", json!({ "enum": ["asc", "desc"], "default": "desc" }), "Oldest or newest first."),
         query("after", json!({ "type": "string" }), "The id of the item behind which the page begins."),
     ]);
@@ -107,8 +119,15 @@ fn inputs() -> Value {
 }
 
 fn cancel() -> Value {
-    let mut route = of_kept("cancel_response", "Ends a response that is under way", "Never given: none is answered in the background.", "Response");
-    route["description"] = json!("Responses are answered at once, so there is nothing to end: 400, or 404 when there is no such response. A request that is under way ends with its connection.");
+    let mut route = of_kept(
+        "cancel_response",
+        "Ends a response that is under way",
+        "Never given: none is answered in the background.",
+        "Response",
+    );
+    route["description"] = json!(
+        "Responses are answered at once, so there is nothing to end: 400, or 404 when there is no such response. A request that is under way ends with its connection."
+    );
     route
 }
 

@@ -36,7 +36,8 @@ fn a_request_says_what_it_goes_on_from() {
         head(&all),
         Ok(StateHead { store: Some(false), previous: Some("resp_1".to_owned()), references: named })
     );
-    for (member, value) in [("conversation", json!("conv_1")), ("conversation", json!({"id": "c"})), ("background", json!(true))]
+    for (member, value) in
+        [("conversation", json!("conv_1")), ("conversation", json!({"id": "c"})), ("background", json!(true))]
     {
         let refused = head(&json!({"input": "x", member: value}));
         assert_eq!(refused, Err(("unsupported_parameter", Some(member.to_owned()))));
@@ -55,7 +56,8 @@ fn earlier_turns_stand_in_front_and_every_other_byte_stays() {
         },
         Turn { input: "[ {\"a\":1} ]".to_owned(), answer: r#"{"id":"resp_2"}"#.to_owned() },
     ];
-    let body = "{ \"model\" : \"m\",\"previous_response_id\":\"resp_2\",\n\"input\":\"next\", \"top_p\":1.0 }";
+    let body =
+        "{ \"model\" : \"m\",\"previous_response_id\":\"resp_2\",\n\"input\":\"next\", \"top_p\":1.0 }";
     let envelope = Envelope::scan_text(body).unwrap();
     let own = own_input(&envelope, NONE).unwrap();
     assert_eq!(
@@ -78,7 +80,10 @@ fn items_stand_where_they_were_named() {
     assert_eq!(own, r#"[{"type":"message"},{"role":"user","content":"x"}]"#);
     assert_eq!(continued(&envelope, &[], &own).unwrap(), format!("{{\"input\":{own}}}"));
     let missing = own_input(&envelope, NONE).unwrap_err();
-    assert_eq!((missing.message.as_str(), missing.param.as_deref()), ("Item with id 'a' not found.", Some("input")));
+    assert_eq!(
+        (missing.message.as_str(), missing.param.as_deref()),
+        ("Item with id 'a' not found.", Some("input"))
+    );
 }
 
 #[test]
@@ -123,9 +128,15 @@ fn what_went_into_a_response_is_listed_in_pages() {
             "first_id": "msg_a_0", "last_id": "rs_1", "has_more": false})
     );
     let part = listed(&kept, &ItemPage { limit: 2, ascending: false, after: Some("rs_1".to_owned()) });
-    assert_eq!((&part["first_id"], &part["last_id"], &part["has_more"]), (&json!("fco_a_1"), &json!("msg_a_0"), &json!(true)));
+    assert_eq!(
+        (&part["first_id"], &part["last_id"], &part["has_more"]),
+        (&json!("fco_a_1"), &json!("msg_a_0"), &json!(true))
+    );
     let none = listed(&kept, &ItemPage { limit: 2, ascending: true, after: Some("rs_1".to_owned()) });
-    assert_eq!((&none["data"], &none["first_id"], &none["has_more"]), (&json!([]), &Value::Null, &json!(false)));
+    assert_eq!(
+        (&none["data"], &none["first_id"], &none["has_more"]),
+        (&json!([]), &Value::Null, &json!(false))
+    );
     let unknown = page(&turns(&kept), &ItemPage { limit: 2, ascending: true, after: Some("x".to_owned()) });
     assert_eq!(unknown.unwrap_err().param.as_deref(), Some("after"));
 }
@@ -140,9 +151,13 @@ fn message() -> impl Strategy<Value = Value> {
 
 fn output() -> impl Strategy<Value = Value> {
     prop_oneof![
-        ".{0,8}".prop_map(|text| json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
-            "content": [{"type": "output_text", "text": text, "annotations": []}]})),
-        "[a-z]{1,4}".prop_map(|id| json!({"type": "function_call", "id": "fc_1", "call_id": id, "name": "f", "arguments": "{}"})),
+        ".{0,8}".prop_map(
+            |text| json!({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": text, "annotations": []}]})
+        ),
+        "[a-z]{1,4}".prop_map(
+            |id| json!({"type": "function_call", "id": "fc_1", "call_id": id, "name": "f", "arguments": "{}"})
+        ),
         Just(json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"})),
     ]
 }

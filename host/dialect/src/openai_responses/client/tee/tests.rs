@@ -72,7 +72,10 @@ fn what_is_kept_of_an_answer_is_what_it_said() {
         r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","id":"msg_u"}}"#;
     let mut tee = Ingress::OpenAiResponses.tee();
     tee.keep(Some("resp_before"));
-    let told = CREATED.replace("\"usage\":null}", "\"usage\":null,\"store\":true,\"previous_response_id\":\"resp_before\"}");
+    let told = CREATED.replace(
+        "\"usage\":null}",
+        "\"usage\":null,\"store\":true,\"previous_response_id\":\"resp_before\"}",
+    );
     let told = format!("event: response.created\ndata: {told}\n\n");
     assert_eq!(tee.frame(Some(CREATED)), FrameOutcome::Rewritten(told));
     for data in [ADDED, DELTA, ITEM] {
@@ -82,7 +85,9 @@ fn what_is_kept_of_an_answer_is_what_it_said() {
     let output = r#""output":[{"type":"message","id":"msg_u"}],"usage":null"#;
     assert_eq!(
         tee.cut(AnswerCut::Cancelled).unwrap(),
-        format!(r#"{{"id":"resp_u","model":"m","status":"cancelled","error":null,"incomplete_details":null,{output}}}"#)
+        format!(
+            r#"{{"id":"resp_u","model":"m","status":"cancelled","error":null,"incomplete_details":null,{output}}}"#
+        )
     );
     let report = ErrorReport { status: 502, message: "gone", param: None, code: Some("upstream_error") };
     assert_eq!(
@@ -95,7 +100,10 @@ fn what_is_kept_of_an_answer_is_what_it_said() {
     let outcome = tee.frame(Some(&format!(r#"{{"type":"response.completed","response":{whole}}}"#)));
     let FrameOutcome::DoneAs(told) = outcome else { panic!("{outcome:?}") };
     let last = r#""output":[],"store":true,"previous_response_id":"resp_before"}}"#;
-    assert!(told.starts_with("event: response.completed\n") && told.ends_with(&format!("{last}\n\n")), "{told}");
+    assert!(
+        told.starts_with("event: response.completed\n") && told.ends_with(&format!("{last}\n\n")),
+        "{told}"
+    );
     assert_eq!((tee.kept().as_deref(), tee.ended()), (Some(whole), true));
 
     let mut careless = Ingress::OpenAiResponses.tee();
