@@ -42,7 +42,7 @@ fn envelopes_and_splices() {
     fuzz(golden(&REQUESTS), |input| {
         let envelope = Envelope::scan(input).map_err(|invalid| invalid.code)?;
         let edits = [Edit::set("model", r#""other \"m\"""#), Edit::remove("", &["stream"])];
-        let changes = RelayChanges { instructions: &["first"], edits: &edits, withheld: &[] };
+        let changes = RelayChanges { instructions: &["first"], edits: &edits, ..RelayChanges::default() };
         let spliced = INGRESS.splice(&envelope, &changes);
         let Ok(Spliced { body: spliced, .. }) = spliced else { return Err("not spliced") };
         let again = Envelope::scan_text(&spliced).expect("a splice leaves JSON");

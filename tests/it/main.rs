@@ -24,6 +24,7 @@ mod clients;
 mod completions;
 mod components;
 mod config;
+mod conversations;
 mod coordination;
 mod crash;
 mod database_faults;

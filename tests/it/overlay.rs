@@ -153,6 +153,7 @@ async fn every_key_is_hot_or_refused_by_name() {
         "providers: {more: {component: provider-echo}}",
         "rate_limit_per_minute: 1000",
         "repo_index_max_file_size: 10",
+        "responses: {store: false, retention_bytes: 5, queue: 10}",
         "routes: {code_fix: cheap}",
         "scheduler_interval: 5",
         "source_allowlist: []",

@@ -223,11 +223,6 @@ async fn what_cannot_be_served_is_refused_by_its_name() {
         assert_eq!(error["type"], "invalid_request_error");
     }
     assert_eq!(upstream.seen().len(), 0, "nothing was sent");
-    let mut kept = hello(OPENAI, false);
-    kept["store"] = json!(true);
-    let answer = ask(&service, &kept).await;
-    assert_eq!((answer.status, answer.header("x-brains-loss")), (200, "store"), "{}", answer.text());
-    assert_eq!(answer.json()["store"], false);
     // A client that would rather have a socket goes on by POST at once.
     let socket = service.client.request(http::Method::GET, PATH).header("connection", "Upgrade");
     let socket = socket.header("upgrade", "websocket").header("sec-websocket-version", "13");

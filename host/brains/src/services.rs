@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use brains_control::{ControlPlane, Ports, component_advice};
-use brains_core::config::{Config, Problem, Resolved};
+use brains_core::config::{Config, KeptResponses, Problem, Resolved};
 use brains_core::{Ambient, Fault, Millis, redact};
 use brains_egress::Egress;
 use brains_files::Gate;
@@ -15,7 +15,10 @@ use brains_http::KeyRing;
 use brains_runtime::{
     ComponentPlaces, ComponentRegistry, Look, PoolProfile, Program, Runtime, RuntimeOptions, bundle,
 };
-use brains_store::{DatabaseClock, Retention, Store, StoreError, StoreOptions, TraceOptions};
+use brains_store::{
+    DatabaseClock, ResponseOptions, ResponseRetention, Retention, Store, StoreError, StoreOptions,
+    TraceOptions,
+};
 
 use crate::admin_key::AdminKeyFile;
 use crate::audit_key;
@@ -79,12 +82,14 @@ impl Services {
             egress: Arc::new(egress),
             traces: store.traces(),
             ledger: store.ledger(),
+            responses: store.responses(),
             ambient: Arc::clone(&ambient),
         }));
         let settings = InForce {
             live: Arc::clone(&live),
             sources: Arc::new(sources),
             traces: store.traces(),
+            responses: store.responses(),
             read,
             gate: gate.clone(),
             names: shell.names.clone(),
@@ -190,7 +195,9 @@ pub(crate) async fn open_store(
         retention: retention(config),
     };
     let sealing = audit_key::ensure(home, &*clock, gate)?;
-    let options = StoreOptions { traces, ..StoreOptions::shared(clock, sealing) };
+    let responses =
+        ResponseOptions { queue: config.responses.queue as usize, retention: response_retention(config) };
+    let options = StoreOptions { traces, responses, ..StoreOptions::shared(clock, sealing) };
     Store::open(&database_url(home, config), options).await.map_err(unopened)
 }
 
@@ -198,6 +205,13 @@ pub(crate) async fn open_store(
 pub(crate) fn retention(config: &Config) -> Retention {
     let bound = |limit: u64| (limit > 0).then_some(limit);
     Retention { rows: bound(config.traces.retention_rows), days: bound(config.traces.retention_days.into()) }
+}
+
+/// How long answers are kept that clients go on from.
+pub(crate) fn response_retention(config: &Config) -> ResponseRetention {
+    let KeptResponses { retention_days, retention_bytes, .. } = config.responses;
+    let bound = |limit: u64| (limit > 0).then_some(limit);
+    ResponseRetention { days: bound(retention_days.into()), bytes: bound(retention_bytes) }
 }
 
 /// The place stands above the cause, the exit code comes from the cause.

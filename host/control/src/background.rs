@@ -44,7 +44,7 @@ const REAPERS: &[Job] = &[
 const JOBS: &[Job] = &[
     Job {
         name: "retention",
-        description: "forgets answers kept for repeated requests, and foci, that are past their time",
+        description: "forgets answers kept for repeated requests, conversations and foci that are past their time",
         cadence: Cadence::Every(Duration::from_mins(10)),
         lease: Some(Lease { length: Duration::from_mins(20), holder: Holder::OnePerDatabase }),
         at_end: false,

@@ -3,13 +3,15 @@
 
 mod count;
 mod pages;
+mod state;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use state::{AnswerCut, AnswerNames, ItemPage, KeptTurn, StateEcho, StateHead};
 pub use wire::{
     AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestEcho,
-    RequestHead, Spliced, ToolAlias,
+    RequestHead, Spliced, ToolAlias, UpstreamState,
 };
 pub(crate) use wire::{ClientWire, WireTee, WireWriter};
 
@@ -104,8 +106,8 @@ impl Ingress {
     }
 
     /// What an answer in this wire repeats of the request, and needs of it to call things what the client calls them.
-    pub fn echo(self, envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
-        wire!(self, Client => Client::echo(envelope))
+    pub fn echo(self, envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
+        wire!(self, Client => Client::echo(envelope, state))
     }
 
     /// Relay lane: reads an answer while it passes.
@@ -247,6 +249,21 @@ impl RelayTee {
     pub fn failure(&self, error: &ErrorReport<'_>) -> Option<String> {
         inner!(self, tee => tee.failure(error))
     }
+
+    /// From now on what is to be [kept](RelayTee::kept) of the answer is, and it says so, with what it goes on from.
+    pub fn keep(&mut self, previous: Option<&str>) {
+        inner!(self, tee => tee.keep(previous));
+    }
+
+    /// The whole answer, once it has ended.
+    pub fn kept(&self) -> Option<Json> {
+        inner!(self, tee => tee.kept())
+    }
+
+    /// What was said of an answer that does not become whole; none when that is nothing.
+    pub fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        inner!(self, tee => tee.cut(cut))
+    }
 }
 
 /// Writes an answer in the frames of some wire; see [`Ingress::stream_writer`].
@@ -278,5 +295,15 @@ impl StreamWriter {
     /// An error as the end of this very answer; none where an [error event](Ingress::error_event) says as much.
     pub fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
         inner!(self, writer => writer.failure(error))
+    }
+
+    /// The whole answer, once it has finished.
+    pub fn kept(&mut self) -> Option<Json> {
+        inner!(self, writer => writer.kept())
+    }
+
+    /// What was said of an answer that does not become whole.
+    pub fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        inner!(self, writer => writer.cut(cut))
     }
 }

@@ -12,6 +12,7 @@ use brains_dialect::envelope::{Envelope, SpliceError};
 use brains_dialect::ingress::{Ingress, RelayChanges, RequestEcho, RequestHead, Spliced};
 use brains_dialect::json;
 
+use crate::conversation::ConversationState;
 use crate::request::{ClientRequest, invalid_body};
 
 /// One request as it is sent to whoever answers it.
@@ -23,13 +24,25 @@ pub(crate) struct Composed<'a> {
     /// The first instruction: nothing that the client sends can come before it. Empty when there is none.
     preamble: &'a str,
     json_nodes: u32,
+    state: ConversationState,
+    generates: bool,
 }
 
 impl<'a> Composed<'a> {
     pub(crate) fn new(client: &'a ClientRequest<'a>, config: &'a Config) -> Self {
         let ClientRequest { ingress, envelope, head, .. } = client;
         let (preamble, json_nodes) = (config.gateway_preamble.as_str(), config.budgets.json_nodes);
-        Self { ingress: *ingress, head, envelope, preamble, json_nodes }
+        let state = ConversationState::default();
+        Self { ingress: *ingress, head, envelope, preamble, json_nodes, state, generates: false }
+    }
+
+    /// The same as part of a conversation; to generate an answer, or to be counted.
+    pub(crate) fn of_conversation(self, state: &ConversationState, generates: bool) -> Self {
+        Self { state: state.clone(), generates, ..self }
+    }
+
+    pub(crate) const fn state(&self) -> &ConversationState {
+        &self.state
     }
 
     /// The texts that stand before everything that the client says, in this order.
@@ -50,7 +63,8 @@ impl<'a> Composed<'a> {
     /// The client's bytes with what is put in front, and a component's edits but for what is `withheld`.
     pub(crate) fn spliced(&self, edits: &[Edit], withheld: &[String]) -> Result<Spliced, Fault> {
         let instructions = self.instructions();
-        let changes = RelayChanges { instructions: instructions.as_slice(), edits, withheld };
+        let state = self.state.upstream(self.generates);
+        let changes = RelayChanges { instructions: instructions.as_slice(), edits, withheld, state };
         self.ingress.splice(self.envelope, &changes).map_err(|error| match error {
             SpliceError::Body(invalid) => invalid_body(invalid),
             SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
@@ -64,7 +78,7 @@ impl<'a> Composed<'a> {
 
     /// What an answer that we write repeats of the request.
     pub(crate) fn echo(&self) -> Result<Arc<RequestEcho>, Fault> {
-        self.ingress.echo(self.envelope).map(Arc::new).map_err(invalid_body)
+        self.ingress.echo(self.envelope, self.state.echo()).map(Arc::new).map_err(invalid_body)
     }
 
     /// The request in canonical form, for `model`. It is a tree, which has a bound: the relay lane makes none, and so has

@@ -12,6 +12,7 @@
 mod candidates;
 mod catalogue;
 mod compose;
+mod conversation;
 mod embeddings;
 mod exchange;
 mod generation;
@@ -41,9 +42,10 @@ use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
 use brains_runtime::ComponentRegistry;
 
-use brains_store::{TraceQueue, UsageLedger};
+use brains_store::{Responses, TraceQueue, UsageLedger};
 
 use compose::Composed;
+use conversation::AnswerKeeper;
 use generation::{GeneratedAnswer, GenerationAttempt};
 use keepalive::KnownHead;
 use plan::{PlanContext, plan};
@@ -53,6 +55,7 @@ use upstreams::Upstreams;
 use walk::Walk;
 
 pub use brains_runtime::ActiveSet;
+pub use conversation::KeptAsk;
 pub use models::ModelEntry;
 pub use plan::{DEFAULT_MODEL, Plan, RankedCandidate, Step};
 pub use provider_state::{BreakerStanding, ProviderStanding, Traffic};
@@ -71,6 +74,7 @@ pub struct GatewayParts {
     pub egress: Arc<Egress>,
     pub traces: TraceQueue,
     pub ledger: UsageLedger,
+    pub responses: Responses,
     pub ambient: Arc<dyn Ambient>,
 }
 
@@ -83,6 +87,7 @@ struct GatewayState {
     live: Arc<ComponentRegistry>,
     traces: TraceQueue,
     ledger: UsageLedger,
+    responses: Responses,
     upstreams: Upstreams,
 }
 
@@ -107,9 +112,9 @@ pub struct Classified {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { live, egress, traces, ledger, ambient } = parts;
+        let GatewayParts { live, egress, traces, ledger, responses, ambient } = parts;
         let upstreams = Upstreams::new(egress, ambient);
-        Self(Arc::new(GatewayState { live, traces, ledger, upstreams }))
+        Self(Arc::new(GatewayState { live, traces, ledger, responses, upstreams }))
     }
 
     /// The breakers that remember a failure, and how busy the providers are.
@@ -186,7 +191,7 @@ impl GatewayState {
         let generated = self.generate(ingress, call, &mut recorder).await;
         let (headers, attempts) = (recorder.headers(), recorder.attempts());
         let result = match generated {
-            Ok(answer) => Ok(answer.into_reply(ingress, recorder)),
+            Ok((answer, keeper)) => Ok(answer.into_reply(ingress, recorder, keeper)),
             Err(fault) => {
                 recorder.failed(&fault);
                 Err(fault)
@@ -200,10 +205,23 @@ impl GatewayState {
         ingress: Ingress,
         call: &GatewayCall,
         recorder: &mut Recorder,
-    ) -> Result<GeneratedAnswer, Fault> {
+    ) -> Result<(GeneratedAnswer, AnswerKeeper), Fault> {
         let snapshot = &*call.active;
         let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
-        let client = ClientRequest::read(ingress, &call.body)?.told_by(call.client.clone(), &call.told);
+        let client = ClientRequest::read(ingress, &call.body)?;
+        let mut resumed = self.resumed(ingress, &client, call).await?;
+        let continued = resumed.body.take();
+        let client = match &continued {
+            Some(body) => {
+                recorder.asks(body.len());
+                ClientRequest::read(ingress, body.as_bytes())?
+            }
+            None => client,
+        };
+        if resumed.is_not_kept {
+            recorder.always_loses("store");
+        }
+        let client = client.told_by(call.client.clone(), &call.told);
         recorder.head(&client.model, client.head.stream);
         if client.head.stream {
             recorder.bear_silence(snapshot.config.keepalive(None));
@@ -211,7 +229,7 @@ impl GatewayState {
 
         let plan = self.plan(&client, snapshot).await?;
         recorder.planned(&plan);
-        let composed = Composed::new(&client, &snapshot.config);
+        let composed = Composed::new(&client, &snapshot.config).of_conversation(&resumed.state, true);
         recorder.preamble(composed.preamble_hash());
 
         // Whoever is called leaves a row, so there must be room for it before anybody is.
@@ -225,7 +243,9 @@ impl GatewayState {
             deadline,
         };
         let walk = Walk { upstreams: &self.upstreams, snapshot, deadline };
-        walk.first_answer(&attempt, &plan.attempts, recorder).await
+        let answer = walk.first_answer(&attempt, &plan.attempts, recorder).await?;
+        let keeper = resumed.keeper(&self.responses, ingress, &call.principal, recorder);
+        Ok((answer, keeper))
     }
 
     async fn plan(&self, client: &ClientRequest<'_>, snapshot: &ActiveSet) -> Result<Plan, Fault> {

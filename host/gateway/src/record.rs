@@ -52,6 +52,10 @@ pub(crate) struct Recorder {
     counted: bool,
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
+    /// What is asked, with what the client did not send again.
+    asked_bytes: u64,
+    /// What is lost whoever answers.
+    always_lost: Vec<String>,
     output: Output,
     ended: bool,
 }
@@ -63,7 +67,7 @@ impl Recorder {
         listeners: Listeners,
         ambient: Arc<dyn Ambient>,
     ) -> Self {
-        let started_us = ambient.monotonic_us();
+        let (started_us, asked_bytes) = (ambient.monotonic_us(), record.request_bytes);
         Self {
             record,
             listeners,
@@ -74,6 +78,8 @@ impl Recorder {
             counted: false,
             prices: (None, None),
             body_limit,
+            asked_bytes,
+            always_lost: Vec::new(),
             output: Output::Generated,
             ended: false,
         }
@@ -96,6 +102,21 @@ impl Recorder {
     pub(crate) fn head(&mut self, model: &str, stream: bool) {
         model.clone_into(&mut self.record.requested_model);
         self.record.stream = stream;
+    }
+
+    /// The trace of the request, and when it came in.
+    pub(crate) const fn trace(&self) -> (&Id<Trace>, Millis) {
+        (&self.record.id, self.record.at)
+    }
+
+    /// More is asked than the client sent.
+    pub(crate) const fn asks(&mut self, bytes: usize) {
+        self.asked_bytes = bytes as u64;
+    }
+
+    /// What the client said and nobody does.
+    pub(crate) fn always_loses(&mut self, name: &str) {
+        self.always_lost.push(name.to_owned());
     }
 
     /// The answer holds nothing that a model wrote, however large it is.
@@ -157,7 +178,7 @@ impl Recorder {
     ) {
         name_candidate(candidate, &mut self.record);
         self.prices = prices;
-        self.record.loss.clear();
+        self.record.loss.clone_from(&self.always_lost);
         self.record.attempts.push(cancelled(candidate));
         self.attempt_started_us = self.ambient.monotonic_us();
         self.attempting = true;
@@ -232,7 +253,7 @@ impl Recorder {
         } else {
             // Four bytes to a token is the usual rule of thumb for English and code; a stream's frames weigh more.
             let bytes_per_token = if self.record.stream { 160 } else { 4 };
-            usage.input_tokens = self.record.request_bytes / 4;
+            usage.input_tokens = self.asked_bytes / 4;
             usage.output_tokens = match self.output {
                 Output::Generated => self.record.response_bytes.div_ceil(bytes_per_token),
                 Output::Given => 0,

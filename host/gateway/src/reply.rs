@@ -8,8 +8,10 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::ingress::{ErrorReport, Ingress};
+use brains_dialect::canon::Json;
+use brains_dialect::ingress::{AnswerCut, ErrorReport, Ingress};
 
+use crate::conversation::AnswerKeeper;
 use crate::record::Recorder;
 
 /// Comments and promises are held until the answer begins; no honest upstream makes more of them.
@@ -54,6 +56,14 @@ pub(crate) trait AnswerSource: Send + 'static {
     fn spoke(&self) -> bool;
     /// A failure as the end of this very answer, where the client's wire has one.
     fn failure(&mut self, _: &ErrorReport<'_>) -> Option<String> {
+        None
+    }
+    /// The whole answer, once its end has come by; none where answers are not kept.
+    fn kept(&mut self) -> Option<Json> {
+        None
+    }
+    /// What was said of an answer that does not become whole.
+    fn cut(&self, _: AnswerCut<'_>) -> Option<Json> {
         None
     }
     fn next(&mut self, recorder: &mut Recorder) -> impl Future<Output = Progress> + Send;
@@ -104,13 +114,9 @@ pub(crate) fn stream<S: AnswerSource>(
     source: S,
     first: FirstBytes,
     recorder: Recorder,
+    keeper: AnswerKeeper,
 ) -> Reply {
-    struct State<S> {
-        source: S,
-        recorder: Option<Recorder>,
-        first: Option<FirstBytes>,
-    }
-    let state = State { source, recorder: Some(recorder), first: Some(first) };
+    let state = Streaming { source, recorder: Some(recorder), first: Some(first), keeper };
     Reply::Stream(Box::pin(futures_util::stream::unfold(state, move |mut state| async move {
         let mut recorder = state.recorder.take()?;
         let progress = match state.first.take() {
@@ -123,6 +129,12 @@ pub(crate) fn stream<S: AnswerSource>(
         match progress {
             Progress::Bytes(bytes) => {
                 recorder.sent(&bytes);
+                // Who reads the last of it may go on from it at once.
+                if state.keeper.waits()
+                    && let Some(answer) = state.source.kept()
+                {
+                    state.keeper.keep(answer);
+                }
                 state.recorder = Some(recorder);
                 Some((bytes, state))
             }
@@ -130,6 +142,7 @@ pub(crate) fn stream<S: AnswerSource>(
                 let mut out = sent_before.to_vec();
                 recorder.sent(&out);
                 recorder.guess();
+                state.keep_cut(AnswerCut::Failed(&report(&fault)));
                 if !is_told {
                     let own = state.source.failure(&report(&fault));
                     let event = own.unwrap_or_else(|| ingress.error_event(&report(&fault)));
@@ -140,11 +153,39 @@ pub(crate) fn stream<S: AnswerSource>(
                 Some((out.into(), state))
             }
             Progress::End => {
+                state.keeper.leave();
                 recorder.answered();
                 None
             }
         }
     })))
+}
+
+/// A stream under way.
+struct Streaming<S: AnswerSource> {
+    source: S,
+    recorder: Option<Recorder>,
+    first: Option<FirstBytes>,
+    keeper: AnswerKeeper,
+}
+
+impl<S: AnswerSource> Streaming<S> {
+    /// Keeps what was said of an answer that does not become whole.
+    fn keep_cut(&mut self, cut: AnswerCut<'_>) {
+        if self.keeper.waits() {
+            match self.source.cut(cut) {
+                Some(answer) => self.keeper.keep(answer),
+                None => self.keeper.leave(),
+            }
+        }
+    }
+}
+
+impl<S: AnswerSource> Drop for Streaming<S> {
+    /// A client that leaves drops its stream.
+    fn drop(&mut self) {
+        self.keep_cut(AnswerCut::Cancelled);
+    }
 }
 
 /// What wires have a place for of a failure.

@@ -45,9 +45,15 @@ impl GatewayState {
         headers: &mut RoutingHeaders,
     ) -> Result<u64, Fault> {
         let snapshot = &*call.active;
-        let client = ClientRequest::read(ingress, &call.body)?.told_by(call.client.clone(), &call.told);
+        let client = ClientRequest::read(ingress, &call.body)?;
+        let resumed = self.resumed(ingress, &client, call).await?;
+        let client = match &resumed.body {
+            Some(body) => ClientRequest::read(ingress, body.as_bytes())?,
+            None => client,
+        };
+        let client = client.told_by(call.client.clone(), &call.told);
         let plan = self.plan(&client, snapshot).await?;
-        let composed = Composed::new(&client, &snapshot.config);
+        let composed = Composed::new(&client, &snapshot.config).of_conversation(&resumed.state, false);
         if let Some(candidate) = plan.attempts.first()
             && let Some(instance) = snapshot.provider(&candidate.provider)
         {

@@ -6,6 +6,7 @@ mod chat;
 mod embeddings;
 mod generation;
 mod headers;
+mod kept;
 mod messages;
 mod models;
 mod responses;
@@ -42,8 +43,14 @@ pub(crate) fn routes() -> Router<App> {
         let path = ingress.path();
         router.route(path, post(generation::generate)).route(&format!("{path}/"), post(generation::generate))
     });
+    let kept = Ingress::ALL.into_iter().filter_map(Ingress::kept_path).fold(generated, |router, path| {
+        router
+            .route(&format!("{path}/{{id}}"), get(kept::show).delete(kept::delete))
+            .route(&format!("{path}/{{id}}/input_items"), get(kept::inputs))
+            .route(&format!("{path}/{{id}}/cancel"), post(kept::cancel))
+    });
     let counted = Ingress::ALL.into_iter().filter_map(Ingress::count_path);
-    let counted = counted.fold(generated, |router, path| {
+    let counted = counted.fold(kept, |router, path| {
         router.route(path, post(token_count::count)).route(&format!("{path}/"), post(token_count::count))
     });
     counted

@@ -8,7 +8,7 @@ use brains_control::{ControlPlane, OperationAnswer, OperationEntry};
 use brains_core::config::Config;
 use brains_core::{Caller, Fault, Principal};
 use brains_dialect::ingress::Ingress;
-use brains_gateway::{ActiveSet, Gateway, GatewayCall, ModelEntry, Outcome};
+use brains_gateway::{ActiveSet, Gateway, GatewayCall, KeptAsk, ModelEntry, Outcome};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
@@ -20,6 +20,14 @@ pub trait Models: Debug + Send + Sync {
     fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     /// How many tokens a request would have.
     fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
+    /// Does what is asked of a kept answer.
+    fn kept<'a>(
+        &'a self,
+        ingress: Ingress,
+        principal: &'a Principal,
+        id: &'a str,
+        ask: KeptAsk,
+    ) -> BoxFuture<'a, Result<String, Fault>>;
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
 }
@@ -35,6 +43,16 @@ impl Models for Gateway {
 
     fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
         Box::pin(Gateway::count(self, ingress, call))
+    }
+
+    fn kept<'a>(
+        &'a self,
+        ingress: Ingress,
+        principal: &'a Principal,
+        id: &'a str,
+        ask: KeptAsk,
+    ) -> BoxFuture<'a, Result<String, Fault>> {
+        Box::pin(Gateway::kept(self, ingress, principal, id, ask))
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

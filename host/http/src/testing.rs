@@ -12,7 +12,7 @@ use brains_core::id::{Id, Trace};
 use brains_core::secret::sha256_hex;
 use brains_core::{Ambient, Caller, Fault, Millis, Principal};
 use brains_dialect::ingress::Ingress;
-use brains_gateway::{ActiveSet, GatewayCall, ModelEntry, Outcome, Reply, RoutingHeaders, TRACE_ID};
+use brains_gateway::{ActiveSet, GatewayCall, KeptAsk, ModelEntry, Outcome, Reply, RoutingHeaders, TRACE_ID};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
@@ -113,6 +113,16 @@ impl Models for Fake {
 
     fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
         self.answer(ingress, call)
+    }
+
+    fn kept<'a>(
+        &'a self,
+        _: Ingress,
+        principal: &'a Principal,
+        id: &'a str,
+        ask: KeptAsk,
+    ) -> BoxFuture<'a, Result<String, Fault>> {
+        Box::pin(async move { Ok(format!("{{\"asked\":\"{} {id} {ask:?}\"}}", principal.operator)) })
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

@@ -20,6 +20,9 @@ const SAID: usize = 64 << 10;
 pub(crate) const BODY: usize = 1 << 20;
 /// An answer, the detail of an entry, a configuration.
 const DOCUMENT: usize = 1 << 20;
+/// A turn of a conversation, which is kept whole or not at all: a request or an answer of the largest size, pictures
+/// included.
+pub(crate) const TURN: usize = 32 << 20;
 
 /// Entries of a list in a trace.
 pub(crate) const ENTRIES: usize = 64;
@@ -182,6 +185,20 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
         ],
     ),
     ("operator", &[("id", NAME), ("slug", NAME), ("display_name", TITLE), ("role", NAME)]),
+    (
+        "response",
+        &[
+            ("operator", NAME),
+            ("id", NAME),
+            ("credential", NAME),
+            ("trace", NAME),
+            ("thread", NAME),
+            ("previous", NAME),
+            ("input", TURN),
+            ("answer", TURN),
+        ],
+    ),
+    ("response_item", &[("operator", NAME), ("item", NAME), ("response", NAME)]),
     ("schema_migration", &[("name", TITLE), ("checksum", NAME)]),
     (
         "session",

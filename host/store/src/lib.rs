@@ -27,6 +27,7 @@ mod open;
 mod options;
 mod plane;
 mod readers;
+mod responses;
 mod round_trips;
 mod rows;
 mod server;
@@ -48,7 +49,7 @@ pub use list::task::{ReadyFilter, ReadyTask, SeenBy, TaskFilter};
 pub use list::trace::TraceFilter;
 pub use list::usage::UsageFilter;
 pub use notifier::{CommitListener, LOOK_EVERY};
-pub use options::{StoreOptions, TraceOptions};
+pub use options::{ResponseOptions, StoreOptions, TraceOptions};
 pub use plane::component::ComponentChange;
 pub use plane::key::StoredCredential;
 pub use plane::mail::mailbox;
@@ -56,6 +57,9 @@ pub use plane::session::{Holdings, Presence, SessionFilter, SessionStart};
 pub use plane::task::{NewTask, TaskCount, TaskPlace};
 pub use plane::trace::Retention;
 pub use plane::workspace::{SessionContext, SessionSelector, TaskContext, WorkspaceContext};
+pub use responses::{
+    ResponseCounts, ResponseOwner, ResponseRetention, Responses, StoredConversation, StoredResponse,
+};
 pub use rows::{ReadSnapshot, Rows};
 pub use store::{Scan, Store};
 pub use trace_queue::{TraceCounts, TraceQueue};

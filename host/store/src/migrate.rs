@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     10 "0010_session_key" 11 "0011_mail_confirmed" 12 "0012_rising_ids"
     13 "0013_repository"
     14 "0014_client_facts"
+    15 "0015_responses"
 };
 
 /// The migration from which on heads of the audit log are signed.

@@ -8,6 +8,7 @@ use tokio::time::Duration;
 
 use crate::clock::DatabaseClock;
 use crate::plane::trace::Retention;
+use crate::responses::ResponseRetention;
 
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -19,6 +20,7 @@ pub struct StoreOptions {
     /// How long to wait for a lock, a connection or a place in the queue before giving up.
     pub patience: Duration,
     pub traces: TraceOptions,
+    pub responses: ResponseOptions,
 }
 
 impl StoreOptions {
@@ -29,6 +31,7 @@ impl StoreOptions {
             sealing,
             patience: Duration::from_secs(10),
             traces: TraceOptions::default(),
+            responses: ResponseOptions::default(),
         }
     }
 
@@ -49,5 +52,19 @@ pub struct TraceOptions {
 impl Default for TraceOptions {
     fn default() -> Self {
         Self { queue: 4_096, retention: Retention { rows: Some(50_000), days: Some(30) } }
+    }
+}
+
+/// How answers that clients go on from are queued and kept.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseOptions {
+    /// Turns that may wait to be written.
+    pub queue: usize,
+    pub retention: ResponseRetention,
+}
+
+impl Default for ResponseOptions {
+    fn default() -> Self {
+        Self { queue: 1_024, retention: ResponseRetention { days: Some(30), bytes: Some(1 << 30) } }
     }
 }

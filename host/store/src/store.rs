@@ -16,8 +16,9 @@ use crate::generation_watcher;
 use crate::key_last_used::KeyLastUsed;
 use crate::notifier::CommitListener;
 use crate::open;
-use crate::options::{StoreOptions, TraceOptions};
+use crate::options::{ResponseOptions, StoreOptions, TraceOptions};
 use crate::plane::trace::Retention;
+use crate::responses::Responses;
 use crate::rows::{DatabaseSession, ReadSnapshot, Rows};
 use crate::trace_queue::{self, TraceQueue};
 use crate::usage_ledger::UsageLedger;
@@ -36,9 +37,11 @@ struct Inner {
     shared: StoreShared,
     place: String,
     traces: TraceOptions,
+    response_options: ResponseOptions,
     generations: OnceLock<watch::Receiver<Generation>>,
     trace_queue: OnceLock<TraceQueue>,
     usage_ledger: OnceLock<UsageLedger>,
+    responses: OnceLock<Responses>,
     key_last_used: OnceLock<KeyLastUsed>,
 }
 
@@ -52,15 +55,17 @@ impl Store {
     /// Opens the database that `url` names (`sqlite:///path`, a bare path, `postgres://…`), makes the file if
     /// it is not there, and brings the schema up.
     pub async fn open(url: &str, options: StoreOptions) -> Result<Self, StoreError> {
-        let traces = options.traces;
+        let (traces, response_options) = (options.traces, options.responses);
         let (shared, place) = open::open(url, options).await?;
         let inner = Inner {
             shared,
             place,
             traces,
+            response_options,
             generations: OnceLock::new(),
             trace_queue: OnceLock::new(),
             usage_ledger: OnceLock::new(),
+            responses: OnceLock::new(),
             key_last_used: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -193,6 +198,12 @@ impl Store {
         self.inner.usage_ledger.get_or_init(|| UsageLedger::start(self.inner.shared.clone())).clone()
     }
 
+    /// Where answers are kept that clients go on from.
+    pub fn responses(&self) -> Responses {
+        let start = || Responses::start(self.inner.shared.clone(), self.inner.response_options);
+        self.inner.responses.get_or_init(start).clone()
+    }
+
     /// Where it is noted that a key was presented.
     pub fn key_last_used(&self) -> KeyLastUsed {
         self.inner.key_last_used.get_or_init(|| KeyLastUsed::start(self.inner.shared.clone())).clone()
@@ -210,6 +221,9 @@ impl Store {
         }
         if let Some(ledger) = self.inner.usage_ledger.get() {
             ledger.close().await;
+        }
+        if let Some(responses) = self.inner.responses.get() {
+            responses.close().await;
         }
         if let Some(uses) = self.inner.key_last_used.get() {
             uses.close().await;

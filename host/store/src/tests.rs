@@ -10,6 +10,7 @@ mod identity;
 mod outages;
 mod planes;
 mod processes;
+mod responses;
 mod scale;
 mod schema;
 mod traces;

@@ -1,5 +1,8 @@
 //! The scripted model on the wire `openai-responses`. As strict as the vendor about what a request must look like: an
-//! encoder that sends what the vendor would refuse is refused here, in the vendor's words.
+//! encoder that sends what the vendor would refuse is refused here, in the vendor's words. It keeps nothing: what a request
+//! names instead of saying it is not found.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -18,7 +21,10 @@ pub fn answer(seen: &Seen) -> Reply {
     if seen.header("authorization").is_none() {
         return Reply::json(401, super::error_body(401, "Missing bearer authentication in header"));
     }
-    let request = seen.json();
+    let mut request = seen.json();
+    if let Some(text) = request["input"].as_str() {
+        request["input"] = json!([{"role": "user", "content": text}]);
+    }
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, wrong.body());
     }
@@ -27,7 +33,7 @@ pub fn answer(seen: &Seen) -> Reply {
     if request["stream"] == json!(true) {
         Reply::stream(frames(&said, model, tools))
     } else {
-        Reply::json(200, response(&output(&said, tools), model, "completed").to_string())
+        Reply::json(200, response(&fresh_id(), &output(&said, tools), model, "completed").to_string())
     }
 }
 
@@ -38,8 +44,8 @@ pub fn text_frames(text: &str) -> Vec<String> {
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    response(&output(&Said::Text(text.to_owned()), &Value::Null), &json!("scripted-1"), "completed")
-        .to_string()
+    let said = output(&Said::Text(text.to_owned()), &Value::Null);
+    response(&fresh_id(), &said, &json!("scripted-1"), "completed").to_string()
 }
 
 /// A failure told inside a stream.
@@ -49,10 +55,16 @@ pub fn error_frame(message: &str) -> String {
     format!("event: error\ndata: {error}\n\n")
 }
 
-fn response(output: &[Value], model: &Value, status: &str) -> Value {
+/// Every response has an id of its own.
+fn fresh_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("resp_scripted_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn response(id: &str, output: &[Value], model: &Value, status: &str) -> Value {
     let usage = json!({"input_tokens": 11, "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0}, "output_tokens": 7,
                        "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 18});
-    json!({"id": "resp_scripted", "object": "response", "created_at": 1_700_000_000, "status": status, "error": null,
+    json!({"id": id, "object": "response", "created_at": 1_700_000_000, "status": status, "error": null,
            "incomplete_details": null, "instructions": null, "max_output_tokens": null, "model": model, "output": output,
            "parallel_tool_calls": true, "store": false, "temperature": 1.0, "tool_choice": "auto", "tools": [],
            "usage": if status == "completed" { usage } else { Value::Null }, "x_unknown": true})
@@ -102,9 +114,10 @@ fn free_text(call: &Call) -> String {
 }
 
 fn frames(said: &Said, model: &Value, tools: &Value) -> Vec<String> {
+    let id = fresh_id();
     let mut events = vec![
-        json!({"type": "response.created", "response": response(&[], model, "in_progress")}),
-        json!({"type": "response.in_progress", "response": response(&[], model, "in_progress")}),
+        json!({"type": "response.created", "response": response(&id, &[], model, "in_progress")}),
+        json!({"type": "response.in_progress", "response": response(&id, &[], model, "in_progress")}),
     ];
     match said {
         Said::Text(text) => {
@@ -146,7 +159,7 @@ fn frames(said: &Said, model: &Value, tools: &Value) -> Vec<String> {
         }
     }
     events.push(
-        json!({"type": "response.completed", "response": response(&output(said, tools), model, "completed")}),
+        json!({"type": "response.completed", "response": response(&id, &output(said, tools), model, "completed")}),
     );
     let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
         event["sequence_number"] = json!(number);
@@ -274,7 +287,25 @@ fn accept(request: &Value) -> Result<(), Wrong> {
     if !request["input"].is_array() && !request["input"].is_string() {
         return Err(Wrong::missing("input"));
     }
+    if let Some(id) = request["previous_response_id"].as_str() {
+        return Err(Wrong {
+            message: format!("Previous response with id '{id}' not found."),
+            param: "previous_response_id".to_owned(),
+            code: "previous_response_not_found",
+        });
+    }
     let items = items(request);
+    let named = items.iter().find(|item| {
+        let unsaid = item["type"] == "reasoning" && !item["encrypted_content"].is_string();
+        item["type"] == "item_reference" || unsaid && item["id"].is_string()
+    });
+    if let Some(item) = named {
+        let message = format!(
+            "Item with id {} not found. Items are not persisted when `store` is set to false.",
+            item["id"]
+        );
+        return Err(Wrong::value(message, "input"));
+    }
     let ids = |kinds: [&str; 2]| -> Vec<Value> {
         let of_kind = items.iter().filter(|item| kinds.iter().any(|kind| item["type"] == *kind));
         of_kind.map(|item| item["call_id"].clone()).collect()

@@ -13,12 +13,12 @@ use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Fault, Millis, Origin};
 use brains_files::{Gate, GateTarget, Names};
 use brains_runtime::ComponentRegistry;
-use brains_store::TraceQueue;
+use brains_store::{Responses, TraceQueue};
 use serde_json::Value;
 
 use crate::home;
 use crate::overlay;
-use crate::services::retention;
+use crate::services::{response_retention, retention};
 use crate::sources::Sources;
 
 /// Between two looks at a file that may still be being written: one that holds the same is written to its end,
@@ -32,6 +32,7 @@ pub(crate) struct InForce {
     pub(crate) live: Arc<ComponentRegistry>,
     pub(crate) sources: Arc<Sources>,
     pub(crate) traces: TraceQueue,
+    pub(crate) responses: Responses,
     /// What the files held when they were read last, sound or not.
     pub(crate) read: Arc<Mutex<Option<String>>>,
     pub(crate) gate: Gate,
@@ -63,6 +64,7 @@ impl InForce {
         self.live.compile_bundled(&resolved.config, |_| {});
         let after = self.live.apply(resolved)?;
         self.traces.retain(retention(&after.config));
+        self.responses.retain(response_retention(&after.config));
         self.keep_to(&after.config.budgets);
         let changed = before.config != after.config;
         let mut since = self.since.lock_unpoisoned();

@@ -1,4 +1,4 @@
-//! Forgets what is past its time: answers kept for repeated requests, foci.
+//! Forgets what is past its time: answers kept for repeated requests, conversations, foci.
 
 use brains_core::Fault;
 
@@ -10,7 +10,7 @@ pub(super) async fn forget_expired(control: &ControlPlane) -> Result<(), Fault> 
     if forgotten > 0 {
         tracing::debug!(retention.forgotten = forgotten, "what is past its time is forgotten");
     }
-    Ok(())
+    control.store.responses().forget_expired().await
 }
 
 pub(super) async fn forget(control: &ControlPlane) -> Result<u64, Fault> {

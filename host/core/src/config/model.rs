@@ -18,6 +18,7 @@ use super::layers::Provenance;
 use super::locks::Locks;
 use super::path;
 use super::providers::{ProviderPolicy, ProviderSpec};
+use super::responses::KeptResponses;
 use super::routing::Tier;
 use super::stand_in::TierLead;
 use super::subsystems::Subsystems;
@@ -119,6 +120,8 @@ pub struct Config {
 
     /// What is kept of requests.
     pub traces: Traces,
+    /// Answers that clients go on from by their id.
+    pub responses: KeptResponses,
     /// Hosts whose documents count as trusted sources.
     #[schemars(extend("x-served" = false, "x-safety" = true))]
     pub source_allowlist: Vec<String>,
@@ -244,6 +247,7 @@ impl Default for Config {
             component_drain_seconds: 600.0,
             provider_policies: BTreeMap::new(),
             traces: Traces::default(),
+            responses: KeptResponses::default(),
             source_allowlist: Vec::new(),
             embed_model: String::new(),
             control: Approvals::default(),

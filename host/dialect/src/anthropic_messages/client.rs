@@ -21,6 +21,7 @@ use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 
@@ -60,7 +61,7 @@ impl ClientWire for AnthropicMessagesClient {
         request::decode(envelope)
     }
 
-    fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+    fn echo(_: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
         Ok(RequestEcho::default())
     }
 

@@ -45,6 +45,16 @@ impl Edited {
         self.losses.get_or_insert_with(Losses::names_only).name(loss_name(place));
     }
 
+    /// Whether a member may be added of our own accord: it is noted, or that the upstream refused it before.
+    pub(crate) fn offer(&mut self, path: &str, withheld: &[String]) -> bool {
+        if withheld.iter().any(|refused| refused == path) {
+            self.withheld.push(path.to_owned());
+            return false;
+        }
+        self.add(path);
+        true
+    }
+
     fn add(&mut self, place: &str) {
         if !self.added.iter().any(|known| known == place) {
             self.added.push(place.to_owned());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::state::{AnswerCut, StateEcho};
 use crate::canon::exchange::Frame;
 use crate::canon::relay::Edit;
 use crate::canon::task::Features;
@@ -25,7 +26,7 @@ pub(crate) trait ClientWire {
     fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
     fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError>;
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
-    fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid>;
+    fn echo(envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid>;
     fn tee() -> Self::Tee;
     fn is_terminator(data: &str) -> bool;
     fn answer_id(unique: &str) -> String;
@@ -54,6 +55,14 @@ pub(crate) trait WireTee {
     fn failure(&self, _: &ErrorReport<'_>) -> Option<String> {
         None
     }
+    /// Nothing where no answers are kept.
+    fn keep(&mut self, _: Option<&str>) {}
+    fn kept(&self) -> Option<Json> {
+        None
+    }
+    fn cut(&self, _: AnswerCut<'_>) -> Option<Json> {
+        None
+    }
 }
 
 /// Writes an answer as a stream of the wire's frames.
@@ -63,6 +72,13 @@ pub(crate) trait WireWriter {
     fn usage(&self) -> Option<&Usage>;
     /// None where every error ends a stream alike.
     fn failure(&mut self, _: &ErrorReport<'_>) -> Option<String> {
+        None
+    }
+    /// None where no answers are kept.
+    fn kept(&mut self) -> Option<Json> {
+        None
+    }
+    fn cut(&self, _: AnswerCut<'_>) -> Option<Json> {
         None
     }
 }
@@ -86,6 +102,16 @@ pub struct RelayChanges<'a> {
     pub edits: &'a [Edit],
     /// Paths that the upstream has refused by name, of what need not stand in the body.
     pub withheld: &'a [String],
+    pub state: UpstreamState,
+}
+
+/// What an upstream of a wire whose vendor keeps conversations is told of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UpstreamState {
+    /// It is to keep nothing: who answers the next turn may be another.
+    pub keeps_nothing: bool,
+    /// Earlier turns stand in the request that were kept here.
+    pub continued: bool,
 }
 
 /// A client's body as the upstream gets it, and what the edits took and gave.
@@ -158,6 +184,8 @@ pub enum FrameOutcome {
     Rewritten(String),
     /// The frame that ends a stream.
     Done,
+    /// The same, told as this frame.
+    DoneAs(String),
     /// The upstream reports a failure inside the stream.
     Error(Fault),
     /// The same, in a frame that is the wire's own end of an answer that failed: once the answer has begun it goes out.

@@ -19,6 +19,7 @@ use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 
@@ -58,7 +59,7 @@ impl ClientWire for OpenAiChatClient {
         request::decode(envelope)
     }
 
-    fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+    fn echo(_: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
         Ok(RequestEcho::default())
     }
 

@@ -12,6 +12,7 @@ use crate::envelope::{Envelope, SpliceError};
 use crate::features;
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 use crate::openai_chat::DONE;
@@ -57,7 +58,7 @@ impl ClientWire for OpenAiCompletionsClient {
         request::decode(envelope)
     }
 
-    fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+    fn echo(_: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
         Ok(RequestEcho::default())
     }
 

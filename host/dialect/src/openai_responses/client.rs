@@ -12,6 +12,7 @@ mod object;
 mod replay;
 mod request;
 mod splice;
+pub(crate) mod state;
 mod stream;
 mod tee;
 mod thought;
@@ -24,6 +25,7 @@ use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 use crate::json::{Members, array};
@@ -66,8 +68,8 @@ impl ClientWire for OpenAiResponsesClient {
         request::decode(envelope)
     }
 
-    fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
-        echo::read(envelope)
+    fn echo(envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
+        echo::read(envelope, state)
     }
 
     fn tee() -> OpenAiResponsesTee {

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use brains_core::Fault;
 use brains_core::id::{Completion, Id};
-use brains_dialect::canon::CallContext;
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
+use brains_dialect::canon::{CallContext, Json};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
 use brains_runtime::{Exchange, Instance};
 
@@ -20,6 +20,7 @@ use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
 use crate::JSON;
 use crate::compose::Composed;
+use crate::conversation::AnswerKeeper;
 use crate::exchange;
 use crate::plan::RankedCandidate;
 use crate::record::Recorder;
@@ -41,7 +42,8 @@ pub(crate) struct GenerationAttempt<'a> {
 /// An answer that has begun.
 pub(crate) enum GeneratedAnswer {
     Whole(Bytes),
-    Complete(Bytes),
+    /// A stream that is there already, and the answer in it when that is to be kept.
+    Complete(Bytes, Option<Json>),
     Relay(Box<RelayStream>, FirstBytes),
     Translate(Box<TranslateStream>, FirstBytes),
 }
@@ -110,10 +112,14 @@ impl GenerationAttempt<'_> {
             return Ok(Some(GeneratedAnswer::Whole(whole)));
         }
         if form::of(&mut upstream).await? == AnswerForm::Whole {
-            let replayed = relay::replayed(&answer(), upstream, instance, recorder).await?;
-            return Ok(Some(GeneratedAnswer::Complete(replayed)));
+            let (replayed, body) = relay::replayed(&answer(), upstream, instance, recorder).await?;
+            let kept = self.composed.state().kept.then(|| String::from_utf8_lossy(&body).into_owned());
+            return Ok(Some(GeneratedAnswer::Complete(replayed, kept)));
         }
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
+        if self.composed.state().kept {
+            stream.keep(self.composed.state().echo().previous);
+        }
         let first = reply::begin(&mut stream, recorder).await?;
         Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
     }
@@ -164,7 +170,8 @@ impl GenerationAttempt<'_> {
         let call = TranslateCall { egress, instance, request, headers, ctx, deadline, now, accord };
         match translate::open(call, &answer, recorder).await? {
             Opened::Events(events) if head.stream => {
-                answer.streamed(&events, recorder).map(GeneratedAnswer::Complete)
+                let (stream, kept) = answer.streamed(&events, recorder)?;
+                Ok(GeneratedAnswer::Complete(stream, kept.filter(|_| self.composed.state().kept)))
             }
             Opened::Events(events) => answer.whole(&events, recorder).map(GeneratedAnswer::Whole),
             Opened::Stream(mut stream) => {
@@ -192,7 +199,8 @@ impl GenerationAttempt<'_> {
             model: candidate.model.clone(),
             echo,
         };
-        ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage }
+        let state = self.composed.state().clone();
+        ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage, state }
     }
 
     fn context(&self, attempt: u32) -> CallContext {
@@ -202,17 +210,23 @@ impl GenerationAttempt<'_> {
 
 impl GeneratedAnswer {
     /// The reply to the client; the record ends with it.
-    pub(crate) fn into_reply(self, ingress: Ingress, recorder: Recorder) -> Reply {
+    pub(crate) fn into_reply(self, ingress: Ingress, recorder: Recorder, mut keeper: AnswerKeeper) -> Reply {
         match self {
             Self::Whole(body) => {
+                if keeper.waits() {
+                    keeper.keep(String::from_utf8_lossy(&body).into_owned());
+                }
                 recorder.answered();
                 Reply::Whole { content_type: JSON, body }
             }
-            Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder),
-            Self::Translate(stream, first) => reply::stream(ingress, *stream, first, recorder),
-            Self::Complete(bytes) => {
+            Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder, keeper),
+            Self::Translate(stream, first) => reply::stream(ingress, *stream, first, recorder, keeper),
+            Self::Complete(bytes, answer) => {
                 let first = FirstBytes { first: bytes, failed: None };
-                reply::stream(ingress, SinglePiece(None), first, recorder)
+                if let Some(answer) = answer {
+                    keeper.keep(answer);
+                }
+                reply::stream(ingress, SinglePiece(None), first, recorder, keeper)
             }
         }
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::Json;
 use brains_dialect::canon::exchange::Frame;
-use brains_dialect::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
+use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, FrameOutcome, Ingress, RelayTee};
 use brains_dialect::json::nonfinite_as_null;
 use brains_dialect::refusal;
 use brains_dialect::sse::{self, Batch, RawFrames};
@@ -43,24 +44,26 @@ pub(crate) async fn whole(
     } else {
         joined(answer, &frames, recorder)
     };
-    let body = judged.map_err(|fault| redact_message(fault, instance))?;
+    let body = answer.told(judged.map_err(|fault| redact_message(fault, instance))?);
     recorder.sent(&body);
     Ok(body)
 }
 
-/// Reads a whole answer where a stream was asked for, judges it, and tells it as one.
+/// Reads a whole answer where a stream was asked for, judges it, and tells it as one: the stream, and the answer.
 pub(crate) async fn replayed(
     answer: &ClientAnswer,
     upstream: Upstream,
     instance: &Instance,
     recorder: &mut Recorder,
-) -> Result<Bytes, Fault> {
+) -> Result<(Bytes, Bytes), Fault> {
     let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
     let told = judged(answer.ingress, &body, recorder).and_then(|body| {
+        let body = answer.told(body);
         let text = String::from_utf8_lossy(&body);
-        answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)
+        let told = answer.ingress.replay(&text, answer.include_usage).map_err(component_fault)?;
+        Ok((Bytes::from(told), body))
     });
-    told.map(Bytes::from).map_err(|fault| redact_message(fault, instance))
+    told.map_err(|fault| redact_message(fault, instance))
 }
 
 /// The whole answer as it may go out, if it is one.
@@ -84,7 +87,8 @@ fn joined(answer: &ClientAnswer, frames: &[Frame], recorder: &mut Recorder) -> R
             FrameOutcome::Forward
             | FrameOutcome::UsageOnly
             | FrameOutcome::Rewritten(_)
-            | FrameOutcome::Done => {}
+            | FrameOutcome::Done
+            | FrameOutcome::DoneAs(_) => {}
         }
     }
     if !tee.ended() {
@@ -127,6 +131,11 @@ impl RelayStream {
         Self { upstream, instance, ingress, frames, tee, hide_usage, begun: false, done: false }
     }
 
+    /// From now on the answer is kept as it passes.
+    pub(crate) fn keep(&mut self, previous: Option<&str>) {
+        self.tee.keep(previous);
+    }
+
     /// Sorts a batch into what goes out now; an error inside it ends the stream.
     fn sort(&mut self, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Break> {
         for (bytes, message) in batch.iter() {
@@ -144,6 +153,11 @@ impl RelayStream {
                     // Readers compare the data as it is.
                     let exact = message.data.is_some_and(|data| data.trim().len() == data.len());
                     out.extend_from_slice(if exact { bytes } else { self.ingress.terminator().as_bytes() });
+                    self.done = true;
+                    return Ok(());
+                }
+                FrameOutcome::DoneAs(frame) => {
+                    out.extend_from_slice(frame.as_bytes());
                     self.done = true;
                     return Ok(());
                 }
@@ -186,6 +200,14 @@ impl AnswerSource for RelayStream {
 
     fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
         self.tee.failure(error)
+    }
+
+    fn kept(&mut self) -> Option<Json> {
+        if self.tee.ended() { self.tee.kept() } else { None }
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        self.tee.cut(cut)
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
-use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Usage};
-use brains_dialect::ingress::{AnswerIdentity, ErrorReport, Ingress, StreamWriter};
+use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Json, Usage};
+use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
@@ -19,6 +19,7 @@ use super::form::{self, AnswerForm};
 use super::own_accord::OwnAccord;
 use super::relay::{END_GRACE, WHOLE_BYTES};
 use crate::catalogue::payload;
+use crate::conversation::ConversationState;
 use crate::exchange::{component_fault, redact_message, send};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
@@ -169,9 +170,18 @@ pub(crate) struct ClientAnswer {
     pub(crate) ingress: Ingress,
     pub(crate) identity: AnswerIdentity,
     pub(crate) include_usage: bool,
+    pub(crate) state: ConversationState,
 }
 
 impl ClientAnswer {
+    /// A relayed answer as it goes out: when it is kept it says so, for its upstream was told to keep nothing.
+    pub(crate) fn told(&self, body: Bytes) -> Bytes {
+        if !self.state.kept {
+            return body;
+        }
+        self.ingress.kept_answer(&String::from_utf8_lossy(&body), self.state.echo().previous).into()
+    }
+
     fn writer(&self) -> StreamWriter {
         self.ingress.stream_writer(&self.identity, self.include_usage)
     }
@@ -185,15 +195,19 @@ impl ClientAnswer {
         Ok(body)
     }
 
-    /// The whole answer as a stream.
-    pub(crate) fn streamed(&self, events: &[Event], recorder: &mut Recorder) -> Result<Bytes, Fault> {
+    /// The whole answer as a stream, and as it would be kept.
+    pub(crate) fn streamed(
+        &self,
+        events: &[Event],
+        recorder: &mut Recorder,
+    ) -> Result<(Bytes, Option<Json>), Fault> {
         let (mut writer, mut out) = (self.writer(), String::new());
         for event in events {
             writer.push(event, &mut out).map_err(component_fault)?;
         }
         writer.finish(&mut out).map_err(component_fault)?;
         recorder.usage(writer.usage());
-        Ok(out.into())
+        Ok((out.into(), writer.kept()))
     }
 }
 
@@ -383,6 +397,14 @@ impl AnswerSource for TranslateStream {
 
     fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
         self.writer.failure(error)
+    }
+
+    fn kept(&mut self) -> Option<Json> {
+        if self.done { self.writer.kept() } else { None }
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        self.writer.cut(cut)
     }
 
     async fn next(&mut self, recorder: &mut Recorder) -> Progress {

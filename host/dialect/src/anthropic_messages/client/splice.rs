@@ -15,7 +15,7 @@ const SYSTEM: &str = "system";
 
 /// The body with the changes in it.
 pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
-    let RelayChanges { instructions, edits, withheld } = *changes;
+    let RelayChanges { instructions, edits, withheld, .. } = *changes;
     let mut splice = envelope.splice();
     let mut edited = splice.apply(edits, withheld)?;
     if !instructions.is_empty() {

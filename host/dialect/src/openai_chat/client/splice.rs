@@ -13,7 +13,7 @@ const MESSAGES: &str = "messages";
 
 /// The body with the changes in it.
 pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
-    let RelayChanges { instructions, edits, withheld } = *changes;
+    let RelayChanges { instructions, edits, withheld, .. } = *changes;
     let mut splice = envelope.splice();
     if !instructions.is_empty() {
         messages(envelope)?;

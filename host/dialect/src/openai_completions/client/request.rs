@@ -113,7 +113,7 @@ fn stop(node: &Node<'_>) -> Result<Vec<String>, Invalid> {
 
 /// The body with the changes in it: our instructions are the beginning of the text.
 pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
-    let RelayChanges { instructions, edits, withheld } = *changes;
+    let RelayChanges { instructions, edits, withheld, .. } = *changes;
     let mut splice = envelope.splice();
     let edited = splice.apply(edits, withheld)?;
     if !instructions.is_empty() {

@@ -2,9 +2,10 @@
 
 use super::object::is_repeated;
 use super::request::tools;
+use super::state::PREVIOUS;
 use crate::canon::Json;
 use crate::envelope::Envelope;
-use crate::ingress::RequestEcho;
+use crate::ingress::{RequestEcho, StateEcho};
 use crate::invalid::Invalid;
 use crate::json::{Members, Node};
 
@@ -19,8 +20,12 @@ const WHERE_SAID: [&str; 6] = [
 ];
 
 /// Reads it from a body that has been scanned.
-pub(super) fn read(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+pub(super) fn read(envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
     let mut members = Members::new();
+    members.maybe_string(PREVIOUS, state.previous);
+    if state.store {
+        members.plain("store", true);
+    }
     for member in envelope.members() {
         let name: &str = &member.name;
         if !is_repeated(name) && !WHERE_SAID.contains(&name) {
@@ -28,8 +33,8 @@ pub(super) fn read(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
         }
         let Some(node) = envelope.node(name)? else { continue };
         match name {
-            // Nothing is stored.
-            "store" => {}
+            // The host says what it made of these.
+            "store" | PREVIOUS => {}
             "reasoning" => {
                 members.raw(name, &completed(&node, &[("effort", "null"), ("summary", "null")])?);
             }
@@ -61,7 +66,7 @@ fn completed(node: &Node<'_>, needed: &[(&str, &str)]) -> Result<Json, Invalid> 
 mod tests {
     use super::read;
     use crate::envelope::Envelope;
-    use crate::ingress::ToolAlias;
+    use crate::ingress::{StateEcho, ToolAlias};
 
     #[test]
     fn what_an_answer_repeats_and_what_tools_are_called_upstream() {
@@ -69,7 +74,7 @@ mod tests {
             "reasoning":{"summary":"auto"},"text":{"verbosity":"low"},"service_tier":"flex","tools":[
             {"type":"function","name":"f"},{"type":"custom","name":"patch"},{"type":"web_search"},
             {"type":"namespace","name":"n","tools":[{"type":"function","name":"g"},{"type":"custom","name":"h"}]}]}"#;
-        let echo = read(&Envelope::scan(body.as_bytes()).unwrap()).unwrap();
+        let echo = read(&Envelope::scan(body.as_bytes()).unwrap(), StateEcho::default()).unwrap();
         let members: serde_json::Value = serde_json::from_str(&echo.members).unwrap();
         let names: Vec<&String> = members.as_object().unwrap().keys().collect();
         assert_eq!(names, ["instructions", "reasoning", "text", "service_tier", "tools"]);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::events::Sequence;
 use super::object::{ResponseProgress, response};
-use crate::canon::Json;
-use crate::ingress::{AnswerIdentity, ErrorReport};
+use crate::canon::{Json, Usage};
+use crate::ingress::{AnswerCut, AnswerIdentity, ErrorReport};
 use crate::json::Members;
 use crate::openai_chat::client::error;
 
@@ -36,13 +36,32 @@ pub(super) fn failed(
     sequence: &mut Sequence,
     out: &mut String,
 ) {
-    let mut error = Members::new();
-    error.string("code", code(report)).string("message", report.message);
-    let error = error.finish();
-    let progress =
-        ResponseProgress { status: "failed", error: Some(&error), output, ..ResponseProgress::default() };
-    let response = response(identity, &progress);
+    let response = cut(AnswerCut::Failed(report), identity, output, None);
     sequence.event("response.failed", &[("response", &response)], out);
+}
+
+/// The response of this identity, which did not become whole.
+pub(super) fn cut(
+    cut: AnswerCut<'_>,
+    identity: &AnswerIdentity,
+    output: &str,
+    usage: Option<&Usage>,
+) -> Json {
+    let (status, error) = outcome(cut);
+    let progress = ResponseProgress { status, error: error.as_deref(), output, usage, incomplete: None };
+    response(identity, &progress)
+}
+
+/// Its status, and its error.
+pub(super) fn outcome(cut: AnswerCut<'_>) -> (&'static str, Option<Json>) {
+    match cut {
+        AnswerCut::Cancelled => ("cancelled", None),
+        AnswerCut::Failed(report) => {
+            let mut error = Members::new();
+            error.string("code", code(report)).string("message", report.message);
+            ("failed", Some(error.finish()))
+        }
+    }
 }
 
 /// The word that Codex acts on; others it takes for a failure that passes.

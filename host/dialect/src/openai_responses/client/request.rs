@@ -34,6 +34,8 @@ const ELSEWHERE: [&str; 2] = ["conversation", "prompt"];
 pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
     let mut object = Node::root(envelope.text()).object()?;
     refuse(&mut object)?;
+    // Answers are kept by the host, or are not: no upstream is asked to.
+    object.optional("store")?.map(|node| node.boolean()).transpose()?;
     let mut request =
         ChatRequest { model: object.required("model")?.string()?.into_owned(), ..ChatRequest::default() };
     let mut own = Members::new();
@@ -159,7 +161,7 @@ const fn message(role: Role, parts: Vec<Part>) -> Message {
 }
 
 /// A value that cannot be said on another wire.
-fn unsupported(node: &Node<'_>, why: &str) -> Invalid {
+pub(super) fn unsupported(node: &Node<'_>, why: &str) -> Invalid {
     let message = format!("`{}` is not supported by the provider of this model: {why}", node.path());
     Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path().to_owned()) }
 }

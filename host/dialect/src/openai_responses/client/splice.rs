@@ -1,21 +1,84 @@
-//! A client's body changed for the upstream of the same wire: our instructions before its own, and what the component edits.
-//! Every other byte stays.
+//! A client's body changed for the upstream of the same wire: our instructions before its own, what the component edits, and
+//! that nothing is to be kept there. Every other byte stays.
 
-use crate::envelope::{Envelope, Splice, SpliceError};
-use crate::ingress::{RelayChanges, Spliced};
-use crate::json::{Node, quote};
+use super::head::INPUT;
+use super::thought::MARK;
+use crate::canon::Json;
+use crate::envelope::{Edited, Envelope, Splice, SpliceError};
+use crate::ingress::{RelayChanges, Spliced, UpstreamState};
+use crate::json::{Node, array, quote};
 
 const INSTRUCTIONS: &str = "instructions";
+const STORE: &str = "store";
+const INCLUDE: &str = "include";
+const ENCRYPTED: &str = "\"reasoning.encrypted_content\"";
 
 /// The body with the changes in it.
 pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {
-    let RelayChanges { instructions, edits, withheld } = *changes;
+    let RelayChanges { instructions, edits, withheld, state } = *changes;
     let mut splice = envelope.splice();
-    let edited = splice.apply(edits, withheld)?;
+    let mut edited = splice.apply(edits, withheld)?;
+    if state.keeps_nothing {
+        detach(&mut splice, withheld, &mut edited)?;
+    }
+    if let Some(own) = without_foreign_thoughts(&splice, state)? {
+        splice.set_sound(INPUT, own)?;
+        edited.lose("messages.reasoning_content");
+    }
     if !instructions.is_empty() {
         instruct(&mut splice, instructions)?;
     }
     Ok(Spliced { body: splice.finish(), edited })
+}
+
+/// Tells the upstream to keep nothing. It is to give back what it encrypts then: thoughts cannot be named, only sent.
+fn detach(splice: &mut Splice<'_, '_>, withheld: &[String], edited: &mut Edited) -> Result<(), SpliceError> {
+    if splice.value(STORE)? == Some("false") {
+        return Ok(());
+    }
+    let mut included = match splice.value(INCLUDE)?.map(|text| Node::at(text, INCLUDE)) {
+        Some(node) if !node.is_null() => node.array()?.iter().map(|entry| entry.text().to_owned()).collect(),
+        Some(_) | None => Vec::new(),
+    };
+    if edited.offer(STORE, withheld) {
+        splice.set_sound(STORE, "false".to_owned())?;
+    }
+    if !included.iter().any(|entry| entry == ENCRYPTED) && edited.offer(INCLUDE, withheld) {
+        included.push(ENCRYPTED.to_owned());
+        splice.set_sound(INCLUDE, array(&included))?;
+    }
+    Ok(())
+}
+
+/// The input without thoughts that another vendor had, for which this one refuses a whole request, and without those that were
+/// kept here but that nobody encrypted; none when there are none.
+fn without_foreign_thoughts(
+    splice: &Splice<'_, '_>,
+    state: UpstreamState,
+) -> Result<Option<Json>, SpliceError> {
+    let Some(input) = splice.value(INPUT)?.filter(|text| text.starts_with('[')) else { return Ok(None) };
+    let holds = |text: &str| memchr::memmem::find(input.as_bytes(), text.as_bytes()).is_some();
+    if !(holds(MARK) || state.continued && holds("\"reasoning\"")) {
+        return Ok(None);
+    }
+    let items = Node::at(input, INPUT).array()?;
+    let kept: Vec<Json> = items
+        .iter()
+        .filter(|item| !is_foreign(item, state.continued))
+        .map(|item| item.text().to_owned())
+        .collect();
+    Ok((kept.len() < items.len()).then(|| array(&kept)))
+}
+
+fn is_foreign(item: &Node<'_>, continued: bool) -> bool {
+    let Ok(mut object) = item.object() else { return false };
+    if object.string("type").ok().flatten().as_deref() != Some("reasoning") {
+        return false;
+    }
+    match object.string("encrypted_content").ok().flatten() {
+        Some(sealed) => sealed.starts_with(MARK),
+        None => continued,
+    }
 }
 
 /// Puts texts before what `instructions` says, as it is written.
@@ -40,13 +103,60 @@ mod tests {
     use super::splice;
     use crate::canon::relay::{Edit, Member};
     use crate::envelope::Envelope;
-    use crate::ingress::RelayChanges;
+    use crate::ingress::{RelayChanges, UpstreamState};
+
+    fn told(body: &str, state: UpstreamState, withheld: &[String]) -> (String, Vec<String>, Vec<String>) {
+        let changes = RelayChanges { state, withheld, ..RelayChanges::default() };
+        let spliced = splice(&Envelope::scan(body.as_bytes()).unwrap(), &changes).unwrap();
+        let names = |list: &[String]| list.to_vec();
+        (spliced.body, names(spliced.edited.added()), names(spliced.edited.losses()))
+    }
+
+    #[test]
+    fn an_upstream_keeps_nothing_and_gives_back_what_it_encrypts() {
+        let state = UpstreamState { keeps_nothing: true, continued: false };
+        let told = |body: &str, withheld: &[&str]| {
+            let withheld: Vec<String> = withheld.iter().map(|&path| path.to_owned()).collect();
+            let (body, added, losses) = told(body, state, &withheld);
+            assert_eq!(losses, [""; 0]);
+            (body, added.join(" "))
+        };
+        let encrypted = r#""reasoning.encrypted_content""#;
+        for said in ["", r#","store":true"#, r#","store":null"#] {
+            let (body, added) = told(&format!(r#"{{"input":"x"{said}}}"#), &[]);
+            assert_eq!(body, format!(r#"{{"input":"x","store":false,"include":[{encrypted}]}}"#));
+            assert_eq!(added, "store include");
+        }
+        let (body, added) = told(r#"{"input":"x","include":[ "a" ]}"#, &["store"]);
+        assert_eq!(
+            (body, added.as_str()),
+            (format!(r#"{{"input":"x","include":["a",{encrypted}]}}"#), "include")
+        );
+        // Whoever keeps nothing anyway is sent on as it is.
+        for body in [r#"{ "store":false,"input":"x"}"#, r#"{"store" : false, "include":["a"]}"#] {
+            assert_eq!(told(body, &[]), (body.to_owned(), String::new()));
+        }
+    }
+
+    #[test]
+    fn thoughts_that_the_upstream_cannot_read_stay_behind() {
+        let ours = r#"{"type":"reasoning","summary":[],"encrypted_content":"brains.thought.1:{}"}"#;
+        let theirs = r#"{"type":"reasoning","summary":[],"encrypted_content":"gAAA"}"#;
+        let plain = r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]}"#;
+        let said = r#"{"role":"user","content":"reasoning"}"#;
+        let body = |items: &[&str]| format!(r#"{{"store":false,"input":[{}]}}"#, items.join(","));
+        let all = body(&[ours, theirs, plain, said]);
+        let of = |continued| told(&all, UpstreamState { keeps_nothing: true, continued }, &[]);
+        let lost = vec!["messages.reasoning_content".to_owned()];
+        assert_eq!(of(false), (body(&[theirs, plain, said]), Vec::new(), lost.clone()));
+        assert_eq!(of(true), (body(&[theirs, said]), Vec::new(), lost));
+    }
 
     #[test]
     fn ours_stand_first_and_every_other_byte_stays() {
         let edits = [Edit::Set(Member { path: "model".to_owned(), value: "\"up\"".to_owned() })];
         let changed = |body: &str, instructions: &[&str]| {
-            let changes = RelayChanges { instructions, edits: &edits, withheld: &[] };
+            let changes = RelayChanges { instructions, edits: &edits, ..RelayChanges::default() };
             splice(&Envelope::scan(body.as_bytes()).unwrap(), &changes).map(|spliced| spliced.body)
         };
         assert_eq!(

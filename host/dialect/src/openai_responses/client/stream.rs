@@ -14,7 +14,7 @@ use super::object::{ResponseProgress, response};
 use super::thought;
 use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::fault::protocol;
-use crate::ingress::{AnswerIdentity, ErrorReport, WireWriter};
+use crate::ingress::{AnswerCut, AnswerIdentity, ErrorReport, WireWriter};
 use crate::json::{Members, Node, array, quote};
 
 /// Writes one streamed answer, event by event.
@@ -162,6 +162,14 @@ impl WireWriter for OpenAiResponsesWriter {
         self.begin(&mut out);
         error::failed(report, &self.identity, &array(&self.items), &mut self.sequence, &mut out);
         Some(out)
+    }
+
+    fn kept(&mut self) -> Option<Json> {
+        self.ended().ok().map(|(_, response)| response)
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        self.begun.then(|| error::cut(cut, &self.identity, &array(&self.items), self.usage.as_ref()))
     }
 }
 

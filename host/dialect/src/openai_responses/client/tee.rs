@@ -1,5 +1,5 @@
 //! What the relay lane learns from an answer that it forwards untouched: usage, why it stopped, errors, whether it ended as it
-//! should. Reads each event once and keeps nothing of its text.
+//! should. Reads each event once and keeps nothing of its text, unless the answer is to be kept.
 
 #[cfg(test)]
 mod tests;
@@ -7,11 +7,12 @@ mod tests;
 use std::sync::Arc;
 
 use super::events::Sequence;
-use super::{error, usage};
+use super::{error, state, usage};
 use crate::canon::{Fault, Json, StopReason};
+use crate::envelope::Envelope;
 use crate::fault::protocol;
-use crate::ingress::{AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
-use crate::json::{JsonKind, Node, Reader, Syntax, nonfinite_as_null};
+use crate::ingress::{AnswerCut, AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
+use crate::json::{JsonKind, Members, Node, Reader, Syntax, array, nonfinite_as_null};
 use crate::refusal;
 
 /// Watches one answer.
@@ -23,6 +24,20 @@ pub struct OpenAiResponsesTee {
     created: i64,
     /// The number of the event that would come next.
     next: u64,
+    kept: Option<KeptPieces>,
+}
+
+/// What an answer that is to be kept has said so far.
+#[derive(Debug, Default)]
+struct KeptPieces {
+    /// The response that it goes on from.
+    previous: Option<String>,
+    /// The response as it began.
+    begun: Option<Json>,
+    /// Items that have ended.
+    items: Vec<Json>,
+    /// The response as it ended.
+    whole: Option<Json>,
 }
 
 /// What an event says, as far as it is looked at.
@@ -63,18 +78,17 @@ impl WireTee for OpenAiResponsesTee {
             return FrameOutcome::Forward;
         };
         if let Ok(payload) = read(data) {
-            return self.judge(&payload, data);
+            let outcome = self.judge(&payload, data);
+            return self.told_as_kept(&payload, data, outcome);
         }
         let mended = nonfinite_as_null(data).unwrap_or_default();
         let Ok(payload) = read(&mended) else {
             self.malformed = true;
             return FrameOutcome::Malformed;
         };
-        match self.judge(&payload, &mended) {
-            FrameOutcome::Forward => {
-                let line = mended.replace(['\n', '\r'], " ");
-                FrameOutcome::Rewritten(format!("event: {}\ndata: {line}\n\n", payload.kind))
-            }
+        let outcome = self.judge(&payload, &mended);
+        match self.told_as_kept(&payload, &mended, outcome) {
+            FrameOutcome::Forward => FrameOutcome::Rewritten(event(&payload.kind, &mended)),
             other => other,
         }
     }
@@ -125,6 +139,28 @@ impl WireTee for OpenAiResponsesTee {
         error::failed(report, &identity, "[]", &mut Sequence::from(self.next), &mut out);
         Some(out)
     }
+
+    fn keep(&mut self, previous: Option<&str>) {
+        self.kept = Some(KeptPieces { previous: previous.map(str::to_owned), ..KeptPieces::default() });
+    }
+
+    fn kept(&self) -> Option<Json> {
+        self.kept.as_ref()?.whole.clone()
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        let kept = self.kept.as_ref()?;
+        let (status, error) = error::outcome(cut);
+        let changed = ["status", "error", "incomplete_details", "output", "usage"];
+        let mut out = Members::new();
+        out.extra(Some(kept.begun.as_deref()?), &changed)
+            .string("status", status)
+            .raw("error", error.as_deref().unwrap_or("null"))
+            .raw("incomplete_details", "null")
+            .raw("output", &array(&kept.items))
+            .raw("usage", &self.observed.usage.as_ref().map_or_else(|| "null".to_owned(), usage::json));
+        Some(out.finish())
+    }
 }
 
 impl OpenAiResponsesTee {
@@ -133,12 +169,31 @@ impl OpenAiResponsesTee {
         Err(fault)
     }
 
+    /// The upstream was told to keep nothing, and knows of nothing before: what says so is told as it is.
+    fn told_as_kept(&self, payload: &Payload<'_>, data: &str, outcome: FrameOutcome) -> FrameOutcome {
+        let (Some(kept), Some(response)) = (&self.kept, payload.response) else { return outcome };
+        let told = || {
+            let envelope = Envelope::scan_text(data).ok()?;
+            let mut splice = envelope.splice();
+            splice.set_sound("response", state::shown(response, kept.previous.as_deref())).ok()?;
+            Some(event(&payload.kind, &splice.finish()))
+        };
+        match outcome {
+            FrameOutcome::Forward => told().map_or(FrameOutcome::Forward, FrameOutcome::Rewritten),
+            FrameOutcome::Done => told().map_or(FrameOutcome::Done, FrameOutcome::DoneAs),
+            other => other,
+        }
+    }
+
     fn judge(&mut self, payload: &Payload<'_>, data: &str) -> FrameOutcome {
         if let Some(number) = payload.number.and_then(|text| text.parse::<u64>().ok()) {
             self.next = number.saturating_add(1);
         }
         if let Some(response) = payload.response {
             self.note(response);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.note(payload);
         }
         match payload.kind.as_str() {
             kind if ends(kind) && payload.response.is_some() => {
@@ -193,6 +248,24 @@ impl OpenAiResponsesTee {
             _ => {}
         }
     }
+}
+
+impl KeptPieces {
+    fn note(&mut self, payload: &Payload<'_>) {
+        match (payload.kind.as_str(), payload.response, payload.item) {
+            (kind, Some(response), _) if ends(kind) => self.whole = Some(response.to_owned()),
+            (_, Some(response), _) => {
+                self.begun.get_or_insert_with(|| response.to_owned());
+            }
+            ("response.output_item.done", _, Some(item)) => self.items.push(item.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// The frame of an event.
+fn event(kind: &str, data: &str) -> String {
+    format!("event: {kind}\ndata: {}\n\n", data.replace(['\n', '\r'], " "))
 }
 
 fn kind_of(item: &Node<'_>) -> Option<String> {

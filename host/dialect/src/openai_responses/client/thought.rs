@@ -7,7 +7,7 @@ use crate::json::{Members, Node};
 use crate::openai_responses::DIALECT;
 
 /// Its number goes up when what stands behind it changes.
-const MARK: &str = "brains.thought.1:";
+pub(super) const MARK: &str = "brains.thought.1:";
 
 /// What `encrypted_content` held.
 #[derive(Debug, PartialEq)]

@@ -14,7 +14,7 @@ fn set(name: &str, value: &str) -> Edit {
 
 fn instructed(body: &str, instructions: &[&str], edits: &[Edit]) -> Result<String, SpliceError> {
     let envelope = Envelope::scan(body.as_bytes()).unwrap();
-    Ok(splice(&envelope, &RelayChanges { instructions, edits, withheld: &[] })?.body)
+    Ok(splice(&envelope, &RelayChanges { instructions, edits, ..RelayChanges::default() })?.body)
 }
 
 /// How the upstream is asked for counts.
@@ -121,7 +121,7 @@ proptest! {
         let body = write("\"old\"", &turns, "");
         let envelope = Envelope::scan(body.as_bytes()).unwrap();
         let edits = [counted(), set("model", "\"new\"")];
-        let changes = RelayChanges { instructions: &["P"], edits: &edits, withheld: &[] };
+        let changes = RelayChanges { instructions: &["P"], edits: &edits, ..RelayChanges::default() };
         let spliced = splice(&envelope, &changes).unwrap().body;
         let inner = turns.strip_prefix('[').unwrap();
         let comma = if inner.trim_start() == "]" { "" } else { "," };

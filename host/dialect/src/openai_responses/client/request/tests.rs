@@ -127,7 +127,7 @@ fn settings_and_the_form_of_the_answer() {
     assert_eq!(
         extra,
         json!({"response_format": {"json_schema": {"description": "d"}}, "logprobs": true, "top_logprobs": 2,
-               "metadata": {"a": "b"}, "openai-responses": {"store": true, "truncation": "auto"}})
+               "metadata": {"a": "b"}, "openai-responses": {"truncation": "auto"}})
     );
 }
 

@@ -1,7 +1,7 @@
 //! What a relayed answer is taken for.
 
 use crate::canon::StopReason;
-use crate::ingress::{FrameOutcome, Ingress};
+use crate::ingress::{AnswerCut, ErrorReport, FrameOutcome, Ingress};
 
 const CREATED: &str = r#"{"type":"response.created","sequence_number":0,"response":{"id":"resp_u","model":"m","status":"in_progress","output":[],"usage":null}}"#;
 const ADDED: &str =
@@ -64,4 +64,49 @@ fn a_whole_response_is_judged() {
     for none in ["[1]", "{}", "nope", r#"{"output":5}"#] {
         assert!(judged(none).0.is_err(), "{none}");
     }
+}
+
+#[test]
+fn what_is_kept_of_an_answer_is_what_it_said() {
+    const ITEM: &str =
+        r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","id":"msg_u"}}"#;
+    let mut tee = Ingress::OpenAiResponses.tee();
+    tee.keep(Some("resp_before"));
+    let told = CREATED.replace(
+        "\"usage\":null}",
+        "\"usage\":null,\"store\":true,\"previous_response_id\":\"resp_before\"}",
+    );
+    let told = format!("event: response.created\ndata: {told}\n\n");
+    assert_eq!(tee.frame(Some(CREATED)), FrameOutcome::Rewritten(told));
+    for data in [ADDED, DELTA, ITEM] {
+        assert_eq!(tee.frame(Some(data)), FrameOutcome::Forward, "every other frame stays");
+    }
+    assert_eq!(tee.kept(), None);
+    let output = r#""output":[{"type":"message","id":"msg_u"}],"usage":null"#;
+    assert_eq!(
+        tee.cut(AnswerCut::Cancelled).unwrap(),
+        format!(
+            r#"{{"id":"resp_u","model":"m","status":"cancelled","error":null,"incomplete_details":null,{output}}}"#
+        )
+    );
+    let report = ErrorReport { status: 502, message: "gone", param: None, code: Some("upstream_error") };
+    assert_eq!(
+        tee.cut(AnswerCut::Failed(&report)).unwrap(),
+        format!(
+            r#"{{"id":"resp_u","model":"m","status":"failed","error":{{"code":"upstream_error","message":"gone"}},"incomplete_details":null,{output}}}"#
+        )
+    );
+    let whole = r#"{"id":"resp_u","status":"completed","output":[]}"#;
+    let outcome = tee.frame(Some(&format!(r#"{{"type":"response.completed","response":{whole}}}"#)));
+    let FrameOutcome::DoneAs(told) = outcome else { panic!("{outcome:?}") };
+    let last = r#""output":[],"store":true,"previous_response_id":"resp_before"}}"#;
+    assert!(
+        told.starts_with("event: response.completed\n") && told.ends_with(&format!("{last}\n\n")),
+        "{told}"
+    );
+    assert_eq!((tee.kept().as_deref(), tee.ended()), (Some(whole), true));
+
+    let mut careless = Ingress::OpenAiResponses.tee();
+    careless.frame(Some(CREATED));
+    assert_eq!((careless.kept(), careless.cut(AnswerCut::Cancelled)), (None, None));
 }

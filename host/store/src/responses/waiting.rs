@@ -1,0 +1,95 @@
+//! Turns that wait to be written, where they are found meanwhile. A turn leaves when the last of who would write it lets go of
+//! it: written, or lost.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use brains_core::sync::Unpoisoned as _;
+
+use super::{ResponseOwner, StoredResponse};
+
+/// What may wait together: minutes of usual turns, or one of the largest.
+const BYTES: usize = 128 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct WaitingResponses(Mutex<Turns>);
+
+#[derive(Debug, Default)]
+struct Turns {
+    /// By operator and id.
+    by_id: HashMap<(String, String), Turn>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Turn {
+    response: Arc<StoredResponse>,
+    /// Another turn has the id, too: it names nothing.
+    repeated: bool,
+}
+
+/// A turn on its way to the database.
+#[derive(Debug, Clone)]
+pub(super) struct QueuedResponse(Arc<Place>);
+
+/// Its place among those that wait.
+#[derive(Debug)]
+struct Place {
+    response: Arc<StoredResponse>,
+    all: Arc<WaitingResponses>,
+}
+
+impl QueuedResponse {
+    pub(super) fn response(&self) -> &StoredResponse {
+        &self.0.response
+    }
+}
+
+impl WaitingResponses {
+    /// From now on the turn is found. None when there is no room for it.
+    pub(super) fn enter(self: &Arc<Self>, response: StoredResponse) -> Option<QueuedResponse> {
+        let turns = &mut *self.0.lock_unpoisoned();
+        let bytes = turns.bytes.saturating_add(response.bytes());
+        if bytes > BYTES {
+            return None;
+        }
+        turns.bytes = bytes;
+        let response = Arc::new(response);
+        let key = (response.operator.clone(), response.id.clone());
+        let turn = Turn { response: Arc::clone(&response), repeated: turns.by_id.contains_key(&key) };
+        turns.by_id.insert(key, turn);
+        Some(QueuedResponse(Arc::new(Place { response, all: Arc::clone(self) })))
+    }
+
+    /// A turn by its id; `Some(None)` when the id names nothing.
+    pub(super) fn find(&self, operator: &str, id: &str) -> Option<Option<Arc<StoredResponse>>> {
+        let turns = self.0.lock_unpoisoned();
+        let turn = turns.by_id.get(&(operator.to_owned(), id.to_owned()))?;
+        Some((!turn.repeated).then(|| Arc::clone(&turn.response)))
+    }
+
+    pub(super) fn holds(&self, operator: &str, id: &str) -> bool {
+        self.find(operator, id).is_some()
+    }
+
+    /// A turn of this owner's whose answer has an item of this id.
+    pub(super) fn with_item(&self, owner: &ResponseOwner, item: &str) -> Option<Arc<StoredResponse>> {
+        let turns = self.0.lock_unpoisoned();
+        let named = turns.by_id.values().find(|turn| {
+            !turn.repeated && owner.owns(&turn.response) && turn.response.items.iter().any(|id| id == item)
+        })?;
+        Some(Arc::clone(&named.response))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let turns = &mut *self.all.0.lock_unpoisoned();
+        turns.bytes = turns.bytes.saturating_sub(self.response.bytes());
+        let key = (self.response.operator.clone(), self.response.id.clone());
+        // One that came later under the same id has the place now.
+        if turns.by_id.get(&key).is_some_and(|turn| Arc::ptr_eq(&turn.response, &self.response)) {
+            turns.by_id.remove(&key);
+        }
+    }
+}
