@@ -26,7 +26,7 @@ pub fn answer(seen: &Seen) -> Reply {
     if request["stream"] == json!(true) {
         Reply::stream(frames(&said, &request["model"]))
     } else {
-        Reply::json(200, response(&output(&said), &request["model"], "completed").to_string())
+        Reply::json(200, body(&said, &request["model"]))
     }
 }
 
@@ -37,7 +37,7 @@ pub fn text_frames(text: &str) -> Vec<String> {
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    response(&output(&Said::Text(text.to_owned())), &json!("scripted-1"), "completed").to_string()
+    body(&Said::Text(text.to_owned()), &json!("scripted-1"))
 }
 
 /// A failure told inside a stream.
@@ -45,6 +45,10 @@ pub fn error_frame(message: &str) -> String {
     let error = json!({"type": "error", "sequence_number": 9, "code": "server_is_overloaded", "message": message,
                        "param": null});
     format!("event: error\ndata: {error}\n\n")
+}
+
+pub(super) fn body(said: &Said, model: &Value) -> String {
+    response(&output(said), model, "completed").to_string()
 }
 
 fn response(output: &[Value], model: &Value, status: &str) -> Value {
@@ -59,7 +63,7 @@ fn response(output: &[Value], model: &Value, status: &str) -> Value {
 fn output(said: &Said) -> Vec<Value> {
     match said {
         Said::Text(text) => vec![message(&json!([part(text)]), "completed")],
-        Said::Calls(calls) => calls.iter().enumerate().map(|(at, one)| call(at, one, "completed")).collect(),
+        Said::Calls(calls) => calls.iter().map(|one| call(one, "completed")).collect(),
     }
 }
 
@@ -71,13 +75,17 @@ fn message(content: &Value, status: &str) -> Value {
     json!({"id": "msg_scripted", "type": "message", "status": status, "role": "assistant", "content": content})
 }
 
-fn call(at: usize, call: &Call, status: &str) -> Value {
+fn call(call: &Call, status: &str) -> Value {
     let arguments = if status == "completed" { call.arguments.as_str() } else { "" };
-    json!({"id": format!("fc_{at}"), "type": "function_call", "status": status, "call_id": format!("call_{at}"),
-           "name": call.name, "arguments": arguments})
+    let mut item = json!({"id": format!("fc_{}", call.number), "type": "function_call", "status": status,
+                          "call_id": format!("call_{}", call.number), "name": call.name, "arguments": arguments});
+    if let Some(namespace) = &call.namespace {
+        item["namespace"] = json!(namespace);
+    }
+    item
 }
 
-fn frames(said: &Said, model: &Value) -> Vec<String> {
+pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
     let mut events = vec![
         json!({"type": "response.created", "response": response(&[], model, "in_progress")}),
         json!({"type": "response.in_progress", "response": response(&[], model, "in_progress")}),
@@ -104,14 +112,14 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
             for (index, one) in calls.iter().enumerate() {
                 let piece = |kind: &str, name: &str, value: &str| {
                     json!({"type": format!("response.function_call_arguments.{kind}"), "output_index": index,
-                           "item_id": format!("fc_{index}"), name: value})
+                           "item_id": format!("fc_{}", one.number), name: value})
                 };
                 events.push(json!({"type": "response.output_item.added", "output_index": index,
-                                   "item": call(index, one, "in_progress")}));
+                                   "item": call(one, "in_progress")}));
                 events.extend(halves(&one.arguments).map(|half| piece("delta", "delta", half)));
                 events.push(piece("done", "arguments", &one.arguments));
                 events.push(json!({"type": "response.output_item.done", "output_index": index,
-                                   "item": call(index, one, "completed")}));
+                                   "item": call(one, "completed")}));
             }
         }
     }
@@ -124,7 +132,7 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
     numbered.collect()
 }
 
-fn heard(request: &Value) -> Heard {
+pub(super) fn heard(request: &Value) -> Heard {
     let items = request["input"].as_array().cloned().unwrap_or_default();
     let last = items.last().cloned().unwrap_or_default();
     let results = items.iter().filter(|item| item["type"] == "function_call_output");
