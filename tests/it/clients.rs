@@ -2,6 +2,7 @@
 
 mod agents;
 mod feature;
+mod guide;
 mod matrix;
 mod record;
 mod roster;

@@ -108,7 +108,8 @@ pub fn answer(wire: &Wire, seen: &Seen, own: bool, next: impl FnOnce(&Ask) -> Ne
         })
         .collect();
     let said = if calls.is_empty() { Said::Text(next.text.clone()) } else { Said::Calls(calls) };
-    let streams = request["stream"] == json!(true) || (wire.provider == OLLAMA.provider && request["stream"].is_null());
+    let streams =
+        request["stream"] == json!(true) || (wire.provider == OLLAMA.provider && request["stream"].is_null());
     if !streams {
         return Reply::json(200, body(wire, &said, &request["model"]));
     }

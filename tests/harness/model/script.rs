@@ -52,7 +52,9 @@ impl Heard {
             Some((name.to_owned(), arguments.to_owned()))
         });
         let numbered = calls.enumerate();
-        numbered.map(|(number, (name, arguments))| Call { name, arguments, number, namespace: None }).collect()
+        numbered
+            .map(|(number, (name, arguments))| Call { name, arguments, number, namespace: None })
+            .collect()
     }
 
     fn text(&self) -> String {

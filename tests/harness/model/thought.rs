@@ -8,7 +8,8 @@ pub const SIGNATURE: &str = "c2lnbmVkLWJ5LXRoZS1tb2RlbA==";
 
 /// Frames of chat completions: behind the comment and the role.
 pub(super) fn chat(mut frames: Vec<String>, thought: &str, model: &Value) -> Vec<String> {
-    let choice = json!({"index": 0, "delta": {"reasoning_content": thought}, "logprobs": null, "finish_reason": null});
+    let choice =
+        json!({"index": 0, "delta": {"reasoning_content": thought}, "logprobs": null, "finish_reason": null});
     let chunk = json!({"id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1_700_000_000,
                        "model": model, "choices": [choice]});
     frames.insert(2, format!("data: {chunk}\n\n"));
@@ -18,7 +19,8 @@ pub(super) fn chat(mut frames: Vec<String>, thought: &str, model: &Value) -> Vec
 /// Lines of Ollama: before all others.
 pub(super) fn ollama(mut lines: Vec<String>, thought: &str, model: &Value) -> Vec<String> {
     let message = json!({"role": "assistant", "content": "", "thinking": thought});
-    let line = json!({"model": model, "created_at": "2026-01-01T00:00:00Z", "message": message, "done": false});
+    let line =
+        json!({"model": model, "created_at": "2026-01-01T00:00:00Z", "message": message, "done": false});
     lines.insert(0, format!("{line}\n"));
     lines
 }
@@ -44,9 +46,7 @@ pub(super) fn messages(frames: Vec<String>, thought: &str) -> Vec<String> {
 
 /// Events of Responses: an item in front of the others, also in the response at the end.
 pub(super) fn responses(frames: Vec<String>, thought: &str) -> Vec<String> {
-    let item = |summary: Value| {
-        json!({"id": "rs_scripted", "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE})
-    };
+    let item = |summary: Value| json!({"id": "rs_scripted", "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE});
     let part = json!({"type": "summary_text", "text": thought});
     let at = |kind: &str| {
         json!({"type": format!("response.reasoning_summary_{kind}"), "item_id": "rs_scripted",

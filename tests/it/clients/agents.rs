@@ -148,7 +148,7 @@ pub(super) const COPILOT_HANDS: Hands = Hands {
 };
 
 /// Where Copilot CLI unpacks itself, once.
-fn cache() -> PathBuf {
+pub(super) fn cache() -> PathBuf {
     modules().with_file_name("cache")
 }
 
@@ -258,7 +258,12 @@ pub(super) fn aider(place: &Place<'_>) -> Command {
     command
         .args(["--model", &format!("openai/{}", place.model), "--edit-format", "whole", "--map-tokens", "0"])
         .args(["--message", &place.prompt(), "--no-git", "--yes-always", "--no-pretty", "--no-detect-urls"])
-        .args(["--no-check-update", "--analytics-disable", "--no-show-model-warnings", "--no-show-release-notes"])
+        .args([
+            "--no-check-update",
+            "--analytics-disable",
+            "--no-show-model-warnings",
+            "--no-show-release-notes",
+        ])
         .arg("door.txt")
         .env("OPENAI_API_BASE", format!("{}/v1", place.base()))
         .env("OPENAI_API_KEY", place.key())

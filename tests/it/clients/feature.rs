@@ -144,16 +144,18 @@ impl Scene {
         let results = ask.results.join(" ");
         match self.feature {
             Feature::Text => Next::say(self.word()),
-            Feature::Resume if ask.body.contains(&self.word()) => Next::say(format!("It was {}.", self.word())),
-            Feature::Resume | Feature::Compaction => Next::say(self.word()),
-            Feature::Tool if self.hands.edits => {
-                Next::say("door.txt\n```\nThe door is red.\n```\n")
+            Feature::Resume if ask.body.contains(&self.word()) => {
+                Next::say(format!("It was {}.", self.word()))
             }
+            Feature::Resume | Feature::Compaction => Next::say(self.word()),
+            Feature::Tool if self.hands.edits => Next::say("door.txt\n```\nThe door is red.\n```\n"),
             Feature::Tool if results.is_empty() => call(&[self.file("door.txt")]).unwrap_or_else(aside),
             Feature::Thinking if results.is_empty() => {
                 call(&[self.file("door.txt")]).unwrap_or_else(aside).thinking("I had better look.")
             }
-            Feature::Loop if ask.results.len() < TURNS => call(&[self.file("door.txt")]).unwrap_or_else(aside),
+            Feature::Loop if ask.results.len() < TURNS => {
+                call(&[self.file("door.txt")]).unwrap_or_else(aside)
+            }
             Feature::Loop => Next::say(format!("Done after {} turns.", ask.results.len())),
             Feature::Parallel if results.is_empty() => {
                 call(&[self.file("door.txt"), self.file("wall.txt")]).unwrap_or_else(aside)
@@ -185,7 +187,8 @@ impl Scene {
     /// What lies in the folder that the client works in.
     pub(super) fn furnish(&self) {
         fs_err::create_dir_all(&self.folder).expect("a folder");
-        let write = |name: &str, content: &[u8]| fs_err::write(self.folder.join(name), content).expect("a file");
+        let write =
+            |name: &str, content: &[u8]| fs_err::write(self.folder.join(name), content).expect("a file");
         write("door.txt", b"The door is green.\n");
         write("wall.txt", b"The wall is blue.\n");
         let picture = base64::engine::general_purpose::STANDARD.decode(PICTURE).expect("base64");

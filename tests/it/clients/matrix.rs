@@ -12,7 +12,7 @@ use std::time::Duration;
 use brains_tests::model::agent;
 use brains_tests::upstream::Seen;
 use brains_tests::wire::{self, Wire};
-use brains_tests::{Brains, Reply, Upstream, counts, until};
+use brains_tests::{Brains, Reply, Upstream, counts};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -151,19 +151,25 @@ impl Stage {
         let whole = !matches!(cell.scene.feature, Feature::Cut | Feature::HangUp);
         let asked = cell.asked.load(Ordering::SeqCst);
         let mut traces = Vec::new();
-        until("the traces", async || {
+        for _ in 0..100 {
             traces = self.traces(&json!({"model": model, "limit": 200})).await;
-            !traces.is_empty() && (!whole || traces.len() >= asked)
-        })
-        .await;
+            if !traces.is_empty() && (!whole || traces.len() >= asked) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         let name = format!("{}/{model}", self.wire.provider);
         let failed = self.traces(&json!({"failed": true, "limit": 200})).await;
         let failed: Vec<&Value> = failed.iter().filter(|trace| trace["requested_model"] == *name).collect();
         if whole && let Some(trace) = failed.first() {
             return Err(format!("a request ended with {}: {}", trace["status"], trace["error_code"]));
         }
+        if traces.is_empty() || whole && traces.len() < asked {
+            return Err(format!("{} traces of {asked} requests", traces.len()));
+        }
         if !cell.client.session.is_empty() {
-            let natives: Vec<Option<&str>> = traces.iter().map(|trace| trace["native_session"].as_str()).collect();
+            let natives: Vec<Option<&str>> =
+                traces.iter().map(|trace| trace["native_session"].as_str()).collect();
             if natives.contains(&None) {
                 return Err(format!("a trace has no native session: {natives:?}"));
             }
@@ -176,14 +182,23 @@ impl Stage {
         Ok(())
     }
 
+    /// All pages of them.
     async fn traces(&self, filter: &Value) -> Vec<Value> {
-        let listed = self.service.client.operation("list_traces", filter).await;
-        listed["traces"].as_array().cloned().unwrap_or_default()
+        let mut filter = filter.clone();
+        let mut traces = Vec::new();
+        loop {
+            let listed = self.service.client.operation("list_traces", &filter).await;
+            traces.extend(listed["traces"].as_array().cloned().unwrap_or_default());
+            if listed["next_cursor"].is_null() {
+                return traces;
+            }
+            filter["cursor"] = listed["next_cursor"].clone();
+        }
     }
 }
 
 /// Waits for the client's end, and ends what it leaves behind.
-async fn finish(mut command: Command) -> Result<Output, String> {
+pub(super) async fn finish(mut command: Command) -> Result<Output, String> {
     let child = command.process_group(0).spawn().expect("the client starts");
     let pid = child.id().expect("it runs");
     let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
@@ -222,10 +237,16 @@ fn session(said: &str, member: &str) -> Option<String> {
 
 /// The last thing that a client said: its error, or its answer.
 fn words(said: &str, errors: &str) -> String {
-    let structured = said.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|line| {
-        let found = [&line["result"], &line["message"], &line["error"]["data"]["message"], &line["error"]["message"]];
-        found.into_iter().find_map(|text| text.as_str().map(str::to_owned))
-    });
+    let structured =
+        said.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|line| {
+            let found = [
+                &line["result"],
+                &line["message"],
+                &line["error"]["data"]["message"],
+                &line["error"]["message"],
+            ];
+            found.into_iter().find_map(|text| text.as_str().map(str::to_owned))
+        });
     let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
     let words = structured.or_else(|| last(errors)).or_else(|| last(said)).unwrap_or_default();
     let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/");
@@ -239,39 +260,44 @@ async fn column(wire: Wire) {
     warm().await;
     let wanted = |client: &RealClient, feature: Feature| soak || client.in_short(feature);
     let only = agents::only();
-    let cells = ROSTER.iter().flat_map(|client| client.features.iter().map(move |feature| (client, *feature)));
+    let cells =
+        ROSTER.iter().flat_map(|client| client.features.iter().map(move |feature| (client, *feature)));
     let cells = cells.filter(|(client, feature)| {
-        wanted(client, *feature) && only.as_ref().is_none_or(|only| {
-            format!("{}: {}", client.title(), feature.title()).contains(only.as_str())
-        })
+        wanted(client, *feature)
+            && only
+                .as_ref()
+                .is_none_or(|only| format!("{}: {}", client.title(), feature.title()).contains(only.as_str()))
     });
     let runs = cells.enumerate().map(|(number, (client, feature))| {
         let stage = &stage;
         async move { (client, feature, stage.run(number + 1, client, feature).await) }
     });
     let outcomes: Vec<_> = stream::iter(runs).buffer_unordered(AT_ONCE).collect().await;
-    let mut record = record::read();
+    let expected = record::committed();
+    let mut seen = record::begun();
     let mut wrong = Vec::new();
     for (client, feature, outcome) in &outcomes {
         let title = client.title();
-        let was = record::green(&record, &title, *feature, wire.provider);
+        let was = record::green(&expected, &title, *feature, wire.provider);
         let cell = format!("{title}: {}: {}", feature.title(), wire.provider);
         match outcome {
             Err(words) if was != Some(false) => wrong.push(format!("{cell}: {words}")),
-            Ok(()) if was == Some(false) && !soak => wrong.push(format!("{cell}: works, but the page says that it does not")),
+            Ok(()) if was == Some(false) && !soak => {
+                wrong.push(format!("{cell}: works, but the page says that it does not"))
+            }
             _ => {}
         }
-        record[&title]["version"] = json!(client.package.version());
-        record::put(&mut record, &title, *feature, wire.provider, outcome.as_ref().err().map(String::as_str));
+        seen[&title]["version"] = json!(client.package.version());
+        record::put(&mut seen, &title, *feature, wire.provider, outcome.as_ref().err().map(String::as_str));
     }
     if soak && only.is_none() {
-        record::write(&record);
+        record::write(&seen);
     }
     assert!(wrong.is_empty(), "{} of {} cells:\n{}", wrong.len(), outcomes.len(), wrong.join("\n"));
 }
 
 /// Some unpack themselves when they first run, which two at once do not do well.
-async fn warm() {
+pub(super) async fn warm() {
     static ONCE: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
     ONCE.get_or_init(async || {
         let output = finish(agents::unpack()).await;

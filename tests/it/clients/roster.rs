@@ -137,18 +137,26 @@ pub(super) const ROSTER: [RealClient; 19] = [
     library("openai for Node", TO_RESPONSES, RESPONSES.provider, Package::Npm("openai"), |place| {
         agents::node(place, "responses")
     }),
-    library("anthropic for Node", TO_MESSAGES, ANTHROPIC.provider, Package::Npm("@anthropic-ai/sdk"), |place| {
-        agents::node(place, "messages")
-    }),
+    library(
+        "anthropic for Node",
+        TO_MESSAGES,
+        ANTHROPIC.provider,
+        Package::Npm("@anthropic-ai/sdk"),
+        |place| agents::node(place, "messages"),
+    ),
     library("AI SDK openai", CHAT, OPENAI.provider, Package::Npm("@ai-sdk/openai"), |place| {
         agents::node(place, "ai-openai-chat")
     }),
     library("AI SDK openai", TO_RESPONSES, RESPONSES.provider, Package::Npm("@ai-sdk/openai"), |place| {
         agents::node(place, "ai-openai-responses")
     }),
-    library("AI SDK anthropic", TO_MESSAGES, ANTHROPIC.provider, Package::Npm("@ai-sdk/anthropic"), |place| {
-        agents::node(place, "ai-anthropic")
-    }),
+    library(
+        "AI SDK anthropic",
+        TO_MESSAGES,
+        ANTHROPIC.provider,
+        Package::Npm("@ai-sdk/anthropic"),
+        |place| agents::node(place, "ai-anthropic"),
+    ),
     library(
         "AI SDK openai-compatible",
         CHAT,
@@ -158,11 +166,7 @@ pub(super) const ROSTER: [RealClient; 19] = [
     ),
 ];
 
-const fn copilot(
-    speaks: &'static str,
-    own: &'static str,
-    start: fn(&Place<'_>) -> Command,
-) -> RealClient {
+const fn copilot(speaks: &'static str, own: &'static str, start: fn(&Place<'_>) -> Command) -> RealClient {
     RealClient {
         name: "Copilot CLI",
         speaks,
@@ -175,11 +179,7 @@ const fn copilot(
     }
 }
 
-const fn opencode(
-    speaks: &'static str,
-    own: &'static str,
-    start: fn(&Place<'_>) -> Command,
-) -> RealClient {
+const fn opencode(speaks: &'static str, own: &'static str, start: fn(&Place<'_>) -> Command) -> RealClient {
     RealClient {
         name: "opencode",
         speaks,
