@@ -17,7 +17,7 @@ const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
 /// Tests of the wires against what is recorded, and there and back.
 const WIRES: [&str; 3] = ["golden", "meaning", "wires"];
 /// Integration tests that run by themselves: broken input, and real clients on every wire.
-const APART: [&str; 2] = ["fuzz::", "clients::matrix::"];
+const APART: [&str; 2] = ["fuzz::", "clients::"];
 /// Steps that need what the tests need.
 const BEDDED: [&str; 2] = ["unit", "it"];
 const STEPS: [&str; 7] = ["fmt", "machete", "deny", "clippy", "unit", "plugins", "it"];

@@ -82,6 +82,7 @@ pub(super) const CLAUDE_HANDS: Hands = Hands {
                            "run_in_background": false});
         ("Agent", input)
     }),
+    wait: None,
     edits: false,
 };
 
@@ -103,7 +104,11 @@ pub(super) fn claude(place: &Place<'_>) -> Command {
 pub(super) const CODEX_HANDS: Hands = Hands {
     read: |path| ("exec_command", json!({"cmd": format!("cat {}", file(path))})),
     picture: None,
-    delegate: None,
+    delegate: Some(|prompt| ("spawn_agent", json!({"message": prompt}))),
+    wait: Some(|spawned| {
+        let spawned: Value = serde_json::from_str(spawned).unwrap_or_default();
+        ("wait_agent", json!({"targets": [spawned["agent_id"]], "timeout_ms": 60_000}))
+    }),
     edits: false,
 };
 
@@ -144,6 +149,7 @@ pub(super) const COPILOT_HANDS: Hands = Hands {
                            "name": "cellar", "mode": "sync"});
         ("task", input)
     }),
+    wait: None,
     edits: false,
 };
 
@@ -213,6 +219,7 @@ pub(super) const OPENCODE_HANDS: Hands = Hands {
     delegate: Some(|prompt| {
         ("task", json!({"description": "look below", "prompt": prompt, "subagent_type": "general"}))
     }),
+    wait: None,
     edits: false,
 };
 

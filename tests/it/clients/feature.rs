@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base64::Engine as _;
-use brains_tests::model::agent::{Ask, Next};
+use brains_tests::model::agent::{Ask, Next, SIGNATURE};
 use brains_tests::upstream::End;
 use serde_json::{Value, json};
 
@@ -75,6 +75,8 @@ pub(super) struct Hands {
     pub(super) picture: Option<fn(&Path) -> (&'static str, Value)>,
     /// Asks a helper this.
     pub(super) delegate: Option<fn(&str) -> (&'static str, Value)>,
+    /// Waits for the helper, where asking does not; made of what asking came back with.
+    pub(super) wait: Option<fn(&str) -> (&'static str, Value)>,
     /// Whether it writes what it does into the text itself, and edits `door.txt` so.
     pub(super) edits: bool,
 }
@@ -86,6 +88,8 @@ pub(super) struct Scene {
     pub(super) number: usize,
     pub(super) folder: std::path::PathBuf,
     pub(super) hands: Hands,
+    /// Whether the model signs what it thinks, and the client's wire has a place for that.
+    pub(super) signed: bool,
 }
 
 impl Scene {
@@ -166,10 +170,17 @@ impl Scene {
                 }
                 _ => Next::say(format!("I see {} picture.", ask.images)),
             },
-            Feature::Subagent if ask.last.contains(SUBTASK) => Next::say(CELLAR),
+            Feature::Subagent if results.is_empty() && ask.body.contains(SUBTASK) => Next::say(CELLAR),
             Feature::Subagent if ask.results.is_empty() => {
                 let delegate = self.hands.delegate.map(|delegate| delegate(SUBTASK));
                 delegate.and_then(|one| call(&[one])).unwrap_or_else(aside)
+            }
+            Feature::Subagent if ask.results.len() == 1 && self.hands.wait.is_some() => {
+                let wait = self.hands.wait.map(|wait| wait(&results));
+                wait.and_then(|one| call(&[one])).unwrap_or_else(aside)
+            }
+            Feature::Thinking if self.signed && !ask.body.contains(SIGNATURE) => {
+                Next::say("What I thought did not come back to me.")
             }
             Feature::Tool | Feature::Thinking | Feature::Parallel | Feature::Subagent => {
                 Next::say(format!("I read: {results}"))
@@ -201,6 +212,7 @@ pub(super) const LIBRARY: Hands = Hands {
     read: |path| ("read", json!({"file": path.file_name().map(|name| name.to_string_lossy().into_owned())})),
     picture: None,
     delegate: None,
+    wait: None,
     edits: false,
 };
 

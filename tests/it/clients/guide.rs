@@ -7,6 +7,7 @@ use brains_tests::guide::{Shell, blocks, document};
 use brains_tests::model::agent::{self, Next};
 use brains_tests::wire::OPENAI;
 use brains_tests::{Brains, Upstream};
+use futures_util::{StreamExt as _, stream};
 use tokio::process::Command;
 
 use super::agents;
@@ -87,19 +88,25 @@ async fn every_client_asks_as_the_guide_says() {
         assert!(guide.contains(word), "{word} of the README is in the guide");
     }
 
-    let home = tempfile::tempdir().expect("a home");
-    let home = home.path();
-    fs_err::create_dir_all(home.join(".codex")).expect("a folder");
-    fs_err::write(home.join(".codex/config.toml"), blocks(&guide, "toml").concat()).expect("written");
-    for block in commands.iter().chain([&format!("{line}\n{copilot}")]) {
+    let toml = blocks(&guide, "toml").concat();
+    let responses = format!("{line}\n{copilot}");
+    let runs = commands.iter().chain([&responses]).flat_map(|block| {
         let adapters = if block.contains("opencode") { &adapters[..] } else { &adapters[..1] };
-        for adapter in adapters {
-            let config = opencode.replace(adapters[0], adapter);
+        adapters.iter().map(move |adapter| (block, adapter))
+    });
+    let runs = runs.map(|(block, adapter)| {
+        let (key, toml, config) = (&key, &toml, opencode.replace(adapters[0], adapter));
+        async move {
+            let home = tempfile::tempdir().expect("a home");
+            let home = home.path();
+            fs_err::create_dir_all(home.join(".codex")).expect("a folder");
+            fs_err::write(home.join(".codex/config.toml"), toml).expect("written");
             fs_err::write(home.join("opencode.json"), config).expect("written");
-            let said = say(home, &key, block).await;
+            let said = say(home, key, block).await;
             assert!(said.contains(HELLO), "{block}\n{said}");
         }
-    }
+    });
+    stream::iter(runs).buffer_unordered(3).collect::<Vec<()>>().await;
     let listed = service.client.operation("list_traces", &serde_json::json!({"limit": 100})).await;
     let traces = listed["traces"].as_array().expect("traces");
     let wires = |api: &str| traces.iter().filter(|trace| trace["api"] == api).count();

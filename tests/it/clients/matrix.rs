@@ -75,9 +75,11 @@ impl Stage {
     async fn run(&self, number: usize, client: &'static RealClient, feature: Feature) -> Result<(), String> {
         let model = format!("scripted-{number}");
         let folder: PathBuf = self.folder.path().join(&model);
-        let scene = Scene { feature, number, folder: folder.clone(), hands: client.hands };
-        scene.furnish();
         let own = client.own == self.wire.provider;
+        let signs = |provider: &str| [wire::ANTHROPIC.provider, wire::RESPONSES.provider].contains(&provider);
+        let signed = signs(client.own) && signs(self.wire.provider);
+        let scene = Scene { feature, number, folder: folder.clone(), hands: client.hands, signed };
+        scene.furnish();
         let cell = Arc::new(Cell { client, scene, own, asked: AtomicUsize::new(0) });
         self.cells.lock().unwrap_or_else(PoisonError::into_inner).insert(model.clone(), Arc::clone(&cell));
         let asked_for = format!("{}/{model}", self.wire.provider);
@@ -166,6 +168,10 @@ impl Stage {
         }
         if traces.is_empty() || whole && traces.len() < asked {
             return Err(format!("{} traces of {asked} requests", traces.len()));
+        }
+        let compacts = |trace: &Value| trace["request_class"] == "compaction";
+        if cell.scene.feature == Feature::Compaction && !traces.iter().any(compacts) {
+            return Err("no request was for a summary".to_owned());
         }
         if !cell.client.session.is_empty() {
             let natives: Vec<Option<&str>> =
