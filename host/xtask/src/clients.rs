@@ -49,7 +49,8 @@ pub(crate) fn newest(repository: &Repository) -> Result<Clients> {
     let manifest = fs_err::read_to_string(repository.at(PINS).join("package.json"))?;
     let mut manifest: Value = serde_json::from_str(&manifest).context("package.json")?;
     for group in ["dependencies", "optionalDependencies"] {
-        for version in manifest[group].as_object_mut().into_iter().flat_map(|group| group.values_mut()) {
+        let group = manifest.get_mut(group).and_then(Value::as_object_mut);
+        for version in group.into_iter().flat_map(|group| group.values_mut()) {
             *version = "latest".into();
         }
     }
