@@ -1,11 +1,13 @@
 //! What a scripted upstream answers when it plays a model that speaks chat completions; its siblings play the
 //! same model on other wires. Written from the published APIs, not from our codecs, so that the two can disagree.
 
+pub mod agent;
 pub mod messages;
 pub mod ollama;
 pub mod refusals;
 pub mod responses;
 mod script;
+mod thought;
 
 use serde_json::{Value, json};
 
@@ -85,11 +87,11 @@ fn body(said: &Said, model: &Value) -> String {
 }
 
 fn written(calls: &[Call]) -> Vec<Value> {
-    let call = |(index, call): (usize, &Call)| {
-        json!({"id": format!("call_{index}"), "type": "function",
+    let call = |call: &Call| {
+        json!({"id": format!("call_{}", call.number), "type": "function",
                "function": {"name": call.name, "arguments": call.arguments}})
     };
-    calls.iter().enumerate().map(call).collect()
+    calls.iter().map(call).collect()
 }
 
 fn frames(said: &Said, model: &Value, with_usage: bool) -> Vec<String> {
@@ -117,7 +119,7 @@ fn frames(said: &Said, model: &Value, with_usage: bool) -> Vec<String> {
             frames.push(delta(json!({"role": "assistant", "content": null}), Value::Null));
             for (index, call) in calls.iter().enumerate() {
                 frames.push(delta(
-                    json!({"tool_calls": [{"index": index, "id": format!("call_{index}"), "type": "function",
+                    json!({"tool_calls": [{"index": index, "id": format!("call_{}", call.number), "type": "function",
                                            "function": {"name": call.name, "arguments": ""}}]}),
                     Value::Null,
                 ));

@@ -1,4 +1,11 @@
-//! Real clients, unchanged, against the running service.
+//! Real clients, unchanged, against the running service: the vendors' libraries in depth, and every client on every wire.
+
+mod agents;
+mod feature;
+mod guide;
+mod matrix;
+mod record;
+mod roster;
 
 use std::path::Path;
 

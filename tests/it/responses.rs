@@ -1,12 +1,10 @@
 //! Clients of Responses over upstreams of other wires: what reaches those, what comes back, what is refused by its name, and
-//! that nothing cut short looks complete. Then Codex and the vendor's own library, unchanged.
+//! that nothing cut short looks complete.
 
-use brains_tests::service::Home;
 use brains_tests::upstream::End;
 use brains_tests::wire::{ALL, ANTHROPIC, OLLAMA, OPENAI};
-use brains_tests::{Answer, Brains, Reply, Upstream, Wire, within};
+use brains_tests::{Answer, Brains, Reply, Upstream, Wire};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 const PATH: &str = "/v1/responses";
 
@@ -249,53 +247,5 @@ async fn a_preamble_stands_first_and_a_length_is_a_length() {
         let said = response(&ask(&service, &body).await, false);
         assert_eq!(said["status"], "incomplete");
         assert_eq!(said["incomplete_details"], json!({"reason": "max_output_tokens"}), "{said}");
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the runner names its packages by environment")]
-fn codex(home: &Home, service: &Brains, model: &str, prompt: &str) -> Command {
-    let modules = std::env::var("BRAINS_TEST_NODE_MODULES").expect("`cargo xtask test` prepares the clients");
-    let config = format!(
-        "model = \"{model}\"\nmodel_provider = \"brains\"\n[model_providers.brains]\nname = \"brains\"\n\
-         base_url = \"{}/v1\"\nenv_key = \"BRAINS_KEY\"\nwire_api = \"responses\"\nrequest_max_retries = 0\n\
-         stream_max_retries = 0\n",
-        service.client.base
-    );
-    fs_err::write(home.path().join("config.toml"), config).expect("a configuration");
-    let modules = std::path::PathBuf::from(modules);
-    let mut command = Command::new(modules.join(".bin/node"));
-    command
-        .arg(modules.join("@openai/codex/bin/codex.js"))
-        .args(["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt])
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", home.path())
-        .env("CODEX_HOME", home.path())
-        .env("BRAINS_KEY", &service.client.key)
-        .current_dir(home.path())
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true);
-    command
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn codex_talks_and_runs_a_command() {
-    for wire in [OPENAI, ANTHROPIC] {
-        let (upstream, service) = over(wire).await;
-        for (prompt, wanted) in
-            [("say pong", "pong"), ("call exec_command({\"cmd\":\"echo brains-$PPID-here\"})", "-here")]
-        {
-            let home = Home::default();
-            let output = within("Codex", codex(&home, &service, &wire.model(), prompt).output()).await;
-            let output = output.expect("Codex runs");
-            let (said, log) =
-                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-            assert!(output.status.success(), "{}: {said}\n{log}", wire.provider);
-            assert!(said.contains("scripted: "), "{}: {said}\n{log}", wire.provider);
-            assert!(said.contains(wanted) && !said.contains("$PPID"), "{}: {said}\n{log}", wire.provider);
-        }
-        // One turn of text, then a call and what came of it.
-        let turns = upstream.seen().iter().filter(|seen| !seen.path.ends_with("/models")).count();
-        assert_eq!(turns, 3, "{}", wire.provider);
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for people at a terminal")]
 
 mod bench;
+mod clients;
 mod dependencies;
 mod guests;
 mod postgres;
@@ -55,6 +56,9 @@ enum Verb {
     Soak {
         /// Only the tests whose name contains one of these.
         names: Vec<String>,
+        /// With the newest versions of the clients, installed below target/newest, instead of those that are pinned.
+        #[arg(long)]
+        newest: bool,
     },
     /// Runs the benchmarks.
     Bench {
@@ -90,7 +94,7 @@ fn carry_out(verb: Verb) -> Result<ExitCode> {
             return Err(error).with_context(|| format!("could not start `{}`", program.display()));
         }
         Verb::Test { areas } => return suite::test(&repository, &areas),
-        Verb::Soak { names } => return suite::soak(&repository, &names),
+        Verb::Soak { names, newest } => return suite::soak(&repository, &names, newest),
         Verb::Bench { names } => bench::run(&repository, &names)?,
     }
     Ok(ExitCode::SUCCESS)

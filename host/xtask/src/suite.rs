@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::clients::{self, Clients};
 use crate::postgres::{Cluster, Durability};
 use crate::shell::{Call, Repository, Watch};
 use crate::tally::{self, Tally};
@@ -15,6 +16,10 @@ use crate::{dependencies, guests, scripted, tools};
 const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
 /// Tests of the wires against what is recorded, and there and back.
 const WIRES: [&str; 3] = ["golden", "meaning", "wires"];
+/// Integration tests that run by themselves: broken input, and real clients on every wire.
+const APART: [&str; 2] = ["fuzz::", "clients::"];
+/// Steps that need what the tests need.
+const BEDDED: [&str; 2] = ["unit", "it"];
 const STEPS: [&str; 7] = ["fmt", "machete", "deny", "clippy", "unit", "plugins", "it"];
 
 /// What the steps need from the environment. The cluster stops when this goes.
@@ -24,28 +29,21 @@ struct Bed<'a> {
     /// The program as users run it: full counts take too long otherwise.
     release: bool,
     cluster: Cluster,
-    python: PathBuf,
-    node_modules: PathBuf,
+    clients: Clients,
 }
 
 impl Bed<'_> {
-    fn lay(repository: &Repository, release: bool) -> Result<Bed<'_>> {
-        Ok(Bed {
-            repository,
-            release,
-            python: tools::python(repository)?,
-            node_modules: tools::node_modules(repository)?,
-            cluster: Cluster::start(Durability::None)?,
-        })
+    fn lay(repository: &Repository, release: bool, clients: Clients) -> Result<Bed<'_>> {
+        Ok(Bed { repository, release, clients, cluster: Cluster::start(Durability::None)? })
     }
 
     /// Gives a test run what it needs to know.
     fn equip(&self, call: Call) -> Call {
-        call.env("BRAINS_BIN", self.repository.program(self.release))
+        let call = call
+            .env("BRAINS_BIN", self.repository.program(self.release))
             .env("BRAINS_GUESTS", guests::bundle_for_tests(self.repository))
-            .env("BRAINS_TEST_POSTGRES", self.cluster.url())
-            .env("BRAINS_TEST_PYTHON", &self.python)
-            .env("BRAINS_TEST_NODE_MODULES", &self.node_modules)
+            .env("BRAINS_TEST_POSTGRES", self.cluster.url());
+        self.clients.name_to(call)
     }
 
     /// The integration tests; always of the whole workspace, so that nothing is built twice with other features.
@@ -111,6 +109,26 @@ impl Report {
 
 /// `cargo xtask test [AREA…]`
 pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode> {
+    std::thread::scope(|scope| {
+        // Fetching them takes minutes and hardly a processor: it goes on beside the first steps, and is waited for where they
+        // are needed.
+        let need = areas.is_empty()
+            || areas.iter().any(|area| !STEPS.contains(&area.as_str()) || BEDDED.contains(&area.as_str()));
+        let clients = need.then(|| scope.spawn(|| clients::pinned(repository)));
+        let fetched = || match clients.map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(clients)) => clients,
+            Some(Err(_)) => bail!("fetching the clients failed"),
+            None => clients::pinned(repository),
+        };
+        steps(repository, areas, fetched)
+    })
+}
+
+fn steps(
+    repository: &Repository,
+    areas: &[String],
+    clients: impl FnOnce() -> Result<Clients>,
+) -> Result<ExitCode> {
     let filters: Vec<&String> = areas.iter().filter(|area| !STEPS.contains(&area.as_str())).collect();
     let wants = |step: &str| {
         areas.is_empty() || areas.iter().any(|area| area == step) || step == "it" && !filters.is_empty()
@@ -161,7 +179,7 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
         report.step("scripted components", || scripted::quick(repository).map(|()| Tally::default()));
     }
     if wants("unit") || wants("it") {
-        let bed = Bed::lay(repository, false)?;
+        let bed = Bed::lay(repository, false, clients()?)?;
         let built = report.step("build", || {
             repository.cargo("build").args(["--locked", "--package", "brains"]).run()?;
             Ok(Tally::default())
@@ -178,23 +196,25 @@ pub(crate) fn test(repository: &Repository, areas: &[String]) -> Result<ExitCode
         }
         // An older program says nothing about this source.
         if built && wants("it") {
-            // Broken input takes a processor for its whole time; next to tests of streams it would slow them down.
-            let apart: &[&str] = if filters.is_empty() { &["--skip", "fuzz::"] } else { &[] };
-            report.tests("it", || bed.integration().arg("--").args(apart).args(&filters));
-            if filters.is_empty() {
-                report.tests("fuzz", || bed.integration().args(["--", "fuzz::"]));
+            // They take the processors for their whole time; next to tests of streams they would slow those down.
+            let apart = if filters.is_empty() { APART.as_slice() } else { &[] };
+            let skipped = apart.iter().flat_map(|tests| ["--skip", tests]);
+            report.tests("it", || bed.integration().arg("--").args(skipped).args(&filters));
+            for tests in apart {
+                report.tests(tests.trim_end_matches(':'), || bed.integration().args(["--", tests]));
             }
         }
     }
     Ok(report.close())
 }
 
-/// `cargo xtask soak [NAME…]`
-pub(crate) fn soak(repository: &Repository, names: &[String]) -> Result<ExitCode> {
+/// `cargo xtask soak [--newest] [NAME…]`
+pub(crate) fn soak(repository: &Repository, names: &[String], newest: bool) -> Result<ExitCode> {
     guests::build(repository)?;
     scripted::all(repository)?;
     repository.cargo("build").args(["--locked", "--release", "--package", "brains"]).run()?;
-    let bed = Bed::lay(repository, true)?;
+    let clients = if newest { clients::newest(repository)? } else { clients::pinned(repository)? };
+    let bed = Bed::lay(repository, true, clients)?;
     let program = integration_program(&bed)?;
     let run = || Call::new(&program).within(&repository.at("tests"));
     let list = run().args(["--list", "--format", "terse"]).read()?;

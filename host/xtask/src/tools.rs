@@ -2,6 +2,7 @@
 //! else the error says what to install; nothing is ever skipped.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -84,11 +85,6 @@ fn find_postgres() -> Option<PathBuf> {
     folders.pop().map(|(_, folder)| folder)
 }
 
-/// A Python with the pinned packages of `tests/clients/requirements.txt`, in `target/py`.
-pub(crate) fn python(repository: &Repository) -> Result<PathBuf> {
-    python_packages(repository, "tests/clients/requirements.txt", "target/py")
-}
-
 /// A Python with the pinned packages of a file, in a folder of its own.
 pub(crate) fn python_packages(repository: &Repository, requirements: &str, home: &str) -> Result<PathBuf> {
     let home = repository.at(home);
@@ -128,9 +124,7 @@ pub(crate) fn node_packages(
     folder: &str,
     scripts: Scripts,
 ) -> Result<PathBuf> {
-    if find_program("npm").is_none() {
-        install(&["nodejs", "npm"])?;
-    }
+    npm()?;
     let home = repository.at("target").join(folder);
     let packages = home.join("node_modules");
     let files = ["package.json", "package-lock.json"];
@@ -152,9 +146,12 @@ pub(crate) fn node_packages(
     Ok(packages)
 }
 
-/// The packages of `tests/clients/package.json`, with the Node that belongs to them.
-pub(crate) fn node_modules(repository: &Repository) -> Result<PathBuf> {
-    node_packages(repository, &repository.at("tests/clients"), "npm", Scripts::Run)
+/// The package manager of Node.
+pub(crate) fn npm() -> Result<()> {
+    if find_program("npm").is_none() {
+        install(&["nodejs", "npm"])?;
+    }
+    Ok(())
 }
 
 /// A Python with the reference product, at the version that its behaviour was taken from; in `target/reference`.
@@ -215,6 +212,9 @@ pub(crate) fn is_root() -> Result<bool> {
 
 /// Installs packages of the distribution.
 fn install(packages: &[&str]) -> Result<()> {
+    // The distribution's installer does not run beside itself.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = packages.join(" ");
     if find_program("apt-get").is_none() || !is_root()? {
         bail!("{wanted} is missing: install it (Debian and Ubuntu: `sudo apt-get install {wanted}`)");

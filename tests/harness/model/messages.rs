@@ -80,24 +80,22 @@ fn usage() -> Value {
     json!({"input_tokens": 8, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 3, "output_tokens": 7})
 }
 
-fn block(index: usize, call: &Call) -> Value {
+fn block(call: &Call) -> Value {
     let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
-    json!({"type": "tool_use", "id": format!("toolu_{index}"), "name": call.name, "input": input})
+    json!({"type": "tool_use", "id": format!("toolu_{}", call.number), "name": call.name, "input": input})
 }
 
-fn body(said: &Said, model: &Value) -> String {
+pub(super) fn body(said: &Said, model: &Value) -> String {
     let (content, reason) = match said {
         Said::Text(text) => (vec![json!({"type": "text", "text": text})], "end_turn"),
-        Said::Calls(calls) => {
-            (calls.iter().enumerate().map(|(index, call)| block(index, call)).collect(), "tool_use")
-        }
+        Said::Calls(calls) => (calls.iter().map(block).collect(), "tool_use"),
     };
     json!({"id": "msg_scripted", "type": "message", "role": "assistant", "model": model, "content": content,
            "stop_reason": reason, "stop_sequence": null, "usage": usage(), "x_unknown": true})
     .to_string()
 }
 
-fn frames(said: &Said, model: &Value) -> Vec<String> {
+pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
     let frame = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or(""));
     let message = json!({"id": "msg_scripted", "type": "message", "role": "assistant", "model": model, "content": [],
         "stop_reason": null, "stop_sequence": null,
@@ -121,7 +119,7 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
         }
         Said::Calls(calls) => {
             for (index, call) in calls.iter().enumerate() {
-                let mut opener = block(index, call);
+                let mut opener = block(call);
                 opener["input"] = json!({});
                 let mut deltas = vec![json!({"type": "input_json_delta", "partial_json": ""})];
                 deltas.extend(
@@ -141,7 +139,7 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
     frames
 }
 
-fn heard(request: &Value) -> Heard {
+pub(super) fn heard(request: &Value) -> Heard {
     let messages = request["messages"].as_array().cloned().unwrap_or_default();
     let blocks = |message: &Value| -> Vec<Value> {
         match &message["content"] {

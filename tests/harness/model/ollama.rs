@@ -74,7 +74,7 @@ fn calls(calls: &[Call]) -> Vec<Value> {
     calls.iter().map(call).collect()
 }
 
-fn body(said: &Said, model: &Value) -> String {
+pub(super) fn body(said: &Said, model: &Value) -> String {
     let message = match said {
         Said::Text(text) => json!({"role": "assistant", "content": text}),
         Said::Calls(made) => json!({"role": "assistant", "content": "", "tool_calls": calls(made)}),
@@ -82,7 +82,7 @@ fn body(said: &Said, model: &Value) -> String {
     ended(model, &message).to_string()
 }
 
-fn frames(said: &Said, model: &Value) -> Vec<String> {
+pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
     let line = |message: Value| {
         format!("{}\n", json!({"model": model, "created_at": stamp(), "message": message, "done": false}))
     };
@@ -99,7 +99,7 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
     lines
 }
 
-fn heard(request: &Value) -> Heard {
+pub(super) fn heard(request: &Value) -> Heard {
     let messages = request["messages"].as_array().cloned().unwrap_or_default();
     let last = messages.last();
     let schema = if request["format"].is_object() { request["format"].clone() } else { Value::Null };

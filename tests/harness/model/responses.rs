@@ -2,11 +2,14 @@
 //! encoder that sends what the vendor would refuse is refused here, in the vendor's words. It keeps nothing: what a request
 //! names instead of saying it is not found.
 
+mod accept;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
 use super::script::{Call, Heard, Said, halves};
+use accept::accept;
 use crate::upstream::{Reply, Seen};
 
 /// Answers one request as `POST /v1/responses` or `GET /v1/models` would.
@@ -28,24 +31,23 @@ pub fn answer(seen: &Seen) -> Reply {
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, wrong.body());
     }
-    let said = heard(&request).answer();
-    let (model, tools) = (&request["model"], &request["tools"]);
+    let heard = heard(&request);
+    let (said, thought) = (heard.answer(), heard.thought());
     if request["stream"] == json!(true) {
-        Reply::stream(frames(&said, model, tools))
+        Reply::stream(frames(&said, thought, &request))
     } else {
-        Reply::json(200, response(&fresh_id(), &output(&said, tools), model, "completed").to_string())
+        Reply::json(200, body(&said, thought, &request))
     }
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.
 pub fn text_frames(text: &str) -> Vec<String> {
-    frames(&Said::Text(text.to_owned()), &json!("scripted-1"), &Value::Null)
+    frames(&Said::Text(text.to_owned()), None, &json!({"model": "scripted-1"}))
 }
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    let said = output(&Said::Text(text.to_owned()), &Value::Null);
-    response(&fresh_id(), &said, &json!("scripted-1"), "completed").to_string()
+    body(&Said::Text(text.to_owned()), None, &json!({"model": "scripted-1"}))
 }
 
 /// A failure told inside a stream.
@@ -61,6 +63,11 @@ fn fresh_id() -> String {
     format!("resp_scripted_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A whole answer to `request`.
+pub(super) fn body(said: &Said, thought: Option<&str>, request: &Value) -> String {
+    response(&fresh_id(), &output(said, thought, &request["tools"]), &request["model"], "completed").to_string()
+}
+
 fn response(id: &str, output: &[Value], model: &Value, status: &str) -> Value {
     let usage = json!({"input_tokens": 11, "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0}, "output_tokens": 7,
                        "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 18});
@@ -70,14 +77,22 @@ fn response(id: &str, output: &[Value], model: &Value, status: &str) -> Value {
            "usage": if status == "completed" { usage } else { Value::Null }, "x_unknown": true})
 }
 
-fn output(said: &Said, tools: &Value) -> Vec<Value> {
-    match said {
+fn output(said: &Said, thought: Option<&str>, tools: &Value) -> Vec<Value> {
+    let said: Vec<Value> = match said {
         Said::Text(text) => vec![message(&json!([part(text)]), "completed")],
-        Said::Calls(calls) => {
-            calls.iter().enumerate().map(|(at, one)| call(at, one, tools, "completed")).collect()
-        }
-    }
+        Said::Calls(calls) => calls.iter().map(|one| call(one, tools, "completed")).collect(),
+    };
+    thought.map(reasoning).into_iter().chain(said).collect()
 }
+
+/// What the model thought, as it encrypts it.
+fn reasoning(text: &str) -> Value {
+    json!({"id": "rs_scripted", "type": "reasoning", "summary": [{"type": "summary_text", "text": text}],
+           "encrypted_content": format!("{ENCRYPTED}-scripted")})
+}
+
+/// How everything begins that this vendor encrypts.
+const ENCRYPTED: &str = "gAAAA";
 
 fn part(text: &str) -> Value {
     json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
@@ -88,9 +103,9 @@ fn message(content: &Value, status: &str) -> Value {
 }
 
 /// A call as the tool of its name is called: those with free text get their text, those of a namespace are named below it.
-fn call(at: usize, call: &Call, tools: &Value, status: &str) -> Value {
-    let mut item = json!({"id": format!("fc_{at}"), "type": "function_call", "status": status,
-                          "call_id": format!("call_{at}"), "name": call.name});
+fn call(call: &Call, tools: &Value, status: &str) -> Value {
+    let mut item = json!({"id": format!("fc_{}", call.number), "type": "function_call", "status": status,
+                          "call_id": format!("call_{}", call.number), "name": call.name});
     let tools = tools.as_array().into_iter().flatten();
     if tools.clone().any(|tool| tool["type"] == "custom" && tool["name"] == call.name) {
         item["type"] = json!("custom_tool_call");
@@ -98,6 +113,10 @@ fn call(at: usize, call: &Call, tools: &Value, status: &str) -> Value {
         return item;
     }
     item["arguments"] = json!(if status == "completed" { call.arguments.as_str() } else { "" });
+    if let Some(namespace) = &call.namespace {
+        item["namespace"] = json!(namespace);
+        return item;
+    }
     for tool in tools.filter(|tool| tool["type"] == "namespace") {
         let space = tool["name"].as_str().unwrap_or_default();
         if let Some(name) = call.name.strip_prefix(space).and_then(|rest| rest.strip_prefix("__")) {
@@ -113,44 +132,60 @@ fn free_text(call: &Call) -> String {
     arguments["input"].as_str().unwrap_or(&call.arguments).to_owned()
 }
 
-fn frames(said: &Said, model: &Value, tools: &Value) -> Vec<String> {
-    let id = fresh_id();
+/// The frames of a streamed answer to `request`.
+pub(super) fn frames(said: &Said, thought: Option<&str>, request: &Value) -> Vec<String> {
+    let (id, model, tools) = (fresh_id(), &request["model"], &request["tools"]);
     let mut events = vec![
         json!({"type": "response.created", "response": response(&id, &[], model, "in_progress")}),
         json!({"type": "response.in_progress", "response": response(&id, &[], model, "in_progress")}),
     ];
+    if let Some(text) = thought {
+        let whole = reasoning(text);
+        let place = |kind: &str, name: &str, value: Value| {
+            json!({"type": format!("response.reasoning_summary_{kind}"), "item_id": "rs_scripted", "output_index": 0,
+                   "summary_index": 0, name: value})
+        };
+        let begun = json!({"id": "rs_scripted", "type": "reasoning", "summary": []});
+        events.push(json!({"type": "response.output_item.added", "output_index": 0, "item": begun}));
+        events.push(place("part.added", "part", json!({"type": "summary_text", "text": ""})));
+        events.push(place("text.delta", "delta", json!(text)));
+        events.push(place("text.done", "text", json!(text)));
+        events.push(place("part.done", "part", whole["summary"][0].clone()));
+        events.push(json!({"type": "response.output_item.done", "output_index": 0, "item": whole}));
+    }
+    let first = usize::from(thought.is_some());
     match said {
         Said::Text(text) => {
-            let at = |kind: &str| json!({"type": kind, "item_id": "msg_scripted", "output_index": 0, "content_index": 0});
+            let at = |kind: &str| json!({"type": kind, "item_id": "msg_scripted", "output_index": first, "content_index": 0});
             let with = |kind: &str, name: &str, value: Value| {
                 let mut event = at(kind);
                 event[name] = value;
                 event
             };
-            events.push(json!({"type": "response.output_item.added", "output_index": 0,
+            events.push(json!({"type": "response.output_item.added", "output_index": first,
                                "item": message(&json!([]), "in_progress")}));
             events.push(with("response.content_part.added", "part", part("")));
             let deltas = halves(text).map(|half| with("response.output_text.delta", "delta", json!(half)));
             events.extend(deltas);
             events.push(with("response.output_text.done", "text", json!(text)));
             events.push(with("response.content_part.done", "part", part(text)));
-            events.push(json!({"type": "response.output_item.done", "output_index": 0,
+            events.push(json!({"type": "response.output_item.done", "output_index": first,
                                "item": message(&json!([part(text)]), "completed")}));
         }
         Said::Calls(calls) => {
-            for (index, one) in calls.iter().enumerate() {
-                let whole = call(index, one, tools, "completed");
+            for (index, one) in (first..).zip(calls) {
+                let whole = call(one, tools, "completed");
                 let (stream, member) = match whole["type"].as_str() {
                     Some("custom_tool_call") => ("custom_tool_call_input", "input"),
                     _ => ("function_call_arguments", "arguments"),
                 };
                 let piece = |kind: &str, name: &str, value: &str| {
                     json!({"type": format!("response.{stream}.{kind}"), "output_index": index,
-                           "item_id": format!("fc_{index}"), name: value})
+                           "item_id": format!("fc_{}", one.number), name: value})
                 };
                 let text = whole[member].as_str().unwrap_or_default();
                 events.push(json!({"type": "response.output_item.added", "output_index": index,
-                                   "item": call(index, one, tools, "in_progress")}));
+                                   "item": call(one, tools, "in_progress")}));
                 events.extend(halves(text).map(|half| piece("delta", "delta", half)));
                 events.push(piece("done", member, text));
                 events
@@ -159,8 +194,12 @@ fn frames(said: &Said, model: &Value, tools: &Value) -> Vec<String> {
         }
     }
     events.push(
-        json!({"type": "response.completed", "response": response(&id, &output(said, tools), model, "completed")}),
+        json!({"type": "response.completed", "response": response(&id, &output(said, thought, tools), model, "completed")}),
     );
+    numbered(events)
+}
+
+fn numbered(events: Vec<Value>) -> Vec<String> {
     let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
         event["sequence_number"] = json!(number);
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
@@ -168,7 +207,7 @@ fn frames(said: &Said, model: &Value, tools: &Value) -> Vec<String> {
     numbered.collect()
 }
 
-fn heard(request: &Value) -> Heard {
+pub(super) fn heard(request: &Value) -> Heard {
     let items = items(request);
     let last = items.last().cloned().unwrap_or_default();
     let is_result = |kind: &str| kind.ends_with("_call_output");
@@ -197,178 +236,4 @@ fn plain(value: &Value) -> String {
         part if part["type"] == "input_image" => "[image]".to_owned(),
         part => part["text"].as_str().unwrap_or("").to_owned(),
     }
-}
-
-/// What the vendor says of a request that it refuses.
-struct Wrong {
-    message: String,
-    param: String,
-    code: &'static str,
-}
-
-impl Wrong {
-    fn unknown(param: &str) -> Self {
-        Self {
-            message: format!("Unknown parameter: '{param}'."),
-            param: param.to_owned(),
-            code: "unknown_parameter",
-        }
-    }
-
-    fn missing(param: &str) -> Self {
-        let message = format!("Missing required parameter: '{param}'.");
-        Self { message, param: param.to_owned(), code: "missing_required_parameter" }
-    }
-
-    fn value(message: String, param: &str) -> Self {
-        Self { message, param: param.to_owned(), code: "invalid_value" }
-    }
-
-    fn body(&self) -> String {
-        json!({"error": {"message": self.message, "type": "invalid_request_error", "param": self.param, "code": self.code}})
-            .to_string()
-    }
-}
-
-const KNOWN: [&str; 29] = [
-    "background",
-    "conversation",
-    "include",
-    "input",
-    "instructions",
-    "max_output_tokens",
-    "max_tool_calls",
-    "metadata",
-    "model",
-    "parallel_tool_calls",
-    "previous_response_id",
-    "prompt",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "reasoning",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "stream",
-    "stream_options",
-    "temperature",
-    "text",
-    "tool_choice",
-    "tools",
-    "top_logprobs",
-    "top_p",
-    "truncation",
-    "user",
-    "context_management",
-];
-
-/// What the vendor refuses with 400.
-fn accept(request: &Value) -> Result<(), Wrong> {
-    let members = request.as_object().ok_or_else(|| Wrong::missing("model"))?;
-    if let Some(name) = members.keys().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(Wrong::unknown(name));
-    }
-    if request["max_output_tokens"].as_u64().is_some_and(|limit| limit < 16) {
-        let message = "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16";
-        return Err(Wrong::value(message.to_owned(), "max_output_tokens"));
-    }
-    if request["stream"] != json!(true) && !request["stream_options"].is_null() {
-        let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.".to_owned();
-        return Err(Wrong::value(message, "stream_options"));
-    }
-    for (at, tool) in request["tools"].as_array().into_iter().flatten().enumerate() {
-        if !tool["function"].is_null() {
-            return Err(Wrong::unknown(&format!("tools[{at}].function")));
-        }
-        if tool["type"] == "function" && !tool["name"].is_string() {
-            return Err(Wrong::missing(&format!("tools[{at}].name")));
-        }
-    }
-    if !request["input"].is_array() && !request["input"].is_string() {
-        return Err(Wrong::missing("input"));
-    }
-    if let Some(id) = request["previous_response_id"].as_str() {
-        return Err(Wrong {
-            message: format!("Previous response with id '{id}' not found."),
-            param: "previous_response_id".to_owned(),
-            code: "previous_response_not_found",
-        });
-    }
-    let items = items(request);
-    let named = items.iter().find(|item| {
-        let unsaid = item["type"] == "reasoning" && !item["encrypted_content"].is_string();
-        item["type"] == "item_reference" || unsaid && item["id"].is_string()
-    });
-    if let Some(item) = named {
-        let message = format!(
-            "Item with id {} not found. Items are not persisted when `store` is set to false.",
-            item["id"]
-        );
-        return Err(Wrong::value(message, "input"));
-    }
-    let ids = |kinds: [&str; 2]| -> Vec<Value> {
-        let of_kind = items.iter().filter(|item| kinds.iter().any(|kind| item["type"] == *kind));
-        of_kind.map(|item| item["call_id"].clone()).collect()
-    };
-    let called = ids(["function_call", "custom_tool_call"]);
-    let answered = ids(["function_call_output", "custom_tool_call_output"]);
-    if let Some(id) = answered.iter().find(|id| !called.contains(id)) {
-        return Err(Wrong::value(
-            format!("No tool call found for function call output with call_id {id}."),
-            "input",
-        ));
-    }
-    if let Some(id) = called.iter().find(|id| !answered.contains(id)) {
-        return Err(Wrong::value(format!("No tool output found for function call {id}."), "input"));
-    }
-    items.iter().enumerate().try_for_each(|(at, item)| accept_item(at, item))
-}
-
-fn accept_item(at: usize, item: &Value) -> Result<(), Wrong> {
-    let known: &[&str] = match item["type"].as_str().unwrap_or("message") {
-        "message" => &["type", "id", "role", "content", "status", "phase"],
-        "function_call" => &["type", "id", "call_id", "name", "namespace", "arguments", "status"],
-        "custom_tool_call" => &["type", "id", "call_id", "name", "namespace", "input", "status"],
-        "function_call_output" | "custom_tool_call_output" => &["type", "id", "call_id", "output", "status"],
-        "reasoning" => &["type", "id", "summary", "content", "encrypted_content", "status"],
-        _ => return Ok(()),
-    };
-    if let Some(name) =
-        item.as_object().and_then(|item| item.keys().find(|name| !known.contains(&name.as_str())))
-    {
-        return Err(Wrong::unknown(&format!("input[{at}].{name}")));
-    }
-    if item["call_id"].as_str().is_some_and(|id| id.len() > 64) {
-        let param = format!("input[{at}].call_id");
-        return Err(Wrong::value(
-            format!("Invalid '{param}': string too long. Expected a string with maximum length 64"),
-            &param,
-        ));
-    }
-    if item["type"] == "reasoning" && !item["summary"].is_array() {
-        return Err(Wrong::missing(&format!("input[{at}].summary")));
-    }
-    let kinds: &[&str] = match item["role"].as_str() {
-        Some("assistant") => &["output_text", "refusal"],
-        None | Some("user" | "system" | "developer") => &["input_text", "input_image", "input_file"],
-        Some(role) => {
-            let param = format!("input[{at}].role");
-            let message = format!(
-                "Invalid value: '{role}'. Supported values are: 'assistant', 'system', 'developer', and 'user'."
-            );
-            return Err(Wrong::value(message, &param));
-        }
-    };
-    let parts = item["content"].as_array().or_else(|| item["output"].as_array());
-    for (number, part) in parts.into_iter().flatten().enumerate() {
-        let kind = part["type"].as_str().unwrap_or_default();
-        if item["type"] != "reasoning" && !kinds.contains(&kind) {
-            let param = format!("input[{at}].content[{number}]");
-            return Err(Wrong::value(
-                format!("Invalid value: '{kind}'. Supported values are: {kinds:?}."),
-                &param,
-            ));
-        }
-    }
-    Ok(())
 }

@@ -23,6 +23,10 @@ pub(super) struct Call {
     pub(super) name: String,
     /// JSON as the model wrote it.
     pub(super) arguments: String,
+    /// Which call of the conversation this is: its id is made of it.
+    pub(super) number: usize,
+    /// The namespace that the tool was offered in; only Responses knows them.
+    pub(super) namespace: Option<String>,
 }
 
 #[derive(Debug)]
@@ -45,9 +49,12 @@ impl Heard {
         let calls = self.last.split("call ").skip(1).filter_map(|call| {
             let (name, rest) = call.split_once('(')?;
             let (arguments, _) = rest.split_once(')')?;
-            Some(Call { name: name.to_owned(), arguments: arguments.to_owned() })
+            Some((name.to_owned(), arguments.to_owned()))
         });
-        calls.collect()
+        let numbered = calls.enumerate();
+        numbered
+            .map(|(number, (name, arguments))| Call { name, arguments, number, namespace: None })
+            .collect()
     }
 
     fn text(&self) -> String {
