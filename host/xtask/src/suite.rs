@@ -14,7 +14,7 @@ use crate::{dependencies, guests, scripted, tools};
 
 const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
 /// Tests of the wires against what is recorded, and there and back.
-const WIRES: [&str; 3] = ["golden", "meaning", "wires"];
+const WIRES: [&str; 6] = ["golden", "meaning", "messages_client", "pairs", "responses", "wires"];
 const STEPS: [&str; 7] = ["fmt", "machete", "deny", "clippy", "unit", "plugins", "it"];
 
 /// What the steps need from the environment. The cluster stops when this goes.

@@ -536,7 +536,7 @@ pub const TABLE: &[TranslationRow] = &[
     row(
         "tools.format",
         [&[], &["tools.custom.format"], &[]],
-        [Lost(IN_WORDS), Kept, Lost(IN_WORDS), Lost(IN_WORDS)],
+        [Lost(IN_WORDS), Lost(IN_WORDS), Lost(IN_WORDS), Lost(IN_WORDS)],
     ),
     row("reasoning", [&[], &["reasoning.summary"], &[]], [Lost(ALL), Kept, Lost(ALL), Lost(ALL)]),
     row("tool_namespace", [&[], &["tools.namespace"], &[]], [Lost(FLAT), Lost(FLAT), Lost(FLAT), Lost(FLAT)]),
