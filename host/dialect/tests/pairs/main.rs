@@ -8,5 +8,8 @@
     reason = "a test ends where it fails"
 )]
 
+mod answers;
 mod golden;
+mod legal;
+mod sequences;
 mod wires;
