@@ -9,7 +9,10 @@
 )]
 
 mod answers;
+mod bodies;
+mod conversations;
 mod golden;
 mod legal;
+mod meaning;
 mod sequences;
 mod wires;
