@@ -22,22 +22,23 @@ pub fn answer(seen: &Seen) -> Reply {
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, wrong.body());
     }
-    let said = heard(&request).answer();
+    let heard = heard(&request);
+    let (said, thought) = (heard.answer(), heard.thought());
     if request["stream"] == json!(true) {
-        Reply::stream(frames(&said, &request["model"]))
+        Reply::stream(frames(&said, thought, &request["model"]))
     } else {
-        Reply::json(200, response(&output(&said), &request["model"], "completed").to_string())
+        Reply::json(200, response(&output(&said, thought), &request["model"], "completed").to_string())
     }
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.
 pub fn text_frames(text: &str) -> Vec<String> {
-    frames(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    frames(&Said::Text(text.to_owned()), None, &json!("scripted-1"))
 }
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    response(&output(&Said::Text(text.to_owned())), &json!("scripted-1"), "completed").to_string()
+    response(&output(&Said::Text(text.to_owned()), None), &json!("scripted-1"), "completed").to_string()
 }
 
 /// A failure told inside a stream.
@@ -56,12 +57,22 @@ fn response(output: &[Value], model: &Value, status: &str) -> Value {
            "usage": if status == "completed" { usage } else { Value::Null }, "x_unknown": true})
 }
 
-fn output(said: &Said) -> Vec<Value> {
-    match said {
+fn output(said: &Said, thought: Option<&str>) -> Vec<Value> {
+    let said: Vec<Value> = match said {
         Said::Text(text) => vec![message(&json!([part(text)]), "completed")],
-        Said::Calls(calls) => calls.iter().enumerate().map(|(at, one)| call(at, one, "completed")).collect(),
-    }
+        Said::Calls(calls) => calls.iter().map(|one| call(one, "completed")).collect(),
+    };
+    thought.map(reasoning).into_iter().chain(said).collect()
 }
+
+/// What the model thought, as it encrypts it.
+fn reasoning(text: &str) -> Value {
+    json!({"id": "rs_scripted", "type": "reasoning", "summary": [{"type": "summary_text", "text": text}],
+           "encrypted_content": format!("{ENCRYPTED}-scripted")})
+}
+
+/// How everything begins that this vendor encrypts.
+const ENCRYPTED: &str = "gAAAA";
 
 fn part(text: &str) -> Value {
     json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
@@ -71,52 +82,68 @@ fn message(content: &Value, status: &str) -> Value {
     json!({"id": "msg_scripted", "type": "message", "status": status, "role": "assistant", "content": content})
 }
 
-fn call(at: usize, call: &Call, status: &str) -> Value {
+fn call(call: &Call, status: &str) -> Value {
     let arguments = if status == "completed" { call.arguments.as_str() } else { "" };
+    let at = call.number;
     json!({"id": format!("fc_{at}"), "type": "function_call", "status": status, "call_id": format!("call_{at}"),
            "name": call.name, "arguments": arguments})
 }
 
-fn frames(said: &Said, model: &Value) -> Vec<String> {
+fn frames(said: &Said, thought: Option<&str>, model: &Value) -> Vec<String> {
     let mut events = vec![
         json!({"type": "response.created", "response": response(&[], model, "in_progress")}),
         json!({"type": "response.in_progress", "response": response(&[], model, "in_progress")}),
     ];
+    if let Some(text) = thought {
+        let whole = reasoning(text);
+        let place = |kind: &str, name: &str, value: Value| {
+            json!({"type": format!("response.reasoning_summary_{kind}"), "item_id": "rs_scripted", "output_index": 0,
+                   "summary_index": 0, name: value})
+        };
+        let begun = json!({"id": "rs_scripted", "type": "reasoning", "summary": []});
+        events.push(json!({"type": "response.output_item.added", "output_index": 0, "item": begun}));
+        events.push(place("part.added", "part", json!({"type": "summary_text", "text": ""})));
+        events.push(place("text.delta", "delta", json!(text)));
+        events.push(place("text.done", "text", json!(text)));
+        events.push(place("part.done", "part", whole["summary"][0].clone()));
+        events.push(json!({"type": "response.output_item.done", "output_index": 0, "item": whole}));
+    }
+    let first = usize::from(thought.is_some());
     match said {
         Said::Text(text) => {
-            let at = |kind: &str| json!({"type": kind, "item_id": "msg_scripted", "output_index": 0, "content_index": 0});
+            let at = |kind: &str| json!({"type": kind, "item_id": "msg_scripted", "output_index": first, "content_index": 0});
             let with = |kind: &str, name: &str, value: Value| {
                 let mut event = at(kind);
                 event[name] = value;
                 event
             };
-            events.push(json!({"type": "response.output_item.added", "output_index": 0,
+            events.push(json!({"type": "response.output_item.added", "output_index": first,
                                "item": message(&json!([]), "in_progress")}));
             events.push(with("response.content_part.added", "part", part("")));
             let deltas = halves(text).map(|half| with("response.output_text.delta", "delta", json!(half)));
             events.extend(deltas);
             events.push(with("response.output_text.done", "text", json!(text)));
             events.push(with("response.content_part.done", "part", part(text)));
-            events.push(json!({"type": "response.output_item.done", "output_index": 0,
+            events.push(json!({"type": "response.output_item.done", "output_index": first,
                                "item": message(&json!([part(text)]), "completed")}));
         }
         Said::Calls(calls) => {
-            for (index, one) in calls.iter().enumerate() {
+            for (index, one) in (first..).zip(calls) {
                 let piece = |kind: &str, name: &str, value: &str| {
                     json!({"type": format!("response.function_call_arguments.{kind}"), "output_index": index,
-                           "item_id": format!("fc_{index}"), name: value})
+                           "item_id": format!("fc_{}", one.number), name: value})
                 };
                 events.push(json!({"type": "response.output_item.added", "output_index": index,
-                                   "item": call(index, one, "in_progress")}));
+                                   "item": call(one, "in_progress")}));
                 events.extend(halves(&one.arguments).map(|half| piece("delta", "delta", half)));
                 events.push(piece("done", "arguments", &one.arguments));
                 events.push(json!({"type": "response.output_item.done", "output_index": index,
-                                   "item": call(index, one, "completed")}));
+                                   "item": call(one, "completed")}));
             }
         }
     }
     events
-        .push(json!({"type": "response.completed", "response": response(&output(said), model, "completed")}));
+        .push(json!({"type": "response.completed", "response": response(&output(said, thought), model, "completed")}));
     let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
         event["sequence_number"] = json!(number);
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
@@ -177,8 +204,9 @@ impl Wrong {
     }
 }
 
-const KNOWN: [&str; 29] = [
+const KNOWN: [&str; 30] = [
     "background",
+    "client_metadata",
     "conversation",
     "include",
     "input",
@@ -227,6 +255,11 @@ fn accept(request: &Value) -> Result<(), Wrong> {
         if !tool["function"].is_null() {
             return Err(Wrong::unknown(&format!("tools[{at}].function")));
         }
+        let known = ["type", "name", "description", "parameters", "strict", "defer_loading"];
+        let members = tool.as_object().filter(|_| tool["type"] == "function");
+        if let Some(name) = members.and_then(|it| it.keys().find(|name| !known.contains(&name.as_str()))) {
+            return Err(Wrong::unknown(&format!("tools[{at}].{name}")));
+        }
         if tool["type"] == "function" && !tool["name"].is_string() {
             return Err(Wrong::missing(&format!("tools[{at}].name")));
         }
@@ -270,6 +303,14 @@ fn accept_item(at: usize, item: &Value) -> Result<(), Wrong> {
             format!("Invalid '{param}': string too long. Expected a string with maximum length 64"),
             &param,
         ));
+    }
+    if item["encrypted_content"].as_str().is_some_and(|text| !text.starts_with(ENCRYPTED)) {
+        let id = item["id"].as_str().unwrap_or_default();
+        return Err(Wrong {
+            message: format!("The encrypted content for item {id} could not be verified."),
+            param: format!("input[{at}].encrypted_content"),
+            code: "invalid_encrypted_content",
+        });
     }
     if item["type"] == "reasoning" && !item["summary"].is_array() {
         return Err(Wrong::missing(&format!("input[{at}].summary")));

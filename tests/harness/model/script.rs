@@ -20,6 +20,8 @@ pub(super) struct Heard {
 /// One call of the answer.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// Its number in the conversation, of which its id is made.
+    pub(super) number: usize,
     pub(super) name: String,
     /// JSON as the model wrote it.
     pub(super) arguments: String,
@@ -37,6 +39,11 @@ impl Heard {
         if calls.is_empty() { Said::Text(self.text()) } else { Said::Calls(calls) }
     }
 
+    /// What the model thinks before it answers, when the newest turn tells it to think aloud.
+    pub(super) fn thought(&self) -> Option<&'static str> {
+        self.last.contains("think aloud").then_some("hm, so")
+    }
+
     /// The calls that the last user turn asks for, unless their results are already there.
     fn calls(&self) -> Vec<Call> {
         if !self.from_user || !self.has_tools {
@@ -45,9 +52,10 @@ impl Heard {
         let calls = self.last.split("call ").skip(1).filter_map(|call| {
             let (name, rest) = call.split_once('(')?;
             let (arguments, _) = rest.split_once(')')?;
-            Some(Call { name: name.to_owned(), arguments: arguments.to_owned() })
+            Some((name.to_owned(), arguments.to_owned()))
         });
-        calls.collect()
+        let numbered = (self.results.len()..).zip(calls);
+        numbered.map(|(number, (name, arguments))| Call { number, name, arguments }).collect()
     }
 
     fn text(&self) -> String {

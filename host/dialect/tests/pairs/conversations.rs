@@ -83,7 +83,7 @@ impl Pair {
     }
 }
 
-fn word() -> impl Strategy<Value = String> {
+fn short_text() -> impl Strategy<Value = String> {
     "[a-z0-9äß😀\"]{1,3}( [a-z\\\\]{1,3})?"
 }
 
@@ -94,27 +94,28 @@ fn data(begin: &'static str) -> impl Strategy<Value = String> {
 
 pub(super) fn conversation(pair: Pair) -> impl Strategy<Value = Conversation> {
     let user = (
-        prop::collection::vec(word(), 1..3),
+        prop::collection::vec(short_text(), 1..3),
         prop::collection::vec(data(PNG), 0..2),
         prop::collection::vec(data(PDF), 0..=usize::from(pair.files())),
     );
     let user =
         user.prop_map(|(texts, images, files)| Turn { user: true, texts, images, files, ..Turn::default() });
-    let thought = (prop::option::of(word()), "[a-zA-Z0-9]{5}");
+    let thought = (prop::option::of(short_text()), "[a-zA-Z0-9]{5}");
     let thoughts = prop::collection::vec(thought, 0..=2 * usize::from(pair.signer().is_some()));
     let input = prop_oneof![Just(json!({})), Just(json!({"a": [1, {"b": null}], "c": "ü\n"}))];
-    let given = (prop::collection::vec(word(), 0..3), prop::collection::vec(data(PNG), 0..2));
+    let given = (prop::collection::vec(short_text(), 0..3), prop::collection::vec(data(PNG), 0..2));
     let calls = prop::collection::vec(("[a-z]{1,4}", input, given), 0..3);
-    let said = (thoughts, word(), any::<bool>(), calls).prop_map(move |(thoughts, text, refuses, calls)| {
-        let refuses = refuses && pair.refusals() && calls.is_empty();
-        (thoughts, if refuses { Err(text) } else { Ok(text) }, calls)
-    });
-    let tool = (word(), "[a-z]{1,3}").prop_map(|(description, member)| {
+    let said =
+        (thoughts, short_text(), any::<bool>(), calls).prop_map(move |(thoughts, text, refuses, calls)| {
+            let refuses = refuses && pair.refusals() && calls.is_empty();
+            (thoughts, if refuses { Err(text) } else { Ok(text) }, calls)
+        });
+    let tool = (short_text(), "[a-z]{1,3}").prop_map(|(description, member)| {
         let schema = json!({"type": "object", "properties": {member: {"type": "string"}}});
         (description, schema)
     });
     (
-        prop::collection::vec(word(), 0..3),
+        prop::collection::vec(short_text(), 0..3),
         prop::collection::vec((user, said), 0..3),
         prop::collection::vec(tool, 0..3),
         prop::option::of(16_u64..9000),

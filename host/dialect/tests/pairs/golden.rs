@@ -40,7 +40,7 @@ fn case(name: &str) -> (&str, UpstreamWire, bool) {
 }
 
 /// What the upstream gets.
-fn sent(client: Ingress, body: &str, wire: UpstreamWire) -> String {
+fn upstream_reading(client: Ingress, body: &str, wire: UpstreamWire) -> String {
     match encode(&asked(client, body.as_bytes(), wire), wire) {
         Ok(encoded) => {
             let body: Value = serde_json::from_str(&encoded.body).unwrap();
@@ -51,7 +51,13 @@ fn sent(client: Ingress, body: &str, wire: UpstreamWire) -> String {
 }
 
 /// What the client gets. A stream says what a whole answer says.
-fn told(client: Ingress, asked: Option<&String>, said: &str, wire: UpstreamWire, is_whole: bool) -> String {
+fn client_reading(
+    client: Ingress,
+    asked: Option<&String>,
+    said: &str,
+    wire: UpstreamWire,
+    is_whole: bool,
+) -> String {
     let identity = identity(client, asked.map(String::as_bytes));
     let events = if is_whole { whole(wire, said) } else { streamed(wire, &[said.as_bytes()]) };
     let events = match events {
@@ -80,7 +86,7 @@ fn readings() -> Files {
         let client = client.unwrap_or_else(|| panic!("`{name}` names no wire"));
         for wire in UpstreamWire::ALL {
             let place = format!("sent/{case}.{}.{}.txt", client_name(client), upstream_name(wire));
-            readings.insert(place, sent(client, body, wire));
+            readings.insert(place, upstream_reading(client, body, wire));
         }
     }
     for (name, said) in &answers {
@@ -90,7 +96,7 @@ fn readings() -> Files {
             let question = questions.get(&format!("asked/{case}.{}.json", client_name(client)));
             let kind = if is_whole { "json" } else { "sse" };
             let place = format!("told/{case}.{}.{}.{kind}", client_name(client), upstream_name(wire));
-            readings.insert(place, told(client, question, said, wire, is_whole));
+            readings.insert(place, client_reading(client, question, said, wire, is_whole));
         }
     }
     readings

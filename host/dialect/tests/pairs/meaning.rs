@@ -23,7 +23,7 @@ fn heard(pair: Pair, said: &Conversation) -> ChatRequest {
 }
 
 /// What the upstream reads.
-fn told(pair: Pair, request: &ChatRequest) -> Conversation {
+fn upstream_reads(pair: Pair, request: &ChatRequest) -> Conversation {
     let encoded = encode(request, pair.wire).unwrap_or_else(|fault| panic!("{pair:?}: {}", fault.message));
     assert_eq!(encoded.losses, Vec::<String>::new(), "{pair:?}");
     let body: Value = serde_json::from_str(&encoded.body).unwrap();
@@ -79,7 +79,7 @@ proptest! {
 
     #[test]
     fn what_a_client_says_is_what_the_upstream_gets((pair, said) in any_pair()) {
-        let told = told(pair, &heard(pair, &said));
+        let told = upstream_reads(pair, &heard(pair, &said));
         prop_assert_eq!(told, level(pair, said.clone()), "{:?}: {:#}", pair, body(pair, &said));
     }
 }
@@ -200,7 +200,7 @@ fn a_planted_loss_of_any_kind_of_part_is_seen() {
         let said = everything(pair);
         let request = heard(pair, &said);
         let meant = level(pair, said);
-        assert_eq!(told(pair, &request), meant, "{pair:?}");
+        assert_eq!(upstream_reads(pair, &request), meant, "{pair:?}");
         for (what, lose) in LOSSES {
             let mut less = request.clone();
             lose(&mut less);

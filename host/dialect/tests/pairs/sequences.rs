@@ -68,7 +68,7 @@ fn unmarked(mut heard: Heard, meant: &Heard) -> Heard {
     heard
 }
 
-fn told(client: Ingress, events: &[Event]) -> Heard {
+fn client_hears(client: Ingress, events: &[Event]) -> Heard {
     let stream = written(client, events, &identity(client, None)).unwrap();
     heard(client, &stream)
 }
@@ -100,7 +100,7 @@ proptest! {
         let events = events.unwrap_or_else(|fault| panic!("{}: {said}", fault.message));
         for client in CLIENTS {
             let meant = meant(client, wire, &answer);
-            prop_assert_eq!(unmarked(told(client, &events), &meant), meant, "{:?} of {:?}: {}", client, wire, said);
+            prop_assert_eq!(unmarked(client_hears(client, &events), &meant), meant, "{:?} of {:?}: {}", client, wire, said);
         }
     }
 }
@@ -189,12 +189,12 @@ fn a_planted_loss_of_any_kind_is_heard() {
                 Answer { said: said(refused), ended: Ended::Called, usage: true, order: vec![0; 24] };
             let events = streamed(wire, &[stream(wire, &answer).as_bytes()]).unwrap();
             let meant = meant(client, wire, &answer);
-            assert_eq!(unmarked(told(client, &events), &meant), meant);
+            assert_eq!(unmarked(client_hears(client, &events), &meant), meant);
             for (what, lost) in LOSSES {
                 // A refusal and a thought that nobody may read take other forms on this wire.
                 let Some(less) = without(&events, *lost) else { continue };
                 assert_ne!(
-                    unmarked(told(client, &less), &meant),
+                    unmarked(client_hears(client, &less), &meant),
                     meant,
                     "{client:?}: {what} was lost unheard"
                 );
@@ -202,7 +202,7 @@ fn a_planted_loss_of_any_kind_is_heard() {
             }
             for (what, less) in hollow(&events) {
                 assert_ne!(
-                    unmarked(told(client, &less), &meant),
+                    unmarked(client_hears(client, &less), &meant),
                     meant,
                     "{client:?}: {what} was lost unheard"
                 );
@@ -217,9 +217,9 @@ fn a_planted_loss_of_any_kind_is_heard() {
         let events = streamed(wire, &[stream(wire, &answer).as_bytes()]).unwrap();
         let less = without(&events, LOSSES[2].1).unwrap();
         let meant = meant(client, wire, &answer);
-        assert_eq!(unmarked(told(client, &events), &meant), meant);
+        assert_eq!(unmarked(client_hears(client, &events), &meant), meant);
         assert_ne!(
-            unmarked(told(client, &less), &meant),
+            unmarked(client_hears(client, &less), &meant),
             meant,
             "{client:?}: a hidden thought was lost unheard"
         );

@@ -62,14 +62,14 @@ pub(super) fn message(
         .string("role", "assistant")
         .string("model", &identity.model)
         .raw("content", &array(&content))
-        .string("stop_reason", stop_word(&refused(&finish.reason, refuses)))
+        .string("stop_reason", stop_word(&end_reason(&finish.reason, refuses)))
         .raw("stop_sequence", &text(finish.stop_sequence.as_deref()))
         .raw("usage", &usage::json(&counted.unwrap_or_default()));
     Ok(out.finish())
 }
 
 /// A refusal is an answer like others on wires that have a place for it, and the reason of the end on this one.
-pub(super) fn refused(reason: &StopReason, refuses: bool) -> StopReason {
+pub(super) fn end_reason(reason: &StopReason, refuses: bool) -> StopReason {
     if refuses && *reason == StopReason::EndTurn { StopReason::Refusal } else { reason.clone() }
 }
 

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use super::STOP_FRAME;
-use super::answer::{refused, text};
+use super::answer::{end_reason, text};
 use super::blocks::{Block, Signatures, frame};
 use super::usage;
 use crate::anthropic_messages::stop_word;
@@ -148,7 +148,7 @@ impl WireWriter for AnthropicMessagesWriter {
         let finish = finish.ok_or_else(|| protocol("the answer ended without a finish reason"))?;
         let mut delta = Members::new();
         delta
-            .string("stop_reason", stop_word(&refused(&finish.reason, self.refuses)))
+            .string("stop_reason", stop_word(&end_reason(&finish.reason, self.refuses)))
             .raw("stop_sequence", &text(finish.stop_sequence.as_deref()));
         let counted = usage::json(&self.usage.clone().unwrap_or_default());
         frame("message_delta", &[("delta", &delta.finish()), ("usage", &counted)], out);

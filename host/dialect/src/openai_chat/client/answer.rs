@@ -173,7 +173,7 @@ impl Block {
 
     fn tool_call(&self, echo: &RequestEcho) -> Option<String> {
         let BlockKind::ToolCall(start) = &self.kind else { return None };
-        let (kind, said) = calls::words(echo, &start.name);
+        let (kind, said) = calls::call_members(echo, &start.name);
         // What takes nothing gets an object with nothing in it.
         let text = if self.text.is_empty() && kind == "function" { "{}" } else { &self.text };
         let mut inner = Members::new();

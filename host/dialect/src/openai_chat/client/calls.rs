@@ -19,7 +19,7 @@ pub(super) fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
 }
 
 /// The type of a call of this tool, which names the member that holds it, and the member inside for what is said.
-pub(super) fn words(echo: &RequestEcho, tool: &str) -> (&'static str, &'static str) {
+pub(super) fn call_members(echo: &RequestEcho, tool: &str) -> (&'static str, &'static str) {
     let free_form = echo.tools.iter().any(|alias| alias.free_form && alias.sent == tool);
     if free_form { ("custom", "input") } else { ("function", "arguments") }
 }

@@ -127,7 +127,7 @@ impl WireWriter for OpenAiChatWriter {
                     BlockKind::ToolCall(start) => {
                         let number = choice.calls;
                         choice.calls += 1;
-                        let words @ (kind, said) = calls::words(&echo, &start.name);
+                        let words @ (kind, said) = calls::call_members(&echo, &start.name);
                         opener = Some(format!(
                             "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"{kind}\",\"{kind}\":{{\"name\":{},\"{said}\":\"\"}}{}}}]}}",
                             quote(&start.id),

@@ -82,8 +82,8 @@ impl Encoder<'_> {
         if !tools.is_empty() {
             body.raw("tools", &list(&tools));
         }
-        // There is nothing to choose where every tool was lost.
-        if !tools.is_empty() || request.tools.is_empty() {
+        // Without a tool there is nothing to choose, and the vendor refuses the question.
+        if !tools.is_empty() {
             self.tool_choice(request, &mut body);
         }
         match &request.output {

@@ -7,7 +7,7 @@ use crate::json::{Members, Node};
 use crate::openai_responses::DIALECT;
 
 /// Its number goes up when what stands behind it changes.
-const MARK: &str = "brains.thought.1:";
+pub(super) const MARK: &str = "brains.thought.1:";
 
 /// What `encrypted_content` held.
 #[derive(Debug, PartialEq)]
@@ -42,6 +42,14 @@ pub(super) fn sealed_call(id: &str, signature: &str, origin: Option<&str>) -> St
     let mut out = Members::new();
     out.string("call", id).string("signature", signature).maybe_string("origin", origin);
     format!("{MARK}{}", out.finish())
+}
+
+/// Whether an item is a thought of another vendor's, or the signature of a call.
+pub(super) fn is_foreign(item: &Node<'_>) -> bool {
+    let Ok(mut object) = item.object() else { return false };
+    let mut text = |name: &str| object.string(name).ok().flatten();
+    text("type").as_deref() == Some("reasoning")
+        && text("encrypted_content").is_some_and(|sealed| sealed.starts_with(MARK))
 }
 
 /// Reads it back. `text` is what the thought's summary says.
