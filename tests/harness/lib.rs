@@ -23,6 +23,7 @@ pub mod mcp;
 pub mod messages;
 pub mod model;
 pub mod postgres;
+pub mod replay;
 pub mod secure;
 pub mod service;
 pub mod team;

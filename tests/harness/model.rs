@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod messages;
 pub mod ollama;
+pub mod openai;
 pub mod refusals;
 pub mod responses;
 mod script;
@@ -24,28 +25,26 @@ pub fn answer(seen: &Seen) -> Reply {
         return Reply::json(200, list.to_string());
     }
     let request = seen.json();
-    let said = heard(&request).answer();
+    let heard = heard(&request);
+    let (said, thought) = (heard.answer(), heard.thought());
     if request["stream"] == json!(true) {
-        Reply::stream(frames(
-            &said,
-            &request["model"],
-            request["stream_options"]["include_usage"] == json!(true),
-        ))
+        let with_usage = request["stream_options"]["include_usage"] == json!(true);
+        Reply::stream(frames(&said, thought, &request["model"], with_usage))
     } else {
-        Reply::json(200, body(&said, &request["model"]))
+        Reply::json(200, body(&said, thought, &request["model"]))
     }
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.
 pub fn text_frames(text: &str) -> Vec<String> {
-    let mut frames = frames(&Said::Text(text.to_owned()), &json!("scripted-1"), true);
+    let mut frames = frames(&Said::Text(text.to_owned()), None, &json!("scripted-1"), true);
     frames.remove(0);
     frames
 }
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    body(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    body(&Said::Text(text.to_owned()), None, &json!("scripted-1"))
 }
 
 /// The body of an answer that is no success.
@@ -70,14 +69,17 @@ fn usage() -> Value {
            "prompt_tokens_details": {"cached_tokens": 3}, "completion_tokens_details": {"reasoning_tokens": 2}})
 }
 
-fn body(said: &Said, model: &Value) -> String {
-    let (message, finish) = match said {
+fn body(said: &Said, thought: Option<&str>, model: &Value) -> String {
+    let (mut message, finish) = match said {
         Said::Calls(calls) => (
             json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": written(calls)}),
             "tool_calls",
         ),
         Said::Text(text) => (json!({"role": "assistant", "content": text, "refusal": null}), "stop"),
     };
+    if let Some(thought) = thought {
+        message["reasoning_content"] = json!(thought);
+    }
     json!({
         "id": "chatcmpl-scripted", "object": "chat.completion", "created": 1_700_000_000, "model": model,
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish}],
@@ -94,7 +96,7 @@ fn written(calls: &[Call]) -> Vec<Value> {
     calls.iter().map(call).collect()
 }
 
-fn frames(said: &Said, model: &Value, with_usage: bool) -> Vec<String> {
+fn frames(said: &Said, thought: Option<&str>, model: &Value, with_usage: bool) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
         let mut chunk = json!({
             "id": "chatcmpl-scripted", "object": "chat.completion.chunk", "created": 1_700_000_000,
@@ -112,11 +114,13 @@ fn frames(said: &Said, model: &Value, with_usage: bool) -> Vec<String> {
     let finish = match said {
         Said::Text(text) => {
             frames.push(delta(json!({"role": "assistant", "content": ""}), Value::Null));
+            frames.extend(thought.map(|text| delta(json!({"reasoning_content": text}), Value::Null)));
             frames.extend(halves(text).map(|half| delta(json!({"content": half}), Value::Null)));
             "stop"
         }
         Said::Calls(calls) => {
             frames.push(delta(json!({"role": "assistant", "content": null}), Value::Null));
+            frames.extend(thought.map(|text| delta(json!({"reasoning_content": text}), Value::Null)));
             for (index, call) in calls.iter().enumerate() {
                 frames.push(delta(
                     json!({"tool_calls": [{"index": index, "id": format!("call_{}", call.number), "type": "function",

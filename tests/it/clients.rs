@@ -88,3 +88,10 @@ async fn openai_sdk_speaks_responses_over_each_wire() {
         python("openai_responses_sdk.py", &environment).await;
     }
 }
+
+/// What is kept of every pair of wires is what the vendors' own types say, answer by answer and event by event.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schemas_of_the_sdks_know_every_answer_and_event() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/dialect/golden/pairs");
+    python("golden_schemas.py", &[("GOLDEN", &kept.to_string_lossy())]).await;
+}

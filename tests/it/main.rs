@@ -62,6 +62,7 @@ mod plugins;
 mod progress;
 mod races;
 mod relay;
+mod replay;
 mod resources;
 mod responses;
 mod secrets;

@@ -1,6 +1,8 @@
 //! The relay lane moves bytes: what the client sent reaches the upstream, what the upstream says reaches the
 //! client, and nothing cut short looks complete.
 
+mod wires;
+
 use std::time::Duration;
 
 use brains_tests::counts::count;

@@ -103,7 +103,8 @@ impl BlockBuilder {
             let extra = signer(origin);
             events.push(Event::BlockEnd(BlockEnd { choice: number, index, signature: None, extra }));
         } else if let Some(signature) = signature {
-            if !matches!(choice.open, Some((_, Flow::Reasoning))) {
+            // One that is signed already is another thought, which nobody may read.
+            if !matches!(choice.open, Some((_, Flow::Reasoning))) || choice.signature.is_some() {
                 self.reasoning(number, text, events);
             }
             self.choice(number).signature = Some((signature, origin));

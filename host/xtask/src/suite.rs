@@ -15,7 +15,7 @@ use crate::{dependencies, guests, scripted, tools};
 
 const SOAK_LIMIT_SECONDS: f64 = 25.0 * 60.0;
 /// Tests of the wires against what is recorded, and there and back.
-const WIRES: [&str; 3] = ["golden", "meaning", "wires"];
+const WIRES: [&str; 6] = ["golden", "meaning", "messages_client", "pairs", "responses", "wires"];
 /// Integration tests that run by themselves: broken input, and real clients on every wire.
 const APART: [&str; 2] = ["fuzz::", "clients::"];
 /// Steps that need what the tests need.

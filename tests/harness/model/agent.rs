@@ -111,7 +111,7 @@ pub fn answer(wire: &Wire, seen: &Seen, own: bool, next: impl FnOnce(&Ask) -> Ne
     let streams =
         request["stream"] == json!(true) || (wire.provider == OLLAMA.provider && request["stream"].is_null());
     if !streams {
-        return Reply::json(200, body(wire, &said, &request["model"]));
+        return Reply::json(200, body(wire, &said, &request));
     }
     let mut frames = frames(wire, &said, &request);
     if let Some(text) = &next.thought {
@@ -133,12 +133,13 @@ fn heard(wire: &Wire, request: &Value) -> Heard {
     }
 }
 
-fn body(wire: &Wire, said: &Said, model: &Value) -> String {
+fn body(wire: &Wire, said: &Said, request: &Value) -> String {
+    let model = &request["model"];
     match wire.provider {
-        provider if provider == OPENAI.provider => super::body(said, model),
+        provider if provider == OPENAI.provider => super::body(said, None, model),
         provider if provider == RESPONSES.provider => responses::body(said, None, request),
-        provider if provider == ANTHROPIC.provider => messages::body(said, model),
-        _ => ollama::body(said, model),
+        provider if provider == ANTHROPIC.provider => messages::body(said, None, model),
+        _ => ollama::body(said, None, model),
     }
 }
 
@@ -146,11 +147,11 @@ fn frames(wire: &Wire, said: &Said, request: &Value) -> Vec<String> {
     let model = &request["model"];
     match wire.provider {
         provider if provider == OPENAI.provider => {
-            super::frames(said, model, request["stream_options"]["include_usage"] == json!(true))
+            super::frames(said, None, model, request["stream_options"]["include_usage"] == json!(true))
         }
         provider if provider == RESPONSES.provider => responses::frames(said, None, request),
-        provider if provider == ANTHROPIC.provider => messages::frames(said, model),
-        _ => ollama::frames(said, model),
+        provider if provider == ANTHROPIC.provider => messages::frames(said, None, model),
+        _ => ollama::frames(said, None, model),
     }
 }
 

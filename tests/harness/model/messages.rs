@@ -30,28 +30,37 @@ pub fn answer(seen: &Seen) -> Reply {
     let request = seen.json();
     let beta = |word: &str| seen.header("anthropic-beta").is_some_and(|betas| betas.contains(word));
     // A member without its beta is one that the vendor does not know.
-    if !request["output_config"]["effort"].is_null() && !beta("effort-2025-11-24") {
-        return Reply::json(400, error_body(400, "output_config.effort: Extra inputs are not permitted"));
+    for (member, word) in PAIRS {
+        let said = member.split('.').fold(&request, |value, name| &value[name]);
+        if !said.is_null() && !beta(word) {
+            return Reply::json(400, error_body(400, &format!("{member}: Extra inputs are not permitted")));
+        }
+    }
+    let instructed = request["messages"].as_array().into_iter().flatten().any(|one| one["role"] == "system");
+    if instructed && !beta("mid-conversation") {
+        let wrong = "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.";
+        return Reply::json(400, error_body(400, wrong));
     }
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, error_body(400, &wrong));
     }
-    let said = heard(&request).answer();
+    let heard = heard(&request);
+    let (said, thought) = (heard.answer(), heard.thought());
     if request["stream"] == json!(true) {
-        Reply::stream(frames(&said, &request["model"]))
+        Reply::stream(frames(&said, thought, &request["model"]))
     } else {
-        Reply::json(200, body(&said, &request["model"]))
+        Reply::json(200, body(&said, thought, &request["model"]))
     }
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.
 pub fn text_frames(text: &str) -> Vec<String> {
-    frames(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    frames(&Said::Text(text.to_owned()), None, &json!("scripted-1"))
 }
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    body(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    body(&Said::Text(text.to_owned()), None, &json!("scripted-1"))
 }
 
 /// The body of an answer that is no success.
@@ -80,22 +89,28 @@ fn usage() -> Value {
     json!({"input_tokens": 8, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 3, "output_tokens": 7})
 }
 
+/// What the model thought, as it signs it.
+fn thinking(text: &str) -> Value {
+    json!({"type": "thinking", "thinking": text, "signature": "c2lnbmVk"})
+}
+
 fn block(call: &Call) -> Value {
     let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
     json!({"type": "tool_use", "id": format!("toolu_{}", call.number), "name": call.name, "input": input})
 }
 
-pub(super) fn body(said: &Said, model: &Value) -> String {
-    let (content, reason) = match said {
+pub(super) fn body(said: &Said, thought: Option<&str>, model: &Value) -> String {
+    let (said, reason): (Vec<Value>, _) = match said {
         Said::Text(text) => (vec![json!({"type": "text", "text": text})], "end_turn"),
         Said::Calls(calls) => (calls.iter().map(block).collect(), "tool_use"),
     };
+    let content: Vec<Value> = thought.map(thinking).into_iter().chain(said).collect();
     json!({"id": "msg_scripted", "type": "message", "role": "assistant", "model": model, "content": content,
            "stop_reason": reason, "stop_sequence": null, "usage": usage(), "x_unknown": true})
     .to_string()
 }
 
-pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
+pub(super) fn frames(said: &Said, thought: Option<&str>, model: &Value) -> Vec<String> {
     let frame = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or(""));
     let message = json!({"id": "msg_scripted", "type": "message", "role": "assistant", "model": model, "content": [],
         "stop_reason": null, "stop_sequence": null,
@@ -111,10 +126,19 @@ pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
         );
         frames.push(frame(&json!({"type": "content_block_stop", "index": index})));
     };
+    if let Some(text) = thought {
+        let whole = thinking(text);
+        let deltas = vec![
+            json!({"type": "thinking_delta", "thinking": text}),
+            json!({"type": "signature_delta", "signature": whole["signature"]}),
+        ];
+        open(0, json!({"type": "thinking", "thinking": "", "signature": ""}), deltas);
+    }
+    let first = usize::from(thought.is_some());
     let reason = match said {
         Said::Text(text) => {
             let deltas = halves(text).map(|half| json!({"type": "text_delta", "text": half}));
-            open(0, json!({"type": "text", "text": ""}), deltas.to_vec());
+            open(first, json!({"type": "text", "text": ""}), deltas.to_vec());
             "end_turn"
         }
         Said::Calls(calls) => {
@@ -126,7 +150,7 @@ pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
                     halves(&call.arguments)
                         .map(|half| json!({"type": "input_json_delta", "partial_json": half})),
                 );
-                open(index, opener, deltas);
+                open(first + index, opener, deltas);
             }
             "tool_use"
         }
@@ -172,9 +196,20 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// Members that are refused without a word in `anthropic-beta`, as Claude Code 2.1.332 sends them together.
+const PAIRS: [(&str, &str); 4] = [
+    ("output_config.effort", "effort-2025-11-24"),
+    ("context_management", "context-management-2025-06-27"),
+    ("fallbacks", "server-side-fallback-"),
+    ("tags", "request-tags-2026-08-21"),
+];
+
 /// What the vendor refuses with 400.
 fn accept(request: &Value) -> Result<(), String> {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 18] = [
+        "context_management",
+        "fallbacks",
+        "tags",
         "model",
         "messages",
         "max_tokens",
@@ -206,6 +241,8 @@ fn accept(request: &Value) -> Result<(), String> {
     if messages.first().is_none_or(|first| first["role"] != "user") {
         return Err("messages: first message must use the \"user\" role".to_owned());
     }
+    // Instructions may stand between the turns.
+    let messages: Vec<&Value> = messages.iter().filter(|message| message["role"] != "system").collect();
     for pair in messages.windows(2) {
         if pair[0]["role"] == pair[1]["role"] {
             return Err("messages: roles must alternate between \"user\" and \"assistant\"".to_owned());

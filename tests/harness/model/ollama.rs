@@ -24,23 +24,24 @@ fn chat(request: &Value) -> Reply {
     if let Err(wrong) = accept(request) {
         return Reply::json(400, error_body(400, &wrong));
     }
-    let said = heard(request).answer();
+    let heard = heard(request);
+    let (said, thought) = (heard.answer(), heard.thought());
     // This wire streams unless told not to.
     if request["stream"] == json!(false) {
-        Reply::json(200, body(&said, &request["model"]))
+        Reply::json(200, body(&said, thought, &request["model"]))
     } else {
-        Reply::ndjson(frames(&said, &request["model"]))
+        Reply::ndjson(frames(&said, thought, &request["model"]))
     }
 }
 
 /// The lines of a streamed answer that says `text`; the last one is its end.
 pub fn text_frames(text: &str) -> Vec<String> {
-    frames(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    frames(&Said::Text(text.to_owned()), None, &json!("scripted-1"))
 }
 
 /// A whole answer that says `text`.
 pub fn text_body(text: &str) -> String {
-    body(&Said::Text(text.to_owned()), &json!("scripted-1"))
+    body(&Said::Text(text.to_owned()), None, &json!("scripted-1"))
 }
 
 /// The body of an answer that is no success.
@@ -74,19 +75,24 @@ fn calls(calls: &[Call]) -> Vec<Value> {
     calls.iter().map(call).collect()
 }
 
-pub(super) fn body(said: &Said, model: &Value) -> String {
-    let message = match said {
+pub(super) fn body(said: &Said, thought: Option<&str>, model: &Value) -> String {
+    let mut message = match said {
         Said::Text(text) => json!({"role": "assistant", "content": text}),
         Said::Calls(made) => json!({"role": "assistant", "content": "", "tool_calls": calls(made)}),
     };
+    if let Some(thought) = thought {
+        message["thinking"] = json!(thought);
+    }
     ended(model, &message).to_string()
 }
 
-pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
+pub(super) fn frames(said: &Said, thought: Option<&str>, model: &Value) -> Vec<String> {
     let line = |message: Value| {
         format!("{}\n", json!({"model": model, "created_at": stamp(), "message": message, "done": false}))
     };
-    let mut lines: Vec<String> = match said {
+    let thought = thought.map(|text| line(json!({"role": "assistant", "content": "", "thinking": text})));
+    let mut lines: Vec<String> = thought.into_iter().collect();
+    lines.extend::<Vec<String>>(match said {
         Said::Text(text) => {
             halves(text).into_iter().map(|half| line(json!({"role": "assistant", "content": half}))).collect()
         }
@@ -94,7 +100,7 @@ pub(super) fn frames(said: &Said, model: &Value) -> Vec<String> {
             let each = calls(made).into_iter();
             each.map(|call| line(json!({"role": "assistant", "content": "", "tool_calls": [call]}))).collect()
         }
-    };
+    });
     lines.push(format!("{}\n", ended(model, &json!({"role": "assistant", "content": ""}))));
     lines
 }

@@ -20,11 +20,11 @@ pub(super) struct Heard {
 /// One call of the answer.
 #[derive(Debug)]
 pub(super) struct Call {
+    /// Its number in the conversation, of which its id is made.
+    pub(super) number: usize,
     pub(super) name: String,
     /// JSON as the model wrote it.
     pub(super) arguments: String,
-    /// Which call of the conversation this is: its id is made of it.
-    pub(super) number: usize,
     /// The namespace that the tool was offered in; only Responses knows them.
     pub(super) namespace: Option<String>,
 }
@@ -41,6 +41,11 @@ impl Heard {
         if calls.is_empty() { Said::Text(self.text()) } else { Said::Calls(calls) }
     }
 
+    /// What the model thinks before it answers, when the newest turn tells it to think aloud.
+    pub(super) fn thought(&self) -> Option<&'static str> {
+        self.last.contains("think aloud").then_some("hm, so")
+    }
+
     /// The calls that the last user turn asks for, unless their results are already there.
     fn calls(&self) -> Vec<Call> {
         if !self.from_user || !self.has_tools {
@@ -51,10 +56,8 @@ impl Heard {
             let (arguments, _) = rest.split_once(')')?;
             Some((name.to_owned(), arguments.to_owned()))
         });
-        let numbered = calls.enumerate();
-        numbered
-            .map(|(number, (name, arguments))| Call { name, arguments, number, namespace: None })
-            .collect()
+        let numbered = (self.results.len()..).zip(calls);
+        numbered.map(|(number, (name, arguments))| Call { number, name, arguments, namespace: None }).collect()
     }
 
     fn text(&self) -> String {

@@ -1,6 +1,7 @@
 //! What a client of this wire sends and gets: its request read and changed, its answer written, our errors.
 
 mod answer;
+mod calls;
 pub mod error;
 mod features;
 mod head;
@@ -59,8 +60,8 @@ impl ClientWire for OpenAiChatClient {
         request::decode(envelope)
     }
 
-    fn echo(_: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
-        Ok(RequestEcho::default())
+    fn echo(envelope: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
+        calls::echo(envelope)
     }
 
     fn tee() -> OpenAiChatTee {

@@ -3,7 +3,7 @@
 use super::blocks::{MessageBlock, Signatures};
 use super::usage;
 use crate::anthropic_messages::stop_word;
-use crate::canon::{Event, Fault, Json};
+use crate::canon::{BlockKind, Event, Fault, Json, StopReason};
 use crate::fault::protocol;
 use crate::ingress::AnswerIdentity;
 use crate::json::{Members, array, quote};
@@ -54,6 +54,7 @@ pub(super) fn message(
         }
     }
     let finish = finish.ok_or_else(|| protocol("the answer has no finish reason"))?;
+    let refuses = blocks.iter().any(|block| block.kind == BlockKind::Refusal);
     let content: Vec<Json> = blocks.iter().filter(|block| block.speaks()).map(MessageBlock::whole).collect();
     let mut out = Members::new();
     out.string("id", &identity.id)
@@ -61,10 +62,15 @@ pub(super) fn message(
         .string("role", "assistant")
         .string("model", &identity.model)
         .raw("content", &array(&content))
-        .string("stop_reason", stop_word(&finish.reason))
+        .string("stop_reason", stop_word(&end_reason(&finish.reason, refuses)))
         .raw("stop_sequence", &text(finish.stop_sequence.as_deref()))
         .raw("usage", &usage::json(&counted.unwrap_or_default()));
     Ok(out.finish())
+}
+
+/// A refusal is an answer like others on wires that have a place for it, and the reason of the end on this one.
+pub(super) fn end_reason(reason: &StopReason, refuses: bool) -> StopReason {
+    if refuses && *reason == StopReason::EndTurn { StopReason::Refusal } else { reason.clone() }
 }
 
 pub(super) fn text(value: Option<&str>) -> Json {

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use super::STOP_FRAME;
-use super::answer::text;
+use super::answer::{end_reason, text};
 use super::blocks::{MessageBlock, Signatures, frame};
 use super::usage;
 use crate::anthropic_messages::stop_word;
@@ -15,6 +15,7 @@ use crate::canon::{BlockEnd, BlockKind, Event, Fault, Finish, Json, Usage};
 use crate::fault::protocol;
 use crate::ingress::{AnswerIdentity, WireWriter};
 use crate::json::{Members, quote};
+use crate::translation::arguments_object;
 
 /// Writes one streamed answer, event by event, as whole SSE frames.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct AnthropicMessagesWriter {
     blocks: VecDeque<Telling>,
     usage: Option<Usage>,
     finish: Option<Finish>,
+    /// A refusal is among the blocks.
+    refuses: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,7 @@ impl AnthropicMessagesWriter {
             blocks: VecDeque::new(),
             usage: None,
             finish: None,
+            refuses: false,
         }
     }
 
@@ -93,6 +97,7 @@ impl WireWriter for AnthropicMessagesWriter {
         match event {
             Event::BlockStart(start) if start.choice == 0 => {
                 self.begin(out);
+                self.refuses |= start.kind == BlockKind::Refusal;
                 let block = MessageBlock::new(start.index, start.kind.clone(), Signatures::Marked);
                 self.blocks.push_back(Telling { block, number: None, said: false });
             }
@@ -143,7 +148,7 @@ impl WireWriter for AnthropicMessagesWriter {
         let finish = finish.ok_or_else(|| protocol("the answer ended without a finish reason"))?;
         let mut delta = Members::new();
         delta
-            .string("stop_reason", stop_word(&finish.reason))
+            .string("stop_reason", stop_word(&end_reason(&finish.reason, self.refuses)))
             .raw("stop_sequence", &text(finish.stop_sequence.as_deref()));
         let counted = usage::json(&self.usage.clone().unwrap_or_default());
         frame("message_delta", &[("delta", &delta.finish()), ("usage", &counted)], out);
@@ -171,7 +176,15 @@ impl Telling {
         }
         let Some(index) = self.number.map(|number| number.to_string()) else { return };
         let mut delta = |json: &str| frame("content_block_delta", &[("index", &index), ("delta", json)], out);
-        let text = std::mem::take(&mut block.text);
+        let mut text = std::mem::take(&mut block.text);
+        // What is no object by its first letter is told when all of it is there, as the object that the wire wants.
+        if matches!(block.kind, BlockKind::ToolCall(_)) && !self.said && !text.trim_start().starts_with('{') {
+            if block.end.is_none() {
+                block.text = text;
+                return;
+            }
+            text = arguments_object(&text);
+        }
         if !text.is_empty() {
             self.said = true;
             delta(&block.delta(&text));
@@ -183,7 +196,6 @@ impl Telling {
             return;
         }
         match &block.kind {
-            BlockKind::ToolCall(_) if !self.said => delta(&block.delta("{}")),
             BlockKind::Reasoning => {
                 let signature = quote(&block.signature());
                 delta(&format!("{{\"type\":\"signature_delta\",\"signature\":{signature}}}"));

@@ -1,8 +1,9 @@
 //! Canonical events as one `chat.completion` (spec/gateway.md 16.1).
 
+use super::calls;
 use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::fault::protocol;
-use crate::ingress::AnswerIdentity;
+use crate::ingress::{AnswerIdentity, RequestEcho};
 use crate::json::{Members, Node, quote};
 use crate::openai_chat::{finish_word, reasoning, signature, usage};
 
@@ -68,7 +69,7 @@ pub(super) fn completion(events: &[Event], identity: &AnswerIdentity) -> Result<
         return Err(protocol("the answer is empty"));
     }
     choices.sort_by_key(|choice| choice.number);
-    let written = choices.iter().map(Choice::json).collect::<Option<Vec<_>>>();
+    let written = choices.iter().map(|choice| choice.json(&identity.echo)).collect::<Option<Vec<_>>>();
     let written = written.ok_or_else(|| protocol("the answer has no finish reason"))?;
     let mut out = Members::new();
     out.string("id", &identity.id)
@@ -76,9 +77,8 @@ pub(super) fn completion(events: &[Event], identity: &AnswerIdentity) -> Result<
         .plain("created", identity.created)
         .string("model", &identity.model)
         .raw("choices", &format!("[{}]", written.join(",")));
-    if let Some(counted) = counted {
-        out.raw("usage", &usage::json(counted));
-    }
+    // Always there: agents count by it, and read an answer without as a broken one.
+    out.raw("usage", &usage::json(&counted.cloned().unwrap_or_default()));
     out.extra(start, &["id", "object", "created", "model", "choices", "usage"]);
     Ok(out.finish())
 }
@@ -100,22 +100,21 @@ impl Choice {
             let items = content.and_then(|node| node.array().ok()).unwrap_or_default();
             self.logprobs.extend(items.iter().map(|item| item.text().to_owned()));
         } else if let Some(node) = object.optional("annotations").ok().flatten() {
+            // Those of another wire are places in documents, of which this one has none.
             self.annotations
                 .extend(node.array().unwrap_or_default().iter().map(|item| item.text().to_owned()));
-        } else {
-            self.annotations.push(annotation.value.clone());
         }
     }
 
     /// `None` without a finish.
-    fn json(&self) -> Option<Json> {
+    fn json(&self, echo: &RequestEcho) -> Option<Json> {
         let finish = self.finish.as_ref()?;
         let joined = |wanted: fn(&BlockKind) -> bool| {
             let mut texts = self.blocks.iter().filter(|block| wanted(&block.kind)).peekable();
             texts.peek()?;
             Some(texts.map(|block| block.text.as_str()).collect::<String>())
         };
-        let calls: Vec<String> = self.blocks.iter().filter_map(Block::tool_call).collect();
+        let calls: Vec<String> = self.blocks.iter().filter_map(|block| block.tool_call(echo)).collect();
         let refusal = joined(|kind| matches!(kind, BlockKind::Refusal));
         let content = joined(|kind| matches!(kind, BlockKind::Text));
         // An answer with nothing in it is an empty text, not no text.
@@ -172,13 +171,15 @@ impl Block {
         Some(thought)
     }
 
-    fn tool_call(&self) -> Option<String> {
+    fn tool_call(&self, echo: &RequestEcho) -> Option<String> {
         let BlockKind::ToolCall(start) = &self.kind else { return None };
-        let arguments = if self.text.is_empty() { "{}" } else { &self.text };
-        let mut function = Members::new();
-        function.string("name", &start.name).string("arguments", arguments);
+        let (kind, said) = calls::call_members(echo, &start.name);
+        // What takes nothing gets an object with nothing in it.
+        let text = if self.text.is_empty() && kind == "function" { "{}" } else { &self.text };
+        let mut inner = Members::new();
+        inner.string("name", &start.name).string(said, text);
         let mut out = Members::new();
-        out.string("id", &start.id).string("type", "function").raw("function", &function.finish());
+        out.string("id", &start.id).string("type", kind).raw(kind, &inner.finish());
         let signature = start.signature.as_ref().or_else(|| self.end.as_ref()?.signature.as_ref());
         if let Some(signature) = signature {
             out.raw(signature::MEMBER, &signature::json(signature, start.origin.as_deref()));

@@ -3,10 +3,12 @@
 #[cfg(test)]
 mod tests;
 
-use super::DONE_FRAME;
+use std::sync::Arc;
+
+use super::{DONE_FRAME, calls};
 use crate::canon::{BlockEnd, BlockKind, Event, Fault, Reasoning, Usage};
 use crate::fault::protocol;
-use crate::ingress::{AnswerIdentity, WireWriter};
+use crate::ingress::{AnswerIdentity, RequestEcho, WireWriter};
 use crate::json::{Members, Node, quote};
 use crate::openai_chat::{finish_word, reasoning, signature, usage};
 
@@ -16,6 +18,7 @@ pub struct OpenAiChatWriter {
     /// `"id":…,"object":…,"created":…,"model":…`, the same on every chunk.
     head: String,
     include_usage: bool,
+    echo: Arc<RequestEcho>,
     choices: Vec<Choice>,
     usage: Option<Usage>,
 }
@@ -40,8 +43,8 @@ enum Flow {
     Text,
     Reasoning,
     Refusal,
-    /// The call's number among the choice's calls.
-    Call(u32),
+    /// The call's number among the choice's calls, and the words for what it says.
+    Call(u32, (&'static str, &'static str)),
     /// Nothing that this wire can show.
     Hidden,
 }
@@ -69,7 +72,7 @@ impl Choice {
     /// The number of the call that a block is.
     fn call(&self, block: u32) -> Option<u32> {
         let found = self.blocks.iter().rev().find(|(index, _)| *index == block);
-        found.and_then(|(_, flow)| if let Flow::Call(number) = flow { Some(*number) } else { None })
+        found.and_then(|(_, flow)| if let Flow::Call(number, _) = flow { Some(*number) } else { None })
     }
 
     /// The entries that are due when a thought has ended.
@@ -96,7 +99,8 @@ impl OpenAiChatWriter {
             identity.created,
             quote(&identity.model)
         );
-        Self { head, include_usage, choices: Vec::new(), usage: None }
+        let echo = Arc::clone(&identity.echo);
+        Self { head, include_usage, echo, choices: Vec::new(), usage: None }
     }
 }
 
@@ -106,6 +110,7 @@ impl WireWriter for OpenAiChatWriter {
             Event::Start(_) => self.open(0, out),
             Event::BlockStart(block) => {
                 self.open(block.choice, out);
+                let echo = Arc::clone(&self.echo);
                 let choice = self.choice(block.choice)?;
                 let mut opener = None;
                 let redacted = match &block.kind {
@@ -122,8 +127,9 @@ impl WireWriter for OpenAiChatWriter {
                     BlockKind::ToolCall(start) => {
                         let number = choice.calls;
                         choice.calls += 1;
+                        let words @ (kind, said) = calls::call_members(&echo, &start.name);
                         opener = Some(format!(
-                            "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"function\",\"function\":{{\"name\":{},\"arguments\":\"\"}}{}}}]}}",
+                            "{{\"tool_calls\":[{{\"index\":{number},\"id\":{},\"type\":\"{kind}\",\"{kind}\":{{\"name\":{},\"{said}\":\"\"}}{}}}]}}",
                             quote(&start.id),
                             quote(&start.name),
                             start
@@ -132,7 +138,7 @@ impl WireWriter for OpenAiChatWriter {
                                 .map(|it| signed(it, start.origin.as_deref()))
                                 .unwrap_or_default()
                         ));
-                        Flow::Call(number)
+                        Flow::Call(number, words)
                     }
                     BlockKind::RedactedReasoning(_) | BlockKind::Media(_) | BlockKind::Other(_) => {
                         Flow::Hidden
@@ -161,9 +167,9 @@ impl WireWriter for OpenAiChatWriter {
                     Flow::Text => format!("{{\"content\":{text}}}"),
                     Flow::Reasoning => format!("{{\"reasoning_content\":{text}}}"),
                     Flow::Refusal => format!("{{\"refusal\":{text}}}"),
-                    Flow::Call(number) => {
+                    Flow::Call(number, (kind, said)) => {
                         format!(
-                            "{{\"tool_calls\":[{{\"index\":{number},\"function\":{{\"arguments\":{text}}}}}]}}"
+                            "{{\"tool_calls\":[{{\"index\":{number},\"{kind}\":{{\"{said}\":{text}}}}}]}}"
                         )
                     }
                     Flow::Hidden => return Ok(()),
@@ -180,12 +186,13 @@ impl WireWriter for OpenAiChatWriter {
                 self.choice(annotation.choice)?;
                 if let Some(node) = logprobs {
                     self.write(annotation.choice, "{}", Some(node.text()), None, out);
-                } else {
-                    let list =
-                        object.as_mut().and_then(|object| object.optional("annotations").ok().flatten());
-                    let list =
-                        list.map_or_else(|| format!("[{}]", annotation.value), |node| node.text().to_owned());
-                    self.chunk(annotation.choice, &format!("{{\"annotations\":{list}}}"), None, out);
+                    return Ok(());
+                }
+                // Those of another wire are places in documents, of which this one has none.
+                let list = object.as_mut().and_then(|object| object.optional("annotations").ok().flatten());
+                if let Some(list) = list {
+                    let delta = format!("{{\"annotations\":{}}}", list.text());
+                    self.chunk(annotation.choice, &delta, None, out);
                 }
             }
             Event::Usage(said) => self.usage = Some(said.clone()),

@@ -82,8 +82,8 @@ impl Encoder<'_> {
         if !tools.is_empty() {
             body.raw("tools", &list(&tools));
         }
-        // There is nothing to choose where every tool was lost.
-        if !tools.is_empty() || request.tools.is_empty() {
+        // Without a tool there is nothing to choose, and the vendor refuses the question.
+        if !tools.is_empty() {
             self.tool_choice(request, &mut body);
         }
         match &request.output {
@@ -287,13 +287,15 @@ impl Encoder<'_> {
         if message.role == Role::Tool {
             out.maybe_string("name", message.name.as_deref());
         }
-        if let [ResultPart::Text(text)] = result.content.as_slice() {
-            out.string("content", text);
-        } else {
-            let parts: Vec<String> =
-                result.content.iter().filter_map(|part| self.result_part(part)).collect();
-            out.raw("content", &list(&parts));
-        }
+        match result.content.as_slice() {
+            // A list must have something in it.
+            [] => out.string("content", ""),
+            [ResultPart::Text(text)] => out.string("content", text),
+            parts => {
+                let parts: Vec<String> = parts.iter().filter_map(|part| self.result_part(part)).collect();
+                out.raw("content", &list(&parts))
+            }
+        };
         self.leftovers("messages", result.extra.as_deref(), &[], &mut out);
         if message.role == Role::Tool {
             self.leftovers("messages", message.extra.as_deref(), &[], &mut out);

@@ -3,7 +3,7 @@
 use super::events::{EventPlace, Sequence};
 use crate::canon::{Json, ToolStart};
 use crate::ingress::{RequestEcho, ToolAlias};
-use crate::json::{Members, Node, quote};
+use crate::json::{Members, Node, check, quote};
 
 /// A call while it is told.
 #[derive(Debug)]
@@ -81,7 +81,9 @@ impl SaidCall {
             let (arguments, name) = (quote(&self.arguments), quote(&self.name));
             let members = [("name", name.as_str()), ("arguments", arguments.as_str())];
             sequence.part("response.function_call_arguments.done", place(&self.id), &members, out);
-            self.item("completed", &self.arguments)
+            // One that a limit cut is none to be run.
+            let whole = self.arguments.trim_start().starts_with('{') && check(&self.arguments).is_ok();
+            self.item(if whole { "completed" } else { "incomplete" }, &self.arguments)
         };
         sequence.item("response.output_item.done", output, &item, out);
         item

@@ -28,6 +28,12 @@ pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Res
     if !instructions.is_empty() {
         instruct(&mut splice, instructions)?;
     }
+    let marked =
+        splice.value(INPUT)?.filter(|text| memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_some());
+    if let Some(own) = marked.and_then(without_foreign_thoughts) {
+        splice.set_sound(INPUT, own)?;
+        edited.lose("messages.reasoning_content");
+    }
     Ok(Spliced { body: splice.finish(), edited })
 }
 
@@ -173,5 +179,23 @@ mod tests {
         }
         assert_eq!(changed(r#"{"model":"m","input":[]}"#, &[]).unwrap(), r#"{"model":"up","input":[]}"#);
         assert!(changed(r#"{"model":"m","instructions":[]}"#, &["A"]).is_err());
+    }
+
+    #[test]
+    fn thoughts_of_another_vendor_stay_here() {
+        let own = r#"{"type":"reasoning","summary":[ ],"encrypted_content":"gAAAA"}"#;
+        let foreign = r#"{"type":"reasoning","summary":[],"encrypted_content":"brains.thought.1:{\"signature\":\"s\"}"}"#;
+        let said = r#"{"role" : "user","content":"what is brains.thought.1:{ ?"}"#;
+        let sent = |items: &[&str]| {
+            let body = format!("{{\"model\":\"m\", \"input\": [{}]}}", items.join(", "));
+            let changes = RelayChanges::default();
+            let spliced = splice(&Envelope::scan(body.as_bytes()).unwrap(), &changes).unwrap();
+            (spliced.body == body, spliced.body, spliced.edited.losses().to_vec())
+        };
+        let (same, _, losses) = sent(&[own, said]);
+        assert!(same && losses.is_empty());
+        let (_, body, losses) = sent(&[own, foreign, said]);
+        assert_eq!(body, format!("{{\"model\":\"m\", \"input\": [{own},{said}]}}"));
+        assert_eq!(losses, ["messages.reasoning_content"]);
     }
 }

@@ -28,7 +28,7 @@ pub(super) static OTHERS: [TranslationRow; 17] = [
     row(
         "tools.format",
         [&[], &["tools.custom.format"], &[]],
-        [Lost(IN_WORDS), Kept, Lost(IN_WORDS), Lost(IN_WORDS)],
+        [Lost(IN_WORDS), Lost(IN_WORDS), Lost(IN_WORDS), Lost(IN_WORDS)],
     ),
     row("reasoning", [&[], &["reasoning.summary"], &[]], [Lost(ALL), Kept, Lost(ALL), Lost(ALL)]),
     row("tool_namespace", [&[], &["tools.namespace"], &[]], [Lost(FLAT), Lost(FLAT), Lost(FLAT), Lost(FLAT)]),

@@ -31,8 +31,16 @@ pub(super) fn write(request: &ChatRequest, losses: &mut Losses, body: &mut Membe
     if request.stream {
         body.plain("stream", true);
     }
-    // By their names those of the request itself stand already.
-    body.extra(own(request.extra.as_deref()).as_deref(), &MERGED);
+    let own = own(request.extra.as_deref());
+    let said = own.as_deref().and_then(|text| Node::root(text).object().ok());
+    for (name, node) in said.iter().flat_map(Object::iter).filter(|(name, _)| !MERGED.contains(name)) {
+        // Items of which the canonical form has nothing are named like this, and are no members.
+        if name.starts_with("input.") {
+            losses.cannot(name)?;
+        } else {
+            body.raw(name, node.text());
+        }
+    }
     Ok(())
 }
 

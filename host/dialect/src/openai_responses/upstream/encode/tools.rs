@@ -50,7 +50,12 @@ fn function_tool(function: &FunctionTool, losses: &mut Losses) -> Result<String,
     let extra = extra.as_deref();
     losses.leftovers("tools", extra, &["type", "function", DIALECT])?;
     losses.leftovers("tools.function", member(extra, "function").as_deref(), &[])?;
-    out.extra(own(extra).as_deref(), &["type", "name", "description", "parameters", "strict"]);
+    let own = own(extra);
+    if member(own.as_deref(), "format").is_some() {
+        // What takes free text goes as a function, whose description tells the grammar.
+        losses.cannot("tools.format")?;
+    }
+    out.extra(own.as_deref(), &["type", "name", "description", "parameters", "strict", "format"]);
     Ok(out.finish())
 }
 

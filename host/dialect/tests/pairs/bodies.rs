@@ -1,0 +1,236 @@
+//! What a body says to an upstream of each wire, as a conversation again: read here from the published forms, not by our codecs.
+
+use brains_dialect::translation::UpstreamWire;
+use serde_json::{Value, json};
+
+use crate::conversations::{Called, Conversation, Given, Offered, Turn};
+
+pub(super) fn read(wire: UpstreamWire, body: &Value) -> Conversation {
+    match wire {
+        UpstreamWire::OpenAiChat => chat(body),
+        UpstreamWire::OpenAiResponses => responses(body),
+        UpstreamWire::AnthropicMessages => messages(body),
+        UpstreamWire::OllamaChat => ollama(body),
+    }
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// The turn of this side that is going on, or the next.
+fn turn(turns: &mut Vec<Turn>, user: bool) -> &mut Turn {
+    if turns.last().is_none_or(|last| last.user != user) {
+        turns.push(Turn { user, ..Turn::default() });
+    }
+    turns.last_mut().unwrap()
+}
+
+/// The only member of the schema that the answer is held to.
+fn held(schema: &Value) -> Option<String> {
+    assert!(schema.is_null() || schema["additionalProperties"] == false, "{schema}");
+    Some(schema["properties"].as_object()?.keys().next()?.clone())
+}
+
+fn arguments(value: &Value) -> Value {
+    serde_json::from_str(&string(value)).unwrap()
+}
+
+/// What stands behind the head of a `data:` URL.
+fn inline(url: &Value) -> String {
+    string(url).split_once(";base64,").unwrap_or_else(|| panic!("{url}")).1.to_owned()
+}
+
+fn tools(list: &[Value], name: &str, schema: &str, outer: Option<&str>) -> Vec<Offered> {
+    let tools = list.iter().map(|tool| {
+        let tool = outer.map_or(tool, |outer| &tool[outer]);
+        Offered {
+            name: string(&tool[name]),
+            description: string(&tool["description"]),
+            schema: tool[schema].clone(),
+        }
+    });
+    tools.collect()
+}
+
+fn chat(body: &Value) -> Conversation {
+    let mut read = Conversation {
+        tools: tools(&list(&body["tools"]), "name", "parameters", Some("function")),
+        limit: body["max_completion_tokens"].as_u64(),
+        held: held(&body["response_format"]["json_schema"]["schema"]),
+        ..Conversation::default()
+    };
+    let part =
+        |part: &Value, texts: &mut Vec<String>, images: &mut Vec<String>, files: &mut Vec<String>| match part
+            ["type"]
+            .as_str()
+        {
+            Some("text") => texts.push(string(&part["text"])),
+            Some("image_url") => images.push(inline(&part["image_url"]["url"])),
+            Some("file") => files.push(inline(&part["file"]["file_data"])),
+            _ => panic!("{part}"),
+        };
+    for message in list(&body["messages"]) {
+        let content = match &message["content"] {
+            Value::String(text) => vec![json!({"type": "text", "text": text})],
+            content => list(content),
+        };
+        let mut rest = Vec::new();
+        match message["role"].as_str() {
+            Some("system") => read.system.extend(content.iter().map(|part| string(&part["text"]))),
+            Some("tool") => {
+                let mut given =
+                    Given { id: string(&message["tool_call_id"]), texts: Vec::new(), images: Vec::new() };
+                content.iter().for_each(|it| part(it, &mut given.texts, &mut given.images, &mut rest));
+                turn(&mut read.turns, true).given.push(given);
+            }
+            role => {
+                let turn = turn(&mut read.turns, role == Some("user"));
+                content.iter().for_each(|it| part(it, &mut turn.texts, &mut turn.images, &mut turn.files));
+                turn.refusal = message["refusal"].as_str().map(str::to_owned);
+                for call in list(&message["tool_calls"]) {
+                    let (id, name) = (string(&call["id"]), string(&call["function"]["name"]));
+                    turn.called.push(Called { id, name, input: arguments(&call["function"]["arguments"]) });
+                }
+            }
+        }
+        assert!(rest.is_empty());
+    }
+    read
+}
+
+fn responses(body: &Value) -> Conversation {
+    let mut read = Conversation {
+        system: body["instructions"].as_str().map(str::to_owned).into_iter().collect(),
+        tools: tools(&list(&body["tools"]), "name", "parameters", None),
+        limit: body["max_output_tokens"].as_u64(),
+        held: held(&body["text"]["format"]["schema"]),
+        ..Conversation::default()
+    };
+    let image = |part: &Value| inline(&part["image_url"]);
+    for item in list(&body["input"]) {
+        match item["type"].as_str() {
+            Some("reasoning") => {
+                let text = list(&item["summary"]).first().map(|part| string(&part["text"]));
+                turn(&mut read.turns, false).thoughts.push((text, string(&item["encrypted_content"])));
+            }
+            Some("function_call") => {
+                let (id, name) = (string(&item["call_id"]), string(&item["name"]));
+                let called = Called { id, name, input: arguments(&item["arguments"]) };
+                turn(&mut read.turns, false).called.push(called);
+            }
+            Some("function_call_output") => {
+                let mut given = Given { id: string(&item["call_id"]), texts: Vec::new(), images: Vec::new() };
+                given
+                    .texts
+                    .extend(item["output"].as_str().filter(|text| !text.is_empty()).map(str::to_owned));
+                for part in list(&item["output"]) {
+                    match part["type"].as_str() {
+                        Some("input_text") => given.texts.push(string(&part["text"])),
+                        _ => given.images.push(image(&part)),
+                    }
+                }
+                turn(&mut read.turns, true).given.push(given);
+            }
+            _ => {
+                let turn = turn(&mut read.turns, item["role"] == "user");
+                for part in list(&item["content"]) {
+                    match part["type"].as_str() {
+                        Some("input_text" | "output_text") => turn.texts.push(string(&part["text"])),
+                        Some("refusal") => turn.refusal = Some(string(&part["refusal"])),
+                        Some("input_file") => turn.files.push(inline(&part["file_data"])),
+                        _ => turn.images.push(image(&part)),
+                    }
+                }
+            }
+        }
+    }
+    read
+}
+
+fn messages(body: &Value) -> Conversation {
+    let mut read = Conversation {
+        system: list(&body["system"]).iter().map(|block| string(&block["text"])).collect(),
+        tools: tools(&list(&body["tools"]), "name", "input_schema", None),
+        limit: body["max_tokens"].as_u64(),
+        held: held(&body["output_config"]["format"]["schema"]),
+        ..Conversation::default()
+    };
+    for message in list(&body["messages"]) {
+        let turn = turn(&mut read.turns, message["role"] == "user");
+        for block in list(&message["content"]) {
+            let data = |block: &Value| string(&block["source"]["data"]);
+            match block["type"].as_str() {
+                Some("text") => turn.texts.push(string(&block["text"])),
+                Some("image") => turn.images.push(data(&block)),
+                Some("document") => turn.files.push(data(&block)),
+                Some("thinking") => {
+                    turn.thoughts.push((Some(string(&block["thinking"])), string(&block["signature"])));
+                }
+                Some("redacted_thinking") => turn.thoughts.push((None, string(&block["data"]))),
+                Some("tool_use") => {
+                    let (id, name) = (string(&block["id"]), string(&block["name"]));
+                    turn.called.push(Called { id, name, input: block["input"].clone() });
+                }
+                Some("tool_result") => {
+                    let mut given =
+                        Given { id: string(&block["tool_use_id"]), texts: Vec::new(), images: Vec::new() };
+                    given
+                        .texts
+                        .extend(block["content"].as_str().filter(|it| !it.is_empty()).map(str::to_owned));
+                    for part in list(&block["content"]) {
+                        match part["type"].as_str() {
+                            Some("text") => given.texts.push(string(&part["text"])),
+                            _ => given.images.push(data(&part)),
+                        }
+                    }
+                    turn.given.push(given);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    read
+}
+
+fn ollama(body: &Value) -> Conversation {
+    let mut read = Conversation {
+        tools: tools(&list(&body["tools"]), "name", "parameters", Some("function")),
+        limit: body["options"]["num_predict"].as_u64(),
+        held: held(&body["format"]),
+        ..Conversation::default()
+    };
+    let texts = |message: &Value| {
+        let text = string(&message["content"]);
+        (!text.is_empty()).then_some(text)
+    };
+    let images = |message: &Value| list(&message["images"]).iter().map(string).collect::<Vec<_>>();
+    for message in list(&body["messages"]) {
+        match message["role"].as_str() {
+            Some("system") => read.system.extend(texts(&message)),
+            Some("tool") => {
+                let id = string(&message["tool_call_id"]);
+                let calls = read.turns.iter().flat_map(|turn| &turn.called);
+                let named = calls.clone().any(|call| call.id == id && call.name == message["tool_name"]);
+                assert!(named, "{message}");
+                let given =
+                    Given { id, texts: texts(&message).into_iter().collect(), images: images(&message) };
+                turn(&mut read.turns, true).given.push(given);
+            }
+            role => {
+                let turn = turn(&mut read.turns, role == Some("user"));
+                turn.texts.extend(texts(&message));
+                turn.images.extend(images(&message));
+                for call in list(&message["tool_calls"]) {
+                    let (id, name) = (string(&call["id"]), string(&call["function"]["name"]));
+                    turn.called.push(Called { id, name, input: call["function"]["arguments"].clone() });
+                }
+            }
+        }
+    }
+    read
+}

@@ -1,0 +1,152 @@
+//! Both sides of every pair, as tests go through them.
+
+use std::sync::Arc;
+
+use brains_dialect::canon::{ChatRequest, Event, Fault};
+use brains_dialect::envelope::Envelope;
+use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho};
+use brains_dialect::sse::Frames;
+use brains_dialect::translation::{Encoded, UpstreamWire};
+use brains_dialect::{anthropic_messages, ndjson, ollama_chat, openai_chat, openai_responses};
+
+/// The wires of clients that have pairs.
+pub(super) const CLIENTS: [Ingress; 3] =
+    [Ingress::OpenAiChat, Ingress::OpenAiResponses, Ingress::AnthropicMessages];
+
+const SEED: &str = "req-1";
+
+pub(super) const fn client_name(client: Ingress) -> &'static str {
+    match client {
+        Ingress::OpenAiChat => "chat",
+        Ingress::OpenAiResponses => "responses",
+        Ingress::AnthropicMessages => "messages",
+        Ingress::OpenAiCompletions => "completions",
+    }
+}
+
+pub(super) const fn upstream_name(wire: UpstreamWire) -> &'static str {
+    match wire {
+        UpstreamWire::OpenAiChat => "chat",
+        UpstreamWire::OpenAiResponses => "responses",
+        UpstreamWire::AnthropicMessages => "messages",
+        UpstreamWire::OllamaChat => "ollama",
+    }
+}
+
+/// What a model of this wire is called: what vendors sign belongs to a family of models.
+pub(super) const fn model(wire: UpstreamWire) -> &'static str {
+    match wire {
+        UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses => "gpt-5.2",
+        UpstreamWire::AnthropicMessages => "claude-sonnet-4-6",
+        UpstreamWire::OllamaChat => "qwen3",
+    }
+}
+
+/// How a stream of this wire is cut.
+pub(super) const fn ending(wire: UpstreamWire) -> &'static str {
+    match wire {
+        UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages => "sse",
+        UpstreamWire::OllamaChat => "ndjson",
+    }
+}
+
+pub(super) fn asked(client: Ingress, body: &[u8], wire: UpstreamWire) -> ChatRequest {
+    let envelope = Envelope::scan(body).unwrap();
+    client.read_head(&envelope).unwrap();
+    let request = client.decode(&envelope).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    ChatRequest { model: model(wire).to_owned(), ..request }
+}
+
+pub(super) fn encode(request: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
+    match wire {
+        UpstreamWire::OpenAiChat => openai_chat::upstream::encode::encode(
+            request,
+            &openai_chat::upstream::encode::OpenAiChatOptions::default(),
+        ),
+        UpstreamWire::OpenAiResponses => openai_responses::upstream::encode::encode(request),
+        UpstreamWire::AnthropicMessages => anthropic_messages::upstream::encode::encode(
+            request,
+            &anthropic_messages::upstream::encode::AnthropicMessagesOptions::default(),
+        ),
+        UpstreamWire::OllamaChat => ollama_chat::upstream::encode::encode(
+            request,
+            &ollama_chat::upstream::encode::OllamaChatOptions::default(),
+        ),
+    }
+}
+
+/// What a whole answer says.
+pub(super) fn whole(wire: UpstreamWire, body: &str) -> Result<Vec<Event>, Fault> {
+    match wire {
+        UpstreamWire::OpenAiChat => openai_chat::upstream::decode::decode_unary(body, SEED),
+        UpstreamWire::OpenAiResponses => openai_responses::upstream::decode::decode_unary(body, SEED),
+        UpstreamWire::AnthropicMessages => anthropic_messages::upstream::decode::decode_unary(body),
+        UpstreamWire::OllamaChat => ollama_chat::upstream::decode::decode_unary(body, SEED),
+    }
+}
+
+macro_rules! decoded {
+    ($chunks:expr, $frames:expr, $decoder:expr) => {{
+        let (mut frames, mut decoder, mut events) = ($frames, $decoder, Vec::new());
+        for chunk in $chunks {
+            events.extend(decoder.push(&frames.push(chunk).unwrap())?);
+        }
+        events.extend(decoder.push(&frames.finish())?);
+        events.extend(decoder.finish(true)?);
+        Ok(events)
+    }};
+}
+
+/// What a stream says, however it is cut.
+pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event>, Fault> {
+    match wire {
+        UpstreamWire::OpenAiChat => {
+            decoded!(chunks, Frames::default(), openai_chat::upstream::decode::OpenAiChatDecoder::new(SEED))
+        }
+        UpstreamWire::OpenAiResponses => {
+            decoded!(
+                chunks,
+                Frames::default(),
+                openai_responses::upstream::decode::OpenAiResponsesDecoder::new(SEED)
+            )
+        }
+        UpstreamWire::AnthropicMessages => {
+            decoded!(
+                chunks,
+                Frames::default(),
+                anthropic_messages::upstream::decode::AnthropicMessagesDecoder::new()
+            )
+        }
+        UpstreamWire::OllamaChat => {
+            decoded!(
+                chunks,
+                ndjson::Lines::default(),
+                ollama_chat::upstream::decode::OllamaChatDecoder::new(SEED)
+            )
+        }
+    }
+}
+
+/// An answer to this request, or to one that says nothing of note.
+pub(super) fn identity(client: Ingress, asked: Option<&[u8]>) -> AnswerIdentity {
+    let echo = match asked {
+        Some(body) => client.echo(&Envelope::scan(body).unwrap()).unwrap(),
+        None => RequestEcho { members: "{}".to_owned(), tools: Vec::new() },
+    };
+    AnswerIdentity {
+        id: client.answer_id("01"),
+        created: 1_700_000_000,
+        model: "shown".to_owned(),
+        echo: Arc::new(echo),
+    }
+}
+
+/// The events as the stream that the client gets.
+pub(super) fn written(client: Ingress, events: &[Event], identity: &AnswerIdentity) -> Result<String, Fault> {
+    let (mut writer, mut out) = (client.stream_writer(identity, true), String::new());
+    for event in events {
+        writer.push(event, &mut out)?;
+    }
+    writer.finish(&mut out)?;
+    Ok(out)
+}
