@@ -8,7 +8,6 @@ pub mod openai;
 pub mod refusals;
 pub mod responses;
 mod script;
-mod thought;
 
 use serde_json::{Value, json};
 

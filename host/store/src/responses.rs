@@ -249,7 +249,7 @@ impl Responses {
 
     async fn look(&self, owner: &ResponseOwner, id: &str) -> Result<Option<Arc<StoredResponse>>, Fault> {
         if let Some(found) = self.waiting.find(&owner.operator, id) {
-            return Ok(found.filter(|response| owner.owns(response)));
+            return Ok(found.one().filter(|response| owner.owns(response)));
         }
         let mut view = self.shared.engine.snapshot(&self.shared.context.round_trips).await?;
         let found = view.response(&owner.operator, id).await?;
@@ -267,7 +267,7 @@ impl Responses {
         while let Some(id) = &next
             && let Some(found) = self.waiting.find(&owner.operator, id)
         {
-            let Some(found) = found else { return Ok(StoredConversation::Missing(id.clone())) };
+            let Some(found) = found.one() else { return Ok(StoredConversation::Missing(id.clone())) };
             next.clone_from(&found.previous);
             bytes = bytes.saturating_add(found.bytes() as u64);
             turns.push(found);

@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use super::script::{Call, Heard, Said};
-use super::{messages, ollama, responses, thought};
+use super::{messages, ollama, responses};
 use crate::upstream::{End, Reply, Seen};
 use crate::wire::{ANTHROPIC, OLLAMA, OPENAI, RESPONSES, Wire};
 
-pub use super::thought::SIGNATURE;
+pub use super::script::SIGNATURE;
 
 /// What the model is asked.
 #[derive(Debug, Clone, Default)]
@@ -113,10 +113,7 @@ pub fn answer(wire: &Wire, seen: &Seen, own: bool, next: impl FnOnce(&Ask) -> Ne
     if !streams {
         return Reply::json(200, body(wire, &said, &request));
     }
-    let mut frames = frames(wire, &said, &request);
-    if let Some(text) = &next.thought {
-        frames = with_thought(wire, frames, text, &request["model"]);
-    }
+    let mut frames = frames(wire, &said, next.thought.as_deref(), &request);
     if next.end != End::Clean {
         // Behind the first half of what it says.
         frames.truncate(frames.len() / 2 + 1);
@@ -143,24 +140,15 @@ fn body(wire: &Wire, said: &Said, request: &Value) -> String {
     }
 }
 
-fn frames(wire: &Wire, said: &Said, request: &Value) -> Vec<String> {
+fn frames(wire: &Wire, said: &Said, thought: Option<&str>, request: &Value) -> Vec<String> {
     let model = &request["model"];
     match wire.provider {
         provider if provider == OPENAI.provider => {
-            super::frames(said, None, model, request["stream_options"]["include_usage"] == json!(true))
+            super::frames(said, thought, model, request["stream_options"]["include_usage"] == json!(true))
         }
-        provider if provider == RESPONSES.provider => responses::frames(said, None, request),
-        provider if provider == ANTHROPIC.provider => messages::frames(said, None, model),
-        _ => ollama::frames(said, None, model),
-    }
-}
-
-fn with_thought(wire: &Wire, frames: Vec<String>, text: &str, model: &Value) -> Vec<String> {
-    match wire.provider {
-        provider if provider == OPENAI.provider => thought::chat(frames, text, model),
-        provider if provider == RESPONSES.provider => thought::responses(frames, text),
-        provider if provider == ANTHROPIC.provider => thought::messages(frames, text),
-        _ => thought::ollama(frames, text, model),
+        provider if provider == RESPONSES.provider => responses::frames(said, thought, request),
+        provider if provider == ANTHROPIC.provider => messages::frames(said, thought, model),
+        _ => ollama::frames(said, thought, model),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::script::{Call, Heard, Said, halves};
+use super::script::{Call, Heard, SIGNATURE, Said, halves};
 use crate::upstream::{Reply, Seen};
 
 /// Answers one request as `POST /v1/messages` or `GET /v1/models` would.
@@ -91,7 +91,7 @@ fn usage() -> Value {
 
 /// What the model thought, as it signs it.
 fn thinking(text: &str) -> Value {
-    json!({"type": "thinking", "thinking": text, "signature": "c2lnbmVk"})
+    json!({"type": "thinking", "thinking": text, "signature": SIGNATURE})
 }
 
 fn block(call: &Call) -> Value {

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::script::{Call, Heard, Said, halves};
-use accept::accept;
+use super::script::{Call, Heard, SIGNATURE, Said, halves};
 use crate::upstream::{Reply, Seen};
+use accept::accept;
 
 /// Answers one request as `POST /v1/responses` or `GET /v1/models` would.
 pub fn answer(seen: &Seen) -> Reply {
@@ -65,7 +65,8 @@ fn fresh_id() -> String {
 
 /// A whole answer to `request`.
 pub(super) fn body(said: &Said, thought: Option<&str>, request: &Value) -> String {
-    response(&fresh_id(), &output(said, thought, &request["tools"]), &request["model"], "completed").to_string()
+    response(&fresh_id(), &output(said, thought, &request["tools"]), &request["model"], "completed")
+        .to_string()
 }
 
 fn response(id: &str, output: &[Value], model: &Value, status: &str) -> Value {
@@ -88,7 +89,7 @@ fn output(said: &Said, thought: Option<&str>, tools: &Value) -> Vec<Value> {
 /// What the model thought, as it encrypts it.
 fn reasoning(text: &str) -> Value {
     json!({"id": "rs_scripted", "type": "reasoning", "summary": [{"type": "summary_text", "text": text}],
-           "encrypted_content": format!("{ENCRYPTED}-scripted")})
+           "encrypted_content": SIGNATURE})
 }
 
 /// How everything begins that this vendor encrypts.

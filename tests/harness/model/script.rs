@@ -17,6 +17,9 @@ pub(super) struct Heard {
     pub(super) schema: Value,
 }
 
+/// What the model's thoughts are signed with, or are encrypted as.
+pub const SIGNATURE: &str = "gAAAA-scripted";
+
 /// One call of the answer.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -57,7 +60,9 @@ impl Heard {
             Some((name.to_owned(), arguments.to_owned()))
         });
         let numbered = (self.results.len()..).zip(calls);
-        numbered.map(|(number, (name, arguments))| Call { number, name, arguments, namespace: None }).collect()
+        numbered
+            .map(|(number, (name, arguments))| Call { number, name, arguments, namespace: None })
+            .collect()
     }
 
     fn text(&self) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brains_dialect::canon::{ChatRequest, Event, Fault};
 use brains_dialect::envelope::Envelope;
-use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho};
+use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, StateEcho};
 use brains_dialect::sse::Frames;
 use brains_dialect::translation::{Encoded, UpstreamWire};
 use brains_dialect::{anthropic_messages, ndjson, ollama_chat, openai_chat, openai_responses};
@@ -130,7 +130,7 @@ pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event
 /// An answer to this request, or to one that says nothing of note.
 pub(super) fn identity(client: Ingress, asked: Option<&[u8]>) -> AnswerIdentity {
     let echo = match asked {
-        Some(body) => client.echo(&Envelope::scan(body).unwrap()).unwrap(),
+        Some(body) => client.echo(&Envelope::scan(body).unwrap(), StateEcho::default()).unwrap(),
         None => RequestEcho { members: "{}".to_owned(), tools: Vec::new() },
     };
     AnswerIdentity {

@@ -28,6 +28,23 @@ struct Turn {
     repeated: bool,
 }
 
+/// What an id names among the turns that wait.
+#[derive(Debug)]
+pub(super) enum FoundTurn {
+    One(Arc<StoredResponse>),
+    /// Several turns have the id: it names none of them.
+    Ambiguous,
+}
+
+impl FoundTurn {
+    pub(super) fn one(self) -> Option<Arc<StoredResponse>> {
+        match self {
+            Self::One(response) => Some(response),
+            Self::Ambiguous => None,
+        }
+    }
+}
+
 /// A turn on its way to the database.
 #[derive(Debug, Clone)]
 pub(super) struct QueuedResponse(Arc<Place>);
@@ -61,11 +78,11 @@ impl WaitingResponses {
         Some(QueuedResponse(Arc::new(Place { response, all: Arc::clone(self) })))
     }
 
-    /// A turn by its id; `Some(None)` when the id names nothing.
-    pub(super) fn find(&self, operator: &str, id: &str) -> Option<Option<Arc<StoredResponse>>> {
+    /// A turn by its id.
+    pub(super) fn find(&self, operator: &str, id: &str) -> Option<FoundTurn> {
         let turns = self.0.lock_unpoisoned();
         let turn = turns.by_id.get(&(operator.to_owned(), id.to_owned()))?;
-        Some((!turn.repeated).then(|| Arc::clone(&turn.response)))
+        Some(if turn.repeated { FoundTurn::Ambiguous } else { FoundTurn::One(Arc::clone(&turn.response)) })
     }
 
     pub(super) fn holds(&self, operator: &str, id: &str) -> bool {

@@ -28,12 +28,6 @@ pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Res
     if !instructions.is_empty() {
         instruct(&mut splice, instructions)?;
     }
-    let marked =
-        splice.value(INPUT)?.filter(|text| memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_some());
-    if let Some(own) = marked.and_then(without_foreign_thoughts) {
-        splice.set_sound(INPUT, own)?;
-        edited.lose("messages.reasoning_content");
-    }
     Ok(Spliced { body: splice.finish(), edited })
 }
 
@@ -112,7 +106,7 @@ mod tests {
     use crate::ingress::{RelayChanges, UpstreamState};
 
     fn told(body: &str, state: UpstreamState, withheld: &[String]) -> (String, Vec<String>, Vec<String>) {
-        let changes = RelayChanges { state, withheld, ..RelayChanges::default() };
+        let changes = RelayChanges { withheld, state, ..RelayChanges::default() };
         let spliced = splice(&Envelope::scan(body.as_bytes()).unwrap(), &changes).unwrap();
         let names = |list: &[String]| list.to_vec();
         (spliced.body, names(spliced.edited.added()), names(spliced.edited.losses()))

@@ -90,7 +90,9 @@ pub(crate) fn continued(
         };
         for turn in turns {
             items(&Node::root(turn.input))?.iter().for_each(|item| push(item));
-            said(turn.answer).iter().for_each(|item| push(&nameless(item)));
+            for item in &output_of(turn.answer) {
+                push(&nameless(item));
+            }
         }
         items(&own)?.iter().for_each(|item| push(item));
         out.push(']');
@@ -111,7 +113,7 @@ fn items(input: &Node<'_>) -> Result<Vec<Json>, Invalid> {
 }
 
 /// The items of a response.
-fn said(answer: &str) -> Vec<Node<'_>> {
+fn output_of(answer: &str) -> Vec<Node<'_>> {
     let output = Node::root(answer).object().and_then(|mut object| object.array("output"));
     output.unwrap_or_default()
 }
@@ -134,11 +136,11 @@ fn id_of(item: &Node<'_>) -> Option<String> {
 
 pub(crate) fn names(answer: &str) -> Option<AnswerNames> {
     let id = id_of(&Node::root(answer))?;
-    Some(AnswerNames { id, items: said(answer).iter().filter_map(id_of).collect() })
+    Some(AnswerNames { id, items: output_of(answer).iter().filter_map(id_of).collect() })
 }
 
 pub(crate) fn item(answer: &str, id: &str) -> Option<Json> {
-    let items = said(answer);
+    let items = output_of(answer);
     items.iter().find(|item| id_of(item).as_deref() == Some(id)).map(nameless)
 }
 

@@ -75,6 +75,14 @@ fn of_kept(operation: &str, summary: &str, answer: &str, schema: &str) -> Value 
     })
 }
 
+/// The route with another member.
+fn with(mut route: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = route.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+    route
+}
+
 fn id() -> Value {
     json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The response's id." })
 }
@@ -98,14 +106,14 @@ fn delete() -> Value {
 }
 
 fn inputs() -> Value {
-    let mut route = of_kept(
+    let route = of_kept(
         "list_response_inputs",
         "What went into a response",
         "Its own input and all that was said before, newest first unless `order` is `asc`.",
         "ResponseItems",
     );
     let query = |name: &str, schema: Value, what: &str| json!({ "name": name, "in": "query", "schema": schema, "description": what });
-    route["parameters"] = json!([
+    let parameters = json!([
         id(),
         query(
             "limit",
@@ -115,20 +123,18 @@ fn inputs() -> Value {
         query("order", json!({ "enum": ["asc", "desc"], "default": "desc" }), "Oldest or newest first."),
         query("after", json!({ "type": "string" }), "The id of the item behind which the page begins."),
     ]);
-    route
+    with(route, "parameters", parameters)
 }
 
 fn cancel() -> Value {
-    let mut route = of_kept(
+    let route = of_kept(
         "cancel_response",
         "Ends a response that is under way",
         "Never given: none is answered in the background.",
         "Response",
     );
-    route["description"] = json!(
-        "Responses are answered at once, so there is nothing to end: 400, or 404 when there is no such response. A request that is under way ends with its connection."
-    );
-    route
+    let description = "Responses are answered at once, so there is nothing to end: 400, or 404 when there is no such response. A request that is under way ends with its connection.";
+    with(route, "description", description.into())
 }
 
 fn items() -> Value {

@@ -1,7 +1,7 @@
 //! What went into a response, as a list of items in pages. Every item has an id there: one that came without gets the one of
 //! its place, so that pages can begin behind it.
 
-use super::{id_of, items, said};
+use super::{id_of, items, output_of};
 use crate::canon::Json;
 use crate::ingress::{ItemPage, KeptTurn};
 use crate::invalid::Invalid;
@@ -15,7 +15,7 @@ pub(crate) fn page(turns: &[KeptTurn<'_>], page: &ItemPage) -> Result<Json, Inva
         let input = items(&Node::root(turn.input))?;
         listed.extend(input.iter().enumerate().map(|(place, item)| shown(item, unique, place)));
         if at + 1 < turns.len() {
-            let output = said(turn.answer);
+            let output = output_of(turn.answer);
             let behind = output.iter().enumerate();
             listed.extend(behind.map(|(place, item)| shown(item.text(), unique, input.len() + place)));
         }
