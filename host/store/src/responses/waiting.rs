@@ -28,6 +28,15 @@ struct Turn {
     repeated: bool,
 }
 
+/// What waits under an id.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    Turn(Arc<StoredResponse>),
+    /// The id names nothing.
+    Repeated,
+    Nothing,
+}
+
 /// A turn on its way to the database.
 #[derive(Debug, Clone)]
 pub(super) struct QueuedResponse(Arc<Place>);
@@ -61,15 +70,14 @@ impl WaitingResponses {
         Some(QueuedResponse(Arc::new(Place { response, all: Arc::clone(self) })))
     }
 
-    /// A turn by its id; `Some(None)` when the id names nothing.
-    pub(super) fn find(&self, operator: &str, id: &str) -> Option<Option<Arc<StoredResponse>>> {
+    /// A turn by its id.
+    pub(super) fn find(&self, operator: &str, id: &str) -> Waiting {
         let turns = self.0.lock_unpoisoned();
-        let turn = turns.by_id.get(&(operator.to_owned(), id.to_owned()))?;
-        Some((!turn.repeated).then(|| Arc::clone(&turn.response)))
-    }
-
-    pub(super) fn holds(&self, operator: &str, id: &str) -> bool {
-        self.find(operator, id).is_some()
+        match turns.by_id.get(&(operator.to_owned(), id.to_owned())) {
+            Some(turn) if turn.repeated => Waiting::Repeated,
+            Some(turn) => Waiting::Turn(Arc::clone(&turn.response)),
+            None => Waiting::Nothing,
+        }
     }
 
     /// A turn of this owner's whose answer has an item of this id.
