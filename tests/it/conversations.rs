@@ -354,7 +354,7 @@ async fn what_is_somebody_elses_is_as_if_it_were_not_there() {
         let service = Brains::start(on(database.as_ref(), OPENAI.setup(&upstream))).await;
         let admin = &service.client;
         for slug in ["ada", "bob"] {
-            admin.operation("create_operator", &json!({"slug": slug})).await;
+            admin.operation("add_operator", &json!({"slug": slug})).await;
         }
         let mut clients = Vec::new();
         for (name, operator, scopes) in [
@@ -365,7 +365,7 @@ async fn what_is_somebody_elses_is_as_if_it_were_not_there() {
         ] {
             let input = json!({"name": name, "operator": operator, "scopes": scopes});
             let made = admin.operation("create_key", &input).await;
-            clients.push(admin.with_key(made["secret"].as_str().expect("a key")));
+            clients.push(admin.with_key(made["key"].as_str().expect("a key")));
         }
         let [one, two, three, four] = clients.as_slice() else { panic!("four keys") };
         let said = say(one, &turn(OPENAI, false, &json!("mine"), None)).await;
@@ -544,7 +544,7 @@ async fn another_process_goes_on() {
     let setup = || on(Some(&database), OPENAI.setup(&upstream));
     let (one, two) = (Brains::start(setup()).await, Brains::start(setup()).await);
     let key = one.client.operation("create_key", &json!({"name": "both"})).await;
-    let secret = key["secret"].as_str().expect("a key");
+    let secret = key["key"].as_str().expect("a key");
     let clients = [one.client.with_key(secret), two.client.with_key(secret)];
     until("the key to count there", async || clients[1].get("/v1/models").await.status == 200).await;
     let mut previous: Option<String> = None;

@@ -20,7 +20,7 @@ use crate::engine::{StoreEngine, StoreShared};
 use crate::options::ResponseOptions;
 use crate::write::{Tx, Work};
 
-use waiting::{QueuedResponse, WaitingResponses};
+use waiting::{QueuedResponse, Waiting, WaitingResponses};
 
 /// How often the retention is applied.
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
@@ -213,7 +213,7 @@ impl Responses {
         }
         // What is still to be written would come back.
         let written = async {
-            while self.waiting.holds(&owner.operator, id) {
+            while !matches!(self.waiting.find(&owner.operator, id), Waiting::Nothing) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -248,8 +248,10 @@ impl Responses {
     }
 
     async fn look(&self, owner: &ResponseOwner, id: &str) -> Result<Option<Arc<StoredResponse>>, Fault> {
-        if let Some(found) = self.waiting.find(&owner.operator, id) {
-            return Ok(found.one().filter(|response| owner.owns(response)));
+        match self.waiting.find(&owner.operator, id) {
+            Waiting::Turn(found) => return Ok(Some(found).filter(|response| owner.owns(response))),
+            Waiting::Repeated => return Ok(None),
+            Waiting::Nothing => {}
         }
         let mut view = self.shared.engine.snapshot(&self.shared.context.round_trips).await?;
         let found = view.response(&owner.operator, id).await?;
@@ -264,10 +266,12 @@ impl Responses {
     ) -> Result<StoredConversation, Fault> {
         let (mut turns, mut next, mut bytes) = (Vec::new(), Some(id.to_owned()), 0_u64);
         // Turns are written in their order: what waits is the newest.
-        while let Some(id) = &next
-            && let Some(found) = self.waiting.find(&owner.operator, id)
-        {
-            let Some(found) = found.one() else { return Ok(StoredConversation::Missing(id.clone())) };
+        while let Some(id) = &next {
+            let found = match self.waiting.find(&owner.operator, id) {
+                Waiting::Turn(found) => found,
+                Waiting::Repeated => return Ok(StoredConversation::Missing(id.clone())),
+                Waiting::Nothing => break,
+            };
             next.clone_from(&found.previous);
             bytes = bytes.saturating_add(found.bytes() as u64);
             turns.push(found);

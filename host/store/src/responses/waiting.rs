@@ -28,21 +28,13 @@ struct Turn {
     repeated: bool,
 }
 
-/// What an id names among the turns that wait.
+/// What waits under an id.
 #[derive(Debug)]
-pub(super) enum FoundTurn {
-    One(Arc<StoredResponse>),
-    /// Several turns have the id: it names none of them.
-    Ambiguous,
-}
-
-impl FoundTurn {
-    pub(super) fn one(self) -> Option<Arc<StoredResponse>> {
-        match self {
-            Self::One(response) => Some(response),
-            Self::Ambiguous => None,
-        }
-    }
+pub(super) enum Waiting {
+    Turn(Arc<StoredResponse>),
+    /// The id names nothing.
+    Repeated,
+    Nothing,
 }
 
 /// A turn on its way to the database.
@@ -79,14 +71,13 @@ impl WaitingResponses {
     }
 
     /// A turn by its id.
-    pub(super) fn find(&self, operator: &str, id: &str) -> Option<FoundTurn> {
+    pub(super) fn find(&self, operator: &str, id: &str) -> Waiting {
         let turns = self.0.lock_unpoisoned();
-        let turn = turns.by_id.get(&(operator.to_owned(), id.to_owned()))?;
-        Some(if turn.repeated { FoundTurn::Ambiguous } else { FoundTurn::One(Arc::clone(&turn.response)) })
-    }
-
-    pub(super) fn holds(&self, operator: &str, id: &str) -> bool {
-        self.find(operator, id).is_some()
+        match turns.by_id.get(&(operator.to_owned(), id.to_owned())) {
+            Some(turn) if turn.repeated => Waiting::Repeated,
+            Some(turn) => Waiting::Turn(Arc::clone(&turn.response)),
+            None => Waiting::Nothing,
+        }
     }
 
     /// A turn of this owner's whose answer has an item of this id.

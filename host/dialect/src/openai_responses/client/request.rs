@@ -161,7 +161,7 @@ const fn message(role: Role, parts: Vec<Part>) -> Message {
 }
 
 /// A value that cannot be said on another wire.
-pub(super) fn unsupported(node: &Node<'_>, why: &str) -> Invalid {
+fn unsupported(node: &Node<'_>, why: &str) -> Invalid {
     let message = format!("`{}` is not supported by the provider of this model: {why}", node.path());
     Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path().to_owned()) }
 }

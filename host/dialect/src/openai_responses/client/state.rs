@@ -6,9 +6,9 @@ mod list;
 mod tests;
 
 use super::head::INPUT;
-use super::request::unsupported;
 use crate::canon::Json;
 use crate::envelope::{Envelope, SpliceError};
+use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::ingress::{AnswerNames, KeptTurn, StateHead};
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Members, Node, array};
@@ -21,10 +21,10 @@ const REFERENCE: &str = "item_reference";
 /// What a request says of its conversation. Fails when it asks for what is not done here, whoever its upstream is.
 pub(crate) fn read(envelope: &Envelope<'_>) -> Result<StateHead, Invalid> {
     if let Some(node) = envelope.node("conversation")? {
-        return Err(unsupported(&node, "go on with `previous_response_id`, or send all items in `input`"));
+        return Err(refused(&node, "go on with `previous_response_id`, or send all items in `input`"));
     }
     if let Some(node) = envelope.node("background")?.filter(|node| node.text() == "true") {
-        return Err(unsupported(&node, "answers are given at once"));
+        return Err(refused(&node, "answers are given at once"));
     }
     let references = match envelope.node(INPUT)?.filter(may_refer) {
         Some(input) => input.array()?.iter().filter_map(referred).collect(),
@@ -32,6 +32,11 @@ pub(crate) fn read(envelope: &Envelope<'_>) -> Result<StateHead, Invalid> {
     };
     let previous = envelope.string(PREVIOUS)?.map(std::borrow::Cow::into_owned);
     Ok(StateHead { store: envelope.boolean("store")?, previous, references })
+}
+
+fn refused(node: &Node<'_>, why: &str) -> Invalid {
+    let message = format!("`{}` is not supported here: {why}", node.path());
+    Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path().to_owned()) }
 }
 
 fn may_refer(input: &Node<'_>) -> bool {
@@ -53,7 +58,10 @@ pub(crate) fn own_input(
     envelope: &Envelope<'_>,
     find: impl Fn(&str) -> Option<Json>,
 ) -> Result<Json, Invalid> {
-    let Some(input) = envelope.node(INPUT)? else { return Ok("[]".to_owned()) };
+    // A text without words is nothing that anybody says.
+    let Some(input) = envelope.node(INPUT)?.filter(|input| input.text() != "\"\"") else {
+        return Ok("[]".to_owned());
+    };
     if !may_refer(&input) {
         return Ok(input.text().to_owned());
     }
@@ -89,12 +97,16 @@ pub(crate) fn continued(
             out.push_str(item);
         };
         for turn in turns {
-            items(&Node::root(turn.input))?.iter().for_each(|item| push(item));
-            for item in &output_of(turn.answer) {
-                push(&nameless(item));
+            for item in items(&Node::root(turn.input))? {
+                push(&item);
+            }
+            for item in output_of(turn.answer) {
+                push(&nameless(&item));
             }
         }
-        items(&own)?.iter().for_each(|item| push(item));
+        for item in items(&own)? {
+            push(&item);
+        }
         out.push(']');
         splice.set_sound(INPUT, out)?;
     }

@@ -128,6 +128,12 @@ impl WireTee for OpenAiResponsesTee {
     }
 
     fn failure(&self, report: &ErrorReport<'_>) -> Option<String> {
+        if let (Some(kept), Some(response)) = (&self.kept, self.cut(AnswerCut::Failed(report))) {
+            let response = state::shown(&response, kept.previous.as_deref());
+            let mut out = String::new();
+            Sequence::from(self.next).event("response.failed", &[("response", &response)], &mut out);
+            return Some(out);
+        }
         let seen = &self.observed;
         let identity = AnswerIdentity {
             id: seen.id.clone()?,

@@ -57,14 +57,34 @@ fn responses() -> Value {
     })
 }
 
-/// One route of a kept response.
-fn of_kept(operation: &str, summary: &str, answer: &str, schema: &str) -> Value {
+/// A route of a kept response.
+struct KeptRoute<'a> {
+    operation: &'a str,
+    summary: &'a str,
+    description: &'a str,
+    answer: &'a str,
+    schema: &'a str,
+    query: Vec<Value>,
+}
+
+const WHOSE: &str = "Of what the caller may see: an operator's keys see what was asked with any of them, a key for models alone what was asked with it.";
+
+fn kept(route: KeptRoute<'_>) -> Value {
+    let KeptRoute { operation, summary, description, answer, schema, query } = route;
+    let id = json!({
+        "name": "id",
+        "in": "path",
+        "required": true,
+        "schema": { "type": "string" },
+        "description": "The response's id.",
+    });
+    let parameters: Vec<Value> = std::iter::once(id).chain(query).collect();
     json!({
         "operationId": operation,
         "tags": ["gateway"],
         "summary": summary,
-        "description": "Of what the caller may see: an operator's keys see what was asked with any of them, a key for models alone what was asked with it.",
-        "parameters": [id()],
+        "description": description,
+        "parameters": parameters,
         "responses": {
             "200": {
                 "description": answer,
@@ -75,66 +95,54 @@ fn of_kept(operation: &str, summary: &str, answer: &str, schema: &str) -> Value 
     })
 }
 
-/// The route with another member.
-fn with(mut route: Value, name: &str, value: Value) -> Value {
-    if let Some(members) = route.as_object_mut() {
-        members.insert(name.to_owned(), value);
-    }
-    route
-}
-
-fn id() -> Value {
-    json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The response's id." })
-}
-
 fn show() -> Value {
-    of_kept(
-        "get_response",
-        "A response that was kept",
-        "The response, with what it goes on from.",
-        "Response",
-    )
+    kept(KeptRoute {
+        operation: "get_response",
+        summary: "A response that was kept",
+        description: WHOSE,
+        answer: "The response, with what it goes on from.",
+        schema: "Response",
+        query: Vec::new(),
+    })
 }
 
 fn delete() -> Value {
-    of_kept(
-        "delete_response",
-        "Deletes a response",
-        "It is gone, and what went on from it goes on no more.",
-        "ResponseDeleted",
-    )
+    kept(KeptRoute {
+        operation: "delete_response",
+        summary: "Deletes a response",
+        description: WHOSE,
+        answer: "It is gone, and what went on from it goes on no more.",
+        schema: "ResponseDeleted",
+        query: Vec::new(),
+    })
 }
 
 fn inputs() -> Value {
-    let route = of_kept(
-        "list_response_inputs",
-        "What went into a response",
-        "Its own input and all that was said before, newest first unless `order` is `asc`.",
-        "ResponseItems",
-    );
     let query = |name: &str, schema: Value, what: &str| json!({ "name": name, "in": "query", "schema": schema, "description": what });
-    let parameters = json!([
-        id(),
-        query(
-            "limit",
-            json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 }),
-            "Items of a page."
-        ),
-        query("order", json!({ "enum": ["asc", "desc"], "default": "desc" }), "Oldest or newest first."),
-        query("after", json!({ "type": "string" }), "The id of the item behind which the page begins."),
-    ]);
-    with(route, "parameters", parameters)
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 });
+    kept(KeptRoute {
+        operation: "list_response_inputs",
+        summary: "What went into a response",
+        description: WHOSE,
+        answer: "Its own input and all that was said before, newest first unless `order` is `asc`.",
+        schema: "ResponseItems",
+        query: vec![
+            query("limit", limit, "Items of a page."),
+            query("order", json!({ "enum": ["asc", "desc"], "default": "desc" }), "Oldest or newest first."),
+            query("after", json!({ "type": "string" }), "The id of the item behind which the page begins."),
+        ],
+    })
 }
 
 fn cancel() -> Value {
-    let route = of_kept(
-        "cancel_response",
-        "Ends a response that is under way",
-        "Never given: none is answered in the background.",
-        "Response",
-    );
-    let description = "Responses are answered at once, so there is nothing to end: 400, or 404 when there is no such response. A request that is under way ends with its connection.";
-    with(route, "description", description.into())
+    kept(KeptRoute {
+        operation: "cancel_response",
+        summary: "Ends a response that is under way",
+        description: "Responses are answered at once, so there is nothing to end: 400, or 404 when there is no such response. A request that is under way ends with its connection.",
+        answer: "Never given: none is answered in the background.",
+        schema: "Response",
+        query: Vec::new(),
+    })
 }
 
 fn items() -> Value {

@@ -50,7 +50,7 @@ fn shown(item: &str, unique: &str, place: usize) -> (String, Json) {
     let own = id_of(&node);
     let Ok(mut object) = node.object() else { return (own.unwrap_or_default(), item.to_owned()) };
     let kind = object.string("type").ok().flatten().unwrap_or_else(|| "message".to_owned());
-    let id = own.unwrap_or_else(|| format!("{}_{unique}_{place}", prefix(&kind)));
+    let id = own.unwrap_or_else(|| format!("{}_{unique}_in{place}", prefix(&kind)));
     let role = object.string("role").ok().flatten();
     let mut out = Members::new();
     out.string("id", &id).string("type", &kind).maybe_string("role", role.as_deref());

@@ -67,9 +67,12 @@ fn earlier_turns_stand_in_front_and_every_other_byte_stays() {
          {\"type\":\"message\",\"role\":\"user\",\"content\":\"next\"}], \"top_p\":1.0 }"
     );
     // What was asked before is answered once more.
-    let envelope = Envelope::scan_text("{\"previous_response_id\":\"resp_2\"}").unwrap();
-    let own = own_input(&envelope, NONE).unwrap();
-    assert_eq!(continued(&envelope, &turns(&kept)[1..], &own).unwrap(), "{\"input\":[{\"a\":1}]}");
+    for nothing in ["", ",\"input\":null", ",\"input\":\"\""] {
+        let body = format!("{{\"previous_response_id\":\"resp_2\"{nothing}}}");
+        let envelope = Envelope::scan_text(&body).unwrap();
+        let own = own_input(&envelope, NONE).unwrap();
+        assert_eq!(continued(&envelope, &turns(&kept)[1..], &own).unwrap(), "{\"input\":[{\"a\":1}]}");
+    }
 }
 
 #[test]
@@ -118,19 +121,19 @@ fn what_went_into_a_response_is_listed_in_pages() {
     assert_eq!(
         all,
         json!({"object": "list", "data": [
-            {"id": "msg_a_0", "type": "message", "role": "user", "status": "completed",
+            {"id": "msg_a_in0", "type": "message", "role": "user", "status": "completed",
              "content": [{"type": "input_text", "text": "one"}]},
             {"id": "msg_9", "type": "message", "role": "assistant", "status": "completed", "content": []},
-            {"id": "msg_a_0", "type": "message", "role": "assistant", "status": "completed",
+            {"id": "msg_a_in0", "type": "message", "role": "assistant", "status": "completed",
              "content": [{"type": "output_text", "text": "so", "annotations": []}]},
-            {"id": "fco_a_1", "type": "function_call_output", "call_id": "c", "output": "r", "status": "completed"},
+            {"id": "fco_a_in1", "type": "function_call_output", "call_id": "c", "output": "r", "status": "completed"},
             {"id": "rs_1", "type": "reasoning", "summary": []}],
-            "first_id": "msg_a_0", "last_id": "rs_1", "has_more": false})
+            "first_id": "msg_a_in0", "last_id": "rs_1", "has_more": false})
     );
     let part = listed(&kept, &ItemPage { limit: 2, ascending: false, after: Some("rs_1".to_owned()) });
     assert_eq!(
         (&part["first_id"], &part["last_id"], &part["has_more"]),
-        (&json!("fco_a_1"), &json!("msg_a_0"), &json!(true))
+        (&json!("fco_a_in1"), &json!("msg_a_in0"), &json!(true))
     );
     let none = listed(&kept, &ItemPage { limit: 2, ascending: true, after: Some("rs_1".to_owned()) });
     assert_eq!(

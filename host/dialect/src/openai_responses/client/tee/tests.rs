@@ -96,6 +96,17 @@ fn what_is_kept_of_an_answer_is_what_it_said() {
             r#"{{"id":"resp_u","model":"m","status":"failed","error":{{"code":"upstream_error","message":"gone"}},"incomplete_details":null,{output}}}"#
         )
     );
+    let told = tee.failure(&report).unwrap();
+    assert!(
+        told.starts_with(
+            "event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":1,"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains(output) && told.contains(r#""store":true,"previous_response_id":"resp_before""#),
+        "{told}"
+    );
     let whole = r#"{"id":"resp_u","status":"completed","output":[]}"#;
     let outcome = tee.frame(Some(&format!(r#"{{"type":"response.completed","response":{whole}}}"#)));
     let FrameOutcome::DoneAs(told) = outcome else { panic!("{outcome:?}") };
