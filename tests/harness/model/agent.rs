@@ -157,8 +157,8 @@ fn frames(wire: &Wire, said: &Said, request: &Value) -> Vec<String> {
 fn with_thought(wire: &Wire, frames: Vec<String>, text: &str, model: &Value) -> Vec<String> {
     match wire.provider {
         provider if provider == OPENAI.provider => thought::chat(frames, text, model),
-        provider if provider == RESPONSES.provider => thought::responses(frames, text),
-        provider if provider == ANTHROPIC.provider => thought::messages(frames, text),
+        provider if provider == RESPONSES.provider => thought::responses(&frames, text),
+        provider if provider == ANTHROPIC.provider => thought::messages(&frames, text),
         _ => thought::ollama(frames, text, model),
     }
 }

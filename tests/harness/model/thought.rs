@@ -26,7 +26,7 @@ pub(super) fn ollama(mut lines: Vec<String>, thought: &str, model: &Value) -> Ve
 }
 
 /// Frames of Messages: a block in front of the others, which move up by one.
-pub(super) fn messages(frames: Vec<String>, thought: &str) -> Vec<String> {
+pub(super) fn messages(frames: &[String], thought: &str) -> Vec<String> {
     let opened = json!({"type": "thinking", "thinking": "", "signature": ""});
     let delta = |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
     let block = [
@@ -45,7 +45,7 @@ pub(super) fn messages(frames: Vec<String>, thought: &str) -> Vec<String> {
 }
 
 /// Events of Responses: an item in front of the others, also in the response at the end.
-pub(super) fn responses(frames: Vec<String>, thought: &str) -> Vec<String> {
+pub(super) fn responses(frames: &[String], thought: &str) -> Vec<String> {
     let item = |summary: Value| json!({"id": "rs_scripted", "type": "reasoning", "summary": summary, "encrypted_content": SIGNATURE});
     let part = json!({"type": "summary_text", "text": thought});
     let at = |kind: &str| {
