@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 const TURNS: usize = 20;
 /// What only a helper of the agent knows.
 const CELLAR: &str = "The cellar is dry.";
+/// What stands for a thought that the vendor keeps itself.
+const REFERENCE: &str = "\"id\":\"rs_scripted\"";
 const SUBTASK: &str = "SUBTASK: look into the cellar";
 
 /// One thing that agents do.
@@ -110,20 +112,29 @@ impl Scene {
         prompt.to_owned()
     }
 
-    /// What its user must read at the end of the last run.
-    pub(super) fn expected(&self) -> String {
+    /// What its user must read at the end of the last run: the model's words, and in them what its tools found.
+    pub(super) fn expected(&self) -> Vec<String> {
+        let read = |found: &[&str]| {
+            let found = found.iter().map(|found| (*found).to_owned());
+            std::iter::once(self.reading()).chain(found).collect()
+        };
         match self.feature {
-            Feature::Text => self.word(),
-            Feature::Tool if self.hands.edits => "Applied edit to door.txt".to_owned(),
-            Feature::Tool | Feature::Thinking => "The door is green.".to_owned(),
-            Feature::Loop => format!("Done after {TURNS} turns."),
-            Feature::Parallel => "The wall is blue.".to_owned(),
-            Feature::Image => "I see 1 picture.".to_owned(),
-            Feature::Subagent => CELLAR.to_owned(),
-            Feature::Resume => format!("It was {}.", self.word()),
-            Feature::Compaction | Feature::HangUp => String::new(),
-            Feature::Cut => self.end(),
+            Feature::Text => vec![self.word()],
+            Feature::Tool if self.hands.edits => vec!["Applied edit to door.txt".to_owned()],
+            Feature::Tool | Feature::Thinking => read(&["The door is green."]),
+            Feature::Loop => vec![format!("Done after {TURNS} turns.")],
+            Feature::Parallel => read(&["The door is green.", "The wall is blue."]),
+            Feature::Image => vec!["I see 1 picture.".to_owned()],
+            Feature::Subagent => read(&[CELLAR]),
+            Feature::Resume => vec![format!("It was {}.", self.word())],
+            Feature::Compaction | Feature::HangUp => Vec::new(),
+            Feature::Cut => vec![self.end()],
         }
+    }
+
+    /// How the model begins to say what its tools found.
+    fn reading(&self) -> String {
+        format!("Reading {}:", self.number)
     }
 
     fn word(&self) -> String {
@@ -179,11 +190,13 @@ impl Scene {
                 let wait = self.hands.wait.map(|wait| wait(&results));
                 wait.and_then(|one| call(&[one])).unwrap_or_else(aside)
             }
-            Feature::Thinking if self.signed && !ask.body.contains(SIGNATURE) => {
+            Feature::Thinking
+                if self.signed && ![SIGNATURE, REFERENCE].iter().any(|back| ask.body.contains(back)) =>
+            {
                 Next::say("What I thought did not come back to me.")
             }
             Feature::Tool | Feature::Thinking | Feature::Parallel | Feature::Subagent => {
-                Next::say(format!("I read: {results}"))
+                Next::say(format!("{} {results}", self.reading()))
             }
             Feature::Cut if earlier == 0 => Next::say(self.long()).end(End::Cut),
             Feature::Cut => Next::say(self.long()),
