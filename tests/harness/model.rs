@@ -16,6 +16,11 @@ use script::{Call, Heard, Said, halves};
 
 /// Answers one request as `POST /v1/chat/completions` or `GET /v1/models` would.
 pub fn answer(seen: &Seen) -> Reply {
+    answer_of(seen, true)
+}
+
+/// The same, of a vendor that shows what its models think, or not.
+fn answer_of(seen: &Seen, shows_thoughts: bool) -> Reply {
     if seen.path.ends_with("/models") {
         let list = json!({"object": "list", "data": [
             {"id": "scripted-1", "object": "model", "created": 1_700_000_000, "owned_by": "harness"},
@@ -25,7 +30,7 @@ pub fn answer(seen: &Seen) -> Reply {
     }
     let request = seen.json();
     let heard = heard(&request);
-    let (said, thought) = (heard.answer(), heard.thought());
+    let (said, thought) = (heard.answer(), heard.thought().filter(|_| shows_thoughts));
     if request["stream"] == json!(true) {
         let with_usage = request["stream_options"]["include_usage"] == json!(true);
         Reply::stream(frames(&said, thought, &request["model"], with_usage))

@@ -103,6 +103,10 @@ impl BlockBuilder {
             let extra = signer(origin);
             events.push(Event::BlockEnd(BlockEnd { choice: number, index, signature: None, extra }));
         } else if let Some(signature) = signature {
+            if choice.signature.as_ref().is_some_and(|(known, _)| *known == signature) {
+                // Said twice.
+                return;
+            }
             // One that is signed already is another thought, which nobody may read.
             if !matches!(choice.open, Some((_, Flow::Reasoning))) || choice.signature.is_some() {
                 self.reasoning(number, text, events);

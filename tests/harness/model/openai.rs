@@ -12,7 +12,7 @@ pub fn answer(seen: &Seen) -> Reply {
     {
         return Reply::json(400, wrong.body());
     }
-    super::answer(seen)
+    super::answer_of(seen, false)
 }
 
 /// What it says of a request that it refuses.
