@@ -106,7 +106,7 @@ mod tests {
     use crate::ingress::{RelayChanges, UpstreamState};
 
     fn told(body: &str, state: UpstreamState, withheld: &[String]) -> (String, Vec<String>, Vec<String>) {
-        let changes = RelayChanges { state, withheld, ..RelayChanges::default() };
+        let changes = RelayChanges { withheld, state, ..RelayChanges::default() };
         let spliced = splice(&Envelope::scan(body.as_bytes()).unwrap(), &changes).unwrap();
         let names = |list: &[String]| list.to_vec();
         (spliced.body, names(spliced.edited.added()), names(spliced.edited.losses()))
