@@ -8,7 +8,7 @@ use tokio::time::Duration;
 
 use crate::clock::DatabaseClock;
 use crate::plane::trace::Retention;
-use crate::responses::ResponseRetention;
+use crate::responses::stored::ResponseRetention;
 
 #[derive(Debug, Clone)]
 pub struct StoreOptions {

@@ -3,24 +3,23 @@
 //! share a thread, which is kept as long as something is added to it.
 
 mod rows;
+pub(crate) mod stored;
 mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use brains_core::Fault;
-use brains_core::Millis;
-use brains_core::id::{Id, Trace};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
 use crate::batch_writer::{self, BatchTarget, QueueCounts, QueueProgress};
-use crate::bounds::{NAME, TURN};
 use crate::engine::{StoreEngine, StoreShared};
 use crate::options::ResponseOptions;
 use crate::write::{Tx, Work};
 
-use waiting::{QueuedResponse, Waiting, WaitingResponses};
+pub use stored::{ResponseOwner, ResponseRetention, StoredConversation, StoredResponse};
+use waiting::{QueuedResponse, WaitingAnswer, WaitingResponses};
 
 /// How often the retention is applied.
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
@@ -30,56 +29,6 @@ const LOOKS: u32 = 4;
 /// How long it may take until what waits is written, for who would delete it.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// One turn: what was asked and what was answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredResponse {
-    pub operator: String,
-    /// The key that it was asked with, by its fingerprint.
-    pub credential: String,
-    /// As the client knows it.
-    pub id: String,
-    pub trace: Id<Trace>,
-    pub at: Millis,
-    /// The trace of the first turn of the conversation.
-    pub thread: Id<Trace>,
-    /// The turn before.
-    pub previous: Option<String>,
-    /// JSON, as the client wrote it.
-    pub input: String,
-    /// JSON, as it was answered.
-    pub answer: String,
-    /// Ids of the items of the answer, which later requests may name.
-    pub items: Vec<String>,
-}
-
-/// Whose turns somebody may see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResponseOwner {
-    pub operator: String,
-    /// Only what was asked with this key.
-    pub credential: Option<String>,
-}
-
-/// The conversation up to a turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoredConversation {
-    /// Oldest first.
-    Whole(Vec<Arc<StoredResponse>>),
-    /// This turn is not there, or is somebody else's.
-    Missing(String),
-    /// It is longer than may be read.
-    TooLong,
-}
-
-/// How long turns are kept; none means no bound of that sort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ResponseRetention {
-    /// Days since the last turn of a thread.
-    pub days: Option<u64>,
-    /// Of all turns together; the threads that nothing was added to for longest go first.
-    pub bytes: Option<u64>,
-}
 
 /// What became of the turns so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -98,43 +47,22 @@ pub struct Responses {
     queue: mpsc::Sender<QueuedResponse>,
     waiting: Arc<WaitingResponses>,
     progress: Arc<QueueProgress>,
-    bounds: Arc<Bounds>,
+    bounds: Arc<ResponseBounds>,
 }
 
 /// The retention in force; 0 means no bound.
 #[derive(Debug, Default)]
-struct Bounds {
+struct ResponseBounds {
     days: AtomicU64,
     bytes: AtomicU64,
-}
-
-impl StoredResponse {
-    fn bytes(&self) -> usize {
-        self.input.len().saturating_add(self.answer.len())
-    }
-
-    /// Whether it can be kept as it is: half of a turn is none.
-    fn fits(&self) -> bool {
-        let names = [&self.id].into_iter().chain(&self.previous).chain(&self.items);
-        self.input.len() <= TURN
-            && self.answer.len() <= TURN
-            && names.into_iter().all(|name| !name.is_empty() && name.len() <= NAME && !name.contains('\0'))
-    }
-}
-
-impl ResponseOwner {
-    fn owns(&self, response: &StoredResponse) -> bool {
-        self.operator == response.operator
-            && self.credential.as_ref().is_none_or(|credential| *credential == response.credential)
-    }
 }
 
 impl Responses {
     pub(crate) fn start(shared: StoreShared, options: ResponseOptions) -> Self {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
-        let (progress, bounds) = (Arc::new(QueueProgress::default()), Arc::new(Bounds::default()));
+        let (progress, bounds) = (Arc::new(QueueProgress::default()), Arc::new(ResponseBounds::default()));
         bounds.set(options.retention);
-        let turns = Turns { bounds: Arc::clone(&bounds), prune_at: Instant::now() };
+        let turns = ResponseBatches { bounds: Arc::clone(&bounds), prune_at: Instant::now() };
         batch_writer::start(shared.clone(), turns, Arc::clone(&progress), waiting);
         Self { shared, queue, waiting: Arc::default(), progress, bounds }
     }
@@ -213,7 +141,7 @@ impl Responses {
         }
         // What is still to be written would come back.
         let written = async {
-            while !matches!(self.waiting.find(&owner.operator, id), Waiting::Nothing) {
+            while !matches!(self.waiting.find(&owner.operator, id), WaitingAnswer::Nothing) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -249,9 +177,9 @@ impl Responses {
 
     async fn look(&self, owner: &ResponseOwner, id: &str) -> Result<Option<Arc<StoredResponse>>, Fault> {
         match self.waiting.find(&owner.operator, id) {
-            Waiting::Turn(found) => return Ok(Some(found).filter(|response| owner.owns(response))),
-            Waiting::Repeated => return Ok(None),
-            Waiting::Nothing => {}
+            WaitingAnswer::Turn(found) => return Ok(Some(found).filter(|response| owner.owns(response))),
+            WaitingAnswer::Repeated => return Ok(None),
+            WaitingAnswer::Nothing => {}
         }
         let mut view = self.shared.engine.snapshot(&self.shared.context.round_trips).await?;
         let found = view.response(&owner.operator, id).await?;
@@ -265,12 +193,12 @@ impl Responses {
         most_bytes: u64,
     ) -> Result<StoredConversation, Fault> {
         let (mut turns, mut next, mut bytes) = (Vec::new(), Some(id.to_owned()), 0_u64);
-        // Turns are written in their order: what waits is the newest.
+        // ResponseBatches are written in their order: what waits is the newest.
         while let Some(id) = &next {
             let found = match self.waiting.find(&owner.operator, id) {
-                Waiting::Turn(found) => found,
-                Waiting::Repeated => return Ok(StoredConversation::Missing(id.clone())),
-                Waiting::Nothing => break,
+                WaitingAnswer::Turn(found) => found,
+                WaitingAnswer::Repeated => return Ok(StoredConversation::Missing(id.clone())),
+                WaitingAnswer::Nothing => break,
             };
             next.clone_from(&found.previous);
             bytes = bytes.saturating_add(found.bytes() as u64);
@@ -308,7 +236,7 @@ impl Responses {
     }
 }
 
-impl Bounds {
+impl ResponseBounds {
     fn set(&self, retention: ResponseRetention) {
         self.days.store(retention.days.unwrap_or(0), Ordering::Relaxed);
         self.bytes.store(retention.bytes.unwrap_or(0), Ordering::Relaxed);
@@ -320,12 +248,12 @@ impl Bounds {
     }
 }
 
-struct Turns {
-    bounds: Arc<Bounds>,
+struct ResponseBatches {
+    bounds: Arc<ResponseBounds>,
     prune_at: Instant,
 }
 
-impl BatchTarget for Turns {
+impl BatchTarget for ResponseBatches {
     type Row = QueuedResponse;
     const WHAT: &'static str = "responses";
 

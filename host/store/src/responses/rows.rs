@@ -2,7 +2,7 @@
 
 use brains_core::Millis;
 
-use super::{ResponseRetention, StoredResponse};
+use super::stored::{ResponseRetention, StoredResponse};
 use crate::error::StoreError;
 use crate::rows::{Rows, execute, execute_deferred, fetch_all, fetch_optional, from_row};
 use crate::text::{id, signed, unsigned};

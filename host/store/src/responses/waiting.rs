@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex};
 
 use brains_core::sync::Unpoisoned as _;
 
-use super::{ResponseOwner, StoredResponse};
+use super::stored::{ResponseOwner, StoredResponse};
 
 /// What may wait together: minutes of usual turns, or one of the largest.
 const BYTES: usize = 128 << 20;
 
 #[derive(Debug, Default)]
-pub(super) struct WaitingResponses(Mutex<Turns>);
+pub(super) struct WaitingResponses(Mutex<WaitingTurns>);
 
 #[derive(Debug, Default)]
-struct Turns {
+struct WaitingTurns {
     /// By operator and id.
-    by_id: HashMap<(String, String), Turn>,
+    by_id: HashMap<(String, String), WaitingTurn>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Turn {
+struct WaitingTurn {
     response: Arc<StoredResponse>,
     /// Another turn has the id, too: it names nothing.
     repeated: bool,
@@ -30,7 +30,7 @@ struct Turn {
 
 /// What waits under an id.
 #[derive(Debug)]
-pub(super) enum Waiting {
+pub(super) enum WaitingAnswer {
     Turn(Arc<StoredResponse>),
     /// The id names nothing.
     Repeated,
@@ -39,11 +39,11 @@ pub(super) enum Waiting {
 
 /// A turn on its way to the database.
 #[derive(Debug, Clone)]
-pub(super) struct QueuedResponse(Arc<Place>);
+pub(super) struct QueuedResponse(Arc<WaitingPlace>);
 
 /// Its place among those that wait.
 #[derive(Debug)]
-struct Place {
+struct WaitingPlace {
     response: Arc<StoredResponse>,
     all: Arc<WaitingResponses>,
 }
@@ -65,18 +65,18 @@ impl WaitingResponses {
         turns.bytes = bytes;
         let response = Arc::new(response);
         let key = (response.operator.clone(), response.id.clone());
-        let turn = Turn { response: Arc::clone(&response), repeated: turns.by_id.contains_key(&key) };
+        let turn = WaitingTurn { response: Arc::clone(&response), repeated: turns.by_id.contains_key(&key) };
         turns.by_id.insert(key, turn);
-        Some(QueuedResponse(Arc::new(Place { response, all: Arc::clone(self) })))
+        Some(QueuedResponse(Arc::new(WaitingPlace { response, all: Arc::clone(self) })))
     }
 
     /// A turn by its id.
-    pub(super) fn find(&self, operator: &str, id: &str) -> Waiting {
+    pub(super) fn find(&self, operator: &str, id: &str) -> WaitingAnswer {
         let turns = self.0.lock_unpoisoned();
         match turns.by_id.get(&(operator.to_owned(), id.to_owned())) {
-            Some(turn) if turn.repeated => Waiting::Repeated,
-            Some(turn) => Waiting::Turn(Arc::clone(&turn.response)),
-            None => Waiting::Nothing,
+            Some(turn) if turn.repeated => WaitingAnswer::Repeated,
+            Some(turn) => WaitingAnswer::Turn(Arc::clone(&turn.response)),
+            None => WaitingAnswer::Nothing,
         }
     }
 
@@ -90,7 +90,7 @@ impl WaitingResponses {
     }
 }
 
-impl Drop for Place {
+impl Drop for WaitingPlace {
     fn drop(&mut self) {
         let turns = &mut *self.all.0.lock_unpoisoned();
         turns.bytes = turns.bytes.saturating_sub(self.response.bytes());

@@ -11,12 +11,12 @@ use crate::openai_responses::client::request::decode;
 const NONE: fn(&str) -> Option<String> = |_| None;
 
 /// A turn with its texts.
-struct Turn {
+struct SaidTurn {
     input: String,
     answer: String,
 }
 
-fn turns(turns: &[Turn]) -> Vec<KeptTurn<'_>> {
+fn turns(turns: &[SaidTurn]) -> Vec<KeptTurn<'_>> {
     turns.iter().map(|turn| KeptTurn { id: "resp_a", input: &turn.input, answer: &turn.answer }).collect()
 }
 
@@ -50,11 +50,11 @@ fn a_request_says_what_it_goes_on_from() {
 #[test]
 fn earlier_turns_stand_in_front_and_every_other_byte_stays() {
     let kept = [
-        Turn {
+        SaidTurn {
             input: "\"hi \\u00e9\"".to_owned(),
             answer: r#"{"id":"resp_1","output":[{"type":"reasoning","id":"rs_1","summary":[]}, {"type":"message","id":"msg_1"}]}"#.to_owned(),
         },
-        Turn { input: "[ {\"a\":1} ]".to_owned(), answer: r#"{"id":"resp_2"}"#.to_owned() },
+        SaidTurn { input: "[ {\"a\":1} ]".to_owned(), answer: r#"{"id":"resp_2"}"#.to_owned() },
     ];
     let body =
         "{ \"model\" : \"m\",\"previous_response_id\":\"resp_2\",\n\"input\":\"next\", \"top_p\":1.0 }";
@@ -103,15 +103,15 @@ fn what_is_kept_is_shown_with_what_the_host_made_of_it() {
     assert!(super::names("{}").is_none());
 }
 
-fn listed(kept: &[Turn], page_of: &ItemPage) -> Value {
+fn listed(kept: &[SaidTurn], page_of: &ItemPage) -> Value {
     serde_json::from_str(&page(&turns(kept), page_of).unwrap()).unwrap()
 }
 
 #[test]
 fn what_went_into_a_response_is_listed_in_pages() {
     let kept = [
-        Turn { input: "\"one\"".to_owned(), answer: r#"{"output":[{"type":"message","id":"msg_9","role":"assistant","status":"completed","content":[]}]}"#.to_owned() },
-        Turn {
+        SaidTurn { input: "\"one\"".to_owned(), answer: r#"{"output":[{"type":"message","id":"msg_9","role":"assistant","status":"completed","content":[]}]}"#.to_owned() },
+        SaidTurn {
             input: json!([{"role": "assistant", "content": "so"}, {"type": "function_call_output", "call_id": "c", "output": "r"},
                 {"type": "reasoning", "id": "rs_1", "summary": []}]).to_string(),
             answer: r#"{"output":[{"id":"never"}]}"#.to_owned(),
@@ -180,10 +180,10 @@ proptest! {
             let answer = json!({"id": "resp_a", "object": "response", "output": output}).to_string();
             if as_text {
                 whole.push(json!({"role": "user", "content": text}));
-                kept.push(Turn { input: json!(text).to_string(), answer });
+                kept.push(SaidTurn { input: json!(text).to_string(), answer });
             } else {
                 whole.extend(input.iter().cloned());
-                kept.push(Turn { input: json!(input).to_string(), answer });
+                kept.push(SaidTurn { input: json!(input).to_string(), answer });
             }
             whole.extend(output);
         }
