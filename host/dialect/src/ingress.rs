@@ -5,6 +5,7 @@ mod count;
 mod pages;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod wire;
 
 pub use wire::{
@@ -25,7 +26,9 @@ use crate::openai_chat::client::{OpenAiChatClient, OpenAiChatTee, OpenAiChatWrit
 use crate::openai_completions::client::{
     OpenAiCompletionsClient, OpenAiCompletionsTee, OpenAiCompletionsWriter,
 };
-use crate::openai_responses::client::{OpenAiResponsesClient, OpenAiResponsesTee, OpenAiResponsesWriter};
+use crate::openai_responses::client::{
+    OpenAiCompactionClient, OpenAiResponsesClient, OpenAiResponsesTee, OpenAiResponsesWriter,
+};
 
 /// The wire of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum Ingress {
     AnthropicMessages,
     /// `POST /v1/completions`.
     OpenAiCompletions,
+    /// `POST /v1/responses/compact`.
+    OpenAiCompaction,
 }
 
 /// Calls the client's wire.
@@ -60,11 +65,16 @@ macro_rules! wire {
                 type $client = OpenAiCompletionsClient;
                 $said
             }
+            Ingress::OpenAiCompaction => {
+                type $client = OpenAiCompactionClient;
+                $said
+            }
         }
     };
 }
 
 impl Ingress {
+    /// The wires. What clients of Responses ask at a path of its own is on theirs.
     pub const ALL: [Self; 4] =
         [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::OpenAiCompletions];
 
@@ -86,6 +96,11 @@ impl Ingress {
     /// What the request says to the host. Fails when nobody could serve it.
     pub fn read_head(self, envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
         wire!(self, Client => Client::read_head(envelope))
+    }
+
+    /// What a request is for, where its body says so by the wire's own word.
+    pub fn class(self, envelope: &Envelope<'_>) -> Option<&'static str> {
+        wire!(self, Client => Client::class(envelope))
     }
 
     /// What a classifier gets to see of the request.
@@ -112,7 +127,9 @@ impl Ingress {
     pub fn tee(self) -> RelayTee {
         match self {
             Self::OpenAiChat => RelayTee::OpenAiChat(OpenAiChatClient::tee()),
-            Self::OpenAiResponses => RelayTee::OpenAiResponses(OpenAiResponsesClient::tee()),
+            Self::OpenAiResponses | Self::OpenAiCompaction => {
+                RelayTee::OpenAiResponses(OpenAiResponsesClient::tee())
+            }
             Self::AnthropicMessages => RelayTee::AnthropicMessages(AnthropicMessagesClient::tee()),
             Self::OpenAiCompletions => RelayTee::OpenAiCompletions(OpenAiCompletionsClient::tee()),
         }
@@ -157,7 +174,7 @@ impl Ingress {
     pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
         match self {
             Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
-            Self::OpenAiResponses => StreamWriter::OpenAiResponses(Box::new(OpenAiResponsesClient::writer(
+            Self::OpenAiResponses | Self::OpenAiCompaction => StreamWriter::OpenAiResponses(Box::new(OpenAiResponsesClient::writer(
                 identity,
                 include_usage,
             ))),

@@ -83,7 +83,7 @@ impl TranslationRow {
     pub const fn client_names(&self, ingress: Ingress) -> &'static [&'static str] {
         match ingress {
             Ingress::OpenAiChat => self.clients.openai_chat,
-            Ingress::OpenAiResponses => self.clients.openai_responses,
+            Ingress::OpenAiResponses | Ingress::OpenAiCompaction => self.clients.openai_responses,
             Ingress::AnthropicMessages => self.clients.anthropic_messages,
             // They say what they share with chat completions by the same names; a table of its own would repeat them.
             Ingress::OpenAiCompletions => &[],

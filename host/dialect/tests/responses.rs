@@ -90,7 +90,7 @@ fn heard(path: &Path, wire: &str) -> Option<Vec<Event>> {
 
 #[test]
 fn streams() {
-    let echo = RequestEcho { members: "{}".to_owned(), tools: Vec::new() };
+    let echo = RequestEcho { members: "{}".to_owned(), ..RequestEcho::default() };
     let identity = AnswerIdentity {
         id: "resp_x".to_owned(),
         created: 1_700_000_000,

@@ -9,10 +9,30 @@ use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{ChatRequest, Content, Message, Part, Role};
 use brains_dialect::envelope::{Envelope, SpliceError};
+use brains_dialect::fault::UNSUPPORTED_PARAMETER;
 use brains_dialect::ingress::{Ingress, RelayChanges, RequestEcho, RequestHead, Spliced};
+use brains_dialect::invalid::Invalid;
 use brains_dialect::json;
 
 use crate::request::{ClientRequest, invalid_body};
+
+/// Whose doing it is that a body cannot be changed.
+pub(crate) fn splice_fault(error: SpliceError) -> Fault {
+    match error {
+        SpliceError::Body(invalid) => invalid_body(invalid),
+        SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => {
+            let message = format!("the component's edits do not fit: {error}");
+            Fault::new(FaultKind::Plugin, Origin::Component, message).failover()
+        }
+    }
+}
+
+/// What of a request cannot be said in canonical form; a candidate that speaks the client's own wire may take it as it is.
+fn unspeakable(invalid: Invalid) -> Fault {
+    let unsupported = invalid.code == UNSUPPORTED_PARAMETER;
+    let fault = invalid_body(invalid);
+    if unsupported { Fault { kind: FaultKind::Unsupported, ..fault }.failover() } else { fault }
+}
 
 /// One request as it is sent to whoever answers it.
 #[derive(Debug)]
@@ -51,15 +71,7 @@ impl<'a> Composed<'a> {
     pub(crate) fn spliced(&self, edits: &[Edit], withheld: &[String]) -> Result<Spliced, Fault> {
         let instructions = self.instructions();
         let changes = RelayChanges { instructions: instructions.as_slice(), edits, withheld };
-        self.ingress.splice(self.envelope, &changes).map_err(|error| match error {
-            SpliceError::Body(invalid) => invalid_body(invalid),
-            SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
-                FaultKind::Plugin,
-                Origin::Component,
-                format!("the component's edits do not fit: {error}"),
-            )
-            .failover(),
-        })
+        self.ingress.splice(self.envelope, &changes).map_err(splice_fault)
     }
 
     /// What an answer that we write repeats of the request.
@@ -76,7 +88,7 @@ impl<'a> Composed<'a> {
                 .code("json_too_large")
                 .hint("send less at once, or raise `budgets.json_nodes`")
         })?;
-        let mut request = self.ingress.decode(self.envelope).map_err(invalid_body)?;
+        let mut request = self.ingress.decode(self.envelope).map_err(unspeakable)?;
         model.clone_into(&mut request.model);
         let instructions = self.instructions().into_iter().map(|text| {
             let parts = vec![Part::plain(Content::Text(text.to_owned()))];

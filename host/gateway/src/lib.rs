@@ -9,6 +9,8 @@
 //! Architecture invariant: a request is written down once, in its record; whoever wants to know of it listens
 //! (`record/listeners.rs`).
 
+mod beside;
+mod cache_touch;
 mod candidates;
 mod catalogue;
 mod compose;
@@ -24,6 +26,7 @@ mod reply;
 mod request;
 mod resolve;
 mod routing_headers;
+mod served;
 mod strategy;
 mod token_count;
 mod upstreams;
@@ -133,6 +136,11 @@ impl Gateway {
         self.0.answer_count(ingress, &call).await
     }
 
+    /// Keeps warm what an upstream remembers of the prompt of an earlier request. Nothing of it is recorded.
+    pub async fn touch(&self, ingress: Ingress, call: GatewayCall) -> Outcome {
+        self.0.answer_touch(ingress, &call).await
+    }
+
     /// Answers one request for embeddings. Dropping the future cancels the upstream call; the trace is kept all the same.
     pub async fn embed(&self, call: GatewayCall) -> Outcome {
         self.0.answer_embeddings(&call).await
@@ -146,6 +154,7 @@ impl Gateway {
         let attempt = GenerationAttempt {
             upstreams: &self.0.upstreams,
             composed: &Composed::new(&client, &snapshot.config),
+            key: "",
             request_id: "",
             headers: &[],
             query: "",
@@ -205,6 +214,7 @@ impl GatewayState {
         let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
         let client = ClientRequest::read(ingress, &call.body)?.told_by(call.client.clone(), &call.told);
         recorder.head(&client.model, client.head.stream);
+        recorder.request_class(client.class());
         if client.head.stream {
             recorder.bear_silence(snapshot.config.keepalive(None));
         }
@@ -219,6 +229,7 @@ impl GatewayState {
         let attempt = GenerationAttempt {
             upstreams: &self.upstreams,
             composed: &composed,
+            key: &call.principal.fingerprint,
             request_id: &call.request_id,
             headers: &call.headers,
             query: &call.query,

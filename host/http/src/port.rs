@@ -20,6 +20,8 @@ pub trait Models: Debug + Send + Sync {
     fn embed(&self, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     /// How many tokens a request would have.
     fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
+    /// Keeps the prompt of an earlier request warm at whoever served it.
+    fn touch(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
 }
@@ -35,6 +37,10 @@ impl Models for Gateway {
 
     fn count(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
         Box::pin(Gateway::count(self, ingress, call))
+    }
+
+    fn touch(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        Box::pin(Gateway::touch(self, ingress, call))
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

@@ -115,6 +115,10 @@ impl Models for Fake {
         self.answer(ingress, call)
     }
 
+    fn touch(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        self.answer(ingress, call)
+    }
+
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {
         Box::pin(async { vec![entry("brains-auto", "automatic"), entry("up/m/1", "model")] })
     }

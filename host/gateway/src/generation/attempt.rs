@@ -12,6 +12,7 @@ use brains_dialect::canon::CallContext;
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
+use brains_egress::Upstream;
 use brains_runtime::{Exchange, Instance};
 
 use super::form::{self, AnswerForm};
@@ -24,6 +25,7 @@ use crate::exchange;
 use crate::plan::RankedCandidate;
 use crate::record::Recorder;
 use crate::reply::{self, FirstBytes, Reply};
+use crate::served::Served;
 use crate::upstreams::Upstreams;
 use crate::walk::ProviderAttempt;
 
@@ -32,6 +34,8 @@ use crate::walk::ProviderAttempt;
 pub(crate) struct GenerationAttempt<'a> {
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) composed: &'a Composed<'a>,
+    /// The fingerprint of the caller's key.
+    pub(crate) key: &'a str,
     pub(crate) request_id: &'a str,
     pub(crate) headers: &'a [Field],
     pub(crate) query: &'a str,
@@ -103,6 +107,7 @@ impl GenerationAttempt<'_> {
             }
             accord.refused(&mut component, upstream, edited.added(), ambient.now(), recorder).await?;
         };
+        self.remember(instance, candidate, &upstream);
         let Composed { ingress, head, .. } = *self.composed;
         let answer = || self.client_answer(candidate, &self.minted(), Arc::default());
         if !head.stream {
@@ -116,6 +121,21 @@ impl GenerationAttempt<'_> {
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
         let first = reply::begin(&mut stream, recorder).await?;
         Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
+    }
+
+    /// Keeps who serves the request, where its client may ask something of it later.
+    fn remember(&self, instance: &Instance, candidate: &RankedCandidate, upstream: &Upstream) {
+        let Some(surface) = self.composed.ingress.touch_surface() else { return };
+        let Some(id) = upstream.header(Ingress::SERVED_AS) else { return };
+        if instance.surfaces().iter().any(|it| it.name == surface) {
+            let served = Served {
+                provider: candidate.provider.clone(),
+                model: candidate.model.clone(),
+                upstream_id: id.into_owned(),
+            };
+            let Upstreams { served: requests, ambient, .. } = self.upstreams;
+            requests.remember(self.key, self.request_id, served, ambient.now());
+        }
     }
 
     /// The exchange as the component describes it; none when the relay lane is not for this request.

@@ -7,7 +7,7 @@ use crate::json::{Members, Node};
 use crate::openai_responses::DIALECT;
 
 /// Its number goes up when what stands behind it changes.
-const MARK: &str = "brains.thought.1:";
+pub(super) const MARK: &str = "brains.thought.1:";
 
 /// What `encrypted_content` held.
 #[derive(Debug, PartialEq)]
@@ -61,6 +61,14 @@ pub(super) fn opened(sealed: &str, text: String) -> Unsealed {
         (_, signature) => {
             Unsealed::Thought(Reasoning { id: None, text, signature, redacted: said("redacted"), origin })
         }
+    }
+}
+
+/// What it is called where what is sealed cannot go.
+pub(super) fn loss(sealed: &str) -> &'static str {
+    match opened(sealed, String::new()) {
+        Unsealed::Thought(_) => "messages.reasoning_details",
+        Unsealed::Call { .. } => "messages.tool_calls.extra_content",
     }
 }
 

@@ -8,7 +8,10 @@ use crate::openapi::{Described, failed};
 /// Its path and the schemas that stand in it.
 pub(in crate::dialect) fn describe() -> Described {
     Described {
-        paths: vec![("/v1/responses", json!({ "post": responses() }))],
+        paths: vec![
+            ("/v1/responses", json!({ "post": responses() })),
+            ("/v1/responses/compact", json!({ "post": compact() })),
+        ],
         schemas: vec![("ResponseRequest", request()), ("Response", response())],
     }
 }
@@ -18,7 +21,7 @@ fn responses() -> Value {
         "operationId": "create_response",
         "tags": ["gateway"],
         "summary": "Answers a request for a response, streamed or whole",
-        "description": "As chat completions, in the wire that Codex speaks. Nothing is stored: `previous_response_id` needs a provider of the same wire. There is no WebSocket here.",
+        "description": "As chat completions, in the wire that Codex speaks. Nothing is stored: `previous_response_id` needs a provider of the same wire. A request for a WebSocket is answered 426.",
         "requestBody": {
             "required": true,
             "content": {
@@ -41,6 +44,38 @@ fn responses() -> Value {
                     "application/json": { "schema": { "$ref": "#/components/schemas/Response" } },
                     "text/event-stream": { "schema": { "type": "string" } },
                 },
+            },
+            "default": failed(),
+        },
+    })
+}
+
+fn compact() -> Value {
+    json!({
+        "operationId": "compact_response",
+        "tags": ["gateway"],
+        "summary": "Makes a conversation shorter",
+        "description": "Where the upstream speaks Responses it is asked. Elsewhere the model writes a summary, which comes back as a `compaction` item that any later request may hold, whoever answers it. A `compaction_trigger` as the last item of an ordinary request does the same.",
+        "requestBody": {
+            "required": true,
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/ResponseRequest" } } },
+        },
+        "responses": {
+            "200": {
+                "description": "What takes the place of the conversation: what users said, then the item for all the rest.",
+                "headers": routing(),
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "required": ["id", "object", "output"],
+                    "properties": {
+                        "id": { "type": "string" },
+                        "object": { "const": "response.compaction" },
+                        "created_at": { "type": "integer" },
+                        "output": { "type": "array", "items": { "type": "object" } },
+                        "usage": { "type": ["object", "null"] },
+                    },
+                    "additionalProperties": true,
+                } } },
             },
             "default": failed(),
         },
