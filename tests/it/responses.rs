@@ -1,11 +1,14 @@
 //! Clients of Responses over upstreams of other wires: what reaches those, what comes back, what is refused by its name, and
 //! that nothing cut short looks complete. Then Codex and the vendor's own library, unchanged.
 
+use std::sync::{Arc, Mutex};
+
 use brains_tests::service::Home;
 use brains_tests::upstream::End;
 use brains_tests::wire::{ALL, ANTHROPIC, OLLAMA, OPENAI};
 use brains_tests::{Answer, Brains, Reply, Upstream, Wire, within};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 const PATH: &str = "/v1/responses";
@@ -203,8 +206,18 @@ async fn what_cannot_be_served_is_refused_by_its_name() {
     for (member, value, code, param) in [
         ("previous_response_id", json!("resp_x"), "previous_response_not_found", "previous_response_id"),
         ("input", json!([]), "invalid_value", "input"),
-        ("input", json!([{"type": "compaction_trigger"}, {"role": "user", "content": "x"}]), "invalid_value", "input[0]"),
-        ("input", json!([{"type": "compaction", "encrypted_content": "gAAA"}]), "unsupported_parameter", "input[0]"),
+        (
+            "input",
+            json!([{"type": "compaction_trigger"}, {"role": "user", "content": "x"}]),
+            "invalid_value",
+            "input[0]",
+        ),
+        (
+            "input",
+            json!([{"type": "compaction", "encrypted_content": "gAAA"}]),
+            "unsupported_parameter",
+            "input[0]",
+        ),
         ("background", json!(true), "unsupported_parameter", "background"),
     ] {
         let mut body = hello(OPENAI, true);
@@ -226,7 +239,7 @@ async fn what_cannot_be_served_is_refused_by_its_name() {
     let socket = socket.header("upgrade", "websocket").header("sec-websocket-version", "13");
     let answer =
         brains_tests::Client::send(socket.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (405, &json!("method_not_allowed")));
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (426, &json!("method_not_allowed")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,21 +263,61 @@ async fn a_preamble_stands_first_and_a_length_is_a_length() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the runner names its packages by environment")]
 fn codex(home: &Home, service: &Brains, model: &str, prompt: &str) -> Command {
+    codex_set(
+        home,
+        service,
+        &CodexSettings { model, ..CodexSettings::default() },
+        &["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt],
+    )
+}
+
+/// How Codex is told of the service.
+#[derive(Debug)]
+pub(crate) struct CodexSettings<'a> {
+    pub(crate) model: &'a str,
+    /// Where it asks; the service itself when nothing is said.
+    pub(crate) base: &'a str,
+    /// What the provider is called: under its vendor's name Codex asks for what only that vendor has.
+    pub(crate) name: &'a str,
+    /// Lines of the whole configuration.
+    pub(crate) top: &'a str,
+    /// Lines of the provider's.
+    pub(crate) provider: &'a str,
+}
+
+impl Default for CodexSettings<'_> {
+    fn default() -> Self {
+        Self {
+            model: "brains-auto",
+            base: "",
+            name: "brains",
+            top: "",
+            provider: "env_key = \"BRAINS_KEY\"\nstream_max_retries = 0\n",
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runner names its packages by environment")]
+pub(crate) fn codex_set(
+    home: &Home,
+    service: &Brains,
+    settings: &CodexSettings<'_>,
+    arguments: &[&str],
+) -> Command {
+    let CodexSettings { model, base, name, top, provider } = settings;
+    let base = if base.is_empty() { &service.client.base } else { *base };
     let modules = std::env::var("BRAINS_TEST_NODE_MODULES").expect("`cargo xtask test` prepares the clients");
     let config = format!(
-        "model = \"{model}\"\nmodel_provider = \"brains\"\n[model_providers.brains]\nname = \"brains\"\n\
-         base_url = \"{}/v1\"\nenv_key = \"BRAINS_KEY\"\nwire_api = \"responses\"\nrequest_max_retries = 0\n\
-         stream_max_retries = 0\n",
-        service.client.base
+        "model = \"{model}\"\nmodel_provider = \"brains\"\n{top}\n[model_providers.brains]\nname = \"{name}\"\n\
+         base_url = \"{base}/v1\"\nwire_api = \"responses\"\nrequest_max_retries = 0\n{provider}"
     );
     fs_err::write(home.path().join("config.toml"), config).expect("a configuration");
     let modules = std::path::PathBuf::from(modules);
     let mut command = Command::new(modules.join(".bin/node"));
     command
         .arg(modules.join("@openai/codex/bin/codex.js"))
-        .args(["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt])
+        .args(arguments)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("HOME", home.path())
@@ -296,4 +349,53 @@ async fn codex_talks_and_runs_a_command() {
         let turns = upstream.seen().iter().filter(|seen| !seen.path.ends_with("/models")).count();
         assert_eq!(turns, 3, "{}", wire.provider);
     }
+}
+
+/// Any other refusal of a socket costs Codex seven tries and ten seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn codex_is_refused_a_socket_once() {
+    let upstream = OPENAI.upstream().await;
+    let service = Brains::start(OPENAI.setup(&upstream)).await;
+    let (front, asked) = watched(service.client.base.trim_start_matches("http://")).await;
+    let home = Home::default();
+    let settings = CodexSettings {
+        model: &OPENAI.model(),
+        base: &front,
+        provider: "env_key = \"BRAINS_KEY\"\nstream_max_retries = 5\nsupports_websockets = true\n",
+        ..CodexSettings::default()
+    };
+    let arguments =
+        ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "say pong"];
+    let output = within("Codex", codex_set(&home, &service, &settings, &arguments).output()).await;
+    let output = output.expect("Codex runs");
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("pong"));
+    let asked = String::from_utf8_lossy(&asked.lock().expect("no panic")).into_owned();
+    assert_eq!(asked.matches("GET /v1/responses HTTP").count(), 1, "one refusal");
+    assert_eq!(asked.matches("POST /v1/responses HTTP").count(), 1);
+}
+
+/// An address in front of `to`, and everything that was sent to it.
+async fn watched(to: &str) -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("bound"));
+    let (to, asked) = (to.to_owned(), Arc::new(Mutex::new(Vec::new())));
+    let heard = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = tokio::net::TcpStream::connect(&to).await.expect("the service");
+            let ((mut from, mut back), (mut answers, mut on)) = (near.into_split(), far.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
+            let heard = Arc::clone(&heard);
+            tokio::spawn(async move {
+                let mut piece = [0; 4096];
+                while let Ok(read @ 1..) = from.read(&mut piece).await {
+                    heard.lock().expect("no panic").extend_from_slice(&piece[..read]);
+                    if on.write_all(&piece[..read]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (base, asked)
 }

@@ -118,6 +118,11 @@ impl Ingress {
         wire!(self, Client => Client::decode(envelope))
     }
 
+    /// Where in a body stands what was refused by this name of the translation table, where the name itself does not say it.
+    pub fn place(self, envelope: &Envelope<'_>, member: &str) -> Option<String> {
+        wire!(self, Client => Client::place(envelope, member))
+    }
+
     /// What an answer in this wire repeats of the request, and needs of it to call things what the client calls them.
     pub fn echo(self, envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
         wire!(self, Client => Client::echo(envelope))
@@ -174,10 +179,9 @@ impl Ingress {
     pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
         match self {
             Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
-            Self::OpenAiResponses | Self::OpenAiCompaction => StreamWriter::OpenAiResponses(Box::new(OpenAiResponsesClient::writer(
-                identity,
-                include_usage,
-            ))),
+            Self::OpenAiResponses | Self::OpenAiCompaction => StreamWriter::OpenAiResponses(Box::new(
+                OpenAiResponsesClient::writer(identity, include_usage),
+            )),
             Self::AnthropicMessages => {
                 StreamWriter::AnthropicMessages(AnthropicMessagesClient::writer(identity, include_usage))
             }

@@ -146,6 +146,9 @@ pub(crate) fn is_wire(name: &str) -> bool {
     Ingress::ALL.iter().any(|ingress| ingress.name() == name)
 }
 
+/// The name of content that no other wire has.
+pub(crate) const OTHER_CONTENT: &str = "messages.content.other";
+
 /// Whether a leftover of a request asks for nothing.
 pub(crate) fn asks_nothing(json: &str) -> bool {
     matches!(json, "null" | "false" | "[]" | "{}" | "\"\"" | "0")

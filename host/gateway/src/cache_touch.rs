@@ -45,8 +45,7 @@ impl GatewayState {
             return Err(unknown(&id));
         };
         let Served { provider, model, upstream_id } = served;
-        let (Some(instance), Some(surface)) =
-            (call.active.provider(&provider), ingress.touch_surface())
+        let (Some(instance), Some(surface)) = (call.active.provider(&provider), ingress.touch_surface())
         else {
             return Err(unknown(&id));
         };

@@ -74,6 +74,15 @@ impl<'a> Composed<'a> {
         self.ingress.splice(self.envelope, &changes).map_err(splice_fault)
     }
 
+    /// A refusal of what a candidate's wire cannot say, with the place of it in the client's body.
+    pub(crate) fn located(&self, fault: Fault) -> Fault {
+        let member = fault.param.as_deref().filter(|_| fault.code == UNSUPPORTED_PARAMETER);
+        let Some(member) = member else { return fault };
+        let Some(place) = self.ingress.place(self.envelope, member) else { return fault };
+        let message = fault.message.replacen(&format!("`{member}`"), &format!("`{place}`"), 1);
+        Fault { message, ..fault }.param(place)
+    }
+
     /// What an answer that we write repeats of the request.
     pub(crate) fn echo(&self) -> Result<Arc<RequestEcho>, Fault> {
         self.ingress.echo(self.envelope).map(Arc::new).map_err(invalid_body)

@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use brains_core::caller::ClientFacts;
 use brains_core::plane::trace::TraceRecord;
 use brains_core::{Ambient, Fault, Id};
 use brains_dialect::canon::task::Verdict;
@@ -147,9 +148,9 @@ impl Gateway {
     }
 
     /// What a request of this body would do, without doing it.
-    pub async fn explain(&self, ingress: Ingress, body: &[u8]) -> Result<Plan, Fault> {
+    pub async fn explain(&self, ingress: Ingress, body: &[u8], told: &ClientFacts) -> Result<Plan, Fault> {
         let snapshot = self.0.live.current();
-        let client = ClientRequest::read(ingress, body)?;
+        let client = ClientRequest::read(ingress, body)?.told_by(None, told);
         let mut plan = self.0.plan(&client, &snapshot).await?;
         let attempt = GenerationAttempt {
             upstreams: &self.0.upstreams,

@@ -63,11 +63,7 @@ mod tests {
     use super::*;
 
     fn served(upstream_id: &str) -> Served {
-        Served {
-            provider: "up".to_owned(),
-            model: "m".to_owned(),
-            upstream_id: upstream_id.to_owned(),
-        }
+        Served { provider: "up".to_owned(), model: "m".to_owned(), upstream_id: upstream_id.to_owned() }
     }
 
     #[test]
@@ -83,7 +79,11 @@ mod tests {
         }
         assert_eq!(known.find("k", "a", Millis(1)), None, "the oldest makes room");
         known.remember("k", "r0", served("3"), Millis(2));
-        assert_eq!(known.find("k", "r0", Millis(2)), Some(served("3")), "an id that comes again is the newer");
+        assert_eq!(
+            known.find("k", "r0", Millis(2)),
+            Some(served("3")),
+            "an id that comes again is the newer"
+        );
         let known = known.0.lock_unpoisoned();
         assert_eq!(known.order.len(), known.by_asked.len());
     }

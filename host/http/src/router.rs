@@ -24,9 +24,7 @@ use crate::app::App;
 use crate::area::Area;
 use crate::body_progress::TrackedBody;
 use crate::cross_origin::answer_browsers;
-use crate::refusal::{
-    asks_for_socket, closing, enveloped, no_route, panicked, socket_refused, wrong_method,
-};
+use crate::refusal::{asks_for_socket, closing, enveloped, no_route, panicked, socket_refused, wrong_method};
 use crate::request_context::RequestContext;
 use crate::serve::ClientConnection;
 use crate::{api, dialect, health};

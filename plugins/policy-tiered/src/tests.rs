@@ -61,10 +61,7 @@ fn check_with(settings: &Settings, input: &RouteInput, reason: &str) {
 fn what_a_request_is_for_may_have_a_tier() {
     let class = |word: &str| {
         let mut input = input("architecture", 0.9);
-        input.features.hints = vec![
-            ("agent".into(), "main".into()),
-            ("request_class".into(), word.into()),
-        ];
+        input.features.hints = vec![("agent".into(), "main".into()), ("request_class".into(), word.into())];
         input
     };
     check(&class("compaction"), "architecture (0.90) -> strong: a/large");

@@ -116,16 +116,8 @@ impl RelayedWire for AnthropicMessages {
     const SURFACE: &'static str = "messages";
     const DIALECT: &'static str = DIALECT;
     const BESIDE: &'static [Endpoint] = &[
-        Endpoint {
-            surface: "messages.count_tokens",
-            path: "/v1/messages/count_tokens",
-            names_model: true,
-        },
-        Endpoint {
-            surface: "messages.cache_touch",
-            path: "/v1/messages/cache_touch",
-            names_model: false,
-        },
+        Endpoint { surface: "messages.count_tokens", path: "/v1/messages/count_tokens", names_model: true },
+        Endpoint { surface: "messages.cache_touch", path: "/v1/messages/cache_touch", names_model: false },
     ];
 
     fn beside(

@@ -60,11 +60,7 @@ impl RelayedWire for OpenAiResponses {
     const SURFACE: &'static str = "responses";
     const DIALECT: &'static str = DIALECT;
     const BESIDE: &'static [Endpoint] = &[
-        Endpoint {
-            surface: "responses.input_tokens",
-            path: "/responses/input_tokens",
-            names_model: true,
-        },
+        Endpoint { surface: "responses.input_tokens", path: "/responses/input_tokens", names_model: true },
         Endpoint { surface: "responses.compact", path: "/responses/compact", names_model: true },
     ];
 }

@@ -12,7 +12,11 @@ pub fn answer(seen: &Seen) -> Reply {
     if path.ends_with("/models") {
         return super::answer(seen);
     }
-    if path != "/v1/responses" {
+    if path == "/v1/responses/input_tokens" {
+        let body = json!({"object": "response.input_tokens", "input_tokens": seen.body.len()});
+        return Reply::json(200, body.to_string());
+    }
+    if path != "/v1/responses" && path != COMPACT {
         return Reply::json(404, super::error_body(404, "Invalid URL"));
     }
     if seen.header("authorization").is_none() {
@@ -22,12 +26,49 @@ pub fn answer(seen: &Seen) -> Reply {
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, wrong.body());
     }
+    if path == COMPACT {
+        let mut output = request["input"].as_array().cloned().unwrap_or_default();
+        output.retain(|item| item["role"] == "user");
+        output.push(compaction());
+        let whole = response(&output, &request["model"], "completed");
+        let body = json!({"id": "resp_scripted", "object": "response.compaction", "created_at": 1_700_000_000,
+                          "output": output, "usage": whole["usage"]});
+        return Reply::json(200, body.to_string());
+    }
+    let shortened = request["input"].as_array().and_then(|items| items.last());
+    if shortened.is_some_and(|last| last["type"] == "compaction_trigger") {
+        return shorter(&request);
+    }
     let said = heard(&request).answer();
     if request["stream"] == json!(true) {
         Reply::stream(frames(&said, &request["model"]))
     } else {
         Reply::json(200, response(&output(&said), &request["model"], "completed").to_string())
     }
+}
+
+const COMPACT: &str = "/v1/responses/compact";
+
+/// What only this upstream can read.
+pub const SEALED: &str = "gAAAAscripted";
+
+fn compaction() -> Value {
+    json!({"id": "cmp_scripted", "type": "compaction", "encrypted_content": SEALED})
+}
+
+/// The conversation made shorter.
+fn shorter(request: &Value) -> Reply {
+    let whole = response(&[compaction()], &request["model"], "completed");
+    if request["stream"] != json!(true) {
+        return Reply::json(200, whole.to_string());
+    }
+    let item = |kind: &str| json!({"type": format!("response.output_item.{kind}"), "output_index": 0, "item": compaction()});
+    Reply::stream(numbered(vec![
+        json!({"type": "response.created", "response": response(&[], &request["model"], "in_progress")}),
+        item("added"),
+        item("done"),
+        json!({"type": "response.completed", "response": whole}),
+    ]))
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.
@@ -117,6 +158,10 @@ fn frames(said: &Said, model: &Value) -> Vec<String> {
     }
     events
         .push(json!({"type": "response.completed", "response": response(&output(said), model, "completed")}));
+    numbered(events)
+}
+
+fn numbered(events: Vec<Value>) -> Vec<String> {
     let numbered = events.into_iter().enumerate().map(|(number, mut event)| {
         event["sequence_number"] = json!(number);
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
@@ -177,8 +222,9 @@ impl Wrong {
     }
 }
 
-const KNOWN: [&str; 29] = [
+const KNOWN: [&str; 30] = [
     "background",
+    "client_metadata",
     "conversation",
     "include",
     "input",
@@ -257,11 +303,15 @@ fn accept_item(at: usize, item: &Value) -> Result<(), Wrong> {
         "custom_tool_call" => &["type", "id", "call_id", "name", "namespace", "input", "status"],
         "function_call_output" | "custom_tool_call_output" => &["type", "id", "call_id", "output", "status"],
         "reasoning" => &["type", "id", "summary", "content", "encrypted_content", "status"],
+        "compaction" if item["encrypted_content"] != SEALED => {
+            let param = format!("input[{at}].encrypted_content");
+            return Err(Wrong::value("The encrypted content could not be verified.".to_owned(), &param));
+        }
         _ => return Ok(()),
     };
-    if let Some(name) =
-        item.as_object().and_then(|item| item.keys().find(|name| !known.contains(&name.as_str())))
-    {
+    // What Codex says of an item to the vendor alone.
+    let is_known = |name: &str| name == "internal_chat_message_metadata_passthrough" || known.contains(&name);
+    if let Some(name) = item.as_object().and_then(|item| item.keys().find(|name| !is_known(name))) {
         return Err(Wrong::unknown(&format!("input[{at}].{name}")));
     }
     if item["call_id"].as_str().is_some_and(|id| id.len() > 64) {

@@ -23,6 +23,7 @@ use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
 };
 use crate::invalid::Invalid;
+use crate::translation::OTHER_CONTENT;
 
 use blocks::Signatures;
 pub use stream::AnthropicMessagesWriter;
@@ -58,6 +59,10 @@ impl ClientWire for AnthropicMessagesClient {
 
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
         request::decode(envelope)
+    }
+
+    fn place(envelope: &Envelope<'_>, member: &str) -> Option<String> {
+        (member == OTHER_CONTENT).then(|| request::unknown_block(envelope)).flatten()
     }
 
     fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {

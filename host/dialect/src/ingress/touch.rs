@@ -17,7 +17,9 @@ impl Ingress {
     pub const fn touch_path(self) -> Option<&'static str> {
         match self {
             Self::AnthropicMessages => Some("/v1/messages/cache_touch"),
-            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompletions | Self::OpenAiCompaction => None,
+            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompletions | Self::OpenAiCompaction => {
+                None
+            }
         }
     }
 
@@ -25,7 +27,9 @@ impl Ingress {
     pub const fn touch_surface(self) -> Option<&'static str> {
         match self {
             Self::AnthropicMessages => Some("messages.cache_touch"),
-            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompletions | Self::OpenAiCompaction => None,
+            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompletions | Self::OpenAiCompaction => {
+                None
+            }
         }
     }
 
@@ -50,9 +54,8 @@ mod tests {
 
     #[test]
     fn the_earlier_request_is_named() {
-        let touched = |body: &str| {
-            Ingress::AnthropicMessages.touched(&Envelope::scan(body.as_bytes()).unwrap())
-        };
+        let touched =
+            |body: &str| Ingress::AnthropicMessages.touched(&Envelope::scan(body.as_bytes()).unwrap());
         assert_eq!(touched(r#"{"request_id":"req_1"}"#).unwrap(), "req_1");
         for wrong in ["{}", r#"{"request_id":""}"#, r#"{"request_id":null}"#, r#"{"request_id":7}"#] {
             assert_eq!(touched(wrong).unwrap_err().param.as_deref(), Some("request_id"), "{wrong}");

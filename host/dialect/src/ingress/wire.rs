@@ -29,6 +29,10 @@ pub(crate) trait ClientWire {
     fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
     fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError>;
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
+    /// See [`super::Ingress::place`].
+    fn place(_: &Envelope<'_>, _: &str) -> Option<String> {
+        None
+    }
     fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid>;
     fn tee() -> Self::Tee;
     fn is_terminator(data: &str) -> bool;

@@ -21,6 +21,7 @@ use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
 };
 use crate::invalid::Invalid;
+use crate::translation::OTHER_CONTENT;
 
 pub use stream::OpenAiChatWriter;
 pub use tee::OpenAiChatTee;
@@ -56,6 +57,10 @@ impl ClientWire for OpenAiChatClient {
 
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
         request::decode(envelope)
+    }
+
+    fn place(envelope: &Envelope<'_>, member: &str) -> Option<String> {
+        (member == OTHER_CONTENT).then(|| request::unknown_part(envelope)).flatten()
     }
 
     fn echo(_: &Envelope<'_>) -> Result<RequestEcho, Invalid> {

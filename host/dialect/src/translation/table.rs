@@ -155,6 +155,16 @@ pub const TABLE: &[TranslationRow] = &[
         ],
     ),
     row(
+        "messages.content.file.remote",
+        [&[], &["input.content.input_file.remote"], &["messages.content.document.remote"]],
+        [
+            Refused("documents must be inline; vendors that take extensions get the address"),
+            Mapped("`file_url`"),
+            Mapped("source `url`"),
+            Refused("files cannot be sent"),
+        ],
+    ),
+    row(
         "messages.content.other",
         [&["messages.content.other"], &[], &["messages.content.other"]],
         [

@@ -182,7 +182,8 @@ impl GenerationAttempt<'_> {
         let accord = OwnAccord::new(states, instance, candidate);
         let (headers, deadline) = (self.headers, self.deadline);
         let call = TranslateCall { egress, instance, request, headers, ctx, deadline, now, accord };
-        match translate::open(call, &answer, recorder).await? {
+        let opened = translate::open(call, &answer, recorder).await;
+        match opened.map_err(|fault| self.composed.located(fault))? {
             Opened::Events(events) if head.stream => {
                 answer.streamed(&events, recorder).map(GeneratedAnswer::Complete)
             }

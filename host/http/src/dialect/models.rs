@@ -36,11 +36,7 @@ pub(crate) async fn list(
     } else {
         context.area.ingress()
     };
-    let page = if ingress.lists_in_pages() {
-        Page::read(query)
-    } else {
-        Ok(Page::default())
-    };
+    let page = if ingress.lists_in_pages() { Page::read(query) } else { Ok(Page::default()) };
     let entries = app.models().list().await;
     let listings: Vec<_> = entries.iter().map(|entry| listing(entry, app.started_seconds())).collect();
     match page.and_then(|page| page.of(&listings)) {

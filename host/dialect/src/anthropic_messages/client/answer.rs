@@ -54,7 +54,11 @@ pub(super) fn message(
         }
     }
     let finish = finish.ok_or_else(|| protocol("the answer has no finish reason"))?;
-    let content: Vec<Json> = blocks.iter().filter(|block| block.speaks()).map(Block::whole).collect();
+    let mut content: Vec<Json> = Vec::new();
+    for block in blocks.iter().filter(|block| block.speaks()) {
+        content.extend(block.seal().as_ref().map(Block::whole));
+        content.push(block.whole());
+    }
     let mut out = Members::new();
     out.string("id", &identity.id)
         .string("type", "message")

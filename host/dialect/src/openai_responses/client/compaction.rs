@@ -103,7 +103,9 @@ mod tests {
         let shown = member(Some(&item("cmp_1", summary)), "encrypted_content").unwrap();
         assert!(shown.starts_with("\"brains.compaction.1:"), "{shown}");
         assert!(opened(&sealed(summary)).unwrap().ends_with("\n\nDone: a\"b\nLeft: é"));
-        for foreign in ["gAAAA", "", "brains.compaction.1:", "brains.compaction.1:{}", "brains.compaction.2:{}"] {
+        for foreign in
+            ["gAAAA", "", "brains.compaction.1:", "brains.compaction.1:{}", "brains.compaction.2:{}"]
+        {
             assert_eq!(opened(foreign), None, "{foreign}");
         }
     }

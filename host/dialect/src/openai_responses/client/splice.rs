@@ -46,9 +46,10 @@ impl Readable {
     }
 
     fn take(&mut self, item: &Node<'_>) {
-        let sealed = item.object().ok().and_then(|mut item| {
-            Some((item.string("type").ok()??, item.string("encrypted_content").ok()??))
-        });
+        let sealed = item
+            .object()
+            .ok()
+            .and_then(|mut item| Some((item.string("type").ok()??, item.string("encrypted_content").ok()??)));
         let Some((kind, sealed)) = sealed else { return self.items.push(item.text().to_owned()) };
         if kind == "reasoning" && sealed.starts_with(thought::MARK) {
             self.lost.push(thought::loss(&sealed));
@@ -101,7 +102,9 @@ mod tests {
         assert!(!changed(foreign).0, "every byte stays");
         let summary = super::compaction::item("cmp_1", "So far \"so\" good.");
         let (_, body, losses) = changed(&format!(r#"[{{"role":"user","content":"x"}},{summary}]"#));
-        assert!(body.starts_with(r#"{ "model":"m",  "input":[{"role":"user","content":"x"},{"type":"message","role":"user""#));
+        assert!(body.starts_with(
+            r#"{ "model":"m",  "input":[{"role":"user","content":"x"},{"type":"message","role":"user""#
+        ));
         assert!(body.contains(r#"So far \"so\" good."#) && !body.contains("encrypted_content"), "{body}");
         assert!(losses.is_empty());
         let (_, body, losses) = changed(
