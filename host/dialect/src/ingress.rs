@@ -93,6 +93,17 @@ impl Ingress {
         wire!(self, Client => Client::SURFACE)
     }
 
+    /// Whether what is asked can be had of a wire that has no path of its own for it. Servers of Responses are older than
+    /// that path, and not every one has it.
+    pub const fn is_had_by_generating(self) -> bool {
+        match self {
+            Self::OpenAiCompaction => true,
+            Self::OpenAiChat | Self::OpenAiResponses | Self::AnthropicMessages | Self::OpenAiCompletions => {
+                false
+            }
+        }
+    }
+
     /// What the request says to the host. Fails when nobody could serve it.
     pub fn read_head(self, envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
         wire!(self, Client => Client::read_head(envelope))

@@ -59,9 +59,11 @@ impl ProviderAttempt for GenerationAttempt<'_> {
         candidate: &RankedCandidate,
         recorder: &mut Recorder,
     ) -> Result<GeneratedAnswer, Fault> {
-        match self.relayed(instance, candidate, recorder).await? {
-            Some(answer) => Ok(answer),
-            None => self.translated(instance, candidate, recorder).await,
+        match self.relayed(instance, candidate, recorder).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => self.translated(instance, candidate, recorder).await,
+            Err(fault) if self.lacks_path(&fault) => self.translated(instance, candidate, recorder).await,
+            Err(fault) => Err(fault),
         }
     }
 }
@@ -121,6 +123,11 @@ impl GenerationAttempt<'_> {
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
         let first = reply::begin(&mut stream, recorder).await?;
         Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
+    }
+
+    /// Whether the upstream has no such path, and what is asked can be had without.
+    fn lacks_path(&self, fault: &Fault) -> bool {
+        self.composed.ingress.is_had_by_generating() && matches!(fault.upstream_status, Some(404 | 405))
     }
 
     /// Keeps who serves the request, where its client may ask something of it later.
