@@ -163,7 +163,10 @@ async fn the_path_of_its_own_answers_in_its_own_shape() {
             // A server that has no such path answers like any other.
             upstream.then(brains_tests::Reply::json(404, (wire.error_body)(404, "Invalid URL")));
             let items = output(&ask(&service, COMPACT, &body).await, false);
-            assert!(items[2]["encrypted_content"].as_str().is_some_and(|it| it.starts_with(MARK)), "{items:?}");
+            assert!(
+                items[2]["encrypted_content"].as_str().is_some_and(|it| it.starts_with(MARK)),
+                "{items:?}"
+            );
             assert_eq!(upstream.last().path, PATH);
         }
         // A refusal is the wire's own.

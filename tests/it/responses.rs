@@ -10,6 +10,7 @@ use brains_tests::{Answer, Brains, Reply, Upstream, Wire, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
+use tokio_util::task::TaskTracker;
 
 const PATH: &str = "/v1/responses";
 
@@ -380,13 +381,15 @@ async fn watched(to: &str) -> (String, Arc<Mutex<Vec<u8>>>) {
     let base = format!("http://{}", listener.local_addr().expect("bound"));
     let (to, asked) = (to.to_owned(), Arc::new(Mutex::new(Vec::new())));
     let heard = Arc::clone(&asked);
-    tokio::spawn(async move {
+    let tasks = TaskTracker::new();
+    let connections = tasks.clone();
+    tasks.spawn(async move {
         while let Ok((near, _)) = listener.accept().await {
             let far = tokio::net::TcpStream::connect(&to).await.expect("the service");
             let ((mut from, mut back), (mut answers, mut on)) = (near.into_split(), far.into_split());
-            tokio::spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
+            connections.spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
             let heard = Arc::clone(&heard);
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 let mut piece = [0; 4096];
                 while let Ok(read @ 1..) = from.read(&mut piece).await {
                     heard.lock().expect("no panic").extend_from_slice(&piece[..read]);

@@ -115,5 +115,10 @@ async fn an_upstream_of_responses_counts_and_need_not() {
     assert_eq!(answer.header(MARK), "");
     upstream.then(Reply::json(404, (VENDOR.error_body)(404, "Invalid URL")));
     let answer = ask(&service, RESPONSES, &body).await;
-    assert_eq!((answer.status, answer.header(MARK)), (200, "estimated; tokenizer=bytes-4"), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.header(MARK)),
+        (200, "estimated; tokenizer=bytes-4"),
+        "{}",
+        answer.text()
+    );
 }

@@ -65,13 +65,11 @@ impl GatewayState {
             Ok(splice.finish())
         };
         let asked = asked.answered(&self.upstreams.egress, now, body);
-        let answered = match tokio::time::timeout_at(deadline, asked).await {
-            Ok(answered) => answered.map_err(|fault| exchange::redact_message(fault, instance))?,
-            Err(_) => {
-                let message = "the upstream took too long to answer";
-                return Err(Fault::new(FaultKind::Timeout, Origin::Upstream, message));
-            }
+        let Ok(answered) = tokio::time::timeout_at(deadline, asked).await else {
+            let message = "the upstream took too long to answer";
+            return Err(Fault::new(FaultKind::Timeout, Origin::Upstream, message));
         };
+        let answered = answered.map_err(|fault| exchange::redact_message(fault, instance))?;
         let upstream = answered.ok_or_else(|| unknown(&id))?;
         upstream.read_all(ANSWER_BYTES).await.map_err(|error| error.to_fault())
     }

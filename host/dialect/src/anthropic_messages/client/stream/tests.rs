@@ -317,7 +317,8 @@ fn a_call_that_is_signed_carries_its_signature_beside_it() {
     };
     let early = [call(Some("sig")), say(0, "{}"), end(0), finish(StopReason::ToolUse)];
     let late = [call(None), say(0, "{}"), signed(0, "sig", "google"), finish(StopReason::ToolUse)];
-    let seal = r#"{"type":"redacted_thinking","data":"brains_thought_call_6_c_20_1brains_thought_6_googlesig"}"#;
+    let seal =
+        r#"{"type":"redacted_thinking","data":"brains_thought_call_6_c_20_1brains_thought_6_googlesig"}"#;
     for events in [&early, &late] {
         let (stream, whole) = written(events);
         assert!(whole && stream.contains(seal), "{stream}");
