@@ -1,6 +1,6 @@
 //! What clients say of a request in headers of their own is in its trace: whose session it belongs to and what it is for.
 
-use brains_tests::{Brains, Client, until};
+use brains_tests::{Brains, Client, Setup, until};
 use serde_json::{Value, json};
 
 async fn traced(service: &Brains, headers: &[(&str, &str)]) -> Value {
@@ -61,5 +61,46 @@ async fn what_a_client_says_of_itself_is_in_the_trace() {
     let listed = service.client.operation("list_traces", &json!({"limit": 10})).await;
     assert!(
         listed["traces"].as_array().expect("traces").iter().any(|it| it["request_class"] == "compaction")
+    );
+}
+
+/// Off by default; with the setting, whoever asks for what is told where it went and why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_of_requests_may_have_a_tier() {
+    let off = Brains::plain().await;
+    let on = Brains::start(Setup::config(
+        "policy: { config: { request_classes: { compaction: cheap, auxiliary: nowhere } } }\n",
+    ))
+    .await;
+    let class = |class: &'static str| vec![("x-claude-code-request-class", class)];
+    let routed = async |service: &Brains, class: &[(&str, &str)]| {
+        let trace = traced(service, class).await;
+        (
+            trace["tier"].as_str().unwrap_or_default().to_owned(),
+            trace["reason"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    let (usual, reason) = routed(&off, &class("compaction")).await;
+    assert!(!reason.contains("compaction"), "{reason}");
+    let (tier, reason) = routed(&on, &class("compaction")).await;
+    assert_eq!(tier, "cheap");
+    assert!(reason.starts_with("compaction request -> cheap: "), "{reason}");
+    for other in ["main", "auxiliary"] {
+        assert_eq!(routed(&on, &class(other)).await.0, usual, "{other}");
+    }
+    // What the body says counts where no header does, and `explain` says the same.
+    let body = json!({"model": "brains-auto", "input": [
+        {"role": "user", "content": "summarise"}, {"type": "compaction_trigger"}]});
+    let answer = on.client.post("/v1/responses", body.to_string()).await;
+    assert_eq!((answer.status, answer.header("x-brains-tier")), (200, "cheap"), "{}", answer.text());
+    assert!(answer.header("x-brains-route-reason").starts_with("compaction request -> cheap"));
+    let explained = on
+        .client
+        .operation("explain_route", &json!({"prompt": "summarise", "request_class": "compaction"}))
+        .await;
+    assert_eq!(
+        (&explained["tier"], &explained["headers"]["x-brains-tier"]),
+        (&json!("cheap"), &json!("cheap")),
+        "{explained}"
     );
 }

@@ -173,7 +173,7 @@ async fn another_upstream_goes_on_where_one_stopped() {
     let body = with_tools(turn(RESPONSES, true, &result, Some(id(&first))));
     let answer = client.post(PATH, body.to_string()).await;
     let second = response(&answer);
-    assert_eq!(answer.header("x-brains-loss"), "messages.reasoning_content");
+    assert_eq!(answer.header("x-brains-loss"), "messages.reasoning_details");
     let sent = vendor.last().json();
     let kinds: Vec<&str> =
         sent["input"].as_array().expect("items").iter().filter_map(|item| item["type"].as_str()).collect();

@@ -383,3 +383,36 @@ async fn who_waits_gets_pings() {
         assert_eq!(said(&events(&answer)), "hello");
     }
 }
+
+/// Unknown kinds of content are refused by their place, in the wire's own error; what is known is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_other_wire_has_is_refused_by_its_place() {
+    let upstream = OPENAI.upstream().await;
+    let service = Brains::start(OPENAI.setup(&upstream)).await;
+    let refused = async |path: &str, content: Value| {
+        let body = json!({"model": OPENAI.model(), "max_tokens": 9,
+                          "messages": [{"role": "user", "content": "x"}, {"role": "user", "content": content}]});
+        let request =
+            service.client.request(http::Method::POST, path).header("anthropic-version", "2023-06-01");
+        let answer = Client::send(request.body(body.to_string())).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(upstream.seen().is_empty());
+        answer.json()["error"].clone()
+    };
+    let text = json!({"type": "text", "text": "x"});
+    let error = refused("/v1/messages", json!([text, {"type": "hologram", "data": "x"}])).await;
+    assert_eq!(error["type"], "invalid_request_error");
+    assert!(
+        error["message"].as_str().is_some_and(|it| it.starts_with("`messages[1].content[1]` ")),
+        "{error}"
+    );
+    let result = json!({"type": "tool_result", "tool_use_id": "t", "content": [text, {"type": "hologram"}]});
+    let error = refused("/v1/messages", json!([result])).await;
+    assert!(error["message"].as_str().is_some_and(|it| it.contains("messages[1].content[0]")), "{error}");
+    let remote = json!({"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"}});
+    let error = refused("/v1/messages", json!([remote])).await;
+    assert!(
+        error["message"].as_str().is_some_and(|it| it.starts_with("`messages.content.file.remote` ")),
+        "{error}"
+    );
+}

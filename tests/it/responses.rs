@@ -209,7 +209,18 @@ async fn what_cannot_be_served_is_refused_by_its_name() {
     for (member, value, code, param) in [
         ("previous_response_id", json!("resp_x"), "previous_response_not_found", "previous_response_id"),
         ("input", json!([]), "invalid_value", "input"),
-        ("input", json!([{"type": "compaction_trigger"}]), "unsupported_parameter", "input[0]"),
+        (
+            "input",
+            json!([{"type": "compaction_trigger"}, {"role": "user", "content": "x"}]),
+            "invalid_value",
+            "input[0]",
+        ),
+        (
+            "input",
+            json!([{"type": "compaction", "encrypted_content": "gAAA"}]),
+            "unsupported_parameter",
+            "input[0]",
+        ),
         ("background", json!(true), "unsupported_parameter", "background"),
     ] {
         let mut body = hello(OPENAI, true);
@@ -226,7 +237,7 @@ async fn what_cannot_be_served_is_refused_by_its_name() {
     let socket = socket.header("upgrade", "websocket").header("sec-websocket-version", "13");
     let answer =
         brains_tests::Client::send(socket.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (405, &json!("method_not_allowed")));
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (426, &json!("method_not_allowed")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Counts of tokens before a turn: the upstream's own number where it is asked, else ours, and marked as such.
 
-use brains_tests::wire::{ANTHROPIC, OPENAI, UPSTREAM_KEY};
+use brains_tests::wire::{ANTHROPIC, OPENAI, RESPONSES as VENDOR, UPSTREAM_KEY};
 use brains_tests::{Answer, Brains, Client, Reply, Seen, Upstream};
 use serde_json::{Value, json};
 
@@ -100,4 +100,25 @@ async fn elsewhere_the_count_is_ours_and_everything_is_in_it() {
             refused.text()
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_of_responses_counts_and_need_not() {
+    let upstream = VENDOR.upstream().await;
+    let service = Brains::start(VENDOR.setup(&upstream)).await;
+    let body = json!({"model": VENDOR.model(), "input": "hello", "instructions": "Be brief."});
+    let answer = ask(&service, RESPONSES, &body).await;
+    let sent = upstream.last();
+    assert_eq!((sent.path.as_str(), sent.header("authorization").is_some()), (RESPONSES, true));
+    assert_eq!(sent.json(), json!({"model": "scripted-1", "input": "hello", "instructions": "Be brief."}));
+    assert_eq!(answer.json(), json!({"object": "response.input_tokens", "input_tokens": sent.body.len()}));
+    assert_eq!(answer.header(MARK), "");
+    upstream.then(Reply::json(404, (VENDOR.error_body)(404, "Invalid URL")));
+    let answer = ask(&service, RESPONSES, &body).await;
+    assert_eq!(
+        (answer.status, answer.header(MARK)),
+        (200, "estimated; tokenizer=bytes-4"),
+        "{}",
+        answer.text()
+    );
 }

@@ -45,7 +45,12 @@ pub struct Ports {
 pub trait RoutingPort: Debug + Send + Sync {
     fn classify(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Classification, Fault>>;
     fn plan(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<RoutePlan, Fault>>;
-    fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>>;
+    /// `request_class` is what a client says that the request is for.
+    fn explain(
+        &self,
+        body: Vec<u8>,
+        request_class: Option<String>,
+    ) -> BoxedFuture<'_, Result<Explanation, Fault>>;
     /// The names that a request may carry as `model`.
     fn models(&self) -> BoxedFuture<'_, Result<Vec<ModelName>, Fault>>;
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use client_facts::ClientFacts;
+pub use client_facts::{ClientFacts, REQUEST_CLASS};
 
 use crate::Secret;
 use crate::plane::session::Process;

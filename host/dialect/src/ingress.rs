@@ -6,6 +6,7 @@ mod pages;
 mod state;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod wire;
 
 pub use state::{AnswerCut, AnswerNames, ItemPage, KeptTurn, StateEcho, StateHead};
@@ -27,7 +28,9 @@ use crate::openai_chat::client::{OpenAiChatClient, OpenAiChatTee, OpenAiChatWrit
 use crate::openai_completions::client::{
     OpenAiCompletionsClient, OpenAiCompletionsTee, OpenAiCompletionsWriter,
 };
-use crate::openai_responses::client::{OpenAiResponsesClient, OpenAiResponsesTee, OpenAiResponsesWriter};
+use crate::openai_responses::client::{
+    OpenAiCompactionClient, OpenAiResponsesClient, OpenAiResponsesTee, OpenAiResponsesWriter,
+};
 
 /// The wire of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub enum Ingress {
     AnthropicMessages,
     /// `POST /v1/completions`.
     OpenAiCompletions,
+    /// `POST /v1/responses/compact`.
+    OpenAiCompaction,
 }
 
 /// Calls the client's wire.
@@ -62,11 +67,16 @@ macro_rules! wire {
                 type $client = OpenAiCompletionsClient;
                 $said
             }
+            Ingress::OpenAiCompaction => {
+                type $client = OpenAiCompactionClient;
+                $said
+            }
         }
     };
 }
 
 impl Ingress {
+    /// The wires. What clients of Responses ask at a path of its own is on theirs.
     pub const ALL: [Self; 4] =
         [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::OpenAiCompletions];
 
@@ -85,9 +95,25 @@ impl Ingress {
         wire!(self, Client => Client::SURFACE)
     }
 
+    /// Whether what is asked can be had of a wire that has no path of its own for it. Servers of Responses are older than
+    /// that path, and not every one has it.
+    pub const fn is_had_by_generating(self) -> bool {
+        match self {
+            Self::OpenAiCompaction => true,
+            Self::OpenAiChat | Self::OpenAiResponses | Self::AnthropicMessages | Self::OpenAiCompletions => {
+                false
+            }
+        }
+    }
+
     /// What the request says to the host. Fails when nobody could serve it.
     pub fn read_head(self, envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
         wire!(self, Client => Client::read_head(envelope))
+    }
+
+    /// What a request is for, where its body says so by the wire's own word.
+    pub fn class(self, envelope: &Envelope<'_>) -> Option<&'static str> {
+        wire!(self, Client => Client::class(envelope))
     }
 
     /// What a classifier gets to see of the request.
@@ -105,6 +131,11 @@ impl Ingress {
         wire!(self, Client => Client::decode(envelope))
     }
 
+    /// Where in a body stands what was refused by this name of the translation table, where the name itself does not say it.
+    pub fn place(self, envelope: &Envelope<'_>, member: &str) -> Option<String> {
+        wire!(self, Client => Client::place(envelope, member))
+    }
+
     /// What an answer in this wire repeats of the request, and needs of it to call things what the client calls them.
     pub fn echo(self, envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
         wire!(self, Client => Client::echo(envelope, state))
@@ -114,7 +145,9 @@ impl Ingress {
     pub fn tee(self) -> RelayTee {
         match self {
             Self::OpenAiChat => RelayTee::OpenAiChat(OpenAiChatClient::tee()),
-            Self::OpenAiResponses => RelayTee::OpenAiResponses(OpenAiResponsesClient::tee()),
+            Self::OpenAiResponses | Self::OpenAiCompaction => {
+                RelayTee::OpenAiResponses(OpenAiResponsesClient::tee())
+            }
             Self::AnthropicMessages => RelayTee::AnthropicMessages(AnthropicMessagesClient::tee()),
             Self::OpenAiCompletions => RelayTee::OpenAiCompletions(OpenAiCompletionsClient::tee()),
         }
@@ -159,10 +192,9 @@ impl Ingress {
     pub fn stream_writer(self, identity: &AnswerIdentity, include_usage: bool) -> StreamWriter {
         match self {
             Self::OpenAiChat => StreamWriter::OpenAiChat(OpenAiChatClient::writer(identity, include_usage)),
-            Self::OpenAiResponses => StreamWriter::OpenAiResponses(Box::new(OpenAiResponsesClient::writer(
-                identity,
-                include_usage,
-            ))),
+            Self::OpenAiResponses | Self::OpenAiCompaction => StreamWriter::OpenAiResponses(Box::new(
+                OpenAiResponsesClient::writer(identity, include_usage),
+            )),
             Self::AnthropicMessages => {
                 StreamWriter::AnthropicMessages(AnthropicMessagesClient::writer(identity, include_usage))
             }

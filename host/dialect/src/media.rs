@@ -154,12 +154,12 @@ fn clean(data: &str) -> Result<String, UnreadableMedia> {
     Ok(out)
 }
 
-/// Whether it is no picture. Where only a URL is known, pictures are what is meant.
+/// Whether it is no picture. Where nothing but a URL is known, pictures are what is meant.
 pub(crate) fn is_document(media: &Media) -> bool {
     match media.source {
         MediaSource::Base64(_) | MediaSource::Bytes(_) => !media.mime.starts_with("image/"),
         MediaSource::FileId(_) => true,
-        MediaSource::Url(_) => false,
+        MediaSource::Url(_) => !media.mime.is_empty() && !media.mime.starts_with("image/"),
     }
 }
 

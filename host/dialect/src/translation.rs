@@ -83,7 +83,7 @@ impl TranslationRow {
     pub const fn client_names(&self, ingress: Ingress) -> &'static [&'static str] {
         match ingress {
             Ingress::OpenAiChat => self.clients.openai_chat,
-            Ingress::OpenAiResponses => self.clients.openai_responses,
+            Ingress::OpenAiResponses | Ingress::OpenAiCompaction => self.clients.openai_responses,
             Ingress::AnthropicMessages => self.clients.anthropic_messages,
             // They say what they share with chat completions by the same names; a table of its own would repeat them.
             Ingress::OpenAiCompletions => &[],
@@ -145,6 +145,9 @@ pub fn arguments_object(text: &str) -> String {
 pub(crate) fn is_wire(name: &str) -> bool {
     Ingress::ALL.iter().any(|ingress| ingress.name() == name)
 }
+
+/// The name of content that no other wire has.
+pub(crate) const OTHER_CONTENT: &str = "messages.content.other";
 
 /// Whether a leftover of a request asks for nothing.
 pub(crate) fn asks_nothing(json: &str) -> bool {

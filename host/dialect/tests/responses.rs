@@ -90,7 +90,7 @@ fn heard(path: &Path, wire: &str) -> Option<Vec<Event>> {
 
 #[test]
 fn streams() {
-    let echo = RequestEcho { members: "{}".to_owned(), tools: Vec::new() };
+    let echo = RequestEcho { members: "{}".to_owned(), ..RequestEcho::default() };
     let identity = AnswerIdentity {
         id: "resp_x".to_owned(),
         created: 1_700_000_000,
@@ -113,6 +113,42 @@ fn streams() {
             let frames = cutter.push(out.as_bytes()).unwrap();
             let whole = INGRESS.answer(&events, &identity).unwrap();
             assert_eq!(INGRESS.joined(&frames, &identity).unwrap(), whole, "{name}");
+        }
+    }
+}
+
+/// What is said where a conversation is made shorter is one item and no text.
+#[test]
+fn summaries() {
+    let identity = AnswerIdentity {
+        id: "resp_x".to_owned(),
+        created: 1_700_000_000,
+        model: "shown".to_owned(),
+        echo: Arc::new(RequestEcho { compacts: true, ..RequestEcho::default() }),
+    };
+    for wire in ["openai_chat", "anthropic_messages"] {
+        for path in files(&format!("{wire}/streams"), "sse") {
+            let Some(events) = heard(&path, wire) else { continue };
+            let (mut writer, mut out) = (INGRESS.stream_writer(&identity, true), String::new());
+            for event in &events {
+                writer.push(event, &mut out).unwrap();
+            }
+            let ended = writer.finish(&mut out);
+            let name = path.file_name().unwrap().to_string_lossy();
+            let whole = INGRESS.answer(&events, &identity);
+            assert_eq!(whole.is_ok(), ended.is_ok(), "{name}");
+            let Ok(whole) = whole else { continue };
+            let response: Value = serde_json::from_str(&whole).unwrap();
+            let items = response["output"].as_array().unwrap();
+            assert!(items.iter().all(|item| item["type"] == "compaction"), "{name}: {response}");
+            assert!(response["status"] == "incomplete" || items.len() == 1, "{name}: {response}");
+            assert!(!out.contains(".delta"), "{name}: {out}");
+            let mut cutter = Frames::default();
+            let frames = cutter.push(out.as_bytes()).unwrap();
+            assert_eq!(INGRESS.joined(&frames, &identity).unwrap(), whole, "{name}");
+            if ["text.sse", "thinking.sse", "plain.sse"].contains(&&*name) {
+                agrees(&golden().join(OWN).join("summaries").join(format!("{wire}-{name}")), &out);
+            }
         }
     }
 }

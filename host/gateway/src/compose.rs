@@ -9,11 +9,31 @@ use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::relay::Edit;
 use brains_dialect::canon::{ChatRequest, Content, Message, Part, Role};
 use brains_dialect::envelope::{Envelope, SpliceError};
+use brains_dialect::fault::UNSUPPORTED_PARAMETER;
 use brains_dialect::ingress::{Ingress, RelayChanges, RequestEcho, RequestHead, Spliced};
+use brains_dialect::invalid::Invalid;
 use brains_dialect::json;
 
 use crate::conversation::ConversationState;
 use crate::request::{ClientRequest, invalid_body};
+
+/// Whose doing it is that a body cannot be changed.
+pub(crate) fn splice_fault(error: SpliceError) -> Fault {
+    match error {
+        SpliceError::Body(invalid) => invalid_body(invalid),
+        SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => {
+            let message = format!("the component's edits do not fit: {error}");
+            Fault::new(FaultKind::Plugin, Origin::Component, message).failover()
+        }
+    }
+}
+
+/// What of a request cannot be said in canonical form; a candidate that speaks the client's own wire may take it as it is.
+fn unspeakable(invalid: Invalid) -> Fault {
+    let unsupported = invalid.code == UNSUPPORTED_PARAMETER;
+    let fault = invalid_body(invalid);
+    if unsupported { Fault { kind: FaultKind::Unsupported, ..fault }.failover() } else { fault }
+}
 
 /// One request as it is sent to whoever answers it.
 #[derive(Debug)]
@@ -65,15 +85,16 @@ impl<'a> Composed<'a> {
         let instructions = self.instructions();
         let state = self.state.upstream(self.generates);
         let changes = RelayChanges { instructions: instructions.as_slice(), edits, withheld, state };
-        self.ingress.splice(self.envelope, &changes).map_err(|error| match error {
-            SpliceError::Body(invalid) => invalid_body(invalid),
-            SpliceError::NotJson { .. } | SpliceError::NoPlace { .. } => Fault::new(
-                FaultKind::Plugin,
-                Origin::Component,
-                format!("the component's edits do not fit: {error}"),
-            )
-            .failover(),
-        })
+        self.ingress.splice(self.envelope, &changes).map_err(splice_fault)
+    }
+
+    /// A refusal of what a candidate's wire cannot say, with the place of it in the client's body.
+    pub(crate) fn located(&self, fault: Fault) -> Fault {
+        let member = fault.param.as_deref().filter(|_| fault.code == UNSUPPORTED_PARAMETER);
+        let Some(member) = member else { return fault };
+        let Some(place) = self.ingress.place(self.envelope, member) else { return fault };
+        let message = fault.message.replacen(&format!("`{member}`"), &format!("`{place}`"), 1);
+        Fault { message, ..fault }.param(place)
     }
 
     /// What an answer that we write repeats of the request.
@@ -90,7 +111,7 @@ impl<'a> Composed<'a> {
                 .code("json_too_large")
                 .hint("send less at once, or raise `budgets.json_nodes`")
         })?;
-        let mut request = self.ingress.decode(self.envelope).map_err(invalid_body)?;
+        let mut request = self.ingress.decode(self.envelope).map_err(unspeakable)?;
         model.clone_into(&mut request.model);
         let instructions = self.instructions().into_iter().map(|text| {
             let parts = vec![Part::plain(Content::Text(text.to_owned()))];

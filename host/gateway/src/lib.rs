@@ -9,6 +9,8 @@
 //! Architecture invariant: a request is written down once, in its record; whoever wants to know of it listens
 //! (`record/listeners.rs`).
 
+mod beside;
+mod cache_touch;
 mod candidates;
 mod catalogue;
 mod compose;
@@ -25,6 +27,7 @@ mod reply;
 mod request;
 mod resolve;
 mod routing_headers;
+mod served;
 mod strategy;
 mod token_count;
 mod upstreams;
@@ -35,6 +38,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use brains_core::caller::ClientFacts;
 use brains_core::plane::trace::TraceRecord;
 use brains_core::{Ambient, Fault, Id};
 use brains_dialect::canon::task::Verdict;
@@ -138,19 +142,25 @@ impl Gateway {
         self.0.answer_count(ingress, &call).await
     }
 
+    /// Keeps warm what an upstream remembers of the prompt of an earlier request. Nothing of it is recorded.
+    pub async fn touch(&self, ingress: Ingress, call: GatewayCall) -> Outcome {
+        self.0.answer_touch(ingress, &call).await
+    }
+
     /// Answers one request for embeddings. Dropping the future cancels the upstream call; the trace is kept all the same.
     pub async fn embed(&self, call: GatewayCall) -> Outcome {
         self.0.answer_embeddings(&call).await
     }
 
     /// What a request of this body would do, without doing it.
-    pub async fn explain(&self, ingress: Ingress, body: &[u8]) -> Result<Plan, Fault> {
+    pub async fn explain(&self, ingress: Ingress, body: &[u8], told: &ClientFacts) -> Result<Plan, Fault> {
         let snapshot = self.0.live.current();
-        let client = ClientRequest::read(ingress, body)?;
+        let client = ClientRequest::read(ingress, body)?.told_by(None, told);
         let mut plan = self.0.plan(&client, &snapshot).await?;
         let attempt = GenerationAttempt {
             upstreams: &self.0.upstreams,
             composed: &Composed::new(&client, &snapshot.config),
+            key: "",
             request_id: "",
             headers: &[],
             query: "",
@@ -223,6 +233,7 @@ impl GatewayState {
         }
         let client = client.told_by(call.client.clone(), &call.told);
         recorder.head(&client.model, client.head.stream);
+        recorder.request_class(client.class());
         if client.head.stream {
             recorder.bear_silence(snapshot.config.keepalive(None));
         }
@@ -237,6 +248,7 @@ impl GatewayState {
         let attempt = GenerationAttempt {
             upstreams: &self.upstreams,
             composed: &composed,
+            key: &call.principal.fingerprint,
             request_id: &call.request_id,
             headers: &call.headers,
             query: &call.query,

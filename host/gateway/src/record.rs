@@ -119,6 +119,12 @@ impl Recorder {
         self.always_lost.push(name.to_owned());
     }
 
+    /// What the request is for, as its body says. What its client told beside it stands.
+    pub(crate) fn request_class(&mut self, class: Option<&str>) {
+        let told = &mut self.record.request_class;
+        *told = told.take().or_else(|| class.map(str::to_owned));
+    }
+
     /// The answer holds nothing that a model wrote, however large it is.
     pub(crate) const fn generates_nothing(&mut self) {
         self.output = Output::Given;

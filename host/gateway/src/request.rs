@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use brains_core::caller::ClientFacts;
+use brains_core::caller::{ClientFacts, REQUEST_CLASS};
 use brains_core::{Fault, Principal};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::task::Features;
@@ -57,7 +57,18 @@ impl<'a> ClientRequest<'a> {
 
     /// With what came beside the body.
     pub(crate) fn told_by(self, client: Option<String>, told: &ClientFacts) -> Self {
-        Self { client, hints: told.hints(), ..self }
+        let mut hints = told.hints();
+        if told.request_class.is_none()
+            && let Some(class) = self.class()
+        {
+            hints.push((REQUEST_CLASS.to_owned(), class.to_owned()));
+        }
+        Self { client, hints, ..self }
+    }
+
+    /// What it is for, where its body says so.
+    pub(crate) fn class(&self) -> Option<&'static str> {
+        self.ingress.class(&self.envelope)
     }
 
     /// What a classifier gets to see of it.

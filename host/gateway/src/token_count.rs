@@ -7,11 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::canon::CallContext;
-use brains_dialect::canon::relay::{Call, Lane};
 use brains_dialect::ingress::Ingress;
 use brains_runtime::Instance;
 
+use crate::beside::BesideCall;
 use crate::compose::Composed;
 use crate::exchange::{self, component_fault};
 use crate::plan::RankedCandidate;
@@ -84,9 +83,9 @@ impl GatewayState {
     ) -> Result<Option<u64>, Fault> {
         let ingress = composed.ingress;
         let Some(surface) = ingress.count_surface() else { return Ok(None) };
-        let relays =
-            |it: &brains_dialect::canon::relay::Surface| it.name == surface && it.dialect == ingress.name();
-        if !instance.surfaces().iter().any(relays) {
+        let deadline = Instant::now() + WAIT;
+        let asked = BesideCall { ingress, surface, instance, model: &candidate.model, call, deadline };
+        if !asked.is_offered() {
             return Ok(None);
         }
         let policy = call.active.config.provider_policy(instance.name(), instance.aliases());
@@ -94,45 +93,20 @@ impl GatewayState {
         let Ok(_permit) = self.upstreams.states.enter(instance, &candidate.model, &policy) else {
             return Ok(None);
         };
-        let deadline = Instant::now() + WAIT;
-        let asked = self.relayed_count(composed, surface, instance, candidate, call, deadline);
-        match tokio::time::timeout_at(deadline, asked).await {
+        let counted = async {
+            let body = |edits: &[_]| composed.spliced(edits, &[]).map(|spliced| spliced.body);
+            let now = self.upstreams.ambient.now();
+            let Some(upstream) = asked.answered(&self.upstreams.egress, now, body).await? else {
+                return Ok(None);
+            };
+            let body = upstream.read_all(ANSWER_BYTES).await.map_err(|error| error.to_fault())?;
+            ingress.counted(&String::from_utf8_lossy(&body)).map(Some).map_err(component_fault)
+        };
+        match tokio::time::timeout_at(deadline, counted).await {
             Ok(counted) => counted.map_err(|fault| exchange::redact_message(fault, instance)),
             Err(_) => {
                 Err(Fault::new(FaultKind::Timeout, Origin::Upstream, "the upstream took too long to count"))
             }
         }
-    }
-
-    async fn relayed_count(
-        &self,
-        composed: &Composed<'_>,
-        surface: &str,
-        instance: &Arc<Instance>,
-        candidate: &RankedCandidate,
-        call: &GatewayCall,
-        deadline: Instant,
-    ) -> Result<Option<u64>, Fault> {
-        let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
-        let asked = Call {
-            surface: surface.to_owned(),
-            model: candidate.model.clone(),
-            stream: false,
-            query: call.query.clone(),
-            headers: call.headers.clone(),
-            ctx: CallContext { request_id: call.request_id.clone(), attempt: 1, ..CallContext::default() },
-        };
-        let prepared = component.prepare(asked).await.map_err(|fault| fault.to_fault())?;
-        let Lane::Relay(outbound) = prepared else { return Ok(None) };
-        let body = composed.spliced(&outbound.edits, &[])?.body;
-        let egress = &self.upstreams.egress;
-        let upstream = exchange::send(egress, instance, outbound.request, body.into(), deadline).await?;
-        if !(200..300).contains(&upstream.status()) {
-            let refused = exchange::Refused::read(upstream).await;
-            let now = self.upstreams.ambient.now();
-            return Err(exchange::refusal(&mut component, instance, refused, now).await);
-        }
-        let body = upstream.read_all(ANSWER_BYTES).await.map_err(|error| error.to_fault())?;
-        composed.ingress.counted(&String::from_utf8_lossy(&body)).map(Some).map_err(component_fault)
     }
 }

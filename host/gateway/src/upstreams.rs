@@ -9,6 +9,7 @@ use brains_runtime::ActiveSet;
 
 use crate::catalogue::ModelCatalogue;
 use crate::provider_state::ProviderStates;
+use crate::served::ServedRequests;
 
 /// Shared by all requests.
 #[derive(Debug)]
@@ -16,13 +17,15 @@ pub(crate) struct Upstreams {
     pub(crate) egress: Arc<Egress>,
     pub(crate) catalogue: ModelCatalogue,
     pub(crate) states: Arc<ProviderStates>,
+    pub(crate) served: ServedRequests,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
 impl Upstreams {
     pub(crate) fn new(egress: Arc<Egress>, ambient: Arc<dyn Ambient>) -> Self {
         let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
-        Self { egress, catalogue: ModelCatalogue::default(), states, ambient }
+        let (catalogue, served) = (ModelCatalogue::default(), ServedRequests::default());
+        Self { egress, catalogue, states, served, ambient }
     }
 
     /// Asks every provider whose list of models is missing or old.

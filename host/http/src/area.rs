@@ -118,7 +118,9 @@ impl Area {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if under("/v1") {
-            let own = Ingress::ALL.into_iter().find(|ingress| under(ingress.path()));
+            // What lies below the path of another is looked for first.
+            let known = [Ingress::OpenAiCompaction].into_iter().chain(Ingress::ALL);
+            let own = known.into_iter().find(|ingress| under(ingress.path()));
             Self::Models(own.unwrap_or_else(|| ClientFamily::of(headers).ingress()))
         } else if under("/api") {
             Self::Operations
@@ -183,6 +185,7 @@ mod tests {
             ("/v1", Area::Models(Ingress::OpenAiChat)),
             ("/v1/models/x", Area::Models(Ingress::OpenAiChat)),
             ("/v1/responses/x", Area::Models(Ingress::OpenAiResponses)),
+            ("/v1/responses/compact", Area::Models(Ingress::OpenAiCompaction)),
             ("/v1/messages/count_tokens", Area::Models(Ingress::AnthropicMessages)),
             ("/v10", Area::Open),
             ("/api/ops/x", Area::Operations),

@@ -2,6 +2,7 @@
 //! means the gateway's.
 
 mod answer;
+mod cache_touch;
 mod chat;
 mod embeddings;
 mod generation;
@@ -53,7 +54,11 @@ pub(crate) fn routes() -> Router<App> {
     let counted = counted.fold(kept, |router, path| {
         router.route(path, post(token_count::count)).route(&format!("{path}/"), post(token_count::count))
     });
-    counted
+    let touched = Ingress::ALL.into_iter().filter_map(Ingress::touch_path);
+    let touched = touched.fold(counted, |router, path| router.route(path, post(cache_touch::touch)));
+    let compacted = Ingress::OpenAiCompaction.path();
+    touched
+        .route(compacted, post(generation::generate))
         .route(EMBEDDINGS, post(embeddings::embed))
         .route(&format!("{EMBEDDINGS}/"), post(embeddings::embed))
         .route("/v1/models", get(models::list))

@@ -28,6 +28,8 @@ pub trait Models: Debug + Send + Sync {
         id: &'a str,
         ask: KeptAsk,
     ) -> BoxFuture<'a, Result<String, Fault>>;
+    /// Keeps the prompt of an earlier request warm at whoever served it.
+    fn touch(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome>;
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>>;
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ModelEntry, Fault>>;
 }
@@ -53,6 +55,10 @@ impl Models for Gateway {
         ask: KeptAsk,
     ) -> BoxFuture<'a, Result<String, Fault>> {
         Box::pin(Gateway::kept(self, ingress, principal, id, ask))
+    }
+
+    fn touch(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        Box::pin(Gateway::touch(self, ingress, call))
     }
 
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {

@@ -12,9 +12,10 @@ use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::ingress::{ErrorReport, Ingress};
 use brains_dialect::openai_chat::client::error::type_word;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, UPGRADE,
+    WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Collected, Limited};
 use serde_json::json;
 
@@ -212,6 +213,25 @@ pub(crate) fn no_route(path: &str) -> Fault {
 pub(crate) fn wrong_method() -> Fault {
     Fault::new(FaultKind::MethodNotAllowed, Origin::Client, "this route does not take that method")
         .hint("the `Allow` header names the methods that it takes")
+}
+
+/// Whether a request asks for a WebSocket.
+pub(crate) fn asks_for_socket(headers: &HeaderMap) -> bool {
+    let wanted = headers.get(UPGRADE).and_then(|value| value.to_str().ok());
+    wanted.is_some_and(|value| value.trim().eq_ignore_ascii_case("websocket"))
+}
+
+/// Models are spoken to by POST. Clients that would rather have a socket take this status, and no other, as a word that it
+/// is never to be had: any other they try several times over, and wait in between.
+pub(crate) fn socket_refused(area: Area) -> Response {
+    let fault = Fault::new(FaultKind::MethodNotAllowed, Origin::Client, "no WebSocket is to be had here")
+        .hint("send the request by POST");
+    let mut response = area.refuse(&fault);
+    *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+    // What is spoken instead (RFC 9110, 15.5.22).
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    response
 }
 
 /// Tells an HTTP/1.1 client that the connection ends with this answer.

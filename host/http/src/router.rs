@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::area::Area;
 use crate::body_progress::TrackedBody;
 use crate::cross_origin::answer_browsers;
-use crate::refusal::{closing, enveloped, no_route, panicked, wrong_method};
+use crate::refusal::{asks_for_socket, closing, enveloped, no_route, panicked, socket_refused, wrong_method};
 use crate::request_context::RequestContext;
 use crate::serve::ClientConnection;
 use crate::{api, dialect, health};
@@ -100,7 +100,10 @@ async fn missing(Extension(context): Extension<Arc<RequestContext>>, request: Re
     context.area.refuse(&no_route(request.uri().path()))
 }
 
-async fn not_allowed(Extension(context): Extension<Arc<RequestContext>>) -> Response {
+async fn not_allowed(Extension(context): Extension<Arc<RequestContext>>, request: Request) -> Response {
+    if matches!(context.area, Area::Models(_)) && asks_for_socket(request.headers()) {
+        return socket_refused(context.area);
+    }
     context.area.refuse(&wrong_method())
 }
 

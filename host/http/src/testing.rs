@@ -125,6 +125,10 @@ impl Models for Fake {
         Box::pin(async move { Ok(format!("{{\"asked\":\"{} {id} {ask:?}\"}}", principal.operator)) })
     }
 
+    fn touch(&self, ingress: Ingress, call: GatewayCall) -> BoxFuture<'_, Outcome> {
+        self.answer(ingress, call)
+    }
+
     fn list(&self) -> BoxFuture<'_, Vec<ModelEntry>> {
         Box::pin(async { vec![entry("brains-auto", "automatic"), entry("up/m/1", "model")] })
     }

@@ -80,6 +80,11 @@ fn tier(settings: &Settings, input: &RouteInput, tables: &Tables) -> Choice {
         return Choice { tier: candidate.tier.clone(), why: "model requested".to_owned(), named: true };
     }
 
+    let class = input.features.hints.iter().find(|(name, _)| name == "request_class");
+    let cheap = class.and_then(|(_, class)| Some((class, settings.request_classes.get(class)?)));
+    if let Some((class, tier)) = cheap.filter(|(_, tier)| known(tier)) {
+        return Choice { tier: tier.clone(), why: format!("{class} request"), named: false };
+    }
     let verdict = &input.verdict;
     let default = || tables.default_tier.clone();
     let chosen = |tier: String, why: String| Choice { tier, why, named: false };

@@ -2,7 +2,8 @@
 //! the classifier recommends; the order within comes from the configuration, then from health and price.
 //!
 //! 1. A tier that the client named is taken.
-//! 2. Otherwise the task's route, otherwise the recommended tier; a task below the confidence threshold, or one
+//! 2. Otherwise the tier that the settings have for what the client says the request is for; they have none by default.
+//!    Otherwise the task's route, otherwise the recommended tier; a task below the confidence threshold, or one
 //!    of a classifier that failed, gets the fallback tier.
 //! 3. A tier whose every candidate is too small for the request, or blind to its pictures, gives way to the
 //!    next stronger one.
@@ -11,6 +12,8 @@
 //! 5. A conversation stays with its candidate while that is healthy and in this tier or a stronger one.
 
 mod choose;
+
+use std::collections::BTreeMap;
 
 use brains_sdk::canon::Fault;
 use brains_sdk::canon::task::{Decision, RouteInput};
@@ -25,6 +28,7 @@ pub struct Settings {
     pub fallback_tier: Option<String>,
     pub error_rate_limit: f32,
     pub output_reserve_tokens: u32,
+    pub request_classes: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -34,6 +38,7 @@ impl Default for Settings {
             fallback_tier: None,
             error_rate_limit: 0.5,
             output_reserve_tokens: 1024,
+            request_classes: BTreeMap::new(),
         }
     }
 }

@@ -56,6 +56,27 @@ fn check_with(settings: &Settings, input: &RouteInput, reason: &str) {
     assert!(decision.picks.windows(2).all(|pair| pair[0].score > pair[1].score));
 }
 
+/// Off unless the settings say otherwise, and never against a name.
+#[test]
+fn what_a_request_is_for_may_have_a_tier() {
+    let class = |word: &str| {
+        let mut input = input("architecture", 0.9);
+        input.features.hints = vec![("agent".into(), "main".into()), ("request_class".into(), word.into())];
+        input
+    };
+    check(&class("compaction"), "architecture (0.90) -> strong: a/large");
+    let settings: Settings = serde_json::from_value(json!({
+        "request_classes": { "compaction": "cheap", "auxiliary": "nowhere" }
+    }))
+    .unwrap();
+    check_with(&settings, &class("compaction"), "compaction request -> cheap: a/small");
+    check_with(&settings, &class("main"), "architecture (0.90) -> strong: a/large");
+    check_with(&settings, &class("auxiliary"), "architecture (0.90) -> strong: a/large");
+    let mut named = class("compaction");
+    named.tags = vec![("tier".into(), "deep".into())];
+    check_with(&settings, &named, "deep requested -> deep: a/huge");
+}
+
 #[test]
 fn tasks_take_their_route() {
     check(&input("code_fix", 0.82), "code_fix (0.82) -> default: a/mid, 2 fallbacks");

@@ -68,7 +68,7 @@ fn a_relayed_call_sets_only_the_model() {
 #[test]
 fn tokens_are_counted_where_the_vendor_counts_them() {
     let surfaces: Vec<String> = component(json!({})).surfaces().into_iter().map(|it| it.name).collect();
-    assert_eq!(surfaces, ["messages", "messages.count_tokens"]);
+    assert_eq!(surfaces, ["messages", "messages.count_tokens", "messages.cache_touch"]);
     let call = Call {
         surface: "messages.count_tokens".into(),
         model: "claude-x".into(),

@@ -12,7 +12,7 @@ pub use brains_dialect::anthropic_messages::upstream::encode::AnthropicMessagesO
 use brains_dialect::anthropic_messages::upstream::encode::Thinking as Told;
 use serde::{Deserialize, Serialize};
 
-use crate::vendor::{RelayedWire, Upstream, VendorWire};
+use crate::vendor::{Endpoint, RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList};
 
 /// What a model can do, as data and settings say it.
@@ -115,11 +115,19 @@ impl VendorWire for AnthropicMessages {
 impl RelayedWire for AnthropicMessages {
     const SURFACE: &'static str = "messages";
     const DIALECT: &'static str = DIALECT;
-    const COUNTED: Option<&'static str> = Some("messages.count_tokens");
+    const BESIDE: &'static [Endpoint] = &[
+        Endpoint { surface: "messages.count_tokens", path: "/v1/messages/count_tokens", names_model: true },
+        Endpoint { surface: "messages.cache_touch", path: "/v1/messages/cache_touch", names_model: false },
+    ];
 
-    fn counting(upstream: &Upstream, query: &str, headers: &[Field], ctx: &CallContext) -> Exchange {
-        let exchange = upstream.post("/v1/messages/count_tokens", query, ctx).accepting(false);
-        sent(exchange, upstream, headers)
+    fn beside(
+        endpoint: &Endpoint,
+        upstream: &Upstream,
+        query: &str,
+        headers: &[Field],
+        ctx: &CallContext,
+    ) -> Exchange {
+        sent(upstream.post(endpoint.path, query, ctx).accepting(false), upstream, headers)
     }
 }
 

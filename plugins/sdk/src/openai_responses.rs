@@ -7,7 +7,7 @@ use brains_dialect::openai_responses::upstream::{decode, encode};
 use brains_dialect::translation::Encoded;
 
 use crate::openai_chat::OpenAiChat;
-use crate::vendor::{RelayedWire, Upstream, VendorWire};
+use crate::vendor::{Endpoint, RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList};
 
 /// Responses. The address has the version: `https://api.example.com/v1`.
@@ -59,4 +59,8 @@ impl VendorWire for OpenAiResponses {
 impl RelayedWire for OpenAiResponses {
     const SURFACE: &'static str = "responses";
     const DIALECT: &'static str = DIALECT;
+    const BESIDE: &'static [Endpoint] = &[
+        Endpoint { surface: "responses.input_tokens", path: "/responses/input_tokens", names_model: true },
+        Endpoint { surface: "responses.compact", path: "/responses/compact", names_model: true },
+    ];
 }

@@ -138,6 +138,17 @@ pub trait VendorWire: 'static {
     fn models_exchange(upstream: &Upstream, query: &str, ctx: &CallContext) -> Exchange;
 }
 
+/// What a vendor answers beside a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What it is called in a call.
+    pub surface: &'static str,
+    /// Where it lies below the vendor's address.
+    pub path: &'static str,
+    /// Whether its body names a model.
+    pub names_model: bool,
+}
+
 /// A wire that clients speak too, so that their bytes can pass.
 pub trait RelayedWire: VendorWire {
     /// What there is to relay, and what it is called in a call.
@@ -146,12 +157,19 @@ pub trait RelayedWire: VendorWire {
     /// The name of the wire.
     const DIALECT: &'static str;
 
-    /// What is relayed besides, to let the vendor count the tokens of a request.
-    const COUNTED: Option<&'static str> = None;
+    /// What is relayed besides: clients ask it of the vendor at paths of their own.
+    const BESIDE: &'static [Endpoint] = &[];
 
-    /// The exchange of such a request, but for its body; asked for where there is a [`COUNTED`](Self::COUNTED).
-    fn counting(upstream: &Upstream, query: &str, headers: &[Field], ctx: &CallContext) -> Exchange {
-        Self::exchange(upstream, false, query, headers, ctx)
+    /// The exchange of such a request, but for its body.
+    fn beside(
+        endpoint: &Endpoint,
+        upstream: &Upstream,
+        query: &str,
+        headers: &[Field],
+        ctx: &CallContext,
+    ) -> Exchange {
+        let exchange = upstream.post(endpoint.path, query, ctx).accepting(false).signed(upstream);
+        exchange.header("content-type", "application/json").forwarded(headers, Self::DIALECT)
     }
 
     /// What of a client's body is changed beyond the name of the model.
@@ -231,16 +249,17 @@ impl<V: Vendor> Catalogue for Provider<V> {
 impl<V: Vendor<Wire: RelayedWire>> Relay for Provider<V> {
     fn surfaces(&self) -> Vec<Surface> {
         let surface = |name: &str| Surface { name: name.to_owned(), dialect: V::Wire::DIALECT.to_owned() };
-        [Some(V::Wire::SURFACE), V::Wire::COUNTED].into_iter().flatten().map(surface).collect()
+        let beside = V::Wire::BESIDE.iter().map(|endpoint| endpoint.surface);
+        std::iter::once(V::Wire::SURFACE).chain(beside).map(surface).collect()
     }
 
     /// The client's own body, under the vendor's name of the model.
     fn prepare(&self, call: Call) -> Result<Lane, Fault> {
         let Call { surface, model, stream, query, headers, ctx } = call;
-        if V::Wire::COUNTED == Some(&*surface) {
-            let exchange = V::Wire::counting(&self.upstream, &query, &headers, &ctx);
-            let edits = vec![Edit::set("model", quote(&model))];
-            let request = exchange.into_request();
+        if let Some(endpoint) = V::Wire::BESIDE.iter().find(|endpoint| endpoint.surface == surface) {
+            let exchange = V::Wire::beside(endpoint, &self.upstream, &query, &headers, &ctx);
+            let named = endpoint.names_model.then(|| Edit::set("model", quote(&model)));
+            let (request, edits) = (exchange.into_request(), named.into_iter().collect());
             return Ok(Lane::Relay(relay::Outbound { request, framing: Framing::Raw, edits }));
         }
         if surface != V::Wire::SURFACE {

@@ -18,7 +18,11 @@ pub fn answer(seen: &Seen) -> Reply {
     if path.ends_with("/models") {
         return super::answer(seen);
     }
-    if path != "/v1/responses" {
+    if path == "/v1/responses/input_tokens" {
+        let body = json!({"object": "response.input_tokens", "input_tokens": seen.body.len()});
+        return Reply::json(200, body.to_string());
+    }
+    if path != "/v1/responses" && path != COMPACT {
         return Reply::json(404, super::error_body(404, "Invalid URL"));
     }
     if seen.header("authorization").is_none() {
@@ -31,6 +35,19 @@ pub fn answer(seen: &Seen) -> Reply {
     if let Err(wrong) = accept(&request) {
         return Reply::json(400, wrong.body());
     }
+    if path == COMPACT {
+        let mut output = request["input"].as_array().cloned().unwrap_or_default();
+        output.retain(|item| item["role"] == "user");
+        output.push(compaction());
+        let whole = response(&fresh_id(), &output, &request["model"], "completed");
+        let body = json!({"id": "resp_scripted", "object": "response.compaction", "created_at": 1_700_000_000,
+                          "output": output, "usage": whole["usage"]});
+        return Reply::json(200, body.to_string());
+    }
+    let shortened = request["input"].as_array().and_then(|items| items.last());
+    if shortened.is_some_and(|last| last["type"] == "compaction_trigger") {
+        return shorter(&request);
+    }
     let heard = heard(&request);
     let (said, thought) = (heard.answer(), heard.thought());
     if request["stream"] == json!(true) {
@@ -38,6 +55,31 @@ pub fn answer(seen: &Seen) -> Reply {
     } else {
         Reply::json(200, body(&said, thought, &request))
     }
+}
+
+const COMPACT: &str = "/v1/responses/compact";
+
+/// What only this upstream can read.
+pub const SEALED: &str = "gAAAAscripted";
+
+fn compaction() -> Value {
+    json!({"id": "cmp_scripted", "type": "compaction", "encrypted_content": SEALED})
+}
+
+/// The conversation made shorter.
+fn shorter(request: &Value) -> Reply {
+    let (id, model) = (fresh_id(), &request["model"]);
+    let whole = response(&id, &[compaction()], model, "completed");
+    if request["stream"] != json!(true) {
+        return Reply::json(200, whole.to_string());
+    }
+    let item = |kind: &str| json!({"type": format!("response.output_item.{kind}"), "output_index": 0, "item": compaction()});
+    Reply::stream(numbered(vec![
+        json!({"type": "response.created", "response": response(&id, &[], model, "in_progress")}),
+        item("added"),
+        item("done"),
+        json!({"type": "response.completed", "response": whole}),
+    ]))
 }
 
 /// The frames of a streamed answer that says `text`; the last one is its end.

@@ -9,6 +9,7 @@ use brains_control::ports::{
     RoutingPort, SignalSeen,
 };
 use brains_core::Fault;
+use brains_core::caller::ClientFacts;
 use brains_dialect::canon::task::{Score, Signal, exact};
 use brains_dialect::ingress::Ingress;
 use brains_gateway::{Classified, Gateway, Plan, RankedCandidate, RoutingHeaders, TRACE_ID, Traits};
@@ -33,7 +34,7 @@ impl RoutingPort for Routes {
 
     fn plan(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<RoutePlan, Fault>> {
         Box::pin(async move {
-            let plan = self.gateway.explain(INGRESS, &body).await?;
+            let plan = self.gateway.explain(INGRESS, &body, &ClientFacts::default()).await?;
             Ok(RoutePlan {
                 classification: of_plan(&plan),
                 tier: tier(&plan),
@@ -44,9 +45,14 @@ impl RoutingPort for Routes {
         })
     }
 
-    fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>> {
+    fn explain(
+        &self,
+        body: Vec<u8>,
+        request_class: Option<String>,
+    ) -> BoxedFuture<'_, Result<Explanation, Fault>> {
         Box::pin(async move {
-            let plan = self.gateway.explain(INGRESS, &body).await?;
+            let told = ClientFacts { request_class, ..ClientFacts::default() };
+            let plan = self.gateway.explain(INGRESS, &body, &told).await?;
             let first = plan.attempts.first();
             Ok(Explanation {
                 provider: first.map(|attempt| attempt.provider.clone()).unwrap_or_default(),

@@ -128,6 +128,8 @@ pub(crate) struct ExplainRoute {
     request: Option<Map<String, Value>>,
     /// The model to ask for; `brains-auto` when neither this nor the request names one.
     model: Option<String>,
+    /// What a client says that the request is for, such as `compaction`.
+    request_class: Option<String>,
 }
 
 impl Operation for ExplainRoute {
@@ -154,6 +156,7 @@ impl Operation for ExplainRoute {
     type Output = Explanation;
 
     async fn run(self, cx: &Cx<'_>) -> Result<Explanation, Fault> {
-        cx.control.ports.routing.explain(body(self.prompt, self.request, self.model)?).await
+        let body = body(self.prompt, self.request, self.model)?;
+        cx.control.ports.routing.explain(body, self.request_class).await
     }
 }

@@ -126,7 +126,7 @@ impl RoutingPort for Fakes {
         };
         Box::pin(async { Ok(plan) })
     }
-    fn explain(&self, body: Vec<u8>) -> BoxedFuture<'_, Result<Explanation, Fault>> {
+    fn explain(&self, body: Vec<u8>, _: Option<String>) -> BoxedFuture<'_, Result<Explanation, Fault>> {
         self.note(&body);
         let explanation = Explanation {
             requested: "brains-auto".into(),

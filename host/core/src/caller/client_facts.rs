@@ -13,6 +13,9 @@ const TURN: &str = "x-codex-turn-metadata";
 /// `user` or `agent`: whether a person's turn or a tool's result is behind the request.
 const INITIATOR: &str = "x-initiator";
 
+/// What a request is for, among the hints of a classifier and a policy.
+pub const REQUEST_CLASS: &str = "request_class";
+
 /// A word longer than this is none of ours to keep.
 const WORD_BYTES: usize = 64;
 /// The metadata of real clients has less than a tenth of it.
@@ -66,7 +69,7 @@ impl ClientFacts {
     /// What of it a classifier and a policy get to see. Ids are of no use to them.
     pub fn hints(&self) -> Vec<(String, String)> {
         let told =
-            [("request_class", &self.request_class), ("agent", &self.agent), ("initiator", &self.initiator)];
+            [(REQUEST_CLASS, &self.request_class), ("agent", &self.agent), ("initiator", &self.initiator)];
         told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect()
     }
 }

@@ -24,6 +24,7 @@ use crate::ingress::{
     StateEcho,
 };
 use crate::invalid::Invalid;
+use crate::translation::OTHER_CONTENT;
 
 use blocks::Signatures;
 pub use stream::AnthropicMessagesWriter;
@@ -59,6 +60,10 @@ impl ClientWire for AnthropicMessagesClient {
 
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
         request::decode(envelope)
+    }
+
+    fn place(envelope: &Envelope<'_>, member: &str) -> Option<String> {
+        (member == OTHER_CONTENT).then(|| request::unknown_block(envelope)).flatten()
     }
 
     fn echo(_: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {

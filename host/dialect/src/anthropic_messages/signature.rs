@@ -8,6 +8,30 @@ use crate::canon::Reasoning;
 /// How the mark begins; behind it the length of the signer's name, the name, and what was signed.
 pub(super) const MARK: &str = "brains_thought_";
 
+/// How the mark of a call's signature begins, for which the wire has no place: it goes in a thought that nobody may read.
+/// Behind it the length of the call's id, the id, and what was signed as in a thought.
+const CALL: &str = "brains_thought_call_";
+
+/// The signature of a call, as the client gets it.
+pub(super) fn marked_call(id: &str, signature: &str, origin: Option<&str>) -> String {
+    format!("{CALL}{}_{id}{}", id.len(), marked(Some(signature), origin))
+}
+
+/// The signature of a call with its id.
+pub(super) struct SignedCall {
+    pub(super) id: String,
+    pub(super) signature: String,
+    pub(super) origin: Option<String>,
+}
+
+/// Reads it back; none when the text is none.
+pub(super) fn call(text: &str) -> Option<SignedCall> {
+    let (length, rest) = text.strip_prefix(CALL)?.split_once('_')?;
+    let (id, marked) = rest.split_at_checked(length.parse().ok()?)?;
+    let (signature, origin) = read(marked);
+    Some(SignedCall { id: id.to_owned(), signature: signature?, origin })
+}
+
 /// The signer of what bears no mark.
 fn vendor() -> String {
     format!("{DIALECT}/claude")
@@ -57,7 +81,26 @@ pub(super) fn redacted(data: &str) -> Reasoning {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_marked, marked, read};
+    use super::{call, is_marked, marked, marked_call, read};
+
+    #[test]
+    fn the_signature_of_a_call_comes_back_to_its_call() {
+        for (id, signature, origin) in [
+            ("call_1", "a_b:\u{e9}", Some("google")),
+            ("1_x", "s", None),
+            ("c", "s", Some("anthropic-messages/claude")),
+        ] {
+            let written = marked_call(id, signature, origin);
+            assert!(is_marked(&written), "{written}");
+            let read = call(&written).unwrap();
+            assert_eq!((&*read.id, &*read.signature, read.origin.as_deref()), (id, signature, origin));
+        }
+        for none in
+            ["", "sig", "brains_thought_6_googlesig", "brains_thought_call_", "brains_thought_call_9_ab"]
+        {
+            assert!(call(none).is_none(), "{none}");
+        }
+    }
 
     #[test]
     fn a_signature_comes_back_to_who_gave_it() {

@@ -10,7 +10,7 @@ impl Ingress {
     /// Where clients of the wire ask how many tokens a request has; none where they do not.
     pub const fn count_path(self) -> Option<&'static str> {
         match self {
-            Self::OpenAiChat | Self::OpenAiCompletions => None,
+            Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiCompaction => None,
             Self::OpenAiResponses => Some("/v1/responses/input_tokens"),
             Self::AnthropicMessages => Some("/v1/messages/count_tokens"),
         }
@@ -19,7 +19,7 @@ impl Ingress {
     /// The surface whose component may let its upstream count.
     pub const fn count_surface(self) -> Option<&'static str> {
         match self {
-            Self::OpenAiChat | Self::OpenAiCompletions => None,
+            Self::OpenAiChat | Self::OpenAiCompletions | Self::OpenAiCompaction => None,
             Self::OpenAiResponses => Some("responses.input_tokens"),
             Self::AnthropicMessages => Some("messages.count_tokens"),
         }

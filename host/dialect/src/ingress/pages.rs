@@ -8,7 +8,9 @@ impl Ingress {
     /// Whether clients of the wire ask for lists page by page.
     pub const fn lists_in_pages(self) -> bool {
         match self {
-            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompletions => false,
+            Self::OpenAiChat | Self::OpenAiResponses | Self::OpenAiCompletions | Self::OpenAiCompaction => {
+                false
+            }
             Self::AnthropicMessages => true,
         }
     }

@@ -23,9 +23,17 @@ pub(crate) trait ClientWire {
     type Writer: WireWriter;
 
     fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid>;
+    /// See [`super::Ingress::class`].
+    fn class(_: &Envelope<'_>) -> Option<&'static str> {
+        None
+    }
     fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
     fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError>;
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
+    /// See [`super::Ingress::place`].
+    fn place(_: &Envelope<'_>, _: &str) -> Option<String> {
+        None
+    }
     fn echo(envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid>;
     fn tee() -> Self::Tee;
     fn is_terminator(data: &str) -> bool;
@@ -139,6 +147,8 @@ pub struct RequestEcho {
     pub members: Json,
     /// Tools that go by another name upstream.
     pub tools: Vec<ToolAlias>,
+    /// What the model says is a summary that takes the conversation's place.
+    pub compacts: bool,
 }
 
 /// A tool that goes by another name upstream, where names are flat and arguments are objects.
@@ -160,6 +170,8 @@ pub struct ModelListing<'a> {
     pub owner: &'a str,
     /// Seconds since the epoch.
     pub created_s: i64,
+    /// In tokens, where it is known.
+    pub context_window: Option<u32>,
 }
 
 /// An error of ours, as far as wires have a place for it.

@@ -23,6 +23,7 @@ use crate::ingress::{
     StateEcho,
 };
 use crate::invalid::Invalid;
+use crate::translation::OTHER_CONTENT;
 
 pub use stream::OpenAiChatWriter;
 pub use tee::OpenAiChatTee;
@@ -58,6 +59,10 @@ impl ClientWire for OpenAiChatClient {
 
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
         request::decode(envelope)
+    }
+
+    fn place(envelope: &Envelope<'_>, member: &str) -> Option<String> {
+        (member == OTHER_CONTENT).then(|| request::unknown_part(envelope)).flatten()
     }
 
     fn echo(envelope: &Envelope<'_>, _: StateEcho<'_>) -> Result<RequestEcho, Invalid> {

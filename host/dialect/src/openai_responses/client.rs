@@ -2,12 +2,15 @@
 
 mod answer;
 mod call;
+mod compact_endpoint;
+mod compaction;
 mod echo;
 mod error;
 mod events;
 mod features;
 mod head;
 mod message;
+mod models;
 mod object;
 mod replay;
 mod request;
@@ -28,9 +31,9 @@ use crate::ingress::{
     StateEcho,
 };
 use crate::invalid::Invalid;
-use crate::json::{Members, array};
-use crate::openai_chat::client::models;
+use crate::openai_chat::client::models::one as one_model;
 
+pub(crate) use compact_endpoint::OpenAiCompactionClient;
 pub use stream::OpenAiResponsesWriter;
 pub use tee::OpenAiResponsesTee;
 
@@ -54,6 +57,10 @@ impl ClientWire for OpenAiResponsesClient {
 
     fn read_head(envelope: &Envelope<'_>) -> Result<RequestHead, Invalid> {
         head::read(envelope)
+    }
+
+    fn class(envelope: &Envelope<'_>) -> Option<&'static str> {
+        compaction::is_asked(envelope).is_ok_and(|asked| asked).then_some(compaction::CLASS)
     }
 
     fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
@@ -101,16 +108,11 @@ impl ClientWire for OpenAiResponsesClient {
     }
 
     fn model(model: &ModelListing<'_>) -> Json {
-        models::one(model)
+        one_model(model)
     }
 
-    /// As its vendor lists them, and the member that Codex looks for: it knows nothing more about a model that is not its own
-    /// than an empty list says.
     fn model_list(listed: &[ModelListing<'_>]) -> Json {
-        let data: Vec<Json> = listed.iter().map(models::one).collect();
-        let mut out = Members::new();
-        out.string("object", "list").raw("data", &array(&data)).raw("models", "[]");
-        out.finish()
+        models::list(listed)
     }
 
     fn error_body(error: &ErrorReport<'_>) -> Json {

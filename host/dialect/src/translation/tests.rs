@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Disposition, Encoded, TranslationRow, UpstreamWire, disposition, rows};
-use crate::canon::{ChatRequest, Content, Fault, FaultKind, Tool};
+use crate::canon::{ChatRequest, Content, Fault, FaultKind, Media, MediaSource, Part, Tool};
 use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::ingress::Ingress;
 use crate::{anthropic_messages, ollama_chat, openai_chat, openai_responses};
@@ -254,6 +254,19 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
                 function.namespace = Some("n".to_owned());
                 with = namespaced;
             }
+            "messages.content.file.remote" => {
+                let media = Media {
+                    mime: "application/pdf".to_owned(),
+                    source: MediaSource::Url("https://a.example/b.pdf".to_owned()),
+                    detail: None,
+                    extra: None,
+                };
+                with = request(&hello());
+                with.messages[0].parts.push(Part::plain(Content::File(media)));
+                for wire in UpstreamWire::ALL {
+                    holds(row, wire, &with, Some(&request(&hello())));
+                }
+            }
             "tool_result_error_mark" => {
                 let parts = with.messages.iter_mut().flat_map(|message| &mut message.parts);
                 for part in parts {
@@ -269,7 +282,7 @@ fn each_disposition_is_what_becomes_of_what_other_clients_say() {
         }
         samples.push(row.member);
     }
-    assert_eq!(samples.len(), 6);
+    assert_eq!(samples.len(), 7);
 }
 
 /// What only clients of Messages can say, kept on their own wire and named or refused on every other.

@@ -12,6 +12,7 @@ use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::canon::{CallContext, Json};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
+use brains_egress::Upstream;
 use brains_runtime::{Exchange, Instance};
 
 use super::form::{self, AnswerForm};
@@ -25,6 +26,7 @@ use crate::exchange;
 use crate::plan::RankedCandidate;
 use crate::record::Recorder;
 use crate::reply::{self, FirstBytes, Reply};
+use crate::served::Served;
 use crate::upstreams::Upstreams;
 use crate::walk::ProviderAttempt;
 
@@ -33,6 +35,8 @@ use crate::walk::ProviderAttempt;
 pub(crate) struct GenerationAttempt<'a> {
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) composed: &'a Composed<'a>,
+    /// The fingerprint of the caller's key.
+    pub(crate) key: &'a str,
     pub(crate) request_id: &'a str,
     pub(crate) headers: &'a [Field],
     pub(crate) query: &'a str,
@@ -57,9 +61,11 @@ impl ProviderAttempt for GenerationAttempt<'_> {
         candidate: &RankedCandidate,
         recorder: &mut Recorder,
     ) -> Result<GeneratedAnswer, Fault> {
-        match self.relayed(instance, candidate, recorder).await? {
-            Some(answer) => Ok(answer),
-            None => self.translated(instance, candidate, recorder).await,
+        match self.relayed(instance, candidate, recorder).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => self.translated(instance, candidate, recorder).await,
+            Err(fault) if self.lacks_path(&fault) => self.translated(instance, candidate, recorder).await,
+            Err(fault) => Err(fault),
         }
     }
 }
@@ -105,6 +111,7 @@ impl GenerationAttempt<'_> {
             }
             accord.refused(&mut component, upstream, edited.added(), ambient.now(), recorder).await?;
         };
+        self.remember(instance, candidate, &upstream);
         let Composed { ingress, head, .. } = *self.composed;
         let answer = || self.client_answer(candidate, &self.minted(), Arc::default());
         if !head.stream {
@@ -122,6 +129,26 @@ impl GenerationAttempt<'_> {
         }
         let first = reply::begin(&mut stream, recorder).await?;
         Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
+    }
+
+    /// Whether the upstream has no such path, and what is asked can be had without.
+    fn lacks_path(&self, fault: &Fault) -> bool {
+        self.composed.ingress.is_had_by_generating() && matches!(fault.upstream_status, Some(404 | 405))
+    }
+
+    /// Keeps who serves the request, where its client may ask something of it later.
+    fn remember(&self, instance: &Instance, candidate: &RankedCandidate, upstream: &Upstream) {
+        let Some(surface) = self.composed.ingress.touch_surface() else { return };
+        let Some(id) = upstream.header(Ingress::SERVED_AS) else { return };
+        if instance.surfaces().iter().any(|it| it.name == surface) {
+            let served = Served {
+                provider: candidate.provider.clone(),
+                model: candidate.model.clone(),
+                upstream_id: id.into_owned(),
+            };
+            let Upstreams { served: requests, ambient, .. } = self.upstreams;
+            requests.remember(self.key, self.request_id, served, ambient.now());
+        }
     }
 
     /// The exchange as the component describes it; none when the relay lane is not for this request.
@@ -168,7 +195,8 @@ impl GenerationAttempt<'_> {
         let accord = OwnAccord::new(states, instance, candidate);
         let (headers, deadline) = (self.headers, self.deadline);
         let call = TranslateCall { egress, instance, request, headers, ctx, deadline, now, accord };
-        match translate::open(call, &answer, recorder).await? {
+        let opened = translate::open(call, &answer, recorder).await;
+        match opened.map_err(|fault| self.composed.located(fault))? {
             Opened::Events(events) if head.stream => {
                 let (stream, kept) = answer.streamed(&events, recorder)?;
                 Ok(GeneratedAnswer::Complete(stream, kept.filter(|_| self.composed.state().kept)))

@@ -10,7 +10,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use brains_core::Fault;
-use brains_dialect::ingress::ModelListing;
+use brains_dialect::ingress::{Ingress, ModelListing};
 use brains_gateway::ModelEntry;
 use http::StatusCode;
 
@@ -20,6 +20,9 @@ use crate::area::Area;
 use crate::refusal::json_text;
 use crate::request_context::RequestContext;
 
+/// Codex names its version where it asks for a list in the form of its own.
+const CODEX: &str = "client_version=";
+
 /// Every name that a request may carry as `model`.
 pub(crate) async fn list(
     State(app): State<App>,
@@ -27,12 +30,13 @@ pub(crate) async fn list(
     Extension(context): Extension<Arc<RequestContext>>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let ingress = context.area.ingress();
-    let page = if ingress.lists_in_pages() {
-        ModelPage::read(query.as_deref().unwrap_or_default())
+    let query = query.as_deref().unwrap_or_default();
+    let ingress = if query.split('&').any(|it| it.starts_with(CODEX)) {
+        Ingress::OpenAiResponses
     } else {
-        Ok(ModelPage::default())
+        context.area.ingress()
     };
+    let page = if ingress.lists_in_pages() { ModelPage::read(query) } else { Ok(ModelPage::default()) };
     let entries = app.models().list().await;
     let listings: Vec<_> = entries.iter().map(|entry| listing(entry, app.started_seconds())).collect();
     match page.and_then(|page| page.of(&listings)) {
@@ -66,5 +70,5 @@ fn listing(entry: &ModelEntry, created_s: i64) -> ModelListing<'_> {
         "model" => entry.provider.as_deref().unwrap_or("brains"),
         _ => "brains",
     };
-    ModelListing { id: &entry.id, owner, created_s }
+    ModelListing { id: &entry.id, owner, created_s, context_window: entry.context }
 }

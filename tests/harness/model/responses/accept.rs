@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ENCRYPTED, items};
+use super::{ENCRYPTED, SEALED, items};
 
 /// What the vendor says of a request that it refuses.
 pub(super) struct Wrong {
@@ -142,11 +142,15 @@ fn accept_item(at: usize, item: &Value) -> Result<(), Wrong> {
         "custom_tool_call" => &["type", "id", "call_id", "name", "namespace", "input", "status"],
         "function_call_output" | "custom_tool_call_output" => &["type", "id", "call_id", "output", "status"],
         "reasoning" => &["type", "id", "summary", "content", "encrypted_content", "status"],
+        "compaction" if item["encrypted_content"] != SEALED => {
+            let param = format!("input[{at}].encrypted_content");
+            return Err(Wrong::value("The encrypted content could not be verified.".to_owned(), &param));
+        }
         _ => return Ok(()),
     };
-    if let Some(name) =
-        item.as_object().and_then(|item| item.keys().find(|name| !known.contains(&name.as_str())))
-    {
+    // What Codex says of an item to the vendor alone.
+    let is_known = |name: &str| name == "internal_chat_message_metadata_passthrough" || known.contains(&name);
+    if let Some(name) = item.as_object().and_then(|item| item.keys().find(|name| !is_known(name))) {
         return Err(Wrong::unknown(&format!("input[{at}].{name}")));
     }
     if item["call_id"].as_str().is_some_and(|id| id.len() > 64) {

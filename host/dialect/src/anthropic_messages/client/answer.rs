@@ -55,7 +55,11 @@ pub(super) fn message(
     }
     let finish = finish.ok_or_else(|| protocol("the answer has no finish reason"))?;
     let refuses = blocks.iter().any(|block| block.kind == BlockKind::Refusal);
-    let content: Vec<Json> = blocks.iter().filter(|block| block.speaks()).map(MessageBlock::whole).collect();
+    let mut content: Vec<Json> = Vec::new();
+    for block in blocks.iter().filter(|block| block.speaks()) {
+        content.extend(block.seal().as_ref().map(MessageBlock::whole));
+        content.push(block.whole());
+    }
     let mut out = Members::new();
     out.string("id", &identity.id)
         .string("type", "message")

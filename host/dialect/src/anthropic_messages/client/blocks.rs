@@ -41,6 +41,18 @@ impl MessageBlock {
         Self { index, kind, text: String::new(), citations: Vec::new(), end: None, signatures }
     }
 
+    /// The block beside a call that carries its signature back to who gave it: the wire has no place for it in the call.
+    pub(super) fn seal(&self) -> Option<Self> {
+        let BlockKind::ToolCall(start) = &self.kind else { return None };
+        let late = || self.end.as_ref().and_then(|end| Some((end.signature.as_deref()?, end.origin())));
+        let (signature, origin) =
+            start.signature.as_deref().map(|it| (it, start.origin.clone())).or_else(late)?;
+        let data = signature::marked_call(&call_id(&start.id), signature, origin.as_deref());
+        let mut seal = Self::new(self.index, BlockKind::RedactedReasoning(data), Signatures::AsGiven);
+        seal.end = Some(BlockEnd { choice: 0, index: self.index, signature: None, extra: None });
+        Some(seal)
+    }
+
     /// Takes in what an answer rests on.
     pub(super) fn cite(&mut self, value: &str) {
         let kind = Node::root(value).object().ok().and_then(|mut object| object.string("type").ok()?);

@@ -49,7 +49,12 @@ mod tests {
 
     #[test]
     fn models_as_this_wire_lists_them() {
-        let model = ModelListing { id: "claude-brains-auto", owner: "brains", created_s: 1_700_000_000 };
+        let model = ModelListing {
+            id: "claude-brains-auto",
+            owner: "brains",
+            created_s: 1_700_000_000,
+            context_window: None,
+        };
         let shown = r#"{"type":"model","id":"claude-brains-auto","display_name":"claude-brains-auto","created_at":"2023-11-14T22:13:20Z","lifecycle":"active"}"#;
         assert_eq!(one(&model), shown);
         assert_eq!(

@@ -41,6 +41,15 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
     Ok(request)
 }
 
+/// Where the first block stands that no other wire has.
+pub(super) fn unknown_block(envelope: &Envelope<'_>) -> Option<String> {
+    let messages = envelope.node("messages").ok()??.array().ok()?;
+    messages.iter().find_map(|message| {
+        let content = message.object().ok()?.optional("content").ok()??;
+        content::unknown(&content)
+    })
+}
+
 /// Leftovers, below the name of this wire.
 fn own(object: Object<'_>) -> Option<Json> {
     object.rest().map(|rest| wrapped(&rest))

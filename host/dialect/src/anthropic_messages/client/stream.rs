@@ -99,7 +99,8 @@ impl WireWriter for AnthropicMessagesWriter {
                 self.begin(out);
                 self.refuses |= start.kind == BlockKind::Refusal;
                 let block = MessageBlock::new(start.index, start.kind.clone(), Signatures::Marked);
-                self.blocks.push_back(Telling { block, number: None, said: false });
+                self.blocks.extend(block.seal().map(Telling::new));
+                self.blocks.push_back(Telling::new(block));
             }
             Event::Delta(delta) if delta.choice == 0 => {
                 let block = self.block(delta.index);
@@ -116,8 +117,17 @@ impl WireWriter for AnthropicMessagesWriter {
                 }
             }
             Event::BlockEnd(end) if end.choice == 0 => {
-                if let Some(block) = self.block(end.index) {
-                    block.end = Some(end.clone());
+                let open =
+                    |telling: &Telling| telling.block.index == end.index && telling.block.end.is_none();
+                if let Some(at) = self.blocks.iter().rposition(open)
+                    && let Some(telling) = self.blocks.get_mut(at)
+                {
+                    let was_sealed = telling.block.seal().is_some();
+                    telling.block.end = Some(end.clone());
+                    // A signature that came late.
+                    if let Some(seal) = telling.block.seal().filter(|_| !was_sealed) {
+                        self.blocks.insert(at + 1, Telling::new(seal));
+                    }
                 }
             }
             Event::Finish(finish) if finish.choice == 0 => {
@@ -162,6 +172,10 @@ impl WireWriter for AnthropicMessagesWriter {
 }
 
 impl Telling {
+    const fn new(block: Block) -> Self {
+        Self { block, number: None, said: false }
+    }
+
     /// Tells what was said since the last time, and the end when it has come.
     fn tell(&mut self, told: &mut u32, out: &mut String) {
         let block = &mut self.block;

@@ -51,6 +51,11 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
     Ok(request)
 }
 
+/// Where the first part stands that no other wire has.
+pub(super) fn unknown_part(envelope: &Envelope<'_>) -> Option<String> {
+    envelope.node("messages").ok()??.array().ok()?.iter().find_map(message::unknown)
+}
+
 fn sampling(object: &mut Object<'_>) -> Result<Sampling, Invalid> {
     let legacy = unsigned(object, "max_tokens")?;
     Ok(Sampling {

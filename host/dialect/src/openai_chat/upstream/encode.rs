@@ -6,8 +6,8 @@ mod tests;
 
 use super::strict;
 use crate::canon::{
-    ChatRequest, Content, Fault, FunctionTool, Json, Media, Message, OutputFormat, Part, Reasoning,
-    ResultPart, Role, Tool, ToolCall, ToolChoice, ToolResult,
+    ChatRequest, Content, Fault, FunctionTool, Json, Media, MediaSource, Message, OutputFormat, Part,
+    Reasoning, ResultPart, Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::envelope::Envelope;
 use crate::fault::unsupported;
@@ -243,7 +243,10 @@ impl Encoder<'_> {
                 };
                 out.string("type", "input_audio").raw("input_audio", &json)
             }
-            Content::File(media) => out.string("type", "file").raw("file", &media::file_json(media)),
+            Content::File(media) => {
+                let file = self.file(media)?;
+                out.string("type", "file").raw("file", &file)
+            }
             Content::Other(json) if is_foreign(json) => {
                 self.cannot("messages.content.other");
                 return None;
@@ -377,7 +380,7 @@ impl Encoder<'_> {
         Some(match part {
             ResultPart::Text(text) => format!(r#"{{"type":"text","text":{}}}"#, quote(text)),
             ResultPart::Media(media) if is_document(media) => {
-                format!(r#"{{"type":"file","file":{}}}"#, media::file_json(media))
+                format!(r#"{{"type":"file","file":{}}}"#, self.file(media)?)
             }
             ResultPart::Media(media) => image(media),
             ResultPart::Other(json) if is_foreign(json) => {
@@ -386,6 +389,15 @@ impl Encoder<'_> {
             }
             ResultPart::Other(json) => json.clone(),
         })
+    }
+
+    /// `None` when it cannot be said: some vendors fetch what stands at an address, the wire's own does not.
+    fn file(&mut self, media: &Media) -> Option<String> {
+        if matches!(media.source, MediaSource::Url(_)) && self.options.extensions != Some(true) {
+            self.cannot("messages.content.file.remote");
+            return None;
+        }
+        Some(media::file_json(media))
     }
 
     /// Writes leftovers of this wire's own clients. Those of others go by their own names.

@@ -1,5 +1,6 @@
 //! What answers repeat of a request, and the tools that go by another name upstream.
 
+use super::compaction;
 use super::object::is_repeated;
 use super::request::tools;
 use super::state::PREVIOUS;
@@ -46,7 +47,11 @@ pub(super) fn read(envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<Requ
             }
         }
     }
-    Ok(RequestEcho { members: members.finish(), tools: tools::aliases(envelope.node("tools")?.as_ref())? })
+    Ok(RequestEcho {
+        members: members.finish(),
+        tools: tools::aliases(envelope.node("tools")?.as_ref())?,
+        compacts: compaction::is_asked(envelope)?,
+    })
 }
 
 /// The object with those of these members that it lacks.

@@ -7,6 +7,7 @@ mod items;
 mod tests;
 pub(super) mod tools;
 
+use super::compaction;
 use super::head::INPUT;
 use crate::calls;
 use crate::canon::{ChatRequest, Content, Message, OutputFormat, Part, Role, SchemaFormat};
@@ -92,6 +93,9 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
         shared.raw(DIALECT, &own);
     }
     request.extra = Some(shared.finish()).filter(|text| text != "{}");
+    if compaction::is_asked(envelope)? {
+        compaction::ask(&mut request);
+    }
     Ok(request)
 }
 

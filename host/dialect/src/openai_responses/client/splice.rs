@@ -1,8 +1,9 @@
-//! A client's body changed for the upstream of the same wire: our instructions before its own, what the component edits, and
-//! that nothing is to be kept there. Every other byte stays.
+//! A client's body changed for the upstream of the same wire: our instructions before its own, what the component edits, a
+//! summary of ours in words, no thought that another vendor had, and that nothing is to be kept there. Every other byte
+//! stays.
 
 use super::head::INPUT;
-use super::thought::MARK;
+use super::{compaction, thought};
 use crate::canon::Json;
 use crate::envelope::{Edited, Envelope, Splice, SpliceError};
 use crate::ingress::{RelayChanges, Spliced, UpstreamState};
@@ -21,12 +22,16 @@ pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Res
     if state.keeps_nothing {
         detach(&mut splice, withheld, &mut edited)?;
     }
-    if let Some(own) = without_foreign_thoughts(&splice, state)? {
-        splice.set_sound(INPUT, own)?;
-        edited.lose("messages.reasoning_content");
+    if let Some(own) = splice.value(INPUT)?.and_then(|input| Readable::of(input, state)) {
+        splice.set_sound(INPUT, array(&own.items))?;
+        own.lost.iter().for_each(|name| edited.lose(name));
     }
     if !instructions.is_empty() {
         instruct(&mut splice, instructions)?;
+    }
+    if let Some(own) = splice.value(INPUT)?.and_then(Readable::of) {
+        splice.set_sound(INPUT, array(&own.items))?;
+        own.lost.iter().for_each(|name| edited.lose(name));
     }
     Ok(Spliced { body: splice.finish(), edited })
 }
@@ -50,34 +55,52 @@ fn detach(splice: &mut Splice<'_, '_>, withheld: &[String], edited: &mut Edited)
     Ok(())
 }
 
-/// The input without thoughts that another vendor had, for which this one refuses a whole request, and without those that were
-/// kept here but that nobody encrypted; none when there are none.
-fn without_foreign_thoughts(
-    splice: &Splice<'_, '_>,
-    state: UpstreamState,
-) -> Result<Option<Json>, SpliceError> {
-    let Some(input) = splice.value(INPUT)?.filter(|text| text.starts_with('[')) else { return Ok(None) };
-    let holds = |text: &str| memchr::memmem::find(input.as_bytes(), text.as_bytes()).is_some();
-    if !(holds(MARK) || state.continued && holds("\"reasoning\"")) {
-        return Ok(None);
-    }
-    let items = Node::at(input, INPUT).array()?;
-    let kept: Vec<Json> = items
-        .iter()
-        .filter(|item| !is_foreign(item, state.continued))
-        .map(|item| item.text().to_owned())
-        .collect();
-    Ok((kept.len() < items.len()).then(|| array(&kept)))
+/// An input as the vendor can read it.
+#[derive(Default)]
+struct Readable {
+    items: Vec<Json>,
+    lost: Vec<&'static str>,
+    changed: bool,
+    /// Some of it was kept here: thoughts in it that nobody encrypted are of no use to the vendor, which refuses them.
+    continued: bool,
 }
 
-fn is_foreign(item: &Node<'_>, continued: bool) -> bool {
-    let Ok(mut object) = item.object() else { return false };
-    if object.string("type").ok().flatten().as_deref() != Some("reasoning") {
-        return false;
+impl Readable {
+    /// None where nothing is in the vendor's way.
+    fn of(input: &str, state: UpstreamState) -> Option<Self> {
+        let holds = |text: &str| memchr::memmem::find(input.as_bytes(), text.as_bytes()).is_some();
+        let marked = [thought::MARK, compaction::MARK].into_iter().any(holds);
+        if !marked && !(state.continued && holds("\"reasoning\"")) {
+            return None;
+        }
+        let mut own = Self { continued: state.continued, ..Self::default() };
+        Node::root(input).array().ok()?.iter().for_each(|item| own.take(item));
+        own.changed.then_some(own)
     }
-    match object.string("encrypted_content").ok().flatten() {
-        Some(sealed) => sealed.starts_with(MARK),
-        None => continued,
+
+    fn take(&mut self, item: &Node<'_>) {
+        let text = |name: &str| item.object().ok()?.string(name).ok()?;
+        let (kind, sealed) = (text("type").unwrap_or_default(), text("encrypted_content"));
+        let Some(sealed) = sealed else {
+            if kind == "reasoning" && self.continued {
+                self.lost.push("messages.reasoning_content");
+                self.changed = true;
+            } else {
+                self.items.push(item.text().to_owned());
+            }
+            return;
+        };
+        if kind == "reasoning" && sealed.starts_with(thought::MARK) {
+            self.lost.push(thought::loss(&sealed));
+        } else if let Some(words) = compaction::opened(&sealed).filter(|_| compaction::is_item(&kind)) {
+            self.items.push(format!(
+                r#"{{"type":"message","role":"user","content":[{{"type":"input_text","text":{}}}]}}"#,
+                quote(&words)
+            ));
+        } else {
+            return self.items.push(item.text().to_owned());
+        }
+        self.changed = true;
     }
 }
 
@@ -147,9 +170,36 @@ mod tests {
         let body = |items: &[&str]| format!(r#"{{"store":false,"input":[{}]}}"#, items.join(","));
         let all = body(&[ours, theirs, plain, said]);
         let of = |continued| told(&all, UpstreamState { keeps_nothing: true, continued }, &[]);
-        let lost = vec!["messages.reasoning_content".to_owned()];
-        assert_eq!(of(false), (body(&[theirs, plain, said]), Vec::new(), lost.clone()));
-        assert_eq!(of(true), (body(&[theirs, said]), Vec::new(), lost));
+        let lost = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let sealed = "messages.reasoning_details";
+        assert_eq!(of(false), (body(&[theirs, plain, said]), Vec::new(), lost(&[sealed])));
+        assert_eq!(of(true), (body(&[theirs, said]), Vec::new(), lost(&[sealed, "messages.reasoning_content"])));
+    }
+
+    #[test]
+    fn the_vendor_gets_what_it_can_read() {
+        let changed = |input: &str| {
+            let body = format!("{{ \"model\":\"m\",  \"input\":{input} }}");
+            let spliced =
+                splice(&Envelope::scan(body.as_bytes()).unwrap(), &RelayChanges::default()).unwrap();
+            (body != spliced.body, spliced.body, spliced.edited.losses().to_vec())
+        };
+        let foreign = r#"[ {"type":"compaction","encrypted_content":"gAAA"}, {"type":"reasoning","summary":[],"encrypted_content":"gAAA"},
+            {"role":"user","content":"brains.thought.1: and brains.compaction.1:"} ]"#;
+        assert!(!changed(foreign).0, "every byte stays");
+        let summary = super::compaction::item("cmp_1", "So far \"so\" good.");
+        let (_, body, losses) = changed(&format!(r#"[{{"role":"user","content":"x"}},{summary}]"#));
+        assert!(body.starts_with(
+            r#"{ "model":"m",  "input":[{"role":"user","content":"x"},{"type":"message","role":"user""#
+        ));
+        assert!(body.contains(r#"So far \"so\" good."#) && !body.contains("encrypted_content"), "{body}");
+        assert!(losses.is_empty());
+        let (_, body, losses) = changed(
+            r#"[{"type":"reasoning","summary":[],"encrypted_content":"brains.thought.1:{\"signature\":\"s\"}"},
+                {"type":"reasoning","summary":[],"encrypted_content":"brains.thought.1:{\"call\":\"c\",\"signature\":\"s\"}"},{"role":"user","content":"x"}]"#,
+        );
+        assert_eq!(body, r#"{ "model":"m",  "input":[{"role":"user","content":"x"}] }"#);
+        assert_eq!(losses, ["messages.reasoning_details", "messages.tool_calls.extra_content"]);
     }
 
     #[test]

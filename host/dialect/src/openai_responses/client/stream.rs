@@ -7,6 +7,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use super::call::SaidCall;
+use super::compaction;
 use super::error;
 use super::events::{EventPlace, Sequence};
 use super::message::{self, PartKind, SaidPart};
@@ -28,6 +29,8 @@ pub struct OpenAiResponsesWriter {
     open: Option<Item>,
     /// Items that have ended.
     items: Vec<Json>,
+    /// What was said where a summary is asked for.
+    summary: String,
     usage: Option<Usage>,
     finish: Option<StopReason>,
 }
@@ -57,6 +60,8 @@ enum Item {
         text: Option<String>,
     },
     Call(SaidCall),
+    /// A piece of what takes the conversation's place.
+    Summary,
     /// Nothing that this wire can show.
     Hidden,
 }
@@ -70,6 +75,7 @@ impl OpenAiResponsesWriter {
             blocks: VecDeque::new(),
             open: None,
             items: Vec::new(),
+            summary: String::new(),
             usage: None,
             finish: None,
         }
@@ -80,6 +86,9 @@ impl OpenAiResponsesWriter {
         let reason = self.finish.as_ref();
         let reason = reason.ok_or_else(|| protocol("the answer ended without a finish reason"))?;
         let incomplete = incomplete(reason);
+        if self.identity.echo.compacts && self.items.is_empty() && incomplete.is_none() {
+            return Err(protocol("the model wrote no summary"));
+        }
         let counted = self.usage.clone().unwrap_or_default();
         let status = if incomplete.is_some() { "incomplete" } else { "completed" };
         let output = array(&self.items);
@@ -208,6 +217,10 @@ impl OpenAiResponsesWriter {
     }
 
     fn open_block(&mut self, block: &Block, out: &mut String) {
+        if self.identity.echo.compacts {
+            self.open = Some(if block.kind == BlockKind::Text { Item::Summary } else { Item::Hidden });
+            return;
+        }
         let kind = match block.kind {
             BlockKind::Text => PartKind::Text,
             BlockKind::Refusal => PartKind::Refusal,
@@ -279,6 +292,7 @@ impl OpenAiResponsesWriter {
                 self.sequence.part("response.reasoning_summary_text.delta", place, &[("delta", &delta)], out);
             }
             Some(Item::Call(call)) => call.say(text, output, &mut self.sequence, out),
+            Some(Item::Summary) => self.summary.push_str(text),
             Some(Item::Message { part: None, .. } | Item::Hidden) | None => {}
         }
     }
@@ -311,12 +325,18 @@ impl OpenAiResponsesWriter {
                     self.sign_call(&call_id, signature, end.origin().as_deref(), out);
                 }
             }
-            Some(Item::Hidden) | None => {}
+            Some(Item::Summary | Item::Hidden) | None => {}
         }
     }
 
-    /// Ends the message that is open.
+    /// Ends the message that is open, or the summary.
     fn end_item(&mut self, status: &str, out: &mut String) {
+        if !self.summary.trim().is_empty() {
+            let item = compaction::item(&self.item_id("cmp"), self.summary.trim());
+            compaction::tell(&item, self.items.len(), &mut self.sequence, out);
+            self.items.push(item);
+            self.summary.clear();
+        }
         if let Some(Item::Message { id, parts, .. }) = self.open.take() {
             let item = message::item(&id, status, &parts);
             self.sequence.item("response.output_item.done", self.items.len(), &item, out);

@@ -64,6 +64,14 @@ pub(super) fn opened(sealed: &str, text: String) -> Unsealed {
     }
 }
 
+/// What it is called where what is sealed cannot go.
+pub(super) fn loss(sealed: &str) -> &'static str {
+    match opened(sealed, String::new()) {
+        Unsealed::Thought(_) => "messages.reasoning_details",
+        Unsealed::Call { .. } => "messages.tool_calls.extra_content",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Unsealed, opened, sealed, sealed_call};

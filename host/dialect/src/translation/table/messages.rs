@@ -6,7 +6,7 @@ use crate::translation::TranslationRow;
 
 const NO_SOUND: &str = "sound cannot be sent";
 
-pub(super) static MESSAGES: [TranslationRow; 25] = [
+pub(super) static MESSAGES: [TranslationRow; 26] = [
     row(
         "messages",
         [&["messages"], &["input"], &["messages"]],
@@ -132,6 +132,16 @@ pub(super) static MESSAGES: [TranslationRow; 25] = [
             Kept,
             Mapped("`input_file`: inline, by id or by URL"),
             Mapped("`document`: a PDF inline, or by id; other kinds are refused"),
+            Refused("files cannot be sent"),
+        ],
+    ),
+    row(
+        "messages.content.file.remote",
+        [&[], &["input.content.input_file.remote"], &["messages.content.document.remote"]],
+        [
+            Refused("documents must be inline; vendors that take extensions get the address"),
+            Mapped("`file_url`"),
+            Mapped("source `url`"),
             Refused("files cannot be sent"),
         ],
     ),

@@ -7,7 +7,10 @@ use crate::openapi::{Described, failed};
 /// Its path and the schemas that stand in it.
 pub(in crate::dialect) fn describe() -> Described {
     Described {
-        paths: vec![("/v1/messages", json!({ "post": messages() }))],
+        paths: vec![
+            ("/v1/messages", json!({ "post": messages() })),
+            ("/v1/messages/cache_touch", json!({ "post": cache_touch() })),
+        ],
         schemas: vec![("MessagesRequest", request()), ("Message", message())],
     }
 }
@@ -39,6 +42,33 @@ fn messages() -> Value {
                     "application/json": { "schema": { "$ref": "#/components/schemas/Message" } },
                     "text/event-stream": { "schema": { "type": "string" } },
                 },
+            },
+            "default": failed(),
+        },
+    })
+}
+
+fn cache_touch() -> Value {
+    json!({
+        "operationId": "touch_message_cache",
+        "tags": ["gateway"],
+        "summary": "Keeps the prompt of an earlier request warm at whoever served it",
+        "description": "Goes to the provider that served the request, under the id that it has there. 404 when nobody keeps its prompt: the request is not this key's, is older than an hour, was served by another process, or went to an upstream that has no such call.",
+        "requestBody": {
+            "required": true,
+            "content": { "application/json": { "schema": {
+                "type": "object",
+                "required": ["request_id"],
+                "properties": {
+                    "request_id": { "type": "string", "description": "The header `request-id` of the earlier answer." },
+                },
+                "additionalProperties": true,
+            } } },
+        },
+        "responses": {
+            "200": {
+                "description": "As the upstream answers.",
+                "content": { "application/json": { "schema": { "type": "object" } } },
             },
             "default": failed(),
         },

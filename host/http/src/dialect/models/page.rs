@@ -73,7 +73,10 @@ mod tests {
     #[track_caller]
     fn check(query: &str, ids: &str, has_more: bool) {
         let names: Vec<String> = "abcd".chars().map(|id| format!("up/{id}")).collect();
-        let list: Vec<_> = names.iter().map(|id| ModelListing { id, owner: "up", created_s: 0 }).collect();
+        let list: Vec<_> = names
+            .iter()
+            .map(|id| ModelListing { id, owner: "up", created_s: 0, context_window: None })
+            .collect();
         let (page, more) = ModelPage::read(query).unwrap().of(&list).unwrap();
         let shown: String = page.iter().filter_map(|model| model.id.chars().last()).collect();
         assert_eq!((shown.as_str(), more), (ids, has_more), "{query}");

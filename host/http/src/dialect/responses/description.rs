@@ -10,6 +10,7 @@ pub(in crate::dialect) fn describe() -> Described {
     Described {
         paths: vec![
             ("/v1/responses", json!({ "post": responses() })),
+            ("/v1/responses/compact", json!({ "post": compact() })),
             ("/v1/responses/{id}", json!({ "get": show(), "delete": delete() })),
             ("/v1/responses/{id}/input_items", json!({ "get": inputs() })),
             ("/v1/responses/{id}/cancel", json!({ "post": cancel() })),
@@ -28,7 +29,7 @@ fn responses() -> Value {
         "operationId": "create_response",
         "tags": ["gateway"],
         "summary": "Answers a request for a response, streamed or whole",
-        "description": "As chat completions, in the wire that Codex speaks. The answer is kept here, unless `store` is false or `responses.store` is off, and `previous_response_id` goes on from it, whichever provider answers next. `background` and `conversation` are refused by their names. There is no WebSocket here.",
+        "description": "As chat completions, in the wire that Codex speaks. The answer is kept here, unless `store` is false or `responses.store` is off, and `previous_response_id` goes on from it, whichever provider answers next. `background` and `conversation` are refused by their names. A request for a WebSocket is answered 426.",
         "requestBody": {
             "required": true,
             "content": {
@@ -51,6 +52,38 @@ fn responses() -> Value {
                     "application/json": { "schema": { "$ref": "#/components/schemas/Response" } },
                     "text/event-stream": { "schema": { "type": "string" } },
                 },
+            },
+            "default": failed(),
+        },
+    })
+}
+
+fn compact() -> Value {
+    json!({
+        "operationId": "compact_response",
+        "tags": ["gateway"],
+        "summary": "Makes a conversation shorter",
+        "description": "Where the upstream speaks Responses it is asked. Elsewhere the model writes a summary, which comes back as a `compaction` item that any later request may hold, whoever answers it. A `compaction_trigger` as the last item of an ordinary request does the same.",
+        "requestBody": {
+            "required": true,
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/ResponseRequest" } } },
+        },
+        "responses": {
+            "200": {
+                "description": "What takes the place of the conversation: what users said, then the item for all the rest.",
+                "headers": routing(),
+                "content": { "application/json": { "schema": {
+                    "type": "object",
+                    "required": ["id", "object", "output"],
+                    "properties": {
+                        "id": { "type": "string" },
+                        "object": { "const": "response.compaction" },
+                        "created_at": { "type": "integer" },
+                        "output": { "type": "array", "items": { "type": "object" } },
+                        "usage": { "type": ["object", "null"] },
+                    },
+                    "additionalProperties": true,
+                } } },
             },
             "default": failed(),
         },

@@ -1,7 +1,7 @@
 //! Blocks of content as parts. Documents whose text is at hand are text: every other wire can say that.
 
 use super::{boolean, cache, own, wrapped};
-use crate::anthropic_messages::signature;
+use crate::anthropic_messages::signature::{self, SignedCall};
 use crate::canon::{Content, Media, MediaSource, Part, ResultPart, ToolCall, ToolResult};
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Members, Node, Object};
@@ -12,14 +12,56 @@ pub(super) fn parts(node: &Node<'_>) -> Result<Vec<Part>, Invalid> {
     match node.kind()? {
         JsonKind::String => Ok(vec![Part::plain(Content::Text(node.string()?.into_owned()))]),
         JsonKind::Array => {
-            let mut parts = Vec::new();
+            let (mut parts, mut signed) = (Vec::new(), Vec::new());
             for block in node.array()? {
-                parts.extend(part(&block)?);
+                match signed_call(&block) {
+                    Some(call) => signed.push(call),
+                    None => parts.extend(part(&block)?),
+                }
             }
+            sign(&mut parts, signed);
             Ok(parts)
         }
         JsonKind::Null | JsonKind::Bool | JsonKind::Number | JsonKind::Object => {
             Err(node.expected("a string or an array of blocks"))
+        }
+    }
+}
+
+/// Where the first block stands that no other wire has, also inside of a result.
+pub(super) fn unknown(content: &Node<'_>) -> Option<String> {
+    content.array().ok()?.iter().find_map(|block| {
+        let parts = part(block).ok()?;
+        let strange = |part: &Part| match &part.content {
+            Content::Other(_) => Some(block.path().to_owned()),
+            Content::ToolResult(result) => {
+                let inside = result.content.iter().any(|part| matches!(part, ResultPart::Other(_)));
+                let content = || block.object().ok()?.optional("content").ok()?;
+                inside
+                    .then(|| content().as_ref().and_then(unknown).unwrap_or_else(|| block.path().to_owned()))
+            }
+            _ => None,
+        };
+        parts.iter().find_map(strange)
+    })
+}
+
+/// A block that carries nothing but the signature of a call.
+fn signed_call(block: &Node<'_>) -> Option<SignedCall> {
+    let mut object = block.object().ok().filter(|_| block.text().contains(signature::MARK))?;
+    object.string("type").ok().flatten().filter(|kind| kind == "redacted_thinking")?;
+    signature::call(&object.string("data").ok().flatten()?)
+}
+
+/// Gives calls the signatures that came for them.
+fn sign(parts: &mut [Part], signed: Vec<SignedCall>) {
+    for SignedCall { id, signature, origin } in signed {
+        let mut calls = parts.iter_mut().filter_map(|part| match &mut part.content {
+            Content::ToolCall(call) => Some(call),
+            _ => None,
+        });
+        if let Some(call) = calls.find(|call| call.id == id) {
+            (call.signature, call.origin) = (Some(signature), origin);
         }
     }
 }
@@ -98,6 +140,9 @@ fn document(node: &Node<'_>, mut object: Object<'_>) -> Result<Vec<Part>, Invali
                 if let Some(context) = context {
                     contents.push(Content::Text(context));
                 }
+                // The kind that the vendor takes by an address.
+                let remote = mime.is_empty() && matches!(source, MediaSource::Url(_));
+                let mime = if remote { media::PDF.to_owned() } else { mime };
                 let media = Media { mime, source, detail: None, extra };
                 let picture = media.mime.starts_with("image/");
                 contents.push(if picture { Content::Image(media) } else { Content::File(media) });

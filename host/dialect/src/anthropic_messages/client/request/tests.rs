@@ -192,3 +192,18 @@ fn what_is_wrong_is_named() {
     let call = json!([{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": "x"}]}]);
     wrong(json!({"messages": call}), "messages[0].content[0].input");
 }
+
+/// Gemini refuses a call that comes back without its signature, and this wire has no place for one.
+#[test]
+fn the_signature_of_a_call_goes_out_and_comes_back() {
+    let mut said = said(json!([
+        {"type": "redacted_thinking", "data": crate::anthropic_messages::signature::marked_call("call_1", "c2ln", Some("google"))},
+        {"type": "redacted_thinking", "data": crate::anthropic_messages::signature::marked_call("gone", "x", None)},
+        {"type": "tool_use", "id": "call_1", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "call_2", "name": "f", "input": {}},
+    ]));
+    let Some(Content::ToolCall(other)) = said.pop().map(|part| part.content) else { panic!("a call") };
+    let Some(Content::ToolCall(call)) = said.pop().map(|part| part.content) else { panic!("a call") };
+    assert_eq!((call.signature.as_deref(), call.origin.as_deref()), (Some("c2ln"), Some("google")));
+    assert_eq!((other.signature, said.len()), (None, 0), "what carries a signature alone is no thought");
+}

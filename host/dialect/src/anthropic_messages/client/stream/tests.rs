@@ -298,3 +298,32 @@ proptest! {
         prop_assert!(written(&events).0.starts_with(&out));
     }
 }
+
+#[test]
+fn a_call_that_is_signed_carries_its_signature_beside_it() {
+    let call = |signature: Option<&str>| {
+        let signature = signature.map(str::to_owned);
+        let origin = signature.as_ref().map(|_| "google".to_owned());
+        start(
+            0,
+            BlockKind::ToolCall(ToolStart {
+                id: "c 1".into(),
+                name: "f".into(),
+                namespace: None,
+                signature,
+                origin,
+            }),
+        )
+    };
+    let early = [call(Some("sig")), say(0, "{}"), end(0), finish(StopReason::ToolUse)];
+    let late = [call(None), say(0, "{}"), signed(0, "sig", "google"), finish(StopReason::ToolUse)];
+    let seal =
+        r#"{"type":"redacted_thinking","data":"brains_thought_call_6_c_20_1brains_thought_6_googlesig"}"#;
+    for events in [&early, &late] {
+        let (stream, whole) = written(events);
+        assert!(whole && stream.contains(seal), "{stream}");
+        let body = INGRESS.answer(events, &identity()).unwrap();
+        let seal_at = body.find(seal).unwrap();
+        assert!(seal_at < body.find("tool_use").unwrap(), "{body}");
+    }
+}

@@ -71,7 +71,7 @@ impl<'r> Writer<'_, 'r> {
             Content::Text(text) | Content::Refusal(text) => said.texts.push(text.clone()),
             Content::Image(media) => said.images.extend(self.image(media)?),
             Content::Audio(_) => self.losses.cannot("messages.content.input_audio")?,
-            Content::File(_) => self.losses.cannot("messages.content.file")?,
+            Content::File(media) => self.losses.cannot(file(media))?,
             Content::ToolCall(call) => said.calls.push(self.tool_call(call)?),
             Content::Reasoning(thought) => {
                 if thought.redacted.is_some() {
@@ -134,9 +134,7 @@ impl<'r> Writer<'_, 'r> {
         for part in &result.content {
             match part {
                 ResultPart::Text(text) => said.texts.push(text.clone()),
-                ResultPart::Media(media) if is_document(media) => {
-                    self.losses.cannot("messages.content.file")?;
-                }
+                ResultPart::Media(media) if is_document(media) => self.losses.cannot(file(media))?,
                 ResultPart::Media(media) => said.images.extend(self.image(media)?),
                 ResultPart::Other(json) => match member(Some(json), "text") {
                     Some(text) => said.texts.extend(Node::root(&text).string().ok().map(Into::into)),
@@ -156,6 +154,14 @@ impl<'r> Writer<'_, 'r> {
 
     fn leftovers(&mut self, place: &str, extra: Option<&str>) -> Result<(), Fault> {
         self.losses.leftovers(place, extra, &["role", "type", "custom"])
+    }
+}
+
+/// What it is called.
+const fn file(media: &Media) -> &'static str {
+    match media.source {
+        MediaSource::Url(_) => "messages.content.file.remote",
+        MediaSource::Base64(_) | MediaSource::Bytes(_) | MediaSource::FileId(_) => "messages.content.file",
     }
 }
 

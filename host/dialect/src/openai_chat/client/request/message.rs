@@ -156,6 +156,13 @@ fn content_parts(node: &Node<'_>) -> Result<Vec<Part>, Invalid> {
     }
 }
 
+/// Where the first part stands that no other wire has.
+pub(super) fn unknown(message: &Node<'_>) -> Option<String> {
+    let content = message.object().ok()?.optional("content").ok()??.array().ok()?;
+    let strange = |node: &&Node<'_>| part(node).is_ok_and(|part| matches!(part.content, Content::Other(_)));
+    content.iter().find(strange).map(|node| node.path().to_owned())
+}
+
 fn part(node: &Node<'_>) -> Result<Part, Invalid> {
     let mut object = node.object()?;
     let kind = object.required("type")?.string()?.into_owned();

@@ -74,7 +74,9 @@ fn file(object: &mut Object<'_>) -> Result<Content, Invalid> {
         return Ok(Content::File(Media { mime: String::new(), source, detail: None, extra }));
     }
     if let Some(url) = object.optional("file_url")? {
-        return Err(unsupported(&url, "send the file in `file_data`"));
+        // The kind that vendors take by an address.
+        let source = MediaSource::Url(url.string()?.into_owned());
+        return Ok(Content::File(Media { mime: PDF.to_owned(), source, detail: None, extra }));
     }
     let data = object.required("file_data")?;
     let (mime, source) = match from_url(&data.string()?).map_err(|wrong| data.invalid(wrong))? {

@@ -5,6 +5,7 @@ use crate::canon::{Content, Message, Part, Reasoning, Role, ToolCall, ToolResult
 use crate::invalid::Invalid;
 use crate::json::{Members, Node, Object};
 use crate::openai_responses::client::call::INPUT;
+use crate::openai_responses::client::compaction;
 use crate::openai_responses::client::thought::{Unsealed, opened};
 
 #[derive(Debug, Default)]
@@ -19,8 +20,9 @@ struct Turns {
 /// Reads the items behind the messages that are there; what is lost of them goes into `own`.
 pub(super) fn read(node: &Node<'_>, messages: &mut Vec<Message>, own: &mut Members) -> Result<(), Invalid> {
     let mut turns = Turns { messages: std::mem::take(messages), ..Turns::default() };
-    for item in node.array()? {
-        turns.item(&item)?;
+    let items = node.array()?;
+    for (at, item) in items.iter().enumerate() {
+        turns.item(item, at + 1 == items.len())?;
     }
     turns.sign();
     for kind in &turns.lost {
@@ -31,14 +33,17 @@ pub(super) fn read(node: &Node<'_>, messages: &mut Vec<Message>, own: &mut Membe
 }
 
 impl Turns {
-    fn item(&mut self, node: &Node<'_>) -> Result<(), Invalid> {
+    fn item(&mut self, node: &Node<'_>, last: bool) -> Result<(), Invalid> {
         let mut object = node.object()?;
         let kind = object.string("type")?;
         match kind.as_deref().unwrap_or("message") {
             "message" => self.message(&mut object),
             "reasoning" => self.thought(&mut object),
             "item_reference" => Err(unsupported(node, "the item is not kept here; send it as it is")),
-            "compaction_trigger" => Err(unsupported(node, "conversations are not made shorter here")),
+            // Asked for when all else has been read.
+            compaction::TRIGGER if last => Ok(()),
+            compaction::TRIGGER => Err(node.invalid("expected it behind all other items")),
+            kind if compaction::is_item(kind) => self.summary(node, &mut object),
             kind if kind.ends_with("_output") => self.result(&mut object),
             kind if kind.ends_with("_call") => {
                 if let Some(id) = object.string("call_id")? {
@@ -70,6 +75,15 @@ impl Turns {
             _ => return Err(role.invalid("expected one of `user`, `assistant`, `system` and `developer`")),
         };
         self.messages.push(Message { extra, ..message(role, parts) });
+        Ok(())
+    }
+
+    /// What stands for the turns before it.
+    fn summary(&mut self, node: &Node<'_>, object: &mut Object<'_>) -> Result<(), Invalid> {
+        let sealed = object.required("encrypted_content")?.string()?;
+        let why = "only the vendor that made this summary of the conversation can read it; start a new one";
+        let words = compaction::opened(&sealed).ok_or_else(|| unsupported(node, why))?;
+        self.messages.push(message(Role::User, vec![Part::plain(Content::Text(words))]));
         Ok(())
     }
 

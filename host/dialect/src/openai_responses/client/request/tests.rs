@@ -166,12 +166,17 @@ fn what_cannot_be_answered_here_is_refused_by_its_name() {
         ("conversation", json!("conv_1"), "unsupported_parameter", "conversation"),
         ("prompt", json!({"id": "p"}), "unsupported_parameter", "prompt"),
         ("input", json!([{"type": "item_reference", "id": "x"}]), "unsupported_parameter", "input[0]"),
-        ("input", json!([{"type": "compaction_trigger"}]), "unsupported_parameter", "input[0]"),
         (
             "input",
-            json!([{"role": "user", "content": [{"type": "input_file", "file_url": "u"}]}]),
+            json!([{"type": "compaction_trigger"}, {"role": "user", "content": "x"}]),
+            "invalid_value",
+            "input[0]",
+        ),
+        (
+            "input",
+            json!([{"type": "compaction", "encrypted_content": "gAAA"}]),
             "unsupported_parameter",
-            "input[0].content[0].file_url",
+            "input[0]",
         ),
         ("input", json!([{"role": "judge", "content": "x"}]), "invalid_value", "input[0].role"),
         (

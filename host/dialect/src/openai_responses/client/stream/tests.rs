@@ -24,6 +24,7 @@ fn identity() -> AnswerIdentity {
         members: r#"{"tools":[{"type":"custom","name":"patch"}],"temperature":0.5,"service_tier":"flex"}"#
             .to_owned(),
         tools: vec![alias("patch", None, "patch", true), alias("mcp__x__get", Some("mcp__x"), "get", false)],
+        compacts: false,
     };
     AnswerIdentity {
         id: "resp_1".to_owned(),
