@@ -104,9 +104,8 @@ impl Scene {
             Feature::Parallel => "What colours are the door and the wall?",
             Feature::Image => "What is in the picture?",
             Feature::Subagent => "Have a helper look into the cellar.",
-            Feature::Resume if run == 0 => "Say the word.",
+            Feature::Resume | Feature::Compaction if run == 0 => "Say the word.",
             Feature::Resume => "Which word was it?",
-            Feature::Compaction if run == 0 => "Say the word.",
             Feature::Compaction => "/compact",
         };
         prompt.to_owned()
@@ -158,11 +157,10 @@ impl Scene {
         let aside = || Next::say("An aside");
         let results = ask.results.join(" ");
         match self.feature {
-            Feature::Text => Next::say(self.word()),
             Feature::Resume if ask.body.contains(&self.word()) => {
                 Next::say(format!("It was {}.", self.word()))
             }
-            Feature::Resume | Feature::Compaction => Next::say(self.word()),
+            Feature::Text | Feature::Resume | Feature::Compaction => Next::say(self.word()),
             Feature::Tool if self.hands.edits => Next::say("door.txt\n```\nThe door is red.\n```\n"),
             Feature::Tool if results.is_empty() => call(&[self.file("door.txt")]).unwrap_or_else(aside),
             Feature::Thinking if results.is_empty() => {

@@ -291,7 +291,7 @@ async fn column(wire: Wire) {
         match outcome {
             Err(words) if was != Some(false) => wrong.push(format!("{cell}: {words}")),
             Ok(()) if was == Some(false) && !soak => {
-                wrong.push(format!("{cell}: works, but the page says that it does not"))
+                wrong.push(format!("{cell}: works, but the page says that it does not"));
             }
             _ => {}
         }

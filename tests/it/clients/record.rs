@@ -105,7 +105,7 @@ fn page(record: &Value) -> String {
             page.push_str(" |\n");
         }
         for (number, told) in words.iter().enumerate() {
-            let _ = write!(page, "{}{}. {told}\n", if number == 0 { "\n" } else { "" }, number + 1);
+            let _ = writeln!(page, "{}{}. {told}", if number == 0 { "\n" } else { "" }, number + 1);
         }
     }
     page
