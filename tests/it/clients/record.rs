@@ -75,7 +75,7 @@ fn page(record: &Value) -> String {
         "# Compatibility\n\nWhat real clients do through the gateway, by what they speak and what the upstream speaks; written by `cargo xtask soak clients`. \
          The upstream is a scripted one that is as strict as the vendor. *Yes* is a client that ended well, with the text that the model said last, \
          every request answered, and its own name of the session in each trace where it has one. A number leads to the client's own words; `–` is \
-         what the client cannot be told to do without a screen. How each client is set up: [connect an agent](../guides/connect-an-agent.md).\n",
+         what the client cannot be told to do without a screen. How each client is set up: [ask models from an agent](../guides/ask-models.md).\n",
     );
     for client in &ROSTER {
         let title = client.title();

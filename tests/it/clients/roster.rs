@@ -45,7 +45,6 @@ impl RealClient {
 }
 
 const OF_AGENTS: &[Feature] = &Feature::ALL;
-const OF_CODEX: &[Feature] = OF_AGENTS;
 /// Nothing that it can be told to do without a screen compacts.
 const OF_OTHERS: &[Feature] = &[
     Feature::Text,
@@ -102,7 +101,7 @@ pub(super) const ROSTER: [RealClient; 19] = [
         own: RESPONSES.provider,
         package: Package::Npm("@openai/codex"),
         hands: agents::CODEX_HANDS,
-        features: OF_CODEX,
+        features: OF_AGENTS,
         session: "thread_id",
         start: agents::codex,
     },
