@@ -195,12 +195,9 @@ impl Telling {
         if block.end.is_none() {
             return;
         }
-        match &block.kind {
-            BlockKind::Reasoning => {
-                let signature = quote(&block.signature());
-                delta(&format!("{{\"type\":\"signature_delta\",\"signature\":{signature}}}"));
-            }
-            _ => {}
+        if block.kind == BlockKind::Reasoning {
+            let signature = quote(&block.signature());
+            delta(&format!("{{\"type\":\"signature_delta\",\"signature\":{signature}}}"));
         }
         frame("content_block_stop", &[("index", &index)], out);
     }
