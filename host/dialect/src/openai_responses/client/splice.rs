@@ -173,7 +173,10 @@ mod tests {
         let lost = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let sealed = "messages.reasoning_details";
         assert_eq!(of(false), (body(&[theirs, plain, said]), Vec::new(), lost(&[sealed])));
-        assert_eq!(of(true), (body(&[theirs, said]), Vec::new(), lost(&[sealed, "messages.reasoning_content"])));
+        assert_eq!(
+            of(true),
+            (body(&[theirs, said]), Vec::new(), lost(&[sealed, "messages.reasoning_content"]))
+        );
     }
 
     #[test]
