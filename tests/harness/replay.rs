@@ -101,7 +101,7 @@ impl Session {
                     self.push(item.clone());
                 }
             }
-            Ingress::OpenAiChat | Ingress::OpenAiCompletions => {
+            Ingress::OpenAiChat | Ingress::OpenAiCompletions | Ingress::OpenAiCompaction => {
                 let message = whole["choices"][0]["message"].clone();
                 for call in message["tool_calls"].as_array().into_iter().flatten() {
                     self.waiting.push((text(&call["id"]), String::new()));
@@ -151,14 +151,16 @@ impl Session {
                 }
                 json!({"type": "message", "role": "user", "content": content})
             }
-            Ingress::OpenAiChat | Ingress::OpenAiCompletions if seen => {
+            Ingress::OpenAiChat | Ingress::OpenAiCompletions | Ingress::OpenAiCompaction if seen => {
                 let content = [
                     json!({"type": "text", "text": said}),
                     json!({"type": "image_url", "image_url": {"url": url}}),
                 ];
                 json!({"role": "user", "content": content})
             }
-            Ingress::OpenAiChat | Ingress::OpenAiCompletions => json!({"role": "user", "content": said}),
+            Ingress::OpenAiChat | Ingress::OpenAiCompletions | Ingress::OpenAiCompaction => {
+                json!({"role": "user", "content": said})
+            }
         };
         self.push(message);
     }
@@ -191,7 +193,7 @@ impl Session {
                         if at == 1 { json!([{"type": "input_text", "text": "seen"}]) } else { json!(said) };
                     self.push(json!({"type": kind, "call_id": id, "output": output}));
                 }
-                Ingress::OpenAiChat | Ingress::OpenAiCompletions => {
+                Ingress::OpenAiChat | Ingress::OpenAiCompletions | Ingress::OpenAiCompaction => {
                     self.push(json!({"role": "tool", "tool_call_id": id, "content": said}));
                 }
             }

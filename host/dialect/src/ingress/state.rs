@@ -68,7 +68,9 @@ impl Ingress {
     pub const fn kept_path(self) -> Option<&'static str> {
         match self {
             Self::OpenAiResponses => Some("/v1/responses"),
-            Self::OpenAiChat | Self::AnthropicMessages | Self::OpenAiCompletions => None,
+            Self::OpenAiChat | Self::AnthropicMessages | Self::OpenAiCompletions | Self::OpenAiCompaction => {
+                None
+            }
         }
     }
 

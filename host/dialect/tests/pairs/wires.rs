@@ -20,7 +20,7 @@ pub(super) const fn client_name(client: Ingress) -> &'static str {
         Ingress::OpenAiChat => "chat",
         Ingress::OpenAiResponses => "responses",
         Ingress::AnthropicMessages => "messages",
-        Ingress::OpenAiCompletions => "completions",
+        Ingress::OpenAiCompletions | Ingress::OpenAiCompaction => "completions",
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event
 pub(super) fn identity(client: Ingress, asked: Option<&[u8]>) -> AnswerIdentity {
     let echo = match asked {
         Some(body) => client.echo(&Envelope::scan(body).unwrap(), StateEcho::default()).unwrap(),
-        None => RequestEcho { members: "{}".to_owned(), tools: Vec::new() },
+        None => RequestEcho { members: "{}".to_owned(), ..RequestEcho::default() },
     };
     AnswerIdentity {
         id: client.answer_id("01"),

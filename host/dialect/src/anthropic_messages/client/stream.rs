@@ -172,7 +172,7 @@ impl WireWriter for AnthropicMessagesWriter {
 }
 
 impl Telling {
-    const fn new(block: Block) -> Self {
+    const fn new(block: MessageBlock) -> Self {
         Self { block, number: None, said: false }
     }
 

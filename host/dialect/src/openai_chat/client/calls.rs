@@ -15,7 +15,7 @@ pub(super) fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
         let name = tool.required("custom")?.object()?.required("name")?.string()?.into_owned();
         tools.push(ToolAlias { sent: name.clone(), namespace: None, name, free_form: true });
     }
-    Ok(RequestEcho { members: String::new(), tools })
+    Ok(RequestEcho { tools, ..RequestEcho::default() })
 }
 
 /// The type of a call of this tool, which names the member that holds it, and the member inside for what is said.

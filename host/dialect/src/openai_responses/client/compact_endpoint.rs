@@ -11,6 +11,7 @@ use crate::envelope::{Envelope, SpliceError};
 use crate::fault::protocol;
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
+    StateEcho,
 };
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Members, Node, array, member};
@@ -54,10 +55,10 @@ impl ClientWire for OpenAiCompactionClient {
         Ok(request)
     }
 
-    fn echo(envelope: &Envelope<'_>) -> Result<RequestEcho, Invalid> {
+    fn echo(envelope: &Envelope<'_>, state: StateEcho<'_>) -> Result<RequestEcho, Invalid> {
         let mut members = Members::new();
         members.raw(KEPT, &array(&said_by_people(envelope)?));
-        let tools = echo::read(envelope)?.tools;
+        let tools = echo::read(envelope, state)?.tools;
         Ok(RequestEcho { members: members.finish(), tools, compacts: true })
     }
 

@@ -29,10 +29,6 @@ pub(super) fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Res
     if !instructions.is_empty() {
         instruct(&mut splice, instructions)?;
     }
-    if let Some(own) = splice.value(INPUT)?.and_then(Readable::of) {
-        splice.set_sound(INPUT, array(&own.items))?;
-        own.lost.iter().for_each(|name| edited.lose(name));
-    }
     Ok(Spliced { body: splice.finish(), edited })
 }
 
@@ -70,7 +66,7 @@ impl Readable {
     fn of(input: &str, state: UpstreamState) -> Option<Self> {
         let holds = |text: &str| memchr::memmem::find(input.as_bytes(), text.as_bytes()).is_some();
         let marked = [thought::MARK, compaction::MARK].into_iter().any(holds);
-        if !marked && !(state.continued && holds("\"reasoning\"")) {
+        if !(marked || state.continued && holds("\"reasoning\"")) {
             return None;
         }
         let mut own = Self { continued: state.continued, ..Self::default() };

@@ -196,7 +196,7 @@ fn what_is_wrong_is_named() {
 /// Gemini refuses a call that comes back without its signature, and this wire has no place for one.
 #[test]
 fn the_signature_of_a_call_goes_out_and_comes_back() {
-    let mut said = said(json!([
+    let mut said = parts_of(json!([
         {"type": "redacted_thinking", "data": crate::anthropic_messages::signature::marked_call("call_1", "c2ln", Some("google"))},
         {"type": "redacted_thinking", "data": crate::anthropic_messages::signature::marked_call("gone", "x", None)},
         {"type": "tool_use", "id": "call_1", "name": "f", "input": {}},
