@@ -160,13 +160,13 @@ fn chat(answer: &Answer) -> String {
     let mut out = String::new();
     let deltas: Vec<Value> = pieces.concat();
     // The end may come with the last piece, and the counts with the end.
-    let joined = answer.order[0] % 2 == 0;
+    let joined = answer.order[0].is_multiple_of(2);
     for (at, delta) in deltas.iter().enumerate() {
         let last = joined && at + 1 == deltas.len();
         let reason = if last { json!(finish) } else { Value::Null };
         out.push_str(&frame(json!([{"index": 0, "delta": delta, "finish_reason": reason}]), None));
     }
-    let early = answer.order[1] % 2 == 0;
+    let early = answer.order[1].is_multiple_of(2);
     if !joined {
         let counted = (answer.usage && early).then_some(&usage);
         out.push_str(&frame(json!([{"index": 0, "delta": {}, "finish_reason": finish}]), counted));
@@ -219,7 +219,7 @@ fn messages(answer: &Answer) -> String {
     let mut out = String::new();
     for (at, event) in events.iter().enumerate() {
         write!(out, "event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()).unwrap();
-        if at + 1 < events.len() && answer.order[at % answer.order.len()] % 5 == 0 {
+        if at + 1 < events.len() && answer.order[at % answer.order.len()].is_multiple_of(5) {
             out.push_str("event: ping\ndata: {\"type\": \"ping\"}\n\n: hm\n\nevent: x_new\ndata: {\"type\":\"x_new\"}\n\n");
         }
     }

@@ -85,12 +85,16 @@ fn chat(body: &Value) -> Conversation {
             Some("tool") => {
                 let mut given =
                     Given { id: string(&message["tool_call_id"]), texts: Vec::new(), images: Vec::new() };
-                content.iter().for_each(|it| part(it, &mut given.texts, &mut given.images, &mut rest));
+                for it in &content {
+                    part(it, &mut given.texts, &mut given.images, &mut rest);
+                }
                 turn(&mut read.turns, true).given.push(given);
             }
             role => {
                 let turn = turn(&mut read.turns, role == Some("user"));
-                content.iter().for_each(|it| part(it, &mut turn.texts, &mut turn.images, &mut turn.files));
+                for it in &content {
+                    part(it, &mut turn.texts, &mut turn.images, &mut turn.files);
+                }
                 turn.refusal = message["refusal"].as_str().map(str::to_owned);
                 for call in list(&message["tool_calls"]) {
                     let (id, name) = (string(&call["id"]), string(&call["function"]["name"]));

@@ -156,9 +156,9 @@ fn a_planted_change_is_seen() {
     for (name, text) in readings.iter().step_by(7) {
         let mut planted = readings.clone();
         planted.insert(name.clone(), text.replacen('e', "E", 1));
-        assert_eq!(differences(&planted, &readings), [name.clone()]);
+        assert_eq!(differences(&planted, &readings), std::slice::from_ref(name));
         planted.remove(name);
-        assert_eq!(differences(&planted, &readings), [name.clone()]);
+        assert_eq!(differences(&planted, &readings), std::slice::from_ref(name));
     }
     let mut planted = readings.clone();
     planted.insert("told/nobody-asked.chat.chat.json".to_owned(), String::new());

@@ -138,7 +138,7 @@ fn messages(stream: &str) -> Heard {
                     "redacted_thinking" => heard.marks.push(str_of(&block["data"], event).to_owned()),
                     "text" => assert_eq!(block["text"], ""),
                     "thinking" => {
-                        assert_eq!((&block["thinking"], &block["signature"]), (&json!(""), &json!("")))
+                        assert_eq!((&block["thinking"], &block["signature"]), (&json!(""), &json!("")));
                     }
                     other => panic!("{other}"),
                 }
@@ -238,7 +238,8 @@ fn responses(stream: &str) -> Heard {
                 let response = &event["response"];
                 assert_eq!(response["output"], json!(items), "{event}");
                 assert_eq!(response["status"], stream);
-                heard.ended = response["incomplete_details"]["reason"].as_str().unwrap_or(stream).to_owned();
+                let reason = response["incomplete_details"]["reason"].as_str();
+                reason.unwrap_or(stream).clone_into(&mut heard.ended);
                 heard.output_tokens = response["usage"]["output_tokens"].as_u64().unwrap();
             }
             other => panic!("{other:?}: {event}"),

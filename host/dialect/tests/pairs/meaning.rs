@@ -123,10 +123,10 @@ type Loss = (&'static str, fn(&mut ChatRequest));
 const LOSSES: &[Loss] = &[
     ("instructions", |request| request.messages.retain(|message| message.role != Role::System)),
     ("a text of the user's", |request| {
-        drop_parts(request, Some(Role::User), |content| matches!(content, Content::Text(_)))
+        drop_parts(request, Some(Role::User), |content| matches!(content, Content::Text(_)));
     }),
     ("a text of the assistant's", |request| {
-        drop_parts(request, Some(Role::Assistant), |content| matches!(content, Content::Text(_)))
+        drop_parts(request, Some(Role::Assistant), |content| matches!(content, Content::Text(_)));
     }),
     ("an image", |request| drop_parts(request, None, |content| matches!(content, Content::Image(_)))),
     ("a document", |request| drop_parts(request, None, |content| matches!(content, Content::File(_)))),
@@ -141,7 +141,7 @@ const LOSSES: &[Loss] = &[
             request,
             None,
             |content| matches!(content, Content::Reasoning(it) if it.redacted.is_none()),
-        )
+        );
     }),
     ("a thought that nobody may read", |request| {
         drop_parts(
@@ -157,7 +157,7 @@ const LOSSES: &[Loss] = &[
             {
                 signature.push('x');
             }
-        })
+        });
     }),
     ("a refusal", |request| drop_parts(request, None, |content| matches!(content, Content::Refusal(_)))),
     ("a tool", |request| request.tools.clear()),

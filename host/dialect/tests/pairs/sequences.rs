@@ -35,21 +35,19 @@ fn meant(client: Ingress, wire: UpstreamWire, answer: &Answer) -> Heard {
         (ended, _) => ended,
     };
     let refused = answer.said.iter().any(|said| matches!(said, Said::Refusal(_)));
-    meant.ended = match (client, ended) {
+    let reason = match (client, ended) {
         (Ingress::OpenAiChat, Ended::Said) => "stop",
         (Ingress::OpenAiChat, Ended::Called) => "tool_calls",
         (Ingress::OpenAiChat, Ended::Length) => "length",
-        (Ingress::OpenAiChat, Ended::Filtered) => "content_filter",
+        (Ingress::OpenAiChat | Ingress::OpenAiResponses, Ended::Filtered) => "content_filter",
         (Ingress::OpenAiResponses, Ended::Said | Ended::Called) => "completed",
         (Ingress::OpenAiResponses, Ended::Length) => "max_output_tokens",
-        (Ingress::OpenAiResponses, Ended::Filtered) => "content_filter",
-        (_, Ended::Said) if refused => "refusal",
-        (_, Ended::Said) => "end_turn",
+        (_, Ended::Said) if !refused => "end_turn",
         (_, Ended::Called) => "tool_use",
         (_, Ended::Length) => "max_tokens",
-        (_, Ended::Filtered) => "refusal",
-    }
-    .to_owned();
+        (_, Ended::Said | Ended::Filtered) => "refusal",
+    };
+    reason.clone_into(&mut meant.ended);
     let counted = answer.usage || wire == UpstreamWire::AnthropicMessages;
     meant.output_tokens = if counted { 3 } else { 0 };
     meant

@@ -82,8 +82,8 @@ impl Encoder<'_> {
         if !tools.is_empty() {
             body.raw("tools", &list(&tools));
         }
-        // Without a tool there is nothing to choose, and the vendor refuses the question.
-        if !tools.is_empty() {
+        // There is nothing to choose where every tool was lost.
+        if !tools.is_empty() || request.tools.is_empty() {
             self.tool_choice(request, &mut body);
         }
         match &request.output {
@@ -149,7 +149,9 @@ impl Encoder<'_> {
                 body.raw("tool_choice", json);
             }
         }
-        body.maybe_plain("parallel_tool_calls", request.parallel_tools);
+        // Without a tool the vendor refuses even what holds anyway, which other wires take.
+        let said = request.parallel_tools.filter(|parallel| !(*parallel && request.tools.is_empty()));
+        body.maybe_plain("parallel_tool_calls", said);
     }
 
     /// One message, preceded by those that its tool results become.
