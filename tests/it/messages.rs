@@ -387,10 +387,10 @@ async fn who_waits_gets_pings() {
 /// Unknown kinds of content are refused by their place, in the wire's own error; what is known is named.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_other_wire_has_is_refused_by_its_place() {
-    let upstream = OPENAI.upstream().await;
-    let service = Brains::start(OPENAI.setup(&upstream)).await;
+    let upstream = OLLAMA.upstream().await;
+    let service = Brains::start(OLLAMA.setup(&upstream)).await;
     let refused = async |path: &str, content: Value| {
-        let body = json!({"model": OPENAI.model(), "max_tokens": 9,
+        let body = json!({"model": OLLAMA.model(), "max_tokens": 9,
                           "messages": [{"role": "user", "content": "x"}, {"role": "user", "content": content}]});
         let request =
             service.client.request(http::Method::POST, path).header("anthropic-version", "2023-06-01");
