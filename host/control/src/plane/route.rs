@@ -83,7 +83,7 @@ pub(crate) struct PlanPrompt {
     prompt: Option<String>,
     /// A whole chat completions request instead of a text.
     request: Option<Map<String, Value>>,
-    /// The model to ask for; `brains-auto` when neither this nor the request names one.
+    /// The model; `brains-auto` when the request names none either.
     model: Option<String>,
 }
 
@@ -117,8 +117,7 @@ impl Operation for PlanPrompt {
     }
 }
 
-/// Explains step by step why a request would go where it goes. Agrees with the headers of the same request
-/// sent next. Nothing is sent to any model.
+/// Explains step by step why a request would go where it goes, in agreement with its headers. No model is asked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExplainRoute {
@@ -126,9 +125,9 @@ pub(crate) struct ExplainRoute {
     prompt: Option<String>,
     /// A whole chat completions request instead of a text.
     request: Option<Map<String, Value>>,
-    /// The model to ask for; `brains-auto` when neither this nor the request names one.
+    /// The model; `brains-auto` when the request names none either.
     model: Option<String>,
-    /// What a client says that the request is for, such as `compaction`.
+    /// What the client says it is for, such as `compaction`.
     request_class: Option<String>,
 }
 

@@ -239,6 +239,6 @@ mod tests {
         assert!(same && losses.is_empty());
         let (_, body, losses) = sent(&[own, foreign, said]);
         assert_eq!(body, format!("{{\"model\":\"m\", \"input\": [{own},{said}]}}"));
-        assert_eq!(losses, ["messages.reasoning_content"]);
+        assert_eq!(losses, ["messages.reasoning_details"]);
     }
 }

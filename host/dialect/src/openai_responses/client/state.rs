@@ -21,10 +21,10 @@ const REFERENCE: &str = "item_reference";
 /// What a request says of its conversation. Fails when it asks for what is not done here, whoever its upstream is.
 pub(crate) fn read(envelope: &Envelope<'_>) -> Result<StateHead, Invalid> {
     if let Some(node) = envelope.node("conversation")? {
-        return Err(refused(&node, "go on with `previous_response_id`, or send all items in `input`"));
+        return Err(not_here(&node, "go on with `previous_response_id`, or send all items in `input`"));
     }
     if let Some(node) = envelope.node("background")?.filter(|node| node.text() == "true") {
-        return Err(refused(&node, "answers are given at once"));
+        return Err(not_here(&node, "answers are given at once"));
     }
     let references = match envelope.node(INPUT)?.filter(may_refer) {
         Some(input) => input.array()?.iter().filter_map(referred).collect(),
@@ -34,7 +34,7 @@ pub(crate) fn read(envelope: &Envelope<'_>) -> Result<StateHead, Invalid> {
     Ok(StateHead { store: envelope.boolean("store")?, previous, references })
 }
 
-fn refused(node: &Node<'_>, why: &str) -> Invalid {
+fn not_here(node: &Node<'_>, why: &str) -> Invalid {
     let message = format!("`{}` is not supported here: {why}", node.path());
     Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path().to_owned()) }
 }
