@@ -31,18 +31,18 @@ pub(super) fn read(query: &str) -> Result<ItemPage, Fault> {
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
                 page.limit = limit.ok_or_else(|| {
-                    refused("limit", &format!("`limit` is a whole number from 1 to {MOST}"))
+                    bad_page("limit", &format!("`limit` is a whole number from 1 to {MOST}"))
                 })?;
             }
             "order" => {
                 page.ascending = match value.as_str() {
                     "asc" => true,
                     "desc" => false,
-                    _ => return Err(refused("order", "`order` is `asc` or `desc`")),
+                    _ => return Err(bad_page("order", "`order` is `asc` or `desc`")),
                 }
             }
             "after" => page.after = Some(value),
-            "before" => return Err(refused("before", "pages begin behind an item: `after`")),
+            "before" => return Err(bad_page("before", "pages begin behind an item: `after`")),
             _ => {}
         }
     }
@@ -54,7 +54,7 @@ fn parameters(query: &str) -> impl Iterator<Item = (&str, String)> {
     pairs.map(|(name, value)| (name, percent_decode_str(value).decode_utf8_lossy().into_owned()))
 }
 
-fn refused(name: &'static str, why: &str) -> Fault {
+fn bad_page(name: &'static str, why: &str) -> Fault {
     Fault::invalid(why).code("invalid_value").param(name)
 }
 

@@ -1,5 +1,7 @@
-//! What went into a response, as a list of items in pages. Every item has an id there: one that came without gets the one of
-//! its place, so that pages can begin behind it.
+//! What went into a response, as a list of items in pages. Every item has an id of its own there: one that came without, or
+//! with another one's, gets the one of its place, so that pages can begin behind it.
+
+use std::collections::HashSet;
 
 use super::{id_of, items, output_of};
 use crate::canon::Json;
@@ -10,14 +12,18 @@ use crate::json::{JsonKind, Members, Node, array, quote};
 /// The page of what went into the last of these turns: all that was said before it, and its own input.
 pub(crate) fn page(turns: &[KeptTurn<'_>], page: &ItemPage) -> Result<Json, Invalid> {
     let mut listed: Vec<(String, Json)> = Vec::new();
+    let mut taken = HashSet::new();
     for (at, turn) in turns.iter().enumerate() {
         let unique = turn.id.split_once('_').map_or(turn.id, |(_, unique)| unique);
         let input = items(&Node::root(turn.input))?;
-        listed.extend(input.iter().enumerate().map(|(place, item)| shown(item, unique, place)));
+        listed.extend(input.iter().enumerate().map(|(place, item)| shown(item, unique, place, &mut taken)));
         if at + 1 < turns.len() {
             let output = output_of(turn.answer);
             let behind = output.iter().enumerate();
-            listed.extend(behind.map(|(place, item)| shown(item.text(), unique, input.len() + place)));
+            let shown = |(place, item): (usize, &Node<'_>)| {
+                shown(item.text(), unique, input.len() + place, &mut taken)
+            };
+            listed.extend(behind.map(shown));
         }
     }
     if !page.ascending {
@@ -45,9 +51,9 @@ pub(crate) fn page(turns: &[KeptTurn<'_>], page: &ItemPage) -> Result<Json, Inva
 }
 
 /// An item with its id, as lists have it: with all members that readers want, and content in parts.
-fn shown(item: &str, unique: &str, place: usize) -> (String, Json) {
+fn shown(item: &str, unique: &str, place: usize, taken: &mut HashSet<String>) -> (String, Json) {
     let node = Node::root(item);
-    let own = id_of(&node);
+    let own = id_of(&node).filter(|id| taken.insert(id.clone()));
     let Ok(mut object) = node.object() else { return (own.unwrap_or_default(), item.to_owned()) };
     let kind = object.string("type").ok().flatten().unwrap_or_else(|| "message".to_owned());
     let id = own.unwrap_or_else(|| format!("{}_{unique}_in{place}", prefix(&kind)));

@@ -144,6 +144,18 @@ fn what_went_into_a_response_is_listed_in_pages() {
     assert_eq!(unknown.unwrap_err().param.as_deref(), Some("after"));
 }
 
+/// Some servers call every message of theirs the same: pages must go on all the same.
+#[test]
+fn an_id_that_is_there_twice_is_the_first_items() {
+    let said = r#"{"output":[{"type":"message","id":"msg_9","role":"assistant","content":[]}]}"#;
+    let kept = ["\"one\"", "\"two\"", "\"three\""]
+        .map(|input| SaidTurn { input: input.to_owned(), answer: said.to_owned() });
+    let all = listed(&kept, &ItemPage { limit: 20, ascending: true, after: None });
+    let ids: Vec<&str> =
+        all["data"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
+    assert_eq!((ids.len(), ids.iter().filter(|id| **id == "msg_9").count()), (5, 1), "{ids:?}");
+}
+
 fn message() -> impl Strategy<Value = Value> {
     prop_oneof![
         ".{0,8}".prop_map(|text| json!({"role": "user", "content": text})),
