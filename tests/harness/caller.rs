@@ -117,7 +117,7 @@ impl Caller {
                     finished: body["stop_reason"].is_string(),
                     ended: true,
                     error: None,
-                    usage: usage(&body["usage"], "input_tokens", "output_tokens"),
+                    usage: message_usage(&body["usage"]),
                 }
             }
         }
@@ -191,13 +191,13 @@ fn message_event(event: &Value, heard: &mut Heard) {
     match event["type"].as_str().unwrap_or_default() {
         "content_block_delta" => heard.text += event["delta"]["text"].as_str().unwrap_or_default(),
         "message_start" => {
-            heard.usage = usage(&event["message"]["usage"], "input_tokens", "output_tokens");
+            heard.usage = message_usage(&event["message"]["usage"]);
         }
         "message_delta" => {
             heard.finished = event["delta"]["stop_reason"].is_string();
             let (input, _) = heard.usage.expect("a start");
             let output = event["usage"]["output_tokens"].as_u64().expect("the tokens of the answer");
-            heard.usage = Some((event["usage"]["input_tokens"].as_u64().unwrap_or(input), output));
+            heard.usage = message_usage(&event["usage"]).or(Some((input, output)));
         }
         "message_stop" => heard.ended = true,
         "error" => {
@@ -234,6 +234,13 @@ fn error(error: &Value) -> HeardError {
 
 fn usage(told: &Value, input: &str, output: &str) -> Option<(u64, u64)> {
     Some((told[input].as_u64()?, told[output].as_u64()?))
+}
+
+/// On this wire what was cached stands beside the tokens of the prompt.
+fn message_usage(told: &Value) -> Option<(u64, u64)> {
+    let (input, output) = usage(told, "input_tokens", "output_tokens")?;
+    let cached = |name: &str| told[name].as_u64().unwrap_or(0);
+    Some((input + cached("cache_creation_input_tokens") + cached("cache_read_input_tokens"), output))
 }
 
 /// The name and the data of each event, as a reader of the specification sees it.

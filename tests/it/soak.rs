@@ -1,5 +1,5 @@
-//! Many requests at once against an upstream that fails at random, in every way it can. Each ends in exactly one of a
-//! whole answer, a typed error, a typed error event; and what client, traces and ledger say of it agrees.
+//! Many requests at once, on each client's wire, against an upstream that fails at random, in every way it can. Each ends in
+//! exactly one of a whole answer, a typed error, a typed error event; and what client, traces and ledger say of it agrees.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -8,13 +8,11 @@ use std::time::Duration;
 use brains_tests::counts::count;
 use brains_tests::upstream::End;
 use brains_tests::wire::{self, Wire};
-use brains_tests::{Answer, Brains, Client, Reply, Seen, Upstream, until};
+use brains_tests::{Answer, Brains, Caller, Client, Reply, Seen, Upstream, until};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 const WIRE: Wire = wire::OPENAI;
-/// Requests under way at once.
-const AT_ONCE: usize = 32;
 
 /// What the upstream does, as the request's text names it; the healthy ones most often.
 const DEEDS: [&str; 24] = [
@@ -32,9 +30,16 @@ enum Ending {
     Left,
 }
 
+/// What a request of whichever wire asks.
+fn question(request: &Value) -> &str {
+    let content = &request["messages"][0]["content"];
+    let said = content.as_str().or_else(|| content[0]["text"].as_str());
+    said.or_else(|| request["input"].as_str()).unwrap_or_default()
+}
+
 fn deed(seen: &Seen) -> Reply {
     let request = seen.json();
-    let text = request["messages"][0]["content"].as_str().unwrap_or("").to_owned();
+    let text = question(&request).to_owned();
     let stream = request["stream"] == json!(true);
     let healthy = (WIRE.answer)(seen);
     let begun = || WIRE.stream((WIRE.text_frames)("half").into_iter().take(2));
@@ -98,14 +103,14 @@ type Arrived = Arc<Mutex<HashSet<String>>>;
 /// One finished request: the trace's id, how it ended, and the usage that the client was told.
 type Finished = (Option<String>, Ending, Option<(u64, u64)>);
 
-async fn one(client: &Client, body: &Value, arrived: &Arrived) -> Finished {
-    let leaves = body["messages"][0]["content"].as_str().is_some_and(|text| text.starts_with("hang"));
-    if !leaves {
-        let answer = client.chat(body).await;
-        let (end, usage) = classify(&answer, body);
+async fn one(client: &Client, caller: Caller, body: &Value, arrived: &Arrived) -> Finished {
+    let text = question(body);
+    if !text.starts_with("hang") {
+        let answer = caller.ask(client, body).await;
+        let (end, usage) = classify(caller, &answer, body);
         return (Some(answer.header("x-brains-trace-id").to_owned()), end, usage);
     }
-    let call = client.request(http::Method::POST, "/v1/chat/completions").body(body.to_string());
+    let call = client.request(http::Method::POST, caller.path()).body(body.to_string());
     if body["stream"] == json!(true) {
         let response = call.send().await.expect("a head");
         let id =
@@ -114,49 +119,27 @@ async fn one(client: &Client, body: &Value, arrived: &Arrived) -> Finished {
         chunks.next().await.expect("a chunk").expect("bytes");
         return (id, Ending::Left, None);
     }
-    let text = body["messages"][0]["content"].clone();
     tokio::select! {
         answer = call.send() => panic!("nobody answered, and yet: {answer:?}"),
-        () = until("the call", async || arrived.lock().expect("no panic").remove(text.as_str().expect("text"))) => {}
+        () = until("the call", async || arrived.lock().expect("no panic").remove(text)) => {}
     }
     (None, Ending::Left, None)
 }
 
-fn classify(answer: &Answer, body: &Value) -> (Ending, Option<(u64, u64)>) {
-    let tokens =
-        |usage: &Value| Some((usage["prompt_tokens"].as_u64()?, usage["completion_tokens"].as_u64()?));
-    let expected = format!("scripted: {}", body["messages"][0]["content"].as_str().expect("text"));
+fn classify(caller: Caller, answer: &Answer, body: &Value) -> (Ending, Option<(u64, u64)>) {
+    let heard = caller.read(answer);
     if answer.status != 200 {
-        let error = &answer.json()["error"];
-        // What an upstream refused is told as it told it, and not every one has a code.
-        assert!(
-            error["type"].is_string() && (error["code"].is_string() || answer.status == 400),
-            "{body}: {}",
-            answer.text()
-        );
+        assert!(heard.error.is_some_and(|error| !error.kind.is_empty()), "{body}: {}", answer.text());
         return (Ending::Error(answer.status), None);
     }
-    if body["stream"] != json!(true) {
-        let answer = answer.json();
-        assert_eq!(answer["choices"][0]["message"]["content"], expected.as_str(), "{body}");
-        return (Ending::Whole, tokens(&answer["usage"]));
-    }
-    let text = answer.text().replace("\r\n", "\n");
-    let data: Vec<&str> = text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect();
-    assert_eq!(data.last(), Some(&"[DONE]"), "{body}: {text}");
-    let parsed: Vec<Value> =
-        data[..data.len() - 1].iter().map(|data| serde_json::from_str(data).expect("JSON")).collect();
-    let said: String =
-        parsed.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
-    let finished = parsed.iter().any(|chunk| chunk["choices"][0]["finish_reason"].is_string());
-    let failed = parsed.iter().any(|chunk| chunk["error"]["type"].is_string());
-    match (finished, failed) {
-        (true, false) => {
-            assert_eq!(said, expected, "{body}");
-            (Ending::Whole, parsed.iter().find_map(|chunk| tokens(&chunk["usage"])))
+    match (heard.finished, &heard.error) {
+        (true, None) => {
+            assert_eq!(heard.text, format!("scripted: {}", question(body)), "{body}");
+            assert!(heard.ended, "{body}: {}", answer.text());
+            (Ending::Whole, heard.usage)
         }
-        (false, true) => (Ending::Event, None),
-        _ => panic!("{body} is neither whole nor failed: {text}"),
+        (false, Some(_)) => (Ending::Event, None),
+        _ => panic!("{body} is neither whole nor failed: {}", answer.text()),
     }
 }
 
@@ -166,9 +149,9 @@ async fn every_request_ends_in_one_way_and_the_books_agree() {
     let arrived = Arrived::default();
     let hanging = Arc::clone(&arrived);
     let upstream = Upstream::start(move |seen| {
-        if let Some(text) =
-            seen.json()["messages"][0]["content"].as_str().filter(|text| text.starts_with("hang"))
-        {
+        let request = seen.json();
+        let text = question(&request);
+        if text.starts_with("hang") {
             hanging.lock().expect("no panic").insert(text.to_owned());
         }
         deed(seen)
@@ -183,7 +166,7 @@ async fn every_request_ends_in_one_way_and_the_books_agree() {
     let service = Brains::start(setup).await;
 
     let mut dice = Dice(20_261_124);
-    let bodies: Vec<Value> = (0..total)
+    let asked: Vec<(Caller, Value)> = (0..total)
         .map(|number| {
             let deed = DEEDS[dice.roll(DEEDS.len())];
             let model = if dice.roll(4) == 0 && deed != "hang" {
@@ -192,17 +175,13 @@ async fn every_request_ends_in_one_way_and_the_books_agree() {
                 "openai_compatible/scripted-1"
             };
             let text = format!("{deed} {number} {}", "gr\u{fc}\u{df}e ".repeat(dice.roll(40)));
-            let mut body =
-                json!({"model": model, "messages": [{"role": "user", "content": text.trim_end()}]});
-            if dice.roll(2) == 0 {
-                body["stream"] = json!(true);
-                body["stream_options"] = json!({"include_usage": true});
-            }
-            body
+            let caller = Caller::ALL[dice.roll(Caller::ALL.len())];
+            (caller, caller.question(model, dice.roll(2) == 0, text.trim_end()))
         })
         .collect();
-    let calls = bodies.iter().map(|body| one(&service.client, body, &arrived));
-    let finished: Vec<Finished> = futures_util::stream::iter(calls).buffer_unordered(AT_ONCE).collect().await;
+    let calls = asked.iter().map(|(caller, body)| one(&service.client, *caller, body, &arrived));
+    let finished: Vec<Finished> =
+        futures_util::stream::iter(calls).buffer_unordered(count(32, 1_000)).collect().await;
 
     let ends = |wanted: fn(Ending) -> bool| finished.iter().filter(|(_, end, _)| wanted(*end)).count();
     let left = ends(|end| end == Ending::Left);
