@@ -91,7 +91,7 @@ fn usage() -> Value {
 
 /// What the model thought, as it signs it.
 fn thinking(text: &str) -> Value {
-    json!({"type": "thinking", "thinking": text, "signature": SIGNATURE})
+    json!({"type": "thinking", "thinking": text, "signature": format!("c2ln{SIGNATURE}")})
 }
 
 fn block(call: &Call) -> Value {

@@ -131,7 +131,7 @@ fn output(said: &Said, thought: Option<&str>, tools: &Value) -> Vec<Value> {
 /// What the model thought, as it encrypts it.
 fn reasoning(text: &str) -> Value {
     json!({"id": "rs_scripted", "type": "reasoning", "summary": [{"type": "summary_text", "text": text}],
-           "encrypted_content": SIGNATURE})
+           "encrypted_content": format!("{ENCRYPTED}{SIGNATURE}")})
 }
 
 /// How everything begins that this vendor encrypts.

@@ -17,8 +17,8 @@ pub(super) struct Heard {
     pub(super) schema: Value,
 }
 
-/// What the model's thoughts are signed with, or are encrypted as.
-pub const SIGNATURE: &str = "gAAAA-scripted";
+/// What the model's thoughts are signed with, or are encrypted as, behind what each vendor's begin with.
+pub const SIGNATURE: &str = "c2NyaXB0ZWQ";
 
 /// One call of the answer.
 #[derive(Debug)]
