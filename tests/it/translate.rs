@@ -123,7 +123,7 @@ async fn a_responses_upstream_gets_its_own_wire() {
         );
         assert_eq!(
             (&calls[1]["id"], &calls[1]["function"]["arguments"]),
-            (&json!("call_1"), &json!("{}")),
+            (&json!("call_2"), &json!("{}")),
             "{said}"
         );
         assert_eq!(
