@@ -192,7 +192,7 @@ fn own(value: &Value) -> BTreeSet<String> {
             let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
             let ids = words.filter(|word| {
                 word.split_once('_').is_some_and(|(noun, rest)| {
-                    rest.len() == 26 && noun.len() <= 5 && !["ws", "hand", "brs"].contains(&noun)
+                    rest.len() == 26 && noun.len() <= 5 && !["ws", "hand", "brs", "brk"].contains(&noun)
                 })
             });
             found.extend(ids.map(str::to_owned));
