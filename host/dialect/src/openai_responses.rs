@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod upstream;
+mod usage;
 
 /// The name of this wire in surfaces.
 pub const DIALECT: &str = "openai-responses";

@@ -3,12 +3,35 @@
 use crate::canon::Usage;
 use crate::json::{Members, Node, Object, member};
 
+/// What a wire of this vendor calls the counts.
+pub(crate) struct CountNames {
+    pub(crate) input: &'static str,
+    pub(crate) output: &'static str,
+    pub(crate) input_details: &'static str,
+    pub(crate) output_details: &'static str,
+    /// Where servers say what came from the cache that do not say it among the details.
+    pub(crate) cache_hit: Option<&'static str>,
+}
+
+const NAMES: CountNames = CountNames {
+    input: "prompt_tokens",
+    output: "completion_tokens",
+    input_details: "prompt_tokens_details",
+    output_details: "completion_tokens_details",
+    cache_hit: Some("prompt_cache_hit_tokens"),
+};
+
 /// Reads a `usage` object. Anything that is no object says nothing.
 pub(crate) fn parse(node: &Node<'_>) -> Option<Usage> {
+    parse_named(node, &NAMES)
+}
+
+/// The same of a wire with these names: what came from the cache is part of the input, thoughts are part of the output.
+pub(crate) fn parse_named(node: &Node<'_>, names: &CountNames) -> Option<Usage> {
     let mut object = node.object().ok()?;
     let mut usage = Usage {
-        input: count(&mut object, "prompt_tokens"),
-        output: count(&mut object, "completion_tokens"),
+        input: count(&mut object, names.input),
+        output: count(&mut object, names.output),
         ..Usage::default()
     };
     // The sum says nothing new, and is written from the parts.
@@ -22,13 +45,13 @@ pub(crate) fn parse(node: &Node<'_>) -> Option<Usage> {
             extra.raw(name, &rest);
         }
     };
-    details("prompt_tokens_details", &mut |inner| {
+    details(names.input_details, &mut |inner| {
         usage.cached_input = count(inner, "cached_tokens");
         usage.cache_write = count(inner, "cache_write_tokens");
     });
-    details("completion_tokens_details", &mut |inner| usage.reasoning = count(inner, "reasoning_tokens"));
-    if usage.cached_input == 0 {
-        usage.cached_input = count(&mut object, "prompt_cache_hit_tokens");
+    details(names.output_details, &mut |inner| usage.reasoning = count(inner, "reasoning_tokens"));
+    if let Some(cache_hit) = names.cache_hit.filter(|_| usage.cached_input == 0) {
+        usage.cached_input = count(&mut object, cache_hit);
     }
     usage.cost = object.optional("cost").ok().flatten().map(|node| node.text().to_owned());
     extra.extra(object.rest().as_deref(), &[]);

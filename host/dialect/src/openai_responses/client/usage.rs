@@ -1,32 +1,12 @@
 //! Token counts as this wire writes them, and back.
 
 use crate::canon::Usage;
-use crate::json::{Members, Node, Object};
+use crate::json::{Members, Node};
+use crate::openai_responses::usage;
 
-/// Reads a `usage` object. Anything that is no object says nothing.
+/// The counts of a `usage` object, and nothing else of it.
 pub(super) fn parse(node: &Node<'_>) -> Option<Usage> {
-    let mut object = node.object().ok()?;
-    let mut usage = Usage {
-        input: count(&mut object, "input_tokens"),
-        output: count(&mut object, "output_tokens"),
-        ..Usage::default()
-    };
-    let mut details = |name: &str, read: &mut dyn FnMut(&mut Object<'_>)| {
-        let inner = object.optional(name).ok().flatten().and_then(|node| node.object().ok());
-        if let Some(mut inner) = inner {
-            read(&mut inner);
-        }
-    };
-    details("input_tokens_details", &mut |inner| {
-        usage.cached_input = count(inner, "cached_tokens");
-        usage.cache_write = count(inner, "cache_write_tokens");
-    });
-    details("output_tokens_details", &mut |inner| usage.reasoning = count(inner, "reasoning_tokens"));
-    Some(usage)
-}
-
-fn count(object: &mut Object<'_>, name: &str) -> u64 {
-    object.optional(name).ok().flatten().map_or(0, |node| node.count())
+    Some(Usage { cost: None, extra: None, ..usage::parse(node)? })
 }
 
 /// Every count: readers give up an answer whose details lack one.

@@ -5,12 +5,12 @@ mod item;
 mod items;
 #[cfg(test)]
 mod tests;
-mod usage;
 
 use crate::canon::{Event, Fault, Finish, Start, StopReason};
 use crate::decoder::{FrameDecoder, ReadFrame};
 use crate::fault::protocol;
 use crate::json::{Members, Node, Object};
+use crate::openai_responses::usage;
 use crate::refusal;
 use item::{ItemPiece, ItemPlace};
 use items::Items;
