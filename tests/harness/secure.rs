@@ -220,7 +220,11 @@ async fn answer(
                 let _ended = std::future::poll_fn(|context| stream.poll_reset(context)).await;
             }
         }
-        (Http2End::Silent, _) => ends.send(Http2End::Silent).expect("a connection"),
+        (Http2End::Silent, _kept) => {
+            ends.send(Http2End::Silent).expect("a connection");
+            // Whoever drops the stream resets it, and the client would hear that.
+            std::future::pending::<()>().await;
+        }
         (Http2End::Clean | Http2End::Leave, None) => unreachable!("an answer without a head has no such end"),
     }
 }
