@@ -48,6 +48,7 @@ mod hostile;
 mod housekeeping;
 mod instances;
 mod keepalive;
+mod ledger;
 mod locks;
 mod mail;
 mod mcp;

@@ -162,6 +162,7 @@ async fn every_request_ends_in_one_way_and_the_books_agree() {
         .setup(&upstream)
         .and(&format!("providers: {{second: {{component: provider-openai, config: {{base_url: \"{}\"}}}}}}", healthy.base()))
         .and("models: {pair: {provider: openai_compatible, model: scripted-1, fallbacks: [{provider: second, model: scripted-2}]}}")
+        .and("max_concurrent_requests: 20000")
         .and("traces: {retention_rows: 0, retention_days: 0, queue: 200000}");
     let service = Brains::start(setup).await;
 
@@ -181,7 +182,7 @@ async fn every_request_ends_in_one_way_and_the_books_agree() {
         .collect();
     let calls = asked.iter().map(|(caller, body)| one(&service.client, *caller, body, &arrived));
     let finished: Vec<Finished> =
-        futures_util::stream::iter(calls).buffer_unordered(count(32, 1_000)).collect().await;
+        futures_util::stream::iter(calls).buffer_unordered(count(32, 10_000)).collect().await;
 
     let ends = |wanted: fn(Ending) -> bool| finished.iter().filter(|(_, end, _)| wanted(*end)).count();
     let left = ends(|end| end == Ending::Left);

@@ -29,6 +29,7 @@ pub mod openai_completions;
 pub mod openai_responses;
 pub mod refusal;
 pub mod refused_member;
+pub mod said;
 pub mod sanitise;
 pub mod sse;
 pub mod translation;

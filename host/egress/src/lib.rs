@@ -31,7 +31,7 @@ pub use fill::Secrets;
 pub use origin::{BadOrigin, Grant};
 pub use peer::Peer;
 pub use resolve::{Lookup, LookupFuture};
-pub use upstream::Upstream;
+pub use upstream::{ReceivedBody, Upstream};
 
 /// Makes the process use one TLS provider. Every client of this crate calls it; it acts once.
 pub fn install_tls() {

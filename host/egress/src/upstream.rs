@@ -132,25 +132,54 @@ impl Upstream {
     }
 
     /// The whole body, unless it is larger than `limit_bytes`.
-    pub async fn read_all(mut self, limit_bytes: usize) -> Result<Bytes, EgressError> {
-        let too_large = |peer: &Peer| EgressError::TooLarge { peer: peer.clone(), limit_bytes };
+    pub async fn read_all(self, limit_bytes: usize) -> Result<Bytes, EgressError> {
+        let mut body = ReceivedBody::default();
+        self.read_into(&mut body, limit_bytes).await?;
+        Ok(body.take())
+    }
+
+    /// As [`Self::read_all`]; what came of a body that does not come whole stays in `body`.
+    pub async fn read_into(mut self, body: &mut ReceivedBody, limit_bytes: usize) -> Result<(), EgressError> {
         let announced = self.response.content_length().unwrap_or(0);
         if usize::try_from(announced).map_or(true, |announced| announced > limit_bytes) {
-            return Err(too_large(&self.peer));
+            return Err(EgressError::TooLarge { peer: self.peer, limit_bytes });
         }
-        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
-        let Some(second) = self.chunk().await? else {
-            return if first.len() > limit_bytes { Err(too_large(&self.peer)) } else { Ok(first) };
-        };
-        let mut all = BytesMut::with_capacity(first.len() + second.len());
-        all.extend_from_slice(&first);
-        all.extend_from_slice(&second);
-        while all.len() <= limit_bytes {
-            match self.chunk().await? {
-                Some(chunk) => all.extend_from_slice(&chunk),
-                None => return Ok(all.freeze()),
+        while let Some(chunk) = self.chunk().await? {
+            body.push(chunk);
+            if body.len() > limit_bytes {
+                return Err(EgressError::TooLarge { peer: self.peer, limit_bytes });
             }
         }
-        Err(too_large(&self.peer))
+        Ok(())
+    }
+}
+
+/// What has come of a body. Most come in one piece, which is not copied.
+#[derive(Debug, Default)]
+pub struct ReceivedBody {
+    first: Bytes,
+    /// Once there is more than the first piece.
+    all: BytesMut,
+}
+
+impl ReceivedBody {
+    fn push(&mut self, chunk: Bytes) {
+        if self.first.is_empty() && self.all.is_empty() {
+            self.first = chunk;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&chunk);
+    }
+
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    /// All of it so far.
+    pub fn take(&mut self) -> Bytes {
+        if self.all.is_empty() { std::mem::take(&mut self.first) } else { self.all.split().freeze() }
     }
 }

@@ -74,7 +74,7 @@ impl ProviderAttempt for EmbeddingsAttempt<'_> {
         let vectors = component.decode_vectors(response, texts).await.map_err(|fault| fault.to_fault())?;
 
         let counted = Usage { input: vectors.input_tokens, ..Usage::default() };
-        recorder.usage(Some(&counted).filter(|counted| counted.input > 0));
+        recorder.usage(Some(&counted).filter(|counted| counted.input > 0), 0);
         let tokens = recorder.input_tokens();
         let answer = self.request.answer(&vectors, &candidate.model, tokens).map_err(component_fault)?;
         Ok(answer.into())
@@ -93,7 +93,6 @@ fn gives_none(candidate: &RankedCandidate) -> Fault {
 impl GatewayState {
     pub(crate) async fn answer_embeddings(&self, call: &GatewayCall) -> Outcome {
         let mut recorder = self.recorder(API, call, KnownHead::default());
-        recorder.generates_nothing();
         let embedded = self.embed(call, &mut recorder).await;
         let (headers, attempts) = (recorder.headers(), recorder.attempts());
         let result = match embedded {

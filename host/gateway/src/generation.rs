@@ -4,6 +4,7 @@ mod attempt;
 mod drain_ready;
 mod form;
 mod own_accord;
+mod received;
 mod relay;
 mod translate;
 

@@ -222,12 +222,10 @@ impl GatewayState {
         let mut resumed = self.resumed(ingress, &client, call).await?;
         let continued = resumed.body.take();
         let client = match &continued {
-            Some(body) => {
-                recorder.asks(body.len());
-                ClientRequest::read(ingress, body.as_bytes())?
-            }
+            Some(body) => ClientRequest::read(ingress, body.as_bytes())?,
             None => client,
         };
+        recorder.asks(client.asked_bytes());
         if resumed.is_not_kept {
             recorder.always_loses("store");
         }

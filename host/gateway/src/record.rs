@@ -29,15 +29,6 @@ pub(crate) use usage::UsageListener;
 /// The status that stands for a client which left before the answer's end.
 const CLIENT_LEFT: u16 = 499;
 
-/// Where an answer's bytes are from.
-#[derive(Debug, Clone, Copy)]
-enum Output {
-    /// A model wrote them as tokens.
-    Generated,
-    /// They tell of what was sent: vectors, counts.
-    Given,
-}
-
 /// Keeps one request's record until its end.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -52,11 +43,12 @@ pub(crate) struct Recorder {
     counted: bool,
     prices: (Option<f64>, Option<f64>),
     body_limit: Option<usize>,
-    /// What is asked, with what the client did not send again.
+    /// What is asked, with what the client did not send again, and without how it wants the answer.
     asked_bytes: u64,
+    /// What was said in answer, as far as it has come.
+    said_bytes: u64,
     /// What is lost whoever answers.
     always_lost: Vec<String>,
-    output: Output,
     ended: bool,
 }
 
@@ -79,8 +71,8 @@ impl Recorder {
             prices: (None, None),
             body_limit,
             asked_bytes,
+            said_bytes: 0,
             always_lost: Vec::new(),
-            output: Output::Generated,
             ended: false,
         }
     }
@@ -109,7 +101,7 @@ impl Recorder {
         (&self.record.id, self.record.at)
     }
 
-    /// More is asked than the client sent.
+    /// What is asked is as large.
     pub(crate) const fn asks(&mut self, bytes: usize) {
         self.asked_bytes = bytes as u64;
     }
@@ -123,11 +115,6 @@ impl Recorder {
     pub(crate) fn request_class(&mut self, class: Option<&str>) {
         let told = &mut self.record.request_class;
         *told = told.take().or_else(|| class.map(str::to_owned));
-    }
-
-    /// The answer holds nothing that a model wrote, however large it is.
-    pub(crate) const fn generates_nothing(&mut self) {
-        self.output = Output::Given;
     }
 
     /// The client of this streamed answer bears so much silence, for now.
@@ -246,9 +233,10 @@ impl Recorder {
         }
     }
 
-    /// What the upstream counted, or what we guess when it counted nothing.
-    pub(crate) fn usage(&mut self, counted: Option<&Usage>) {
+    /// What the upstream counted, or what we guess from what it has said when it counted nothing.
+    pub(crate) fn usage(&mut self, counted: Option<&Usage>, said_bytes: u64) {
         self.counted |= counted.is_some();
+        self.said_bytes = said_bytes;
         let usage = &mut self.record.usage;
         if let Some(counted) = counted {
             usage.input_tokens = counted.input;
@@ -257,13 +245,9 @@ impl Recorder {
             usage.reasoning_tokens = counted.reasoning;
             usage.estimated = false;
         } else {
-            // Four bytes to a token is the usual rule of thumb for English and code; a stream's frames weigh more.
-            let bytes_per_token = if self.record.stream { 160 } else { 4 };
+            // As tokens are counted where nobody is asked: decision 25.
             usage.input_tokens = self.asked_bytes / 4;
-            usage.output_tokens = match self.output {
-                Output::Generated => self.record.response_bytes.div_ceil(bytes_per_token),
-                Output::Given => 0,
-            };
+            usage.output_tokens = self.said_bytes.div_ceil(4);
             usage.estimated = true;
         }
     }
@@ -273,16 +257,8 @@ impl Recorder {
         self.record.usage.input_tokens
     }
 
-    /// Guesses anew from what has gone out by now, when the upstream counted nothing.
-    pub(crate) fn guess(&mut self) {
-        if self.record.usage.estimated && !self.counted {
-            self.usage(None);
-        }
-    }
-
     /// The answer went out whole.
     pub(crate) fn answered(mut self) {
-        self.guess();
         self.end_attempt(Some(true), true, |attempt| {
             attempt.outcome = AttemptOutcome::Ok;
             attempt.status = Some(200);
@@ -348,7 +324,7 @@ impl Drop for Recorder {
         }
         if self.attempting && !self.counted {
             // Nothing came back yet, but the prompt was sent and will be billed.
-            self.usage(None);
+            self.usage(None, self.said_bytes);
         }
         self.end_attempt(None, true, |attempt| attempt.cause = Some("the client left".into()));
         self.record.status = CLIENT_LEFT;

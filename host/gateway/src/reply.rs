@@ -141,7 +141,6 @@ pub(crate) fn stream<S: AnswerSource>(
             Progress::Failed { sent_before, fault, is_told } => {
                 let mut out = sent_before.to_vec();
                 recorder.sent(&out);
-                recorder.guess();
                 state.keep_cut(AnswerCut::Failed(&report(&fault)));
                 if !is_told {
                     let own = state.source.failure(&report(&fault));

@@ -71,6 +71,16 @@ impl<'a> ClientRequest<'a> {
         self.ingress.class(&self.envelope)
     }
 
+    /// How much it asks: how the answer is to come is no part of that.
+    pub(crate) fn asked_bytes(&self) -> usize {
+        let asked = self
+            .envelope
+            .members()
+            .iter()
+            .filter(|member| !matches!(&*member.name, "stream" | "stream_options"));
+        asked.map(|member| member.value.end.saturating_sub(member.start)).sum()
+    }
+
     /// What a classifier gets to see of it.
     pub(crate) fn features(&self) -> Result<Features, Fault> {
         let features = self.ingress.features(&self.envelope).map_err(invalid_body)?;

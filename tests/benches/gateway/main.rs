@@ -6,6 +6,7 @@
 //! each has its own processor time.
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -253,7 +254,9 @@ async fn run(side: &Side, shape: &Shape, requests: usize) -> Turn {
                     .send()
                     .await
                     .expect("an answer");
-                assert_eq!(answer.status().as_u16(), 200);
+                if answer.status().as_u16() != 200 {
+                    panic!("{}: {} {:?}", shape.name, answer.status(), answer.text().await);
+                }
                 let mut chunks = answer.bytes_stream();
                 let mut first_us = None;
                 while let Some(chunk) = chunks.next().await {

@@ -219,4 +219,6 @@ pub struct ObservedAnswer {
     pub done: bool,
     /// Something was said: text, a tool call.
     pub content: bool,
+    /// How much: see [`said::bytes`](crate::said::bytes).
+    pub said_bytes: u64,
 }

@@ -17,13 +17,11 @@ use brains_egress::{EgressError, Upstream};
 use brains_runtime::Instance;
 
 use super::translate::ClientAnswer;
-use super::{drain_ready, form};
+use super::{drain_ready, form, received};
 use crate::exchange::{Private, component_fault, covered_frame, redact_message};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
-/// The largest whole answer that is read into memory.
-pub(crate) const WHOLE_BYTES: usize = 32 << 20;
 /// How long an answer that is whole may take to say so. Some servers say why they stopped and leave the connection open.
 pub(crate) const END_GRACE: Duration = Duration::from_secs(5);
 /// Frames are gathered into one write up to this size.
@@ -37,7 +35,7 @@ pub(crate) async fn whole(
     recorder: &mut Recorder,
 ) -> Result<Bytes, Fault> {
     let media_type = upstream.media_type();
-    let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+    let body = received::whole(upstream, recorder).await?;
     let frames = form::frames_of_whole(&media_type, &body);
     let judged = if frames.is_empty() {
         judged(answer.ingress, &body, recorder)
@@ -56,7 +54,7 @@ pub(crate) async fn replayed(
     instance: &Instance,
     recorder: &mut Recorder,
 ) -> Result<(Bytes, Bytes), Fault> {
-    let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+    let body = received::whole(upstream, recorder).await?;
     let told = judged(answer.ingress, &body, recorder).and_then(|body| {
         let body = answer.told(body);
         let text = String::from_utf8_lossy(&body);
@@ -72,30 +70,31 @@ fn judged(ingress: Ingress, body: &Bytes, recorder: &mut Recorder) -> Result<Byt
     let mended = std::str::from_utf8(&body).ok().and_then(nonfinite_as_null);
     let body = mended.map_or(body, Bytes::from);
     let mut tee = ingress.tee();
-    tee.whole(&body).map_err(component_fault)?;
-    recorder.usage(tee.observed().usage.as_ref());
-    Ok(body)
+    let judged = tee.whole(&body);
+    let seen = tee.observed();
+    let said_bytes = if judged.is_ok() { seen.said_bytes } else { received::said_bytes(&body) };
+    recorder.usage(seen.usage.as_ref(), said_bytes);
+    judged.map(|()| body).map_err(component_fault)
 }
 
 /// The whole answer that the frames of a stream tell.
 fn joined(answer: &ClientAnswer, frames: &[Frame], recorder: &mut Recorder) -> Result<Bytes, Fault> {
     let mut tee = answer.ingress.tee();
-    for frame in frames {
-        match tee.frame(Some(&frame.data)) {
-            FrameOutcome::Error(fault) | FrameOutcome::Failed(fault) => return Err(component_fault(fault)),
-            FrameOutcome::Malformed => return Err(truncated("the upstream sent a frame that is not JSON")),
-            FrameOutcome::Forward
-            | FrameOutcome::UsageOnly
-            | FrameOutcome::Rewritten(_)
-            | FrameOutcome::Done
-            | FrameOutcome::DoneAs(_) => {}
-        }
-    }
+    let read = frames.iter().try_for_each(|frame| match tee.frame(Some(&frame.data)) {
+        FrameOutcome::Error(fault) | FrameOutcome::Failed(fault) => Err(component_fault(fault)),
+        FrameOutcome::Malformed => Err(truncated("the upstream sent a frame that is not JSON")),
+        FrameOutcome::Forward
+        | FrameOutcome::UsageOnly
+        | FrameOutcome::Rewritten(_)
+        | FrameOutcome::Done
+        | FrameOutcome::DoneAs(_) => Ok(()),
+    });
+    let seen = tee.observed();
+    recorder.usage(seen.usage.as_ref(), seen.said_bytes);
+    read?;
     if !tee.ended() {
         return Err(truncated("the upstream closed its stream before the answer was whole"));
     }
-    let seen = tee.observed();
-    recorder.usage(seen.usage.as_ref());
     let own = &answer.identity;
     let identity = AnswerIdentity {
         id: seen.id.clone().unwrap_or_else(|| own.id.clone()),
@@ -241,7 +240,8 @@ impl AnswerSource for RelayStream {
                 Ok(None) => self.closed(&mut out),
                 Err(error) => Err(error.to_fault().into()),
             };
-            recorder.usage(self.tee.observed().usage.as_ref());
+            let seen = self.tee.observed();
+            recorder.usage(seen.usage.as_ref(), seen.said_bytes);
             if let Err(Break { fault, is_told }) = sorted {
                 self.done = true;
                 let fault = redact_message(fault, &self.instance);

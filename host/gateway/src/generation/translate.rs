@@ -10,14 +10,15 @@ use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Json, Usage};
 use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
-use brains_dialect::{envelope, ndjson, sse};
+use brains_dialect::{envelope, ndjson, said, sse};
 use brains_egress::{Egress, EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
 
 use super::drain_ready;
 use super::form::{self, AnswerForm};
 use super::own_accord::OwnAccord;
-use super::relay::{END_GRACE, WHOLE_BYTES};
+use super::received;
+use super::relay::END_GRACE;
 use crate::catalogue::payload;
 use crate::conversation::ConversationState;
 use crate::exchange::{component_fault, redact_message, send};
@@ -90,8 +91,11 @@ pub(crate) async fn open(
     let events = matches!(outbound.framing, Framing::Sse);
     if !streamed || (events && form::of(&mut upstream).await? == AnswerForm::Whole) {
         let media_type = upstream.media_type();
-        let body = upstream.read_all(WHOLE_BYTES).await.map_err(|error| error.to_fault())?;
+        let body = received::whole(upstream, recorder).await?;
         let events = whole_events(&mut component, head, &media_type, &body, ctx).await;
+        if events.is_err() {
+            recorder.usage(None, received::said_bytes(&body));
+        }
         return events.map(Opened::Events).map_err(|fault| fault.to_fault());
     }
     component.open_decoder(head, ctx).await.map_err(|fault| fault.to_fault())?;
@@ -110,6 +114,7 @@ pub(crate) async fn open(
         writer: answer.writer(),
         arrived: None,
         begun: false,
+        said_bytes: 0,
         unfinished: choices,
         done: false,
     })))
@@ -191,7 +196,7 @@ impl ClientAnswer {
         let body = self.ingress.answer(events, &self.identity).map_err(component_fault)?;
         let body = Bytes::from(body);
         recorder.sent(&body);
-        recorder.usage(last_usage(events));
+        recorder.usage(last_usage(events), said::bytes_of_events(events));
         Ok(body)
     }
 
@@ -206,7 +211,7 @@ impl ClientAnswer {
             writer.push(event, &mut out).map_err(component_fault)?;
         }
         writer.finish(&mut out).map_err(component_fault)?;
-        recorder.usage(writer.usage());
+        recorder.usage(writer.usage(), said::bytes_of_events(events));
         Ok((out.into(), writer.kept()))
     }
 }
@@ -277,6 +282,8 @@ pub(crate) struct TranslateStream {
     arrived: Option<Result<Option<Bytes>, EgressError>>,
     /// Something was said.
     begun: bool,
+    /// How much.
+    said_bytes: u64,
     /// Choices that have not said yet why they stopped.
     unfinished: u32,
     done: bool,
@@ -367,6 +374,7 @@ impl TranslateStream {
 
     fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
         self.begun |= events.iter().any(says_something);
+        self.said_bytes += said::bytes_of_events(events);
         for _ in events.iter().filter(|event| matches!(event, Event::Finish(_))) {
             self.unfinished = self.unfinished.saturating_sub(1);
         }
@@ -411,7 +419,7 @@ impl AnswerSource for TranslateStream {
         let mut out = String::new();
         while !self.done {
             let stepped = self.step(&mut out).await;
-            recorder.usage(self.writer.usage());
+            recorder.usage(self.writer.usage(), self.said_bytes);
             if let Err(fault) = stepped {
                 self.done = true;
                 return Progress::Failed {

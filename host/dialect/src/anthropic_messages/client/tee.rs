@@ -10,7 +10,7 @@ use crate::canon::Fault;
 use crate::fault::protocol;
 use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
 use crate::json::{JsonKind, Node, Object, Reader, Syntax, nonfinite_as_null};
-use crate::{finish, refusal};
+use crate::{finish, refusal, said};
 
 const STOP: &str = "message_stop";
 
@@ -85,6 +85,7 @@ impl WireTee for AnthropicMessagesTee {
             return Err(refusal::in_place_of_an_answer(&Node::root(text), otherwise));
         };
         self.observed.content |= !content.is_empty();
+        self.observed.said_bytes = said::bytes(text);
         self.message(&mut object);
         self.stopped(&mut object);
         self.observed.error.clone().map_or(Ok(()), Err)
@@ -103,8 +104,8 @@ impl AnthropicMessagesTee {
                     self.message(&mut message);
                 }
             }
-            "content_block_start" => self.observed.content |= payload.block.is_some_and(speaks),
-            "content_block_delta" => self.observed.content |= payload.delta.is_some_and(speaks),
+            "content_block_start" => self.hear(payload.block),
+            "content_block_delta" => self.hear(payload.delta),
             "message_delta" => {
                 if let Some(usage) = payload.usage {
                     self.count(&Node::root(usage));
@@ -121,6 +122,12 @@ impl AnthropicMessagesTee {
             _ => {}
         }
         None
+    }
+
+    /// A block begins, or a piece of one came.
+    fn hear(&mut self, piece: Option<&str>) {
+        self.observed.content |= piece.is_some_and(speaks);
+        self.observed.said_bytes += piece.map_or(0, said::bytes);
     }
 
     fn failed(&mut self, payload: &Payload<'_>, data: &str) -> Fault {

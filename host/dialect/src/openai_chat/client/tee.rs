@@ -9,7 +9,7 @@ use crate::fault::protocol;
 use crate::ingress::{FrameOutcome, ObservedAnswer, WireTee};
 use crate::json::{JsonKind, Node, Reader, Syntax, nonfinite_as_null};
 use crate::openai_chat::{DONE, stop_reason, usage};
-use crate::{finish, refusal};
+use crate::{finish, refusal, said};
 
 /// Watches one answer.
 #[derive(Debug, Default)]
@@ -157,6 +157,7 @@ impl OpenAiChatTee {
                     said = true;
                     let said = reader.skip()?;
                     something = speaks(said);
+                    self.observed.said_bytes += said::bytes(said);
                 }
                 _ => drop(reader.skip()?),
             }

@@ -106,6 +106,7 @@ impl OpenAiCompletionsTee {
             }
         };
         self.observed.content |= said.as_ref().is_some_and(|text| !text.is_empty());
+        self.observed.said_bytes += said.as_ref().map_or(0, |text| text.len() as u64);
         if said.is_none() && finish.is_none() {
             return;
         }

@@ -13,7 +13,7 @@ use crate::envelope::Envelope;
 use crate::fault::protocol;
 use crate::ingress::{AnswerCut, AnswerIdentity, ErrorReport, FrameOutcome, ObservedAnswer, WireTee};
 use crate::json::{JsonKind, Members, Node, Reader, Syntax, array, nonfinite_as_null};
-use crate::refusal;
+use crate::{refusal, said};
 
 /// Watches one answer.
 #[derive(Debug, Default)]
@@ -124,6 +124,7 @@ impl WireTee for OpenAiResponsesTee {
         }
         self.note(text);
         self.observed.content = true;
+        self.observed.said_bytes = said::bytes(text);
         Ok(())
     }
 
@@ -222,6 +223,9 @@ impl OpenAiResponsesTee {
             }
             kind => {
                 self.observed.content |= speaks(kind, payload);
+                if is_delta(kind) {
+                    self.observed.said_bytes += payload.delta.map_or(0, said::string_bytes);
+                }
                 FrameOutcome::Forward
             }
         }
@@ -282,9 +286,13 @@ fn calls(item: &Node<'_>) -> bool {
     matches!(kind_of(item).as_deref(), Some("function_call" | "custom_tool_call"))
 }
 
+fn is_delta(kind: &str) -> bool {
+    kind.rsplit('.').next() == Some("delta")
+}
+
 /// Whether an event says something of the answer.
 fn speaks(kind: &str, payload: &Payload<'_>) -> bool {
-    if kind.rsplit('.').next() == Some("delta") {
+    if is_delta(kind) {
         return payload.delta.is_some_and(|delta| !matches!(delta, "\"\"" | "null" | "{}"));
     }
     let item = payload.item.and_then(|item| kind_of(&Node::root(item)));
