@@ -4,7 +4,8 @@
 use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault};
 use crate::fault::protocol;
-use crate::json::nonfinite_as_null;
+use crate::json::{Node, Object, check, nonfinite_as_null};
+use crate::refusal;
 
 /// Reads the frames of one wire.
 pub trait ReadFrame {
@@ -64,6 +65,22 @@ impl<R: ReadFrame> FrameDecoder<R> {
             (true, false) => protocol("the upstream's stream held no answer"),
             (true, true) => protocol(&format!("the upstream's stream ended without {}", R::END)),
         })
+    }
+}
+
+/// The object that an upstream sent, unless it is an error.
+pub(crate) fn payload(data: &str) -> Result<Object<'_>, Fault> {
+    let mut object = Node::root(data).sole_object().map_err(|_| {
+        let is_json = check(data.trim()).is_ok();
+        protocol(if is_json {
+            "the upstream's answer is not a JSON object"
+        } else {
+            "the upstream's answer is not JSON"
+        })
+    })?;
+    match object.optional("error").ok().flatten() {
+        Some(node) => Err(refusal::inside(&node)),
+        None => Ok(object),
     }
 }
 

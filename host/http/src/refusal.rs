@@ -113,10 +113,9 @@ fn status(fault: &Fault) -> StatusCode {
 /// Statuses that clients repeat by themselves although the answer would be the same: SDKs obey this header.
 fn repeating_is_useless(kind: FaultKind) -> bool {
     match kind {
-        FaultKind::Conflict | FaultKind::UpstreamAuth | FaultKind::Quota => true,
+        FaultKind::Unauthorized | FaultKind::Conflict | FaultKind::UpstreamAuth | FaultKind::Quota => true,
         FaultKind::Invalid
         | FaultKind::ContextTooLong
-        | FaultKind::Unauthorized
         | FaultKind::Forbidden
         | FaultKind::NotFound
         | FaultKind::MethodNotAllowed

@@ -74,7 +74,7 @@ pub(crate) fn all() -> Vec<Shape> {
                 format!("{client:?} over {model}, {}", if stream { "streamed" } else { "whole" })
             };
             for stream in [false, true] {
-                let requests = if stream { 600 } else { 2000 };
+                let requests = if stream { 1000 } else { 4000 };
                 let beside = (model != relayed).then(|| name(relayed, stream));
                 let shape = Shape::whole(&name(model, stream), model, 1 << 10, requests);
                 shapes.push(Shape { client, stream, beside, ..shape });

@@ -6,7 +6,9 @@ const WORDS: [&str; 4] = ["-Infinity", "Infinity", "-NaN", "NaN"];
 
 /// The text with `null` in place of each of them outside of strings; none when there is nothing to replace.
 pub fn nonfinite_as_null(text: &str) -> Option<String> {
-    if !text.contains("NaN") && !text.contains("Infinity") {
+    // Components have no search for words that is fast, and most frames have no such letter.
+    let is_possible = memchr::memchr2(b'N', b'I', text.as_bytes()).is_some();
+    if !is_possible || !text.contains("NaN") && !text.contains("Infinity") {
         return None;
     }
     let (mut out, mut kept, mut at) = (String::with_capacity(text.len()), 0, 0);

@@ -1,8 +1,10 @@
 //! Values with their path, read on demand: a type error names the member, what nobody asked for stays text.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
-use super::{JsonKind, Members, Reader};
+use super::{JsonKind, Members, Reader, Syntax};
 use crate::invalid::Invalid;
 
 /// A member of an object that is kept as text, unless it is `null`.
@@ -14,18 +16,51 @@ pub(crate) fn member(object: Option<&str>, name: &str) -> Option<String> {
 #[derive(Debug, Clone)]
 pub struct Node<'a> {
     text: &'a str,
-    path: String,
+    place: Place<'a>,
+}
+
+/// Where a value stands. It becomes text when somebody asks: a frame of a stream has some twenty values, and no error.
+#[derive(Debug, Clone)]
+enum Place<'a> {
+    Root,
+    At(Arc<str>),
+    Member(Option<Arc<Self>>, Cow<'a, str>),
+    Item(Option<Arc<Self>>, usize),
+}
+
+impl Place<'_> {
+    /// For what stands inside; none at the root.
+    fn shared(&self) -> Option<Arc<Self>> {
+        match self {
+            Self::Root => None,
+            Self::At(_) | Self::Member(..) | Self::Item(..) => Some(Arc::new(self.clone())),
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::At(path) => out.write_str(path),
+            Self::Member(None, name) => out.write_str(name),
+            Self::Member(Some(inside), name) => write!(out, "{inside}.{name}"),
+            Self::Item(None, number) => write!(out, "[{number}]"),
+            Self::Item(Some(inside), number) => write!(out, "{inside}[{number}]"),
+        }
+    }
 }
 
 impl<'a> Node<'a> {
     /// A value that stands alone. What is read of it is checked, not what may follow it.
     pub fn root(text: &'a str) -> Self {
-        Self { text: text.trim_matches([' ', '\n', '\r', '\t']), path: String::new() }
+        Self { text: text.trim_matches([' ', '\n', '\r', '\t']), place: Place::Root }
     }
 
     /// A value that stands at `path`.
     pub fn at(text: &'a str, path: &str) -> Self {
-        Self { text, path: path.to_owned() }
+        let place = if path.is_empty() { Place::Root } else { Place::At(path.into()) };
+        Self { text, place }
     }
 
     /// The value as it was written.
@@ -33,8 +68,8 @@ impl<'a> Node<'a> {
         self.text
     }
 
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn path(&self) -> String {
+        self.place.to_string()
     }
 
     pub fn kind(&self) -> Result<JsonKind, Invalid> {
@@ -91,12 +126,12 @@ impl<'a> Node<'a> {
 
     pub fn array(&self) -> Result<Vec<Self>, Invalid> {
         self.must_be(JsonKind::Array, "an array")?;
-        let mut items = Vec::new();
+        let (mut items, inside) = (Vec::new(), self.place.shared());
         let mut reader = Reader::new(self.text);
         reader
             .array(|reader| {
-                let path = format!("{}[{}]", self.path, items.len());
-                items.push(Self { text: reader.skip()?, path });
+                let place = Place::Item(inside.clone(), items.len());
+                items.push(Self { text: reader.skip()?, place });
                 Ok(())
             })
             .map_err(|wrong| Invalid::syntax(self.text, &wrong))?;
@@ -104,18 +139,32 @@ impl<'a> Node<'a> {
     }
 
     pub fn object(&self) -> Result<Object<'a>, Invalid> {
+        self.read_object(|_| Ok(()))
+    }
+
+    /// The object of a value that stands alone, with nothing behind it.
+    pub fn sole_object(&self) -> Result<Object<'a>, Invalid> {
+        self.read_object(Reader::end)
+    }
+
+    fn read_object(
+        &self,
+        behind: impl Fn(&mut Reader<'a>) -> Result<(), Syntax>,
+    ) -> Result<Object<'a>, Invalid> {
         self.must_be(JsonKind::Object, "an object")?;
         let mut members: Vec<(Cow<'a, str>, Self)> = Vec::new();
+        let inside = self.place.shared();
         let mut reader = Reader::new(self.text);
         reader
             .object(|reader, key| {
                 let name = key.name();
-                let path = self.join(&name);
-                members.push((name, Self { text: reader.skip()?, path }));
+                let place = Place::Member(inside.clone(), name.clone());
+                members.push((name, Self { text: reader.skip()?, place }));
                 Ok(())
             })
+            .and_then(|()| behind(&mut reader))
             .map_err(|wrong| Invalid::syntax(self.text, &wrong))?;
-        Ok(Object { path: self.path.clone(), members })
+        Ok(Object { inside, members })
     }
 
     /// The error that this value should have been `wanted`.
@@ -126,26 +175,24 @@ impl<'a> Node<'a> {
 
     /// An error about this value.
     pub fn invalid(&self, what: impl std::fmt::Display) -> Invalid {
-        if self.path.is_empty() {
-            Invalid::value(what.to_string(), None)
-        } else {
-            Invalid::value(format!("`{}`: {what}", self.path), Some(self.path.clone()))
+        match self.place {
+            Place::Root => Invalid::value(what.to_string(), None),
+            Place::At(_) | Place::Member(..) | Place::Item(..) => {
+                Invalid::value(format!("`{}`: {what}", self.place), Some(self.path()))
+            }
         }
     }
 
     fn must_be(&self, kind: JsonKind, wanted: &str) -> Result<(), Invalid> {
         if self.kind()? == kind { Ok(()) } else { Err(self.expected(wanted)) }
     }
-
-    fn join(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
 }
 
 /// An object's members, taken one by one; what is left over goes into `extra`.
 #[derive(Debug, Clone)]
 pub struct Object<'a> {
-    path: String,
+    /// Where it stands itself; none at the root.
+    inside: Option<Arc<Place<'a>>>,
     members: Vec<(Cow<'a, str>, Node<'a>)>,
 }
 
@@ -167,8 +214,10 @@ impl<'a> Object<'a> {
 
     /// Takes a member out that must be there and not be `null`.
     pub fn required(&mut self, name: &str) -> Result<Node<'a>, Invalid> {
-        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        self.optional(name)?.ok_or_else(|| Invalid::value(format!("`{path}` is missing"), Some(path)))
+        self.optional(name)?.ok_or_else(|| {
+            let path = Place::Member(self.inside.clone(), Cow::Borrowed(name)).to_string();
+            Invalid::value(format!("`{path}` is missing"), Some(path))
+        })
     }
 
     pub fn string(&mut self, name: &str) -> Result<Option<String>, Invalid> {

@@ -70,6 +70,7 @@ async fn names_come_before_keys_and_keys_before_everything() {
         listener.ask("POST", CHAT, &[("x-api-key", "wrong"), ("content-encoding", "br")], b"{").await;
     assert_eq!(stranger.code(), (401, "invalid_api_key".into()));
     assert_eq!(stranger.header("www-authenticate"), "Bearer");
+    assert_eq!(stranger.header("x-should-retry"), "false", "Claude Code repeats it ten times");
     for path in ["/v1/models", "/v1/nowhere", "/v1", "/api/openapi.json", "/api/ops/say_back", "/api/nowhere"]
     {
         assert_eq!(listener.ask("GET", path, &[], b"").await.status, 401, "{path}");

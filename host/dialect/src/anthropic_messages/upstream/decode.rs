@@ -8,10 +8,10 @@ pub(in crate::anthropic_messages) mod usage;
 
 use crate::anthropic_messages::stop_reason;
 use crate::canon::{Event, Fault, Finish, Start, StopReason};
-use crate::decoder::{FrameDecoder, ReadFrame};
+use crate::decoder::{FrameDecoder, ReadFrame, payload};
 use crate::fault::protocol;
+use crate::finish;
 use crate::json::{Node, Object};
-use crate::{finish, refusal};
 use blocks::OpenBlocks;
 use usage::Counted;
 
@@ -144,17 +144,6 @@ pub fn decode_unary(body: &str) -> Result<Vec<Event>, Fault> {
     decoder.stopped(&mut object)?;
     decoder.end(&mut events)?;
     Ok(events)
-}
-
-/// The object inside a payload, unless it is an error.
-fn payload(data: &str) -> Result<Object<'_>, Fault> {
-    crate::json::check(data.trim()).map_err(|_| protocol("the upstream's answer is not JSON"))?;
-    let mut object =
-        Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
-    match object.optional("error").ok().flatten() {
-        Some(node) => Err(refusal::inside(&node)),
-        None => Ok(object),
-    }
 }
 
 fn required<'a>(object: &mut Object<'a>, name: &str) -> Result<Node<'a>, Fault> {

@@ -3,10 +3,10 @@
 
 use crate::blocks::{BlockBuilder, CallPiece};
 use crate::canon::{Event, Fault, Start, StopReason, Usage};
-use crate::decoder::{FrameDecoder, ReadFrame, read_whole};
+use crate::decoder::{FrameDecoder, ReadFrame, payload, read_whole};
 use crate::fault::protocol;
+use crate::finish;
 use crate::json::{JsonKind, Members, Node, Object};
-use crate::{finish, refusal};
 
 /// Decodes one answer, line by line.
 pub type OllamaChatDecoder = FrameDecoder<AnswerLines>;
@@ -47,12 +47,7 @@ impl AnswerLines {
     }
 
     fn line(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
-        crate::json::check(data.trim()).map_err(|_| protocol("the upstream's answer is not JSON"))?;
-        let mut object =
-            Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
-        if let Some(node) = object.optional("error").ok().flatten() {
-            return Err(refusal::inside(&node));
-        }
+        let mut object = payload(data)?;
         let done = object.optional("done").ok().flatten().is_some_and(|node| node.boolean() == Ok(true));
         let message = object.optional("message").ok().flatten().and_then(|node| node.object().ok());
         if message.is_none() && !done {

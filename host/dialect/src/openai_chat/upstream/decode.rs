@@ -6,7 +6,7 @@ mod tests;
 
 use crate::blocks::{BlockBuilder, CallPiece};
 use crate::canon::{Annotation, Event, Fault, Start, StopReason, Usage};
-use crate::decoder::{FrameDecoder, ReadFrame};
+use crate::decoder::{FrameDecoder, ReadFrame, payload};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object, nonfinite_as_null};
 use crate::openai_chat::{DONE, reasoning, signature, stop_reason, usage};
@@ -206,17 +206,6 @@ pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
     }
     events.extend(usage_of(&mut object).map(Event::Usage));
     Ok(events)
-}
-
-/// The object inside a payload, unless it is an error in disguise.
-fn payload(data: &str) -> Result<Object<'_>, Fault> {
-    crate::json::check(data.trim()).map_err(|_| protocol("the upstream's answer is not JSON"))?;
-    let mut object =
-        Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
-    match object.optional("error").ok().flatten() {
-        Some(node) => Err(refusal::inside(&node)),
-        None => Ok(object),
-    }
 }
 
 /// The choices of a whole answer: an array with something in it.

@@ -28,12 +28,16 @@ impl Sequence {
 
     /// One event; the values are JSON.
     pub(super) fn event(&mut self, kind: &str, members: &[(&str, &str)], out: &mut String) {
-        let _written =
-            write!(out, "event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{}", self.next);
+        for piece in ["event: ", kind, "\ndata: {\"type\":\"", kind, "\",\"sequence_number\":"] {
+            out.push_str(piece);
+        }
+        let _written = write!(out, "{}", self.next);
         self.next += 1;
         for (name, value) in members {
-            let _written = write!(out, ",\"{name}\":");
-            if value.contains(['\n', '\r']) {
+            for piece in [",\"", name, "\":"] {
+                out.push_str(piece);
+            }
+            if memchr::memchr2(b'\n', b'\r', value.as_bytes()).is_some() {
                 out.push_str(&value.replace(['\n', '\r'], " "));
             } else {
                 out.push_str(value);

@@ -103,7 +103,7 @@ pub(super) fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid> {
 fn refuse(object: &mut Object<'_>) -> Result<(), Invalid> {
     if let Some(node) = object.optional("previous_response_id")? {
         let message = "`previous_response_id`: the response is not kept here; send its items in `input`";
-        let param = Some(node.path().to_owned());
+        let param = Some(node.path());
         return Err(Invalid { code: "previous_response_not_found", message: message.to_owned(), param });
     }
     for name in ELSEWHERE {
@@ -167,5 +167,5 @@ const fn message(role: Role, parts: Vec<Part>) -> Message {
 /// A value that cannot be said on another wire.
 fn unsupported(node: &Node<'_>, why: &str) -> Invalid {
     let message = format!("`{}` is not supported by the provider of this model: {why}", node.path());
-    Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path().to_owned()) }
+    Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path()) }
 }

@@ -36,7 +36,7 @@ pub(crate) fn read(envelope: &Envelope<'_>) -> Result<StateHead, Invalid> {
 
 fn not_here(node: &Node<'_>, why: &str) -> Invalid {
     let message = format!("`{}` is not supported here: {why}", node.path());
-    Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path().to_owned()) }
+    Invalid { code: UNSUPPORTED_PARAMETER, message, param: Some(node.path()) }
 }
 
 fn may_refer(input: &Node<'_>) -> bool {

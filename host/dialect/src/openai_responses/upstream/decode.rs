@@ -7,7 +7,7 @@ mod items;
 mod tests;
 
 use crate::canon::{Event, Fault, Finish, Start, StopReason};
-use crate::decoder::{FrameDecoder, ReadFrame};
+use crate::decoder::{FrameDecoder, ReadFrame, payload};
 use crate::fault::protocol;
 use crate::json::{Members, Node, Object};
 use crate::openai_responses::usage;
@@ -201,17 +201,6 @@ pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
     object.put_back("output", output);
     decoder.end("completed", object, &mut events)?;
     Ok(events)
-}
-
-/// The object inside a payload, unless it is an error.
-fn payload(data: &str) -> Result<Object<'_>, Fault> {
-    crate::json::check(data.trim()).map_err(|_| protocol("the upstream's answer is not JSON"))?;
-    let mut object =
-        Node::root(data).object().map_err(|_| protocol("the upstream's answer is not a JSON object"))?;
-    match object.optional("error").ok().flatten() {
-        Some(node) => Err(refusal::inside(&node)),
-        None => Ok(object),
-    }
 }
 
 /// A member of the end of a block.

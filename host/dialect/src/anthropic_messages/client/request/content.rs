@@ -33,12 +33,11 @@ pub(super) fn unknown(content: &Node<'_>) -> Option<String> {
     content.array().ok()?.iter().find_map(|block| {
         let parts = part(block).ok()?;
         let strange = |part: &Part| match &part.content {
-            Content::Other(_) => Some(block.path().to_owned()),
+            Content::Other(_) => Some(block.path()),
             Content::ToolResult(result) => {
                 let inside = result.content.iter().any(|part| matches!(part, ResultPart::Other(_)));
                 let content = || block.object().ok()?.optional("content").ok()?;
-                inside
-                    .then(|| content().as_ref().and_then(unknown).unwrap_or_else(|| block.path().to_owned()))
+                inside.then(|| content().as_ref().and_then(unknown).unwrap_or_else(|| block.path()))
             }
             _ => None,
         };
