@@ -36,6 +36,7 @@
 
 use std::collections::BTreeMap;
 
+use brains_dialect::json::Node;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -50,11 +51,13 @@ pub type Overrides = BTreeMap<String, Map<String, Value>>;
 /// When `data` does not say everything that `C` wants: a component's own data is tested with it.
 #[expect(clippy::expect_used, reason = "the data is the component's own")]
 pub fn of_model<C: DeserializeOwned>(data: &str, settings: &Value, overrides: &Overrides, model: &str) -> C {
-    let data: Value = serde_json::from_str(data).expect("the data is JSON");
+    let data = Data::read(data).expect("the data is JSON of the form above");
     let mut can = Map::new();
-    let layers = [data.get("default"), row(&data, model), Some(settings)];
-    for layer in layers.into_iter().flatten().filter_map(Value::as_object) {
-        lay(&mut can, layer);
+    for layer in [Some(data.default), data.row(model)].into_iter().flatten() {
+        lay(&mut can, &serde_json::from_str(layer).expect("an object"));
+    }
+    if let Some(settings) = settings.as_object() {
+        lay(&mut can, settings);
     }
     let mut fitting: Vec<_> = overrides.iter().filter(|(pattern, _)| fits(pattern, model)).collect();
     fitting.sort_by_key(|(pattern, _)| (!pattern.ends_with('*'), pattern.len()));
@@ -66,10 +69,12 @@ pub fn of_model<C: DeserializeOwned>(data: &str, settings: &Value, overrides: &O
 
 /// What is wrong with overrides: they are read as `C`, one by one, over what the default says.
 pub fn problems<C: DeserializeOwned>(data: &str, overrides: &Overrides) -> Vec<String> {
-    let data: Value = serde_json::from_str(data).unwrap_or_default();
-    let default = data.get("default").and_then(Value::as_object);
+    if overrides.is_empty() {
+        return Vec::new();
+    }
+    let default = Data::read(data).and_then(|data| serde_json::from_str(data.default).ok());
     let wrong = overrides.iter().filter_map(|(pattern, layer)| {
-        let mut can = default.cloned().unwrap_or_default();
+        let mut can: Map<String, Value> = default.clone().unwrap_or_default();
         lay(&mut can, layer);
         let error = serde_json::from_value::<C>(Value::Object(can)).err()?;
         Some(format!("capabilities.{pattern}: {error}"))
@@ -86,22 +91,43 @@ fn fits(pattern: &str, model: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == model, |begin| model.starts_with(begin))
 }
 
-/// The row of a model, or of the newest when the model is newer.
-fn row<'d>(data: &'d Value, model: &str) -> Option<&'d Value> {
-    let family = data.get("family")?.as_str()?;
-    let wanted = Name::read(family, model)?;
-    let rows = data.get("rows")?.as_array()?;
-    let names = |row: &Value| -> Vec<Name> {
-        let models = row.get("models").and_then(Value::as_array);
-        let read = |model: &Value| Name::read(family, model.as_str()?);
-        models.into_iter().flatten().filter_map(read).collect()
-    };
-    if let Some(row) = rows.iter().find(|row| names(row).contains(&wanted)) {
-        return Some(row);
+/// The data, as far as every request needs it: a component is made anew for each, and most rows are of other models.
+struct Data<'a> {
+    family: String,
+    newest: String,
+    /// Objects, as text.
+    default: &'a str,
+    rows: Vec<Node<'a>>,
+}
+
+impl<'a> Data<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let mut data = Node::root(text).object().ok()?;
+        let default = data.take("default").ok()??.text();
+        let mut string = |name: &str| data.string(name).ok().flatten();
+        let (family, newest) = (string("family").unwrap_or_default(), string("newest").unwrap_or_default());
+        Some(Self { family, newest, default, rows: data.array("rows").ok()? })
     }
-    let newest = Name::read(family, data.get("newest")?.as_str()?)?;
-    let above_all = rows.iter().flat_map(names).all(|known| known.version < wanted.version);
-    rows.iter().find(|row| above_all && names(row).contains(&newest))
+
+    /// The row of a model, or of the newest when the model is newer.
+    fn row(&self, model: &str) -> Option<&'a str> {
+        let wanted = self.name(model)?;
+        let of = |wanted: &Name| self.rows.iter().find(|row| self.names(row).contains(wanted)).map(Node::text);
+        of(&wanted).or_else(|| {
+            let above_all =
+                self.rows.iter().flat_map(|row| self.names(row)).all(|known| known.version < wanted.version);
+            if above_all { of(&self.name(&self.newest)?) } else { None }
+        })
+    }
+
+    fn name(&self, model: &str) -> Option<Name> {
+        Name::read(&self.family, model)
+    }
+
+    fn names(&self, row: &Node<'_>) -> Vec<Name> {
+        let models = row.object().and_then(|mut row| row.array("models")).unwrap_or_default();
+        models.iter().filter_map(|model| self.name(&model.string().ok()?)).collect()
+    }
 }
 
 /// A model's name taken apart: however vendors, clouds and routers order and date it.

@@ -1,6 +1,7 @@
 //! What an upstream of this wire answers, as canonical events. Lenient about what upstreams leave out, strict
 //! about the end: an answer that never said why it stopped is a fault, not a short answer.
 
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,19 @@ impl CompletionChunks {
     }
 
     fn chunk(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        match plain::read(data) {
+            Some(piece) if self.started => {
+                self.blocks.touch(piece.choice);
+                if !piece.text.is_empty() {
+                    self.blocks.text(piece.choice, piece.text.into_owned(), events);
+                }
+                Ok(())
+            }
+            Some(_) | None => self.any_chunk(data, events),
+        }
+    }
+
+    fn any_chunk(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
         let mut object = payload(data)?;
         self.start(&mut object, events);
         for node in
