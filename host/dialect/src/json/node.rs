@@ -152,7 +152,8 @@ impl<'a> Node<'a> {
         behind: impl Fn(&mut Reader<'a>) -> Result<(), Syntax>,
     ) -> Result<Object<'a>, Invalid> {
         self.must_be(JsonKind::Object, "an object")?;
-        let mut members: Vec<(Cow<'a, str>, Self)> = Vec::new();
+        // Most objects have fewer.
+        let mut members: Vec<(Cow<'a, str>, Self)> = Vec::with_capacity(8);
         let inside = self.place.shared();
         let mut reader = Reader::new(self.text);
         reader

@@ -9,10 +9,9 @@ use crate::ingress::{AnswerIdentity, WireWriter};
 
 /// The response object. Fails when the answer never finished: that is no answer but a piece of one.
 pub(super) fn response(events: &[Event], identity: &AnswerIdentity) -> Result<Json, Fault> {
-    let (mut writer, mut stream) = (OpenAiResponsesWriter::new(identity), String::new());
+    let (mut writer, mut stream) = (OpenAiResponsesWriter::unread(identity), String::new());
     for event in events {
         writer.push(event, &mut stream)?;
-        stream.clear();
     }
     Ok(writer.ended()?.1)
 }

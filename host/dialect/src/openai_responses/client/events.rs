@@ -9,6 +9,8 @@ use crate::json::quote;
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Sequence {
     next: u64,
+    /// Nobody reads the events: only the response at their end is wanted.
+    unread: bool,
 }
 
 /// Where an event belongs.
@@ -23,11 +25,23 @@ pub(super) struct EventPlace<'a> {
 impl Sequence {
     /// Goes on behind the events of another.
     pub(super) const fn from(next: u64) -> Self {
-        Self { next }
+        Self { next, unread: false }
+    }
+
+    /// Of an answer that is told whole.
+    pub(super) const fn unread() -> Self {
+        Self { next: 0, unread: true }
+    }
+
+    pub(super) const fn is_unread(self) -> bool {
+        self.unread
     }
 
     /// One event; the values are JSON.
     pub(super) fn event(&mut self, kind: &str, members: &[(&str, &str)], out: &mut String) {
+        if self.unread {
+            return;
+        }
         for piece in ["event: ", kind, "\ndata: {\"type\":\"", kind, "\",\"sequence_number\":"] {
             out.push_str(piece);
         }
@@ -59,6 +73,9 @@ impl Sequence {
         members: &[(&str, &str)],
         out: &mut String,
     ) {
+        if self.unread {
+            return;
+        }
         let (item, output) = (quote(place.item), place.output.to_string());
         let number = place.part.map(|(_, number)| number.to_string()).unwrap_or_default();
         let mut all = vec![("item_id", item.as_str()), ("output_index", output.as_str())];

@@ -81,6 +81,11 @@ impl OpenAiResponsesWriter {
         }
     }
 
+    /// Of an answer whose events nobody reads.
+    pub(super) fn unread(identity: &AnswerIdentity) -> Self {
+        Self { sequence: Sequence::unread(), ..Self::new(identity) }
+    }
+
     /// The event that ends the answer, and the response in it. Fails when it never finished.
     pub(super) fn ended(&mut self) -> Result<(&'static str, Json), Fault> {
         let reason = self.finish.as_ref();
@@ -185,6 +190,9 @@ impl WireWriter for OpenAiResponsesWriter {
 impl OpenAiResponsesWriter {
     fn begin(&mut self, out: &mut String) {
         if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
+        if self.sequence.is_unread() {
             return;
         }
         let progress =
