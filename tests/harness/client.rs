@@ -53,6 +53,13 @@ impl Client {
         Self { http, base: format!("http://{address}"), key: key.to_owned() }
     }
 
+    /// Each request has a connection of its own: one that is kept may be closed just when it is used again.
+    #[must_use]
+    pub fn keeping_nothing(&self) -> Self {
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        Self { http: http.build().expect("a client"), ..self.clone() }
+    }
+
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self.clone() }
@@ -89,12 +96,17 @@ impl Client {
     }
 
     pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-        Self::attempt(request).await.expect("an answer")
+        let response = request.send().await.expect("an answer");
+        Self::whole(response).await
     }
 
     /// None when the connection ended before an answer: a server may close one that idles just when it is used again.
     pub async fn attempt(request: reqwest::RequestBuilder) -> Option<Answer> {
-        let response = request.send().await.ok()?;
+        Some(Self::whole(request.send().await.ok()?).await)
+    }
+
+    /// All of an answer that has begun.
+    pub async fn whole(response: reqwest::Response) -> Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
@@ -104,6 +116,6 @@ impl Client {
                 Err(_) => break,
             }
         }
-        Some(Answer { status, headers, body: body.into() })
+        Answer { status, headers, body: body.into() }
     }
 }
