@@ -183,12 +183,12 @@ async fn a_stream_that_is_cut_does_not_look_whole() {
             ask(&service, way, &(way.body)("hello", true)).await;
             upstream.last()
         });
-        cut.chunks.truncate(cut.chunks.len() - 2);
+        cut.chunks.truncate(cut.chunks.len() / 2);
         cut.end = End::Cut;
         upstream.then(cut);
         let answer = ask(&service, way, &(way.body)("hello", true)).await.text();
         assert!(answer.contains("error"), "{}: {answer}", way.path);
-        for end in ["[DONE]", "response.completed", "message_stop"] {
+        for end in ["\"finish_reason\":\"stop\"", "response.completed", "message_stop"] {
             assert!(!answer.contains(end), "{}: {answer}", way.path);
         }
     }

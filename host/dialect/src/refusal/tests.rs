@@ -289,7 +289,7 @@ fn a_plan_that_is_used_up_is_no_wrong_key_and_no_limit_per_minute() {
 
 /// Bodies of `docs.litellm.ai/docs/proxy/error_reference`, and of BerriAI/litellm#4208, 14144.
 #[test]
-fn a_proxy_of_litellm_is_understood() {
+fn a_proxy_in_front_of_vendors_is_understood() {
     let body = |message: &str, kind: &str, code: &str| {
         format!(r#"{{"error":{{"message":"{message}","type":{kind},"param":null,"code":"{code}"}}}}"#)
     };

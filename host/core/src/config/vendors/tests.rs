@@ -80,7 +80,7 @@ fn instance(config: &Config, name: &str) -> (String, Value, Option<String>) {
 }
 
 #[track_caller]
-fn refused(yaml: &str, path: &str, message: &str, hint: &str) {
+fn check_refused(yaml: &str, path: &str, message: &str, hint: &str) {
     let problems = run(yaml, "").expect_err("accepted");
     let told: Vec<_> = problems.iter().map(|it| (it.path.as_str(), it.message.as_str())).collect();
     assert_eq!(told, [(path, message)], "{yaml}");
@@ -141,25 +141,25 @@ fn a_key_that_is_not_set_is_told_by_the_name_of_its_variable() {
 
 #[test]
 fn what_cannot_be_an_instance_says_what_to_do() {
-    refused(
+    check_refused(
         "providers:\n  acmee: {}\n",
         "providers.acmee.component",
         "is missing, and no vendor is known as `acmee`",
         "did you mean `acme`? Else name its `component`",
     );
-    refused(
+    check_refused(
         "providers:\n  mine: { vendor: nobody-at-all }\n",
         "providers.mine.vendor",
         "names the vendor `nobody-at-all`, which is not known",
         "name its `component`, or a `vendor` of those that are known",
     );
-    refused(
+    check_refused(
         "providers:\n  mine: { vendor: acme, component: other }\n",
         "providers.mine.component",
         "is not what speaks with `acme`, which is `chat-wire`",
         "take out `component` or `vendor`",
     );
-    refused(
+    check_refused(
         "providers:\n  cloud: { secrets: { api_key: '${ENV:MINE}' } }\n",
         "providers.cloud.config.base_url",
         "is missing: `cloud` gives each account an address of its own",
