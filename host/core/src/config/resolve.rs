@@ -125,10 +125,13 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
     // An instance that stands for nothing is told once, with what it is near to.
     let instance = |path: &str| path.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
     whole.retain(|problem| unnamed.iter().all(|known| instance(&known.path) != instance(&problem.path)));
-    whole.append(&mut unnamed);
     for problem in &mut whole {
         problem.place = provenance.near(&problem.path).clone();
     }
+    for problem in &mut unnamed {
+        problem.place = provenance.of(&instance(&problem.path).join(".")).clone();
+    }
+    whole.append(&mut unnamed);
     work.problems.append(&mut whole);
 
     let mut shown = schema.cover(document.clone());
