@@ -83,7 +83,7 @@ async fn the_page_and_the_file_of_the_configuration_are_written_from_its_schema(
 
 /// Setting one of these calls an instance into being.
 fn of_a_component(line: &str) -> bool {
-    ["anthropic_", "ollama_", "openai_compatible_", "openai_responses_"]
+    ["anthropic_", "litellm_", "ollama_", "openai_compatible_", "openai_responses_"]
         .iter()
         .any(|component| line.starts_with(component))
 }
@@ -102,4 +102,12 @@ fn is_committed(file: &str, generated: &str) {
 #[test]
 fn the_translation_page_is_written_from_the_table() {
     is_committed("docs/reference/translation.md", &brains_dialect::translation::page());
+}
+
+#[test]
+fn the_page_of_vendors_is_written_from_the_table() {
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/vendors.yaml");
+    let table = fs_err::read_to_string(table).expect("plugins/vendors.yaml");
+    let vendors = brains_core::config::Vendors::parse(&table).expect("a sound table");
+    is_committed("docs/reference/vendors.md", &vendors.page());
 }

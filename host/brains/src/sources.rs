@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brains_core::config::document::DOCUMENT_BYTES;
 use brains_core::config::manifest::Manifest;
 use brains_core::config::{
-    self, Findings, Layer, Layers, Problem, RefError, RefSource, Resolved, Schema, Source, examine, resolve,
+    self, Findings, Layer, Layers, Problem, RefError, RefSource, Resolved, Schema, Source, Vendors, examine,
+    resolve,
 };
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Origin};
@@ -33,6 +35,7 @@ pub(crate) struct Sources {
     overlay_named: bool,
     flags: BTreeMap<String, Value>,
     manifests: Vec<Manifest>,
+    vendors: Arc<Vendors>,
     gate: Gate,
 }
 
@@ -65,7 +68,18 @@ impl Sources {
             let unserved = Manifest::parse_unserved(text);
             manifests.extend(unserved.map_err(|error| broken("the keys that are not served", error))?);
         }
-        Ok(Self { environment: environment.clone(), yaml, overlay, overlay_named, flags, manifests, gate })
+        let vendors = bundle::vendors().map(Vendors::parse).transpose();
+        let vendors = vendors.map_err(|error| broken("the table of vendors", error))?.unwrap_or_default();
+        Ok(Self {
+            environment: environment.clone(),
+            yaml,
+            overlay,
+            overlay_named,
+            flags,
+            manifests,
+            vendors: Arc::new(vendors),
+            gate,
+        })
     }
 
     /// The same, with the files of another state directory.
@@ -135,6 +149,7 @@ impl Sources {
 
     fn resolve_with(&self, overlay: Option<Source>) -> Result<Resolved, Vec<Problem>> {
         let layers = Layers {
+            vendors: Arc::clone(&self.vendors),
             bundle: bundled(),
             yaml: self.layer(&self.yaml.0, Layer::Yaml, self.yaml.1)?,
             overlay,
@@ -147,7 +162,7 @@ impl Sources {
     /// One document alone, as the operator's file over the defaults.
     pub(crate) fn check(&self, text: String) -> Findings {
         examine(
-            &alone(text),
+            &self.alone(text),
             &self.manifests,
             &Operators { environment: &self.environment, gate: &self.gate },
         )
@@ -156,10 +171,15 @@ impl Sources {
     /// The same as what it resolves to.
     pub(crate) fn document(&self, text: String) -> Result<Resolved, Vec<Problem>> {
         resolve(
-            &alone(text),
+            &self.alone(text),
             &self.manifests,
             &Operators { environment: &self.environment, gate: &self.gate },
         )
+    }
+
+    fn alone(&self, text: String) -> Layers {
+        let yaml = Some(Source { name: "document".into(), text });
+        Layers { vendors: Arc::clone(&self.vendors), bundle: bundled(), yaml, ..Layers::default() }
     }
 
     fn layer(&self, path: &Path, layer: Layer, required: bool) -> Result<Option<Source>, Vec<Problem>> {
@@ -174,11 +194,6 @@ impl Sources {
         let place = config::Place::new(layer, name);
         Err(vec![Problem { path: String::new(), place, message, hint: None }])
     }
-}
-
-fn alone(text: String) -> Layers {
-    let yaml = Some(Source { name: "document".into(), text });
-    Layers { bundle: bundled(), yaml, ..Layers::default() }
 }
 
 fn bundled() -> Option<Source> {

@@ -25,6 +25,7 @@ mod stand_in;
 mod subsystems;
 mod traces;
 mod unserved;
+mod vendors;
 
 pub use budgets::Budgets;
 pub use check::Findings;
@@ -46,6 +47,7 @@ pub use stand_in::TierLead;
 pub use subsystems::{Backend, BridgeSwitch, Exporter, Storage, Subsystems};
 pub use traces::Traces;
 pub use unserved::{Approvals, Bridge, Hook, HookFailure};
+pub use vendors::{Serves, VendorRow, Vendors};
 
 #[cfg(test)]
 mod tests;

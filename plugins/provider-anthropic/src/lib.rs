@@ -15,6 +15,7 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub base_url: String,
+    pub key_header: String,
     pub headers: BTreeMap<String, String>,
     pub models: Vec<String>,
     pub default_max_tokens: u32,
@@ -39,6 +40,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             base_url: "https://api.anthropic.com".to_owned(),
+            key_header: "x-api-key".to_owned(),
             headers: BTreeMap::new(),
             models: Vec::new(),
             default_max_tokens: Options::default().default_max_tokens,
@@ -63,7 +65,7 @@ impl Vendor for Anthropic {
     }
 
     fn upstream(settings: &Settings) -> Upstream {
-        let upstream = Upstream::new(&settings.base_url).key_if_set("x-api-key", "api_key");
+        let upstream = Upstream::new(&settings.base_url).key_in(&settings.key_header, "api_key");
         let problems = capabilities::problems::<Capabilities>(MODELS, &settings.capabilities);
         let upstream = upstream.models(&settings.models).headers(&settings.headers);
         problems.into_iter().fold(upstream, Upstream::problem)

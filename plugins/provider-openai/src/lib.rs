@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub struct Settings {
     pub base_url: String,
     pub organization: Option<String>,
+    pub key_header: String,
+    pub api_version: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub models: Vec<String>,
     pub max_tokens_member: Option<String>,
@@ -27,6 +29,8 @@ impl Default for Settings {
         Self {
             base_url: "https://api.openai.com/v1".to_owned(),
             organization: None,
+            key_header: "authorization".to_owned(),
+            api_version: None,
             headers: BTreeMap::new(),
             models: Vec::new(),
             max_tokens_member: None,
@@ -51,7 +55,9 @@ impl Vendor for OpenAi {
     }
 
     fn upstream(settings: &Settings) -> Upstream {
-        let upstream = Upstream::new(&settings.base_url).bearer_if_set("api_key").models(&settings.models);
+        let upstream = Upstream::new(&settings.base_url).key_in(&settings.key_header, "api_key");
+        let upstream = upstream.parameter("api-version", settings.api_version.as_deref());
+        let upstream = upstream.models(&settings.models);
         let organization = settings.organization.as_deref();
         upstream.header_of("organization", "openai-organization", organization).headers(&settings.headers)
     }

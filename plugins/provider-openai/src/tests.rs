@@ -1,6 +1,8 @@
 //! The exchanges as they leave, and answers as they are read.
 
-use brains_sdk::canon::exchange::{Body, Field, Framing, Head, Method, Payload, Piece, Request, Response};
+use brains_sdk::canon::exchange::{
+    Body, Field, Frame, Framing, Head, Method, Payload, Piece, Request, Response,
+};
 use brains_sdk::canon::relay::{Call, Edit, Lane, Member};
 use brains_sdk::canon::{CallContext, ChatRequest, Content, Event, FaultKind, Message, Part, Role};
 use brains_sdk::openai_chat::OpenAiChat;
@@ -194,5 +196,85 @@ fn settings_that_cannot_work_are_refused() {
         "headers: `Authorization` cannot be set here",
     );
     check_refused(json!({ "headers": { "a b": "x" } }), "headers: `a b` is no name of a header");
+    check_refused(json!({ "key_header": "a b" }), "key_header: `a b` cannot carry a key");
+    check_refused(json!({ "key_header": "Cookie" }), "key_header: `cookie` cannot carry a key");
+    check_refused(
+        json!({ "key_header": "Api-Key", "headers": { "api-key": "x" } }),
+        "headers: `api-key` cannot be set here",
+    );
     check_refused(json!({ "organization": "a\nb" }), "organization: the value holds control characters");
+}
+
+/// Azure OpenAI: the version of the interface is a parameter, and the key has a header of its own. The answer, the first frame
+/// without an id and a choice, and the refusals are those of learn.microsoft.com/azure/foundry/openai/reference,
+/// …/concepts/content-filter and …/concepts/content-streaming.
+#[test]
+fn azure_is_an_address_with_its_settings() {
+    let settings = json!({
+        "base_url": "https://mine.openai.azure.com/openai/deployments/gpt", "api_version": "2024-10-21", "key_header": "api-key"
+    });
+    let azure = component(settings);
+    let Lane::Relay(out) = azure.prepare(call(false)).unwrap() else { panic!("declined") };
+    let sent = shown(&out.request);
+    let expected =
+        "Post https://mine.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21 |";
+    assert!(sent.starts_with(expected), "{sent}");
+    let upstream = Upstream::new("https://mine.openai.azure.com/openai/v1").key("api-key", "api_key");
+    let listed = OpenAiChat::models_exchange(&upstream, "", &CallContext::default()).into_request();
+    assert!(shown(&listed).ends_with("| api-key: <api_key>"), "{}", shown(&listed));
+
+    let safe = json!({ "hate": { "filtered": false, "severity": "safe" }, "jailbreak": { "filtered": false, "detected": false } });
+    let frames = [
+        json!({ "id": "", "object": "", "created": 0, "model": "", "choices": [],
+                "prompt_filter_results": [{ "prompt_index": 0, "content_filter_results": safe }] }),
+        json!({ "id": "chatcmpl-7", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o",
+                "choices": [{ "index": 0, "delta": { "role": "assistant", "content": "ok" }, "finish_reason": null, "content_filter_results": safe }] }),
+        json!({ "id": "chatcmpl-7", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o",
+                "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop", "content_filter_results": {} }] }),
+    ];
+    let data = frames.iter().map(ToString::to_string).chain(["[DONE]".to_owned()]);
+    let frames: Vec<Frame> = data.map(|data| Frame { name: None, data }).collect();
+    let head = Head { status: 200, headers: Vec::new() };
+    let mut decoder = azure.open(head, CallContext::default()).unwrap();
+    let mut events = decoder.push(&frames).unwrap();
+    events.extend(decoder.finish(true).unwrap());
+    let start =
+        events.iter().find_map(|event| if let Event::Start(start) = event { Some(start) } else { None });
+    assert_eq!(
+        start.unwrap().id.as_deref(),
+        Some("chatcmpl-7"),
+        "not that of a frame without one: {events:?}"
+    );
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Delta(delta) if delta.text == "ok")),
+        "{events:?}"
+    );
+
+    for (status, error, kind) in [
+        (
+            400,
+            json!({ "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+                    "type": null, "param": "prompt", "code": "content_filter", "status": 400,
+                    "innererror": { "code": "ResponsibleAIPolicyViolation" } }),
+            FaultKind::ContentFiltered,
+        ),
+        (
+            404,
+            json!({ "code": "DeploymentNotFound", "message": "The API deployment for this resource does not exist." }),
+            FaultKind::NotFound,
+        ),
+        (
+            401,
+            json!({ "code": "401", "message": "Access denied due to invalid subscription key or wrong API endpoint." }),
+            FaultKind::Unauthorized,
+        ),
+        (
+            429,
+            json!({ "code": "429", "message": "Requests have exceeded call rate limit. Please retry after 7 seconds." }),
+            FaultKind::RateLimited,
+        ),
+    ] {
+        let fault = azure.decode_error(response(status, &json!({ "error": error }).to_string()));
+        assert_eq!(fault.kind, kind, "{error}");
+    }
 }

@@ -10,6 +10,7 @@ use super::model::Config;
 use super::resolve::Problem;
 use super::stand_in::TierLead;
 use super::subsystems::Backend;
+use super::vendors::Vendors;
 use crate::plane::is_slug;
 
 /// Tier names that mean something else in a model's name.
@@ -31,8 +32,8 @@ pub struct Findings {
 }
 
 /// `named` is the document before anything wrong was taken out of it: what it names is known, if broken.
-pub(super) fn check(config: &Config, named: &Value, provenance: &Provenance) -> Findings {
-    let mut check = Check { named, provenance, findings: Findings::default() };
+pub(super) fn check(config: &Config, named: &Value, vendors: &Vendors, provenance: &Provenance) -> Findings {
+    let mut check = Check { named, vendors, provenance, findings: Findings::default() };
     check.providers(config);
     check.tiers(config);
     check.parts(config);
@@ -43,6 +44,7 @@ pub(super) fn check(config: &Config, named: &Value, provenance: &Provenance) -> 
 
 struct Check<'a> {
     named: &'a Value,
+    vendors: &'a Vendors,
     provenance: &'a Provenance,
     findings: Findings,
 }
@@ -91,8 +93,11 @@ impl Check<'_> {
 
     fn provider(&mut self, path: String, name: &str, config: &Config) {
         if config.provider(name).is_none() && !self.has("providers", name) {
-            let hint = Some(self.names("providers"));
-            self.problem(path, format!("names the provider `{name}`, which is not configured"), hint);
+            let hint = match self.vendors.get(name) {
+                Some(_) => format!("add `{name}: {{}}` to `providers`: it is a vendor that is known"),
+                None => self.names("providers"),
+            };
+            self.problem(path, format!("names the provider `{name}`, which is not configured"), Some(hint));
         }
     }
 

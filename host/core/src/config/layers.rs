@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::path;
+use super::vendors::Vendors;
 
 /// Where a value may come from, the lowest first.
 #[derive(
@@ -88,6 +90,8 @@ impl fmt::Display for Place {
 /// What the caller has read.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
+    /// The vendors that are known by name.
+    pub vendors: Arc<Vendors>,
     /// `defaults.yaml` of the bundle.
     pub bundle: Option<Source>,
     /// The operator's file.

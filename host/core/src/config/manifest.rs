@@ -150,6 +150,12 @@ const fn served() -> bool {
     true
 }
 
+impl ManifestError {
+    pub(super) const fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
 impl Manifest {
     /// Reads and checks the manifests of components that this build knows by their flat keys alone.
     pub fn parse_unserved(text: &str) -> Result<Vec<Self>, ManifestError> {

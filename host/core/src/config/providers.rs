@@ -17,6 +17,10 @@ use crate::traffic::breaker::BreakerSettings;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProviderSpec {
+    /// Vendor that fills in what is not set here: component, address and key. Unset, and without a component: the one that
+    /// the instance is named after.
+    #[serde(default)]
+    pub vendor: Option<String>,
     /// Id of the component.
     pub component: String,
     /// Settings, checked by the component's own schema.

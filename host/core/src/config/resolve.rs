@@ -21,6 +21,7 @@ use super::reference::{RefSource, Reference};
 use super::schema::Schema;
 use super::served::{self, Unserved};
 use super::stand_in;
+use super::vendors;
 
 /// A configuration that holds together.
 #[derive(Debug, Clone)]
@@ -107,6 +108,8 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
     let mut stack = work.read(layers);
     let scale = ranked_tiers(&stack);
     stack.insert(0, (Place::of(Layer::Manifest), work.instances(&stack)));
+    let (named, mut unnamed) = layers.vendors.instances(stack.iter().map(|(_, document)| document));
+    stack.insert(1, (Place::new(Layer::Bundle, vendors::FILE), named));
 
     let defaults = schema.defaults();
     let mut provenance = Provenance::default();
@@ -119,9 +122,16 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
     let named = Value::Object(merged.clone());
     let mut document = Value::Object(merged);
     let mut whole = schema.prune(&mut document, &Place::default(), false).0;
+    // An instance that stands for nothing is told once, with what it is near to.
+    let instance = |path: &str| path.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
+    whole.retain(|problem| unnamed.iter().all(|known| instance(&known.path) != instance(&problem.path)));
     for problem in &mut whole {
         problem.place = provenance.near(&problem.path).clone();
     }
+    for problem in &mut unnamed {
+        problem.place = provenance.of(&instance(&problem.path).join(".")).clone();
+    }
+    whole.append(&mut unnamed);
     work.problems.append(&mut whole);
 
     let mut shown = schema.cover(document.clone());
@@ -136,7 +146,7 @@ fn merge(layers: &Layers, schema: &Schema, refs: &dyn RefSource) -> Result<Resol
             return Err(Findings { problems: work.problems, warnings: work.warnings, ..Findings::default() });
         }
     };
-    let mut findings = check::check(&config, &named, &provenance);
+    let mut findings = check::check(&config, &named, &layers.vendors, &provenance);
     findings.warnings.append(&mut stand_in::settle(&mut config, &mut shown, &mut provenance, &scale));
     config.document = Arc::new(shown);
     work.served(&named, &defaults, &provenance);

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -73,6 +74,7 @@ fn manifests() -> Vec<Manifest> {
 fn run(given: &Given) -> Result<Resolved, Vec<Problem>> {
     let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
     let layers = Layers {
+        vendors: Arc::default(),
         bundle: Some(source("defaults.yaml", BUNDLE)),
         yaml: Some(source("/etc/brains.yaml", given.yaml)),
         overlay: Some(source("overlay.yaml", given.overlay)),

@@ -286,3 +286,57 @@ fn a_plan_that_is_used_up_is_no_wrong_key_and_no_limit_per_minute() {
         ],
     );
 }
+
+/// Bodies of `docs.litellm.ai/docs/proxy/error_reference`, and of BerriAI/litellm#4208, 14144.
+#[test]
+fn a_proxy_in_front_of_vendors_is_understood() {
+    let body = |message: &str, kind: &str, code: &str| {
+        format!(r#"{{"error":{{"message":"{message}","type":{kind},"param":null,"code":"{code}"}}}}"#)
+    };
+    let check = |status: u16, message: &str, kind: &str, expected: &K| {
+        let fault = answered(status, &[], &body(message, kind, &status.to_string()));
+        assert_eq!((&fault.kind, fault.message.as_str()), (expected, message), "{status} {kind}");
+    };
+    let spent = "Budget has been exceeded! Key=analytics-team Current cost: 0.06, Max budget: 0.05";
+    check(429, spent, "\"budget_exceeded\"", &other(QUOTA));
+    check(400, spent, "\"auth_error\"", &other(QUOTA));
+    check(
+        400,
+        "ExceededBudget: End User=ishaan3 over budget. Spend=0.0008, Budget=0.0001",
+        "\"auth_error\"",
+        &other(QUOTA),
+    );
+    check(
+        429,
+        "No deployments available - crossed budget: Exceeded budget for deployment",
+        "null",
+        &other(QUOTA),
+    );
+    let limited =
+        "Rate limit exceeded for api_key: b2f139a7... Limit type: requests. Current limit: 1, Remaining: 0.";
+    check(429, limited, "\"throttling_error\"", &K::RateLimited);
+    let theirs = "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached for m";
+    check(429, theirs, "\"throttling_error\"", &K::RateLimited);
+    check(
+        429,
+        "No deployments available for selected model, Try again in 5 seconds.",
+        "null",
+        &K::Overloaded,
+    );
+    check(400, "There are no healthy deployments for this model", "null", &K::Overloaded);
+    check(
+        401,
+        "Authentication Error, Invalid proxy server token passed.",
+        "\"token_not_found_in_db\"",
+        &K::Unauthorized,
+    );
+    check(401, "Authentication Error - Expired Key.", "\"expired_key\"", &K::Unauthorized);
+    for status in [401, 403] {
+        check(status, "key not allowed to access model.", "\"key_model_access_denied\"", &K::Forbidden);
+    }
+    check(400, "litellm.ContextWindowExceededError: BedrockException - too many", "null", &K::ContextTooLong);
+    check(408, "litellm.Timeout: APITimeoutError - Request timed out.", "null", &K::Timeout);
+    check(500, "litellm.InternalServerError: OpenAIException - Connection error.", "null", &K::Upstream);
+    check(503, "the database cannot be reached", "\"no_db_connection\"", &K::Overloaded);
+    check(400, "litellm.ContentPolicyViolationError: AzureException - filtered", "null", &K::ContentFiltered);
+}

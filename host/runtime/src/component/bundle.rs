@@ -21,6 +21,11 @@ pub const fn unserved() -> Option<&'static str> {
     UNSERVED
 }
 
+/// The vendors that are known by name.
+pub const fn vendors() -> Option<&'static str> {
+    VENDORS
+}
+
 /// The bundle's configuration fragment, the lowest layer above the built-in defaults.
 pub const fn defaults() -> Option<&'static str> {
     DEFAULTS

@@ -39,6 +39,7 @@ fn live(files: &std::path::Path) -> ComponentRegistry {
 fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
     ProviderSpec {
         stand_in: false,
+        vendor: None,
         component: component.into(),
         config,
         secrets: std::collections::BTreeMap::default(),

@@ -99,9 +99,40 @@ impl Upstream {
         self.credential(header, "", Some(secret).filter(|it| host::has_secret(it)))
     }
 
+    /// Sends this secret in a header that the settings name, when it is set and granted: as a bearer token in `authorization`,
+    /// by itself in any other.
+    ///
+    /// ```
+    /// use brains_sdk::vendor::Upstream;
+    ///
+    /// let upstream = |header: &str| Upstream::new("https://api.vendor.example/v1").key_in(header, "api_key").checked();
+    /// assert!(upstream("Authorization").is_ok() && upstream("api-key").is_ok());
+    /// assert_eq!(upstream("host").unwrap_err(), ["key_header: `host` cannot carry a key"]);
+    /// ```
+    #[must_use]
+    pub fn key_in(mut self, header: &str, secret: &str) -> Self {
+        let header = header.to_ascii_lowercase();
+        if header == "authorization" {
+            return self.bearer_if_set(secret);
+        }
+        if !is_name(&header) || RESERVED.contains(&header.as_str()) {
+            self.problems.push(format!("key_header: `{header}` cannot carry a key"));
+        }
+        self.key_if_set(&header, secret)
+    }
+
     fn credential(mut self, header: &str, scheme: &'static str, secret: Option<&str>) -> Self {
         let secret = secret.map(str::to_owned);
         self.credential = Some(Credential { header: header.to_owned(), scheme, secret });
+        self
+    }
+
+    /// Adds this parameter to every address, when a setting says something.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.address.add_parameter(name, value);
+        }
         self
     }
 
@@ -163,9 +194,8 @@ impl Upstream {
         for header in &mut self.headers {
             let Sent { setting, name, value } = header;
             name.make_ascii_lowercase();
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
             let is_key = self.credential.as_ref().is_some_and(|it| it.header == *name);
-            if name.is_empty() || !name.bytes().all(is_name) {
+            if !is_name(name) {
                 problems.push(format!("headers: `{setting}` is no name of a header"));
             } else if is_key || RESERVED.contains(&name.as_str()) {
                 problems.push(format!("headers: `{setting}` cannot be set here"));
@@ -193,6 +223,11 @@ impl Upstream {
         (!self.models.is_empty())
             .then(|| Page { models: self.models.iter().map(model).collect(), next: None })
     }
+}
+
+/// Whether this is the name of a header.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 /// Why nothing can be reached at this address.

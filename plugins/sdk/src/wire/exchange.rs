@@ -29,6 +29,12 @@ impl Address {
         Self { base: base.trim_end_matches('/').to_owned(), query: query.to_owned() }
     }
 
+    /// Adds a parameter to the query of the base.
+    pub(crate) fn add_parameter(&mut self, name: &str, value: &str) {
+        let mark = if self.query.is_empty() { "" } else { "&" };
+        let _written = write!(self.query, "{mark}{name}={value}");
+    }
+
     /// An exchange that reads. The address of the call's account wins.
     pub fn get(&self, path: &str, query: &str, ctx: &CallContext) -> Exchange {
         self.exchange(Method::Get, path, query, ctx)

@@ -69,10 +69,10 @@ impl CompletionChunks {
 
     fn any_chunk(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
         let mut object = payload(data)?;
-        self.start(&mut object, events);
-        for node in
-            object.optional("choices").ok().flatten().iter().flat_map(|node| node.array().unwrap_or_default())
-        {
+        let choices = object.optional("choices").ok().flatten().and_then(|node| node.array().ok());
+        let choices = choices.unwrap_or_default();
+        self.start(&mut object, choices.is_empty(), events);
+        for node in choices {
             let mut choice =
                 node.object().map_err(|_| protocol("a choice of the stream is not an object"))?;
             let index = index(&mut choice);
@@ -89,12 +89,18 @@ impl CompletionChunks {
         Ok(())
     }
 
-    fn start(&mut self, object: &mut Object<'_>, events: &mut Vec<Event>) {
-        if std::mem::replace(&mut self.started, true) {
+    /// `bare`: there is no choice. Azure begins with a frame about the prompt alone, whose id and model are empty: the
+    /// answer begins behind it.
+    fn start(&mut self, object: &mut Object<'_>, bare: bool, events: &mut Vec<Event>) {
+        if self.started {
             return;
         }
         let id = object.string("id").ok().flatten().filter(|id| !id.is_empty());
         let model = object.string("model").ok().flatten().filter(|model| !model.is_empty());
+        if bare && id.is_none() && model.is_none() {
+            return;
+        }
+        self.started = true;
         let mut extra = Members::new();
         for name in ["system_fingerprint", "service_tier"] {
             if let Some(node) = object.optional(name).ok().flatten() {
@@ -205,7 +211,7 @@ pub fn decode_unary(body: &str, call_seed: &str) -> Result<Vec<Event>, Fault> {
     let mut events = Vec::new();
     let mended = nonfinite_as_null(body);
     let mut object = payload(mended.as_deref().unwrap_or(body))?;
-    decoder.start(&mut object, &mut events);
+    decoder.start(&mut object, false, &mut events);
     for node in choices(&mut object)? {
         let mut choice =
             node.object().map_err(|_| protocol("a choice of the upstream's answer is not an object"))?;
