@@ -271,7 +271,7 @@ impl GatewayState {
         caller: Option<&Principal>,
     ) -> Result<Plan, Fault> {
         let context = PlanContext { snapshot, upstreams: &self.upstreams };
-        plan(&client.model, || client.asked(caller), context).await
+        plan(&client.model, |is_choice| client.asked(caller, is_choice), context).await
     }
 
     fn recorder(&self, api: &str, call: &GatewayCall, head: KnownHead) -> Recorder {

@@ -147,10 +147,10 @@ fn preparing(provider: &str) -> Fault {
     .hint("`brains plugin list` shows how far it is")
 }
 
-/// Decides. `asked` is only called for names that leave something to decide.
+/// Decides. `asked` is only called for names that leave something to decide, and told whether there is a choice.
 pub(crate) async fn plan(
     requested: &str,
-    asked: impl FnOnce() -> Result<Asked, Fault>,
+    asked: impl FnOnce(bool) -> Result<Asked, Fault>,
     context: PlanContext<'_>,
 ) -> Result<Plan, Fault> {
     let target = resolve_model(requested, context).await?;
@@ -161,11 +161,12 @@ pub(crate) async fn plan(
     if candidates.is_empty() {
         return Err(no_candidate(&target, snapshot));
     }
-    let asked = if matches!(target, ModelTarget::Exact { .. }) { None } else { Some(asked()?) };
+    let asked =
+        if matches!(target, ModelTarget::Exact { .. }) { None } else { Some(asked(candidates.len() > 1)?) };
     let mut stay = None;
-    if let (Some(asked), true) = (&asked, candidates.len() > 1) {
+    if let Some(conversation) = asked.as_ref().and_then(|asked| asked.conversation) {
         let Upstreams { places, states, ambient, .. } = upstreams;
-        let stay = stay.insert(places.look(asked.conversation, config.affinity, &**ambient).await);
+        let stay = stay.insert(places.look(conversation, config.affinity, &**ambient).await);
         stay.tell(&mut candidates, config, states, &**ambient);
     }
     let features = asked.map(|asked| asked.features);

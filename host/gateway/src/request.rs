@@ -90,11 +90,14 @@ impl<'a> ClientRequest<'a> {
         Ok(self.seen(&self.turns()?))
     }
 
-    /// What a classifier and a policy get to see of it, and which conversation it belongs to: as its client says, else as its
-    /// prompt's cache is called, else as it began. Without a caller it is nobody's.
-    pub(crate) fn asked(&self, caller: Option<&Principal>) -> Result<Asked, Fault> {
+    /// What a classifier and a policy get to see of it, and where there is a choice which conversation it belongs to: as its
+    /// client says, else as its prompt's cache is called, else as it began. Without a caller it is nobody's.
+    pub(crate) fn asked(&self, caller: Option<&Principal>, is_choice: bool) -> Result<Asked, Fault> {
         let turns = self.turns()?;
         let features = self.seen(&turns);
+        if !is_choice {
+            return Ok(Asked { features, conversation: None });
+        }
         let mark = match (&self.native_session, self.ingress.cache_key(&self.envelope)) {
             (Some(session), _) => ConversationMark::of_session(session),
             (None, Some(key)) => ConversationMark::of_cache_key(&key),
@@ -106,7 +109,7 @@ impl<'a> ClientRequest<'a> {
             keeps_long: self.ingress.keeps_prompt_long(&self.envelope),
             tokens: features.approx_input_tokens,
         };
-        Ok(Asked { features, conversation })
+        Ok(Asked { features, conversation: Some(conversation) })
     }
 
     fn turns(&self) -> Result<SpokenTurns, Fault> {
@@ -122,7 +125,7 @@ impl<'a> ClientRequest<'a> {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) features: Features,
-    pub(crate) conversation: ConversationId,
+    pub(crate) conversation: Option<ConversationId>,
 }
 
 /// A fault of the client's body, with its path.
