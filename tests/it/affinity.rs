@@ -180,7 +180,6 @@ async fn two_hundred_turns(client: &'static str, wire: Wire) {
     let calls = apart.calls();
     assert!(calls.iter().all(|calls| *calls > 20), "{client}: {calls:?}");
     let (all_apart, anew_apart) = apart.cost();
-    println!("{client}: {anew} of {all} bytes read anew, {anew_apart} of {all_apart} without affinity");
     // The move is paid for, too.
     assert!(2 * anew_apart > 3 * anew, "{client}: {anew} of {all}, {anew_apart} of {all_apart}");
 }
