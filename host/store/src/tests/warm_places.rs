@@ -19,7 +19,7 @@ fn key(session: &str) -> ConversationKey {
     ConversationMark::of_session(session).owned_by("ann", "0011223344556677")
 }
 
-fn place(bed: &Bed, provider: &str, moves: u32) -> WarmPlace {
+fn used_place(bed: &Bed, provider: &str, moves: u32) -> WarmPlace {
     let turn = AnsweredTurn { tier: "deep", provider, model: "m", tokens: 7, lifetime_ms: LIFETIME_MS };
     WarmPlace { moves, ..WarmPlace::after(turn, None, bed.ambient.now()) }
 }
@@ -44,7 +44,7 @@ async fn found(places: &SharedPlaces, key: ConversationKey, now: Millis) -> Vec<
 
 async fn a_place_is_found_by_others_and_behind_a_start(bed: &Bed) {
     let (one, other) = (bed.open().await, bed.open().await);
-    let sent = place(bed, "a", 0);
+    let sent = used_place(bed, "a", 0);
     put(&one.shared_places(), key("s"), &sent).await;
     let now = bed.ambient.now();
     assert_eq!(found(&other.shared_places(), key("s"), now).await, std::slice::from_ref(&sent));
@@ -66,7 +66,7 @@ async fn the_later_knowledge_stands_in_any_order(bed: &Bed) {
     for provider in ["a", "b"] {
         for moves in [0, 1] {
             for later in [0, 1, LIFETIME_MS] {
-                let place = place(bed, provider, moves);
+                let place = used_place(bed, provider, moves);
                 let at = |moment: Millis| moment.plus_ms(later);
                 all.push(WarmPlace { used_at: at(place.used_at), cold_at: at(place.cold_at), ..place });
             }
@@ -94,12 +94,12 @@ async fn the_later_knowledge_stands_in_any_order(bed: &Bed) {
 async fn a_move_is_told_to_who_remembers(bed: &Bed) {
     let (one, other) = (bed.open().await, bed.open().await);
     let (here, there) = (one.shared_places(), other.shared_places());
-    put(&here, key("s"), &place(bed, "a", 0)).await;
+    put(&here, key("s"), &used_place(bed, "a", 0)).await;
     let before = there.find(key("s"), bed.ambient.now()).await.unwrap();
-    put(&here, key("t"), &place(bed, "a", 0)).await;
+    put(&here, key("t"), &used_place(bed, "a", 0)).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(there.generation(), before.generation, "a new conversation is nobody else's matter");
-    put(&here, key("s"), &place(bed, "b", 1)).await;
+    put(&here, key("s"), &used_place(bed, "b", 1)).await;
     let wait = async {
         while there.generation() == before.generation {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -119,7 +119,7 @@ async fn many_writers_come_to_the_same(bed: &Bed) {
         [one.shared_places(), other.shared_places()].into_iter().zip(["a", "b"]).map(|(places, own)| {
             let sent: Vec<(ConversationKey, WarmPlace)> = (0..rounds)
                 .flat_map(|round| (0..8_u32).map(move |session| (session, u32::try_from(round).unwrap())))
-                .map(|(session, round)| (key(&session.to_string()), place(bed, own, round / 8)))
+                .map(|(session, round)| (key(&session.to_string()), used_place(bed, own, round / 8)))
                 .collect();
             spawn(async move {
                 for chunk in sent.chunks(8) {

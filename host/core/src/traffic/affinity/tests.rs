@@ -17,7 +17,7 @@ fn turn<'a>(tier: &'a str, provider: &'a str, tokens: u32) -> AnsweredTurn<'a> {
     AnsweredTurn { tier, provider, model: "m", tokens, lifetime_ms: LIFETIME_MS }
 }
 
-fn place(provider: &str, moves: u32, used_at: i64) -> WarmPlace {
+fn used_place(provider: &str, moves: u32, used_at: i64) -> WarmPlace {
     WarmPlace {
         moves,
         used_at: Millis(used_at),
@@ -85,7 +85,7 @@ fn a_turn_elsewhere_is_a_move_while_it_is_warm() {
 #[test]
 fn overlapping_turns_do_not_bring_it_back() {
     let mut known = WarmPlaces::default();
-    let before = place("a", 0, 0);
+    let before = used_place("a", 0, 0);
     known.note(key("s"), before.clone(), 1, WIDE);
     let moved = WarmPlace::after(turn("t", "b", 1), Some(&before), Millis(10));
     assert_eq!(known.note(key("s"), moved.clone(), 1, WIDE), Some(moved.clone()));
@@ -114,29 +114,29 @@ fn the_first_to_be_cold_make_room() {
     let mut known = WarmPlaces::default();
     let limits = PlaceLimits { conversations: 2, bytes: 1 << 20 };
     for (name, at) in [("x", 1), ("y", 0), ("z", 2)] {
-        known.note(key(name), place("a", 0, at), 0, limits);
+        known.note(key(name), used_place("a", 0, at), 0, limits);
     }
     assert_eq!(known.size().0, 2);
     assert!(known.find(&key("y"), Millis(3)).is_none());
     let tight = PlaceLimits { conversations: 2, bytes: 1 };
-    known.note(key("x"), place("a", 0, 3), 0, tight);
+    known.note(key("x"), used_place("a", 0, 3), 0, tight);
     assert_eq!(known.size(), (0, 0));
     for tier in 0..9 {
         let tier = tier.to_string();
-        let place = WarmPlace { tier, ..place("a", 0, i64::from(known.size().1 > 0)) };
+        let place = WarmPlace { tier, ..used_place("a", 0, i64::from(known.size().1 > 0)) };
         known.note(key("x"), place, 0, WIDE);
     }
     assert_eq!(known.find(&key("x"), Millis(3)).unwrap().places.len(), 4);
 }
 
-fn places() -> impl Strategy<Value = WarmPlace> {
-    ("[abc]", 0_u32..3, 0_i64..300).prop_map(|(provider, moves, at)| place(&provider, moves, at))
+fn any_place() -> impl Strategy<Value = WarmPlace> {
+    ("[abc]", 0_u32..3, 0_i64..300).prop_map(|(provider, moves, at)| used_place(&provider, moves, at))
 }
 
 proptest! {
     /// Of two that differ one is the later, whoever asks.
     #[test]
-    fn one_of_two_is_the_later(a in places(), b in places()) {
+    fn one_of_two_is_the_later(a in any_place(), b in any_place()) {
         if a == b {
             prop_assert!(a.supersedes(&b));
         } else {
@@ -148,7 +148,7 @@ proptest! {
     #[test]
     fn the_order_of_hearing_does_not_matter(
         told in proptest::collection::vec(("[abc]", 0_u32..3, 0_i64..100), 1..6).prop_map(|told| {
-            told.into_iter().map(|(provider, moves, at)| place(&provider, moves, at)).collect::<Vec<_>>()
+            told.into_iter().map(|(provider, moves, at)| used_place(&provider, moves, at)).collect::<Vec<_>>()
         }),
         turned in any::<prop::sample::Index>(),
     ) {
