@@ -76,7 +76,8 @@ const VECTORS: &[(&str, &str)] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn vectors_keep_their_tier_behind_an_agents_prompt_and_behind_history() {
-    let service = Brains::plain().await;
+    // They begin alike, and are no conversation.
+    let service = Brains::start(Setup::config("affinity: {enabled: false}\n")).await;
     let system = "You are a coding agent. Read the docs of the repository, fix bugs, write tests, explain the architecture and the API of the current release. "
         .repeat(40);
     assert!(system.len() > 5_000);

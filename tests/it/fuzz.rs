@@ -60,7 +60,7 @@ fn envelopes_and_splices() {
                     .any(|it| it.name == member.name && &again.text()[it.value.clone()] == before)
             );
         }
-        let _features = INGRESS.features(&again);
+        let _features = INGRESS.turns(&again).map(|turns| turns.features());
         Ok(again.members().len())
     });
 }

@@ -11,6 +11,7 @@
 
 mod admission;
 mod adoption;
+mod affinity;
 mod answers;
 mod attacks;
 mod audit;

@@ -110,6 +110,7 @@ async fn what_routes_and_answers_is_in_force_for_the_next_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_key_is_hot_or_refused_by_name() {
     let hot = [
+        "affinity: {enabled: false, ttl_seconds: 60}",
         "anthropic_api_key: \"${ENV:HOME}\"",
         "anthropic_base_url: \"https://vendor.example\"",
         "anthropic_timeout_seconds: 5",

@@ -149,7 +149,7 @@ fn text(body: &[u8]) -> String {
 }
 
 /// Where the list of what was said so far ends in a body, before its bracket.
-fn conversation_end(body: &[u8]) -> Option<usize> {
+pub(crate) fn conversation_end(body: &[u8]) -> Option<usize> {
     let begin = [&b"\"messages\":["[..], b"\"input\":["].into_iter().find_map(|name| {
         body.windows(name.len()).position(|window| window == name).map(|at| at + name.len())
     })?;

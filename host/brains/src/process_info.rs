@@ -100,6 +100,7 @@ impl ThisProcess {
         );
         details.insert("ledger".into(), json!(self.store.ledger().counts()));
         details.insert("responses".into(), json!(self.store.responses().counts()));
+        details.insert("places".into(), json!(self.store.shared_places().counts()));
         let looks = [("file_threads", self.gate.standing()), ("name_threads", self.names.standing())];
         let of_components = self.live.runtime().standings();
         let budgets = self.mcp.standings().into_iter().chain(looks).chain(of_components);

@@ -83,6 +83,7 @@ impl Services {
             traces: store.traces(),
             ledger: store.ledger(),
             responses: store.responses(),
+            places: store.shared_places(),
             ambient: Arc::clone(&ambient),
         }));
         let settings = InForce {

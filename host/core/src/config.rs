@@ -1,6 +1,7 @@
 //! Configuration as values: one typed schema, layers that are merged, and where each value came from. The caller
 //! reads files and the environment; nothing here does.
 
+mod affinity;
 mod budgets;
 mod check;
 mod components;
@@ -27,6 +28,7 @@ mod traces;
 mod unserved;
 mod vendors;
 
+pub use affinity::Affinity;
 pub use budgets::Budgets;
 pub use check::Findings;
 pub use components::{ComponentLimits, ComponentSource, ComponentSpec};

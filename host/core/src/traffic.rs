@@ -1,5 +1,6 @@
 //! Rules on traffic, as pure values: time is passed in.
 
+pub mod affinity;
 pub mod attempt;
 pub mod backoff;
 pub mod breaker;

@@ -41,8 +41,27 @@ impl Turn {
     }
 }
 
-/// Reads the features of a canonical request.
-pub fn from_request(request: &ChatRequest) -> Features {
+/// What a request says, turn by turn, as far as anybody decides by it.
+#[derive(Debug)]
+pub struct SpokenTurns {
+    pub(crate) turns: Vec<Turn>,
+    pub(crate) tool_names: Vec<String>,
+    pub(crate) tool_bytes: usize,
+    pub(crate) wants_json: bool,
+}
+
+/// How a conversation begins, which is the same in each of its turns and on each wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening<'a> {
+    /// What stands before anything that the user says.
+    pub system: Vec<&'a str>,
+    pub tool_names: &'a [String],
+    /// The first thing that the user says of their own.
+    pub said: String,
+}
+
+/// Reads a canonical request.
+pub fn from_request(request: &ChatRequest) -> SpokenTurns {
     let mut turns = Vec::with_capacity(request.messages.len());
     for message in &request.messages {
         let mut turn = Turn::new(message.role);
@@ -91,15 +110,46 @@ pub fn from_request(request: &ChatRequest) -> Features {
         OutputFormat::JsonObject | OutputFormat::JsonSchema(_) => true,
         OutputFormat::Other(json) => names_json(json),
     };
-    assemble(&turns, tool_names, tool_bytes, wants_json)
+    SpokenTurns { turns, tool_names, tool_bytes, wants_json }
 }
 
-pub(crate) fn assemble(
-    turns: &[Turn],
-    tool_names: Vec<String>,
-    tool_bytes: usize,
-    wants_json: bool,
-) -> Features {
+impl SpokenTurns {
+    /// What a classifier and a policy get to see of them.
+    pub fn features(&self) -> Features {
+        let Self { turns, tool_names, tool_bytes, wants_json } = self;
+        assemble(turns, tool_names.clone(), *tool_bytes, *wants_json)
+    }
+
+    /// How the conversation begins.
+    pub fn opening(&self) -> Opening<'_> {
+        let own =
+            |turn: &Turn| Some(strip::injected(&turn.text).trim().to_owned()).filter(|it| !it.is_empty());
+        let users = || self.turns.iter().enumerate().filter(|(_, turn)| turn.role == Role::User);
+        // What agents put in may change from turn to turn; only where there is nothing else it counts.
+        let spoken = users().find_map(|(at, turn)| Some((at, own(turn)?)));
+        let first = spoken.or_else(|| users().next().map(|(at, turn)| (at, turn.text.clone())));
+        let (at, said) = first.unwrap_or((self.turns.len(), String::new()));
+        let before = self.turns.iter().take(at);
+        let system = before.filter(|turn| matches!(turn.role, Role::System | Role::Developer));
+        Opening {
+            system: system.map(|turn| turn.text.as_str()).collect(),
+            tool_names: &self.tool_names,
+            said,
+        }
+    }
+}
+
+impl Opening<'_> {
+    /// Its parts as texts, each list of them between two marks, so that no two beginnings have the same.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let tools = self.tool_names.iter().map(String::as_str);
+        // How a wire cuts its instructions is its own matter.
+        let system = self.system.iter().flat_map(|text| text.split('\n'));
+        system.chain(["\n"]).chain(tools).chain(["\n"]).chain([self.said.as_str()])
+    }
+}
+
+fn assemble(turns: &[Turn], tool_names: Vec<String>, tool_bytes: usize, wants_json: bool) -> Features {
     let count = |of: fn(&Turn) -> usize| turns.iter().map(of).sum::<usize>();
     let (images, audio) = (count(|turn| turn.images), count(|turn| turn.audio));
     let bytes = count(|turn| turn.text.len() + turn.other_bytes) + tool_bytes;
@@ -190,3 +240,6 @@ fn head(text: &str, limit_bytes: usize) -> &str {
     }
     text.get(..end).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The wires that clients speak. Who serves a client holds an [`Ingress`] and names no wire: what differs between them
 //! is said once a wire, by its `ClientWire`. The set is closed, so every match here is whole.
 
+mod cache;
 mod count;
 mod pages;
 mod state;
@@ -20,9 +21,9 @@ use crate::anthropic_messages::client::{
     AnthropicMessagesClient, AnthropicMessagesTee, AnthropicMessagesWriter,
 };
 use crate::canon::exchange::Frame;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, Usage};
 use crate::envelope::{Envelope, SpliceError};
+use crate::features::SpokenTurns;
 use crate::invalid::Invalid;
 use crate::openai_chat::client::{OpenAiChatClient, OpenAiChatTee, OpenAiChatWriter};
 use crate::openai_completions::client::{
@@ -116,9 +117,9 @@ impl Ingress {
         wire!(self, Client => Client::class(envelope))
     }
 
-    /// What a classifier gets to see of the request.
-    pub fn features(self, envelope: &Envelope<'_>) -> Result<Features, Invalid> {
-        wire!(self, Client => Client::features(envelope))
+    /// What the request says, as far as anybody decides by it.
+    pub fn turns(self, envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
+        wire!(self, Client => Client::turns(envelope))
     }
 
     /// Relay lane: the body for an upstream of the same wire.

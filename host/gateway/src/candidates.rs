@@ -5,6 +5,7 @@ use brains_core::traffic::breaker::State;
 use brains_dialect::canon::task::{Candidate, Circuit};
 use brains_runtime::ActiveSet;
 
+use crate::affinity::Stay;
 use crate::provider_state::CandidateState;
 use crate::resolve::ModelTarget;
 use crate::upstreams::Upstreams;
@@ -71,6 +72,7 @@ pub(crate) fn configured_order(
     label: &str,
     config: &Config,
     candidates: &[Candidate],
+    stay: Option<&Stay>,
 ) -> Vec<usize> {
     let tier = match target {
         ModelTarget::Exact { .. } => return (0..candidates.len()).collect(),
@@ -81,5 +83,9 @@ pub(crate) fn configured_order(
         candidates.iter().enumerate().filter(|(_, c)| c.tier == tier).map(|(index, _)| index).collect()
     };
     let order = of_tier(tier);
-    if order.is_empty() { of_tier(&config.default_tier) } else { order }
+    let mut order = if order.is_empty() { of_tier(&config.default_tier) } else { order };
+    if let Some(stay) = stay {
+        stay.prefer(&mut order, candidates);
+    }
+    order
 }

@@ -9,6 +9,7 @@
 //! Architecture invariant: a request is written down once, in its record; whoever wants to know of it listens
 //! (`record/listeners.rs`).
 
+mod affinity;
 mod beside;
 mod cache_touch;
 mod candidates;
@@ -40,13 +41,13 @@ use tokio::time::Instant;
 
 use brains_core::caller::ClientFacts;
 use brains_core::plane::trace::TraceRecord;
-use brains_core::{Ambient, Fault, Id};
+use brains_core::{Ambient, Fault, Id, Principal};
 use brains_dialect::canon::task::Verdict;
 use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
 use brains_runtime::ComponentRegistry;
 
-use brains_store::{Responses, TraceQueue, UsageLedger};
+use brains_store::{Responses, SharedPlaces, TraceQueue, UsageLedger};
 
 use compose::Composed;
 use conversation::AnswerKeeper;
@@ -79,6 +80,7 @@ pub struct GatewayParts {
     pub traces: TraceQueue,
     pub ledger: UsageLedger,
     pub responses: Responses,
+    pub places: SharedPlaces,
     pub ambient: Arc<dyn Ambient>,
 }
 
@@ -116,8 +118,8 @@ pub struct Classified {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { live, egress, traces, ledger, responses, ambient } = parts;
-        let upstreams = Upstreams::new(egress, ambient);
+        let GatewayParts { live, egress, traces, ledger, responses, places, ambient } = parts;
+        let upstreams = Upstreams::new(egress, places, ambient);
         Self(Arc::new(GatewayState { live, traces, ledger, responses, upstreams }))
     }
 
@@ -156,7 +158,7 @@ impl Gateway {
     pub async fn explain(&self, ingress: Ingress, body: &[u8], told: &ClientFacts) -> Result<Plan, Fault> {
         let snapshot = self.0.live.current();
         let client = ClientRequest::read(ingress, body)?.told_by(None, told);
-        let mut plan = self.0.plan(&client, &snapshot).await?;
+        let mut plan = self.0.plan(&client, &snapshot, None).await?;
         let attempt = GenerationAttempt {
             upstreams: &self.0.upstreams,
             composed: &Composed::new(&client, &snapshot.config),
@@ -236,7 +238,7 @@ impl GatewayState {
             recorder.bear_silence(snapshot.config.keepalive(None));
         }
 
-        let plan = self.plan(&client, snapshot).await?;
+        let plan = self.plan(&client, snapshot, Some(&call.principal)).await?;
         recorder.planned(&plan);
         let composed = Composed::new(&client, &snapshot.config).of_conversation(&resumed.state, true);
         recorder.preamble(composed.preamble_hash());
@@ -254,13 +256,22 @@ impl GatewayState {
         };
         let walk = Walk { upstreams: &self.upstreams, snapshot, deadline };
         let answer = walk.first_answer(&attempt, &plan.attempts, recorder).await?;
+        if let Some(stay) = &plan.stay {
+            let now = self.upstreams.ambient.now();
+            recorder.stays(self.upstreams.places.answered(stay, recorder.record(), now));
+        }
         let keeper = resumed.keeper(&self.responses, ingress, &call.principal, recorder);
         Ok((answer, keeper))
     }
 
-    async fn plan(&self, client: &ClientRequest<'_>, snapshot: &ActiveSet) -> Result<Plan, Fault> {
+    async fn plan(
+        &self,
+        client: &ClientRequest<'_>,
+        snapshot: &ActiveSet,
+        caller: Option<&Principal>,
+    ) -> Result<Plan, Fault> {
         let context = PlanContext { snapshot, upstreams: &self.upstreams };
-        plan(&client.model, || client.features(), context).await
+        plan(&client.model, |is_choice| client.asked(caller, is_choice), context).await
     }
 
     fn recorder(&self, api: &str, call: &GatewayCall, head: KnownHead) -> Recorder {

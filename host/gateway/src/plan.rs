@@ -12,7 +12,9 @@ use brains_dialect::canon::task::{self, Features, RouteInput, Score, Signal, Ver
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
 
+use crate::affinity::Stay;
 use crate::candidates::{candidates, configured_order};
+use crate::request::Asked;
 use crate::resolve::{KnownNames, ModelTarget, resolve, suggest};
 use crate::strategy::{Traits, strategy, traits};
 use crate::upstreams::Upstreams;
@@ -45,6 +47,8 @@ pub struct Plan {
     pub scores: Vec<Score>,
     pub signals: Vec<Signal>,
     pub steps: Vec<Step>,
+    /// What is known of its conversation; none where there is no choice.
+    pub(crate) stay: Option<Stay>,
 }
 
 /// One step of the way, for `explain`.
@@ -143,21 +147,29 @@ fn preparing(provider: &str) -> Fault {
     .hint("`brains plugin list` shows how far it is")
 }
 
-/// Decides. `features` is only called for names that leave something to decide.
+/// Decides. `asked` is only called for names that leave something to decide, and told whether there is a choice.
 pub(crate) async fn plan(
     requested: &str,
-    features: impl FnOnce() -> Result<Features, Fault>,
+    asked: impl FnOnce(bool) -> Result<Asked, Fault>,
     context: PlanContext<'_>,
 ) -> Result<Plan, Fault> {
     let target = resolve_model(requested, context).await?;
     let PlanContext { snapshot, upstreams } = context;
     let config = &snapshot.config;
     let mut steps = vec![Step { step: "resolve", detail: describe(requested, &target, config) }];
-    let candidates = candidates(&target, snapshot, upstreams);
+    let mut candidates = candidates(&target, snapshot, upstreams);
     if candidates.is_empty() {
         return Err(no_candidate(&target, snapshot));
     }
-    let features = if matches!(target, ModelTarget::Exact { .. }) { None } else { Some(features()?) };
+    let asked =
+        if matches!(target, ModelTarget::Exact { .. }) { None } else { Some(asked(candidates.len() > 1)?) };
+    let mut stay = None;
+    if let Some(conversation) = asked.as_ref().and_then(|asked| asked.conversation) {
+        let Upstreams { places, states, ambient, .. } = upstreams;
+        let stay = stay.insert(places.look(conversation, config.affinity, &**ambient).await);
+        stay.tell(&mut candidates, config, states, &**ambient);
+    }
+    let features = asked.map(|asked| asked.features);
 
     let (mut verdict, mut classifier, mut unclassified) = (Verdict::default(), None, None);
     if let (ModelTarget::Auto, Some(features)) = (&target, &features) {
@@ -193,7 +205,7 @@ pub(crate) async fn plan(
                 Err(why) => {
                     // Without a verdict there is no route to take: the default tier answers.
                     let label = if verdict.confidence > 0.0 { verdict.label.as_str() } else { "" };
-                    let order = configured_order(&target, label, config, &candidates);
+                    let order = configured_order(&target, label, config, &candidates, stay.as_ref());
                     (
                         order.into_iter().map(|index| (index, None)).collect(),
                         format!("{why}; configured order"),
@@ -228,6 +240,7 @@ pub(crate) async fn plan(
         scores: verdict.scores,
         signals: verdict.signals,
         steps,
+        stay,
     })
 }
 
@@ -236,7 +249,7 @@ pub(crate) async fn named(requested: &str, context: PlanContext<'_>) -> Result<P
     let target = resolve_model(requested, context).await?;
     let PlanContext { snapshot, upstreams } = context;
     let candidates = candidates(&target, snapshot, upstreams);
-    let order = configured_order(&target, "", &snapshot.config, &candidates);
+    let order = configured_order(&target, "", &snapshot.config, &candidates, None);
     let order: Vec<Pick> = order.into_iter().map(|index| (index, None)).collect();
     let attempts = ranked(&candidates, &order);
     if attempts.is_empty() {
@@ -255,6 +268,7 @@ pub(crate) async fn named(requested: &str, context: PlanContext<'_>) -> Result<P
         scores: Vec::new(),
         signals: Vec::new(),
         steps: Vec::new(),
+        stay: None,
     })
 }
 

@@ -142,6 +142,13 @@ impl ProviderStates {
         CandidateState { circuit, health: known.health.at(now_ms) }
     }
 
+    /// Whether a provider has as many requests under way as it may.
+    pub(crate) fn is_full(&self, provider: &str) -> bool {
+        let by_name = self.lock();
+        let full = |state: &ProviderState| state.limit > 0 && state.under_way.inside() >= state.limit;
+        by_name.get(provider).is_some_and(full)
+    }
+
     /// Members of our own accord that a model of an instance has refused by name.
     pub(crate) fn withheld(&self, instance: &Arc<Instance>, model: &str) -> Vec<String> {
         let by_name = self.lock();

@@ -183,6 +183,19 @@ impl Recorder {
         self.emit(RequestEvent::FirstByte);
     }
 
+    /// The record as it stands.
+    pub(crate) const fn record(&self) -> &TraceRecord {
+        &self.record
+    }
+
+    /// The conversation is where it was, or is told why not.
+    pub(crate) fn stays(&mut self, moved: Option<String>) {
+        if let Some(moved) = moved {
+            let reason = self.record.reason.get_or_insert_default();
+            reason.extend([if reason.is_empty() { "" } else { "; " }, moved.as_str()]);
+        }
+    }
+
     /// The attempt under way failed; `is_last` when the candidate is not asked again.
     pub(crate) fn attempt_failed(&mut self, fault: &Fault, is_last: bool) {
         let good = blames_provider(fault.kind).then_some(false);

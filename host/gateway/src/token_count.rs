@@ -51,7 +51,7 @@ impl GatewayState {
             None => client,
         };
         let client = client.told_by(call.client.clone(), &call.told);
-        let plan = self.plan(&client, snapshot).await?;
+        let plan = self.plan(&client, snapshot, Some(&call.principal)).await?;
         let composed = Composed::new(&client, &snapshot.config).of_conversation(&resumed.state, false);
         if let Some(candidate) = plan.attempts.first()
             && let Some(instance) = snapshot.provider(&candidate.provider)

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use brains_core::Ambient;
 use brains_egress::Egress;
 use brains_runtime::ActiveSet;
+use brains_store::SharedPlaces;
 
+use crate::affinity::ConversationPlaces;
 use crate::catalogue::ModelCatalogue;
 use crate::provider_state::ProviderStates;
 use crate::served::ServedRequests;
@@ -18,14 +20,16 @@ pub(crate) struct Upstreams {
     pub(crate) catalogue: ModelCatalogue,
     pub(crate) states: Arc<ProviderStates>,
     pub(crate) served: ServedRequests,
+    pub(crate) places: ConversationPlaces,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
 impl Upstreams {
-    pub(crate) fn new(egress: Arc<Egress>, ambient: Arc<dyn Ambient>) -> Self {
+    pub(crate) fn new(egress: Arc<Egress>, places: SharedPlaces, ambient: Arc<dyn Ambient>) -> Self {
         let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
         let (catalogue, served) = (ModelCatalogue::default(), ServedRequests::default());
-        Self { egress, catalogue, states, served, ambient }
+        let places = ConversationPlaces::new(places);
+        Self { egress, catalogue, states, served, places, ambient }
     }
 
     /// Asks every provider whose list of models is missing or old.

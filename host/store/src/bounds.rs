@@ -274,6 +274,7 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("response_body", BODY),
         ],
     ),
+    ("warm_place", &[("conversation", NAME), ("tier", NAME), ("provider", NAME), ("model", NAME)]),
     (
         "workspace",
         &[

@@ -1,4 +1,4 @@
-//! Counters that every change of keys, configuration or components moves in its own transaction, so that caches of any
+//! Counters that every change of keys, configuration, components or places of conversations moves in its own transaction, so that caches of any
 //! process can follow them.
 
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Generation {
     pub credentials: i64,
     pub config: i64,
     pub components: i64,
+    /// Conversations that went elsewhere.
+    pub places: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +28,7 @@ pub(crate) enum Topic {
     Credentials,
     Config,
     Components,
+    Places,
 }
 
 impl Topic {
@@ -34,6 +37,7 @@ impl Topic {
             Self::Credentials => "credentials",
             Self::Config => "config",
             Self::Components => "components",
+            Self::Places => "places",
         }
     }
 }
@@ -68,6 +72,7 @@ impl Rows {
                 "credentials" => generation.credentials = value,
                 "config" => generation.config = value,
                 "components" => generation.components = value,
+                "places" => generation.places = value,
                 _ => {}
             }
         }

@@ -36,6 +36,7 @@ mod store;
 mod text;
 mod trace_queue;
 mod usage_ledger;
+mod warm_places;
 mod write;
 
 pub use audit::{SealedHead, StoredEvent, Verification, VerifyFrom};
@@ -64,6 +65,7 @@ pub use rows::{ReadSnapshot, Rows};
 pub use store::{Scan, Store};
 pub use trace_queue::{TraceCounts, TraceQueue};
 pub use usage_ledger::{UsageLedger, UsageLedgerCounts, UsageSlot};
+pub use warm_places::{SharedPlaces, SharedPlacesCounts};
 pub use write::{Actor, Scope, Scopes, Tx, Work};
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::responses::Responses;
 use crate::rows::{DatabaseSession, ReadSnapshot, Rows};
 use crate::trace_queue::{self, TraceQueue};
 use crate::usage_ledger::UsageLedger;
+use crate::warm_places::SharedPlaces;
 use crate::write::{Actor, Cause, Scopes, Tx, Work};
 
 /// What the closure of [`Store::scan`] returns.
@@ -43,6 +44,7 @@ struct Inner {
     usage_ledger: OnceLock<UsageLedger>,
     responses: OnceLock<Responses>,
     key_last_used: OnceLock<KeyLastUsed>,
+    shared_places: OnceLock<SharedPlaces>,
 }
 
 impl std::fmt::Debug for Store {
@@ -67,6 +69,7 @@ impl Store {
             usage_ledger: OnceLock::new(),
             responses: OnceLock::new(),
             key_last_used: OnceLock::new(),
+            shared_places: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -209,6 +212,12 @@ impl Store {
         self.inner.key_last_used.get_or_init(|| KeyLastUsed::start(self.inner.shared.clone())).clone()
     }
 
+    /// Where all processes share which candidates conversations are at.
+    pub fn shared_places(&self) -> SharedPlaces {
+        let start = || SharedPlaces::start(self.inner.shared.clone(), self.generations());
+        self.inner.shared_places.get_or_init(start).clone()
+    }
+
     /// Deletes traces beyond `retention` now; the sink does so by itself once a minute while it is used.
     pub async fn prune_traces(&self, retention: Retention) -> Result<(), Fault> {
         trace_queue::prune(&self.inner.shared, retention).await
@@ -227,6 +236,9 @@ impl Store {
         }
         if let Some(uses) = self.inner.key_last_used.get() {
             uses.close().await;
+        }
+        if let Some(places) = self.inner.shared_places.get() {
+            places.close().await;
         }
         let shared = &self.inner.shared;
         shared.closing.cancel();

@@ -15,5 +15,6 @@ mod scale;
 mod schema;
 mod traces;
 mod usage_ledger;
+mod warm_places;
 mod work;
 mod writes;

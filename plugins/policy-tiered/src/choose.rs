@@ -1,6 +1,6 @@
 //! Which tier, and in which order.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use brains_sdk::canon::task::{Candidate, Circuit, Decision, Pick, RouteInput};
@@ -25,12 +25,37 @@ struct Recommended {
     tier: Option<String>,
 }
 
+/// What the host tells of one candidate.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    /// How strongly the conversation is drawn to it, in a tier whose candidates are as good as each other.
+    spread: Option<f64>,
+    /// Tokens of the prompt that are cached there.
+    warm_tokens: Option<u32>,
+}
+
+fn told(candidate: &Candidate) -> Told {
+    parsed(candidate.extra.as_deref())
+}
+
 /// A tier, and why.
 #[derive(Debug)]
 struct Choice {
     tier: String,
     why: String,
-    named: bool,
+    asked: Asked,
+}
+
+/// How a tier came to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// By its client.
+    Named,
+    /// By the operator, for requests of this class.
+    ByClass,
+    /// By what the request seems to be about.
+    ByTask,
 }
 
 pub(crate) fn decide(settings: &Settings, input: &RouteInput) -> Result<Decision, Fault> {
@@ -73,21 +98,25 @@ fn tier(settings: &Settings, input: &RouteInput, tables: &Tables) -> Choice {
         name.strip_prefix("brains-").filter(|tier| known(tier))
     };
     if let Some(tier) = tag.or_else(alias) {
-        return Choice { tier: tier.to_owned(), why: format!("{tier} requested"), named: true };
+        return Choice { tier: tier.to_owned(), why: format!("{tier} requested"), asked: Asked::Named };
     }
     let named = input.candidates.iter().find(|candidate| candidate.id == input.requested);
     if let Some(candidate) = named {
-        return Choice { tier: candidate.tier.clone(), why: "model requested".to_owned(), named: true };
+        return Choice {
+            tier: candidate.tier.clone(),
+            why: "model requested".to_owned(),
+            asked: Asked::Named,
+        };
     }
 
     let class = input.features.hints.iter().find(|(name, _)| name == "request_class");
     let cheap = class.and_then(|(_, class)| Some((class, settings.request_classes.get(class)?)));
     if let Some((class, tier)) = cheap.filter(|(_, tier)| known(tier)) {
-        return Choice { tier: tier.clone(), why: format!("{class} request"), named: false };
+        return Choice { tier: tier.clone(), why: format!("{class} request"), asked: Asked::ByClass };
     }
     let verdict = &input.verdict;
     let default = || tables.default_tier.clone();
-    let chosen = |tier: String, why: String| Choice { tier, why, named: false };
+    let chosen = |tier: String, why: String| Choice { tier, why, asked: Asked::ByTask };
     if verdict.confidence <= 0.0 {
         return chosen(default(), "not classified".to_owned());
     }
@@ -129,7 +158,7 @@ impl Room {
 /// never moves, and neither does one when nothing fits anywhere.
 fn roomy(wanted: &Choice, input: &RouteInput, tables: &Tables, room: &Room) -> (String, bool) {
     let has = |tier: &str| input.candidates.iter().any(|it| it.tier == tier && room.fits(it));
-    if wanted.named || has(&wanted.tier) {
+    if wanted.asked == Asked::Named || has(&wanted.tier) {
         return (wanted.tier.clone(), false);
     }
     let from = rank(tables, &wanted.tier);
@@ -153,15 +182,43 @@ fn ordered(settings: &Settings, input: &RouteInput, tier: &str, room: &Room) -> 
     if order.is_empty() {
         order = candidates.iter().enumerate().collect();
     }
-    // Providers of one model are equals: they stand where the first of them stands.
-    let stands = |model: &str| order.iter().position(|(_, other)| other.model == model);
-    let mut keyed: Vec<(Standing, usize, &Candidate, usize)> = order
+    let spread: Vec<Option<f64>> = order.iter().map(|(_, it)| told(it).spread).collect();
+    // Providers of one model are equals, and so are all that a tier shares out among: they stand where the first of them
+    // stands.
+    let first = |equal: &dyn Fn(usize, &Candidate) -> bool| {
+        order.iter().enumerate().position(|(at, (_, other))| equal(at, other)).unwrap_or(0)
+    };
+    let mut keyed: Vec<Placed<'_>> = order
         .iter()
-        .map(|(index, it)| (standing(settings, it, room), stands(&it.model).unwrap_or(0), *it, *index))
+        .zip(&spread)
+        .map(|((index, candidate), draw)| Placed {
+            standing: standing(settings, candidate, room),
+            stands: match draw {
+                Some(_) => first(&|at, _| spread.get(at).copied().flatten().is_some()),
+                None => first(&|_, other| other.model == candidate.model),
+            },
+            draw: *draw,
+            candidate,
+            index: *index,
+        })
         .collect();
-    keyed
-        .sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| among_equals(a.2, b.2)).then(a.3.cmp(&b.3)));
-    keyed.into_iter().map(|(_, _, _, index)| index).collect()
+    keyed.sort_by(|a, b| {
+        (a.standing, a.stands)
+            .cmp(&(b.standing, b.stands))
+            .then_with(|| among_equals(a, b))
+            .then(a.index.cmp(&b.index))
+    });
+    keyed.into_iter().map(|placed| placed.index).collect()
+}
+
+/// A candidate with what puts it in its place.
+#[derive(Debug)]
+struct Placed<'a> {
+    standing: Standing,
+    stands: usize,
+    draw: Option<f64>,
+    candidate: &'a Candidate,
+    index: usize,
 }
 
 /// How fit a candidate is, the best first.
@@ -187,8 +244,13 @@ fn standing(settings: &Settings, candidate: &Candidate, room: &Room) -> Standing
     }
 }
 
-/// Errors in tenths, then price, then latency. What is not known comes after what is.
-fn among_equals(a: &Candidate, b: &Candidate) -> Ordering {
+/// Errors in tenths, then what the conversation is drawn to, else price, then latency. What is not known comes after what is.
+fn among_equals(a: &Placed<'_>, b: &Placed<'_>) -> Ordering {
+    let drawn = match (a.draw, b.draw) {
+        (Some(a), Some(b)) => b.total_cmp(&a),
+        _ => Ordering::Equal,
+    };
+    let (a, b) = (a.candidate, b.candidate);
     let errors = |it: &Candidate| (it.error_rate * 10.0).round();
     let price = |it: &Candidate| match (it.input_price, it.output_price) {
         (Some(input), Some(output)) => input + output,
@@ -197,11 +259,14 @@ fn among_equals(a: &Candidate, b: &Candidate) -> Ordering {
     let latency = |it: &Candidate| it.p50_ms.unwrap_or(u32::MAX);
     errors(a)
         .total_cmp(&errors(b))
+        .then(drawn)
         .then_with(|| price(a).total_cmp(&price(b)))
         .then_with(|| latency(a).cmp(&latency(b)))
 }
 
-/// The candidate that the conversation is at, when it may stay there.
+/// The candidate that the conversation is at, when it may stay there; of several the one where most of it is. A stronger tier
+/// than it needs is no reason to leave, and a weaker one is only while there is little to lose: what is cached costs a tenth of
+/// what is read anew.
 fn keep(
     settings: &Settings,
     input: &RouteInput,
@@ -211,15 +276,18 @@ fn keep(
     room: &Room,
 ) -> Option<usize> {
     let given = input.sticky.and_then(|index| usize::try_from(index).ok());
-    let index = given.or_else(|| input.candidates.iter().position(|candidate| candidate.sticky))?;
-    let candidate = input.candidates.get(index)?;
-    let strong_enough = if wanted.named {
-        candidate.tier == tier
-    } else {
-        candidate.tier == tier || rank(tables, &candidate.tier) > rank(tables, tier)
+    let may_stay = |index: usize, candidate: &Candidate| {
+        let here = given.map_or(candidate.sticky, |given| given == index);
+        let is_worth_it = candidate.tier == tier
+            || wanted.asked == Asked::ByTask
+                && (rank(tables, &candidate.tier) > rank(tables, tier)
+                    || told(candidate).warm_tokens > Some(settings.upgrade_tokens));
+        here && is_worth_it && standing(settings, candidate, room) == Standing::Well
     };
-    let well = standing(settings, candidate, room) == Standing::Well;
-    (strong_enough && well).then_some(index)
+    let stay = input.candidates.iter().enumerate().filter(|(index, it)| may_stay(*index, it));
+    // Where one candidate is in several tiers, it is in the wanted one.
+    stay.max_by_key(|(index, it)| (told(it).warm_tokens, it.tier == tier, Reverse(*index)))
+        .map(|(index, _)| index)
 }
 
 /// One line: why, which tier, what first, how many behind it.
@@ -238,7 +306,12 @@ fn reason(
         2 => ", 1 fallback".to_owned(),
         more => format!(", {} fallbacks", more - 1),
     };
-    let stays = if sticky { ", same as before" } else { "" };
+    let warm = first.and_then(|candidate| told(candidate).warm_tokens);
+    let stays = match warm.filter(|_| sticky) {
+        Some(tokens) => format!(", same as before ({tokens} tokens warm)"),
+        None if sticky => ", same as before".to_owned(),
+        None => String::new(),
+    };
     let moves = if moved { format!(" {} does not fit ->", wanted.tier) } else { String::new() };
     let tier = first.map_or(tier, |candidate| candidate.tier.as_str());
     let target = if tier.is_empty() { id.to_owned() } else { format!("{tier}: {id}") };

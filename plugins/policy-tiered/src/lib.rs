@@ -8,8 +8,11 @@
 //! 3. A tier whose every candidate is too small for the request, or blind to its pictures, gives way to the
 //!    next stronger one.
 //! 4. Within the tier the configured order holds. Candidates with an open circuit or many errors come last;
-//!    among providers of one and the same model errors, price and latency decide.
-//! 5. A conversation stays with its candidate while that is healthy and in this tier or a stronger one.
+//!    among providers of one and the same model errors, price and latency decide. In a tier that shares out, conversations
+//!    are spread over its candidates.
+//! 5. A conversation stays with its candidate while that is healthy and in this tier, unless its client named one or the
+//!    settings have one for what the request is for: in this tier or a stronger one, and in a weaker one as long as more of
+//!    it is cached there than a stronger answer is worth.
 
 mod choose;
 
@@ -29,6 +32,7 @@ pub struct Settings {
     pub error_rate_limit: f32,
     pub output_reserve_tokens: u32,
     pub request_classes: BTreeMap<String, String>,
+    pub upgrade_tokens: u32,
 }
 
 impl Default for Settings {
@@ -39,6 +43,7 @@ impl Default for Settings {
             error_rate_limit: 0.5,
             output_reserve_tokens: 1024,
             request_classes: BTreeMap::new(),
+            upgrade_tokens: 32_768,
         }
     }
 }

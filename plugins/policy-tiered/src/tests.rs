@@ -193,6 +193,77 @@ fn a_conversation_stays_where_it_is() {
     check(&here, "code_fix (0.82) -> default: a/mid, 2 fallbacks");
 }
 
+fn warm(input: &mut RouteInput, index: usize, tokens: u32) {
+    input.candidates[index].sticky = true;
+    input.candidates[index].extra = Some(json!({"warm_tokens": tokens, "warm_for_ms": 1}).to_string());
+}
+
+#[test]
+fn what_is_cached_is_paid_for_by_who_leaves_it() {
+    let mut here = input("architecture", 0.9);
+    warm(&mut here, 1, 32_768);
+    check(&here, "architecture (0.90) -> strong: a/large");
+    warm(&mut here, 1, 32_769);
+    let stays = "architecture (0.90) -> default: a/mid, same as before (32769 tokens warm), 1 fallback";
+    check(&here, stays);
+    let settings = Settings { upgrade_tokens: 50_000, ..Settings::default() };
+    check_with(&settings, &here, "architecture (0.90) -> strong: a/large");
+    // Where there is most of it.
+    warm(&mut here, 2, 90_000);
+    check(&here, "architecture (0.90) -> default: b/mid, same as before (90000 tokens warm), 1 fallback");
+    // Without anything to ask, the host keeps what is not well from being called sticky; the policy looks, too.
+    here.candidates[2].error_rate = 0.9;
+    check(&here, stays);
+    here.candidates[1].context = 500;
+    check(&here, "architecture (0.90) -> strong: a/large");
+}
+
+#[test]
+fn what_is_asked_for_is_not_overruled_by_a_cache() {
+    let mut named = input("", 0.0);
+    named.tags = vec![("tier".into(), "strong".into())];
+    warm(&mut named, 5, 100_000);
+    check(&named, "strong requested -> strong: a/large");
+    let mut compaction = input("architecture", 0.9);
+    compaction.features.hints = vec![("request_class".into(), "compaction".into())];
+    warm(&mut compaction, 5, 100_000);
+    let settings: Settings =
+        serde_json::from_value(json!({"request_classes": {"compaction": "cheap"}})).unwrap();
+    check_with(&settings, &compaction, "compaction request -> cheap: a/small");
+    check(
+        &compaction,
+        "architecture (0.90) -> deep: a/huge, same as before (100000 tokens warm), 1 fallback",
+    );
+    warm(&mut compaction, 0, 10);
+    check_with(
+        &settings,
+        &compaction,
+        "compaction request -> cheap: a/small, same as before (10 tokens warm)",
+    );
+}
+
+#[test]
+fn a_tier_that_shares_out_follows_what_draws() {
+    let mut shared = input("code_fix", 0.82);
+    for (index, draw) in [(1, 0.2), (2, 0.9), (3, 0.5)] {
+        shared.candidates[index].extra = Some(json!({"spread": draw}).to_string());
+        // Neither price nor latency is asked.
+        shared.candidates[index].input_price = Some(f64::from(u32::try_from(index).unwrap()));
+        shared.candidates[index].output_price = Some(0.0);
+    }
+    let order = |input: &RouteInput| -> Vec<u32> {
+        decide(&Settings::default(), input).unwrap().picks.iter().map(|pick| pick.index).collect()
+    };
+    assert_eq!(order(&shared), [2, 3, 1]);
+    shared.candidates[2].error_rate = 0.2;
+    assert_eq!(order(&shared), [3, 1, 2]);
+    shared.candidates[3].circuit = Circuit::Open;
+    assert_eq!(order(&shared), [1, 2, 3]);
+    shared.candidates[3] =
+        Candidate { sticky: true, circuit: Circuit::Closed, ..shared.candidates[3].clone() };
+    assert_eq!(order(&shared), [3, 1, 2], "and where it is cached it stays");
+}
+
 #[test]
 fn nothing_to_route_to_is_a_fault() {
     let mut input = input("code_fix", 0.82);

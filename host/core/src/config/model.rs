@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::affinity::Affinity;
 use super::budgets::Budgets;
 use super::components::{ComponentSource, ComponentSpec};
 use super::layers::Provenance;
@@ -95,6 +96,8 @@ pub struct Config {
     /// Tiers by name: which model answers, and which ones after it.
     #[schemars(with = "BTreeMap<String, Tier>")]
     pub models: IndexMap<String, Tier>,
+    /// How long conversations stay where their prompt is cached.
+    pub affinity: Affinity,
     /// Task label to tier.
     pub routes: BTreeMap<String, String>,
     /// Provider instances by name.
@@ -237,6 +240,7 @@ impl Default for Config {
             budgets: Budgets::default(),
             default_tier: "default".into(),
             models: IndexMap::new(),
+            affinity: Affinity::default(),
             routes: BTreeMap::new(),
             providers: IndexMap::new(),
             classifier: None,

@@ -14,6 +14,9 @@ pub struct Tier {
     /// Tried in this order after the first.
     #[serde(default)]
     pub fallbacks: Vec<Target>,
+    /// Its candidates are as good as each other: conversations are shared out among them, whatever their order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spread: bool,
 }
 
 /// One model of one provider.

@@ -16,9 +16,9 @@ mod usage;
 use super::DIALECT;
 use super::upstream::decode::AnthropicMessagesDecoder;
 use crate::canon::exchange::Frame;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
+use crate::features::SpokenTurns;
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
     StateEcho,
@@ -50,7 +50,7 @@ impl ClientWire for AnthropicMessagesClient {
         head::read(envelope)
     }
 
-    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+    fn turns(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
         features::from_envelope(envelope)
     }
 

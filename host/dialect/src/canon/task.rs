@@ -50,6 +50,9 @@ pub enum Circuit {
     Open,
 }
 
+/// What may be asked. `sticky`: the conversation is at it, and may stay. `extra` is a JSON object that may hold `warm_tokens`
+/// and `warm_for_ms` (how much of the prompt is cached there, and for how long) and `spread` (in a tier whose candidates are as
+/// good as each other, how strongly the conversation is drawn to it, from 0 up to 1).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Candidate {
     pub id: String,

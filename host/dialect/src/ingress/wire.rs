@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::state::{AnswerCut, StateEcho};
 use crate::canon::exchange::Frame;
 use crate::canon::relay::Edit;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json, StopReason, Usage};
 use crate::envelope::{Edited, Envelope, SpliceError};
+use crate::features::SpokenTurns;
 use crate::invalid::Invalid;
 use crate::openai_chat::client::error;
 
@@ -27,7 +27,7 @@ pub(crate) trait ClientWire {
     fn class(_: &Envelope<'_>) -> Option<&'static str> {
         None
     }
-    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid>;
+    fn turns(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid>;
     fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError>;
     fn decode(envelope: &Envelope<'_>) -> Result<ChatRequest, Invalid>;
     /// See [`super::Ingress::place`].

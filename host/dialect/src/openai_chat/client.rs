@@ -15,9 +15,9 @@ mod tee;
 use super::upstream::decode::OpenAiChatDecoder;
 use super::{DIALECT, DONE};
 use crate::canon::exchange::Frame;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
+use crate::features::SpokenTurns;
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
     StateEcho,
@@ -49,7 +49,7 @@ impl ClientWire for OpenAiChatClient {
         head::read(envelope)
     }
 
-    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+    fn turns(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
         features::from_envelope(envelope)
     }
 

@@ -6,10 +6,9 @@ mod stream;
 mod tee;
 
 use crate::canon::exchange::Frame;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
-use crate::features;
+use crate::features::{self, SpokenTurns};
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
     StateEcho,
@@ -42,7 +41,7 @@ impl ClientWire for OpenAiCompletionsClient {
         request::head(envelope)
     }
 
-    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+    fn turns(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
         let prompt = request::prompt(envelope)?;
         Ok(features::from_request(&ChatRequest {
             messages: vec![request::turn(prompt)],

@@ -23,9 +23,9 @@ mod usage;
 
 use super::DIALECT;
 use crate::canon::exchange::Frame;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
+use crate::features::SpokenTurns;
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
     StateEcho,
@@ -63,7 +63,7 @@ impl ClientWire for OpenAiResponsesClient {
         compaction::is_asked(envelope).is_ok_and(|asked| asked).then_some(compaction::CLASS)
     }
 
-    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+    fn turns(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
         features::from_envelope(envelope)
     }
 

@@ -328,7 +328,7 @@ fn text(pieces: &[Piece]) -> String {
 async fn classifier(instance: &Arc<Instance>, case: &Case) -> Result<Value, String> {
     let body = case.request.as_ref().ok_or("a case of a classifier needs a `request`")?.to_string();
     let request = canonical(&body)?;
-    let verdict = instance.classify(&features::from_request(&request)).await.map_err(failed)?;
+    let verdict = instance.classify(&features::from_request(&request).features()).await.map_err(failed)?;
     let signals: Vec<_> = verdict.signals.iter().map(|signal| signal.evidence.as_str()).collect();
     let extra = verdict.extra.as_deref().and_then(|extra| serde_json::from_str::<Value>(extra).ok());
     let confidence = (f64::from(verdict.confidence) * 1_000.0).round() / 1_000.0;

@@ -2,14 +2,13 @@
 
 use super::head::messages;
 use crate::canon::Role;
-use crate::canon::task::Features;
 use crate::envelope::Envelope;
-use crate::features::{MEDIA_TOKENS, ToolNames, Turn, assemble, names_json};
+use crate::features::{MEDIA_TOKENS, SpokenTurns, ToolNames, Turn, names_json};
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Reader, Syntax};
 
-/// Reads the features of a body that has been scanned.
-pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+/// Reads a body that has been scanned.
+pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
     let mut turns = Vec::new();
     if let Some(system) = envelope.get("system")? {
         let mut turn = Turn::new(Role::System);
@@ -37,7 +36,7 @@ pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid
     }
     let wants_json = envelope.get("output_config")?.is_some_and(names_json)
         || envelope.get("output_format")?.is_some_and(names_json);
-    Ok(assemble(&turns, tools.names, tool_bytes, wants_json))
+    Ok(SpokenTurns { turns, tool_names: tools.names, tool_bytes, wants_json })
 }
 
 fn message(reader: &mut Reader<'_>) -> Result<Turn, Syntax> {
@@ -117,7 +116,7 @@ mod tests {
                     {"type":"image","source":{"type":"base64","data":"AAAA"}}]},
                 {"type":"text","text":"<system-reminder>x</system-reminder>"},{"type":"text","text":"second"}]},
             {"role":"system","content":"And kind."}]}"#;
-        let features = from_envelope(&Envelope::scan(body.as_bytes()).unwrap()).unwrap();
+        let features = from_envelope(&Envelope::scan(body.as_bytes()).unwrap()).unwrap().features();
         assert_eq!(features.last_user_text.trim(), "second");
         assert_eq!(features.system_head, "Be brief.\nAnd kind.");
         assert_eq!(features.tool_names, ["f"]);
@@ -133,7 +132,7 @@ mod tests {
             r#"{{"messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","data":"{data}"}}}},
             {{"type":"document","source":{{"type":"base64","data":"{data}"}}}}]}}]}}"#
         );
-        let features = from_envelope(&Envelope::scan(body.as_bytes()).unwrap()).unwrap();
+        let features = from_envelope(&Envelope::scan(body.as_bytes()).unwrap()).unwrap().features();
         assert!(features.approx_input_tokens < 2000, "{}", features.approx_input_tokens);
     }
 }

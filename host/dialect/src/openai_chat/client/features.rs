@@ -5,14 +5,13 @@ mod tests;
 
 use super::head::messages;
 use crate::canon::Role;
-use crate::canon::task::Features;
 use crate::envelope::Envelope;
-use crate::features::{MEDIA_TOKENS, ToolNames, Turn, assemble, names_json};
+use crate::features::{MEDIA_TOKENS, SpokenTurns, ToolNames, Turn, names_json};
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Reader, Syntax};
 
-/// Reads the features of a chat body that has been scanned, without building a tree.
-pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+/// Reads a chat body that has been scanned, without building a tree.
+pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
     let mut turns = Vec::new();
     if let Some(messages) = messages(envelope)? {
         let read = Reader::new(messages).array(|reader| {
@@ -32,7 +31,7 @@ pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid
         Reader::new(text).array(|reader| tools.one(reader)).map_err(|wrong| Invalid::syntax(text, &wrong))?;
     }
     let wants_json = envelope.get("response_format")?.is_some_and(names_json);
-    Ok(assemble(&turns, tools.names, tool_bytes, wants_json))
+    Ok(SpokenTurns { turns, tool_names: tools.names, tool_bytes, wants_json })
 }
 
 fn read_turn(reader: &mut Reader<'_>) -> Result<Turn, Syntax> {

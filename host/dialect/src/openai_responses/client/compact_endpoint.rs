@@ -5,10 +5,10 @@ use super::stream::OpenAiResponsesWriter;
 use super::tee::OpenAiResponsesTee;
 use super::{OpenAiResponsesClient, answer, compaction, echo, head, request};
 use crate::canon::exchange::Frame;
-use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Event, Fault, Json};
 use crate::envelope::{Envelope, SpliceError};
 use crate::fault::protocol;
+use crate::features::SpokenTurns;
 use crate::ingress::{
     AnswerIdentity, ClientWire, ErrorReport, ModelListing, RelayChanges, RequestEcho, RequestHead, Spliced,
     StateEcho,
@@ -38,8 +38,8 @@ impl ClientWire for OpenAiCompactionClient {
         Some(compaction::CLASS)
     }
 
-    fn features(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
-        OpenAiResponsesClient::features(envelope)
+    fn turns(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
+        OpenAiResponsesClient::turns(envelope)
     }
 
     fn splice(envelope: &Envelope<'_>, changes: &RelayChanges<'_>) -> Result<Spliced, SpliceError> {

@@ -2,14 +2,13 @@
 
 use super::head::INPUT;
 use crate::canon::Role;
-use crate::canon::task::Features;
 use crate::envelope::Envelope;
-use crate::features::{MEDIA_TOKENS, ToolNames, Turn, assemble, names_json};
+use crate::features::{MEDIA_TOKENS, SpokenTurns, ToolNames, Turn, names_json};
 use crate::invalid::Invalid;
 use crate::json::{JsonKind, Node, Reader};
 
-/// Reads the features of a body that has been scanned.
-pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid> {
+/// Reads a body that has been scanned.
+pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<SpokenTurns, Invalid> {
     let mut turns = Vec::new();
     if let Some(text) = envelope.string("instructions")? {
         let mut turn = Turn::new(Role::System);
@@ -32,7 +31,7 @@ pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Features, Invalid
         Reader::new(text).array(|reader| tools.one(reader)).map_err(|wrong| Invalid::syntax(text, &wrong))?;
     }
     let wants_json = envelope.get("text")?.is_some_and(names_json);
-    Ok(assemble(&turns, tools.names, tool_bytes, wants_json))
+    Ok(SpokenTurns { turns, tool_names: tools.names, tool_bytes, wants_json })
 }
 
 /// An item as a turn; none where it is no object.
@@ -94,6 +93,8 @@ mod tests {
             "tools":[{"type":"function","name":"f"},{"type":"custom","name":"g"}],"text":{"format":{"type":"json_object"}}}"#;
         let envelope = Envelope::scan(body).unwrap();
         let (seen, decoded) = (from_envelope(&envelope).unwrap(), from_request(&decode(&envelope).unwrap()));
+        assert!(seen.opening().parts().eq(decoded.opening().parts()));
+        let (seen, decoded) = (seen.features(), decoded.features());
         assert_eq!(seen.last_user_text, "and?");
         assert_eq!(seen.system_head, "Be brief.\nRules.");
         assert!(seen.has_images && seen.wants_json);

@@ -160,7 +160,7 @@ fn content_parts(node: &Node<'_>) -> Result<Vec<Part>, Invalid> {
 pub(super) fn unknown(message: &Node<'_>) -> Option<String> {
     let content = message.object().ok()?.optional("content").ok()??.array().ok()?;
     let strange = |node: &&Node<'_>| part(node).is_ok_and(|part| matches!(part.content, Content::Other(_)));
-    content.iter().find(strange).map(|node| node.path())
+    content.iter().find(strange).map(Node::path)
 }
 
 fn part(node: &Node<'_>) -> Result<Part, Invalid> {
