@@ -83,6 +83,8 @@ impl Services {
             traces: store.traces(),
             ledger: store.ledger(),
             responses: store.responses(),
+            vault: home.vault(),
+            files: gate.clone(),
             ambient: Arc::clone(&ambient),
         }));
         let settings = InForce {

@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use brains_core::Ambient;
-use brains_egress::Egress;
 use brains_runtime::ActiveSet;
 
 use crate::catalogue::ModelCatalogue;
+use crate::exchange::ExchangeSender;
 use crate::provider_state::ProviderStates;
 use crate::served::ServedRequests;
 
 /// Shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    pub(crate) egress: Arc<Egress>,
+    pub(crate) sender: ExchangeSender,
     pub(crate) catalogue: ModelCatalogue,
     pub(crate) states: Arc<ProviderStates>,
     pub(crate) served: ServedRequests,
@@ -22,14 +22,14 @@ pub(crate) struct Upstreams {
 }
 
 impl Upstreams {
-    pub(crate) fn new(egress: Arc<Egress>, ambient: Arc<dyn Ambient>) -> Self {
+    pub(crate) fn new(sender: ExchangeSender, ambient: Arc<dyn Ambient>) -> Self {
         let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
         let (catalogue, served) = (ModelCatalogue::default(), ServedRequests::default());
-        Self { egress, catalogue, states, served, ambient }
+        Self { sender, catalogue, states, served, ambient }
     }
 
     /// Asks every provider whose list of models is missing or old.
     pub(crate) async fn refresh_catalogue(&self, snapshot: &ActiveSet) {
-        self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
+        self.catalogue.refresh(snapshot, &self.sender, &*self.ambient).await;
     }
 }

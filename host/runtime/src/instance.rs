@@ -22,6 +22,7 @@ use crate::limits::CallLimits;
 use crate::load::{Component, Exports};
 use crate::placement::Placement;
 use crate::runtime::RuntimeCounters;
+use crate::sign_in::SignIn;
 use crate::watchdog::Alarm;
 use crate::workers::NotRun;
 use crate::{CallFault, RuntimeShared, bounds, load};
@@ -154,9 +155,19 @@ impl Instance {
         self.context.factors.secrets.get(name)
     }
 
+    /// All secrets that the configuration gives it.
+    pub const fn secrets(&self) -> &BTreeMap<String, Secret> {
+        &self.spec.secrets
+    }
+
     /// Every secret that it or an earlier version of it was given, so that none of them is told to anybody else.
-    pub fn known(&self) -> &Arc<SecretSet> {
+    pub fn known(&self) -> Arc<SecretSet> {
         self.context.known()
+    }
+
+    /// Covers these from now on, too: what it was given while it runs.
+    pub fn learn<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) {
+        self.context.redaction.learn(secrets);
     }
 
     pub fn grants(&self) -> &[GrantedOrigin] {
@@ -171,6 +182,11 @@ impl Instance {
     /// A fresh live instance for one exchange. Waits a moment for a place when all are taken.
     pub async fn exchange(self: &Arc<Self>) -> Result<Exchange, CallFault> {
         Ok(Exchange::new(self.guest().await?, Arc::clone(self)))
+    }
+
+    /// A flow of signing in, in a guest of its own.
+    pub async fn sign_in(self: &Arc<Self>) -> Result<SignIn, CallFault> {
+        Ok(SignIn::new(self.guest().await?, Arc::clone(self)))
     }
 
     /// Labels a request.

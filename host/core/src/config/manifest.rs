@@ -27,6 +27,9 @@ pub struct Manifest {
     /// The flat keys that it answers to.
     #[serde(default)]
     pub flat: Option<Flat>,
+    /// What the command line calls the account that it signs in with: `<account>-login` and its like.
+    #[serde(default)]
+    pub account: Option<String>,
     /// What its calls need beyond the usual; it is asked for like what stands under `asks`.
     #[serde(default)]
     pub limits: ComponentLimits,
@@ -84,6 +87,8 @@ pub struct Asks {
     pub clock: bool,
     /// Random bytes.
     pub random: bool,
+    /// Who asked for a request, a person or an agent on its own, and whether there is a picture in it.
+    pub turn: bool,
     /// Size of its own key-value space, e.g. `256KiB`; `0` is none.
     pub kv: String,
 }
@@ -199,6 +204,9 @@ impl Manifest {
             if is_slug(name) { Ok(()) } else { Err(format!("`{what}` is not a name")) }
         };
         named("component", &self.component)?;
+        if let Some(account) = &self.account {
+            named("account", account)?;
+        }
         let Some(flat) = &self.flat else { return Ok(()) };
         if self.plays != Plays::Provider {
             return Err("only a provider may answer to flat keys".into());
@@ -261,7 +269,7 @@ impl FlatKey {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { http: Vec::new(), secrets: Vec::new(), clock: false, random: false, kv: "0".into() }
+        Self { http: Vec::new(), secrets: Vec::new(), clock: false, random: false, turn: false, kv: "0".into() }
     }
 }
 
@@ -277,6 +285,9 @@ impl Asks {
         }
         if self.random && !granted.random {
             more.push("random bytes".into());
+        }
+        if self.turn && !granted.turn {
+            more.push("who asked for a request".into());
         }
         if self.kv_bytes() > granted.kv_bytes() {
             more.push(format!("{} of storage", self.kv));
