@@ -329,3 +329,20 @@ async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
     }
     assert!(looked_at > 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_run_for_a_token_only_where_the_operator_says_so() {
+    let github = GitHub::start().await;
+    let token = github.account("gho_");
+    let folder = tempfile::tempdir().expect("a folder");
+    let gh = folder.path().join("gh");
+    fs_err::write(&gh, format!("#!/bin/sh\ntest \"$*\" = 'auth token' && echo {token}\n")).expect("written");
+    fs_err::set_permissions(&gh, std::fs::Permissions::from_mode(0o700)).expect("ours");
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    for (more, status) in [("", 502), ("    commands: {gh: true}\n", 200)] {
+        let service = Brains::start(Setup::config(github.config(more)).env("PATH", &path)).await;
+        let answer = chat(&service, "gpt-scripted").await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(github.asked(EXCHANGE), usize::from(status == 200));
+    }
+}

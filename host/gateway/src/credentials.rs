@@ -2,6 +2,7 @@
 //! [`vault`], and gives it to requests, which name it. It is renewed before its end and once after an upstream refused it;
 //! by one at a time, in this process and among all that share the state directory.
 
+mod command;
 mod flow;
 mod vault;
 
@@ -240,7 +241,8 @@ impl Credentials {
     pub async fn inspect(&self, instance: &Arc<Instance>) -> Result<Map<String, Value>, Fault> {
         let entry = self.0.vault.read(instance.name()).await?;
         self.see(&self.cell(instance), instance, &entry);
-        let done = self.run(instance, &entry, "inspect").await?;
+        let of_commands = of_commands(instance, &entry).await;
+        let done = self.run(instance, &entry, &of_commands, "inspect").await?;
         Ok(serde_json::from_str(&done.attributes).unwrap_or_default())
     }
 
@@ -263,9 +265,11 @@ impl Credentials {
             self.see(cell, instance, &entry);
             return Ok(account);
         }
-        match self.run(instance, &entry, "renew").await {
+        let of_commands = of_commands(instance, &entry).await;
+        match self.run(instance, &entry, &of_commands, "renew").await {
             Ok(done) => {
-                let session = flow::grant(done, source, now);
+                let mut session = flow::grant(done, source, now);
+                session.credentials.extend(of_commands);
                 let account = Account::of(&entry, &session);
                 entry.session = Some(session);
                 self.0.vault.write(instance.name(), &entry).await?;
@@ -286,12 +290,15 @@ impl Credentials {
         &self,
         instance: &Arc<Instance>,
         entry: &VaultEntry,
+        of_commands: &BTreeMap<String, Secret>,
         what: &str,
     ) -> Result<brains_dialect::canon::auth::SignedIn, Fault> {
+        instance.learn(of_commands.values());
         let login = entry.login.as_ref().map(|login| &login.credentials);
-        let kept: Vec<&String> = login.into_iter().flat_map(BTreeMap::keys).collect();
+        let all = || login.into_iter().chain([of_commands]);
+        let kept: Vec<&String> = all().flat_map(BTreeMap::keys).collect();
         let secrets = |name: &str| {
-            let kept = login.and_then(|login| login.get(name));
+            let kept = all().find_map(|credentials| credentials.get(name));
             kept.or_else(|| instance.secret(name)).cloned()
         };
         let ask = |_: &SignInPrompt| {};
@@ -332,6 +339,23 @@ impl AccountCell {
         let failed = seen.failed.as_ref()?;
         (failed.source == source && now.since(failed.at) < RETRY_MS).then(|| failed.fault.clone())
     }
+}
+
+/// What the operator's commands give, where there is nothing else to be exchanged.
+async fn of_commands(instance: &Instance, entry: &VaultEntry) -> BTreeMap<String, Secret> {
+    let mut given = BTreeMap::new();
+    if entry.login.is_some() || !instance.secrets().is_empty() {
+        return given;
+    }
+    for (name, command) in instance.commands() {
+        match command::token(command).await {
+            Ok(token) => drop(given.insert(name.clone(), token)),
+            Err(cause) => {
+                tracing::warn!(provider = instance.name(), command = command.join(" "), cause, "no token of a command");
+            }
+        }
+    }
+    given
 }
 
 /// The fingerprint of everything that may be exchanged: another token is exchanged anew.

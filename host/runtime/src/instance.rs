@@ -42,6 +42,8 @@ pub struct InstanceSpec {
     pub aliases: Vec<String>,
     pub config: Value,
     pub secrets: BTreeMap<String, Secret>,
+    /// Commands that the operator lets be run for a token, by the name of the credential.
+    pub commands: BTreeMap<String, Vec<String>>,
     /// Origins that it may reach: what the operator wrote and what was allowed.
     pub grants: Vec<GrantedOrigin>,
     pub timeout_ms: u64,
@@ -55,6 +57,7 @@ impl InstanceSpec {
             && self.aliases == other.aliases
             && self.config == other.config
             && self.secrets == other.secrets
+            && self.commands == other.commands
             && self.grants == other.grants
             && self.timeout_ms == other.timeout_ms
             && self.limits == other.limits
@@ -158,6 +161,11 @@ impl Instance {
     /// All secrets that the configuration gives it.
     pub const fn secrets(&self) -> &BTreeMap<String, Secret> {
         &self.spec.secrets
+    }
+
+    /// Commands that may be run for a token, by the name of the credential.
+    pub const fn commands(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.spec.commands
     }
 
     /// Every secret that it or an earlier version of it was given, so that none of them is told to anybody else.
@@ -339,7 +347,7 @@ impl Instance {
             spec.secrets.iter().map(|(name, secret)| (name.as_str(), secret.fingerprint())).collect();
         let config = serde_json::json!([spec.config, spec.aliases, spec.timeout_ms, secrets]);
         let origins: Vec<_> = spec.grants.iter().map(|grant| (&grant.url, grant.operator)).collect();
-        let grants = serde_json::json!([origins, self.component.manifest.asks]);
+        let grants = serde_json::json!([origins, self.component.manifest.asks, spec.commands]);
         (short(&config), short(&grants))
     }
 

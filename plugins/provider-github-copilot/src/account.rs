@@ -12,7 +12,9 @@ use crate::refusal;
 pub(crate) const CONFIGURED: &str = "oauth_token";
 /// What a person signed in with.
 pub(crate) const LOGIN: &str = "login";
-/// What either was exchanged for.
+/// What the command of GitHub's own program said.
+pub(crate) const COMMAND: &str = "gh";
+/// What any of them was exchanged for.
 pub(crate) const SESSION: &str = "session";
 
 /// What the host tells of a call.
@@ -52,24 +54,23 @@ impl AccountInUse {
                 Err(nobody())
             };
         }
-        github_token(exchange, "Bearer ", has(LOGIN))
+        github_token(exchange, "Bearer ", &self.credentials)
     }
 }
 
-/// With the GitHub token that counts: a configured one before that of a person who signed in.
-pub(crate) fn github_token(exchange: Exchange, scheme: &str, has_login: bool) -> Result<Exchange, Fault> {
+/// With the GitHub token that counts: a configured one, else that of a person who signed in, else that of the command.
+pub(crate) fn github_token(exchange: Exchange, scheme: &str, kept: &[String]) -> Result<Exchange, Fault> {
     if host::has_secret(CONFIGURED) {
-        Ok(exchange.secret("authorization", scheme, CONFIGURED))
-    } else if has_login {
-        Ok(exchange.credential("authorization", scheme, LOGIN))
-    } else {
-        Err(nobody())
+        return Ok(exchange.secret("authorization", scheme, CONFIGURED));
     }
+    let name = [LOGIN, COMMAND].into_iter().find(|name| kept.iter().any(|it| it == name)).ok_or_else(nobody)?;
+    Ok(exchange.credential("authorization", scheme, name))
 }
 
 fn nobody() -> Fault {
-    let message = "nobody is signed in to GitHub Copilot: run `brains copilot-login`, or set \
-                   BRAINS_GITHUB_COPILOT_OAUTH_TOKEN";
+    let message = "nobody is signed in to GitHub Copilot: run `brains copilot-login`, set \
+                   BRAINS_GITHUB_COPILOT_OAUTH_TOKEN, or let `gh auth token` be asked with \
+                   `github_copilot_use_gh_cli: true`";
     refusal("not_signed_in", message.to_owned())
 }
 

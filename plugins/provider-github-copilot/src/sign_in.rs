@@ -83,7 +83,6 @@ impl SignInToGitHub {
     }
 
     fn start(&mut self, start: &Start) -> Result<SignInStep, Fault> {
-        let has_login = start.kept.iter().any(|name| name == LOGIN);
         match start.what.as_str() {
             "sign_in" => {
                 let fields = [("client_id", self.settings.client_id.as_str()), ("scope", SCOPE)];
@@ -93,16 +92,16 @@ impl SignInToGitHub {
             }
             "renew" if !self.settings.exchange => {
                 // What there is counts as it is; whether there is anything is all there is to look at.
-                github_token(self.api("/user"), "", has_login)?;
+                github_token(self.api("/user"), "", &start.kept)?;
                 Ok(done(Vec::new(), &Map::new(), None))
             }
             "renew" => {
                 self.state = FlowState::Session;
-                Ok(fetch(github_token(self.api("/copilot_internal/v2/token"), "token ", has_login)?))
+                Ok(fetch(github_token(self.api("/copilot_internal/v2/token"), "token ", &start.kept)?))
             }
             _ => {
                 self.state = FlowState::Account;
-                Ok(fetch(github_token(self.api("/copilot_internal/user"), "token ", has_login)?))
+                Ok(fetch(github_token(self.api("/copilot_internal/user"), "token ", &start.kept)?))
             }
         }
     }

@@ -56,7 +56,8 @@ async fn deed(verb: &AccountVerb, services: &Services, instance: &Arc<Instance>)
 /// What is known here, and what the vendor says of the account.
 async fn status(credentials: &Credentials, instance: &Arc<Instance>) -> Result<Value, Fault> {
     let configured = !instance.secrets().is_empty();
-    if !configured && credentials.signed_in_at(instance).await?.is_none() {
+    let nothing = !configured && instance.commands().is_empty();
+    if nothing && credentials.signed_in_at(instance).await?.is_none() {
         return Ok(nobody(instance.name()));
     }
     let standing = credentials.standing(instance).await?;
@@ -72,9 +73,14 @@ fn told(instance: &Instance, standing: &AccountStanding) -> Value {
     let AccountStanding { signed_in_at, exchanged_at, expires_at, attributes } = standing;
     let configured = !instance.secrets().is_empty();
     let moment = |at: &Option<Millis>| at.map(|at| at.to_string());
+    let source = match signed_in_at {
+        _ if configured => "configuration",
+        Some(_) => "login",
+        None => "command",
+    };
     let mut answer = json!({
         "provider": instance.name(),
-        "active_source": if configured { "configuration" } else { "login" },
+        "active_source": source,
         "configured": configured,
         "signed_in_at": moment(signed_in_at),
         "exchanged_at": moment(exchanged_at),
