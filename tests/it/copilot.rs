@@ -22,6 +22,11 @@ async fn configured(github: &GitHub, token: &str, more: &str) -> Brains {
     service
 }
 
+/// A state directory with this configuration, whose components are compiled.
+async fn prepared(config: String) -> Home {
+    Brains::start(Setup::config(config)).await.stop().await.0
+}
+
 fn hello(path: &str, model: &str, text: &str, stream: bool) -> Value {
     let model = format!("github_copilot/{model}");
     match path {
@@ -131,8 +136,7 @@ async fn the_vendor_is_told_who_asked_and_of_pictures() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_asks_how_it_stands_and_signs_out() {
     let github = GitHub::start().await;
-    let home = Home::default();
-    home.write_config(&github.config(""));
+    let home = prepared(github.config("")).await;
     let status = home.run(&["copilot-status"]).await;
     assert_eq!(stdout(&status)["active_source"], Value::Null, "{status:?}");
 
@@ -175,8 +179,7 @@ fn vault_file(service: &Brains) -> std::path::PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_that_comes_to_nothing_says_why_and_keeps_nothing() {
     let github = GitHub::start().await;
-    let home = Home::default();
-    home.write_config(&github.config(""));
+    let home = prepared(github.config("")).await;
     for (look, words) in [(Look::Denied, "declined"), (Look::Expired, "not entered in time")] {
         github.looks(&[Look::Pending, look]);
         let login = home.run(&["copilot-login"]).await;
@@ -270,13 +273,15 @@ async fn another_token_is_exchanged_anew_and_one_that_was_revoked_is_told() {
 async fn a_token_goes_as_it_is_where_settings_say_so_and_a_personal_one_nowhere() {
     let github = GitHub::start().await;
     let token = github.account("gho_");
-    let service = configured(&github, &token, "      exchange: false\n").await;
+    // Nobody says then where models answer.
+    let direct = format!("      exchange: false\n      base_url: \"{}\"\n", github.upstream.origin());
+    let service = configured(&github, &token, &direct).await;
     assert_eq!(chat(&service, "gpt-scripted").await.status, 200);
     assert_eq!(github.upstream.last().header("authorization"), Some(format!("Bearer {token}").as_str()));
     assert_eq!(github.asked(EXCHANGE), 0);
 
     let personal = github.account("github_pat_");
-    for more in ["", "      exchange: false\n"] {
+    for more in ["", &direct] {
         let service = configured(&github, &personal, more).await;
         let refused = chat(&service, "gpt-scripted").await;
         assert_eq!(refused.status, 502, "{}", refused.text());
@@ -287,8 +292,7 @@ async fn a_token_goes_as_it_is_where_settings_say_so_and_a_personal_one_nowhere(
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
     let github = GitHub::start().await;
-    let home = Home::default();
-    home.write_config(&format!("{}traces: {{bodies: true}}\n", github.config("")));
+    let home = prepared(format!("{}traces: {{bodies: true}}\n", github.config(""))).await;
     let login = home.run(&["copilot-login", "-vvv"]).await;
     assert!(login.status.success(), "{login:?}");
     assert!(!format!("{login:?}").contains(MARK), "{login:?}");
@@ -297,10 +301,18 @@ async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
         let kept: Value = serde_json::from_slice(&fs_err::read(vault_file(&service)).expect("kept")).expect("JSON");
         kept["session"]["credentials"]["session"].as_str().expect("a session").to_owned()
     };
-    // Upstreams that repeat what they were sent, whole, streamed and in an error; the model echoes the last turn.
-    for stream in [false, true] {
-        let answer = ask(&service, CHAT, &hello(CHAT, "gpt-scripted", &session, stream)).await;
-        assert!(!answer.text().contains(MARK), "{}", answer.text());
+    // Upstreams that repeat what they were sent, streamed, whole and in an error; the model echoes the last turn.
+    let frame = |delta: Value, finish: Value| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}))
+    };
+    let said = frame(json!({"role": "assistant", "content": format!("you sent {session}")}), Value::Null);
+    let frames = [said, frame(json!({}), json!("stop")), "data: [DONE]\n\n".to_owned()];
+    github.upstream.then(brains_tests::Reply::stream(frames));
+    for stream in [true, false] {
+        let text = if stream { "hello" } else { session.as_str() };
+        let answer = ask(&service, CHAT, &hello(CHAT, "gpt-scripted", text, stream)).await;
+        assert!(answer.status == 200 && !answer.text().contains(MARK), "{}", answer.text());
     }
     for body in [json!({"error": {"message": format!("bad token {session}")}}), json!({"error": session})] {
         github.upstream.then(brains_tests::Reply::json(400, body.to_string()));

@@ -99,7 +99,7 @@ fn dependencies_point_one_way() {
         ("files", &["core"]),
         ("runtime", &["core", "dialect", "files"]),
         ("egress", &["core", "dialect", "files"]),
-        ("gateway", &["core", "dialect", "store", "runtime", "egress"]),
+        ("gateway", &["core", "dialect", "store", "runtime", "egress", "files"]),
         ("control", &["core", "dialect", "store", "runtime", "egress"]),
         ("http", &["core", "dialect", "store", "runtime", "egress", "gateway", "control"]),
         ("mcp", &["core", "dialect", "store", "runtime", "egress", "control"]),

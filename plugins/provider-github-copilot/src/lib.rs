@@ -14,6 +14,7 @@ use brains_sdk::canon::catalogue::Page;
 use brains_sdk::canon::exchange::{Body, Field, Framing, Head, Outbound, Request, Response};
 use brains_sdk::canon::relay::{self, Call, Edit, Lane, Surface};
 use brains_sdk::canon::{CallContext, ChatRequest, Event, Fault, FaultKind};
+use brains_sdk::dialect::fault::SIGN_IN;
 use brains_sdk::dialect::turn::TurnFacts;
 use brains_sdk::wire::{Encoded, Exchange, quote, refused, text};
 use brains_sdk::{Auth, Catalogue, Chat, Component, Errors, Info, Relay, info};
@@ -161,7 +162,7 @@ fn framing(stream: bool) -> Framing {
 /// A refusal that a person must do something about.
 fn refusal(code: &str, message: String) -> Fault {
     Fault {
-        kind: FaultKind::Unauthorized,
+        kind: FaultKind::Other(SIGN_IN.to_owned()),
         message,
         code: Some(code.to_owned()),
         retry_after_ms: None,

@@ -176,9 +176,10 @@ impl SignInToGitHub {
             "access_denied" => {
                 Err(refusal("sign_in_denied", "the sign-in was declined at GitHub".to_owned()))
             }
+            // Of what it says, a word is enough: a sentence could be anything.
             other => {
-                let words = answer.get("error_description").and_then(Value::as_str).unwrap_or(other);
-                Err(refusal("sign_in_failed", format!("GitHub refused the sign-in: {words}")))
+                let word: String = other.chars().filter(|it| it.is_ascii_lowercase() || *it == '_').take(64).collect();
+                Err(refusal("sign_in_failed", format!("GitHub refused the sign-in: {word}")))
             }
         })
     }

@@ -85,7 +85,7 @@ fn nobody_signed_in_is_told_what_to_do() {
     let component = component(json!({}));
     assert_eq!(component.models_request(&CallContext::default(), None), None);
     let fault = component.prepare(call("chat", "gpt-x", CallContext::default())).unwrap_err();
-    assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some("not_signed_in")));
+    assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Other("sign-in".into()), Some("not_signed_in")));
     assert!(fault.message.contains("brains copilot-login"), "{}", fault.message);
 }
 

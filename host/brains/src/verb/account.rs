@@ -46,7 +46,7 @@ async fn deed(verb: &AccountVerb, services: &Services, instance: &Arc<Instance>)
     match verb.deed {
         AccountDeed::Login => {
             credentials.sign_in(instance, &ask).await?;
-            credentials.standing(instance).await.map(|standing| told(instance, &standing))
+            credentials.standing(instance).await.map(|standing| described(instance, &standing))
         }
         AccountDeed::Status => status(credentials, instance).await,
         AccountDeed::Logout => credentials.sign_out(instance).await.map(|out| signed_out(instance.name(), out)),
@@ -61,7 +61,7 @@ async fn status(credentials: &Credentials, instance: &Arc<Instance>) -> Result<V
         return Ok(nobody(instance.name()));
     }
     let standing = credentials.standing(instance).await?;
-    let mut answer = told(instance, &standing);
+    let mut answer = described(instance, &standing);
     let account = credentials.inspect(instance).await?;
     if let Some(members) = answer.as_object_mut() {
         members.insert("account".into(), Value::Object(account));
@@ -69,7 +69,7 @@ async fn status(credentials: &Credentials, instance: &Arc<Instance>) -> Result<V
     Ok(answer)
 }
 
-fn told(instance: &Instance, standing: &AccountStanding) -> Value {
+fn described(instance: &Instance, standing: &AccountStanding) -> Value {
     let AccountStanding { signed_in_at, exchanged_at, expires_at, attributes } = standing;
     let configured = !instance.secrets().is_empty();
     let moment = |at: &Option<Millis>| at.map(|at| at.to_string());

@@ -2,18 +2,14 @@
 //! lock beside it keeps processes that share the state directory from exchanging the same thing twice.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use brains_core::plane::is_slug;
 use brains_core::secret::sha256_hex;
 use brains_core::{Fault, FaultKind, Millis, Origin, Secret};
-use brains_files::{Gate, GateTarget, Links};
-use fs_err::OpenOptions;
-use fs_err::os::unix::fs::OpenOptionsExt as _;
+use brains_files::{FileLock, Gate, GateTarget, Links, ensure_private};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -54,12 +50,6 @@ pub(crate) struct VaultEntry {
 pub(crate) struct Vault {
     dir: PathBuf,
     gate: Gate,
-}
-
-/// Held while one process exchanges. Dropping it lets go.
-#[derive(Debug)]
-pub(crate) struct VaultLock {
-    _open: File,
 }
 
 /// A file as it is written; texts are secrets, so nothing here may be shown.
@@ -114,7 +104,7 @@ impl Vault {
         let (dir, path) = (self.dir.clone(), self.file(instance, "json"));
         let written = self.gate.write(GateTarget::of(&path), move |visit| {
             visit.check_time()?;
-            ensure(&dir)?;
+            ensure_private(&dir)?;
             brains_files::write_atomically(&path, UNFINISHED, &bytes)
         });
         written.await?.map_err(unkept)
@@ -125,32 +115,23 @@ impl Vault {
         let path = self.file(instance, "json");
         let removed = self.gate.write(GateTarget::of(&path), move |visit| {
             visit.check_time()?;
-            match fs_err::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            }
+            brains_files::remove(&path)
         });
         removed.await?.map_err(unkept)
     }
 
     /// The right to exchange for an instance. Waits while another process has it.
-    pub(crate) async fn lock(&self, instance: &str) -> Result<VaultLock, Fault> {
+    pub(crate) async fn lock(&self, instance: &str) -> Result<FileLock, Fault> {
         let until = Instant::now() + LOCK_WAIT;
         loop {
             let (dir, path) = (self.dir.clone(), self.file(instance, "lock"));
             let locked = self.gate.write(GateTarget::of(&path), move |visit| {
                 visit.check_time()?;
-                ensure(&dir)?;
-                let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-                let file = file.into_file();
-                match file.try_lock() {
-                    Ok(()) => Ok(Some(file)),
-                    Err(TryLockError::WouldBlock) => Ok(None),
-                    Err(TryLockError::Error(error)) => Err(error),
-                }
+                ensure_private(&dir)?;
+                FileLock::take(&path)
             });
-            if let Some(file) = locked.await?.map_err(unkept)? {
-                return Ok(VaultLock { _open: file });
+            if let Some(lock) = locked.await?.map_err(unkept)? {
+                return Ok(lock);
             }
             if Instant::now() > until {
                 return Err(Fault::unavailable("another process has been signing in for too long").failover());
@@ -214,10 +195,6 @@ fn parsed(text: &str) -> Result<VaultEntry, Fault> {
             .code("vault_unreadable")
             .hint("sign in again")),
     }
-}
-
-fn ensure(dir: &std::path::Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 fn unkept(error: io::Error) -> Fault {
