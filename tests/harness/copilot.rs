@@ -161,7 +161,8 @@ impl State {
     fn token(&mut self, seen: &Seen) -> Reply {
         let body = String::from_utf8_lossy(&seen.body).into_owned();
         let wrong = |error: &str, words: &str| {
-            let answer = json!({"error": error, "error_description": words, "error_uri": "https://docs.github.com"});
+            let answer =
+                json!({"error": error, "error_description": words, "error_uri": "https://docs.github.com"});
             Reply::json(200, answer.to_string())
         };
         if !body.contains("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code") {
@@ -178,9 +179,7 @@ impl State {
                 let answer = json!({"error": "slow_down", "error_description": "Too many requests have been made in the same timeframe.", "interval": 1});
                 Reply::json(200, answer.to_string())
             }
-            Some(Look::Denied) => {
-                wrong("access_denied", "The authorization request was denied.")
-            }
+            Some(Look::Denied) => wrong("access_denied", "The authorization request was denied."),
             Some(Look::Expired) => wrong("expired_token", "This 'device_code' has expired."),
             None => {
                 let token = self.mint_account("gho_");
@@ -230,9 +229,13 @@ impl State {
     /// An exchange with models: the errors are the vendor's.
     fn copilot(&self, seen: &Seen) -> Result<Reply, Reply> {
         let token = seen.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
-        let token = token.ok_or_else(|| plain(400, "bad request: Authorization header is badly formatted"))?;
+        let token =
+            token.ok_or_else(|| plain(400, "bad request: Authorization header is badly formatted"))?;
         if token.starts_with("github_pat_") {
-            return Err(plain(400, "bad request: Personal Access Tokens are not supported for this endpoint"));
+            return Err(plain(
+                400,
+                "bad request: Personal Access Tokens are not supported for this endpoint",
+            ));
         }
         let session = self.sessions.get(token).is_some_and(|ends| *ends > now_seconds());
         if !session && self.accounts.get(token) != Some(&true) {
@@ -258,13 +261,18 @@ impl State {
         }
         let request = seen.json();
         let body = request.to_string();
-        let pictures = ["\"image_url\"", "\"input_image\"", "\"type\":\"image\""].iter().any(|it| body.contains(it));
+        let pictures =
+            ["\"image_url\"", "\"input_image\"", "\"type\":\"image\""].iter().any(|it| body.contains(it));
         if pictures && seen.header("copilot-vision-request") != Some("true") {
-            return Err(plain(400, "bad request: missing required Copilot-Vision-Request header for vision requests"));
+            return Err(plain(
+                400,
+                "bad request: missing required Copilot-Vision-Request header for vision requests",
+            ));
         }
         let name = request["model"].as_str().unwrap_or_default();
         let known = MODELS.iter().find(|(model, _)| *model == name);
-        let (_, speaks) = known.ok_or_else(|| refused("model_not_supported", "The requested model is not supported."))?;
+        let (_, speaks) =
+            known.ok_or_else(|| refused("model_not_supported", "The requested model is not supported."))?;
         if !speaks.contains(&seen.path.as_str()) {
             let words = format!("model \"{name}\" is not accessible via the {} endpoint", seen.path);
             return Err(refused("unsupported_api_for_model", &words));
@@ -328,7 +336,8 @@ fn models() -> Value {
 }
 
 fn refused(code: &str, words: &str) -> Reply {
-    let error = json!({"error": {"message": words, "code": code, "param": "model", "type": "invalid_request_error"}});
+    let error =
+        json!({"error": {"message": words, "code": code, "param": "model", "type": "invalid_request_error"}});
     Reply::json(400, error.to_string())
 }
 

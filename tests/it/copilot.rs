@@ -115,7 +115,8 @@ async fn the_vendor_is_told_who_asked_and_of_pictures() {
     assert_eq!(github.upstream.last().header("x-initiator"), Some("agent"));
 
     // The same of a client whose results stand in a user's message, with a picture in one; relayed and translated.
-    let picture = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}});
+    let picture =
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}});
     let messages = json!([
         {"role": "user", "content": "call look({})"},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}]},
@@ -147,7 +148,10 @@ async fn a_person_signs_in_asks_how_it_stands_and_signs_out() {
     assert!(told.contains("https://github.com/login/device") && told.contains("WDJB-MJHT"), "{told}");
     assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
     let answer = stdout(&login);
-    assert_eq!((&answer["active_source"], &answer["base_url"]), (&json!("login"), &json!(github.upstream.origin())));
+    assert_eq!(
+        (&answer["active_source"], &answer["base_url"]),
+        (&json!("login"), &json!(github.upstream.origin()))
+    );
     assert_eq!((github.asked("/login/oauth/access_token"), github.asked(EXCHANGE)), (4, 1));
 
     let vault = home.state().join("vault");
@@ -298,28 +302,37 @@ async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
     assert!(!format!("{login:?}").contains(MARK), "{login:?}");
     let service = Brains::start_in(home, Setup::default().argument("-vvv")).await;
     let session = {
-        let kept: Value = serde_json::from_slice(&fs_err::read(vault_file(&service)).expect("kept")).expect("JSON");
+        let kept: Value =
+            serde_json::from_slice(&fs_err::read(vault_file(&service)).expect("kept")).expect("JSON");
         kept["session"]["credentials"]["session"].as_str().expect("a session").to_owned()
     };
-    // Upstreams that repeat what they were sent, streamed, whole and in an error; the model echoes the last turn.
+    assert_eq!(service.client.get("/v1/models").await.status, 200);
+    assert_eq!(chat(&service, "gpt-scripted").await.status, 200);
+    // Upstreams that repeat what they were sent, streamed, whole and in an error.
     let frame = |delta: Value, finish: Value| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
-        format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}))
+        format!(
+            "data: {}\n\n",
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
+        )
     };
     let said = frame(json!({"role": "assistant", "content": format!("you sent {session}")}), Value::Null);
     let frames = [said, frame(json!({}), json!("stop")), "data: [DONE]\n\n".to_owned()];
     github.upstream.then(brains_tests::Reply::stream(frames));
+    let whole = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": format!("you sent {session}")}, "finish_reason": "stop"}]});
+    github.upstream.then(brains_tests::Reply::json(200, whole.to_string()));
     for stream in [true, false] {
-        let text = if stream { "hello" } else { session.as_str() };
-        let answer = ask(&service, CHAT, &hello(CHAT, "gpt-scripted", text, stream)).await;
-        assert!(answer.status == 200 && !answer.text().contains(MARK), "{}", answer.text());
+        let answer = ask(&service, CHAT, &hello(CHAT, "gpt-scripted", "hello", stream)).await;
+        assert!(answer.status == 200 && answer.text().contains("you sent"), "{}", answer.text());
+        assert!(!answer.text().contains(MARK), "{}", answer.text());
     }
     for body in [json!({"error": {"message": format!("bad token {session}")}}), json!({"error": session})] {
         github.upstream.then(brains_tests::Reply::json(400, body.to_string()));
         let answer = chat(&service, "gpt-scripted").await;
         assert!(answer.status >= 400 && !answer.text().contains(MARK), "{}", answer.text());
     }
-    let traces = service.client.get("/api/ops/list_traces").await.text();
+    let traces = service.client.operation("list_traces", &json!({})).await.to_string();
     assert!(!traces.contains(MARK), "{traces}");
     let (home, _) = service.stop().await;
     let mut looked_at = 0;

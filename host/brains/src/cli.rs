@@ -378,7 +378,9 @@ impl Invocation<'_> {
     pub(crate) fn global(&self) -> &Global {
         match self {
             Self::Life(cli) => &cli.global,
-            Self::Account { global, .. } | Self::CompatVerb { global, .. } | Self::Operation { global, .. } => global,
+            Self::Account { global, .. }
+            | Self::CompatVerb { global, .. }
+            | Self::Operation { global, .. } => global,
         }
     }
 

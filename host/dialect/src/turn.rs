@@ -17,10 +17,7 @@ impl TurnFacts {
     pub fn of(request: &ChatRequest) -> Self {
         let said = |message: &&Message| !matches!(message.role, Role::System | Role::Developer);
         let last = request.messages.iter().rev().find(said);
-        Self {
-            by_user: last.is_some_and(is_of_user),
-            has_images: request.messages.iter().any(has_images),
-        }
+        Self { by_user: last.is_some_and(is_of_user), has_images: request.messages.iter().any(has_images) }
     }
 }
 
@@ -41,9 +38,10 @@ fn is_of_user(message: &Message) -> bool {
 fn has_images(message: &Message) -> bool {
     message.parts.iter().any(|part| match &part.content {
         Content::Image(_) => true,
-        Content::ToolResult(result) => {
-            result.content.iter().any(|part| matches!(part, ResultPart::Media(media) if is_image(&media.mime)))
-        }
+        Content::ToolResult(result) => result
+            .content
+            .iter()
+            .any(|part| matches!(part, ResultPart::Media(media) if is_image(&media.mime))),
         _ => false,
     })
 }
@@ -68,9 +66,12 @@ mod tests {
 
     #[test]
     fn a_person_has_asked_when_the_last_thing_said_is_theirs() {
-        let chat = |messages: &str| facts(Ingress::OpenAiChat, &format!(r#"{{"model":"m","messages":[{messages}]}}"#));
+        let chat = |messages: &str| {
+            facts(Ingress::OpenAiChat, &format!(r#"{{"model":"m","messages":[{messages}]}}"#))
+        };
         let call = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}"#;
-        let (user, result) = (r#"{"role":"user","content":"hi"}"#, r#"{"role":"tool","tool_call_id":"c","content":"42"}"#);
+        let (user, result) =
+            (r#"{"role":"user","content":"hi"}"#, r#"{"role":"tool","tool_call_id":"c","content":"42"}"#);
         assert_eq!(chat(user), (true, false));
         assert_eq!(chat(&format!("{user},{call},{result}")), (false, false));
         assert_eq!(chat(&format!("{user},{call},{result},{user}")), (true, false));
@@ -91,7 +92,10 @@ mod tests {
             facts(Ingress::AnthropicMessages, &body)
         };
         assert_eq!(messages(""), (false, true));
-        assert_eq!(messages(r#",{"type":"text","text":"<system-reminder>x</system-reminder>"}"#), (false, true));
+        assert_eq!(
+            messages(r#",{"type":"text","text":"<system-reminder>x</system-reminder>"}"#),
+            (false, true)
+        );
         assert_eq!(messages(r#",{"type":"text","text":"and now?"}"#), (true, true));
     }
 }

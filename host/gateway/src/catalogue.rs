@@ -118,16 +118,18 @@ impl ModelCatalogue {
     }
 }
 
-async fn ask(instance: &Arc<Instance>, sender: &ExchangeSender, now: Millis) -> Result<Vec<KnownModel>, Fault> {
+async fn ask(
+    instance: &Arc<Instance>,
+    sender: &ExchangeSender,
+    now: Millis,
+) -> Result<Vec<KnownModel>, Fault> {
     let ctx = exchange::context(sender, instance, "", 0).await?;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let mut cursor = None;
     let mut known = Vec::new();
     for _ in 0..PAGES {
-        let request = component
-            .models_request(ctx.clone(), cursor.take())
-            .await
-            .map_err(|fault| fault.to_fault())?;
+        let request =
+            component.models_request(ctx.clone(), cursor.take()).await.map_err(|fault| fault.to_fault())?;
         let response = match request {
             None => None,
             Some(request) => {

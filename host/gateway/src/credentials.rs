@@ -172,7 +172,8 @@ impl Credentials {
         let cell = self.cell(instance);
         let _turn = cell.turn.lock().await;
         let now = self.now();
-        if let Some(account) = cell.fresh(instance, now).filter(|account| account.session != refused.session) {
+        if let Some(account) = cell.fresh(instance, now).filter(|account| account.session != refused.session)
+        {
             return Ok(Some(account));
         }
         if now.since(refused.exchanged_at) < JUST_MS {
@@ -212,7 +213,8 @@ impl Credentials {
         let _lock = self.0.vault.lock(instance.name()).await?;
         let kept = self.0.vault.read(instance.name()).await;
         // What cannot be read is forgotten all the same.
-        let kept = kept.map(|entry| SignedOut { login: entry.login.is_some(), session: entry.session.is_some() });
+        let kept =
+            kept.map(|entry| SignedOut { login: entry.login.is_some(), session: entry.session.is_some() });
         self.0.vault.remove(instance.name()).await?;
         self.see(&cell, instance, &VaultEntry::default());
         Ok(kept.unwrap_or(SignedOut { login: true, session: true }))
@@ -279,7 +281,8 @@ impl Credentials {
             }
             Err(fault) => {
                 let at = self.now();
-                cell.seen.lock_unpoisoned().failed = Some(FailedExchange { at, source, fault: fault.clone() });
+                cell.seen.lock_unpoisoned().failed =
+                    Some(FailedExchange { at, source, fault: fault.clone() });
                 Err(fault)
             }
         }
@@ -351,7 +354,12 @@ async fn of_commands(instance: &Instance, entry: &VaultEntry) -> BTreeMap<String
         match command::token(command).await {
             Ok(token) => drop(given.insert(name.clone(), token)),
             Err(cause) => {
-                tracing::warn!(provider = instance.name(), command = command.join(" "), cause, "no token of a command");
+                tracing::warn!(
+                    provider = instance.name(),
+                    command = command.join(" "),
+                    cause,
+                    "no token of a command"
+                );
             }
         }
     }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Origin};
-use brains_dialect::canon::exchange::{Head, Response};
 use brains_dialect::canon::Usage;
+use brains_dialect::canon::exchange::{Head, Response};
 use brains_dialect::embeddings::EmbeddingsRequest;
 use brains_dialect::envelope::Envelope;
 use brains_runtime::Instance;

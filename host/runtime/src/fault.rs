@@ -200,7 +200,9 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
     };
     // Whose credential was refused is not the client's business, and upstreams like to repeat it.
     let message = match kind {
-        FaultKind::UpstreamAuth if fault.kind != Said::Other(SIGN_IN.to_owned()) => "the upstream refused the gateway's credential".to_owned(),
+        FaultKind::UpstreamAuth if fault.kind != Said::Other(SIGN_IN.to_owned()) => {
+            "the upstream refused the gateway's credential".to_owned()
+        }
         _ => presentable(&fault.message),
     };
     let mut said = Fault::new(kind, origin, message);

@@ -63,7 +63,8 @@ pub(crate) fn github_token(exchange: Exchange, scheme: &str, kept: &[String]) ->
     if host::has_secret(CONFIGURED) {
         return Ok(exchange.secret("authorization", scheme, CONFIGURED));
     }
-    let name = [LOGIN, COMMAND].into_iter().find(|name| kept.iter().any(|it| it == name)).ok_or_else(nobody)?;
+    let name =
+        [LOGIN, COMMAND].into_iter().find(|name| kept.iter().any(|it| it == name)).ok_or_else(nobody)?;
     Ok(exchange.credential("authorization", scheme, name))
 }
 
@@ -80,7 +81,8 @@ pub(crate) fn explained(status: u16, body: &str, fault: Fault) -> Fault {
     // The vendor's words: "Personal Access Tokens are not supported for this endpoint" of models (vfarcic/dot-ai#591), and
     // "Resource not accessible by personal access token" of the exchange.
     if body.contains("personal access token") {
-        let message = "GitHub Copilot takes no personal access token: take it away and run `brains copilot-login`";
+        let message =
+            "GitHub Copilot takes no personal access token: take it away and run `brains copilot-login`";
         return refusal("personal_access_token", message.to_owned());
     }
     if status == 401 || fault.kind == FaultKind::Unauthorized {

@@ -84,7 +84,8 @@ impl Catalogue for Copilot {
             return None;
         }
         let account = AccountInUse::of(ctx);
-        let exchange = self.settings.upstream(ctx).get("/models", "", ctx).accepting(false);
+        let exchange =
+            self.settings.upstream(ctx).get("/models", "", &CallContext::default()).accepting(false);
         // Without an account there is no list; whoever asks is told so by the flow.
         self.signed(exchange, &account).ok().map(Exchange::into_request)
     }

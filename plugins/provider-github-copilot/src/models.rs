@@ -29,10 +29,8 @@ pub(crate) fn listed(body: &str) -> Result<Page, Fault> {
     let list = answer.get("data").and_then(Value::as_array);
     let list = list.ok_or_else(|| protocol("the upstream's list of models has no `data`"))?;
     let usable: Vec<&Value> = list.iter().filter(|entry| is_usable(entry)).collect();
-    let wires: BTreeMap<&str, Vec<&str>> = usable
-        .iter()
-        .filter_map(|entry| Some((entry.get("id")?.as_str()?, endpoints(entry)?)))
-        .collect();
+    let wires: BTreeMap<&str, Vec<&str>> =
+        usable.iter().filter_map(|entry| Some((entry.get("id")?.as_str()?, endpoints(entry)?))).collect();
     // Without room for it, what a model speaks is guessed from its name.
     let _kept = host::keep(WIRES, json!(wires).to_string().as_bytes());
     Ok(Page { models: usable.into_iter().filter_map(model).collect(), next: None })
@@ -90,11 +88,14 @@ fn model(entry: &Value) -> Option<Model> {
 /// US dollars per million tokens. The vendor tells credits per batch of tokens; a price that it does not tell is unknown.
 fn pricing(entry: &Value) -> Option<String> {
     let prices = entry.pointer("/billing/token_prices")?;
-    let batch = prices.get("batch_size").and_then(Value::as_f64).filter(|batch| *batch > 0.0).unwrap_or(MILLION);
+    let batch =
+        prices.get("batch_size").and_then(Value::as_f64).filter(|batch| *batch > 0.0).unwrap_or(MILLION);
     let usual = prices.get("default").unwrap_or(prices);
     let price = |name: &str| Some(usual.get(name)?.as_f64()? * DOLLARS_PER_CREDIT * MILLION / batch);
     let told = [("input", "input_price"), ("cached_input", "cache_price"), ("output", "output_price")];
-    let told: serde_json::Map<String, Value> =
-        told.into_iter().filter_map(|(name, theirs)| Some((name.to_owned(), json!(price(theirs)?)))).collect();
+    let told: serde_json::Map<String, Value> = told
+        .into_iter()
+        .filter_map(|(name, theirs)| Some((name.to_owned(), json!(price(theirs)?))))
+        .collect();
     (!told.is_empty()).then(|| Value::from(told).to_string())
 }

@@ -42,13 +42,19 @@ impl Settings {
     /// Everything that the schema lets pass and that cannot work.
     pub(crate) fn check(&self) -> Result<(), Vec<String>> {
         let Self { base_url, github_url, github_api_url, .. } = self;
-        let urls = [("base_url", base_url.as_ref()), ("github_url", Some(github_url)), ("github_api_url", Some(github_api_url))];
+        let urls = [
+            ("base_url", base_url.as_ref()),
+            ("github_url", Some(github_url)),
+            ("github_api_url", Some(github_api_url)),
+        ];
         let problems = |(setting, url): (&str, Option<&String>)| {
             let problems = Upstream::new(url?).checked().err()?;
             Some(problems.into_iter().map(|it| it.replacen("base_url", setting, 1)).collect::<Vec<_>>())
         };
         let mut all: Vec<String> = urls.into_iter().filter_map(problems).flatten().collect();
-        for (setting, value) in [("integration_id", &self.integration_id), ("editor_version", &self.editor_version)] {
+        for (setting, value) in
+            [("integration_id", &self.integration_id), ("editor_version", &self.editor_version)]
+        {
             if value.chars().any(char::is_control) {
                 all.push(format!("{setting}: the value holds control characters"));
             }

@@ -151,7 +151,8 @@ impl SignInToGitHub {
                 Err(refusal("no_copilot", message.to_owned()))
             }
             FlowState::Account if (200..300).contains(&status) => {
-                let told = TOLD.iter().filter_map(|name| Some(((*name).to_owned(), answer.get(*name)?.clone())));
+                let told =
+                    TOLD.iter().filter_map(|name| Some(((*name).to_owned(), answer.get(*name)?.clone())));
                 Ok(done(Vec::new(), &told.collect(), None))
             }
             _ => Err(failed()),
@@ -178,7 +179,8 @@ impl SignInToGitHub {
             }
             // Of what it says, a word is enough: a sentence could be anything.
             other => {
-                let word: String = other.chars().filter(|it| it.is_ascii_lowercase() || *it == '_').take(64).collect();
+                let word: String =
+                    other.chars().filter(|it| it.is_ascii_lowercase() || *it == '_').take(64).collect();
                 Err(refusal("sign_in_failed", format!("GitHub refused the sign-in: {word}")))
             }
         })
@@ -242,5 +244,8 @@ fn fetch(exchange: Exchange) -> SignInStep {
 }
 
 fn expired() -> Fault {
-    refusal("sign_in_expired", "the code was not entered in time: run `brains copilot-login` again".to_owned())
+    refusal(
+        "sign_in_expired",
+        "the code was not entered in time: run `brains copilot-login` again".to_owned(),
+    )
 }

@@ -72,7 +72,10 @@ fn settings_show_in_the_exchange() {
     let component = component(
         json!({"exchange": false, "base_url": "https://ghe.example", "integration_id": "ours", "editor_version": "e/1"}),
     );
-    let ctx = CallContext { base_url: Some("https://elsewhere.example".into()), ..ctx(json!({"credentials": ["login"]})) };
+    let ctx = CallContext {
+        base_url: Some("https://elsewhere.example".into()),
+        ..ctx(json!({"credentials": ["login"]}))
+    };
     let shown = shown(&component.models_request(&ctx, None).unwrap());
     assert!(shown.starts_with("Get https://ghe.example/models\n"), "{shown}");
     for header in ["authorization: Bearer <login>", "editor-version: e/1", "copilot-integration-id: ours"] {
@@ -85,7 +88,10 @@ fn nobody_signed_in_is_told_what_to_do() {
     let component = component(json!({}));
     assert_eq!(component.models_request(&CallContext::default(), None), None);
     let fault = component.prepare(call("chat", "gpt-x", CallContext::default())).unwrap_err();
-    assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Other("sign-in".into()), Some("not_signed_in")));
+    assert_eq!(
+        (fault.kind, fault.code.as_deref()),
+        (FaultKind::Other("sign-in".into()), Some("not_signed_in"))
+    );
     assert!(fault.message.contains("brains copilot-login"), "{}", fault.message);
 }
 
@@ -113,7 +119,10 @@ fn the_vendors_words_are_explained() {
     let code = |status, body: &str| component.decode_error(response(status, body)).code;
     let personal = "bad request: Personal Access Tokens are not supported for this endpoint\n";
     assert_eq!(code(400, personal).as_deref(), Some("personal_access_token"));
-    assert_eq!(code(401, "IDE token expired: unauthorized: token expired\n").as_deref(), Some("sign_in_refused"));
+    assert_eq!(
+        code(401, "IDE token expired: unauthorized: token expired\n").as_deref(),
+        Some("sign_in_refused")
+    );
     let other = r#"{"error":{"message":"no","code":"model_not_supported"}}"#;
     assert_eq!(code(400, other).as_deref(), Some("model_not_supported"));
 }
@@ -152,9 +161,12 @@ fn asked(expires_in: u64) -> SignInToGitHub {
 #[test]
 fn a_person_is_waited_for_more_slowly_when_asked_to() {
     let mut flow = asked(900);
-    for (error, wait_ms) in
-        [("authorization_pending", 5_000), ("slow_down", 10_000), ("slow_down", 15_000), ("authorization_pending", 15_000)]
-    {
+    for (error, wait_ms) in [
+        ("authorization_pending", 5_000),
+        ("slow_down", 10_000),
+        ("slow_down", 15_000),
+        ("authorization_pending", 15_000),
+    ] {
         let request = fetched(flow.next(SignInInput::Woke).unwrap());
         assert!(shown(&request).starts_with("Post https://ghe.example/login/oauth/access_token"));
         assert_eq!(answer(&mut flow, 200, json!({"error": error})), Ok(SignInStep::SleepMs(wait_ms)));
@@ -197,7 +209,8 @@ fn what_was_signed_in_with_is_exchanged() {
         "Get https://api.github.com/copilot_internal/v2/token\naccept: application/json\n\
          editor-version: brains/0.1.0\nauthorization: token <login>"
     );
-    let session = json!({"token": "tid=1", "expires_at": 2_000, "endpoints": {"api": "https://api.x.example"}});
+    let session =
+        json!({"token": "tid=1", "expires_at": 2_000, "endpoints": {"api": "https://api.x.example"}});
     let SignInStep::Done(done) = answer(&mut flow, 200, session).unwrap() else { panic!("not done") };
     assert_eq!(done.credentials, [("session".to_owned(), "tid=1".to_owned())]);
     assert_eq!(done.attributes, r#"{"base_url":"https://api.x.example"}"#);
@@ -205,7 +218,11 @@ fn what_was_signed_in_with_is_exchanged() {
 
     for (status, body, code) in [
         (401, json!({"message": "Bad credentials"}), "sign_in_refused"),
-        (403, json!({"message": "Resource not accessible by personal access token"}), "personal_access_token"),
+        (
+            403,
+            json!({"message": "Resource not accessible by personal access token"}),
+            "personal_access_token",
+        ),
         (404, json!({"message": "Not Found"}), "no_copilot"),
     ] {
         let mut flow = SignInToGitHub::new(Settings::default());
@@ -223,7 +240,8 @@ fn what_was_signed_in_with_is_exchanged() {
 fn what_is_told_of_an_account_holds_what_is_left_and_nothing_else() {
     let mut flow = SignInToGitHub::new(Settings::default());
     start(&mut flow, json!({"do": "inspect", "kept": ["login"]})).unwrap();
-    let account = json!({"login": "o", "quota_snapshots": {"chat": {"remaining": 1}}, "analytics_tracking_id": "x"});
+    let account =
+        json!({"login": "o", "quota_snapshots": {"chat": {"remaining": 1}}, "analytics_tracking_id": "x"});
     let SignInStep::Done(done) = answer(&mut flow, 200, account).unwrap() else { panic!("not done") };
     assert_eq!(done.attributes, r#"{"login":"o","quota_snapshots":{"chat":{"remaining":1}}}"#);
 }
@@ -245,7 +263,8 @@ fn models_that_the_account_may_use_are_listed_with_their_prices() {
         model("vectors", json!({"capabilities": {"type": "embeddings"}})),
     ]});
     let page = component(json!({})).models(Some(response(200, &list.to_string()))).unwrap();
-    let told: Vec<_> = page.models.iter().map(|model| (model.id.as_str(), model.pricing.as_deref())).collect();
+    let told: Vec<_> =
+        page.models.iter().map(|model| (model.id.as_str(), model.pricing.as_deref())).collect();
     assert_eq!(told, [("a", Some(r#"{"input":1.25,"output":10.0}"#)), ("b", None)]);
     let first = page.models.first().unwrap();
     assert_eq!((first.context, first.max_output), (Some(128_000), Some(4_096)));

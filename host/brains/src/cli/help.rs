@@ -30,7 +30,8 @@ const ACCOUNTS: &str = "Models";
 /// The command with its verbs in groups; `accounts` are those that the bundle adds.
 pub(super) fn grouped(command: Command, accounts: &[String]) -> Command {
     let (header, literal) = (STYLES.get_header(), STYLES.get_literal());
-    let longest = GROUPS.iter().flat_map(|(_, verbs)| verbs.iter().copied()).chain(accounts.iter().map(String::as_str));
+    let longest =
+        GROUPS.iter().flat_map(|(_, verbs)| verbs.iter().copied()).chain(accounts.iter().map(String::as_str));
     let longest = longest.map(str::len).max().unwrap_or(0);
     let mut text = StyledStr::new();
     // Writing into a string does not fail.

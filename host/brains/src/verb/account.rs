@@ -49,7 +49,9 @@ async fn deed(verb: &AccountVerb, services: &Services, instance: &Arc<Instance>)
             credentials.standing(instance).await.map(|standing| described(instance, &standing))
         }
         AccountDeed::Status => status(credentials, instance).await,
-        AccountDeed::Logout => credentials.sign_out(instance).await.map(|out| signed_out(instance.name(), out)),
+        AccountDeed::Logout => {
+            credentials.sign_out(instance).await.map(|out| signed_out(instance.name(), out))
+        }
     }
 }
 
@@ -121,7 +123,8 @@ async fn opened(shell: &Shell, verb: &AccountVerb) -> Result<(Services, Arc<Inst
     let services = Services::open(&shell.home, shell, shell.sources(flags)?, None).await?;
     let set = services.live.current();
     let own = set.providers().filter(|instance| instance.component_id() == verb.component);
-    let meant = own.filter(|it| verb.provider.as_deref().is_none_or(|name| it.name() == name)).next().cloned();
+    let meant =
+        own.filter(|it| verb.provider.as_deref().is_none_or(|name| it.name() == name)).next().cloned();
     match meant {
         Some(instance) => Ok((services, instance)),
         None => {

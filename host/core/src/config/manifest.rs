@@ -276,7 +276,15 @@ impl FlatKey {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { http: Vec::new(), secrets: Vec::new(), clock: false, random: false, turn: false, commands: BTreeMap::new(), kv: "0".into() }
+        Self {
+            http: Vec::new(),
+            secrets: Vec::new(),
+            clock: false,
+            random: false,
+            turn: false,
+            commands: BTreeMap::new(),
+            kv: "0".into(),
+        }
     }
 }
 
@@ -293,7 +301,8 @@ impl Asks {
         if self.random && !granted.random {
             more.push("random bytes".into());
         }
-        let commands = self.commands.iter().filter(|(name, command)| granted.commands.get(*name) != Some(command));
+        let commands =
+            self.commands.iter().filter(|(name, command)| granted.commands.get(*name) != Some(command));
         more.extend(commands.map(|(_, command)| format!("to run `{}`", command.join(" "))));
         if self.turn && !granted.turn {
             more.push("who asked for a request".into());

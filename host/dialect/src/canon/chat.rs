@@ -363,7 +363,8 @@ impl CallContext {
     #[must_use]
     pub fn telling(mut self, name: &str, value: &str) -> Self {
         let told = self.extra.as_deref().and_then(|extra| extra.trim_end().strip_suffix('}'));
-        let before = told.filter(|told| *told != "{").map_or_else(|| "{".to_owned(), |told| format!("{told},"));
+        let before =
+            told.filter(|told| *told != "{").map_or_else(|| "{".to_owned(), |told| format!("{told},"));
         self.extra = Some(format!("{before}{}:{value}}}", crate::json::quote(name)));
         self
     }

@@ -12,8 +12,8 @@ use brains_core::id::{Completion, Id};
 use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::canon::{CallContext, Json};
-use brains_dialect::turn::TurnFacts;
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
+use brains_dialect::turn::TurnFacts;
 use brains_egress::Upstream;
 use brains_runtime::{Exchange, Instance};
 

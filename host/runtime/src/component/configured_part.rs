@@ -35,14 +35,7 @@ const IMPLIED_TIMEOUT_MS: u64 = 60_000;
 impl<'a> PartSettings<'a> {
     /// Nothing but settings.
     const fn only(config: &'a Value, timeout_ms: u64) -> Self {
-        Self {
-            config,
-            secrets: BTreeMap::new(),
-            commands: Vec::new(),
-            allow: &[],
-            timeout_ms,
-            aliases: &[],
-        }
+        Self { config, secrets: BTreeMap::new(), commands: Vec::new(), allow: &[], timeout_ms, aliases: &[] }
     }
 }
 
@@ -73,7 +66,12 @@ pub(super) fn parts(config: &Config) -> Vec<ConfiguredPart<'_>> {
             settings: PartSettings {
                 config: &spec.config,
                 secrets: spec.secrets.clone(),
-                commands: spec.commands.iter().filter(|(_, may)| **may).map(|(name, _)| name.as_str()).collect(),
+                commands: spec
+                    .commands
+                    .iter()
+                    .filter(|(_, may)| **may)
+                    .map(|(name, _)| name.as_str())
+                    .collect(),
                 allow: &spec.allow.http,
                 timeout_ms: milliseconds(spec.timeout_seconds),
                 aliases: &spec.aliases,
