@@ -57,7 +57,9 @@ enum FlowState {
 /// What a person was asked to enter.
 #[derive(Debug, Clone, Deserialize)]
 struct DeviceCode {
-    device_code: String,
+    /// What the vendor knows the wait by.
+    #[serde(rename = "device_code")]
+    handle: String,
     user_code: String,
     verification_uri: String,
     #[serde(default)]
@@ -110,7 +112,7 @@ impl SignInToGitHub {
     fn look(&mut self, code: DeviceCode) -> SignInStep {
         let fields = [
             ("client_id", self.settings.client_id.as_str()),
-            ("device_code", &code.device_code),
+            ("device_code", &code.handle),
             ("grant_type", GRANT),
         ];
         let exchange = self.github("/login/oauth/access_token").form(&fields);

@@ -19,6 +19,7 @@ fn component(told: serde_json::Value) -> Copilot {
     Copilot::new(settings(told)).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `json!` makes it")]
 fn ctx(extra: serde_json::Value) -> CallContext {
     CallContext { extra: Some(extra.to_string()), ..CallContext::default() }
 }
@@ -134,11 +135,13 @@ fn fetched(step: SignInStep) -> Request {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `json!` makes it")]
 fn answer(flow: &mut SignInToGitHub, status: u16, body: serde_json::Value) -> Result<SignInStep, String> {
     let said = flow.next(SignInInput::Response(response(status, &body.to_string())));
     said.map_err(|fault| fault.code.unwrap_or_default())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `json!` makes it")]
 fn start(flow: &mut SignInToGitHub, what: serde_json::Value) -> Result<SignInStep, String> {
     let said = flow.next(SignInInput::Start(Some(what.to_string())));
     said.map_err(|fault| fault.code.unwrap_or_default())
