@@ -218,6 +218,7 @@ fn threads_that_serve_touch_no_file_and_look_up_no_name() {
         ("brains/src/cli.rs", "the command line"),
         ("brains/src/cli/operation.rs", "the command line"),
         ("brains/src/verb.rs", "the command line"),
+        ("brains/src/verb/account.rs", "the command line"),
         ("brains/src/verb/call.rs", "the command line"),
         ("brains/src/manifest_file.rs", "the command line"),
         ("brains/src/verb/doctor.rs", "the command line"),
