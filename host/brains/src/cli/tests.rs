@@ -21,7 +21,9 @@ fn serve(line: &[&str]) -> ServeAll {
             Verb::Serve(serve) => (&serve).into(),
             other => panic!("{other:?}"),
         },
-        other @ (Invocation::Account { .. } | Invocation::CompatVerb { .. } | Invocation::Operation { .. }) => {
+        other @ (Invocation::Account { .. }
+        | Invocation::CompatVerb { .. }
+        | Invocation::Operation { .. }) => {
             panic!("{other:?}")
         }
     }

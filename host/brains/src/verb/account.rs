@@ -122,16 +122,14 @@ async fn opened(shell: &Shell, verb: &AccountVerb) -> Result<(Services, Arc<Inst
     }
     let services = Services::open(&shell.home, shell, shell.sources(flags)?, None).await?;
     let set = services.live.current();
-    let own = set.providers().filter(|instance| instance.component_id() == verb.component);
-    let meant =
-        own.filter(|it| verb.provider.as_deref().is_none_or(|name| it.name() == name)).next().cloned();
-    match meant {
-        Some(instance) => Ok((services, instance)),
-        None => {
-            services.close().await;
-            let name = verb.provider.as_deref().unwrap_or(&verb.usual);
-            let fault = Fault::not_found("provider with such an account", name);
-            Err(fault.hint("`brains plugin list` shows every component and why one is not live").into())
-        }
-    }
+    let is_meant = |it: &&Arc<Instance>| {
+        it.component_id() == verb.component && verb.provider.as_deref().is_none_or(|name| it.name() == name)
+    };
+    let Some(instance) = set.providers().find(is_meant).cloned() else {
+        services.close().await;
+        let name = verb.provider.as_deref().unwrap_or(&verb.usual);
+        let fault = Fault::not_found("provider with such an account", name);
+        return Err(fault.hint("`brains plugin list` shows every component and why one is not live").into());
+    };
+    Ok((services, instance))
 }
