@@ -131,6 +131,7 @@ fn calls(threads: &tokio::runtime::Runtime, file: &Path) -> Called {
         aliases: Vec::new(),
         config: json!({}),
         secrets: BTreeMap::from([("api_key".to_owned(), Secret::new("measured"))]),
+        commands: BTreeMap::new(),
         grants: Vec::new(),
         timeout_ms: 1_000,
         limits,

@@ -12,6 +12,7 @@
 pub mod caller;
 pub mod client;
 pub mod components;
+pub mod copilot;
 pub mod counts;
 pub mod dead;
 pub mod disk;

@@ -30,6 +30,7 @@ mod components;
 mod config;
 mod conversations;
 mod coordination;
+mod copilot;
 mod crash;
 mod database_faults;
 mod docs;

@@ -1,6 +1,7 @@
 //! The command line. Verbs of the program's own life are written here by hand; every other verb is made from
 //! the registry of operations (`operation.rs`), so that it exists exactly when its operation does.
 
+pub(crate) mod account;
 pub(crate) mod compat;
 pub(crate) mod help;
 pub(crate) mod operation;
@@ -354,6 +355,10 @@ const REVEAL: &str = "reveal";
 #[derive(Debug)]
 pub(crate) enum Invocation<'a> {
     Life(Box<Cli>),
+    Account {
+        verb: account::AccountVerb,
+        global: Global,
+    },
     CompatVerb {
         flat: &'static compat::CompatVerb,
         entry: &'a OperationEntry,
@@ -373,7 +378,9 @@ impl Invocation<'_> {
     pub(crate) fn global(&self) -> &Global {
         match self {
             Self::Life(cli) => &cli.global,
-            Self::CompatVerb { global, .. } | Self::Operation { global, .. } => global,
+            Self::Account { global, .. }
+            | Self::CompatVerb { global, .. }
+            | Self::Operation { global, .. } => global,
         }
     }
 
@@ -396,7 +403,7 @@ pub(crate) fn command(registry: &Registry) -> clap::Command {
             Arg::new(REVEAL).long(REVEAL).action(ArgAction::SetTrue).help("Show the key itself and its file");
         group.mut_subcommand("show", |show| show.arg(reveal))
     });
-    help::grouped(command)
+    help::grouped(account::add_all(command), &account::names())
 }
 
 /// Whether the admin key itself is asked for: a matter of this machine's file, not of the operation.
@@ -430,6 +437,9 @@ pub(crate) fn understand<'a>(
     while let Some((name, inner)) = innermost.subcommand() {
         path.push(name);
         innermost = inner;
+    }
+    if let Some(verb) = account::find(&path, innermost) {
+        return Ok(Invocation::Account { verb, global });
     }
     if let Some((flat, entry)) = compat::find(registry, &path) {
         return Ok(Invocation::CompatVerb { flat, entry, matches: innermost.clone(), global });

@@ -87,6 +87,11 @@ impl Home {
         self.dir.join("operator-keys")
     }
 
+    /// What providers signed in with.
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.dir.join("vault")
+    }
+
     /// Tokens of the sessions that were started from the command line.
     pub(crate) fn sessions(&self) -> PathBuf {
         self.dir.join("sessions")
@@ -136,11 +141,12 @@ impl Home {
 }
 
 /// What lies in a state directory and must be ours alone, keys first.
-fn kept(home: &Home) -> [PathBuf; 7] {
+fn kept(home: &Home) -> [PathBuf; 8] {
     [
         home.admin_key(),
         home.audit_key(),
         home.operator_keys(),
+        home.vault(),
         home.config(),
         home.overlay(),
         home.plugins(),
@@ -149,7 +155,7 @@ fn kept(home: &Home) -> [PathBuf; 7] {
 }
 
 /// How many of them are keys, which nobody else may write wherever they lie.
-const KEYS: usize = 3;
+const KEYS: usize = 4;
 /// Whether others get through a directory to what lies in it.
 const PASSABLE: u32 = 0o011;
 

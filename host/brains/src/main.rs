@@ -118,6 +118,10 @@ fn run(
     }
     let cli = match asked {
         Invocation::Life(cli) => cli,
+        Invocation::Account { verb, .. } => {
+            let shell = Shell::new(environment, global, ender)?;
+            return wait(verb::account::run(&shell, verb));
+        }
         Invocation::CompatVerb { flat, entry, matches, .. } => {
             let shell = Shell::new(environment, global, ender)?;
             return wait(verb::call::flat(&shell, flat, entry, matches));

@@ -84,6 +84,8 @@ impl Services {
             ledger: store.ledger(),
             responses: store.responses(),
             places: store.shared_places(),
+            vault: home.vault(),
+            files: gate.clone(),
             ambient: Arc::clone(&ambient),
         }));
         let settings = InForce {

@@ -1,5 +1,6 @@
 //! The verbs of the program's own life, one file each where there is something to them.
 
+pub(crate) mod account;
 pub(crate) mod call;
 pub(crate) mod chat;
 pub(crate) mod doctor;

@@ -52,6 +52,9 @@ pub const BILLING: &str = "billing";
 pub const QUOTA: &str = "quota";
 /// The request is larger than the upstream takes.
 pub const TOO_LARGE: &str = "too-large";
+/// A person must sign in, or do so again. The message is the component's own, which says how; none of the upstream's words is in
+/// it.
+pub const SIGN_IN: &str = "sign-in";
 
 /// The kind of one of these words.
 pub fn other(word: &str) -> FaultKind {

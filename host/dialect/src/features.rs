@@ -4,6 +4,8 @@
 
 mod strip;
 
+pub(crate) use strip::injected;
+
 use crate::canon::task::Features;
 use crate::canon::{ChatRequest, Content, OutputFormat, ResultPart, Role, Tool};
 use crate::json::{JsonKind, Reader, Syntax};

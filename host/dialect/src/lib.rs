@@ -33,3 +33,4 @@ pub mod said;
 pub mod sanitise;
 pub mod sse;
 pub mod translation;
+pub mod turn;

@@ -6,6 +6,7 @@
 //! Architecture invariant: nothing here knows what a file means; its readers live in the crates that own the format.
 
 mod gate;
+mod lock;
 mod mounts;
 mod names;
 pub mod owned;
@@ -14,6 +15,7 @@ mod visit;
 mod write;
 
 pub use gate::{Gate, GateLimits, GateTarget};
+pub use lock::{FileLock, ensure_private, remove};
 pub use names::Names;
 pub use read::{Links, ReadError, look, read, read_text, regular};
 pub use visit::Visit;

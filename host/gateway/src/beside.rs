@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use brains_core::{Fault, Millis};
-use brains_dialect::canon::CallContext;
 use brains_dialect::canon::relay::{Call, Edit, Lane};
 use brains_dialect::ingress::Ingress;
-use brains_egress::{Egress, Upstream};
+use brains_egress::Upstream;
 use brains_runtime::Instance;
 use tokio::time::Instant;
 
-use crate::exchange;
+use crate::exchange::{self, ExchangeSender};
 use crate::request::GatewayCall;
 
 /// One such exchange.
@@ -36,7 +35,7 @@ impl BesideCall<'_> {
     /// describes.
     pub(crate) async fn answered(
         &self,
-        egress: &Egress,
+        sender: &ExchangeSender,
         now: Millis,
         body: impl FnOnce(&[Edit]) -> Result<String, Fault>,
     ) -> Result<Option<Upstream>, Fault> {
@@ -48,12 +47,12 @@ impl BesideCall<'_> {
             stream: false,
             query: call.query.clone(),
             headers: call.headers.clone(),
-            ctx: CallContext { request_id: call.request_id.clone(), attempt: 1, ..CallContext::default() },
+            ctx: exchange::context(sender, instance, &call.request_id, 1).await?,
         };
         let prepared = component.prepare(asked).await.map_err(|fault| fault.to_fault())?;
         let Lane::Relay(outbound) = prepared else { return Ok(None) };
         let body = body(&outbound.edits)?;
-        let upstream = exchange::send(egress, instance, outbound.request, body.into(), deadline).await?;
+        let upstream = exchange::send(sender, instance, outbound.request, body.into(), deadline).await?;
         if (200..300).contains(&upstream.status()) {
             return Ok(Some(upstream));
         }

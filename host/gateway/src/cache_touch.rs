@@ -64,7 +64,7 @@ impl GatewayState {
             apply(&own)?;
             Ok(splice.finish())
         };
-        let asked = asked.answered(&self.upstreams.egress, now, body);
+        let asked = asked.answered(&self.upstreams.sender, now, body);
         let Ok(answered) = tokio::time::timeout_at(deadline, asked).await else {
             let message = "the upstream took too long to answer";
             return Err(Fault::new(FaultKind::Timeout, Origin::Upstream, message));

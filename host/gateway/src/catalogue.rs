@@ -12,15 +12,13 @@ use tokio::time::Instant;
 
 use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Fault, Millis};
-use brains_dialect::canon::CallContext;
 use brains_dialect::canon::catalogue::Model;
 use brains_dialect::canon::exchange::{Head, Payload, Response};
 use brains_dialect::sse::without_mark;
-use brains_egress::Egress;
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
 
-use crate::exchange;
+use crate::exchange::{self, ExchangeSender};
 
 /// How long a list counts as fresh.
 const FRESH_MS: i64 = 300_000;
@@ -82,7 +80,7 @@ impl ModelCatalogue {
     }
 
     /// Asks every provider whose list is missing or old, all at once, and waits for a bounded time.
-    pub(crate) async fn refresh(&self, snapshot: &ActiveSet, egress: &Egress, ambient: &dyn Ambient) {
+    pub(crate) async fn refresh(&self, snapshot: &ActiveSet, sender: &ExchangeSender, ambient: &dyn Ambient) {
         let now_ms = ambient.now().0;
         let stale: Vec<Arc<Instance>> = snapshot
             .providers()
@@ -95,7 +93,7 @@ impl ModelCatalogue {
             .cloned()
             .collect();
         join_all(stale.into_iter().map(|instance| async move {
-            let listed = tokio::time::timeout(WAIT, ask(&instance, egress, ambient.now())).await;
+            let listed = tokio::time::timeout(WAIT, ask(&instance, sender, ambient.now())).await;
             let listed = match listed {
                 Ok(Ok(models)) => Ok(models),
                 Ok(Err(fault)) => Err(fault.to_string()),
@@ -120,20 +118,23 @@ impl ModelCatalogue {
     }
 }
 
-async fn ask(instance: &Arc<Instance>, egress: &Egress, now: Millis) -> Result<Vec<KnownModel>, Fault> {
+async fn ask(
+    instance: &Arc<Instance>,
+    sender: &ExchangeSender,
+    now: Millis,
+) -> Result<Vec<KnownModel>, Fault> {
+    let ctx = exchange::context(sender, instance, "", 0).await?;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let mut cursor = None;
     let mut known = Vec::new();
     for _ in 0..PAGES {
-        let request = component
-            .models_request(CallContext::default(), cursor.take())
-            .await
-            .map_err(|fault| fault.to_fault())?;
+        let request =
+            component.models_request(ctx.clone(), cursor.take()).await.map_err(|fault| fault.to_fault())?;
         let response = match request {
             None => None,
             Some(request) => {
                 let answer =
-                    exchange::send(egress, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
+                    exchange::send(sender, instance, request, Bytes::new(), Instant::now() + WAIT).await?;
                 if !(200..300).contains(&answer.status()) {
                     let refused = exchange::Refused::read(answer).await;
                     return Err(exchange::refusal(&mut component, instance, refused, now).await);

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind, Origin};
+use brains_dialect::canon::Usage;
 use brains_dialect::canon::exchange::{Head, Response};
-use brains_dialect::canon::{CallContext, Usage};
 use brains_dialect::embeddings::EmbeddingsRequest;
 use brains_dialect::envelope::Envelope;
 use brains_runtime::Instance;
@@ -52,17 +52,13 @@ impl ProviderAttempt for EmbeddingsAttempt<'_> {
         if !instance.exports().embeddings {
             return Err(gives_none(candidate));
         }
-        let Upstreams { egress, ambient, .. } = self.upstreams;
+        let Upstreams { sender, ambient, .. } = self.upstreams;
         let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
-        let ctx = CallContext {
-            request_id: self.request_id.to_owned(),
-            attempt: recorder.attempts(),
-            ..CallContext::default()
-        };
+        let ctx = exchange::context(sender, instance, self.request_id, recorder.attempts()).await?;
         let batch = self.request.batch(&candidate.model);
         let sent = component.encode_batch(batch, ctx).await.map_err(|fault| fault.to_fault())?;
         recorder.losses(&self.request.losses);
-        let upstream = exchange::send(egress, instance, sent, Bytes::new(), self.deadline).await?;
+        let upstream = exchange::send(sender, instance, sent, Bytes::new(), self.deadline).await?;
         if !(200..300).contains(&upstream.status()) {
             let refused = exchange::Refused::read(upstream).await;
             return Err(exchange::refusal(&mut component, instance, refused, ambient.now()).await);

@@ -7,46 +7,104 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use brains_core::redact::redact;
 use brains_core::traffic::backoff::{RETRY_AFTER_MAX_MS, retry_after_ms};
 use brains_core::{Fault, FaultKind, Millis, Origin as Doer, SecretSet};
 use brains_dialect::canon;
+use brains_dialect::canon::CallContext;
 use brains_dialect::canon::exchange::{Head, Request, Response};
 use brains_dialect::sanitise::sanitise;
 use brains_egress::{Egress, Grant, OutboundCall, Upstream};
 use brains_runtime::{CallFault, Exchange, GrantedOrigin, Instance};
 
 use crate::catalogue::payload;
+use crate::credentials::{Account, Credentials};
 
 use cover::covered_error;
 pub(crate) use cover::{Private, covered_frame};
 
 /// An error body larger than this is no message.
 const ERROR_BYTES: usize = 256 << 10;
+/// The status of an upstream that does not take the credential.
+const UNAUTHORIZED: u16 = 401;
 
-/// Sends `request` with `body` in place of its own when it has none.
+/// What exchanges are sent with.
+#[derive(Debug)]
+pub(crate) struct ExchangeSender {
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) credentials: Credentials,
+}
+
+/// Sends `request` with `body` in place of its own when it has none. What its instance signed in with is filled in here; when
+/// the upstream refuses that, it is renewed and sent once more.
 pub(crate) async fn send(
-    egress: &Egress,
+    sender: &ExchangeSender,
     instance: &Arc<Instance>,
     request: Request,
     body: Bytes,
     deadline: Instant,
 ) -> Result<Upstream, Fault> {
-    let grants: Vec<Grant> = instance.grants().iter().filter_map(grant).collect();
-    let secrets = |name: &str| instance.secret(name).cloned();
+    let Some(account) = sender.credentials.account(instance).await? else {
+        return sent(&sender.egress, instance, None, request, body, deadline).await;
+    };
+    let answer =
+        sent(&sender.egress, instance, Some(&account), request.clone(), body.clone(), deadline).await?;
+    if answer.status() != UNAUTHORIZED {
+        return Ok(answer);
+    }
+    match sender.credentials.renewed(instance, &account).await? {
+        Some(account) => sent(&sender.egress, instance, Some(&account), request, body, deadline).await,
+        None => Ok(answer),
+    }
+}
+
+async fn sent(
+    egress: &Egress,
+    instance: &Arc<Instance>,
+    account: Option<&Account>,
+    request: Request,
+    body: Bytes,
+    deadline: Instant,
+) -> Result<Upstream, Fault> {
+    let grants = granted_origins(instance);
+    let secrets = |name: &str| {
+        let credential = account.and_then(|account| account.credential(name));
+        credential.or_else(|| instance.secret(name)).cloned()
+    };
     let call = OutboundCall {
         provider: instance.name(),
         request,
         body,
         grants: &grants,
         secrets: &secrets,
-        known: Arc::clone(instance.known()),
+        known: instance.known(),
         silence: Duration::from_millis(instance.timeout_ms()),
         deadline,
     };
     egress.send(call).await.map_err(|error| error.to_fault())
+}
+
+/// What a component is told of a call, with what its instance signed in as.
+pub(crate) async fn context(
+    sender: &ExchangeSender,
+    instance: &Arc<Instance>,
+    request_id: &str,
+    attempt: u32,
+) -> Result<CallContext, Fault> {
+    let ctx = CallContext { request_id: request_id.to_owned(), attempt, ..CallContext::default() };
+    let Some(account) = sender.credentials.account(instance).await? else { return Ok(ctx) };
+    let attributes = account.attributes();
+    let base_url = attributes.get("base_url").and_then(Value::as_str).map(str::to_owned);
+    let extra = json!({ "credentials": account.names(), "attributes": attributes }).to_string();
+    Ok(CallContext { base_url, extra: Some(extra), ..ctx })
+}
+
+/// What an instance may reach.
+pub(crate) fn granted_origins(instance: &Instance) -> Vec<Grant> {
+    instance.grants().iter().filter_map(grant).collect()
 }
 
 /// What is no origin grants nothing.
@@ -115,7 +173,7 @@ pub(crate) fn component_fault(fault: canon::Fault) -> Fault {
 /// the upstream repeats them, the upstream's addresses beyond their host, and paths.
 pub(crate) fn redact_message(mut fault: Fault, instance: &Instance) -> Fault {
     if matches!(fault.origin, Doer::Upstream | Doer::Component) {
-        fault.message = safe_message(&fault.message, instance.known());
+        fault.message = safe_message(&fault.message, &instance.known());
     }
     fault
 }

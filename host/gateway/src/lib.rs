@@ -16,6 +16,7 @@ mod candidates;
 mod catalogue;
 mod compose;
 mod conversation;
+mod credentials;
 mod embeddings;
 mod exchange;
 mod generation;
@@ -34,6 +35,7 @@ mod token_count;
 mod upstreams;
 mod walk;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,12 +47,14 @@ use brains_core::{Ambient, Fault, Id, Principal};
 use brains_dialect::canon::task::Verdict;
 use brains_dialect::ingress::Ingress;
 use brains_egress::Egress;
+use brains_files::Gate;
 use brains_runtime::ComponentRegistry;
 
 use brains_store::{Responses, SharedPlaces, TraceQueue, UsageLedger};
 
 use compose::Composed;
 use conversation::AnswerKeeper;
+use exchange::ExchangeSender;
 use generation::{GeneratedAnswer, GenerationAttempt};
 use keepalive::KnownHead;
 use plan::{PlanContext, plan};
@@ -61,6 +65,7 @@ use walk::Walk;
 
 pub use brains_runtime::ActiveSet;
 pub use conversation::KeptAsk;
+pub use credentials::{AccountStanding, Credentials, SignedOut};
 pub use models::ModelEntry;
 pub use plan::{DEFAULT_MODEL, Plan, RankedCandidate, Step};
 pub use provider_state::{BreakerStanding, ProviderStanding, Traffic};
@@ -81,6 +86,9 @@ pub struct GatewayParts {
     pub ledger: UsageLedger,
     pub responses: Responses,
     pub places: SharedPlaces,
+    /// Where what instances signed in with is kept.
+    pub vault: PathBuf,
+    pub files: Gate,
     pub ambient: Arc<dyn Ambient>,
 }
 
@@ -118,9 +126,15 @@ pub struct Classified {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { live, egress, traces, ledger, responses, places, ambient } = parts;
-        let upstreams = Upstreams::new(egress, places, ambient);
+        let GatewayParts { live, egress, traces, ledger, responses, places, vault, files, ambient } = parts;
+        let credentials = Credentials::new(Arc::clone(&egress), vault, files, Arc::clone(&ambient));
+        let upstreams = Upstreams::new(ExchangeSender { egress, credentials }, places, ambient);
         Self(Arc::new(GatewayState { live, traces, ledger, responses, upstreams }))
+    }
+
+    /// What instances sign in with.
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.upstreams.sender.credentials
     }
 
     /// The breakers that remember a failure, and how busy the providers are.

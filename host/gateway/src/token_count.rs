@@ -96,7 +96,7 @@ impl GatewayState {
         let counted = async {
             let body = |edits: &[_]| composed.spliced(edits, &[]).map(|spliced| spliced.body);
             let now = self.upstreams.ambient.now();
-            let Some(upstream) = asked.answered(&self.upstreams.egress, now, body).await? else {
+            let Some(upstream) = asked.answered(&self.upstreams.sender, now, body).await? else {
                 return Ok(None);
             };
             let body = upstream.read_all(ANSWER_BYTES).await.map_err(|error| error.to_fault())?;

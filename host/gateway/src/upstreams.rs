@@ -4,19 +4,19 @@
 use std::sync::Arc;
 
 use brains_core::Ambient;
-use brains_egress::Egress;
 use brains_runtime::ActiveSet;
 use brains_store::SharedPlaces;
 
 use crate::affinity::ConversationPlaces;
 use crate::catalogue::ModelCatalogue;
+use crate::exchange::ExchangeSender;
 use crate::provider_state::ProviderStates;
 use crate::served::ServedRequests;
 
 /// Shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    pub(crate) egress: Arc<Egress>,
+    pub(crate) sender: ExchangeSender,
     pub(crate) catalogue: ModelCatalogue,
     pub(crate) states: Arc<ProviderStates>,
     pub(crate) served: ServedRequests,
@@ -25,15 +25,15 @@ pub(crate) struct Upstreams {
 }
 
 impl Upstreams {
-    pub(crate) fn new(egress: Arc<Egress>, places: SharedPlaces, ambient: Arc<dyn Ambient>) -> Self {
+    pub(crate) fn new(sender: ExchangeSender, places: SharedPlaces, ambient: Arc<dyn Ambient>) -> Self {
         let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
         let (catalogue, served) = (ModelCatalogue::default(), ServedRequests::default());
         let places = ConversationPlaces::new(places);
-        Self { egress, catalogue, states, served, places, ambient }
+        Self { sender, catalogue, states, served, places, ambient }
     }
 
     /// Asks every provider whose list of models is missing or old.
     pub(crate) async fn refresh_catalogue(&self, snapshot: &ActiveSet) {
-        self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
+        self.catalogue.refresh(snapshot, &self.sender, &*self.ambient).await;
     }
 }

@@ -124,6 +124,7 @@ fn instances(runtime: &Runtime, folder: &Path) -> Vec<(Plays, Exports, Arc<Insta
                 aliases: Vec::new(),
                 config: json!({}),
                 secrets: BTreeMap::from([("api_key".to_owned(), Secret::new("measured"))]),
+                commands: BTreeMap::new(),
                 grants: Vec::new(),
                 timeout_ms: 1_000,
                 limits: if plays == Plays::Provider { CallLimits::PROVIDER } else { CallLimits::JUDGE },

@@ -1,6 +1,7 @@
 //! Checks what crosses the border beyond its types: how much is handed over, and whether an answer is usable. JSON that a
 //! component wrote is only checked where it is spliced or passed on as it stands.
 
+use brains_dialect::canon::auth::SignInStep;
 use brains_dialect::canon::catalogue::Page;
 use brains_dialect::canon::embeddings::Vectors;
 use brains_dialect::canon::exchange::{Frame, Payload};
@@ -27,6 +28,9 @@ const NAME_BYTES: usize = 256;
 const DETAILS: usize = 64;
 /// Of what a classifier tells a policy beside its label.
 const EXTRA_BYTES: usize = 64 << 10;
+const CREDENTIALS: usize = 16;
+const CREDENTIAL_BYTES: usize = 16 << 10;
+const ATTRIBUTES_BYTES: usize = 64 << 10;
 const SCHEMA_BYTES: usize = 256 << 10;
 
 /// What is wrong with an answer.
@@ -61,6 +65,31 @@ fn source(source: &MediaSource) -> usize {
         MediaSource::Base64(text) | MediaSource::Url(text) => text.len(),
         MediaSource::Bytes(bytes) => bytes.len(),
         MediaSource::FileId(_) => 0,
+    }
+}
+
+/// What is kept of a sign-in, and what a person is shown.
+pub(crate) fn sign_in(step: &SignInStep) -> Bounded<()> {
+    match step {
+        SignInStep::Fetch(_) | SignInStep::SleepMs(_) => Ok(()),
+        SignInStep::Ask(prompt) => {
+            let code = prompt.code.as_ref().map_or(0, String::len);
+            let long = prompt.url.len().max(prompt.message.len()).max(code) > REASON_BYTES;
+            if long { Err("what a person is asked is too long".into()) } else { Ok(()) }
+        }
+        SignInStep::Done(done) => {
+            let is_sound = |(name, text): &(String, String)| {
+                (1..=NAME_BYTES).contains(&name.len()) && (1..=CREDENTIAL_BYTES).contains(&text.len())
+            };
+            if done.credentials.len() > CREDENTIALS || !done.credentials.iter().all(is_sound) {
+                return Err("its credentials are too many, too long or empty".into());
+            }
+            let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&done.attributes);
+            if done.attributes.len() > ATTRIBUTES_BYTES || object.is_err() {
+                return Err("its attributes are no JSON object, or too large".into());
+            }
+            Ok(())
+        }
     }
 }
 

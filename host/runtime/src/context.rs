@@ -52,7 +52,7 @@ impl InstanceContext {
     ) -> Self {
         let ConfiguredInstance { identity, config, secrets, asks, limits } = configured;
         let identity = Arc::new(identity);
-        let redaction = OutputRedaction::new(Arc::new(retained.earlier.with(secrets.values())));
+        let redaction = OutputRedaction::of(&retained.given, secrets.values());
         let factors = Factors::configure(&InstanceDefinition {
             identity: &identity,
             config,
@@ -65,8 +65,8 @@ impl InstanceContext {
         Self { identity, limits, redaction, allowances: Arc::clone(&services.allowances), factors }
     }
 
-    /// Every secret that the instance or an earlier version of it was given.
-    pub(crate) const fn known(&self) -> &Arc<SecretSet> {
+    /// Every secret that the instance or an earlier version of it was given, also while it ran.
+    pub(crate) fn known(&self) -> Arc<SecretSet> {
         self.redaction.secrets()
     }
 

@@ -1,7 +1,7 @@
 //! Converts between the types of the bindings and the canonical ones, which mirror each other: every conversion is a move.
 
 use brains_dialect::canon;
-use brains_dialect::canon::{catalogue, embeddings, exchange, relay, task};
+use brains_dialect::canon::{auth, catalogue, embeddings, exchange, relay, task};
 
 use crate::bindings::{exported as exports, http as wit_http, task as wit_task, types as wit};
 
@@ -86,6 +86,8 @@ record! {
     exports::relay::Outbound => relay::Outbound {  ; request, framing ; list edits };
     exports::chat::Outbound => exchange::Outbound { losses, added ; request, framing };
     exports::embeddings::Vectors => embeddings::Vectors { dim, data, input_tokens };
+    exports::auth::Prompt => auth::SignInPrompt { url, code, message };
+    exports::auth::Ready => auth::SignedIn { credentials, attributes, expires_at_ms, refresh_at_ms };
     exports::catalogue::Model => catalogue::Model { id, label, context, max_output, caps, pricing, extra };
     exports::catalogue::Page => catalogue::Page { next ;  ; list models };
     wit_task::Score => task::Score { label, value };
@@ -113,6 +115,8 @@ variant! {
     wit_http::Piece => exchange::Piece {  ; Text, Secret, Credential ; BasicCredentials };
     wit_http::Framing => exchange::Framing { Raw, Sse, Ndjson ;  ;  };
     exports::relay::Edit => relay::Edit {  ;  ; Set, Add, Remove, GiveUp, Keep, Rename, Replace };
+    exports::auth::Step => auth::SignInStep {  ; SleepMs ; Fetch, Ask, Done };
+    auth::SignInInput => exports::auth::Input { Woke ; Start ; Response };
     exports::relay::Lane => relay::Lane { Translate ;  ; Relay };
 }
 

@@ -72,7 +72,7 @@ pub(crate) struct RetainedState {
     pub(crate) kv: kv::KvStore,
     pub(crate) log: log::LogRate,
     pub(crate) guesses: secrets::Guesses,
-    pub(crate) earlier: SecretHistory,
+    pub(crate) given: Arc<SecretHistory>,
 }
 
 /// A factor as its interface sees it during one call: what the instance has, and what this guest has.

@@ -6,7 +6,7 @@ use std::fmt;
 use brains_core::redact::redact;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon;
-use brains_dialect::fault::{BILLING, MODERATED, QUOTA, REGION, TOO_LARGE, UNSUPPORTED_PARAMETER};
+use brains_dialect::fault::{BILLING, MODERATED, QUOTA, REGION, SIGN_IN, TOO_LARGE, UNSUPPORTED_PARAMETER};
 
 /// Why a runtime could not start.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +200,9 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
     };
     // Whose credential was refused is not the client's business, and upstreams like to repeat it.
     let message = match kind {
-        FaultKind::UpstreamAuth => "the upstream refused the gateway's credential".to_owned(),
+        FaultKind::UpstreamAuth if fault.kind != Said::Other(SIGN_IN.to_owned()) => {
+            "the upstream refused the gateway's credential".to_owned()
+        }
         _ => presentable(&fault.message),
     };
     let mut said = Fault::new(kind, origin, message);
@@ -210,6 +212,7 @@ fn component_refusal(fault: &canon::Fault) -> Fault {
         (_, Some(code), FaultKind::Invalid | FaultKind::Unsupported) if is_word(code) => {
             said.code(code.clone())
         }
+        (Said::Other(_), Some(code), FaultKind::UpstreamAuth) if is_word(code) => said.code(code.clone()),
         _ => said,
     };
     if said.code == UNSUPPORTED_PARAMETER {
@@ -228,6 +231,7 @@ fn kind_of_word(word: &str) -> FaultKind {
         BILLING => FaultKind::Billing,
         QUOTA => FaultKind::Quota,
         TOO_LARGE => FaultKind::TooLarge,
+        SIGN_IN => FaultKind::UpstreamAuth,
         _ => FaultKind::Upstream,
     }
 }

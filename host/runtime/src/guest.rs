@@ -31,8 +31,8 @@ const START: &str = "start";
 pub(crate) struct Guest {
     store: Store<GuestState>,
     exports: Box<GuestExports>,
-    /// The one that reads a streamed answer.
-    decoder: Option<ResourceAny>,
+    /// What reads a streamed answer, or the flow that signs in.
+    resource: Option<ResourceAny>,
     pub(crate) calls: u32,
     /// Its place among all live instances; the loader's own questions take none.
     pub(crate) lease: Option<OwnedSemaphorePermit>,
@@ -65,7 +65,7 @@ impl Guest {
             Ok(instance) => Ok(Self {
                 store,
                 exports: Box::new(GuestExports::new(instance, code.exports.clone())),
-                decoder: None,
+                resource: None,
                 calls: 0,
                 lease: None,
                 dead: false,
@@ -105,7 +105,7 @@ impl Guest {
         arm(&mut self.store, budget_ms);
         self.store.set_hostcall_fuel(output_bytes);
         let _running = ticker.run();
-        let result = work(&mut self.store, &mut self.exports, &mut self.decoder).map_err(|error| {
+        let result = work(&mut self.store, &mut self.exports, &mut self.resource).map_err(|error| {
             self.dead = true;
             fault(&error, &self.store, budget_ms, export)
         });

@@ -22,6 +22,7 @@ use crate::limits::CallLimits;
 use crate::load::{Component, Exports};
 use crate::placement::Placement;
 use crate::runtime::RuntimeCounters;
+use crate::sign_in::SignIn;
 use crate::watchdog::Alarm;
 use crate::workers::NotRun;
 use crate::{CallFault, RuntimeShared, bounds, load};
@@ -41,6 +42,8 @@ pub struct InstanceSpec {
     pub aliases: Vec<String>,
     pub config: Value,
     pub secrets: BTreeMap<String, Secret>,
+    /// Commands that the operator lets be run for a token, by the name of the credential.
+    pub commands: BTreeMap<String, Vec<String>>,
     /// Origins that it may reach: what the operator wrote and what was allowed.
     pub grants: Vec<GrantedOrigin>,
     pub timeout_ms: u64,
@@ -54,6 +57,7 @@ impl InstanceSpec {
             && self.aliases == other.aliases
             && self.config == other.config
             && self.secrets == other.secrets
+            && self.commands == other.commands
             && self.grants == other.grants
             && self.timeout_ms == other.timeout_ms
             && self.limits == other.limits
@@ -154,9 +158,24 @@ impl Instance {
         self.context.factors.secrets.get(name)
     }
 
+    /// All secrets that the configuration gives it.
+    pub const fn secrets(&self) -> &BTreeMap<String, Secret> {
+        &self.spec.secrets
+    }
+
+    /// Commands that may be run for a token, by the name of the credential.
+    pub const fn commands(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.spec.commands
+    }
+
     /// Every secret that it or an earlier version of it was given, so that none of them is told to anybody else.
-    pub fn known(&self) -> &Arc<SecretSet> {
+    pub fn known(&self) -> Arc<SecretSet> {
         self.context.known()
+    }
+
+    /// Covers these from now on, too: what it was given while it runs.
+    pub fn learn<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) {
+        self.context.redaction.learn(secrets);
     }
 
     pub fn grants(&self) -> &[GrantedOrigin] {
@@ -171,6 +190,11 @@ impl Instance {
     /// A fresh live instance for one exchange. Waits a moment for a place when all are taken.
     pub async fn exchange(self: &Arc<Self>) -> Result<Exchange, CallFault> {
         Ok(Exchange::new(self.guest().await?, Arc::clone(self)))
+    }
+
+    /// A flow of signing in, in a guest of its own.
+    pub async fn sign_in(self: &Arc<Self>) -> Result<SignIn, CallFault> {
+        Ok(SignIn::new(self.guest().await?, Arc::clone(self)))
     }
 
     /// Labels a request.
@@ -323,7 +347,7 @@ impl Instance {
             spec.secrets.iter().map(|(name, secret)| (name.as_str(), secret.fingerprint())).collect();
         let config = serde_json::json!([spec.config, spec.aliases, spec.timeout_ms, secrets]);
         let origins: Vec<_> = spec.grants.iter().map(|grant| (&grant.url, grant.operator)).collect();
-        let grants = serde_json::json!([origins, self.component.manifest.asks]);
+        let grants = serde_json::json!([origins, self.component.manifest.asks, spec.commands]);
         (short(&config), short(&grants))
     }
 

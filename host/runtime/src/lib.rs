@@ -25,6 +25,7 @@ mod load;
 mod output_redaction;
 mod placement;
 mod runtime;
+mod sign_in;
 mod slots;
 mod watchdog;
 mod workers;
@@ -44,6 +45,7 @@ pub use limits::CallLimits;
 pub use load::compiler::{Pace, Program};
 pub use load::{Component, Exports, LoadError, compile};
 pub use runtime::{Runtime, RuntimeOptions, Stats};
+pub use sign_in::SignIn;
 pub use watchdog::Alarm;
 
 pub(crate) use runtime::RuntimeShared;

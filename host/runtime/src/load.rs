@@ -114,6 +114,8 @@ pub struct Exports {
 pub struct ExportsBeside {
     pub errors: bool,
     pub catalogue: bool,
+    /// It signs in: the host keeps what it is given.
+    pub auth: bool,
 }
 
 impl Exports {
@@ -122,6 +124,7 @@ impl Exports {
             "meta" => self.meta = true,
             "errors" => self.beside.errors = true,
             "catalogue" => self.beside.catalogue = true,
+            "auth" => self.beside.auth = true,
             "relay" => self.relay = true,
             "chat" => self.chat = true,
             "standalone" => self.standalone = true,
@@ -139,6 +142,7 @@ impl Exports {
             (self.meta, "meta"),
             (self.beside.errors, "errors"),
             (self.beside.catalogue, "catalogue"),
+            (self.beside.auth, "auth"),
             (self.relay, "relay"),
             (self.chat, "chat"),
             (self.standalone, "standalone"),

@@ -121,6 +121,7 @@ fn spec(name: &str, config: Value) -> InstanceSpec {
         aliases: Vec::new(),
         config,
         secrets: BTreeMap::new(),
+        commands: BTreeMap::new(),
         grants: Vec::new(),
         timeout_ms: 1_000,
         limits: CallLimits::PROVIDER,

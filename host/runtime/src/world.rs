@@ -3,7 +3,7 @@
 //!
 //! | World | Factors | Exports, beside `meta` |
 //! |---|---|---|
-//! | provider | `EFFECTS` | `errors`, `catalogue`, `relay`, `chat`, `standalone`, `embeddings` |
+//! | provider | `EFFECTS` | `errors`, `catalogue`, `relay`, `chat`, `standalone`, `embeddings`, `auth`, whose `flow` lives in a guest as a decoder does |
 //! | classifier | `EFFECTS` | `classifier` |
 //! | policy | `EFFECTS` | `policy` |
 //!
@@ -13,7 +13,6 @@
 //!
 //! | World | Factors | Exports, beside `meta` |
 //! |---|---|---|
-//! | provider with sign-in | `EFFECTS` | those of a provider, `auth` |
 //! | hook | log, config (`pure`) | `hooks`, whose `tap` lives in a guest as a decoder does |
 //! | bridge | `EFFECTS` | `bridge`: it describes exchanges as values, the host performs them |
 //! | listening bridge | `EFFECTS` | `bridge`, `listener` |
@@ -23,7 +22,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre, Linker};
 
 use self::bindings::exported::{
-    catalogue, chat, classifier, embeddings, errors, meta, policy, relay, standalone,
+    auth, catalogue, chat, classifier, embeddings, errors, meta, policy, relay, standalone,
 };
 use crate::factor::clock::ClockFactor;
 use crate::factor::config::ConfigFactor;
@@ -51,6 +50,7 @@ pub(crate) mod bindings {
                 export brains:plugin/chat@0.2.0;
                 export brains:plugin/standalone@0.2.0;
                 export brains:plugin/embeddings@0.2.0;
+                export brains:plugin/auth@0.2.0;
                 export brains:plugin/classifier@0.2.0;
                 export brains:plugin/policy@0.2.0;
             }
@@ -120,7 +120,7 @@ macro_rules! interfaces {
     )+};
 }
 
-interfaces!(meta, errors, catalogue, relay, chat, standalone, embeddings, classifier, policy);
+interfaces!(meta, errors, catalogue, relay, chat, standalone, embeddings, auth, classifier, policy);
 
 /// One interface that a component may export.
 #[derive(Clone)]
@@ -154,6 +154,7 @@ pub(crate) struct ProviderExports {
     chat: Export<chat::Guest>,
     standalone: Export<standalone::Guest>,
     embeddings: Export<embeddings::Guest>,
+    auth: Export<auth::Guest>,
 }
 
 /// The exports of one world.
@@ -188,6 +189,7 @@ impl WorldExports {
                 chat: Export::find(found.chat, pre)?,
                 standalone: Export::find(found.standalone, pre)?,
                 embeddings: Export::find(found.embeddings, pre)?,
+                auth: Export::find(found.beside.auth, pre)?,
             }),
             Plays::Classifier => World::Classifier(Export::find(found.classifier, pre)?),
             Plays::Policy => World::Policy(Export::find(found.policy, pre)?),
@@ -234,6 +236,7 @@ impl GuestExports {
         chat: World::Provider(provider) => provider.chat,
         standalone: World::Provider(provider) => provider.standalone,
         embeddings: World::Provider(provider) => provider.embeddings,
+        auth: World::Provider(provider) => provider.auth,
         classifier: World::Classifier(classifier) => classifier,
         policy: World::Policy(policy) => policy,
     }
@@ -247,6 +250,7 @@ impl GuestExports {
         self.chat(store)?;
         self.standalone(store)?;
         self.embeddings(store)?;
+        self.auth(store)?;
         self.classifier(store)?;
         self.policy(store)?;
         Ok(())

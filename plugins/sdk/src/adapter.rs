@@ -8,12 +8,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use brains_dialect::canon::auth::{SignInInput, SignInPrompt, SignInStep, SignedIn};
 use brains_dialect::canon::catalogue::{Model, Page};
 use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Request, Response};
 use brains_dialect::canon::task::{Decision, Features, Pick, RouteInput, Verdict};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault, FaultKind, relay as canon};
 
+use crate::bindings::auth::exports::brains::plugin::auth as auth_wire;
 use crate::bindings::catalogue::exports::brains::plugin::catalogue as catalogue_wire;
 use crate::bindings::chat::exports::brains::plugin::chat as chat_wire;
 use crate::bindings::classifier::exports::brains::plugin::classifier as classifier_wire;
@@ -24,7 +26,8 @@ use crate::bindings::policy::exports::brains::plugin::policy as policy_wire;
 use crate::bindings::relay::exports::brains::plugin::relay as relay_wire;
 use crate::bindings::standalone::exports::brains::plugin::standalone as standalone_wire;
 use crate::component::{
-    Catalogue, Chat, Classifier, Component, Decode, Embeddings, Errors, Policy, Relay, Standalone,
+    Auth, Catalogue, Chat, Classifier, Component, Decode, Embeddings, Errors, Policy, Relay, SignInFlow,
+    Standalone,
 };
 use crate::host;
 
@@ -216,6 +219,50 @@ impl<T: Embeddings> embeddings_wire::Guest for Export<T> {
     fn decode(response: Response) -> Result<embeddings_wire::Vectors, Fault> {
         let Vectors { dim, data, input_tokens } = component::<T>()?.decode_vectors(response)?;
         Ok(embeddings_wire::Vectors { dim, data, input_tokens })
+    }
+}
+
+impl<T: Auth> auth_wire::Guest for Export<T> {
+    type Flow = Flowing<T>;
+}
+
+/// A flow as a resource: the bindings lend it out shared, so it sits in a cell. Without a component there is none.
+pub struct Flowing<T: Auth>(RefCell<Result<T::Flow, Fault>>);
+
+impl<T: Auth> fmt::Debug for Flowing<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Flowing")
+    }
+}
+
+impl<T: Auth> auth_wire::GuestFlow for Flowing<T> {
+    fn new(_account: Option<String>) -> Self {
+        Self(RefCell::new(component::<T>().map(|component| component.flow())))
+    }
+
+    fn next(&self, input: auth_wire::Input) -> Result<auth_wire::Step, Fault> {
+        let input = match input {
+            auth_wire::Input::Start(start) => SignInInput::Start(start),
+            auth_wire::Input::Response(response) => SignInInput::Response(response),
+            auth_wire::Input::Woke => SignInInput::Woke,
+        };
+        match &mut *self.0.borrow_mut() {
+            Ok(flow) => flow.next(input).map(step),
+            Err(fault) => Err(fault.clone()),
+        }
+    }
+}
+
+fn step(step: SignInStep) -> auth_wire::Step {
+    match step {
+        SignInStep::Fetch(request) => auth_wire::Step::Fetch(request),
+        SignInStep::SleepMs(wait_ms) => auth_wire::Step::SleepMs(wait_ms),
+        SignInStep::Ask(SignInPrompt { url, code, message }) => {
+            auth_wire::Step::Ask(auth_wire::Prompt { url, code, message })
+        }
+        SignInStep::Done(SignedIn { credentials, attributes, expires_at_ms, refresh_at_ms }) => {
+            auth_wire::Step::Done(auth_wire::Ready { credentials, attributes, expires_at_ms, refresh_at_ms })
+        }
     }
 }
 

@@ -116,6 +116,20 @@ pub mod embeddings {
     });
 }
 
+/// `auth`
+pub mod auth {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "package brains:sdk-auth; world auth-part { export brains:plugin/auth@0.2.0; }",
+        world: "brains:sdk-auth/auth-part",
+        pub_export_macro: true,
+        export_macro_name: "export_auth",
+        default_bindings_module: "brains_sdk::bindings::auth",
+        with: { "brains:plugin/types@0.2.0": brains_dialect::canon::chat, "brains:plugin/http@0.2.0": brains_dialect::canon::exchange },
+        generate_all,
+    });
+}
+
 /// `classifier`
 pub mod classifier {
     wit_bindgen::generate!({

@@ -1,5 +1,6 @@
 //! What a component is and what it may be able to do. One trait per interface of `wit/brains-plugin.wit`.
 
+use brains_dialect::canon::auth::{SignInInput, SignInStep};
 use brains_dialect::canon::catalogue::Page;
 use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Field, Frame, Head, Outbound, Request, Response};
@@ -113,6 +114,20 @@ pub trait Embeddings: Component {
 
     /// Reads a 2xx answer: the vectors in the order of the texts.
     fn decode_vectors(&self, response: Response) -> Result<Vectors, Fault>;
+}
+
+/// Signs in: gets what requests are sent with, and renews it. The host keeps what a flow gives, and fills it into requests
+/// that name it as a credential; `extra` of a call's context says under `credentials` what there is.
+pub trait Auth: Component {
+    type Flow: SignInFlow + 'static;
+
+    fn flow(&self) -> Self::Flow;
+}
+
+/// One flow. A start says under `do` what for: `sign_in`, with a person; `renew`, without one, from the secrets and what is
+/// `kept` of an earlier `sign_in`; `inspect`, to tell what the vendor says of the account as attributes.
+pub trait SignInFlow {
+    fn next(&mut self, input: SignInInput) -> Result<SignInStep, Fault>;
 }
 
 /// Answers from what it holds, with no exchange.

@@ -21,7 +21,7 @@ macro_rules! export_chat {
 }
 
 /// Exports a provider whose vendor speaks a standard wire, in both lanes. Say `embeddings` behind the component when it gives
-/// them, too.
+/// them, too, or `auth` when it signs in.
 #[macro_export]
 macro_rules! export_provider {
     ($component:ty) => {
@@ -29,6 +29,9 @@ macro_rules! export_provider {
     };
     ($component:ty, embeddings) => {
         $crate::export_interfaces!($component: meta::export_meta, errors::export_errors, catalogue::export_catalogue, relay::export_relay, chat::export_chat, embeddings::export_embeddings);
+    };
+    ($component:ty, auth) => {
+        $crate::export_interfaces!($component: meta::export_meta, errors::export_errors, catalogue::export_catalogue, relay::export_relay, chat::export_chat, auth::export_auth);
     };
 }
 

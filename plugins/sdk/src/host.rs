@@ -51,6 +51,24 @@ pub fn has_secret(name: &str) -> bool {
     false
 }
 
+/// What was kept under this key, from one exchange to the next while the program runs. Needs the grant `kv`.
+#[cfg_attr(not(target_arch = "wasm32"), expect(unused_variables, reason = "nothing is kept"))]
+pub fn recalled(key: &str) -> Option<Vec<u8>> {
+    #[cfg(target_arch = "wasm32")]
+    return wire::kv::get(key);
+    #[cfg(not(target_arch = "wasm32"))]
+    None
+}
+
+/// Keeps this under a key, if there is room for it. Never a secret.
+#[cfg_attr(not(target_arch = "wasm32"), expect(unused_variables, reason = "nothing is kept"))]
+pub fn keep(key: &str, value: &[u8]) -> bool {
+    #[cfg(target_arch = "wasm32")]
+    return wire::kv::set(key, value, None).is_ok();
+    #[cfg(not(target_arch = "wasm32"))]
+    false
+}
+
 /// Milliseconds since 1970. Needs the grant `clock`.
 pub fn now_ms() -> u64 {
     #[cfg(target_arch = "wasm32")]

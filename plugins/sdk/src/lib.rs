@@ -31,6 +31,6 @@ pub use adapter::Export;
 pub use brains_dialect as dialect;
 pub use brains_dialect::canon;
 pub use component::{
-    Catalogue, Chat, Classifier, Component, Decode, Embeddings, Errors, Info, Policy, Relay, Standalone,
-    Undecoded,
+    Auth, Catalogue, Chat, Classifier, Component, Decode, Embeddings, Errors, Info, Policy, Relay,
+    SignInFlow, Standalone, Undecoded,
 };

@@ -24,16 +24,22 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The command with its verbs in groups.
-pub(super) fn grouped(command: Command) -> Command {
+/// The group of the verbs about accounts.
+const ACCOUNTS: &str = "Models";
+
+/// The command with its verbs in groups; `accounts` are those that the bundle adds.
+pub(super) fn grouped(command: Command, accounts: &[String]) -> Command {
     let (header, literal) = (STYLES.get_header(), STYLES.get_literal());
-    let longest = GROUPS.iter().flat_map(|(_, verbs)| verbs.iter()).map(|verb| verb.len()).max().unwrap_or(0);
+    let longest =
+        GROUPS.iter().flat_map(|(_, verbs)| verbs.iter().copied()).chain(accounts.iter().map(String::as_str));
+    let longest = longest.map(str::len).max().unwrap_or(0);
     let mut text = StyledStr::new();
     // Writing into a string does not fail.
     let _ = write!(text, "{{about}}\n\n{{usage-heading}} {{usage}}\n");
     for (group, verbs) in GROUPS {
         let _ = write!(text, "\n{header}{group}:{header:#}\n");
-        for verb in verbs {
+        let added = accounts.iter().map(String::as_str).filter(|_| group == ACCOUNTS);
+        for verb in verbs.iter().copied().chain(added) {
             let Some(inner) = command.find_subcommand(verb) else { continue };
             let about = inner.get_about().map(ToString::to_string).unwrap_or_default();
             let about = about.lines().next().unwrap_or_default();

@@ -1,6 +1,8 @@
 //! What a component says about itself in the file beside it, and the flat keys that it answers to. Flat keys are
 //! lowered, layer by layer, to settings of one named instance: the host knows them only from here.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,9 @@ pub struct Manifest {
     /// The flat keys that it answers to.
     #[serde(default)]
     pub flat: Option<Flat>,
+    /// What the command line calls the account that it signs in with: `<account>-login` and its like.
+    #[serde(default)]
+    pub account: Option<String>,
     /// What its calls need beyond the usual; it is asked for like what stands under `asks`.
     #[serde(default)]
     pub limits: ComponentLimits,
@@ -84,6 +89,11 @@ pub struct Asks {
     pub clock: bool,
     /// Random bytes.
     pub random: bool,
+    /// Commands that give a token, by the name of the credential that comes of it. They are run only for a component that came
+    /// with the program, and only once the operator said so by this name.
+    pub commands: BTreeMap<String, Vec<String>>,
+    /// Who asked for a request, a person or an agent on its own, and whether there is a picture in it.
+    pub turn: bool,
     /// Size of its own key-value space, e.g. `256KiB`; `0` is none.
     pub kv: String,
 }
@@ -112,7 +122,7 @@ pub struct Flat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlatKey {
-    /// Where it goes: `config.<name>`, `secret.<name>` or `timeout_seconds`.
+    /// Where it goes: `config.<name>`, `secret.<name>`, `command.<name>` or `timeout_seconds`.
     pub to: String,
     /// What it holds.
     #[serde(rename = "type")]
@@ -205,6 +215,9 @@ impl Manifest {
             if is_slug(name) { Ok(()) } else { Err(format!("`{what}` is not a name")) }
         };
         named("component", &self.component)?;
+        if let Some(account) = &self.account {
+            named("account", account)?;
+        }
         let Some(flat) = &self.flat else { return Ok(()) };
         if self.plays != Plays::Provider {
             return Err("only a provider may answer to flat keys".into());
@@ -221,6 +234,7 @@ impl Manifest {
                 None => return Err(format!("flat key `{name}`: what `to` says is no place")),
                 Some(["secrets", _]) => key.kind == FlatType::Secret,
                 Some(["timeout_seconds"]) => key.kind == FlatType::Seconds,
+                Some(["commands", _]) => key.kind == FlatType::Boolean,
                 Some(_) => key.kind != FlatType::Secret,
             };
             if !fits || key.kind == FlatType::Secret && key.default.is_some() {
@@ -238,6 +252,7 @@ impl FlatKey {
         match segments.as_slice() {
             ["timeout_seconds"] => Some(segments),
             ["secret", name] if !name.is_empty() => Some(vec!["secrets", name]),
+            ["command", name] if !name.is_empty() => Some(vec!["commands", name]),
             ["config", rest @ ..] if !rest.is_empty() && rest.iter().all(|segment| !segment.is_empty()) => {
                 Some(segments)
             }
@@ -267,7 +282,15 @@ impl FlatKey {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { http: Vec::new(), secrets: Vec::new(), clock: false, random: false, kv: "0".into() }
+        Self {
+            http: Vec::new(),
+            secrets: Vec::new(),
+            clock: false,
+            random: false,
+            turn: false,
+            commands: BTreeMap::new(),
+            kv: "0".into(),
+        }
     }
 }
 
@@ -283,6 +306,12 @@ impl Asks {
         }
         if self.random && !granted.random {
             more.push("random bytes".into());
+        }
+        let commands =
+            self.commands.iter().filter(|(name, command)| granted.commands.get(*name) != Some(command));
+        more.extend(commands.map(|(_, command)| format!("to run `{}`", command.join(" "))));
+        if self.turn && !granted.turn {
+            more.push("who asked for a request".into());
         }
         if self.kv_bytes() > granted.kv_bytes() {
             more.push(format!("{} of storage", self.kv));

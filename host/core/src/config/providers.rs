@@ -30,6 +30,9 @@ pub struct ProviderSpec {
     /// Secrets by the name that the component asks for.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+    /// Commands that its component asks for and that may be run for a token, by name; none is unless it is `true` here.
+    #[serde(default)]
+    pub commands: BTreeMap<String, bool>,
     /// What the instance may reach beside its own base URL.
     #[serde(default)]
     pub allow: Allow,

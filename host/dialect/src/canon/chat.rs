@@ -355,10 +355,17 @@ impl CallContext {
 
     /// The same context, for the answer of this id.
     #[must_use]
-    pub fn answering(mut self, unique: &str) -> Self {
-        let mut extra = crate::json::Members::new();
-        extra.string(ANSWER, unique);
-        self.extra = Some(extra.finish());
+    pub fn answering(self, unique: &str) -> Self {
+        self.telling(ANSWER, &crate::json::quote(unique))
+    }
+
+    /// The same context with one more member, which is JSON, beside what it tells already.
+    #[must_use]
+    pub fn telling(mut self, name: &str, value: &str) -> Self {
+        let told = self.extra.as_deref().and_then(|extra| extra.trim_end().strip_suffix('}'));
+        let before =
+            told.filter(|told| *told != "{").map_or_else(|| "{".to_owned(), |told| format!("{told},"));
+        self.extra = Some(format!("{before}{}:{value}}}", crate::json::quote(name)));
         self
     }
 }

@@ -26,7 +26,7 @@ const TAGS: [&str; 16] = [
 const HEADING: &str = "# AGENTS.md instructions";
 
 /// The text without whole blocks of the known tags. An opening tag that is never closed stays.
-pub(super) fn injected(text: &str) -> Cow<'_, str> {
+pub(crate) fn injected(text: &str) -> Cow<'_, str> {
     let there = opened(text);
     if there.is_empty() {
         return Cow::Borrowed(text);

@@ -2,6 +2,7 @@
 //! it, and every other byte stays.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use brains_core::SecretSet;
 use brains_core::redact::redact;
@@ -13,7 +14,7 @@ use super::{origin_of, without_path};
 /// What no client may see of an instance.
 #[derive(Debug)]
 pub(crate) struct Private<'i> {
-    secrets: &'i SecretSet,
+    secrets: Arc<SecretSet>,
     /// Where its upstream is.
     origins: Vec<&'i str>,
 }
@@ -93,13 +94,15 @@ fn string_bytes(json: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use brains_core::{Secret, SecretSet};
 
     use super::{Private, covered_error, covered_frame};
 
     fn with_private(test: impl FnOnce(&Private<'_>)) {
-        let secrets = SecretSet::of(&[Secret::new("azure-7f3a91c2")]);
-        test(&Private { secrets: &secrets, origins: vec!["https://gpu-7.inner.example:8443"] });
+        let secrets = Arc::new(SecretSet::of(&[Secret::new("azure-7f3a91c2")]));
+        test(&Private { secrets, origins: vec!["https://gpu-7.inner.example:8443"] });
     }
 
     #[track_caller]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::json;
 use tokio::time::Instant;
 
 use brains_core::Fault;
@@ -12,6 +13,7 @@ use brains_dialect::canon::exchange::Field;
 use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::canon::{CallContext, Json};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
+use brains_dialect::turn::TurnFacts;
 use brains_egress::Upstream;
 use brains_runtime::{Exchange, Instance};
 
@@ -91,7 +93,7 @@ impl GenerationAttempt<'_> {
         candidate: &RankedCandidate,
         recorder: &mut Recorder,
     ) -> Result<Option<GeneratedAnswer>, Fault> {
-        let Upstreams { egress, ambient, states, .. } = self.upstreams;
+        let Upstreams { sender, ambient, states, .. } = self.upstreams;
         let mut accord = OwnAccord::new(states, instance, candidate);
         let mut upstream = loop {
             let Some((mut component, outbound)) =
@@ -103,7 +105,7 @@ impl GenerationAttempt<'_> {
             recorder.losses(edited.losses());
             recorder.withheld(edited.withheld());
             let upstream =
-                exchange::send(egress, instance, outbound.request, body.into(), self.deadline).await?;
+                exchange::send(sender, instance, outbound.request, body.into(), self.deadline).await?;
             if (200..300).contains(&upstream.status()) {
                 accord.answered();
                 // The component has said all it has to say; its memory is not held while bytes move.
@@ -171,7 +173,7 @@ impl GenerationAttempt<'_> {
             stream: self.composed.head.stream,
             query: self.query.to_owned(),
             headers: self.headers.to_vec(),
-            ctx: self.context(attempt),
+            ctx: self.context(instance, candidate, attempt).await?,
         };
         match component.prepare(call).await.map_err(|fault| fault.to_fault())? {
             Lane::Translate => Ok(None),
@@ -187,14 +189,14 @@ impl GenerationAttempt<'_> {
         recorder: &mut Recorder,
     ) -> Result<GeneratedAnswer, Fault> {
         let request = self.composed.canonical(&candidate.model)?;
-        let Upstreams { egress, ambient, states, .. } = self.upstreams;
+        let Upstreams { sender, ambient, states, .. } = self.upstreams;
         let (now, head) = (ambient.now(), &self.composed.head);
         let minted = self.minted();
         let answer = self.client_answer(candidate, &minted, self.composed.echo()?);
-        let ctx = self.context(recorder.attempts()).answering(minted.unique());
+        let ctx = self.context(instance, candidate, recorder.attempts()).await?.answering(minted.unique());
         let accord = OwnAccord::new(states, instance, candidate);
         let (headers, deadline) = (self.headers, self.deadline);
-        let call = TranslateCall { egress, instance, request, headers, ctx, deadline, now, accord };
+        let call = TranslateCall { sender, instance, request, headers, ctx, deadline, now, accord };
         let opened = translate::open(call, &answer, recorder).await;
         match opened.map_err(|fault| self.composed.located(fault))? {
             Opened::Events(events) if head.stream => {
@@ -231,8 +233,19 @@ impl GenerationAttempt<'_> {
         ClientAnswer { ingress, identity, include_usage: self.composed.head.include_usage, state }
     }
 
-    fn context(&self, attempt: u32) -> CallContext {
-        CallContext { request_id: self.request_id.to_owned(), attempt, ..CallContext::default() }
+    /// What the component is told of the call; who asked for it, when it asks to be told.
+    async fn context(
+        &self,
+        instance: &Arc<Instance>,
+        candidate: &RankedCandidate,
+        attempt: u32,
+    ) -> Result<CallContext, Fault> {
+        let ctx = exchange::context(&self.upstreams.sender, instance, self.request_id, attempt).await?;
+        if !instance.component().manifest().asks.turn {
+            return Ok(ctx);
+        }
+        let TurnFacts { by_user, has_images } = TurnFacts::of(&self.composed.canonical(&candidate.model)?);
+        Ok(ctx.telling("turn", &json!({ "by_user": by_user, "has_images": has_images }).to_string()))
     }
 }
 

@@ -11,7 +11,7 @@ use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Json, Usage};
 use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, said, sse};
-use brains_egress::{Egress, EgressError, Upstream};
+use brains_egress::{EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
 
 use super::drain_ready;
@@ -21,7 +21,7 @@ use super::received;
 use super::relay::END_GRACE;
 use crate::catalogue::payload;
 use crate::conversation::ConversationState;
-use crate::exchange::{component_fault, redact_message, send};
+use crate::exchange::{ExchangeSender, component_fault, redact_message, send};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
@@ -39,7 +39,7 @@ pub(crate) enum Opened {
 /// One request to one provider.
 #[derive(Debug)]
 pub(crate) struct TranslateCall<'a> {
-    pub(crate) egress: &'a Egress,
+    pub(crate) sender: &'a ExchangeSender,
     pub(crate) instance: &'a Arc<Instance>,
     pub(crate) request: ChatRequest,
     /// The client's, as far as they go on.
@@ -56,7 +56,7 @@ pub(crate) async fn open(
     answer: &ClientAnswer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let TranslateCall { egress, instance, request, headers, ctx, deadline, now, mut accord } = call;
+    let TranslateCall { sender, instance, request, headers, ctx, deadline, now, mut accord } = call;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
@@ -78,7 +78,7 @@ pub(crate) async fn open(
     let mut upstream = loop {
         recorder.losses(&outbound.losses);
         let body = without(&body, &outbound.added, accord.withheld(), recorder)?;
-        let upstream = send(egress, instance, outbound.request.clone(), body, deadline).await?;
+        let upstream = send(sender, instance, outbound.request.clone(), body, deadline).await?;
         if (200..300).contains(&upstream.status()) {
             accord.answered();
             break upstream;

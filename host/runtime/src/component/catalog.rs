@@ -198,6 +198,7 @@ pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest 
         summary: None,
         asks: Asks::default(),
         flat: None,
+        account: None,
         limits: ComponentLimits::default(),
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct ConfiguredPart<'a> {
 pub(super) struct PartSettings<'a> {
     pub(super) config: &'a Value,
     pub(super) secrets: BTreeMap<String, Secret>,
+    /// Names of the commands that may be run.
+    pub(super) commands: Vec<&'a str>,
     pub(super) allow: &'a [String],
     pub(super) timeout_ms: u64,
     pub(super) aliases: &'a [String],
@@ -33,7 +35,7 @@ const IMPLIED_TIMEOUT_MS: u64 = 60_000;
 impl<'a> PartSettings<'a> {
     /// Nothing but settings.
     const fn only(config: &'a Value, timeout_ms: u64) -> Self {
-        Self { config, secrets: BTreeMap::new(), allow: &[], timeout_ms, aliases: &[] }
+        Self { config, secrets: BTreeMap::new(), commands: Vec::new(), allow: &[], timeout_ms, aliases: &[] }
     }
 }
 
@@ -64,6 +66,12 @@ pub(super) fn parts(config: &Config) -> Vec<ConfiguredPart<'_>> {
             settings: PartSettings {
                 config: &spec.config,
                 secrets: spec.secrets.clone(),
+                commands: spec
+                    .commands
+                    .iter()
+                    .filter(|(_, may)| **may)
+                    .map(|(name, _)| name.as_str())
+                    .collect(),
                 allow: &spec.allow.http,
                 timeout_ms: milliseconds(spec.timeout_seconds),
                 aliases: &spec.aliases,

@@ -189,12 +189,17 @@ impl ComponentParts {
             return Err(LoadError::Pending(missing));
         }
         self.approved(component, config)?;
+        // What somebody dropped in could name any command.
+        let bundled = self.catalog.is_bundled_version(component.id(), component.digest());
+        let commands = component.manifest().asks.commands.iter();
+        let commands = commands.filter(|(name, _)| bundled && settings.commands.contains(&name.as_str()));
         let operator = config.components.get(part.component).map(|entry| entry.limits).unwrap_or_default();
         let spec = InstanceSpec {
             name: part.name.to_owned(),
             aliases: settings.aliases.to_vec(),
             config: settings.config.clone(),
             secrets: settings.secrets.clone(),
+            commands: commands.map(|(name, command)| (name.clone(), command.clone())).collect(),
             grants,
             timeout_ms: settings.timeout_ms,
             limits: crate::CallLimits::of(part.plays, component.manifest().limits, operator),

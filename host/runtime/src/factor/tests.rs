@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use brains_core::config::Budgets;
 use brains_core::config::manifest::Asks;
-use brains_core::{Millis, Secret, SecretSet};
+use brains_core::{Millis, Secret};
 
 use super::kv::{KvRoom, KvStore};
 use super::log::{LogRate, Passage, clean};
@@ -24,7 +24,7 @@ fn configured(asks: &Asks) -> Factors {
         config: "{\"token\":true}",
         secrets: &BTreeMap::from([("token".to_owned(), Secret::new("right"))]),
         asks,
-        redaction: &OutputRedaction::new(Arc::new(SecretSet::default())),
+        redaction: &OutputRedaction::of(&Arc::default(), std::iter::empty()),
         retained: &Arc::default(),
         services: &HostServices {
             ambient: crate::tests::clock(),

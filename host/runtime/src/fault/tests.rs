@@ -61,3 +61,16 @@ fn a_components_own_words_are_one_short_line_without_credentials() {
         assert_eq!(says(canon::FaultKind::InvalidRequest, "no", Some(code)).code, "invalid_value", "{code}");
     }
 }
+
+#[test]
+fn who_must_sign_in_is_told_how_and_what_an_upstream_says_of_a_credential_is_not() {
+    let word = |word: &str| canon::FaultKind::Other(word.into());
+    let told = says(word("sign-in"), "run `x-login`", Some("not_signed_in"));
+    assert_eq!(
+        (told.kind, told.message.as_str(), told.code.as_ref()),
+        (FaultKind::UpstreamAuth, "run `x-login`", "not_signed_in")
+    );
+    let hidden = says(canon::FaultKind::Unauthorized, "bad key 0123", Some("invalid_key"));
+    assert_eq!((hidden.kind, hidden.code.as_ref()), (FaultKind::UpstreamAuth, "upstream_auth"));
+    assert!(!hidden.message.contains("0123"), "{}", hidden.message);
+}

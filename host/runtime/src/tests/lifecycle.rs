@@ -43,6 +43,7 @@ fn provider(component: &str, config: serde_json::Value) -> ProviderSpec {
         component: component.into(),
         config,
         secrets: std::collections::BTreeMap::default(),
+        commands: std::collections::BTreeMap::new(),
         allow: brains_core::config::Allow::default(),
         timeout_seconds: 1.5,
         aliases: Vec::new(),

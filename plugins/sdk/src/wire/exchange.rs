@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use brains_dialect::canon::CallContext;
-use brains_dialect::canon::exchange::{Body, Field, Header, Method, Piece, Request};
+use brains_dialect::canon::exchange::{Body, Field, FormField, Header, Method, Piece, Request};
 use brains_dialect::forwarded::is_sent;
 
 /// A base URL taken apart once: queries of the vendor's, of the account's and of the call's are put together.
@@ -80,6 +80,24 @@ impl Exchange {
         self
     }
 
+    /// Sends what the instance signed in with as this header, with `scheme` in front of it. The host fills it in.
+    #[must_use]
+    pub fn credential(mut self, name: &str, scheme: &str, credential: &str) -> Self {
+        let value = vec![Piece::Text(scheme.to_owned()), Piece::Credential(credential.to_owned())];
+        self.0.headers.push(Header { name: name.to_owned(), value });
+        self
+    }
+
+    /// Sends these fields as a form.
+    #[must_use]
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let field = |(name, value): &(&str, &str)| FormField {
+            name: (*name).to_owned(),
+            value: vec![Piece::Text((*value).to_owned())],
+        };
+        self.body(Body::Form(fields.iter().map(field).collect()))
+    }
+
     /// Sends those of the client's headers that mean something to vendors of a wire. What the settings send already stays, and a
     /// list of features is theirs and the client's.
     #[must_use]
@@ -98,7 +116,7 @@ impl Exchange {
 
     /// Adds words to headers that are lists, unless they stand there.
     #[must_use]
-    pub(crate) fn listing(mut self, fields: Vec<Field>) -> Self {
+    pub fn listing(mut self, fields: Vec<Field>) -> Self {
         for field in fields {
             match self.0.headers.iter_mut().find(|sent| sent.name == field.name) {
                 None => self = self.header(&field.name, &field.value),
@@ -129,7 +147,7 @@ impl Exchange {
     }
 
     #[must_use]
-    pub(crate) fn body(mut self, body: Body) -> Self {
+    pub fn body(mut self, body: Body) -> Self {
         self.0.body = body;
         self
     }

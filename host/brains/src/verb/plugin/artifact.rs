@@ -60,6 +60,7 @@ impl Artifact {
             summary: None,
             asks: Asks::default(),
             flat: None,
+            account: None,
             limits: brains_core::config::ComponentLimits::default(),
         });
         Ok(Self { path, manifest, described, bytes, project })

@@ -104,6 +104,7 @@ fn instance(
         aliases: Vec::new(),
         config: settings,
         secrets: secrets.iter().map(set).collect::<BTreeMap<_, _>>(),
+        commands: BTreeMap::new(),
         grants: Vec::new(),
         timeout_ms: 0,
         limits: CallLimits::of(manifest.plays, manifest.limits, ComponentLimits::default()),

@@ -9,6 +9,7 @@ fn manifest() -> Manifest {
         summary: None,
         asks: Asks::default(),
         flat: None,
+        account: None,
         limits: ComponentLimits::default(),
     }
 }

@@ -21,6 +21,7 @@ fn asking(asks: &Asks, limits: ComponentLimits) -> Manifest {
         summary: None,
         asks: asks.clone(),
         flat: None,
+        account: None,
         limits,
     }
 }
