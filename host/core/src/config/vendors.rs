@@ -14,7 +14,6 @@ use super::check::web_url;
 use super::document;
 use super::layers::{Layer, Place};
 use super::manifest::ManifestError;
-use super::path;
 use super::reference::is_variable;
 use super::resolve::Problem;
 use crate::plane::is_slug;
@@ -22,8 +21,8 @@ use crate::plane::is_slug;
 /// The table as a file.
 pub(super) const FILE: &str = "vendors.yaml";
 /// The setting that holds where a vendor answers, and the secret that holds its key: every component of a row has both.
-const ADDRESS: [&str; 2] = ["config", "base_url"];
-const KEY: [&str; 2] = ["secrets", "api_key"];
+const ADDRESS: &str = "base_url";
+const KEY: &str = "api_key";
 
 /// The vendors by name, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -136,7 +135,7 @@ impl Vendors {
                         *slot = said.as_str();
                     }
                 }
-                if let Some(address) = path::get(entry, &ADDRESS.join(".")) {
+                if let Some(address) = entry.get("config").and_then(|config| config.get(ADDRESS)) {
                     named.addressed = address.is_string();
                 }
             }
@@ -202,15 +201,10 @@ struct Named<'a> {
 impl VendorRow {
     /// The entry that an operator would have to write.
     fn instance(&self) -> Value {
-        let mut instance = json!({ "component": self.component, "config": self.config });
-        let key = self.key.as_ref().map(|key| format!("${{ENV:{key}}}"));
-        for (place, value) in [(ADDRESS, self.base_url.clone()), (KEY, key)] {
-            if let Some(value) = value {
-                let [section, member] = place;
-                instance[section][member] = Value::String(value);
-            }
-        }
-        instance
+        let mut config = self.config.clone();
+        config.extend(self.base_url.iter().map(|url| (ADDRESS.to_owned(), Value::from(url.as_str()))));
+        let key = self.key.iter().map(|key| (KEY.to_owned(), Value::from(format!("${{ENV:{key}}}"))));
+        json!({ "component": self.component, "config": config, "secrets": key.collect::<Map<_, _>>() })
     }
 }
 
