@@ -10,6 +10,7 @@ fn main() -> io::Result<()> {
     let mut bundled = String::new();
     let mut defaults = String::from("None");
     let mut unserved = defaults.clone();
+    let mut prices = defaults.clone();
     if let Some(folder) = env::var_os("BRAINS_BUNDLE").map(PathBuf::from) {
         println!("cargo::rerun-if-changed={}", folder.display());
         let mut components: Vec<PathBuf> = match fs::read_dir(&folder) {
@@ -29,7 +30,12 @@ fn main() -> io::Result<()> {
                 "    Bundled {{ id: {id:?}, wasm: include_bytes!({wasm}), manifest: include_str!({manifest}) }},"
             );
         }
-        for (name, constant) in [("defaults.yaml", &mut defaults), ("unserved.yaml", &mut unserved)] {
+        let fragments = [
+            ("defaults.yaml", &mut defaults),
+            ("unserved.yaml", &mut unserved),
+            ("prices.json", &mut prices),
+        ];
+        for (name, constant) in fragments {
             let fragment = folder.join(name);
             if fragment.exists() {
                 println!("cargo::rerun-if-changed={}", fragment.display());
@@ -42,7 +48,7 @@ fn main() -> io::Result<()> {
     fs::write(
         out,
         format!(
-            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\nconst UNSERVED: Option<&'static str> = {unserved};\n"
+            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\nconst UNSERVED: Option<&'static str> = {unserved};\nconst PRICES: Option<&'static str> = {prices};\n"
         ),
     )
 }

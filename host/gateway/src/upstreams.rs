@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use brains_core::Ambient;
+use brains_core::config::Config;
+use brains_core::price::{ModelPrice, PriceBook, PriceOrigin, PriceTable, PricedProvider};
 use brains_egress::Egress;
-use brains_runtime::ActiveSet;
+use brains_runtime::{ActiveSet, Instance, bundle};
 
 use crate::catalogue::ModelCatalogue;
 use crate::provider_state::ProviderStates;
@@ -16,6 +18,8 @@ use crate::served::ServedRequests;
 pub(crate) struct Upstreams {
     pub(crate) egress: Arc<Egress>,
     pub(crate) catalogue: ModelCatalogue,
+    /// What the vendors' models cost.
+    pub(crate) prices: Arc<PriceTable>,
     pub(crate) states: Arc<ProviderStates>,
     pub(crate) served: ServedRequests,
     pub(crate) ambient: Arc<dyn Ambient>,
@@ -25,11 +29,44 @@ impl Upstreams {
     pub(crate) fn new(egress: Arc<Egress>, ambient: Arc<dyn Ambient>) -> Self {
         let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
         let (catalogue, served) = (ModelCatalogue::default(), ServedRequests::default());
-        Self { egress, catalogue, states, served, ambient }
+        let prices =
+            Arc::new(bundle::prices().map(PriceTable::parse).and_then(Result::ok).unwrap_or_default());
+        Self { egress, catalogue, prices, states, served, ambient }
+    }
+
+    /// What a model of an instance costs, and who says so.
+    pub(crate) fn price(
+        &self,
+        config: &Config,
+        instance: &Instance,
+        model: &str,
+    ) -> Option<(PriceOrigin, ModelPrice)> {
+        let listed = self.catalogue.find(instance.name(), model).and_then(|known| known.price);
+        let provider = PricedProvider {
+            name: instance.name(),
+            aliases: instance.aliases(),
+            vendor: self.vendor(instance),
+        };
+        let book = PriceBook { own: &config.prices, table: &self.prices };
+        book.find(provider, model, listed.as_ref()).map(|(origin, price)| (origin, price.clone()))
+    }
+
+    /// The vendor of the table that an instance asks: told by the hosts that it may reach, for who answers there bills.
+    pub(crate) fn vendor(&self, instance: &Instance) -> Option<&str> {
+        let hosts = instance.grants().iter().filter_map(|grant| host_of(&grant.url));
+        self.prices.vendor_at(hosts)
     }
 
     /// Asks every provider whose list of models is missing or old.
     pub(crate) async fn refresh_catalogue(&self, snapshot: &ActiveSet) {
         self.catalogue.refresh(snapshot, &self.egress, &*self.ambient).await;
     }
+}
+
+/// The host of an origin, without its port.
+fn host_of(origin: &str) -> Option<&str> {
+    let (_, rest) = origin.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(host.split_once(':').map_or(host, |(name, _)| name)).filter(|name| !name.is_empty())
 }

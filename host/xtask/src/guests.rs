@@ -96,8 +96,8 @@ fn guests(repository: &Repository) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// What is bundled beside the components: their configuration, and the keys of those that are not here yet.
-const FRAGMENTS: [&str; 2] = ["defaults.yaml", "unserved.yaml"];
+/// What is bundled beside the components: their configuration, the keys of those that are not here yet, and prices.
+const FRAGMENTS: [&str; 3] = ["defaults.yaml", "unserved.yaml", "prices.json"];
 
 fn laid_out(repository: &Repository, guests: &[Guest]) -> bool {
     FRAGMENTS.iter().all(|name| bundle(repository).join(name).is_file())
