@@ -29,6 +29,7 @@ mod components;
 mod config;
 mod conversations;
 mod coordination;
+mod costs;
 mod crash;
 mod database_faults;
 mod docs;

@@ -205,6 +205,7 @@ impl Operation for GetUsage {
     const KIND: OperationKind = OperationKind::Read;
     const ROLE: Role = Role::Member;
     const SCOPE: KeyScope = KeyScope::Gateway;
+    const TOOL: ToolShape = ToolShape::of(Self::ROLE, Self::KIND).unlisted();
     const CLI: CliShape = CliShape::new(&["spent"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "What have I spent today",

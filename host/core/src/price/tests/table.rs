@@ -7,14 +7,11 @@ use crate::price::{ModelPrice, PriceTable, TableRow, TokenRate};
 const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/prices.json"));
 
 /// Families of which two neighbours are a generation apart that the vendor priced anew.
-const REPRICED: [&str; 7] = [
-    "bedrock: amazon nova lite",
-    "bedrock: apac amazon nova lite",
-    "bedrock: eu amazon nova lite",
-    "bedrock: us amazon nova lite",
-    "fireworks_ai: minimax",
-    "vercel_ai_gateway: gpt turbo",
-    "vertex_ai: gemini flash lite",
+const REPRICED: [&str; 4] = [
+    "bedrock: amazonnova lite v",
+    "bedrock: apacamazonnova lite v",
+    "bedrock: euamazonnova lite v",
+    "bedrock: usamazonnova lite v",
 ];
 
 fn rows() -> Vec<TableRow> {
