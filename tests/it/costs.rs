@@ -126,7 +126,8 @@ enum Fate {
 }
 
 fn fate(number: usize) -> Fate {
-    match number % 6 {
+    // Each meets every client over every upstream, whole and streamed: 24 of them.
+    match number / 24 % 6 {
         4 => Fate::Cut,
         5 => Fate::Left,
         _ => Fate::Counted,
@@ -294,9 +295,11 @@ async fn upstream_traces_and_ledger_agree_to_the_nano_dollar() {
             session.strip_prefix("number-").and_then(|rest| rest.parse().ok()).expect("a number");
         let (wire, told) = (wire_of(number), tokens(&trace["usage"]));
         let expected = Counts::of(number, wire);
-        assert_eq!(trace["usage"]["estimated"], json!(fate(number) != Fate::Counted), "{trace}");
-        if fate(number) == Fate::Counted {
+        // Some wires count before the text, so that a cut stream may have counts as well.
+        if trace["usage"]["estimated"] == json!(false) {
             assert_eq!(told, expected, "{trace}");
+        } else {
+            assert_ne!(fate(number), Fate::Counted, "{trace}");
         }
         let sum = by_provider.entry(wire.provider).or_default();
         match prices(wire.provider) {
@@ -349,20 +352,20 @@ async fn a_later_price_changes_nothing_that_was() {
     ask(client, &upstreams, 0).await;
     let set = |input: f64| json!({ "provider": "openai_compatible", "model": "scripted-1", "input": input, "output": 0 });
     client.operation("set_price", &set(1.0)).await;
-    ask(client, &upstreams, 48).await;
+    ask(client, &upstreams, 24).await;
     client.operation("set_price", &set(2.0)).await;
-    ask(client, &upstreams, 96).await;
+    ask(client, &upstreams, 48).await;
     let usage = async |of: usize| {
         let filter = json!({ "of_session": format!("number-{of}") });
         client.operation("list_usage", &filter).await["total"].clone()
     };
-    until("the ledger", async || usage(96).await["requests"] == 1).await;
+    until("the ledger", async || usage(48).await["requests"] == 1).await;
     let input = |number| Counts::of(number, &wire::OPENAI).input();
-    let (first, second, third) = (usage(0).await, usage(48).await, usage(96).await);
+    let (first, second, third) = (usage(0).await, usage(24).await, usage(48).await);
     assert_eq!((&first["unpriced"], nanos(&first["cost_usd"])), (&json!(1), 0), "{first}");
     assert_eq!(
         (nanos(&second["cost_usd"]), nanos(&third["cost_usd"])),
-        (input(48) * 1_000, input(96) * 2_000)
+        (input(24) * 1_000, input(48) * 2_000)
     );
 
     let shown = async |model: &str| {
@@ -388,8 +391,8 @@ async fn an_agent_learns_what_it_has_spent() {
         keys.push(service.client.with_key(made["key"].as_str().expect("a key")));
     }
     ask(&keys[0], &upstreams, 0).await;
-    ask(&keys[0], &upstreams, 48).await;
-    ask(&keys[1], &upstreams, 96).await;
+    ask(&keys[0], &upstreams, 24).await;
+    ask(&keys[1], &upstreams, 48).await;
     let spent = async |key: usize| keys[key].operation("get_usage", &json!({})).await;
     until("the ledger", async || spent(1).await["key"]["requests"] == 1).await;
     let cost = |numbers: &[usize]| {
@@ -399,9 +402,9 @@ async fn an_agent_learns_what_it_has_spent() {
     let (one, other) = (spent(0).await, spent(1).await);
     assert_eq!(
         (&one["key"]["requests"], nanos(&one["key"]["cost_usd"])),
-        (&json!(2), cost(&[0, 48])),
+        (&json!(2), cost(&[0, 24])),
         "{one}"
     );
-    assert_eq!(nanos(&other["key"]["cost_usd"]), cost(&[96]), "{other}");
+    assert_eq!(nanos(&other["key"]["cost_usd"]), cost(&[48]), "{other}");
     assert!(one["session"].is_null(), "it is no session: {one}");
 }

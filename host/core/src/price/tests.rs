@@ -18,17 +18,13 @@ const SMALL: &str = r#"{
       "other": { "source": "s", "hosts": ["api.other.example"], "models": { "small": { "input": 9, "output": 9 } } } }
 }"#;
 
-fn rate(thousandths: u64) -> Option<TokenRate> {
-    Some(TokenRate(thousandths))
-}
-
 fn sonnet() -> ModelPrice {
     ModelPrice {
-        input: rate(3_000_000),
-        cached_input: rate(300_000),
-        cache_write_5m: rate(3_750_000),
-        cache_write_1h: rate(6_000_000),
-        output: rate(15_000_000),
+        input: Some(TokenRate(3_000_000)),
+        cached_input: Some(TokenRate(300_000)),
+        cache_write_5m: Some(TokenRate(3_750_000)),
+        cache_write_1h: Some(TokenRate(6_000_000)),
+        output: Some(TokenRate(15_000_000)),
         ..ModelPrice::default()
     }
 }
@@ -63,7 +59,8 @@ fn each_token_is_billed_once() {
 fn a_sum_is_rounded_once_and_half_goes_up() {
     let usage =
         |input, output| TraceUsage { input_tokens: input, output_tokens: output, ..TraceUsage::default() };
-    let price = ModelPrice { input: rate(37_500), output: rate(250), ..ModelPrice::default() };
+    let price =
+        ModelPrice { input: Some(TokenRate(37_500)), output: Some(TokenRate(250)), ..ModelPrice::default() };
     let cost = |input, output| settled(&price, usage(input, output)).map(|settled| settled.cost.0);
     assert_eq!(cost(1, 0), Some(38));
     assert_eq!(cost(2, 0), Some(75));
@@ -76,7 +73,7 @@ fn a_sum_is_rounded_once_and_half_goes_up() {
 fn what_nobody_says_is_not_known_and_never_zero() {
     let input = TraceUsage { input_tokens: 5, ..TraceUsage::default() };
     let both = TraceUsage { output_tokens: 5, ..input };
-    let embedding = ModelPrice { input: rate(20_000), ..ModelPrice::default() };
+    let embedding = ModelPrice { input: Some(TokenRate(20_000)), ..ModelPrice::default() };
     assert_eq!(settled(&embedding, input).map(|settled| settled.cost), Some(NanoDollars(100)));
     assert_eq!(settled(&embedding, both), None);
     assert_eq!(settled(&ModelPrice::default(), input), None);
@@ -93,7 +90,7 @@ fn what_nobody_says_is_not_known_and_never_zero() {
     assert!(ModelPrice::of_listing(r#"{"currency":"EUR","input":"cheap","output":-1}"#).is_none());
     assert_eq!(
         ModelPrice::of_listing(r#"{"input":0,"output":0,"x":1}"#),
-        Some(ModelPrice { input: rate(0), output: rate(0), ..ModelPrice::default() }),
+        Some(ModelPrice { input: Some(TokenRate(0)), output: Some(TokenRate(0)), ..ModelPrice::default() }),
         "a provider that says zero says something"
     );
 }
@@ -159,10 +156,10 @@ fn a_model_finds_its_row_at_its_own_vendor_alone() {
     for name in
         ["Big-1", "big-1", "corp/Big-1", "models/big-1", "big-1-20260131", "big-1-2026-01-31", "big-1-latest"]
     {
-        assert_eq!(input("corp", name), rate(3_000_000), "{name}");
+        assert_eq!(input("corp", name), Some(TokenRate(3_000_000)), "{name}");
     }
-    assert_eq!(input("corp", "dated"), rate(1_000_000), "all its versions have one price");
-    assert_eq!(input("corp", "dated-latest"), rate(1_000_000));
+    assert_eq!(input("corp", "dated"), Some(TokenRate(1_000_000)), "all its versions have one price");
+    assert_eq!(input("corp", "dated-latest"), Some(TokenRate(1_000_000)));
     for name in [
         "moved",
         "moved-latest",
@@ -176,7 +173,7 @@ fn a_model_finds_its_row_at_its_own_vendor_alone() {
     ] {
         assert_eq!(input("corp", name), None, "{name}");
     }
-    assert_eq!(input("other", "small"), rate(9_000_000));
+    assert_eq!(input("other", "small"), Some(TokenRate(9_000_000)));
     assert_eq!(input("nobody", "small"), None);
 }
 

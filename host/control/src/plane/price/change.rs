@@ -104,7 +104,7 @@ impl Operation for SetPrice {
     }
 }
 
-/// Takes prices out of somebody else's table: a file as `plugins/prices.json` is, or the cost map that the project LiteLLM
+/// Takes prices out of somebody else's table: a file as `plugins/prices.json` is, or the cost map that the project `LiteLLM`
 /// publishes. Only vendors that are known here are taken, and only rows that say something else than what is in force.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

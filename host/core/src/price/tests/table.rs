@@ -76,7 +76,7 @@ fn units_are_sane() {
 /// The words of a name that are no version: models of one vendor that share them are a family.
 fn family(model: &str) -> String {
     let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
-    let parts = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').flat_map(|part| {
+    let parts = name.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter_map(|part| {
         // A size is a part of the family, as is a letter behind a number.
         let is_size = part.ends_with(['b', 't']) && part.starts_with(|c: char| c.is_ascii_digit());
         let word: String = part.chars().filter(|c| is_size || c.is_ascii_alphabetic()).collect();
