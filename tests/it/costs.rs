@@ -203,7 +203,7 @@ fn wire_of(number: usize) -> &'static Wire {
 async fn ask(client: &Client, upstreams: &[Upstream], number: usize) {
     let wire = wire_of(number);
     let caller = Caller::ALL[number / 4 % Caller::ALL.len()];
-    let streams = number / 12 % 2 == 0;
+    let streams = (number / 12).is_multiple_of(2);
     let body = caller.question(&wire.model(), streams, &format!("number-{number}-"));
     let call = client
         .request(http::Method::POST, caller.path())
@@ -272,7 +272,7 @@ async fn upstream_traces_and_ledger_agree_to_the_nano_dollar() {
         let upstream = Upstream::start(move |seen| reply(wire, seen)).await;
         rows.push_str(&wire.config(&upstream));
         if let Some((row, _)) = prices(wire.provider) {
-            config.push_str(&format!("  {}: {{scripted-1: {row}}}\n", wire.provider));
+            config.extend(["  ", wire.provider, ": {scripted-1: ", row, "}\n"]);
         }
         upstreams.push(upstream);
     }
