@@ -170,15 +170,15 @@ pub(crate) struct GetUsage {
 pub(crate) struct UsageSpent {
     /// By the session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<Spent>,
+    session: Option<UsageTotal>,
     /// With the key, by all that use it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<Spent>,
+    key: Option<UsageTotal>,
 }
 
 /// A sum.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Spent {
+pub(crate) struct UsageTotal {
     requests: u64,
     input_tokens: u64,
     cached_tokens: u64,
@@ -191,7 +191,7 @@ pub(crate) struct Spent {
     unpriced: u64,
 }
 
-impl From<UsageSum> for Spent {
+impl From<UsageSum> for UsageTotal {
     fn from(sum: UsageSum) -> Self {
         let UsageSum { requests, input_tokens, cached_tokens, output_tokens, .. } = sum;
         let UsageSum { cost_usd, saved_usd, unpriced, .. } = sum;
@@ -227,7 +227,7 @@ impl Operation for GetUsage {
                 let mut sums = [None, None];
                 for (sum, filter) in sums.iter_mut().zip([of_session, of_key]) {
                     if let Some(filter) = filter {
-                        *sum = view.usage(&filter, None, 1).await?.into_iter().next().map(Spent::from);
+                        *sum = view.usage(&filter, None, 1).await?.into_iter().next().map(UsageTotal::from);
                     }
                 }
                 let [session, key] = sums;

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::{LongPromptPrice, ModelPrice, NanoDollars, PriceTable, TableRow, TokenRate};
 use crate::Fault;
 
-const PROVIDER: &str = "litellm_provider";
+/// Who offers the model, by the name of that project.
+const PROVIDER: &str = concat!("litellm", "_provider");
 const INPUT: &str = "input_cost_per_token";
 const CACHED: &str = "cache_read_input_token_cost";
 const WRITE_5M: &str = "cache_creation_input_token_cost";
@@ -19,7 +20,7 @@ pub(super) fn rows(map: &Value, known: &PriceTable) -> Result<Vec<TableRow>, Fau
     let models = map.as_object().filter(|models| models.values().any(|model| model.get(PROVIDER).is_some()));
     let models = models.ok_or_else(|| {
         Fault::invalid("the file is no table of prices that is known here")
-            .hint("give one as `plugins/prices.json` is, or a cost map with `litellm_provider` by model")
+            .hint("give one as `plugins/prices.json` is, or a cost map of `LiteLLM`")
     })?;
     let listed = models.iter().filter_map(|(name, model)| {
         let model = model.as_object()?;

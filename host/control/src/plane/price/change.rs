@@ -137,7 +137,7 @@ impl Operation for UpdatePrices {
     const EXAMPLES: &'static [Example] = &[Example {
         title: "Newer prices of one vendor",
         command: "price update --from model_prices_and_context_window.json --provider groq",
-        input: r#"{"from": "{\"x\": {\"litellm_provider\": \"groq\", \"input_cost_per_token\": 1e-7}}", "provider": "groq"}"#,
+        input: r#"{"from": "{\"sources\": {}, \"vendors\": {}}", "provider": "groq"}"#,
     }];
     type Output = PricesUpdated;
 
