@@ -11,6 +11,7 @@ fn main() -> io::Result<()> {
     let mut defaults = String::from("None");
     let mut unserved = defaults.clone();
     let mut vendors = defaults.clone();
+    let mut prices = defaults.clone();
     if let Some(folder) = env::var_os("BRAINS_BUNDLE").map(PathBuf::from) {
         println!("cargo::rerun-if-changed={}", folder.display());
         let mut components: Vec<PathBuf> = match fs::read_dir(&folder) {
@@ -30,11 +31,13 @@ fn main() -> io::Result<()> {
                 "    Bundled {{ id: {id:?}, wasm: include_bytes!({wasm}), manifest: include_str!({manifest}) }},"
             );
         }
-        for (name, constant) in [
+        let fragments = [
             ("defaults.yaml", &mut defaults),
             ("unserved.yaml", &mut unserved),
             ("vendors.yaml", &mut vendors),
-        ] {
+            ("prices.json", &mut prices),
+        ];
+        for (name, constant) in fragments {
             let fragment = folder.join(name);
             if fragment.exists() {
                 println!("cargo::rerun-if-changed={}", fragment.display());
@@ -47,7 +50,7 @@ fn main() -> io::Result<()> {
     fs::write(
         out,
         format!(
-            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\nconst UNSERVED: Option<&'static str> = {unserved};\nconst VENDORS: Option<&'static str> = {vendors};\n"
+            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\nconst UNSERVED: Option<&'static str> = {unserved};\nconst VENDORS: Option<&'static str> = {vendors};\nconst PRICES: Option<&'static str> = {prices};\n"
         ),
     )
 }

@@ -31,6 +31,7 @@ mod config;
 mod conversations;
 mod coordination;
 mod copilot;
+mod costs;
 mod crash;
 mod database_faults;
 mod docs;

@@ -150,6 +150,7 @@ async fn every_key_is_hot_or_refused_by_name() {
         "openai_responses_base_url: \"https://vendor.example/v1\"",
         "openai_responses_timeout_seconds: 5",
         "policy: {component: policy-tiered, config: {fallback_tier: cheap}}",
+        "prices: {echo: {echo-small: {input: 1, output: 2}}}",
         "provider_policies: {echo: {retry_max_attempts: 3}}",
         "providers: {more: {component: provider-echo}}",
         "rate_limit_per_minute: 1000",

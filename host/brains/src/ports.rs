@@ -2,6 +2,7 @@
 
 mod callers;
 mod places;
+mod prices;
 mod processes;
 mod routing;
 mod settings;
@@ -27,6 +28,7 @@ use crate::home::{self, Home, unwritten};
 
 pub(crate) use callers::KeyRingCallers;
 pub(crate) use places::Trees;
+pub(crate) use prices::Prices;
 pub(crate) use processes::LocalProcesses;
 pub(crate) use routing::Routes;
 pub(crate) use settings::{InForce, SETTLING, blocking};

@@ -25,8 +25,8 @@ use crate::audit_key;
 use crate::home::{self, Home};
 use crate::keys;
 use crate::ports::{
-    InForce, KeyFiles, KeyRingCallers, LiveVersions, LocalProcesses, Routes, ServiceInfo, Trees, Versions,
-    blocking,
+    InForce, KeyFiles, KeyRingCallers, LiveVersions, LocalProcesses, Prices, Routes, ServiceInfo, Trees,
+    Versions, blocking,
 };
 use crate::shell::Shell;
 use crate::sources::{Sources, unsound};
@@ -110,6 +110,7 @@ impl Services {
         ));
         let ports = Ports {
             routing: Arc::new(Routes { gateway: Arc::clone(&gateway) }),
+            prices: Arc::new(Prices { gateway: Arc::clone(&gateway) }),
             settings: Arc::new(settings.clone()),
             files: Arc::new(KeyFiles {
                 home: home.clone(),

@@ -37,6 +37,7 @@ pub(crate) const MEMBERS: &[(&str, Text)] = &[
     ("note", Text::Said),
     ("reason", Text::Said),
     ("scope", Text::Said),
+    ("source", Text::Said),
     ("subject", Text::Said),
     ("summary", Text::Said),
     ("title", Text::Said),
@@ -63,14 +64,17 @@ pub(crate) const MEMBERS: &[(&str, Text)] = &[
     ("digest", Text::Exact),
     ("document", Text::Exact),
     ("expires_in", Text::Exact),
+    ("from", Text::Exact),
     ("handoff", Text::Exact),
     ("id", Text::Exact),
     ("key", Text::Exact),
     ("kinds", Text::Exact),
     ("lease", Text::Exact),
     ("manifest", Text::Exact),
+    ("model", Text::Exact),
     ("on", Text::Exact),
     ("operator", Text::Exact),
+    ("provider", Text::Exact),
     ("reply_to", Text::Exact),
     ("secrets", Text::Exact),
     ("session", Text::Exact),
@@ -87,7 +91,9 @@ const NAME_BYTES: usize = 4 << 10;
 /// Longest manifest and setting; the body of the request bounds the rest.
 const DOCUMENT_BYTES: usize = 256 << 10;
 /// Members that carry documents.
-const DOCUMENTS: [&str; 4] = ["document", "manifest", "value", "wasm"];
+const DOCUMENTS: [&str; 3] = ["document", "manifest", "value"];
+/// Members that carry files: the body of an upload bounds them.
+const UPLOADS: [&str; 2] = ["from", "wasm"];
 /// Hexadecimal digits of usual digests.
 const DIGESTS: [usize; 6] = [32, 38, 40, 56, 64, 128];
 
@@ -214,7 +220,7 @@ fn walk(
 
 fn bounded(name: &str, sort: Text, path: &str, text: &str) -> Result<(), Fault> {
     let limit_bytes = match sort {
-        _ if name == "wasm" => return Ok(()),
+        _ if UPLOADS.contains(&name) => return Ok(()),
         _ if DOCUMENTS.contains(&name) => DOCUMENT_BYTES,
         Text::Said => SAID_BYTES,
         Text::Name | Text::Path | Text::Exact => NAME_BYTES,

@@ -12,6 +12,7 @@ mod lock;
 mod mail;
 mod model;
 mod operator;
+mod price;
 mod route;
 mod service;
 mod session;
@@ -41,6 +42,11 @@ pub(crate) fn entries() -> Vec<OperationEntry> {
         trace::ListTraces,
         trace::ShowTrace,
         usage::ListUsage,
+        usage::GetUsage,
+        price::ListPrices,
+        price::ShowPrice,
+        price::SetPrice,
+        price::UpdatePrices,
         key::CreateKey,
         key::ListKeys,
         key::RevokeKey,

@@ -2,6 +2,7 @@
 //! over the gateway, the runtime and the files of the state directory.
 
 mod events;
+mod prices;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use events::{BroughtBack, FileEventsPort, Quarantine, VersionEventsPort, VersionNews};
+pub use prices::PricesPort;
 
 /// A boxed future: ports and operations are called through tables, where an `async fn` cannot stand.
 pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -29,6 +31,7 @@ pub type BoxedFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[derive(Debug, Clone)]
 pub struct Ports {
     pub routing: Arc<dyn RoutingPort>,
+    pub prices: Arc<dyn PricesPort>,
     pub settings: Arc<dyn ConfigPort>,
     pub files: Arc<dyn KeyFilesPort>,
     pub directories: Arc<dyn DirectoriesPort>,

@@ -83,6 +83,7 @@ impl Bed {
         *fakes.admin_key.lock().unwrap() = "first-admin-key".into();
         let ports = Ports {
             routing: fakes.clone(),
+            prices: fakes.clone(),
             settings: fakes.clone(),
             files: fakes.clone(),
             directories: fakes.clone(),

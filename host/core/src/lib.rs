@@ -11,6 +11,7 @@ mod nearest;
 pub mod origin;
 mod plain;
 pub mod plane;
+pub mod price;
 pub mod principal;
 pub mod redact;
 pub mod secret;

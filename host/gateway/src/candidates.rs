@@ -1,6 +1,7 @@
 //! Which providers and models may answer, in configured order, with what is known of each.
 
 use brains_core::config::Config;
+use brains_core::price::TokenRate;
 use brains_core::traffic::breaker::State;
 use brains_dialect::canon::task::{Candidate, Circuit};
 use brains_runtime::ActiveSet;
@@ -22,13 +23,15 @@ pub(crate) fn candidates(
         let CandidateState { circuit, health } =
             upstreams.states.candidate(instance, model, &snapshot.config);
         let entry = upstreams.catalogue.find(instance.name(), model);
+        let price = upstreams.price(&snapshot.config, instance, model).map(|(_, price)| price);
+        let dollars = |rate: Option<TokenRate>| rate.map(TokenRate::dollars_per_million);
         Some(Candidate {
             id: format!("{}/{model}", instance.name()),
             provider: instance.name().to_owned(),
             model: model.to_owned(),
             tier: tier.to_owned(),
-            input_price: entry.as_ref().and_then(|known| known.input_price),
-            output_price: entry.as_ref().and_then(|known| known.output_price),
+            input_price: price.as_ref().and_then(|price| dollars(price.input)),
+            output_price: price.as_ref().and_then(|price| dollars(price.output)),
             context: entry.as_ref().and_then(|known| known.context).unwrap_or(0),
             p50_ms: health.first_byte_ms,
             error_rate: health.error_rate,

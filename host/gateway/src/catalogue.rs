@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use serde_json::Value;
 use tokio::time::Instant;
 
+use brains_core::price::ModelPrice;
 use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Fault, Millis};
 use brains_dialect::canon::catalogue::Model;
@@ -38,9 +38,8 @@ pub(crate) struct KnownModel {
     pub(crate) label: Option<String>,
     pub(crate) context: Option<u32>,
     pub(crate) caps: Vec<String>,
-    /// US dollars per million tokens.
-    pub(crate) input_price: Option<f64>,
-    pub(crate) output_price: Option<f64>,
+    /// As the provider lists it.
+    pub(crate) price: Option<ModelPrice>,
 }
 
 #[derive(Debug)]
@@ -164,12 +163,8 @@ pub(crate) fn payload(body: &Bytes) -> Payload {
 }
 
 fn known_model(model: Model) -> KnownModel {
-    let pricing: Value =
-        model.pricing.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
-    let price = |name: &str| pricing.get(name).and_then(Value::as_f64);
     KnownModel {
-        input_price: price("input"),
-        output_price: price("output"),
+        price: model.pricing.as_deref().and_then(ModelPrice::of_listing),
         id: model.id,
         label: model.label,
         context: model.context,

@@ -43,6 +43,7 @@ use tokio::time::Instant;
 
 use brains_core::caller::ClientFacts;
 use brains_core::plane::trace::TraceRecord;
+use brains_core::price::{ModelPrice, PriceOrigin, PriceTable};
 use brains_core::{Ambient, Fault, Id, Principal};
 use brains_dialect::canon::task::Verdict;
 use brains_dialect::ingress::Ingress;
@@ -166,6 +167,22 @@ impl Gateway {
     /// Answers one request for embeddings. Dropping the future cancels the upstream call; the trace is kept all the same.
     pub async fn embed(&self, call: GatewayCall) -> Outcome {
         self.0.answer_embeddings(&call).await
+    }
+
+    /// What the vendors' models cost.
+    pub fn price_table(&self) -> Arc<PriceTable> {
+        Arc::clone(&self.0.upstreams.prices)
+    }
+
+    /// What a model of a provider costs, and who says so; none when nobody does.
+    pub fn price(&self, provider: &str, model: &str) -> Result<Option<(PriceOrigin, ModelPrice)>, Fault> {
+        let snapshot = self.0.live.current();
+        let instance = snapshot.provider(provider).ok_or_else(|| {
+            Fault::not_found("provider", provider)
+                .param("provider")
+                .hint("`brains config show providers` lists them")
+        })?;
+        Ok(self.0.upstreams.price(&snapshot.config, instance, model))
     }
 
     /// What a request of this body would do, without doing it.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use brains_core::id::{Id, Trace};
 use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord, TraceUsage};
 use brains_core::plane::usage::UsageOutcome;
+use brains_core::price::{ModelPrice, PriceOrigin};
 use brains_core::redact::redact;
 use brains_core::traffic::attempt::blames_provider;
 use brains_core::{Ambient, Fault, FaultKind, Millis};
@@ -41,7 +42,8 @@ pub(crate) struct Recorder {
     attempting: bool,
     /// The upstream gave figures.
     counted: bool,
-    prices: (Option<f64>, Option<f64>),
+    /// What the candidate that is asked costs, and who says so.
+    price: Option<(PriceOrigin, ModelPrice)>,
     body_limit: Option<usize>,
     /// What is asked, with what the client did not send again, and without how it wants the answer.
     asked_bytes: u64,
@@ -68,7 +70,7 @@ impl Recorder {
             attempt_started_us: started_us,
             attempting: false,
             counted: false,
-            prices: (None, None),
+            price: None,
             body_limit,
             asked_bytes,
             said_bytes: 0,
@@ -161,16 +163,16 @@ impl Recorder {
         });
     }
 
-    /// An attempt begins; `prices` are US dollars per million tokens in and out. Until something else comes of it, it is
-    /// one that was cancelled. `silence` is what the client of a streamed answer bears meanwhile.
+    /// An attempt begins; `price` is what the candidate costs. Until something else comes of it, it is one that was
+    /// cancelled. `silence` is what the client of a streamed answer bears meanwhile.
     pub(crate) fn attempt(
         &mut self,
         candidate: &RankedCandidate,
-        prices: (Option<f64>, Option<f64>),
+        price: Option<(PriceOrigin, ModelPrice)>,
         silence: Option<Duration>,
     ) {
         name_candidate(candidate, &mut self.record);
-        self.prices = prices;
+        self.price = price;
         self.record.loss.clone_from(&self.always_lost);
         self.record.attempts.push(cancelled(candidate));
         self.attempt_started_us = self.ambient.monotonic_us();
@@ -216,8 +218,8 @@ impl Recorder {
             attempt.code = Some("member_refused".to_owned());
             attempt.cause = Some(format!("the upstream does not know {members}: {}", fault.message));
         });
-        let (prices, silence) = (self.prices, self.listeners.head.silence());
-        self.attempt(candidate, prices, silence);
+        let (price, silence) = (self.price.take(), self.listeners.head.silence());
+        self.attempt(candidate, price, silence);
     }
 
     /// The upstream refused these members before and is not sent them.
@@ -255,6 +257,8 @@ impl Recorder {
             usage.input_tokens = counted.input;
             usage.output_tokens = counted.output;
             usage.cached_tokens = counted.cached_input;
+            usage.cache_write_1h_tokens = counted.cache_write_1h();
+            usage.cache_write_5m_tokens = counted.cache_write.saturating_sub(usage.cache_write_1h_tokens);
             usage.reasoning_tokens = counted.reasoning;
             usage.estimated = false;
         } else {
@@ -306,7 +310,7 @@ impl Recorder {
     fn end(&mut self, outcome: UsageOutcome) {
         self.ended = true;
         self.record.latency_ms = self.since_ms(self.started_us);
-        self.record.cost_usd = self.cost();
+        self.settle();
         // Redacted before it is cut, so that no half of a key stays; every other text is redacted where it is kept.
         if let (Some(limit), Some(body)) = (self.body_limit, &mut self.record.response_body) {
             *body = cut(&redact(body), limit);
@@ -322,11 +326,13 @@ impl Recorder {
         self.ambient.monotonic_us().saturating_sub(since_us) / 1000
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
-    fn cost(&self) -> Option<f64> {
-        let (input, output) = (self.prices.0?, self.prices.1?);
+    /// Writes down what the request costs, once, at the rates that were in force when its candidate was asked.
+    fn settle(&mut self) {
         let usage = &self.record.usage;
-        Some((usage.input_tokens as f64 * input + usage.output_tokens as f64 * output) / 1_000_000.0)
+        let price = self.price.take().map(|(origin, price)| price.in_force(origin, usage.input_tokens));
+        let settled = price.as_ref().and_then(|price| price.settle(usage));
+        self.record.cost_usd = settled.map(|settled| settled.cost);
+        self.record.price = price;
     }
 }
 
@@ -376,6 +382,7 @@ pub(crate) fn blank(id: Id<Trace>, at: Millis) -> TraceRecord {
         latency_ms: 0,
         usage: TraceUsage::default(),
         cost_usd: None,
+        price: None,
         stream: false,
         request_bytes: 0,
         response_bytes: 0,

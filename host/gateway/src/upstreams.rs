@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use brains_core::Ambient;
-use brains_runtime::ActiveSet;
+use brains_core::config::Config;
+use brains_core::price::{ModelPrice, PriceBook, PriceOrigin, PriceTable, PricedProvider};
+use brains_runtime::{ActiveSet, Instance, bundle};
 use brains_store::SharedPlaces;
 
 use crate::affinity::ConversationPlaces;
@@ -18,6 +20,8 @@ use crate::served::ServedRequests;
 pub(crate) struct Upstreams {
     pub(crate) sender: ExchangeSender,
     pub(crate) catalogue: ModelCatalogue,
+    /// What the vendors' models cost.
+    pub(crate) prices: Arc<PriceTable>,
     pub(crate) states: Arc<ProviderStates>,
     pub(crate) served: ServedRequests,
     pub(crate) places: ConversationPlaces,
@@ -29,11 +33,44 @@ impl Upstreams {
         let states = Arc::new(ProviderStates::new(Arc::clone(&ambient)));
         let (catalogue, served) = (ModelCatalogue::default(), ServedRequests::default());
         let places = ConversationPlaces::new(places);
-        Self { sender, catalogue, states, served, places, ambient }
+        let prices =
+            Arc::new(bundle::prices().map(PriceTable::parse).and_then(Result::ok).unwrap_or_default());
+        Self { sender, catalogue, prices, states, served, places, ambient }
+    }
+
+    /// What a model of an instance costs, and who says so.
+    pub(crate) fn price(
+        &self,
+        config: &Config,
+        instance: &Instance,
+        model: &str,
+    ) -> Option<(PriceOrigin, ModelPrice)> {
+        let listed = self.catalogue.find(instance.name(), model).and_then(|known| known.price);
+        let provider = PricedProvider {
+            name: instance.name(),
+            aliases: instance.aliases(),
+            vendor: self.vendor(instance),
+        };
+        let book = PriceBook { own: &config.prices, table: &self.prices };
+        book.find(provider, model, listed.as_ref()).map(|(origin, price)| (origin, price.clone()))
+    }
+
+    /// The vendor of the table that an instance asks: told by the hosts that it may reach, for who answers there bills.
+    pub(crate) fn vendor(&self, instance: &Instance) -> Option<&str> {
+        let hosts = instance.grants().iter().filter_map(|grant| host_of(&grant.url));
+        self.prices.vendor_at(hosts)
     }
 
     /// Asks every provider whose list of models is missing or old.
     pub(crate) async fn refresh_catalogue(&self, snapshot: &ActiveSet) {
         self.catalogue.refresh(snapshot, &self.sender, &*self.ambient).await;
     }
+}
+
+/// The host of an origin, without its port.
+fn host_of(origin: &str) -> Option<&str> {
+    let (_, rest) = origin.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(host.split_once(':').map_or(host, |(name, _)| name)).filter(|name| !name.is_empty())
 }

@@ -122,12 +122,11 @@ impl Walk<'_> {
                 return Err(FailedCandidate { fault, next: after_skip, skipped: true });
             }
         }
-        let known = self.upstreams.catalogue.find(&candidate.provider, &candidate.model);
-        let prices = known.map_or((None, None), |known| (known.input_price, known.output_price));
+        let price = self.upstreams.price(&self.snapshot.config, instance, &candidate.model);
         let silence = self.snapshot.config.keepalive(Some(&policy));
         let mut attempt = 1;
         loop {
-            recorder.attempt(candidate, prices, silence);
+            recorder.attempt(candidate, price.clone(), silence);
             let answer = asked.attempt(instance, candidate, recorder);
             let fault = match tokio::time::timeout_at(self.deadline, answer).await {
                 Ok(Ok(answer)) => {

@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     13 "0013_repository"
     14 "0014_client_facts"
     15 "0015_responses"
+    16 "0016_costs"
     17 "0017_warm_place"
 };
 

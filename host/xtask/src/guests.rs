@@ -96,9 +96,9 @@ fn guests(repository: &Repository) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// What is bundled beside the components: their configuration, the keys of those that are not here yet, and the vendors that
-/// are known by name.
-const FRAGMENTS: [&str; 3] = ["defaults.yaml", "unserved.yaml", "vendors.yaml"];
+/// What is bundled beside the components: their configuration, the keys of those that are not here yet, the vendors that are
+/// known by name, and prices.
+const FRAGMENTS: [&str; 4] = ["defaults.yaml", "unserved.yaml", "vendors.yaml", "prices.json"];
 
 fn laid_out(repository: &Repository, guests: &[Guest]) -> bool {
     FRAGMENTS.iter().all(|name| bundle(repository).join(name).is_file())

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::context::Cx;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
-use crate::ports::{FileReading, OverlayEdit};
+use crate::ports::{FileReading, Overlay, OverlayEdit, Proposal};
 
 pub(super) use history::{DiffConfig, ListConfigRevisions, RollbackConfig};
 pub(crate) use watch::follow_files;
@@ -148,6 +148,15 @@ pub(crate) struct ConfigChanged {
 /// Makes edits for another plane, as one change; gives the number of its revision.
 pub(super) async fn put(cx: &Cx<'_>, edits: Vec<OverlayEdit>, action: &'static str) -> Result<u64, Fault> {
     change::apply(cx, edits, action).await.map(|change| change.revision)
+}
+
+/// As [`put`], with a proposal that depends on the overlay as it stands.
+pub(super) async fn propose(
+    cx: &Cx<'_>,
+    propose: impl Fn(&Overlay) -> Result<Proposal, Fault>,
+    action: &'static str,
+) -> Result<u64, Fault> {
+    change::settle(cx, action, propose).await.map(|change| change.revision)
 }
 
 async fn edit(cx: &Cx<'_>, edit: OverlayEdit, action: &'static str) -> Result<ConfigChanged, Fault> {

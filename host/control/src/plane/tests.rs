@@ -5,5 +5,6 @@ mod costs;
 mod edits;
 mod locks;
 mod orders;
+mod prices;
 mod reads;
 mod sessions;

@@ -19,6 +19,11 @@ const TABLE: &[(&str, OperationKind, Role)] = &[
     ("list_traces", OperationKind::Read, Role::Member),
     ("show_trace", OperationKind::Read, Role::Member),
     ("list_usage", OperationKind::Read, Role::Member),
+    ("get_usage", OperationKind::Read, Role::Member),
+    ("list_prices", OperationKind::Read, Role::Member),
+    ("show_price", OperationKind::Read, Role::Member),
+    ("set_price", OperationKind::Flow, Role::Admin),
+    ("update_prices", OperationKind::Flow, Role::Admin),
     ("create_key", OperationKind::Write, Role::Admin),
     ("list_keys", OperationKind::Read, Role::Member),
     ("revoke_key", OperationKind::Write, Role::Admin),
@@ -149,7 +154,8 @@ async fn every_operation_asks_for_its_role_and_its_scope() {
                 let held: Vec<_> = held.into_iter().map(|(_, scope)| scope).collect();
                 let writes = held.contains(&KeyScope::Write);
                 // What a key did itself, every key may see.
-                let own = ["list_traces", "show_trace", "list_usage"].contains(name) && !held.is_empty();
+                let own = ["list_traces", "show_trace", "list_usage", "get_usage"].contains(name)
+                    && !held.is_empty();
                 // It only looks, but it opens what a document refers to.
                 let opens = *name == "check_config";
                 let reads = *kind == OperationKind::Read && !opens && held.contains(&KeyScope::Read);

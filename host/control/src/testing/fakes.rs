@@ -16,6 +16,7 @@ use brains_core::plane::component::{
 };
 use brains_core::plane::session::Process;
 use brains_core::plane::workspace::Location;
+use brains_core::price::{ModelPrice, PriceBook, PriceOrigin, PriceTable, PricedProvider};
 use brains_core::{Fault, Millis, Principal, Secret};
 use serde_json::{Value, json};
 
@@ -23,9 +24,16 @@ use super::NOW;
 use crate::ports::{
     ActiveAdminKey, ActiveConfig, AdminKeySource, BoxedFuture, CallersPort, Classification, ComponentsPort,
     ConfigPort, DirectoriesPort, Explanation, FileEventsPort, FileReading, KeyFilesPort, ModelName, Overlay,
-    OverlayCandidate, ProcessesPort, Proposal, Quarantine, Reloaded, RoutePlan, RoutingPort, ServiceFacts,
-    ServicePort, VersionEventsPort, VersionNews,
+    OverlayCandidate, PricesPort, ProcessesPort, Proposal, Quarantine, Reloaded, RoutePlan, RoutingPort,
+    ServiceFacts, ServicePort, VersionEventsPort, VersionNews,
 };
+
+/// The table of the tests.
+const PRICES: &str = r#"{
+    "sources": { "s": { "url": "https://prices.example", "licence": "MIT", "date": "2026-01-31" } },
+    "vendors": { "corp": { "source": "s", "hosts": ["api.corp.example"], "aliases": ["corp_chat"], "models": {
+        "large": { "input": 3, "cached_input": 0.3, "output": 15 }, "small": { "input": 0.25, "output": 1 } } } }
+}"#;
 
 #[derive(Debug)]
 struct NoReferences;
@@ -107,6 +115,20 @@ fn classification() -> Classification {
         scores: Vec::new(),
         signals: Vec::new(),
         component: None,
+    }
+}
+
+impl PricesPort for Fakes {
+    fn table(&self) -> Arc<PriceTable> {
+        Arc::new(PriceTable::parse(PRICES).expect("a table"))
+    }
+    fn find(&self, provider: &str, model: &str) -> Result<Option<(PriceOrigin, ModelPrice)>, Fault> {
+        let own = self.active().config.prices.clone();
+        let table = self.table();
+        let book = PriceBook { own: &own, table: &table };
+        let vendor = table.vendor_called(provider);
+        let asked = PricedProvider { name: provider, aliases: &[], vendor };
+        Ok(book.find(asked, model, None).map(|(origin, price)| (origin, price.clone())))
     }
 }
 

@@ -26,6 +26,7 @@ use super::subsystems::Subsystems;
 use super::traces::Traces;
 use super::unserved::{Approvals, Bridge, Hook};
 use crate::Secret;
+use crate::price::OwnPrices;
 
 /// Everything that an operator may set.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -120,6 +121,9 @@ pub struct Config {
     pub component_drain_seconds: f64,
     /// Retries, circuit breaker and cap, by provider.
     pub provider_policies: BTreeMap<String, ProviderPolicy>,
+    /// What models cost, by provider or vendor and then by model, `*` for every other; goes before what a provider lists
+    /// and before the table that the program carries. US dollars per million tokens.
+    pub prices: OwnPrices,
 
     /// What is kept of requests.
     pub traces: Traces,
@@ -250,6 +254,7 @@ impl Default for Config {
             components: BTreeMap::new(),
             component_drain_seconds: 600.0,
             provider_policies: BTreeMap::new(),
+            prices: OwnPrices::new(),
             traces: Traces::default(),
             responses: KeptResponses::default(),
             source_allowlist: Vec::new(),

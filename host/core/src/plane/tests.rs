@@ -139,6 +139,7 @@ fn traces_and_components_survive_json() {
         latency_ms: 6,
         usage: TraceUsage { input_tokens: 3, estimated: true, ..TraceUsage::default() },
         cost_usd: None,
+        price: None,
         stream: true,
         request_bytes: 10,
         response_bytes: 0,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 use crate::id::{Id, Key, Trace};
+use crate::price::{NanoDollars, PriceInForce};
 
 /// One request as it went. It holds no text of the conversation unless bodies are kept, and those are redacted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,9 +71,12 @@ pub struct TraceRecord {
     /// From the request's head to the end of the answer.
     pub latency_ms: u64,
     pub usage: TraceUsage,
-    /// Price of the request in US dollars, when the model's prices are known.
+    /// What the request cost in US dollars, when the model's price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<NanoDollars>,
+    /// The rates that it cost that at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceInForce>,
     pub stream: bool,
     /// Size of the request's body, decompressed.
     pub request_bytes: u64,
@@ -127,11 +131,18 @@ pub enum AttemptOutcome {
 /// Tokens of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TraceUsage {
-    /// Tokens of the prompt, cached ones included.
+    /// Tokens of the prompt, those included that came from the cache and that went into it.
     pub input_tokens: u64,
+    /// Tokens of the answer, reasoning included.
     pub output_tokens: u64,
     /// Tokens of the prompt that the upstream had cached.
     pub cached_tokens: u64,
+    /// Tokens of the prompt that went into the cache, for five minutes or as long as the upstream keeps it unasked.
+    #[serde(default)]
+    pub cache_write_5m_tokens: u64,
+    /// Tokens of the prompt that went into the cache for an hour.
+    #[serde(default)]
+    pub cache_write_1h_tokens: u64,
     /// Tokens of the answer that were reasoning.
     pub reasoning_tokens: u64,
     /// The upstream gave no figures; these are ours.

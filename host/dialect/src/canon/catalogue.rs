@@ -9,7 +9,8 @@ pub struct Model {
     pub context: Option<u32>,
     pub max_output: Option<u32>,
     pub caps: Vec<String>,
-    /// JSON object: `input` and `output` in US dollars per million tokens.
+    /// JSON object, US dollars per million tokens: `input`, `output`, and where they differ from those `cached_input`,
+    /// `cache_write_5m`, `cache_write_1h`, `reasoning`; `request` in US dollars each.
     pub pricing: Option<Json>,
     pub extra: Option<Json>,
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::member;
+
 /// UTF-8 JSON text, parsed only by who needs it.
 pub type Json = String;
 
@@ -188,6 +190,16 @@ pub struct Usage {
     pub reasoning: u64,
     pub cost: Option<String>,
     pub extra: Option<Json>,
+}
+
+impl Usage {
+    /// Of the tokens that went into the cache, those that stay there for an hour, where the upstream tells them apart.
+    pub fn cache_write_1h(&self) -> u64 {
+        let told = member(self.extra.as_deref(), "cache_creation");
+        let lasting =
+            member(told.as_deref(), "ephemeral_1h_input_tokens").and_then(|count| count.parse().ok());
+        lasting.unwrap_or(0).min(self.cache_write)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The usage ledger as a listener: an ended request leaves a row in the slot that was kept for it.
 
 use brains_core::plane::trace::TraceRecord;
-use brains_core::plane::usage::UsageRecord;
+use brains_core::plane::usage::{UsageRecord, UsageWork};
 use brains_store::UsageSlot;
 
 use super::{RequestEvent, RequestListener};
@@ -26,9 +26,15 @@ impl RequestListener for UsageListener {
             provider: provider.clone(),
             model: model.clone(),
             tier: record.tier.clone(),
+            label: record.task.clone(),
+            client: record.client.clone(),
+            request_class: record.request_class.clone(),
+            api: record.api.clone(),
+            native_session: record.native_session.clone(),
+            work: UsageWork::default(),
             outcome,
             usage: record.usage,
-            cost_usd: record.cost_usd,
+            price: record.price,
         });
     }
 }

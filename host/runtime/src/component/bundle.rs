@@ -30,3 +30,8 @@ pub const fn vendors() -> Option<&'static str> {
 pub const fn defaults() -> Option<&'static str> {
     DEFAULTS
 }
+
+/// What the vendors' models cost, as a table of prices.
+pub const fn prices() -> Option<&'static str> {
+    PRICES
+}

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use brains_core::id::{Request, Trace};
 use brains_core::plane::trace::{Attempt, TraceRecord, TraceUsage};
+use brains_core::price::NanoDollars;
 use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
@@ -21,12 +22,13 @@ const INSERT: &str = "
     INSERT INTO trace (
         id, request_id, at, operator, key_id, client, api, requested_model, model, provider, tier, task,
         complexity, confidence, strategy, reason, attempts, status, error_kind, error_code, first_byte_ms,
-        latency_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, usage_estimated, cost_usd,
+        latency_ms, input_tokens, output_tokens, cached_tokens, reasoning_tokens, usage_estimated, cost_nanos,
         stream, request_bytes, response_bytes, preamble_hash, loss, request_body, response_body,
-        native_session, request_class
+        native_session, request_class, cache_write_5m_tokens, cache_write_1h_tokens, price
     ) VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37
+        $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37,
+        $38, $39, $40
     ) ON CONFLICT (id) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM trace WHERE id = $1";
@@ -74,10 +76,16 @@ from_row! {
                 input_tokens: unsigned(row.try_get("input_tokens")?),
                 output_tokens: unsigned(row.try_get("output_tokens")?),
                 cached_tokens: unsigned(row.try_get("cached_tokens")?),
+                cache_write_5m_tokens: unsigned(row.try_get("cache_write_5m_tokens")?),
+                cache_write_1h_tokens: unsigned(row.try_get("cache_write_1h_tokens")?),
                 reasoning_tokens: unsigned(row.try_get("reasoning_tokens")?),
                 estimated: row.try_get("usage_estimated")?,
             },
-            cost_usd: row.try_get("cost_usd")?,
+            cost_usd: row.try_get::<Option<i64>, _>("cost_nanos")?.map(NanoDollars),
+            price: match row.try_get::<Option<&str>, _>("price")? {
+                Some(price) => Some(from_json("price", price)?),
+                None => None,
+            },
             stream: row.try_get("stream")?,
             request_bytes: unsigned(row.try_get("request_bytes")?),
             response_bytes: unsigned(row.try_get("response_bytes")?),
@@ -150,7 +158,7 @@ macro_rules! bind_row {
             .bind(signed(trace.usage.cached_tokens))
             .bind(signed(trace.usage.reasoning_tokens))
             .bind(trace.usage.estimated)
-            .bind(trace.cost_usd)
+            .bind(trace.cost_usd.map(|cost| cost.0))
             .bind(trace.stream)
             .bind(signed(trace.request_bytes))
             .bind(signed(trace.response_bytes))
@@ -160,6 +168,9 @@ macro_rules! bind_row {
             .bind(trace.response_body.as_deref().map(body_text))
             .bind(trace.native_session.as_deref().map(name_text))
             .bind(trace.request_class.as_deref().map(name_text))
+            .bind(signed(trace.usage.cache_write_5m_tokens))
+            .bind(signed(trace.usage.cache_write_1h_tokens))
+            .bind(trace.price.as_ref().map(list))
     }};
 }
 

@@ -1,18 +1,24 @@
-//! The ledger's rows: added once per request, never changed, never pruned.
+//! The ledger's rows: added once per request, never changed, never pruned. What a row costs is derived here once, from its
+//! tokens and its rates; for whom the request was made is looked up as it is written.
+
+mod work;
 
 use std::sync::LazyLock;
 
 use brains_core::id::Trace;
 use brains_core::plane::trace::TraceUsage;
-use brains_core::plane::usage::{UsageRecord, UsageSum};
+use brains_core::plane::usage::{UsageRecord, UsageSum, UsageWork};
+use brains_core::price::{NanoDollars, Settlement};
 use brains_core::redact::redact;
 use brains_core::{Id, Millis};
 
 use crate::bounds::{NAME, cut};
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_optional, from_row, insert_all, many};
-use crate::text::{enum_name, from_enum_name, id, signed, storable, unsigned};
+use crate::text::{enum_name, from_enum_name, from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
+
+use self::work::WorkLookup;
 
 /// No request has more tokens of a sort than this: whatever an upstream claims, sums stay within bounds.
 const TOKENS_MAX: u64 = 1_000_000_000_000;
@@ -21,37 +27,52 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 const INSERT: &str = "
     INSERT INTO ledger (
         trace, at, operator, key_id, provider, model, tier, outcome, input_tokens, output_tokens, cached_tokens,
-        reasoning_tokens, estimated, cost_usd
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (trace) DO NOTHING";
+        reasoning_tokens, estimated, cache_write_5m_tokens, cache_write_1h_tokens, price, cost_nanos, saved_nanos,
+        cache_write_nanos, label, client, request_class, api, native_session, session, workspace, task
+    ) VALUES (
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+        $24, $25, $26, $27
+    ) ON CONFLICT (trace) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM ledger WHERE trace = $1";
 
 from_row! {
     row => UsageRecord {
+        let text = |name| row.try_get::<Option<String>, _>(name);
         Ok(Self {
             trace: id("trace", row.try_get("trace")?)?,
             at: Millis(row.try_get("at")?),
             operator: row.try_get("operator")?,
-            key: match row.try_get::<Option<&str>, _>("key_id")? {
-                Some(key) => Some(id("key_id", key)?),
-                None => None,
-            },
+            key: text("key_id")?.map(|key| id("key_id", &key)).transpose()?,
             provider: row.try_get("provider")?,
             model: row.try_get("model")?,
             tier: row.try_get("tier")?,
+            label: row.try_get("label")?,
+            client: row.try_get("client")?,
+            request_class: row.try_get("request_class")?,
+            api: row.try_get("api")?,
+            native_session: row.try_get("native_session")?,
+            work: UsageWork {
+                session: text("session")?.map(|session| id("session", &session)).transpose()?,
+                workspace: text("workspace")?.map(|workspace| id("workspace", &workspace)).transpose()?,
+                task: text("task")?.map(|task| id("task", &task)).transpose()?,
+            },
             outcome: from_enum_name("outcome", row.try_get("outcome")?)?,
             usage: TraceUsage {
                 input_tokens: unsigned(row.try_get("input_tokens")?),
                 output_tokens: unsigned(row.try_get("output_tokens")?),
                 cached_tokens: unsigned(row.try_get("cached_tokens")?),
+                cache_write_5m_tokens: unsigned(row.try_get("cache_write_5m_tokens")?),
+                cache_write_1h_tokens: unsigned(row.try_get("cache_write_1h_tokens")?),
                 reasoning_tokens: unsigned(row.try_get("reasoning_tokens")?),
                 estimated: row.try_get("estimated")?,
             },
-            cost_usd: row.try_get("cost_usd")?,
+            price: text("price")?.map(|price| from_json("price", &price)).transpose()?,
         })
     }
     row => UsageSum {
         let count = |name| row.try_get::<i64, _>(name).map(unsigned);
+        let money = |name| row.try_get::<i64, _>(name).map(NanoDollars);
         Ok(Self {
             group: row.try_get("part")?,
             requests: count("requests")?,
@@ -60,9 +81,13 @@ from_row! {
             input_tokens: count("input_tokens")?,
             output_tokens: count("output_tokens")?,
             cached_tokens: count("cached_tokens")?,
+            cache_write_5m_tokens: count("cache_write_5m_tokens")?,
+            cache_write_1h_tokens: count("cache_write_1h_tokens")?,
             reasoning_tokens: count("reasoning_tokens")?,
             estimated: count("estimated")?,
-            cost_usd: row.try_get("cost_usd")?,
+            cost_usd: money("cost_nanos")?,
+            saved_usd: money("saved_nanos")?,
+            cache_write_usd: money("cache_write_nanos")?,
             unpriced: count("unpriced")?,
         })
     }
@@ -75,31 +100,78 @@ impl Rows {
     }
 }
 
+/// A row with what it came to.
+struct Settled {
+    row: UsageRecord,
+    settlement: Option<Settlement>,
+}
+
+impl Settled {
+    fn of(row: &UsageRecord, work: UsageWork) -> Self {
+        let mut row = UsageRecord { work, ..row.clone() };
+        let usage = &mut row.usage;
+        for tokens in [
+            &mut usage.input_tokens,
+            &mut usage.output_tokens,
+            &mut usage.cached_tokens,
+            &mut usage.cache_write_5m_tokens,
+            &mut usage.cache_write_1h_tokens,
+            &mut usage.reasoning_tokens,
+        ] {
+            *tokens = (*tokens).min(TOKENS_MAX);
+        }
+        Self { settlement: row.settlement(), row }
+    }
+}
+
+/// What a client or an upstream chose, as it may be kept.
+fn chosen(text: &str) -> String {
+    cut(storable(&redact(text)), NAME).into_owned()
+}
+
 /// Binds one row's values to a statement, in the order of its columns.
 macro_rules! bind_row {
     ($query:expr, $row:expr) => {{
-        let row: &UsageRecord = $row;
+        let Settled { row, settlement } = $row;
         $query
             .bind(row.trace.as_str())
             .bind(row.at.0)
             .bind(row.operator.as_str())
             .bind(row.key.as_ref().map(Id::as_str))
             .bind(storable(&row.provider))
-            .bind(cut(storable(&redact(&row.model)), NAME).into_owned())
+            .bind(chosen(&row.model))
             .bind(row.tier.as_deref().map(storable))
             .bind(enum_name(&row.outcome))
-            .bind(signed(row.usage.input_tokens.min(TOKENS_MAX)))
-            .bind(signed(row.usage.output_tokens.min(TOKENS_MAX)))
-            .bind(signed(row.usage.cached_tokens.min(TOKENS_MAX)))
-            .bind(signed(row.usage.reasoning_tokens.min(TOKENS_MAX)))
+            .bind(signed(row.usage.input_tokens))
+            .bind(signed(row.usage.output_tokens))
+            .bind(signed(row.usage.cached_tokens))
+            .bind(signed(row.usage.reasoning_tokens))
             .bind(row.usage.estimated)
-            .bind(row.cost_usd.filter(|cost| cost.is_finite()))
+            .bind(signed(row.usage.cache_write_5m_tokens))
+            .bind(signed(row.usage.cache_write_1h_tokens))
+            .bind(row.price.as_ref().map(list))
+            .bind(settlement.map(|settled| settled.cost.0))
+            .bind(settlement.map(|settled| settled.saved.0))
+            .bind(settlement.map(|settled| settled.cache_write.0))
+            .bind(row.label.as_deref().map(chosen))
+            .bind(row.client.as_deref().map(chosen))
+            .bind(row.request_class.as_deref().map(chosen))
+            .bind(row.api.as_str())
+            .bind(row.native_session.as_deref().map(chosen))
+            .bind(row.work.session.as_ref().map(Id::as_str))
+            .bind(row.work.workspace.as_ref().map(Id::as_str))
+            .bind(row.work.task.as_ref().map(Id::as_str))
     }};
 }
 
 impl Tx {
     /// Adds rows. One that is there already stays as it is.
     pub(crate) async fn insert_usages(&mut self, rows: &[UsageRecord]) -> Result<(), StoreError> {
-        insert_all!(&mut self.rows, INSERT, MANY, rows, bind_row)
+        let mut lookup = WorkLookup::default();
+        let mut settled = Vec::with_capacity(rows.len());
+        for row in rows {
+            settled.push(Settled::of(row, lookup.of(&mut self.rows, row).await?));
+        }
+        insert_all!(&mut self.rows, INSERT, MANY, settled, bind_row)
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use brains_core::plane::trace::{Attempt, AttemptOutcome, TraceRecord, TraceUsage};
+use brains_core::price::{ModelPrice, NanoDollars, PriceOrigin, TokenRate};
 use brains_core::{Ambient as _, Id};
 
 use super::bed::{Aside, Bed, on_both};
@@ -11,6 +12,7 @@ an_outage_blocks_nobody_and_is_counted secrets_are_in_no_row }
 
 fn trace(bed: &Bed, provider: &str) -> TraceRecord {
     bed.ambient.advance(1);
+    let price = ModelPrice { input: Some(TokenRate(37_500)), ..ModelPrice::default() };
     TraceRecord {
         id: Id::mint(&*bed.ambient),
         request_id: Id::<brains_core::id::Request>::mint(&*bed.ambient).as_str().into(),
@@ -48,10 +50,13 @@ fn trace(bed: &Bed, provider: &str) -> TraceRecord {
             input_tokens: 10,
             output_tokens: u64::MAX,
             cached_tokens: 1,
+            cache_write_5m_tokens: 3,
+            cache_write_1h_tokens: 4,
             reasoning_tokens: 2,
             estimated: true,
         },
-        cost_usd: Some(0.000_125),
+        cost_usd: Some(NanoDollars(125_001)),
+        price: Some(price.in_force(PriceOrigin::Operator, 10)),
         stream: true,
         request_bytes: 100,
         response_bytes: 200,

@@ -1,15 +1,21 @@
 use std::time::Duration;
 
+use brains_core::id::{Key, Task};
+use brains_core::plane::session::{CONNECTION, LinkRecord, LinkedBy, SessionKey, SessionRecord};
+use brains_core::plane::task::moves::Mover;
 use brains_core::plane::trace::TraceUsage;
-use brains_core::plane::usage::{UsageGroup, UsageOutcome, UsageRecord, UsageSum};
+use brains_core::plane::usage::{UsageGroup, UsageOutcome, UsageRecord, UsageSum, UsageWork};
+use brains_core::price::{ModelPrice, NanoDollars, PriceOrigin, TokenRate};
 use brains_core::{Ambient as _, Id};
 
 use super::bed::{Aside, Bed, on_both};
+use super::work;
 use crate::{Store, UsageFilter, UsageLedger, UsageLedgerCounts};
 
 on_both! { a_row_comes_back_whole rows_add_up_by_whatever_they_have_in_common absurd_counts_break_no_sum
 nothing_is_lost_while_the_database_is_away a_place_that_is_not_used_is_free_again
-a_key_is_noted_once_a_minute }
+a_key_is_noted_once_a_minute
+a_row_finds_the_session_workspace_and_task_that_it_was_for }
 
 fn row(bed: &Bed, provider: &str, outcome: UsageOutcome) -> UsageRecord {
     bed.ambient.advance(1);
@@ -21,17 +27,40 @@ fn row(bed: &Bed, provider: &str, outcome: UsageOutcome) -> UsageRecord {
         provider: provider.into(),
         model: "small".into(),
         tier: Some("cheap".into()),
+        label: Some("code_fix".into()),
+        client: Some("claude-code".into()),
+        request_class: Some("main".into()),
+        api: "openai-chat".into(),
+        native_session: Some("native-1".into()),
+        work: UsageWork::default(),
         outcome,
         usage: TraceUsage {
             input_tokens: 10,
             output_tokens: 5,
             cached_tokens: 3,
+            cache_write_5m_tokens: 2,
+            cache_write_1h_tokens: 1,
             reasoning_tokens: 1,
             estimated: outcome == UsageOutcome::Cancelled,
         },
-        cost_usd: Some(0.25),
+        price: Some(price().in_force(PriceOrigin::Operator, 10)),
     }
 }
+
+/// A row costs 4 × 3,000 + 3 × 300 + 2 × 3,750 + 1 × 6,000 + 5 × 15,000.5 nano-dollars, of which the half is rounded up.
+fn price() -> ModelPrice {
+    let rate = |rate| Some(TokenRate(rate));
+    ModelPrice {
+        input: rate(3_000_000),
+        cached_input: rate(300_000),
+        cache_write_5m: rate(3_750_000),
+        cache_write_1h: rate(6_000_000),
+        output: rate(15_000_100),
+        ..ModelPrice::default()
+    }
+}
+
+const COST: i64 = 12_000 + 900 + 7_500 + 6_000 + 75_001;
 
 async fn put(ledger: &UsageLedger, rows: &[UsageRecord]) {
     let before = ledger.counts().written;
@@ -56,7 +85,7 @@ async fn sums(store: &Store, filter: &UsageFilter, by: Option<UsageGroup>) -> Ve
 
 async fn a_row_comes_back_whole(bed: &Bed) {
     let store = bed.open().await;
-    let sent = UsageRecord { key: None, tier: None, cost_usd: None, ..row(bed, "one", UsageOutcome::Failed) };
+    let sent = UsageRecord { key: None, tier: None, price: None, ..row(bed, "one", UsageOutcome::Failed) };
     put(&store.ledger(), std::slice::from_ref(&sent)).await;
     put(&store.ledger(), &[UsageRecord { provider: "other".into(), ..sent.clone() }]).await;
     let kept = store.read().await.unwrap().usage_of(&sent.trace).await.unwrap();
@@ -77,7 +106,7 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
     rows.push(UsageRecord {
         operator: "ann".into(),
         key: None,
-        cost_usd: None,
+        price: None,
         ..row(bed, "two", UsageOutcome::Ok)
     });
     rows.push(row(bed, "one", UsageOutcome::Ok));
@@ -92,9 +121,13 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
         input_tokens: 50,
         output_tokens: 25,
         cached_tokens: 15,
+        cache_write_5m_tokens: 10,
+        cache_write_1h_tokens: 5,
         reasoning_tokens: 5,
         estimated: 1,
-        cost_usd: 1.0,
+        cost_usd: NanoDollars(4 * COST),
+        saved_usd: NanoDollars(4 * 3 * 2_700),
+        cache_write_usd: NanoDollars(4 * 13_500),
         unpriced: 1,
     };
     assert_eq!(total, expected);
@@ -111,6 +144,11 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
     assert_eq!(by(UsageGroup::Operator).await, said(&[("admin", 4), ("ann", 1)]));
     assert_eq!(by(UsageGroup::Day).await, said(&[("2026-09-22", 2), ("2026-09-21", 3)]));
     assert_eq!(by(UsageGroup::Key).await.len(), 5);
+    assert_eq!(by(UsageGroup::Session).await, said(&[("native-1", 5)]));
+    assert_eq!(by(UsageGroup::Client).await, said(&[("claude-code", 5)]));
+    assert_eq!(by(UsageGroup::RequestClass).await, said(&[("main", 5)]));
+    assert_eq!(by(UsageGroup::Workspace).await, said(&[("", 5)]));
+    assert_eq!(by(UsageGroup::Task).await, said(&[("", 5)]));
 
     let only = UsageFilter {
         operator: Some("admin".into()),
@@ -131,16 +169,11 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
 async fn absurd_counts_break_no_sum(bed: &Bed) {
     let store = bed.open().await;
     let absurd = TraceUsage { input_tokens: u64::MAX, output_tokens: u64::MAX, ..TraceUsage::default() };
-    let rows: Vec<_> = (0..3)
-        .map(|_| UsageRecord {
-            usage: absurd,
-            cost_usd: Some(f64::INFINITY),
-            ..row(bed, "one", UsageOutcome::Ok)
-        })
-        .collect();
+    let rows: Vec<_> =
+        (0..3).map(|_| UsageRecord { usage: absurd, ..row(bed, "one", UsageOutcome::Ok) }).collect();
     put(&store.ledger(), &rows).await;
     let total = sums(&store, &UsageFilter::default(), None).await.remove(0);
-    assert_eq!((total.input_tokens, total.unpriced), (3_000_000_000_000, 3));
+    assert_eq!((total.input_tokens, total.cost_usd), (3_000_000_000_000, NanoDollars(30_000_000_000_000)));
     store.close().await;
 }
 
@@ -215,5 +248,79 @@ async fn a_key_is_noted_once_a_minute(bed: &Bed) {
     let second = bed.ambient.now();
     uses.note(&key.id);
     noted(Some(second)).await;
+    store.close().await;
+}
+
+async fn a_row_finds_the_session_workspace_and_task_that_it_was_for(bed: &Bed) {
+    let store = bed.open().await;
+    let (workspace, [ann, other]) = work::office(bed, &store).await;
+    let key: Id<Key> = Id::mint(&*bed.ambient);
+    let keyed = SessionRecord {
+        id: Id::mint(&*bed.ambient),
+        token_hash: "another".into(),
+        key: Some(SessionKey { id: key.clone(), name: "worker".into() }),
+        ..other.clone()
+    };
+    let task = work::add(&store, &workspace, work::new("held")).await.unwrap();
+    let (inside, before, holder, started) = (workspace.clone(), task.clone(), ann.id.clone(), keyed.clone());
+    let at = bed.ambient.now();
+    let made = work::write(&store, &workspace, move |tx| {
+        Box::pin(async move {
+            tx.insert_session(&started).await?;
+            for (session, kind, value) in [
+                (&holder, "claude-code", "native-1"),
+                (&holder, CONNECTION, "not-native"),
+                (&started.id, "codex", "of-nobody-else"),
+            ] {
+                let (session, kind, value) = (session.clone(), kind.to_owned(), value.to_owned());
+                let linked_by = LinkedBy::Auto;
+                tx.link_session(&LinkRecord { session, kind, value, linked_at: at, linked_by }).await?;
+            }
+            let mover = Mover { operator: "ann", session: Some(&holder), authority: false };
+            let (after, _) = before.clone().claim(mover, tx.now(), None)?;
+            Ok(tx.save_task(&inside, &before, after, "claimed", None).await?)
+        })
+    });
+    made.await.unwrap();
+
+    let of = |session: &SessionRecord, task: Option<&Id<Task>>| UsageWork {
+        session: Some(session.id.clone()),
+        workspace: Some(workspace.clone()),
+        task: task.cloned(),
+    };
+    let cases = [
+        ("ann", Some("native-1"), None, of(&ann, Some(&task.id))),
+        ("bob", Some("native-1"), None, UsageWork::default()),
+        ("ann", Some("not-native"), None, UsageWork::default()),
+        ("ann", Some("unknown"), Some(&key), UsageWork::default()),
+        ("ann", None, Some(&key), of(&keyed, None)),
+        ("bob", None, Some(&key), UsageWork::default()),
+        ("ann", None, None, UsageWork::default()),
+    ];
+    let sent: Vec<UsageRecord> = cases
+        .iter()
+        .map(|(operator, native, key, _)| UsageRecord {
+            operator: (*operator).into(),
+            native_session: native.map(str::to_owned),
+            key: key.cloned(),
+            ..row(bed, "one", UsageOutcome::Ok)
+        })
+        .collect();
+    put(&store.ledger(), &sent).await;
+    for (sent, (operator, native, key, work)) in sent.iter().zip(&cases) {
+        let kept = store.read().await.unwrap().usage_of(&sent.trace).await.unwrap();
+        let expected = UsageRecord { work: work.clone(), ..sent.clone() };
+        assert_eq!(kept, Some(expected), "{operator} {native:?} {key:?}");
+    }
+    let only = UsageFilter { session: Some(ann.id.as_str().into()), ..UsageFilter::default() };
+    assert_eq!(sums(&store, &only, None).await[0].requests, 1);
+    let only = UsageFilter { session: Some("unknown".into()), ..UsageFilter::default() };
+    assert_eq!(sums(&store, &only, None).await[0].requests, 1);
+    let only = UsageFilter {
+        task: Some(task.id.clone()),
+        workspace: Some(workspace.clone()),
+        ..UsageFilter::default()
+    };
+    assert_eq!(sums(&store, &only, Some(UsageGroup::Task)).await[0].group, task.id.as_str());
     store.close().await;
 }

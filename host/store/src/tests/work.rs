@@ -95,7 +95,11 @@ pub(super) async fn office(bed: &Bed, store: &Store) -> (Id<Workspace>, [Session
     (id, sessions)
 }
 
-async fn add(store: &Store, workspace: &Id<Workspace>, task: NewTask) -> Result<TaskRecord, Fault> {
+pub(super) async fn add(
+    store: &Store,
+    workspace: &Id<Workspace>,
+    task: NewTask,
+) -> Result<TaskRecord, Fault> {
     let inside = workspace.clone();
     write(store, workspace, move |tx| {
         Box::pin(async move {

@@ -36,6 +36,7 @@ fn trace(bed: &Bed, operator: &str, model: &str, status: u16) -> TraceRecord {
         latency_ms: 5,
         usage: TraceUsage::default(),
         cost_usd: None,
+        price: None,
         stream: false,
         request_bytes: 1,
         response_bytes: 1,
