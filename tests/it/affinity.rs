@@ -124,9 +124,14 @@ fn told(answer: &Answer) -> (String, String) {
     (answer.header("x-brains-provider").to_owned(), answer.header("x-brains-route-reason").to_owned())
 }
 
+/// A prompt that vendors cache.
+fn long(text: &str) -> String {
+    format!("{text} {}", "and so on ".repeat(600))
+}
+
 /// One turn of a conversation with an id of its own, over chat completions.
 async fn chat(client: &brains_tests::Client, session: &str) -> (String, String) {
-    let body = json!({"model": "brains-trio", "messages": [{"role": "user", "content": "x"}]});
+    let body = json!({"model": "brains-trio", "messages": [{"role": "user", "content": long("x")}]});
     let request = client.request(http::Method::POST, "/v1/chat/completions").header("x-session-id", session);
     told(&brains_tests::Client::send(request.body(body.to_string())).await)
 }
@@ -227,7 +232,7 @@ async fn conversations_are_shared_out_and_each_stays() {
 
 /// One conversation as clients of three wires begin it.
 fn beginnings() -> [(&'static str, Value); 3] {
-    let (model, system, said) = ("brains-trio", "Be brief.", "Good morning.");
+    let (model, system, said) = ("brains-trio", "Be brief.", long("Good morning."));
     [
         (
             "/v1/chat/completions",

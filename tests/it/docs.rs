@@ -83,7 +83,7 @@ async fn the_page_and_the_file_of_the_configuration_are_written_from_its_schema(
 
 /// Setting one of these calls an instance into being.
 fn of_a_component(line: &str) -> bool {
-    ["anthropic_", "litellm_", "ollama_", "openai_compatible_", "openai_responses_"]
+    ["anthropic_", "github_copilot_", "litellm_", "ollama_", "openai_compatible_", "openai_responses_"]
         .iter()
         .any(|component| line.starts_with(component))
 }

@@ -99,7 +99,7 @@ async fn vectors_come_back_in_the_order_and_the_encoding_asked_for() {
         assert_eq!((&trace["api"], &trace["status"]), (&json!("embeddings"), &json!(200)), "{trace}");
         assert_eq!(
             trace["usage"],
-            json!({"input_tokens": 5, "output_tokens": 0, "cached_tokens": 0, "reasoning_tokens": 0,
+            json!({"input_tokens": 5, "output_tokens": 0, "cached_tokens": 0, "cache_write_5m_tokens": 0, "cache_write_1h_tokens": 0, "reasoning_tokens": 0,
                    "estimated": false})
         );
         assert!(trace.get("task").is_none(), "no classifier is asked: {trace}");

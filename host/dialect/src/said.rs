@@ -142,7 +142,7 @@ mod tests {
     fn a_torn_answer_says_what_came_of_it() {
         let whole = r#"{"choices":[{"message":{"content":"some words \" more"}}]}"#;
         for (at, _) in whole.char_indices() {
-            let torn = &whole[..at];
+            let (torn, _) = whole.split_at(at);
             let came = torn.split_once("\"content\":\"").map_or("", |(_, text)| text);
             let came = came.trim_end_matches('\\').replace("\\\"", "\u{1}");
             let text = came.split('"').next().unwrap_or_default();

@@ -22,6 +22,9 @@ use crate::provider_state::ProviderStates;
 
 /// How long a request waits for what others know of its conversation.
 const LOOK: Duration = Duration::from_millis(200);
+/// Shorter prompts are cached nowhere: <https://developers.openai.com/api/docs/guides/prompt-caching>; Anthropic's models want as many
+/// or more.
+const CACHED_TOKENS_MIN: u32 = 1024;
 /// For so long nobody looks again when the database did not answer.
 const BLIND_US: u64 = 5_000_000;
 
@@ -147,8 +150,8 @@ impl Stay {
         ambient: &dyn Ambient,
     ) {
         for candidate in &mut *candidates {
-            let places = self.known.places.iter();
-            let here = places.filter(|place| place.is_at(&candidate.provider, &candidate.model));
+            let here =
+                worthy(&self.known.places).filter(|place| place.is_at(&candidate.provider, &candidate.model));
             let warm = here.max_by_key(|place| place.warm_tokens);
             candidate.sticky = warm.is_some() && bar(candidate, states).is_none();
             let spreads = config.models.get(&candidate.tier).is_some_and(|tier| tier.spread);
@@ -168,7 +171,7 @@ impl Stay {
         };
         // What was asked of another tier is no business of this one.
         let is_asked = |place: &&WarmPlace| candidates.iter().any(|it| it.tier == place.tier);
-        let asked = self.known.places.iter().filter(is_asked);
+        let asked = worthy(&self.known.places).filter(is_asked);
         self.asked = asked.map(|place| (place.clone(), may_stay(place))).collect();
     }
 
@@ -205,6 +208,11 @@ impl Stay {
         let why = barred.or(failed).unwrap_or("the policy chose another");
         Some(format!("moved from {provider}/{model}: {why}"))
     }
+}
+
+/// Places where there is something to lose.
+fn worthy(places: &[WarmPlace]) -> impl Iterator<Item = &WarmPlace> {
+    places.iter().filter(|place| place.warm_tokens >= CACHED_TOKENS_MIN)
 }
 
 /// Why a conversation cannot stay at a candidate.

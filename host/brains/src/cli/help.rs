@@ -14,7 +14,10 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Work together", &["workspace", "session", "task", "lock", "focus", "message", "handoff", "event"]),
     (
         "Models",
-        &["chat", "explain", "plan", "classify", "route", "models", "model", "traces", "trace", "usage"],
+        &[
+            "chat", "explain", "plan", "classify", "route", "models", "model", "traces", "trace", "usage",
+            "spent", "prices", "price",
+        ],
     ),
     ("Components", &["plugin"]),
     ("Administer", &["config", "key", "admin-key", "operator", "audit", "service"]),

@@ -73,6 +73,12 @@ fn the_example_of_every_operation_gives_its_json() {
                 fs_err::write(&path, list.to_string()).unwrap();
                 *words.last_mut().unwrap() = path.to_str().unwrap().to_owned();
             }
+            if let Some(prices) = expected.get("from").and_then(|prices| prices.as_str()) {
+                let path = scratch.path().join("prices.json");
+                fs_err::write(&path, prices).unwrap();
+                let named = words.iter_mut().find(|word| word.ends_with(".json")).unwrap();
+                *named = path.to_str().unwrap().to_owned();
+            }
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let asked =
                 parse(&registry, &words).unwrap_or_else(|error| panic!("{}: {error}", example.command));

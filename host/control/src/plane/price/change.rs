@@ -69,8 +69,8 @@ impl Operation for SetPrice {
         .table("", &["provider", "model", "revision"]);
     const EXAMPLES: &'static [Example] = &[Example {
         title: "A model of an own provider",
-        command: "price set acme small --input 0.5 --cached-input 0.05 --output 2",
-        input: r#"{"provider": "acme", "model": "small", "input": 0.5, "cached_input": 0.05, "output": 2}"#,
+        command: "price set acme small --input 0.5 --cached-input 0.05 --output 2.5",
+        input: r#"{"provider": "acme", "model": "small", "input": 0.5, "cached_input": 0.05, "output": 2.5}"#,
     }];
     type Output = PriceSet;
 

@@ -5,12 +5,8 @@ use serde_json::{Value, json};
 
 use crate::testing::{Bed, principal};
 
-const NEWER: &str = r#"{
-    "corp/large": { "litellm_provider": "corp_chat", "mode": "chat", "input_cost_per_token": 2e-06,
-        "output_cost_per_token": 1e-05, "cache_read_input_token_cost": 2e-07 },
-    "small": { "litellm_provider": "corp", "input_cost_per_token": 2.5e-07, "output_cost_per_token": 1e-06 },
-    "theirs": { "litellm_provider": "unknown", "input_cost_per_token": 1e-06 }
-}"#;
+/// In the form of other people's table.
+const NEWER: &str = include_str!("prices/newer.json");
 
 async fn shown(bed: &Bed, provider: &str, model: &str) -> Value {
     bed.admin("show_price", json!({ "provider": provider, "model": model })).await.unwrap()

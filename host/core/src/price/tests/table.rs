@@ -7,11 +7,12 @@ use crate::price::{ModelPrice, PriceTable, TableRow, TokenRate};
 const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/prices.json"));
 
 /// Families of which two neighbours are a generation apart that the vendor priced anew.
-const REPRICED: [&str; 4] = [
+const REPRICED: [&str; 5] = [
     "bedrock: amazonnova lite v",
     "bedrock: apacamazonnova lite v",
     "bedrock: euamazonnova lite v",
     "bedrock: usamazonnova lite v",
+    "vercel_ai_gateway: gpt turbo",
 ];
 
 fn rows() -> Vec<TableRow> {
