@@ -166,6 +166,8 @@ async fn lanes(policy: &str, primary: impl Fn(Wire) -> Started) -> Vec<Lane> {
         policies.concat()
     );
     let service = Arc::new(Brains::start(Setup::config(config)).await);
+    // Nobody asks for the lists of models afterwards, and takes a scripted reply for one.
+    assert_eq!(service.client.get("/v1/models").await.status, 200);
     let lane = |(number, ((caller, wire), (primary, second)))| {
         let service = Arc::clone(&service);
         Lane { caller, wire, number, primary, second, service }

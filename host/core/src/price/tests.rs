@@ -243,19 +243,7 @@ fn a_table_that_says_too_little_or_too_much_is_refused() {
 #[test]
 fn a_cost_map_is_read_by_vendor() {
     let table = PriceTable::parse(SMALL).unwrap();
-    let map = json!({
-        "sample_spec": { "input_cost_per_token": 0.0, "litellm_provider": "one of them" },
-        "corp/new": {
-            "litellm_provider": "corp_chat", "mode": "chat", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
-            "output_cost_per_reasoning_token": 1.5e-05, "cache_read_input_token_cost": 7.5e-08,
-            "cache_creation_input_token_cost": 3.75e-06, "cache_creation_input_token_cost_above_1hr": 6e-06,
-            "input_cost_per_token_above_200k_tokens": 6e-06, "supports_vision": true
-        },
-        "corp/free": { "litellm_provider": "corp", "mode": "chat", "input_cost_per_token": 0.0 },
-        "corp/draws": { "litellm_provider": "corp", "mode": "image_generation", "input_cost_per_token": 1e-6 },
-        "theirs": { "litellm_provider": "unknown", "input_cost_per_token": 1e-6 }
-    });
-    let rows = read_rows(&map.to_string(), &table).unwrap();
+    let rows = read_rows(include_str!("tests/cost_map.json"), &table).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].vendor.as_str(), rows[0].model.as_str()), ("corp", "new"));
     let expected: ModelPrice = serde_json::from_value(json!({
