@@ -112,7 +112,8 @@ impl<'a> Data<'a> {
     /// The row of a model, or of the newest when the model is newer.
     fn row(&self, model: &str) -> Option<&'a str> {
         let wanted = self.name(model)?;
-        let of = |wanted: &Name| self.rows.iter().find(|row| self.names(row).contains(wanted)).map(Node::text);
+        let of =
+            |wanted: &Name| self.rows.iter().find(|row| self.names(row).contains(wanted)).map(Node::text);
         of(&wanted).or_else(|| {
             let above_all =
                 self.rows.iter().flat_map(|row| self.names(row)).all(|known| known.version < wanted.version);
