@@ -4,17 +4,23 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+/// What is bundled beside the components, by the constant that holds it.
+const FRAGMENTS: [(&str, &str); 4] = [
+    ("DEFAULTS", "defaults.yaml"),
+    ("UNSERVED", "unserved.yaml"),
+    ("VENDORS", "vendors.yaml"),
+    ("PRICES", "prices.json"),
+];
+
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=BRAINS_BUNDLE");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("bundle.rs");
     let mut bundled = String::new();
-    let mut defaults = String::from("None");
-    let mut unserved = defaults.clone();
-    let mut vendors = defaults.clone();
-    let mut prices = defaults.clone();
-    if let Some(folder) = env::var_os("BRAINS_BUNDLE").map(PathBuf::from) {
+    let mut fragments = String::new();
+    let folder = env::var_os("BRAINS_BUNDLE").map(PathBuf::from);
+    if let Some(folder) = &folder {
         println!("cargo::rerun-if-changed={}", folder.display());
-        let mut components: Vec<PathBuf> = match fs::read_dir(&folder) {
+        let mut components: Vec<PathBuf> = match fs::read_dir(folder) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
             Err(_) => Vec::new(),
         };
@@ -31,28 +37,21 @@ fn main() -> io::Result<()> {
                 "    Bundled {{ id: {id:?}, wasm: include_bytes!({wasm}), manifest: include_str!({manifest}) }},"
             );
         }
-        let fragments = [
-            ("defaults.yaml", &mut defaults),
-            ("unserved.yaml", &mut unserved),
-            ("vendors.yaml", &mut vendors),
-            ("prices.json", &mut prices),
-        ];
-        for (name, constant) in fragments {
-            let fragment = folder.join(name);
-            if fragment.exists() {
+    }
+    for (constant, file) in FRAGMENTS {
+        let fragment = folder.as_ref().map(|folder| folder.join(file)).filter(|fragment| fragment.exists());
+        let text = fragment.map_or_else(
+            || "None".to_owned(),
+            |fragment| {
                 println!("cargo::rerun-if-changed={}", fragment.display());
-                *constant = format!("Some(include_str!({}))", literal(&fragment));
-            }
-        }
+                format!("Some(include_str!({}))", literal(&fragment))
+            },
+        );
+        let _written = writeln!(fragments, "const {constant}: Option<&'static str> = {text};");
     }
     // A build script has no reason to depend on more than the standard library.
     #[expect(clippy::disallowed_methods, reason = "a build script depends on nothing")]
-    fs::write(
-        out,
-        format!(
-            "const BUNDLED: &[Bundled] = &[\n{bundled}];\nconst DEFAULTS: Option<&'static str> = {defaults};\nconst UNSERVED: Option<&'static str> = {unserved};\nconst VENDORS: Option<&'static str> = {vendors};\nconst PRICES: Option<&'static str> = {prices};\n"
-        ),
-    )
+    fs::write(out, format!("const BUNDLED: &[Bundled] = &[\n{bundled}];\n{fragments}"))
 }
 
 fn literal(path: &Path) -> String {

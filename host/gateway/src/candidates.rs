@@ -23,7 +23,8 @@ pub(crate) fn candidates(
         let CandidateState { circuit, health } =
             upstreams.states.candidate(instance, model, &snapshot.config);
         let entry = upstreams.catalogue.find(instance.name(), model);
-        let price = upstreams.price(&snapshot.config, instance, model).map(|(_, price)| price);
+        let listed = entry.as_ref().and_then(|known| known.price.as_ref());
+        let price = upstreams.price_beside(&snapshot.config, instance, model, listed).map(|(_, price)| price);
         let dollars = |rate: Option<TokenRate>| rate.map(TokenRate::dollars_per_million);
         Some(Candidate {
             id: format!("{}/{model}", instance.name()),

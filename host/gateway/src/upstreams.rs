@@ -46,13 +46,24 @@ impl Upstreams {
         model: &str,
     ) -> Option<(PriceOrigin, ModelPrice)> {
         let listed = self.catalogue.find(instance.name(), model).and_then(|known| known.price);
+        self.price_beside(config, instance, model, listed.as_ref())
+    }
+
+    /// The same, where the price that the provider lists is at hand.
+    pub(crate) fn price_beside(
+        &self,
+        config: &Config,
+        instance: &Instance,
+        model: &str,
+        listed: Option<&ModelPrice>,
+    ) -> Option<(PriceOrigin, ModelPrice)> {
         let provider = PricedProvider {
             name: instance.name(),
             aliases: instance.aliases(),
             vendor: self.vendor(instance),
         };
         let book = PriceBook { own: &config.prices, table: &self.prices };
-        book.find(provider, model, listed.as_ref()).map(|(origin, price)| (origin, price.clone()))
+        book.find(provider, model, listed).map(|(origin, price)| (origin, price.clone()))
     }
 
     /// The vendor of the table that an instance asks: told by the hosts that it may reach, for who answers there bills.

@@ -32,10 +32,7 @@ pub(super) fn note(home: &Home, operation: &str, answer: &Value) -> Result<(), F
                 made.and_then(|()| home::write_atomically(&path, token.as_bytes())).map_err(unkept)
             })
         }
-        ("end_session" | "kill_session", _) => match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unkept(error)),
-            _ => Ok(()),
-        },
+        ("end_session" | "kill_session", _) => brains_files::remove(&path).map_err(unkept),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -69,7 +68,7 @@ impl BlobStore {
             if brains_files::regular(visit, &path, Links::Refused).is_ok() {
                 return Ok(());
             }
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            brains_files::ensure_private(&folder)?;
             brains_files::write_atomically(&path, UNFINISHED, &bytes)
         });
         written.map_err(|fault| io::Error::new(io::ErrorKind::TimedOut, fault))??;

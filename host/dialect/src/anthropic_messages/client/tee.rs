@@ -126,8 +126,9 @@ impl AnthropicMessagesTee {
 
     /// A block begins, or a piece of one came.
     fn hear(&mut self, piece: Option<&str>) {
-        self.observed.content |= piece.is_some_and(speaks);
-        self.observed.said_bytes += piece.map_or(0, said::bytes);
+        let bytes = piece.map_or(0, said::bytes);
+        self.observed.said_bytes += bytes;
+        self.observed.content |= bytes > 0 || piece.is_some_and(speaks);
     }
 
     fn failed(&mut self, payload: &Payload<'_>, data: &str) -> Fault {

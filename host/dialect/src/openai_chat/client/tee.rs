@@ -156,8 +156,9 @@ impl OpenAiChatTee {
                 (name, JsonKind::Object) if name == content => {
                     said = true;
                     let said = reader.skip()?;
-                    something = speaks(said);
-                    self.observed.said_bytes += said::bytes(said);
+                    let bytes = said::bytes(said);
+                    self.observed.said_bytes += bytes;
+                    something = bytes > 0 || speaks(said);
                 }
                 _ => drop(reader.skip()?),
             }
