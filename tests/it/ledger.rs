@@ -168,3 +168,24 @@ async fn a_stream_and_a_whole_answer_leave_equal_rows() {
         }
     }
 }
+
+/// A row names the candidate that was asked last, and holds what that one used.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_candidate_used_is_not_put_down_to_the_next() {
+    let (first, second) = (wire::OPENAI.upstream().await, wire::OPENAI.upstream().await);
+    let setup = wire::OPENAI
+        .setup(&first)
+        .and(&format!("providers: {{second: {{component: provider-openai, config: {{base_url: \"{}\"}}}}}}", second.base()))
+        .and("models: {pair: {provider: openai_compatible, model: scripted-1, fallbacks: [{provider: second, model: scripted-2}]}}");
+    let service = Brains::start(setup).await;
+    let before = totals(&service.client).await;
+    first.then(reply(&wire::OPENAI, false, Fate::Cut));
+    second.then(Reply::json(500, "{}"));
+    let answer = service.client.chat(&Caller::Chat.question("brains-pair", false, "how long?")).await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
+    let row = row(&service.client, &before).await;
+    for name in ["input_tokens", "output_tokens", "estimated"] {
+        assert_eq!(row[name], json!(0.0), "{name}: {row}");
+    }
+}

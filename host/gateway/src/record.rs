@@ -173,6 +173,8 @@ impl Recorder {
     ) {
         name_candidate(candidate, &mut self.record);
         self.price = price;
+        // What an attempt before it used was asked of somebody else, or asked anew.
+        (self.counted, self.said_bytes, self.record.usage) = (false, 0, TraceUsage::default());
         self.record.loss.clone_from(&self.always_lost);
         self.record.attempts.push(cancelled(candidate));
         self.attempt_started_us = self.ambient.monotonic_us();
