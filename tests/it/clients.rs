@@ -6,6 +6,7 @@ mod guide;
 mod matrix;
 mod record;
 mod roster;
+mod vendors;
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What requests cost: whole and streamed, cut, and left by their client, over every wire of an upstream, priced and not.
-//! What the upstream counted, the traces and the ledger agree to the nano-dollar. The sums are made here anew.
+//! What requests cost: whole and streamed, cut, left by their client, and under way while the service is restarted, over every
+//! wire of an upstream, priced and not. What the upstream counted, the traces and the ledger agree to the nano-dollar. The sums are made here anew.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 8;
+/// How often the service is ended and begun again between the first request and the last.
+const RESTARTS: usize = 3;
 
 /// What an upstream counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,6 +162,14 @@ fn number_of(seen: &Seen) -> usize {
     digits.parse().expect("a number")
 }
 
+/// The model, which takes its time over the last requests before a restart: they are under way as the service is told to end.
+fn slowly(wire: &Wire, seen: &Seen, restarts: &[usize]) -> Reply {
+    let number = number_of(seen);
+    let is_last = restarts.iter().any(|end| (end.saturating_sub(AT_ONCE)..*end).contains(&number));
+    let reply = reply(wire, seen);
+    if is_last && fate(number) != Fate::Left { reply.head_delay(Duration::from_millis(300)) } else { reply }
+}
+
 fn reply(wire: &Wire, seen: &Seen) -> Reply {
     let number = number_of(seen);
     let fate = fate(number);
@@ -216,14 +226,15 @@ async fn ask(client: &Client, upstreams: &[Upstream], number: usize) {
     if fate(number) != Fate::Left {
         return within("an answer", call).await;
     }
-    let arrived = async || {
-        let upstream = &upstreams[number % wire::ALL.len()];
-        upstream.seen().iter().any(|seen| number_of(seen) == number)
-    };
     tokio::select! {
         () = call => panic!("nobody answers number {number}"),
-        () = until("the call", arrived) => {}
+        () = until("the call", async || has_arrived(upstreams, number)) => {}
     }
+}
+
+fn has_arrived(upstreams: &[Upstream], number: usize) -> bool {
+    let upstream = &upstreams[number % wire::ALL.len()];
+    upstream.seen().iter().rev().any(|seen| number_of(seen) == number)
 }
 
 /// Nano-dollars of an amount in dollars, as an operation tells it.
@@ -266,19 +277,41 @@ fn tokens(usage: &Value) -> Counts {
 #[tokio::test(flavor = "multi_thread")]
 async fn upstream_traces_and_ledger_agree_to_the_nano_dollar() {
     let requests = count(144, 10_000);
+    let ends: Vec<usize> = (1..=RESTARTS).map(|part| requests * part / (RESTARTS + 1)).collect();
     let mut config = String::from("traces: {queue: 100000, retention_rows: 100000}\nprices:\n");
     let (mut rows, mut upstreams) = (String::new(), Vec::new());
     for wire in &wire::ALL {
-        let upstream = Upstream::start(move |seen| reply(wire, seen)).await;
+        let ends = ends.clone();
+        let upstream = Upstream::start(move |seen| slowly(wire, seen, &ends)).await;
         rows.push_str(&wire.config(&upstream));
         if let Some((row, _)) = prices(wire.provider) {
             config.extend(["  ", wire.provider, ": {scripted-1: ", row, "}\n"]);
         }
         upstreams.push(upstream);
     }
-    let service = Brains::start(Setup::config(config + &rows)).await;
+    let setup = Setup::config(config + &rows);
+    let mut service = Brains::start(setup.clone()).await;
+    let mut begun = 0;
+    for end in ends {
+        let client = &service.client.clone();
+        let last = end - AT_ONCE;
+        let each = |number| ask(client, &upstreams, number);
+        stream::iter(begun..last).for_each_concurrent(AT_ONCE, each).await;
+        let all_arrived = async || (last..end).all(|number| has_arrived(&upstreams, number));
+        let restarted = async {
+            until("the last calls", all_arrived).await;
+            let (home, status) = service.stop().await;
+            assert!(status.success(), "{status}");
+            Brains::start_in(home, setup.clone()).await
+        };
+        let under_way = stream::iter(last..end).for_each_concurrent(AT_ONCE, each);
+        ((), service) = tokio::join!(under_way, restarted);
+        begun = end;
+    }
     let client = &service.client;
-    stream::iter(0..requests).for_each_concurrent(AT_ONCE, |number| ask(client, &upstreams, number)).await;
+    stream::iter(begun..requests)
+        .for_each_concurrent(AT_ONCE, |number| ask(client, &upstreams, number))
+        .await;
     let settled = async || {
         let total = client.operation("list_usage", &json!({})).await["total"]["requests"].clone();
         total == json!(requests)

@@ -2,6 +2,7 @@
 //! began, or an answer without `message_stop`, is a fault and never a shorter answer.
 
 mod blocks;
+mod plain;
 #[cfg(test)]
 mod tests;
 pub(in crate::anthropic_messages) mod usage;
@@ -48,6 +49,13 @@ impl ReadFrame for MessageEvents {
 
 impl MessageEvents {
     fn event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        match plain::read(data) {
+            Some(piece) if self.started && self.blocks.say_more(&piece, events) => Ok(()),
+            Some(_) | None => self.any_event(data, events),
+        }
+    }
+
+    fn any_event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
         let mut object = payload(data)?;
         let kind = object.string("type").ok().flatten();
         let kind = kind.ok_or_else(|| protocol("an event of the upstream's stream has no type"))?;

@@ -3,6 +3,7 @@
 
 mod item;
 mod items;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +56,13 @@ impl ResponseEvents {
     }
 
     fn event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
+        match plain::read(data) {
+            Some(piece) if self.items.say_more(&piece, events) => Ok(()),
+            Some(_) | None => self.any_event(data, events),
+        }
+    }
+
+    fn any_event(&mut self, data: &str, events: &mut Vec<Event>) -> Result<(), Fault> {
         let mut object = payload(data)?;
         let kind = object.string("type").ok().flatten();
         let kind = kind.ok_or_else(|| protocol("an event of the upstream's stream has no type"))?;

@@ -1,8 +1,9 @@
 //! Calls of servers that are only almost the vendor's.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::AnthropicMessagesDecoder;
+use super::{AnthropicMessagesDecoder, MessageEvents, plain};
 use crate::canon::exchange::Frame;
 use crate::canon::{Event, Fault, StopReason};
 
@@ -64,4 +65,66 @@ fn a_turn_that_called_a_tool_ends_for_it() {
     assert_eq!(reason("end_turn"), StopReason::ToolUse);
     assert_eq!(reason("tool_use"), StopReason::ToolUse);
     assert_eq!(reason("max_tokens"), StopReason::MaxTokens);
+}
+
+/// A member of an object, or none.
+fn some_of(members: &'static [&'static str]) -> impl Strategy<Value = String> {
+    proptest::sample::subsequence(members, 0..=members.len())
+        .prop_shuffle()
+        .prop_map(|members| members.join(","))
+}
+
+/// Nearly a piece of text.
+fn piece_like() -> impl Strategy<Value = String> {
+    let delta = some_of(&[
+        r#""type":"text_delta""#,
+        r#""type":"input_json_delta""#,
+        r#""text":"a\nb""#,
+        r#""text":"""#,
+        r#""text":7"#,
+        r#""text":null"#,
+        r#""citations":null"#,
+        r#""x":1"#,
+    ]);
+    let rest = some_of(&[
+        r#""index":0"#,
+        r#""index":1"#,
+        r#""index":"0""#,
+        r#""usage":{"output_tokens":1}"#,
+        r#""delta":null"#,
+        r#""p":null"#,
+    ]);
+    const KINDS: &[&str] = &["content_block_delta", "content_block_stop", "ping", "message_delta"];
+    (proptest::sample::select(KINDS), delta, rest, "|,| x").prop_map(|(kind, delta, rest, behind)| {
+        let comma = if rest.is_empty() { "" } else { "," };
+        format!("{{\"type\":\"{kind}\",\"delta\":{{{delta}}}{comma}{rest}}}{behind}")
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plain_piece_says_what_it_says_to_who_reads_all_of_it(pieces in proptest::collection::vec(piece_like(), 1..6)) {
+        let first = [
+            r#"{"type":"message_start","message":{"id":"m","model":"claude-x"}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}"#,
+        ];
+        let (mut quick, mut thorough) = (MessageEvents::default(), MessageEvents::default());
+        let (mut quick_events, mut thorough_events) = (Vec::new(), Vec::new());
+        for piece in first.into_iter().chain(pieces.iter().map(String::as_str)) {
+            let ends = (quick.event(piece, &mut quick_events), thorough.any_event(piece, &mut thorough_events));
+            prop_assert_eq!(&ends.0, &ends.1, "{}", piece);
+            prop_assert_eq!(&quick_events, &thorough_events, "{}", piece);
+            if ends.0.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_vendor_sends_is_plain() {
+    let piece = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}"#;
+    assert!(plain::read(piece).is_some_and(|piece| piece.text == "Hello"));
+    assert_eq!(plain::read(&piece.replace("text_delta", "thinking_delta")), None);
 }

@@ -3,6 +3,7 @@
 
 use super::item::{Flow, Item, ItemPiece, ItemPlace};
 use super::marked;
+use super::plain::PlainText;
 use crate::canon::{Annotation, BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, ToolStart};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object, check, quote};
@@ -138,6 +139,26 @@ impl Items {
         }
         self.add(at, piece, place.part, text, events);
         Ok(())
+    }
+
+    /// More of the text whose block is open; false when it belongs elsewhere, and nothing has been done.
+    pub(super) fn say_more(&mut self, piece: &PlainText<'_>, events: &mut Vec<Event>) -> bool {
+        let Some(item) = self.list.iter_mut().rfind(|item| item.output == Some(piece.output)) else {
+            return false;
+        };
+        let open = item.block.filter(|(_, kind, part)| (*kind, *part) == (ItemPiece::Text, piece.part));
+        let Some((index, ..)) = open.filter(|_| item.flow == Flow::Message && !item.ended) else {
+            return false;
+        };
+        let said =
+            item.said.iter_mut().find(|(kind, part, _)| (*kind, *part) == (ItemPiece::Text, piece.part));
+        let Some((.., said)) = said else { return false };
+        said.push_str(&piece.text);
+        if !piece.text.is_empty() {
+            let text = piece.text.as_ref().to_owned();
+            events.push(Event::Delta(Delta { choice: 0, index, text }));
+        }
+        true
     }
 
     /// All of a part, of which pieces may have come.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{OpenAiResponsesDecoder, decode_unary};
+use super::{OpenAiResponsesDecoder, ResponseEvents, decode_unary, plain};
 use crate::canon::exchange::Frame;
 use crate::canon::{BlockKind, Event, Fault, FaultKind, StopReason};
 
@@ -396,4 +396,69 @@ proptest! {
         }
         prop_assert_eq!(ended, decoder.finish(true).is_ok());
     }
+}
+
+/// A member of an object, or none.
+fn some_of(members: &'static [&'static str]) -> impl Strategy<Value = String> {
+    proptest::sample::subsequence(members, 0..=members.len())
+        .prop_shuffle()
+        .prop_map(|members| members.join(","))
+}
+
+/// Nearly a piece of text.
+fn piece_like() -> impl Strategy<Value = String> {
+    let members = some_of(&[
+        r#""output_index":0"#,
+        r#""output_index":1"#,
+        r#""output_index":"0""#,
+        r#""content_index":0"#,
+        r#""content_index":1"#,
+        r#""item_id":"i""#,
+        r#""item_id":7"#,
+        r#""sequence_number":3"#,
+        r#""obfuscation":"x""#,
+        r#""logprobs":[]"#,
+        r#""logprobs":[{"token":"a"}]"#,
+        r#""logprobs":null"#,
+        r#""delta":"a\nb""#,
+        r#""delta":"""#,
+        r#""delta":7"#,
+        r#""delta":null"#,
+        r#""response":{"id":"r"}"#,
+        r#""x":1"#,
+    ]);
+    const KINDS: &[&str] =
+        &["output_text.delta", "output_text.delta", "refusal.delta", "output_text.done", "output_item.done"];
+    (proptest::sample::select(KINDS), members, "|,| x").prop_map(|(kind, members, behind)| {
+        let comma = if members.is_empty() { "" } else { "," };
+        format!("{{\"type\":\"response.{kind}\"{comma}{members}}}{behind}")
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plain_piece_says_what_it_says_to_who_reads_all_of_it(pieces in prop::collection::vec(piece_like(), 1..8)) {
+        let first = [
+            r#"{"type":"response.created","response":{"id":"r","model":"m"}}"#,
+            r#"{"type":"response.output_item.added","output_index":0,"item":{"id":"i","type":"message","content":[]}}"#,
+            r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"first"}"#,
+        ];
+        let (mut quick, mut thorough) = (ResponseEvents::new("r"), ResponseEvents::new("r"));
+        let (mut quick_events, mut thorough_events) = (Vec::new(), Vec::new());
+        for piece in first.into_iter().chain(pieces.iter().map(String::as_str)) {
+            let ends = (quick.event(piece, &mut quick_events), thorough.any_event(piece, &mut thorough_events));
+            prop_assert_eq!(&ends.0, &ends.1, "{}", piece);
+            prop_assert_eq!(&quick_events, &thorough_events, "{}", piece);
+            if ends.0.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_vendor_sends_is_plain() {
+    let piece = r#"{"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"content_index":0,"delta":"Hi","sequence_number":4,"logprobs":[],"obfuscation":"x"}"#;
+    assert!(plain::read(piece).is_some_and(|piece| piece.text == "Hi"));
+    assert_eq!(plain::read(&piece.replace("[]", r#"[{"token":"Hi"}]"#)), None);
 }
