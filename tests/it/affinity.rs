@@ -3,6 +3,7 @@
 //! turns land anywhere, and most of what it pays for is read anew (BerriAI/litellm#38078).
 
 mod shared;
+mod worth;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

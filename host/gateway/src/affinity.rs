@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use brains_core::config::{Affinity, Config};
 use brains_core::plane::trace::{Attempt, TraceRecord};
+use brains_core::price::TokenRate;
 use brains_core::sync::Unpoisoned as _;
 use brains_core::traffic::affinity::{
     AnsweredTurn, ConversationKey, ConversationMark, KnownPlaces, WarmPlace, WarmPlaces, unit,
@@ -141,12 +142,13 @@ impl ConversationPlaces {
 }
 
 impl Stay {
-    /// Tells the candidates what is warm at them, and how strongly the conversation is drawn to each.
+    /// Tells the candidates what is warm at them and what reading it there costs, and how strongly the conversation is drawn to each.
     pub(crate) fn tell(
         &mut self,
         candidates: &mut [Candidate],
         config: &Config,
         states: &ProviderStates,
+        cached_rate: &dyn Fn(&Candidate) -> Option<TokenRate>,
         ambient: &dyn Ambient,
     ) {
         for candidate in &mut *candidates {
@@ -162,6 +164,8 @@ impl Stay {
             if let Some(place) = warm {
                 extra.insert("warm_tokens".to_owned(), json!(place.warm_tokens));
                 extra.insert("warm_for_ms".to_owned(), json!(place.cold_at.since(self.now)));
+                let rate = cached_rate(candidate).map(|rate| json!(rate.dollars_per_million()));
+                extra.extend(rate.map(|rate| ("warm_input_price".to_owned(), rate)));
             }
             candidate.extra = (!extra.is_empty()).then(|| json!(extra).to_string());
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind};
-use brains_dialect::canon::task::{self, Features, RouteInput, Score, Signal, Verdict};
+use brains_dialect::canon::task::{self, Candidate, Features, RouteInput, Score, Signal, Verdict};
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
 
@@ -167,7 +167,11 @@ pub(crate) async fn plan(
     if let Some(conversation) = asked.as_ref().and_then(|asked| asked.conversation) {
         let Upstreams { places, states, ambient, .. } = upstreams;
         let stay = stay.insert(places.look(conversation, config.affinity, &**ambient).await);
-        stay.tell(&mut candidates, config, states, &**ambient);
+        let cached_rate = |candidate: &Candidate| {
+            let instance = snapshot.provider(&candidate.provider)?;
+            upstreams.price(config, instance, &candidate.model)?.1.cached_input
+        };
+        stay.tell(&mut candidates, config, states, &cached_rate, &**ambient);
     }
     let features = asked.map(|asked| asked.features);
 

@@ -33,6 +33,8 @@ struct Told {
     spread: Option<f64>,
     /// Tokens of the prompt that are cached there.
     warm_tokens: Option<u32>,
+    /// What reading them from there costs, in US dollars per million.
+    warm_input_price: Option<f64>,
 }
 
 fn told(candidate: &Candidate) -> Told {
@@ -73,12 +75,13 @@ pub(crate) fn decide(settings: &Settings, input: &RouteInput) -> Result<Decision
     let wanted = tier(settings, input, &tables);
     let (tier, moved) = roomy(&wanted, input, &tables, &room);
     let mut order = ordered(settings, input, &tier, &room);
-    let sticky = keep(settings, input, &tables, &wanted, &tier, &room);
-    if let Some(index) = sticky {
+    let there = order.first().and_then(|index| input.candidates.get(*index));
+    let stay = keep(settings, input, &tables, &wanted, &tier, &room, there);
+    if let Stay::Kept(index) = stay {
         order.retain(|it| *it != index);
         order.insert(0, index);
     }
-    let reason = reason(input, &wanted, &tier, moved, sticky.is_some(), &order);
+    let reason = reason(input, &wanted, &tier, moved, &stay, &order);
     let score = |rank: u16| 1.0 / (f32::from(rank) + 1.0);
     let picks = (0..).zip(&order).map(|(rank, index)| Pick {
         index: u32::try_from(*index).unwrap_or(u32::MAX),
@@ -264,9 +267,46 @@ fn among_equals(a: &Placed<'_>, b: &Placed<'_>) -> Ordering {
         .then_with(|| latency(a).cmp(&latency(b)))
 }
 
+/// What becomes of a conversation that is cached somewhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stay {
+    /// It is nowhere, or nowhere where it may stay.
+    Nowhere,
+    /// With this candidate.
+    Kept(usize),
+    /// This one is left for a stronger answer, which is worth what leaving costs.
+    Left(usize, Leaving),
+}
+
+/// What is lost with a cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Leaving {
+    /// That are read anew.
+    tokens: u32,
+    /// More than reading them where they are; none where a price is not known.
+    cost_usd: Option<f64>,
+}
+
+impl Leaving {
+    fn of(here: &Candidate, there: Option<&Candidate>) -> Self {
+        let Told { warm_tokens, warm_input_price, .. } = told(here);
+        let tokens = warm_tokens.unwrap_or(0);
+        let anew = there.and_then(|it| it.input_price);
+        let cost_usd = anew.zip(warm_input_price).map(|(anew, warm)| f64::from(tokens) * (anew - warm) / 1e6);
+        Self { tokens, cost_usd }
+    }
+
+    /// Whether that is more than a stronger answer is worth.
+    fn is_too_much(self, settings: &Settings) -> bool {
+        match self.cost_usd {
+            Some(cost_usd) => cost_usd > settings.upgrade_usd,
+            None => self.tokens > settings.upgrade_tokens,
+        }
+    }
+}
+
 /// The candidate that the conversation is at, when it may stay there; of several the one where most of it is. A stronger tier
-/// than it needs is no reason to leave, and a weaker one is only while there is little to lose: what is cached costs a tenth of
-/// what is read anew.
+/// than it needs is no reason to leave, and a weaker one is only while there is little to lose.
 fn keep(
     settings: &Settings,
     input: &RouteInput,
@@ -274,20 +314,30 @@ fn keep(
     wanted: &Choice,
     tier: &str,
     room: &Room,
-) -> Option<usize> {
+    there: Option<&Candidate>,
+) -> Stay {
     let given = input.sticky.and_then(|index| usize::try_from(index).ok());
     let may_stay = |index: usize, candidate: &Candidate| {
         let here = given.map_or(candidate.sticky, |given| given == index);
-        let is_worth_it = candidate.tier == tier
-            || wanted.asked == Asked::ByTask
-                && (rank(tables, &candidate.tier) > rank(tables, tier)
-                    || told(candidate).warm_tokens > Some(settings.upgrade_tokens));
-        here && is_worth_it && standing(settings, candidate, room) == Standing::Well
+        here && standing(settings, candidate, room) == Standing::Well
+            && (candidate.tier == tier || wanted.asked == Asked::ByTask)
     };
-    let stay = input.candidates.iter().enumerate().filter(|(index, it)| may_stay(*index, it));
     // Where one candidate is in several tiers, it is in the wanted one.
-    stay.max_by_key(|(index, it)| (told(it).warm_tokens, it.tier == tier, Reverse(*index)))
-        .map(|(index, _)| index)
+    let warmest = |list: &mut dyn Iterator<Item = (usize, &Candidate)>| {
+        list.max_by_key(|(index, it)| (told(it).warm_tokens, it.tier == tier, Reverse(*index)))
+            .map(|(index, _)| index)
+    };
+    let here = || input.candidates.iter().enumerate().filter(|(index, it)| may_stay(*index, it));
+    let leaving = |it: &Candidate| Leaving::of(it, there);
+    let is_worth_it = |it: &Candidate| {
+        it.tier == tier || rank(tables, &it.tier) > rank(tables, tier) || leaving(it).is_too_much(settings)
+    };
+    if let Some(kept) = warmest(&mut here().filter(|(_, it)| is_worth_it(it))) {
+        return Stay::Kept(kept);
+    }
+    let left = warmest(&mut here()).and_then(|index| Some((index, input.candidates.get(index)?)));
+    let left = left.map(|(index, it)| (index, leaving(it))).filter(|(_, leaving)| leaving.tokens > 0);
+    left.map_or(Stay::Nowhere, |(index, leaving)| Stay::Left(index, leaving))
 }
 
 /// One line: why, which tier, what first, how many behind it.
@@ -296,7 +346,7 @@ fn reason(
     wanted: &Choice,
     tier: &str,
     moved: bool,
-    sticky: bool,
+    stay: &Stay,
     order: &[usize],
 ) -> String {
     let first = order.first().and_then(|index| input.candidates.get(*index));
@@ -306,11 +356,17 @@ fn reason(
         2 => ", 1 fallback".to_owned(),
         more => format!(", {} fallbacks", more - 1),
     };
-    let warm = first.and_then(|candidate| told(candidate).warm_tokens);
-    let stays = match warm.filter(|_| sticky) {
-        Some(tokens) => format!(", same as before ({tokens} tokens warm)"),
-        None if sticky => ", same as before".to_owned(),
-        None => String::new(),
+    let stays = match stay {
+        Stay::Kept(_) => match first.and_then(|candidate| told(candidate).warm_tokens) {
+            Some(tokens) => format!(", same as before ({tokens} tokens warm)"),
+            None => ", same as before".to_owned(),
+        },
+        Stay::Left(index, Leaving { tokens, cost_usd }) => {
+            let left = input.candidates.get(*index).map_or("", |candidate| candidate.id.as_str());
+            let cost = cost_usd.map(|cost_usd| format!(" for ${cost_usd:.4} more")).unwrap_or_default();
+            format!(", not {left} where it is warm ({tokens} tokens read anew{cost})")
+        }
+        Stay::Nowhere => String::new(),
     };
     let moves = if moved { format!(" {} does not fit ->", wanted.tier) } else { String::new() };
     let tier = first.map_or(tier, |candidate| candidate.tier.as_str());

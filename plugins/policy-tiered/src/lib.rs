@@ -11,8 +11,8 @@
 //!    among providers of one and the same model errors, price and latency decide. In a tier that shares out, conversations
 //!    are spread over its candidates.
 //! 5. A conversation stays with its candidate while that is healthy and in this tier, unless its client named one or the
-//!    settings have one for what the request is for: in this tier or a stronger one, and in a weaker one as long as more of
-//!    it is cached there than a stronger answer is worth.
+//!    settings have one for what the request is for: in this tier or a stronger one, and in a weaker one as long as reading
+//!    anew what is cached there costs more than a stronger answer is worth.
 
 mod choose;
 
@@ -33,6 +33,7 @@ pub struct Settings {
     pub output_reserve_tokens: u32,
     pub request_classes: BTreeMap<String, String>,
     pub upgrade_tokens: u32,
+    pub upgrade_usd: f64,
 }
 
 impl Default for Settings {
@@ -44,6 +45,7 @@ impl Default for Settings {
             output_reserve_tokens: 1024,
             request_classes: BTreeMap::new(),
             upgrade_tokens: 32_768,
+            upgrade_usd: 0.1,
         }
     }
 }

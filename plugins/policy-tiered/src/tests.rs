@@ -202,12 +202,17 @@ fn warm(input: &mut RouteInput, index: usize, tokens: u32) {
 fn what_is_cached_is_paid_for_by_who_leaves_it() {
     let mut here = input("architecture", 0.9);
     warm(&mut here, 1, 32_768);
-    check(&here, "architecture (0.90) -> strong: a/large");
+    check(
+        &here,
+        "architecture (0.90) -> strong: a/large, not a/mid where it is warm (32768 tokens read anew)",
+    );
     warm(&mut here, 1, 32_769);
     let stays = "architecture (0.90) -> default: a/mid, same as before (32769 tokens warm), 1 fallback";
     check(&here, stays);
     let settings = Settings { upgrade_tokens: 50_000, ..Settings::default() };
-    check_with(&settings, &here, "architecture (0.90) -> strong: a/large");
+    let leaves =
+        "architecture (0.90) -> strong: a/large, not a/mid where it is warm (32769 tokens read anew)";
+    check_with(&settings, &here, leaves);
     // Where there is most of it.
     warm(&mut here, 2, 90_000);
     check(&here, "architecture (0.90) -> default: b/mid, same as before (90000 tokens warm), 1 fallback");
@@ -216,6 +221,32 @@ fn what_is_cached_is_paid_for_by_who_leaves_it() {
     check(&here, stays);
     here.candidates[1].context = 500;
     check(&here, "architecture (0.90) -> strong: a/large");
+}
+
+#[test]
+fn where_prices_are_known_leaving_is_paid_for_in_money() {
+    let mut here = input("architecture", 0.9);
+    let strong = here.candidates.iter().position(|it| it.id == "a/large").unwrap();
+    here.candidates[strong].input_price = Some(5.0);
+    let mut priced = |tokens: u32| {
+        here.candidates[1].sticky = true;
+        let extra = json!({"warm_tokens": tokens, "warm_input_price": 0.3});
+        here.candidates[1].extra = Some(extra.to_string());
+        here.clone()
+    };
+    // 21,277 tokens at 4.70 dollars a million more are a little over ten cents.
+    check(
+        &priced(21_276),
+        "architecture (0.90) -> strong: a/large, not a/mid where it is warm (21276 tokens read anew for $0.1000 more)",
+    );
+    let stays = "architecture (0.90) -> default: a/mid, same as before (21277 tokens warm), 1 fallback";
+    check(&priced(21_277), stays);
+    let settings = Settings { upgrade_usd: 1.0, ..Settings::default() };
+    check_with(
+        &settings,
+        &priced(100_000),
+        "architecture (0.90) -> strong: a/large, not a/mid where it is warm (100000 tokens read anew for $0.4700 more)",
+    );
 }
 
 #[test]

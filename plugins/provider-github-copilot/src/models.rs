@@ -85,7 +85,8 @@ fn model(entry: &Value) -> Option<Model> {
     })
 }
 
-/// US dollars per million tokens. The vendor tells credits per batch of tokens; a price that it does not tell is unknown.
+/// US dollars per million tokens. The vendor tells credits of a cent per batch of tokens, for all prompts or for those of usual
+/// length; a price that it does not tell is unknown (github/copilot-sdk#1555, ChrisRomp/copilot-bridge#218; read 2026-11-30).
 fn pricing(entry: &Value) -> Option<String> {
     let prices = entry.pointer("/billing/token_prices")?;
     let batch =

@@ -261,6 +261,9 @@ fn models_that_the_account_may_use_are_listed_with_their_prices() {
     let list = json!({"data": [
         model("a", json!({"billing": prices})),
         model("b", json!({"billing": {"is_premium": true}})),
+        // As the vendor's own library gave it to github/copilot-sdk#1555, in the names of the wire.
+        model("c", json!({"billing": {"multiplier": 1, "token_prices": {"batch_size": 1_000_000, "input_price": 300,
+            "output_price": 1500, "cache_price": 30}}})),
         model("hidden", json!({"model_picker_enabled": false})),
         model("off", json!({"policy": {"state": "disabled"}})),
         model("vectors", json!({"capabilities": {"type": "embeddings"}})),
@@ -268,7 +271,8 @@ fn models_that_the_account_may_use_are_listed_with_their_prices() {
     let page = component(json!({})).models(Some(response(200, &list.to_string()))).unwrap();
     let told: Vec<_> =
         page.models.iter().map(|model| (model.id.as_str(), model.pricing.as_deref())).collect();
-    assert_eq!(told, [("a", Some(r#"{"input":1.25,"output":10.0}"#)), ("b", None)]);
+    let flat = r#"{"input":3.0,"cached_input":0.3,"output":15.0}"#;
+    assert_eq!(told, [("a", Some(r#"{"input":1.25,"output":10.0}"#)), ("b", None), ("c", Some(flat))]);
     let first = page.models.first().unwrap();
     assert_eq!((first.context, first.max_output), (Some(128_000), Some(4_096)));
     assert_eq!(first.caps, ["tools"]);

@@ -50,9 +50,10 @@ pub enum Circuit {
     Open,
 }
 
-/// What may be asked. `sticky`: the conversation is at it, and may stay. `extra` is a JSON object that may hold `warm_tokens`
-/// and `warm_for_ms` (how much of the prompt is cached there, and for how long) and `spread` (in a tier whose candidates are as
-/// good as each other, how strongly the conversation is drawn to it, from 0 up to 1).
+/// What may be asked. `sticky`: the conversation is at it, and may stay. `extra` is a JSON object that may hold `warm_tokens`,
+/// `warm_for_ms` and `warm_input_price` (how much of the prompt is cached there, for how long, and what reading it there costs in
+/// US dollars per million tokens) and `spread` (in a tier whose candidates are as good as each other, how strongly the
+/// conversation is drawn to it, from 0 up to 1).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Candidate {
     pub id: String,
