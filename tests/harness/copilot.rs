@@ -29,6 +29,8 @@ struct State {
     /// When each session ends, in seconds since 1970.
     sessions: BTreeMap<String, u64>,
     looks: VecDeque<Look>,
+    /// The next sessions' tokens, where they matter.
+    next_sessions: VecDeque<String>,
     /// How long a new session lasts.
     life: Duration,
     exchange_delay: Duration,
@@ -48,6 +50,7 @@ impl GitHub {
             accounts: BTreeMap::new(),
             sessions: BTreeMap::new(),
             looks: VecDeque::new(),
+            next_sessions: VecDeque::new(),
             life: Duration::from_mins(30),
             exchange_delay: Duration::ZERO,
             minted: 0,
@@ -90,6 +93,11 @@ impl GitHub {
     /// No session counts any more.
     pub fn end_sessions(&self) {
         self.state().sessions.clear();
+    }
+
+    /// The token of the next session.
+    pub fn next_session(&self, token: &str) {
+        self.state().next_sessions.push_back(token.to_owned());
     }
 
     /// New sessions last so long.
@@ -215,7 +223,10 @@ impl State {
             return refused;
         }
         let ends = now_seconds() + self.life.as_secs();
-        let token = format!("tid={};exp={ends};sku=copilot_for_business_seat;8kp=1", self.mint());
+        let token = self
+            .next_sessions
+            .pop_front()
+            .unwrap_or_else(|| format!("tid={};exp={ends};sku=copilot_for_business_seat;8kp=1", self.mint()));
         self.sessions.insert(token.clone(), ends);
         let host = seen.header("host").expect("a host");
         let answer = json!({

@@ -1,14 +1,17 @@
 //! GitHub Copilot as a provider: signing in, exchanging and renewing, the three wires of its models, and that no token gets
 //! anywhere but into the vault and to GitHub.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 use std::time::Duration;
 
 use brains_tests::copilot::{EXCHANGE, GitHub, Look, MARK};
 use brains_tests::service::Home;
-use brains_tests::{Answer, Brains, Setup, until};
+use brains_tests::{Answer, Brains, Reply, Setup, until};
 use serde_json::{Value, json};
+
+use crate::secrets::{core, shapes};
 
 const CHAT: &str = "/v1/chat/completions";
 const RESPONSES: &str = "/v1/responses";
@@ -293,22 +296,8 @@ async fn a_token_goes_as_it_is_where_settings_say_so_and_a_personal_one_nowhere(
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
-    let github = GitHub::start().await;
-    let home = prepared(format!("{}traces: {{bodies: true}}\n", github.config(""))).await;
-    let login = home.run(&["copilot-login", "-vvv"]).await;
-    assert!(login.status.success(), "{login:?}");
-    assert!(!format!("{login:?}").contains(MARK), "{login:?}");
-    let service = Brains::start_in(home, Setup::default().argument("-vvv")).await;
-    let session = {
-        let kept: Value =
-            serde_json::from_slice(&fs_err::read(vault_file(&service)).expect("kept")).expect("JSON");
-        kept["session"]["credentials"]["session"].as_str().expect("a session").to_owned()
-    };
-    assert_eq!(service.client.get("/v1/models").await.status, 200);
-    assert_eq!(chat(&service, "gpt-scripted").await.status, 200);
-    // Upstreams that repeat what they were sent, streamed, whole and in an error.
+/// The next two answers, a stream and a whole one, repeat what was sent.
+fn repeats(github: &GitHub, token: &str) {
     let frame = |delta: Value, finish: Value| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
         format!(
@@ -316,24 +305,68 @@ async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
             json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
         )
     };
-    let said = frame(json!({"role": "assistant", "content": format!("you sent {session}")}), Value::Null);
+    let said = frame(json!({"role": "assistant", "content": format!("you sent {token}")}), Value::Null);
     let frames = [said, frame(json!({}), json!("stop")), "data: [DONE]\n\n".to_owned()];
-    github.upstream.then(brains_tests::Reply::stream(frames));
+    github.upstream.then(Reply::stream(frames));
     let whole = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": format!("you sent {session}")}, "finish_reason": "stop"}]});
-    github.upstream.then(brains_tests::Reply::json(200, whole.to_string()));
-    for stream in [true, false] {
-        let answer = ask(&service, CHAT, &hello(CHAT, "gpt-scripted", "hello", stream)).await;
-        assert!(answer.status == 200 && answer.text().contains("you sent"), "{}", answer.text());
-        assert!(!answer.text().contains(MARK), "{}", answer.text());
+        {"index": 0, "message": {"role": "assistant", "content": format!("you sent {token}")}, "finish_reason": "stop"}]});
+    github.upstream.then(Reply::json(200, whole.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
+    let github = GitHub::start().await;
+    // Whatever a session's token looks like: an account for each.
+    // A personal one is taken nowhere.
+    let is_token = |shape: &String| !shape.contains(' ') && !shape.starts_with("github_pat_");
+    let tokens: BTreeSet<String> = shapes().into_iter().filter(is_token).collect();
+    let origin = github.upstream.origin();
+    let accounts = (0..tokens.len()).map(|number| {
+        let token = github.account("gho_");
+        format!(
+            "  account_{number}:\n    component: provider-github-copilot\n    secrets: {{oauth_token: \"{token}\"}}\n    \
+             config: {{github_url: \"{origin}\", github_api_url: \"{origin}\"}}\n    allow: {{http: [\"{origin}\"]}}\n"
+        )
+    });
+    let config = format!("{}{}traces: {{bodies: true}}\n", github.config(""), accounts.collect::<String>());
+    let home = prepared(config).await;
+    let login = home.run(&["copilot-login", "-vvv"]).await;
+    assert!(login.status.success(), "{login:?}");
+    let mut hidden: Vec<String> = tokens.iter().map(|token| core(token).to_owned()).collect();
+    hidden.push(MARK.to_owned());
+    let is_hidden = |text: &str| !hidden.iter().any(|token| text.contains(token.as_str()));
+    assert!(is_hidden(&format!("{login:?}")), "{login:?}");
+    let service = Brains::start_in(home, Setup::default().argument("-vvv")).await;
+    assert_eq!(chat(&service, "gpt-scripted").await.status, 200);
+    tokens.iter().for_each(|token| github.next_session(token));
+    assert_eq!(service.client.get("/v1/models").await.status, 200);
+    let mut met = BTreeSet::new();
+    for number in 0..tokens.len() {
+        let body = |stream: bool| {
+            let mut body = hello(CHAT, "gpt-scripted", "hello", stream);
+            body["model"] = json!(format!("account_{number}/gpt-scripted"));
+            body
+        };
+        let answer = ask(&service, CHAT, &body(false)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let sent = github.last("/chat/completions");
+        let token = sent.header("authorization").and_then(|it| it.strip_prefix("Bearer ")).expect("a token");
+        met.insert(token.to_owned());
+        repeats(&github, token);
+        for stream in [true, false] {
+            let answer = ask(&service, CHAT, &body(stream)).await;
+            assert!(answer.status == 200 && answer.text().contains("you sent"), "{}", answer.text());
+            assert!(is_hidden(&answer.text()), "{}", answer.text());
+        }
+        for error in [json!({"error": {"message": format!("bad token {token}")}}), json!({"error": token})] {
+            github.upstream.then(Reply::json(400, error.to_string()));
+            let answer = ask(&service, CHAT, &body(false)).await;
+            assert!(answer.status >= 400 && is_hidden(&answer.text()), "{}", answer.text());
+        }
     }
-    for body in [json!({"error": {"message": format!("bad token {session}")}}), json!({"error": session})] {
-        github.upstream.then(brains_tests::Reply::json(400, body.to_string()));
-        let answer = chat(&service, "gpt-scripted").await;
-        assert!(answer.status >= 400 && !answer.text().contains(MARK), "{}", answer.text());
-    }
-    let traces = service.client.operation("list_traces", &json!({})).await.to_string();
-    assert!(!traces.contains(MARK), "{traces}");
+    assert_eq!(met, tokens);
+    let traces = service.client.operation("list_traces", &json!({"limit": 200})).await.to_string();
+    assert!(is_hidden(&traces), "{traces}");
     let (home, _) = service.stop().await;
     let mut looked_at = 0;
     let mut folders = vec![home.path().to_owned()];
@@ -343,11 +376,12 @@ async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
             match (path.is_dir(), path.ends_with("vault")) {
                 (true, true) => {}
                 (true, false) => folders.push(path),
+                // There the operator wrote them.
+                (false, _) if path.ends_with("config.yaml") => {}
                 (false, _) => {
                     looked_at += 1;
                     let content = fs_err::read(&path).expect("readable");
-                    let found = content.windows(MARK.len()).any(|window| window == MARK.as_bytes());
-                    assert!(!found, "{}", path.display());
+                    assert!(is_hidden(&String::from_utf8_lossy(&content)), "{}", path.display());
                 }
             }
         }

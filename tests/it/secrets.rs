@@ -6,7 +6,7 @@ use brains_tests::{Brains, Client, Setup, Upstream, model};
 use serde_json::{Value, json};
 
 /// Made up here; none was ever valid. Put together at run time, so that scanners of sources stay quiet.
-fn shapes() -> Vec<String> {
+pub(crate) fn shapes() -> Vec<String> {
     let a = "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cD3fG5hJ7k";
     let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let mut shapes: Vec<String> = [
@@ -62,7 +62,7 @@ fn shapes() -> Vec<String> {
 }
 
 /// The part of a shape that must not be found again.
-fn core(shape: &str) -> &str {
+pub(crate) fn core(shape: &str) -> &str {
     shape
         .rsplit([' ', '=', '.'])
         .find(|part| part.len() > 12)
