@@ -66,6 +66,8 @@ impl ReadFrame for AnswerChunks {
                 candidate.map_err(|_| protocol("a candidate of the upstream's answer is not an object"))?;
             self.candidate(candidate, events)?;
         }
+        // What counts the prompt alone says nothing of what has been answered so far.
+        let counted = counted.filter(|usage| usage.output > 0 || self.blocks.finished());
         if counted.is_some() && counted != self.usage {
             self.usage.clone_from(&counted);
             events.extend(counted.map(Event::Usage));
