@@ -3,7 +3,7 @@
 //! <https://ai.google.dev/gemini-api/docs/thought-signatures>, langgenius/dify-official-plugins#2088 and
 //! GewoonJaap/gemini-cli-openai#156 for the words.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{signature, text_signature};
 
@@ -245,6 +245,8 @@ fn signed(contents: &[Value]) -> Result<(), String> {
 
 #[test]
 fn what_the_vendor_refuses_is_refused() {
+    use serde_json::json;
+
     let user = |text: &str| json!({"role": "user", "parts": [{"text": text}]});
     let call = |signature: Value| json!({"role": "model", "parts": [{"functionCall": {"id": "fc_0", "name": "f", "args": {}}, "thoughtSignature": signature}]});
     let result = |id: &str| json!({"role": "user", "parts": [{"functionResponse": {"id": id, "name": "f", "response": {"output": "r"}}}]});
