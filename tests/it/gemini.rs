@@ -230,7 +230,8 @@ async fn what_this_vendor_signed_reaches_no_other() {
     );
     assert!(answer.header("x-brains-loss").contains("messages.tool_calls.extra_content"));
     assert!(!String::from_utf8_lossy(&other.last().body).contains(gemini::SIGNATURE));
-    // And back to who signed.
+    // And back to who signed, by name: the conversation would stay where it went.
+    body["model"] = json!(MODEL);
     let answer = service.client.chat(&body).await;
     assert_eq!((answer.status, answer.header("x-brains-provider")), (200, "gemini"), "{}", answer.text());
     assert_eq!(signed(&upstream.last().json()), [("add".to_owned(), signature(0))]);

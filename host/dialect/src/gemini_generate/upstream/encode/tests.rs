@@ -93,7 +93,7 @@ fn an_effort_is_a_budget_within_what_the_model_takes() {
 }
 
 /// A conversation of a greeting, what the model said, and a question.
-fn said(contents: Vec<Content>) -> Value {
+fn parts_of(contents: Vec<Content>) -> Value {
     let parts = contents.into_iter().map(Part::plain).collect();
     let answer = Message { role: Role::Assistant, name: None, parts, extra: None };
     let mut asked = request(&json!({}));
@@ -111,15 +111,15 @@ fn the_signature_of_a_text_goes_back_onto_the_text() {
     };
     let text = || Content::Text("a".to_owned());
     let signed = json!([{"text": "a", "thoughtSignature": "c2ln"}]);
-    assert_eq!(said(vec![text(), hidden("text:c2ln", OWN)]), signed);
+    assert_eq!(parts_of(vec![text(), hidden("text:c2ln", OWN)]), signed);
     // Where a client keeps thoughts in front of texts, too.
-    assert_eq!(said(vec![hidden("text:c2ln", OWN), text()]), signed);
+    assert_eq!(parts_of(vec![hidden("text:c2ln", OWN), text()]), signed);
     assert_eq!(
-        said(vec![text(), hidden("c2ln", OWN)]),
+        parts_of(vec![text(), hidden("c2ln", OWN)]),
         json!([{"text": "a"}, {"text": "", "thoughtSignature": "c2ln"}])
     );
-    assert_eq!(said(vec![hidden("text:c2ln", OWN)]), json!([{"text": "", "thoughtSignature": "c2ln"}]));
-    assert_eq!(said(vec![text(), hidden("text:c2ln", "gemini-generate/gemma")]), json!([{"text": "a"}]));
+    assert_eq!(parts_of(vec![hidden("text:c2ln", OWN)]), json!([{"text": "", "thoughtSignature": "c2ln"}]));
+    assert_eq!(parts_of(vec![text(), hidden("text:c2ln", "gemini-generate/gemma")]), json!([{"text": "a"}]));
 }
 
 #[test]
