@@ -27,7 +27,7 @@ pub(super) fn meant(request: &ChatRequest) -> Facts {
                 }
                 Content::ToolResult(result) => {
                     let name = &names.iter().rev().find(|(id, _)| *id == result.call_id).unwrap().1;
-                    (format!("result {} {name} {}", result.call_id, given(&result.content)), true)
+                    (format!("result {} {name} {}", result.call_id, result_content(&result.content)), true)
                 }
                 Content::Reasoning(Reasoning { text, signature, redacted, .. }) => {
                     (format!("thought {text:?} {:?}", signature.as_ref().or(redacted.as_ref())), false)
@@ -60,7 +60,7 @@ fn image(media: &Media) -> String {
     format!("image {} {data}", media.mime)
 }
 
-fn given(content: &[ResultPart]) -> String {
+fn result_content(content: &[ResultPart]) -> String {
     let (mut texts, mut images) = (Facts::new(), Facts::new());
     for part in content {
         match part {
