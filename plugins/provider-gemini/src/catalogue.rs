@@ -12,24 +12,15 @@ const METHODS: [&str; 3] = ["generateContent", "embedContent", "batchEmbedConten
 
 /// The query of a page. The vendor's word for where it begins is any text, which is escaped.
 pub(crate) fn query(cursor: Option<&str>) -> String {
-    let mut query = "pageSize=1000".to_owned();
-    if let Some(cursor) = cursor {
-        query.push_str("&pageToken=");
-        for byte in cursor.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-                query.push(char::from(byte));
-            } else {
-                query.push_str(&format!("%{byte:02X}"));
-            }
-        }
-    }
-    query
+    let page = cursor.map(|cursor| format!("&pageToken={}", crate::escaped(cursor, b"-_.~")));
+    format!("pageSize=1000{}", page.unwrap_or_default())
 }
 
 pub(crate) fn read(body: &str) -> Result<Page, Fault> {
     let mut page = MODELS.read(body)?;
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
-    page.next = answer["nextPageToken"].as_str().filter(|token| !token.is_empty()).map(str::to_owned);
+    let next = answer.get("nextPageToken").and_then(Value::as_str);
+    page.next = next.filter(|token| !token.is_empty()).map(str::to_owned);
     Ok(page)
 }
 

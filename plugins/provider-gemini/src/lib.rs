@@ -4,6 +4,8 @@
 mod catalogue;
 mod settings;
 
+use std::fmt::Write as _;
+
 use brains_sdk::canon::catalogue::Page;
 use brains_sdk::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_sdk::canon::exchange::{Field, Framing, Head, Outbound, Request, Response};
@@ -33,15 +35,20 @@ impl Gemini {
 /// A model as addresses name it. What else stands in a name must not end up in another place of the address.
 fn resource(model: &str) -> String {
     let name = if model.contains('/') { model.to_owned() } else { format!("models/{model}") };
-    let mut out = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+    escaped(&name, b"-_.~/").replace("..", "%2E%2E")
+}
+
+/// A text as an address may hold it: letters, digits and these marks as they are.
+fn escaped(text: &str, marks: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || marks.contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _written = write!(out, "%{byte:02X}");
         }
     }
-    out.replace("..", "%2E%2E")
+    out
 }
 
 impl Component for Gemini {

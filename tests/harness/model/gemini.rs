@@ -175,7 +175,7 @@ fn usage() -> Value {
            "cachedContentTokenCount": 3, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 11}]})
 }
 
-fn chunk(parts: &[Value], finish: Option<&str>, counted: Value, model: &str) -> Value {
+fn chunk(parts: &[Value], finish: Option<&str>, counted: &Value, model: &str) -> Value {
     let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
     if let Some(finish) = finish {
         candidate["finishReason"] = json!(finish);
@@ -191,7 +191,7 @@ fn stamp() -> String {
 }
 
 fn body(said: &Said, thought: Option<&str>, model: &str) -> String {
-    chunk(&parts(said, thought), Some("STOP"), usage(), model).to_string()
+    chunk(&parts(said, thought), Some("STOP"), &usage(), model).to_string()
 }
 
 /// A text comes in pieces, and its signature behind it in a part without text.
@@ -204,12 +204,12 @@ fn frames(said: &Said, thought: Option<&str>, model: &str) -> Vec<String> {
     let early = json!({"promptTokenCount": 11, "totalTokenCount": 11});
     let frame = |chunk: Value| format!("data: {chunk}\n\n");
     let mut frames: Vec<String> =
-        all.iter().map(|part| frame(chunk(std::slice::from_ref(part), None, early.clone(), model))).collect();
+        all.iter().map(|part| frame(chunk(std::slice::from_ref(part), None, &early, model))).collect();
     let mut last = json!({"text": ""});
     if matches!(said, Said::Text(_)) {
         last["thoughtSignature"] = json!(text_signature());
     }
-    frames.push(frame(chunk(&[last], Some("STOP"), usage(), model)));
+    frames.push(frame(chunk(&[last], Some("STOP"), &usage(), model)));
     frames
 }
 

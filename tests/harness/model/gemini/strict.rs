@@ -227,16 +227,15 @@ fn signed(contents: &[Value]) -> Result<(), String> {
                     return Err("Corrupted thought signature.".to_owned());
                 }
             }
-            if call.is_object() {
-                if std::mem::take(&mut first) && said.is_none() && at > newest {
-                    return Err(format!(
-                        "Function call is missing a thought_signature in functionCall parts. This is required for tools to work \
-                         correctly, and missing thought_signature may lead to degraded model performance. Additional data, \
-                         function call `default_api:{}` , position {at}. Please refer to \
-                         https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
-                        call["name"].as_str().unwrap_or_default()
-                    ));
-                }
+            let leads = call.is_object() && std::mem::take(&mut first);
+            if leads && said.is_none() && at > newest {
+                return Err(format!(
+                    "Function call is missing a thought_signature in functionCall parts. This is required for tools to work \
+                     correctly, and missing thought_signature may lead to degraded model performance. Additional data, \
+                     function call `default_api:{}` , position {at}. Please refer to \
+                     https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
+                    call["name"].as_str().unwrap_or_default()
+                ));
             }
         }
     }
