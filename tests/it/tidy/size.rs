@@ -63,7 +63,7 @@ fn no_file_is_too_long_to_read() {
 const COMPONENTS: [(&str, usize); 8] = [
     ("plugins/provider-openai", 80),
     ("plugins/provider-openai-responses", 80),
-    ("plugins/provider-gemini", 340),
+    ("plugins/provider-gemini", 300),
     ("plugins/provider-litellm", 290),
     ("plugins/provider-anthropic", 120),
     ("plugins/provider-ollama", 120),
