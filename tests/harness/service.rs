@@ -70,6 +70,18 @@ impl Setup {
     }
 }
 
+/// A configuration with one map of providers: helpers give a line each for theirs.
+fn one_map_of_providers(config: &str) -> String {
+    let entries = |line: &'_ str| Some(line.strip_prefix("providers: {")?.strip_suffix('}')?.to_owned());
+    let maps: Vec<String> = config.lines().filter_map(entries).collect();
+    if maps.len() < 2 {
+        return config.to_owned();
+    }
+    let rest = config.lines().filter(|line| entries(line).is_none());
+    let rest: String = rest.flat_map(|line| [line, "\n"]).collect();
+    format!("{rest}providers: {{{}}}\n", maps.join(", "))
+}
+
 /// The program under test.
 pub fn program() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "the runner names the program by environment")]
@@ -171,7 +183,7 @@ impl Brains {
     /// Starts in a state directory that may hold something already, and waits until it serves.
     pub async fn start_in(home: Home, setup: Setup) -> Self {
         if let Some(config) = &setup.config {
-            home.write_config(config);
+            home.write_config(&one_map_of_providers(config));
         }
         let mut arguments = vec!["serve-all", "--gateway-port", "0", "--mcp-port", "0"];
         arguments.extend(setup.arguments.iter().map(String::as_str));

@@ -62,7 +62,25 @@ pub const OLLAMA: Wire = Wire {
     events: false,
 };
 
+/// A wire of a vendor's own, which has no flat keys.
+pub const GEMINI: Wire = Wire {
+    provider: "gemini",
+    answer: model::gemini::answer,
+    text_frames: model::gemini::text_frames,
+    text_body: model::gemini::text_body,
+    error_body: model::gemini::error_body,
+    error_frame: model::gemini::error_frame,
+    events: true,
+};
+
+/// Those that real clients are run over.
 pub const ALL: [Wire; 4] = [OPENAI, RESPONSES, ANTHROPIC, OLLAMA];
+
+/// Every wire that a provider speaks.
+pub const EVERY: &[Wire] = &[
+    OPENAI, RESPONSES, ANTHROPIC, OLLAMA, //
+    GEMINI,
+];
 
 impl Wire {
     /// An upstream that plays the model on this wire.
@@ -74,6 +92,7 @@ impl Wire {
     pub fn config(&self, upstream: &Upstream) -> String {
         let Self { provider, .. } = self;
         match *provider {
+            "gemini" => format!("{}\n", self.instance(provider, upstream, "")),
             "openai_compatible" | "openai_responses" => format!(
                 "{provider}_base_url: \"{}\"\n{provider}_api_key: \"{UPSTREAM_KEY}\"\n",
                 upstream.base()
@@ -84,6 +103,31 @@ impl Wire {
                 upstream.origin()
             ),
         }
+    }
+
+    /// The same with the longest silence of the upstream, in seconds.
+    pub fn patient(&self, upstream: &Upstream, seconds: u32) -> String {
+        match self.provider {
+            "gemini" => self.instance(self.provider, upstream, &format!(", timeout_seconds: {seconds}")),
+            provider => format!("{}{provider}_timeout_seconds: {seconds}\n", self.config(upstream)),
+        }
+    }
+
+    /// A line that makes `upstream` a named instance of the component that speaks this wire, with more members of it.
+    pub fn instance(&self, name: &str, upstream: &Upstream, more: &str) -> String {
+        let component = match self.provider {
+            "openai_compatible" => "provider-openai".to_owned(),
+            provider => format!("provider-{}", provider.replace('_', "-")),
+        };
+        let base = if self.provider.starts_with("openai") { upstream.base() } else { upstream.origin() };
+        let secrets = if self.provider == "gemini" {
+            format!(", secrets: {{api_key: \"{UPSTREAM_KEY}\"}}")
+        } else {
+            String::new()
+        };
+        format!(
+            "providers: {{{name}: {{component: {component}, config: {{base_url: \"{base}\"}}{secrets}{more}}}}}"
+        )
     }
 
     /// A service with this one provider beside the embedded defaults.

@@ -10,14 +10,16 @@ use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RelayChanges, Spliced};
 use brains_dialect::openai_chat::upstream::encode;
 use brains_dialect::sse::{Frames, RawFrames};
-use brains_dialect::{anthropic_messages, json, ndjson, ollama_chat, openai_chat};
+use brains_dialect::{anthropic_messages, gemini_generate, json, ndjson, ollama_chat, openai_chat};
 use brains_tests::fuzz::{fuzz, golden};
 use serde_json::value::RawValue;
 
 const INGRESS: Ingress = Ingress::OpenAiChat;
 const REQUESTS: [&str; 2] = ["openai_chat/requests", "translate"];
-const STREAMS: [&str; 3] = ["openai_chat/streams", "anthropic_messages/streams", "ollama_chat/streams"];
-const ANSWERS: [&str; 3] = ["openai_chat/answers", "anthropic_messages/answers", "ollama_chat/answers"];
+const STREAMS: [&str; 4] =
+    ["openai_chat/streams", "anthropic_messages/streams", "ollama_chat/streams", "gemini_generate/streams"];
+const ANSWERS: [&str; 4] =
+    ["openai_chat/answers", "anthropic_messages/answers", "ollama_chat/answers", "gemini_generate/answers"];
 
 fn all() -> Vec<Vec<u8>> {
     golden(&[REQUESTS.as_slice(), &STREAMS, &ANSWERS].concat())
@@ -133,7 +135,11 @@ fn requests_and_what_they_become() {
             &decoded,
             &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         );
-        let shown = [on_messages, on_ollama].map(|outcome| match outcome {
+        let on_gemini = gemini_generate::upstream::encode::encode(
+            &decoded,
+            &gemini_generate::upstream::encode::GeminiGenerateOptions::default(),
+        );
+        let shown = [on_messages, on_ollama, on_gemini].map(|outcome| match outcome {
             Ok(encoded) => {
                 assert_eq!(json::check(&encoded.body), Ok(()), "{}", encoded.body);
                 assert!(encoded.losses.iter().all(|loss| loss.bytes().all(|byte| byte.is_ascii_graphic())));
@@ -253,6 +259,13 @@ streamed!(
     ollama_chat::upstream::decode::OllamaChatDecoder::new("r"),
     |data| { data.contains("done") || data.contains('\\') }
 );
+streamed!(
+    gemini_streams,
+    "gemini_generate/streams",
+    event_frames,
+    gemini_generate::upstream::decode::GeminiGenerateDecoder::new("r"),
+    |data| { data.contains("finishReason") || data.contains('\\') }
+);
 
 #[test]
 fn whole_answers() {
@@ -262,6 +275,7 @@ fn whole_answers() {
             openai_chat::upstream::decode::decode_unary(&text, "r"),
             anthropic_messages::upstream::decode::decode_unary(&text),
             ollama_chat::upstream::decode::decode_unary(&text, "r"),
+            gemini_generate::upstream::decode::decode_unary(&text, "r"),
         ];
         read.map(|outcome| match outcome {
             Ok(events) => judged(&events, None),

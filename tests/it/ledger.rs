@@ -31,7 +31,7 @@ const FATES: [Fate; 5] = [Fate::Counted, Fate::Uncounted, Fate::Cut, Fate::LeftE
 fn uncounted(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            for name in ["usage", "prompt_eval_count", "eval_count"] {
+            for name in ["usage", "usageMetadata", "prompt_eval_count", "eval_count"] {
                 members.remove(name);
             }
             members.values_mut().for_each(uncounted);
@@ -135,7 +135,7 @@ async fn asked(
 async fn a_stream_and_a_whole_answer_leave_equal_rows() {
     let mut config = String::new();
     let mut upstreams = Vec::new();
-    for wire in wire::ALL {
+    for &wire in wire::EVERY {
         let upstream = wire.upstream().await;
         config.push_str(&wire.config(&upstream));
         upstreams.push((wire, upstream));

@@ -44,6 +44,7 @@ mod failover_bench;
 mod failures;
 mod first_hour;
 mod fuzz;
+mod gemini;
 mod guide;
 mod guides;
 mod handoffs;

@@ -18,6 +18,7 @@ pub mod fault;
 pub mod features;
 mod finish;
 pub mod forwarded;
+pub mod gemini_generate;
 pub mod ingress;
 pub mod invalid;
 pub mod json;

@@ -19,7 +19,8 @@ const SAID: [&str; 10] = [
 ];
 
 /// Members in which those stand.
-const AROUND: [&str; 9] = [
+const AROUND: [&str; 12] = [
+    "candidates",
     "choices",
     "message",
     "delta",
@@ -29,6 +30,8 @@ const AROUND: [&str; 9] = [
     "tool_calls",
     "function",
     "content_block",
+    "functionCall",
+    "parts",
 ];
 
 /// Bytes that an answer, or a piece of one, says; of text that is torn, as far as it goes.
@@ -64,7 +67,7 @@ fn walk(reader: &mut Reader<'_>, said: &mut u64) -> Result<(), Syntax> {
             match reader.kind()? {
                 JsonKind::String if says => *said += reader.string()?.len() as u64,
                 // Arguments that are an object: a stream tells them as text.
-                JsonKind::Object if matches!(&*name, "input" | "arguments") => {
+                JsonKind::Object if matches!(&*name, "input" | "arguments" | "args") => {
                     let value = reader.skip()?;
                     *said += if value == "{}" { 0 } else { value.len() as u64 };
                 }
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn whole_answers_and_their_pieces_say_as_much() {
-        let pairs: [(&str, &[&str]); 4] = [
+        let pairs: [(&str, &[&str]); 5] = [
             (
                 r#"{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"a \"b\"","reasoning_content":"hm","tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{\"x\": 1}"}}]},"finish_reason":"tool_calls"}]}"#,
                 &[
@@ -116,6 +119,13 @@ mod tests {
             (
                 r#"{"id":"r","instructions":"be","tools":[{"description":"d"}],"output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}]},{"type":"message","content":[{"type":"output_text","text":"hi"}]},{"type":"function_call","arguments":"{}"}]}"#,
                 &[r#"{"text":"hm"}"#, r#"{"text":"hi"}"#, r#"{"arguments":"{}"}"#],
+            ),
+            (
+                r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"hm","thought":true},{"text":"hi","thoughtSignature":"c2ln"},{"functionCall":{"name":"f","args":{"x":1}}}]},"finishReason":"STOP"}]}"#,
+                &[
+                    r#"{"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"h"}]}}]}"#,
+                    r#"{"candidates":[{"content":{"parts":[{"text":"i"},{"functionCall":{"name":"f","args":{"x":1}}}]}}]}"#,
+                ],
             ),
         ];
         for (whole, pieces) in pairs {

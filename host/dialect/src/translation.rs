@@ -22,11 +22,17 @@ pub enum UpstreamWire {
     OpenAiResponses,
     AnthropicMessages,
     OllamaChat,
+    GeminiGenerate,
 }
 
 impl UpstreamWire {
-    pub const ALL: [Self; 4] =
-        [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::OllamaChat];
+    pub const ALL: [Self; 5] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::OllamaChat,
+        Self::GeminiGenerate,
+    ];
 
     /// As surfaces name it.
     pub const fn dialect(self) -> &'static str {
@@ -35,6 +41,7 @@ impl UpstreamWire {
             Self::OpenAiResponses => crate::openai_responses::DIALECT,
             Self::AnthropicMessages => crate::anthropic_messages::DIALECT,
             Self::OllamaChat => crate::ollama_chat::DIALECT,
+            Self::GeminiGenerate => crate::gemini_generate::DIALECT,
         }
     }
 }
@@ -70,7 +77,8 @@ pub struct ClientNames {
     pub anthropic_messages: &'static [&'static str],
 }
 
-/// What becomes of a member on the wire of each upstream.
+/// What becomes of a member on the wire of each upstream that clients speak too, and on Ollama's. Those of vendors' own wires
+/// have columns by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dispositions {
     pub openai_chat: Disposition,
@@ -90,12 +98,13 @@ impl TranslationRow {
         }
     }
 
-    pub const fn disposition(&self, wire: UpstreamWire) -> Disposition {
+    pub fn disposition(&self, wire: UpstreamWire) -> Disposition {
         match wire {
             UpstreamWire::OpenAiChat => self.upstreams.openai_chat,
             UpstreamWire::OpenAiResponses => self.upstreams.openai_responses,
             UpstreamWire::AnthropicMessages => self.upstreams.anthropic_messages,
             UpstreamWire::OllamaChat => self.upstreams.ollama_chat,
+            UpstreamWire::GeminiGenerate => disposition_in(&table::GEMINI_GENERATE, self.member),
         }
     }
 }
@@ -108,7 +117,10 @@ pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
         (None, UpstreamWire::OpenAiChat) => Disposition::Kept,
         (
             None,
-            UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages | UpstreamWire::OllamaChat,
+            UpstreamWire::OpenAiResponses
+            | UpstreamWire::AnthropicMessages
+            | UpstreamWire::OllamaChat
+            | UpstreamWire::GeminiGenerate,
         ) => Disposition::Lost("not known on this wire"),
     }
 }
@@ -179,6 +191,7 @@ impl Losses {
             UpstreamWire::OpenAiResponses => |member| disposition(member, UpstreamWire::OpenAiResponses),
             UpstreamWire::AnthropicMessages => |member| disposition(member, UpstreamWire::AnthropicMessages),
             UpstreamWire::OllamaChat => |member| disposition(member, UpstreamWire::OllamaChat),
+            UpstreamWire::GeminiGenerate => |member| disposition(member, UpstreamWire::GeminiGenerate),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The wires that requests are translated to: recorded streams and answers, and what chat requests become on each.
-//! To add a case, put a file into `golden/anthropic_messages`, `golden/ollama_chat` or `golden/translate`: the reading of it is
-//! written beside it on the first run, to be looked at and kept.
+//! To add a case, put a file into `golden/anthropic_messages`, `golden/ollama_chat`, `golden/gemini_generate` or `golden/translate`:
+//! the reading of it is written beside it on the first run, to be looked at and kept.
 
 #![expect(clippy::unwrap_used, reason = "a test fails at the first surprise")]
 
@@ -13,7 +13,7 @@ use brains_dialect::canon::{Event, Fault, FaultKind};
 use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::{AnswerIdentity, Ingress};
 use brains_dialect::sse::Frames;
-use brains_dialect::{anthropic_messages, ndjson, ollama_chat};
+use brains_dialect::{anthropic_messages, gemini_generate, ndjson, ollama_chat};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -25,16 +25,18 @@ const INGRESS: Ingress = Ingress::OpenAiChat;
 enum Wire {
     Messages,
     Ollama,
+    Gemini,
 }
 
 impl Wire {
-    const ALL: [Self; 2] = [Self::Messages, Self::Ollama];
+    const ALL: [Self; 3] = [Self::Messages, Self::Ollama, Self::Gemini];
 
     /// The folder of what it was heard to say.
     const fn dialect(self) -> &'static str {
         match self {
             Self::Messages => "anthropic_messages",
             Self::Ollama => "ollama_chat",
+            Self::Gemini => "gemini_generate",
         }
     }
 
@@ -43,13 +45,14 @@ impl Wire {
         match self {
             Self::Messages => "messages",
             Self::Ollama => "ollama",
+            Self::Gemini => "gemini",
         }
     }
 
     fn streams(self) -> Vec<PathBuf> {
         let ending = match self {
-            Self::Messages => "sse",
             Self::Ollama => "ndjson",
+            _ => "sse",
         };
         files(&format!("{}/streams", self.dialect()), ending)
     }
@@ -86,6 +89,21 @@ impl Wire {
                     decoded.take(decoder.push(&lines.finish())) && decoded.take(decoder.finish(true));
                 decoded
             }
+            Self::Gemini => {
+                let (mut frames, mut decoder) = (
+                    Frames::default(),
+                    gemini_generate::upstream::decode::GeminiGenerateDecoder::new("req-1"),
+                );
+                let mut decoded = Decoded::default();
+                for chunk in chunks {
+                    if !decoded.take(decoder.push(&frames.push(chunk).unwrap())) {
+                        return decoded;
+                    }
+                }
+                let _ended =
+                    decoded.take(decoder.push(&frames.finish())) && decoded.take(decoder.finish(true));
+                decoded
+            }
         }
     }
 
@@ -93,6 +111,7 @@ impl Wire {
         match self {
             Self::Messages => anthropic_messages::upstream::decode::decode_unary(body),
             Self::Ollama => ollama_chat::upstream::decode::decode_unary(body, "req-1"),
+            Self::Gemini => gemini_generate::upstream::decode::decode_unary(body, "req-1"),
         }
     }
 
@@ -106,6 +125,10 @@ impl Wire {
             Self::Ollama => ollama_chat::upstream::encode::encode(
                 &request,
                 &ollama_chat::upstream::encode::OllamaChatOptions::default(),
+            ),
+            Self::Gemini => gemini_generate::upstream::encode::encode(
+                &request,
+                &gemini_generate::upstream::encode::GeminiGenerateOptions::default(),
             ),
         }?;
         Ok((encoded.body, encoded.losses))
@@ -282,6 +305,10 @@ fn errors_inside_a_stream_are_faults() {
         (Wire::Messages, "error-first.sse", FaultKind::RateLimited),
         (Wire::Ollama, "error-inside.ndjson", FaultKind::Upstream),
         (Wire::Ollama, "busy.ndjson", FaultKind::Overloaded),
+        (Wire::Gemini, "error-inside.sse", FaultKind::Overloaded),
+        (Wire::Gemini, "error-first.sse", FaultKind::RateLimited),
+        (Wire::Gemini, "malformed-call.sse", FaultKind::Upstream),
+        (Wire::Gemini, "blocked.sse", FaultKind::Other("moderated".to_owned())),
     ] {
         let path = wire.streams().into_iter().find(|path| path.ends_with(name)).unwrap();
         assert_eq!(wire.decode(&[&fs_err::read(path).unwrap()]).fault.unwrap().kind, kind, "{name}");

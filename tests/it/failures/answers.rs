@@ -120,8 +120,7 @@ async fn what_came_is_looked_at_whatever_was_asked_for() {
 async fn an_answer_that_said_why_it_stopped_is_finished() {
     for wire in WIRES {
         let upstream = wire.upstream().await;
-        let timeout = format!("{}_timeout_seconds: 1", wire.provider);
-        let service = Brains::start(wire.setup(&upstream).and(&timeout)).await;
+        let service = Brains::start(Setup::config(wire.patient(&upstream, 1))).await;
         let body =
             json!({"model": wire.model(), "stream": true, "messages": [{"role": "user", "content": "x"}]});
         let mut frames = (wire.text_frames)(TEXT);

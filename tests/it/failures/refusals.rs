@@ -109,22 +109,12 @@ const REFUSALS: &[Refusal] = &[
 
 /// Two candidates of one wire.
 fn pair(wire: &Wire, first: &Upstream, second: &Upstream) -> Setup {
-    let component = match wire.provider {
-        "anthropic" => "provider-anthropic",
-        "ollama" => "provider-ollama",
-        "openai_responses" => "provider-openai-responses",
-        _ => "provider-openai",
-    };
-    let base = |upstream: &Upstream| {
-        if wire.provider.starts_with("openai") { upstream.base() } else { upstream.origin() }
-    };
-    Setup::config(format!(
-        "providers:\n  first: {{component: {component}, config: {{base_url: \"{}\"}}}}\n  second: {{component: {component}, \
-         config: {{base_url: \"{}\"}}}}\nmodels: {{pair: {{provider: first, model: scripted-1, fallbacks: [{{provider: \
-         second, model: scripted-2}}]}}}}\npolicy: {{component: policy-tiered, config: {{error_rate_limit: 1}}}}\n",
-        base(first),
-        base(second)
-    ))
+    let models = "models: {pair: {provider: first, model: scripted-1, fallbacks: [{provider: second, model: scripted-2}]}}\n\
+                  policy: {component: policy-tiered, config: {error_rate_limit: 1}}";
+    Setup::config("")
+        .and(&wire.instance("first", first, ""))
+        .and(&wire.instance("second", second, ""))
+        .and(models)
 }
 
 fn asked(model: &str, stream: bool) -> Value {

@@ -12,6 +12,13 @@ pub(super) const MEMBER: &str = "extra_content";
 /// Whose signature it is when a component does not say: the vendor whose place this is.
 pub(super) const GOOGLE: &str = "google";
 
+/// The member for signatures that another wire's vendor gave, which says by itself who that was: no vendor of this wire may get
+/// them, and their own must get them back.
+pub(super) const OURS: &str = "brains";
+
+/// Who gave them.
+pub(super) const ORIGIN: &str = "origin";
+
 /// Families of models that sign no calls, and whose vendors do not take what others signed.
 const UNSIGNED: [&str; 17] = [
     "chatgpt",
@@ -58,7 +65,9 @@ pub(super) fn take(call: &mut Object<'_>) -> Result<Option<Signature>, Invalid> 
         outer.iter().find_map(|(vendor, node)| {
             let mut said = node.object().ok()?;
             let text = said.string("thought_signature").ok()?.filter(|text| !text.is_empty())?;
-            Some((Signature { text, origin: vendor.to_owned() }, alone && said.is_empty()))
+            let named = if vendor == OURS { said.string(ORIGIN).ok()? } else { None };
+            let origin = named.unwrap_or_else(|| vendor.to_owned());
+            Some((Signature { text, origin }, alone && said.is_empty()))
         })
     })();
     if !matches!(read, Some((_, true))) {
@@ -71,6 +80,14 @@ pub(super) fn take(call: &mut Object<'_>) -> Result<Option<Signature>, Invalid> 
 pub(super) fn json(signature: &str, origin: Option<&str>) -> String {
     let (mut vendor, mut out) = (Members::new(), Members::new());
     vendor.string("thought_signature", signature);
-    out.raw(origin.unwrap_or(GOOGLE), &vendor.finish());
+    // A wire and a family have a slash between them.
+    let member = match origin {
+        Some(origin) if origin.contains('/') => {
+            vendor.string(ORIGIN, origin);
+            OURS
+        }
+        origin => origin.unwrap_or(GOOGLE),
+    };
+    out.raw(member, &vendor.finish());
     out.finish()
 }

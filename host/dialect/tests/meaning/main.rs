@@ -11,12 +11,13 @@
 
 mod answers;
 mod facts;
+mod on_gemini;
 mod on_messages;
 mod on_ollama;
 mod requests;
 
 use brains_dialect::canon::{ChatRequest, Content, FaultKind, Media, MediaSource, Message, Part, Role};
-use brains_dialect::{anthropic_messages, ollama_chat};
+use brains_dialect::{anthropic_messages, gemini_generate, ollama_chat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -48,6 +49,27 @@ fn body_on_ollama(request: &ChatRequest) -> Value {
         "{:?}",
         encoded.losses
     );
+    serde_json::from_str(&encoded.body).unwrap()
+}
+
+/// The same, said by a model of the other vendor: what is signed in it is signed by that.
+fn of_gemini(request: &ChatRequest) -> ChatRequest {
+    let mut request = ChatRequest { model: "gemini-x".to_owned(), ..request.clone() };
+    for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
+        if let Content::Reasoning(thought) = &mut part.content {
+            thought.origin = Some("gemini-generate/gemini".to_owned());
+        }
+    }
+    request
+}
+
+fn body_on_gemini(request: &ChatRequest) -> Value {
+    let encoded = gemini_generate::upstream::encode::encode(
+        request,
+        &gemini_generate::upstream::encode::GeminiGenerateOptions::default(),
+    )
+    .unwrap();
+    assert!(encoded.losses.iter().all(|loss| loss == "cache_control"), "{:?}", encoded.losses);
     serde_json::from_str(&encoded.body).unwrap()
 }
 
@@ -122,6 +144,17 @@ proptest! {
     fn requests_keep_their_meaning_on_ollama(request in request(false)) {
         let body = body_on_ollama(&sent(&request));
         prop_assert_eq!(on_ollama::read(&body, &request), on_ollama::meant(&request), "{:#}", body);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn requests_keep_their_meaning_on_gemini(request in request(false)) {
+        let request = of_gemini(&request);
+        let body = body_on_gemini(&sent(&request));
+        prop_assert_eq!(on_gemini::read(&body), on_gemini::meant(&request), "{:#}", body);
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn text() -> impl Strategy<Value = String> {
 }
 
 pub(super) fn answer(wire: UpstreamWire) -> impl Strategy<Value = Answer> {
-    let signed = matches!(wire, UpstreamWire::AnthropicMessages | UpstreamWire::OpenAiResponses);
+    let signed = !matches!(wire, UpstreamWire::OpenAiChat | UpstreamWire::OllamaChat);
     let thought = (text(), "[a-zA-Z0-9+/]{4,9}")
         .prop_map(move |(text, signature)| Said::Thought(text, signed.then_some(signature)));
     let hidden = "[a-zA-Z0-9+/]{4,9}".prop_map(Said::Hidden);
@@ -88,6 +88,7 @@ pub(super) fn stream(wire: UpstreamWire, answer: &Answer) -> String {
         UpstreamWire::OpenAiResponses => responses(answer),
         UpstreamWire::AnthropicMessages => messages(answer),
         UpstreamWire::OllamaChat => ollama(answer),
+        UpstreamWire::GeminiGenerate => gemini(answer),
     }
 }
 
@@ -361,4 +362,61 @@ fn ollama(answer: &Answer) -> String {
         end["eval_count"] = json!(3);
     }
     out + &line(json!({"role": "assistant", "content": ""}), end)
+}
+
+/// Frames that are answers by themselves; a part may come in several, and the signature with the last of them.
+fn gemini(answer: &Answer) -> String {
+    let mut parts = Vec::new();
+    for said in &answer.said {
+        match said {
+            Said::Text(text) | Said::Refusal(text) => {
+                parts.extend(halves(text).map(|half| json!({"text": half})));
+            }
+            Said::Thought(text, signature) => {
+                let [first, mut last] = halves(text).map(|half| json!({"text": half, "thought": true}));
+                if let Some(signature) = signature {
+                    last["thoughtSignature"] = json!(signature);
+                }
+                parts.extend([first, last]);
+            }
+            Said::Hidden(data) => parts.push(json!({"text": "", "thoughtSignature": data})),
+            Said::Call(id, name, input) => {
+                parts.push(json!({"functionCall": {"id": id, "name": name, "args": input}}));
+            }
+        }
+    }
+    let finish = match answer.ended {
+        Ended::Said | Ended::Called => "STOP",
+        Ended::Length => "MAX_TOKENS",
+        Ended::Filtered => "SAFETY",
+    };
+    let (joined, counting) = (answer.order[0].is_multiple_of(2), answer.order[1].is_multiple_of(2));
+    let frame = |parts: &[Value], last: bool| {
+        let mut candidate = json!({"index": 0, "content": {"role": "model", "parts": parts}});
+        if last {
+            candidate["finishReason"] = json!(finish);
+        }
+        let mut frame = json!({"candidates": [candidate], "responseId": "r1",
+                               "modelVersion": model(UpstreamWire::GeminiGenerate)});
+        if answer.usage && last {
+            frame["usageMetadata"] =
+                json!({"promptTokenCount": 5, "candidatesTokenCount": 2, "thoughtsTokenCount": 1});
+        } else if answer.usage && counting {
+            frame["usageMetadata"] = json!({"promptTokenCount": 5});
+        }
+        format!("data: {frame}\n\n")
+    };
+    // As many parts in a frame as the model pleases.
+    let mut out = String::new();
+    let mut picks = answer.order.iter().cycle();
+    while !parts.is_empty() {
+        let count = usize::from(picks.next().unwrap_or(&0) % 3) + 1;
+        let rest = parts.split_off(count.min(parts.len()));
+        out.push_str(&frame(&parts, joined && rest.is_empty()));
+        parts = rest;
+    }
+    if !joined || answer.said.is_empty() {
+        out.push_str(&frame(&[], true));
+    }
+    out
 }

@@ -11,6 +11,7 @@ pub(super) fn read(wire: UpstreamWire, body: &Value) -> Conversation {
         UpstreamWire::OpenAiResponses => responses(body),
         UpstreamWire::AnthropicMessages => messages(body),
         UpstreamWire::OllamaChat => ollama(body),
+        UpstreamWire::GeminiGenerate => gemini(body),
     }
 }
 
@@ -233,6 +234,57 @@ fn ollama(body: &Value) -> Conversation {
                     let (id, name) = (string(&call["id"]), string(&call["function"]["name"]));
                     turn.called.push(Called { id, name, input: call["function"]["arguments"].clone() });
                 }
+            }
+        }
+    }
+    read
+}
+
+fn gemini(body: &Value) -> Conversation {
+    let config = &body["generationConfig"];
+    let mut read = Conversation {
+        system: list(&body["systemInstruction"]["parts"]).iter().map(|part| string(&part["text"])).collect(),
+        tools: tools(&list(&body["tools"][0]["functionDeclarations"]), "name", "parametersJsonSchema", None),
+        limit: config["maxOutputTokens"].as_u64(),
+        held: held(&config["responseJsonSchema"]),
+        ..Conversation::default()
+    };
+    for content in list(&body["contents"]) {
+        let user = content["role"] == "user";
+        assert!(read.turns.last().is_none_or(|turn| turn.user != user), "turns alternate: {body}");
+        let mut signed = false;
+        for part in list(&content["parts"]) {
+            let (text, signature) = (part["text"].as_str(), part["thoughtSignature"].as_str());
+            let (response, call) = (&part["functionResponse"], &part["functionCall"]);
+            if response.is_object() {
+                let id = string(&response["id"]);
+                let mut calls = read.turns.iter().flat_map(|turn| &turn.called);
+                assert!(calls.any(|call| call.id == id && call.name == response["name"]), "{part}");
+                let output = string(&response["response"]["output"]);
+                let texts = (!output.is_empty()).then_some(output).into_iter().collect();
+                let images = list(&response["parts"]);
+                let images = images.iter().map(|part| string(&part["inlineData"]["data"])).collect();
+                turn(&mut read.turns, true).given.push(Given { id, texts, images });
+                continue;
+            }
+            let turn = turn(&mut read.turns, user);
+            if call.is_object() {
+                // Of calls side by side the first is signed.
+                assert_eq!(signature.is_some(), !signed, "{content}");
+                signed = true;
+                let (id, name) = (string(&call["id"]), string(&call["name"]));
+                turn.called.push(Called { id, name, input: call["args"].clone() });
+            } else if part["thought"] == true {
+                turn.thoughts.push((text.map(str::to_owned), string(&part["thoughtSignature"])));
+            } else if let Some(text) = text {
+                match signature {
+                    Some(signature) if text.is_empty() => turn.thoughts.push((None, signature.to_owned())),
+                    _ => turn.texts.push(text.to_owned()),
+                }
+            } else {
+                let data = string(&part["inlineData"]["data"]);
+                let image = string(&part["inlineData"]["mimeType"]).starts_with("image/");
+                if image { turn.images.push(data) } else { turn.files.push(data) }
             }
         }
     }

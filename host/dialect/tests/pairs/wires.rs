@@ -7,7 +7,9 @@ use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, StateEcho};
 use brains_dialect::sse::Frames;
 use brains_dialect::translation::{Encoded, UpstreamWire};
-use brains_dialect::{anthropic_messages, ndjson, ollama_chat, openai_chat, openai_responses};
+use brains_dialect::{
+    anthropic_messages, gemini_generate, ndjson, ollama_chat, openai_chat, openai_responses,
+};
 
 /// The wires of clients that have pairs.
 pub(super) const CLIENTS: [Ingress; 3] =
@@ -30,6 +32,7 @@ pub(super) const fn upstream_name(wire: UpstreamWire) -> &'static str {
         UpstreamWire::OpenAiResponses => "responses",
         UpstreamWire::AnthropicMessages => "messages",
         UpstreamWire::OllamaChat => "ollama",
+        UpstreamWire::GeminiGenerate => "gemini",
     }
 }
 
@@ -39,14 +42,15 @@ pub(super) const fn model(wire: UpstreamWire) -> &'static str {
         UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses => "gpt-5.2",
         UpstreamWire::AnthropicMessages => "claude-sonnet-4-6",
         UpstreamWire::OllamaChat => "qwen3",
+        UpstreamWire::GeminiGenerate => "gemini-3.1-pro-preview",
     }
 }
 
 /// How a stream of this wire is cut.
 pub(super) const fn ending(wire: UpstreamWire) -> &'static str {
     match wire {
-        UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages => "sse",
         UpstreamWire::OllamaChat => "ndjson",
+        _ => "sse",
     }
 }
 
@@ -72,6 +76,10 @@ pub(super) fn encode(request: &ChatRequest, wire: UpstreamWire) -> Result<Encode
             request,
             &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         ),
+        UpstreamWire::GeminiGenerate => gemini_generate::upstream::encode::encode(
+            request,
+            &gemini_generate::upstream::encode::GeminiGenerateOptions::default(),
+        ),
     }
 }
 
@@ -82,6 +90,7 @@ pub(super) fn whole(wire: UpstreamWire, body: &str) -> Result<Vec<Event>, Fault>
         UpstreamWire::OpenAiResponses => openai_responses::upstream::decode::decode_unary(body, SEED),
         UpstreamWire::AnthropicMessages => anthropic_messages::upstream::decode::decode_unary(body),
         UpstreamWire::OllamaChat => ollama_chat::upstream::decode::decode_unary(body, SEED),
+        UpstreamWire::GeminiGenerate => gemini_generate::upstream::decode::decode_unary(body, SEED),
     }
 }
 
@@ -122,6 +131,13 @@ pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event
                 chunks,
                 ndjson::Lines::default(),
                 ollama_chat::upstream::decode::OllamaChatDecoder::new(SEED)
+            )
+        }
+        UpstreamWire::GeminiGenerate => {
+            decoded!(
+                chunks,
+                Frames::default(),
+                gemini_generate::upstream::decode::GeminiGenerateDecoder::new(SEED)
             )
         }
     }

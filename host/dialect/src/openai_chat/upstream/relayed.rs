@@ -39,9 +39,9 @@ pub fn edits(options: &OpenAiChatOptions, model: &str, stream: bool) -> Vec<Edit
     );
     match options.extensions {
         Some(false) => edits.extend(strict::edits()),
-        Some(true) => edits.push(foreign(&[reasoning::MEMBER])),
+        Some(true) => edits.extend([foreign(&[reasoning::MEMBER]), foreign_calls()]),
         None => {
-            edits.push(foreign(&[reasoning::MEMBER, THOUGHT]));
+            edits.extend([foreign(&[reasoning::MEMBER, THOUGHT]), foreign_calls()]);
             if signature::is_foreign_to(model) {
                 edits.push(Edit::remove(CALLS, &[signature::MEMBER]));
             }
@@ -58,4 +58,11 @@ pub fn edits(options: &OpenAiChatOptions, model: &str, stream: bool) -> Vec<Edit
 fn foreign(names: &[&str]) -> Edit {
     let when = Condition { path: format!("{}[].format", reasoning::MEMBER), contains: "/".to_owned() };
     Edit::Remove(MembersAt { when: Some(when), ..MembersAt::of(MESSAGES, names) })
+}
+
+/// The same of calls.
+fn foreign_calls() -> Edit {
+    let path = format!("{}.{}.{}", signature::MEMBER, signature::OURS, signature::ORIGIN);
+    let when = Condition { path, contains: "/".to_owned() };
+    Edit::Remove(MembersAt { when: Some(when), ..MembersAt::of(CALLS, &[signature::MEMBER]) })
 }

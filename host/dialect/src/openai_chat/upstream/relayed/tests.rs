@@ -94,6 +94,18 @@ fn a_calls_signature_goes_to_models_that_may_have_signed_it() {
         assert_eq!(sent == body, passes, "{model}");
         assert_eq!(losses.is_empty(), passes, "{model}");
     }
+    let mut foreign = body.clone();
+    foreign["messages"][0]["tool_calls"][0]["extra_content"] =
+        json!({"brains": {"thought_signature": "c2ln", "origin": "gemini-generate/gemini"}});
+    for extensions in [None, Some(true), Some(false)] {
+        let options = OpenAiChatOptions { extensions, ..OpenAiChatOptions::default() };
+        let (sent, losses) = relayed(&options, "my-model", &foreign, &[]);
+        assert!(
+            sent["messages"][0]["tool_calls"][0].get("extra_content").is_none(),
+            "{extensions:?}: {sent}"
+        );
+        assert_eq!(losses, "messages.tool_calls.extra_content", "{extensions:?}");
+    }
     let (sent, losses) =
         relayed(&OpenAiChatOptions::default(), "m", &body, &["messages[].tool_calls[].extra_content"]);
     assert!(sent["messages"][0]["tool_calls"][0].get("extra_content").is_none(), "{sent}");
