@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use brains_sdk::openai_chat::{OpenAiChat, Options};
+use brains_sdk::openai_chat::{OpenAiChat, Options, Prefill as Asked};
 use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
 use serde::Deserialize;
@@ -22,6 +22,17 @@ pub struct Settings {
     pub developer_role: bool,
     pub extensions: Option<bool>,
     pub stream_usage: bool,
+    pub prefill: Option<Prefill>,
+}
+
+/// How the vendor is asked to go on exactly where the assistant's turn at the end ends.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefill {
+    Plain,
+    Prefix,
+    Partial,
+    ContinueFinalMessage,
 }
 
 impl Default for Settings {
@@ -37,6 +48,7 @@ impl Default for Settings {
             developer_role: true,
             extensions: None,
             stream_usage: true,
+            prefill: None,
         }
     }
 }
@@ -64,7 +76,13 @@ impl Vendor for OpenAi {
 
     fn options(settings: &Settings, _: &str) -> Options {
         let Settings { max_tokens_member, developer_role, extensions, stream_usage, .. } = settings.clone();
-        Options { max_tokens_member, developer_role, extensions, stream_usage }
+        let prefill = settings.prefill.map(|prefill| match prefill {
+            Prefill::Plain => Asked::Plain,
+            Prefill::Prefix => Asked::Member("prefix"),
+            Prefill::Partial => Asked::Member("partial"),
+            Prefill::ContinueFinalMessage => Asked::FinalMessage,
+        });
+        Options { max_tokens_member, developer_role, extensions, stream_usage, prefill }
     }
 }
 

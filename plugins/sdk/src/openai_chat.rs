@@ -11,6 +11,7 @@ use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
 pub use brains_dialect::openai_chat::upstream::encode::OpenAiChatOptions as Options;
+pub use brains_dialect::openai_chat::upstream::prefill::Prefill;
 
 use crate::vendor::{EmbeddingWire, RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList, one_page};
@@ -43,6 +44,10 @@ impl VendorWire for OpenAiChat {
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
         encode::encode(req, options)
+    }
+
+    fn continues(options: &Options) -> bool {
+        options.prefill.is_some()
     }
 
     fn decoder(ctx: &CallContext) -> decode::OpenAiChatDecoder {

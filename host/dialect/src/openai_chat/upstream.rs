@@ -4,4 +4,5 @@ pub mod decode;
 pub mod embeddings;
 pub mod encode;
 pub mod relayed;
+pub mod prefill;
 mod strict;
