@@ -74,8 +74,7 @@ impl Duo {
     }
 
     async fn totals(&self, requests: u64) -> Value {
-        let total =
-            async || self.service.client.operation("list_usage", &json!({})).await["total"].clone();
+        let total = async || self.service.client.operation("list_usage", &json!({})).await["total"].clone();
         until("the ledger", async || total().await["requests"] == requests).await;
         total().await
     }
@@ -104,9 +103,12 @@ fn broke_off(caller: Caller, answer: &Answer, place: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_breaks_off_is_one_text_for_its_client() {
-    for (first, second, settings) in
-        [(OPENAI, ANTHROPIC, ""), (ANTHROPIC, OPENAI, TAKES), (RESPONSES, ANTHROPIC, ""), (OLLAMA, OPENAI, TAKES)]
-    {
+    for (first, second, settings) in [
+        (OPENAI, ANTHROPIC, ""),
+        (ANTHROPIC, OPENAI, TAKES),
+        (RESPONSES, ANTHROPIC, ""),
+        (OLLAMA, OPENAI, TAKES),
+    ] {
         let duo = Duo::start(first, second, settings, CONTINUES).await;
         let (mut nanos, mut requests) = (0.0, 0);
         for caller in Caller::ALL {
@@ -161,7 +163,11 @@ async fn a_text_that_breaks_off_is_one_text_for_its_client() {
         let by = duo.service.client.operation("list_usage", &json!({"by": "provider"})).await;
         for line in by["usage"].as_array().expect("lines") {
             let parts = if line["group"] == "first" { requests } else { 0 };
-            assert_eq!((&line["parts"], &line["requests"]), (&json!(parts), &json!(requests - parts)), "{line}");
+            assert_eq!(
+                (&line["parts"], &line["requests"]),
+                (&json!(parts), &json!(requests - parts)),
+                "{line}"
+            );
         }
     }
 }
@@ -274,9 +280,13 @@ async fn what_is_not_exact_is_not_gone_on_with() {
     // Something else than a text was said.
     let piece = |delta: Value| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": null});
-        format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}))
+        format!(
+            "data: {}\n\n",
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
+        )
     };
-    let call = json!([{"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{"}}]);
+    let call =
+        json!([{"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{"}}]);
     for (place, said) in [
         ("a call", json!({"tool_calls": call})),
         ("a thought", json!({"reasoning_content": "hm"})),

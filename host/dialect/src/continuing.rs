@@ -74,7 +74,9 @@ impl Continuing {
                 }
             }
             // Places in a text of which this is the rest are other ones.
-            Event::Annotation(annotation) if annotation.choice == 0 && self.text != Some(annotation.index) => {
+            Event::Annotation(annotation)
+                if annotation.choice == 0 && self.text != Some(annotation.index) =>
+            {
                 let index = behind(annotation.index);
                 out.push(Event::Annotation(Annotation { index, ..annotation }));
             }

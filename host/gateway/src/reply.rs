@@ -97,7 +97,9 @@ pub(crate) async fn begin<S: AnswerSource>(
                     return Err(Fault::new(FaultKind::Upstream, Origin::Upstream, message).failover());
                 }
             }
-            Progress::Failed { sent_before, fault, own_word } if source.spoke() && !sent_before.is_empty() => {
+            Progress::Failed { sent_before, fault, own_word }
+                if source.spoke() && !sent_before.is_empty() =>
+            {
                 held.extend_from_slice(&sent_before);
                 return Ok(FirstBytes { first: held.into(), failed: Some((fault, own_word)) });
             }

@@ -24,7 +24,8 @@ mod tests {
     #[test]
     fn what_fails_everywhere_is_not_gone_on_with() {
         let fault = |kind| Fault::new(kind, Origin::Upstream, "x");
-        for kind in [FaultKind::Upstream, FaultKind::Timeout, FaultKind::Unavailable, FaultKind::RateLimited] {
+        for kind in [FaultKind::Upstream, FaultKind::Timeout, FaultKind::Unavailable, FaultKind::RateLimited]
+        {
             assert!(may_go_on(&fault(kind).failover()), "{kind:?}");
             assert!(!may_go_on(&fault(kind)), "{kind:?}: it says itself that nobody else answers");
         }

@@ -65,14 +65,17 @@ proptest! {
 #[test]
 fn what_comes_behind_the_text_is_blocks_of_its_own() {
     let mut continuing = Continuing::new("Let me look", Usage { input: 9, output: 3, ..Usage::default() });
-    let call = || BlockKind::ToolCall(ToolStart {
-        id: "c".to_owned(),
-        name: "look".to_owned(),
-        namespace: None,
-        signature: None,
-        origin: None,
-    });
-    let events = [opens(0, BlockKind::Text), says(0, " there."), ends(0), opens(1, call()), says(1, "{}"), ends(1)];
+    let call = || {
+        BlockKind::ToolCall(ToolStart {
+            id: "c".to_owned(),
+            name: "look".to_owned(),
+            namespace: None,
+            signature: None,
+            origin: None,
+        })
+    };
+    let events =
+        [opens(0, BlockKind::Text), says(0, " there."), ends(0), opens(1, call()), says(1, "{}"), ends(1)];
     let told = continuing.events(events.to_vec()).expect("an answer");
     assert_eq!(told, [says(0, " there."), ends(0), opens(2, call()), says(2, "{}"), ends(2)]);
     let used = Usage { input: 12, output: 5, ..Usage::default() };

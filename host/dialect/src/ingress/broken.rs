@@ -2,9 +2,9 @@
 //! goes on with it is more of the same answer.
 
 use super::{AnswerIdentity, ClientWire, Ingress, StreamWriter};
+use crate::anthropic_messages::client::AnthropicMessagesClient;
 use crate::openai_chat::client::OpenAiChatClient;
 use crate::openai_responses::client::OpenAiResponsesClient;
-use crate::anthropic_messages::client::AnthropicMessagesClient;
 use crate::sse::Frames;
 
 /// One text, and nothing else, of an answer that has not said why it stops.

@@ -118,7 +118,12 @@ fn an_answer_that_broke_off_is_gone_on_with_as_one() {
         unbroken.finish(&mut rest).expect("an end");
 
         // What is not known of the answer is in its frames.
-        let other = AnswerIdentity { id: "other".to_owned(), created: 1, model: "other".to_owned(), echo: Arc::default() };
+        let other = AnswerIdentity {
+            id: "other".to_owned(),
+            created: 1,
+            model: "other".to_owned(),
+            echo: Arc::default(),
+        };
         let sent = sent.replace("\n\n", "\n\n: keep-alive\n\n");
         let broken = ingress.broken_answer(sent.as_bytes(), &other, true).expect("a text that broke off");
         assert_eq!(broken.text, "One, \"two\"\n", "{ingress:?}");
@@ -151,7 +156,12 @@ fn only_a_text_is_gone_on_with() {
                 if with_text {
                     events.push(Event::BlockStart(BlockStart { choice: 0, index: 0, kind: BlockKind::Text }));
                     events.push(Event::Delta(Delta { choice: 0, index: 0, text: "x".to_owned() }));
-                    events.push(Event::BlockEnd(BlockEnd { choice: 0, index: 0, signature: None, extra: None }));
+                    events.push(Event::BlockEnd(BlockEnd {
+                        choice: 0,
+                        index: 0,
+                        signature: None,
+                        extra: None,
+                    }));
                 }
                 events.push(Event::BlockStart(BlockStart { choice: 0, index: 1, kind: kind.clone() }));
                 events.push(Event::Delta(Delta { choice: 0, index: 1, text: "{".to_owned() }));

@@ -3,6 +3,6 @@
 pub mod decode;
 pub mod embeddings;
 pub mod encode;
-pub mod relayed;
 pub mod prefill;
+pub mod relayed;
 mod strict;

@@ -287,9 +287,7 @@ impl GeneratedAnswer {
                 recorder.answered();
                 Reply::Whole { content_type: JSON, body }
             }
-            Self::Relay(stream, first) => {
-                reply::stream(ingress, *stream, first, recorder, keeper, going_on)
-            }
+            Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder, keeper, going_on),
             Self::Translate(stream, first) => {
                 reply::stream(ingress, *stream, first, recorder, keeper, going_on)
             }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Json, Usage};
-use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::continuing::{self, Continuing};
+use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, said, sse};
 use brains_egress::{EgressError, Upstream};
 use brains_runtime::{CallFault, Exchange, Instance};
@@ -70,7 +70,8 @@ pub(crate) async fn open(
     answer: &ClientAnswer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let TranslateCall { sender, instance, request, headers, ctx, deadline, now, mut accord, continued } = call;
+    let TranslateCall { sender, instance, request, headers, ctx, deadline, now, mut accord, continued } =
+        call;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {

@@ -142,8 +142,7 @@ impl Recorder {
             && self.listeners.part.is_some()
             && let Some(attempt) = self.record.attempts.last_mut()
         {
-            attempt.billed =
-                Some(BilledAttempt { usage: self.record.usage, cost_usd: self.record.cost_usd });
+            attempt.billed = Some(BilledAttempt { usage: self.record.usage, cost_usd: self.record.cost_usd });
         }
     }
 

@@ -27,7 +27,8 @@ pub(super) fn resumed(
         let mut event = Node::root(&frame.data).object().ok()?;
         let number = event.required("sequence_number").ok()?.count();
         open.next = number.saturating_add(1);
-        let mut is_first = |name: &str| Some(event.optional(name).ok()?.is_some_and(|node| node.count() == 0));
+        let mut is_first =
+            |name: &str| Some(event.optional(name).ok()?.is_some_and(|node| node.count() == 0));
         let (item, part) = (is_first("output_index")?, is_first("content_index")?);
         match event.string("type").ok()??.as_str() {
             "response.created" | "response.queued" | "response.in_progress" => {
@@ -35,8 +36,7 @@ pub(super) fn resumed(
                 identity.id = response.string("id").ok()??;
                 identity.model = response.string("model").ok()?.unwrap_or(identity.model);
                 let created = response.optional("created_at").ok()?.map(|node| node.count());
-                identity.created =
-                    created.and_then(|at| i64::try_from(at).ok()).unwrap_or(identity.created);
+                identity.created = created.and_then(|at| i64::try_from(at).ok()).unwrap_or(identity.created);
             }
             "response.output_item.added" if item && open.id.is_empty() => {
                 let mut message = event.required("item").ok()?.object().ok()?;
