@@ -111,8 +111,15 @@ fn attempt(provider: &str, outcome: &str, code: &str) -> (String, String, String
     (provider.to_owned(), outcome.to_owned(), code.to_owned())
 }
 
-async fn totals(client: &Client) -> Value {
-    client.operation("list_usage", &json!({})).await["total"].clone()
+/// The sums of the ledger, once so many requests and parts of them are in it.
+async fn settled(client: &Client, requests: u64, parts: u64) -> Value {
+    let mut total = Value::Null;
+    until("the ledger", async || {
+        total = client.operation("list_usage", &json!({})).await["total"].clone();
+        total["requests"] == requests && total["parts"] == parts
+    })
+    .await;
+    total
 }
 
 /// What traces say that their requests cost, parts included, in nano-dollars.
@@ -186,8 +193,7 @@ async fn who_begins_first_answers_and_the_other_is_settled() {
         }
         trio.is_at_rest().await;
         assert_eq!(trio.calls()[2], 0, "one beside another is all");
-        until("the ledger", async || totals(client).await["parts"] == requests).await;
-        let total = totals(client).await;
+        let total = settled(client, requests, requests).await;
         assert_eq!(
             (&total["requests"], &total["failed"], &total["cancelled"]),
             (&json!(requests), &json!(0), &json!(0)),
@@ -237,8 +243,7 @@ async fn a_failure_of_one_leaves_it_to_the_other_and_then_to_the_next() {
     until("the second to notice", async || trio.upstream("second").left() == 1).await;
     assert_eq!(trio.calls(), [4, 4, 1]);
     trio.is_at_rest().await;
-    until("the ledger", async || totals(client).await["requests"] == 4).await;
-    let total = totals(client).await;
+    let total = settled(client, 4, 1).await;
     assert_eq!((&total["failed"], &total["parts"]), (&json!(1), &json!(1)), "{total}");
 }
 
@@ -257,8 +262,7 @@ async fn a_client_that_leaves_ends_both() {
         until("both to notice", async || trio.upstream(name).left() == 1).await;
     }
     trio.is_at_rest().await;
-    until("the ledger", async || totals(client).await["parts"] == 1).await;
-    let total = totals(client).await;
+    let total = settled(client, 1, 1).await;
     assert_eq!((&total["requests"], &total["cancelled"]), (&json!(1), &json!(1)), "{total}");
     until("the trace", async || {
         let traces = client.operation("list_traces", &json!({})).await;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use brains_sdk::openai_chat::{OpenAiChat, Options, Prefill as Asked};
+use brains_sdk::openai_chat::{GoesOn, OpenAiChat, Options};
 use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
 use serde::Deserialize;
@@ -22,17 +22,7 @@ pub struct Settings {
     pub developer_role: bool,
     pub extensions: Option<bool>,
     pub stream_usage: bool,
-    pub prefill: Option<Prefill>,
-}
-
-/// How the vendor is asked to go on exactly where the assistant's turn at the end ends.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prefill {
-    Plain,
-    Prefix,
-    Partial,
-    ContinueFinalMessage,
+    pub prefill: Option<GoesOn>,
 }
 
 impl Default for Settings {
@@ -76,12 +66,7 @@ impl Vendor for OpenAi {
 
     fn options(settings: &Settings, _: &str) -> Options {
         let Settings { max_tokens_member, developer_role, extensions, stream_usage, .. } = settings.clone();
-        let prefill = settings.prefill.map(|prefill| match prefill {
-            Prefill::Plain => Asked::Plain,
-            Prefill::Prefix => Asked::Member("prefix"),
-            Prefill::Partial => Asked::Member("partial"),
-            Prefill::ContinueFinalMessage => Asked::FinalMessage,
-        });
+        let prefill = settings.prefill.map(Into::into);
         Options { max_tokens_member, developer_role, extensions, stream_usage, prefill }
     }
 }
