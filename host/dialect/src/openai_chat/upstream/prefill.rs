@@ -36,3 +36,48 @@ impl Prefill {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Prefill;
+    use crate::openai_chat::client::decode;
+    use crate::openai_chat::upstream::encode::{OpenAiChatOptions, encode};
+
+    fn sent(messages: &Value, prefill: Option<Prefill>) -> Value {
+        let body = json!({"model": "m", "messages": messages}).to_string();
+        let request = decode(body.as_bytes()).expect("a request");
+        let options = OpenAiChatOptions { prefill, ..OpenAiChatOptions::default() };
+        serde_json::from_str(&encode(&request, &options).expect("sent").body).expect("JSON")
+    }
+
+    #[test]
+    fn each_server_is_asked_to_go_on_in_its_own_way() {
+        let begun = json!([{"role": "user", "content": "count"}, {"role": "assistant", "content": "One, }"}]);
+        let plain = sent(&begun, None);
+        assert_eq!(plain, sent(&begun, Some(Prefill::Plain)));
+        let mut expected = plain.clone();
+        expected["messages"][1]["partial"] = json!(true);
+        assert_eq!(sent(&begun, Some(Prefill::Member("partial"))), expected);
+        let mut expected = plain;
+        expected["add_generation_prompt"] = json!(false);
+        expected["continue_final_message"] = json!(true);
+        assert_eq!(sent(&begun, Some(Prefill::FinalMessage)), expected);
+    }
+
+    #[test]
+    fn only_a_text_of_the_assistants_is_gone_on_from() {
+        let call = json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
+        for messages in [
+            json!([{"role": "user", "content": "count"}]),
+            json!([{"role": "assistant", "content": "One,"}, {"role": "user", "content": "on"}]),
+            json!([{"role": "user", "content": "go"}, {"role": "assistant", "content": "x", "tool_calls": call}]),
+        ] {
+            let plain = sent(&messages, None);
+            for way in [Prefill::Plain, Prefill::Member("prefix"), Prefill::FinalMessage] {
+                assert_eq!(sent(&messages, Some(way)), plain, "{way:?}");
+            }
+        }
+    }
+}
