@@ -1,6 +1,7 @@
 //! The wires that clients speak. Who serves a client holds an [`Ingress`] and names no wire: what differs between them
 //! is said once a wire, by its `ClientWire`. The set is closed, so every match here is whole.
 
+mod broken;
 mod cache;
 mod count;
 mod pages;
@@ -8,8 +9,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod touch;
+mod twice;
 mod wire;
 
+pub use broken::BrokenAnswer;
 pub use state::{AnswerCut, AnswerNames, ItemPage, KeptTurn, StateEcho, StateHead};
 pub use wire::{
     AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestEcho,

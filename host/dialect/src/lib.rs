@@ -11,6 +11,7 @@ pub mod anthropic_messages;
 pub mod blocks;
 mod calls;
 pub mod canon;
+pub mod continuing;
 pub mod decoder;
 pub mod embeddings;
 pub mod envelope;

@@ -88,6 +88,11 @@ impl<'a> Composed<'a> {
         self.ingress.splice(self.envelope, &changes).map_err(splice_fault)
     }
 
+    /// Whether two candidates may be asked at once: what vendors do of themselves for an answer would be done twice.
+    pub(crate) fn may_be_asked_twice(&self) -> bool {
+        self.ingress.may_be_asked_twice(self.envelope)
+    }
+
     /// A refusal of what a candidate's wire cannot say, with the place of it in the client's body.
     pub(crate) fn located(&self, fault: Fault) -> Fault {
         let member = fault.param.as_deref().filter(|_| fault.code == UNSUPPORTED_PARAMETER);

@@ -124,7 +124,7 @@ impl GatewayState {
             request_id: &call.request_id,
             deadline,
         };
-        let walk = Walk { upstreams: &self.upstreams, snapshot, deadline };
+        let walk = Walk { upstreams: &self.upstreams, snapshot, deadline, hedge_after_ms: None };
         walk.first_answer(&attempt, &plan.attempts, recorder).await
     }
 }

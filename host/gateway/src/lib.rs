@@ -20,6 +20,7 @@ mod credentials;
 mod embeddings;
 mod exchange;
 mod generation;
+mod hedge_shares;
 mod keepalive;
 mod models;
 mod plan;
@@ -56,7 +57,7 @@ use brains_store::{Responses, SharedPlaces, TraceQueue, UsageLedger};
 use compose::Composed;
 use conversation::AnswerKeeper;
 use exchange::ExchangeSender;
-use generation::{GeneratedAnswer, GenerationAttempt};
+use generation::{GeneratedAnswer, GenerationAttempt, GoingOn};
 use keepalive::KnownHead;
 use plan::{PlanContext, plan};
 use record::{Listeners, Recorder, TraceListener, UsageListener};
@@ -198,6 +199,7 @@ impl Gateway {
             headers: &[],
             query: "",
             deadline: Instant::now(),
+            ledger: &self.0.ledger,
         };
         for candidate in &mut plan.attempts {
             if let Some(instance) = snapshot.provider(&candidate.provider) {
@@ -229,12 +231,12 @@ impl Gateway {
 }
 
 impl GatewayState {
-    async fn answer(&self, ingress: Ingress, call: &GatewayCall, known: KnownHead) -> Outcome {
+    async fn answer(self: &Arc<Self>, ingress: Ingress, call: &GatewayCall, known: KnownHead) -> Outcome {
         let mut recorder = self.recorder(ingress.name(), call, known);
         let generated = self.generate(ingress, call, &mut recorder).await;
         let (headers, attempts) = (recorder.headers(), recorder.attempts());
         let result = match generated {
-            Ok((answer, keeper)) => Ok(answer.into_reply(ingress, recorder, keeper)),
+            Ok((answer, keeper, going_on)) => Ok(answer.into_reply(ingress, recorder, keeper, going_on)),
             Err(fault) => {
                 recorder.failed(&fault);
                 Err(fault)
@@ -244,11 +246,11 @@ impl GatewayState {
     }
 
     async fn generate(
-        &self,
+        self: &Arc<Self>,
         ingress: Ingress,
         call: &GatewayCall,
         recorder: &mut Recorder,
-    ) -> Result<(GeneratedAnswer, AnswerKeeper), Fault> {
+    ) -> Result<(GeneratedAnswer, AnswerKeeper, Option<Box<GoingOn>>), Fault> {
         let snapshot = &*call.active;
         let deadline = Instant::now() + Duration::from_secs_f64(snapshot.config.total_timeout_seconds);
         let client = ClientRequest::read(ingress, &call.body)?;
@@ -284,15 +286,31 @@ impl GatewayState {
             headers: &call.headers,
             query: &call.query,
             deadline,
+            ledger: &self.ledger,
         };
-        let walk = Walk { upstreams: &self.upstreams, snapshot, deadline };
+        let hedge_after_ms = plan.hedge_after_ms;
+        let walk = Walk { upstreams: &self.upstreams, snapshot, deadline, hedge_after_ms };
         let answer = walk.first_answer(&attempt, &plan.attempts, recorder).await?;
         if let Some(stay) = &plan.stay {
             let now = self.upstreams.ambient.now();
             recorder.stays(self.upstreams.places.answered(stay, recorder.record(), now));
         }
+        let candidates = generation::candidates(&plan, recorder.record(), &snapshot.config);
+        let going_on = candidates.filter(|_| client.head.stream).map(|candidates| {
+            Box::new(GoingOn {
+                state: Arc::clone(self),
+                ingress,
+                body: continued.as_ref().map_or_else(|| call.body.clone(), |body| body.clone().into()),
+                active: Arc::clone(&call.active),
+                request_id: call.request_id.clone(),
+                headers: call.headers.clone(),
+                conversation: resumed.state.clone(),
+                candidates,
+                deadline,
+            })
+        });
         let keeper = resumed.keeper(&self.responses, ingress, &call.principal, recorder);
-        Ok((answer, keeper))
+        Ok((answer, keeper, going_on))
     }
 
     async fn plan(
@@ -320,8 +338,9 @@ impl GatewayState {
         };
         let traces = &call.active.config.traces;
         let body_limit = traces.bodies.then_some(traces.body_max_bytes as usize);
-        let trace = TraceListener(self.traces.clone());
-        let listeners = Listeners { permit: None, usage: UsageListener::default(), trace, head };
+        let trace = Some(TraceListener(self.traces.clone()));
+        let usage = UsageListener::default();
+        let listeners = Listeners { permit: None, usage, trace, head, part: None };
         let mut recorder = Recorder::new(record, body_limit, listeners, Arc::clone(ambient));
         recorder.body(&call.body);
         recorder

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use brains_core::config::Config;
 use brains_core::{Fault, FaultKind};
-use brains_dialect::canon::task::{self, Candidate, Features, RouteInput, Score, Signal, Verdict};
+use brains_dialect::canon::task::{self, Candidate, Decision, Features, RouteInput, Score, Signal, Verdict};
 use brains_runtime::ActiveSet;
 use brains_runtime::Instance;
 
@@ -49,6 +49,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What is known of its conversation; none where there is no choice.
     pub(crate) stay: Option<Stay>,
+    /// After so long without an answer a second candidate is asked, where the tier does that and the policy has a word on it.
+    pub(crate) hedge_after_ms: Option<u32>,
 }
 
 /// One step of the way, for `explain`.
@@ -189,8 +191,8 @@ pub(crate) async fn plan(
     let traits = traits(&verdict);
     let strategy = strategy(&verdict.label, &traits);
 
-    let (order, reason) = match features {
-        None => (vec![(0, None)], format!("{requested}: named by the client")),
+    let Routed { order, reason, hedge_after_ms } = match features {
+        None => Routed::without_policy(vec![(0, None)], format!("{requested}: named by the client")),
         Some(features) => {
             let input = RouteInput {
                 requested: requested.to_owned(),
@@ -204,24 +206,21 @@ pub(crate) async fn plan(
                 extra: Some(tables(config)),
                 ..RouteInput::default()
             };
-            let (order, reason) = match route(snapshot.policy.as_ref(), input).await {
+            let mut routed = match route(snapshot.policy.as_ref(), input).await {
                 Ok(routed) => routed,
                 Err(why) => {
                     // Without a verdict there is no route to take: the default tier answers.
                     let label = if verdict.confidence > 0.0 { verdict.label.as_str() } else { "" };
                     let order = configured_order(&target, label, config, &candidates, stay.as_ref());
-                    (
-                        order.into_iter().map(|index| (index, None)).collect(),
-                        format!("{why}; configured order"),
-                    )
+                    let order = order.into_iter().map(|index| (index, None)).collect();
+                    Routed::without_policy(order, format!("{why}; configured order"))
                 }
             };
             // Whoever reads the trace or the headers sees that this was no considered choice.
-            let flagged = match &unclassified {
-                Some(why) => format!("{why}, the default tier stands in; {reason}"),
-                None => reason,
-            };
-            (order, flagged)
+            if let Some(why) = &unclassified {
+                routed.reason = format!("{why}, the default tier stands in; {}", routed.reason);
+            }
+            routed
         }
     };
     let attempts = ranked(&candidates, &order);
@@ -245,6 +244,7 @@ pub(crate) async fn plan(
         signals: verdict.signals,
         steps,
         stay,
+        hedge_after_ms,
     })
 }
 
@@ -273,6 +273,7 @@ pub(crate) async fn named(requested: &str, context: PlanContext<'_>) -> Result<P
         signals: Vec::new(),
         steps: Vec::new(),
         stay: None,
+        hedge_after_ms: None,
     })
 }
 
@@ -325,8 +326,21 @@ fn classified_detail(verdict: &Verdict, failed: Option<&str>, config: &Config) -
 /// A candidate's place in the list, and the policy's score for it.
 type Pick = (usize, Option<f32>);
 
+/// An order, and why it is that.
+struct Routed {
+    order: Vec<Pick>,
+    reason: String,
+    hedge_after_ms: Option<u32>,
+}
+
+impl Routed {
+    const fn without_policy(order: Vec<Pick>, reason: String) -> Self {
+        Self { order, reason, hedge_after_ms: None }
+    }
+}
+
 /// Asks the policy for an order and its reason; without a usable one, why there is none.
-async fn route(policy: Option<&Arc<Instance>>, input: RouteInput) -> Result<(Vec<Pick>, String), String> {
+async fn route(policy: Option<&Arc<Instance>>, input: RouteInput) -> Result<Routed, String> {
     let Some(policy) = policy else { return Err("no routing policy is loaded".into()) };
     let candidates = input.candidates.len();
     match policy.decide(input).await {
@@ -339,7 +353,8 @@ async fn route(policy: Option<&Arc<Instance>>, input: RouteInput) -> Result<(Vec
                 );
                 return Err("the routing policy picked nothing usable".into());
             }
-            Ok((order, decision.reason))
+            let Decision { reason, hedge_after_ms, .. } = decision;
+            Ok(Routed { order, reason, hedge_after_ms })
         }
         Err(fault) => {
             tracing::warn!(component = policy.name(), cause = %fault.to_fault(), "routing policy failed, configured order answers");

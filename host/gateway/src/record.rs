@@ -3,10 +3,11 @@
 //! ends exactly once.
 
 mod listeners;
+mod part;
 mod trace;
 mod usage;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use brains_core::id::{Id, Trace};
@@ -24,6 +25,7 @@ use crate::provider_state::Permit;
 use crate::routing_headers::{self, RoutingHeaders};
 
 pub(crate) use listeners::{Listeners, RequestEvent, RequestListener};
+pub(crate) use part::PartListener;
 pub(crate) use trace::TraceListener;
 pub(crate) use usage::UsageListener;
 
@@ -51,6 +53,10 @@ pub(crate) struct Recorder {
     said_bytes: u64,
     /// What is lost whoever answers.
     always_lost: Vec<String>,
+    /// Attempts that ended beside this recorder's own and are not in its record yet.
+    beside: Option<Arc<Mutex<Vec<Attempt>>>>,
+    /// Of a part: it used something that is billed.
+    is_billed: bool,
     ended: bool,
 }
 
@@ -75,6 +81,8 @@ impl Recorder {
             asked_bytes,
             said_bytes: 0,
             always_lost: Vec::new(),
+            beside: None,
+            is_billed: false,
             ended: false,
         }
     }
@@ -195,9 +203,14 @@ impl Recorder {
     /// The conversation is where it was, or is told why not.
     pub(crate) fn stays(&mut self, moved: Option<String>) {
         if let Some(moved) = moved {
-            let reason = self.record.reason.get_or_insert_default();
-            reason.extend([if reason.is_empty() { "" } else { "; " }, moved.as_str()]);
+            self.because(&moved);
         }
+    }
+
+    /// One more thing to know of why it went as it did.
+    pub(crate) fn because(&mut self, what: &str) {
+        let reason = self.record.reason.get_or_insert_default();
+        reason.extend([if reason.is_empty() { "" } else { "; " }, what]);
     }
 
     /// The attempt under way failed; `is_last` when the candidate is not asked again.
@@ -313,6 +326,7 @@ impl Recorder {
         self.ended = true;
         self.record.latency_ms = self.since_ms(self.started_us);
         self.settle();
+        self.gather();
         // Redacted before it is cut, so that no half of a key stays; every other text is redacted where it is kept.
         if let (Some(limit), Some(body)) = (self.body_limit, &mut self.record.response_body) {
             *body = cut(&redact(body), limit);
@@ -343,11 +357,7 @@ impl Drop for Recorder {
         if self.ended {
             return;
         }
-        if self.attempting && !self.counted {
-            // Nothing came back yet, but the prompt was sent and will be billed.
-            self.usage(None, self.said_bytes);
-        }
-        self.end_attempt(None, true, |attempt| attempt.cause = Some("the client left".into()));
+        self.give_up(None, "the client left");
         self.record.status = CLIENT_LEFT;
         self.record.error_kind = Some("cancelled".into());
         self.record.error_code = Some(FaultKind::Cancelled.code().into());
@@ -422,6 +432,7 @@ pub(crate) fn cancelled(candidate: &RankedCandidate) -> Attempt {
         latency_ms: 0,
         code: None,
         cause: None,
+        billed: None,
     }
 }
 

@@ -12,10 +12,13 @@ use brains_dialect::canon::Json;
 use brains_dialect::ingress::{AnswerCut, ErrorReport, Ingress};
 
 use crate::conversation::AnswerKeeper;
+use crate::generation::{GoingOn, TranslateStream};
 use crate::record::Recorder;
 
 /// Comments and promises are held until the answer begins; no honest upstream makes more of them.
 const HELD_BYTES: usize = 1 << 20;
+/// An answer that is longer than that as it goes out is not gone on with.
+const GONE_ON_BYTES: usize = 4 << 20;
 
 /// The answer to a request.
 pub enum Reply {
@@ -40,12 +43,12 @@ impl fmt::Debug for Reply {
 #[derive(Debug)]
 pub(crate) enum Progress {
     Bytes(Bytes),
-    /// What was sound before the failure, then the failure. When it is told, the upstream's own word of it is at the end of
-    /// what was sent.
+    /// What was sound before the failure, then the failure, and the upstream's own word of it where it has one that the client
+    /// understands.
     Failed {
         sent_before: Bytes,
         fault: Fault,
-        is_told: bool,
+        own_word: Bytes,
     },
     End,
 }
@@ -54,6 +57,10 @@ pub(crate) enum Progress {
 pub(crate) trait AnswerSource: Send + 'static {
     /// Whether a part of the answer came by; neither a comment nor the promise of an answer is one.
     fn spoke(&self) -> bool;
+    /// Whether what was said is what it seems: a refusal may look like any text.
+    fn is_plain(&self) -> bool {
+        true
+    }
     /// A failure as the end of this very answer, where the client's wire has one.
     fn failure(&mut self, _: &ErrorReport<'_>) -> Option<String> {
         None
@@ -90,9 +97,11 @@ pub(crate) async fn begin<S: AnswerSource>(
                     return Err(Fault::new(FaultKind::Upstream, Origin::Upstream, message).failover());
                 }
             }
-            Progress::Failed { sent_before, fault, is_told } if source.spoke() && !sent_before.is_empty() => {
+            Progress::Failed { sent_before, fault, own_word }
+                if source.spoke() && !sent_before.is_empty() =>
+            {
                 held.extend_from_slice(&sent_before);
-                return Ok(FirstBytes { first: held.into(), failed: Some((fault, is_told)) });
+                return Ok(FirstBytes { first: held.into(), failed: Some((fault, own_word)) });
             }
             Progress::Failed { fault, .. } => return Err(fault),
             Progress::End => return Ok(FirstBytes { first: held.into(), failed: None }),
@@ -104,8 +113,8 @@ pub(crate) async fn begin<S: AnswerSource>(
 #[derive(Debug)]
 pub(crate) struct FirstBytes {
     pub(crate) first: Bytes,
-    /// With it, and whether it is told in them.
-    pub(crate) failed: Option<(Fault, bool)>,
+    /// With the upstream's own word of it.
+    pub(crate) failed: Option<(Fault, Bytes)>,
 }
 
 /// The whole stream, from its first bytes to its record.
@@ -115,20 +124,28 @@ pub(crate) fn stream<S: AnswerSource>(
     first: FirstBytes,
     recorder: Recorder,
     keeper: AnswerKeeper,
+    going_on: Option<Box<GoingOn>>,
 ) -> Reply {
-    let state = Streaming { source, recorder: Some(recorder), first: Some(first), keeper };
+    let state = Streaming {
+        source: Source::Own(source),
+        recorder: Some(recorder),
+        first: Some(first),
+        keeper,
+        going_on: going_on.map(|going_on| (going_on, Vec::new())),
+    };
     Reply::Stream(Box::pin(futures_util::stream::unfold(state, move |mut state| async move {
         let mut recorder = state.recorder.take()?;
         let progress = match state.first.take() {
             Some(FirstBytes { first, failed: None }) => Progress::Bytes(first),
-            Some(FirstBytes { first, failed: Some((fault, is_told)) }) => {
-                Progress::Failed { sent_before: first, fault, is_told }
+            Some(FirstBytes { first, failed: Some((fault, own_word)) }) => {
+                Progress::Failed { sent_before: first, fault, own_word }
             }
             None => state.source.next(&mut recorder).await,
         };
         match progress {
             Progress::Bytes(bytes) => {
                 recorder.sent(&bytes);
+                state.note(&bytes);
                 // Who reads the last of it may go on from it at once.
                 if state.keeper.waits()
                     && let Some(answer) = state.source.kept()
@@ -138,15 +155,30 @@ pub(crate) fn stream<S: AnswerSource>(
                 state.recorder = Some(recorder);
                 Some((bytes, state))
             }
-            Progress::Failed { sent_before, fault, is_told } => {
+            Progress::Failed { sent_before, fault, own_word } => {
+                recorder.sent(&sent_before);
+                state.note(&sent_before);
+                if state.going_on.is_some() && !sent_before.is_empty() {
+                    // They do not wait for what comes behind them.
+                    state.first = Some(FirstBytes { first: Bytes::new(), failed: Some((fault, own_word)) });
+                    state.recorder = Some(recorder);
+                    return Some((sent_before, state));
+                }
+                if let Some(bytes) = state.go_on(&fault, &mut recorder).await {
+                    recorder.sent(&bytes);
+                    state.recorder = Some(recorder);
+                    return Some((bytes, state));
+                }
                 let mut out = sent_before.to_vec();
-                recorder.sent(&out);
                 state.keep_cut(AnswerCut::Failed(&report(&fault)));
-                if !is_told {
+                if own_word.is_empty() {
                     let own = state.source.failure(&report(&fault));
                     let event = own.unwrap_or_else(|| ingress.error_event(&report(&fault)));
                     recorder.sent(event.as_bytes());
                     out.extend_from_slice(event.as_bytes());
+                } else {
+                    recorder.sent(&own_word);
+                    out.extend_from_slice(&own_word);
                 }
                 recorder.failed(&fault);
                 Some((out.into(), state))
@@ -162,13 +194,33 @@ pub(crate) fn stream<S: AnswerSource>(
 
 /// A stream under way.
 struct Streaming<S: AnswerSource> {
-    source: S,
+    source: Source<S>,
     recorder: Option<Recorder>,
     first: Option<FirstBytes>,
     keeper: AnswerKeeper,
+    /// What goes on with an answer that breaks off, and what the client has of it; none where nothing does.
+    going_on: Option<(Box<GoingOn>, Vec<u8>)>,
 }
 
 impl<S: AnswerSource> Streaming<S> {
+    /// The client has these bytes, too.
+    fn note(&mut self, bytes: &[u8]) {
+        if let Some((_, has)) = &mut self.going_on {
+            has.extend_from_slice(bytes);
+        }
+        self.going_on.take_if(|(_, has)| has.len() > GONE_ON_BYTES);
+    }
+
+    /// Lets another candidate go on with the answer, once: the first bytes of that, with a mark.
+    async fn go_on(&mut self, fault: &Fault, recorder: &mut Recorder) -> Option<Bytes> {
+        let (going_on, has) = self.going_on.take().filter(|_| self.source.is_plain())?;
+        // Rare and large: a stream that breaks off nowhere has no room for it.
+        let (source, FirstBytes { first, failed }) = Box::pin(going_on.begin(&has, fault, recorder)).await?;
+        self.source = Source::Continued(source);
+        self.first = failed.map(|failed| FirstBytes { first: Bytes::new(), failed: Some(failed) });
+        Some([Ingress::CONTINUED.as_bytes(), &first].concat().into())
+    }
+
     /// Keeps what was said of an answer that does not become whole.
     fn keep_cut(&mut self, cut: AnswerCut<'_>) {
         if self.keeper.waits() {
@@ -176,6 +228,57 @@ impl<S: AnswerSource> Streaming<S> {
                 Some(answer) => self.keeper.keep(answer),
                 None => self.keeper.leave(),
             }
+        }
+    }
+}
+
+/// Who gives the answer.
+enum Source<S> {
+    Own(S),
+    /// Another, from where the first one broke off.
+    Continued(Box<TranslateStream>),
+}
+
+impl<S: AnswerSource> AnswerSource for Source<S> {
+    fn spoke(&self) -> bool {
+        match self {
+            Self::Own(own) => own.spoke(),
+            Self::Continued(other) => other.spoke(),
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        match self {
+            Self::Own(own) => own.is_plain(),
+            Self::Continued(other) => other.is_plain(),
+        }
+    }
+
+    fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
+        match self {
+            Self::Own(own) => own.failure(error),
+            Self::Continued(other) => other.failure(error),
+        }
+    }
+
+    fn kept(&mut self) -> Option<Json> {
+        match self {
+            Self::Own(own) => own.kept(),
+            Self::Continued(other) => other.kept(),
+        }
+    }
+
+    fn cut(&self, cut: AnswerCut<'_>) -> Option<Json> {
+        match self {
+            Self::Own(own) => own.cut(cut),
+            Self::Continued(other) => other.cut(cut),
+        }
+    }
+
+    async fn next(&mut self, recorder: &mut Recorder) -> Progress {
+        match self {
+            Self::Own(own) => own.next(recorder).await,
+            Self::Continued(other) => other.next(recorder).await,
         }
     }
 }

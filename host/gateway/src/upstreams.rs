@@ -12,6 +12,7 @@ use brains_store::SharedPlaces;
 use crate::affinity::ConversationPlaces;
 use crate::catalogue::ModelCatalogue;
 use crate::exchange::ExchangeSender;
+use crate::hedge_shares::HedgeShares;
 use crate::provider_state::ProviderStates;
 use crate::served::ServedRequests;
 
@@ -25,6 +26,7 @@ pub(crate) struct Upstreams {
     pub(crate) states: Arc<ProviderStates>,
     pub(crate) served: ServedRequests,
     pub(crate) places: ConversationPlaces,
+    pub(crate) hedge_shares: HedgeShares,
     pub(crate) ambient: Arc<dyn Ambient>,
 }
 
@@ -35,7 +37,8 @@ impl Upstreams {
         let places = ConversationPlaces::new(places);
         let prices =
             Arc::new(bundle::prices().map(PriceTable::parse).and_then(Result::ok).unwrap_or_default());
-        Self { sender, catalogue, prices, states, served, places, ambient }
+        let hedge_shares = HedgeShares::default();
+        Self { sender, catalogue, prices, states, served, places, hedge_shares, ambient }
     }
 
     /// What a model of an instance costs, and who says so.

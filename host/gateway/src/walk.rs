@@ -2,11 +2,14 @@
 //! `core::traffic::attempt` has it, until one answers or none is left. What is attempted is for [`ProviderAttempt`]. A
 //! fault of the request itself never wanders through the candidates.
 
+mod hedge;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use brains_core::config::ProviderPolicy;
 use brains_core::traffic::attempt::{self, Moment, Next};
 use brains_core::{Fault, FaultKind, Origin};
 use brains_runtime::ActiveSet;
@@ -14,9 +17,10 @@ use brains_runtime::Instance;
 
 use crate::exchange::redact_message;
 use crate::plan::RankedCandidate;
-use crate::provider_state::Rejected;
+use crate::provider_state::{Permit, Rejected};
 use crate::record::Recorder;
 use crate::upstreams::Upstreams;
+use hedge::Hedging;
 
 /// What is asked of a candidate.
 pub(crate) trait ProviderAttempt: Sync {
@@ -30,6 +34,11 @@ pub(crate) trait ProviderAttempt: Sync {
         candidate: &RankedCandidate,
         recorder: &mut Recorder,
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
+
+    /// A recorder for a second candidate that is asked beside the first; none where two are not to be asked.
+    fn beside(&self, _: &mut Recorder) -> Option<Recorder> {
+        None
+    }
 }
 
 /// One request's way along its candidates.
@@ -38,6 +47,15 @@ pub(crate) struct Walk<'a> {
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) snapshot: &'a ActiveSet,
     pub(crate) deadline: Instant,
+    /// See [`Plan`](crate::Plan).
+    pub(crate) hedge_after_ms: Option<u32>,
+}
+
+/// A candidate that may be asked.
+struct Entered<'a> {
+    instance: &'a Arc<Instance>,
+    policy: ProviderPolicy,
+    permit: Permit,
 }
 
 /// A candidate that gave no answer, and what follows.
@@ -48,7 +66,7 @@ struct FailedCandidate {
     skipped: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// The first answer, or the fault that tells the client most: one of a candidate that was asked says more than
     /// one that rejected, and among those that rejected the one that can be asked first.
     pub(crate) async fn first_answer<A: ProviderAttempt>(
@@ -59,37 +77,42 @@ impl Walk<'_> {
     ) -> Result<A::Answer, Fault> {
         let mut best: Option<FailedCandidate> = None;
         let mut larger_than: Option<u32> = None;
-        for (at, candidate) in candidates.iter().enumerate() {
+        let mut hedging = Hedging::default();
+        'candidates: for (at, candidate) in candidates.iter().enumerate() {
+            if hedging.has_asked(at) {
+                continue;
+            }
             if let Some(window) = larger_than
                 && self.window(candidate).is_none_or(|other| other <= window)
             {
                 recorder.skipped(candidate, "window_not_larger", "its window is not known to be larger");
                 continue;
             }
-            let others = candidates.len() - at - 1;
-            let failed = match self.candidate(asked, candidate, others, recorder).await {
+            let failures = match self.hedged(asked, candidates, at, &mut hedging, recorder).await {
                 Ok(answer) => return Ok(answer),
-                Err(failed) => failed,
+                Err(failures) => failures,
             };
-            let next = failed.next;
-            best = Some(match best {
-                Some(before) if failed.skipped && !before.skipped => before,
-                Some(before)
-                    if failed.skipped && before.fault.retry_after_ms <= failed.fault.retry_after_ms =>
-                {
-                    before
-                }
-                _ => failed,
-            });
-            match next {
-                Next::Other => {}
-                Next::Larger => {
-                    if self.window(candidate).is_none() {
-                        self.upstreams.refresh_catalogue(self.snapshot).await;
+            for (candidate, failed) in failures {
+                let next = failed.next;
+                best = Some(match best {
+                    Some(before) if failed.skipped && !before.skipped => before,
+                    Some(before)
+                        if failed.skipped && before.fault.retry_after_ms <= failed.fault.retry_after_ms =>
+                    {
+                        before
                     }
-                    larger_than = Some(self.window(candidate).unwrap_or(0));
+                    _ => failed,
+                });
+                match next {
+                    Next::Other => {}
+                    Next::Larger => {
+                        if self.window(candidate).is_none() {
+                            self.upstreams.refresh_catalogue(self.snapshot).await;
+                        }
+                        larger_than = larger_than.max(Some(self.window(candidate).unwrap_or(0)));
+                    }
+                    Next::End | Next::Again { .. } => break 'candidates,
                 }
-                Next::End | Next::Again { .. } => break,
             }
         }
         Err(best.map_or_else(|| Fault::unavailable("no candidate is left"), |failed| failed.fault))
@@ -113,15 +136,38 @@ impl Walk<'_> {
             let fault = Fault::unavailable(format!("provider `{}` is gone", candidate.provider));
             return Err(FailedCandidate { fault, next: after_skip, skipped: true });
         };
-        let policy = self.snapshot.config.provider_policy(instance.name(), instance.aliases());
-        match self.upstreams.states.enter(instance, &candidate.model, &policy) {
-            Ok(permit) => recorder.permitted(permit),
+        match self.enter(instance, candidate) {
+            Ok(entered) => self.entered(asked, candidate, entered, others, recorder).await,
             Err(rejected) => {
                 let Rejected { code, fault } = *rejected;
                 recorder.skipped(candidate, code, &fault.message);
-                return Err(FailedCandidate { fault, next: after_skip, skipped: true });
+                Err(FailedCandidate { fault, next: after_skip, skipped: true })
             }
         }
+    }
+
+    /// Asks for a candidate's permit.
+    fn enter(
+        self,
+        instance: &'a Arc<Instance>,
+        candidate: &RankedCandidate,
+    ) -> Result<Entered<'a>, Box<Rejected>> {
+        let policy = self.snapshot.config.provider_policy(instance.name(), instance.aliases());
+        let permit = self.upstreams.states.enter(instance, &candidate.model, &policy)?;
+        Ok(Entered { instance, policy, permit })
+    }
+
+    /// All attempts at a candidate that may be asked.
+    async fn entered<A: ProviderAttempt>(
+        self,
+        asked: &A,
+        candidate: &RankedCandidate,
+        entered: Entered<'a>,
+        others: usize,
+        recorder: &mut Recorder,
+    ) -> Result<A::Answer, FailedCandidate> {
+        let Entered { instance, policy, permit } = entered;
+        recorder.permitted(permit);
         let price = self.upstreams.price(&self.snapshot.config, instance, &candidate.model);
         let silence = self.snapshot.config.keepalive(Some(&policy));
         let mut attempt = 1;

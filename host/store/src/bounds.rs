@@ -154,6 +154,7 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("session", NAME),
             ("workspace", NAME),
             ("task", NAME),
+            ("part_of", NAME),
         ],
     ),
     (

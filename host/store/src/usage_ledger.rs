@@ -61,6 +61,12 @@ impl UsageLedger {
         Ok(UsageSlot { room, progress: Arc::clone(&self.progress) })
     }
 
+    /// Takes a place if there is one now: for what need not be done.
+    pub fn spare_place(&self) -> Option<UsageSlot> {
+        let room = self.queue.clone().try_reserve_owned().ok()?;
+        Some(UsageSlot { room, progress: Arc::clone(&self.progress) })
+    }
+
     pub fn counts(&self) -> UsageLedgerCounts {
         let QueueCounts { queued, written, lost } = self.progress.counts();
         UsageLedgerCounts { queued, written, lost }

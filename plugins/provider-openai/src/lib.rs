@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use brains_sdk::openai_chat::{OpenAiChat, Options};
+use brains_sdk::openai_chat::{GoesOn, OpenAiChat, Options};
 use brains_sdk::vendor::{Provider, Upstream, Vendor};
 use brains_sdk::{Info, info};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ pub struct Settings {
     pub developer_role: bool,
     pub extensions: Option<bool>,
     pub stream_usage: bool,
+    pub prefill: Option<GoesOn>,
 }
 
 impl Default for Settings {
@@ -37,6 +38,7 @@ impl Default for Settings {
             developer_role: true,
             extensions: None,
             stream_usage: true,
+            prefill: None,
         }
     }
 }
@@ -64,7 +66,8 @@ impl Vendor for OpenAi {
 
     fn options(settings: &Settings, _: &str) -> Options {
         let Settings { max_tokens_member, developer_role, extensions, stream_usage, .. } = settings.clone();
-        Options { max_tokens_member, developer_role, extensions, stream_usage }
+        let prefill = settings.prefill.map(Into::into);
+        Options { max_tokens_member, developer_role, extensions, stream_usage, prefill }
     }
 }
 

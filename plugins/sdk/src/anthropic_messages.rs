@@ -93,6 +93,11 @@ impl VendorWire for AnthropicMessages {
         encode::encode(req, options)
     }
 
+    /// The loss is named where a model does not.
+    fn continues(_: &Options) -> bool {
+        true
+    }
+
     fn paired(body: &str) -> Vec<Field> {
         let field = |beta: &str| Field { name: pairs::HEADER.to_owned(), value: beta.to_owned() };
         pairs::betas(body).map(field).collect()

@@ -11,9 +11,32 @@ use brains_dialect::translation::Encoded;
 use serde_json::Value;
 
 pub use brains_dialect::openai_chat::upstream::encode::OpenAiChatOptions as Options;
+use brains_dialect::openai_chat::upstream::prefill::Prefill;
+use serde::Deserialize;
 
 use crate::vendor::{EmbeddingWire, RelayedWire, Upstream, VendorWire};
 use crate::wire::{Exchange, ModelList, one_page};
+
+/// How a vendor is asked to go on exactly where the assistant's turn at the end ends, as settings say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoesOn {
+    Plain,
+    Prefix,
+    Partial,
+    ContinueFinalMessage,
+}
+
+impl From<GoesOn> for Prefill {
+    fn from(way: GoesOn) -> Self {
+        match way {
+            GoesOn::Plain => Self::Plain,
+            GoesOn::Prefix => Self::Member("prefix"),
+            GoesOn::Partial => Self::Member("partial"),
+            GoesOn::ContinueFinalMessage => Self::FinalMessage,
+        }
+    }
+}
 
 /// Chat completions. The address has the version: `https://api.example.com/v1`.
 #[derive(Debug)]
@@ -43,6 +66,10 @@ impl VendorWire for OpenAiChat {
 
     fn encode(req: &ChatRequest, options: &Options) -> Result<Encoded, Fault> {
         encode::encode(req, options)
+    }
+
+    fn continues(options: &Options) -> bool {
+        options.prefill.is_some()
     }
 
     fn decoder(ctx: &CallContext) -> decode::OpenAiChatDecoder {

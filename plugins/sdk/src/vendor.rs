@@ -44,6 +44,7 @@ use brains_dialect::canon::embeddings::{EmbeddingBatch, Vectors};
 use brains_dialect::canon::exchange::{Body, Field, Framing, Head, Outbound, Request, Response};
 use brains_dialect::canon::relay::{self, Call, Edit, Lane, Surface};
 use brains_dialect::canon::{CallContext, ChatRequest, Event, Fault};
+use brains_dialect::continuing::NOT_EXACT;
 use brains_dialect::json::quote;
 use brains_dialect::translation::Encoded;
 use serde::de::DeserializeOwned;
@@ -117,6 +118,11 @@ pub trait VendorWire: 'static {
 
     /// The body of a translated call, or what of it this wire refuses.
     fn encode(req: &ChatRequest, options: &Self::Options) -> Result<Encoded, Fault>;
+
+    /// Whether a model goes on exactly from a turn of the assistant's at the end, or [`encode`](Self::encode) names that loss.
+    fn continues(_options: &Self::Options) -> bool {
+        false
+    }
 
     /// Headers that a translated body must not go without.
     fn paired(_body: &str) -> Vec<Field> {
@@ -280,7 +286,11 @@ impl<V: Vendor> Chat for Provider<V> {
     type Decoder = <V::Wire as VendorWire>::Decoder;
 
     fn encode(&self, req: ChatRequest, headers: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault> {
-        let Encoded { body, losses } = V::Wire::encode(&req, &V::options(&self.settings, &req.model))?;
+        let options = V::options(&self.settings, &req.model);
+        let Encoded { body, mut losses } = V::Wire::encode(&req, &options)?;
+        if ctx.continues() && !V::Wire::continues(&options) {
+            losses.push(NOT_EXACT.to_owned());
+        }
         let paired = V::Wire::paired(&body);
         let exchange = V::Wire::exchange(&self.upstream, req.stream, "", &headers, ctx).listing(paired);
         let request = exchange.body(Body::Text(body)).into_request();

@@ -35,6 +35,10 @@ pub struct Manifest {
     /// What its calls need beyond the usual; it is asked for like what stands under `asks`.
     #[serde(default)]
     pub limits: ComponentLimits,
+    /// Its models go on exactly where the assistant's turn at the end of a conversation ends; where one does not, or it is not
+    /// known and the context says `continues`, it names the loss `messages.prefill`.
+    #[serde(default)]
+    pub continues: bool,
 }
 
 /// Memory of an instance that nobody is asked for, in mebibytes.

@@ -67,13 +67,13 @@ pub(super) fn settle(
         let source = leads_to.unwrap_or(name);
         let found = own.iter().find(|(other, _)| other == source).map(|(_, targets)| targets.as_slice());
         let Some([first, fallbacks @ ..]) = found else { continue };
-        let spreads = config.models.get(source).is_some_and(|tier| tier.spread);
+        let Some(rules) = config.models.get(source).cloned() else { continue };
         let Some(tier) = config.models.get_mut(name) else { continue };
         let settled = Tier {
             provider: first.provider.clone(),
             model: first.model.clone(),
             fallbacks: fallbacks.to_vec(),
-            spread: spreads,
+            ..rules
         };
         if *tier == settled {
             continue;

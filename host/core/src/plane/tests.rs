@@ -131,6 +131,7 @@ fn traces_and_components_survive_json() {
             latency_ms: 5,
             code: Some("server_is_overloaded".into()),
             cause: Some("overloaded".into()),
+            billed: None,
         }],
         status: 503,
         error_kind: Some("unavailable".into()),

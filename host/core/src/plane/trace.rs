@@ -55,7 +55,7 @@ pub struct TraceRecord {
     /// Why this candidate was chosen, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// In the order in which they were made.
+    /// In the order in which they ended.
     pub attempts: Vec<Attempt>,
     /// HTTP status of the answer.
     pub status: u16,
@@ -70,8 +70,9 @@ pub struct TraceRecord {
     pub first_byte_ms: Option<u64>,
     /// From the request's head to the end of the answer.
     pub latency_ms: u64,
+    /// Of the attempt that answered; what others used that are billed beside it stands with them.
     pub usage: TraceUsage,
-    /// What the request cost in US dollars, when the model's price is known.
+    /// What that cost in US dollars, when the model's price is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<NanoDollars>,
     /// The rates that it cost that at.
@@ -112,6 +113,18 @@ pub struct Attempt {
     /// Why it was no success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What it used, where that is billed beside what the request itself used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<BilledAttempt>,
+}
+
+/// What an attempt used that did not answer to the end: a row of the ledger of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BilledAttempt {
+    pub usage: TraceUsage,
+    /// In US dollars, when the model's price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<NanoDollars>,
 }
 
 /// What came of an attempt.
@@ -124,7 +137,7 @@ pub enum AttemptOutcome {
     Failed,
     /// It was not tried: breaker open, or nothing that could serve it.
     Skipped,
-    /// The client went away.
+    /// Nobody waited for it any more: the client went away, or another candidate began to answer first (`hedged_out`).
     Cancelled,
 }
 

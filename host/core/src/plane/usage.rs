@@ -11,8 +11,12 @@ use crate::price::{NanoDollars, PriceInForce, Settlement};
 /// What one request used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageRecord {
-    /// The request's trace, which may be gone by now.
+    /// The request's trace, which may be gone by now. Of a part, an id of its own.
     pub trace: Id<Trace>,
+    /// The trace of the request that this was a part of: a second candidate that was given up, or the beginning of an answer
+    /// that another candidate went on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<Id<Trace>>,
     pub at: Millis,
     /// Slug of the operator.
     pub operator: String,
@@ -120,6 +124,9 @@ pub struct UsageSum {
     pub failed: u64,
     /// Of them, those whose client left.
     pub cancelled: u64,
+    /// Calls beside those that answered: second candidates that were given up, and beginnings of answers that another candidate
+    /// went on with.
+    pub parts: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub cached_tokens: u64,
@@ -127,7 +134,7 @@ pub struct UsageSum {
     pub cache_write_5m_tokens: u64,
     pub cache_write_1h_tokens: u64,
     pub reasoning_tokens: u64,
-    /// Requests whose tokens we guessed.
+    /// Requests, and parts of some, whose tokens we guessed.
     pub estimated: u64,
     /// What those cost whose prices were known, in US dollars.
     pub cost_usd: NanoDollars,
@@ -135,6 +142,6 @@ pub struct UsageSum {
     pub saved_usd: NanoDollars,
     /// Of the cost, what went into caches.
     pub cache_write_usd: NanoDollars,
-    /// Requests whose prices were not known.
+    /// Requests, and parts of some, whose prices were not known.
     pub unpriced: u64,
 }

@@ -8,6 +8,7 @@ mod head;
 mod models;
 mod replay;
 mod request;
+mod resume;
 mod splice;
 mod stream;
 mod tee;
@@ -99,6 +100,14 @@ impl ClientWire for AnthropicMessagesClient {
 
     fn writer(identity: &AnswerIdentity, _: bool) -> AnthropicMessagesWriter {
         AnthropicMessagesWriter::new(identity)
+    }
+
+    fn resumed(
+        frames: &[Frame],
+        identity: &AnswerIdentity,
+        _: bool,
+    ) -> Option<(String, AnthropicMessagesWriter)> {
+        resume::resumed(frames, identity)
     }
 
     fn model(model: &ModelListing<'_>) -> Json {

@@ -371,6 +371,17 @@ impl CallContext {
         self.telling(ANSWER, &crate::json::quote(unique))
     }
 
+    /// The same context, of a request that asks to go on exactly where the assistant's last turn ends.
+    #[must_use]
+    pub fn continuing(self) -> Self {
+        self.telling(CONTINUES, "true")
+    }
+
+    /// Whether the model is to go on exactly where the assistant's last turn ends.
+    pub fn continues(&self) -> bool {
+        crate::json::member(self.extra.as_deref(), CONTINUES).as_deref() == Some("true")
+    }
+
     /// The same context with one more member, which is JSON, beside what it tells already.
     #[must_use]
     pub fn telling(mut self, name: &str, value: &str) -> Self {
@@ -384,6 +395,8 @@ impl CallContext {
 
 /// The member of a context's `extra` that is unique to the answer.
 const ANSWER: &str = "answer";
+/// The member that says that the model is to go on exactly where the assistant's last turn ends.
+const CONTINUES: &str = "continues";
 
 impl Reasoning {
     /// Takes the signature and the signer from the end of the block that the thought was.

@@ -93,3 +93,84 @@ fn a_head_without_a_conversation_is_refused() {
         assert!(ingress.read_head(&envelope).unwrap_err().param.is_some());
     }
 }
+
+/// The frames of an answer that breaks off are read back, and what goes on with it is what would have come anyway.
+#[test]
+fn an_answer_that_broke_off_is_gone_on_with_as_one() {
+    for ingress in [Ingress::OpenAiChat, Ingress::OpenAiResponses, Ingress::AnthropicMessages] {
+        let say = |text: &str| Event::Delta(Delta { choice: 0, index: 0, text: text.to_owned() });
+        let head = [
+            Event::Start(Start::default()),
+            Event::BlockStart(BlockStart { choice: 0, index: 0, kind: BlockKind::Text }),
+            say("One, "),
+            say("\"two\"\n"),
+        ];
+        let tail = [
+            say("three."),
+            Event::BlockEnd(BlockEnd { choice: 0, index: 0, signature: None, extra: None }),
+            Event::Usage(Usage { input: 3, output: 1, ..Usage::default() }),
+            Event::Finish(Finish { choice: 0, reason: StopReason::EndTurn, stop_sequence: None }),
+        ];
+        let (mut unbroken, mut sent, mut rest) =
+            (ingress.stream_writer(&identity(ingress), true), String::new(), String::new());
+        head.iter().for_each(|event| unbroken.push(event, &mut sent).expect("written"));
+        tail.iter().for_each(|event| unbroken.push(event, &mut rest).expect("written"));
+        unbroken.finish(&mut rest).expect("an end");
+
+        // What is not known of the answer is in its frames.
+        let other = AnswerIdentity {
+            id: "other".to_owned(),
+            created: 1,
+            model: "other".to_owned(),
+            echo: Arc::default(),
+        };
+        let sent = sent.replace("\n\n", "\n\n: keep-alive\n\n");
+        let broken = ingress.broken_answer(sent.as_bytes(), &other, true).expect("a text that broke off");
+        assert_eq!(broken.text, "One, \"two\"\n", "{ingress:?}");
+        let (mut writer, mut more) = (broken.writer, String::new());
+        tail.iter().for_each(|event| writer.push(event, &mut more).expect("written"));
+        writer.finish(&mut more).expect("an end");
+        assert_eq!(more, rest, "{ingress:?}");
+        // One that has ended did not break off.
+        assert!(ingress.broken_answer((sent + &rest).as_bytes(), &other, true).is_none(), "{ingress:?}");
+    }
+}
+
+#[test]
+fn only_a_text_is_gone_on_with() {
+    for ingress in [Ingress::OpenAiChat, Ingress::OpenAiResponses, Ingress::AnthropicMessages] {
+        let call = BlockKind::ToolCall(crate::canon::ToolStart {
+            id: "call_1".to_owned(),
+            name: "look".to_owned(),
+            namespace: None,
+            signature: None,
+            origin: None,
+        });
+        for kind in [BlockKind::Reasoning, call, BlockKind::Refusal] {
+            // On this wire a refusal is a text: who wrote it knows.
+            if ingress == Ingress::AnthropicMessages && kind == BlockKind::Refusal {
+                continue;
+            }
+            for with_text in [false, true] {
+                let mut events = vec![Event::Start(Start::default())];
+                if with_text {
+                    events.push(Event::BlockStart(BlockStart { choice: 0, index: 0, kind: BlockKind::Text }));
+                    events.push(Event::Delta(Delta { choice: 0, index: 0, text: "x".to_owned() }));
+                    events.push(Event::BlockEnd(BlockEnd {
+                        choice: 0,
+                        index: 0,
+                        signature: None,
+                        extra: None,
+                    }));
+                }
+                events.push(Event::BlockStart(BlockStart { choice: 0, index: 1, kind: kind.clone() }));
+                events.push(Event::Delta(Delta { choice: 0, index: 1, text: "{".to_owned() }));
+                let (mut writer, mut sent) = (ingress.stream_writer(&identity(ingress), true), String::new());
+                events.iter().for_each(|event| writer.push(event, &mut sent).expect("written"));
+                let broken = ingress.broken_answer(sent.as_bytes(), &identity(ingress), true);
+                assert!(broken.is_none(), "{ingress:?}, {kind:?}: {sent}");
+            }
+        }
+        assert!(ingress.broken_answer(b"", &identity(ingress), true).is_none(), "{ingress:?}");
+    }
+}

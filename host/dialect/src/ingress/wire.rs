@@ -42,6 +42,10 @@ pub(crate) trait ClientWire {
     fn replay(body: &str, include_usage: bool) -> Result<String, Fault>;
     fn joined(frames: &[Frame], identity: &AnswerIdentity) -> Result<Json, Fault>;
     fn writer(identity: &AnswerIdentity, include_usage: bool) -> Self::Writer;
+    /// See [`super::Ingress::broken_answer`].
+    fn resumed(_: &[Frame], _: &AnswerIdentity, _: bool) -> Option<(String, Self::Writer)> {
+        None
+    }
     fn model(model: &ModelListing<'_>) -> Json;
     fn model_list(models: &[ModelListing<'_>]) -> Json;
     fn error_body(error: &ErrorReport<'_>) -> Json;

@@ -8,6 +8,7 @@ mod head;
 pub(crate) mod models;
 mod replay;
 mod request;
+mod resume;
 mod splice;
 mod stream;
 mod tee;
@@ -98,6 +99,14 @@ impl ClientWire for OpenAiChatClient {
 
     fn writer(identity: &AnswerIdentity, include_usage: bool) -> OpenAiChatWriter {
         OpenAiChatWriter::new(identity, include_usage)
+    }
+
+    fn resumed(
+        frames: &[Frame],
+        identity: &AnswerIdentity,
+        include_usage: bool,
+    ) -> Option<(String, OpenAiChatWriter)> {
+        resume::resumed(frames, identity, include_usage)
     }
 
     fn model(model: &ModelListing<'_>) -> Json {

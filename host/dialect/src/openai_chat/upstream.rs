@@ -3,5 +3,6 @@
 pub mod decode;
 pub mod embeddings;
 pub mod encode;
+pub mod prefill;
 pub mod relayed;
 mod strict;

@@ -14,6 +14,7 @@ mod models;
 mod object;
 mod replay;
 mod request;
+mod resume;
 mod splice;
 pub(crate) mod state;
 mod stream;
@@ -105,6 +106,14 @@ impl ClientWire for OpenAiResponsesClient {
 
     fn writer(identity: &AnswerIdentity, _: bool) -> OpenAiResponsesWriter {
         OpenAiResponsesWriter::new(identity)
+    }
+
+    fn resumed(
+        frames: &[Frame],
+        identity: &AnswerIdentity,
+        _: bool,
+    ) -> Option<(String, OpenAiResponsesWriter)> {
+        resume::resumed(frames, identity)
     }
 
     fn model(model: &ModelListing<'_>) -> Json {

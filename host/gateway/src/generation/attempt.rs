@@ -1,6 +1,7 @@
 //! One attempt at a provider: over the relay lane when its component speaks the client's wire, else over the translate
 //! lane.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,10 +15,11 @@ use brains_dialect::canon::relay::{Call, Lane, Outbound, Surface};
 use brains_dialect::canon::{CallContext, Json};
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, Spliced};
 use brains_dialect::turn::TurnFacts;
-use brains_egress::Upstream;
 use brains_runtime::{Exchange, Instance};
+use brains_store::UsageLedger;
 
 use super::form::{self, AnswerForm};
+use super::going_on::GoingOn;
 use super::own_accord::OwnAccord;
 use super::relay::{self, RelayStream};
 use super::translate::{self, ClientAnswer, Opened, SinglePiece, TranslateCall, TranslateStream};
@@ -32,6 +34,9 @@ use crate::served::Served;
 use crate::upstreams::Upstreams;
 use crate::walk::ProviderAttempt;
 
+/// What is sent with it is to be done once.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// One request, to whichever provider.
 #[derive(Debug)]
 pub(crate) struct GenerationAttempt<'a> {
@@ -43,6 +48,8 @@ pub(crate) struct GenerationAttempt<'a> {
     pub(crate) headers: &'a [Field],
     pub(crate) query: &'a str,
     pub(crate) deadline: Instant,
+    /// Whatever is asked beside takes a place in it.
+    pub(crate) ledger: &'a UsageLedger,
 }
 
 /// An answer that has begun.
@@ -69,6 +76,14 @@ impl ProviderAttempt for GenerationAttempt<'_> {
             Err(fault) if self.lacks_path(&fault) => self.translated(instance, candidate, recorder).await,
             Err(fault) => Err(fault),
         }
+    }
+
+    fn beside(&self, recorder: &mut Recorder) -> Option<Recorder> {
+        let is_once = self.headers.iter().any(|field| field.name == IDEMPOTENCY_KEY);
+        if is_once || !self.composed.may_be_asked_twice() {
+            return None;
+        }
+        Some(recorder.beside(self.ledger.spare_place()?))
     }
 }
 
@@ -113,16 +128,19 @@ impl GenerationAttempt<'_> {
             }
             accord.refused(&mut component, upstream, edited.added(), ambient.now(), recorder).await?;
         };
-        self.remember(instance, candidate, &upstream);
         let Composed { ingress, head, .. } = *self.composed;
+        let served_as = ingress.touch_surface().and_then(|_| upstream.header(Ingress::SERVED_AS));
+        let served_as = served_as.map(Cow::into_owned);
         let answer = || self.client_answer(candidate, &self.minted(), Arc::default());
         if !head.stream {
             let whole = relay::whole(&answer(), upstream, instance, recorder).await?;
+            self.remember(instance, candidate, served_as);
             return Ok(Some(GeneratedAnswer::Whole(whole)));
         }
         if form::of(&mut upstream).await? == AnswerForm::Whole {
             let (replayed, body) = relay::replayed(&answer(), upstream, instance, recorder).await?;
             let kept = self.composed.state().kept.then(|| String::from_utf8_lossy(&body).into_owned());
+            self.remember(instance, candidate, served_as);
             return Ok(Some(GeneratedAnswer::Complete(replayed, kept)));
         }
         let mut stream = RelayStream::new(ingress, upstream, Arc::clone(instance), !head.include_usage);
@@ -130,6 +148,7 @@ impl GenerationAttempt<'_> {
             stream.keep(self.composed.state().echo().previous);
         }
         let first = reply::begin(&mut stream, recorder).await?;
+        self.remember(instance, candidate, served_as);
         Ok(Some(GeneratedAnswer::Relay(Box::new(stream), first)))
     }
 
@@ -138,15 +157,16 @@ impl GenerationAttempt<'_> {
         self.composed.ingress.is_had_by_generating() && matches!(fault.upstream_status, Some(404 | 405))
     }
 
-    /// Keeps who serves the request, where its client may ask something of it later.
-    fn remember(&self, instance: &Instance, candidate: &RankedCandidate, upstream: &Upstream) {
+    /// Keeps who serves the request, where its client may ask something of it later; whoever is asked beside and does not
+    /// answer does not.
+    fn remember(&self, instance: &Instance, candidate: &RankedCandidate, served_as: Option<String>) {
         let Some(surface) = self.composed.ingress.touch_surface() else { return };
-        let Some(id) = upstream.header(Ingress::SERVED_AS) else { return };
+        let Some(id) = served_as else { return };
         if instance.surfaces().iter().any(|it| it.name == surface) {
             let served = Served {
                 provider: candidate.provider.clone(),
                 model: candidate.model.clone(),
-                upstream_id: id.into_owned(),
+                upstream_id: id,
             };
             let Upstreams { served: requests, ambient, .. } = self.upstreams;
             requests.remember(self.key, self.request_id, served, ambient.now());
@@ -196,7 +216,8 @@ impl GenerationAttempt<'_> {
         let ctx = self.context(instance, candidate, recorder.attempts()).await?.answering(minted.unique());
         let accord = OwnAccord::new(states, instance, candidate);
         let (headers, deadline) = (self.headers, self.deadline);
-        let call = TranslateCall { sender, instance, request, headers, ctx, deadline, now, accord };
+        let call =
+            TranslateCall { sender, instance, request, headers, ctx, deadline, now, accord, continued: None };
         let opened = translate::open(call, &answer, recorder).await;
         match opened.map_err(|fault| self.composed.located(fault))? {
             Opened::Events(events) if head.stream => {
@@ -211,12 +232,12 @@ impl GenerationAttempt<'_> {
         }
     }
 
-    fn minted(&self) -> Id<Completion> {
+    pub(super) fn minted(&self) -> Id<Completion> {
         Id::mint(&*self.upstreams.ambient)
     }
 
     /// How an answer of ours looks, under an id that was minted for it.
-    fn client_answer(
+    pub(super) fn client_answer(
         &self,
         candidate: &RankedCandidate,
         minted: &Id<Completion>,
@@ -234,7 +255,7 @@ impl GenerationAttempt<'_> {
     }
 
     /// What the component is told of the call; who asked for it, when it asks to be told.
-    async fn context(
+    pub(super) async fn context(
         &self,
         instance: &Arc<Instance>,
         candidate: &RankedCandidate,
@@ -251,7 +272,13 @@ impl GenerationAttempt<'_> {
 
 impl GeneratedAnswer {
     /// The reply to the client; the record ends with it.
-    pub(crate) fn into_reply(self, ingress: Ingress, recorder: Recorder, mut keeper: AnswerKeeper) -> Reply {
+    pub(crate) fn into_reply(
+        self,
+        ingress: Ingress,
+        recorder: Recorder,
+        mut keeper: AnswerKeeper,
+        going_on: Option<Box<GoingOn>>,
+    ) -> Reply {
         match self {
             Self::Whole(body) => {
                 if keeper.waits() {
@@ -260,14 +287,16 @@ impl GeneratedAnswer {
                 recorder.answered();
                 Reply::Whole { content_type: JSON, body }
             }
-            Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder, keeper),
-            Self::Translate(stream, first) => reply::stream(ingress, *stream, first, recorder, keeper),
+            Self::Relay(stream, first) => reply::stream(ingress, *stream, first, recorder, keeper, going_on),
+            Self::Translate(stream, first) => {
+                reply::stream(ingress, *stream, first, recorder, keeper, going_on)
+            }
             Self::Complete(bytes, answer) => {
                 let first = FirstBytes { first: bytes, failed: None };
                 if let Some(answer) = answer {
                     keeper.keep(answer);
                 }
-                reply::stream(ingress, SinglePiece(None), first, recorder, keeper)
+                reply::stream(ingress, SinglePiece(None), first, recorder, keeper, None)
             }
         }
     }

@@ -162,14 +162,14 @@ impl RelayStream {
                 }
                 FrameOutcome::Error(fault) => return Err(component_fault(fault).into()),
                 FrameOutcome::Failed(fault) => {
-                    let own = self.tee.begun();
-                    if own {
+                    let mut own_word = Bytes::new();
+                    if self.tee.begun() {
                         let error = message.data.as_deref().and_then(refusal::error_part);
                         let frame = String::from_utf8_lossy(bytes);
                         let frame = covered_frame(&frame, error.as_deref(), &Private::of(&self.instance));
-                        out.extend_from_slice(frame.as_bytes());
+                        own_word = Bytes::copy_from_slice(frame.as_bytes());
                     }
-                    return Err(Break { fault: component_fault(fault), is_told: own });
+                    return Err(Break { fault: component_fault(fault), own_word });
                 }
                 FrameOutcome::Malformed => {
                     return Err(truncated("the upstream sent a frame that is not JSON").into());
@@ -180,15 +180,15 @@ impl RelayStream {
     }
 }
 
-/// Why a stream ended before its answer was whole, and whether the upstream's own word of it went out.
+/// Why a stream ended before its answer was whole, and the upstream's own word of it where that may go out.
 struct Break {
     fault: Fault,
-    is_told: bool,
+    own_word: Bytes,
 }
 
 impl From<Fault> for Break {
     fn from(fault: Fault) -> Self {
-        Self { fault, is_told: false }
+        Self { fault, own_word: Bytes::new() }
     }
 }
 
@@ -242,10 +242,10 @@ impl AnswerSource for RelayStream {
             };
             let seen = self.tee.observed();
             recorder.usage(seen.usage.as_ref(), seen.said_bytes);
-            if let Err(Break { fault, is_told }) = sorted {
+            if let Err(Break { fault, own_word }) = sorted {
                 self.done = true;
                 let fault = redact_message(fault, &self.instance);
-                return Progress::Failed { sent_before: out.into(), fault, is_told };
+                return Progress::Failed { sent_before: out.into(), fault, own_word };
             }
             if self.done {
                 return if out.is_empty() { Progress::End } else { Progress::Bytes(out.into()) };

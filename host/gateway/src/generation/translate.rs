@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use brains_core::{Fault, FaultKind, Millis, Origin};
 use brains_dialect::canon::exchange::{Body, Field, Frame, Framing, Head, Request, Response};
 use brains_dialect::canon::{BlockKind, CallContext, ChatRequest, Event, Json, Usage};
+use brains_dialect::continuing::{self, Continuing};
 use brains_dialect::ingress::{AnswerCut, AnswerIdentity, ErrorReport, Ingress, StreamWriter};
 use brains_dialect::{envelope, ndjson, said, sse};
 use brains_egress::{EgressError, Upstream};
@@ -16,6 +17,7 @@ use brains_runtime::{CallFault, Exchange, Instance};
 
 use super::drain_ready;
 use super::form::{self, AnswerForm};
+use super::framer::Framer;
 use super::own_accord::OwnAccord;
 use super::received;
 use super::relay::END_GRACE;
@@ -25,6 +27,8 @@ use crate::exchange::{ExchangeSender, component_fault, redact_message, send};
 use crate::record::Recorder;
 use crate::reply::{AnswerSource, Progress};
 
+/// The word for a candidate that does not go on exactly from what was said.
+pub(crate) const NO_PREFILL: &str = "no_prefill";
 /// Frames that go to a decoder in one call.
 const FRAMES: usize = 32;
 
@@ -48,6 +52,16 @@ pub(crate) struct TranslateCall<'a> {
     pub(crate) deadline: Instant,
     pub(crate) now: Millis,
     pub(crate) accord: OwnAccord<'a>,
+    /// The answer has begun elsewhere, and broke off.
+    pub(crate) continued: Option<Continued>,
+}
+
+/// An answer that is to be gone on with.
+#[derive(Debug)]
+pub(crate) struct Continued {
+    /// In the middle of its text.
+    pub(crate) writer: StreamWriter,
+    pub(crate) continuing: Continuing,
 }
 
 /// Lets the component answer: by itself, or over an exchange that it describes.
@@ -56,7 +70,8 @@ pub(crate) async fn open(
     answer: &ClientAnswer,
     recorder: &mut Recorder,
 ) -> Result<Opened, Fault> {
-    let TranslateCall { sender, instance, request, headers, ctx, deadline, now, mut accord } = call;
+    let TranslateCall { sender, instance, request, headers, ctx, deadline, now, mut accord, continued } =
+        call;
     let mut component = instance.exchange().await.map_err(|fault| fault.to_fault())?;
     let exports = instance.exports();
     if exports.standalone {
@@ -74,6 +89,9 @@ pub(crate) async fn open(
     let choices = request.sampling.choices.unwrap_or(1);
     let mut outbound =
         component.encode(request, headers.to_vec(), ctx.clone()).await.map_err(|fault| fault.to_fault())?;
+    if continued.is_some() && outbound.losses.iter().any(|loss| loss == continuing::NOT_EXACT) {
+        return Err(not_exact());
+    }
     let body = text(&mut outbound.request);
     let mut upstream = loop {
         recorder.losses(&outbound.losses);
@@ -105,13 +123,19 @@ pub(crate) async fn open(
         Framing::Ndjson => Framer::Ndjson(ndjson::Lines::default()),
     };
     let instance = Arc::clone(instance);
+    let (writer, continuing) = match continued {
+        Some(Continued { writer, continuing }) => (writer, Some(continuing)),
+        None => (answer.writer(), None),
+    };
     Ok(Opened::Stream(Box::new(TranslateStream {
         upstream,
         instance,
         component,
         framer,
         ingress: answer.ingress,
-        writer: answer.writer(),
+        writer,
+        continuing,
+        refuses: false,
         arrived: None,
         begun: false,
         said_bytes: 0,
@@ -243,32 +267,6 @@ impl AnswerSource for SinglePiece {
     }
 }
 
-#[derive(Debug)]
-enum Framer {
-    Raw,
-    Sse(sse::Frames),
-    Ndjson(ndjson::Lines),
-}
-
-impl Framer {
-    /// The frames that end in this piece; none when the component cuts for itself.
-    fn push(&mut self, chunk: &[u8]) -> Result<Option<Vec<Frame>>, sse::FrameTooLong> {
-        match self {
-            Self::Raw => Ok(None),
-            Self::Sse(frames) => frames.push(chunk).map(Some),
-            Self::Ndjson(lines) => lines.push(chunk).map(Some),
-        }
-    }
-
-    fn finish(&mut self) -> Vec<Frame> {
-        match std::mem::replace(self, Self::Raw) {
-            Self::Raw => Vec::new(),
-            Self::Sse(frames) => frames.finish(),
-            Self::Ndjson(lines) => lines.finish(),
-        }
-    }
-}
-
 /// A streamed answer under way through the component's decoder.
 #[derive(Debug)]
 pub(crate) struct TranslateStream {
@@ -278,6 +276,10 @@ pub(crate) struct TranslateStream {
     framer: Framer,
     ingress: Ingress,
     writer: StreamWriter,
+    /// It goes on with an answer that began elsewhere.
+    continuing: Option<Continuing>,
+    /// A refusal is among what it says.
+    refuses: bool,
     /// The end of the body, or its failure, when that was seen while frames were gathered.
     arrived: Option<Result<Option<Bytes>, EgressError>>,
     /// Something was said.
@@ -373,13 +375,32 @@ impl TranslateStream {
     }
 
     fn write(&mut self, events: &[Event], out: &mut String) -> Result<(), Fault> {
-        self.begun |= events.iter().any(says_something);
         self.said_bytes += said::bytes_of_events(events);
+        let more;
+        let events = match &mut self.continuing {
+            Some(continuing) => {
+                more = continuing.events(events.to_vec()).map_err(component_fault)?;
+                &more
+            }
+            None => events,
+        };
+        self.begun |= events.iter().any(says_something);
+        self.refuses |= events.iter().any(refuses);
         for _ in events.iter().filter(|event| matches!(event, Event::Finish(_))) {
             self.unfinished = self.unfinished.saturating_sub(1);
         }
         events.iter().try_for_each(|event| self.writer.push(event, out)).map_err(component_fault)
     }
+}
+
+fn refuses(event: &Event) -> bool {
+    matches!(event, Event::BlockStart(start) if start.kind == BlockKind::Refusal)
+}
+
+/// The candidate would not go on with the text, but say something about it.
+fn not_exact() -> Fault {
+    let what = "the model does not go on exactly from a turn of the assistant's";
+    Fault::new(FaultKind::Unsupported, Origin::Component, what).code(NO_PREFILL).failover()
 }
 
 /// Whether an event is more than the promise of an answer.
@@ -403,6 +424,10 @@ impl AnswerSource for TranslateStream {
         self.begun
     }
 
+    fn is_plain(&self) -> bool {
+        !self.refuses
+    }
+
     fn failure(&mut self, error: &ErrorReport<'_>) -> Option<String> {
         self.writer.failure(error)
     }
@@ -419,13 +444,14 @@ impl AnswerSource for TranslateStream {
         let mut out = String::new();
         while !self.done {
             let stepped = self.step(&mut out).await;
-            recorder.usage(self.writer.usage(), self.said_bytes);
+            let counted = self.continuing.as_ref().map_or_else(|| self.writer.usage(), Continuing::counted);
+            recorder.usage(counted, self.said_bytes);
             if let Err(fault) = stepped {
                 self.done = true;
                 return Progress::Failed {
                     sent_before: out.into(),
                     fault: redact_message(fault, &self.instance),
-                    is_told: false,
+                    own_word: Bytes::new(),
                 };
             }
             if !out.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use brains_core::plane::trace::TraceRecord;
 use brains_core::plane::usage::UsageOutcome;
 
-use super::{TraceListener, UsageListener};
+use super::{PartListener, TraceListener, UsageListener};
 use crate::keepalive::KnownHead;
 use crate::provider_state::Permit;
 
@@ -50,7 +50,9 @@ pub(crate) struct Listeners {
     /// The provider's state, through the permit of the candidate that is asked.
     pub(crate) permit: Option<Permit>,
     pub(crate) usage: UsageListener,
-    pub(crate) trace: TraceListener,
+    /// None of a part: its request has the trace.
+    pub(crate) trace: Option<TraceListener>,
+    pub(crate) part: Option<PartListener>,
     pub(crate) head: KnownHead,
 }
 
@@ -61,6 +63,7 @@ impl Listeners {
             self.permit = None;
         }
         self.usage.on(event, record);
+        self.part.on(event, record);
         self.trace.on(event, record);
         self.head.on(event, record);
     }

@@ -1,7 +1,7 @@
 //! The usage ledger as a listener: an ended request leaves a row in the slot that was kept for it.
 
 use brains_core::plane::trace::TraceRecord;
-use brains_core::plane::usage::{UsageRecord, UsageWork};
+use brains_core::plane::usage::{UsageOutcome, UsageRecord, UsageWork};
 use brains_store::UsageSlot;
 
 use super::{RequestEvent, RequestListener};
@@ -18,23 +18,29 @@ impl RequestListener for UsageListener {
         // A request that no candidate was asked for used nothing.
         let called = record.attempts.iter().any(was_made);
         let (true, Some(provider), Some(model)) = (called, &record.provider, &record.model) else { return };
-        slot.put(UsageRecord {
-            trace: record.id.clone(),
-            at: record.at,
-            operator: record.operator.clone(),
-            key: record.key.clone(),
-            provider: provider.clone(),
-            model: model.clone(),
-            tier: record.tier.clone(),
-            label: record.task.clone(),
-            client: record.client.clone(),
-            request_class: record.request_class.clone(),
-            api: record.api.clone(),
-            native_session: record.native_session.clone(),
-            work: UsageWork::default(),
-            outcome,
-            usage: record.usage,
-            price: record.price,
-        });
+        slot.put(row(record, provider, model, outcome));
+    }
+}
+
+/// What a request, or a part of one, leaves in the ledger.
+pub(super) fn row(record: &TraceRecord, provider: &str, model: &str, outcome: UsageOutcome) -> UsageRecord {
+    UsageRecord {
+        trace: record.id.clone(),
+        part_of: None,
+        at: record.at,
+        operator: record.operator.clone(),
+        key: record.key.clone(),
+        provider: provider.to_owned(),
+        model: model.to_owned(),
+        tier: record.tier.clone(),
+        label: record.task.clone(),
+        client: record.client.clone(),
+        request_class: record.request_class.clone(),
+        api: record.api.clone(),
+        native_session: record.native_session.clone(),
+        work: UsageWork::default(),
+        outcome,
+        usage: record.usage,
+        price: record.price,
     }
 }

@@ -3,7 +3,7 @@ use brains_core::config::{Config, Tier};
 use super::{KnownNames, ModelTarget, aliases, meant, resolve, suggest, unknown};
 
 fn config() -> Config {
-    let tier = Tier { provider: "p".into(), model: "m".into(), fallbacks: Vec::new(), spread: false };
+    let tier = Tier { provider: "p".into(), model: "m".into(), ..Tier::default() };
     Config { models: [("cheap".to_owned(), tier)].into_iter().collect(), ..Config::default() }
 }
 

@@ -18,6 +18,7 @@ fn attempt(provider: &str, outcome: AttemptOutcome, code: Option<&str>) -> Attem
         latency_ms: 0,
         code: code.map(str::to_owned),
         cause: None,
+        billed: None,
     }
 }
 

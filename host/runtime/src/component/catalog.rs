@@ -200,5 +200,6 @@ pub(super) fn guessed(id: &str, config: &Config, by_exports: Plays) -> Manifest 
         flat: None,
         account: None,
         limits: ComponentLimits::default(),
+        continues: false,
     }
 }

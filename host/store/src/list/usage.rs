@@ -66,9 +66,9 @@ fn sums(filter: &UsageFilter, group: Option<UsageGroup>, limit: u32) -> Query {
     };
     let mut query = Query::new("SELECT ");
     query.push(by).push(
-        " AS part, COUNT(*) AS requests,
-        COUNT(CASE WHEN outcome = 'failed' THEN 1 END) AS failed,
-        COUNT(CASE WHEN outcome = 'cancelled' THEN 1 END) AS cancelled,
+        " AS part, COUNT(CASE WHEN part_of IS NULL THEN 1 END) AS requests, COUNT(part_of) AS parts,
+        COUNT(CASE WHEN part_of IS NULL AND outcome = 'failed' THEN 1 END) AS failed,
+        COUNT(CASE WHEN part_of IS NULL AND outcome = 'cancelled' THEN 1 END) AS cancelled,
         CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT) AS input_tokens,
         CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) AS output_tokens,
         CAST(COALESCE(SUM(cached_tokens), 0) AS BIGINT) AS cached_tokens,

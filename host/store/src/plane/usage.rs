@@ -1,4 +1,4 @@
-//! The ledger's rows: added once per request, never changed, never pruned. What a row costs is derived here once, from its
+//! The ledger's rows: added once per request, and per part of one that is billed beside it, never changed, never pruned. What a row costs is derived here once, from its
 //! tokens and its rates; for whom the request was made is looked up as it is written.
 
 mod work;
@@ -28,10 +28,11 @@ const INSERT: &str = "
     INSERT INTO ledger (
         trace, at, operator, key_id, provider, model, tier, outcome, input_tokens, output_tokens, cached_tokens,
         reasoning_tokens, estimated, cache_write_5m_tokens, cache_write_1h_tokens, price, cost_nanos, saved_nanos,
-        cache_write_nanos, label, client, request_class, api, native_session, session, workspace, task
+        cache_write_nanos, label, client, request_class, api, native_session, session, workspace, task,
+        part_of
     ) VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $25, $26, $27
+        $24, $25, $26, $27, $28
     ) ON CONFLICT (trace) DO NOTHING";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM ledger WHERE trace = $1";
@@ -41,6 +42,7 @@ from_row! {
         let text = |name| row.try_get::<Option<String>, _>(name);
         Ok(Self {
             trace: id("trace", row.try_get("trace")?)?,
+            part_of: text("part_of")?.map(|trace| id("part_of", &trace)).transpose()?,
             at: Millis(row.try_get("at")?),
             operator: row.try_get("operator")?,
             key: text("key_id")?.map(|key| id("key_id", &key)).transpose()?,
@@ -78,6 +80,7 @@ from_row! {
             requests: count("requests")?,
             failed: count("failed")?,
             cancelled: count("cancelled")?,
+            parts: count("parts")?,
             input_tokens: count("input_tokens")?,
             output_tokens: count("output_tokens")?,
             cached_tokens: count("cached_tokens")?,
@@ -161,6 +164,7 @@ macro_rules! bind_row {
             .bind(row.work.session.as_ref().map(Id::as_str))
             .bind(row.work.workspace.as_ref().map(Id::as_str))
             .bind(row.work.task.as_ref().map(Id::as_str))
+            .bind(row.part_of.as_ref().map(Id::as_str))
     }};
 }
 

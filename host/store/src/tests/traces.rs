@@ -40,6 +40,7 @@ fn trace(bed: &Bed, provider: &str) -> TraceRecord {
             latency_ms: 12,
             code: None,
             cause: None,
+            billed: None,
         }],
         status: 200,
         error_kind: None,

@@ -21,6 +21,7 @@ fn row(bed: &Bed, provider: &str, outcome: UsageOutcome) -> UsageRecord {
     bed.ambient.advance(1);
     UsageRecord {
         trace: Id::mint(&*bed.ambient),
+        part_of: None,
         at: bed.ambient.now(),
         operator: "admin".into(),
         key: Some(Id::mint(&*bed.ambient)),
@@ -110,6 +111,8 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
         ..row(bed, "two", UsageOutcome::Ok)
     });
     rows.push(row(bed, "one", UsageOutcome::Ok));
+    let part_of = Some(rows[0].trace.clone());
+    rows.push(UsageRecord { part_of, ..row(bed, "one", UsageOutcome::Cancelled) });
     put(&store.ledger(), &rows).await;
 
     let total = sums(&store, &UsageFilter::default(), None).await.remove(0);
@@ -118,16 +121,17 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
         requests: 5,
         failed: 1,
         cancelled: 1,
-        input_tokens: 50,
-        output_tokens: 25,
-        cached_tokens: 15,
-        cache_write_5m_tokens: 10,
-        cache_write_1h_tokens: 5,
-        reasoning_tokens: 5,
-        estimated: 1,
-        cost_usd: NanoDollars(4 * COST),
-        saved_usd: NanoDollars(4 * 3 * 2_700),
-        cache_write_usd: NanoDollars(4 * 13_500),
+        parts: 1,
+        input_tokens: 60,
+        output_tokens: 30,
+        cached_tokens: 18,
+        cache_write_5m_tokens: 12,
+        cache_write_1h_tokens: 6,
+        reasoning_tokens: 6,
+        estimated: 2,
+        cost_usd: NanoDollars(5 * COST),
+        saved_usd: NanoDollars(5 * 3 * 2_700),
+        cache_write_usd: NanoDollars(5 * 13_500),
         unpriced: 1,
     };
     assert_eq!(total, expected);
@@ -143,7 +147,7 @@ async fn rows_add_up_by_whatever_they_have_in_common(bed: &Bed) {
     assert_eq!(by(UsageGroup::Tier).await, said(&[("cheap", 5)]));
     assert_eq!(by(UsageGroup::Operator).await, said(&[("admin", 4), ("ann", 1)]));
     assert_eq!(by(UsageGroup::Day).await, said(&[("2026-09-22", 2), ("2026-09-21", 3)]));
-    assert_eq!(by(UsageGroup::Key).await.len(), 5);
+    assert_eq!(by(UsageGroup::Key).await.len(), 6);
     assert_eq!(by(UsageGroup::Session).await, said(&[("native-1", 5)]));
     assert_eq!(by(UsageGroup::Client).await, said(&[("claude-code", 5)]));
     assert_eq!(by(UsageGroup::RequestClass).await, said(&[("main", 5)]));

@@ -62,6 +62,7 @@ impl Artifact {
             flat: None,
             account: None,
             limits: brains_core::config::ComponentLimits::default(),
+            continues: false,
         });
         Ok(Self { path, manifest, described, bytes, project })
     }

@@ -57,6 +57,17 @@ impl AnthropicMessagesWriter {
         }
     }
 
+    /// In the middle of a text, which is block 0 of an answer that has begun and goes by this number on the wire.
+    pub(super) fn resumed(identity: &AnswerIdentity, number: u32) -> Self {
+        let text = Telling {
+            block: MessageBlock::new(0, BlockKind::Text, Signatures::Marked),
+            number: Some(number),
+            said: true,
+        };
+        let (begun, told) = (true, number.saturating_add(1));
+        Self { begun, told, blocks: VecDeque::from([text]), ..Self::new(identity) }
+    }
+
     /// The answer begins when something of it is said: by then the counts of the request may be known.
     fn begin(&mut self, out: &mut String) {
         if std::mem::replace(&mut self.begun, true) {

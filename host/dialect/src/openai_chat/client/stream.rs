@@ -102,6 +102,12 @@ impl OpenAiChatWriter {
         let echo = Arc::clone(&identity.echo);
         Self { head, include_usage, echo, choices: Vec::new(), usage: None }
     }
+
+    /// In the middle of a text, which is block 0 of an answer that has begun.
+    pub(super) fn resumed(identity: &AnswerIdentity, include_usage: bool) -> Self {
+        let text = Choice { blocks: vec![(0, Flow::Text)], touched: true, ..Choice::new(0) };
+        Self { choices: vec![text], ..Self::new(identity, include_usage) }
+    }
 }
 
 impl WireWriter for OpenAiChatWriter {

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::prefill::Prefill;
 use super::strict;
 use crate::canon::{
     ChatRequest, Content, Fault, FunctionTool, Json, Media, MediaSource, Message, OutputFormat, Part,
@@ -30,11 +31,19 @@ pub struct OpenAiChatOptions {
     pub extensions: Option<bool>,
     /// Whether it can be asked for the counts of a stream.
     pub stream_usage: bool,
+    /// How it is asked to go on exactly from a turn of the assistant's at the end; unset, nobody knows that it would.
+    pub prefill: Option<Prefill>,
 }
 
 impl Default for OpenAiChatOptions {
     fn default() -> Self {
-        Self { max_tokens_member: None, developer_role: true, extensions: None, stream_usage: true }
+        Self {
+            max_tokens_member: None,
+            developer_role: true,
+            extensions: None,
+            stream_usage: true,
+            prefill: None,
+        }
     }
 }
 
@@ -75,8 +84,11 @@ impl Encoder<'_> {
         let extra = request.extra.as_deref();
         let mut body = Members::new();
         body.string("model", &request.model);
-        let messages: Vec<String> =
+        let mut messages: Vec<String> =
             request.messages.iter().flat_map(|message| self.message(message)).collect();
+        if let (Some(prefill), Some(turn)) = (self.options.prefill, messages.last_mut()) {
+            prefill.go_on(request, turn, &mut body);
+        }
         body.raw("messages", &list(&messages));
         let tools: Vec<String> = request.tools.iter().filter_map(|tool| self.tool(tool)).collect();
         if !tools.is_empty() {

@@ -12,6 +12,7 @@ use super::error;
 use super::events::{EventPlace, Sequence};
 use super::message::{self, PartKind, SaidPart};
 use super::object::{ResponseProgress, response};
+use super::resume::OpenMessage;
 use super::thought;
 use crate::canon::{Annotation, BlockEnd, BlockKind, Event, Fault, Json, Reasoning, StopReason, Usage};
 use crate::fault::protocol;
@@ -78,6 +79,27 @@ impl OpenAiResponsesWriter {
             summary: String::new(),
             usage: None,
             finish: None,
+        }
+    }
+
+    /// In the middle of a text, which is block 0 of an answer that has begun.
+    pub(super) fn resumed(identity: &AnswerIdentity, open: OpenMessage) -> Self {
+        let OpenMessage { id, text, next } = open;
+        let block = Block {
+            index: 0,
+            kind: BlockKind::Text,
+            is_told: true,
+            text: String::new(),
+            annotations: Vec::new(),
+            end: None,
+        };
+        let part = SaidPart { text, ..SaidPart::new(PartKind::Text) };
+        Self {
+            sequence: Sequence::from(next),
+            begun: true,
+            blocks: VecDeque::from([block]),
+            open: Some(Item::Message { id, parts: Vec::new(), part: Some(part) }),
+            ..Self::new(identity)
         }
     }
 

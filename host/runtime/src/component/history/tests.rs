@@ -11,6 +11,7 @@ fn manifest() -> Manifest {
         flat: None,
         account: None,
         limits: brains_core::config::ComponentLimits::default(),
+        continues: false,
     }
 }
 

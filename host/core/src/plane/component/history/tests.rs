@@ -11,6 +11,7 @@ fn manifest() -> Manifest {
         flat: None,
         account: None,
         limits: ComponentLimits::default(),
+        continues: false,
     }
 }
 

@@ -23,6 +23,7 @@ fn asking(asks: &Asks, limits: ComponentLimits) -> Manifest {
         flat: None,
         account: None,
         limits,
+        continues: false,
     }
 }
 

@@ -39,6 +39,7 @@ fn every_setting_holds() {
         developer_role: false,
         extensions: Some(false),
         stream_usage: false,
+        prefill: None,
     };
     let body = json!({"model": "m", "top_k": 3, "min_p": 0.1, "max_completion_tokens": 5, "stream": true,
         "stream_options": {"include_usage": true}, "tools": [{"type": "function", "function": {"name": "f"},
