@@ -4,12 +4,14 @@
 mod cache;
 mod count;
 mod pages;
+mod spending;
 mod state;
 #[cfg(test)]
 mod tests;
 mod touch;
 mod wire;
 
+pub use spending::LimitReport;
 pub use state::{AnswerCut, AnswerNames, ItemPage, KeptTurn, StateEcho, StateHead};
 pub use wire::{
     AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestEcho,
