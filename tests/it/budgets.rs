@@ -154,7 +154,8 @@ async fn who_holds_what_is_left_for_a_moment_is_waited_for() {
     };
     tokio::select! {
         answer = first => panic!("nobody answered, and yet {}", answer.text()),
-        () = until("the reservation", async || budgets(&service).await[0]["reserved_tokens"] != 0) => {
+        () = until("the call", async || !upstream.seen().is_empty()) => {
+            assert_ne!(budgets(&service).await[0]["reserved_tokens"], 0);
             let answer = ask(&service, Caller::Chat, &OPENAI.model()).await;
             let error = Caller::Chat.read(&answer).error.expect("an error");
             assert_eq!((answer.status, &*error.code, answer.header("retry-after")), (429, "budget_reserved", "1"));
