@@ -159,6 +159,7 @@ async fn every_key_is_hot_or_refused_by_name() {
         "routes: {code_fix: cheap}",
         "scheduler_interval: 5",
         "source_allowlist: []",
+        "spending: {team: {per: key, window: day, limit_usd: 5}}",
         "subsystems: {otel: {service_name: other}}",
         "total_timeout_seconds: 30",
         "traces: {bodies: true, retention_rows: 5, queue: 10}",

@@ -82,6 +82,7 @@ impl Services {
             egress: Arc::new(egress),
             traces: store.traces(),
             ledger: store.ledger(),
+            spending: store.spending_book(),
             responses: store.responses(),
             places: store.shared_places(),
             vault: home.vault(),

@@ -2,6 +2,7 @@
 
 mod admin_key;
 mod audit;
+mod budget;
 pub(crate) mod component;
 pub(crate) mod config;
 mod event;
@@ -47,6 +48,7 @@ pub(crate) fn entries() -> Vec<OperationEntry> {
         price::ShowPrice,
         price::SetPrice,
         price::UpdatePrices,
+        budget::ListBudgets,
         key::CreateKey,
         key::ListKeys,
         key::RevokeKey,

@@ -111,7 +111,7 @@ const FAULTS: &[(FaultKind, &str)] = &[
     (FaultKind::Moderated, "the upstream's moderation refused"),
     (FaultKind::Region, "the upstream does not serve this place"),
     (FaultKind::Billing, "the upstream wants to be paid first"),
-    (FaultKind::Quota, "what was paid for at the upstream is used up"),
+    (FaultKind::Quota, "what was paid for at the upstream is used up, or what a budget allows"),
     (FaultKind::Upstream, "the upstream failed"),
     (FaultKind::Plugin, "a component failed"),
     (FaultKind::Unsupported, "the model cannot do this"),

@@ -47,7 +47,7 @@ pub enum FaultKind {
     Region,
     /// The upstream wants to be paid first.
     Billing,
-    /// What was paid for at the upstream is used up.
+    /// What was paid for at the upstream is used up, or what the operator lets be spent.
     Quota,
     /// The upstream failed or sent something that is not its protocol.
     Upstream,

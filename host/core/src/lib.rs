@@ -15,6 +15,7 @@ pub mod price;
 pub mod principal;
 pub mod redact;
 pub mod secret;
+pub mod spending;
 pub mod sync;
 pub mod time;
 pub mod traffic;

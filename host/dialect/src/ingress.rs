@@ -5,6 +5,7 @@ mod broken;
 mod cache;
 mod count;
 mod pages;
+mod spending;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod twice;
 mod wire;
 
 pub use broken::BrokenAnswer;
+pub use spending::LimitReport;
 pub use state::{AnswerCut, AnswerNames, ItemPage, KeptTurn, StateEcho, StateHead};
 pub use wire::{
     AnswerIdentity, ErrorReport, FrameOutcome, ModelListing, ObservedAnswer, RelayChanges, RequestEcho,

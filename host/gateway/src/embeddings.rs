@@ -8,21 +8,24 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use brains_core::config::Config;
+use brains_core::spending::RequestSize;
 use brains_core::{Fault, FaultKind, Origin};
 use brains_dialect::canon::Usage;
 use brains_dialect::canon::exchange::{Head, Response};
 use brains_dialect::embeddings::EmbeddingsRequest;
 use brains_dialect::envelope::Envelope;
 use brains_runtime::Instance;
+use brains_store::UsageSlot;
 
 use crate::catalogue::payload;
 use crate::exchange::{self, component_fault};
 use crate::keepalive::KnownHead;
-use crate::plan::{self, PlanContext, RankedCandidate};
+use crate::plan::{self, Plan, PlanContext, RankedCandidate};
 use crate::record::{Recorder, UsageListener};
 use crate::reply::Reply;
 use crate::request::{GatewayCall, invalid_body};
 use crate::resolve;
+use crate::spending::{Reserved, SpendingRequest};
 use crate::upstreams::Upstreams;
 use crate::walk::{ProviderAttempt, Walk};
 use crate::{GatewayState, JSON, Outcome};
@@ -114,10 +117,11 @@ impl GatewayState {
         resolve::check_length(model)?;
         recorder.head(model, false);
 
-        let plan = plan::named(model, PlanContext { snapshot, upstreams: &self.upstreams }).await?;
+        let mut plan = plan::named(model, PlanContext { snapshot, upstreams: &self.upstreams }).await?;
         recorder.planned(&plan);
-        // Whoever is called leaves a row, so there must be room for it before anybody is.
-        recorder.listeners().usage = UsageListener(Some(self.ledger.place().await?));
+        // Whoever is called leaves a row, so there must be room for it before anybody is, and for what it may cost.
+        let slot = self.reserve_embeddings(&request, call, &mut plan, recorder).await?;
+        recorder.listeners().usage = UsageListener(Some(slot));
         let attempt = EmbeddingsAttempt {
             upstreams: &self.upstreams,
             request: &request,
@@ -126,6 +130,24 @@ impl GatewayState {
         };
         let walk = Walk { upstreams: &self.upstreams, snapshot, deadline, hedge_after_ms: None };
         walk.first_answer(&attempt, &plan.attempts, recorder).await
+    }
+}
+
+impl GatewayState {
+    async fn reserve_embeddings(
+        &self,
+        request: &EmbeddingsRequest,
+        call: &GatewayCall,
+        plan: &mut Plan,
+        recorder: &mut Recorder,
+    ) -> Result<UsageSlot, Fault> {
+        let slot = self.ledger.place().await?;
+        let bytes: usize = request.inputs.iter().map(String::len).sum();
+        let size = || Ok(RequestSize { input_tokens: (bytes as u64).div_ceil(4), output_tokens: 0 });
+        let Some(asks) = SpendingRequest::of(call, None, size)? else { return Ok(slot) };
+        match self.reserve(&asks, plan, false, slot, recorder).await? {
+            Reserved::Here(slot) | Reserved::InTier(slot, ..) => Ok(slot),
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct KnownHead(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     headers: RoutingHeaders,
+    /// What the client learns of a limit that it has, beside them.
+    limits: RoutingHeaders,
     attempts: u32,
     /// None switches keep-alives off.
     silence: Option<Duration>,
@@ -44,6 +46,15 @@ impl KnownHead {
         known.headers = vec![(TRACE_ID, trace.to_string())];
     }
 
+    /// The client learns this of a limit that it has.
+    pub(crate) fn limited(&self, limits: RoutingHeaders) {
+        self.0.lock_unpoisoned().limits = limits;
+    }
+
+    pub(crate) fn limits(&self) -> RoutingHeaders {
+        self.0.lock_unpoisoned().limits.clone()
+    }
+
     pub(crate) fn silence(&self) -> Option<Duration> {
         self.0.lock_unpoisoned().silence
     }
@@ -52,7 +63,9 @@ impl KnownHead {
     fn send(&self) -> (RoutingHeaders, u32) {
         let known = &mut *self.0.lock_unpoisoned();
         known.is_sent = true;
-        (std::mem::take(&mut known.headers), known.attempts)
+        let mut headers = std::mem::take(&mut known.headers);
+        headers.extend(known.limits.iter().cloned());
+        (headers, known.attempts)
     }
 
     /// Whether the head went out before the answer.

@@ -31,6 +31,7 @@ mod request;
 mod resolve;
 mod routing_headers;
 mod served;
+mod spending;
 mod strategy;
 mod token_count;
 mod upstreams;
@@ -52,7 +53,7 @@ use brains_egress::Egress;
 use brains_files::Gate;
 use brains_runtime::ComponentRegistry;
 
-use brains_store::{Responses, SharedPlaces, TraceQueue, UsageLedger};
+use brains_store::{Responses, SharedPlaces, SpendingBook, TraceQueue, UsageLedger};
 
 use compose::Composed;
 use conversation::AnswerKeeper;
@@ -86,6 +87,7 @@ pub struct GatewayParts {
     pub egress: Arc<Egress>,
     pub traces: TraceQueue,
     pub ledger: UsageLedger,
+    pub spending: SpendingBook,
     pub responses: Responses,
     pub places: SharedPlaces,
     /// Where what instances signed in with is kept.
@@ -103,6 +105,7 @@ struct GatewayState {
     live: Arc<ComponentRegistry>,
     traces: TraceQueue,
     ledger: UsageLedger,
+    spending: SpendingBook,
     responses: Responses,
     upstreams: Upstreams,
 }
@@ -128,10 +131,11 @@ pub struct Classified {
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { live, egress, traces, ledger, responses, places, vault, files, ambient } = parts;
+        let GatewayParts { live, egress, traces, ledger, spending, responses, places, vault, files, ambient } =
+            parts;
         let credentials = Credentials::new(Arc::clone(&egress), vault, files, Arc::clone(&ambient));
         let upstreams = Upstreams::new(ExchangeSender { egress, credentials }, places, ambient);
-        Self(Arc::new(GatewayState { live, traces, ledger, responses, upstreams }))
+        Self(Arc::new(GatewayState { live, traces, ledger, spending, responses, upstreams }))
     }
 
     /// What instances sign in with.
@@ -276,8 +280,9 @@ impl GatewayState {
         let composed = Composed::new(&client, &snapshot.config).of_conversation(&resumed.state, true);
         recorder.preamble(composed.preamble_hash());
 
-        // Whoever is called leaves a row, so there must be room for it before anybody is.
-        recorder.listeners().usage = UsageListener(Some(self.ledger.place().await?));
+        // Whoever is called leaves a row, so there must be room for it before anybody is, and for what it may cost.
+        let (slot, plan) = self.reserve_generation(&client, call, &composed, plan, recorder).await?;
+        recorder.listeners().usage = UsageListener(Some(slot));
         let attempt = GenerationAttempt {
             upstreams: &self.upstreams,
             composed: &composed,

@@ -89,7 +89,14 @@ impl Recorder {
 
     /// The routing headers as the record stands.
     pub(crate) fn headers(&self) -> RoutingHeaders {
-        routing_headers::headers(&self.record)
+        let mut headers = routing_headers::headers(&self.record);
+        headers.extend(self.listeners.head.limits());
+        headers
+    }
+
+    /// What the client learns of a limit that it has.
+    pub(crate) fn limited(&self, limits: RoutingHeaders) {
+        self.listeners.head.limited(limits);
     }
 
     /// Attempts that were made so far, the one under way included.

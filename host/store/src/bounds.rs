@@ -225,6 +225,9 @@ pub(crate) const TEXTS: &[(&str, Columns)] = &[
             ("key_name", TITLE),
         ],
     ),
+    ("spending_counter", &[("per", NAME), ("subject", NAME)]),
+    ("spending_holder", &[("holder", NAME)]),
+    ("spending_reservation", &[("trace", NAME), ("per", NAME), ("subject", NAME), ("holder", NAME)]),
     ("session_link", &[("session", NAME), ("kind", NAME), ("value", NAME), ("linked_by", NAME)]),
     (
         "task",

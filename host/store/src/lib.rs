@@ -31,6 +31,7 @@ mod responses;
 mod round_trips;
 mod rows;
 mod server;
+mod spending;
 mod sqlite_file;
 mod store;
 mod text;
@@ -62,6 +63,7 @@ pub use responses::{
     ResponseCounts, ResponseOwner, ResponseRetention, Responses, StoredConversation, StoredResponse,
 };
 pub use rows::{ReadSnapshot, Rows};
+pub use spending::{SpendingAnswer, SpendingAsk, SpendingBook};
 pub use store::{Scan, Store};
 pub use trace_queue::{TraceCounts, TraceQueue};
 pub use usage_ledger::{UsageLedger, UsageLedgerCounts, UsageSlot};

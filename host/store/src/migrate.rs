@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations! {
     15 "0015_responses"
     16 "0016_costs"
     17 "0017_warm_place"
+    18 "0018_spending"
     19 "0019_usage_parts"
 };
 

@@ -20,7 +20,9 @@ use deferred_statements::DeferredStatements;
 
 pub(crate) use columns::{column_list, statements};
 pub(crate) use from_row::{FromRow, from_row};
-pub(crate) use statements::{execute, execute_deferred, fetch_all, fetch_optional, insert_all, many};
+pub(crate) use statements::{
+    execute, execute_deferred, fetch_all, fetch_optional, insert_all, insert_all_returning, many,
+};
 
 /// What can be read, in a snapshot or inside a write. The reading verbs of the planes are methods of it.
 pub struct Rows {

@@ -20,6 +20,7 @@ use crate::options::{ResponseOptions, StoreOptions, TraceOptions};
 use crate::plane::trace::Retention;
 use crate::responses::Responses;
 use crate::rows::{DatabaseSession, ReadSnapshot, Rows};
+use crate::spending::SpendingBook;
 use crate::trace_queue::{self, TraceQueue};
 use crate::usage_ledger::UsageLedger;
 use crate::warm_places::SharedPlaces;
@@ -45,6 +46,7 @@ struct Inner {
     responses: OnceLock<Responses>,
     key_last_used: OnceLock<KeyLastUsed>,
     shared_places: OnceLock<SharedPlaces>,
+    spending: OnceLock<SpendingBook>,
 }
 
 impl std::fmt::Debug for Store {
@@ -70,6 +72,7 @@ impl Store {
             responses: OnceLock::new(),
             key_last_used: OnceLock::new(),
             shared_places: OnceLock::new(),
+            spending: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -218,6 +221,11 @@ impl Store {
         self.inner.shared_places.get_or_init(start).clone()
     }
 
+    /// Where requests ask whether there is room in the budgets that they count in.
+    pub fn spending_book(&self) -> SpendingBook {
+        self.inner.spending.get_or_init(|| SpendingBook::new(self.inner.shared.clone())).clone()
+    }
+
     /// Deletes traces beyond `retention` now; the sink does so by itself once a minute while it is used.
     pub async fn prune_traces(&self, retention: Retention) -> Result<(), Fault> {
         trace_queue::prune(&self.inner.shared, retention).await
@@ -230,6 +238,9 @@ impl Store {
         }
         if let Some(ledger) = self.inner.usage_ledger.get() {
             ledger.close().await;
+        }
+        if let Some(book) = self.inner.spending.get() {
+            book.close().await;
         }
         if let Some(responses) = self.inner.responses.get() {
             responses.close().await;

@@ -13,6 +13,7 @@ mod processes;
 mod responses;
 mod scale;
 mod schema;
+mod spending;
 mod traces;
 mod usage_ledger;
 mod warm_places;

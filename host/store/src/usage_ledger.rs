@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use brains_core::Fault;
+use brains_core::id::{Id, Trace};
 use brains_core::plane::usage::UsageRecord;
 use tokio::sync::mpsc;
 use tokio::time::Duration;
@@ -30,15 +31,25 @@ pub struct UsageLedgerCounts {
 /// The way in. Clones are the same queue.
 #[derive(Debug, Clone)]
 pub struct UsageLedger {
-    queue: mpsc::Sender<UsageRecord>,
+    queue: mpsc::Sender<LedgerEntry>,
     progress: Arc<QueueProgress>,
 }
 
-/// Room for one row. Dropped unused it is free again.
+/// What a request leaves.
+#[derive(Debug, Clone)]
+pub(crate) enum LedgerEntry {
+    /// What it used; `reserved` when there is something to settle.
+    Used { row: Box<UsageRecord>, reserved: bool },
+    /// Nobody was called: what it reserved is given back.
+    Unused(Id<Trace>),
+}
+
+/// Room for one row. Dropped unused it is free again, and what the request reserved of budgets as well.
 #[derive(Debug)]
 pub struct UsageSlot {
-    room: mpsc::OwnedPermit<UsageRecord>,
+    room: Option<mpsc::OwnedPermit<LedgerEntry>>,
     progress: Arc<QueueProgress>,
+    reserved: Option<Id<Trace>>,
 }
 
 impl UsageLedger {
@@ -58,7 +69,7 @@ impl UsageLedger {
         };
         let room = self.queue.clone().reserve_owned();
         let room = tokio::time::timeout(PATIENCE, room).await.map_err(|_| full())?.map_err(|_| full())?;
-        Ok(UsageSlot { room, progress: Arc::clone(&self.progress) })
+        Ok(UsageSlot { room: Some(room), progress: Arc::clone(&self.progress), reserved: None })
     }
 
     /// Takes a place if there is one now: for what need not be done.
@@ -80,25 +91,62 @@ impl UsageLedger {
 
 impl UsageSlot {
     /// Leaves the row; never waits.
-    pub fn put(self, row: UsageRecord) {
-        self.progress.take();
-        drop(self.room.send(row));
+    pub fn put(mut self, row: UsageRecord) {
+        let reserved = self.reserved.take().is_some();
+        self.send(LedgerEntry::Used { row: Box::new(row), reserved });
+    }
+
+    /// The request of this trace holds a reservation.
+    pub(crate) fn reserved(&mut self, trace: &Id<Trace>) {
+        self.reserved = Some(trace.clone());
+    }
+
+    fn send(&mut self, entry: LedgerEntry) {
+        if let Some(room) = self.room.take() {
+            self.progress.take();
+            drop(room.send(entry));
+        }
+    }
+}
+
+impl Drop for UsageSlot {
+    fn drop(&mut self) {
+        if let Some(trace) = self.reserved.take() {
+            self.send(LedgerEntry::Unused(trace));
+        }
     }
 }
 
 struct Usages;
 
 impl BatchTarget for Usages {
-    type Row = UsageRecord;
+    type Row = LedgerEntry;
     const WHAT: &'static str = "rows of the ledger";
 
-    fn insert<'tx>(tx: &'tx mut Tx, batch: &'tx [UsageRecord]) -> Work<'tx, ()> {
-        Box::pin(async move { Ok(tx.insert_usages(batch).await?) })
+    fn insert<'tx>(tx: &'tx mut Tx, batch: &'tx [LedgerEntry]) -> Work<'tx, ()> {
+        let (mut rows, mut reserved) = (Vec::with_capacity(batch.len()), Vec::new());
+        for entry in batch {
+            match entry {
+                LedgerEntry::Used { row, reserved: holds } => {
+                    reserved.extend(holds.then_some(row.trace.as_str()));
+                    rows.push(&**row);
+                }
+                LedgerEntry::Unused(trace) => reserved.push(trace.as_str()),
+            }
+        }
+        Box::pin(async move { Ok(tx.insert_usages(&rows, &reserved).await?) })
     }
 
-    fn lost(rows: &[UsageRecord], fault: &Fault) {
-        for row in rows {
-            tracing::error!(error = %fault, trace.id = %row.trace, "a row of the ledger is lost");
+    fn lost(rows: &[LedgerEntry], fault: &Fault) {
+        for entry in rows {
+            match entry {
+                LedgerEntry::Used { row, .. } => {
+                    tracing::error!(error = %fault, trace.id = %row.trace, "a row of the ledger is lost");
+                }
+                LedgerEntry::Unused(trace) => {
+                    tracing::warn!(error = %fault, trace.id = %trace, "what a request reserved was not given back");
+                }
+            }
         }
     }
 }

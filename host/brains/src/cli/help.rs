@@ -16,7 +16,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
         "Models",
         &[
             "chat", "explain", "plan", "classify", "route", "models", "model", "traces", "trace", "usage",
-            "spent", "prices", "price",
+            "spent", "prices", "price", "budget",
         ],
     ),
     ("Components", &["plugin"]),

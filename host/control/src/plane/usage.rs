@@ -2,11 +2,12 @@
 
 use brains_core::Fault;
 use brains_core::Millis;
-use brains_core::id::{Id, Key, Session, Task};
+use brains_core::id::{Id, Key, Task};
 use brains_core::plane::usage::{UsageGroup, UsageSum};
 use brains_core::plane::workspace::WorkspaceRole;
 use brains_core::price::NanoDollars;
 use brains_core::principal::{KeyScope, Role};
+use brains_core::spending::SpendingScope;
 use brains_store::UsageFilter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::context::Cx;
 use crate::input::TimePoint;
 use crate::input::page;
 use crate::operation::{CliShape, Example, Operation, OperationKind};
+use crate::plane::budget::{self, BudgetLine};
 use crate::plane::key::{self, VisibleKeys};
 use crate::tool::ToolShape;
 
@@ -174,6 +176,8 @@ pub(crate) struct UsageSpent {
     /// With the key, by all that use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<UsageTotal>,
+    /// The budgets that your requests count in, as they stand.
+    budgets: Vec<BudgetLine>,
 }
 
 /// A sum.
@@ -216,8 +220,19 @@ impl Operation for GetUsage {
 
     async fn run(self, cx: &Cx<'_>) -> Result<UsageSpent, Fault> {
         let since: Option<Millis> = self.since.map(|moment| moment.resolve(cx.now()));
-        let session: Option<Id<Session>> = cx.acting_alive().await?.map(|session| session.id);
+        let now = cx.now();
+        let session = cx.acting_alive().await?;
         let operator = Some(cx.principal.owner().to_owned());
+        let subjects = [
+            (SpendingScope::Operator, operator.clone()),
+            (SpendingScope::Key, cx.principal.key.as_ref().map(ToString::to_string)),
+            (SpendingScope::Session, session.as_ref().map(|session| session.id.to_string())),
+            (SpendingScope::Workspace, session.as_ref().map(|session| session.workspace.to_string())),
+        ];
+        let subjects: Vec<(SpendingScope, String)> =
+            subjects.into_iter().filter_map(|(per, subject)| Some((per, subject?))).collect();
+        let session = session.map(|session| session.id);
+        let config = cx.control.ports.settings.active().config;
         let base = UsageFilter { operator, since, ..UsageFilter::default() };
         let of_session =
             session.map(|id| UsageFilter { session: Some(id.as_str().to_owned()), ..base.clone() });
@@ -231,7 +246,8 @@ impl Operation for GetUsage {
                     }
                 }
                 let [session, key] = sums;
-                Ok(UsageSpent { session, key })
+                let budgets = budget::standing_of(view, &config.spending, &subjects, now).await?;
+                Ok(UsageSpent { session, key, budgets })
             })
         });
         spent.await

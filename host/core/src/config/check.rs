@@ -36,6 +36,7 @@ pub(super) fn check(config: &Config, named: &Value, vendors: &Vendors, provenanc
     let mut check = Check { named, vendors, provenance, findings: Findings::default() };
     check.providers(config);
     check.tiers(config);
+    check.spending(config);
     check.parts(config);
     check.addresses(config);
     check.keys(config);
@@ -175,6 +176,25 @@ impl Check<'_> {
                     self.provider("embed_model".into(), provider, config);
                 }
                 _ => self.problem("embed_model".into(), "is not `<provider>/<model>`".into(), None),
+            }
+        }
+    }
+
+    fn spending(&mut self, config: &Config) {
+        for (name, budget) in &config.spending {
+            self.name("spending", name, &[]);
+            for (member, message, hint) in budget.problems() {
+                self.problem(format!("spending.{name}{member}"), message, hint);
+            }
+            if let Some(cheaper) = &budget.cheaper
+                && !self.has("models", &cheaper.tier)
+            {
+                let hint = Some(self.names("models"));
+                self.problem(
+                    format!("spending.{name}.cheaper.tier"),
+                    format!("names the tier `{}`, which is not configured", cheaper.tier),
+                    hint,
+                );
             }
         }
     }

@@ -21,6 +21,7 @@ use super::path;
 use super::providers::{ProviderPolicy, ProviderSpec};
 use super::responses::KeptResponses;
 use super::routing::Tier;
+use super::spending::Spending;
 use super::stand_in::TierLead;
 use super::subsystems::Subsystems;
 use super::traces::Traces;
@@ -124,6 +125,8 @@ pub struct Config {
     /// What models cost, by provider or vendor and then by model, `*` for every other; goes before what a provider lists
     /// and before the table that the program carries. US dollars per million tokens.
     pub prices: OwnPrices,
+    /// Budgets: what may be spent on models, by name.
+    pub spending: Spending,
 
     /// What is kept of requests.
     pub traces: Traces,
@@ -255,6 +258,7 @@ impl Default for Config {
             component_drain_seconds: 600.0,
             provider_policies: BTreeMap::new(),
             prices: OwnPrices::new(),
+            spending: Spending::new(),
             traces: Traces::default(),
             responses: KeptResponses::default(),
             source_allowlist: Vec::new(),

@@ -1,8 +1,10 @@
-//! The ledger's rows: added once per request, and per part of one that is billed beside it, never changed, never pruned. What a row costs is derived here once, from its
-//! tokens and its rates; for whom the request was made is looked up as it is written.
+//! The ledger's rows: added once per request, and per part of one that is billed beside it, never changed, never pruned.
+//! What a row costs is derived here once, from its tokens and its rates; for whom the request was made is looked up as it is
+//! written.
 
-mod work;
+pub(crate) mod work;
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use brains_core::id::Trace;
@@ -10,15 +12,17 @@ use brains_core::plane::trace::TraceUsage;
 use brains_core::plane::usage::{UsageRecord, UsageSum, UsageWork};
 use brains_core::price::{NanoDollars, Settlement};
 use brains_core::redact::redact;
+use brains_core::spending::{SpendingAmount, SpendingCounter, SpendingScope};
 use brains_core::{Id, Millis};
 
 use crate::bounds::{NAME, cut};
 use crate::error::StoreError;
-use crate::rows::{Rows, fetch_optional, from_row, insert_all, many};
+use crate::rows::{Rows, fetch_optional, from_row, insert_all_returning, many};
 use crate::text::{enum_name, from_enum_name, from_json, id, list, signed, storable, unsigned};
 use crate::write::Tx;
 
-use self::work::WorkLookup;
+use self::work::{Asker, WorkLookup};
+use crate::spending::rows::CounterChanges;
 
 /// No request has more tokens of a sort than this: whatever an upstream claims, sums stay within bounds.
 const TOKENS_MAX: u64 = 1_000_000_000_000;
@@ -33,7 +37,7 @@ const INSERT: &str = "
     ) VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
         $24, $25, $26, $27, $28
-    ) ON CONFLICT (trace) DO NOTHING";
+    ) ON CONFLICT (trace) DO NOTHING RETURNING trace";
 static MANY: LazyLock<&str> = LazyLock::new(|| many(INSERT));
 const GET: &str = "SELECT * FROM ledger WHERE trace = $1";
 
@@ -125,10 +129,31 @@ impl Settled {
         }
         Self { settlement: row.settlement(), row }
     }
+
+    fn spent(&self) -> SpendingAmount {
+        let TraceUsage { input_tokens, output_tokens, .. } = self.row.usage;
+        let usd = self.settlement.map(|settled| settled.cost).unwrap_or_default();
+        SpendingAmount { usd, tokens: input_tokens.saturating_add(output_tokens) }
+    }
+
+    /// Of whom it counts, as its columns say.
+    fn subjects(&self) -> Vec<(SpendingScope, String)> {
+        let UsageRecord { operator, key, native_session, work, .. } = &self.row;
+        let id = |id: Option<&str>| id.map(str::to_owned);
+        let session =
+            id(work.session.as_ref().map(Id::as_str)).or_else(|| native_session.as_deref().map(chosen));
+        let all = [
+            (SpendingScope::Operator, Some(operator.clone())),
+            (SpendingScope::Key, id(key.as_ref().map(Id::as_str))),
+            (SpendingScope::Workspace, id(work.workspace.as_ref().map(Id::as_str))),
+            (SpendingScope::Session, session),
+        ];
+        all.into_iter().filter_map(|(per, subject)| Some((per, subject?))).collect()
+    }
 }
 
 /// What a client or an upstream chose, as it may be kept.
-fn chosen(text: &str) -> String {
+pub(crate) fn chosen(text: &str) -> String {
     cut(storable(&redact(text)), NAME).into_owned()
 }
 
@@ -169,13 +194,55 @@ macro_rules! bind_row {
 }
 
 impl Tx {
-    /// Adds rows. One that is there already stays as it is.
-    pub(crate) async fn insert_usages(&mut self, rows: &[UsageRecord]) -> Result<(), StoreError> {
+    /// Adds rows, and settles what their requests reserved. One that is there already stays as it is, and counts no further.
+    /// `reserved` are requests that hold a reservation, those that used nothing included.
+    pub(crate) async fn insert_usages(
+        &mut self,
+        rows: &[&UsageRecord],
+        reserved: &[&str],
+    ) -> Result<(), StoreError> {
         let mut lookup = WorkLookup::default();
         let mut settled = Vec::with_capacity(rows.len());
         for row in rows {
-            settled.push(Settled::of(row, lookup.of(&mut self.rows, row).await?));
+            let asker = Asker {
+                operator: &row.operator,
+                key: row.key.as_ref(),
+                native_session: row.native_session.as_deref(),
+                at: row.at,
+            };
+            settled.push(Settled::of(row, lookup.of(&mut self.rows, asker).await?));
         }
-        insert_all!(&mut self.rows, INSERT, MANY, settled, bind_row)
+        let added = insert_all_returning!(&mut self.rows, String, INSERT, MANY, settled, bind_row)?;
+        let added: HashSet<String> = added.into_iter().collect();
+        settled.retain(|settled| added.contains(settled.row.trace.as_str()));
+        let mut changes = CounterChanges::default();
+        self.release(reserved, &mut changes).await?;
+        self.count(&settled, &mut changes).await?;
+        self.change_counters(changes).await
+    }
+
+    /// Counts rows wherever somebody counts them. It is looked for after they were added: from then on nobody makes a counter
+    /// that has them already.
+    async fn count(&mut self, settled: &[Settled], changes: &mut CounterChanges) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) =
+            (settled.iter().map(|it| it.row.at).min(), settled.iter().map(|it| it.row.at).max())
+        else {
+            return Ok(());
+        };
+        let subjects: HashSet<String> =
+            settled.iter().flat_map(Settled::subjects).map(|(_, subject)| subject).collect();
+        let subjects: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        let counters = self.rows.counters_of(&subjects, first, last).await?;
+        for settled in settled.iter().filter(|_| !counters.is_empty()) {
+            for (per, subject) in settled.subjects() {
+                let here = |counter: &&SpendingCounter| {
+                    counter.per == per && counter.subject == subject && counter.window.holds(settled.row.at)
+                };
+                for counter in counters.iter().filter(here) {
+                    changes.spend(counter.clone(), settled.spent(), settled.settlement.is_none());
+                }
+            }
+        }
+        Ok(())
     }
 }

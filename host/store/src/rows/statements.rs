@@ -126,3 +126,39 @@ macro_rules! insert_all {
     }};
 }
 pub(crate) use insert_all;
+
+/// The same for an insertion that gives something back of each row that it added.
+macro_rules! insert_all_returning {
+    ($rows:expr, $of:ty, $one:expr, $many:expr, $added:expr, $bind:ident) => {{
+        let rows: &mut $crate::rows::Rows = $rows;
+        let at_once = if rows.is_postgres() { $crate::rows::statements::ROWS_AT_ONCE } else { 1 };
+        let mut chunks = $added.chunks_exact(at_once);
+        let singly = chunks.remainder().chunks(1).map(|chunk| ($one, chunk));
+        let mut all: Result<Vec<$of>, $crate::error::StoreError> = Ok(Vec::new());
+        for (many, chunk) in (&mut chunks).map(|chunk| (*$many, chunk)).chain(singly) {
+            let given: Result<Vec<$of>, $crate::error::StoreError> = match rows.conn().await {
+                Err(error) => Err(error),
+                Ok($crate::rows::Conn::Sqlite(conn)) => {
+                    let statement = $crate::rows::sqlite::statement(conn, $one);
+                    chunk.iter().fold(statement, |statement, row| $bind!(statement, row)).fetch_all::<$of>()
+                }
+                Ok($crate::rows::Conn::Postgres(conn, timeout)) => {
+                    let query = chunk.iter().fold(sqlx::query(many), |query, row| $bind!(query, row));
+                    timeout.wait(query.fetch_all(conn)).await.and_then(|given| {
+                        given.iter().map(<$of as $crate::rows::FromRow>::from_postgres).collect()
+                    })
+                }
+            };
+            match (given.map_err(|error| rows.fail(error)), &mut all) {
+                (Ok(given), Ok(all)) => all.extend(given),
+                (Err(error), _) => {
+                    all = Err(error);
+                    break;
+                }
+                (Ok(_), Err(_)) => break,
+            }
+        }
+        all
+    }};
+}
+pub(crate) use insert_all_returning;

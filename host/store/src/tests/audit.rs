@@ -242,6 +242,7 @@ async fn old_chains_are_signed_once_by_the_migration(bed: &Bed) {
          DROP INDEX task_siblings; ALTER TABLE task DROP COLUMN siblings;
          DROP INDEX workspace_tree; ALTER TABLE workspace DROP COLUMN tree;
          DROP TABLE response_item; DROP TABLE response; DROP TABLE warm_place; DELETE FROM generation WHERE topic = 'places';
+         DROP TABLE spending_counter; DROP TABLE spending_reservation; DROP TABLE spending_holder;
          DROP INDEX session_link_by_value; ALTER TABLE trace ADD COLUMN cost_usd REAL;
          ALTER TABLE trace DROP COLUMN cost_nanos; ALTER TABLE trace DROP COLUMN price;
          ALTER TABLE trace DROP COLUMN cache_write_5m_tokens; ALTER TABLE trace DROP COLUMN cache_write_1h_tokens;

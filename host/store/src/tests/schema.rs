@@ -114,7 +114,7 @@ async fn newer_and_altered_are_refused(bed: &Bed) {
 }
 
 /// Statements that are put together from pieces, by the file that has them.
-const COMPOSED: [(&str, &[(&str, &str)]); 12] = [
+const COMPOSED: [(&str, &[(&str, &str)]); 13] = [
     ("audit.rs", crate::audit::STATEMENTS),
     ("plane/component.rs", crate::plane::component::STATEMENTS),
     ("plane/config.rs", crate::plane::config::STATEMENTS),
@@ -127,6 +127,7 @@ const COMPOSED: [(&str, &[(&str, &str)]); 12] = [
     ("plane/session/link.rs", crate::plane::session::link::STATEMENTS),
     ("plane/session/reap.rs", crate::plane::session::reap::STATEMENTS),
     ("plane/workspace.rs", crate::plane::workspace::STATEMENTS),
+    ("spending/rows.rs", crate::spending::rows::STATEMENTS),
 ];
 
 /// Reads the constants out of the sources, so that none is forgotten.

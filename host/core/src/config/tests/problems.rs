@@ -142,3 +142,23 @@ fn keys_of_a_component_that_is_not_here_are_known_and_not_served() {
     assert_eq!(warned, ["acme_key"], "the default changes nothing");
     assert_eq!(found("acme_timeout_seconds: soon\n").problems.len(), 1, "it is checked all the same");
 }
+
+#[test]
+fn a_budget_is_wrong_by_its_path() {
+    let problems = bad(&Given {
+        yaml: "spending:\n  nothing: { per: key, window: day }\n  clock: { per: key, window: day, limit_tokens: 1, zone: Europe/Berlim }\n  \
+               Bad: { per: key, window: day, limit_tokens: 1, cheaper: { tier: gone } }\n  less: { per: key, window: month, limit_usd: -0.5 }\n",
+        ..Given::default()
+    });
+    let all = problems.join("\n");
+    for wanted in [
+        "`spending.nothing` has no limit [yaml",
+        "`spending.clock.zone` names the time zone `Europe/Berlim`, which there is not [yaml",
+        "`spending.Bad` is not a name [yaml",
+        "`spending.Bad.cheaper.tier` names the tier `gone`, which is not configured [yaml",
+        "`spending.less.limit_usd` is less than nothing [yaml",
+    ] {
+        assert!(all.contains(wanted), "{wanted}\n  is not in\n{all}");
+    }
+    assert_eq!(problems.len(), 5, "{all}");
+}

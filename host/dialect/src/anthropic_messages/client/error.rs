@@ -5,10 +5,13 @@ use crate::canon::Json;
 use crate::ingress::ErrorReport;
 use crate::json::{Members, Node, member};
 
+/// The code of what is used up.
+const QUOTA: &str = "insufficient_quota";
+
 /// `{"type":"error","error":{"type":…,"message":…}}`
 pub(super) fn body(error: &ErrorReport<'_>) -> Json {
     let mut inner = Members::new();
-    inner.string("type", type_word(error.status)).string("message", error.message);
+    inner.string("type", type_word(error.status, error.code)).string("message", error.message);
     let mut out = Members::new();
     out.string("type", "error").raw("error", &inner.finish());
     out.finish()
@@ -23,9 +26,11 @@ pub(super) fn is_own(body: &str) -> bool {
         && text(&inner, "message").is_some()
 }
 
-/// The `type` that goes with a status of ours.
-const fn type_word(status: u16) -> &'static str {
+/// The `type` that goes with a status of ours. A limit that somebody set or paid for is no matter of waiting a while: clients
+/// stop at this word, and try again at that of a rate.
+fn type_word(status: u16, code: Option<&str>) -> &'static str {
     match status {
+        429 if code == Some(QUOTA) => "billing_error",
         401 => "authentication_error",
         402 => "billing_error",
         403 => "permission_error",
@@ -50,7 +55,7 @@ mod tests {
             body(&error),
             r#"{"type":"error","error":{"type":"not_found_error","message":"no \"x\""}}"#
         );
-        let words = [400, 401, 403, 405, 413, 429, 500, 502, 503, 504].map(type_word);
+        let words = [400, 401, 403, 405, 413, 429, 500, 502, 503, 504].map(|status| type_word(status, None));
         assert_eq!(
             words,
             [
@@ -66,6 +71,8 @@ mod tests {
                 "timeout_error",
             ]
         );
+        assert_eq!(type_word(429, Some("insufficient_quota")), "billing_error");
+        assert_eq!(type_word(429, Some("rate_limit_exceeded")), "rate_limit_error");
     }
 
     #[test]

@@ -10,12 +10,20 @@ pub(crate) fn body(error: &ErrorReport<'_>) -> Json {
     let mut inner = Members::new();
     inner
         .string("message", error.message)
-        .string("type", type_word(error.status))
+        .string("type", own_type(error))
         .raw("param", &text(error.param))
         .raw("code", &text(error.code));
     let mut out = Members::new();
     out.raw("error", &inner.finish());
     out.finish()
+}
+
+/// What is used up is told by its own word, which is its code as well: SDKs look at either.
+fn own_type(error: &ErrorReport<'_>) -> &'static str {
+    match (error.status, error.code) {
+        (429, Some("insufficient_quota")) => "insufficient_quota",
+        (status, _) => type_word(status),
+    }
 }
 
 /// Whether `body` is such an envelope of somebody else and says `code`, when there is one to say.
@@ -50,6 +58,11 @@ mod tests {
         assert_eq!(
             body(&error),
             r#"{"error":{"message":"no \"x\"","type":"invalid_request_error","param":"model","code":null}}"#
+        );
+        let quota = ErrorReport { status: 429, message: "m", param: None, code: Some("insufficient_quota") };
+        assert_eq!(
+            body(&quota),
+            r#"{"error":{"message":"m","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#
         );
         let words = [400, 401, 403, 404, 413, 429, 500, 502, 503, 504].map(type_word);
         assert_eq!(

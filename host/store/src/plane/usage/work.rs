@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use brains_core::Id;
-use brains_core::id::{Session, Task};
+use brains_core::id::{Key, Session, Task};
 use brains_core::plane::session::CONNECTION;
-use brains_core::plane::usage::{UsageRecord, UsageWork};
+use brains_core::plane::usage::UsageWork;
+use brains_core::{Id, Millis};
 
 use crate::error::StoreError;
 use crate::rows::{Rows, fetch_all, fetch_optional};
@@ -19,28 +19,37 @@ const BY_NATIVE: &str = "
     ORDER BY l.linked_at DESC, s.id DESC LIMIT 1";
 const TASKS: &str = "SELECT id FROM task WHERE holder = $1 AND status = 'in_progress' ORDER BY id LIMIT 2";
 
+/// Who made a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) operator: &'a str,
+    pub(crate) key: Option<&'a Id<Key>>,
+    pub(crate) native_session: Option<&'a str>,
+    pub(crate) at: Millis,
+}
+
 /// What was found for the rows of one batch: an agent leaves many.
 #[derive(Default)]
-pub(super) struct WorkLookup(HashMap<(String, Option<String>, Option<String>), UsageWork>);
+pub(crate) struct WorkLookup(HashMap<(String, Option<String>, Option<String>), UsageWork>);
 
 impl WorkLookup {
-    pub(super) async fn of(&mut self, rows: &mut Rows, usage: &UsageRecord) -> Result<UsageWork, StoreError> {
-        let key = usage.key.as_ref().map(|key| key.as_str().to_owned());
-        if key.is_none() && usage.native_session.is_none() {
+    pub(crate) async fn of(&mut self, rows: &mut Rows, asker: Asker<'_>) -> Result<UsageWork, StoreError> {
+        let key = asker.key.map(|key| key.as_str().to_owned());
+        if key.is_none() && asker.native_session.is_none() {
             return Ok(UsageWork::default());
         }
-        let whose = (usage.operator.clone(), key, usage.native_session.clone());
+        let whose = (asker.operator.to_owned(), key, asker.native_session.map(str::to_owned));
         if let Some(known) = self.0.get(&whose) {
             return Ok(known.clone());
         }
-        let found = find(rows, usage).await?;
+        let found = find(rows, asker).await?;
         self.0.insert(whose, found.clone());
         Ok(found)
     }
 }
 
-async fn find(rows: &mut Rows, usage: &UsageRecord) -> Result<UsageWork, StoreError> {
-    let session = match (&usage.native_session, &usage.key) {
+async fn find(rows: &mut Rows, asker: Asker<'_>) -> Result<UsageWork, StoreError> {
+    let session = match (asker.native_session, asker.key) {
         (Some(native), _) => {
             let native = storable(native);
             let found = fetch_optional!(
@@ -49,18 +58,18 @@ async fn find(rows: &mut Rows, usage: &UsageRecord) -> Result<UsageWork, StoreEr
                 BY_NATIVE,
                 native.as_ref(),
                 CONNECTION,
-                usage.operator.as_str(),
-                usage.at.0
+                asker.operator,
+                asker.at.0
             )?;
             match found.as_deref().and_then(Id::<Session>::parse) {
                 Some(id) => rows.session(&id).await?,
                 None => None,
             }
         }
-        (None, Some(key)) => rows.only_session_of_key(key, usage.at).await?,
+        (None, Some(key)) => rows.only_session_of_key(key, asker.at).await?,
         (None, None) => None,
     };
-    let Some(session) = session.filter(|session| session.operator == usage.operator) else {
+    let Some(session) = session.filter(|session| session.operator == asker.operator) else {
         return Ok(UsageWork::default());
     };
     let tasks = fetch_all!(rows, String, TASKS, session.id.as_str())?;
