@@ -8,12 +8,14 @@
 //! Architecture invariant: no encoder leaves a member out in silence: the table of [`translation`] says what becomes of it.
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
 pub mod blocks;
 mod calls;
 pub mod canon;
 pub mod decoder;
 pub mod embeddings;
 pub mod envelope;
+pub mod event_stream;
 pub mod fault;
 pub mod features;
 mod finish;
@@ -31,6 +33,7 @@ pub mod refusal;
 pub mod refused_member;
 pub mod said;
 pub mod sanitise;
+mod schema;
 pub mod sse;
 pub mod translation;
 pub mod turn;

@@ -22,11 +22,17 @@ pub enum UpstreamWire {
     OpenAiResponses,
     AnthropicMessages,
     OllamaChat,
+    BedrockConverse,
 }
 
 impl UpstreamWire {
-    pub const ALL: [Self; 4] =
-        [Self::OpenAiChat, Self::OpenAiResponses, Self::AnthropicMessages, Self::OllamaChat];
+    pub const ALL: [Self; 5] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::OllamaChat,
+        Self::BedrockConverse,
+    ];
 
     /// As surfaces name it.
     pub const fn dialect(self) -> &'static str {
@@ -35,6 +41,7 @@ impl UpstreamWire {
             Self::OpenAiResponses => crate::openai_responses::DIALECT,
             Self::AnthropicMessages => crate::anthropic_messages::DIALECT,
             Self::OllamaChat => crate::ollama_chat::DIALECT,
+            Self::BedrockConverse => crate::bedrock_converse::DIALECT,
         }
     }
 }
@@ -90,12 +97,13 @@ impl TranslationRow {
         }
     }
 
-    pub const fn disposition(&self, wire: UpstreamWire) -> Disposition {
+    pub fn disposition(&self, wire: UpstreamWire) -> Disposition {
         match wire {
             UpstreamWire::OpenAiChat => self.upstreams.openai_chat,
             UpstreamWire::OpenAiResponses => self.upstreams.openai_responses,
             UpstreamWire::AnthropicMessages => self.upstreams.anthropic_messages,
             UpstreamWire::OllamaChat => self.upstreams.ollama_chat,
+            UpstreamWire::BedrockConverse => disposition_in(table::BEDROCK_CONVERSE, self.member),
         }
     }
 }
@@ -108,7 +116,10 @@ pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
         (None, UpstreamWire::OpenAiChat) => Disposition::Kept,
         (
             None,
-            UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages | UpstreamWire::OllamaChat,
+            UpstreamWire::OpenAiResponses
+            | UpstreamWire::AnthropicMessages
+            | UpstreamWire::OllamaChat
+            | UpstreamWire::BedrockConverse,
         ) => Disposition::Lost("not known on this wire"),
     }
 }
@@ -179,6 +190,7 @@ impl Losses {
             UpstreamWire::OpenAiResponses => |member| disposition(member, UpstreamWire::OpenAiResponses),
             UpstreamWire::AnthropicMessages => |member| disposition(member, UpstreamWire::AnthropicMessages),
             UpstreamWire::OllamaChat => |member| disposition(member, UpstreamWire::OllamaChat),
+            UpstreamWire::BedrockConverse => |member| disposition(member, UpstreamWire::BedrockConverse),
         })
     }
 

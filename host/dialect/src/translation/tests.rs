@@ -7,7 +7,7 @@ use super::{Disposition, Encoded, TranslationRow, UpstreamWire, disposition, row
 use crate::canon::{ChatRequest, Content, Fault, FaultKind, Media, MediaSource, Part, Tool};
 use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::ingress::Ingress;
-use crate::{anthropic_messages, ollama_chat, openai_chat, openai_responses};
+use crate::{anthropic_messages, bedrock_converse, ollama_chat, openai_chat, openai_responses};
 
 /// The members of a request in the published schema of chat completions, and the one that vendors added.
 const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens \
@@ -33,6 +33,10 @@ fn encode(decoded: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
         UpstreamWire::OllamaChat => ollama_chat::upstream::encode::encode(
             decoded,
             &ollama_chat::upstream::encode::OllamaChatOptions::default(),
+        ),
+        UpstreamWire::BedrockConverse => bedrock_converse::upstream::encode::encode(
+            decoded,
+            &bedrock_converse::upstream::encode::BedrockConverseOptions::default(),
         ),
     }
 }
@@ -211,10 +215,22 @@ fn each_disposition_is_what_becomes_of_a_sample() {
             let Sample { with, without, inert } = sample(name);
             let [with, without] = [with, without].map(|body| request(&body));
             for wire in UpstreamWire::ALL {
+                // The address says it there.
+                let inert = inert
+                    || wire == UpstreamWire::BedrockConverse && matches!(row.member, "model" | "stream");
                 holds(row, wire, &with, (!inert).then_some(&without));
             }
         }
     }
+}
+
+/// A wire with a column by itself has every row in it, once and in order.
+#[test]
+fn a_column_by_itself_is_whole() {
+    let members: Vec<&str> = rows().map(|row| row.member).collect();
+    let column: Vec<&str> =
+        super::table::BEDROCK_CONVERSE.iter().map(|(member, _)| *member).collect();
+    assert_eq!(column, members);
 }
 
 /// What chat completions cannot say and no other wire alone can, in canonical form.
@@ -361,7 +377,7 @@ fn an_unknown_member_is_forwarded_or_named_wherever_it_stands() {
     for name in names {
         assert!(kept.body.contains(&format!("\"{name}\"")), "{name}: {}", kept.body);
     }
-    for wire in [UpstreamWire::OpenAiResponses, UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
+    for wire in UpstreamWire::ALL.into_iter().filter(|wire| *wire != UpstreamWire::OpenAiChat) {
         let encoded = encode(&request(&body), wire).expect("encoded");
         for name in names.iter().chain(&["x_stream"]) {
             let named = encoded.losses.iter().any(|loss| loss.ends_with(name));
@@ -396,7 +412,7 @@ fn values_that_ask_for_nothing_pass() {
     // An assistant's turn as a client's library dumps it.
     body["messages"] = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so", "refusal": null,
         "annotations": [], "audio": null, "function_call": null, "tool_calls": null}, {"role": "user", "content": "and?"}]);
-    for wire in [UpstreamWire::OpenAiResponses, UpstreamWire::AnthropicMessages, UpstreamWire::OllamaChat] {
+    for wire in UpstreamWire::ALL.into_iter().filter(|wire| *wire != UpstreamWire::OpenAiChat) {
         assert_eq!(encode(&request(&body), wire).expect("encoded").losses, Vec::<String>::new(), "{wire:?}");
     }
 }

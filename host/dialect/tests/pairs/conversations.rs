@@ -72,10 +72,11 @@ impl Pair {
         !matches!(self.client, Ingress::AnthropicMessages)
     }
 
-    /// Signed thoughts come back to these two. An encrypted thought of the client's own wire has no family that we know.
+    /// Signed thoughts come back to these. An encrypted thought of the client's own wire has no family that we know.
     pub(super) const fn signer(self) -> Option<&'static str> {
         match (self.wire, self.client) {
             (UpstreamWire::AnthropicMessages, _) => Some("anthropic-messages/claude"),
+            (UpstreamWire::BedrockConverse, _) => Some("bedrock-converse/claude"),
             (UpstreamWire::OpenAiResponses, Ingress::OpenAiResponses) => None,
             (UpstreamWire::OpenAiResponses, _) => Some("openai-responses/gpt"),
             _ => None,

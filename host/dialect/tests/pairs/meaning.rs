@@ -40,7 +40,7 @@ fn level(pair: Pair, mut said: Conversation) -> Conversation {
     // Two of the wires break lines between instructions, the others keep them apart.
     said.system = said.system.iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect();
     said.system.retain(|text| !text.is_empty());
-    let refusals = !matches!(pair.wire, UpstreamWire::AnthropicMessages | UpstreamWire::OllamaChat);
+    let refusals = matches!(pair.wire, UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses);
     for turn in &mut said.turns {
         if let Some(refusal) = turn.refusal.take_if(|_| !refusals) {
             turn.texts.push(refusal);

@@ -7,7 +7,11 @@ use brains_dialect::envelope::Envelope;
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, StateEcho};
 use brains_dialect::sse::Frames;
 use brains_dialect::translation::{Encoded, UpstreamWire};
-use brains_dialect::{anthropic_messages, ndjson, ollama_chat, openai_chat, openai_responses};
+use brains_dialect::{
+    anthropic_messages, bedrock_converse, ndjson, ollama_chat, openai_chat, openai_responses,
+};
+
+use crate::event_stream;
 
 /// The wires of clients that have pairs.
 pub(super) const CLIENTS: [Ingress; 3] =
@@ -30,6 +34,7 @@ pub(super) const fn upstream_name(wire: UpstreamWire) -> &'static str {
         UpstreamWire::OpenAiResponses => "responses",
         UpstreamWire::AnthropicMessages => "messages",
         UpstreamWire::OllamaChat => "ollama",
+        UpstreamWire::BedrockConverse => "bedrock",
     }
 }
 
@@ -39,6 +44,7 @@ pub(super) const fn model(wire: UpstreamWire) -> &'static str {
         UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses => "gpt-5.2",
         UpstreamWire::AnthropicMessages => "claude-sonnet-4-6",
         UpstreamWire::OllamaChat => "qwen3",
+        UpstreamWire::BedrockConverse => "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
     }
 }
 
@@ -47,6 +53,8 @@ pub(super) const fn ending(wire: UpstreamWire) -> &'static str {
     match wire {
         UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages => "sse",
         UpstreamWire::OllamaChat => "ndjson",
+        // Here each line is an event, as the reference has it; what is read is its framing.
+        UpstreamWire::BedrockConverse => "ndjson",
     }
 }
 
@@ -72,6 +80,10 @@ pub(super) fn encode(request: &ChatRequest, wire: UpstreamWire) -> Result<Encode
             request,
             &ollama_chat::upstream::encode::OllamaChatOptions::default(),
         ),
+        UpstreamWire::BedrockConverse => bedrock_converse::upstream::encode::encode(
+            request,
+            &bedrock_converse::upstream::encode::BedrockConverseOptions::default(),
+        ),
     }
 }
 
@@ -82,6 +94,11 @@ pub(super) fn whole(wire: UpstreamWire, body: &str) -> Result<Vec<Event>, Fault>
         UpstreamWire::OpenAiResponses => openai_responses::upstream::decode::decode_unary(body, SEED),
         UpstreamWire::AnthropicMessages => anthropic_messages::upstream::decode::decode_unary(body),
         UpstreamWire::OllamaChat => ollama_chat::upstream::decode::decode_unary(body, SEED),
+        UpstreamWire::BedrockConverse => bedrock_converse::upstream::decode::decode_unary(
+            body,
+            model(wire),
+            bedrock_converse::ToolNames::default(),
+        ),
     }
 }
 
@@ -123,6 +140,18 @@ pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event
                 ndjson::Lines::default(),
                 ollama_chat::upstream::decode::OllamaChatDecoder::new(SEED)
             )
+        }
+        UpstreamWire::BedrockConverse => {
+            let mut decoder = bedrock_converse::upstream::decode::BedrockConverseDecoder::new(
+                model(wire),
+                bedrock_converse::ToolNames::default(),
+            );
+            let mut events = Vec::new();
+            for chunk in event_stream::framed(chunks) {
+                events.extend(decoder.push_bytes(&chunk)?);
+            }
+            events.extend(decoder.finish(true)?);
+            Ok(events)
         }
     }
 }

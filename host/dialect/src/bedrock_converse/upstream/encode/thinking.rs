@@ -1,0 +1,105 @@
+//! Whether a model is told to think, and how hard, in the words of whoever made it: by a word, by a budget of tokens, or not
+//! at all.
+
+use super::settings::SettingsWriter;
+use super::{BedrockConverseOptions, Thinking};
+use crate::canon::{Fault, Json};
+
+/// Every word for how hard to think, the least first.
+pub(super) const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
+/// What each is worth, for models that are told a number.
+const BUDGETS: [u32; 5] = [2048, 8192, 24_576, 32_768, 49_152];
+/// The least that an upstream may be told to think.
+const LEAST_BUDGET: u32 = 1024;
+/// The least that stays for the answer, and a quarter of the limit at that.
+const LEAST_ANSWER: u32 = 512;
+
+/// What the upstream is told of thinking.
+pub(super) enum Thought {
+    Silent,
+    /// Its members for it.
+    Told(Json),
+    /// The same, with so many tokens beside the answer.
+    Budget(Json, u32),
+}
+
+impl SettingsWriter<'_, '_> {
+    /// Whether and how to think. A forced tool cannot be thought about, and a budget cannot begin in the middle of a loop of
+    /// tools whose first thought is not there.
+    pub(super) fn thinking(&mut self, no_budget: bool, forced: bool) -> Result<Thought, Fault> {
+        let request = self.request;
+        let asked = match request.effort.as_deref() {
+            None => None,
+            Some("none") => return Ok(Thought::Silent),
+            Some("minimal") => Some(0),
+            Some(word) => {
+                let known = EFFORTS.iter().position(|effort| *effort == word);
+                if known.is_none() {
+                    self.losses.cannot("reasoning_effort")?;
+                }
+                known
+            }
+        };
+        let budget = match (request.thinking_budget, asked, self.options.thinking) {
+            (None, None, _) => return Ok(Thought::Silent),
+            (_, _, Thinking::Off) => {
+                self.losses.cannot("reasoning_effort")?;
+                return Ok(Thought::Silent);
+            }
+            (Some(budget), _, Thinking::Budget | Thinking::Either) => budget,
+            (None, Some(asked), Thinking::Budget) => BUDGETS.get(asked).copied().unwrap_or(LEAST_BUDGET),
+            (budget, asked, thinking) => {
+                if budget.is_some() {
+                    self.losses.name("thinking_budget");
+                }
+                // The word whose worth is nearest from below.
+                let worth =
+                    || BUDGETS.iter().rposition(|worth| *worth <= budget.unwrap_or(0)).unwrap_or(0);
+                return Ok(self.in_a_word(asked.unwrap_or_else(worth), thinking, forced));
+            }
+        };
+        let budget = budget.max(LEAST_BUDGET).min(self.room());
+        if no_budget || budget < LEAST_BUDGET {
+            self.losses.cannot("reasoning_effort")?;
+            return Ok(Thought::Silent);
+        }
+        let told = format!(r#"{{"thinking":{{"type":"enabled","budget_tokens":{budget}}}}}"#);
+        Ok(Thought::Budget(told, budget))
+    }
+
+    fn in_a_word(&mut self, asked: usize, thinking: Thinking, forced: bool) -> Thought {
+        let Some(word) = self.effort(asked) else { return Thought::Silent };
+        match thinking {
+            Thinking::ReasoningConfig => Thought::Told(format!(
+                r#"{{"reasoningConfig":{{"type":"enabled","maxReasoningEffort":"{word}"}}}}"#
+            )),
+            Thinking::ReasoningEffort => Thought::Told(format!(r#"{{"reasoning_effort":"{word}"}}"#)),
+            // What it thinks of a forced tool it cannot say.
+            _ if forced => Thought::Silent,
+            _ => Thought::Told(format!(
+                r#"{{"thinking":{{"type":"adaptive"}},"output_config":{{"effort":"{word}"}}}}"#
+            )),
+        }
+    }
+
+    /// The word that was asked for, or the strongest below it that the model takes.
+    fn effort(&mut self, asked: usize) -> Option<&'static str> {
+        let BedrockConverseOptions { efforts, .. } = self.options;
+        let takes = |word: &&&str| efforts.iter().any(|effort| effort == **word);
+        let given = EFFORTS.iter().take(asked + 1).rfind(takes).copied();
+        if given != EFFORTS.get(asked).copied() {
+            self.losses.name("reasoning_effort");
+        }
+        given
+    }
+
+    /// How much may be thought so that there is an answer.
+    fn room(&self) -> u32 {
+        let Some(limit) = self.request.sampling.max_output_tokens else {
+            let BedrockConverseOptions { max_output, default_max_tokens, .. } = self.options;
+            return max_output
+                .map_or(u32::MAX, |most| most.saturating_sub((*default_max_tokens).min(most / 4)));
+        };
+        limit.saturating_sub(LEAST_ANSWER.max(limit / 4))
+    }
+}
