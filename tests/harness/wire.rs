@@ -62,7 +62,20 @@ pub const OLLAMA: Wire = Wire {
     events: false,
 };
 
+pub const BEDROCK: Wire = Wire {
+    provider: "bedrock",
+    answer: model::bedrock::answer,
+    text_frames: model::bedrock::text_frames,
+    text_body: model::bedrock::text_body,
+    error_body: model::bedrock::error_body,
+    error_frame: model::bedrock::error_frame,
+    events: false,
+};
+
 pub const ALL: [Wire; 4] = [OPENAI, RESPONSES, ANTHROPIC, OLLAMA];
+
+/// With those whose components bring a wire of their own.
+pub const EVERY: [Wire; 5] = [OPENAI, RESPONSES, ANTHROPIC, OLLAMA, BEDROCK];
 
 impl Wire {
     /// An upstream that plays the model on this wire.
@@ -98,7 +111,19 @@ impl Wire {
 
     /// A streamed answer of these frames.
     pub fn stream<B: Into<bytes::Bytes>>(&self, frames: impl IntoIterator<Item = B>) -> Reply {
-        if self.events { Reply::stream(frames) } else { Reply::ndjson(frames) }
+        match self.provider {
+            "bedrock" => model::bedrock::stream(frames),
+            _ if self.events => Reply::stream(frames),
+            _ => Reply::ndjson(frames),
+        }
+    }
+
+    /// The bytes that frames are on the way.
+    pub fn bytes(&self, frames: &str) -> bytes::Bytes {
+        match self.provider {
+            "bedrock" => model::bedrock::framed(frames.as_bytes()),
+            _ => frames.to_owned().into(),
+        }
     }
 }
 

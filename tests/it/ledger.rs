@@ -135,7 +135,7 @@ async fn asked(
 async fn a_stream_and_a_whole_answer_leave_equal_rows() {
     let mut config = String::new();
     let mut upstreams = Vec::new();
-    for wire in wire::ALL {
+    for wire in wire::EVERY {
         let upstream = wire.upstream().await;
         config.push_str(&wire.config(&upstream));
         upstreams.push((wire, upstream));

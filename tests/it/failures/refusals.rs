@@ -112,15 +112,21 @@ fn pair(wire: &Wire, first: &Upstream, second: &Upstream) -> Setup {
     let component = match wire.provider {
         "anthropic" => "provider-anthropic",
         "ollama" => "provider-ollama",
+        "bedrock" => "provider-bedrock",
         "openai_responses" => "provider-openai-responses",
         _ => "provider-openai",
     };
     let base = |upstream: &Upstream| {
         if wire.provider.starts_with("openai") { upstream.base() } else { upstream.origin() }
     };
+    // Without credentials nobody is asked there.
+    let secrets = match wire.provider {
+        "bedrock" => format!(", secrets: {{api_key: \"{}\"}}", wire::UPSTREAM_KEY),
+        _ => String::new(),
+    };
     Setup::config(format!(
-        "providers:\n  first: {{component: {component}, config: {{base_url: \"{}\"}}}}\n  second: {{component: {component}, \
-         config: {{base_url: \"{}\"}}}}\nmodels: {{pair: {{provider: first, model: scripted-1, fallbacks: [{{provider: \
+        "providers:\n  first: {{component: {component}, config: {{base_url: \"{}\"}}{secrets}}}\n  second: {{component: {component}, \
+         config: {{base_url: \"{}\"}}{secrets}}}\nmodels: {{pair: {{provider: first, model: scripted-1, fallbacks: [{{provider: \
          second, model: scripted-2}}]}}}}\npolicy: {{component: policy-tiered, config: {{error_rate_limit: 1}}}}\n",
         base(first),
         base(second)
