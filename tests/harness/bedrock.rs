@@ -2,6 +2,7 @@
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>), and refused in the vendor's
 //! words. Behind it is the scripted model on its wire.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +17,8 @@ pub const ACCESS_KEY_ID: &str = "AKIDHARNESS0EXAMPLE0";
 pub const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+harness/Zk3vQ9xT7mPwL2";
 pub const API_KEY: &str = "bedrock-api-key-Zk3vQ9xT7mPwL2Zk3vQ9xT7mPwL2";
 /// The token of a session that its access key belongs to, where it is a temporary one.
-pub const SESSION_TOKEN: &str = "IQoJb3JpZ2luX2VjEHarness//////////wEaCmV1LWNlbnRyYWwtMSJIMEYCIQDZk3vQ9xT7mPwL2==";
+pub const SESSION_TOKEN: &str =
+    "IQoJb3JpZ2luX2VjEHarness//////////wEaCmV1LWNlbnRyYWwtMSJIMEYCIQDZk3vQ9xT7mPwL2==";
 
 const SKEW_SECONDS: u64 = 300;
 
@@ -71,36 +73,59 @@ impl State {
             return Err(refusal(403, "MissingAuthenticationTokenException", "Missing Authentication Token"));
         };
         if let Some(key) = authorization.strip_prefix("Bearer ") {
-            let wrong = || refusal(403, "AccessDeniedException", "Authentication failed: Please make sure your API Key is valid.");
+            let wrong = || {
+                refusal(
+                    403,
+                    "AccessDeniedException",
+                    "Authentication failed: Please make sure your API Key is valid.",
+                )
+            };
             return if key == API_KEY { Ok(()) } else { Err(wrong()) };
         }
         let incomplete = || {
-            refusal(403, "IncompleteSignatureException", "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.")
+            refusal(
+                403,
+                "IncompleteSignatureException",
+                "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.",
+            )
         };
         let parts = authorization.strip_prefix("AWS4-HMAC-SHA256 ").ok_or_else(incomplete)?;
         let part = |name: &str| {
             let part = parts.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
             part.ok_or_else(incomplete)
         };
-        let (credential, signed, signature) = (part("Credential")?, part("SignedHeaders")?, part("Signature")?);
+        let (credential, signed, signature) =
+            (part("Credential")?, part("SignedHeaders")?, part("Signature")?);
         let (id, scope) = credential.split_once('/').ok_or_else(incomplete)?;
         if id != ACCESS_KEY_ID {
-            return Err(refusal(403, "UnrecognizedClientException", "The security token included in the request is invalid."));
+            return Err(refusal(
+                403,
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ));
         }
         let stamp = seen.header("x-amz-date").ok_or_else(incomplete)?;
         let date = stamp.split('T').next().unwrap_or_default();
         let expected = format!("{date}/{REGION}/bedrock/aws4_request");
         if scope != expected {
-            let words = format!("Credential should be scoped to a valid region. Expected `{expected}`, found `{scope}`");
+            let words = format!(
+                "Credential should be scoped to a valid region. Expected `{expected}`, found `{scope}`"
+            );
             return Err(refusal(403, "InvalidSignatureException", &words));
         }
         self.is_now(stamp)?;
         self.has_token(seen)?;
         let names: Vec<&str> = signed.split(';').collect();
         let wanted = seen.headers.iter().map(|(name, _)| name.as_str());
-        let unsigned = wanted.filter(|name| *name == "host" || name.starts_with("x-amz-")).find(|name| !names.contains(name));
+        let unsigned = wanted
+            .filter(|name| *name == "host" || name.starts_with("x-amz-"))
+            .find(|name| !names.contains(name));
         if let Some(name) = unsigned {
-            return Err(refusal(403, "InvalidSignatureException", &format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
+            return Err(refusal(
+                403,
+                "InvalidSignatureException",
+                &format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."),
+            ));
         }
         if !names.is_sorted() || reckoned(seen, &names, stamp, scope) != signature {
             let words = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
@@ -119,13 +144,21 @@ impl State {
     }
 
     fn has_token(&self, seen: &Seen) -> Result<(), Reply> {
-        let invalid = || refusal(403, "UnrecognizedClientException", "The security token included in the request is invalid.");
+        let invalid = || {
+            refusal(
+                403,
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            )
+        };
         match seen.header("x-amz-security-token") {
             None if self.temporary => Err(invalid()),
             None => Ok(()),
-            Some(_) if self.expired => {
-                Err(refusal(403, "ExpiredTokenException", "The security token included in the request is expired"))
-            }
+            Some(_) if self.expired => Err(refusal(
+                403,
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            )),
             Some(token) if self.temporary && token == SESSION_TOKEN => Ok(()),
             Some(_) => Err(invalid()),
         }
@@ -136,18 +169,20 @@ impl State {
 fn reckoned(seen: &Seen, names: &[&str], stamp: &str, scope: &str) -> String {
     let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
     // Every byte that arrived in the path is encoded once more, but for what separates.
-    let path: String = path
-        .bytes()
-        .map(|byte| match byte {
-            b'/' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect();
+    let path = path.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _written = write!(out, "%{byte:02X}");
+        }
+        out
+    });
     let mut parameters: Vec<&str> = query.split('&').filter(|one| !one.is_empty()).collect();
     parameters.sort_unstable();
-    let headers: String =
-        names.iter().map(|name| format!("{name}:{}\n", seen.header(name).unwrap_or_default())).collect();
+    let headers = names.iter().fold(String::new(), |mut out, name| {
+        let _written = writeln!(out, "{name}:{}", seen.header(name).unwrap_or_default());
+        out
+    });
     let canonical = [
         seen.method.as_str(),
         &path,
@@ -173,12 +208,16 @@ fn hmac(key: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _written = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 /// `20150830T123600Z` in seconds since 1970, day by day.
 fn seconds_of(stamp: &str) -> u64 {
-    let number = |from: usize, to: usize| stamp.get(from..to).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let number =
+        |from: usize, to: usize| stamp.get(from..to).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let (year, month, day) = (number(0, 4), number(4, 6), number(6, 8));
     let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
@@ -188,7 +227,10 @@ fn seconds_of(stamp: &str) -> u64 {
     days * 86_400 + number(9, 11) * 3600 + number(11, 13) * 60 + number(13, 15)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server that looks at when a request was signed has a clock of its own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a server that looks at when a request was signed has a clock of its own"
+)]
 fn now_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }

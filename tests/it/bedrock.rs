@@ -16,7 +16,9 @@ fn config(server: &Bedrock, region: &str, more: &str) -> String {
 }
 
 fn access_key() -> String {
-    format!("bedrock_access_key_id: \"{ACCESS_KEY_ID}\"\nbedrock_secret_access_key: \"{SECRET_ACCESS_KEY}\"\n")
+    format!(
+        "bedrock_access_key_id: \"{ACCESS_KEY_ID}\"\nbedrock_secret_access_key: \"{SECRET_ACCESS_KEY}\"\n"
+    )
 }
 
 async fn over(more: &str) -> (Bedrock, Brains) {
@@ -42,7 +44,10 @@ async fn clients_of_three_wires_are_answered_over_signed_requests() {
     let arn = "bedrock/arn:aws:bedrock:eu-central-1:1:inference-profile/eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
     for (model, path) in [
         (MODEL, "eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0"),
-        (arn, "arn%3Aaws%3Abedrock%3Aeu-central-1%3A1%3Ainference-profile%2Feu.anthropic.claude-sonnet-4-5-20250929-v1%3A0"),
+        (
+            arn,
+            "arn%3Aaws%3Abedrock%3Aeu-central-1%3A1%3Ainference-profile%2Feu.anthropic.claude-sonnet-4-5-20250929-v1%3A0",
+        ),
     ] {
         for caller in Caller::ALL {
             for stream in [false, true] {
@@ -50,7 +55,11 @@ async fn clients_of_three_wires_are_answered_over_signed_requests() {
                 let place = format!("{caller:?} {stream}: {}", answer.text());
                 assert_eq!(answer.status, 200, "{place}");
                 let heard = caller.read(&answer);
-                assert_eq!((&*heard.text, heard.finished, heard.ended), ("scripted: hello gr\u{fc}n", true, true), "{place}");
+                assert_eq!(
+                    (&*heard.text, heard.finished, heard.ended),
+                    ("scripted: hello gr\u{fc}n", true, true),
+                    "{place}"
+                );
                 assert_eq!(heard.usage, Some((11, 7)), "{place}");
                 let action = if stream { "converse-stream" } else { "converse" };
                 assert_eq!(server.upstream.last().path, format!("/model/{path}/{action}"));
@@ -86,10 +95,12 @@ async fn temporary_credentials_are_signed_with_their_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_taken_at_the_door_is_told_as_a_credential_that_is_refused() {
     let server = Bedrock::start().await;
-    let wrong_secret =
-        format!("bedrock_access_key_id: \"{ACCESS_KEY_ID}\"\nbedrock_secret_access_key: \"of-somebody-else-0123456789\"\n");
-    let wrong_id =
-        format!("bedrock_access_key_id: \"AKIDSOMEBODYELSE00\"\nbedrock_secret_access_key: \"{SECRET_ACCESS_KEY}\"\n");
+    let wrong_secret = format!(
+        "bedrock_access_key_id: \"{ACCESS_KEY_ID}\"\nbedrock_secret_access_key: \"of-somebody-else-0123456789\"\n"
+    );
+    let wrong_id = format!(
+        "bedrock_access_key_id: \"AKIDSOMEBODYELSE00\"\nbedrock_secret_access_key: \"{SECRET_ACCESS_KEY}\"\n"
+    );
     let unknown_token = format!("{}bedrock_session_token: \"of-somebody-else-0123456789\"\n", access_key());
     for (name, region, more) in [
         ("another secret", REGION, wrong_secret),
@@ -100,7 +111,12 @@ async fn what_is_not_taken_at_the_door_is_told_as_a_credential_that_is_refused()
     ] {
         let service = Brains::start(Setup::config(config(&server, region, &more))).await;
         let answer = hello(&service).await;
-        assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_auth")), "{name}: {}", answer.text());
+        assert_eq!(
+            (answer.status, &answer.json()["error"]["code"]),
+            (502, &json!("upstream_auth")),
+            "{name}: {}",
+            answer.text()
+        );
     }
     server.is_ahead(3600);
     let service = Brains::start(Setup::config(config(&server, REGION, &access_key()))).await;
@@ -137,7 +153,10 @@ async fn models_and_profiles_are_listed() {
         !names.is_empty()
     })
     .await;
-    assert_eq!(names, ["bedrock/scripted-1", "bedrock/scripted-2", "bedrock/eu.anthropic.claude-scripted-v1:0"]);
+    assert_eq!(
+        names,
+        ["bedrock/scripted-1", "bedrock/scripted-2", "bedrock/eu.anthropic.claude-scripted-v1:0"]
+    );
     let paths: Vec<String> = server.upstream.seen().into_iter().map(|seen| seen.path).collect();
     assert_eq!(paths, ["/foundation-models?byOutputModality=TEXT", "/inference-profiles?maxResults=1000"]);
 }
@@ -155,7 +174,9 @@ async fn tools_are_called_by_their_own_names_on_each_wire() {
     for caller in Caller::ALL {
         let tools = match caller {
             Caller::Chat => json!([{"type": "function", "function": {"name": TOOL, "parameters": schema()}}]),
-            Caller::Responses => json!([{"type": "function", "name": TOOL, "parameters": schema(), "strict": false}]),
+            Caller::Responses => {
+                json!([{"type": "function", "name": TOOL, "parameters": schema(), "strict": false}])
+            }
             Caller::Messages => json!([{"name": TOOL, "input_schema": schema()}]),
         };
         for stream in [false, true] {
@@ -171,7 +192,10 @@ async fn tools_are_called_by_their_own_names_on_each_wire() {
             let answer = ask(&service, caller, &body).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
             let said = answer.text();
-            assert!(said.contains(TOOL) && !said.contains(&offered) && said.contains("here"), "{caller:?}: {said}");
+            assert!(
+                said.contains(TOOL) && !said.contains(&offered) && said.contains("here"),
+                "{caller:?}: {said}"
+            );
         }
     }
 }
@@ -181,7 +205,8 @@ async fn tools_are_called_by_their_own_names_on_each_wire() {
 async fn a_loop_of_tools_gives_signed_thoughts_back() {
     let (server, service) = over(&access_key()).await;
     let told = |server: &Bedrock| server.upstream.last().json()["messages"][1]["content"].clone();
-    let thought = json!({"reasoningContent": {"reasoningText": {"text": "hm, so", "signature": "YnIc2NyaXB0ZWQ"}}});
+    let thought =
+        json!({"reasoningContent": {"reasoningText": {"text": "hm, so", "signature": "YnIc2NyaXB0ZWQ"}}});
     let ask_for = "think aloud call look({\"at\":\"here\"})";
 
     let tools = json!([{"name": "look", "input_schema": schema()}]);
@@ -200,7 +225,8 @@ async fn a_loop_of_tools_gives_signed_thoughts_back() {
     assert_eq!(*thinking, json!({"type": "enabled", "budget_tokens": 2000}), "the loop goes on thinking");
 
     let tools = json!([{"type": "function", "function": {"name": "look", "parameters": schema()}}]);
-    let mut body = json!({"model": MODEL, "tools": tools, "messages": [{"role": "user", "content": ask_for}]});
+    let mut body =
+        json!({"model": MODEL, "tools": tools, "messages": [{"role": "user", "content": ask_for}]});
     let first = ask(&service, Caller::Chat, &body).await.json();
     let message = first["choices"][0]["message"].clone();
     let id = message["tool_calls"][0]["id"].clone();
@@ -238,9 +264,13 @@ async fn pictures_documents_marks_and_odd_histories_are_taken() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("x-brains-loss"), "");
     let content = server.upstream.last().json()["messages"][0]["content"].clone();
-    assert_eq!((&content[2], &content[3]["document"]["name"]), (&json!({"cachePoint": {"type": "default"}}), &json!("a b c 2")));
+    assert_eq!(
+        (&content[2], &content[3]["document"]["name"]),
+        (&json!({"cachePoint": {"type": "default"}}), &json!("a b c 2"))
+    );
     // Calls in the history, and no tools any more.
-    let call = json!({"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{\"at\":1}"}});
+    let call =
+        json!({"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{\"at\":1}"}});
     let body = json!({"model": MODEL, "messages": [{"role": "system", "content": ""}, {"role": "user", "content": "x"},
         {"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "call_1", "content": ""},
         {"role": "user", "content": "y"}]});
@@ -252,24 +282,73 @@ async fn pictures_documents_marks_and_odd_histories_are_taken() {
 async fn what_it_refuses_is_told_by_its_kind() {
     let (server, service) = over(&access_key()).await;
     for (status, exception, words, told) in [
-        (429, "ThrottlingException", "Too many requests, please wait before trying again.", (429, "rate_limit_exceeded")),
-        (400, "ServiceQuotaExceededException", "Your request exceeds the service quota.", (429, "insufficient_quota")),
-        (400, "ValidationException", "Input is too long for requested model.", (400, "context_length_exceeded")),
+        (
+            429,
+            "ThrottlingException",
+            "Too many requests, please wait before trying again.",
+            (429, "rate_limit_exceeded"),
+        ),
+        (
+            400,
+            "ServiceQuotaExceededException",
+            "Your request exceeds the service quota.",
+            (429, "insufficient_quota"),
+        ),
+        (
+            400,
+            "ValidationException",
+            "Input is too long for requested model.",
+            (400, "context_length_exceeded"),
+        ),
         (400, "ValidationException", "The provided model identifier is invalid.", (404, "model_not_found")),
-        (400, "ValidationException", "The text field in the ContentBlock object is blank.", (400, "invalid_value")),
-        (403, "AccessDeniedException", "You don't have access to the model with the specified model ID.", (502, "upstream_auth")),
-        (404, "ResourceNotFoundException", "Could not resolve the foundation model.", (404, "model_not_found")),
+        (
+            400,
+            "ValidationException",
+            "The text field in the ContentBlock object is blank.",
+            (400, "invalid_value"),
+        ),
+        (
+            403,
+            "AccessDeniedException",
+            "You don't have access to the model with the specified model ID.",
+            (502, "upstream_auth"),
+        ),
+        (
+            404,
+            "ResourceNotFoundException",
+            "Could not resolve the foundation model.",
+            (404, "model_not_found"),
+        ),
         (429, "ModelNotReadyException", "The model is not ready.", (503, "server_is_overloaded")),
-        (503, "ServiceUnavailableException", "Bedrock is unable to process your request.", (503, "server_is_overloaded")),
-        (408, "ModelTimeoutException", "Model has timed out in processing the request.", (504, "upstream_timeout")),
+        (
+            503,
+            "ServiceUnavailableException",
+            "Bedrock is unable to process your request.",
+            (503, "server_is_overloaded"),
+        ),
+        (
+            408,
+            "ModelTimeoutException",
+            "Model has timed out in processing the request.",
+            (504, "upstream_timeout"),
+        ),
         (424, "ModelErrorException", "The system encountered an unexpected error.", (502, "upstream_error")),
-        (500, "InternalServerException", "The system encountered an unexpected error.", (502, "upstream_error")),
+        (
+            500,
+            "InternalServerException",
+            "The system encountered an unexpected error.",
+            (502, "upstream_error"),
+        ),
     ] {
         for stream in [false, true] {
             server.upstream.then(refusal(status, exception, words));
             let answer = ask(&service, Caller::Chat, &Caller::Chat.question(MODEL, stream, "x")).await;
             let error = &answer.json()["error"];
-            assert_eq!((answer.status, error["code"].as_str()), (told.0, Some(told.1)), "{exception}: {words}: {error}");
+            assert_eq!(
+                (answer.status, error["code"].as_str()),
+                (told.0, Some(told.1)),
+                "{exception}: {words}: {error}"
+            );
         }
     }
     // Inside a stream, behind what was said.
@@ -285,7 +364,11 @@ async fn what_it_refuses_is_told_by_its_kind() {
             server.upstream.then(bedrock::stream(lines));
             let answer = ask(&service, caller, &caller.question(MODEL, true, "x")).await;
             let heard = caller.read(&answer);
-            assert!(heard.text.starts_with("green") && heard.ended && !heard.finished, "{exception}: {}", answer.text());
+            assert!(
+                heard.text.starts_with("green") && heard.ended && !heard.finished,
+                "{exception}: {}",
+                answer.text()
+            );
             let error = heard.error.expect("an error");
             assert!(error.code.is_empty() || error.code == code, "{exception}: {error:?}");
         }
@@ -302,7 +385,8 @@ async fn a_stream_that_is_cut_or_broken_does_not_look_whole() {
         bytes[at] ^= 1;
         bytes
     };
-    let reply = |bytes: Vec<u8>, end: End| Reply { chunks: vec![bytes.into()], end, ..bedrock::stream([""; 0]) };
+    let reply =
+        |bytes: Vec<u8>, end: End| Reply { chunks: vec![bytes.into()], end, ..bedrock::stream([""; 0]) };
     for caller in Caller::ALL {
         for (name, reply) in [
             ("cut", reply(whole[..stop].to_vec(), End::Cut)),

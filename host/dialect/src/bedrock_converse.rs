@@ -1,4 +1,4 @@
-//! The wire `bedrock-converse`: Converse and ConverseStream of Amazon Bedrock, one form for the models of many vendors.
+//! The wire `bedrock-converse`: `Converse` and `ConverseStream` of Amazon Bedrock, one form for the models of many vendors.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>, read on 2026-11-30.
 
 mod tool_names;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-pub use tool_names::ToolNames;
+pub use tool_names::PlainToolNames;
 
 /// The name of this wire in surfaces.
 pub const DIALECT: &str = "bedrock-converse";

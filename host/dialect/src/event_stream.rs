@@ -15,13 +15,13 @@ const MAX_HEADER_BYTES: usize = 128 << 10;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct EventMessage {
     /// Names and values, as far as those are texts: the others mean nothing here.
     headers: Vec<(String, String)>,
     pub payload: Vec<u8>,
 }
 
-impl Message {
+impl EventMessage {
     /// A header that is a text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -43,13 +43,13 @@ pub enum BadMessage {
 
 /// Cuts a byte stream into messages.
 #[derive(Debug, Default)]
-pub struct Messages {
+pub struct EventMessages {
     pending: Vec<u8>,
 }
 
-impl Messages {
+impl EventMessages {
     /// Every message that the chunk completes, and what was wrong behind them: then nothing more can be read.
-    pub fn push(&mut self, chunk: &[u8]) -> (Vec<Message>, Option<BadMessage>) {
+    pub fn push(&mut self, chunk: &[u8]) -> (Vec<EventMessage>, Option<BadMessage>) {
         self.pending.extend_from_slice(chunk);
         let (mut messages, mut at, mut wrong) = (Vec::new(), 0, None);
         loop {
@@ -76,7 +76,7 @@ impl Messages {
 }
 
 /// The message that the bytes begin with, and how many of them it has; `None` while it is not whole.
-fn message(bytes: &[u8]) -> Result<Option<(Message, usize)>, BadMessage> {
+fn message(bytes: &[u8]) -> Result<Option<(EventMessage, usize)>, BadMessage> {
     let Some(prelude) = bytes.get(..PRELUDE_BYTES) else { return Ok(None) };
     let total = number(prelude, 0);
     let headers = number(prelude, 4);
@@ -98,7 +98,7 @@ fn message(bytes: &[u8]) -> Result<Option<(Message, usize)>, BadMessage> {
     }
     let headers = headers_of(body.get(PRELUDE_BYTES..payload_at).unwrap_or_default())?;
     let payload = body.get(payload_at..).unwrap_or_default().to_vec();
-    Ok(Some((Message { headers, payload }, total)))
+    Ok(Some((EventMessage { headers, payload }, total)))
 }
 
 fn checksum(bytes: &[u8], at: usize) -> u32 {

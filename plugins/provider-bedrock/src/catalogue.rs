@@ -17,7 +17,7 @@ const PROFILES: &str = "profiles";
 const NO_TEXT: [&str; 6] = ["embed", "rerank", "stability.", "canvas", "reel", "sonic"];
 
 /// Path and query of a page.
-pub(crate) fn place(cursor: Option<&str>) -> (&'static str, String) {
+pub(crate) fn page_address(cursor: Option<&str>) -> (&'static str, String) {
     match cursor.map(|cursor| cursor.strip_prefix(PROFILES).unwrap_or(cursor).trim_start_matches(':')) {
         None => ("/foundation-models", "byOutputModality=TEXT".to_owned()),
         Some("") => ("/inference-profiles", "maxResults=1000".to_owned()),

@@ -1,7 +1,7 @@
 //! Whose words a model takes: Converse is one form for all, and passes on what each vendor has beyond it.
 
-use brains_sdk::anthropic_messages::{Capabilities, Thinking as Told};
-use brains_sdk::bedrock_converse::{CachePoints, Options, Thinking, TopK};
+use brains_sdk::anthropic_messages::{Capabilities, Thinking};
+use brains_sdk::bedrock_converse::{CachePoints, Options, ThinkingWords, TopK};
 use brains_sdk::capabilities;
 use serde::Deserialize;
 use serde_json::{Map, json};
@@ -57,10 +57,10 @@ pub(crate) fn options(settings: &Settings, model: &str) -> Options {
             let can = claude(settings, model);
             Options {
                 thinking: match can.thinking {
-                    Told::Adaptive => Thinking::Adaptive,
-                    Told::Budget => Thinking::Budget,
-                    Told::Either => Thinking::Either,
-                    Told::Off => Thinking::Off,
+                    Thinking::Adaptive => ThinkingWords::Adaptive,
+                    Thinking::Budget => ThinkingWords::Budget,
+                    Thinking::Either => ThinkingWords::Either,
+                    Thinking::Off => ThinkingWords::Off,
                 },
                 efforts: can.efforts,
                 sampling: can.sampling,
@@ -75,7 +75,11 @@ pub(crate) fn options(settings: &Settings, model: &str) -> Options {
         // <https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html> and
         // <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>, read on 2026-11-30.
         Family::Nova => Options {
-            thinking: if model.contains("nova-2") { Thinking::ReasoningConfig } else { Thinking::Off },
+            thinking: if model.contains("nova-2") {
+                ThinkingWords::ReasoningConfig
+            } else {
+                ThinkingWords::Off
+            },
             efforts: ["low", "medium", "high"].map(str::to_owned).to_vec(),
             top_k: TopK::InferenceConfig,
             cache_points: CachePoints::Conversation,
@@ -83,7 +87,7 @@ pub(crate) fn options(settings: &Settings, model: &str) -> Options {
             ..default
         },
         Family::Gpt => Options {
-            thinking: Thinking::ReasoningEffort,
+            thinking: ThinkingWords::ReasoningEffort,
             efforts: ["low", "medium", "high"].map(str::to_owned).to_vec(),
             top_k: TopK::Untold,
             cache_points: CachePoints::Nowhere,
@@ -92,7 +96,7 @@ pub(crate) fn options(settings: &Settings, model: &str) -> Options {
             ..default
         },
         Family::Other => Options {
-            thinking: Thinking::Off,
+            thinking: ThinkingWords::Off,
             top_k: TopK::Untold,
             cache_points: CachePoints::Nowhere,
             result_status: false,

@@ -8,9 +8,7 @@ mod settings;
 
 use std::cell::RefCell;
 
-use brains_sdk::bedrock_converse::{
-    BedrockConverseDecoder, ToolNames, answered, decode_whole, encode,
-};
+use brains_sdk::bedrock_converse::{BedrockConverseDecoder, PlainToolNames, answered, decode_whole, encode};
 use brains_sdk::canon::catalogue::Page;
 use brains_sdk::canon::exchange::{Field, Framing, Head, Outbound, Payload, Request, Response};
 use brains_sdk::canon::{CallContext, ChatRequest, Event, Fault};
@@ -26,7 +24,7 @@ use settings::Settings;
 pub struct Bedrock {
     settings: Settings,
     /// What this exchange's answer is read with: the model that was asked, and the names that its tools go by.
-    asked: RefCell<(String, ToolNames)>,
+    asked: RefCell<(String, PlainToolNames)>,
 }
 
 impl Bedrock {
@@ -34,7 +32,7 @@ impl Bedrock {
         InUse::of(&host::has_secret)?.signed(exchange, &HostKeys, &self.settings.region, host::now_ms())
     }
 
-    fn read(&self) -> (String, ToolNames) {
+    fn read(&self) -> (String, PlainToolNames) {
         self.asked.borrow().clone()
     }
 }
@@ -66,7 +64,7 @@ impl Catalogue for Bedrock {
         if !self.settings.models.is_empty() {
             return None;
         }
-        let (path, query) = catalogue::place(cursor);
+        let (path, query) = catalogue::page_address(cursor);
         let address = Address::new(&self.settings.catalogue_url());
         let exchange = address.get(path, &query, ctx).accepting(false);
         // Without credentials there is no list; whoever asks a model is told so.
@@ -87,7 +85,7 @@ impl Chat for Bedrock {
 
     fn encode(&self, req: ChatRequest, _: Vec<Field>, ctx: &CallContext) -> Result<Outbound, Fault> {
         let Encoded { body, losses } = encode(&req, &families::options(&self.settings, &req.model))?;
-        self.asked.replace((req.model.clone(), ToolNames::of(&req)));
+        self.asked.replace((req.model.clone(), PlainToolNames::of(&req)));
         let (action, accept) = if req.stream {
             ("converse-stream", "application/vnd.amazon.eventstream")
         } else {

@@ -99,7 +99,10 @@ fn addresses_are_the_regions_unless_they_are_named() {
     assert_eq!(here.base_url(), "https://bedrock-runtime.eu-central-1.amazonaws.com");
     assert_eq!(here.catalogue_url(), "https://bedrock.eu-central-1.amazonaws.com");
     let elsewhere = settings(json!({ "base_url": "https://vpce-1.example" }));
-    assert_eq!((elsewhere.base_url(), elsewhere.catalogue_url()), ("https://vpce-1.example".into(), "https://vpce-1.example".into()));
+    assert_eq!(
+        (elsewhere.base_url(), elsewhere.catalogue_url()),
+        ("https://vpce-1.example".into(), "https://vpce-1.example".into())
+    );
     let schema: Value = serde_json::from_str(Bedrock::CONFIG_SCHEMA).unwrap();
     let default = settings(json!({}));
     for (name, url) in [("base_url", default.base_url()), ("catalogue_url", default.catalogue_url())] {
@@ -148,9 +151,9 @@ fn models_take_the_words_of_who_made_them() {
 
 #[test]
 fn models_and_profiles_are_listed_page_by_page() {
-    assert_eq!(catalogue::place(None).0, "/foundation-models");
-    assert_eq!(catalogue::place(Some("profiles")), ("/inference-profiles", "maxResults=1000".into()));
-    assert_eq!(catalogue::place(Some("profiles:a/b=")).1, "maxResults=1000&nextToken=a%2Fb%3D");
+    assert_eq!(catalogue::page_address(None).0, "/foundation-models");
+    assert_eq!(catalogue::page_address(Some("profiles")), ("/inference-profiles", "maxResults=1000".into()));
+    assert_eq!(catalogue::page_address(Some("profiles:a/b=")).1, "maxResults=1000&nextToken=a%2Fb%3D");
     let component = component(json!({}));
     let models = json!({"modelSummaries": [
         {"modelId": "anthropic.claude-3-haiku-20240307-v1:0", "modelName": "Claude 3 Haiku", "providerName": "Anthropic",

@@ -5,10 +5,10 @@ use brains_dialect::canon::exchange::Frame;
 use brains_dialect::canon::{Event, Fault};
 use brains_dialect::fault::protocol;
 
-pub use brains_dialect::bedrock_converse::ToolNames;
+pub use brains_dialect::bedrock_converse::PlainToolNames;
 pub use brains_dialect::bedrock_converse::upstream::decode::{BedrockConverseDecoder, decode_whole};
 pub use brains_dialect::bedrock_converse::upstream::encode::{
-    BedrockConverseOptions as Options, CachePoints, Thinking, TopK, encode,
+    BedrockConverseOptions as Options, CachePoints, ThinkingWords, TopK, encode,
 };
 pub use brains_dialect::bedrock_converse::upstream::refusal::answered;
 

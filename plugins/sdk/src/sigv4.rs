@@ -238,9 +238,8 @@ fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     const BLOCK: usize = 64;
     let digest = (key.len() > BLOCK).then(|| sha256(key));
     let key = digest.as_ref().map_or(key, |digest| digest.as_slice());
-    let padded = |pad: u8| -> [u8; BLOCK] {
-        std::array::from_fn(|at| key.get(at).copied().unwrap_or_default() ^ pad)
-    };
+    let padded =
+        |pad: u8| -> [u8; BLOCK] { std::array::from_fn(|at| key.get(at).copied().unwrap_or_default() ^ pad) };
     let inner = Sha256::new().chain_update(padded(0x36)).chain_update(data).finalize();
     Sha256::new().chain_update(padded(0x5c)).chain_update(inner).finalize().into()
 }

@@ -10,7 +10,7 @@ use crate::upstream::{Reply, Seen};
 /// What streams are called.
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
-/// Answers one request as Converse, ConverseStream or the lists of models would.
+/// Answers one request as Converse, `ConverseStream` or the lists of models would.
 pub fn answer(seen: &Seen) -> Reply {
     let path = seen.path.split('?').next().unwrap_or_default();
     match path {
@@ -87,12 +87,9 @@ pub fn framed(text: &[u8]) -> Bytes {
 
 fn message(name: &str, payload: &str) -> Vec<u8> {
     let exception = name.ends_with("Exception");
-    let (kind, naming) =
-        if exception { ("exception", ":exception-type") } else { ("event", ":event-type") };
+    let (kind, naming) = if exception { ("exception", ":exception-type") } else { ("event", ":event-type") };
     let mut headers = Vec::new();
-    for (header, value) in
-        [(naming, name), (":content-type", "application/json"), (":message-type", kind)]
-    {
+    for (header, value) in [(naming, name), (":content-type", "application/json"), (":message-type", kind)] {
         headers.push(u8::try_from(header.len()).expect("short"));
         headers.extend_from_slice(header.as_bytes());
         headers.push(7);
@@ -145,9 +142,8 @@ fn input(call: &Call) -> Value {
 }
 
 pub(super) fn body(said: &Said, thought: Option<&str>) -> String {
-    let thought = thought.map(|text| {
-        json!({"reasoningContent": {"reasoningText": {"text": text, "signature": signature()}}})
-    });
+    let thought = thought
+        .map(|text| json!({"reasoningContent": {"reasoningText": {"text": text, "signature": signature()}}}));
     let (said, reason): (Vec<Value>, _) = match said {
         Said::Text(text) => (vec![json!({"text": text})], "end_turn"),
         Said::Calls(calls) => {
@@ -166,9 +162,7 @@ pub(super) fn body(said: &Said, thought: Option<&str>) -> String {
 
 pub(super) fn frames(said: &Said, thought: Option<&str>) -> Vec<String> {
     let mut events = vec![json!({"messageStart": {"role": "assistant", "p": "abcdefgh"}})];
-    let delta = |index: usize, delta: Value| {
-        json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": delta, "p": "abcd"}})
-    };
+    let delta = |index: usize, delta: Value| json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": delta, "p": "abcd"}});
     let stop = |index: usize| json!({"contentBlockStop": {"contentBlockIndex": index, "p": "ab"}});
     if let Some(text) = thought {
         events.push(delta(0, json!({"reasoningContent": {"text": text}})));
@@ -184,9 +178,11 @@ pub(super) fn frames(said: &Said, thought: Option<&str>) -> Vec<String> {
         }
         Said::Calls(calls) => {
             for (at, call) in (first..).zip(calls) {
-                let start = json!({"toolUse": {"toolUseId": format!("tooluse_{}", call.number), "name": call.name}});
+                let start =
+                    json!({"toolUse": {"toolUseId": format!("tooluse_{}", call.number), "name": call.name}});
                 events.push(json!({"contentBlockStart": {"contentBlockIndex": at, "start": start}}));
-                let pieces = halves(&call.arguments).map(|half| delta(at, json!({"toolUse": {"input": half}})));
+                let pieces =
+                    halves(&call.arguments).map(|half| delta(at, json!({"toolUse": {"input": half}})));
                 events.extend(pieces);
                 events.push(stop(at));
             }
@@ -213,7 +209,9 @@ pub(super) fn heard(request: &Value) -> Heard {
         from_user: said.count() > 0,
         results: blocks
             .filter(|block| !block["toolResult"].is_null())
-            .map(|block| list(&block["toolResult"]["content"]).iter().map(plain).collect::<Vec<_>>().join(" "))
+            .map(|block| {
+                list(&block["toolResult"]["content"]).iter().map(plain).collect::<Vec<_>>().join(" ")
+            })
             .collect(),
         has_tools: !request["toolConfig"].is_null(),
         schema: schema.map_or(Value::Null, |text| serde_json::from_str(text).expect("a schema")),
@@ -221,7 +219,11 @@ pub(super) fn heard(request: &Value) -> Heard {
 }
 
 fn plain(block: &Value) -> String {
-    if block["image"].is_object() { "[image]".to_owned() } else { block["text"].as_str().unwrap_or("").to_owned() }
+    if block["image"].is_object() {
+        "[image]".to_owned()
+    } else {
+        block["text"].as_str().unwrap_or("").to_owned()
+    }
 }
 
 /// What Converse refuses with a `ValidationException`.
@@ -239,7 +241,9 @@ fn accept(request: &Value) -> Result<(), String> {
     ];
     for name in request.as_object().ok_or("expected an object")?.keys() {
         if !KNOWN.contains(&name.as_str()) {
-            return Err(format!("Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input and try again."));
+            return Err(format!(
+                "Malformed input request: #: extraneous key [{name}] is not permitted, please reformat your input and try again."
+            ));
         }
     }
     if request["inferenceConfig"]["temperature"].as_f64().is_some_and(|value| value > 1.0) {
@@ -247,7 +251,9 @@ fn accept(request: &Value) -> Result<(), String> {
     }
     for (at, block) in list(&request["system"]).iter().enumerate() {
         if block["text"].as_str().is_some_and(|text| text.trim().is_empty()) {
-            return Err(format!("The text field in the ContentBlock object at system.{at} is blank. Add text to the text field, and try again."));
+            return Err(format!(
+                "The text field in the ContentBlock object at system.{at} is blank. Add text to the text field, and try again."
+            ));
         }
     }
     let messages = list(&request["messages"]);
@@ -263,7 +269,9 @@ fn accept(request: &Value) -> Result<(), String> {
         }
         let content = list(&message["content"]);
         if content.is_empty() {
-            return Err(format!("The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again."));
+            return Err(format!(
+                "The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again."
+            ));
         }
         blocks(at, &content, &mut named)?;
         let given: Vec<Value> = content
@@ -272,22 +280,32 @@ fn accept(request: &Value) -> Result<(), String> {
             .map(|block| block["toolResult"]["toolUseId"].clone())
             .collect();
         if given.len() > waiting.len() {
-            return Err(format!("The number of toolResult blocks at messages.{at}.content exceeds the number of toolUse blocks of previous turn."));
+            return Err(format!(
+                "The number of toolResult blocks at messages.{at}.content exceeds the number of toolUse blocks of previous turn."
+            ));
         }
         let missing: Vec<String> =
             waiting.iter().filter(|id| !given.contains(id)).map(ToString::to_string).collect();
         if !missing.is_empty() {
-            return Err(format!("Expected toolResult blocks at messages.{at}.content for the following Ids: {}", missing.join(", ")));
+            return Err(format!(
+                "Expected toolResult blocks at messages.{at}.content for the following Ids: {}",
+                missing.join(", ")
+            ));
         }
         let uses = content.iter().filter(|block| block["toolUse"].is_object());
         waiting = uses.map(|block| block["toolUse"]["toolUseId"].clone()).collect();
         if (!waiting.is_empty() || !given.is_empty()) && request["toolConfig"].is_null() {
-            return Err("The toolConfig field must be defined when using toolUse and toolResult content blocks.".to_owned());
+            return Err(
+                "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+                    .to_owned(),
+            );
         }
     }
     let last = messages.last().filter(|last| last["role"] == "assistant");
     let last = last.map(|message| list(&message["content"])).and_then(|content| content.last().cloned());
-    if last.is_some_and(|block| block["text"].as_str().is_some_and(|text| text.ends_with(char::is_whitespace))) {
+    if last
+        .is_some_and(|block| block["text"].as_str().is_some_and(|text| text.ends_with(char::is_whitespace)))
+    {
         return Err("The model returned the following errors: messages: final assistant content cannot end with trailing whitespace".to_owned());
     }
     tools(&request["toolConfig"])
@@ -306,7 +324,9 @@ fn blocks(at: usize, content: &[Value], named: &mut Vec<Value>) -> Result<(), St
         let inner = &block[kind.as_str()];
         match kind.as_str() {
             "text" if inner.as_str().is_none_or(|text| text.trim().is_empty()) => {
-                return Err(format!("The text field in the ContentBlock object at {place} is blank. Add text to the text field, and try again."));
+                return Err(format!(
+                    "The text field in the ContentBlock object at {place} is blank. Add text to the text field, and try again."
+                ));
             }
             "cachePoint" if before == "reasoningContent" => {
                 return Err("Cache point cannot be inserted after reasoning block. Please remove the invalid cache point and try again.".to_owned());
@@ -314,7 +334,8 @@ fn blocks(at: usize, content: &[Value], named: &mut Vec<Value>) -> Result<(), St
             "cachePoint" if index == 0 => return Err("There is nothing available to cache.".to_owned()),
             "document" => {
                 let name = inner["name"].as_str().unwrap_or_default();
-                let taken = |character: char| character.is_ascii_alphanumeric() || " -()[]".contains(character);
+                let taken =
+                    |character: char| character.is_ascii_alphanumeric() || " -()[]".contains(character);
                 if name.is_empty() || !name.chars().all(taken) || name.contains("  ") {
                     return Err("The document file name can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets. The name can't contain more than one consecutive whitespace character.".to_owned());
                 }
@@ -323,14 +344,20 @@ fn blocks(at: usize, content: &[Value], named: &mut Vec<Value>) -> Result<(), St
                 }
                 named.push(inner["name"].clone());
             }
-            "toolUse" if !inner["input"].is_object() || !is_name(&inner["name"]) || !is_name(&inner["toolUseId"]) => {
+            "toolUse"
+                if !inner["input"].is_object()
+                    || !is_name(&inner["name"])
+                    || !is_name(&inner["toolUseId"]) =>
+            {
                 return Err(pattern(&format!("{place}.toolUse.name")));
             }
             "toolResult" if list(&inner["content"]).is_empty() || !is_name(&inner["toolUseId"]) => {
                 return Err(pattern(&format!("{place}.toolResult")));
             }
             "reasoningContent" if inner["reasoningText"]["signature"] != signature() => {
-                return Err(format!("The model returned the following errors: {place}: Invalid `signature` in `thinking` block"));
+                return Err(format!(
+                    "The model returned the following errors: {place}: Invalid `signature` in `thinking` block"
+                ));
             }
             _ => {}
         }
@@ -353,11 +380,17 @@ fn tools(config: &Value) -> Result<(), String> {
             return Err(pattern(&format!("{place}.name")));
         }
         if spec["inputSchema"]["json"]["type"] != "object" {
-            return Err(format!("The value at {place}.inputSchema.json.type must be one of the following: object."));
+            return Err(format!(
+                "The value at {place}.inputSchema.json.type must be one of the following: object."
+            ));
         }
     }
     let empty = config.is_object() && list(&config["tools"]).is_empty();
-    if empty { Err("Value at 'toolConfig.tools' failed to satisfy constraint: Member must have length greater than or equal to 1".to_owned()) } else { Ok(()) }
+    if empty {
+        Err("Value at 'toolConfig.tools' failed to satisfy constraint: Member must have length greater than or equal to 1".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 fn is_name(value: &Value) -> bool {
@@ -366,5 +399,7 @@ fn is_name(value: &Value) -> bool {
 }
 
 fn pattern(place: &str) -> String {
-    format!("1 validation error detected: Value at '{place}' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+")
+    format!(
+        "1 validation error detected: Value at '{place}' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+"
+    )
 }

@@ -8,9 +8,9 @@ use crate::canon::{ChatRequest, Content, Tool};
 
 /// The names that a request's tools go by, of those that go by another than their own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ToolNames(BTreeMap<String, String>);
+pub struct PlainToolNames(BTreeMap<String, String>);
 
-impl ToolNames {
+impl PlainToolNames {
     /// Those of a request: what it offers, and what was called before.
     pub fn of(request: &ChatRequest) -> Self {
         let offered = request.tools.iter().filter_map(|tool| match tool {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::{BadMessage, Message, Messages, crc32};
+use super::{BadMessage, EventMessage, EventMessages, crc32};
 
 /// The three valid vectors of the format that have no more than texts and numbers for headers, from
 /// <https://github.com/awslabs/aws-c-event-stream/tree/main/tests>, and what each holds.
@@ -37,8 +37,8 @@ fn text_header(name: &str, value: &str) -> Vec<u8> {
     out
 }
 
-fn read(bytes: &[u8]) -> (Vec<Message>, Option<BadMessage>) {
-    Messages::default().push(bytes)
+fn read(bytes: &[u8]) -> (Vec<EventMessage>, Option<BadMessage>) {
+    EventMessages::default().push(bytes)
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn what_is_no_message_is_told() {
 fn a_cut_message_is_waited_for() {
     let good = encoded(&text_header("a", "b"), b"payload");
     for cut in 0..good.len() {
-        let mut messages = Messages::default();
+        let mut messages = EventMessages::default();
         assert_eq!(messages.push(&good[..cut]), (Vec::new(), None));
         assert_eq!(messages.is_between_messages(), cut == 0);
         assert_eq!(messages.push(&good[cut..]).0.len(), 1, "{cut}");
@@ -134,7 +134,7 @@ proptest! {
         let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
         at.extend([0, stream.len()]);
         at.sort_unstable();
-        let mut messages = Messages::default();
+        let mut messages = EventMessages::default();
         let mut seen = Vec::new();
         for pair in at.windows(2) {
             let (more, wrong) = messages.push(&stream[pair[0]..pair[1]]);

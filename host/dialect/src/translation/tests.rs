@@ -228,8 +228,7 @@ fn each_disposition_is_what_becomes_of_a_sample() {
 #[test]
 fn a_column_by_itself_is_whole() {
     let members: Vec<&str> = rows().map(|row| row.member).collect();
-    let column: Vec<&str> =
-        super::table::BEDROCK_CONVERSE.iter().map(|(member, _)| *member).collect();
+    let column: Vec<&str> = super::table::BEDROCK_CONVERSE.iter().map(|(member, _)| *member).collect();
     assert_eq!(column, members);
 }
 

@@ -371,8 +371,7 @@ fn ollama(answer: &Answer) -> String {
 fn bedrock(answer: &Answer) -> String {
     let mut events = vec![json!({"messageStart": {"role": "assistant"}})];
     for (index, said) in answer.said.iter().enumerate() {
-        let delta =
-            |delta: Value| json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": delta, "p": "abcd"}});
+        let delta = |delta: Value| json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": delta, "p": "abcd"}});
         match said {
             Said::Text(text) | Said::Refusal(text) => {
                 events.extend(halves(text).map(|half| delta(json!({"text": half}))));
@@ -404,5 +403,5 @@ fn bedrock(answer: &Answer) -> String {
         let usage = json!({"inputTokens": 5, "outputTokens": 3, "totalTokens": 8});
         events.push(json!({"metadata": {"usage": usage, "metrics": {"latencyMs": 7}}}));
     }
-    events.iter().map(|event| format!("{event}\n")).collect()
+    events.iter().fold(String::new(), |out, event| out + &event.to_string() + "\n")
 }

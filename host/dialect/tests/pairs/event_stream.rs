@@ -23,7 +23,9 @@ fn message(line: &str) -> Vec<u8> {
     let (kind, naming) =
         if name.ends_with("Exception") { ("exception", ":exception-type") } else { ("event", ":event-type") };
     let mut headers = Vec::new();
-    for (header, value) in [(naming, name.as_str()), (":content-type", "application/json"), (":message-type", kind)] {
+    for (header, value) in
+        [(naming, name.as_str()), (":content-type", "application/json"), (":message-type", kind)]
+    {
         headers.push(u8::try_from(header.len()).unwrap());
         headers.extend_from_slice(header.as_bytes());
         headers.push(7);

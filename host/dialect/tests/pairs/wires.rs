@@ -52,9 +52,8 @@ pub(super) const fn model(wire: UpstreamWire) -> &'static str {
 pub(super) const fn ending(wire: UpstreamWire) -> &'static str {
     match wire {
         UpstreamWire::OpenAiChat | UpstreamWire::OpenAiResponses | UpstreamWire::AnthropicMessages => "sse",
-        UpstreamWire::OllamaChat => "ndjson",
-        // Here each line is an event, as the reference has it; what is read is its framing.
-        UpstreamWire::BedrockConverse => "ndjson",
+        // Of the latter each line is an event, as the reference has it; what is read is its framing.
+        UpstreamWire::OllamaChat | UpstreamWire::BedrockConverse => "ndjson",
     }
 }
 
@@ -97,7 +96,7 @@ pub(super) fn whole(wire: UpstreamWire, body: &str) -> Result<Vec<Event>, Fault>
         UpstreamWire::BedrockConverse => bedrock_converse::upstream::decode::decode_unary(
             body,
             model(wire),
-            bedrock_converse::ToolNames::default(),
+            bedrock_converse::PlainToolNames::default(),
         ),
     }
 }
@@ -144,7 +143,7 @@ pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event
         UpstreamWire::BedrockConverse => {
             let mut decoder = bedrock_converse::upstream::decode::BedrockConverseDecoder::new(
                 model(wire),
-                bedrock_converse::ToolNames::default(),
+                bedrock_converse::PlainToolNames::default(),
             );
             let mut events = Vec::new();
             for chunk in event_stream::framed(chunks) {

@@ -3,7 +3,7 @@
 use brains_dialect::canon::exchange::{Body, Header, Method, Piece, Request};
 use brains_dialect::canon::{Fault, FaultKind};
 
-use super::{ALGORITHM, Scope, SigningTime, TOKEN, ToSign, hex, sha256, signature, string_to_sign};
+use super::{ALGORITHM, Scope, TOKEN, ToSign, hex, sha256, signature, string_to_sign};
 use crate::host;
 use crate::wire::Exchange;
 
@@ -65,12 +65,8 @@ impl Exchange {
             None => sha256(before.as_bytes()).to_vec(),
             Some(token) => keys.sign(token, "sha256", &before, behind.as_bytes()).ok_or_else(refused)?,
         };
-        let day_key = keys.sign(
-            credentials.secret_access_key,
-            "hmac-sha256",
-            "AWS4",
-            scope.time.date().as_bytes(),
-        );
+        let day_key =
+            keys.sign(credentials.secret_access_key, "hmac-sha256", "AWS4", scope.time.date().as_bytes());
         let text = string_to_sign(scope, &digest);
         let signature = signature(&day_key.ok_or_else(refused)?, scope, &text);
         let authorization = vec![
@@ -86,9 +82,7 @@ impl Exchange {
         let mut exchange = exchange;
         let token = credentials.session_token.map(|token| vec![Piece::Secret(token.to_owned())]);
         let added = token.map(|value| (TOKEN, value)).into_iter().chain([("authorization", authorization)]);
-        exchange
-            .headers
-            .extend(added.map(|(name, value)| Header { name: name.to_owned(), value }));
+        exchange.headers.extend(added.map(|(name, value)| Header { name: name.to_owned(), value }));
         Ok(Self::from_request(exchange))
     }
 }

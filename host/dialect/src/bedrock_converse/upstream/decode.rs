@@ -5,23 +5,23 @@ mod blocks;
 #[cfg(test)]
 mod tests;
 
-use crate::bedrock_converse::{ToolNames, origin};
+use crate::bedrock_converse::{PlainToolNames, origin};
 use crate::canon::{Event, Fault, Finish, Start, StopReason, Usage};
 use crate::decoder::payload;
-use crate::event_stream::{Message, Messages};
+use crate::event_stream::{EventMessage, EventMessages};
 use crate::fault::protocol;
 use crate::finish;
 use crate::json::{Members, Node, Object, nonfinite_as_null};
 use crate::refusal as every_wire;
 use crate::sse::MAX_FRAME_BYTES;
-use blocks::OpenBlocks;
+use blocks::ConverseBlocks;
 
 use super::refusal;
 
 /// Decodes one streamed answer.
 #[derive(Debug)]
 pub struct BedrockConverseDecoder {
-    messages: Messages,
+    messages: EventMessages,
     answer: AnswerReader,
     /// What came in place of a stream: text, to be looked at as a whole.
     text: Option<Vec<u8>>,
@@ -32,9 +32,9 @@ pub struct BedrockConverseDecoder {
 
 impl BedrockConverseDecoder {
     /// Of an answer by `model`, whose tools go by `names`.
-    pub fn new(model: &str, names: ToolNames) -> Self {
+    pub fn new(model: &str, names: PlainToolNames) -> Self {
         Self {
-            messages: Messages::default(),
+            messages: EventMessages::default(),
             answer: AnswerReader::new(model, names),
             text: None,
             begun: false,
@@ -98,7 +98,7 @@ impl BedrockConverseDecoder {
 }
 
 /// Decodes a whole answer, also one that came as a stream.
-pub fn decode_whole(body: &[u8], model: &str, names: ToolNames) -> Result<Vec<Event>, Fault> {
+pub fn decode_whole(body: &[u8], model: &str, names: PlainToolNames) -> Result<Vec<Event>, Fault> {
     if body.first() != Some(&0) {
         return decode_unary(&String::from_utf8_lossy(body), model, names);
     }
@@ -109,7 +109,7 @@ pub fn decode_whole(body: &[u8], model: &str, names: ToolNames) -> Result<Vec<Ev
 }
 
 /// Decodes a whole answer.
-pub fn decode_unary(body: &str, model: &str, names: ToolNames) -> Result<Vec<Event>, Fault> {
+pub fn decode_unary(body: &str, model: &str, names: PlainToolNames) -> Result<Vec<Event>, Fault> {
     let mut reader = AnswerReader::new(model, names);
     let mut events = Vec::new();
     let mended = nonfinite_as_null(body);
@@ -129,7 +129,7 @@ pub fn decode_unary(body: &str, model: &str, names: ToolNames) -> Result<Vec<Eve
     for (index, node) in (0..).zip(&content) {
         reader.blocks.whole(index, node, &reader.names, &mut events)?;
     }
-    reader.usage(&mut object, &mut events);
+    usage(&mut object, &mut events);
     reader.stop(&mut object, &mut events)?;
     Ok(events)
 }
@@ -138,19 +138,19 @@ pub fn decode_unary(body: &str, model: &str, names: ToolNames) -> Result<Vec<Eve
 #[derive(Debug)]
 struct AnswerReader {
     model: String,
-    names: ToolNames,
+    names: PlainToolNames,
     started: bool,
     finished: bool,
-    blocks: OpenBlocks,
+    blocks: ConverseBlocks,
 }
 
 impl AnswerReader {
-    fn new(model: &str, names: ToolNames) -> Self {
-        let blocks = OpenBlocks::signed_by(origin(model));
+    fn new(model: &str, names: PlainToolNames) -> Self {
+        let blocks = ConverseBlocks::signed_by(origin(model));
         Self { model: model.to_owned(), names, started: false, finished: false, blocks }
     }
 
-    fn message(&mut self, message: &Message, events: &mut Vec<Event>) -> Result<(), Fault> {
+    fn message(&mut self, message: &EventMessage, events: &mut Vec<Event>) -> Result<(), Fault> {
         let text = std::str::from_utf8(&message.payload)
             .map_err(|_| protocol("an event of the upstream's stream is not text"))?;
         match message.header(":message-type") {
@@ -175,7 +175,7 @@ impl AnswerReader {
         let mut object = payload(data)?;
         if self.finished {
             if kind == "metadata" {
-                self.usage(&mut object, events);
+                usage(&mut object, events);
             }
             return Ok(());
         }
@@ -198,7 +198,7 @@ impl AnswerReader {
                 self.start(events);
                 self.stop(&mut object, events)?;
             }
-            "metadata" => self.usage(&mut object, events),
+            "metadata" => usage(&mut object, events),
             // Exceptions that a proxy sends as events, and what is not invented yet.
             kind if kind.ends_with("Exception") => return Err(refusal::inside(kind, data)),
             _ => {}
@@ -238,11 +238,12 @@ impl AnswerReader {
         events.push(Event::Finish(Finish { choice: 0, reason, stop_sequence: None }));
         Ok(())
     }
+}
 
-    fn usage(&self, object: &mut Object<'_>, events: &mut Vec<Event>) {
-        let node = object.optional("usage").ok().flatten();
-        events.extend(node.and_then(|node| counted(&node)).map(Event::Usage));
-    }
+/// What was counted, where the event says it.
+fn usage(object: &mut Object<'_>, events: &mut Vec<Event>) {
+    let node = object.optional("usage").ok().flatten();
+    events.extend(node.and_then(|node| counted(&node)).map(Event::Usage));
 }
 
 /// Counts as this wire has them: input without what came from or went into the cache.

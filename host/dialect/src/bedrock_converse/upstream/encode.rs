@@ -20,7 +20,7 @@ pub use crate::translation::Encoded;
 pub struct BedrockConverseOptions {
     /// The longest answer when the client names none and a budget for thinking stands beside it.
     pub default_max_tokens: u32,
-    pub thinking: Thinking,
+    pub thinking: ThinkingWords,
     /// The words that it takes for how hard to think, of `low`, `medium`, `high`, `xhigh` and `max`.
     pub efforts: Vec<String>,
     /// Whether it takes `temperature`, `topP` and its like.
@@ -46,7 +46,7 @@ pub struct BedrockConverseOptions {
 
 /// How a model is told to think; Converse has no words of its own for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Thinking {
+pub enum ThinkingWords {
     /// `thinking: adaptive` with an effort, or `thinking: enabled` where a budget is named.
     #[default]
     Either,
@@ -89,7 +89,7 @@ impl Default for BedrockConverseOptions {
     fn default() -> Self {
         Self {
             default_max_tokens: 8192,
-            thinking: Thinking::default(),
+            thinking: ThinkingWords::default(),
             efforts: thinking::EFFORTS.map(str::to_owned).to_vec(),
             sampling: true,
             top_k: TopK::default(),
@@ -108,10 +108,10 @@ impl Default for BedrockConverseOptions {
 /// Writes the request, or says what of it this wire refuses.
 pub fn encode(request: &ChatRequest, options: &BedrockConverseOptions) -> Result<Encoded, Fault> {
     let mut losses = Losses::new(UpstreamWire::BedrockConverse);
-    let mut conversation = turns::Conversation::of(request, options, &mut losses)?;
+    let mut conversation = turns::ConverseMessages::of(request, options, &mut losses)?;
     let mut rest = Members::new();
-    let thinks =
-        settings::SettingsWriter { request, options, losses: &mut losses }.write(&conversation, &mut rest)?;
+    let thinks = settings::ConverseSettings { request, options, losses: &mut losses }
+        .write(&conversation, &mut rest)?;
     if conversation.prefilled && (thinks || !options.prefill) {
         losses.name("messages.prefill");
         conversation.go_on();

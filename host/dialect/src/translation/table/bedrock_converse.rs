@@ -14,13 +14,19 @@ const REPEATED: &str = "answers cannot be repeated";
 
 pub(in crate::translation) static COLUMN: &[(&str, Disposition)] = &[
     // What a conversation's messages say.
-    ("messages", Mapped("turns that follow one another on the same side are one turn; blank texts are left out")),
+    (
+        "messages",
+        Mapped("turns that follow one another on the same side are one turn; blank texts are left out"),
+    ),
     ("messages.role.system", Mapped(SYSTEM)),
     ("messages.role.developer", Mapped(SYSTEM)),
     ("messages.role.tool", Mapped("`toolResult`, first in the user's turn")),
     ("messages.role.function", Refused("a result without a call's id; send role `tool`")),
     ("messages.system_position", Lost("instructions behind the first turn move to the front")),
-    ("messages.prefill", Lost("models that do not go on from a turn of the assistant's are asked to in words")),
+    (
+        "messages.prefill",
+        Lost("models that do not go on from a turn of the assistant's are asked to in words"),
+    ),
     ("messages.name", Lost(NO_PLACE)),
     ("messages.content.text", Mapped("`text`")),
     ("messages.content.image_url", Mapped("`image`: JPEG, PNG, GIF and WebP inline; a PDF as `document`")),
@@ -29,7 +35,9 @@ pub(in crate::translation) static COLUMN: &[(&str, Disposition)] = &[
     ("messages.content.input_audio", Refused(NO_SOUND)),
     (
         "messages.content.file",
-        Mapped("`document`, inline: PDF, Word, Excel, CSV, HTML, Markdown, plain text; its name in plain characters"),
+        Mapped(
+            "`document`, inline: PDF, Word, Excel, CSV, HTML, Markdown, plain text; its name in plain characters",
+        ),
     ),
     ("messages.content.file.remote", Refused("documents must be inline")),
     ("messages.content.other", Refused("a kind of content that this wire does not have")),

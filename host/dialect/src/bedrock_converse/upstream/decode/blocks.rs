@@ -1,13 +1,13 @@
 //! The blocks of one answer. Calls begin with an event of their own, texts and thoughts with their first piece; where a block
 //! goes over into another kind it is two.
 
-use crate::bedrock_converse::ToolNames;
+use crate::bedrock_converse::PlainToolNames;
 use crate::canon::{BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, ToolStart};
 use crate::fault::protocol;
 use crate::json::{Members, Node, Object};
 
 #[derive(Debug, Default)]
-pub(super) struct OpenBlocks {
+pub(super) struct ConverseBlocks {
     open: Option<Block>,
     /// Every number below was used.
     next: u32,
@@ -42,7 +42,7 @@ fn wrong<T>(_: T) -> Fault {
     protocol("a piece of the upstream's answer is malformed")
 }
 
-impl OpenBlocks {
+impl ConverseBlocks {
     pub(super) fn signed_by(origin: String) -> Self {
         Self { origin, ..Self::default() }
     }
@@ -64,7 +64,7 @@ impl OpenBlocks {
         &mut self,
         wire_index: u32,
         start: &mut Object<'_>,
-        names: &ToolNames,
+        names: &PlainToolNames,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         match start.optional("toolUse").map_err(wrong)? {
@@ -81,7 +81,7 @@ impl OpenBlocks {
         &mut self,
         wire_index: u32,
         call: &mut Object<'_>,
-        names: &ToolNames,
+        names: &PlainToolNames,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         let mut text = |name: &str| call.string(name).map_err(wrong).map(Option::unwrap_or_default);
@@ -149,7 +149,7 @@ impl OpenBlocks {
         &mut self,
         wire_index: u32,
         node: &Node<'_>,
-        names: &ToolNames,
+        names: &PlainToolNames,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         let mut object = node.object().map_err(wrong)?;
@@ -202,8 +202,7 @@ impl OpenBlocks {
         if flow != Flow::Hidden {
             events.push(Event::BlockStart(BlockStart { choice: 0, index, kind }));
         }
-        self.open =
-            Some(Block { wire_index, index, flow, said: String::new(), signature: String::new() });
+        self.open = Some(Block { wire_index, index, flow, said: String::new(), signature: String::new() });
     }
 
     fn say(&mut self, text: String, events: &mut Vec<Event>) {

@@ -1,6 +1,6 @@
 //! Images and documents, as this wire takes them: inline, each with the word for what it is.
 
-use super::turns::TurnsReader;
+use super::turns::ConverseReader;
 use crate::canon::{Fault, Json, Media, MediaSource};
 use crate::fault::unsupported;
 use crate::json::{Members, Node, member, quote};
@@ -58,7 +58,7 @@ impl DocumentNames {
     }
 }
 
-impl TurnsReader<'_> {
+impl ConverseReader<'_> {
     pub(super) fn image(&mut self, media: &Media) -> Result<Json, Fault> {
         if media.detail.is_some() {
             self.losses.cannot("messages.content.image_url.detail")?;

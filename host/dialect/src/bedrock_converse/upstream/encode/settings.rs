@@ -1,8 +1,8 @@
 //! Everything of a request but its conversation: tools, limits, sampling, the form of the answer, and what goes to the model
 //! past this wire.
 
-use super::thinking::Thought;
-use super::turns::{Conversation, cache_point};
+use super::thinking::ThinkingTold;
+use super::turns::{ConverseMessages, cache_point};
 use super::{BedrockConverseOptions, CachePoints, TopK};
 use crate::bedrock_converse::plain_name;
 use crate::canon::{ChatRequest, Fault, FunctionTool, OutputFormat, Tool, ToolChoice};
@@ -11,15 +11,19 @@ use crate::json::{Members, Node, member, quote};
 use crate::schema::{self, closed};
 use crate::translation::{Losses, asks_nothing, is_wire};
 
-pub(super) struct SettingsWriter<'r, 'l> {
+pub(super) struct ConverseSettings<'r, 'l> {
     pub(super) request: &'r ChatRequest,
     pub(super) options: &'r BedrockConverseOptions,
     pub(super) losses: &'l mut Losses,
 }
 
-impl SettingsWriter<'_, '_> {
+impl ConverseSettings<'_, '_> {
     /// Writes them, and says whether the model is told to think.
-    pub(super) fn write(mut self, conversation: &Conversation, body: &mut Members) -> Result<bool, Fault> {
+    pub(super) fn write(
+        mut self,
+        conversation: &ConverseMessages,
+        body: &mut Members,
+    ) -> Result<bool, Fault> {
         let tools = self.tools(conversation)?;
         let mut forced = !tools.is_empty()
             && matches!(self.request.tool_choice, ToolChoice::Required | ToolChoice::Named(_));
@@ -28,15 +32,15 @@ impl SettingsWriter<'_, '_> {
             forced = false;
         }
         let thought = self.thinking(forced || conversation.thoughtless_loop, forced)?;
-        let thinks = !matches!(thought, Thought::Silent);
+        let thinks = !matches!(thought, ThinkingTold::Silent);
         let mut beside = Members::new();
         let mut limit = self.request.sampling.max_output_tokens;
         match thought {
-            Thought::Silent => {}
-            Thought::Told(members) => {
+            ThinkingTold::Silent => {}
+            ThinkingTold::Told(members) => {
                 beside.extra(Some(&members), &[]);
             }
-            Thought::Budget(members, budget) => {
+            ThinkingTold::Budget(members, budget) => {
                 beside.extra(Some(&members), &[]);
                 let most = self.options.max_output.unwrap_or(u32::MAX);
                 let default = self.options.default_max_tokens.saturating_add(budget).min(most);
@@ -67,7 +71,7 @@ impl SettingsWriter<'_, '_> {
 
     /// The tools. Where calls stand in the conversation there must be some, whatever is offered now:
     /// vxcontrol/pentagi#160, patriceckhart/zot#18.
-    fn tools(&mut self, conversation: &Conversation) -> Result<Vec<String>, Fault> {
+    fn tools(&mut self, conversation: &ConverseMessages) -> Result<Vec<String>, Fault> {
         let called = &conversation.called;
         let withheld = self.request.tool_choice == ToolChoice::None;
         if withheld && called.is_empty() {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{BedrockConverseOptions, CachePoints, Thinking, TopK, encode};
+use super::{BedrockConverseOptions, CachePoints, ThinkingWords, TopK, encode};
 use crate::anthropic_messages;
-use crate::bedrock_converse::ToolNames;
+use crate::bedrock_converse::PlainToolNames;
 use crate::canon::{ChatRequest, FaultKind};
 use crate::openai_chat;
 
@@ -32,8 +32,10 @@ fn call(id: &str, name: &str) -> Value {
 
 #[test]
 fn a_plain_request_is_what_the_reference_shows() {
-    let request = chat(&json!({"model": "m", "max_tokens": 512, "temperature": 0.5, "top_p": 0.9, "stop": ["END", " "],
-        "messages": [{"role": "system", "content": "be"}, {"role": "user", "content": "hi"}]}));
+    let request = chat(
+        &json!({"model": "m", "max_tokens": 512, "temperature": 0.5, "top_p": 0.9, "stop": ["END", " "],
+        "messages": [{"role": "system", "content": "be"}, {"role": "user", "content": "hi"}]}),
+    );
     let (body, losses) = written(&request, &defaults());
     assert_eq!(
         body,
@@ -57,7 +59,10 @@ fn calls_in_the_conversation_bring_their_tools_with_them() {
     let tools = json!([{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]);
     let none = json!({"model": "m", "messages": history, "tools": tools, "tool_choice": "none"});
     let (body, losses) = written(&chat(&none), &defaults());
-    assert_eq!((body["toolConfig"]["tools"].as_array().map(Vec::len), losses), (Some(1), vec!["tool_choice".to_owned()]));
+    assert_eq!(
+        (body["toolConfig"]["tools"].as_array().map(Vec::len), losses),
+        (Some(1), vec!["tool_choice".to_owned()])
+    );
     // Where none was called, none is what it says.
     let none = json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": tools, "tool_choice": "none"});
     let (body, losses) = written(&chat(&none), &defaults());
@@ -66,7 +71,8 @@ fn calls_in_the_conversation_bring_their_tools_with_them() {
 
 #[test]
 fn a_choice_of_tools_is_said_where_it_can_be() {
-    let tools = json!([{"type": "function", "function": {"name": "a.b", "description": "", "parameters": {}}}]);
+    let tools =
+        json!([{"type": "function", "function": {"name": "a.b", "description": "", "parameters": {}}}]);
     let with = |choice: Value| json!({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": tools, "tool_choice": choice});
     let choice = |choice: Value| written(&chat(&with(choice)), &defaults()).0["toolConfig"].clone();
     assert_eq!(choice(json!("required"))["toolChoice"], json!({"any": {}}));
@@ -90,8 +96,8 @@ fn names_that_are_not_taken_come_back() {
     let used = &body["messages"][1]["content"][0]["toolUse"];
     let name = used["name"].as_str().expect("a name").to_owned();
     assert_eq!(name.len(), 64);
-    assert_eq!(ToolNames::of(&request).own(name), long);
-    assert_eq!(ToolNames::of(&request).own("other".to_owned()), "other");
+    assert_eq!(PlainToolNames::of(&request).own(name), long);
+    assert_eq!(PlainToolNames::of(&request).own("other".to_owned()), "other");
     let id = &body["messages"][2]["content"][0]["toolResult"]["toolUseId"];
     assert_eq!((id, id.as_str().map(|id| id.contains('|'))), (&used["toolUseId"], Some(false)));
 }
@@ -153,8 +159,11 @@ fn results_come_first_and_say_that_they_failed() {
 fn documents_are_what_they_are() {
     let file = |name: &str, mime: &str, data: &str| json!({"type": "file", "file": {"filename": name, "file_data": format!("data:{mime};base64,{data}")}});
     let body = |parts: Value| chat(&json!({"model": "m", "messages": [{"role": "user", "content": parts}]}));
-    let parts = json!([file("a.pdf", "application/pdf", "JVBERi0xLjQ="), file("a.md", "text/plain", "AAAA"),
-                       file("b.csv", "application/octet-stream", "AAAA")]);
+    let parts = json!([
+        file("a.pdf", "application/pdf", "JVBERi0xLjQ="),
+        file("a.md", "text/plain", "AAAA"),
+        file("b.csv", "application/octet-stream", "AAAA")
+    ]);
     let (out, _) = written(&body(parts), &defaults());
     let content = out["messages"][0]["content"].as_array().expect("blocks").clone();
     let known: Vec<(&str, &str)> = content[..3]
@@ -187,7 +196,10 @@ fn marks_for_the_cache_stand_where_they_may() {
     assert_eq!((&body["toolConfig"]["tools"][1], losses.len()), (&point, 0));
     let options = BedrockConverseOptions { cache_points: CachePoints::Conversation, ..defaults() };
     let (body, losses) = written(&request, &options);
-    assert_eq!((body["toolConfig"]["tools"].as_array().map(Vec::len), &body["system"][1]["cachePoint"]["ttl"]), (Some(1), &json!("1h")));
+    assert_eq!(
+        (body["toolConfig"]["tools"].as_array().map(Vec::len), &body["system"][1]["cachePoint"]["ttl"]),
+        (Some(1), &json!("1h"))
+    );
     assert_eq!(losses, ["cache_control"]);
     let options = BedrockConverseOptions { cache_points: CachePoints::Nowhere, ..defaults() };
     let (body, losses) = written(&request, &options);
@@ -218,24 +230,37 @@ fn asked(more: &Value) -> ChatRequest {
 fn thinking_is_told_in_the_words_of_who_made_the_model() {
     let high = json!({"reasoning_effort": "high", "max_tokens": 64_000});
     for (thinking, told) in [
-        (Thinking::Either, json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}})),
-        (Thinking::Budget, json!({"thinking": {"type": "enabled", "budget_tokens": 24_576}})),
-        (Thinking::ReasoningConfig, json!({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}})),
-        (Thinking::ReasoningEffort, json!({"reasoning_effort": "high"})),
+        (
+            ThinkingWords::Either,
+            json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}),
+        ),
+        (ThinkingWords::Budget, json!({"thinking": {"type": "enabled", "budget_tokens": 24_576}})),
+        (
+            ThinkingWords::ReasoningConfig,
+            json!({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}),
+        ),
+        (ThinkingWords::ReasoningEffort, json!({"reasoning_effort": "high"})),
     ] {
         let (body, losses) = written(&asked(&high), &BedrockConverseOptions { thinking, ..defaults() });
         assert_eq!((&body["additionalModelRequestFields"], losses.len()), (&told, 0), "{thinking:?}");
     }
-    let (body, losses) = written(&asked(&high), &BedrockConverseOptions { thinking: Thinking::Off, ..defaults() });
-    assert_eq!((body.get("additionalModelRequestFields"), losses), (None, vec!["reasoning_effort".to_owned()]));
+    let (body, losses) =
+        written(&asked(&high), &BedrockConverseOptions { thinking: ThinkingWords::Off, ..defaults() });
+    assert_eq!(
+        (body.get("additionalModelRequestFields"), losses),
+        (None, vec!["reasoning_effort".to_owned()])
+    );
     // Without a limit there is one that the answer has room in.
-    let options = BedrockConverseOptions { thinking: Thinking::Budget, ..defaults() };
+    let options = BedrockConverseOptions { thinking: ThinkingWords::Budget, ..defaults() };
     let (body, _) = written(&asked(&json!({"reasoning_effort": "low", "temperature": 0.2})), &options);
     assert_eq!(body["inferenceConfig"], json!({"maxTokens": 10_240}), "and no temperature");
     // A loop of tools whose first thought is not there is gone on with without thoughts.
     let history = json!([{"role": "user", "content": "x"}, call("a", "f"), {"role": "tool", "tool_call_id": "a", "content": "r"}]);
     let (body, losses) = written(&asked(&json!({"messages": history, "reasoning_effort": "low"})), &options);
-    assert_eq!((body.get("additionalModelRequestFields"), losses), (None, vec!["reasoning_effort".to_owned()]));
+    assert_eq!(
+        (body.get("additionalModelRequestFields"), losses),
+        (None, vec!["reasoning_effort".to_owned()])
+    );
 }
 
 #[test]

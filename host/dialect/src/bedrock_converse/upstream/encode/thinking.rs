@@ -1,8 +1,8 @@
 //! Whether a model is told to think, and how hard, in the words of whoever made it: by a word, by a budget of tokens, or not
 //! at all.
 
-use super::settings::SettingsWriter;
-use super::{BedrockConverseOptions, Thinking};
+use super::settings::ConverseSettings;
+use super::{BedrockConverseOptions, ThinkingWords};
 use crate::canon::{Fault, Json};
 
 /// Every word for how hard to think, the least first.
@@ -15,7 +15,7 @@ const LEAST_BUDGET: u32 = 1024;
 const LEAST_ANSWER: u32 = 512;
 
 /// What the upstream is told of thinking.
-pub(super) enum Thought {
+pub(super) enum ThinkingTold {
     Silent,
     /// Its members for it.
     Told(Json),
@@ -23,14 +23,14 @@ pub(super) enum Thought {
     Budget(Json, u32),
 }
 
-impl SettingsWriter<'_, '_> {
+impl ConverseSettings<'_, '_> {
     /// Whether and how to think. A forced tool cannot be thought about, and a budget cannot begin in the middle of a loop of
     /// tools whose first thought is not there.
-    pub(super) fn thinking(&mut self, no_budget: bool, forced: bool) -> Result<Thought, Fault> {
+    pub(super) fn thinking(&mut self, no_budget: bool, forced: bool) -> Result<ThinkingTold, Fault> {
         let request = self.request;
         let asked = match request.effort.as_deref() {
             None => None,
-            Some("none") => return Ok(Thought::Silent),
+            Some("none") => return Ok(ThinkingTold::Silent),
             Some("minimal") => Some(0),
             Some(word) => {
                 let known = EFFORTS.iter().position(|effort| *effort == word);
@@ -41,42 +41,43 @@ impl SettingsWriter<'_, '_> {
             }
         };
         let budget = match (request.thinking_budget, asked, self.options.thinking) {
-            (None, None, _) => return Ok(Thought::Silent),
-            (_, _, Thinking::Off) => {
+            (None, None, _) => return Ok(ThinkingTold::Silent),
+            (_, _, ThinkingWords::Off) => {
                 self.losses.cannot("reasoning_effort")?;
-                return Ok(Thought::Silent);
+                return Ok(ThinkingTold::Silent);
             }
-            (Some(budget), _, Thinking::Budget | Thinking::Either) => budget,
-            (None, Some(asked), Thinking::Budget) => BUDGETS.get(asked).copied().unwrap_or(LEAST_BUDGET),
+            (Some(budget), _, ThinkingWords::Budget | ThinkingWords::Either) => budget,
+            (None, Some(asked), ThinkingWords::Budget) => BUDGETS.get(asked).copied().unwrap_or(LEAST_BUDGET),
             (budget, asked, thinking) => {
                 if budget.is_some() {
                     self.losses.name("thinking_budget");
                 }
                 // The word whose worth is nearest from below.
-                let worth =
-                    || BUDGETS.iter().rposition(|worth| *worth <= budget.unwrap_or(0)).unwrap_or(0);
+                let worth = || BUDGETS.iter().rposition(|worth| *worth <= budget.unwrap_or(0)).unwrap_or(0);
                 return Ok(self.in_a_word(asked.unwrap_or_else(worth), thinking, forced));
             }
         };
         let budget = budget.max(LEAST_BUDGET).min(self.room());
         if no_budget || budget < LEAST_BUDGET {
             self.losses.cannot("reasoning_effort")?;
-            return Ok(Thought::Silent);
+            return Ok(ThinkingTold::Silent);
         }
         let told = format!(r#"{{"thinking":{{"type":"enabled","budget_tokens":{budget}}}}}"#);
-        Ok(Thought::Budget(told, budget))
+        Ok(ThinkingTold::Budget(told, budget))
     }
 
-    fn in_a_word(&mut self, asked: usize, thinking: Thinking, forced: bool) -> Thought {
-        let Some(word) = self.effort(asked) else { return Thought::Silent };
+    fn in_a_word(&mut self, asked: usize, thinking: ThinkingWords, forced: bool) -> ThinkingTold {
+        let Some(word) = self.effort(asked) else { return ThinkingTold::Silent };
         match thinking {
-            Thinking::ReasoningConfig => Thought::Told(format!(
+            ThinkingWords::ReasoningConfig => ThinkingTold::Told(format!(
                 r#"{{"reasoningConfig":{{"type":"enabled","maxReasoningEffort":"{word}"}}}}"#
             )),
-            Thinking::ReasoningEffort => Thought::Told(format!(r#"{{"reasoning_effort":"{word}"}}"#)),
+            ThinkingWords::ReasoningEffort => {
+                ThinkingTold::Told(format!(r#"{{"reasoning_effort":"{word}"}}"#))
+            }
             // What it thinks of a forced tool it cannot say.
-            _ if forced => Thought::Silent,
-            _ => Thought::Told(format!(
+            _ if forced => ThinkingTold::Silent,
+            _ => ThinkingTold::Told(format!(
                 r#"{{"thinking":{{"type":"adaptive"}},"output_config":{{"effort":"{word}"}}}}"#
             )),
         }

@@ -17,7 +17,7 @@ const NOTHING: &str = "…";
 
 /// What the conversation has become, as JSON text.
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(super) struct ConverseMessages {
     pub(super) system: Vec<String>,
     pub(super) turns: Vec<String>,
     /// Tools that were called in it, by the names that go out.
@@ -57,13 +57,13 @@ enum BlockSort {
     Other,
 }
 
-impl Conversation {
+impl ConverseMessages {
     pub(super) fn of(
         request: &ChatRequest,
         options: &BedrockConverseOptions,
         losses: &mut Losses,
     ) -> Result<Self, Fault> {
-        let mut reader = TurnsReader {
+        let mut reader = ConverseReader {
             losses,
             options,
             origin: origin(&request.model),
@@ -75,7 +75,7 @@ impl Conversation {
         for message in &request.messages {
             reader.message(message)?;
         }
-        let TurnsReader { losses, system, mut turns, called, .. } = reader;
+        let ConverseReader { losses, system, mut turns, called, .. } = reader;
         if end_on_what_is_said(&mut turns) {
             losses.name("messages.reasoning_details");
         }
@@ -146,7 +146,7 @@ fn thoughtless(turns: &[Turn]) -> bool {
         && calling.blocks.first().is_none_or(|block| block.kind != BlockSort::Thought)
 }
 
-pub(super) struct TurnsReader<'l> {
+pub(super) struct ConverseReader<'l> {
     pub(super) losses: &'l mut Losses,
     pub(super) options: &'l BedrockConverseOptions,
     pub(super) names: DocumentNames,
@@ -156,7 +156,7 @@ pub(super) struct TurnsReader<'l> {
     called: Vec<String>,
 }
 
-impl TurnsReader<'_> {
+impl ConverseReader<'_> {
     fn message(&mut self, message: &Message) -> Result<(), Fault> {
         let extra = message.extra.as_deref();
         if member(extra, "role").is_some() {
