@@ -91,6 +91,9 @@ impl BedrockConverseDecoder {
         }
         Err(match (clean, self.begun) {
             (false, _) => protocol("the upstream's stream broke off"),
+            (true, _) if !self.messages.is_between_messages() => {
+                protocol("the upstream's stream ended inside of a message")
+            }
             (true, false) => protocol("the upstream's stream held no answer"),
             (true, true) => protocol("the upstream's stream ended without `messageStop`"),
         })
