@@ -9,6 +9,7 @@
     reason = "a harness fails the test at the first surprise"
 )]
 
+pub mod bedrock;
 pub mod caller;
 pub mod client;
 pub mod components;

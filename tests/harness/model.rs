@@ -2,6 +2,7 @@
 //! same model on other wires. Written from the published APIs, not from our codecs, so that the two can disagree.
 
 pub mod agent;
+pub mod bedrock;
 pub mod gemini;
 pub mod litellm;
 pub mod messages;

@@ -62,6 +62,16 @@ pub const OLLAMA: Wire = Wire {
     events: false,
 };
 
+pub const BEDROCK: Wire = Wire {
+    provider: "bedrock",
+    answer: model::bedrock::answer,
+    text_frames: model::bedrock::text_frames,
+    text_body: model::bedrock::text_body,
+    error_body: model::bedrock::error_body,
+    error_frame: model::bedrock::error_frame,
+    events: false,
+};
+
 /// A wire of a vendor's own, which has no flat keys.
 pub const GEMINI: Wire = Wire {
     provider: "gemini",
@@ -79,7 +89,7 @@ pub const ALL: [Wire; 4] = [OPENAI, RESPONSES, ANTHROPIC, OLLAMA];
 /// Every wire that a provider speaks.
 pub const EVERY: &[Wire] = &[
     OPENAI, RESPONSES, ANTHROPIC, OLLAMA, //
-    GEMINI,
+    BEDROCK, GEMINI,
 ];
 
 impl Wire {
@@ -120,7 +130,7 @@ impl Wire {
             provider => format!("provider-{}", provider.replace('_', "-")),
         };
         let base = if self.provider.starts_with("openai") { upstream.base() } else { upstream.origin() };
-        let secrets = if self.provider == "gemini" {
+        let secrets = if matches!(self.provider, "bedrock" | "gemini") {
             format!(", secrets: {{api_key: \"{UPSTREAM_KEY}\"}}")
         } else {
             String::new()
@@ -142,7 +152,19 @@ impl Wire {
 
     /// A streamed answer of these frames.
     pub fn stream<B: Into<bytes::Bytes>>(&self, frames: impl IntoIterator<Item = B>) -> Reply {
-        if self.events { Reply::stream(frames) } else { Reply::ndjson(frames) }
+        match self.provider {
+            "bedrock" => model::bedrock::stream(frames),
+            _ if self.events => Reply::stream(frames),
+            _ => Reply::ndjson(frames),
+        }
+    }
+
+    /// The bytes that frames are on the way.
+    pub fn bytes(&self, frames: &str) -> bytes::Bytes {
+        match self.provider {
+            "bedrock" => model::bedrock::framed(frames.as_bytes()),
+            _ => frames.to_owned().into(),
+        }
     }
 }
 

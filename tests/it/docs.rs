@@ -83,9 +83,17 @@ async fn the_page_and_the_file_of_the_configuration_are_written_from_its_schema(
 
 /// Setting one of these calls an instance into being.
 fn of_a_component(line: &str) -> bool {
-    ["anthropic_", "github_copilot_", "litellm_", "ollama_", "openai_compatible_", "openai_responses_"]
-        .iter()
-        .any(|component| line.starts_with(component))
+    [
+        "anthropic_",
+        "bedrock_",
+        "github_copilot_",
+        "litellm_",
+        "ollama_",
+        "openai_compatible_",
+        "openai_responses_",
+    ]
+    .iter()
+    .any(|component| line.starts_with(component))
 }
 
 /// Compares what was generated with what is committed, or writes it.

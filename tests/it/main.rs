@@ -16,6 +16,7 @@ mod answers;
 mod attacks;
 mod audit;
 mod auth;
+mod bedrock;
 mod budgets;
 mod cache_touch;
 mod cancellation;

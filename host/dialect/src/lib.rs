@@ -8,6 +8,7 @@
 //! Architecture invariant: no encoder leaves a member out in silence: the table of [`translation`] says what becomes of it.
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
 pub mod blocks;
 mod calls;
 pub mod canon;
@@ -15,6 +16,7 @@ pub mod continuing;
 pub mod decoder;
 pub mod embeddings;
 pub mod envelope;
+pub mod event_stream;
 pub mod fault;
 pub mod features;
 mod finish;
@@ -33,6 +35,7 @@ pub mod refusal;
 pub mod refused_member;
 pub mod said;
 pub mod sanitise;
+mod schema;
 pub mod sse;
 pub mod translation;
 pub mod turn;

@@ -23,6 +23,7 @@ pub enum UpstreamWire {
     AnthropicMessages,
     OllamaChat,
     GeminiGenerate,
+    BedrockConverse,
 }
 
 impl UpstreamWire {
@@ -32,6 +33,7 @@ impl UpstreamWire {
         Self::AnthropicMessages,
         Self::OllamaChat,
         Self::GeminiGenerate,
+        Self::BedrockConverse,
     ];
 
     /// As surfaces name it.
@@ -42,6 +44,7 @@ impl UpstreamWire {
             Self::AnthropicMessages => crate::anthropic_messages::DIALECT,
             Self::OllamaChat => crate::ollama_chat::DIALECT,
             Self::GeminiGenerate => crate::gemini_generate::DIALECT,
+            Self::BedrockConverse => crate::bedrock_converse::DIALECT,
         }
     }
 }
@@ -105,6 +108,7 @@ impl TranslationRow {
             UpstreamWire::AnthropicMessages => self.upstreams.anthropic_messages,
             UpstreamWire::OllamaChat => self.upstreams.ollama_chat,
             UpstreamWire::GeminiGenerate => disposition_in(&table::GEMINI_GENERATE, self.member),
+            UpstreamWire::BedrockConverse => disposition_in(table::BEDROCK_CONVERSE, self.member),
         }
     }
 }
@@ -120,7 +124,8 @@ pub fn disposition(member: &str, wire: UpstreamWire) -> Disposition {
             UpstreamWire::OpenAiResponses
             | UpstreamWire::AnthropicMessages
             | UpstreamWire::OllamaChat
-            | UpstreamWire::GeminiGenerate,
+            | UpstreamWire::GeminiGenerate
+            | UpstreamWire::BedrockConverse,
         ) => Disposition::Lost("not known on this wire"),
     }
 }
@@ -192,6 +197,7 @@ impl Losses {
             UpstreamWire::AnthropicMessages => |member| disposition(member, UpstreamWire::AnthropicMessages),
             UpstreamWire::OllamaChat => |member| disposition(member, UpstreamWire::OllamaChat),
             UpstreamWire::GeminiGenerate => |member| disposition(member, UpstreamWire::GeminiGenerate),
+            UpstreamWire::BedrockConverse => |member| disposition(member, UpstreamWire::BedrockConverse),
         })
     }
 

@@ -427,16 +427,42 @@ fn masked(schema: &Value, spec: &InstanceSpec) -> Result<Value, LoadError> {
 }
 
 /// Origins that the settings name: a base URL that the operator wrote grants exactly that origin; one that
-/// stands in the schema as a default leads to the public internet only.
+/// stands in the schema as a default leads to the public internet only. A default may name other settings in braces, which are
+/// one label of a host's name each.
 pub(crate) fn named_origins(schema: &Value, config: &Value) -> Vec<GrantedOrigin> {
     let Some(fields) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
+    let said = |name: &str| {
+        let default = || fields.get(name)?.get("default")?.as_str();
+        config.get(name).and_then(Value::as_str).or_else(default)
+    };
     fields
         .iter()
         .filter(|(_, field)| field.get("format").and_then(Value::as_str) == Some("uri"))
-        .filter_map(|(name, field)| {
-            let written = config.get(name).and_then(Value::as_str);
-            let url = written.or_else(|| field.get("default").and_then(Value::as_str))?;
-            Some(GrantedOrigin { url: url.to_owned(), operator: written.is_some() })
+        .filter_map(|(name, field)| match config.get(name).and_then(Value::as_str) {
+            Some(written) => Some(GrantedOrigin { url: written.to_owned(), operator: true }),
+            None => {
+                let url = filled(field.get("default")?.as_str()?, said)?;
+                Some(GrantedOrigin { url, operator: false })
+            }
         })
         .collect()
+}
+
+/// The address with the settings that it names; none when one of them would be more than a label.
+fn filled<'a>(address: &str, said: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
+    let mut out = String::with_capacity(address.len());
+    let mut rest = address;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let (name, behind) = behind.split_once('}')?;
+        let label = said(name)?;
+        let is_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if label.is_empty() || !label.bytes().all(is_label) {
+            return None;
+        }
+        out.push_str(before);
+        out.push_str(label);
+        rest = behind;
+    }
+    out.push_str(rest);
+    Some(out)
 }

@@ -51,6 +51,16 @@ pub fn has_secret(name: &str) -> bool {
     false
 }
 
+/// A signature of `data` by a secret that is granted and set: `hmac-sha256`, `hmac-sha512`, `rsa-sha256` or `ed25519`, or with
+/// `sha256` the digest of `key_prefix`, the secret and `data`, one behind the other.
+#[cfg_attr(not(target_arch = "wasm32"), expect(unused_variables, reason = "no secret is set"))]
+pub fn sign(name: &str, algorithm: &str, key_prefix: &str, data: &[u8]) -> Option<Vec<u8>> {
+    #[cfg(target_arch = "wasm32")]
+    return wire::secrets::sign(name, algorithm, key_prefix, data).ok();
+    #[cfg(not(target_arch = "wasm32"))]
+    None
+}
+
 /// What was kept under this key, from one exchange to the next while the program runs. Needs the grant `kv`.
 #[cfg_attr(not(target_arch = "wasm32"), expect(unused_variables, reason = "nothing is kept"))]
 pub fn recalled(key: &str) -> Option<Vec<u8>> {

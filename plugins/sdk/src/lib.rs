@@ -15,6 +15,7 @@
 
 mod adapter;
 pub mod anthropic_messages;
+pub mod bedrock_converse;
 #[doc(hidden)]
 pub mod bindings;
 pub mod capabilities;
@@ -24,6 +25,7 @@ pub mod host;
 pub mod ollama_chat;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod sigv4;
 pub mod vendor;
 pub mod wire;
 

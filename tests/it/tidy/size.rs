@@ -65,6 +65,7 @@ const COMPONENTS: [(&str, usize); 8] = [
     ("plugins/provider-openai-responses", 80),
     ("plugins/provider-gemini", 300),
     ("plugins/provider-litellm", 290),
+    ("plugins/provider-bedrock", 520),
     ("plugins/provider-anthropic", 120),
     ("plugins/provider-ollama", 120),
     ("examples/plugins/provider-vendor", 80),

@@ -75,7 +75,7 @@ fn section(ingress: Ingress, out: &mut String) {
     for wire in UpstreamWire::ALL {
         let _written = write!(out, " `{}` |", wire.dialect());
     }
-    let _written = writeln!(out, "\n|---|{}", "---|".repeat(UpstreamWire::ALL.len()));
+    let _written = writeln!(out, "\n|{}", "---|".repeat(1 + UpstreamWire::ALL.len()));
     for row in rows() {
         let names = row.client_names(ingress);
         if !names.is_empty() {

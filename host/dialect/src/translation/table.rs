@@ -1,12 +1,14 @@
 //! The table itself: what chat completions can say in the order of their published schema, then what only [other
 //! wires](other_wires) can. A test compares it with what the encoders do, member by member.
 
+mod bedrock_converse;
 mod gemini_generate;
 mod messages;
 mod other_wires;
 
 use super::Disposition::{Kept, Lost, Mapped, Refused};
 use super::{ClientNames, Disposition, Dispositions, TranslationRow};
+pub(super) use bedrock_converse::COLUMN as BEDROCK_CONVERSE;
 pub(super) use gemini_generate::GEMINI_GENERATE;
 use messages::MESSAGES;
 use other_wires::OTHERS;

@@ -7,7 +7,9 @@ use super::{Disposition, Encoded, TranslationRow, UpstreamWire, disposition, row
 use crate::canon::{ChatRequest, Content, Fault, FaultKind, Media, MediaSource, Part, Tool};
 use crate::fault::UNSUPPORTED_PARAMETER;
 use crate::ingress::Ingress;
-use crate::{anthropic_messages, gemini_generate, ollama_chat, openai_chat, openai_responses};
+use crate::{
+    anthropic_messages, bedrock_converse, gemini_generate, ollama_chat, openai_chat, openai_responses,
+};
 
 /// The members of a request in the published schema of chat completions, and the one that vendors added.
 const SCHEMA: &str = "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens \
@@ -38,12 +40,20 @@ fn encode(decoded: &ChatRequest, wire: UpstreamWire) -> Result<Encoded, Fault> {
             decoded,
             &gemini_generate::upstream::encode::GeminiGenerateOptions::default(),
         ),
+        UpstreamWire::BedrockConverse => bedrock_converse::upstream::encode::encode(
+            decoded,
+            &bedrock_converse::upstream::encode::BedrockConverseOptions::default(),
+        ),
     }
 }
 
 /// What stands in the address there, and so changes nothing in the body.
-const IN_THE_ADDRESS: [(&str, UpstreamWire); 2] =
-    [("model", UpstreamWire::GeminiGenerate), ("stream", UpstreamWire::GeminiGenerate)];
+const IN_THE_ADDRESS: [(&str, UpstreamWire); 4] = [
+    ("model", UpstreamWire::GeminiGenerate),
+    ("stream", UpstreamWire::GeminiGenerate),
+    ("model", UpstreamWire::BedrockConverse),
+    ("stream", UpstreamWire::BedrockConverse),
+];
 
 fn hello() -> Value {
     json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
@@ -224,6 +234,14 @@ fn each_disposition_is_what_becomes_of_a_sample() {
             }
         }
     }
+}
+
+/// A wire with a column by itself has every row in it, once and in order.
+#[test]
+fn a_column_by_itself_is_whole() {
+    let members: Vec<&str> = rows().map(|row| row.member).collect();
+    let column: Vec<&str> = super::table::BEDROCK_CONVERSE.iter().map(|(member, _)| *member).collect();
+    assert_eq!(column, members);
 }
 
 /// What chat completions cannot say and no other wire alone can, in canonical form.

@@ -89,6 +89,7 @@ pub(super) fn stream(wire: UpstreamWire, answer: &Answer) -> String {
         UpstreamWire::AnthropicMessages => messages(answer),
         UpstreamWire::OllamaChat => ollama(answer),
         UpstreamWire::GeminiGenerate => gemini(answer),
+        UpstreamWire::BedrockConverse => bedrock(answer),
     }
 }
 
@@ -419,4 +420,43 @@ fn gemini(answer: &Answer) -> String {
         out.push_str(&frame(&[], true));
     }
     out
+}
+
+/// A line for each event. Texts and thoughts begin with their first piece; what is counted comes behind the end.
+fn bedrock(answer: &Answer) -> String {
+    let mut events = vec![json!({"messageStart": {"role": "assistant"}})];
+    for (index, said) in answer.said.iter().enumerate() {
+        let delta = |delta: Value| json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": delta, "p": "abcd"}});
+        match said {
+            Said::Text(text) | Said::Refusal(text) => {
+                events.extend(halves(text).map(|half| delta(json!({"text": half}))));
+            }
+            Said::Thought(text, signature) => {
+                events.extend(halves(text).map(|half| delta(json!({"reasoningContent": {"text": half}}))));
+                // In pieces, too.
+                let pieces = signature.iter().flat_map(|signature| halves(signature));
+                events.extend(pieces.map(|half| delta(json!({"reasoningContent": {"signature": half}}))));
+            }
+            Said::Hidden(data) => events.push(delta(json!({"reasoningContent": {"redactedContent": data}}))),
+            Said::Call(id, name, input) => {
+                let start = json!({"toolUse": {"toolUseId": id, "name": name}});
+                events.push(json!({"contentBlockStart": {"contentBlockIndex": index, "start": start}}));
+                let text = if *input == json!({}) { String::new() } else { input.to_string() };
+                events.extend(halves(&text).map(|half| delta(json!({"toolUse": {"input": half}}))));
+            }
+        }
+        events.push(json!({"contentBlockStop": {"contentBlockIndex": index}}));
+    }
+    let reason = match answer.ended {
+        Ended::Said => "end_turn",
+        Ended::Called => "tool_use",
+        Ended::Length => "max_tokens",
+        Ended::Filtered => "content_filtered",
+    };
+    events.push(json!({"messageStop": {"stopReason": reason}}));
+    if answer.usage {
+        let usage = json!({"inputTokens": 5, "outputTokens": 3, "totalTokens": 8});
+        events.push(json!({"metadata": {"usage": usage, "metrics": {"latencyMs": 7}}}));
+    }
+    events.iter().fold(String::new(), |out, event| out + &event.to_string() + "\n")
 }

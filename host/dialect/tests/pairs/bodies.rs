@@ -12,6 +12,7 @@ pub(super) fn read(wire: UpstreamWire, body: &Value) -> Conversation {
         UpstreamWire::AnthropicMessages => messages(body),
         UpstreamWire::OllamaChat => ollama(body),
         UpstreamWire::GeminiGenerate => gemini(body),
+        UpstreamWire::BedrockConverse => bedrock(body),
     }
 }
 
@@ -285,6 +286,63 @@ fn gemini(body: &Value) -> Conversation {
                 let data = string(&part["inlineData"]["data"]);
                 let image = string(&part["inlineData"]["mimeType"]).starts_with("image/");
                 if image { turn.images.push(data) } else { turn.files.push(data) }
+            }
+        }
+    }
+    read
+}
+
+fn bedrock(body: &Value) -> Conversation {
+    let schema = &body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"];
+    let schema: Value = schema.as_str().map_or(Value::Null, |text| serde_json::from_str(text).unwrap());
+    let tools = list(&body["toolConfig"]["tools"]);
+    let tools = tools.iter().map(|tool| &tool["toolSpec"]).map(|tool| Offered {
+        name: string(&tool["name"]),
+        description: string(&tool["description"]),
+        schema: tool["inputSchema"]["json"].clone(),
+    });
+    let mut read = Conversation {
+        system: list(&body["system"]).iter().map(|block| string(&block["text"])).collect(),
+        // The wire wants some where calls stand in the conversation.
+        tools: tools.filter(|tool| tool.description != "Not offered any more.").collect(),
+        limit: body["inferenceConfig"]["maxTokens"].as_u64(),
+        held: held(&schema),
+        ..Conversation::default()
+    };
+    let data = |media: &Value| string(&media["source"]["bytes"]);
+    for message in list(&body["messages"]) {
+        let turn = turn(&mut read.turns, message["role"] == "user");
+        for block in list(&message["content"]) {
+            let (kind, inner) = block.as_object().unwrap().iter().next().unwrap();
+            match kind.as_str() {
+                "text" => turn.texts.push(string(inner)),
+                "image" => turn.images.push(data(inner)),
+                "document" => turn.files.push(data(inner)),
+                "reasoningContent" if inner["redactedContent"].is_string() => {
+                    turn.thoughts.push((None, string(&inner["redactedContent"])));
+                }
+                "reasoningContent" => {
+                    let thought = &inner["reasoningText"];
+                    turn.thoughts.push((Some(string(&thought["text"])), string(&thought["signature"])));
+                }
+                "toolUse" => {
+                    let (id, name) = (string(&inner["toolUseId"]), string(&inner["name"]));
+                    turn.called.push(Called { id, name, input: inner["input"].clone() });
+                }
+                "toolResult" => {
+                    let mut given =
+                        Given { id: string(&inner["toolUseId"]), texts: Vec::new(), images: Vec::new() };
+                    for part in list(&inner["content"]) {
+                        match part["text"].as_str() {
+                            // What stands for nothing.
+                            Some("…") => {}
+                            Some(text) => given.texts.push(text.to_owned()),
+                            None => given.images.push(data(&part["image"])),
+                        }
+                    }
+                    turn.given.push(given);
+                }
+                other => panic!("{other}"),
             }
         }
     }

@@ -76,6 +76,7 @@ impl Pair {
     pub(super) const fn signer(self) -> Option<&'static str> {
         match (self.wire, self.client) {
             (UpstreamWire::AnthropicMessages, _) => Some("anthropic-messages/claude"),
+            (UpstreamWire::BedrockConverse, _) => Some("bedrock-converse/claude"),
             (UpstreamWire::OpenAiResponses, Ingress::OpenAiResponses) => None,
             (UpstreamWire::OpenAiResponses, _) => Some("openai-responses/gpt"),
             (UpstreamWire::GeminiGenerate, _) => Some("gemini-generate/gemini"),

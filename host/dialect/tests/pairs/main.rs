@@ -11,6 +11,7 @@
 mod answers;
 mod bodies;
 mod conversations;
+mod event_stream;
 mod golden;
 mod legal;
 mod meaning;

@@ -8,8 +8,10 @@ use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho, StateEcho};
 use brains_dialect::sse::Frames;
 use brains_dialect::translation::{Encoded, UpstreamWire};
 use brains_dialect::{
-    anthropic_messages, gemini_generate, ndjson, ollama_chat, openai_chat, openai_responses,
+    anthropic_messages, bedrock_converse, gemini_generate, ndjson, ollama_chat, openai_chat, openai_responses,
 };
+
+use crate::event_stream;
 
 /// The wires of clients that have pairs.
 pub(super) const CLIENTS: [Ingress; 3] =
@@ -33,6 +35,7 @@ pub(super) const fn upstream_name(wire: UpstreamWire) -> &'static str {
         UpstreamWire::AnthropicMessages => "messages",
         UpstreamWire::OllamaChat => "ollama",
         UpstreamWire::GeminiGenerate => "gemini",
+        UpstreamWire::BedrockConverse => "bedrock",
     }
 }
 
@@ -43,14 +46,19 @@ pub(super) const fn model(wire: UpstreamWire) -> &'static str {
         UpstreamWire::AnthropicMessages => "claude-sonnet-4-6",
         UpstreamWire::OllamaChat => "qwen3",
         UpstreamWire::GeminiGenerate => "gemini-3.1-pro-preview",
+        UpstreamWire::BedrockConverse => "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
     }
 }
 
 /// How a stream of this wire is cut.
 pub(super) const fn ending(wire: UpstreamWire) -> &'static str {
     match wire {
-        UpstreamWire::OllamaChat => "ndjson",
-        _ => "sse",
+        UpstreamWire::OpenAiChat
+        | UpstreamWire::OpenAiResponses
+        | UpstreamWire::AnthropicMessages
+        | UpstreamWire::GeminiGenerate => "sse",
+        // Of the latter each line is an event, as the reference has it; what is read is its framing.
+        UpstreamWire::OllamaChat | UpstreamWire::BedrockConverse => "ndjson",
     }
 }
 
@@ -80,6 +88,10 @@ pub(super) fn encode(request: &ChatRequest, wire: UpstreamWire) -> Result<Encode
             request,
             &gemini_generate::upstream::encode::GeminiGenerateOptions::default(),
         ),
+        UpstreamWire::BedrockConverse => bedrock_converse::upstream::encode::encode(
+            request,
+            &bedrock_converse::upstream::encode::BedrockConverseOptions::default(),
+        ),
     }
 }
 
@@ -91,6 +103,11 @@ pub(super) fn whole(wire: UpstreamWire, body: &str) -> Result<Vec<Event>, Fault>
         UpstreamWire::AnthropicMessages => anthropic_messages::upstream::decode::decode_unary(body),
         UpstreamWire::OllamaChat => ollama_chat::upstream::decode::decode_unary(body, SEED),
         UpstreamWire::GeminiGenerate => gemini_generate::upstream::decode::decode_unary(body, SEED),
+        UpstreamWire::BedrockConverse => bedrock_converse::upstream::decode::decode_unary(
+            body,
+            model(wire),
+            bedrock_converse::PlainToolNames::default(),
+        ),
     }
 }
 
@@ -139,6 +156,18 @@ pub(super) fn streamed(wire: UpstreamWire, chunks: &[&[u8]]) -> Result<Vec<Event
                 Frames::default(),
                 gemini_generate::upstream::decode::GeminiGenerateDecoder::new(SEED)
             )
+        }
+        UpstreamWire::BedrockConverse => {
+            let mut decoder = bedrock_converse::upstream::decode::BedrockConverseDecoder::new(
+                model(wire),
+                bedrock_converse::PlainToolNames::default(),
+            );
+            let mut events = Vec::new();
+            for chunk in event_stream::framed(chunks) {
+                events.extend(decoder.push_bytes(&chunk)?);
+            }
+            events.extend(decoder.finish(true)?);
+            Ok(events)
         }
     }
 }

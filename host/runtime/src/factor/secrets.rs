@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brains_core::sync::Unpoisoned as _;
 use brains_core::{Ambient, Secret};
+use ring::digest::{self, SHA256};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -140,14 +141,19 @@ impl Guesses {
 }
 
 /// A signature of `data`; none when the algorithm is unknown, the secret is no key for it, or the data is too long.
-/// A prefix of the key is for the hash-based ones, where some vendors put a fixed text before the secret.
+/// A prefix of the key is for the hash-based ones, where some vendors put a fixed text before the secret. With `sha256` it is the
+/// digest of all three, one behind the other: what is signed elsewhere may hold a secret.
 fn sign(secret: &Secret, algorithm: &str, key_prefix: &str, data: &[u8]) -> Option<Vec<u8>> {
-    if data.len() > DATA_BYTES {
+    if data.len().saturating_add(key_prefix.len()) > DATA_BYTES {
         return None;
     }
     match (algorithm, key_prefix) {
         ("hmac-sha256", _) => Some(hash(hmac::HMAC_SHA256, secret, key_prefix, data)),
         ("hmac-sha512", _) => Some(hash(hmac::HMAC_SHA512, secret, key_prefix, data)),
+        ("sha256", _) => {
+            let text = [key_prefix.as_bytes(), secret.expose().as_bytes(), data].concat();
+            Some(digest::digest(&SHA256, &text).as_ref().to_vec())
+        }
         ("rsa-sha256", "") => rsa(secret, data),
         ("ed25519", "") => {
             let (_, der) = pem(secret)?;

@@ -298,3 +298,23 @@ async fn what_an_instance_keeps_is_its_own_and_outlives_its_versions() {
     drop(edited);
     assert_eq!(peek(&named("one", "again")).await, "nothing");
 }
+
+#[test]
+fn a_default_address_may_name_other_settings() {
+    let schema = json!({ "properties": {
+        "region": { "type": "string", "default": "us-east-1" },
+        "base_url": { "type": "string", "format": "uri", "default": "https://api.{region}.vendor.example" },
+    } });
+    let granted = |config: serde_json::Value| {
+        let origins = crate::runtime::named_origins(&schema, &config).into_iter();
+        origins.map(|origin| (origin.url, origin.operator)).collect::<Vec<_>>()
+    };
+    let public = |url: &str| vec![(url.to_owned(), false)];
+    assert_eq!(granted(json!({})), public("https://api.us-east-1.vendor.example"));
+    assert_eq!(granted(json!({ "region": "eu-west-3" })), public("https://api.eu-west-3.vendor.example"));
+    for more_than_a_label in ["", "a.b", "evil.example/", "x@y", "a:1", "{region}"] {
+        assert_eq!(granted(json!({ "region": more_than_a_label })), [], "{more_than_a_label}");
+    }
+    let written = json!({ "region": "x", "base_url": "https://{region}.example" });
+    assert_eq!(granted(written), [("https://{region}.example".to_owned(), true)], "what is written is meant");
+}

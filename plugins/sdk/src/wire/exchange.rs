@@ -155,4 +155,8 @@ impl Exchange {
     pub fn into_request(self) -> Request {
         self.0
     }
+
+    pub(crate) const fn from_request(request: Request) -> Self {
+        Self(request)
+    }
 }

@@ -2,7 +2,6 @@
 //! `translation` decides.
 
 mod media;
-mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;

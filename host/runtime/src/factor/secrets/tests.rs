@@ -67,6 +67,14 @@ fn a_prefix_stands_before_the_secret() {
     assert_eq!(signed("wJalrXUtnFEMI", "hmac-sha256", "AWS4", b"20150830"), whole);
 }
 
+/// The digest of `abc` in FIPS 180-4, of which the secret is the middle.
+#[test]
+fn a_digest_holds_a_secret() {
+    let digest = hex(&signed("b", "sha256", "a", b"c").unwrap());
+    assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!(signed("b", "sha256", &"a".repeat(DATA_BYTES), b"c"), None, "too long together");
+}
+
 #[test]
 fn asymmetric_signatures_verify() {
     let der = STANDARD.decode(RSA).unwrap();

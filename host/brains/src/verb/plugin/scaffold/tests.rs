@@ -19,7 +19,7 @@ fn the_vendored_manifests_want_what_the_sdk_is_built_with() {
             .unwrap_or_else(|| panic!("{start} in {file}"))
             .to_owned()
     };
-    for name in ["serde", "serde_json", "wit-bindgen"] {
+    for name in ["serde", "serde_json", "sha2", "wit-bindgen"] {
         let vendored = line("templates/plugin/rust/sdk/brains-sdk/Cargo.toml.txt", name);
         assert_eq!(vendored, line("plugins/Cargo.toml", name));
     }

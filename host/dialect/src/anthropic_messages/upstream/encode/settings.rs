@@ -1,13 +1,13 @@
 //! Everything of a request but its conversation: tools, limits, sampling, the form of the answer.
 
 use super::AnthropicMessagesOptions;
-use super::schema::{self, closed};
 use super::thinking::Thought;
 use super::turns::{Conversation, cached};
 use super::user::opaque;
 use crate::anthropic_messages::DIALECT;
 use crate::canon::{ChatRequest, Fault, FunctionTool, OutputFormat, Tool, ToolChoice};
 use crate::json::{Members, Node, member, quote};
+use crate::schema::{self, closed};
 use crate::translation::{Losses, asks_nothing, is_wire};
 
 pub(super) struct SettingsWriter<'r, 'l> {
@@ -73,7 +73,7 @@ impl SettingsWriter<'_, '_> {
         let mut out = Members::new();
         out.string("name", &name).maybe_string("description", description.as_deref());
         let held = *strict == Some(true) && self.options.structured_outputs;
-        let schema = object_schema(parameters);
+        let schema = schema::of_object(parameters);
         if held {
             out.raw("input_schema", &closed(&schema, schema::TOOL, self.losses)).plain("strict", true);
         } else {
@@ -254,14 +254,4 @@ impl SettingsWriter<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// The schema of a tool's arguments, which must say that it is an object's.
-fn object_schema(parameters: &str) -> String {
-    if member(Some(parameters), "type").is_some() {
-        return parameters.to_owned();
-    }
-    let mut out = Members::new();
-    out.string("type", "object").extra(Some(parameters), &["type"]);
-    out.finish()
 }

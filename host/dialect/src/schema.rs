@@ -1,12 +1,12 @@
 //! Schemas as vendors take them that hold answers to one: every object closed, and nothing in it that they do not check.
 //! <https://docs.claude.com/en/docs/build-with-claude/structured-outputs>, "JSON Schema limitations", read on 2026-11-29.
 
-use crate::json::{JsonKind, Members, Node, array};
+use crate::json::{JsonKind, Members, Node, array, member};
 use crate::translation::Losses;
 
 /// Whose schema it is, for the names of losses.
-pub(super) const ANSWER: &str = "response_format.json_schema.schema";
-pub(super) const TOOL: &str = "tools.parameters";
+pub(crate) const ANSWER: &str = "response_format.json_schema.schema";
+pub(crate) const TOOL: &str = "tools.parameters";
 
 const OPEN: &str = "additionalProperties";
 /// Keywords whose members are schemas, each by a name.
@@ -30,8 +30,18 @@ const UNCHECKED: [&str; 12] = [
     "patternProperties",
 ];
 
+/// The schema of a tool's arguments, which must say that it is an object's.
+pub(crate) fn of_object(parameters: &str) -> String {
+    if member(Some(parameters), "type").is_some() {
+        return parameters.to_owned();
+    }
+    let mut out = Members::new();
+    out.string("type", "object").extra(Some(parameters), &["type"]);
+    out.finish()
+}
+
 /// The schema with every object closed. What said that it is open, and what is not checked, is named.
-pub(super) fn closed(schema: &str, place: &str, losses: &mut Losses) -> String {
+pub(crate) fn closed(schema: &str, place: &str, losses: &mut Losses) -> String {
     let node = Node::root(schema);
     match node.kind() {
         Ok(JsonKind::Object) => object(&node, place, losses).unwrap_or_else(|| schema.to_owned()),

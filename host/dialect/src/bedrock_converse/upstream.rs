@@ -1,0 +1,5 @@
+//! What an upstream of this wire is sent and answers.
+
+pub mod decode;
+pub mod encode;
+pub mod refusal;
