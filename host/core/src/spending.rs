@@ -13,7 +13,7 @@ use crate::price::NanoDollars;
 
 pub use judgement::{BudgetStanding, Overrun, SpendingVerdict, SpendingWish, judge, nearest_limit};
 pub use window::{SpendingWindow, time_zone, window_at};
-pub use worth::{ASSUMED_OUTPUT_TOKENS, RequestSize, dearest_cost};
+pub use worth::{ASSUMED_OUTPUT_TOKENS, RequestSize, calls_at_most, dearest_cost};
 
 /// Of whom what is spent counts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +56,15 @@ impl SpendingAmount {
         Self {
             usd: NanoDollars(self.usd.0.saturating_add(other.usd.0)),
             tokens: self.tokens.saturating_add(other.tokens),
+        }
+    }
+
+    /// The same for so many calls.
+    #[must_use]
+    pub fn times(self, calls: u32) -> Self {
+        Self {
+            usd: NanoDollars(self.usd.0.saturating_mul(calls.into())),
+            tokens: self.tokens.saturating_mul(calls.into()),
         }
     }
 }

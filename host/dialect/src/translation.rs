@@ -27,7 +27,7 @@ pub enum UpstreamWire {
 }
 
 impl UpstreamWire {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OpenAiChat,
         Self::OpenAiResponses,
         Self::AnthropicMessages,

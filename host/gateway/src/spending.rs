@@ -9,7 +9,7 @@ use brains_core::config::{AtLimit, Spending, SpendingBudget};
 use brains_core::price::NanoDollars;
 use brains_core::spending::{
     ASSUMED_OUTPUT_TOKENS, BudgetStanding, RequestSize, SpendingAmount, SpendingScope, SpendingVerdict,
-    SpendingWish, dearest_cost, nearest_limit,
+    SpendingWish, calls_at_most, dearest_cost, nearest_limit,
 };
 use brains_core::{Fault, FaultKind, Millis, Origin, Principal};
 use brains_dialect::ingress::{Ingress, LimitReport};
@@ -156,7 +156,9 @@ impl GatewayState {
         loop {
             let costs = costs(&self.upstreams, active, request.size, &planned.attempts);
             let usd = costs.iter().flatten().copied().max().unwrap_or_default();
-            let worth = SpendingAmount { usd, tokens: request.size.tokens() };
+            let tier = planned.attempts.first().and_then(|first| active.config.models.get(&first.tier));
+            let calls = calls_at_most(tier, planned.attempts.len());
+            let worth = SpendingAmount { usd, tokens: request.size.tokens() }.times(calls);
             let wish = SpendingWish {
                 worth,
                 unpriced: costs.iter().any(Option::is_none),

@@ -75,7 +75,7 @@ impl UsageLedger {
     /// Takes a place if there is one now: for what need not be done.
     pub fn spare_place(&self) -> Option<UsageSlot> {
         let room = self.queue.clone().try_reserve_owned().ok()?;
-        Some(UsageSlot { room, progress: Arc::clone(&self.progress) })
+        Some(UsageSlot { room: Some(room), progress: Arc::clone(&self.progress), reserved: None })
     }
 
     pub fn counts(&self) -> UsageLedgerCounts {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Millis;
-use crate::config::{AtLimit, CheaperTier, SpendingBudget, UnpricedUse};
+use crate::config::{AtLimit, CheaperTier, SpendingBudget, Tier, UnpricedUse};
 use crate::price::{LongPromptPrice, ModelPrice, PriceOrigin, TokenRate};
 
 fn at(text: &str) -> Millis {
@@ -136,6 +136,22 @@ fn a_request_may_cost_the_dearest_of_what_it_may_be_billed() {
     assert_eq!(cost(&price, u64::MAX, u64::MAX), Some(i64::MAX), "no size is too large");
     let free = ModelPrice { input: rate(0), output: rate(0), ..ModelPrice::default() };
     assert_eq!(cost(&free, 1_000, 1_000), Some(0));
+}
+
+#[test]
+fn a_request_is_worth_each_call_that_may_be_billed() {
+    let tier = |hedge_after_ms, continue_cut| Tier { hedge_after_ms, continue_cut, ..Tier::default() };
+    for (tier, candidates, calls) in [
+        (None, 3, 1),
+        (Some(tier(None, false)), 3, 1),
+        (Some(tier(Some(500), false)), 3, 2),
+        (Some(tier(Some(500), true)), 2, 3),
+        (Some(tier(Some(500), true)), 1, 1),
+    ] {
+        assert_eq!(calls_at_most(tier.as_ref(), candidates), calls, "{tier:?}");
+    }
+    let one = SpendingAmount { usd: NanoDollars(7), tokens: 11 };
+    assert_eq!(one.times(3), SpendingAmount { usd: NanoDollars(21), tokens: 33 });
 }
 
 fn budget(limit_usd: Option<i64>, limit_tokens: Option<u64>) -> SpendingBudget {

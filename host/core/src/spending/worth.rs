@@ -1,6 +1,7 @@
 //! What a request may cost, before it is asked: its prompt, and the longest answer that it allows, each token at the dearest
 //! rate that may be billed for it. What it really cost is settled when it has ended.
 
+use crate::config::Tier;
 use crate::price::{ModelPrice, NanoDollars, PriceOrigin, TokenRate};
 
 /// What a request that names no limit of its answer is taken to say.
@@ -44,4 +45,13 @@ fn part(tokens: u64, own: Option<TokenRate>, others: &[Option<TokenRate>]) -> Op
     let own = own?;
     let dearest = others.iter().flatten().copied().chain([own]).max().unwrap_or(own);
     i128::from(tokens).checked_mul(i128::from(dearest.0))
+}
+
+/// How many calls of one request may be billed: one that answers, one beside it where the tier asks a second candidate, and one
+/// that goes on where its answer broke off.
+pub fn calls_at_most(tier: Option<&Tier>, candidates: usize) -> u32 {
+    let more = tier
+        .filter(|_| candidates > 1)
+        .map_or(0, |tier| u32::from(tier.hedge_after_ms.is_some()) + u32::from(tier.continue_cut));
+    1 + more
 }
