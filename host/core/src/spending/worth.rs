@@ -50,8 +50,6 @@ fn part(tokens: u64, own: Option<TokenRate>, others: &[Option<TokenRate>]) -> Op
 /// How many calls of one request may be billed: one that answers, one beside it where the tier asks a second candidate, and one
 /// that goes on where its answer broke off.
 pub fn calls_at_most(tier: Option<&Tier>, candidates: usize) -> u32 {
-    let more = tier
-        .filter(|_| candidates > 1)
-        .map_or(0, |tier| u32::from(tier.hedge_after_ms.is_some()) + u32::from(tier.continue_cut));
-    1 + more
+    let hedges = |tier: &Tier| candidates > 1 && tier.hedge_after_ms.is_some();
+    1 + tier.map_or(0, |tier| u32::from(hedges(tier)) + u32::from(tier.continue_cut))
 }
