@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brains_dialect::ingress::{AnswerIdentity, Ingress, RequestEcho};
 use brains_dialect::sse::Frames;
-use brains_tests::model::gemini::{self, refusal, refused, signature, text_signature};
+use brains_tests::model::gemini::{self, refusal, refused, signature, strict, text_signature};
 use brains_tests::wire::{GEMINI, OPENAI, UPSTREAM_KEY};
 use brains_tests::{Answer, Brains, Caller, Client, Reply, Setup, Upstream, until};
 use serde_json::{Value, json};
@@ -421,4 +421,42 @@ async fn the_scripted_vendor_takes_one_key_in_one_header() {
     assert_eq!(ask("x-api-key", UPSTREAM_KEY).await.json()["error"]["status"], "PERMISSION_DENIED");
     let wrong = ask("x-goog-api-key", "AIza").await.json();
     assert_eq!(wrong["error"]["details"][0]["reason"], "API_KEY_INVALID");
+}
+
+#[test]
+fn the_scripted_vendor_refuses_what_the_vendor_refuses() {
+    let user = |text: &str| json!({"role": "user", "parts": [{"text": text}]});
+    let call = |signature: Value| json!({"role": "model", "parts": [{"functionCall": {"id": "fc_0", "name": "f", "args": {}}, "thoughtSignature": signature}]});
+    let result = |id: &str| json!({"role": "user", "parts": [{"functionResponse": {"id": id, "name": "f", "response": {"output": "r"}}}]});
+    let asked = |contents: Value| strict::accept("scripted-1", &json!({ "contents": contents }));
+    assert_eq!(asked(json!([user("x"), call(json!(signature(0))), result("fc_0")])), Ok(()));
+    assert_eq!(
+        asked(json!([user("x"), call(json!("skip_thought_signature_validator")), result("fc_0")])),
+        Ok(())
+    );
+    for (contents, words) in [
+        (json!([user("x"), call(Value::Null), result("fc_0")]), "missing a thought_signature"),
+        (json!([user("x"), call(json!("c2ln")), result("fc_0")]), "Corrupted thought signature"),
+        (json!([user("x"), call(json!(signature(0))), result("fc_1")]), "does not match any function call"),
+        (json!([user("x"), call(json!(signature(0))), user("y")]), "number of function response parts"),
+        (json!([user("x"), user("y")]), "alternate between user and model"),
+        (json!([{"role": "assistant", "parts": [{"text": "x"}]}]), "valid role"),
+        (json!([{"role": "user", "parts": []}]), "must not be empty"),
+        (
+            json!([{"role": "user", "parts": [{"text": "x", "cacheControl": {}}]}]),
+            "Unknown name \"cacheControl\" at",
+        ),
+    ] {
+        let refused = asked(contents).expect_err(words);
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
+    for (config, words) in [
+        (json!({"thinkingConfig": {"thinkingBudget": 1, "thinkingLevel": "low"}}), "only one of"),
+        (json!({"stopSequences": ["a", "b", "c", "d", "e", "f"]}), "at most 5"),
+        (json!({"max_tokens": 1}), "Unknown name \"max_tokens\""),
+    ] {
+        let request = json!({"contents": [user("x")], "generationConfig": config});
+        let refused = strict::accept("scripted-1", &request).expect_err(words);
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The scripted model on the wire `gemini-generate`: the model and the method in the address, signatures on parts, one answer a
 //! frame. As strict as the vendor, in its words: `strict` says what it refuses.
 
-mod strict;
+pub mod strict;
 
 use serde_json::{Value, json};
 

@@ -61,7 +61,8 @@ const KNOWN: [(&str, &[&str]); 9] = [
     ("functionDeclaration", &["name", "description", "parameters", "parametersJsonSchema"]),
 ];
 
-pub(super) fn accept(model: &str, request: &Value) -> Result<(), String> {
+/// Takes a request to a model, or says why not.
+pub fn accept(model: &str, request: &Value) -> Result<(), String> {
     known("", "", request)?;
     let config = &request["generationConfig"];
     known("generationConfig", "generation_config", config)?;
@@ -240,41 +241,4 @@ fn signed(contents: &[Value]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-#[test]
-fn what_the_vendor_refuses_is_refused() {
-    use serde_json::json;
-
-    let user = |text: &str| json!({"role": "user", "parts": [{"text": text}]});
-    let call = |signature: Value| json!({"role": "model", "parts": [{"functionCall": {"id": "fc_0", "name": "f", "args": {}}, "thoughtSignature": signature}]});
-    let result = |id: &str| json!({"role": "user", "parts": [{"functionResponse": {"id": id, "name": "f", "response": {"output": "r"}}}]});
-    let asked = |contents: Value| accept("scripted-1", &json!({ "contents": contents }));
-    assert_eq!(asked(json!([user("x"), call(json!(signature(0))), result("fc_0")])), Ok(()));
-    assert_eq!(asked(json!([user("x"), call(json!(UNSIGNED[0])), result("fc_0")])), Ok(()));
-    for (contents, words) in [
-        (json!([user("x"), call(Value::Null), result("fc_0")]), "missing a thought_signature"),
-        (json!([user("x"), call(json!("c2ln")), result("fc_0")]), "Corrupted thought signature"),
-        (json!([user("x"), call(json!(signature(0))), result("fc_1")]), "does not match any function call"),
-        (json!([user("x"), call(json!(signature(0))), user("y")]), "number of function response parts"),
-        (json!([user("x"), user("y")]), "alternate between user and model"),
-        (json!([{"role": "assistant", "parts": [{"text": "x"}]}]), "valid role"),
-        (json!([{"role": "user", "parts": []}]), "must not be empty"),
-        (
-            json!([{"role": "user", "parts": [{"text": "x", "cacheControl": {}}]}]),
-            "Unknown name \"cacheControl\" at",
-        ),
-    ] {
-        let refused = asked(contents).expect_err(words);
-        assert!(refused.contains(words), "{words}: {refused}");
-    }
-    for (config, words) in [
-        (json!({"thinkingConfig": {"thinkingBudget": 1, "thinkingLevel": "low"}}), "only one of"),
-        (json!({"stopSequences": ["a", "b", "c", "d", "e", "f"]}), "at most 5"),
-        (json!({"max_tokens": 1}), "Unknown name \"max_tokens\""),
-    ] {
-        let request = json!({"contents": [user("x")], "generationConfig": config});
-        let refused = accept("scripted-1", &request).expect_err(words);
-        assert!(refused.contains(words), "{words}: {refused}");
-    }
 }
