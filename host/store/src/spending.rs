@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use brains_core::config::SpendingBudget;
 use brains_core::id::{Connection, Id, Key, Trace};
+use brains_core::plane::usage::UsageWork;
 use brains_core::spending::{
     BudgetStanding, SpendingCount, SpendingCounter, SpendingScope, SpendingVerdict, SpendingWish, judge,
     time_zone, window_at,
@@ -252,7 +253,7 @@ impl Rows {
             };
             WorkLookup::default().of(self, asker).await?
         } else {
-            Default::default()
+            UsageWork::default()
         };
         let subject = |per| match per {
             SpendingScope::Key => ask.key.as_ref().map(|key| key.as_str().to_owned()),
