@@ -196,14 +196,19 @@ impl SpendingBook {
             Box::pin(async move {
                 let until = tx.at.plus_ms(LEASE_MS);
                 tx.renew_holder(&holder, until).await?;
-                tx.release_expired().await?;
-                let before = tx.at.plus_ms(-KEPT_MS);
-                tx.prune_counters(before).await?;
                 Ok(until)
             })
         });
         self.holder.until_ms.fetch_max(renewed.await?.0, Ordering::Relaxed);
-        Ok(())
+        // Apart from that: who holds its own lease waits for nobody else's.
+        let cleared = self.shared.submit(None, |tx| {
+            Box::pin(async move {
+                tx.release_expired().await?;
+                let before = tx.at.plus_ms(-KEPT_MS);
+                Ok(tx.prune_counters(before).await?)
+            })
+        });
+        cleared.await
     }
 
     /// Gives back what is still reserved, at the end: the ledger has written its rows.

@@ -274,9 +274,9 @@ async fn processes_that_die_under_load_break_no_limit(bed: &Bed) {
                     tokio::time::sleep(Duration::from_millis(dice.throw(5))).await;
                     // Little is used of what was reserved, so that it goes on for a while.
                     if dice.throw(4) == 0 {
-                        drop(slot)
+                        drop(slot);
                     } else {
-                        slot.put(row(&asked, i64::from(dice.throw(30) == 0)))
+                        slot.put(row(&asked, i64::from(dice.throw(30) == 0)));
                     }
                 }
             });
@@ -299,7 +299,7 @@ async fn processes_that_die_under_load_break_no_limit(bed: &Bed) {
             }
         };
         assert!(
-            tokio::time::timeout(Duration::from_secs(60), more).await.is_ok(),
+            tokio::time::timeout(Duration::from_mins(1), more).await.is_ok(),
             "the load went on in round {round}"
         );
         let next = Process::start(bed).await;
