@@ -146,23 +146,19 @@ async fn who_holds_what_is_left_for_a_moment_is_waited_for() {
     let service =
         service(&upstream, "spending: {team: {per: operator, window: day, limit_usd: 0.003}}").await;
     upstream.then(used(10, 10).head_delay(std::time::Duration::from_mins(5)));
-    let first = {
-        let client = service.client.clone();
-        let mut question = Caller::Chat.question(&OPENAI.model(), false, "hi");
-        question["max_tokens"] = json!(1_000);
-        async move { Caller::Chat.ask(&client, &question).await }
-    };
+    let mut first = Box::pin(ask(&service, Caller::Chat, &OPENAI.model()));
+    let holds = async || !upstream.seen().is_empty() && budgets(&service).await[0]["reserved_tokens"] != 0;
     tokio::select! {
-        answer = first => panic!("nobody answered, and yet {}", answer.text()),
-        () = until("the call", async || !upstream.seen().is_empty()) => {
-            assert_ne!(budgets(&service).await[0]["reserved_tokens"], 0);
+        answer = &mut first => panic!("nobody answered, and yet {}", answer.text()),
+        () = until("the call", holds) => {
             let answer = ask(&service, Caller::Chat, &OPENAI.model()).await;
             let error = Caller::Chat.read(&answer).error.expect("an error");
             assert_eq!((answer.status, &*error.code, answer.header("retry-after")), (429, "budget_reserved", "1"));
             assert_ne!(answer.header("x-should-retry"), "false");
         }
     }
-    // Its client has left: what was reserved is settled with what was guessed.
+    // Its client leaves: what was reserved is settled with what was guessed.
+    drop(first);
     let line = settled(&service).await;
     assert!(line["spent_usd"].as_f64().expect("an amount") > 0.0, "{line}");
     assert_eq!(ask(&service, Caller::Chat, &OPENAI.model()).await.status, 200);

@@ -11,7 +11,7 @@ use brains_core::spending::{
     ASSUMED_OUTPUT_TOKENS, BudgetStanding, RequestSize, SpendingAmount, SpendingScope, SpendingVerdict,
     SpendingWish, calls_at_most, dearest_cost, nearest_limit,
 };
-use brains_core::{Fault, FaultKind, Millis, Origin, Principal};
+use brains_core::{Fault, FaultKind, Id, Millis, Origin, Principal};
 use brains_dialect::ingress::{Ingress, LimitReport};
 use brains_runtime::ActiveSet;
 use brains_store::{SpendingAsk, UsageSlot};
@@ -85,7 +85,7 @@ fn applying(spending: &Spending, principal: &Principal) -> Vec<(String, Spending
             (Some(only), Some(subject)) => only == subject,
         };
         match budget.per {
-            SpendingScope::Key => only(principal.key.as_ref().map(|key| key.as_str())),
+            SpendingScope::Key => only(principal.key.as_ref().map(Id::as_str)),
             SpendingScope::Operator => only(Some(&principal.operator)),
             SpendingScope::Workspace | SpendingScope::Session => true,
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use brains_core::config::SpendingBudget;
 use brains_core::id::{Connection, Id, Key, Trace};
+use brains_core::plane::usage::UsageWork;
 use brains_core::spending::{
     BudgetStanding, SpendingCount, SpendingCounter, SpendingScope, SpendingVerdict, SpendingWish, judge,
     time_zone, window_at,
@@ -195,14 +196,19 @@ impl SpendingBook {
             Box::pin(async move {
                 let until = tx.at.plus_ms(LEASE_MS);
                 tx.renew_holder(&holder, until).await?;
-                tx.release_expired().await?;
-                let before = tx.at.plus_ms(-KEPT_MS);
-                tx.prune_counters(before).await?;
                 Ok(until)
             })
         });
         self.holder.until_ms.fetch_max(renewed.await?.0, Ordering::Relaxed);
-        Ok(())
+        // Apart from that: who holds its own lease waits for nobody else's.
+        let cleared = self.shared.submit(None, |tx| {
+            Box::pin(async move {
+                tx.release_expired().await?;
+                let before = tx.at.plus_ms(-KEPT_MS);
+                Ok(tx.prune_counters(before).await?)
+            })
+        });
+        cleared.await
     }
 
     /// Gives back what is still reserved, at the end: the ledger has written its rows.
@@ -252,7 +258,7 @@ impl Rows {
             };
             WorkLookup::default().of(self, asker).await?
         } else {
-            Default::default()
+            UsageWork::default()
         };
         let subject = |per| match per {
             SpendingScope::Key => ask.key.as_ref().map(|key| key.as_str().to_owned()),

@@ -98,8 +98,9 @@ fn the_last_moments_have_a_window() {
     }
 }
 
-fn rate(rate: u64) -> Option<TokenRate> {
-    Some(TokenRate(rate))
+/// A rate that is known.
+const fn rate(rate: u64) -> TokenRate {
+    TokenRate(rate)
 }
 
 fn cost(price: &ModelPrice, input_tokens: u64, output_tokens: u64) -> Option<i64> {
@@ -109,11 +110,11 @@ fn cost(price: &ModelPrice, input_tokens: u64, output_tokens: u64) -> Option<i64
 #[test]
 fn a_request_may_cost_the_dearest_of_what_it_may_be_billed() {
     let price = ModelPrice {
-        input: rate(3_000_000),
-        cached_input: rate(300_000),
-        cache_write_5m: rate(3_750_000),
-        cache_write_1h: rate(6_000_000),
-        output: rate(15_000_100),
+        input: Some(rate(3_000_000)),
+        cached_input: Some(rate(300_000)),
+        cache_write_5m: Some(rate(3_750_000)),
+        cache_write_1h: Some(rate(6_000_000)),
+        output: Some(rate(15_000_100)),
         request: Some(crate::price::NanoDollars(7)),
         ..ModelPrice::default()
     };
@@ -121,7 +122,7 @@ fn a_request_may_cost_the_dearest_of_what_it_may_be_billed() {
     assert_eq!(cost(&price, 0, 0), Some(7));
     let long = LongPromptPrice {
         longer_than: 100,
-        input: rate(9_000_000),
+        input: Some(rate(9_000_000)),
         cached_input: None,
         cache_write_5m: None,
         cache_write_1h: None,
@@ -134,7 +135,7 @@ fn a_request_may_cost_the_dearest_of_what_it_may_be_billed() {
     assert_eq!(cost(&ModelPrice { output: None, ..price.clone() }, 1, 0), Some(6_007));
     assert_eq!(cost(&ModelPrice { input: None, ..price.clone() }, 1, 0), None);
     assert_eq!(cost(&price, u64::MAX, u64::MAX), Some(i64::MAX), "no size is too large");
-    let free = ModelPrice { input: rate(0), output: rate(0), ..ModelPrice::default() };
+    let free = ModelPrice { input: Some(rate(0)), output: Some(rate(0)), ..ModelPrice::default() };
     assert_eq!(cost(&free, 1_000, 1_000), Some(0));
 }
 

@@ -40,6 +40,8 @@ statements! {
     OPEN_SESSION = opening!("(session = $2 OR session IS NULL AND native_session = $2)");
 }
 
+/// One process at a time gives back what the dead held: two would wait for each other's rows.
+const REAPER_POSTGRES: &str = "SELECT pg_advisory_xact_lock(108170603751028)";
 const LOCK_LEDGER_POSTGRES: &str = "LOCK TABLE ledger IN SHARE MODE";
 const COUNTER: &str = "
     SELECT * FROM spending_counter WHERE per = $1 AND subject = $2 AND starts_at = $3 AND ends_at = $4";
@@ -294,6 +296,9 @@ impl Tx {
     /// Gives back what holders reserved whose lease is over; tells how many reservations there were.
     pub(crate) async fn release_expired(&mut self) -> Result<usize, StoreError> {
         let now = self.at.0;
+        if self.is_postgres() {
+            execute!(&mut self.rows, REAPER_POSTGRES)?;
+        }
         let reserved = fetch_all!(&mut self.rows, ReservedRow, RELEASE_EXPIRED, now)?;
         let released = reserved.len();
         let mut changes = CounterChanges::default();

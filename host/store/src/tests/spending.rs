@@ -1,6 +1,8 @@
 //! Budgets against a model: whoever asks through whichever process, at whatever moment one of them dies, what is settled and what
 //! is reserved never come to more than the limit, and nothing is reserved for the dead.
 
+mod process;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,11 +17,11 @@ use brains_core::spending::{
     SpendingWish, time_zone, window_at,
 };
 use brains_core::{Ambient as _, Id, Millis};
-use tokio::runtime::Runtime;
 
+use self::process::{Dice, Process};
 use super::bed::{Bed, count, on_both, spawn};
 use crate::rows::fetch_optional;
-use crate::{SpendingAsk, Store, UsageSlot};
+use crate::{SpendingAsk, Store};
 
 on_both! { random_deeds_leave_what_the_model_says processes_that_die_under_load_break_no_limit
 a_budget_begins_with_what_the_ledger_has a_row_counts_once_however_often_it_is_written
@@ -132,64 +134,6 @@ async fn counted(store: &Store, at: Millis) -> (i64, i64) {
     }
     assert_eq!(reserved.unwrap(), Some(held.usd.0), "a counter says what reservations say");
     (of_counter.usd.0, held.usd.0)
-}
-
-/// A small generator: what it gives follows from its seed, which a failure tells.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-/// One process: a store on threads of its own, which end with it.
-struct Process {
-    store: Store,
-    runtime: Option<Runtime>,
-    open: Vec<(UsageSlot, SpendingAsk)>,
-}
-
-impl Process {
-    async fn start(bed: &Bed) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (url, options) = (bed.url.clone(), bed.options());
-        let store = runtime.spawn(async move { Store::open(&url, options).await.unwrap() }).await.unwrap();
-        Self { store, runtime: Some(runtime), open: Vec::new() }
-    }
-
-    async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        self.runtime.as_ref().unwrap().spawn(work).await.unwrap()
-    }
-
-    async fn reserve(&self, ask: SpendingAsk) -> (UsageSlot, SpendingVerdict) {
-        let store = self.store.clone();
-        self.run(async move {
-            let slot = store.ledger().place().await.unwrap();
-            let (slot, answer) = store.spending_book().reserve(slot, ask).await.unwrap();
-            (slot, answer.verdict)
-        })
-        .await
-    }
-
-    /// Nothing of it runs any more, and nothing was said before.
-    fn kill(mut self) -> Vec<SpendingAsk> {
-        self.runtime.take().unwrap().shutdown_background();
-        let open = std::mem::take(&mut self.open);
-        open.into_iter().map(|(slot, ask)| (std::mem::forget(slot), ask).1).collect()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 async fn renew(processes: &[Process]) {
@@ -311,7 +255,7 @@ async fn processes_that_die_under_load_break_no_limit(bed: &Bed) {
             let (store, ambient, admitted) =
                 (process.store.clone(), Arc::clone(&ambient), Arc::clone(&admitted));
             let asked = ask(bed, 0);
-            process.runtime.as_ref().unwrap().spawn(async move {
+            process.begin(async move {
                 let mut dice = Dice(seed ^ (client as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
                 loop {
                     let worth = i64::try_from(1 + dice.throw(40)).unwrap();
@@ -330,9 +274,9 @@ async fn processes_that_die_under_load_break_no_limit(bed: &Bed) {
                     tokio::time::sleep(Duration::from_millis(dice.throw(5))).await;
                     // Little is used of what was reserved, so that it goes on for a while.
                     if dice.throw(4) == 0 {
-                        drop(slot)
+                        drop(slot);
                     } else {
-                        slot.put(row(&asked, i64::from(dice.throw(30) == 0)))
+                        slot.put(row(&asked, i64::from(dice.throw(30) == 0)));
                     }
                 }
             });
@@ -355,7 +299,7 @@ async fn processes_that_die_under_load_break_no_limit(bed: &Bed) {
             }
         };
         assert!(
-            tokio::time::timeout(Duration::from_secs(60), more).await.is_ok(),
+            tokio::time::timeout(Duration::from_mins(1), more).await.is_ok(),
             "the load went on in round {round}"
         );
         let next = Process::start(bed).await;
