@@ -11,13 +11,14 @@
 
 mod answers;
 mod facts;
+mod on_bedrock;
 mod on_gemini;
 mod on_messages;
 mod on_ollama;
 mod requests;
 
 use brains_dialect::canon::{ChatRequest, Content, FaultKind, Media, MediaSource, Message, Part, Role};
-use brains_dialect::{anthropic_messages, gemini_generate, ollama_chat};
+use brains_dialect::{anthropic_messages, bedrock_converse, gemini_generate, ollama_chat};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -70,6 +71,18 @@ fn body_on_gemini(request: &ChatRequest) -> Value {
     )
     .unwrap();
     assert!(encoded.losses.iter().all(|loss| loss == "cache_control"), "{:?}", encoded.losses);
+    serde_json::from_str(&encoded.body).unwrap()
+}
+
+fn body_on_bedrock(request: &ChatRequest) -> Value {
+    let encoded = bedrock_converse::upstream::encode::encode(
+        request,
+        &bedrock_converse::upstream::encode::BedrockConverseOptions::default(),
+    )
+    .unwrap();
+    // A mark inside of a result has no place, and what is not to be called stays on the table where calls stand.
+    let known = ["cache_control", "tool_choice"];
+    assert!(encoded.losses.iter().all(|loss| known.contains(&loss.as_str())), "{:?}", encoded.losses);
     serde_json::from_str(&encoded.body).unwrap()
 }
 
@@ -138,6 +151,13 @@ proptest! {
     fn requests_keep_their_meaning_on_messages(request in request(true)) {
         let body = body_on_messages(&sent(&request));
         prop_assert_eq!(on_messages::read(&body, &request), on_messages::meant(&request), "{:#}", body);
+    }
+
+    #[test]
+    fn requests_keep_their_meaning_on_bedrock(request in request(false)) {
+        let request = on_bedrock::signed_here(&request);
+        let body = body_on_bedrock(&sent(&request));
+        prop_assert_eq!(on_bedrock::read(&body, &request), on_messages::meant(&request), "{:#}", body);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl ConverseSettings<'_, '_> {
         let name = plain_name(&self.losses.qualified(namespace.as_deref(), name));
         let mut out = Members::new();
         out.string("name", &name);
-        out.maybe_string("description", description.as_deref().filter(|text| !text.trim().is_empty()));
+        out.maybe_string("description", description.as_deref().filter(|text| !text.is_empty()));
         let held = *strict == Some(true) && self.options.structured_outputs;
         let schema = schema::of_object(parameters);
         let schema = if held { closed(&schema, schema::TOOL, self.losses) } else { schema };
