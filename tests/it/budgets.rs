@@ -146,7 +146,8 @@ async fn who_holds_what_is_left_for_a_moment_is_waited_for() {
     let service =
         service(&upstream, "spending: {team: {per: operator, window: day, limit_usd: 0.003}}").await;
     upstream.then(used(10, 10).head_delay(std::time::Duration::from_mins(5)));
-    let mut first = Box::pin(ask(&service, Caller::Chat, &OPENAI.model()));
+    let model = OPENAI.model();
+    let mut first = Box::pin(ask(&service, Caller::Chat, &model));
     let holds = async || !upstream.seen().is_empty() && budgets(&service).await[0]["reserved_tokens"] != 0;
     tokio::select! {
         answer = &mut first => panic!("nobody answered, and yet {}", answer.text()),
