@@ -438,12 +438,13 @@ pub(crate) fn named_origins(schema: &Value, config: &Value) -> Vec<GrantedOrigin
     fields
         .iter()
         .filter(|(_, field)| field.get("format").and_then(Value::as_str) == Some("uri"))
-        .filter_map(|(name, field)| match config.get(name).and_then(Value::as_str) {
-            Some(written) => Some(GrantedOrigin { url: written.to_owned(), operator: true }),
-            None => {
-                let url = filled(field.get("default")?.as_str()?, said)?;
-                Some(GrantedOrigin { url, operator: false })
-            }
+        .filter_map(|(name, field)| {
+            let written = config.get(name).and_then(Value::as_str);
+            let url = match written {
+                Some(url) => Some(url.to_owned()),
+                None => filled(field.get("default")?.as_str()?, said),
+            };
+            Some(GrantedOrigin { url: url?, operator: written.is_some() })
         })
         .collect()
 }
