@@ -73,6 +73,7 @@ fn ask(bed: &Bed, nanos: i64) -> SpendingAsk {
 fn row(ask: &SpendingAsk, nanos: i64) -> UsageRecord {
     let price = ModelPrice { input: Some(TokenRate(1_000)), ..ModelPrice::default() };
     UsageRecord {
+        part_of: None,
         trace: ask.trace.clone(),
         at: ask.at,
         operator: ask.operator.clone(),
