@@ -4,12 +4,11 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::model::bedrock::{self, refusal};
-use crate::upstream::{Reply, Seen, Upstream};
+use crate::upstream::{Reply, Seen, Upstream, now_seconds};
 
 /// The only region that it is.
 pub const REGION: &str = "eu-central-1";
@@ -225,12 +224,4 @@ fn seconds_of(stamp: &str) -> u64 {
     let days: u64 = (1..month).filter_map(|month| months.get(usize::try_from(month).ok()? - 1)).sum();
     let days = years + days + day.saturating_sub(1);
     days * 86_400 + number(9, 11) * 3600 + number(11, 13) * 60 + number(13, 15)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a server that looks at when a request was signed has a clock of its own"
-)]
-fn now_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::model;
-use crate::upstream::{Reply, Seen, Upstream};
+use crate::upstream::{Reply, Seen, Upstream, now_seconds};
 
 /// What every token of it has in it, so that it is found wherever it went.
 pub const MARK: &str = "Zk3vQ9xT7mPwL2";
@@ -357,9 +357,4 @@ fn plain(status: u16, words: &str) -> Reply {
     let mut reply = Reply::json(status, format!("{words}\n"));
     reply.headers = vec![("content-type".into(), "text/plain; charset=utf-8".into())];
     reply
-}
-
-#[expect(clippy::disallowed_methods, reason = "a server that ends sessions has a clock of its own")]
-fn now_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }

@@ -435,3 +435,9 @@ async fn read_chunked(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Ve
 async fn read_some(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> usize {
     socket.read_buf(buffer).await.unwrap_or(0)
 }
+
+/// Seconds since 1970: servers that end sessions, and look at when a request was signed, have a clock of their own.
+#[expect(clippy::disallowed_methods, reason = "the time of day is what is told")]
+pub fn now_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
+}

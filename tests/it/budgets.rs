@@ -5,6 +5,7 @@
 mod processes;
 
 use brains_tests::guide::{Shell, blocks, document};
+use brains_tests::upstream::now_seconds;
 use brains_tests::wire::OPENAI;
 use brains_tests::{Answer, Brains, Caller, Reply, Upstream, until};
 use serde_json::{Value, json};
@@ -94,11 +95,7 @@ async fn each_wire_says_in_its_own_words_that_a_budget_is_used_up() {
                 assert_eq!(answer.header("anthropic-ratelimit-unified-representative-claim"), "overage");
                 assert_eq!(answer.header("anthropic-ratelimit-unified-overage-surpassed-threshold"), "0.800");
                 let reset: i64 = answer.header("anthropic-ratelimit-unified-reset").parse().expect("seconds");
-                let now = std::time::SystemTime::now()
-                    .duration_since(std::time::UNIX_EPOCH)
-                    .expect("now")
-                    .as_secs();
-                let told = now + wait;
+                let told = now_seconds() + wait;
                 assert!(told.abs_diff(u64::try_from(reset).expect("later")) <= 5, "{reset} {told}");
             }
             Caller::Chat | Caller::Responses => {

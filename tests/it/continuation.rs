@@ -10,6 +10,7 @@ use brains_tests::wire::{ANTHROPIC, OLLAMA, OPENAI, RESPONSES, UPSTREAM_KEY};
 use brains_tests::{Answer, Brains, Caller, Reply, Setup, Upstream, Wire, until, within};
 use serde_json::{Value, json};
 
+use crate::costs::nanos;
 use crate::failover::trace;
 
 /// What is said before it breaks off; its end is space.
@@ -110,7 +111,7 @@ async fn a_text_that_breaks_off_is_one_text_for_its_client() {
         (OLLAMA, OPENAI, TAKES),
     ] {
         let duo = Duo::start(first, second, settings, CONTINUES).await;
-        let (mut nanos, mut requests) = (0.0, 0);
+        let (mut cost, mut requests) = (0, 0);
         for caller in Caller::ALL {
             let place = format!("{caller:?} over {}, then {}", first.provider, second.provider);
             duo.breaks_off(End::Cut);
@@ -150,7 +151,7 @@ async fn a_text_that_breaks_off_is_one_text_for_its_client() {
             let part = &attempts[0]["billed"];
             assert!(part["usage"]["output_tokens"].as_u64() > Some(0), "{place}: {kept}");
             let costs = [&kept["cost_usd"], &part["cost_usd"]];
-            nanos += costs.iter().map(|cost| cost.as_f64().expect("a cost")).sum::<f64>() * 1e9;
+            cost += costs.iter().map(|cost| nanos(cost)).sum::<i128>();
             requests += 1;
         }
         let total = duo.totals(requests).await;
@@ -159,7 +160,7 @@ async fn a_text_that_breaks_off_is_one_text_for_its_client() {
             (&json!(requests), &json!(0), &json!(0)),
             "{total}"
         );
-        assert_eq!((total["cost_usd"].as_f64().expect("a cost") * 1e9).round(), nanos.round(), "{total}");
+        assert_eq!(nanos(&total["cost_usd"]), cost, "{total}");
         let by = duo.service.client.operation("list_usage", &json!({"by": "provider"})).await;
         for line in by["usage"].as_array().expect("lines") {
             let parts = if line["group"] == "first" { requests } else { 0 };

@@ -338,7 +338,9 @@ async fn no_token_is_in_a_row_a_log_a_trace_or_an_answer() {
     assert!(is_hidden(&format!("{login:?}")), "{login:?}");
     let service = Brains::start_in(home, Setup::default().argument("-vvv")).await;
     assert_eq!(chat(&service, "gpt-scripted").await.status, 200);
-    tokens.iter().for_each(|token| github.next_session(token));
+    for token in &tokens {
+        github.next_session(token);
+    }
     assert_eq!(service.client.get("/v1/models").await.status, 200);
     let mut met = BTreeSet::new();
     for number in 0..tokens.len() {

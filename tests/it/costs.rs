@@ -238,7 +238,7 @@ fn has_arrived(upstreams: &[Upstream], number: usize) -> bool {
 }
 
 /// Nano-dollars of an amount in dollars, as an operation tells it.
-fn nanos(dollars: &Value) -> i128 {
+pub(crate) fn nanos(dollars: &Value) -> i128 {
     #[expect(clippy::cast_possible_truncation, reason = "an amount of a test")]
     dollars.as_f64().map(|dollars| (dollars * 1e9).round() as i128).expect("an amount")
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use brains_tests::upstream::End;
+use brains_tests::upstream::{End, now_seconds};
 use brains_tests::wire::{self, Wire};
 use brains_tests::{Answer, Brains, Client, Reply, Setup, Upstream, model, until};
 use serde_json::{Value, json};
@@ -220,11 +220,11 @@ async fn what_an_upstream_asks_to_wait_is_waited_or_nobody_waits() {
     assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("primary", "2"));
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
 
-    let at_seconds = seconds_since_epoch() + 2;
+    let at_seconds = i64::try_from(now_seconds()).expect("now") + 2;
     let answer =
         pair.after(Reply::json(429, "{}").header("retry-after", &http_date(at_seconds)), false).await;
     assert_eq!((answer.header("x-brains-provider"), answer.header("x-brains-attempts")), ("primary", "2"));
-    assert!(seconds_since_epoch() >= at_seconds, "not before the date");
+    assert!(i64::try_from(now_seconds()).expect("now") >= at_seconds, "not before the date");
 
     // Longer than anybody would wait: the next candidate at once, and the truth when there is none.
     let answer = pair.after(Reply::json(429, "{}").header("retry-after", "4000"), false).await;
@@ -235,12 +235,6 @@ async fn what_an_upstream_asks_to_wait_is_waited_or_nobody_waits() {
     assert_eq!((answer.status, answer.header("retry-after")), (429, "4000"));
     pair.primary.then(Reply::json(503, "{}").header("retry-after", "999999999"));
     assert_eq!(pair.service.client.chat(&alone).await.header("retry-after"), "86400", "capped");
-}
-
-fn seconds_since_epoch() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "a header that tells the time of day")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now");
-    i64::try_from(now.as_secs()).expect("now")
 }
 
 /// As RFC 9110 writes a moment.

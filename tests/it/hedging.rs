@@ -9,6 +9,7 @@ use brains_tests::wire::{ANTHROPIC, OPENAI, RESPONSES, UPSTREAM_KEY};
 use brains_tests::{Answer, Brains, Caller, Client, Reply, Setup, Upstream, Wire, until, within};
 use serde_json::{Value, json};
 
+use crate::costs::nanos;
 use crate::failover::trace;
 
 const NAMES: [&str; 3] = ["first", "second", "third"];
@@ -123,10 +124,10 @@ async fn settled(client: &Client, requests: u64, parts: u64) -> Value {
 }
 
 /// What traces say that their requests cost, parts included, in nano-dollars.
-fn cost(trace: &Value) -> f64 {
+fn cost(trace: &Value) -> i128 {
     let parts = trace["attempts"].as_array().expect("attempts").iter();
-    let parts: f64 = parts.map(|it| it["billed"]["cost_usd"].as_f64().unwrap_or(0.0)).sum();
-    ((trace["cost_usd"].as_f64().expect("a cost") + parts) * 1e9).round()
+    let parts = parts.map(|it| &it["billed"]["cost_usd"]).filter(|cost| !cost.is_null());
+    nanos(&trace["cost_usd"]) + parts.map(nanos).sum::<i128>()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +135,7 @@ async fn who_begins_first_answers_and_the_other_is_settled() {
     for wire in [OPENAI, ANTHROPIC, RESPONSES] {
         let trio = Trio::hedging(wire, STRICT).await;
         let client = &trio.service.client;
-        let (mut requests, mut nanos) = (0_u64, 0.0);
+        let (mut requests, mut costs) = (0_u64, 0);
         for caller in Caller::ALL {
             for stream in [false, true] {
                 let place = format!("{caller:?} over {}, stream: {stream}", wire.provider);
@@ -166,7 +167,7 @@ async fn who_begins_first_answers_and_the_other_is_settled() {
                 assert!(billed["usage"]["input_tokens"].as_u64() > Some(0), "{place}: {kept}");
                 assert_eq!(billed["usage"]["estimated"], json!(true), "{place}: {kept}");
                 assert_eq!(kept["provider"], "second", "{place}");
-                nanos += cost(&kept);
+                costs += cost(&kept);
 
                 // The first begins late, and before the second.
                 let left = trio.upstream("second").left();
@@ -187,7 +188,7 @@ async fn who_begins_first_answers_and_the_other_is_settled() {
                     [attempt("second", "cancelled", "hedged_out"), attempt("first", "ok", "")],
                     "{place}: {kept}"
                 );
-                nanos += cost(&kept);
+                costs += cost(&kept);
                 requests += 2;
             }
         }
@@ -199,8 +200,8 @@ async fn who_begins_first_answers_and_the_other_is_settled() {
             (&json!(requests), &json!(0), &json!(0)),
             "{total}"
         );
-        assert!(total["unpriced"] == 0 && nanos > 0.0, "{total}");
-        assert_eq!((total["cost_usd"].as_f64().expect("a cost") * 1e9).round(), nanos, "{total}");
+        assert!(total["unpriced"] == 0 && costs > 0, "{total}");
+        assert_eq!(nanos(&total["cost_usd"]), costs, "{total}");
     }
 }
 

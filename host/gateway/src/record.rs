@@ -55,8 +55,6 @@ pub(crate) struct Recorder {
     always_lost: Vec<String>,
     /// Attempts that ended beside this recorder's own and are not in its record yet.
     beside: Option<Arc<Mutex<Vec<Attempt>>>>,
-    /// Of a part: it used something that is billed.
-    is_billed: bool,
     ended: bool,
 }
 
@@ -82,7 +80,6 @@ impl Recorder {
             said_bytes: 0,
             always_lost: Vec::new(),
             beside: None,
-            is_billed: false,
             ended: false,
         }
     }

@@ -21,11 +21,11 @@ async fn leaving_is_paid_for_at_the_prices_in_force() {
     for (prices, leaves) in [
         // About 1,500 tokens are warm: read anew for a cent, or for fifteen.
         (
-            r#"prices: {weak: {scripted-1: {input: 1, cached_input: 0.1}}, strong: {scripted-1: {input: 5}}}"#,
+            "prices: {weak: {scripted-1: {input: 1, cached_input: 0.1}}, strong: {scripted-1: {input: 5}}}",
             true,
         ),
         (
-            r#"prices: {weak: {scripted-1: {input: 1, cached_input: 0.1}}, strong: {scripted-1: {input: 100}}}"#,
+            "prices: {weak: {scripted-1: {input: 1, cached_input: 0.1}}, strong: {scripted-1: {input: 100}}}",
             false,
         ),
         // Nobody knows what it costs: the tokens are few.

@@ -12,13 +12,14 @@ use brains_tests::{Brains, Client, Upstream, on_both_databases, until_started, w
 use serde_json::{Value, json};
 
 use super::{PRICES, used};
+use crate::costs::nanos;
 
 on_both_databases! { nothing_is_admitted_beyond_the_limit }
 
 const PROCESSES: usize = 4;
 const CLIENTS: usize = 64;
 /// In nano-dollars, of an answer: ten tokens of a prompt and forty of an answer.
-const COST: f64 = 90_000.0;
+const COST: i128 = 90_000;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -26,10 +27,6 @@ struct Seen {
     stopped: AtomicUsize,
     waited: AtomicUsize,
     over: AtomicBool,
-}
-
-fn nanos(amount: &Value) -> f64 {
-    (amount.as_f64().expect("an amount") * 1e9).round()
 }
 
 /// Asks until there is nothing left, or the process is gone.
@@ -71,11 +68,11 @@ async fn nothing_is_admitted_beyond_the_limit(database: Database) {
     let kills = count(2, 20);
     let upstream = Upstream::start(|_| used(10, 40).head_delay(Duration::from_millis(15))).await;
     // Enough for all rounds, and not for much more.
-    let limit = COST * (kills as f64 + 1.0) * 150.0;
+    let limit = COST * 150 * i128::try_from(kills + 1).expect("a count");
     let overlay = format!(
         "{}{PRICES}\nspending: {{team: {{per: operator, window: month, limit_usd: {}}}}}\n",
         OPENAI.config(&upstream),
-        limit / 1e9
+        format_args!("{}.{:09}", limit / 1_000_000_000, limit % 1_000_000_000)
     );
     let mut team = Team::of(database, PROCESSES).await;
     for service in &team.services {
@@ -129,7 +126,7 @@ async fn nothing_is_admitted_beyond_the_limit(database: Database) {
     }
     // What the dead had reserved is free when their lease is over, whoever looks.
     until_started("the reservations of the dead to end", async || {
-        line(&auditor).await.is_some_and(|line| nanos(&line["reserved_usd"]) == 0.0)
+        line(&auditor).await.is_some_and(|line| nanos(&line["reserved_usd"]) == 0)
     })
     .await;
     let line = line(&auditor).await.expect("the budget");
@@ -137,7 +134,7 @@ async fn nothing_is_admitted_beyond_the_limit(database: Database) {
     assert_eq!(nanos(&line["spent_usd"]), nanos(&total["cost_usd"]), "the budget says what the ledger says");
     assert!(nanos(&line["spent_usd"]) <= limit, "{line}");
     // What is left has no room for one more.
-    assert!(nanos(&line["left_usd"]) < 3.0 * COST + 64.0 * COST, "{line}");
+    assert!(nanos(&line["left_usd"]) < 67 * COST, "{line}");
     assert!(looks.load(Ordering::SeqCst) > 10 && seen.answered.load(Ordering::SeqCst) > 60 * kills);
     team.stop().await;
 }

@@ -24,6 +24,7 @@ const TABLE: &[(&str, OperationKind, Role)] = &[
     ("show_price", OperationKind::Read, Role::Member),
     ("set_price", OperationKind::Flow, Role::Admin),
     ("update_prices", OperationKind::Flow, Role::Admin),
+    ("list_budgets", OperationKind::Read, Role::Admin),
     ("create_key", OperationKind::Write, Role::Admin),
     ("list_keys", OperationKind::Read, Role::Member),
     ("revoke_key", OperationKind::Write, Role::Admin),

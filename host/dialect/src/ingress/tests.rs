@@ -113,8 +113,12 @@ fn an_answer_that_broke_off_is_gone_on_with_as_one() {
         ];
         let (mut unbroken, mut sent, mut rest) =
             (ingress.stream_writer(&identity(ingress), true), String::new(), String::new());
-        head.iter().for_each(|event| unbroken.push(event, &mut sent).expect("written"));
-        tail.iter().for_each(|event| unbroken.push(event, &mut rest).expect("written"));
+        for event in &head {
+            unbroken.push(event, &mut sent).expect("written");
+        }
+        for event in &tail {
+            unbroken.push(event, &mut rest).expect("written");
+        }
         unbroken.finish(&mut rest).expect("an end");
 
         // What is not known of the answer is in its frames.
@@ -128,7 +132,9 @@ fn an_answer_that_broke_off_is_gone_on_with_as_one() {
         let broken = ingress.broken_answer(sent.as_bytes(), &other, true).expect("a text that broke off");
         assert_eq!(broken.text, "One, \"two\"\n", "{ingress:?}");
         let (mut writer, mut more) = (broken.writer, String::new());
-        tail.iter().for_each(|event| writer.push(event, &mut more).expect("written"));
+        for event in &tail {
+            writer.push(event, &mut more).expect("written");
+        }
         writer.finish(&mut more).expect("an end");
         assert_eq!(more, rest, "{ingress:?}");
         // One that has ended did not break off.
@@ -166,7 +172,9 @@ fn only_a_text_is_gone_on_with() {
                 events.push(Event::BlockStart(BlockStart { choice: 0, index: 1, kind: kind.clone() }));
                 events.push(Event::Delta(Delta { choice: 0, index: 1, text: "{".to_owned() }));
                 let (mut writer, mut sent) = (ingress.stream_writer(&identity(ingress), true), String::new());
-                events.iter().for_each(|event| writer.push(event, &mut sent).expect("written"));
+                for event in &events {
+                    writer.push(event, &mut sent).expect("written");
+                }
                 let broken = ingress.broken_answer(sent.as_bytes(), &identity(ingress), true);
                 assert!(broken.is_none(), "{ingress:?}, {kind:?}: {sent}");
             }

@@ -169,7 +169,7 @@ impl RelayStream {
                         let frame = covered_frame(&frame, error.as_deref(), &Private::of(&self.instance));
                         own_word = Bytes::copy_from_slice(frame.as_bytes());
                     }
-                    return Err(Break { fault: component_fault(fault), own_word });
+                    return Err(Break { fault: Box::new(component_fault(fault)), own_word });
                 }
                 FrameOutcome::Malformed => {
                     return Err(truncated("the upstream sent a frame that is not JSON").into());
@@ -182,13 +182,13 @@ impl RelayStream {
 
 /// Why a stream ended before its answer was whole, and the upstream's own word of it where that may go out.
 struct Break {
-    fault: Fault,
+    fault: Box<Fault>,
     own_word: Bytes,
 }
 
 impl From<Fault> for Break {
     fn from(fault: Fault) -> Self {
-        Self { fault, own_word: Bytes::new() }
+        Self { fault: Box::new(fault), own_word: Bytes::new() }
     }
 }
 
@@ -244,7 +244,7 @@ impl AnswerSource for RelayStream {
             recorder.usage(seen.usage.as_ref(), seen.said_bytes);
             if let Err(Break { fault, own_word }) = sorted {
                 self.done = true;
-                let fault = redact_message(fault, &self.instance);
+                let fault = redact_message(*fault, &self.instance);
                 return Progress::Failed { sent_before: out.into(), fault, own_word };
             }
             if self.done {

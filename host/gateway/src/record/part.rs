@@ -25,6 +25,8 @@ pub(crate) struct PartListener {
     slot: Option<UsageSlot>,
     part_of: Id<Trace>,
     attempts: Arc<Mutex<Vec<Attempt>>>,
+    /// It used something that is billed.
+    is_billed: bool,
 }
 
 impl RequestListener for PartListener {
@@ -51,7 +53,8 @@ impl Recorder {
             response_body: None,
             ..self.record.clone()
         };
-        let part = PartListener { slot: Some(slot), part_of: self.record.id.clone(), attempts };
+        let part_of = self.record.id.clone();
+        let part = PartListener { slot: Some(slot), part_of, attempts, is_billed: false };
         let listeners = Listeners {
             permit: None,
             usage: UsageListener::default(),
@@ -96,7 +99,7 @@ impl Recorder {
         let going_on = other.under_way();
         other.record.attempts.extend(self.under_way());
         self.swap_attempt(&mut other);
-        other.is_billed = true;
+        other.note_billed();
         other.attempt_failed(fault, true);
         other.end(UsageOutcome::Failed);
         self.gather();
@@ -126,11 +129,18 @@ impl Recorder {
             // Nothing came back yet, but the prompt was sent and will be billed.
             self.usage(None, self.said_bytes);
         }
-        self.is_billed = true;
+        self.note_billed();
         self.end_attempt(None, true, |attempt| {
             attempt.code = code.map(str::to_owned);
             attempt.cause = Some(why.to_owned());
         });
+    }
+
+    /// What was used is billed; of a part that makes it a row.
+    fn note_billed(&mut self) {
+        if let Some(part) = &mut self.listeners.part {
+            part.is_billed = true;
+        }
     }
 
     /// Takes over what ended beside; notes of a part, which has been settled, what it came to.
@@ -138,8 +148,7 @@ impl Recorder {
         if let Some(beside) = &self.beside {
             self.record.attempts.append(&mut beside.lock_unpoisoned());
         }
-        if self.is_billed
-            && self.listeners.part.is_some()
+        if self.listeners.part.as_ref().is_some_and(|part| part.is_billed)
             && let Some(attempt) = self.record.attempts.last_mut()
         {
             attempt.billed = Some(BilledAttempt { usage: self.record.usage, cost_usd: self.record.cost_usd });

@@ -38,8 +38,8 @@ enum Raced<T> {
     Second(T),
     Neither {
         /// None of one that was still running when the other ended the request.
-        first: Option<FailedCandidate>,
-        second: Option<FailedCandidate>,
+        first: Option<Box<FailedCandidate>>,
+        second: Option<Box<FailedCandidate>>,
     },
 }
 
@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
                 recorder.outpaces(second, why);
                 recorder.hedged_out(why);
                 let failures = [(candidate, first), (other, failed)];
-                Err(failures.into_iter().filter_map(|(of, failed)| Some((of, failed?))).collect())
+                Err(failures.into_iter().filter_map(|(of, failed)| Some((of, *failed?))).collect())
             }
         };
         RacedCandidates { behind: Some(behind), answer }
@@ -190,18 +190,18 @@ async fn race<T>(
         biased;
         ended = &mut first => match ended {
             Ok(answer) => Raced::First(answer),
-            Err(failed) if failed.next == Next::End => Raced::Neither { first: Some(failed), second: None },
+            Err(failed) if failed.next == Next::End => Raced::Neither { first: Some(Box::new(failed)), second: None },
             Err(failed) => match second.await {
                 Ok(answer) => Raced::Second(answer),
-                Err(other) => Raced::Neither { first: Some(failed), second: Some(other) },
+                Err(other) => Raced::Neither { first: Some(Box::new(failed)), second: Some(Box::new(other)) },
             },
         },
         ended = &mut second => match ended {
             Ok(answer) => Raced::Second(answer),
-            Err(failed) if failed.next == Next::End => Raced::Neither { first: None, second: Some(failed) },
+            Err(failed) if failed.next == Next::End => Raced::Neither { first: None, second: Some(Box::new(failed)) },
             Err(failed) => match first.await {
                 Ok(answer) => Raced::First(answer),
-                Err(other) => Raced::Neither { first: Some(other), second: Some(failed) },
+                Err(other) => Raced::Neither { first: Some(Box::new(other)), second: Some(Box::new(failed)) },
             },
         },
     }

@@ -74,6 +74,9 @@ fn some_of(members: &'static [&'static str]) -> impl Strategy<Value = String> {
         .prop_map(|members| members.join(","))
 }
 
+/// What an event may be.
+const KINDS: &[&str] = &["content_block_delta", "content_block_stop", "ping", "message_delta"];
+
 /// Nearly a piece of text.
 fn piece_like() -> impl Strategy<Value = String> {
     let delta = some_of(&[
@@ -94,7 +97,6 @@ fn piece_like() -> impl Strategy<Value = String> {
         r#""delta":null"#,
         r#""p":null"#,
     ]);
-    const KINDS: &[&str] = &["content_block_delta", "content_block_stop", "ping", "message_delta"];
     (proptest::sample::select(KINDS), delta, rest, "|,| x").prop_map(|(kind, delta, rest, behind)| {
         let comma = if rest.is_empty() { "" } else { "," };
         format!("{{\"type\":\"{kind}\",\"delta\":{{{delta}}}{comma}{rest}}}{behind}")

@@ -405,6 +405,10 @@ fn some_of(members: &'static [&'static str]) -> impl Strategy<Value = String> {
         .prop_map(|members| members.join(","))
 }
 
+/// What an event may be.
+const KINDS: &[&str] =
+    &["output_text.delta", "output_text.delta", "refusal.delta", "output_text.done", "output_item.done"];
+
 /// Nearly a piece of text.
 fn piece_like() -> impl Strategy<Value = String> {
     let members = some_of(&[
@@ -427,8 +431,6 @@ fn piece_like() -> impl Strategy<Value = String> {
         r#""response":{"id":"r"}"#,
         r#""x":1"#,
     ]);
-    const KINDS: &[&str] =
-        &["output_text.delta", "output_text.delta", "refusal.delta", "output_text.done", "output_item.done"];
     (proptest::sample::select(KINDS), members, "|,| x").prop_map(|(kind, members, behind)| {
         let comma = if members.is_empty() { "" } else { "," };
         format!("{{\"type\":\"response.{kind}\"{comma}{members}}}{behind}")
