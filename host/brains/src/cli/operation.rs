@@ -24,9 +24,10 @@ const LIST_BYTES: u64 = 64 << 20;
 const YES: &str = "yes";
 
 /// What the groups of verbs are about.
-const GROUPS: [(&str, &str); 20] = [
+const GROUPS: [(&str, &str); 22] = [
     ("admin-key", "The admin key"),
     ("audit", "The audit log"),
+    ("budget", "Budgets: what may be spent, what is spent, what is left"),
     ("component", "Components: what is loaded, what was refused and why"),
     ("config", "The configuration: what is in force, where it comes from, changes"),
     ("event", "What happened in a workspace, in order"),
@@ -38,6 +39,7 @@ const GROUPS: [(&str, &str); 20] = [
     ("model", "The names that a request may carry as its model"),
     ("operator", "Operators: who may use this installation"),
     ("plugin", "Components: what is loaded, what was refused and why"),
+    ("price", "What models cost, and prices of your own"),
     ("route", "Where a request would go, and why"),
     ("service", "The running service"),
     ("session", "Sessions: who works where, and what they left"),
