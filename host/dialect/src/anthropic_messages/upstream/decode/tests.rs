@@ -130,3 +130,25 @@ fn what_the_vendor_sends_is_plain() {
     assert!(plain::read(piece).is_some_and(|piece| piece.text == "Hello"));
     assert_eq!(plain::read(&piece.replace("text_delta", "thinking_delta")), None);
 }
+
+/// With tools that the vendor runs, the last count is of all rounds and its kinds are of the first (BerriAI/litellm#42663): what
+/// is not told to last an hour does not.
+#[test]
+fn all_that_went_into_the_cache_counts_whatever_its_kinds_add_up_to() {
+    let first = json!({"input_tokens": 9, "cache_creation_input_tokens": 31_490,
+        "cache_creation": {"ephemeral_5m_input_tokens": 31_000, "ephemeral_1h_input_tokens": 490}});
+    let last = json!({"output_tokens": 7, "cache_creation_input_tokens": 184_457});
+    let frames = [
+        json!({"type": "message_start", "message": {"id": "m", "model": "claude-x", "usage": first}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last}),
+        json!({"type": "message_stop"}),
+    ];
+    let frames: Vec<Frame> = frames.iter().map(|it| Frame { name: None, data: it.to_string() }).collect();
+    let events = AnthropicMessagesDecoder::new().push(&frames).unwrap();
+    let counted = events.iter().rev().find_map(|event| match event {
+        Event::Usage(usage) => Some(usage),
+        _ => None,
+    });
+    let usage = counted.expect("counts");
+    assert_eq!((usage.input, usage.cache_write, usage.cache_write_1h()), (184_466, 184_457, 490));
+}
