@@ -1,6 +1,6 @@
 //! The blocks of one answer: which are open, what may come for each, and what closes them.
 
-use super::plain::PlainText;
+use super::plain::PlainTextDelta;
 use crate::anthropic_messages::origin;
 use crate::canon::{Annotation, BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, ToolStart};
 use crate::fault::protocol;
@@ -104,7 +104,7 @@ impl OpenBlocks {
     }
 
     /// More of a text whose block is open; false when it belongs elsewhere, and nothing has been done.
-    pub(super) fn say_more(&mut self, piece: &PlainText<'_>, events: &mut Vec<Event>) -> bool {
+    pub(super) fn say_more(&mut self, piece: &PlainTextDelta<'_>, events: &mut Vec<Event>) -> bool {
         let block = self.open.iter_mut().find(|block| block.index == piece.index);
         let Some(block) = block.filter(|block| block.flow == Flow::Text) else { return false };
         block.say(piece.text.as_ref().to_owned(), events);

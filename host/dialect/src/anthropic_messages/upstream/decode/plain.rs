@@ -8,14 +8,14 @@ const KIND: &str = "content_block_delta";
 
 /// A piece of text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct PlainText<'a> {
+pub(super) struct PlainTextDelta<'a> {
     /// Of the block.
     pub(super) index: u32,
     pub(super) text: Cow<'a, str>,
 }
 
 /// The text, when the event holds no more than that.
-pub(super) fn read(data: &str) -> Option<PlainText<'_>> {
+pub(super) fn read(data: &str) -> Option<PlainTextDelta<'_>> {
     let mut plain = Plain::default();
     let mut reader = Reader::new(data);
     let read = reader.object(|reader, key| plain.member(reader, key)).and_then(|()| reader.end());
@@ -26,7 +26,7 @@ pub(super) fn read(data: &str) -> Option<PlainText<'_>> {
 
 #[derive(Default)]
 struct Plain<'a> {
-    found: PlainText<'a>,
+    found: PlainTextDelta<'a>,
     holds_more: bool,
     kinds: u32,
     indexes: u32,

@@ -3,7 +3,7 @@
 
 use super::item::{Flow, Item, ItemPiece, ItemPlace};
 use super::marked;
-use super::plain::PlainText;
+use super::plain::PlainOutputText;
 use crate::canon::{Annotation, BlockEnd, BlockKind, BlockStart, Delta, Event, Fault, ToolStart};
 use crate::fault::protocol;
 use crate::json::{JsonKind, Members, Node, Object, check, quote};
@@ -142,7 +142,7 @@ impl Items {
     }
 
     /// More of the text whose block is open; false when it belongs elsewhere, and nothing has been done.
-    pub(super) fn say_more(&mut self, piece: &PlainText<'_>, events: &mut Vec<Event>) -> bool {
+    pub(super) fn say_more(&mut self, piece: &PlainOutputText<'_>, events: &mut Vec<Event>) -> bool {
         let Some(item) = self.list.iter_mut().rfind(|item| item.output == Some(piece.output)) else {
             return false;
         };

@@ -8,7 +8,7 @@ const KIND: &str = "response.output_text.delta";
 
 /// A piece of text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct PlainText<'a> {
+pub(super) struct PlainOutputText<'a> {
     /// Of the item in the answer.
     pub(super) output: u32,
     /// Of the part in the item.
@@ -17,7 +17,7 @@ pub(super) struct PlainText<'a> {
 }
 
 /// The text, when the event holds no more than that.
-pub(super) fn read(data: &str) -> Option<PlainText<'_>> {
+pub(super) fn read(data: &str) -> Option<PlainOutputText<'_>> {
     // Most other events are long, and say early what they are.
     if !data.get(..data.len().min(256)).unwrap_or(data).contains(KIND) {
         return None;
@@ -32,7 +32,7 @@ pub(super) fn read(data: &str) -> Option<PlainText<'_>> {
 
 #[derive(Default)]
 struct Plain<'a> {
-    found: PlainText<'a>,
+    found: PlainOutputText<'a>,
     holds_more: bool,
     kinds: u32,
     outputs: u32,
