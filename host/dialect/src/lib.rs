@@ -14,6 +14,7 @@ mod calls;
 pub mod canon;
 pub mod continuing;
 pub mod decoder;
+mod effort;
 pub mod embeddings;
 pub mod envelope;
 pub mod event_stream;

@@ -57,7 +57,7 @@ impl Default for AnthropicMessagesOptions {
         Self {
             default_max_tokens: 8192,
             thinking: Thinking::Either,
-            efforts: thinking::EFFORTS.map(str::to_owned).to_vec(),
+            efforts: crate::effort::EFFORTS.map(str::to_owned).to_vec(),
             sampling: true,
             prefill: true,
             forced_tools: true,

@@ -90,7 +90,7 @@ impl Default for BedrockConverseOptions {
         Self {
             default_max_tokens: 8192,
             thinking: ThinkingWords::default(),
-            efforts: thinking::EFFORTS.map(str::to_owned).to_vec(),
+            efforts: crate::effort::EFFORTS.map(str::to_owned).to_vec(),
             sampling: true,
             top_k: TopK::default(),
             prefill: true,

@@ -4,15 +4,7 @@
 use super::settings::ConverseSettings;
 use super::{BedrockConverseOptions, ThinkingWords};
 use crate::canon::{Fault, Json};
-
-/// Every word for how hard to think, the least first.
-pub(super) const EFFORTS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
-/// What each is worth, for models that are told a number.
-const BUDGETS: [u32; 5] = [2048, 8192, 24_576, 32_768, 49_152];
-/// The least that an upstream may be told to think.
-const LEAST_BUDGET: u32 = 1024;
-/// The least that stays for the answer, and a quarter of the limit at that.
-const LEAST_ANSWER: u32 = 512;
+use crate::effort::{BUDGETS, EFFORTS, LEAST_BUDGET, room, strongest_below};
 
 /// What the upstream is told of thinking.
 pub(super) enum ThinkingTold {
@@ -86,8 +78,7 @@ impl ConverseSettings<'_, '_> {
     /// The word that was asked for, or the strongest below it that the model takes.
     fn effort(&mut self, asked: usize) -> Option<&'static str> {
         let BedrockConverseOptions { efforts, .. } = self.options;
-        let takes = |word: &&&str| efforts.iter().any(|effort| effort == **word);
-        let given = EFFORTS.iter().take(asked + 1).rfind(takes).copied();
+        let given = strongest_below(asked, |word| efforts.iter().any(|effort| effort == word));
         if given != EFFORTS.get(asked).copied() {
             self.losses.name("reasoning_effort");
         }
@@ -96,11 +87,7 @@ impl ConverseSettings<'_, '_> {
 
     /// How much may be thought so that there is an answer.
     fn room(&self) -> u32 {
-        let Some(limit) = self.request.sampling.max_output_tokens else {
-            let BedrockConverseOptions { max_output, default_max_tokens, .. } = self.options;
-            return max_output
-                .map_or(u32::MAX, |most| most.saturating_sub((*default_max_tokens).min(most / 4)));
-        };
-        limit.saturating_sub(LEAST_ANSWER.max(limit / 4))
+        let BedrockConverseOptions { max_output, default_max_tokens, .. } = self.options;
+        room(self.request.sampling.max_output_tokens, *max_output, *default_max_tokens)
     }
 }
